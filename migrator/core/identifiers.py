@@ -1,0 +1,134 @@
+"""Identifiers of SIMs and modems: parsed once, compared safely.
+
+ICCIDs arrive with and without their check digit (1NCE lists 19 digits without it, labels and modems show 20) and
+never fit a float, so they are strings here and two of them are equal when their canonical keys are.
+"""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+__all__ = ["Eid", "Iccid", "Imei", "Imsi", "Msisdn", "NotAnIdentifier", "luhn_digit"]
+
+ICCID_SHORTEST, ICCID_LONGEST = 18, 22
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # digit sum of twice the digit
+
+
+class NotAnIdentifier(ValueError):
+    """A text that cannot be the identifier it should be; the message says why."""
+
+
+def luhn_digit(body: str) -> str:
+    """The check digit that completes `body` (ISO/IEC 7812-1, Annex B)."""
+    total = sum(map(int, body[-2::-2])) + sum(_DOUBLED[int(digit)] for digit in body[::-2])
+    return str(-total % 10)
+
+
+def _canonical(digits: str) -> str:
+    """`digits` without right Luhn digits at its end, down to the shortest ICCID.
+
+    Stripping as long as the last digit is right (and not once) is what makes this an equivalence: one 19-digit body in
+    ten ends, by chance, in the right Luhn digit of its first 18, and must still equal its own 20-digit form.
+    """
+    while len(digits) > ICCID_SHORTEST and luhn_digit(digits[:-1]) == digits[-1]:
+        digits = digits[:-1]
+    return digits
+
+
+@dataclass(frozen=True, slots=True)
+class Iccid:
+    """One SIM profile. Equal to another when one is the other plus its right Luhn digit; shown as it was given."""
+
+    digits: str = field(compare=False)
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 18 to 22 digits; white space and the filler F of a raw modem read-out are let through.
+
+        Raises: NotAnIdentifier, with the reason in words.
+        """
+        digits = "".join(text.split())
+        if digits[-1:] in {"F", "f"}:
+            digits = digits[:-1]
+        if not (digits.isascii() and digits.isdigit()):
+            raise NotAnIdentifier(f"{_shown(text)} is not an ICCID: only digits may stand in it")
+        if not ICCID_SHORTEST <= len(digits) <= ICCID_LONGEST:
+            raise NotAnIdentifier(
+                f"{_shown(text)} is not an ICCID: {len(digits)} digits, expected {ICCID_SHORTEST} to {ICCID_LONGEST}"
+            )
+        return cls(digits, _canonical(digits))
+
+    @property
+    def has_right_check_digit(self) -> bool:
+        """Whether the last digit is the Luhn digit of those before (by chance true for one bare body in ten)."""
+        return luhn_digit(self.digits[:-1]) == self.digits[-1]
+
+    def __str__(self) -> str:
+        return self.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Eid:
+    """The eUICC chip that holds profiles: 32 digits (GSMA SGP.02, section 2.2.2)."""
+
+    digits: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 32 digits. Raises: NotAnIdentifier."""
+        return cls(_digits(text, "EID", shortest=32, longest=32))
+
+
+@dataclass(frozen=True, slots=True)
+class Imsi:
+    """A network subscription: at most 15 digits (ITU-T E.212)."""
+
+    digits: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 6 to 15 digits. Raises: NotAnIdentifier."""
+        return cls(_digits(text, "IMSI", shortest=6, longest=15))
+
+
+@dataclass(frozen=True, slots=True)
+class Msisdn:
+    """A phone number: at most 15 digits (ITU-T E.164), kept without its plus."""
+
+    digits: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 5 to 15 digits, a leading plus allowed. Raises: NotAnIdentifier."""
+        return cls(_digits(text.strip().removeprefix("+"), "MSISDN", shortest=5, longest=15))
+
+
+@dataclass(frozen=True, slots=True)
+class Imei:
+    """Modem hardware. 1NCE gives the 16-digit IMEISV under the name `imei`, sometimes with a trailing f."""
+
+    digits: str = field(compare=False)
+    body: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an IMEI (15 digits), an IMEISV (16) or a bare body (14). Raises: NotAnIdentifier."""
+        digits = _digits(text.strip().rstrip("fF"), "IMEI", shortest=14, longest=16)
+        return cls(digits, digits[:14])
+
+    @property
+    def imei(self) -> str:
+        """The 15-digit IMEI: type allocation code, serial number and a computed check digit (3GPP TS 23.003)."""
+        return self.body + luhn_digit(self.body)
+
+
+def _digits(text: str, what: str, *, shortest: int, longest: int) -> str:
+    digits = "".join(text.split())
+    if not (digits.isascii() and digits.isdigit() and shortest <= len(digits) <= longest):
+        expected = str(shortest) if shortest == longest else f"{shortest} to {longest}"
+        raise NotAnIdentifier(f"{_shown(text)} is not an {what}: expected {expected} digits")
+    return digits
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")  # noqa: PLR2004 - a message stays on one line

@@ -1,0 +1,178 @@
+"""The operator's policy: what should become of each SIM. Read from a file by `inputs.policy_file`; pure data here."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+__all__ = [
+    "Caps",
+    "ClaimPolicy",
+    "DataBasis",
+    "DataLimitPolicy",
+    "Gates",
+    "LimitsTiming",
+    "NamePolicy",
+    "OnDuplicate",
+    "Policy",
+    "SmsBasis",
+    "SmsLimitPolicy",
+    "StatusPolicy",
+    "StatusRule",
+    "Wave",
+    "WhenZero",
+]
+
+
+class StatusRule(StrEnum):
+    """What becomes of SIMs of one source status."""
+
+    LIVE = "live"  # claimed and left active
+    PAUSE = "pause"  # claimed, then paused: still billed monthly
+    SKIP = "skip"  # left behind
+    BLOCK = "block"  # a person must decide first
+
+
+class DataBasis(StrEnum):
+    """Where a SIM's data limit comes from."""
+
+    TOTAL = "total"  # 1NCE's booked lifetime volume
+    REMAINING = "remaining"  # what is left of it; costs a call per SIM
+    MONTHLY_LIMIT = "monthly_limit"  # 1NCE's account-wide monthly cap
+    FIXED = "fixed"  # `fixed_mb`
+    UNLIMITED = "unlimited"  # no limit at Hologram
+
+
+class SmsBasis(StrEnum):
+    """Where a SIM's SMS limit comes from."""
+
+    TOTAL = "total"  # 1NCE's booked lifetime volume
+    REMAINING = "remaining"  # what is left of it; costs a call per SIM
+    MONTHLY_LIMIT = "monthly_limit"  # 1NCE's account-wide monthly cap
+    FIXED = "fixed"  # `fixed`
+    KEEP = "keep"  # nothing is sent: Hologram's own default stays
+
+
+class WhenZero(StrEnum):
+    """What to do with a SIM whose data limit comes out as zero; zero itself is never sent by accident."""
+
+    BLOCK = "block"  # a person must decide
+    PAUSE = "pause"  # claim it with the smallest limit and pause it
+    MINIMUM = "minimum"  # give it `minimum_mb`
+
+
+class LimitsTiming(StrEnum):
+    """When limits are set."""
+
+    WITH_CLAIM = "with_claim"  # in the claim itself: never a moment without them
+    AFTER_CLAIM = "after_claim"  # right after, for accounts that may not set them on the claim
+
+
+class OnDuplicate(StrEnum):
+    """What to do with names that several SIMs would bear."""
+
+    KEEP = "keep"  # Hologram allows it, as 1NCE did
+    SUFFIX = "suffix"  # append the last digits of the source ICCID
+    BLOCK = "block"  # a person must decide
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPolicy:
+    """`[claim]`: the tariff, and the tag that marks every SIM of this migration (None: no tag)."""
+
+    data_plan_id: int
+    zone: str
+    tag: str | None = "from-1nce"
+    limits: LimitsTiming = LimitsTiming.WITH_CLAIM
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPolicy:
+    """`[status]`: a rule per source status."""
+
+    enabled: StatusRule = StatusRule.LIVE
+    disabled: StatusRule = StatusRule.PAUSE
+    expired: StatusRule = StatusRule.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class DataLimitPolicy:
+    """`[data_limit]`: volumes in MB of 1,048,576 bytes."""
+
+    basis: DataBasis = DataBasis.TOTAL
+    fixed_mb: Decimal | None = None
+    minimum_mb: Decimal | None = None
+    maximum_mb: Decimal | None = None
+    round_up_to_mb: Decimal | None = None
+    when_zero: WhenZero = WhenZero.BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class SmsLimitPolicy:
+    """`[sms_limit]`: counts per billing period. Hologram allows at most 100 without a contract."""
+
+    basis: SmsBasis = SmsBasis.TOTAL
+    fixed: int | None = None
+    maximum: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NamePolicy:
+    """`[name]`: templates over label, source_iccid, target_iccid, imsi, msisdn, ip_address."""
+
+    template: str = "{label}"
+    when_missing: str = "1nce-{source_iccid}"
+    on_duplicate: OnDuplicate = OnDuplicate.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """`[[waves]]`: SIMs approved together; `count` None takes all that are left."""
+
+    name: str
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """`[gates]`: a wave opens at `verified_share` of the one before; more failures than allowed halt the run."""
+
+    verified_share: Decimal = Decimal("0.99")
+    max_failures: int = 20
+    max_failure_share: Decimal = Decimal("0.02")
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """`[caps]`: the most SIMs to claim and the most money to spend at once, over the whole plan."""
+
+    max_sims: int = 100_000
+    max_spend_now: Decimal = Decimal("5000.00")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The whole file; every section but `[claim]` has the defaults shown in the documentation."""
+
+    claim: ClaimPolicy
+    status: StatusPolicy = field(default_factory=StatusPolicy)
+    data_limit: DataLimitPolicy = field(default_factory=DataLimitPolicy)
+    sms_limit: SmsLimitPolicy = field(default_factory=SmsLimitPolicy)
+    name: NamePolicy = field(default_factory=NamePolicy)
+    waves: tuple[Wave, ...] = (Wave("canary", 10), Wave("rest"))
+    gates: Gates = field(default_factory=Gates)
+    caps: Caps = field(default_factory=Caps)
+
+    @property
+    def needs_data_remaining(self) -> bool:
+        """Whether planning needs what is left of each SIM's data volume."""
+        return self.data_limit.basis is DataBasis.REMAINING
+
+    @property
+    def needs_sms_remaining(self) -> bool:
+        """Whether planning needs what is left of each SIM's SMS volume."""
+        return self.sms_limit.basis is SmsBasis.REMAINING
+
+    @property
+    def needs_account_limits(self) -> bool:
+        """Whether planning needs 1NCE's monthly caps."""
+        return self.data_limit.basis == DataBasis.MONTHLY_LIMIT or self.sms_limit.basis == SmsBasis.MONTHLY_LIMIT

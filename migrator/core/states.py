@@ -1,0 +1,139 @@
+"""State machines, written down. Code calls `advance`; nothing else decides where a step may go."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from types import MappingProxyType
+
+from migrator.errors import IllegalTransition
+
+__all__ = [
+    "RUN_TRANSITIONS",
+    "STEP_TRANSITIONS",
+    "ItemState",
+    "RunEvent",
+    "RunState",
+    "StepEvent",
+    "StepKind",
+    "StepState",
+    "advance",
+    "item_state",
+]
+
+
+class StepKind(StrEnum):
+    """What is done to one SIM, in this order; the irreversible claim waits for nothing after it."""
+
+    CLAIM = "claim"  # activate at Hologram: bills
+    LIMITS = "limits"  # overage and SMS limit
+    STATE = "state"  # live or paused
+    TAG = "tag"  # only for adopted SIMs: a claim brings its tag along
+    NAME = "name"  # the exact name
+
+
+class StepState(StrEnum):
+    """Where one step stands. A step without a row is PENDING."""
+
+    PENDING = "pending"  # nothing sent, or surely nothing happened
+    IN_FLIGHT = "in_flight"  # its intent is on disk and the request may have left
+    UNCERTAIN = "uncertain"  # sent, outcome unknown: to be read, never to be sent again first
+    DONE = "done"  # the carrier's record shows it
+    FAILED = "failed"  # refused for good, or in conflict: a person must look
+    SKIPPED = "skipped"  # an operator set it aside
+
+
+class StepEvent(StrEnum):
+    """What may happen to a step."""
+
+    BEGIN = "begin"  # committed before the request leaves
+    CONFIRMED = "confirmed"  # the answer, or the record, says it is done
+    REFUSED_FOR_NOW = "refused_for_now"  # nothing happened; may be tried again later
+    REFUSED_FOR_GOOD = "refused_for_good"  # the carrier will not
+    LOST = "lost"  # no readable answer, or our process died
+    PROBED_PRESENT = "probed_present"  # the carrier's record shows it
+    PROBED_ABSENT = "probed_absent"  # it surely did not happen: agreeing reads, after the carrier's own lag
+    PROBED_CONFLICT = "probed_conflict"  # the record shows something that we did not want
+    OPERATOR_RETRY = "operator_retry"  # ask again before sending again
+    OPERATOR_SKIP = "operator_skip"  # leave it
+
+
+S, E = StepState, StepEvent
+
+STEP_TRANSITIONS = MappingProxyType(
+    {  # (from, event): to
+        (S.PENDING, E.BEGIN): S.IN_FLIGHT,
+        (S.IN_FLIGHT, E.CONFIRMED): S.DONE,
+        (S.IN_FLIGHT, E.REFUSED_FOR_NOW): S.PENDING,
+        (S.IN_FLIGHT, E.REFUSED_FOR_GOOD): S.FAILED,
+        (S.IN_FLIGHT, E.LOST): S.UNCERTAIN,
+        (S.UNCERTAIN, E.PROBED_PRESENT): S.DONE,
+        (S.UNCERTAIN, E.PROBED_ABSENT): S.PENDING,
+        (S.UNCERTAIN, E.PROBED_CONFLICT): S.FAILED,
+        (S.FAILED, E.OPERATOR_RETRY): S.UNCERTAIN,
+        (S.FAILED, E.OPERATOR_SKIP): S.SKIPPED,
+        (S.PENDING, E.OPERATOR_SKIP): S.SKIPPED,
+    }
+)
+
+
+class RunState(StrEnum):
+    """Where one run of `apply` stands."""
+
+    RUNNING = "running"  # somebody is at it, or died at it
+    COMPLETED = "completed"  # nothing is left to do
+    STOPPED = "stopped"  # left in good order with work remaining: waiting, interrupted, capped
+    HALTED = "halted"  # stopped by a gate, a cap or an error that concerns the whole run
+
+
+class RunEvent(StrEnum):
+    """How a run ends."""
+
+    FINISH = "finish"  # all SIMs reached their end
+    STOP = "stop"  # the same command goes on
+    HALT = "halt"  # something must be mended first
+    TAKE_OVER = "take_over"  # the owner died; its lease went to another run
+
+
+RUN_TRANSITIONS = MappingProxyType(
+    {
+        (RunState.RUNNING, RunEvent.FINISH): RunState.COMPLETED,
+        (RunState.RUNNING, RunEvent.STOP): RunState.STOPPED,
+        (RunState.RUNNING, RunEvent.HALT): RunState.HALTED,
+        (RunState.RUNNING, RunEvent.TAKE_OVER): RunState.STOPPED,
+    }
+)
+
+
+def advance(state: StepState, event: StepEvent) -> StepState:
+    """The state after `event`. Raises: IllegalTransition, where the table has no such move."""
+    try:
+        return STEP_TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransition(f"a step that is {state} cannot take the event {event}") from None
+
+
+class ItemState(StrEnum):
+    """Where one SIM's migration stands; derived, never stored."""
+
+    BLOCKED = "blocked"  # a step failed, or a difference was found
+    SKIPPED = "skipped"  # an operator set it aside
+    VERIFIED = "verified"  # every check passed
+    PROVISIONING = "provisioning"  # claim or settings begun
+    PLANNED = "planned"  # nothing begun
+
+
+def item_state(steps: Iterable[StepState], *, differs: bool, verified: bool) -> ItemState:
+    """The first that fits wins.
+
+    Args:
+        steps: the states of the SIM's steps.
+        differs: whether the last verification found a difference that waiting does not mend.
+        verified: whether the last verification found everything as planned.
+    """
+    seen = set(steps)
+    if StepState.FAILED in seen or differs:
+        return ItemState.BLOCKED
+    if StepState.SKIPPED in seen:
+        return ItemState.SKIPPED
+    if verified:
+        return ItemState.VERIFIED
+    return ItemState.PROVISIONING if seen - {StepState.PENDING} else ItemState.PLANNED

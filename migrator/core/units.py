@@ -1,0 +1,36 @@
+"""Volumes and money. Volumes are whole bytes; money is decimal, never a float."""
+
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from typing import NewType
+
+__all__ = ["BYTES_PER_MB", "PRICE_BYTES_PER_MB", "Bytes", "decimal_of", "megabytes", "money"]
+
+Bytes = NewType("Bytes", int)
+
+BYTES_PER_MB = 1_048_576
+"""1NCE counts 1 MB = 1024 KB (v2 quota schema), and Hologram's migration guide multiplies by this. Read 2026-11-20."""
+
+PRICE_BYTES_PER_MB = 1_000_000
+"""Assumed: Hologram prices a decimal megabyte, as its plan sizes are. The smaller unit gives the larger bill."""
+
+
+def megabytes(volume: Decimal) -> Bytes:
+    """`volume` in MB as whole bytes, rounded down so that a limit is never above what was booked."""
+    return Bytes(int((volume * BYTES_PER_MB).to_integral_value(rounding=ROUND_FLOOR)))
+
+
+def decimal_of(value: object) -> Decimal | None:
+    """A number as a carrier writes it (number or numeric text) as a finite decimal; None if it is not one."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def money(amount: Decimal) -> str:
+    """`amount` with two decimals at least and no trailing zeros beyond them: 5 is "5.00", 0.0145 stays."""
+    cents = amount.quantize(Decimal("0.01"))
+    return f"{cents:f}" if cents == amount else f"{amount.normalize():f}"

@@ -1,0 +1,39 @@
+"""Rate limits as carriers enforce them, on the clock of the event loop (virtual in tests)."""
+
+from dataclasses import dataclass, field
+
+import anyio
+
+__all__ = ["RateLimit", "TokenBucket"]
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """`per_second` requests on average, `burst` at once; `retry_after_s` None leaves the header out."""
+
+    per_second: float
+    burst: float
+    retry_after_s: int | None = 1
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """Lets a request pass when a token is left; refused requests take none."""
+
+    limit: RateLimit
+    _tokens: float = field(init=False)
+    _at: float | None = None
+
+    def __post_init__(self) -> None:
+        self._tokens = self.limit.burst
+
+    def admits(self) -> bool:
+        """Whether one more request passes now."""
+        now = anyio.current_time()
+        elapsed = 0.0 if self._at is None else now - self._at
+        self._at = now
+        self._tokens = min(self.limit.burst, self._tokens + elapsed * self.limit.per_second)
+        if self._tokens < 1 - 1e-9:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,38 @@
+"""Two ways to reach a simulator: in process, on any clock, and through uvicorn on loopback."""
+
+import httpx
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["ConnectionCut", "InProcessTransport", "serve_cuts"]
+
+
+class ConnectionCut(Exception):  # noqa: N818 - it is an event on the wire, not an error of ours
+    """Raised by a simulator to break the connection without an answer."""
+
+
+class InProcessTransport(httpx.AsyncBaseTransport):
+    """Sends requests straight into an ASGI application; a cut connection is what httpx makes of a real one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._inner = httpx.ASGITransport(app)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer `request`. Raises: httpx.ReadError, where the simulator cut the connection."""
+        try:
+            return await self._inner.handle_async_request(request)
+        except ConnectionCut as cut:
+            raise httpx.ReadError("the simulator cut the connection", request=request) from cut
+
+
+def serve_cuts(app: ASGIApp) -> ASGIApp:
+    """Wrap `app` for uvicorn: a cut connection becomes an answer that breaks off before its announced end."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except ConnectionCut:
+            headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+    return wrapped

@@ -1,0 +1,486 @@
+"""All that the shell may ask of the world. Adapters fulfil these; the executor knows nothing else.
+
+Every method of a platform is one HTTP exchange unless it says otherwise. Errors are those of `errors.PlatformError`.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, TargetLink
+from migrator.core.identifiers import Iccid
+from migrator.core.journal import Item, JobRecord, RequestOutcome, RequestRecord, Verified
+from migrator.core.plan import DesiredState, PlanHeader, Prices
+from migrator.core.states import RunEvent, StepEvent, StepKind
+from migrator.core.units import Bytes
+
+__all__ = [
+    "Account",
+    "CarrierJob",
+    "ChangeReply",
+    "Claim",
+    "ClaimReply",
+    "Clock",
+    "DataPlan",
+    "DevicePage",
+    "InventoryStore",
+    "Journal",
+    "ListPass",
+    "Outgoing",
+    "Progress",
+    "Reading",
+    "Remaining",
+    "Snapshot",
+    "SourcePage",
+    "SourcePlatform",
+    "SourceRow",
+    "Tag",
+    "TargetPlatform",
+]
+
+
+class Clock(Protocol):
+    """Dates for people and for comparison across processes. Waiting goes through anyio."""
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        ...
+
+
+# --- the source carrier -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One SIM as listed: parsed, beside the raw reply. `sim` None and `problem` set where it cannot be read."""
+
+    raw: Mapping[str, Any]
+    sim: SourceSim | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """One page of the list. `total_sims` and `total_pages` are None where the reply did not tell."""
+
+    number: int
+    rows: Sequence[SourceRow]
+    total_sims: int | None = None
+    total_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What is left of one service's volume: MB or a count, and when it ends as the carrier wrote it."""
+
+    reading: QuotaReading
+    volume: Decimal | None = None
+    expires_at: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SourcePlatform(Protocol):
+    """A carrier that SIMs are moved away from. Read-only by construction."""
+
+    async def open(self) -> str:
+        """Log in, settle which API version is spoken, and name it ("v1" or "v2").
+
+        Raises: NotAuthorised, with the carrier's words.
+        """
+        ...
+
+    async def page(self, number: int) -> SourcePage:
+        """Page `number` (from 1) of the list, 100 SIMs each; an empty page is past the end."""
+        ...
+
+    async def data_remaining(self, iccid: Iccid) -> Remaining:
+        """What is left of the data volume, in MB. A failed read is told as such, never as zero."""
+        ...
+
+    async def sms_remaining(self, iccid: Iccid) -> Remaining:
+        """What is left of the SMS volume. A failed read is told as such, never as zero."""
+        ...
+
+    async def account_limits(self) -> AccountLimits:
+        """The monthly caps that apply to every SIM of the account."""
+        ...
+
+
+# --- the target carrier -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who we are at the target. `permissions` and `features` are None where the carrier does not tell them."""
+
+    user_id: int | None
+    email: str
+    org_id: int
+    org_name: str
+    permissions: frozenset[str] | None
+    features: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlan:
+    """A tariff; `zones` maps each zone's exact key to its prices. `included_bytes` 0 is a flat rate, not a zero cap."""
+
+    data_plan_id: int
+    name: str
+    enabled: bool
+    included_bytes: Bytes
+    zones: Mapping[str, Prices]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A label of the organization."""
+
+    tag_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePage:
+    """Devices, newest first, and the cursor of the page after (None at the end)."""
+
+    links: Sequence[TargetLink]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One bulk claim: at most 2,500 SIMs on one plan. Limits are -1 for none, None to leave them out."""
+
+    iccids: Sequence[Iccid]
+    org_id: int
+    data_plan_id: int
+    zone: str
+    tag_id: int | None = None
+    overage_limit_bytes: Bytes | None = None
+    sms_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimReply:
+    """What a claim was answered; not proof. `claimed` maps ICCID as the carrier wrote it to device id."""
+
+    claimed: Mapping[str, int | None]
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReply:
+    """What a bulk change was answered; not proof. `modified` None: the reply does not say which devices."""
+
+    job_id: str | None = None
+    modified: frozenset[int] | None = None
+    warnings: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierJob:
+    """One entry of the carrier's job list; `status` is free text of theirs."""
+
+    job_id: str
+    status: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The very request that a write will send: for the journal, and for the dry run."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+
+
+class TargetPlatform(Protocol):
+    """A carrier that SIMs are moved to. Each write has a twin in `request_*` that says what it will send."""
+
+    max_lookup: int
+    """The most ICCIDs or device ids in one look-up."""
+    page_size: int
+    """Devices on one page of the list."""
+
+    async def account(self) -> Account:
+        """Who we are (two exchanges). Raises: NotAuthorised; InputError, if the organization is not ours."""
+        ...
+
+    async def balance(self) -> Decimal | None:
+        """What the account can spend; None where there is no balance to read (invoiced organizations)."""
+        ...
+
+    async def data_plans(self) -> Sequence[DataPlan]:
+        """Every tariff of the organization (follows pages)."""
+        ...
+
+    async def tags(self) -> Sequence[Tag]:
+        """Every tag of the organization."""
+        ...
+
+    async def create_tag(self, name: str) -> Tag:
+        """Make a tag. Look for its exact name in `tags` first."""
+        ...
+
+    async def device_count(self) -> int | None:
+        """How many devices the organization has; None where the carrier does not tell."""
+        ...
+
+    async def devices(self, cursor: str | None = None) -> DevicePage:
+        """One page of the organization's devices, newest first."""
+        ...
+
+    async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
+        """The links among at most `max_lookup` ICCIDs that we may see. Names no tags."""
+        ...
+
+    async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
+        """The devices among at most `max_lookup` ids, with tags."""
+        ...
+
+    async def jobs(self) -> Sequence[CarrierJob] | None:
+        """The carrier's job list; None where it is not ours to read (403), which is no trouble."""
+        ...
+
+    async def claim(self, claim: Claim) -> ClaimReply:
+        """Activate SIMs: bills at once and cannot be undone. Never retried here, not even after a refusal."""
+        ...
+
+    async def set_state(self, device_ids: Sequence[int], state: DesiredState) -> ChangeReply:
+        """Order devices live or paused. Takes effect minutes later, or not: only the record proves it."""
+        ...
+
+    async def set_limits(
+        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
+    ) -> ChangeReply:
+        """Set limits: -1 for none, None to leave one alone."""
+        ...
+
+    async def link_tag(self, tag_id: int, device_ids: Sequence[int]) -> None:
+        """Put a tag on devices."""
+        ...
+
+    async def set_name(self, device_id: int, name: str) -> None:
+        """Name one device exactly."""
+        ...
+
+    async def set_names(self, device_ids: Sequence[int], name: str) -> None:
+        """Give one exact name to several devices. Raises: NotAuthorised, where the organization lacks the feature."""
+        ...
+
+    def request_claim(self, claim: Claim) -> Outgoing:
+        """What `claim` will send."""
+        ...
+
+    def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
+        """What `set_state` will send."""
+        ...
+
+    def request_limits(
+        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
+    ) -> Outgoing:
+        """What `set_limits` will send."""
+        ...
+
+    def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
+        """What `link_tag` will send."""
+        ...
+
+    def request_name(self, device_id: int, name: str) -> Outgoing:
+        """What `set_name` will send."""
+        ...
+
+    def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
+        """What `set_names` will send."""
+        ...
+
+
+# --- the store: inventory -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of the source fleet. It becomes the inventory only when it is complete.
+
+    `passes` counts finished passes over the list; `sims` is the number of distinct SIMs kept so far.
+    """
+
+    snapshot_id: int
+    passes: int
+    sims: int
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListPass:
+    """What one pass over the list brought: distinct SIMs, and the totals told by its first and its last reply."""
+
+    sims: int
+    unreadable: int
+    first_total: int | None
+    last_total: int | None
+    only_in_this_pass: int
+    missing_from_this_pass: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What remains for one SIM; a service that was not asked about is None."""
+
+    iccid: Iccid
+    data: Remaining | None = None
+    sms: Remaining | None = None
+
+
+class InventoryStore(Protocol):
+    """Where a snapshot of the source fleet is kept. Each call is one committed transaction."""
+
+    def open_snapshot(self, api_version: str, now: float) -> Snapshot:
+        """Go on with the snapshot that was not completed, or begin one; the inventory in force is left alone."""
+        ...
+
+    def pages_done(self, snapshot_id: int, pass_number: int) -> Mapping[int, int | None]:
+        """The pages that this pass has on disk, and how many pages in all each reply told."""
+        ...
+
+    def save_page(self, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
+        """Keep one page; a SIM that is there already is overwritten, by its canonical ICCID."""
+        ...
+
+    def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
+        """Note that a pass is over, and compare it with its own totals and with the pass before."""
+        ...
+
+    def without_reading(self, snapshot_id: int, limit: int) -> Sequence[Iccid]:
+        """Up to `limit` SIMs whose remaining volumes were not asked for yet."""
+        ...
+
+    def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
+        """Keep what remains."""
+        ...
+
+    def save_account_limits(self, limits: AccountLimits) -> None:
+        """Keep the account's monthly caps."""
+        ...
+
+    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> None:
+        """Drop SIMs that the last pass did not list, and make this the inventory in force, at once."""
+        ...
+
+
+# --- the journal --------------------------------------------------------------------------------------------------
+
+
+class Journal(Protocol):
+    """What the executor asks of the store. Each call is one committed transaction; none of them waits."""
+
+    def header(self, plan_id: str) -> PlanHeader:
+        """The plan's header. Raises: InputError, if there is no such plan."""
+        ...
+
+    def start_run(self, plan_id: str, owner: str, now: float) -> int:
+        """Note that a run of `apply` began, and that the plan is in use. Returns: the run's id."""
+        ...
+
+    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
+        """Note how a run ended."""
+        ...
+
+    def runs(self, plan_id: str) -> Sequence[JobRecord]:
+        """The runs of a plan, oldest first."""
+        ...
+
+    def items(self, plan_id: str, *, wave: str | None = None, acting_only: bool = True) -> Iterator[Item]:
+        """The plan's SIMs with steps and last observation, in the order in which they are best claimed.
+
+        That order is: limits, then source ICCID, so that SIMs of equal limits share a claim.
+        """
+        ...
+
+    def items_by_key(self, plan_id: str, keys: Sequence[str]) -> Sequence[Item]:
+        """The same for some SIMs, in the order of `keys`."""
+        ...
+
+    def begin(
+        self, run_id: int, kind: StepKind, keys: Sequence[str], outgoing: Outgoing, *, wave: str | None, now: float
+    ) -> int:
+        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+
+        Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
+        """
+        ...
+
+    def answered(
+        self,
+        request_id: int,
+        outcome: RequestOutcome,
+        *,
+        now: float,
+        status: int | None = None,
+        job_id: str | None = None,
+        message: str = "",
+    ) -> None:
+        """Note what a request was answered."""
+        ...
+
+    def move(
+        self,
+        plan_id: str,
+        kind: StepKind,
+        event: StepEvent,
+        keys: Mapping[str, tuple[str, str]],
+        *,
+        now: float,
+        not_before: float = 0.0,
+    ) -> None:
+        """Move the steps of some SIMs by one event, guarded in SQL by the state they move from.
+
+        Args:
+            keys: code and message by SIM key; both may be empty.
+            not_before: UTC seconds before which the step should not be tried again.
+
+        Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
+        """
+        ...
+
+    def reclaim_in_flight(self, plan_id: str, now: float) -> int:
+        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN. Returns: how many."""
+        ...
+
+    def job_status(self, job_id: str, status: str) -> None:
+        """Note the carrier's own word on one of its jobs."""
+        ...
+
+    def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:
+        """Keep what the target showed; `absent` were looked for and not seen."""
+        ...
+
+    def verified(self, plan_id: str, results: Iterable[Verified], *, now: float) -> None:
+        """Keep the results of a verification."""
+        ...
+
+    def verdicts(self, plan_id: str, wave: str | None = None) -> Mapping[str, int]:
+        """How many acting SIMs have each verdict; those never verified are counted as "unread"."""
+        ...
+
+    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
+        """How many steps stand in each state, by kind."""
+        ...
+
+    def requests(self, plan_id: str) -> Sequence[RequestRecord]:
+        """Every write of a plan, oldest first."""
+        ...
+
+    def attempt_pause_until(self, plan_id: str) -> float | None:
+        """The earliest `not_before` among pending steps; None if there is none."""
+        ...
+
+
+Progress = Callable[[str, Mapping[str, Any]], None]
+"""Told what happens: an event's name and its values. For progress bars, `--events` and logs."""
+
+Sleeper = Callable[[float], Awaitable[None]]
