@@ -471,6 +471,10 @@ class Journal(Protocol):
         """How many steps stand in each state, by kind."""
         ...
 
+    def failure_codes(self, plan_id: str) -> Mapping[str, int]:
+        """How many steps FAILED, by code."""
+        ...
+
     def requests(self, plan_id: str) -> Sequence[RequestRecord]:
         """Every write of a plan, oldest first."""
         ...

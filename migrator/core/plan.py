@@ -43,6 +43,7 @@ class Reason(StrEnum):
     QUOTA_READ_FAILED = "quota_read_failed"  # it was asked for, and no usable answer came
     LIMIT_ZERO = "limit_zero"  # the data limit comes out as zero
     LIMIT_UNKNOWN = "limit_unknown"  # the policy needs 1NCE's monthly cap, and none is set
+    NO_WAVE = "no_wave"  # every wave is full
     NAME_DUPLICATE = "name_duplicate"  # several SIMs would bear this name, and the policy forbids it
     NAME_EMPTY = "name_empty"  # the templates give no name
     TARGET_ELSEWHERE = "target_elsewhere"  # the target is claimed in another organization

@@ -1,0 +1,179 @@
+"""What every command takes, and how every command ends: one outcome, rendered in one place."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from migrator.errors import MigratorError, Problem
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Globals", "Outcome", "finish", "global_options", "table"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+EXPLAIN_CRASHES = 2
+"""How many -v it takes to see a traceback."""
+
+
+@dataclass(slots=True)
+class Globals:
+    """Options that every command takes, before or after its name."""
+
+    state: str | None = None
+    config: Path | None = None
+    json: bool = False
+    events: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    no_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command came to.
+
+    Args:
+        data: JSON values for `--json`.
+        text: what a person sees on stdout.
+        exit_code: see `ExitCode`.
+        problems: what to tell on stderr and under `errors`.
+    """
+
+    data: Mapping[str, Any]
+    text: Sequence["RenderableType"] = ()
+    exit_code: int = 0
+    problems: Sequence[Problem] = field(default_factory=tuple)
+
+
+def global_options(command: F) -> F:
+    """Let a command take the global options, wherever they stand in the line."""
+    options = (
+        click.option("--state", metavar="URL", help="State store [MIGRATOR_STATE, sqlite:///migrator.db]."),
+        click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings [migrator.toml]."),
+        click.option("--json", is_flag=True, default=None, help="Print one JSON document."),
+        click.option("--events", is_flag=True, default=None, help="Print what happens as NDJSON."),
+        click.option("-q", "--quiet", is_flag=True, default=None, help="No progress."),
+        click.option("-v", "--verbose", count=True, default=None, help="More on stderr; -vv with tracebacks."),
+        click.option("--no-input", is_flag=True, default=None, help="Never ask; fail instead."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return _collecting(command)
+
+
+def _collecting(command: F) -> F:
+    """Move the global options from the call into the context's `Globals`."""
+    names = ("state", "config", "json", "events", "quiet", "verbose", "no_input")
+
+    @click.pass_context
+    def collect(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+        shared = ctx.ensure_object(Globals)
+        for name in names:
+            value = kwargs.pop(name, None)
+            if value:
+                setattr(shared, name, value)
+        return ctx.invoke(command, *args, **kwargs)
+
+    collect.__name__, collect.__doc__ = command.__name__, command.__doc__
+    collect.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    return collect  # type: ignore[return-value]
+
+
+def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
+    """Run a command's body and tell its outcome. Returns: the exit code, which `root.run` passes on.
+
+    No traceback reaches a user unless `-vv` asks for it.
+    """
+    try:
+        outcome = body()
+    except MigratorError as error:
+        outcome = Outcome({}, (), error.exit_code, error.problems)
+        return _tell(name, shared, outcome, status="error", crash=error)
+    except KeyboardInterrupt:
+        outcome = Outcome({}, (), 130, (Problem("interrupted", "interrupted"),))
+        return _tell(name, shared, outcome, status="error")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last line before the user
+        problem = Problem(
+            "unexpected", f"{type(error).__name__}: {error}", "run it again with -vv and report what it says"
+        )
+        return _tell(name, shared, Outcome({}, (), 1, (problem,)), status="error", crash=error)
+    return _tell(name, shared, outcome, status="success" if outcome.exit_code == 0 else "partial")
+
+
+def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: BaseException | None = None) -> int:
+    if crash is not None and shared.verbose >= EXPLAIN_CRASHES:
+        traceback.print_exception(crash, file=sys.stderr)
+    envelope = {
+        "result_version": 1,
+        "command": name,
+        "status": status,
+        "exit_code": int(outcome.exit_code),
+        "data": outcome.data,
+        "errors": [problem.as_dict() for problem in outcome.problems],
+    }
+    if shared.events:
+        click.echo(json.dumps({"event": "result", **envelope}, ensure_ascii=False))
+    elif shared.json:
+        click.echo(json.dumps(envelope, ensure_ascii=False, indent=2))
+    else:
+        _print(outcome.text)
+    _print_problems(outcome.problems, shared)
+    return int(outcome.exit_code)
+
+
+def _print(parts: Sequence["RenderableType"]) -> None:
+    if not parts:
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True) if sys.stdout.isatty() else Console(width=240, highlight=False)
+    for part in parts:
+        if isinstance(part, str):
+            console.print(part, markup=False, soft_wrap=True)
+        else:
+            console.print(part)
+
+
+MOST_PROBLEMS = 50
+
+
+def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
+    for problem in problems[:MOST_PROBLEMS]:
+        click.echo(f"{_PREFIX.get(problem.code, 'error')}: {printable(problem.message)}", err=True)
+        if problem.hint:
+            click.echo(f"  {printable(problem.hint)}", err=True)
+    if len(problems) > MOST_PROBLEMS:
+        more = "" if shared.json else "; --json lists all"
+        click.echo(f"... and {len(problems) - MOST_PROBLEMS} more{more}", err=True)
+
+
+_PREFIX = {"interrupted": "stopped", "attention": "attention", "warning": "warning", "stopped": "stopped"}
+
+
+def printable(text: object) -> str:
+    """`text` with everything that could steer a terminal made visible."""
+    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in str(text))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "RenderableType":
+    """A plain table; numbers stand right. Values are escaped for the terminal."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for number, column in enumerate(columns):
+        is_number = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
+        shown.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape("" if value is None else printable(value)) for value in row))
+    return shown

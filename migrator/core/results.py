@@ -1,0 +1,55 @@
+"""What commands return. One renderer prints them; nothing else prints."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+__all__ = ["ApplyResult", "ExitCode", "PullResult"]
+
+
+class ExitCode(IntEnum):
+    """What a command's end means to a script."""
+
+    DONE = 0  # everything is as it should be
+    ERROR = 1  # something unexpected
+    INPUT = 2  # usage, configuration or input
+    ATTENTION = 3  # done, but some SIMs failed, are blocked or drifted
+    REFUSED = 4  # credentials or permission
+    STALE = 5  # the plan is stale or already used
+    HALTED = 6  # a gate or a cap
+    RESUMABLE = 7  # a carrier is down or still working; the same command goes on
+    BUSY = 9  # another run holds the store
+    INTERRUPTED = 130  # by the operator, with everything on disk
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """What `inventory pull` brought. `listed` is what 1NCE said there is; None if it did not say."""
+
+    sims: int
+    listed: int | None
+    passes: int
+    unreadable: int
+    resumed: bool
+    settled: bool
+    api_version: str
+    quotas_read: int = 0
+    quotas_failed: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What one run of `apply` came to. `verdicts` counts acting SIMs; `failed` counts them by code."""
+
+    plan_id: str
+    run_id: int
+    exit_code: ExitCode
+    reason: str
+    hint: str
+    claimed: int
+    writes: int
+    verdicts: Mapping[str, int]
+    failed: Mapping[str, int] = field(default_factory=dict)
+    blocked: int = 0
+    skipped: int = 0

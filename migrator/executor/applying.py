@@ -1,0 +1,192 @@
+"""One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
+
+from dataclasses import dataclass, field
+
+from migrator.core.journal import Verdict
+from migrator.core.packing import slices
+from migrator.core.plan import Action
+from migrator.core.policy import LimitsTiming
+from migrator.core.results import ApplyResult, ExitCode
+from migrator.core.states import RunEvent, StepKind, StepState
+from migrator.errors import Halted, MigratorError, NotAuthorised
+from migrator.executor.changing import Changer
+from migrator.executor.claiming import Claimer
+from migrator.executor.context import Context, Interrupted
+from migrator.executor.converging import Converger
+from migrator.executor.guards import Money, check_gate, price_of
+from migrator.executor.observing import Reader, targets_of
+from migrator.executor.settling import settle_claims
+from migrator.ports import Account
+
+__all__ = ["Applying", "verify"]
+
+LITE_LIMITS = "bmp_feature_lite_data_usage_limits"
+BULK_RENAME = "bulk_rename"
+
+
+@dataclass(slots=True)
+class Applying:
+    """Applies one plan, from wherever it stands."""
+
+    ctx: Context
+    _reader: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.ctx.target, self.ctx.journal, self.ctx.clock)
+
+    async def run(self) -> ApplyResult:
+        """Go as far as it goes. Returns: where it came to, and why it stopped there."""
+        try:
+            await self._all_waves()
+        except Interrupted as stop:
+            return self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
+        except MigratorError as error:
+            return self._result(ExitCode(error.exit_code), error.message, error.hint, error)
+        return self._finished()
+
+    async def _all_waves(self) -> None:
+        ctx = self.ctx
+        ctx.journal.reclaim_in_flight(ctx.plan_id, ctx.now())
+        account = await ctx.target.account()
+        money = await self._money(account)
+        await self._observe()
+        await self._settle_all()
+        tag_id = await self._tag_id()
+        claimer = Claimer(ctx, self._reader, money, tag_id)
+        changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
+        converger = Converger(ctx, self._reader, changer)
+        for number, wave in enumerate(ctx.header.waves):
+            if number:
+                self._open_gate(ctx.header.waves[number - 1], wave)
+            ctx.progress("wave", {"wave": wave})
+            for run in slices(ctx.journal.items(ctx.plan_id, wave=wave), ctx.options.claim_batch):
+                await claimer.claim(run)
+                fresh = ctx.journal.items_by_key(ctx.plan_id, [item.key for item in run])
+                await changer.send_missing(fresh)
+            await converger.converge(wave, wait_s=ctx.options.wait_s)
+
+    async def _money(self, account: Account) -> Money:
+        """The guard of caps and balance, after the tariff and the account's rights were looked at."""
+        ctx, claim = self.ctx, self.ctx.policy.claim
+        plans = {plan.data_plan_id: plan for plan in await ctx.target.data_plans()}
+        money = Money(ctx, price_of(plans, claim.data_plan_id, claim.zone))
+        missing = self._claims_missing()
+        if not missing:
+            return money
+        if account.permissions is not None and "activation" not in account.permissions:
+            raise NotAuthorised(
+                f"the API key may not activate SIMs in organization {account.org_id}",
+                hint="use a key of a member with the Manager role or above",
+            )
+        if self._sets_limits_on_claim() and LITE_LIMITS in (account.features or ()):
+            raise Halted(
+                "this account may not set limits on the claim, and nothing was claimed",
+                code="limits_on_claim",
+                hint='set [claim] limits = "after_claim" in the policy and make a new plan',
+            )
+        money.check_caps(missing)
+        return money
+
+    def _claims_missing(self) -> int:
+        done = self.ctx.journal.step_counts(self.ctx.plan_id)
+        begun = sum(count for (kind, state), count in done.items() if kind is StepKind.CLAIM and state != "pending")
+        return max(0, self.ctx.header.claims - begun)
+
+    def _sets_limits_on_claim(self) -> bool:
+        return self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
+
+    async def _observe(self) -> None:
+        """Read every target SIM of the plan before anything is sent."""
+        ctx = self.ctx
+        targets = [target for run in slices(ctx.journal.items(ctx.plan_id), 2500) for target in targets_of(run)]
+        ctx.progress("observing", {"sims": len(targets)})
+        await self._reader.read(targets, full=True)
+
+    async def _settle_all(self) -> None:
+        """Settle every claim whose outcome an earlier run never learned."""
+        ctx = self.ctx
+        uncertain = [
+            item.key for item in ctx.journal.items(ctx.plan_id) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN
+        ]
+        if uncertain:
+            await settle_claims(ctx, self._reader, uncertain)
+
+    async def _tag_id(self) -> int | None:
+        """The id of the plan's tag: reused by its exact name, made if there is none."""
+        name = self.ctx.policy.claim.tag
+        if name is None or not any(
+            self.ctx.header.counts.get(action, 0) for action in (Action.CLAIM, Action.ADOPT, Action.UPDATE)
+        ):
+            return None
+        for tag in await self.ctx.target.tags():
+            if tag.name == name:
+                return tag.tag_id
+        return (await self.ctx.target.create_tag(name)).tag_id
+
+    def _open_gate(self, before: str, wave: str) -> None:
+        """Raises: Halted, if the wave before has not enough verified SIMs; Interrupted, if it still works on it."""
+        ctx = self.ctx
+        if check_gate(ctx, before):
+            return
+        verdicts = ctx.journal.verdicts(ctx.plan_id, before)
+        verified, total = verdicts.get(Verdict.OK, 0), sum(verdicts.values())
+        if verdicts.get(Verdict.PENDING, 0):
+            raise Interrupted(
+                f"wave {before!r} has {verified} of {total} SIMs verified and {verdicts[Verdict.PENDING]} pending",
+                ExitCode.RESUMABLE,
+            )
+        raise Halted(
+            f"wave {wave!r} stays closed: {verified} of {total} SIMs of wave {before!r} are verified, and [gates] "
+            f"verified_share asks for {ctx.policy.gates.verified_share}",
+            code="gate_closed",
+            hint="`migrator status` shows what differs; mend it, then run the same command again",
+        )
+
+    def _finished(self) -> ApplyResult:
+        verdicts = self.ctx.journal.verdicts(self.ctx.plan_id)
+        waiting = verdicts.get(Verdict.PENDING, 0)
+        attention = sum(verdicts.get(verdict, 0) for verdict in (Verdict.MISMATCH, Verdict.MISSING)) + self._blocked()
+        if attention:
+            return self._result(ExitCode.ATTENTION, f"done; {attention} SIMs need attention", "see `migrator report`")
+        if waiting:
+            return self._result(
+                ExitCode.RESUMABLE, f"{waiting} SIMs are still pending at Hologram", "run the same command again later"
+            )
+        return self._result(ExitCode.DONE, "every SIM of the plan is verified", "")
+
+    def _blocked(self) -> int:
+        return self.ctx.header.counts.get(Action.BLOCK, 0)
+
+    def _result(self, exit_code: ExitCode, reason: str, hint: str, error: MigratorError | None = None) -> ApplyResult:
+        ctx = self.ctx
+        event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
+        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
+        words = getattr(error, "carrier_words", "")
+        counts = ctx.journal.step_counts(ctx.plan_id)
+        return ApplyResult(
+            plan_id=ctx.plan_id,
+            run_id=ctx.run_id,
+            exit_code=exit_code,
+            reason=f"{reason} (Hologram: {words})" if words and words not in reason else reason,
+            hint=hint,
+            claimed=counts.get((StepKind.CLAIM, StepState.DONE), 0),
+            writes=sum(record.run_id == ctx.run_id for record in ctx.journal.requests(ctx.plan_id)),
+            verdicts=ctx.journal.verdicts(ctx.plan_id),
+            failed=ctx.journal.failure_codes(ctx.plan_id),
+            blocked=self._blocked(),
+            skipped=ctx.header.counts.get(Action.SKIP, 0),
+        )
+
+
+_RUN_EVENTS = {
+    ExitCode.DONE: RunEvent.FINISH,
+    ExitCode.ATTENTION: RunEvent.FINISH,
+    ExitCode.RESUMABLE: RunEvent.STOP,
+    ExitCode.INTERRUPTED: RunEvent.STOP,
+}
+
+
+async def verify(ctx: Context) -> None:
+    """Read every SIM of the plan afresh and judge it; sends no write, settles nothing, waits for nothing."""
+    reader = Reader(ctx.target, ctx.journal, ctx.clock)
+    await Converger(ctx, reader, changer=None).converge(None, wait_s=0)

@@ -1,0 +1,244 @@
+"""Limits, state, tag and name of SIMs that are ours: only what the record does not show already.
+
+`success: true` proves nothing for bulk changes, so their steps stay UNCERTAIN until a later read shows the value. A
+SIM that the carrier has locked, or leaves alone, waits with growing pauses.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+
+from migrator.core.fleet import LinkState
+from migrator.core.journal import Item
+from migrator.core.packing import limit_groups, name_groups, slices
+from migrator.core.plan import DesiredState
+from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient
+from migrator.executor.context import Context
+from migrator.executor.guards import check_failures
+from migrator.executor.sending import keys_of, send
+from migrator.ports import ChangeReply, Outgoing
+
+__all__ = ["Changer"]
+
+MOST_ATTEMPTS = 6
+"""Orders that change nothing, after which a person should look."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 300.0
+
+UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One kind of bulk change with its values: the request it is, and the sending of it, by device ids."""
+
+    request: Callable[[Sequence[int]], Outgoing]
+    effect: Callable[[Sequence[int]], Awaitable[ChangeReply | None]]
+
+
+@dataclass(slots=True)
+class Changer:
+    """Sends the changes that are missing.
+
+    Args:
+        tag_id: the plan's tag; None for none.
+        bulk_names: whether equal names may go out in one call; switched off when the carrier refuses it.
+    """
+
+    ctx: Context
+    tag_id: int | None
+    bulk_names: bool
+    _trouble: PlatformError | None = field(default=None, init=False)
+
+    async def send_missing(self, items: Iterable[Item]) -> None:
+        """Send what differs from the record and may be sent now, in the order limits, state, tag, name.
+
+        Raises: NotAuthorised, Transient and kin, with everything on disk.
+        """
+        ours = [item for item in items if self._is_ours(item)]
+        await self._limits(ours)
+        await self._states(ours)
+        await self._tags(ours)
+        await self._names(ours)
+
+    def _is_ours(self, item: Item) -> bool:
+        target = item.target
+        return (
+            target is not None
+            and target.is_claimed
+            and target.org_id in {None, self.ctx.header.org_id}
+            and target.state not in {LinkState.RETIRED, LinkState.TEST, LinkState.UNKNOWN}
+        )
+
+    def _may_send(self, item: Item, kind: StepKind) -> bool:
+        step = item.steps.get(kind)
+        return step is None or (step.state is StepState.PENDING and step.not_before <= self.ctx.now())
+
+    async def _limits(self, items: Sequence[Item]) -> None:
+        target = self.ctx.target
+        ready = [item for item in items if self._may_send(item, StepKind.LIMITS)]
+        for group in limit_groups(ready, most=self.ctx.options.batch):
+            overage, sms = group.overage_limit_bytes, group.sms_limit
+            order = _Order(
+                partial(target.request_limits, overage_limit_bytes=overage, sms_limit=sms),
+                partial(target.set_limits, overage_limit_bytes=overage, sms_limit=sms),
+            )
+            await self._bulk(StepKind.LIMITS, group.items, order)
+
+    async def _states(self, items: Sequence[Item]) -> None:
+        target = self.ctx.target
+        for state in DesiredState:
+            ready = [item for item in items if self._may_send(item, StepKind.STATE) and _may_become(item, state)]
+            order = _Order(partial(target.request_state, state=state), partial(target.set_state, state=state))
+            for group in slices(ready, self.ctx.options.batch):
+                await self._bulk(StepKind.STATE, group, order)
+
+    async def _tags(self, items: Sequence[Item]) -> None:
+        target, tag_id = self.ctx.target, self.tag_id
+        if tag_id is None:
+            return
+        ready = [item for item in items if self._may_send(item, StepKind.TAG) and _lacks_tag(item)]
+        order = _Order(partial(target.request_tag_link, tag_id), partial(target.link_tag, tag_id))
+        for group in slices(ready, self.ctx.options.batch):
+            await self._bulk(StepKind.TAG, group, order)
+
+    async def _names(self, items: Sequence[Item]) -> None:
+        ready = [item for item in items if self._may_send(item, StepKind.NAME)]
+        single: list[tuple[str, Item]] = []
+        for name, group in name_groups(ready, most=self.ctx.options.batch):
+            if len(group) > 1 and self.bulk_names and await self._shared_name(name, group):
+                continue
+            single += [(name, item) for item in group]
+        await self._one_by_one(single)
+
+    async def _shared_name(self, name: str, group: Sequence[Item]) -> bool:
+        """Name several SIMs alike in one call. Returns: False where the organization lacks the feature."""
+        target = self.ctx.target
+        order = _Order(partial(target.request_names, name=name), partial(target.set_names, name=name))
+        try:
+            await self._bulk(StepKind.NAME, group, order)
+        except NotAuthorised:
+            self.bulk_names = False
+            return False
+        return True
+
+    async def _bulk(self, kind: StepKind, items: Sequence[Item], order: _Order) -> None:
+        """One bulk change: afterwards every SIM of it is unproven, to be tried again later, or refused for good."""
+        ids = _device_ids(items)
+        try:
+            _, reply = await send(self.ctx, kind, items, order.request(ids), lambda: order.effect(ids))
+        except OutcomeUnknown:
+            return  # the steps are UNCERTAIN already; the next read tells
+        except (NotAuthorised, Transient) as error:
+            self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, error.code, error.message))
+            raise
+        except Permanent as error:
+            await self._refused(kind, items, order, error.carrier_words or error.message)
+            return
+        untouched = _untouched(items, reply)
+        for item in items:
+            if item.key in untouched:
+                self._later(kind, item, untouched[item.key])
+        sent = [item for item in items if item.key not in untouched]
+        self._move(kind, StepEvent.LOST, keys_of(sent, UNPROVEN, "accepted; the record has yet to show it"))
+        self.ctx.progress(kind.value, {"sims": len(sent)})
+
+    async def _refused(self, kind: StepKind, items: Sequence[Item], order: _Order, words: str) -> None:
+        """A bulk change refused as a whole, which did nothing: halve it, down to the SIMs that are meant."""
+        if len(items) == 1:
+            self._move(kind, StepEvent.REFUSED_FOR_GOOD, keys_of(items, f"{kind.value}_refused", words))
+            check_failures(self.ctx)
+            return
+        self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, f"{kind.value}_refused", words))
+        half = len(items) // 2
+        await self._bulk(kind, items[:half], order)
+        await self._bulk(kind, items[half:], order)
+
+    def _later(self, kind: StepKind, item: Item, words: str) -> None:
+        """The reply left a SIM alone: try again after a growing pause, and give up if it is not the lock."""
+        attempts = item.steps[kind].attempts + 1 if kind in item.steps else 1
+        now = self.ctx.now()
+        is_locked = item.target is not None and item.target.state.is_pending
+        if attempts >= MOST_ATTEMPTS and not is_locked:
+            self._move(kind, StepEvent.REFUSED_FOR_GOOD, {item.key: (f"{kind.value}_ignored", words)})
+            return
+        pause_s = min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S)
+        self.ctx.journal.move(
+            self.ctx.plan_id,
+            kind,
+            StepEvent.REFUSED_FOR_NOW,
+            {item.key: ("left_alone", words)},
+            now=now,
+            not_before=now + pause_s,
+        )
+
+    async def _one_by_one(self, named: Sequence[tuple[str, Item]]) -> None:
+        """PUT names, several in flight. Trouble that concerns all stops the others after their own request."""
+        self._trouble = None
+        todo = iter(named)
+
+        async def worker() -> None:
+            for name, item in todo:
+                if self._trouble is not None or self.ctx.stopper.is_stopping:
+                    return
+                await self._name_one(name, item)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(min(self.ctx.options.workers, len(named))):
+                tasks.start_soon(worker)
+        if self._trouble is not None:
+            raise self._trouble
+        self.ctx.stopper.check()
+
+    async def _name_one(self, name: str, item: Item) -> None:
+        device_id = _device_ids([item])[0]
+        outgoing = self.ctx.target.request_name(device_id, name)
+        try:
+            await send(self.ctx, StepKind.NAME, [item], outgoing, lambda: self.ctx.target.set_name(device_id, name))
+        except OutcomeUnknown:
+            return
+        except (NotAuthorised, Transient) as error:
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of([item], error.code, error.message))
+            self._trouble = error
+        except Permanent as error:
+            words = error.carrier_words or error.message
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_GOOD, keys_of([item], "name_refused", words))
+        else:
+            self._move(StepKind.NAME, StepEvent.CONFIRMED, keys_of([item]))
+            self.ctx.progress("name", {"sims": 1})
+
+    def _move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+        if keys:
+            self.ctx.journal.move(self.ctx.plan_id, kind, event, keys, now=self.ctx.now())
+
+
+def _device_ids(items: Sequence[Item]) -> list[int]:
+    return [item.target.device_id for item in items if item.target is not None and item.target.device_id is not None]
+
+
+def _may_become(item: Item, state: DesiredState) -> bool:
+    """Whether an order to `state` is due: planned, not there yet, and the link takes orders."""
+    if item.change.state is not state or item.target is None:
+        return False
+    from_state = LinkState.PAUSED_USER if state is DesiredState.LIVE else LinkState.LIVE
+    return item.target.state is from_state
+
+
+def _lacks_tag(item: Item) -> bool:
+    tags = item.target.tags if item.target is not None else None
+    return item.change.tag is not None and tags is not None and item.change.tag not in tags
+
+
+def _untouched(items: Sequence[Item], reply: ChangeReply | None) -> dict[str, str]:
+    """SIMs that the reply itself says it left alone, with its words; empty where it tells nothing of single devices."""
+    if reply is None or reply.modified is None:
+        return {}
+    left_alone = {}
+    for item in items:
+        device_id = item.target.device_id if item.target is not None else None
+        if device_id is not None and device_id not in reply.modified:
+            left_alone[item.key] = reply.warnings.get(device_id, "the reply does not list it as modified")
+    return left_alone

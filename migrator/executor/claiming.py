@@ -1,0 +1,251 @@
+"""The claim: bills at once, is not idempotent, and its partial failures are undocumented.
+
+So: intent on disk, one request at a time, and afterwards every ICCID is read back, whatever the reply said. A SIM whose
+claim may have happened is UNCERTAIN and is settled by reading; it is sent again only after agreeing reads that the
+carrier's own lag cannot explain.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.journal import Item
+from migrator.core.packing import ClaimBatch, claim_batches
+from migrator.core.plan import Action
+from migrator.core.policy import LimitsTiming
+from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.errors import (
+    Halted,
+    InsufficientBalance,
+    NotAuthorised,
+    OutcomeUnknown,
+    Permanent,
+    RateLimited,
+    Transient,
+)
+from migrator.executor.context import Context
+from migrator.executor.guards import Money, check_failures
+from migrator.executor.observing import Reader, targets_of
+from migrator.executor.sending import keys_of, send
+from migrator.executor.settling import settle_claims
+from migrator.ports import Claim, ClaimReply
+
+__all__ = ["Claimer"]
+
+MOST_REFUSALS = 5
+"""Refusals for now, in a row, after which the run stops and can be resumed."""
+
+
+@dataclass(slots=True)
+class Claimer:
+    """Claims what is missing, batch after batch.
+
+    Args:
+        tag_id: the tag that every claim carries; None for none.
+        money: asked before each claim.
+    """
+
+    ctx: Context
+    reader: Reader
+    money: Money
+    tag_id: int | None
+    _claimed_before: int = field(init=False)
+    _refused_in_a_row: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._claimed_before = self.money.claimed()
+
+    async def claim(self, items: Iterable[Item]) -> None:
+        """Claim those of `items` that are planned to be, not begun, and not on anybody's organization.
+
+        Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
+        """
+        wanted = [item for item in items if _is_to_be_claimed(item)]
+        queue = deque(claim_batches(wanted, most=self.ctx.options.claim_batch))
+        while queue:
+            batch = self._within_max_sims(queue.popleft())
+            check_failures(self.ctx)
+            await self.money.check(len(batch.items))
+            again = await self._one(batch)
+            queue.extendleft(reversed(again))
+
+    def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch:
+        most = self.ctx.options.max_sims
+        claimed_here = self.money.claimed() - self._claimed_before
+        if most is None or claimed_here + len(batch.items) <= most:
+            return batch
+        left = most - claimed_here
+        if left <= 0:
+            raise Halted(
+                f"--max-sims {most} is reached: {claimed_here} SIMs claimed in this run",
+                code="max_sims",
+                hint="run the same command again for the next ones",
+            )
+        return claim_batches(batch.items[:left], most=left)[0]
+
+    async def _one(self, batch: ClaimBatch) -> list[ClaimBatch]:
+        """Send one claim and settle every SIM of it. Returns: batches to send in its place."""
+        claim = self._claim_of(batch)
+        outgoing = self.ctx.target.request_claim(claim)
+        try:
+            _, reply = await send(self.ctx, StepKind.CLAIM, batch.items, outgoing, lambda: self.ctx.target.claim(claim))
+        except OutcomeUnknown as error:
+            self.ctx.progress("claim_lost", {"sims": len(batch.items), "why": error.message})
+            await self._settle(batch.items)
+            return self._same_again(batch.items)
+        except (Transient, NotAuthorised) as error:
+            await self._after_refusal_for_now(batch.items, error)
+            if isinstance(error, NotAuthorised):
+                raise
+            return self._same_again(batch.items)
+        except Permanent as error:
+            return await self._after_refusal(batch.items, error)
+        await self._after_answer(batch.items, reply)
+        return self._same_again(batch.items)
+
+    def _claim_of(self, batch: ClaimBatch) -> Claim:
+        change = batch.items[0].change
+        with_limits = self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
+        assert change.data_plan_id is not None and change.zone is not None  # noqa: S101, PT018 - a CLAIM has both
+        return Claim(
+            iccids=targets_of(batch.items),
+            org_id=self.ctx.header.org_id,
+            data_plan_id=change.data_plan_id,
+            zone=change.zone,
+            tag_id=self.tag_id if change.tag else None,
+            overage_limit_bytes=batch.overage_limit_bytes if with_limits else None,
+            sms_limit=batch.sms_limit if with_limits else None,
+        )
+
+    async def _after_answer(self, items: Sequence[Item], reply: ClaimReply) -> None:
+        """The reply claims success: believe what can be read, and be in doubt about the rest."""
+        present, absent = await self._read_back(items)
+        refused = _by_item(items, reply.reasons)
+        named = {key for key in (_key_of(sim) for sim in reply.claimed) if key}
+        self._confirm(present)
+        self._fail({item.key: words for item in absent if (words := refused.get(item.key)) is not None})
+        doubtful = [item for item in absent if item.key not in refused]
+        told = [item for item in doubtful if _target_key(item) in named]
+        untold = [item for item in doubtful if _target_key(item) not in named]
+        self._doubt(told, "claimed_unseen", "the reply names it as claimed, and no read shows it yet")
+        self._doubt(untold, "not_in_reply", "the reply does not name it")
+        if doubtful:
+            await self._settle(doubtful)
+
+    async def _after_refusal_for_now(self, items: Sequence[Item], error: Transient | NotAuthorised) -> None:
+        """Nothing should have happened: look all the same, then leave the SIMs as they were."""
+        present: Sequence[Item] = ()
+        absent: Sequence[Item] = items
+        if error.status is not None and not isinstance(error, NotAuthorised):
+            present, absent = await self._read_back(items)
+        self._confirm(present)
+        left = keys_of(absent, error.code, error.message)
+        self._move(StepEvent.REFUSED_FOR_NOW, left)
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row > MOST_REFUSALS:
+            raise error
+        if not isinstance(error, RateLimited):  # after a 429 the pacer holds everyone already
+            await self.ctx.stopper.sleep(2.0**self._refused_in_a_row)
+
+    async def _after_refusal(self, items: Sequence[Item], error: Permanent) -> list[ClaimBatch]:
+        """The carrier said no: find out to which SIMs, and send the others again."""
+        present, absent = await self._read_back(items)
+        self._confirm(present)
+        await self._raise_if_poor(absent, error)
+        refused = _by_item(absent, error.reasons)
+        if not refused and len(absent) == 1:
+            refused = {absent[0].key: error.carrier_words or error.message}
+        self._fail(refused)
+        left = [item for item in absent if item.key not in refused]
+        self._doubt(left, error.code, error.carrier_words or error.message)
+        await self._settle(left)
+        if refused:
+            return self._same_again(left)
+        half = -(-len(left) // 2)
+        return [*self._same_again(left[:half]), *self._same_again(left[half:])]
+
+    async def _raise_if_poor(self, absent: Sequence[Item], error: Permanent) -> None:
+        """Raises: InsufficientBalance, when that is why; known by the balance itself, wording is only a hint."""
+        poor = isinstance(error, InsufficientBalance)
+        if not poor and not error.reasons and self.money.price is not None:
+            balance = await self.ctx.target.balance()
+            poor = balance is not None and balance < self.money.price * len(absent)
+        if poor:
+            self._doubt(absent, "insufficient_balance", error.carrier_words or error.message)
+            raise InsufficientBalance(
+                "Hologram refused the claim for want of balance",
+                carrier_words=error.carrier_words,
+                hint="add funds, then run the same command again: it reads first what the refused claim did",
+            ) from error
+
+    async def _read_back(self, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+        """Read the SIMs of a claim. Returns: those that are on our organization now, and the others."""
+        await self.reader.read(targets_of(items), full=False, newest=True)
+        present: list[Item] = []
+        absent: list[Item] = []
+        for item in self._fresh(items):
+            link = item.target
+            ours = link is not None and link.is_claimed and link.org_id in {None, self.ctx.header.org_id}
+            (present if ours else absent).append(item)
+        return present, absent
+
+    def _fresh(self, items: Sequence[Item]) -> Sequence[Item]:
+        return self.ctx.journal.items_by_key(self.ctx.plan_id, [item.key for item in items])
+
+    async def _settle(self, items: Sequence[Item]) -> None:
+        await settle_claims(self.ctx, self.reader, [item.key for item in items])
+
+    def _same_again(self, items: Sequence[Item]) -> list[ClaimBatch]:
+        """What of `items` is pending still, packed anew."""
+        pending = [item for item in self._fresh(items) if _is_to_be_claimed(item)]
+        if len(pending) < len(items):
+            self._refused_in_a_row = 0
+        return claim_batches(pending, most=self.ctx.options.claim_batch)
+
+    def _confirm(self, items: Sequence[Item]) -> None:
+        self._move(StepEvent.CONFIRMED, keys_of(items))
+        self.reader.claimed(len(items))
+        if items:
+            self.ctx.progress("claimed", {"sims": len(items)})
+
+    def _fail(self, words_by_key: Mapping[str, str]) -> None:
+        self._move(StepEvent.REFUSED_FOR_GOOD, {key: (_code(words), words) for key, words in words_by_key.items()})
+
+    def _doubt(self, items: Sequence[Item], code: str, message: str) -> None:
+        self._move(StepEvent.LOST, keys_of(items, code, message))
+
+    def _move(self, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+        if keys:
+            self.ctx.journal.move(self.ctx.plan_id, StepKind.CLAIM, event, keys, now=self.ctx.now())
+
+
+def _is_to_be_claimed(item: Item) -> bool:
+    """Planned to be claimed, nothing begun or all surely undone, and no device there under anybody's name."""
+    nobody_has_it = item.target is None or not item.target.is_claimed
+    return item.change.action is Action.CLAIM and item.state_of(StepKind.CLAIM) is StepState.PENDING and nobody_has_it
+
+
+def _target_key(item: Item) -> str:
+    return "" if item.change.target_iccid is None else item.change.target_iccid.key
+
+
+def _key_of(sim: str) -> str | None:
+    try:
+        return Iccid.parse(sim).key
+    except NotAnIdentifier:
+        return None
+
+
+def _by_item(items: Sequence[Item], reasons: Mapping[str, str]) -> dict[str, str]:
+    """The carrier's words by SIM key; words about ICCIDs that we did not send are dropped."""
+    by_target = {_key_of(sim): words for sim, words in reasons.items()}
+    return {item.key: by_target[_target_key(item)] for item in items if _target_key(item) in by_target}
+
+
+def _code(words: str) -> str:
+    """A code for grouping; free text of the carrier's is a hint and steers nothing."""
+    said = words.lower()
+    if "already" in said:
+        return "claimed_elsewhere"
+    return "test_mode" if "preflight" in said else "claim_refused"

@@ -1,0 +1,103 @@
+"""Reading the target side back by the cheapest way there is."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from migrator.core.fleet import TargetLink
+from migrator.core.identifiers import Iccid
+from migrator.core.journal import Item
+from migrator.ports import Clock, Journal, TargetPlatform
+
+__all__ = ["Reader", "targets_of"]
+
+MOST_PAGES = 100_000
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads target SIMs, keeps what it saw in the journal, and chooses between the device list and look-ups.
+
+    The list costs a request per page of devices and can stop early, as the newest devices come first; a look-up costs
+    a request per hundred ICCIDs, and one more per hundred devices found where tags are needed.
+    """
+
+    target: TargetPlatform
+    journal: Journal
+    clock: Clock
+    _devices: int | None = field(default=None, init=False)
+    _counted: bool = field(default=False, init=False)
+
+    async def read(self, iccids: Iterable[Iccid], *, full: bool, newest: bool = False) -> None:
+        """Read some SIMs and keep what was seen, page by page; those not seen are kept as absent.
+
+        Args:
+            iccids: which.
+            full: whether every value matters, tags among them.
+            newest: whether they were just claimed, so that they head the list.
+        """
+        wanted = {iccid.key: iccid for iccid in iccids}
+        if newest and len(wanted) > self.target.max_lookup:
+            await self._from_list(wanted, most_pages=math.ceil(len(wanted) / self.target.page_size) + 1)
+            await self._from_lookups(wanted, full=full)
+        elif await self._list_is_cheaper(len(wanted), full=full):
+            await self._from_list(wanted, most_pages=MOST_PAGES)
+        else:
+            await self._from_lookups(wanted, full=full)
+        self.journal.observed((), wanted.values(), now=self.clock.now().timestamp())
+
+    def claimed(self, devices: int) -> None:
+        """Keep the count of devices right after a claim."""
+        if self._devices is not None:
+            self._devices += devices
+
+    async def _list_is_cheaper(self, wanted: int, *, full: bool) -> bool:
+        lookups = math.ceil(wanted / self.target.max_lookup) * (2 if full else 1)
+        if lookups <= 1:
+            return False
+        if not self._counted:
+            self._devices = await self.target.device_count()
+            self._counted = True
+        return self._devices is not None and math.ceil(self._devices / self.target.page_size) <= lookups
+
+    async def _from_list(self, wanted: dict[str, Iccid], *, most_pages: int) -> None:
+        """Read pages until everything wanted was seen or the list ends. What was seen is no longer in `wanted`."""
+        cursor: str | None = None
+        for _ in range(most_pages):
+            page = await self.target.devices(cursor)
+            self._keep(_matches(page.links, wanted), wanted)
+            cursor = page.cursor
+            if cursor is None or not wanted:
+                break
+
+    async def _from_lookups(self, wanted: dict[str, Iccid], *, full: bool) -> None:
+        """Look ICCIDs up, a hundred at a time. What was seen is no longer in `wanted`."""
+        iccids = list(wanted.values())
+        for start in range(0, len(iccids), self.target.max_lookup):
+            run = {iccid.key: iccid for iccid in iccids[start : start + self.target.max_lookup]}
+            found = _matches(await self.target.links_by_iccid(list(run.values())), run)
+            device_ids = [link.device_id for link in found.values() if link.device_id is not None]
+            if full and device_ids:
+                found |= _matches(await self.target.devices_by_id(device_ids), run)
+            self._keep(found, wanted)
+
+    def _keep(self, found: Mapping[str, TargetLink], wanted: dict[str, Iccid]) -> None:
+        self.journal.observed(found.values(), (), now=self.clock.now().timestamp())
+        for key in found:
+            wanted.pop(key, None)
+
+
+def _matches(links: Iterable[TargetLink], wanted: Mapping[str, Iccid]) -> dict[str, TargetLink]:
+    """The links that are wanted, by the key under which they are: a device may be known by another of its profiles."""
+    found: dict[str, TargetLink] = {}
+    for link in links:
+        for iccid in (link.iccid, *link.other_iccids):
+            if iccid.key in wanted:
+                found[iccid.key] = link if iccid == link.iccid else replace(link, iccid=wanted[iccid.key])
+                break
+    return found
+
+
+def targets_of(items: Iterable[Item]) -> list[Iccid]:
+    """The target ICCIDs of some items; those without one are left out."""
+    return [item.change.target_iccid for item in items if item.change.target_iccid is not None]

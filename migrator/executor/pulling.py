@@ -1,0 +1,211 @@
+"""Reading the source fleet: several pages in flight, each on disk as it comes, until the list is settled.
+
+The list has no cursor and no snapshot (reference, 4.3): a SIM that comes or goes while it is read shifts the rows. So
+distinct ICCIDs are compared with the totals that the first and the last reply told, and the list is read again when
+they differ.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from migrator.core.fleet import QuotaReading
+from migrator.core.identifiers import Iccid
+from migrator.core.results import PullResult
+from migrator.errors import InputError, MigratorError
+from migrator.executor.context import Interrupted, Stopper, quiet
+from migrator.ports import (
+    Clock,
+    InventoryStore,
+    ListPass,
+    Progress,
+    Reading,
+    Snapshot,
+    SourcePage,
+    SourcePlatform,
+)
+
+__all__ = ["Pulling"]
+
+MOST_PAGES = 200_000
+MOST_PASSES = 3
+READINGS_A_COMMIT = 100
+
+
+@dataclass(slots=True)
+class Pulling:
+    """One `inventory pull`.
+
+    Args:
+        quotas: whether to read what remains of every SIM's volumes, too (two calls per SIM).
+        limits: whether to read the account's monthly caps.
+        workers: requests in flight.
+    """
+
+    source: SourcePlatform
+    store: InventoryStore
+    clock: Clock
+    stopper: Stopper
+    progress: Progress = quiet
+    quotas: bool = False
+    limits: bool = False
+    workers: int = 8
+    _total_pages: int | None = field(default=None, init=False)
+
+    async def run(self) -> PullResult:
+        """Pull, going on where an earlier pull stopped. Raises: PlatformError, Interrupted; what came is on disk."""
+        version = await self.source.open()
+        snapshot = self.store.open_snapshot(version, self._now())
+        passed, number = await self._passes(snapshot)
+        settled = _is_settled(passed)
+        read = failed = 0
+        if settled:
+            if self.limits:
+                self.store.save_account_limits(await self.source.account_limits())
+            if self.quotas:
+                read, failed = await self._all_readings(snapshot.snapshot_id)
+            self._complete(snapshot, passed, number)
+        return PullResult(
+            sims=passed.sims,
+            listed=passed.last_total,
+            passes=number,
+            unreadable=passed.unreadable,
+            resumed=snapshot.resumed,
+            settled=settled,
+            api_version=version,
+            quotas_read=read,
+            quotas_failed=failed,
+        )
+
+    def _complete(self, snapshot: Snapshot, passed: ListPass, number: int) -> None:
+        if passed.sims == 0:
+            raise InputError(
+                "1NCE lists no SIM for these credentials; the inventory was left as it was",
+                code="empty_inventory",
+                hint="check that the API user belongs to the organization that holds the SIMs",
+            )
+        self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
+
+    async def _passes(self, snapshot: Snapshot) -> tuple[ListPass, int]:
+        """Read the list until it is settled, or often enough to say that it will not settle now."""
+        number = snapshot.passes + 1
+        while True:
+            await self._one_pass(snapshot.snapshot_id, number)
+            passed = self.store.end_pass(snapshot.snapshot_id, number)
+            if _is_settled(passed) or number - snapshot.passes >= MOST_PASSES:
+                return passed, number
+            self.progress("again", {"sims": passed.sims, "listed": passed.last_total})
+            number += 1
+
+    async def _one_pass(self, snapshot_id: int, pass_number: int) -> None:
+        done = self.store.pages_done(snapshot_id, pass_number)
+        self._total_pages = max((pages for pages in done.values() if pages is not None), default=None)
+        first = await self._page(snapshot_id, pass_number, 1) if 1 not in done else None
+        if first is not None and self._total_pages is None:
+            await self._until_empty(snapshot_id, pass_number, first)
+        elif self._total_pages is None:
+            await self._until_empty(snapshot_id, pass_number, None, start=max(done) + 1)
+        else:
+            missing = (number for number in _counting() if number not in done and number > 1)
+            await self._several(missing, lambda number: self._page(snapshot_id, pass_number, number))
+
+    async def _until_empty(
+        self, snapshot_id: int, pass_number: int, page: SourcePage | None, *, start: int = 2
+    ) -> None:
+        """Without totals, go on page by page until one is empty."""
+        if page is not None and not page.rows:
+            return
+        for number in range(start, MOST_PAGES):
+            self.stopper.check()
+            if not (await self._page(snapshot_id, pass_number, number)).rows:
+                return
+
+    async def _page(self, snapshot_id: int, pass_number: int, number: int) -> SourcePage:
+        """Read one page and put it on disk."""
+        page = await self.source.page(number)
+        if page.total_pages is not None:
+            self._total_pages = max(page.total_pages, self._total_pages or 0)
+        self.store.save_page(snapshot_id, pass_number, page, self._now())
+        self.progress("page", {"sims": len(page.rows), "page": number, "listed": page.total_sims})
+        return page
+
+    async def _several(self, numbers: Iterable[int], act: Callable[[int], Awaitable[object]]) -> None:
+        """Read pages up to the last that any reply told of, several in flight."""
+        todo = iter(numbers)
+
+        async def worker() -> None:
+            for number in todo:
+                if number > (self._total_pages or 0) or self.stopper.is_stopping:
+                    return
+                await act(number)
+
+        await _crew(worker, self.workers)
+        self.stopper.check()
+
+    async def _all_readings(self, snapshot_id: int) -> tuple[int, int]:
+        """Ask for what remains, a commit per hundred SIMs. Returns: SIMs read, and SIMs whose read failed."""
+        read = failed = 0
+        while iccids := self.store.without_reading(snapshot_id, READINGS_A_COMMIT):
+            readings = await self._readings(iccids)
+            self.store.save_readings(snapshot_id, readings)
+            bad = sum(_has_failed(reading) for reading in readings)
+            failed += bad
+            read += len(readings) - bad
+            self.progress("quotas", {"sims": len(readings)})
+            self.stopper.check()
+        return read, failed
+
+    async def _readings(self, iccids: Sequence[Iccid]) -> list[Reading]:
+        todo = iter(iccids)
+        readings: list[Reading] = []
+
+        async def worker() -> None:
+            for iccid in todo:
+                if self.stopper.is_stopping:
+                    return
+                data = await self.source.data_remaining(iccid)
+                sms = await self.source.sms_remaining(iccid)
+                readings.append(Reading(iccid, data, sms))
+
+        await _crew(worker, self.workers)
+        return readings
+
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
+
+
+async def _crew(worker: Callable[[], Awaitable[None]], size: int) -> None:
+    """Run some workers; the first error that concerns all is raised once every other request has come home."""
+    troubles: list[MigratorError | Interrupted] = []
+
+    async def guarded() -> None:
+        try:
+            await worker()
+        except (MigratorError, Interrupted) as error:
+            troubles.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(size):
+            tasks.start_soon(guarded)
+    if troubles:
+        raise troubles[0]
+
+
+def _counting() -> Iterable[int]:
+    return range(1, MOST_PAGES)
+
+
+def _is_settled(passed: ListPass) -> bool:
+    """Whether a pass agrees with itself: as many distinct SIMs as its first and its last reply told.
+
+    Without totals there is nothing to compare with, and the list is taken as it was read up to its empty page.
+    """
+    if passed.last_total is None:
+        return True
+    return passed.sims + passed.unreadable == passed.first_total == passed.last_total
+
+
+def _has_failed(reading: Reading) -> bool:
+    services = (reading.data, reading.sms)
+    return any(service is not None and service.reading is QuotaReading.FAILED for service in services)

@@ -1,0 +1,58 @@
+"""One write: its intent on disk, the request, its outcome on disk."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from migrator.core.journal import Item, RequestOutcome
+from migrator.core.states import StepEvent, StepKind
+from migrator.errors import OutcomeUnknown, PlatformError, Transient
+from migrator.executor.context import Context
+from migrator.ports import Outgoing
+
+__all__ = ["keys_of", "send"]
+
+T = TypeVar("T")
+
+
+def keys_of(items: Sequence[Item], code: str = "", message: str = "") -> dict[str, tuple[str, str]]:
+    """The SIM keys of some items, each with the same code and message."""
+    return {item.key: (code, message) for item in items}
+
+
+async def send(
+    ctx: Context, kind: StepKind, items: Sequence[Item], outgoing: Outgoing, effect: Callable[[], Awaitable[T]]
+) -> tuple[int, T]:
+    """Journal the intent, act, journal what came back. Returns: the request's id and the reply.
+
+    The steps are left IN_FLIGHT for the caller to settle, whatever comes: only it knows what the answer is worth.
+
+    Raises: PlatformError, after the request's outcome is on disk.
+    """
+    ctx.stopper.check()
+    wave = items[0].change.wave
+    keys = [item.key for item in items]
+    request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())
+    ctx.hooks.after_intent()
+    try:
+        reply = await effect()
+    except PlatformError as error:
+        ctx.hooks.after_effect()
+        outcome = _outcome_of(error)
+        ctx.journal.answered(
+            request_id, outcome, now=ctx.now(), status=error.status, message=error.carrier_words or error.message
+        )
+        if outcome is RequestOutcome.LOST:
+            lost = keys_of(items, error.code, error.message)
+            ctx.journal.move(ctx.plan_id, kind, StepEvent.LOST, lost, now=ctx.now())
+        raise
+    ctx.hooks.after_effect()
+    job_id = getattr(reply, "job_id", None)
+    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id)
+    ctx.hooks.after_outcome()
+    return request_id, reply
+
+
+def _outcome_of(error: PlatformError) -> RequestOutcome:
+    if isinstance(error, OutcomeUnknown):
+        return RequestOutcome.LOST
+    return RequestOutcome.REFUSED_FOR_NOW if isinstance(error, Transient) else RequestOutcome.REFUSED

@@ -1,0 +1,101 @@
+"""Uncertain steps are settled by reading, never by sending again."""
+
+from collections.abc import Mapping, Sequence
+
+from migrator.core.journal import Item
+from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.executor.context import Context
+from migrator.executor.observing import Reader, targets_of
+
+__all__ = ["settle_claims"]
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
+"""Between reads; two agreeing reads are never closer than the first."""
+
+UNSEEN_FACTOR = 10
+"""How many times longer we look for a SIM that the carrier itself named as claimed."""
+
+MOST_CLAIMS = 3
+"""A SIM that this many accepted claims left out without a word is shown to a person."""
+
+
+async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str]) -> None:
+    """Read the uncertain ones of `keys` until each is known to be claimed, or surely is not.
+
+    Absent means: two agreeing reads, the last of them at least `absent_after_s` after the request ended. A SIM that
+    the carrier named as claimed is looked for ten times as long and then shown to a person, never sent again.
+
+    Raises: Transient, if the carrier cannot be read; Interrupted. What is uncertain then stays so, on disk.
+    """
+    absent_before: frozenset[str] = frozenset()
+    pause_s = FIRST_PAUSE_S
+    while True:
+        items = _uncertain(ctx, keys)
+        if not items:
+            return
+        await reader.read(targets_of(items), full=False)
+        absent = _move_present(ctx, _uncertain(ctx, keys))
+        ripe = [item for item in absent if item.key in absent_before and _rested(ctx, item)]
+        _move_absent(ctx, ripe)
+        absent_before = frozenset(item.key for item in absent)
+        waiting = [item for item in absent if item not in ripe]
+        if not waiting:
+            return
+        ctx.progress("settling", {"sims": len(waiting)})
+        next_ripe_s = min(_ripe_at(ctx, item) for item in waiting) - ctx.now()
+        await ctx.stopper.sleep(max(FIRST_PAUSE_S, min(pause_s, next_ripe_s)))
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _uncertain(ctx: Context, keys: Sequence[str]) -> list[Item]:
+    items = ctx.journal.items_by_key(ctx.plan_id, keys)
+    return [item for item in items if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
+
+
+def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
+    """Settle those that a read shows: ours are done, others' are a conflict. Returns: those that no read shows."""
+    ours: dict[str, tuple[str, str]] = {}
+    elsewhere: dict[str, tuple[str, str]] = {}
+    absent = []
+    for item in items:
+        link = item.target
+        if link is None or not link.is_claimed:
+            absent.append(item)
+        elif link.org_id in {None, ctx.header.org_id}:
+            ours[item.key] = ("", "")
+        else:
+            elsewhere[item.key] = ("claimed_elsewhere", f"the target is in organization {link.org_id}")
+    _move(ctx, StepEvent.PROBED_PRESENT, ours)
+    _move(ctx, StepEvent.PROBED_CONFLICT, elsewhere)
+    return absent
+
+
+def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
+    """Settle those that surely are not claimed: they may be sent again, unless that would be one time too many."""
+    again: dict[str, tuple[str, str]] = {}
+    odd: dict[str, tuple[str, str]] = {}
+    for item in items:
+        step = item.steps[StepKind.CLAIM]
+        if step.code == "claimed_unseen":
+            odd[item.key] = ("claimed_unseen", "the reply named it as claimed, and no read ever showed it")
+        elif step.code == "not_in_reply" and step.attempts >= MOST_CLAIMS:
+            odd[item.key] = ("claim_ignored", f"{step.attempts} claims were accepted, and none of them included it")
+        else:
+            again[item.key] = ("", "")
+    _move(ctx, StepEvent.PROBED_ABSENT, again)
+    _move(ctx, StepEvent.PROBED_CONFLICT, odd)
+
+
+def _ripe_at(ctx: Context, item: Item) -> float:
+    step = item.steps[StepKind.CLAIM]
+    factor = UNSEEN_FACTOR if step.code == "claimed_unseen" else 1
+    return step.since + factor * ctx.options.absent_after_s
+
+
+def _rested(ctx: Context, item: Item) -> bool:
+    return ctx.now() >= _ripe_at(ctx, item)
+
+
+def _move(ctx: Context, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+    if keys:
+        ctx.journal.move(ctx.plan_id, StepKind.CLAIM, event, keys, now=ctx.now())

@@ -1,0 +1,164 @@
+"""From 1NCE's values to Hologram's."""
+
+from decimal import Decimal
+
+import pytest
+
+from migrator.core.fleet import AccountLimits, QuotaReading
+from migrator.core.mapping import Blocked, Limit, data_limit, desired_state, device_name, sms_limit
+from migrator.core.plan import DesiredState, Reason
+from migrator.core.policy import (
+    DataBasis,
+    DataLimitPolicy,
+    NamePolicy,
+    SmsBasis,
+    SmsLimitPolicy,
+    StatusPolicy,
+    StatusRule,
+    WhenZero,
+)
+from tests.builders import sim
+
+MB = 1_048_576
+NO_ACCOUNT = AccountLimits()
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("Enabled", DesiredState.LIVE),
+        ("ACTIVATED", DesiredState.LIVE),
+        ("disabled", DesiredState.PAUSE),
+        ("Deactivated", DesiredState.PAUSE),
+    ],
+)
+def test_each_spelling_of_a_status_finds_its_rule(word: str, expected: DesiredState) -> None:
+    assert desired_state(sim(status=word), StatusPolicy()) is expected
+
+
+def test_an_expired_sim_is_left_behind_by_default() -> None:
+    outcome = desired_state(sim(status="Expired"), StatusPolicy())
+    assert isinstance(outcome, Blocked)
+    assert outcome.skip
+    assert outcome.reason is Reason.STATUS_SKIPPED
+
+
+def test_a_status_nobody_knows_is_never_acted_on() -> None:
+    outcome = desired_state(sim(status="Suspended?"), StatusPolicy(enabled=StatusRule.LIVE))
+    assert isinstance(outcome, Blocked)
+    assert (outcome.reason, outcome.skip) == (Reason.STATUS_UNKNOWN, False)
+    assert "Suspended?" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("booked", "expected"),
+    [("500", 500 * MB), ("0.000001", 1), ("479.949998", 503_264_049), ("3000", 3000 * MB)],
+)
+def test_megabytes_become_whole_bytes_rounded_down(booked: str, expected: int) -> None:
+    """479.949998 MB are 503,264,049.1 bytes; a limit is never above what was booked."""
+    limit = data_limit(sim(data_quota_mb=Decimal(booked)), DataLimitPolicy(), NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert limit.value == expected
+
+
+@pytest.mark.parametrize(
+    ("reading", "remaining", "reason"),
+    [
+        (QuotaReading.NOT_READ, None, Reason.QUOTA_NOT_READ),
+        (QuotaReading.FAILED, None, Reason.QUOTA_READ_FAILED),
+        (QuotaReading.NO_RECORD, None, Reason.QUOTA_MISSING),
+        (QuotaReading.READ, Decimal(0), Reason.LIMIT_ZERO),
+        (QuotaReading.READ, Decimal("-3.5"), Reason.LIMIT_ZERO),
+        (QuotaReading.READ, Decimal("0.0000001"), Reason.LIMIT_ZERO),
+    ],
+)
+def test_a_remaining_volume_that_is_not_known_or_gone_blocks_the_sim(
+    reading: QuotaReading, remaining: Decimal | None, reason: Reason
+) -> None:
+    """A failed read must never become a limit of zero, and zero is never sent by accident."""
+    one = sim(data_reading=reading, data_remaining_mb=remaining)
+    outcome = data_limit(one, DataLimitPolicy(basis=DataBasis.REMAINING), NO_ACCOUNT)
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is reason
+
+
+def test_nothing_left_can_be_paused_with_the_smallest_limit() -> None:
+    rule = DataLimitPolicy(when_zero=WhenZero.PAUSE)
+    assert data_limit(sim(data_quota_mb=Decimal(0)), rule, NO_ACCOUNT) == Limit(
+        MB, "nothing left; paused with a limit of 1 MB", pause=True
+    )
+
+
+def test_nothing_left_can_be_given_the_minimum() -> None:
+    rule = DataLimitPolicy(when_zero=WhenZero.MINIMUM, minimum_mb=Decimal(2))
+    limit = data_limit(sim(data_quota_mb=Decimal(0)), rule, NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert limit.value == 2 * MB
+
+
+@pytest.mark.parametrize(("booked", "expected_mb"), [("0.4", 10), ("10", 10), ("11", 20), ("499", 500), ("501", 500)])
+def test_rounding_minimum_and_maximum_apply_in_that_order(booked: str, expected_mb: int) -> None:
+    rule = DataLimitPolicy(round_up_to_mb=Decimal(10), minimum_mb=Decimal(5), maximum_mb=Decimal(500))
+    limit = data_limit(sim(data_quota_mb=Decimal(booked)), rule, NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert limit.value == expected_mb * MB
+
+
+def test_what_was_done_to_a_limit_is_told() -> None:
+    limit = data_limit(sim(data_quota_mb=Decimal(600)), DataLimitPolicy(maximum_mb=Decimal(500)), NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert "600" in limit.detail
+    assert "maximum" in limit.detail
+
+
+def test_a_monthly_cap_that_is_not_known_blocks() -> None:
+    outcome = data_limit(sim(), DataLimitPolicy(basis=DataBasis.MONTHLY_LIMIT), NO_ACCOUNT)
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.LIMIT_UNKNOWN
+
+
+def test_the_monthly_cap_is_the_limit_where_the_policy_says_so() -> None:
+    limit = data_limit(sim(), DataLimitPolicy(basis=DataBasis.MONTHLY_LIMIT), AccountLimits(data_mb=Decimal(16)))
+    assert isinstance(limit, Limit)
+    assert limit.value == 16 * MB
+
+
+def test_unlimited_is_minus_one_only_when_asked_for() -> None:
+    limit = data_limit(sim(), DataLimitPolicy(basis=DataBasis.UNLIMITED), NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert limit.value == -1
+
+
+@pytest.mark.parametrize(("booked", "expected"), [("250", 100), ("100", 100), ("7.9", 7), ("0", 0), ("-4", 0)])
+def test_sms_limits_are_whole_clamped_and_never_negative(booked: str, expected: int) -> None:
+    """-1 means "no limit" at Hologram, so a negative remainder must not slip through as it is."""
+    limit = sms_limit(sim(sms_quota=Decimal(booked)), SmsLimitPolicy(), NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert limit.value == expected
+
+
+def test_a_clamped_sms_limit_says_so() -> None:
+    limit = sms_limit(sim(sms_quota=Decimal(250)), SmsLimitPolicy(), NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert limit.detail == "SMS limit cut from 250 to 100"
+
+
+def test_keep_leaves_the_sms_limit_alone() -> None:
+    limit = sms_limit(sim(sms_quota=None), SmsLimitPolicy(basis=SmsBasis.KEEP), NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert limit.value is None
+
+
+@pytest.mark.parametrize("label", ["  spaced  ", "=SUM(A1)", "<script>", "Grüße 🚜", 'a "b", c', "{label}", "%s"])
+def test_a_label_goes_out_exactly_as_it_came(label: str) -> None:
+    assert device_name(sim(label=label), "89", NamePolicy()) == label
+
+
+@pytest.mark.parametrize("label", [None, "", "   "])
+def test_a_missing_label_takes_the_other_template(label: str | None) -> None:
+    assert device_name(sim(7, label=label), "89", NamePolicy()) == "1nce-8988228000000000007"
+
+
+def test_a_template_with_a_missing_field_is_not_filled_with_nothing() -> None:
+    rule = NamePolicy(template="{label} {imsi}", when_missing="{target_iccid}")
+    assert device_name(sim(imsi=None), "8944", rule) == "8944"
