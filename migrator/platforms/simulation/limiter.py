@@ -30,7 +30,7 @@ class TokenBucket:
     def admits(self) -> bool:
         """Whether one more request passes now."""
         now = anyio.current_time()
-        elapsed = 0.0 if self._at is None else now - self._at
+        elapsed = 0.0 if self._at is None else max(0.0, now - self._at)  # each event loop counts from its own zero
         self._at = now
         self._tokens = min(self.limit.burst, self._tokens + elapsed * self.limit.per_second)
         if self._tokens < 1 - 1e-9:

@@ -1,0 +1,1 @@
+"""Hologram, the carrier the fleet moves to: its wire format, its HTTP client, its adapter, its simulator."""

@@ -1,0 +1,126 @@
+"""The named answers to what the carrier's reference leaves open. One enumeration per open question."""
+
+from enum import StrEnum
+
+__all__ = [
+    "ClaimPolicy",
+    "Continues",
+    "Duplicates",
+    "Edition",
+    "LastId",
+    "NextLink",
+    "Operation",
+    "ReadKind",
+    "Role",
+    "SmsIncrease",
+    "StockKind",
+    "TagRepeat",
+]
+
+
+class Edition(StrEnum):
+    """The three wordings in which the vendor's reference pages exist; replies differ in names, types and gaps."""
+
+    REF_1 = "REF-1"  # the oldest: `Devices`, no simcardid, order_data an object, tags a bare list
+    REF_2 = "REF-2"  # realistic samples of 2025: `device`, simcardid a number, order_data a list, jobid a string
+    REF_3 = "REF-3"  # generated: simcardid a string, no order_data, jobid a number, valid_tasks [{}], tags as strings
+
+
+class ClaimPolicy(StrEnum):
+    """What becomes of a claim of which some SIMs cannot be claimed (reference, section 6.3)."""
+
+    ALL_OR_NOTHING = "all_or_nothing"  # nothing is claimed; success false; data maps the bad SIMs to reasons
+    SKIP_BAD = "skip_bad"  # the good are claimed; success true; the bad are missing from data
+    FALSE_BUT_SOME = "false_but_some"  # the good are claimed, yet success is false and data names only the bad
+    REFUSE_SILENTLY = "refuse_silently"  # nothing is claimed; success false with a text and no word on which SIMs
+
+
+class Duplicates(StrEnum):
+    """What a SIM named twice in one claim does."""
+
+    REFUSE = "refuse"  # it counts as a bad SIM
+    IGNORE = "ignore"  # it is claimed and charged once
+    CHARGE_TWICE = "charge_twice"  # it is claimed once and charged per mention
+
+
+class SmsIncrease(StrEnum):
+    """What an SMS limit above 100, or -1, does without a contract (reference, section 9.3)."""
+
+    IGNORE = "ignore"  # the limit stays; a limit command warns, a claim says nothing
+    REFUSE = "refuse"  # the whole request is refused
+    ALLOW = "allow"  # it is set, as the reference page has it
+
+
+class TagRepeat(StrEnum):
+    """What creating a tag of a name that exists does."""
+
+    REFUSE = "refuse"  # an error
+    REUSE = "reuse"  # the existing tag comes back
+    CREATE = "create"  # a second tag of the same name
+
+
+class Continues(StrEnum):
+    """How list replies tell that there is more."""
+
+    TOLD = "told"  # true or false on every page
+    OMITTED_AT_END = "omitted_at_end"  # the last page leaves the key out
+    OMITTED = "omitted"  # no page has the key
+    ALWAYS_FALSE = "always_false"  # false even where `links.next` leads on
+
+
+class LastId(StrEnum):
+    """What `lastid` of a list reply is."""
+
+    LAST = "last"  # the id of the last element, as documented
+    FIRST = "first"  # the id of the first element, as one vendor sample has it
+    OMITTED = "omitted"  # no key
+
+
+class NextLink(StrEnum):
+    """What `links` of a list reply holds."""
+
+    RELATIVE = "relative"  # path and query, with the host in `base`
+    ABSENT = "absent"  # no `next`
+    OTHER_BASE = "other_base"  # the right `next`, and a staging host in `base`
+    ABSOLUTE = "absolute"  # `next` is a whole address on a foreign host: never to be followed with credentials
+
+
+class ReadKind(StrEnum):
+    """The ways to look at a SIM; each may lag behind the truth."""
+
+    LIST = "list"  # GET /devices without sim, and /devices/count
+    BY_SIM = "by_sim"  # GET /devices?sim=
+    SINGLE = "single"  # GET /devices/{id}
+    LINKS = "links"  # GET /links/cellular, its single form and its history
+
+
+class Role(StrEnum):
+    """What the owner of the key is in the organization (reference, section 3.1)."""
+
+    ADMIN = "admin"  # everything
+    MANAGER = "manager"  # all but the balance
+    EDITOR = "editor"  # reads, names and tags: nothing that costs
+    VIEWER = "viewer"  # may only learn who they are
+
+
+class Operation(StrEnum):
+    """What a role may or may not do."""
+
+    READ = "read"  # plans, devices, links, usage, jobs
+    BALANCE = "balance"  # GET .../balance
+    CLAIM = "claim"  # activate SIMs; also needs the permission `activation`
+    STATE = "state"  # pause and resume
+    LIMITS = "limits"  # overage and SMS limits
+    RENAME = "rename"  # names of devices
+    TAGS = "tags"  # create and link tags
+
+
+class StockKind(StrEnum):
+    """In what condition SIMs are put on the shelf."""
+
+    INVENTORY = "inventory"  # delivered to our organization, INACTIVE, not claimed
+    FOREIGN = "foreign"  # claimed by an organization that the key cannot see
+    OTHER_ORG = "other_org"  # claimed in another organization that the key can see
+    CLAIMED = "claimed"  # claimed in our organization
+    TEST_MODE = "test_mode"  # in Test Mode in our organization
+    DEAD = "dead"  # deactivated for ever in our organization

@@ -1,0 +1,155 @@
+"""The named answers to what the carrier's reference leaves open. One enumeration per open question."""
+
+from enum import StrEnum
+
+__all__ = [
+    "AboveLargestPage",
+    "BadBearer",
+    "BadLogin",
+    "BeyondEnd",
+    "ExpiredSims",
+    "ListOrder",
+    "Missing",
+    "NoLimit",
+    "OmittedFields",
+    "OptionalIdentifiers",
+    "QuotaDates",
+    "SelectableLimits",
+    "StatusWords",
+    "TopUpTotal",
+    "TotalsHeaders",
+    "UnknownSim",
+    "V1Retired",
+]
+
+
+class BadLogin(StrEnum):
+    """How a wrong client id or secret is refused (reference, section 2.5)."""
+
+    COGNITO = "cognito"  # 400 CognitoAuthenticationError, as recorded in 2021
+    BAD_CREDENTIALS = "bad_credentials"  # 400 BadCredentials, as the contract has it
+    EMPTY_401 = "empty_401"  # 401 without a body
+
+
+class BadBearer(StrEnum):
+    """How a call with a wrong, expired or revoked token is refused (reference, section 12.1)."""
+
+    SPRING = "spring"  # 401 with timestamp, error, message and path, as recorded
+    GATEWAY = "gateway"  # 401 {"message": "Unauthorized"}, as the front end would say it
+    EMPTY = "empty"  # 401 without a body, as the contract has it
+
+
+class ListOrder(StrEnum):
+    """In which order the list comes when no sort is honoured."""
+
+    FIXED = "fixed"  # arbitrary, and the same in every call, as recorded on an idle account
+    RESHUFFLED = "reshuffled"  # another order in every call: pages repeat and miss SIMs
+
+
+class TotalsHeaders(StrEnum):
+    """How X-Total-Count and its three companions are sent."""
+
+    MIXED_CASE = "mixed_case"  # as recorded
+    LOWER_CASE = "lower_case"  # as HTTP/2 and some proxies make them
+    ABSENT = "absent"  # not at all
+
+
+class BeyondEnd(StrEnum):
+    """What a page past the last one holds."""
+
+    EMPTY = "empty"  # 200 []
+    NOT_FOUND = "not_found"  # 404, which the contract lists
+    LAST_AGAIN = "last_again"  # the last page once more
+
+
+class AboveLargestPage(StrEnum):
+    """What `pageSize` above 100, below 1 or not a number does."""
+
+    CLAMP = "clamp"  # above 100 counts as 100, nonsense as the default of 10
+    REFUSE = "refuse"  # 400
+
+
+class Missing(StrEnum):
+    """How a value that a SIM does not have is written."""
+
+    OMITTED = "omitted"  # no key, as recorded
+    NULL = "null"  # null
+    EMPTY_TEXT = "empty_text"  # ""
+
+
+class StatusWords(StrEnum):
+    """The words for on and off."""
+
+    MIXED = "mixed"  # the list says Enabled and the single call Activated, 4 s earlier, as recorded of one SIM
+    ENABLED = "enabled"  # Enabled and Disabled everywhere, as the contract has it
+    ACTIVATED = "activated"  # Activated and Deactivated everywhere, as the portal has it
+
+
+class UnknownSim(StrEnum):
+    """What v1 says of an ICCID it does not know."""
+
+    EMPTY_200 = "empty_200"  # 200 without a body, as recorded
+    EMPTY_404 = "empty_404"  # 404 without a body, as the contract has it
+    HTML_404 = "html_404"  # 404 with a page of HTML
+
+
+class ExpiredSims(StrEnum):
+    """What reads show of a SIM whose lifetime is over. Writes to it are always refused with 422."""
+
+    READABLE = "readable"  # listed, and its quota tells an expiry in the past
+    UNREADABLE = "unreadable"  # listed, but every call about that SIM answers 422
+    UNLISTED = "unlisted"  # not in the list, yet known by its ICCID
+
+
+class QuotaDates(StrEnum):
+    """How quotas write dates."""
+
+    SPACED = "spaced"  # YYYY-MM-DD HH:MM:SS without a zone, as recorded
+    ISO_Z = "iso_z"  # YYYY-MM-DDTHH:MM:SS.000Z, as in the contract's examples
+
+
+class OptionalIdentifiers(StrEnum):
+    """Which SIMs show iccid_with_luhn, imsi_2 and current_imsi."""
+
+    SOME = "some"  # those that have them, as in listings of 2025
+    NEVER = "never"  # none, as in 2021
+    ALWAYS = "always"  # every one; what a SIM lacks is made up from its IMSI
+
+
+class TopUpTotal(StrEnum):
+    """What `current_quota` and v1's `total_volume` are once a SIM was topped up."""
+
+    LIFETIME = "lifetime"  # everything ever booked, as the texts of v1 suggest
+    SINCE_TOP_UP = "since_top_up"  # the rest at that moment plus the top-up, as v2 says of total_volume
+    FIRST = "first"  # the first booking only: top-ups do not show
+
+
+class NoLimit(StrEnum):
+    """How a monthly limit that is not set is told."""
+
+    KEY_MISSING = "key_missing"  # no key
+    NULL = "null"  # null
+    TEXT = "text"  # an entry whose `limit` is "No limit"
+
+
+class SelectableLimits(StrEnum):
+    """The shape of the choices for one service (reference, section 9.2)."""
+
+    LIST = "list"  # an array of {id, limit, unit}, as the text says
+    CURRENT = "current"  # the same object as the current limits, as the schema says
+    SELECTABLE = "selectable"  # an object with `selectableLimits`, as one client has it
+
+
+class OmittedFields(StrEnum):
+    """What a v1 update does to `status` and `imei_lock` that it leaves out."""
+
+    KEPT = "kept"  # they stay: clients have long sent partial updates
+    DEFAULTED = "defaulted"  # the contract's defaults: the SIM is enabled and unlocked
+
+
+class V1Retired(StrEnum):
+    """What v1 answers once it is retired (announced for the end of 2026)."""
+
+    NO = "no"  # it still works
+    GONE = "gone"  # 410
+    NOT_FOUND = "not_found"  # 404

@@ -1,0 +1,39 @@
+"""The simulator's time: seconds of the event loop's clock since it was first asked, as dates from an epoch."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import anyio
+
+__all__ = ["SimulatedClock"]
+
+
+@dataclass(slots=True)
+class SimulatedClock:
+    """Never runs backwards, also when one simulator serves several event loops one after the other.
+
+    A virtual clock starts at zero in each loop; time then goes on from the last moment known. `loops` counts the loops.
+    """
+
+    epoch: datetime
+    loops: int = 0
+    _now_s: float = 0.0
+    _loop_s: float | None = None
+    _offset_s: float = 0.0
+
+    def now_s(self) -> float:
+        """Seconds since the first reading. Outside an event loop: the last moment known."""
+        try:
+            loop_s = anyio.current_time()
+        except RuntimeError:  # no event loop runs here
+            return self._now_s
+        if self._loop_s is None or loop_s < self._loop_s:
+            self._offset_s = self._now_s - loop_s
+            self.loops += 1
+        self._loop_s = loop_s
+        self._now_s = loop_s + self._offset_s
+        return self._now_s
+
+    def now(self) -> datetime:
+        """The date now."""
+        return self.epoch + timedelta(seconds=self.now_s())
