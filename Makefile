@@ -1,0 +1,57 @@
+# One command each. The first call makes a virtual environment in .venv; nothing else is needed but Python 3.11 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+SEED ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check fmt lint types bench simulate lowest constraints clean
+
+demo: .venv/.ready
+	$(BIN)/migrator demo
+
+test: .venv/.ready
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: lint types test
+
+fmt: .venv/.ready
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+lint: .venv/.ready
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/codespell
+	PYTHONPATH=. $(BIN)/lint-imports
+
+types: .venv/.ready
+	$(BIN)/mypy
+
+bench: .venv/.ready
+	$(BIN)/python -m tests.bench
+
+# Both carriers on loopback, for rehearsals: make simulate SEED=7
+simulate: .venv/.ready
+	$(BIN)/migrator simulate serve --seed $(SEED)
+
+# The lower bounds of pyproject.toml, really tried.
+lowest: .venv/.ready
+	rm -rf .venv-lowest
+	$(BIN)/uv venv --quiet --python $(BIN)/python .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct -e '.[dev,keyring]'
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal
+
+# Newest releases for development, pinned without any index address.
+constraints: .venv/.ready
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf .venv .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build migrator-demo
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,keyring]'
+	@touch $@
