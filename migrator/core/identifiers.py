@@ -10,7 +10,7 @@ from typing import Self
 __all__ = ["Eid", "Iccid", "Imei", "Imsi", "Msisdn", "NotAnIdentifier", "luhn_digit"]
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # digit sum of twice the digit
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # to the digit sum of twice the digit
 
 
 class NotAnIdentifier(ValueError):
@@ -19,7 +19,8 @@ class NotAnIdentifier(ValueError):
 
 def luhn_digit(body: str) -> str:
     """The check digit that completes `body` (ISO/IEC 7812-1, Annex B)."""
-    total = sum(map(int, body[-2::-2])) + sum(_DOUBLED[int(digit)] for digit in body[::-2])
+    codes = body.encode("ascii")  # summed as character codes: a fleet has millions to check
+    total = sum(codes[-2::-2]) + sum(codes[::-2].translate(_DOUBLED)) - ord("0") * len(codes)
     return str(-total % 10)
 
 

@@ -1,6 +1,6 @@
 """Volumes and money. Volumes are whole bytes; money is decimal, never a float."""
 
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import NewType
 
 __all__ = ["BYTES_PER_MB", "PRICE_BYTES_PER_MB", "Bytes", "decimal_of", "megabytes", "money"]
@@ -14,9 +14,14 @@ PRICE_BYTES_PER_MB = 1_000_000
 """Assumed: Hologram prices a decimal megabyte, as its plan sizes are. The smaller unit gives the larger bill."""
 
 
+LARGEST_EXPONENT = 24
+"""Numbers past this many places name no volume, count or price, and would cost memory to write out."""
+
+
 def megabytes(volume: Decimal) -> Bytes:
     """`volume` in MB as whole bytes, rounded down so that a limit is never above what was booked."""
-    return Bytes(int((volume * BYTES_PER_MB).to_integral_value(rounding=ROUND_FLOOR)))
+    numerator, denominator = volume.as_integer_ratio()  # exact: a product of decimals is rounded at 28 digits
+    return Bytes(numerator * BYTES_PER_MB // denominator)
 
 
 def decimal_of(value: object) -> Decimal | None:
@@ -27,7 +32,7 @@ def decimal_of(value: object) -> Decimal | None:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
 
 
 def money(amount: Decimal) -> str:

@@ -1,0 +1,199 @@
+"""`pair import`: rows of a pairing file held against the inventory, the pairs there are, and each other."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from migrator.core.fleet import Pair
+from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.errors import Problem
+from migrator.inputs.pairing_rows import PairRow, read_pairs
+from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded, rounding_notation
+
+__all__ = ["ImportResult", "PairLookup", "PairRow", "SourceLookup", "plan_import", "read_pairs"]
+
+ROWS_PER_LOOKUP = 500
+
+SourceLookup = Callable[[Sequence[str]], Mapping[str, Iccid]]
+"""Canonical keys -> those that are SIMs of the inventory, with the ICCID as 1NCE lists it."""
+PairLookup = Callable[[Sequence[str]], Mapping[str, Pair]]
+"""Canonical keys -> the pairs there are, by the same keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What a file would change. With problems there are no pairs: an import is all or nothing.
+
+    Args:
+        pairs: what to write, in the file's order: new ones, and new targets for SIMs that had another.
+        unchanged: rows that say what is known already, or what an earlier row said.
+        problems: each with file and line, in the file's order.
+    """
+
+    pairs: list[Pair]
+    unchanged: int
+    problems: list[Problem]
+
+
+def plan_import(
+    rows: Iterable[PairRow],
+    *,
+    file: str,
+    known_sources: SourceLookup,
+    existing_by_source: PairLookup,
+    existing_by_target: PairLookup,
+    replace: bool,
+) -> ImportResult:
+    """Check every row and say what the file would change. Nothing is written here.
+
+    Args:
+        file: the file's name, for origins and messages.
+        known_sources: asked for sources and targets, some hundred keys at a time; so are the other two.
+        replace: whether a source that is paired already may get another target. A target never leaves a source that
+            the file does not give another one.
+
+    Rows may number a million: of each, the pair itself is all that is kept.
+    """
+    draft = _Draft(file, replace)
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, ROWS_PER_LOOKUP)):
+        parsed = [pair for row in chunk if (pair := draft.parsed(row)) is not None]
+        sources = [pair.source.key for pair in parsed]
+        targets = [pair.target.key for pair in parsed]
+        known = known_sources(list({*sources, *targets}))
+        by_source, by_target = existing_by_source(sources), existing_by_target(targets)
+        for pair in parsed:
+            draft.place(pair, known, by_source.get(pair.source.key), by_target.get(pair.target.key))
+    return draft.result()
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The import so far. Origins are "FILE:LINE", so a pair tells where it stands."""
+
+    file: str
+    replace: bool
+    pairs: list[Pair] = field(default_factory=list)
+    unchanged: int = 0
+    problems: list[tuple[int, Problem]] = field(default_factory=list)
+    by_source: dict[str, Pair] = field(default_factory=dict)
+    by_target: dict[str, Pair] = field(default_factory=dict)
+    rounded_targets: list[Pair] = field(default_factory=list)
+    taken_over: list[tuple[Pair, Pair]] = field(default_factory=list)  # a new pair, and who has its target now
+
+    def parsed(self, row: PairRow) -> Pair | None:
+        """The row as a pair; what is no ICCID is noted."""
+        source = self._iccid(row, "source", row.source_text)
+        target = self._iccid(row, "target", row.target_text)
+        return Pair(source, target, f"{self.file}:{row.line}") if source and target else None
+
+    def _iccid(self, row: PairRow, side: str, text: str) -> Iccid | None:
+        place = f"{self.file}:{row.line}"
+        try:
+            return Iccid.parse(text)
+        except NotAnIdentifier as error:
+            if not text:
+                problem = Problem(f"empty_{side}", f"{place}: no {side} ICCID", "fill it in, or remove the line")
+            elif rounding_notation(text):
+                words = f"{place}: {side} {text[:40]!r} is a number that a spreadsheet rounded, not an ICCID"
+                problem = Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+            else:
+                problem = Problem("not_an_iccid", f"{place}: {side} {error}", "correct it, or remove the line")
+        self.problems.append((row.line, problem))
+        return None
+
+    def place(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> None:
+        """Take one row in.
+
+        Args:
+            known: the inventory's SIMs among this row's ICCIDs and others.
+            had: the pair that the source has now.
+            holder: the pair that the target is in now.
+        """
+        if self._is_repeated(pair):
+            return
+        pair = Pair(known.get(pair.source.key, pair.source), pair.target, pair.origin)
+        clashes = self._clashes_in_file(pair)
+        if not clashes:
+            self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
+        if had is not None and had.target == pair.target:
+            self.unchanged += 1
+            return
+        if looks_rounded(pair.target.digits) and not clashes:
+            self.rounded_targets.append(pair)
+        is_known, fits = self._is_known(pair, known), self._fits_existing(pair, had, holder)
+        if is_known and fits and not clashes:
+            self.pairs.append(pair)
+
+    def _is_repeated(self, pair: Pair) -> bool:
+        earlier = self.by_source.get(pair.source.key)
+        repeated = earlier is not None and earlier.target == pair.target
+        self.unchanged += repeated
+        return repeated
+
+    def _clashes_in_file(self, pair: Pair) -> bool:
+        """Whether an earlier line gives this source another target, or its target to another source."""
+        earlier = self.by_source.get(pair.source.key)
+        if earlier is not None:
+            words = f"source {pair.source} has target {earlier.target} on line {_line(earlier)}, here {pair.target}"
+            hint = "keep the right one of the two lines"
+            self._note(pair, "source_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.source.digits) else hint)
+        holder = self.by_target.get(pair.target.key)
+        if holder is not None:
+            words = f"target {pair.target} is given to {holder.source} on line {_line(holder)}, here to {pair.source}"
+            hint = "each source needs a target of its own"
+            self._note(pair, "target_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.target.digits) else hint)
+        return earlier is not None or holder is not None
+
+    def _is_known(self, pair: Pair, known: Mapping[str, Iccid]) -> bool:
+        """Whether the source is a SIM of the inventory, and the target is none."""
+        source_known = pair.source.key in known
+        if not source_known and looks_rounded(pair.source.digits):
+            words = f"source {pair.source} is not in the inventory and ends in zeros as a spreadsheet leaves them"
+            self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+        elif not source_known:
+            words = f"source {pair.source} is not in the inventory"
+            self._note(pair, "unknown_source", words, "check the digits, or read 1NCE again: `inventory pull`")
+        target_is_source = pair.target.key in known and pair.target != pair.source
+        if target_is_source:
+            words = f"target {pair.target} is itself a 1NCE SIM of the inventory, and cannot be claimed at Hologram"
+            self._note(
+                pair, "target_is_source", words, "give the ICCID of the new Hologram SIM; are the columns swapped?"
+            )
+        return source_known and not target_is_source
+
+    def _fits_existing(self, pair: Pair, had: Pair | None, holder: Pair | None) -> bool:
+        """Whether this may stand beside the pairs there are."""
+        if self.replace:
+            if holder is not None:
+                self.taken_over.append((pair, holder))
+            return True
+        hint = "correct the line; or pass --replace, if this file is right"
+        if had is not None:
+            words = f"source {pair.source} is paired with {had.target} already ({had.origin}), not with {pair.target}"
+            self._note(pair, "contradicts_pair", words, hint)
+        if holder is not None:
+            words = f"target {pair.target} is paired with {holder.source} already ({holder.origin})"
+            self._note(pair, "contradicts_pair", words, hint)
+        return had is None and holder is None
+
+    def result(self) -> ImportResult:
+        """The import, once every row was placed."""
+        for pair, holder in self.taken_over:
+            if holder.source.key not in self.by_source:
+                words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
+                self._note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
+        if len(self.rounded_targets) > max(1, len(self.by_target) // 2):
+            for pair in self.rounded_targets:
+                words = f"target {pair.target} ends in zeros, as most in this file do: a spreadsheet rounded them"
+                self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+        problems = [problem for _, problem in sorted(self.problems, key=lambda entry: entry[0])]
+        return ImportResult([] if problems else self.pairs, self.unchanged, problems)
+
+    def _note(self, pair: Pair, code: str, words: str, hint: str) -> None:
+        self.problems.append((_line(pair), Problem(code, f"{pair.origin}: {words}", hint)))
+
+
+def _line(pair: Pair) -> int:
+    """The line of a pair of this file."""
+    return int(pair.origin.rpartition(":")[2])

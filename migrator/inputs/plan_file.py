@@ -1,0 +1,48 @@
+"""A plan file: read back, and checked against the fingerprint in its own header."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from migrator.core.plan import PlanHeader
+from migrator.core.plan_document import KIND, PLAN_VERSION, header_from
+from migrator.errors import InputError
+
+__all__ = ["read_plan_file"]
+
+
+def read_plan_file(path: Path) -> PlanHeader:
+    """The header of a plan file. What `apply` carries out is the plan in the store; the file says which one.
+
+    Raises: InputError, if it is no plan file, or was changed since it was written.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as lines:
+            header = _header(path, lines.readline())
+            for line in lines:
+                digest.update(line)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}", code="unreadable", hint="check the path"
+        ) from error
+    if digest.hexdigest() != header.fingerprints.changes:
+        raise InputError(
+            f"{path} was changed since it was written: its lines do not match the fingerprint in its header",
+            code="edited_plan",
+            hint="a plan is not edited: change policy or pairs and make a new one; or export this one again",
+        )
+    return header
+
+
+def _header(path: Path, line: bytes) -> PlanHeader:
+    try:
+        values = json.loads(line)
+        version = values["plan_version"] if values["kind"] == KIND else values[KIND]
+        if version == PLAN_VERSION:
+            return header_from(values)
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        hint = "give a plan's id, or a file that `plan export` or `plan create --out` wrote"
+        raise InputError(f"{path}:1: this is not a plan file", code="not_a_plan", hint=hint) from error
+    hint = f"this version reads plan_version {PLAN_VERSION}"
+    raise InputError(f"{path}:1: plan_version {version} is not known here", code="plan_version", hint=hint)

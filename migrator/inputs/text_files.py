@@ -1,0 +1,125 @@
+"""Text files as people save them: UTF-8 with or without a byte order mark, or UTF-16 with one."""
+
+import codecs
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader, TextIOWrapper
+from pathlib import Path
+from typing import TextIO
+
+from migrator.errors import InputError
+
+__all__ = ["SPREADSHEET_REMEDY", "looks_rounded", "opened_text", "rounding_notation", "small_text", "unwrapped"]
+
+SMALL_FILE_BYTES = 1_000_000
+SIGNIFICANT_DIGITS = 15
+"""How many digits of a number a spreadsheet keeps. Source: IEEE 754 double precision; Excel's "Specifications"."""
+
+SPREADSHEET_REMEDY = (
+    "digits lost to rounding cannot be brought back: go to where the list came from and export it again with the ICCID "
+    "columns as text (Excel: Data > From Text/CSV, column type Text; LibreOffice: column type Text on opening)"
+)
+SAVE_AS_UTF8 = 'save it again as "CSV UTF-8" or plain text in UTF-8'
+
+
+@contextmanager
+def opened_text(path: Path) -> Iterator[TextIO]:
+    """Open a text file for reading from front to back once, line ends as they are.
+
+    Raises: InputError, naming the file and the remedy, when it is missing, a directory, unreadable or not such text;
+        the last also while reading goes on.
+    """
+    try:
+        with path.open("rb") as raw, TextIOWrapper(raw, encoding=_encoding(raw, path), newline="") as text:
+            yield text
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} does not exist", code="no_such_file", hint=f"looked in {Path.cwd()}; check the path"
+        ) from None
+    except UnicodeError:
+        raise InputError(
+            f"{_first_bad_line(path)}: not text in UTF-8 (or UTF-16 with a byte order mark)",
+            code="bad_encoding",
+            hint=SAVE_AS_UTF8,
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    """What the system refused. Windows calls opening a directory a matter of permission."""
+    if isinstance(error, IsADirectoryError | PermissionError) and path.is_dir():
+        return InputError(f"{path} is a directory, expected a file", code="unreadable_file", hint="name a file in it")
+    message = f"{path} cannot be read: {error.strerror}"
+    return InputError(message, code="unreadable_file", hint="check the path and its permissions")
+
+
+def small_text(path: Path) -> str:
+    """The whole text of a file that a person writes by hand, without its byte order mark.
+
+    Raises: InputError, also for more than a million characters.
+    """
+    with opened_text(path) as stream:
+        text = stream.read(SMALL_FILE_BYTES + 1)
+    if len(text) > SMALL_FILE_BYTES:
+        raise InputError(f"{path} is larger than 1 MB", code="unreadable_file", hint="is this the right file?")
+    return text
+
+
+def _encoding(raw: BufferedReader, path: Path) -> str:
+    """The encoding by the file's first bytes."""
+    head = raw.peek(512)[:512]
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if head.startswith(b"PK\x03\x04"):
+        raise InputError(
+            f"{path} is a spreadsheet or an archive, expected text",
+            code="bad_encoding",
+            hint='save the sheet as "CSV UTF-8", with the ICCID columns as text',
+        )
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(codecs.BOM_UTF32_LE):
+        return "utf-16"
+    if b"\0" in head:
+        raise InputError(
+            f"{path} is not text in UTF-8 (or UTF-16 with a byte order mark)", code="bad_encoding", hint=SAVE_AS_UTF8
+        )
+    return "utf-8"
+
+
+def _first_bad_line(path: Path) -> str:
+    """FILE:LINE of the first line that is not UTF-8; FILE alone where that cannot be told (a pipe, UTF-16)."""
+    if not path.is_file():
+        return str(path)
+    with path.open("rb") as raw:
+        if raw.peek(2)[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+            return str(path)
+        return next((f"{path}:{number}" for number, line in enumerate(raw, start=1) if not _is_utf8(line)), str(path))
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def unwrapped(cell: str) -> str:
+    """A value without what people put around it so that a spreadsheet leaves it alone: '898..., ="898...", spaces."""
+    text = cell.strip()
+    if text.startswith('="') and text.endswith('"'):
+        text = text[2:-1]
+    return text.strip("\"' \t\u00a0")
+
+
+def rounding_notation(text: str) -> bool:
+    """Whether this is a number in scientific notation or with decimals (8.98E+18, 898...0.0), and not digits."""
+    mantissa, exponent, power = text.replace(",", ".").lower().partition("e")
+    whole, point, decimals = mantissa.partition(".")
+    numeric = (whole + decimals).isdigit() and (not exponent or power.lstrip("+").isdigit())
+    return numeric and bool(exponent or point)
+
+
+def looks_rounded(digits: str) -> bool:
+    """Whether nothing but zeros follows the 15 digits that a spreadsheet keeps of a number."""
+    return len(digits) > SIGNIFICANT_DIGITS and not digits[SIGNIFICANT_DIGITS:].strip("0")

@@ -1,0 +1,214 @@
+"""A pairing file is held against the inventory, the pairs there are and itself, and taken whole or not at all."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pytest
+
+from migrator.core.fleet import Pair
+from migrator.core.identifiers import Iccid, luhn_digit
+from migrator.inputs.pairing_file import ImportResult, PairRow, plan_import
+from tests.builders import source_iccid, target_iccid
+
+S1, S2, S3 = (source_iccid(number).digits for number in (1, 2, 3))
+T1, T2, T3 = (target_iccid(number).digits for number in (1, 2, 3))
+
+
+def known(*numbers: int) -> Callable[[Sequence[str]], dict[str, Iccid]]:
+    """An inventory of the source SIMs of these numbers."""
+    fleet = {source_iccid(number).key: source_iccid(number) for number in numbers}
+    return lambda keys: {key: fleet[key] for key in keys if key in fleet}
+
+
+def lookups(existing: Iterable[Pair]) -> tuple[Callable[[Sequence[str]], dict[str, Pair]], ...]:
+    """By source and by target, as the store answers."""
+    by_source = {pair.source.key: pair for pair in existing}
+    by_target = {pair.target.key: pair for pair in existing}
+    return (
+        lambda keys: {key: by_source[key] for key in keys if key in by_source},
+        lambda keys: {key: by_target[key] for key in keys if key in by_target},
+    )
+
+
+def imported(
+    *texts: tuple[str, str], existing: Iterable[Pair] = (), replace: bool = False, fleet: Sequence[int] = (1, 2, 3)
+) -> ImportResult:
+    """The import of rows from line 2 on."""
+    by_source, by_target = lookups(existing)
+    return plan_import(
+        [PairRow(line, *pair) for line, pair in enumerate(texts, start=2)],
+        file="pairs.csv",
+        known_sources=known(*fleet),
+        existing_by_source=by_source,
+        existing_by_target=by_target,
+        replace=replace,
+    )
+
+
+def told(result: ImportResult) -> list[tuple[str, str]]:
+    """Code and place of each problem."""
+    return [(problem.code, problem.message.split(": ")[0]) for problem in result.problems]
+
+
+def existing(source: int, target: int) -> Pair:
+    return Pair(source_iccid(source), target_iccid(target), "earlier.csv:9")
+
+
+def test_new_pairs_keep_their_order_and_say_where_they_stand() -> None:
+    result = imported((S2, T2), (S1, T1))
+    assert [(str(pair.source), str(pair.target), pair.origin) for pair in result.pairs] == [
+        (S2, T2, "pairs.csv:2"),
+        (S1, T1, "pairs.csv:3"),
+    ]
+    assert (result.unchanged, result.problems) == (0, [])
+
+
+def test_source_with_check_digit_is_kept_as_1nce_lists_it_and_the_target_as_given() -> None:
+    full_target = T1 + luhn_digit(T1)
+    (pair,) = imported((S1 + luhn_digit(S1), full_target)).pairs
+    assert (str(pair.source), str(pair.target)) == (S1, full_target)
+
+
+def test_same_file_again_changes_nothing() -> None:
+    first = imported((S1, T1), (S2, T2))
+    again = imported((S1, T1), (S2, T2), existing=first.pairs)
+    assert (again.pairs, again.unchanged, again.problems) == ([], 2, [])
+
+
+def test_same_row_twice_changes_nothing_more() -> None:
+    result = imported((S1, T1), (S1 + luhn_digit(S1), T1), (S1, T1 + luhn_digit(T1)))
+    assert (len(result.pairs), result.unchanged, result.problems) == (1, 2, [])
+
+
+def test_sim_that_keeps_its_iccid_is_a_pair_with_itself() -> None:
+    (pair,) = imported((S1, S1)).pairs
+    assert pair.source == pair.target
+
+
+@pytest.mark.parametrize(
+    ("rows", "problems"),
+    [
+        ([("", T1)], [("empty_source", "pairs.csv:2")]),
+        ([(S1, "")], [("empty_target", "pairs.csv:2")]),
+        ([("abc", "12")], [("not_an_iccid", "pairs.csv:2"), ("not_an_iccid", "pairs.csv:2")]),
+        ([(source_iccid(9).digits, T1)], [("unknown_source", "pairs.csv:2")]),
+        ([(S1, T1), (S1, T2)], [("source_twice", "pairs.csv:3")]),
+        ([(S1, T1), (S2, T1)], [("target_twice", "pairs.csv:3")]),
+        ([(S1, T1), (S2, T1 + luhn_digit(T1))], [("target_twice", "pairs.csv:3")]),
+        ([(S1, S2)], [("target_is_source", "pairs.csv:2")]),
+        ([("8.98823E+18", T1)], [("rounded_by_spreadsheet", "pairs.csv:2")]),
+        ([("8,98823E+18", T1)], [("rounded_by_spreadsheet", "pairs.csv:2")]),
+        ([(S1, f"{T1}.0")], [("rounded_by_spreadsheet", "pairs.csv:2")]),
+        ([(f"{S1[:15]}0000", T1)], [("rounded_by_spreadsheet", "pairs.csv:2")]),
+        (
+            [("8988228123456000000", T1), ("8988228123456000000", T2)],
+            [
+                ("rounded_by_spreadsheet", "pairs.csv:2"),
+                ("source_twice", "pairs.csv:3"),
+                ("rounded_by_spreadsheet", "pairs.csv:3"),
+            ],
+        ),
+    ],
+    ids=[
+        "empty source",
+        "empty target",
+        "no ICCIDs",
+        "unknown source",
+        "source twice",
+        "target twice",
+        "target twice, once with its check digit",
+        "target is a 1NCE SIM",
+        "scientific",
+        "scientific with a comma",
+        "decimals",
+        "zeros",
+        "zeros twice",
+    ],
+)
+def test_violation_is_told_with_its_line(rows: list[tuple[str, str]], problems: list[tuple[str, str]]) -> None:
+    result = imported(*rows)
+    assert told(result) == problems
+    assert result.pairs == []
+
+
+def test_import_is_all_or_nothing_and_tells_every_violation() -> None:
+    unknown = source_iccid(9).digits
+    result = imported((S1, T1), ("", T2), (unknown, T2), (S2, T1), (S3, "x"))
+    assert told(result) == [
+        ("empty_source", "pairs.csv:3"),
+        ("unknown_source", "pairs.csv:4"),
+        ("target_twice", "pairs.csv:5"),
+        ("not_an_iccid", "pairs.csv:6"),
+    ]
+    assert result.pairs == []
+
+
+def test_both_lines_of_a_clash_are_named() -> None:
+    source, target = imported((S1, T1), (S1, T2)), imported((S1, T1), (S2, T1))
+    assert source.problems[0].message == f"pairs.csv:3: source {S1} has target {T1} on line 2, here {T2}"
+    assert target.problems[0].message == f"pairs.csv:3: target {T1} is given to {S1} on line 2, here to {S2}"
+
+
+def test_rounded_source_that_the_inventory_has_is_no_problem() -> None:
+    """One SIM in ten thousand really ends in four zeros."""
+    round_number = source_iccid(10_000).digits
+    assert imported((round_number, T1), fleet=[10_000]).problems == []
+
+
+def test_spreadsheet_trouble_says_how_to_export_as_text() -> None:
+    result = imported(("8.98823E+18", T1), (f"{S1[:15]}0000", T2))
+    assert all("as text" in problem.hint for problem in result.problems)
+    assert len(result.problems) == 2
+
+
+def test_column_of_targets_that_all_end_in_zeros_was_rounded() -> None:
+    result = imported((S1, "8944500111111110000"), (S2, "8944500222222220000"))
+    assert told(result) == [("rounded_by_spreadsheet", "pairs.csv:2"), ("rounded_by_spreadsheet", "pairs.csv:3")]
+
+
+def test_one_target_among_others_may_end_in_zeros() -> None:
+    assert imported((S1, "8944500111111110000"), (S2, T2), (S3, T3)).problems == []
+
+
+@pytest.mark.parametrize("row", [(S1, T2), (S2, T1)], ids=["source has another target", "target has another source"])
+def test_contradiction_of_a_pair_is_refused_and_names_its_origin(row: tuple[str, str]) -> None:
+    result = imported(row, existing=[existing(1, 1)])
+    assert told(result) == [("contradicts_pair", "pairs.csv:2")]
+    assert "earlier.csv:9" in result.problems[0].message
+    assert "--replace" in result.problems[0].hint
+
+
+def test_replace_gives_a_source_its_new_target() -> None:
+    result = imported((S1, T2), existing=[existing(1, 1)], replace=True)
+    assert [(str(pair.source), str(pair.target)) for pair in result.pairs] == [(S1, T2)]
+
+
+def test_replace_may_swap_targets() -> None:
+    result = imported((S1, T2), (S2, T1), existing=[existing(1, 1), existing(2, 2)], replace=True)
+    assert (len(result.pairs), result.problems) == (2, [])
+
+
+def test_replace_never_leaves_a_source_silently_without_target() -> None:
+    """Its unit would drop out of the migration, and nobody would be told."""
+    result = imported((S2, T1), existing=[existing(1, 1)], replace=True)
+    assert told(result) == [("target_twice", "pairs.csv:2")]
+    assert f"would be taken from {S1} (earlier.csv:9)" in result.problems[0].message
+
+
+def test_lookups_are_asked_in_bounded_portions_and_every_row_is_placed() -> None:
+    count, asked = 2_345, []
+
+    def known_sources(keys: Sequence[str]) -> dict[str, Iccid]:
+        asked.append(len(keys))
+        return known(*range(count))(keys)
+
+    by_source, by_target = lookups([])
+    result = plan_import(
+        (PairRow(number + 2, source_iccid(number).digits, target_iccid(number).digits) for number in range(count)),
+        file="pairs.csv",
+        known_sources=known_sources,
+        existing_by_source=by_source,
+        existing_by_target=by_target,
+        replace=False,
+    )
+    assert len(result.pairs) == count
+    assert max(asked) <= 1000
