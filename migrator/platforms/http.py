@@ -6,22 +6,24 @@ except after a refusal that surely did nothing, and then only where the caller a
 
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import httpx
 import tenacity
 
-from migrator.errors import OutcomeUnknown, PlatformError, RateLimited, Transient
+from migrator.errors import OutcomeUnknown, RateLimited, Transient, WireMismatch
 from migrator.platforms.pacing import Pacer
+from migrator.platforms.replies import Mask, Reply, Sorter, shortened
 
-__all__ = ["HttpSession", "Reply", "shortened"]
+__all__ = ["HttpSession", "Mask", "Reply", "Sorter", "shortened"]
 
 log = logging.getLogger("migrator.http")
 
 ATTEMPTS = 6
+CONNECT_TIMEOUT_S = 15.0
 NOTHING_LEFT_US = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -30,67 +32,76 @@ NOTHING_LEFT_US = (
     httpx.ProxyError,
 )
 
+Params = Mapping[str, str | int]
+
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer that arrived whole. `body` is parsed JSON, None for an empty one; `is_json` is False for other text."""
+class _Request:
+    method: str
+    path: str
+    params: Params | None
+    body: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None = field(repr=False)
+    timeout_s: float
+    is_write: bool
 
-    status: int
-    headers: httpx.Headers
-    body: Any
-    is_json: bool
-    text: str
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was sent back."""
-        return not self.text.strip()
+    def __str__(self) -> str:
+        return f"{self.method} {self.path.partition('?')[0]}"
 
     @property
-    def retry_after_s(self) -> float | None:
-        """The Retry-After header in seconds; None if absent or a date."""
-        try:
-            return max(0.0, float(self.headers["retry-after"]))
-        except (KeyError, ValueError):
-            return None
-
-
-Sorter = Callable[[Reply, bool], PlatformError | None]
-"""A carrier's own reading of a reply: the error it means, or None. The flag says whether it answers a write."""
+    def lost(self) -> type[OutcomeUnknown | Transient]:
+        """What it means when this left us and no answer came."""
+        return OutcomeUnknown if self.is_write else Transient
 
 
 class HttpSession:
     """Sends requests to one carrier.
 
     Args:
-        http: the client, with its base URL and, where it is static, its authentication.
+        http: the client, with its base URL.
         pacer: shared by everybody who talks to this carrier.
         carrier: its name for people.
         sort: turns a reply into the error it means.
         timeout_s: the longest one exchange may take, over all its parts.
+        auth: goes with every request; None where each request brings its own.
+        mask: strikes the account's secrets out of errors.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, *, pacer: Pacer, carrier: str, sort: Sorter, timeout_s: float = 60.0
+        self,
+        http: httpx.AsyncClient,
+        *,
+        pacer: Pacer,
+        carrier: str,
+        sort: Sorter,
+        timeout_s: float = 60.0,
+        auth: httpx.Auth | None = None,
+        mask: Mask | None = None,
     ) -> None:
         self._http = http
         self._pacer = pacer
         self._carrier = carrier
         self._sort = sort
         self._timeout_s = timeout_s
+        self._auth = auth
+        self._mask = mask or Mask()
 
-    async def read(
-        self, path: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    async def read(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """GET, tried up to six times while nothing but weather is wrong. Raises: PlatformError."""
-        return await self._patiently(lambda: self._once("GET", path, params, None, headers))
+        request = _Request("GET", path, params, None, headers, self._timeout_s, is_write=False)
+        return await self._patiently(request)
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """POST what changes nothing, such as a login, and may be repeated as if it were a read."""
+        request = _Request("POST", path, None, body, None, self._timeout_s, is_write=False)
+        return await self._patiently(request)
 
     async def write(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         retry_refusals: bool,
@@ -104,37 +115,24 @@ class HttpSession:
 
         Raises: OutcomeUnknown, when it left us and no readable answer came; else what the answer means.
         """
+        request = _Request(method, path, params, body, headers, timeout_s or self._timeout_s, is_write=True)
+        return await (self._patiently(request) if retry_refusals else self._once(request))
 
-        async def once() -> Reply:
-            return await self._once(method, path, params, body, headers, timeout_s=timeout_s)
-
-        return await (self._patiently(once) if retry_refusals else once())
-
-    async def _patiently(self, once: Callable[[], Any]) -> Reply:
+    async def _patiently(self, request: _Request) -> Reply:
+        """Repeat what surely changed nothing. Sorters give Transient and WireMismatch to a write only if it did not."""
         retrying = tenacity.AsyncRetrying(
             sleep=anyio.sleep,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
-            retry=tenacity.retry_if_exception_type(Transient),
+            retry=tenacity.retry_if_exception_type((Transient, WireMismatch)),
             wait=_pause_before_retry,
             reraise=True,
         )
-        reply: Reply = await retrying(once)
-        return reply
+        return await retrying(self._once, request)
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str | int] | None,
-        body: Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-        *,
-        timeout_s: float | None = None,
-    ) -> Reply:
+    async def _once(self, request: _Request) -> Reply:
         await self._pacer.turn()
-        is_write = method != "GET"
-        reply = await self._exchange(method, path, params, body, headers, timeout_s=timeout_s or self._timeout_s)
-        error = self._sort(reply, is_write)
+        reply = await self._exchange(request)
+        error = self._sort(reply, is_write=request.is_write)
         if isinstance(error, RateLimited):
             self._pacer.refused(error.retry_after_s)
         else:
@@ -143,53 +141,47 @@ class HttpSession:
             raise error
         return reply
 
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str | int] | None,
-        body: Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-        *,
-        timeout_s: float,
-    ) -> Reply:
-        lost = OutcomeUnknown if method != "GET" else Transient
+    async def _exchange(self, request: _Request) -> Reply:
         try:
-            with anyio.fail_after(timeout_s):
-                response = await self._http.request(
-                    method, path.lstrip("/"), params=params, json=body, headers=headers, follow_redirects=False
-                )
+            with anyio.fail_after(request.timeout_s):
+                response = await self._send(request)
         except NOTHING_LEFT_US as error:
-            raise Transient(f"{self._carrier} cannot be reached: {_reason(error)}") from error
-        except TimeoutError as error:
-            raise lost(f"{self._carrier} did not answer {method} {path} within {timeout_s:g} s") from error
+            raise Transient(f"{self._carrier} cannot be reached: {self._reason(error)}") from None
+        except TimeoutError:
+            raise request.lost(f"{self._carrier} did not answer {request} within {request.timeout_s:g} s") from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise lost(f"the connection to {self._carrier} broke during {method} {path}: {_reason(error)}") from error
-        log.debug("%s %s %s -> %d", self._carrier, method, path, response.status_code)
-        return _reply(response)
+            reason = self._reason(error)
+            raise request.lost(f"the connection to {self._carrier} broke during {request}: {reason}") from None
+        log.debug("%s %s -> %d", self._carrier, request, response.status_code)
+        return self._reply(request, response)
 
+    async def _send(self, request: _Request) -> httpx.Response:
+        """The exchange itself. Its own time-outs replace the client's, which know nothing of slow claims."""
+        return await self._http.request(
+            request.method,
+            request.path.lstrip("/"),
+            params=request.params,
+            json=request.body,
+            headers={"Accept": "application/json", **(request.headers or {})},
+            auth=self._auth or httpx.USE_CLIENT_DEFAULT,
+            timeout=httpx.Timeout(request.timeout_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
+            follow_redirects=False,
+        )
 
-def _reply(response: httpx.Response) -> Reply:
-    text = response.text
-    try:
-        body, is_json = (json.loads(text), True) if text.strip() else (None, True)
-    except ValueError:
-        body, is_json = None, False
-    return Reply(response.status_code, response.headers, body, is_json, text)
+    def _reply(self, request: _Request, response: httpx.Response) -> Reply:
+        text = response.text.removeprefix("\ufeff")
+        try:
+            body, is_json = (json.loads(text), True) if text.strip() else (None, True)
+        except (ValueError, RecursionError):
+            body, is_json = None, False
+        return Reply(response.status_code, response.headers, body, is_json, text, str(request), self._mask)
+
+    def _reason(self, error: Exception) -> str:
+        return self._mask.words(str(error)) or type(error).__name__
 
 
 def _pause_before_retry(state: tenacity.RetryCallState) -> float:
-    """The pacer already holds everyone after a 429; other trouble waits 1, 2, 4, 8, 16 s with a little jitter."""
+    """The pacer holds everyone after a 429; other trouble waits 1, 2, 4, 8, 16 s. The pacer also spreads the crowd."""
     if state.outcome is not None and isinstance(state.outcome.exception(), RateLimited):
         return 0.0
-    return tenacity.wait_exponential_jitter(initial=1, max=16, jitter=0.5)(state)
-
-
-def _reason(error: Exception) -> str:
-    return shortened(str(error)) or type(error).__name__
-
-
-def shortened(text: str, limit: int = 200) -> str:
-    """`text` on one line of at most `limit` characters: a carrier's words, for people."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    return tenacity.wait_exponential(multiplier=1, max=16)(state)

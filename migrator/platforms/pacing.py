@@ -4,94 +4,147 @@ from dataclasses import dataclass, field
 
 import anyio
 
-__all__ = ["AdaptivePacer", "Pacer"]
+__all__ = ["LONGEST_HOLD_S", "AdaptivePacer", "Pacer"]
+
+LONGEST_HOLD_S = 900.0
+"""However long a carrier asks us to stay away, we look again after this; it can say so again."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Pacer:
     """Lets requests start at an even pace of `per_second`; a refusal stops everybody for a while.
 
     Args:
-        per_second: requests that may start each second.
+        per_second: requests that may start each second. May be changed at any time.
     """
 
     per_second: float
-    refusals: int = 0
-    _next_at: float = field(default=0.0, init=False)
-    _held_until: float = field(default=0.0, init=False)
-    _streak: int = field(default=0, init=False)
+    refusals: int = field(default=0, init=False)
+    _last_at: float | None = field(default=None, init=False, repr=False)
+    _held_until: float = field(default=0.0, init=False, repr=False)
+    _streak: int = field(default=0, init=False, repr=False)
+    _queue: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
 
     async def turn(self) -> None:
-        """Wait until the next request may start."""
-        while True:
-            start = max(anyio.current_time(), self._next_at, self._held_until)
-            self._next_at = start + 1 / self.per_second
-            await anyio.sleep_until(start)
-            if self._held_until <= start:
-                return
-
-    def accepted(self) -> None:
-        """Note an answer that was not a refusal."""
-        self._streak = 0
-
-    def refused(self, retry_after_s: float | None) -> None:
-        """Note a 429: hold everyone for what the carrier asked, else for 1, 2, 4, then 8 seconds."""
-        self.refusals += 1
-        self._hold(retry_after_s if retry_after_s is not None else self.pauses_s[min(self._streak, 3)])
+        """Wait until the next request may start; first come, first served."""
+        async with self._queue:
+            start = anyio.current_time()
+            while start < self._earliest:  # looked at again after each sleep: a stop may have begun meanwhile
+                start = self._earliest
+                await anyio.sleep_until(start)
+            self._last_at = start
 
     @property
-    def pauses_s(self) -> tuple[float, float, float, float]:
-        """How long the first, second, third and every later refusal in a row holds everyone."""
+    def _earliest(self) -> float:
+        if self._last_at is None:
+            return self._held_until
+        return max(self._held_until, self._last_at + 1 / self.per_second)
+
+    def accepted(self) -> None:
+        """Note an answer that was not a refusal. One that was on its way when a stop began says nothing new."""
+        if not self.is_held:
+            self._streak = 0
+
+    def refused(self, retry_after_s: float | None) -> None:
+        """Note a 429: hold everyone for what the carrier asked, else for the next of `pauses_s`.
+
+        Refusals that arrive during a stop belong to it: they can make it longer, but count as no further one.
+        """
+        self.refusals += 1
+        now = anyio.current_time()
+        if not self.is_held:
+            pause_s = retry_after_s or self.pauses_s[min(self._streak, len(self.pauses_s) - 1)]
+            self._streak += 1
+        else:
+            pause_s = retry_after_s or 0.0
+        self._held_until = max(self._held_until, now + min(pause_s, LONGEST_HOLD_S))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a refusal still stops everybody."""
+        return anyio.current_time() < self._held_until
+
+    @property
+    def pauses_s(self) -> tuple[float, ...]:
+        """How long the first, second and every later refusal in a row holds everyone, if the carrier does not say."""
         return (1.0, 2.0, 4.0, 8.0)
 
-    def _hold(self, seconds: float) -> None:
-        now = anyio.current_time()
-        if now >= self._held_until:  # one stop counts once, however many requests were in flight
-            self._streak += 1
-            self._held_until = now + seconds
-            self._next_at = max(self._next_at, self._held_until)
 
-
-@dataclass(slots=True)
+@dataclass
 class AdaptivePacer(Pacer):
-    """Finds a limit that nobody published: slow start, then additive increase and multiplicative decrease.
+    """Finds a limit that nobody published, and follows it when it moves.
 
-    Starts at `per_second`, doubles every `doubling_s` until the first refusal, then creeps. Never above `ceiling`.
+    Starts at `per_second` and doubles every `doubling_s` until the first refusal (slow start). Each stop then lowers
+    the pace a little; it comes back to where it was refused within `recovery_s`, lingers there, and climbs past it ever
+    faster while nothing is refused. It never grows while the pace is not what holds requests back, as a pace that was
+    not tried proves nothing.
 
-    Source: Hologram publishes no number (reference, section 3.5); its prose asks to stop 5 to 10 s after a 429.
+    Args:
+        ceiling: never faster than this. May be changed at any time, which is how an operator steers.
+        floor: never slower than this.
+        doubling_s: seconds of use between two doublings.
+        recovery_s: seconds of use until the pace is again what was refused.
+
+    Source: Hologram publishes no number (reference, section 3.5); its prose asks to stop 5 to 10 s after a 429. The
+    curve is that of CUBIC (RFC 9438), without its fairness part.
     """
 
     ceiling: float = 10.0
     floor: float = 0.2
     doubling_s: float = 3.0
-    _slow_start: bool = field(default=True, init=False)
-    _doubled_at: float | None = field(default=None, init=False)
+    recovery_s: float = 25.0
+    _refused_at: float | None = field(default=None, init=False, repr=False)  # the pace then, None in slow start
+    _kept: float = field(default=1.0, init=False, repr=False)  # the share of it that the last stop left
+    _used_s: float = field(default=0.0, init=False, repr=False)  # seconds of use since the last stop or doubling
+    _seen_at: float | None = field(default=None, init=False, repr=False)
+    _is_busy: bool = field(default=False, init=False, repr=False)
 
     @property
-    def pauses_s(self) -> tuple[float, float, float, float]:
-        """How long the first, second, third and every later refusal in a row holds everyone."""
+    def pauses_s(self) -> tuple[float, ...]:
+        """How long the first, second and every later refusal in a row holds everyone, if the carrier does not say."""
         return (1.0, 2.0, 5.0, 10.0)
 
+    async def turn(self) -> None:
+        """Wait until the next request may start."""
+        self._move_to(self.per_second)  # the ceiling may have been lowered
+        self._is_busy = self._earliest > anyio.current_time()
+        await super().turn()
+
     def accepted(self) -> None:
-        """Go a little faster."""
-        super(AdaptivePacer, self).accepted()  # a slotted dataclass is made anew, so a bare super() is of the old class
-        if self._slow_start:
-            self._double_in_time()
-        else:
-            self.per_second = min(self.ceiling, self.per_second * 1.001)
+        """Go faster as time goes by."""
+        super().accepted()
+        if not self.is_held:
+            self._use()
+            self._grow()
 
     def refused(self, retry_after_s: float | None) -> None:
-        """Slow down once for each stop."""
-        held = anyio.current_time() < self._held_until
-        super(AdaptivePacer, self).refused(retry_after_s)
-        if not held:
-            self.per_second = max(self.floor, self.per_second * (0.5 if self._slow_start else 0.85))
-            self._slow_start = False
+        """Slow down, once for each stop."""
+        if not self.is_held:
+            self._shrink()
+        super().refused(retry_after_s)
 
-    def _double_in_time(self) -> None:
+    def _use(self) -> None:
         now = anyio.current_time()
-        if self._doubled_at is None:
-            self._doubled_at = now
-        elif now - self._doubled_at >= self.doubling_s:
-            self._doubled_at = now
-            self.per_second = min(self.ceiling, self.per_second * 2)
+        if self._is_busy and self._seen_at is not None:
+            self._used_s += min(now - self._seen_at, 1.0)
+        self._seen_at = now
+
+    def _grow(self) -> None:
+        if self._refused_at is not None:
+            bend = (self._used_s / self.recovery_s - 1) ** 3
+            self._move_to(self._refused_at * (1 + (1 - self._kept) * bend))
+        elif self._used_s >= self.doubling_s:
+            self._used_s = 0.0
+            self._move_to(self.per_second * 2)
+
+    def _shrink(self) -> None:
+        if self._refused_at is None:
+            self._kept = 0.5  # the pace before the last doubling was fine
+        else:
+            self._kept = 0.9 if self._used_s > self.recovery_s / 5 else 0.7  # refused again at once: far too fast
+        self._refused_at = self.per_second
+        self._used_s = 0.0
+        self._move_to(self.per_second * self._kept)
+
+    def _move_to(self, per_second: float) -> None:
+        self.per_second = min(self.ceiling, max(self.floor, per_second))

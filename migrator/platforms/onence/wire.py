@@ -1,0 +1,203 @@
+"""1NCE's JSON and our records: the only file that knows its field names and its dates.
+
+Replies are read leniently (reference, section 16.3): unknown keys pass, a missing key, null and "" are alike, numbers
+may be text, and nothing but a plausible ICCID is required. Pure: no network, no clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, source_status
+from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.redaction import without_secrets
+from migrator.core.units import decimal_of
+from migrator.errors import WireMismatch
+from migrator.platforms.lenient import flag_of, text_of, whole_of
+from migrator.platforms.replies import Reply, shortened
+from migrator.ports import Remaining, SourcePage, SourceRow
+
+__all__ = [
+    "PAGE_SIZE",
+    "Grant",
+    "account_limits",
+    "api_iccid",
+    "grant",
+    "parse_moment",
+    "remaining",
+    "source_page",
+    "source_row",
+]
+
+PAGE_SIZE = 100
+"""The most SIMs that one list call returns (reference, section 4.1)."""
+
+UNTOLD_LIFETIME_S = 300.0
+"""Assumed for a token that comes without `expires_in`; a 401 tells if it is less."""
+
+
+# --- the token -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A token and how many seconds it has left; the same token comes again with less of them (section 2.3)."""
+
+    token: str = field(repr=False)
+    expires_in_s: float
+
+
+def grant(reply: Reply) -> Grant | None:
+    """The token in a login's answer; None if there is none that could go into a header."""
+    body = reply.body if isinstance(reply.body, Mapping) else {}
+    token = text_of(body.get("access_token")) or ""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        return None
+    expires_in_s = decimal_of(body.get("expires_in"))
+    return Grant(token, UNTOLD_LIFETIME_S if expires_in_s is None else float(expires_in_s))
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+def source_page(reply: Reply, number: int) -> SourcePage:
+    """One page of the list. Raises: WireMismatch, where the body is no list of SIMs.
+
+    A reply that says it is of an earlier page is what some services send past the end: that page is empty.
+    """
+    rows = _list_of(reply.body)
+    if rows is None:
+        raise WireMismatch(f"1NCE answered {reply.request} with something that is no list of SIMs")
+    if (whole_of(reply.headers.get("x-current-page")) or number) < number:
+        rows = ()
+    return SourcePage(
+        number=number,
+        rows=[source_row(row) for row in rows],
+        total_sims=whole_of(reply.headers.get("x-total-count")),
+        total_pages=whole_of(reply.headers.get("x-total-pages")),
+    )
+
+
+def _list_of(body: Any) -> Sequence[Any] | None:
+    """The body is an array; the vendor's own sample code reads `results` (section 4.2)."""
+    rows = body.get("results") if isinstance(body, Mapping) else body
+    return rows if isinstance(rows, list) else None
+
+
+def source_row(raw: Any) -> SourceRow:
+    """One SIM as listed. A row without a plausible ICCID is reported, not guessed."""
+    if not isinstance(raw, Mapping):
+        return SourceRow(raw={}, sim=None, problem="the row is not an object")
+    record = without_secrets(raw)
+    try:
+        iccid = Iccid.parse(text_of(record.get("iccid")) or "")
+    except NotAnIdentifier as error:
+        return SourceRow(raw=record, sim=None, problem=str(error))
+    return SourceRow(raw=record, sim=_source_sim(iccid, record), problem="; ".join(_problems(iccid, record)))
+
+
+def _source_sim(iccid: Iccid, record: Mapping[str, Any]) -> SourceSim:
+    status_word = _word(record.get("status")) or ""
+    return SourceSim(
+        iccid=iccid,
+        status=source_status(status_word),
+        status_word=status_word,
+        label=_label(record.get("label")),
+        imsi=text_of(record.get("imsi")),
+        msisdn=text_of(record.get("msisdn")),
+        imei=_imei(record.get("imei")),
+        imei_lock=flag_of(record.get("imei_lock")),
+        ip_address=text_of(record.get("ip_address")),
+        activated_at=text_of(record.get("activation_date")),
+        data_quota_mb=decimal_of(record.get("current_quota")),
+        sms_quota=decimal_of(record.get("current_quota_SMS")),
+    )
+
+
+def _problems(iccid: Iccid, record: Mapping[str, Any]) -> list[str]:
+    """What a person should look at in a row that can be used all the same."""
+    problems = []
+    with_check_digit = text_of(record.get("iccid_with_luhn"))
+    if with_check_digit is not None and not _is_same_sim(iccid, with_check_digit):
+        problems.append(f"iccid_with_luhn {shortened(with_check_digit, 40)} is another SIM than iccid {iccid}")
+    for key in ("current_quota", "current_quota_SMS"):
+        value = record.get(key)
+        if value is not None and value != "" and decimal_of(value) is None:
+            problems.append(f"{key} {shortened(repr(value), 40)} is not a number")
+    activated_at = text_of(record.get("activation_date"))
+    if activated_at is not None and parse_moment(activated_at) is None:
+        problems.append(f"activation_date {shortened(repr(activated_at), 40)} is not a date")
+    return problems
+
+
+def _is_same_sim(iccid: Iccid, text: str) -> bool:
+    try:
+        return Iccid.parse(text) == iccid
+    except NotAnIdentifier:
+        return False
+
+
+def api_iccid(iccid: Iccid) -> str:
+    """The form that 1NCE's paths take: 19 digits without check digit. What it does with 20 is unknown (section 5)."""
+    is_printed_form = len(iccid.digits) == 20 and iccid.has_right_check_digit  # noqa: PLR2004 - digits of an ICCID
+    return iccid.digits[:-1] if is_printed_form else iccid.digits
+
+
+# --- quota and limits ----------------------------------------------------------------------------------------------
+
+
+def remaining(reply: Reply) -> Remaining:
+    """What is left of one service's volume (sections 6 and 14). May be negative; an absent volume is never zero."""
+    if reply.body is None:
+        return Remaining(QuotaReading.NO_RECORD)
+    if not isinstance(reply.body, Mapping):
+        return Remaining(QuotaReading.FAILED)
+    record = without_secrets(reply.body)
+    volume = decimal_of(record.get("volume"))
+    reading = QuotaReading.FAILED if volume is None else QuotaReading.READ
+    return Remaining(reading, volume=volume, expires_at=text_of(record.get("expiry_date")), raw=record)
+
+
+def account_limits(body: Any) -> AccountLimits:
+    """The monthly caps (section 9.1). How "no limit" is written is unknown: whatever is no number is None."""
+    record = body if isinstance(body, Mapping) else {}
+    return AccountLimits(data_mb=_limit(record.get("data"), "MB"), sms_mo=_limit(record.get("smsMo"), "SMS"))
+
+
+def _limit(entry: Any, unit: str) -> Decimal | None:
+    if not isinstance(entry, Mapping):
+        return None
+    told = text_of(entry.get("unit")) or unit
+    return decimal_of(entry.get("limit")) if told.upper() == unit else None
+
+
+# --- single values -------------------------------------------------------------------------------------------------
+
+
+def parse_moment(text: str) -> datetime | None:
+    """A date as 1NCE writes it, in any of its forms, as UTC; None if it is none of them.
+
+    Zone-less is taken for UTC (section 16.3, unverified); zeros stand for "never".
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _label(value: Any) -> str | None:
+    """A label goes out exactly as it came, so its spaces stay."""
+    return (value or None) if isinstance(value, str) else text_of(value)
+
+
+def _word(value: Any) -> str | None:
+    """A word of theirs: plain in v1; v2 wraps some in an object with a description."""
+    return text_of(value.get("description")) if isinstance(value, Mapping) else text_of(value)
+
+
+def _imei(value: Any) -> str | None:
+    """Some operators append an f (section 4.4)."""
+    return (text_of(value) or "").rstrip("fF") or None
