@@ -201,10 +201,15 @@ class Outgoing:
 class TargetPlatform(Protocol):
     """A carrier that SIMs are moved to. Each write has a twin in `request_*` that says what it will send."""
 
-    max_lookup: int
-    """The most ICCIDs or device ids in one look-up."""
-    page_size: int
-    """Devices on one page of the list."""
+    @property
+    def max_lookup(self) -> int:
+        """The most ICCIDs or device ids in one look-up."""
+        ...
+
+    @property
+    def page_size(self) -> int:
+        """Devices on one page of the list."""
+        ...
 
     async def account(self) -> Account:
         """Who we are (two exchanges). Raises: NotAuthorised; InputError, if the organization is not ours."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from migrator.core.fleet import TargetLink
-from migrator.core.plan import Change
+from migrator.core.plan import Action, Change
 from migrator.core.states import StepKind, StepState
 
 __all__ = [
@@ -57,6 +57,13 @@ class Item:
     def key(self) -> str:
         """The source ICCID's key, by which the store knows the SIM."""
         return self.change.source_iccid.key
+
+    @property
+    def awaits_claim(self) -> bool:
+        """Planned to be claimed, nothing begun or all surely undone, and no device there under anybody's name."""
+        nobody_has_it = self.target is None or not self.target.is_claimed
+        is_open = self.state_of(StepKind.CLAIM) is StepState.PENDING
+        return self.change.action is Action.CLAIM and is_open and nobody_has_it
 
     def state_of(self, kind: StepKind) -> StepState:
         """Where the step of this kind stands; PENDING if nothing was begun."""

@@ -91,24 +91,31 @@ _KIND_OF = {code: kind for kind, codes in _CODES_OF.items() for code in codes}
 _OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 
-def verify_item(item: Item, org_id: int) -> Verified:
+def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
     """Judge one SIM by what was read last.
 
     A difference is pending while the carrier or we are still at it, and a mismatch once waiting will not mend it. A SIM
     that is not there is pending while its claim may still come true, and missing when it should be there.
+
+    Args:
+        item: the SIM, with its steps and its last reading.
+        org_id: our organization.
+        lag_s: how old the carrier's reads may be: one that is younger than its step by less proves nothing against it.
+            None: the plan is finished, so that no step of ours is going to mend anything.
     """
     if item.target is None or not item.target.is_claimed:
-        is_waiting = item.change.action is Action.CLAIM and item.state_of(StepKind.CLAIM) in _OPEN
+        was_to_be = item.change.action is Action.CLAIM
+        is_waiting = was_to_be and not _is_over(item, StepKind.CLAIM, lag_s)
         finding = Finding(FindingCode.NOT_CLAIMED, "claimed", "not on the organization")
         return Verified(item.key, Verdict.PENDING if is_waiting else Verdict.MISSING, (finding,))
     found = differences(item.change, item.target, org_id)
     if not found:
         return Verified(item.key, Verdict.OK)
-    lasts = any(_lasts(item, item.target, finding.code) for finding in found)
+    lasts = any(_lasts(item, item.target, finding.code, lag_s) for finding in found)
     return Verified(item.key, Verdict.MISMATCH if lasts else Verdict.PENDING, found)
 
 
-def _lasts(item: Item, target: TargetLink, code: FindingCode) -> bool:
+def _lasts(item: Item, target: TargetLink, code: FindingCode, lag_s: float | None) -> bool:
     """Whether neither the carrier nor a step of ours is going to mend this difference."""
     if code is FindingCode.STATE_PENDING:
         return False
@@ -116,7 +123,18 @@ def _lasts(item: Item, target: TargetLink, code: FindingCode) -> bool:
     if kind is None or code is FindingCode.PAUSED_BY_SYSTEM:
         return True
     takes_orders = target.state in {LinkState.LIVE, LinkState.PAUSED_USER} or target.state.is_pending
-    return not takes_orders or item.state_of(kind) not in _OPEN
+    return not takes_orders or _is_over(item, kind, lag_s)
+
+
+def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:
+    """Whether nothing more is to come of a step: it was given up, or done long enough before the last read."""
+    if lag_s is None:
+        return True
+    step = item.steps.get(kind)
+    if step is None or step.state in _OPEN:
+        return False
+    was_given_up = step.state in {StepState.FAILED, StepState.SKIPPED}
+    return was_given_up or item.read_at is None or item.read_at >= step.since + lag_s
 
 
 def bucket(  # noqa: PLR0911 - a table of rules, the first that fits wins

@@ -18,7 +18,7 @@ from migrator.executor.observing import Reader, targets_of
 from migrator.executor.settling import settle_claims
 from migrator.ports import Account
 
-__all__ = ["Applying", "verify"]
+__all__ = ["Applying"]
 
 LITE_LIMITS = "bmp_feature_lite_data_usage_limits"
 BULK_RENAME = "bulk_rename"
@@ -64,6 +64,12 @@ class Applying:
                 fresh = ctx.journal.items_by_key(ctx.plan_id, [item.key for item in run])
                 await changer.send_missing(fresh)
             await converger.converge(wave, wait_s=ctx.options.wait_s)
+            if claimer.is_capped:
+                raise Halted(
+                    f"--max-sims {ctx.options.max_sims} is reached",
+                    code="max_sims",
+                    hint="run the same command again for the next ones",
+                )
 
     async def _money(self, account: Account) -> Money:
         """The guard of caps and balance, after the tariff and the account's rights were looked at."""
@@ -184,9 +190,3 @@ _RUN_EVENTS = {
     ExitCode.RESUMABLE: RunEvent.STOP,
     ExitCode.INTERRUPTED: RunEvent.STOP,
 }
-
-
-async def verify(ctx: Context) -> None:
-    """Read every SIM of the plan afresh and judge it; sends no write, settles nothing, waits for nothing."""
-    reader = Reader(ctx.target, ctx.journal, ctx.clock)
-    await Converger(ctx, reader, changer=None).converge(None, wait_s=0)

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from migrator.core.identifiers import Iccid, NotAnIdentifier
 from migrator.core.journal import Item
 from migrator.core.packing import ClaimBatch, claim_batches
-from migrator.core.plan import Action
 from migrator.core.policy import LimitsTiming
-from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.core.states import StepEvent, StepKind
 from migrator.errors import (
-    Halted,
     InsufficientBalance,
     NotAuthorised,
     OutcomeUnknown,
@@ -50,6 +48,7 @@ class Claimer:
     reader: Reader
     money: Money
     tag_id: int | None
+    is_capped: bool = field(default=False, init=False)
     _claimed_before: int = field(init=False)
     _refused_in_a_row: int = field(default=0, init=False)
 
@@ -59,30 +58,27 @@ class Claimer:
     async def claim(self, items: Iterable[Item]) -> None:
         """Claim those of `items` that are planned to be, not begun, and not on anybody's organization.
 
+        Goes no further than the run's `max_sims`; then `is_capped` is set.
+
         Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
         """
-        wanted = [item for item in items if _is_to_be_claimed(item)]
-        queue = deque(claim_batches(wanted, most=self.ctx.options.claim_batch))
+        queue = deque(claim_batches([item for item in items if item.awaits_claim], most=self.ctx.options.claim_batch))
         while queue:
             batch = self._within_max_sims(queue.popleft())
+            if batch is None:
+                return
             check_failures(self.ctx)
             await self.money.check(len(batch.items))
-            again = await self._one(batch)
-            queue.extendleft(reversed(again))
+            queue.extendleft(reversed(await self._one(batch)))
 
-    def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch:
+    def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
+        """As much of `batch` as this run may still claim; None for nothing."""
         most = self.ctx.options.max_sims
-        claimed_here = self.money.claimed() - self._claimed_before
-        if most is None or claimed_here + len(batch.items) <= most:
+        if most is None:
             return batch
-        left = most - claimed_here
-        if left <= 0:
-            raise Halted(
-                f"--max-sims {most} is reached: {claimed_here} SIMs claimed in this run",
-                code="max_sims",
-                hint="run the same command again for the next ones",
-            )
-        return claim_batches(batch.items[:left], most=left)[0]
+        left = most - (self.money.claimed() - self._claimed_before)
+        self.is_capped = self.is_capped or left < len(batch.items)
+        return claim_batches(batch.items[:left], most=left)[0] if left > 0 else None
 
     async def _one(self, batch: ClaimBatch) -> list[ClaimBatch]:
         """Send one claim and settle every SIM of it. Returns: batches to send in its place."""
@@ -198,7 +194,7 @@ class Claimer:
 
     def _same_again(self, items: Sequence[Item]) -> list[ClaimBatch]:
         """What of `items` is pending still, packed anew."""
-        pending = [item for item in self._fresh(items) if _is_to_be_claimed(item)]
+        pending = [item for item in self._fresh(items) if item.awaits_claim]
         if len(pending) < len(items):
             self._refused_in_a_row = 0
         return claim_batches(pending, most=self.ctx.options.claim_batch)
@@ -218,12 +214,6 @@ class Claimer:
     def _move(self, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:
             self.ctx.journal.move(self.ctx.plan_id, StepKind.CLAIM, event, keys, now=self.ctx.now())
-
-
-def _is_to_be_claimed(item: Item) -> bool:
-    """Planned to be claimed, nothing begun or all surely undone, and no device there under anybody's name."""
-    nobody_has_it = item.target is None or not item.target.is_claimed
-    return item.change.action is Action.CLAIM and item.state_of(StepKind.CLAIM) is StepState.PENDING and nobody_has_it
 
 
 def _target_key(item: Item) -> str:

@@ -24,11 +24,13 @@ class Converger:
 
     Args:
         changer: sends what is missing; None only looks (`verify`, a finished plan).
+        is_finished: whether the plan was carried out before, so that every difference is drift.
     """
 
     ctx: Context
     reader: Reader
     changer: Changer | None
+    is_finished: bool = False
 
     async def converge(self, wave: str | None, *, wait_s: float) -> None:
         """Go round until every SIM is verified or has a difference that waiting does not mend.
@@ -36,7 +38,7 @@ class Converger:
         Polls start at 2 s and grow to 5 min; after `wait_s` what is only pending is left pending.
         """
         deadline = self.ctx.now() + wait_s
-        keys = [item.key for item in self.ctx.journal.items(self.ctx.plan_id, wave=wave)]
+        keys = [item.key for item in self.ctx.journal.items(self.ctx.plan_id, wave=wave) if self._is_of_interest(item)]
         pause_s = FIRST_PAUSE_S
         while keys:
             keys = await self._round(keys)
@@ -46,6 +48,10 @@ class Converger:
             self.ctx.progress("waiting", {"sims": len(keys), "wave": wave, "left_s": round(left_s)})
             await self.ctx.stopper.sleep(min(pause_s, left_s))
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+
+    def _is_of_interest(self, item: Item) -> bool:
+        """A run that changes things has nothing to do for SIMs that it has not claimed; a look is at all of them."""
+        return self.changer is None or not item.awaits_claim
 
     async def _round(self, keys: Sequence[str]) -> list[str]:
         """Read and handle some SIMs once. Returns: those that are pending still."""
@@ -72,7 +78,9 @@ class Converger:
         return self.ctx.journal.items_by_key(self.ctx.plan_id, keys)
 
     def _judge(self, items: Iterable[Item]) -> list[str]:
-        results = [verify_item(item, self.ctx.header.org_id) for item in items]
+        org_id = self.ctx.header.org_id
+        lag_s = None if self.is_finished else self.ctx.options.absent_after_s
+        results = [verify_item(item, org_id, lag_s=lag_s) for item in items]
         self.ctx.journal.verified(self.ctx.plan_id, results, now=self.ctx.now())
         self._tell(results)
         return [result.key for result in results if result.verdict is Verdict.PENDING]
@@ -97,9 +105,12 @@ class Converger:
                     self._gone(kind, item, step)
 
     def _may_still_come(self, item: Item, step: Step) -> bool:
-        """Whether the order may yet take effect: the carrier is still moving the SIM, or its lag has not passed."""
+        """Whether the order may yet take effect: the carrier is still moving the SIM, or its lag has not passed.
+
+        Each further order is given more time, so that a carrier slower than we thought is not ordered for ever.
+        """
         is_moving = item.target is not None and item.target.state.is_pending and step.kind is StepKind.STATE
-        return is_moving or self.ctx.now() < step.since + self.ctx.options.absent_after_s
+        return is_moving or self.ctx.now() < step.since + self.ctx.options.absent_after_s * step.attempts
 
     def _gone(self, kind: StepKind, item: Item, step: Step) -> None:
         if step.attempts >= MOST_ATTEMPTS:

@@ -50,36 +50,51 @@ def item(*steps: tuple[StepKind, StepState], **values: Any) -> Item:
 
 
 def test_a_pending_state_is_waited_for() -> None:
-    assert verify_item(item(state="LIVE-PENDING"), ORG).verdict is Verdict.PENDING
+    assert verify_item(item(state="LIVE-PENDING"), ORG, lag_s=60).verdict is Verdict.PENDING
 
 
 def test_a_difference_is_pending_until_its_own_step_is_through() -> None:
     """A run that was stopped between claim and name has work left, not a mismatch."""
-    verdicts = {state: verify_item(item((StepKind.NAME, state), name="x"), ORG).verdict for state in StepState}
+    verdicts = {
+        state: verify_item(item((StepKind.NAME, state), name="x"), ORG, lag_s=60).verdict for state in StepState
+    }
     waiting = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
     assert {state for state, verdict in verdicts.items() if verdict is Verdict.PENDING} == waiting
-    assert verify_item(item(name="x"), ORG).verdict is Verdict.PENDING
+    assert verify_item(item(name="x"), ORG, lag_s=60).verdict is Verdict.PENDING
+
+
+def test_a_read_from_before_the_step_does_not_speak_against_it() -> None:
+    """The name was just sent, and reads may be a minute old: only a later one that shows another name counts."""
+    done = {StepKind.NAME: Step(StepKind.NAME, StepState.DONE, since=100.0)}
+    before, after = (Item(planned(), done, target(1, name="x"), read_at=at) for at in (159.0, 160.0))
+    assert verify_item(before, ORG, lag_s=60).verdict is Verdict.PENDING
+    assert verify_item(after, ORG, lag_s=60).verdict is Verdict.MISMATCH
+
+
+def test_once_the_plan_is_finished_every_difference_is_drift() -> None:
+    assert verify_item(item(sms_limit=1), ORG, lag_s=None).verdict is Verdict.MISMATCH
+    assert verify_item(item(state="LIVE-PENDING"), ORG, lag_s=None).verdict is Verdict.PENDING
 
 
 def test_one_lasting_difference_outweighs_those_that_may_pass() -> None:
     failed = (StepKind.NAME, StepState.FAILED)
-    assert verify_item(item(failed, name="x", state="LIVE-PENDING"), ORG).verdict is Verdict.MISMATCH
+    assert verify_item(item(failed, name="x", state="LIVE-PENDING"), ORG, lag_s=60).verdict is Verdict.MISMATCH
 
 
 @pytest.mark.parametrize("state", ["PAUSED-SYS", "DEAD", "TEST-ACTIVATE", "WEIRD"])
 def test_a_link_that_takes_no_orders_is_a_mismatch(state: str) -> None:
-    assert verify_item(item(state=state, name="x"), ORG).verdict is Verdict.MISMATCH
+    assert verify_item(item(state=state, name="x"), ORG, lag_s=60).verdict is Verdict.MISMATCH
 
 
 @pytest.mark.parametrize("values", [{"org_id": 1}, {"data_plan_id": 1}])
 def test_what_no_step_of_ours_can_mend_is_a_mismatch(values: dict[str, Any]) -> None:
-    assert verify_item(item(**values), ORG).verdict is Verdict.MISMATCH
+    assert verify_item(item(**values), ORG, lag_s=60).verdict is Verdict.MISMATCH
 
 
 def test_a_sim_that_is_not_there_is_missing_once_its_claim_was_done() -> None:
     done = {StepKind.CLAIM: Step(StepKind.CLAIM, StepState.DONE)}
-    assert verify_item(Item(planned(), done, None), ORG).verdict is Verdict.MISSING
-    assert verify_item(Item(planned(), {}, None), ORG).verdict is Verdict.PENDING
+    assert verify_item(Item(planned(), done, None), ORG, lag_s=60).verdict is Verdict.MISSING
+    assert verify_item(Item(planned(), {}, None), ORG, lag_s=60).verdict is Verdict.PENDING
 
 
 def test_a_step_is_shown_when_none_of_its_findings_is_there() -> None:

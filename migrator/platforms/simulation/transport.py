@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 __all__ = ["ConnectionCut", "InProcessTransport", "serve_cuts"]
 
 
-class ConnectionCut(Exception):  # noqa: N818 - it is an event on the wire, not an error of ours
+class ConnectionCut(Exception):
     """Raised by a simulator to break the connection without an answer."""
 
 

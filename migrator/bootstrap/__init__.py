@@ -1,0 +1,217 @@
+"""The only place where real parts are put together."""
+
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import anyio
+
+from migrator.errors import StoreBusy
+from migrator.executor.context import Stopper
+
+if TYPE_CHECKING:
+    import httpx
+
+    from migrator.inputs.settings import Settings
+    from migrator.platforms.hologram.adapter import HologramTarget
+    from migrator.platforms.onence.adapter import ApiVersion, OnenceSource
+    from migrator.store import Owner, Store
+
+__all__ = [
+    "SystemClock",
+    "heartbeat",
+    "holding_lease",
+    "open_store",
+    "owner",
+    "process_is_gone",
+    "run_async",
+    "settings",
+    "source",
+    "store_of",
+    "target",
+]
+
+T = TypeVar("T")
+USER_AGENT = "migrator"
+HEARTBEAT_S = 10.0
+START_RPS = 2.0
+"""Where the adaptive rate begins; nobody knows Hologram's limit, so it feels its way up."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return datetime.now(UTC)
+
+
+def settings(config: Path | None) -> "Settings":
+    """Settings from the environment and a file. Raises: InputError, naming every problem."""
+    from migrator.inputs.settings import load_settings
+
+    return load_settings(os.environ, config)
+
+
+@contextmanager
+def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
+    """The state store, brought up to date. Raises: InputError, if there is none and `create` is not set."""
+    from migrator.store import Store
+
+    store = Store.open(url, now=SystemClock().now().timestamp(), create=create)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
+    """The store that options and settings name; it must be there already."""
+    with open_store(state or settings(config).state) as store:
+        yield store
+
+
+@contextmanager
+def holding_lease(store: "Store") -> Iterator["Owner"]:
+    """Hold the store for one run. Raises: StoreBusy, naming who holds it.
+
+    A dead process of this machine is replaced at once, any other after a minute without a heartbeat.
+    """
+    me = owner(SystemClock().now().timestamp())
+    store.lease.acquire(me, me.started_at, is_gone=process_is_gone)
+    try:
+        yield me
+    finally:
+        store.lease.release(me)
+
+
+@asynccontextmanager
+async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncIterator[None]:
+    """Beat every ten seconds; a lease that was taken over stops the run after the request in flight."""
+    clock = SystemClock()
+
+    async def beat() -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_S)
+            try:
+                store.lease.beat(me, clock.now().timestamp())
+            except StoreBusy as taken:
+                stopper.stop(taken.message, taken.exit_code)
+                return
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(beat)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def source(chosen: "Settings") -> AsyncIterator["OnenceSource"]:
+    """1NCE, over HTTP. Raises: InputError, naming the settings that are missing."""
+    from migrator.platforms.onence.adapter import OnenceSource
+    from migrator.platforms.pacing import Pacer
+
+    onence = chosen.onence()
+    async with _http(onence.base_url) as http:
+        yield OnenceSource(
+            http,
+            client_id=onence.client_id,
+            client_secret=onence.client_secret.reveal(),
+            api_version=cast("ApiVersion", onence.api_version),
+            pacer=Pacer(onence.max_rps),
+        )
+
+
+@asynccontextmanager
+async def target(chosen: "Settings", *, read_only: bool = False) -> AsyncIterator["HologramTarget"]:
+    """Hologram, over HTTP; `read_only` puts a transport below it that lets no write through."""
+    from migrator.platforms.hologram.adapter import HologramTarget
+    from migrator.platforms.pacing import AdaptivePacer
+
+    hologram = chosen.hologram()
+    async with _http(hologram.base_url, read_only=read_only) as http:
+        yield HologramTarget(
+            http,
+            api_key=hologram.api_key.reveal(),
+            org_id=hologram.org_id,
+            pacer=AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps),
+            batch_size=chosen.batch,
+        )
+
+
+def _http(base_url: str, *, read_only: bool = False) -> "httpx.AsyncClient":
+    import httpx
+
+    from migrator.platforms.readonly import ReadOnlyTransport
+
+    transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(
+        limits=httpx.Limits(max_connections=20, max_keepalive_connections=20)
+    )
+    if read_only:
+        transport = ReadOnlyTransport(transport)
+    return httpx.AsyncClient(
+        transport=transport,
+        base_url=base_url.rstrip("/") + "/",
+        timeout=httpx.Timeout(None, connect=10.0, pool=30.0),  # the whole exchange is bounded where it is sent
+        headers={"user-agent": USER_AGENT, "accept": "application/json"},
+    )
+
+
+def owner(now: float) -> "Owner":
+    """Who this process is, for the lease."""
+    from migrator.store import Owner
+
+    return Owner(host=socket.gethostname(), pid=os.getpid(), started_at=now)
+
+
+def process_is_gone(other: "Owner") -> bool:
+    """Whether an owner was a process of this machine that is no more; False for other machines, where none can tell."""
+    if other.host != socket.gethostname():
+        return False
+    try:
+        os.kill(other.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
+    """Run `body` with a stopper that the first Ctrl-C or SIGTERM pulls; the second leaves at once."""
+
+    async def main() -> T:
+        stopper = Stopper()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_obey_signals, stopper)
+            try:
+                return await body(stopper)
+            finally:
+                tasks.cancel_scope.cancel()
+        raise AssertionError  # the group swallows nothing but its own cancellation
+
+    try:
+        return anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from None
+
+
+async def _obey_signals(stopper: Stopper) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            if stopper.is_stopping:
+                os._exit(130)  # the journal holds every intent: nothing is lost by leaving here
+            stopper.stop("interrupted; everything so far is on disk")
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

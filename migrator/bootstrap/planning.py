@@ -1,0 +1,137 @@
+"""`plan create` and `verify`, put together from store, target and core."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from migrator.bootstrap import SystemClock
+from migrator.core.costs import Tally
+from migrator.core.fleet import AccountLimits
+from migrator.core.identifiers import Iccid
+from migrator.core.plan import Fingerprints, PlanHeader, Prices
+from migrator.core.planner import Planner, repeated_names
+from migrator.core.policy import ClaimPolicy, Policy
+from migrator.executor.context import ApplyOptions, Context, Stopper
+from migrator.executor.converging import Converger
+from migrator.executor.guards import price_of
+from migrator.executor.observing import Reader
+from migrator.ports import Progress, TargetPlatform
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from migrator.inputs.policy_file import LoadedPolicy
+    from migrator.store import Store
+
+__all__ = ["look", "make_plan"]
+
+BATCH = 5000
+ID_DIGITS = 10
+
+
+async def make_plan(
+    store: "Store", target: TargetPlatform, loaded: "LoadedPolicy", *, max_rps: float, progress: Progress
+) -> PlanHeader:
+    """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
+
+    Raises: InputError, for an unknown data plan or zone; PlatformError.
+    """
+    policy, clock = loaded.policy, SystemClock()
+    account = await target.account()
+    plans = {plan.data_plan_id: plan for plan in await target.data_plans()}
+    price_of(plans, policy.claim.data_plan_id, policy.claim.zone)
+    prices = plans[policy.claim.data_plan_id].zones[policy.claim.zone]
+    balance = await target.balance()
+    progress("observing", {"sims": store.pairs.count()})
+    await Reader(target, store.journal, clock).read(_paired_targets(store), full=True)
+    return _stored(store, loaded, account.org_id, prices, balance=balance, max_rps=max_rps)
+
+
+def _paired_targets(store: "Store") -> Iterator[Iccid]:
+    """The targets of those SIMs that are in the inventory in force."""
+    return (one.pair.target for one in store.plans.candidates() if one.pair is not None)
+
+
+def _stored(
+    store: "Store",
+    loaded: "LoadedPolicy",
+    org_id: int,
+    prices: Prices,
+    *,
+    balance: "Decimal | None",
+    max_rps: float,
+) -> PlanHeader:
+    policy = loaded.policy
+    repeated = repeated_names(store.plans.candidates(), policy)
+    planner = Planner(policy, org_id, store.inventory.account_limits() or AccountLimits(), repeated)
+    tally = Tally()
+    now = SystemClock().now().timestamp()
+    with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
+        changes = tally.counting(planner.changes(store.plans.candidates()))
+        while batch := list(islice(changes, BATCH)):
+            draft.add(batch)
+
+        def make_header(changes_sha256: str) -> PlanHeader:
+            prints = Fingerprints(
+                store.inventory.fingerprint(), store.pairs.fingerprint(), loaded.fingerprint, changes_sha256
+            )
+            return PlanHeader(
+                plan_id=_unused_id(store, org_id, prints),
+                lineage=store.lineage,
+                org_id=org_id,
+                fingerprints=prints,
+                claims=tally.claims,
+                counts=dict(sorted(tally.actions.items())),
+                waves=tuple(wave.name for wave in policy.waves),
+                summary=tally.summary(policy, prices, balance=balance, max_rps=max_rps),
+            )
+
+        return draft.finish(make_header)
+
+
+def _unused_id(store: "Store", org_id: int, prints: Fingerprints) -> str:
+    """A name that follows from what the plan is; one that was used up before gets a number behind it."""
+    text = "\n".join((store.lineage, str(org_id), prints.inventory, prints.pairs, prints.policy, prints.changes))
+    name = "p" + hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+    number = 1
+    while store.plans.exists(name) in {"started", "finished"}:
+        number += 1
+        name = f"{name.partition('-')[0]}-{number}"
+    return name
+
+
+async def look(
+    store: "Store",
+    target: TargetPlatform,
+    header: PlanHeader,
+    *,
+    absent_after_s: float,
+    stopper: Stopper,
+    progress: Progress,
+) -> None:
+    """Read every SIM of a plan afresh and keep the verdicts; sends no write.
+
+    Args:
+        store: where the plan is.
+        target: the carrier.
+        header: the plan's.
+        absent_after_s: how old the carrier's reads may be. A finished plan's SIMs were seen as planned before, so what
+            differs there is drift at once.
+        stopper: looked at between requests.
+        progress: told what happens.
+    """
+    is_finished = store.plans.state(header.plan_id) == "finished"
+    ctx = Context(
+        header=header,
+        policy=Policy(ClaimPolicy(0, "")),  # only looking: no rule of a policy is asked
+        run_id=0,
+        target=target,
+        journal=store.journal,
+        clock=SystemClock(),
+        options=ApplyOptions(absent_after_s=absent_after_s),
+        stopper=stopper,
+        progress=progress,
+    )
+    converger = Converger(ctx, Reader(target, store.journal, ctx.clock), changer=None, is_finished=is_finished)
+    await converger.converge(None, wait_s=0)

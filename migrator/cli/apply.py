@@ -1,0 +1,277 @@
+"""`apply`: carry a plan out, or go on with it."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.core.results import ApplyResult, ExitCode
+from migrator.errors import InputError, Problem, StalePlan
+
+if TYPE_CHECKING:
+    from migrator.core.plan import PlanHeader
+    from migrator.executor.context import Context, Hooks, Stopper
+    from migrator.inputs.settings import Settings
+    from migrator.ports import Outgoing, Progress, TargetPlatform
+    from migrator.store import Store
+
+__all__ = ["apply"]
+
+CODES = (
+    "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or cap, "
+)
+SHOWN_REQUESTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `apply` was asked."""
+
+    plan: str | None
+    dry_run: bool
+    confirm: int | None
+    max_sims: int | None
+    wait: str | None
+
+
+@click.command("apply", epilog=f"Exit codes: {CODES}7 resumable, 9 another run holds the store, 130 interrupted.")
+@click.argument("plan", required=False)
+@click.option("--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing.")
+@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan create` says it.")
+@click.option("--max-sims", type=click.IntRange(1), help="Claim at most so many SIMs now; then stop with exit 6.")
+@click.option("--wait", metavar="DURATION", help="How long to stay for SIMs that are only pending [30m].")
+@global_options
+@click.pass_obj
+def apply(shared: Globals, /, **options: Any) -> int:
+    """Carry PLAN out (an id or a plan file; default the newest), or go on with it.
+
+    A claim bills at once and cannot be undone. The first run of a plan asks for the number of claims, or takes it from
+    --confirm. The same command resumes after any interruption: it reads first, and sends only what is missing.
+    """
+    return finish("apply", shared, lambda: _apply(shared, Options(**options)))
+
+
+def _apply(shared: Globals, options: Options) -> Outcome:
+    from migrator import bootstrap
+
+    chosen = bootstrap.settings(shared.config)
+    chosen.hologram()
+    with bootstrap.open_store(shared.state or chosen.state) as store:
+        header = _plan(store, options.plan)
+        if store.plans.state(header.plan_id) == "finished":
+            return _look_only(shared, chosen, store, header)
+        _refuse_stale(store, header)
+        if options.dry_run:
+            return _dry_run(shared, chosen, store, header, options)
+        _confirm(shared, store, header, options)
+        result = _run(shared, chosen, store, header, options)
+        if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}:
+            store.plans.finish(header.plan_id, bootstrap.SystemClock().now().timestamp())
+    return _told(result)
+
+
+def _plan(store: "Store", given: str | None) -> "PlanHeader":
+    """The plan that is meant. Raises: StalePlan, if it belongs to another store; InputError, if there is none."""
+    from migrator.cli.lookups import plan_id_of
+    from migrator.inputs.plan_file import read_plan_file
+
+    if given is not None and Path(given).is_file():
+        header = read_plan_file(Path(given))
+        if header.lineage != store.lineage:
+            raise StalePlan(
+                f"{given} was made from another store (lineage {header.lineage}, this one is {store.lineage})",
+                code="other_lineage",
+                hint="use the store that it was made from, or make a new plan here",
+            )
+        given = header.plan_id
+    return store.plans.header(plan_id_of(store, given))
+
+
+def _refuse_stale(store: "Store", header: "PlanHeader") -> None:
+    """Raises: StalePlan, saying what changed since the plan was made."""
+    changed: Sequence[str] = store.plans.differences(header.plan_id)
+    if changed:
+        problems = tuple(Problem("changed", line) for line in changed)
+        words = f"plan {header.plan_id} is stale: what it was made from has changed"
+        hint = "make a new plan: SIMs that are claimed already will be adopted, not claimed again"
+        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, hint)))
+
+
+def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Options) -> None:
+    """Have the number of claims confirmed before a plan is used the first time. Raises: InputError."""
+    if store.plans.state(header.plan_id) == "started" or not header.claims:
+        return
+    given = options.confirm
+    if given is None:
+        if shared.no_input or shared.json or not sys.stdin.isatty():
+            raise InputError(
+                f"plan {header.plan_id} claims {header.claims} SIMs, which bills at once and cannot be undone",
+                code="confirm",
+                hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
+            )
+        cost = header.summary["money"]["charged_now"] or "an amount that Hologram does not show"
+        click.echo(
+            f"Plan {header.plan_id} claims {header.claims} SIMs at organization {header.org_id} and charges {cost} at "
+            "once. This cannot be undone.",
+            err=True,
+        )
+        given = click.prompt("Type the number of SIMs to claim", type=int, err=True)
+    if given != header.claims:
+        raise InputError(
+            f"the plan claims {header.claims} SIMs, not {given}; nothing was sent",
+            code="confirm",
+            hint="confirm the number that `migrator plan show` prints",
+        )
+
+
+def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", options: Options) -> ApplyResult:
+    from migrator import bootstrap
+    from migrator.cli.progress import watching
+    from migrator.executor.applying import Applying
+
+    with bootstrap.holding_lease(store) as me, watching(shared) as progress:
+
+        async def body(stopper: "Stopper") -> ApplyResult:
+            async with bootstrap.target(chosen) as target, bootstrap.heartbeat(store, me, stopper):
+                parts = _Parts(store, target, stopper, progress, str(me))
+                ctx = _context(chosen, header, options, parts)
+                return await Applying(ctx).run()
+
+        return bootstrap.run_async(body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a run works with and on."""
+
+    store: "Store"
+    target: "TargetPlatform"
+    stopper: "Stopper"
+    progress: "Progress"
+    owner: str
+
+
+def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: _Parts) -> "Context":
+    from migrator import bootstrap
+    from migrator.executor.context import ApplyOptions, Context
+    from migrator.inputs.policy_file import parse_policy
+    from migrator.inputs.settings import duration_s
+
+    clock = bootstrap.SystemClock()
+    return Context(
+        header=header,
+        policy=parse_policy(parts.store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}").policy,
+        run_id=parts.store.journal.start_run(header.plan_id, parts.owner, clock.now().timestamp()),
+        target=parts.target,
+        journal=parts.store.journal,
+        clock=clock,
+        options=ApplyOptions(
+            max_sims=options.max_sims,
+            wait_s=chosen.settle_timeout_s if options.wait is None else duration_s(options.wait),
+            absent_after_s=chosen.absent_after_s,
+            claim_batch=chosen.claim_batch,
+            batch=chosen.batch,
+        ),
+        stopper=parts.stopper,
+        progress=parts.progress,
+        hooks=_crash_hooks(),
+    )
+
+
+def _crash_hooks() -> "Hooks":
+    """Crash points: the demo and the tests kill this very process at one of them, to show that a resume is safe."""
+    from migrator.bootstrap.crashing import hooks_from_environment
+
+    return hooks_from_environment()
+
+
+def _told(result: ApplyResult) -> Outcome:
+    data = {
+        "plan_id": result.plan_id,
+        "run_id": result.run_id,
+        "reason": result.reason,
+        "claimed": result.claimed,
+        "writes": result.writes,
+        "verdicts": dict(result.verdicts),
+        "failed": dict(result.failed),
+        "blocked": result.blocked,
+        "skipped": result.skipped,
+    }
+    rows = [
+        ("claimed so far", result.claimed),
+        ("writes in this run", result.writes),
+        *((f"{verdict}", count) for verdict, count in result.verdicts.items()),
+        ("blocked by the plan", result.blocked),
+        ("skipped by the plan", result.skipped),
+    ]
+    text: list[Any] = [f"Plan {result.plan_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
+    if result.failed:
+        text.append(table("Failed steps", ("code", "SIMs"), list(result.failed.items())))
+    if result.exit_code is ExitCode.DONE:
+        text.append("Next: `migrator report`.")
+        return Outcome(data, text)
+    code = "attention" if result.exit_code is ExitCode.ATTENTION else "stopped"
+    return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
+
+
+def _look_only(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader") -> Outcome:
+    """A finished plan is not used again: read, and say what differs now."""
+    from migrator.cli.verify import verified
+
+    outcome = verified(shared, chosen, store, header)
+    if outcome.exit_code == ExitCode.DONE:
+        text = (f"Plan {header.plan_id} was carried out before; every SIM is still as planned.", *outcome.text)
+        return Outcome(outcome.data, text)
+    hint = "a plan is used once: make a new one with `migrator plan create`"
+    problem = Problem("attention", f"plan {header.plan_id} is finished, and some SIMs differ from it", hint)
+    return Outcome(outcome.data, outcome.text, ExitCode.ATTENTION, (problem,))
+
+
+def _dry_run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", options: Options) -> Outcome:
+    """Run the true executor on a copy of the store, against a target that keeps its writes to itself."""
+    from migrator import bootstrap
+    from migrator.cli.progress import watching
+    from migrator.executor.applying import Applying
+    from migrator.platforms.dryrun import DryRunTarget
+
+    with store.scratch_copy() as scratch, watching(shared) as progress:
+
+        async def body(stopper: "Stopper") -> tuple[ApplyResult, Sequence["Outgoing"]]:
+            async with bootstrap.target(chosen, read_only=True) as real:
+                dry = DryRunTarget(real)
+                ctx = _context(chosen, header, options, _Parts(scratch, dry, stopper, progress, "dry run"))
+                return await Applying(ctx).run(), dry.sent
+
+        result, sent = bootstrap.run_async(body)
+    return _dry_outcome(header, result, sent)
+
+
+def _dry_outcome(header: "PlanHeader", result: ApplyResult, sent: Sequence["Outgoing"]) -> Outcome:
+    requests = [{"method": out.method, "path": out.path, "body": dict(out.body)} for out in sent]
+    rows = [(number, out.method, out.path, _brief(out)) for number, out in enumerate(sent[:SHOWN_REQUESTS], 1)]
+    text: list[Any] = [
+        f"Dry run of plan {header.plan_id}: {len(sent)} writes would go out; none did, and nothing was changed.",
+        table("", ("", "method", "path", "body"), rows),
+    ]
+    if len(sent) > SHOWN_REQUESTS:
+        text.append(f"... and {len(sent) - SHOWN_REQUESTS} more; --json lists all.")
+    data = {"plan_id": header.plan_id, "writes": len(sent), "requests": requests, "would_end": result.reason}
+    if result.exit_code is ExitCode.DONE:
+        return Outcome(data, text)
+    problem = Problem("attention", f"it would end so: {result.reason}", result.hint)
+    return Outcome(data, text, result.exit_code, (problem,))
+
+
+def _brief(out: "Outgoing") -> str:
+    """A body on one line: long lists as their length and first element."""
+    parts = []
+    for key, value in out.body.items():
+        if isinstance(value, list) and len(value) > 1:
+            parts.append(f"{key}=[{value[0]}, ... {len(value)} in all]")
+        else:
+            parts.append(f"{key}={value}")
+    return ", ".join(parts)

@@ -1,0 +1,47 @@
+"""Writing what a user asked for into a file, whole or not at all; `-` is stdout."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from migrator.errors import InputError
+
+__all__ = ["written"]
+
+
+def written(file: Path, lines: Iterable[str]) -> int:
+    """Write `lines` to `file`. Returns: how many there were.
+
+    Raises: InputError, if the file cannot be written; then whatever was there before is still there.
+    """
+    if str(file) == "-":
+        count = 0
+        for line in lines:
+            click.echo(line, nl=False)
+            count += 1
+        return count
+    try:
+        return _replaced(file, lines)
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be written: {error.strerror or error}", code="unwritable", hint="choose another file"
+        ) from error
+
+
+def _replaced(file: Path, lines: Iterable[str]) -> int:
+    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        count = 0
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            for line in lines:
+                out.write(line)
+                count += 1
+        Path(beside).chmod(0o644)
+        Path(beside).replace(file)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return count

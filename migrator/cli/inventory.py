@@ -1,0 +1,201 @@
+"""`inventory`: the source fleet."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.files import written
+from migrator.core.results import ExitCode, PullResult
+from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from migrator.core.fleet import SourceSim
+
+__all__ = ["export", "pull", "show"]
+
+V1_ENDS = (
+    "1NCE retires its v1 API on 31 December 2026, and SIMs shipped after 1 October 2026 may be missing from it; "
+    "set ONENCE_API_VERSION=v2 once the account can"
+)
+
+
+@click.command("pull", epilog="Exit codes: 0 done, 2 settings, 3 some quotas failed, 4 login refused, 7 resumable.")
+@click.option("--quotas", is_flag=True, help="Also read what remains of each SIM's volumes: two calls per SIM.")
+@click.option("--limits", is_flag=True, help='Also read the account\'s monthly caps (basis = "monthly_limit").')
+@global_options
+@click.pass_obj
+def pull(shared: Globals, /, *, quotas: bool, limits: bool) -> int:
+    """Read the 1NCE fleet into the store. The same command goes on after an interruption."""
+    return finish("inventory pull", shared, lambda: _pull(shared, quotas=quotas, limits=limits))
+
+
+def _pull(shared: Globals, *, quotas: bool, limits: bool) -> Outcome:
+    from migrator import bootstrap
+    from migrator.cli.progress import watching
+    from migrator.executor.context import Stopper
+    from migrator.executor.pulling import Pulling
+
+    chosen = bootstrap.settings(shared.config)
+    chosen.onence()  # what is missing is told before a store is made
+
+    async def body(stopper: Stopper) -> PullResult:
+        async with bootstrap.source(chosen) as source:
+            pulling = Pulling(
+                source, store.inventory, bootstrap.SystemClock(), stopper, progress, quotas=quotas, limits=limits
+            )
+            return await pulling.run()
+
+    with bootstrap.open_store(shared.state or chosen.state, create=True) as store, watching(shared) as progress:
+        with bootstrap.holding_lease(store):
+            result = bootstrap.run_async(body)
+        summary = store.inventory.summary() if result.settled else {}
+    return _pulled(result, summary)
+
+
+def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
+    problems = [Problem("warning", V1_ENDS)] if result.api_version == "v1" else []
+    data = {
+        "sims": result.sims,
+        "listed": result.listed,
+        "passes": result.passes,
+        "unreadable": result.unreadable,
+        "resumed": result.resumed,
+        "settled": result.settled,
+        "api_version": result.api_version,
+        "quotas_read": result.quotas_read,
+        "quotas_failed": result.quotas_failed,
+        "inventory": dict(summary),
+    }
+    if not result.settled:
+        off = "" if result.listed is None else f", {abs(result.listed - result.sims)} off"
+        words = f"the list would not settle: 1NCE says {result.listed} SIMs, {result.sims} were read{off}"
+        hint = "SIMs are coming or going; run `migrator inventory pull` again. What was read is kept"
+        problems.append(Problem("unsettled_list", words, hint))
+        return Outcome(data, (), ExitCode.RESUMABLE, problems)
+    if result.unreadable:
+        words = f"{result.unreadable} rows hold no ICCID that can be read; they are left out"
+        problems.append(Problem("attention", words, "`migrator inventory show` lists them"))
+    if result.quotas_failed:
+        words = f"what remains could not be read for {result.quotas_failed} SIMs: it stays unknown, it is not zero"
+        problems.append(Problem("attention", words, "run `migrator inventory pull --quotas` again"))
+    attention = bool(result.unreadable or result.quotas_failed)
+    text = f"{result.sims} SIMs in the inventory (1NCE API {result.api_version}, read in {result.passes} pass(es))."
+    return Outcome(
+        data, (text, _by_status(summary), NEXT), ExitCode.ATTENTION if attention else ExitCode.DONE, problems
+    )
+
+
+NEXT = "Next: `migrator pair import FILE` or `migrator pair pool FILE`."
+
+
+def _by_status(summary: Mapping[str, Any]) -> Any:
+    return table("", ("status", "SIMs"), list(summary.get("by_status", {}).items()))
+
+
+@click.command("show", epilog="Exit codes: 0 done, 2 no inventory yet.")
+@click.argument("iccid", required=False)
+@global_options
+@click.pass_obj
+def show(shared: Globals, /, *, iccid: str | None) -> int:
+    """What the store knows of the source fleet, or of one SIM."""
+    return finish("inventory show", shared, lambda: _show(shared, iccid))
+
+
+def _show(shared: Globals, iccid: str | None) -> Outcome:
+    from migrator import bootstrap
+    from migrator.cli.lookups import parsed_iccid, required_inventory
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        required_inventory(store)
+        if iccid is not None:
+            return _one(store, parsed_iccid(iccid))
+        summary = store.inventory.summary()
+    rows = [(key.replace("_", " "), value) for key, value in summary.items() if not isinstance(value, dict | list)]
+    return Outcome(summary, (table("Inventory", ("", ""), rows), _by_status(summary)))
+
+
+def _one(store: Any, iccid: Any) -> Outcome:
+    from migrator.errors import InputError
+
+    sim = store.inventory.find(iccid)
+    if sim is None:
+        raise InputError(f"{iccid} is not in the inventory", code="unknown_sim", hint="`migrator inventory export -`")
+    values = sim_values(sim)
+    return Outcome(
+        {"sim": values, "raw": store.inventory.raw(iccid)}, (table(str(sim.iccid), ("", ""), list(values.items())),)
+    )
+
+
+def sim_values(sim: "SourceSim") -> dict[str, Any]:
+    """One SIM as JSON values, in the order of the export's columns."""
+    return {
+        "iccid": sim.iccid.digits,
+        "status": sim.status.value,
+        "status_word": sim.status_word,
+        "label": sim.label,
+        "imsi": sim.imsi,
+        "msisdn": sim.msisdn,
+        "imei": sim.imei,
+        "imei_lock": sim.imei_lock,
+        "ip_address": sim.ip_address,
+        "activated_at": sim.activated_at,
+        "data_quota_mb": None if sim.data_quota_mb is None else f"{sim.data_quota_mb:f}",
+        "sms_quota": None if sim.sms_quota is None else f"{sim.sms_quota:f}",
+        "data_reading": sim.data_reading.value,
+        "data_remaining_mb": None if sim.data_remaining_mb is None else f"{sim.data_remaining_mb:f}",
+        "sms_reading": sim.sms_reading.value,
+        "sms_remaining": None if sim.sms_remaining is None else f"{sim.sms_remaining:f}",
+        "expires_at": sim.expires_at,
+    }
+
+
+@click.command("export", epilog="Exit codes: 0 done, 2 no inventory or unwritable file.")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), help="Default: by the file's name, else jsonl.")
+@global_options
+@click.pass_obj
+def export(shared: Globals, /, *, file: Path, kind: str | None) -> int:
+    """Write the inventory to FILE; `-` is stdout."""
+    chosen = kind or ("csv" if file.suffix.lower() == ".csv" else "jsonl")
+    return finish("inventory export", shared, lambda: _export(shared, file, chosen))
+
+
+def _export(shared: Globals, file: Path, kind: str) -> Outcome:
+    from migrator import bootstrap
+    from migrator.cli.lookups import required_inventory
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        required_inventory(store)
+        rows = (sim_values(sim) for sim in store.inventory.sims())
+        lines = _csv_lines(rows) if kind == "csv" else (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        count = written(file, lines) - (kind == "csv")
+    text = () if str(file) == "-" else (f"{count} SIMs written to {file}.",)
+    if text and sys.stdout.isatty():
+        return Outcome({"file": str(file), "sims": count}, text)
+    return Outcome({"file": str(file), "sims": count}, text)
+
+
+def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    from migrator.reports.writers import spreadsheet_safe
+
+    held: list[str] = []
+
+    class _Line:
+        def write(self, text: str) -> None:
+            held.append(text)
+
+    writer = csv.writer(_Line(), lineterminator="\r\n")
+    header_due = True
+    for row in rows:
+        if header_due:
+            writer.writerow(row)
+            header_due = False
+        writer.writerow(["" if value is None else spreadsheet_safe(value) for value in row.values()])
+        yield from held
+        held.clear()

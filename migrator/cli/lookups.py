@@ -1,0 +1,49 @@
+"""Finding what a command line names: SIMs, plans, an inventory that must be there."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.errors import InputError
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["finding_counts", "parsed_iccid", "plan_id_of", "required_inventory"]
+
+
+def parsed_iccid(text: str) -> Iccid:
+    """An ICCID from the command line. Raises: InputError, if it is none."""
+    try:
+        return Iccid.parse(text)
+    except NotAnIdentifier as error:
+        raise InputError(str(error), code="not_an_iccid", hint="give the digits as 1NCE lists them") from error
+
+
+def required_inventory(store: "Store") -> int:
+    """How many SIMs the inventory holds. Raises: InputError, if none was pulled yet."""
+    count = int(store.inventory.summary().get("count", 0))
+    if not count:
+        raise InputError("the store holds no inventory yet", code="no_inventory", hint="run `migrator inventory pull`")
+    return count
+
+
+def plan_id_of(store: "Store", given: str | None) -> str:
+    """The plan that is meant: `given`, or the newest. Raises: InputError, if there is none."""
+    if given is None:
+        newest = store.plans.newest()
+        if newest is None:
+            raise InputError("the store holds no plan yet", code="no_plan", hint="run `migrator plan create`")
+        return newest
+    if store.plans.exists(given) is None:
+        known = ", ".join(str(plan["plan_id"]) for plan in store.plans.list()[:5]) or "none"
+        raise InputError(f"there is no plan {given!r} in this store", code="no_plan", hint=f"known: {known}")
+    return given
+
+
+def finding_counts(store: "Store", plan_id: str) -> dict[str, int]:
+    """How many SIMs the last verification found to differ, by each code; a SIM may count under several."""
+    codes = Counter(
+        finding.code.value for verified, _ in store.journal.verified_rows(plan_id) for finding in verified.findings
+    )
+    return dict(sorted(codes.items()))

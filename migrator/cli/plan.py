@@ -1,0 +1,178 @@
+"""`plan`: make, review, export."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.files import written
+from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from migrator.core.plan import Change, PlanHeader
+    from migrator.store import Store
+
+__all__ = ["create", "export", "list_plans", "show"]
+
+SHOWN = 20
+BAD_INPUT = "2 settings, policy, pairs or an unknown data plan"
+
+
+@click.command("create", epilog=f"Exit codes: 0 done (blocked SIMs are counted), {BAD_INPUT}, 4 refused, 7 resumable.")
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), required=True, help="The policy, a TOML file."
+)
+@click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write the plan as JSON Lines.")
+@global_options
+@click.pass_obj
+def create(shared: Globals, /, *, policy_file: Path, out: Path | None) -> int:
+    """Make a plan from inventory, pairs and policy, and what Hologram shows of the new SIMs. Sends no write."""
+    return finish("plan create", shared, lambda: _create(shared, policy_file, out))
+
+
+def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
+    from migrator import bootstrap
+    from migrator.bootstrap.planning import make_plan
+    from migrator.cli.lookups import required_inventory
+    from migrator.cli.progress import watching
+    from migrator.executor.context import Stopper
+    from migrator.inputs.policy_file import read_policy
+
+    loaded = read_policy(policy_file)
+    chosen = bootstrap.settings(shared.config)
+    max_rps = chosen.hologram().max_rps
+
+    async def body(stopper: Stopper) -> "PlanHeader":
+        del stopper  # reading is short and changes nothing: Ctrl-C may end it anywhere
+        async with bootstrap.target(chosen, read_only=True) as target:
+            return await make_plan(store, target, loaded, max_rps=max_rps, progress=progress)
+
+    with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
+        required_inventory(store)
+        header = bootstrap.run_async(body)
+        if out is not None:
+            written(out, plan_lines(store, header))
+    return _shown(header, [], next_step=True)
+
+
+def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool = False) -> Outcome:
+    """A plan for a person and as JSON."""
+    from migrator.core.plan_document import fingerprints_document
+
+    summary = header.summary
+    data = {
+        "plan_id": header.plan_id,
+        "claims": header.claims,
+        "counts": header.counts,
+        "org_id": header.org_id,
+        "fingerprints": fingerprints_document(header.fingerprints),
+        **summary,
+    }
+    money = [(key.replace("_", " "), "unknown" if value is None else value) for key, value in summary["money"].items()]
+    rows = [
+        (
+            change.source_iccid,
+            change.target_iccid,
+            change.action,
+            change.reason,
+            change.wave,
+            change.name,
+            change.detail,
+        )
+        for change in changes
+    ]
+    text: list[Any] = [
+        f"Plan {header.plan_id}: {header.claims} SIMs to claim at organization {header.org_id}.",
+        table("What happens to how many SIMs", ("action", "SIMs"), list(header.counts.items())),
+        table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
+        table("Waves", ("wave", "SIMs"), list(summary["waves"].items())),
+        table("Money", ("", "amount"), money),
+        table(
+            "Calls", ("to Hologram", "requests"), [*summary["calls"].items(), ("minutes at least", summary["minutes"])]
+        ),
+    ]
+    if rows:
+        text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "name", "detail"), rows))
+    if next_step:
+        text.append(
+            f"Next: `migrator plan show {header.plan_id}`, `migrator apply --dry-run`, then "
+            f"`migrator apply --confirm {header.claims}`."
+        )
+    return Outcome(data, text, problems=[Problem("warning", words) for words in summary["warnings"]])
+
+
+@click.command("list", epilog="Exit codes: 0 done.")
+@global_options
+@click.pass_obj
+def list_plans(shared: Globals, /) -> int:
+    """The plans of this store, newest first."""
+    return finish("plan list", shared, lambda: _list(shared))
+
+
+def _list(shared: Globals) -> Outcome:
+    from migrator import bootstrap
+    from migrator.reports.model import moment
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        plans = [{**plan, "created_at": moment(plan["created_at"])} for plan in store.plans.list()]
+    rows = [(plan["plan_id"], plan["state"], plan["claims"], plan["created_at"]) for plan in plans]
+    return Outcome({"plans": plans}, (table("Plans", ("plan", "state", "claims", "created"), rows),))
+
+
+@click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")
+@click.argument("plan", required=False)
+@click.option("--sims", default=SHOWN, show_default=True, type=click.IntRange(0), help="How many SIMs to list.")
+@click.option("--action", help="Only SIMs with this action, e.g. BLOCK.")
+@global_options
+@click.pass_obj
+def show(shared: Globals, /, *, plan: str | None, sims: int, action: str | None) -> int:
+    """One plan, by default the newest: counts, money, calls, warnings, and its first SIMs."""
+    return finish("plan show", shared, lambda: _show(shared, plan, sims, action))
+
+
+def _show(shared: Globals, plan: str | None, sims: int, action: str | None) -> Outcome:
+    from migrator import bootstrap
+    from migrator.cli.lookups import plan_id_of
+    from migrator.core.plan_document import change_document
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        plan_id = plan_id_of(store, plan)
+        chosen = (c for c in store.plans.changes(plan_id) if action is None or c.action.value == action.upper())
+        changes = list(islice(chosen, sims))
+        outcome = _shown(store.plans.header(plan_id), changes)
+        state = store.plans.state(plan_id)
+    listed = [change_document(change) for change in changes]
+    return Outcome({**outcome.data, "state": state, "sims": listed}, outcome.text, problems=outcome.problems)
+
+
+@click.command("export", epilog="Exit codes: 0 done, 2 no such plan or unwritable file.")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--plan", help="Which plan; default the newest.")
+@global_options
+@click.pass_obj
+def export(shared: Globals, /, *, file: Path, plan: str | None) -> int:
+    """Write a plan to FILE as JSON Lines: a header, then a line per SIM; `-` is stdout."""
+    return finish("plan export", shared, lambda: _export(shared, file, plan))
+
+
+def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
+    from migrator import bootstrap
+    from migrator.cli.lookups import plan_id_of
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        plan_id = plan_id_of(store, plan)
+        lines = written(file, plan_lines(store, store.plans.header(plan_id)))
+    data: Mapping[str, Any] = {"plan_id": plan_id, "file": str(file), "sims": lines - 1}
+    return Outcome(data, () if str(file) == "-" else (f"Plan {plan_id}: {lines - 1} SIMs written to {file}.",))
+
+
+def plan_lines(store: "Store", header: "PlanHeader") -> Iterator[str]:
+    """The plan's file, line by line."""
+    from migrator.core.plan_document import change_line, header_line
+
+    yield header_line(header) + "\n"
+    for change in store.plans.changes(header.plan_id):
+        yield change_line(change) + "\n"

@@ -1,0 +1,101 @@
+"""What a person or a program sees while work goes on: a bar at a terminal, lines elsewhere, NDJSON on demand."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from migrator.cli.common import Globals
+from migrator.ports import Progress
+
+__all__ = ["watching"]
+
+WORDS = {
+    "page": "{total} SIMs listed",
+    "again": "the list moved while it was read: reading it again",
+    "quotas": "what remains: {total} SIMs read",
+    "observing": "reading {sims} target SIMs at Hologram",
+    "wave": "wave {wave}",
+    "claimed": "{total} SIMs claimed",
+    "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
+    "settling": "{sims} SIMs uncertain: reading until their outcome is sure",
+    "limits": "{total} SIMs: limits sent",
+    "state": "{total} SIMs: state sent",
+    "tag": "{total} SIMs: tag sent",
+    "name": "{total} SIMs named",
+    "verified": "{total} SIMs read and compared",
+    "waiting": "{sims} SIMs still pending at Hologram; waiting up to {left_s} s more",
+}
+ONCE = {"again", "observing", "wave", "claim_lost", "settling", "waiting"}
+"""Events worth a line of their own off a terminal; the others are told as a total at the end."""
+
+
+@contextmanager
+def watching(shared: Globals) -> Iterator[Progress]:
+    """Somebody to tell of progress, for as long as the block lasts."""
+    if shared.events:
+        yield _as_json
+    elif shared.quiet:
+        yield lambda _event, _values: None
+    elif sys.stderr.isatty():
+        with _bar() as progress:
+            yield progress
+    else:
+        lines = _Lines()
+        yield lines.tell
+        lines.close()
+
+
+def _as_json(event: str, values: Mapping[str, Any]) -> None:
+    click.echo(json.dumps({"event": event, **values}, ensure_ascii=False))
+
+
+class _Lines:
+    """Plain lines on stderr: turning points as they come, totals at the end."""
+
+    def __init__(self) -> None:
+        self._totals: Counter[str] = Counter()
+
+    def tell(self, event: str, values: Mapping[str, Any]) -> None:
+        """Note one event."""
+        self._totals[event] += values.get("sims", 0)
+        if event in ONCE:
+            click.echo(_words(event, values, 0), err=True)
+
+    def close(self) -> None:
+        """Tell the totals."""
+        for event, total in self._totals.items():
+            if event not in ONCE and event in WORDS:
+                click.echo(WORDS[event].format(total=total), err=True)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    totals: Counter[str] = Counter()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def tell(event: str, values: Mapping[str, Any]) -> None:
+            totals[event] += values.get("sims", 0)
+            listed = values.get("listed")
+            bar.update(
+                task,
+                description=_words(event, values, totals[event]),
+                total=listed,
+                completed=totals[event] if listed else 0,
+            )
+
+        yield tell
+
+
+def _words(event: str, values: Mapping[str, Any], total: int) -> str:
+    return WORDS.get(event, event).format(total=total, **values)

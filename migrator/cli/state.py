@@ -1,0 +1,31 @@
+"""`state`: the store itself."""
+
+import click
+
+from migrator.cli.common import Globals, Outcome, finish, global_options, table
+
+__all__ = ["info", "upgrade"]
+
+
+@click.command("info", epilog="Exit codes: 0 done, 2 there is no store.")
+@global_options
+@click.pass_obj
+def info(shared: Globals, /) -> int:
+    """Where the store is, which schema it has, and what it holds. Changes nothing."""
+    return finish("state info", shared, lambda: _info(shared))
+
+
+def _info(shared: Globals) -> Outcome:
+    from migrator import bootstrap
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        data = store.info()
+    return Outcome(data, (table("State store", ("", ""), [(k.replace("_", " "), v) for k, v in data.items()]),))
+
+
+@click.command("upgrade", epilog="Exit codes: 0 done, 1 the store cannot be upgraded, 2 there is no store.")
+@global_options
+@click.pass_obj
+def upgrade(shared: Globals, /) -> int:
+    """Bring the store's schema up to date; a backup is written beside it first."""
+    return finish("state upgrade", shared, lambda: _info(shared))

@@ -1,0 +1,147 @@
+"""The state store: one SQLite file that holds inventory, pairs, plans, journal and lease."""
+
+import sqlite3
+import tempfile
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import delete, func, insert, select
+
+from migrator.errors import InputError
+from migrator.store import plan_tables, tables
+from migrator.store.draft import Draft, PlanState
+from migrator.store.engine import BUSY_TIMEOUT_S, Database, create_file, path_of
+from migrator.store.faults import file_trouble
+from migrator.store.inventory import Inventory
+from migrator.store.journal import SqlJournal
+from migrator.store.lease import Lease, Owner
+from migrator.store.pairs import Pairs
+from migrator.store.plans import Plans
+from migrator.store.schema import migrations_folder, prepare, revision, revisions
+
+__all__ = ["Draft", "Owner", "PlanState", "Store"]
+
+
+class Store:
+    """An open state store. Use it in one thread, and close it: `with Store.open(url, now=now) as store`."""
+
+    def __init__(self, database: Database, closing: ExitStack) -> None:
+        self._db = database
+        self._closing = closing
+        self.lineage = self._fact("lineage")
+        self.inventory = Inventory(database)
+        self.pairs = Pairs(database)
+        self.plans = Plans(database)
+        self.journal = SqlJournal(database)
+        self.lease = Lease(database)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        now: float,
+        create: bool = True,
+        upgrade: bool = True,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> Self:
+        """Open a store, and make or upgrade it where needed.
+
+        Args:
+            url: `sqlite:///path`.
+            now: UTC seconds.
+            create: False to refuse a file that does not exist.
+            upgrade: False to refuse a store of an older schema.
+            busy_timeout_s: how long to wait for another process that writes.
+
+        Raises: InputError (wrong address, no such file or folder, not a store), StoreBusy, StoreError.
+        """
+        path = path_of(url)
+        if not create and not path.exists():
+            raise InputError(
+                f"there is no state store at {path}",
+                code="no_store",
+                hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
+            )
+        create_file(path)
+        with ExitStack() as closing:
+            database = Database(path, busy_timeout_s=busy_timeout_s)
+            closing.callback(database.close)
+            prepare(database, now=now, upgrade=upgrade)
+            _note_birth(database, now)
+            return cls(database, closing.pop_all())
+
+    def scratch_copy(self) -> "Store":
+        """An independent copy in a private temporary file, for dry runs; closing it removes it. Nobody holds it."""
+        with ExitStack() as closing:
+            folder = Path(closing.enter_context(_private_folder()))
+            self._db.backup_to(folder / "scratch.db")
+            database = Database(folder / "scratch.db", durable=False)
+            closing.callback(database.close)
+            with database.write() as connection:
+                connection.execute(delete(plan_tables.lease))
+            return Store(database, closing.pop_all())
+
+    def backup(self, target: Path) -> None:
+        """Copy the store into a new private file. Raises: InputError, if the file exists; StoreError."""
+        self._db.backup_to(target)
+
+    def info(self) -> dict[str, Any]:
+        """What there is to know of the store, as JSON values: where, how large, which schema, how much is in it."""
+        with self._db.read() as connection:
+            counts = {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (tables.snapshots, tables.pairs, plan_tables.plans, plan_tables.requests)
+            }
+            found = revision(connection)
+        holder = self.lease.holder()
+        return {
+            "path": str(self._db.path),
+            "bytes": self._db.path.stat().st_size,
+            "lineage": self.lineage,
+            "created_at": float(self._fact("created_at")),
+            "schema": found,
+            "schema_of_this_tool": revisions(migrations_folder())[-1],
+            "sqlite": sqlite3.sqlite_version,
+            "counts": counts,
+            "held_by": None if holder is None else {"owner": str(holder[0]), "heartbeat_at": holder[1]},
+        }
+
+    def close(self) -> None:
+        """Give the file back; a scratch copy is removed. May be called twice."""
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _fact(self, name: str) -> str:
+        with self._db.read() as connection:
+            return str(connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar_one())
+
+
+def _private_folder() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that only its owner may look into. Raises: StoreError, if there is no room for one."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="migrator-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise file_trouble(error, Path(tempfile.gettempdir()) / "scratch.db") from None
+
+
+def _note_birth(database: Database, now: float) -> None:
+    """Give a new store its lineage, which never changes and tells its plans from those of any other."""
+    born = select(tables.meta.c.value).where(tables.meta.c.name == "lineage")
+    with database.read() as connection:
+        if connection.scalar(born) is not None:
+            return
+    facts = [{"name": "lineage", "value": uuid.uuid4().hex[:12]}, {"name": "created_at", "value": repr(now)}]
+    with database.write() as connection:
+        if connection.scalar(born) is None:
+            connection.execute(insert(tables.meta), facts)

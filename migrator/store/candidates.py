@@ -1,0 +1,86 @@
+"""What the planner is given: inventory, pairs, target SIMs and journal in one join, a page at a time."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Executable, bindparam, literal_column, select
+
+from migrator.core.candidates import Candidate
+from migrator.store.engine import Database
+from migrator.store.inventory import Inventory
+from migrator.store.plan_tables import steps
+from migrator.store.rows import (
+    LINK_COLUMNS,
+    PAGE,
+    PAIR_COLUMNS,
+    SIM_COLUMNS,
+    AnyRow,
+    among,
+    by_page,
+    chunks,
+    in_iccid_order,
+    json_list,
+    link_from,
+    pair_from,
+    sim_from,
+)
+from migrator.store.tables import pairs, source_sims, target_links
+
+__all__ = ["candidates"]
+
+_SIM_END = len(SIM_COLUMNS)
+_PAIR_END = _SIM_END + len(PAIR_COLUMNS)
+_LINK_END = _PAIR_END + len(LINK_COLUMNS)
+_READ_AT = _LINK_END - 1
+
+_claimed_before = (
+    select(literal_column("1"))
+    .where(steps.c.source_key == source_sims.c.key)
+    .where(steps.c.kind == literal_column("'claim'"), steps.c.state == literal_column("'done'"))
+    .exists()
+)
+_ALL = (
+    select(*SIM_COLUMNS, *PAIR_COLUMNS, *LINK_COLUMNS)
+    .select_from(source_sims)
+    .outerjoin(pairs, pairs.c.source_key == source_sims.c.key)
+    .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
+    .where(source_sims.c.snapshot_id == bindparam("snapshot_id"))
+    .order_by(source_sims.c.key)
+)
+_NEXT = _ALL.where(source_sims.c.key > bindparam("after")).limit(PAGE).add_columns(_claimed_before)
+_AMONG = _ALL.where(among(source_sims.c.key, bindparam("keys"))).add_columns(_claimed_before)
+
+
+def candidates(database: Database, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
+    """Every SIM of the inventory in force with its pair and what the target showed, sorted by ICCID as text.
+
+    Args:
+        database: the open store.
+        where_keys: only these SIMs, by key.
+
+    Raises: StoreBusy, if another command replaced the inventory meanwhile: what came so far is not the whole.
+    """
+    inventory = Inventory(database)
+    snapshot_id = inventory.snapshot_id()
+    if snapshot_id is None:
+        return
+
+    def rows(statement: Executable, **values: str) -> Sequence[AnyRow]:
+        return database.rows(statement, snapshot_id=snapshot_id, **values)
+
+    def some(keys: Iterable[str]) -> Iterator[AnyRow]:
+        for chunk in chunks(sorted(set(keys))):
+            yield from rows(_AMONG, keys=json_list(chunk))
+
+    found = by_page(lambda after: rows(_NEXT, after=after)) if where_keys is None else some(where_keys)
+    yield from map(_candidate, in_iccid_order(found))
+    inventory.must_be_in_force(snapshot_id)
+
+
+def _candidate(row: AnyRow) -> Candidate:
+    return Candidate(
+        sim=sim_from(row[:_SIM_END]),
+        pair=None if row[_SIM_END] is None else pair_from(row[_SIM_END:_PAIR_END]),
+        target=link_from(row[_PAIR_END:_LINK_END]),
+        target_read=row[_READ_AT] is not None,
+        migrated_before=bool(row[_LINK_END]),
+    )

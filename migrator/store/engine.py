@@ -1,0 +1,182 @@
+"""One SQLite file, one connection, short transactions: the only module that knows how a transaction begins."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, Executable, Row, create_engine, event
+from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.elements import CompilerElement
+
+from migrator.errors import InputError, StoreError
+from migrator.store.faults import file_trouble, store_trouble
+
+__all__ = ["BUSY_TIMEOUT_S", "Database", "create_file", "driver_sql", "insert_many", "path_of", "storable"]
+
+BUSY_TIMEOUT_S = 5.0
+PRIVATE = 0o600
+CACHE_KIB = 32_768
+CHECKPOINT_PAGES = 4000
+"""How far the log grows before it is copied into the file: 16 MB, as pages that are written often are copied once."""
+
+
+def path_of(url: str) -> Path:
+    """The file that a store's URL names. Raises: InputError; the URL itself is not shown, it may hold a password."""
+    hint = "write sqlite:///migrator.db, or sqlite:////full/path/to/migrator.db"
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError("the address of the state store is not a URL", code="state_url", hint=hint) from None
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise InputError(f"a state store in {parsed.drivername} is not supported", code="state_url", hint=hint)
+    if parsed.host or parsed.query or parsed.database in {None, "", ":memory:"}:
+        raise InputError(
+            "the address of the state store must name a file and nothing else", code="state_url", hint=hint
+        )
+    return Path(str(parsed.database))
+
+
+def create_file(path: Path) -> bool:
+    """Make an empty file that only its owner may read. Returns: False if there was one. Raises: StoreError and kin."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a state store", code="not_a_store", hint="name a file in it")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise file_trouble(error, path) from None
+    return True
+
+
+def driver_sql(statement: CompilerElement, columns: Sequence[str] = ()) -> str:
+    """`statement` as text for the driver, its parameters in the order of `columns`, which is the table's.
+
+    A statement that writes no columns has them in the order in which they stand. Rows by the hundred thousand go to
+    the driver as they are: SQLAlchemy's handling of each costs more than SQLite's.
+    """
+    return str(statement.compile(dialect=pysqlite.dialect(), column_keys=list(columns)))
+
+
+class Database:
+    """The open file. Transactions are never nested, and none is left open between two calls.
+
+    Args:
+        path: the file, which exists.
+        busy_timeout_s: how long to wait for another writer.
+        durable: False for scratch copies, which need not outlive a power cut.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True) -> None:
+        self.path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._synchronous = "FULL" if durable else "OFF"
+        self._begin = "BEGIN"
+        self._engine = create_engine("sqlite+pysqlite://", creator=self._connect, poolclass=StaticPool)
+        event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
+        try:
+            self._connection = self._engine.connect()
+        except DBAPIError as error:
+            raise store_trouble(error.orig, path) from None
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file as it is: `mode=rw` never makes a new one, whose rights would be wider than ours."""
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None)
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment of the store."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    def rows(self, statement: Executable, **values: Any) -> Sequence[Row[Any]]:
+        """Every row of one short read."""
+        with self.read() as connection:
+            return connection.execute(statement, values).all()
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its first statement, so that what it reads stays true.
+
+        Args:
+            durable: False for what can be read from the carrier again: a power cut may undo the last of these
+                transactions (never half of one), and none of them waits for the disk.
+        """
+        if not durable:
+            self.pragma("synchronous = NORMAL")
+        try:
+            with self._transaction("BEGIN IMMEDIATE") as connection:
+                yield connection
+        finally:
+            if not durable:
+                self.pragma(f"synchronous = {self._synchronous}")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        self._begin = begin
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except DBAPIError as error:
+            raise store_trouble(error.orig, self.path) from None
+        except OverflowError:
+            raise StoreError(
+                f"a number is too large for the state store {self.path}", code="number_too_large"
+            ) from None
+
+    def pragma(self, pragma: str) -> None:
+        """Change a setting of the connection, between transactions."""
+        try:
+            self._driver_connection().execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as error:
+            raise store_trouble(error, self.path) from None
+
+    def backup_to(self, target: Path) -> None:
+        """Copy the store, as it is at this moment, into a new private file. Raises: StoreError, InputError."""
+        if not create_file(target):
+            raise InputError(f"{target} exists already", code="file_exists", hint="name another file, or remove it")
+        try:
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+        except sqlite3.Error as error:
+            target.unlink(missing_ok=True)
+            raise store_trouble(error, target) from None
+
+    def close(self) -> None:
+        """Give the file back. May be called twice."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def _driver_connection(self) -> sqlite3.Connection:
+        return cast("sqlite3.Connection", self._connection.connection.driver_connection)
+
+
+def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run an upsert for every row. Half an emoji, as a carrier leaves it when it cuts a text, is kept as U+FFFD."""
+    if not rows:
+        return
+    try:
+        connection.exec_driver_sql(sql, list(rows))
+    except UnicodeEncodeError:
+        connection.exec_driver_sql(sql, [tuple(map(storable, row)) for row in rows])
+
+
+def storable(value: Any) -> Any:
+    """A text that SQLite takes: without lone surrogates, which U+FFFD replaces. Anything else is left as it is."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value

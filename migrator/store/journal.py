@@ -1,0 +1,196 @@
+"""The journal: intent before a request leaves, outcome after; steps move under a guard, or nothing is written."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.journal import JobRecord, RequestOutcome
+from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
+from migrator.errors import IllegalTransition, StoreError
+from migrator.ports import Outgoing
+from migrator.store.documents import raw_text
+from migrator.store.draft import PlanState
+from migrator.store.engine import storable
+from migrator.store.moves import move_steps
+from migrator.store.plan_tables import changes, plans, request_items, requests, runs, steps
+from migrator.store.plans import plan_row
+from migrator.store.verifications import Verifications, in_wave
+
+__all__ = ["SqlJournal"]
+
+DIED = ("process_died", "the process that sent it ended before an answer was on disk")
+
+
+class SqlJournal(Verifications):
+    """Fulfils `ports.Journal`. Each method is one committed transaction; none of them waits."""
+
+    # --- runs -----------------------------------------------------------------------------------------------------
+
+    def start_run(self, plan_id: str, owner: str, now: float) -> int:
+        """Note that a run of `apply` began, and that the plan is in use. Returns: the run's id."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        unused = (plans.c.plan_no == plan_no) & (plans.c.state == PlanState.CREATED)
+        with self._db.write() as connection:
+            connection.execute(update(plans).where(unused).values(state=PlanState.STARTED, started_at=now))
+            run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
+            return int(connection.execute(insert(runs).values(run)).lastrowid)
+
+    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
+        """Note how a run ended. Raises: IllegalTransition, if it is over already."""
+        ended = {"ended_at": now, "exit_code": exit_code, "reason": storable(reason)}
+        moved = 0
+        with self._db.write() as connection:
+            for (was, taken), to in RUN_TRANSITIONS.items():
+                if taken is event:
+                    this = (runs.c.run_id == run_id) & (runs.c.state == was)
+                    moved += connection.execute(update(runs).where(this).values(state=to, **ended)).rowcount
+            if moved != 1:
+                raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
+
+    def runs(self, plan_id: str) -> Sequence[JobRecord]:
+        """The runs of a plan, oldest first."""
+        sent = select(func.count()).where(requests.c.run_id == runs.c.run_id).scalar_subquery().label("sent")
+        plan_no = plan_row(self._db, plan_id).plan_no
+        rows = self._db.rows(select(runs, sent).where(runs.c.plan_no == plan_no).order_by(runs.c.run_id))
+        return [
+            JobRecord(
+                run_id=row.run_id,
+                plan_id=plan_id,
+                state=row.state,
+                owner=row.owner,
+                started_at=row.started_at,
+                ended_at=row.ended_at,
+                exit_code=row.exit_code,
+                reason=row.reason,
+                requests=row.sent,
+            )
+            for row in rows
+        ]
+
+    # --- requests and steps ---------------------------------------------------------------------------------------
+
+    def begin(
+        self, run_id: int, kind: StepKind, keys: Sequence[str], outgoing: Outgoing, *, wave: str | None, now: float
+    ) -> int:
+        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+
+        Raises: IllegalTransition, if one of the steps is not PENDING, or a SIM is not in the plan; then nothing is
+            written.
+        """
+        with self._db.write() as connection:
+            plan_no = connection.scalar(select(runs.c.plan_no).where(runs.c.run_id == run_id))
+            if plan_no is None:
+                raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+            request = {
+                "plan_no": plan_no,
+                "run_id": run_id,
+                "kind": kind,
+                "wave": wave,
+                "method": outgoing.method,
+                "path": outgoing.path,
+                "body": raw_text(outgoing.body),
+                "sims": len(keys),
+                "intent_at": now,
+                "outcome": RequestOutcome.SENT,
+                "message": "",
+            }
+            request_id = int(connection.execute(insert(requests).values(request)).lastrowid)
+            move_steps(connection, plan_no, kind, StepEvent.BEGIN, dict.fromkeys(keys, ("", "")), now=now)
+            items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
+            if items:
+                connection.execute(insert(request_items), items)
+            return request_id
+
+    def answered(
+        self,
+        request_id: int,
+        outcome: RequestOutcome,
+        *,
+        now: float,
+        status: int | None = None,
+        job_id: str | None = None,
+        message: str = "",
+    ) -> None:
+        """Note what a request was answered. Raises: IllegalTransition, if its outcome is known already."""
+        waiting = (requests.c.request_id == request_id) & (requests.c.outcome == RequestOutcome.SENT)
+        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": job_id, "message": storable(message)}
+        with self._db.write() as connection:
+            if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
+                raise IllegalTransition(f"request {request_id} is not waiting for an answer")
+
+    def move(
+        self,
+        plan_id: str,
+        kind: StepKind,
+        event: StepEvent,
+        keys: Mapping[str, tuple[str, str]],
+        *,
+        now: float,
+        not_before: float = 0.0,
+    ) -> None:
+        """Move the steps of some SIMs by one event, guarded in SQL by the state they move from.
+
+        Args:
+            plan_id: the plan.
+            kind: which step.
+            event: what happened.
+            keys: code and message by SIM key; both may be empty.
+            now: UTC seconds.
+            not_before: UTC seconds before which the step should not be tried again.
+
+        Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
+        """
+        plan_no = plan_row(self._db, plan_id).plan_no
+        with self._db.write() as connection:
+            move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+
+    def reclaim_in_flight(self, plan_id: str, now: float) -> int:
+        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
+
+        Returns: how many steps.
+        """
+        plan_no = plan_row(self._db, plan_id).plan_no
+        code, message = DIED
+        flying = (steps.c.plan_no == plan_no) & (steps.c.state == StepState.IN_FLIGHT)
+        waiting = (requests.c.plan_no == plan_no) & (requests.c.outcome == RequestOutcome.SENT)
+        with self._db.write() as connection:
+            connection.execute(
+                update(requests).where(waiting).values(outcome=RequestOutcome.LOST, outcome_at=now, message=message)
+            )
+            state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
+            settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
+            return connection.execute(settled).rowcount
+
+    # --- counts ---------------------------------------------------------------------------------------------------
+
+    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
+        """How many steps stand in each state, by kind. Steps without a row, which are PENDING, are not counted."""
+        counted = (
+            select(steps.c.kind, steps.c.state, func.count().label("steps"))
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no)
+            .group_by(steps.c.state, steps.c.kind)
+        )
+        if wave is not None:
+            of_change = (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key)
+            counted = counted.join_from(steps, changes, of_change).where(in_wave(wave))
+        return Counter({(StepKind(row.kind), row.state): row.steps for row in self._db.rows(counted)})
+
+    def failure_codes(self, plan_id: str) -> Mapping[str, int]:
+        """How many steps FAILED, by code."""
+        counted = (
+            select(steps.c.code, func.count().label("steps"))
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state == StepState.FAILED)
+            .group_by(steps.c.code)
+            .order_by(steps.c.code)
+        )
+        return Counter({row.code: row.steps for row in self._db.rows(counted)})
+
+    def attempt_pause_until(self, plan_id: str) -> float | None:
+        """The earliest `not_before` among pending steps; None if there is none."""
+        earliest = select(func.min(steps.c.not_before).label("at")).where(
+            steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state == StepState.PENDING
+        )
+        (row,) = self._db.rows(earliest)
+        return None if row.at is None else float(row.at)

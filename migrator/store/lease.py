@@ -1,0 +1,112 @@
+"""Who holds the store: one run at a time, and a dead one is replaced."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.errors import StoreBusy
+from migrator.store.engine import Database
+from migrator.store.plan_tables import lease
+from migrator.store.rows import AnyRow
+
+__all__ = ["EXPIRY_S", "Lease", "Owner"]
+
+EXPIRY_S = 60.0
+"""A holder that was not heard of for so long is taken for dead; it beats every 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process. Its start time (UTC seconds) tells it from a later one that was given the same number."""
+
+    host: str
+    pid: int
+    started_at: float
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class Lease:
+    """The one row that says who may write to the carriers."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def acquire(
+        self, owner: Owner, now: float, *, is_gone: Callable[[Owner], bool], expiry_s: float = EXPIRY_S
+    ) -> Owner | None:
+        """Take the lease. To take it again changes nothing but its heartbeat.
+
+        Args:
+            now: UTC seconds.
+            is_gone: whether a holder is known to be dead, which can be told only of one on this host.
+            expiry_s: how long after its last heartbeat any other holder is taken for dead.
+
+        Returns: the dead owner that was replaced; None if the lease was free, or ours.
+        Raises: StoreBusy, with the holder and its last heartbeat.
+        """
+        with self._db.write() as connection:
+            held = _holder(connection)
+            if held is None:
+                connection.execute(insert(lease).values(one=1, **_values(owner, now)))
+                return None
+            holder, age_s = _owner(held), max(0.0, now - held.heartbeat_at)
+            if holder != owner and age_s < expiry_s and not is_gone(holder):
+                raise StoreBusy(
+                    f"another run holds the store: {holder}, since {now - held.acquired_at:.0f} s, "
+                    f"last heard of {age_s:.0f} s ago",
+                    hint="wait for it, or end it; a run that died is replaced by itself after a minute",
+                )
+            if holder == owner:
+                connection.execute(update(lease).values(heartbeat_at=now))
+                return None
+            connection.execute(update(lease).values(_values(owner, now)))
+            return holder
+
+    def beat(self, owner: Owner, now: float) -> None:
+        """Say that the holder is alive. Raises: StoreBusy, if somebody else took over."""
+        with self._db.write() as connection:
+            moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
+            if moved.rowcount != 1:
+                held = _holder(connection)
+                raise StoreBusy(
+                    f"this run lost the store to {'nobody' if held is None else _owner(held)}",
+                    hint="see `migrator status`; the same command goes on once the other run has ended",
+                )
+
+    def release(self, owner: Owner) -> None:
+        """Give the lease back; nothing happens if somebody else took over."""
+        with self._db.write() as connection:
+            connection.execute(delete(lease).where(_is(owner)))
+
+    def holder(self) -> tuple[Owner, float] | None:
+        """Who holds the store, and when it was last heard of (UTC seconds); None if it is free."""
+        with self._db.read() as connection:
+            held = _holder(connection)
+        return None if held is None else (_owner(held), held.heartbeat_at)
+
+
+def _holder(connection: Connection) -> AnyRow | None:
+    return connection.execute(select(lease)).one_or_none()
+
+
+def _owner(row: AnyRow) -> Owner:
+    return Owner(row.host, row.pid, row.process_started_at)
+
+
+def _values(owner: Owner, now: float) -> dict[str, object]:
+    return {
+        "host": owner.host,
+        "pid": owner.pid,
+        "process_started_at": owner.started_at,
+        "acquired_at": now,
+        "heartbeat_at": now,
+    }
+
+
+def _is(owner: Owner) -> ColumnElement[bool]:
+    held = lease.c
+    return (held.host == owner.host) & (held.pid == owner.pid) & (held.process_started_at == owner.started_at)

@@ -1,0 +1,192 @@
+"""Which SIM takes the place of which: one to one, held by two unique keys."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Executable,
+    Float,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.schema import CreateTable
+
+from migrator.core.fleet import Pair
+from migrator.core.identifiers import Iccid
+from migrator.errors import InputError
+from migrator.store.engine import Database, driver_sql, insert_many
+from migrator.store.rows import PAGE, PAIR_COLUMNS, among, by_page, chunks, in_iccid_order, json_list, pair_from
+from migrator.store.tables import pairs
+
+__all__ = ["Pairs"]
+
+_incoming = Table(  # what one call of `add` brings: judged as a whole before any of it counts
+    "incoming_pairs",
+    MetaData(),
+    *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c),
+    prefixes=["TEMPORARY"],
+)
+_NAMES = tuple(column.name for column in pairs.c)
+_INSERT = driver_sql(insert(_incoming).values(dict.fromkeys(_NAMES)), _NAMES)
+_FIRST = 3
+"""How many examples an error shows."""
+
+_same_source = pairs.c.source_key == _incoming.c.source_key
+_contradicts = pairs.c.target_key != _incoming.c.target_key
+_NEXT = select(*PAIR_COLUMNS).where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
+_NEXT_TARGETS = (
+    select(pairs.c.target_key, pairs.c.target_iccid)
+    .where(pairs.c.target_key > bindparam("after"))
+    .order_by(pairs.c.target_key)
+    .limit(PAGE)
+)
+
+
+class Pairs:
+    """The pairs. No iterator holds a transaction: the caller may write while it reads."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, new: Iterable[Pair], *, replace: bool, now: float) -> dict[str, int]:
+        """Keep some pairs, all or none.
+
+        Args:
+            new: may be longer than memory; the same pair twice counts once.
+            replace: whether a source may get another target than it had.
+
+        Returns: how many were `added`, `unchanged` and `replaced`.
+        Raises: InputError, if a source would have two targets or a target two sources. An importer that wants to list
+            every violation with its line looks before, by `by_source_keys` and `by_target_keys`.
+        """
+        with self._db.write() as connection:
+            connection.execute(CreateTable(_incoming, if_not_exists=True))
+            connection.execute(delete(_incoming))
+            for chunk in chunks(new):
+                insert_many(connection, _INSERT, [(*_values(pair), now) for pair in chunk])
+            _refuse_doubles(connection)
+            counts = _counts(connection)
+            if counts["replaced"] and not replace:
+                _refuse_contradictions(connection)
+            _replace_all(connection)
+            connection.execute(delete(_incoming))
+        return counts
+
+    def all(self) -> Iterator[Pair]:
+        """Every pair, sorted by source ICCID as text."""
+        yield from map(pair_from, in_iccid_order(by_page(lambda after: self._db.rows(_NEXT, after=after))))
+
+    def targets(self) -> Iterator[Iccid]:
+        """Every target ICCID, sorted as text."""
+        for row in in_iccid_order(by_page(lambda after: self._db.rows(_NEXT_TARGETS, after=after))):
+            yield Iccid(row.target_iccid, row.target_key)
+
+    def for_source(self, iccid: Iccid) -> Pair | None:
+        """The pair of a source SIM, by its ICCID with or without check digit; None if it has none."""
+        return self.by_source_keys([iccid.key]).get(iccid.key)
+
+    def by_source_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
+        """The pairs of some source SIMs, by source key; those without one are left out."""
+        wanted = select(*PAIR_COLUMNS).where(among(pairs.c.source_key, bindparam("keys")))
+        return {pair.source.key: pair for pair in self._among(wanted, keys)}
+
+    def by_target_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
+        """The pairs of some target SIMs, by target key; those without one are left out."""
+        wanted = select(*PAIR_COLUMNS).where(among(pairs.c.target_key, bindparam("keys")))
+        return {pair.target.key: pair for pair in self._among(wanted, keys)}
+
+    def count(self) -> int:
+        """How many pairs there are."""
+        with self._db.read() as connection:
+            return connection.execute(select(func.count()).select_from(pairs)).scalar_one()
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the pairs by their keys: the same for the same pairs, wherever they came from."""
+        digest = hashlib.sha256()
+        for row in by_page(lambda after: self._db.rows(_NEXT, after=after)):
+            digest.update(f"{row.source_key},{row.target_key}\n".encode())
+        return digest.hexdigest()
+
+    def _among(self, wanted: Executable, keys: Iterable[str]) -> Iterator[Pair]:
+        for chunk in chunks(keys):
+            yield from map(pair_from, self._db.rows(wanted, keys=json_list(chunk)))
+
+
+def _values(pair: Pair) -> tuple[str, str, str, str, str]:
+    return pair.source.key, pair.source.digits, pair.target.key, pair.target.digits, pair.origin
+
+
+def _refuse_doubles(connection: Connection) -> None:
+    """Raises: InputError, if what came in contradicts itself."""
+    new = _incoming.c
+    for one, other, role in ((new.source_key, new.target_key, "source"), (new.target_key, new.source_key, "target")):
+        doubled = (
+            select(func.min(new.source_iccid if role == "source" else new.target_iccid))
+            .group_by(one)
+            .having(func.count(other.distinct()) > 1)
+            .limit(_FIRST)
+        )
+        found = connection.execute(doubled).scalars().all()
+        if found:
+            raise InputError(
+                f"{role} SIMs that are given twice, differently: {', '.join(found)}",
+                code=f"{role}_twice",
+                hint="every source SIM has one target, and every target one source; nothing was kept",
+            )
+
+
+def _counts(connection: Connection) -> dict[str, int]:
+    def count(statement: Executable) -> int:
+        return int(connection.execute(statement).scalar_one())
+
+    sources = func.count(_incoming.c.source_key.distinct())
+    known = select(sources).join_from(_incoming, pairs, _same_source)
+    replaced = count(known.where(_contradicts))
+    unchanged = count(known.where(~_contradicts))
+    return {"added": count(select(sources)) - replaced - unchanged, "unchanged": unchanged, "replaced": replaced}
+
+
+def _refuse_contradictions(connection: Connection) -> None:
+    shown = select(pairs.c.source_iccid, pairs.c.target_iccid).join_from(_incoming, pairs, _same_source)
+    found = connection.execute(shown.where(_contradicts).limit(_FIRST)).all()
+    raise InputError(
+        "source SIMs that have another target already: "
+        + ", ".join(f"{row.source_iccid} ({row.target_iccid})" for row in found),
+        code="pair_contradiction",
+        hint="give the same target, or say --replace; nothing was kept",
+    )
+
+
+def _replace_all(connection: Connection) -> None:
+    """Drop what is replaced before anything is added, so that two sources may swap their targets."""
+    replaced = select(pairs.c.source_key).join_from(_incoming, pairs, _same_source).where(_contradicts)
+    connection.execute(delete(pairs).where(pairs.c.source_key.in_(replaced)))
+    _refuse_taken_targets(connection)
+    is_known = select(pairs.c.source_key).where(_same_source).exists()
+    new = select(*_incoming.c).where(~is_known).group_by(_incoming.c.source_key)
+    connection.execute(insert(pairs).from_select(list(_NAMES), new))
+
+
+def _refuse_taken_targets(connection: Connection) -> None:
+    taken = (
+        select(pairs.c.target_iccid, pairs.c.source_iccid)
+        .join_from(_incoming, pairs, pairs.c.target_key == _incoming.c.target_key)
+        .where(pairs.c.source_key != _incoming.c.source_key)
+        .limit(_FIRST)
+    )
+    found = connection.execute(taken).all()
+    if found:
+        raise InputError(
+            "target SIMs that belong to another source already: "
+            + ", ".join(f"{row.target_iccid} ({row.source_iccid})" for row in found),
+            code="target_taken",
+            hint="every target SIM has one source; nothing was kept",
+        )

@@ -1,0 +1,142 @@
+"""The tables of plans and of the journal. See `tables` for what keys, times and JSON look like."""
+
+from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, Table, Text, text
+
+from migrator.store.tables import metadata
+
+__all__ = ["changes", "lease", "left_out", "plans", "request_items", "requests", "runs", "steps", "verifications"]
+
+# --- plans --------------------------------------------------------------------------------------------------------
+
+plans = Table(  # plan_id is NULL while a plan is being made; the highest made_no is the newest
+    "plans",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("plan_id", Text, unique=True),
+    Column("made_no", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("header", Text, nullable=False),
+    Column("policy_text", Text, nullable=False),
+    Column("policy_json", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+)
+
+changes = Table(  # one row per SIM of a plan; overage_order and sms_order sort "no limit" last
+    "changes",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("source_iccid", Text, nullable=False),
+    Column("target_key", Text),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("wave", Text),
+    Column("overage_order", Integer, nullable=False),
+    Column("sms_order", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_changes_claim_order",
+    changes.c.plan_no,
+    changes.c.wave,
+    changes.c.overage_order,
+    changes.c.sms_order,
+    changes.c.source_iccid,
+)
+
+left_out = Table(  # SIMs that a plan was told to leave alone, so that later ones can be told from them
+    "left_out",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# --- the journal --------------------------------------------------------------------------------------------------
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Integer, primary_key=True),
+    Column("plan_no", ForeignKey(plans.c.plan_no), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("exit_code", Integer),
+    Column("reason", Text, nullable=False),
+)
+
+steps = Table(  # a step without a row is PENDING
+    "steps",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
+    sqlite_with_rowid=False,
+)
+Index("ix_steps_states", steps.c.plan_no, steps.c.state, steps.c.kind)
+Index("ix_steps_claimed", steps.c.source_key, sqlite_where=text("kind = 'claim' AND state = 'done'"))
+
+requests = Table(  # every request that was meant to change something
+    "requests",
+    metadata,
+    Column("request_id", Integer, primary_key=True),
+    Column("plan_no", ForeignKey(plans.c.plan_no), nullable=False, index=True),
+    Column("run_id", ForeignKey(runs.c.run_id), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("wave", Text),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sims", Integer, nullable=False),
+    Column("intent_at", Float, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("outcome_at", Float),
+    Column("status", Integer),
+    Column("job_id", Text, index=True),
+    Column("job_status", Text),
+    Column("message", Text, nullable=False),
+)
+
+request_items = Table(  # which SIMs a request was about
+    "request_items",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("request_id", ForeignKey(requests.c.request_id), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+verifications = Table(  # the last judgement of each SIM
+    "verifications",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("verified_at", Float, nullable=False),
+    ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
+    sqlite_with_rowid=False,
+)
+
+lease = Table(  # one row while somebody holds the store
+    "lease",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started_at", Float, nullable=False),
+    Column("acquired_at", Float, nullable=False),
+    Column("heartbeat_at", Float, nullable=False),
+)

@@ -1,0 +1,129 @@
+"""Whether the world is still what a plan was made from. Compared row by row: fingerprints only say that it is not."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, or_, select
+
+from migrator.core.plan import PlanHeader
+from migrator.store.engine import Database
+from migrator.store.inventory import in_force
+from migrator.store.plan_tables import changes, left_out
+from migrator.store.rows import PAGE, AnyRow
+from migrator.store.snapshot_rows import plain_number
+from migrator.store.tables import pairs, snapshots, source_sims
+
+__all__ = ["SHOWN", "differences"]
+
+SHOWN = 20
+"""Differences that are told one by one; of the others only the count."""
+
+_sim = source_sims.c
+_here = (_sim.snapshot_id == in_force) & (_sim.key == changes.c.source_key)
+_VALUES = (  # what a plan uses of a SIM: name in the document, column, words
+    ("status", _sim.status_word, "status"),
+    ("label", _sim.label, "label"),
+    ("data_quota_mb", _sim.data_quota_mb, "booked data volume"),
+    ("sms_quota", _sim.sms_quota, "booked SMS volume"),
+)
+_VOLUMES = {"data_quota_mb", "sms_quota"}
+
+
+def differences(database: Database, plan_no: int, header: PlanHeader) -> list[str]:
+    """What has changed since a plan was made, a line per SIM: at most `SHOWN` of them, then how many more.
+
+    Told are SIMs that are gone or new, another status, label or booked volume, another pair. What remains of a volume
+    moves all the time and is not told.
+
+    Returns: nothing, if the plan is as good as new.
+    """
+    shown: list[str] = []
+    more = 0
+    with database.read() as connection:
+        for line in _all(connection, plan_no, header):
+            if len(shown) < SHOWN:
+                shown.append(line)
+            else:
+                more += 1
+    return [*shown, f"and {more} more"] if more else shown
+
+
+def _all(connection: Connection, plan_no: int, header: PlanHeader) -> Iterator[str]:
+    now = connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force))
+    if now != header.fingerprints.inventory:
+        yield from _gone(connection, plan_no)
+        yield from _new(connection, plan_no)
+        yield from _changed(connection, plan_no)
+    yield from _other_pairs(connection, plan_no)
+
+
+def _rows(connection: Connection, statement: Select[Any]) -> Iterator[AnyRow]:
+    yield from connection.execute(statement.execution_options(yield_per=PAGE))
+
+
+def _gone(connection: Connection, plan_no: int) -> Iterator[str]:
+    missing = (
+        select(changes.c.source_iccid)
+        .where(changes.c.plan_no == plan_no, ~select(_sim.key).where(_here).exists())
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, missing):
+        yield f"{row.source_iccid}: no longer in the inventory"
+
+
+def _new(connection: Connection, plan_no: int) -> Iterator[str]:
+    planned = select(changes.c.plan_no).where(changes.c.plan_no == plan_no, changes.c.source_key == _sim.key)
+    known = select(left_out.c.plan_no).where(left_out.c.plan_no == plan_no, left_out.c.source_key == _sim.key)
+    added = (
+        select(_sim.iccid).where(_sim.snapshot_id == in_force, ~planned.exists(), ~known.exists()).order_by(_sim.key)
+    )
+    for row in _rows(connection, added):
+        yield f"{row.iccid}: new in the inventory"
+
+
+def _changed(connection: Connection, plan_no: int) -> Iterator[str]:
+    """SQLite finds the SIMs whose values are spelled differently; whether they are different is decided here."""
+    planned = [func.json_extract(changes.c.document, f"$.source.{name}").label(name) for name, _, _ in _VALUES]
+    current = [column.label(f"now_{name}") for name, column, _ in _VALUES]
+    moved = [was.is_distinct_from(column) for was, (_, column, _) in zip(planned, _VALUES, strict=True)]
+    differing = (
+        select(changes.c.source_iccid, *planned, *current)
+        .join_from(changes, source_sims, _here)
+        .where(changes.c.plan_no == plan_no, or_(*moved))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, differing):
+        told = "; ".join(_told(row))
+        if told:
+            yield f"{row.source_iccid}: {told}"
+
+
+def _told(row: AnyRow) -> Iterator[str]:
+    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to a column by its name
+    for name, _, words in _VALUES:
+        was, now = values[name], values[f"now_{name}"]
+        if name in _VOLUMES:
+            was, now = plain_number(was), plain_number(now)
+        if was != now:
+            yield f"its {words} was {_shown(was)} and is {_shown(now)}"
+
+
+def _shown(value: str | Decimal | None) -> str:
+    return "not told" if value is None else repr(value)
+
+
+def _other_pairs(connection: Connection, plan_no: int) -> Iterator[str]:
+    other = (
+        select(changes.c.source_iccid, changes.c.target_key, pairs.c.target_iccid)
+        .join_from(changes, pairs, pairs.c.source_key == changes.c.source_key, isouter=True)
+        .where(changes.c.plan_no == plan_no, changes.c.target_key.is_distinct_from(pairs.c.target_key))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, other):
+        if row.target_iccid is None:
+            yield f"{row.source_iccid}: its pair was removed"
+        elif row.target_key is None:
+            yield f"{row.source_iccid}: was paired since, with {row.target_iccid}"
+        else:
+            yield f"{row.source_iccid}: its pair was changed, to {row.target_iccid}"

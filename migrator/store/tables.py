@@ -1,0 +1,161 @@
+"""The tables of the two fleets; those of plans and their journal are in `plan_tables`.
+
+`migrations/` builds the same, and a test compares the two.
+
+SIMs are known by their canonical key (`Iccid.key`); the digits as they were given stand beside it. Volumes are text, so
+that a decimal keeps every digit. Times are UTC seconds. JSON is text in ASCII.
+"""
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text
+
+__all__ = [
+    "account_limits",
+    "meta",
+    "metadata",
+    "pairs",
+    "snapshot_pages",
+    "snapshots",
+    "source_sims",
+    "target_links",
+    "unreadable_rows",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+meta = Table(  # facts about this store: lineage, created_at
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# --- the source fleet ---------------------------------------------------------------------------------------------
+
+snapshots = Table(  # one row per reading of the source fleet; the row stays when its SIMs are dropped
+    "snapshots",
+    metadata,
+    Column("snapshot_id", Integer, primary_key=True),
+    Column("api_version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("passes", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("completed_at", Float),
+    Column("sims", Integer),
+    Column("unreadable", Integer),
+    Column("fingerprint", Text),
+)
+Index(  # at most one is open, and at most one is in force
+    "ix_snapshots_one_of_a_kind",
+    snapshots.c.state,
+    unique=True,
+    sqlite_where=text("state IN ('open', 'in_force')"),
+)
+
+snapshot_pages = Table(  # one row per page that a pass has on disk, in the order of saving
+    "snapshot_pages",
+    metadata,
+    Column("snapshot_id", ForeignKey(snapshots.c.snapshot_id), primary_key=True),
+    Column("pass_number", Integer, primary_key=True),
+    Column("page", Integer, primary_key=True),
+    Column("total_sims", Integer),
+    Column("total_pages", Integer),
+    Column("saved_at", Float, nullable=False),
+)
+
+source_sims = Table(  # one row per SIM and snapshot; last_pass and prior_pass are the last two that listed it
+    "source_sims",
+    metadata,
+    Column("snapshot_id", ForeignKey(snapshots.c.snapshot_id), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("iccid", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("status_word", Text, nullable=False),
+    Column("label", Text),
+    Column("imsi", Text),
+    Column("msisdn", Text),
+    Column("imei", Text),
+    Column("imei_lock", Integer),
+    Column("ip_address", Text),
+    Column("activated_at", Text),
+    Column("data_quota_mb", Text),
+    Column("sms_quota", Text),
+    Column("data_reading", Text, nullable=False),
+    Column("data_remaining_mb", Text),
+    Column("sms_reading", Text, nullable=False),
+    Column("sms_remaining", Text),
+    Column("expires_at", Text),
+    Column("last_pass", Integer, nullable=False),
+    Column("prior_pass", Integer, nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("data_raw", Text),
+    Column("sms_raw", Text),
+)
+Index(  # what is still to be asked for
+    "ix_source_sims_without_reading",
+    source_sims.c.snapshot_id,
+    source_sims.c.key,
+    sqlite_where=text("data_reading = 'not_read' AND sms_reading = 'not_read'"),
+)
+
+unreadable_rows = Table(  # listed, but not as a SIM that we can read
+    "unreadable_rows",
+    metadata,
+    Column("snapshot_id", ForeignKey(snapshots.c.snapshot_id), primary_key=True),
+    Column("pass_number", Integer, primary_key=True),
+    Column("page", Integer, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("problem", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+)
+
+account_limits = Table(  # one row: the account's monthly caps
+    "account_limits",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("data_mb", Text),
+    Column("sms_mo", Text),
+)
+
+# --- what it becomes ----------------------------------------------------------------------------------------------
+
+pairs = Table(
+    "pairs",
+    metadata,
+    Column("source_key", Text, primary_key=True),
+    Column("source_iccid", Text, nullable=False),
+    Column("target_key", Text, nullable=False, unique=True),
+    Column("target_iccid", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("paired_at", Float, nullable=False),
+)
+
+target_links = Table(  # the latest look at each target SIM; present 0: looked for and not seen
+    "target_links",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("iccid", Text, nullable=False),
+    Column("present", Integer, nullable=False),
+    Column("org_id", Integer),
+    Column("device_id", Integer),
+    Column("link_id", Integer),
+    Column("state", Text),
+    Column("state_word", Text),
+    Column("name", Text),
+    Column("overage_limit_bytes", Integer),
+    Column("sms_limit", Integer),
+    Column("data_plan_id", Integer),
+    Column("zone", Text),
+    Column("tags", Text),
+    Column("claimed_at", Text),
+    Column("last_connected_at", Text),
+    Column("other_iccids", Text),
+    Column("raw", Text),
+    Column("read_at", Float, nullable=False),
+)

@@ -1,0 +1,23 @@
+"""The one place that runs Alembic."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+__all__ = ["alembic_config", "upgrade_to_head"]
+
+
+def alembic_config(folder: Path) -> Config:
+    """Alembic's settings without an ini file."""
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    return config
+
+
+def upgrade_to_head(connection: Connection, folder: Path) -> None:
+    """Run every missing revision on a connection that is in a transaction; the caller commits."""
+    config = alembic_config(folder)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

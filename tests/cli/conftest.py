@@ -1,0 +1,133 @@
+"""A desk to work at: an empty folder, both carriers on loopback, and the command line."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.bootstrap.rehearsal import Rehearsal, pool_of
+from migrator.cli.root import run
+from migrator.platforms.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
+
+POLICY = """\
+policy_version = 1
+[claim]
+data_plan_id = 2096
+zone = "global"
+[[waves]]
+name = "canary"
+count = 3
+[[waves]]
+name = "rest"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on stdout."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The envelope's data."""
+        data: dict[str, Any] = self.document["data"]
+        return data
+
+
+@dataclass(slots=True)
+class Desk:
+    """Runs commands in one folder against one pair of simulated carriers."""
+
+    folder: Path
+    rehearsal: Rehearsal
+    read: Callable[[], tuple[str, str]]
+    sims: int
+
+    def run(self, *words: str) -> Ended:
+        """Run one command."""
+        code = run(words)
+        out, err = self.read()
+        assert "Traceback" not in err
+        return Ended(code, out, err)
+
+    def json(self, *words: str) -> Ended:
+        """Run one command with --json."""
+        return self.run("--json", *words)
+
+    def write(self, name: str, text: str) -> str:
+        """Write a file into the folder. Returns: its name."""
+        (self.folder / name).write_text(text, encoding="utf-8")
+        return name
+
+    def pool(self) -> str:
+        """A file of as many new SIMs as there are old ones, all in Hologram's inventory."""
+        iccids = pool_of(self.sims)
+        if not self.rehearsal.hologram.sims:
+            self.rehearsal.hologram.stock(iccids)
+        return self.write("pool.txt", "".join(f"{iccid}\n" for iccid in iccids))
+
+    def paired(self) -> None:
+        """Inventory and pairs are there."""
+        assert self.run("inventory", "pull").code == 0
+        assert self.run("pair", "pool", self.pool()).code == 0
+
+    def planned(self, policy: str = POLICY) -> dict[str, Any]:
+        """A plan is there, too. Returns: its data."""
+        self.paired()
+        return self.json("plan", "create", "--policy", self.write("policy.toml", policy)).data
+
+    def applied(self) -> dict[str, Any]:
+        """And carried out. Returns: the plan's data."""
+        plan = self.planned()
+        assert self.run("apply", "--confirm", str(plan["claims"])).code == 0
+        return plan
+
+
+@pytest.fixture
+def make_desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Desk]]:
+    """Make a desk with simulators as they are wanted."""
+    with ExitStack() as stack:
+
+        def make(
+            sims: int = 24, switches: HologramSwitches | None = None, onence: OnenceSwitches | None = None
+        ) -> Desk:
+            quick = switches or HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0))
+            unlimited = onence or OnenceSwitches(rate_limit=None)
+            rehearsal = Rehearsal(
+                OnenceSimulator(seed=5, sims=sims, switches=unlimited), HologramSimulator(seed=5, switches=quick)
+            )
+            stack.enter_context(rehearsal.running())
+            for name, value in rehearsal.environment().items():
+                monkeypatch.setenv(name, value)
+            return Desk(tmp_path, rehearsal, capfd.readouterr, sims)
+
+        monkeypatch.chdir(tmp_path)
+        for name in ("MIGRATOR_STATE", "MIGRATOR_CRASH_AT", "COLUMNS"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("migrator.bootstrap.START_RPS", 500.0)  # feeling the way up takes seconds of real time
+        monkeypatch.setenv("ONENCE_MAX_RPS", "500")
+        monkeypatch.setenv("HOLOGRAM_MAX_RPS", "500")
+        monkeypatch.setenv("MIGRATOR_ABSENT_AFTER_S", "1")
+        yield make
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    """A desk with 24 SIMs and carriers that do as they should."""
+    return make_desk()

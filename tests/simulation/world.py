@@ -1,0 +1,272 @@
+"""A small world for the executor: both simulated carriers, a real store, and a clock that jumps.
+
+What happens in it goes through the true client, pacer, executor and SQL; only the network and the clock are ours.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+
+from migrator.bootstrap.planning import make_plan
+from migrator.core.fleet import Pair
+from migrator.core.identifiers import Iccid
+from migrator.core.plan import PlanHeader
+from migrator.core.results import ApplyResult, ExitCode, PullResult
+from migrator.executor.applying import Applying
+from migrator.executor.context import ApplyOptions, Context, Hooks, Stopper, quiet
+from migrator.executor.pulling import Pulling
+from migrator.inputs.policy_file import LoadedPolicy, parse_policy
+from migrator.platforms.hologram.adapter import HologramTarget
+from migrator.platforms.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.platforms.onence.adapter import OnenceSource
+from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.platforms.pacing import AdaptivePacer, Pacer
+from migrator.platforms.simulation import FaultPlan, InProcessTransport
+from migrator.store import Store
+from tests.support import run_virtual
+
+__all__ = ["POLICY", "Crash", "World", "crash_at", "new_sims"]
+
+EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
+POLICY = """\
+policy_version = 1
+[claim]
+data_plan_id = 2096
+zone = "global"
+[[waves]]
+name = "all"
+[gates]
+max_failures = 1000
+max_failure_share = 1.0
+"""
+
+
+class Crash(BaseException):
+    """The process dies here: no handler of ours may see it."""
+
+
+def crash_at(point: str, count: int) -> Hooks:
+    """Hooks that die the `count`-th time that `point` is passed."""
+    left = count
+
+    def pass_by() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Crash(point)
+
+    return Hooks(**{point: pass_by})
+
+
+def new_sims(count: int) -> list[str]:
+    """ICCIDs of SIMs that the target carrier delivered to us."""
+    return [f"8944500{number:012d}" for number in range(1, count + 1)]
+
+
+@dataclass(slots=True)
+class World:
+    """Everything there is. Each `run_*` is one process: it begins, it ends or dies, and the clock goes on."""
+
+    folder: Path
+    sims: int = 12
+    seed: int = 1
+    onence_switches: OnenceSwitches = field(default_factory=OnenceSwitches)
+    switches: HologramSwitches = field(default_factory=HologramSwitches)
+    faults: FaultPlan = field(default_factory=FaultPlan)
+    policy_text: str = POLICY
+    options: ApplyOptions = field(default_factory=ApplyOptions)
+    source: OnenceSimulator = field(init=False)
+    target: HologramSimulator = field(init=False)
+    elapsed_s: float = field(default=0.0, init=False)
+    _began_at: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.source = OnenceSimulator(seed=self.seed, sims=self.sims, switches=self.onence_switches, epoch=EPOCH)
+        self.target = HologramSimulator(seed=self.seed, switches=self.switches, epoch=EPOCH)
+
+    # --- time: one clock over all processes ---
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        try:
+            here = anyio.current_time() - self._began_at
+        except RuntimeError:  # between two processes
+            here = 0.0
+        return EPOCH + timedelta(seconds=self.elapsed_s + here)
+
+    def _process(self, body: Callable[[], Any]) -> Any:
+        async def lived() -> Any:
+            self._began_at = anyio.current_time()
+            try:
+                return await body()
+            finally:
+                self.elapsed_s += anyio.current_time() - self._began_at
+                self._began_at = anyio.current_time()
+
+        try:
+            return run_virtual(lived)
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+
+    # --- the parts ---
+
+    def store(self) -> Store:
+        """The store, opened anew: what a process sees that starts."""
+        return Store.open(f"sqlite:///{self.folder / 'state.db'}", now=self.now().timestamp())
+
+    def policy(self) -> LoadedPolicy:
+        """The policy, parsed."""
+        return parse_policy(self.policy_text, name="policy.toml")
+
+    def hologram(self, http: httpx.AsyncClient) -> HologramTarget:
+        """The true adapter on the simulated carrier."""
+        pacer = AdaptivePacer(2.0, ceiling=200.0)
+        return HologramTarget(http, api_key=self.target.api_key, org_id=self.target.org_id, pacer=pacer)
+
+    # --- what an operator does ---
+
+    def pull(self, *, quotas: bool = False, workers: int = 4) -> PullResult:
+        """`inventory pull`."""
+
+        async def body() -> PullResult:
+            base = "https://onence.test/management-api/"
+            async with httpx.AsyncClient(transport=InProcessTransport(self.source), base_url=base) as http:
+                source = OnenceSource(
+                    http,
+                    client_id=self.source.client_id,
+                    client_secret=self.source.client_secret,
+                    pacer=Pacer(8.0),
+                )
+                pulling = Pulling(source, store.inventory, self, Stopper(), quotas=quotas, workers=workers)
+                return await pulling.run()
+
+        with self.store() as store:
+            result: PullResult = self._process(body)
+            return result
+
+    def pair(self, targets: Iterable[str] | None = None) -> None:
+        """Deal new SIMs to the old ones in order; they lie in our inventory at Hologram unless given."""
+        if targets is None:
+            targets = new_sims(self.sims)
+            self.target.stock(list(targets))
+        with self.store() as store:
+            sims = [sim.iccid for sim in store.inventory.sims()]
+            pairs = [Pair(old, Iccid.parse(new), "test") for old, new in zip(sims, targets, strict=False)]
+            store.pairs.add(pairs, replace=False, now=self.now().timestamp())
+
+    def plan(self) -> PlanHeader:
+        """`plan create`."""
+
+        async def body() -> PlanHeader:
+            async with self._http() as http:
+                return await make_plan(store, self.hologram(http), self.policy(), max_rps=10.0, progress=quiet)
+
+        with self.store() as store:
+            header: PlanHeader = self._process(body)
+            return header
+
+    def apply(self, *, hooks: Hooks | None = None, options: ApplyOptions | None = None) -> ApplyResult:
+        """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so."""
+
+        async def body() -> ApplyResult:
+            async with self._http() as http:
+                header = store.plans.header(store.plans.newest() or "")
+                ctx = Context(
+                    header=header,
+                    policy=self.policy().policy,
+                    run_id=store.journal.start_run(header.plan_id, "test", self.now().timestamp()),
+                    target=self.hologram(http),
+                    journal=store.journal,
+                    clock=self,
+                    options=options or self.options,
+                    stopper=Stopper(),
+                    hooks=hooks or Hooks(),
+                )
+                return await Applying(ctx).run()
+
+        with self.store() as store:
+            result: ApplyResult = self._process(body)
+            return result
+
+    def apply_until_quiet(self, most: int = 12) -> ApplyResult:
+        """Run `apply` again and again, as an operator does after exit 7."""
+        result = self.apply()
+        for _ in range(most):
+            if result.exit_code is not ExitCode.RESUMABLE:
+                break
+            self.elapsed_s += 60
+            result = self.apply()
+        return result
+
+    def ready(self) -> PlanHeader:
+        """Pull, pair and plan on a quiet network; faults begin with what comes after."""
+        self.pull()
+        self.pair()
+        header = self.plan()
+        self.target.faults = self.faults
+        return header
+
+    def _http(self) -> httpx.AsyncClient:
+        base = "https://hologram.test/api/1/"
+        return httpx.AsyncClient(transport=InProcessTransport(self.target), base_url=base)
+
+    # --- the truth ---
+
+    def ours(self) -> set[str]:
+        """ICCIDs that truly are on our organization, with a device."""
+        return {
+            iccid
+            for iccid, link in self.target.sims.items()
+            if link.org_id == self.target.org_id and link.device_id is not None
+        }
+
+    def claims_sent(self) -> list[tuple[float, Sequence[str]]]:
+        """Every claim that arrived: when, and for which ICCIDs."""
+        return [
+            (entry.at_s, entry.body["sims"])
+            for entry in self.target.ledger.requests("POST", "bulkclaim")
+            if isinstance(entry.body, dict)
+        ]
+
+    def check(self) -> None:
+        """What must hold after anything: no SIM charged twice, none claimed again that was ours, nothing forbidden."""
+        charges = self.target.ledger.charges
+        assert all(times == 1 for times in charges.values()), charges
+        assert set(charges) <= self.ours()
+        assert self.target.ledger.forbidden == []
+        for at_s, iccids in self.claims_sent():
+            for iccid in iccids:
+                claimed_at = self.target.sims[iccid].claimed_at
+                was_ours = claimed_at is not None and (claimed_at - EPOCH).total_seconds() < at_s - 1e-6
+                assert not (was_ours and iccid in charges), f"{iccid} was ours, and was claimed again at {at_s}"
+
+    def check_fulfilled(self) -> None:
+        """Every acting SIM of the plan is on our organization as planned, and the journal says so."""
+        self.check()
+        with self.store() as store:
+            plan_id = store.plans.newest() or ""
+            verdicts = store.journal.verdicts(plan_id)
+            acting = [change for change in store.plans.changes(plan_id) if change.action.acts]
+        assert dict(verdicts) == ({"ok": len(acting)} if acting else {})
+        for change in acting:
+            link = self.target.sims[str(change.target_iccid)]
+            truth = (link.name, link.overage_limit, link.sms_limit, link.plan_id, link.zone)
+            assert truth == (
+                change.name,
+                change.overage_limit_bytes,
+                change.sms_limit,
+                change.data_plan_id,
+                change.zone,
+            )
+            assert link.state == ("LIVE" if change.state == "live" else "PAUSED-USER")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The crash, if there is one, else the first error."""
+    flat = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
+    return next((error for error in flat if isinstance(error, Crash)), flat[0])
