@@ -84,6 +84,11 @@ class Remaining:
 class SourcePlatform(Protocol):
     """A carrier that SIMs are moved away from. Read-only by construction."""
 
+    @property
+    def warning(self) -> str:
+        """What a person should know about the API version that is spoken; empty if nothing."""
+        ...
+
     async def open(self) -> str:
         """Log in, settle which API version is spoken, and name it ("v1" or "v2").
 

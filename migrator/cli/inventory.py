@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "pull", "show"]
 
-V1_ENDS = (
-    "1NCE retires its v1 API on 31 December 2026, and SIMs shipped after 1 October 2026 may be missing from it; "
-    "set ONENCE_API_VERSION=v2 once the account can"
-)
-
 
 @click.command("pull", epilog="Exit codes: 0 done, 2 settings, 3 some quotas failed, 4 login refused, 7 resumable.")
 @click.option("--quotas", is_flag=True, help="Also read what remains of each SIM's volumes: two calls per SIM.")
@@ -59,7 +54,7 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool) -> Outcome:
 
 
 def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
-    problems = [Problem("warning", V1_ENDS)] if result.api_version == "v1" else []
+    problems = [Problem("warning", words) for words in result.warnings]
     data = {
         "sims": result.sims,
         "listed": result.listed,

@@ -64,12 +64,22 @@ class Applying:
                 fresh = ctx.journal.items_by_key(ctx.plan_id, [item.key for item in run])
                 await changer.send_missing(fresh)
             await converger.converge(wave, wait_s=ctx.options.wait_s)
+            await self._note_jobs(wave)
             if claimer.is_capped:
                 raise Halted(
                     f"--max-sims {ctx.options.max_sims} is reached",
                     code="max_sims",
                     hint="run the same command again for the next ones",
                 )
+
+    async def _note_jobs(self, wave: str) -> None:
+        """Keep the carrier's own word on the jobs of this wave. It proves nothing, and may not be ours to read."""
+        ctx = self.ctx
+        mine = {record.job_id for record in ctx.journal.requests(ctx.plan_id) if record.wave == wave and record.job_id}
+        if mine and (jobs := await ctx.target.jobs()) is not None:
+            for job in jobs:
+                if job.job_id in mine:
+                    ctx.journal.job_status(job.job_id, job.status)
 
     async def _money(self, account: Account) -> Money:
         """The guard of caps and balance, after the tariff and the account's rights were looked at."""

@@ -76,6 +76,7 @@ class Pulling:
             api_version=version,
             quotas_read=read,
             quotas_failed=failed,
+            warnings=(self.source.warning,) if self.source.warning else (),
         )
 
     def _complete(self, snapshot: Snapshot, passed: ListPass, number: int) -> None:
@@ -113,13 +114,16 @@ class Pulling:
     async def _until_empty(
         self, snapshot_id: int, pass_number: int, page: SourcePage | None, *, start: int = 2
     ) -> None:
-        """Without totals, go on page by page until one is empty."""
-        if page is not None and not page.rows:
-            return
+        """Without totals, go on page by page until one is empty, or is the one before again."""
+        before = None if page is None else _iccids(page)
         for number in range(start, MOST_PAGES):
-            self.stopper.check()
-            if not (await self._page(snapshot_id, pass_number, number)).rows:
+            if before == ():
                 return
+            self.stopper.check()
+            iccids = _iccids(await self._page(snapshot_id, pass_number, number))
+            if iccids == before:
+                return
+            before = iccids
 
     async def _page(self, snapshot_id: int, pass_number: int, number: int) -> SourcePage:
         """Read one page and put it on disk."""
@@ -190,6 +194,10 @@ async def _crew(worker: Callable[[], Awaitable[None]], size: int) -> None:
             tasks.start_soon(guarded)
     if troubles:
         raise troubles[0]
+
+
+def _iccids(page: SourcePage) -> tuple[object, ...]:
+    return tuple(row.raw.get("iccid") for row in page.rows)
 
 
 def _counting() -> Iterable[int]:

@@ -79,7 +79,7 @@ def _switches(chance: random.Random, poison: frozenset[str]) -> HologramSwitches
         poison=poison,
         claim_pending_s=pending,
         state_pending_s=pending,
-        limits_lag_s=chance.choice([0.0, 0.0, 20.0]),
+        limits_lag_s=chance.choice([0.0, 0.0, 10.0]),  # with the reads' lag still within `absent_after_s`
         limits_locked_while_pending=chance.random() < 0.3,
         read_lag_s=chance.choice([0.0, 0.0, 5.0, 45.0]),
         jobs_forbidden=chance.random() < 0.5,

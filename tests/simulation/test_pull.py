@@ -1,0 +1,126 @@
+"""`inventory pull` against the simulated carrier, on a virtual clock."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.errors import Transient
+from migrator.platforms.onence.simulator import BeyondEnd, Missing, OnenceSwitches, TotalsHeaders
+from migrator.platforms.simulation import Fault, FaultPlan
+from tests.simulation.world import World
+
+
+def fleet(world: World) -> set[str]:
+    return {sim.iccid for sim in world.source.fleet}
+
+
+def inventory(world: World) -> set[str]:
+    with world.store() as store:
+        return {sim.iccid.digits for sim in store.inventory.sims()}
+
+
+def pages_asked(world: World) -> list[int]:
+    return [int(entry.query["page"]) for entry in world.source.ledger.requests("GET", "/sims") if "page" in entry.query]
+
+
+@pytest.mark.parametrize("sims", [1, 99, 100, 101, 350])
+def test_every_sim_is_listed_once(tmp_path: Path, sims: int) -> None:
+    world = World(tmp_path, sims=sims)
+    result = world.pull()
+    assert (result.sims, result.passes, result.settled) == (sims, 1, True)
+    assert inventory(world) == fleet(world)
+    assert sorted(pages_asked(world)) == list(range(1, -(-sims // 100) + 1))
+
+
+@pytest.mark.parametrize("beyond", list(BeyondEnd))
+def test_a_list_without_totals_is_read_to_its_end(tmp_path: Path, beyond: BeyondEnd) -> None:
+    """The page past the end may be empty, unknown, or the last one again."""
+    switches = OnenceSwitches(totals_headers=TotalsHeaders.ABSENT, beyond_end=beyond)
+    world = World(tmp_path, sims=230, onence_switches=switches)
+    assert world.pull().sims == 230
+    assert inventory(world) == fleet(world)
+    assert len(pages_asked(world)) <= 4
+
+
+@pytest.mark.parametrize("missing", list(Missing))
+def test_missing_values_are_none_however_they_are_told(tmp_path: Path, missing: Missing) -> None:
+    world = World(tmp_path, sims=120, onence_switches=OnenceSwitches(missing=missing))
+    world.pull()
+    with world.store() as store:
+        labels = {sim.iccid.digits: sim.label for sim in store.inventory.sims()}
+    assert labels == {sim.iccid: sim.label or None for sim in world.source.fleet}
+
+
+def test_a_fleet_that_grows_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    """A new SIM at the head of the list shifts every row behind it: one doubled, one perhaps unseen."""
+    switches = OnenceSwitches(insert_every_pages=2, drift_at_most=2)
+    world = World(tmp_path, sims=550, onence_switches=switches)
+    result = world.pull()
+    assert result.settled
+    assert result.passes > 1
+    assert inventory(world) == fleet(world)
+
+
+def test_a_fleet_that_shrinks_while_it_is_read_leaves_nobody_behind(tmp_path: Path) -> None:
+    switches = OnenceSwitches(remove_every_pages=2, drift_at_most=2)
+    world = World(tmp_path, sims=550, onence_switches=switches)
+    assert world.pull().settled
+    assert inventory(world) == fleet(world)
+
+
+def test_a_list_that_never_settles_says_how_far_it_is_off_and_leaves_the_inventory_alone(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=320)
+    world.pull()
+    before = inventory(world)
+    world.source.switches = OnenceSwitches(insert_every_pages=1)
+    result = world.pull()
+    assert not result.settled
+    assert result.listed is not None
+    assert inventory(world) == before
+
+
+def test_a_pull_that_dies_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=900)
+    world.source.faults = FaultPlan(
+        scripted=[Fault.NONE] * 4 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
+    )
+    with pytest.raises(Transient):
+        world.pull(workers=1)
+    world.source.faults = FaultPlan()
+    done = len([entry for entry in world.source.ledger.requests("GET", "/sims") if entry.status == 200])
+    result = world.pull(workers=1)
+    assert result.resumed
+    assert inventory(world) == fleet(world)
+    answered = len([entry for entry in world.source.ledger.requests("GET", "/sims") if entry.status == 200])
+    assert answered - done <= 9 - done + 1
+
+
+def test_what_remains_is_read_for_every_sim_and_a_failed_read_is_not_zero(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=40)
+    world.source.faults = FaultPlan(
+        scripted=[Fault.HTML] * 6, scripted_for=lambda _method, path: path.endswith("/quota/data")
+    )
+    result = world.pull(quotas=True, workers=1)
+    assert (result.quotas_read, result.quotas_failed) == (39, 1)
+    with world.store() as store:
+        sims = list(store.inventory.sims())
+    assert [sim.data_reading.value for sim in sims].count("failed") == 1
+    assert all(sim.data_remaining_mb is None for sim in sims if sim.data_reading.value == "failed")
+
+
+def test_a_token_that_expires_in_the_middle_is_renewed(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=3000, onence_switches=OnenceSwitches(token_life_s=2))
+    assert world.pull().sims == 3000
+
+
+def test_reading_changes_nothing_at_the_source(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=120)
+    world.pull(quotas=True)
+    assert list(world.source.writes) == []
+    assert world.source.ledger.forbidden == []
+
+
+def test_no_request_is_refused_for_its_pace(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=2000, onence_switches=OnenceSwitches(latency_s=0.15))
+    world.pull()
+    assert [entry for entry in world.source.ledger.entries if entry.status == 429] == []
