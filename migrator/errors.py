@@ -18,7 +18,7 @@
         ├── OutcomeUnknown         7     a write may or may not have happened: read, never send again
         └── WireMismatch           1     the run: a reply we cannot read
 
-This module imports nothing, so that every layer can raise from it.
+`Interrupted` stands beside the tree: an order to stop is no error. This module imports nothing, so that every layer can raise from it.
 """
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "IllegalTransition",
     "InputError",
     "InsufficientBalance",
+    "Interrupted",
     "MigratorError",
     "NotAuthorised",
     "OutcomeUnknown",
@@ -108,6 +109,15 @@ class IllegalTransition(MigratorError):
     """A step was asked to move in a way the table does not allow: a defect of ours, so stop."""
 
     code = "illegal_transition"
+
+
+class Interrupted(Exception):
+    """An order to stop, from the operator or a time limit. It is no error: everything so far is on disk."""
+
+    def __init__(self, reason: str, exit_code: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.exit_code = exit_code
 
 
 class PlatformError(MigratorError):

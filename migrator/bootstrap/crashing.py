@@ -1,9 +1,10 @@
-"""Crash points for rehearsals: MIGRATOR_CRASH_AT=POINT:COUNT kills the process the COUNT-th time it passes POINT."""
+"""Crash points for rehearsals: MIGRATOR_CRASH_AT=POINT:KIND:COUNT kills the process at the COUNT-th such write."""
 
 import os
 import signal
 from collections.abc import Callable, Mapping
 
+from migrator.core.states import StepKind
 from migrator.errors import InputError
 from migrator.executor.context import Hooks
 
@@ -18,19 +19,20 @@ def hooks_from_environment(environ: Mapping[str, str] = os.environ) -> Hooks:
     asked = environ.get(VARIABLE)
     if not asked:
         return Hooks()
-    point, _, count = asked.partition(":")
-    if point not in POINTS or not count.isdigit():
-        hint = f"POINT:COUNT, with POINT one of {', '.join(POINTS)}"
+    point, _, rest = asked.partition(":")
+    kind, _, count = rest.partition(":")
+    if point not in POINTS or kind not in set(StepKind) or not count.isdigit():
+        hint = f"POINT:KIND:COUNT, POINT one of {', '.join(POINTS)}, KIND one of {', '.join(StepKind)}"
         raise InputError(f"{VARIABLE}={asked!r} is no crash point", code="bad_setting", hint=hint)
-    return Hooks(**{point: _killer(int(count))})
+    return Hooks(**{point: _killer(StepKind(kind), int(count))})
 
 
-def _killer(count: int) -> Callable[[], None]:
+def _killer(doomed: StepKind, count: int) -> Callable[[StepKind], None]:
     left = count
 
-    def pass_by() -> None:
+    def pass_by(kind: StepKind) -> None:
         nonlocal left
-        left -= 1
+        left -= kind is doomed
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 

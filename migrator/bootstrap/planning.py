@@ -12,6 +12,8 @@ from migrator.core.identifiers import Iccid
 from migrator.core.plan import Fingerprints, PlanHeader, Prices
 from migrator.core.planner import Planner, repeated_names
 from migrator.core.policy import ClaimPolicy, Policy
+from migrator.core.states import StepKind, StepState
+from migrator.executor.applying import Applying
 from migrator.executor.context import ApplyOptions, Context, Stopper
 from migrator.executor.converging import Converger
 from migrator.executor.guards import price_of
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from migrator.inputs.policy_file import LoadedPolicy
     from migrator.store import Store
 
-__all__ = ["look", "make_plan"]
+__all__ = ["look", "make_plan", "settle_earlier", "unsettled_plans"]
 
 BATCH = 5000
 ID_DIGITS = 10
@@ -101,6 +103,25 @@ def _unused_id(store: "Store", org_id: int, prints: Fingerprints) -> str:
     return name
 
 
+def unsettled_plans(store: "Store") -> list[str]:
+    """Plans with claims that were sent and whose outcome nobody knows."""
+    open_states = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
+    return [
+        plan["plan_id"]
+        for plan in store.plans.list()
+        if any(store.journal.step_counts(plan["plan_id"]).get((StepKind.CLAIM, state), 0) for state in open_states)
+    ]
+
+
+async def settle_earlier(
+    store: "Store", target: TargetPlatform, *, absent_after_s: float, stopper: Stopper, progress: Progress
+) -> None:
+    """Learn what became of every claim of earlier plans, by reading: a new plan must not claim such a SIM again."""
+    for plan_id in unsettled_plans(store):
+        header = store.plans.header(plan_id)
+        await Applying(_reading(store, target, header, absent_after_s, stopper, progress)).settle()
+
+
 async def look(
     store: "Store",
     target: TargetPlatform,
@@ -122,9 +143,23 @@ async def look(
         progress: told what happens.
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
-    ctx = Context(
+    ctx = _reading(store, target, header, absent_after_s, stopper, progress)
+    converger = Converger(ctx, Reader(target, store.journal, ctx.clock), changer=None, is_finished=is_finished)
+    await converger.converge(None, wait_s=0)
+
+
+def _reading(  # noqa: PLR0917 - handed through as they came
+    store: "Store",
+    target: TargetPlatform,
+    header: PlanHeader,
+    absent_after_s: float,
+    stopper: Stopper,
+    progress: Progress,
+) -> Context:
+    """The surroundings of a run that only reads."""
+    return Context(
         header=header,
-        policy=Policy(ClaimPolicy(0, "")),  # only looking: no rule of a policy is asked
+        policy=Policy(ClaimPolicy(0, "")),  # no rule of a policy is asked
         run_id=0,
         target=target,
         journal=store.journal,
@@ -133,5 +168,3 @@ async def look(
         stopper=stopper,
         progress=progress,
     )
-    converger = Converger(ctx, Reader(target, store.journal, ctx.clock), changer=None, is_finished=is_finished)
-    await converger.converge(None, wait_s=0)

@@ -69,7 +69,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
             return _dry_run(shared, chosen, store, header, options)
         _confirm(shared, store, header, options)
         result = _run(shared, chosen, store, header, options)
-        if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}:
+        if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
             store.plans.finish(header.plan_id, bootstrap.SystemClock().now().timestamp())
     return _told(result)
 
@@ -257,6 +257,8 @@ def _dry_outcome(header: "PlanHeader", result: ApplyResult, sent: Sequence["Outg
         f"Dry run of plan {header.plan_id}: {len(sent)} writes would go out; none did, and nothing was changed.",
         table("", ("", "method", "path", "body"), rows),
     ]
+    if header.claims:
+        text.append("Ids below zero stand for what does not exist yet: the devices of the claims, and a new tag.")
     if len(sent) > SHOWN_REQUESTS:
         text.append(f"... and {len(sent) - SHOWN_REQUESTS} more; --json lists all.")
     data = {"plan_id": header.plan_id, "writes": len(sent), "requests": requests, "would_end": result.reason}

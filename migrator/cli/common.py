@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from migrator.errors import MigratorError, Problem
+from migrator.errors import Interrupted, MigratorError, Problem
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -96,6 +96,9 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     except MigratorError as error:
         outcome = Outcome({}, (), error.exit_code, error.problems)
         return _tell(name, shared, outcome, status="error", crash=error)
+    except Interrupted as stop:
+        problem = Problem("stopped", stop.reason, "the same command goes on from here")
+        return _tell(name, shared, Outcome({}, (), stop.exit_code, (problem,)), status="error")
     except KeyboardInterrupt:
         outcome = Outcome({}, (), 130, (Problem("interrupted", "interrupted"),))
         return _tell(name, shared, outcome, status="error")
@@ -172,8 +175,19 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
     shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for number, column in enumerate(columns):
-        is_number = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
+        is_number = bool(rows) and all(_is_amount(row[number]) for row in rows)
         shown.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(escape("" if value is None else printable(value)) for value in row))
     return shown
+
+
+def _is_amount(value: object) -> bool:
+    """Whether a value stands right in its column: a count, a sum of money, or a word in place of one."""
+    if isinstance(value, int | float):
+        return True
+    text = str(value)
+    return text == "unknown" or (text.replace(".", "", 1).isdigit() and len(text) < ICCID_LENGTH)
+
+
+ICCID_LENGTH = 18

@@ -178,17 +178,12 @@ def _steps(show: _Show) -> str:
     plan_id, claims = _newest_plan(show)
     show.run("apply", "--dry-run", expect=(ExitCode.DONE, ExitCode.ATTENTION))
     show.say("\nNow for real. The process will be killed (SIGKILL) right after its second claim was answered:")
-    show.run("apply", "--confirm", str(claims), expect=(KILLED,), MIGRATOR_CRASH_AT=f"after_effect:{_second_claim()}")
+    show.run("apply", "--confirm", str(claims), expect=(KILLED,), MIGRATOR_CRASH_AT="after_effect:claim:2")
     show.say("\nKilled. The same command resumes: it reads first what the dead process may have done.")
     show.run("apply", expect=(ExitCode.DONE, ExitCode.ATTENTION))
     show.run("verify", expect=(ExitCode.DONE, ExitCode.ATTENTION))
     show.run("report")
     return plan_id
-
-
-def _second_claim() -> int:
-    """Writes up to and with the second claim: one claim and ten names of the canary wave, then the next claim."""
-    return 12
 
 
 def _newest_plan(show: _Show) -> tuple[str, int]:

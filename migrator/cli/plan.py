@@ -1,6 +1,7 @@
 """`plan`: make, review, export."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def create(shared: Globals, /, *, policy_file: Path, out: Path | None) -> int:
 
 def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
     from migrator import bootstrap
-    from migrator.bootstrap.planning import make_plan
+    from migrator.bootstrap.planning import make_plan, settle_earlier, unsettled_plans
     from migrator.cli.lookups import required_inventory
     from migrator.cli.progress import watching
     from migrator.executor.context import Stopper
@@ -46,13 +47,17 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
     max_rps = chosen.hologram().max_rps
 
     async def body(stopper: Stopper) -> "PlanHeader":
-        del stopper  # reading is short and changes nothing: Ctrl-C may end it anywhere
         async with bootstrap.target(chosen, read_only=True) as target:
+            await settle_earlier(
+                store, target, absent_after_s=chosen.absent_after_s, stopper=stopper, progress=progress
+            )
+            stopper.check()
             return await make_plan(store, target, loaded, max_rps=max_rps, progress=progress)
 
     with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
         required_inventory(store)
-        header = bootstrap.run_async(body)
+        with bootstrap.holding_lease(store) if unsettled_plans(store) else nullcontext():
+            header = bootstrap.run_async(body)
         if out is not None:
             written(out, plan_lines(store, header))
     return _shown(header, [], next_step=True)

@@ -1,6 +1,7 @@
 """What must not be kept: PIN and PUK leave every record at the moment it is read."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["is_secret_key", "without_secrets"]
@@ -8,6 +9,7 @@ __all__ = ["is_secret_key", "without_secrets"]
 _SECRET_WORDS = ("pin", "puk", "adm", "ki", "opc")
 
 
+@lru_cache(maxsize=1024)  # carriers use the same few dozen names in every record
 def is_secret_key(key: str) -> bool:
     """Whether a field of this name holds a SIM secret: pin, PUK, pin1, puk_2, PIN code, Ki ..."""
     word = "".join(letter for letter in key.lower() if letter.isalpha()).removesuffix("code")

@@ -53,3 +53,8 @@ class ApplyResult:
     failed: Mapping[str, int] = field(default_factory=dict)
     blocked: int = 0
     skipped: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether some SIM of the plan is still pending, or was never read."""
+        return bool(self.verdicts.get("pending", 0) or self.verdicts.get("unread", 0))

@@ -8,10 +8,10 @@ from migrator.core.plan import Action
 from migrator.core.policy import LimitsTiming
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import RunEvent, StepKind, StepState
-from migrator.errors import Halted, MigratorError, NotAuthorised
+from migrator.errors import Halted, Interrupted, MigratorError, NotAuthorised
 from migrator.executor.changing import Changer
 from migrator.executor.claiming import Claimer
-from migrator.executor.context import Context, Interrupted
+from migrator.executor.context import Context
 from migrator.executor.converging import Converger
 from migrator.executor.guards import Money, check_gate, price_of
 from migrator.executor.observing import Reader, targets_of
@@ -43,6 +43,11 @@ class Applying:
         except MigratorError as error:
             return self._result(ExitCode(error.exit_code), error.message, error.hint, error)
         return self._finished()
+
+    async def settle(self) -> None:
+        """Only learn what became of claims that an earlier run left without an outcome; sends nothing."""
+        self.ctx.journal.reclaim_in_flight(self.ctx.plan_id, self.ctx.now())
+        await self._settle_all()
 
     async def _all_waves(self) -> None:
         ctx = self.ctx

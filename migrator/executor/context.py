@@ -8,22 +8,15 @@ import anyio
 
 from migrator.core.plan import PlanHeader
 from migrator.core.policy import Policy
+from migrator.core.states import StepKind
+from migrator.errors import Interrupted
 from migrator.ports import Clock, Journal, Progress, TargetPlatform
 
-__all__ = ["ApplyOptions", "Context", "Hooks", "Interrupted", "Stopper", "quiet"]
+__all__ = ["ApplyOptions", "Context", "Hooks", "Stopper", "quiet"]
 
 
 def quiet(_event: str, _values: Mapping[str, Any]) -> None:
     """Progress that nobody watches."""
-
-
-class Interrupted(Exception):
-    """The operator (or a time limit) asked the run to stop; everything is on disk."""
-
-    def __init__(self, reason: str, exit_code: int) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.exit_code = exit_code
 
 
 @dataclass(slots=True)
@@ -56,17 +49,17 @@ class Stopper:
         self.check()
 
 
-def _nothing() -> None:
+def _nothing(_kind: StepKind) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Crash points for tests: called between the intent, the effect and the outcome of every write."""
+    """Crash points: called with the kind of write, between its intent, its effect and its outcome."""
 
-    after_intent: Callable[[], None] = _nothing
-    after_effect: Callable[[], None] = _nothing
-    after_outcome: Callable[[], None] = _nothing
+    after_intent: Callable[[StepKind], None] = _nothing
+    after_effect: Callable[[StepKind], None] = _nothing
+    after_outcome: Callable[[StepKind], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ class Converger:
         Each further order is given more time, so that a carrier slower than we thought is not ordered for ever.
         """
         is_moving = item.target is not None and item.target.state.is_pending and step.kind is StepKind.STATE
-        return is_moving or self.ctx.now() < step.since + self.ctx.options.absent_after_s * step.attempts
+        read_at = item.read_at or 0.0
+        return is_moving or read_at < step.since + self.ctx.options.absent_after_s * step.attempts
 
     def _gone(self, kind: StepKind, item: Item, step: Step) -> None:
         if step.attempts >= MOST_ATTEMPTS:

@@ -37,6 +37,7 @@ class Reader:
             newest: whether they were just claimed, so that they head the list.
         """
         wanted = {iccid.key: iccid for iccid in iccids}
+        asked_at = self._now()
         if newest and len(wanted) > self.target.max_lookup:
             await self._from_list(wanted, most_pages=math.ceil(len(wanted) / self.target.page_size) + 1)
             await self._from_lookups(wanted, full=full)
@@ -44,7 +45,7 @@ class Reader:
             await self._from_list(wanted, most_pages=MOST_PAGES)
         else:
             await self._from_lookups(wanted, full=full)
-        self.journal.observed((), wanted.values(), now=self.clock.now().timestamp())
+        self.journal.observed((), wanted.values(), now=asked_at)
 
     def claimed(self, devices: int) -> None:
         """Keep the count of devices right after a claim."""
@@ -64,8 +65,9 @@ class Reader:
         """Read pages until everything wanted was seen or the list ends. What was seen is no longer in `wanted`."""
         cursor: str | None = None
         for _ in range(most_pages):
+            asked_at = self._now()
             page = await self.target.devices(cursor)
-            self._keep(_matches(page.links, wanted), wanted)
+            self._keep(_matches(page.links, wanted), wanted, asked_at)
             cursor = page.cursor
             if cursor is None or not wanted:
                 break
@@ -75,16 +77,21 @@ class Reader:
         iccids = list(wanted.values())
         for start in range(0, len(iccids), self.target.max_lookup):
             run = {iccid.key: iccid for iccid in iccids[start : start + self.target.max_lookup]}
+            asked_at = self._now()
             found = _matches(await self.target.links_by_iccid(list(run.values())), run)
             device_ids = [link.device_id for link in found.values() if link.device_id is not None]
             if full and device_ids:
                 found |= _matches(await self.target.devices_by_id(device_ids), run)
-            self._keep(found, wanted)
+            self._keep(found, wanted, asked_at)
 
-    def _keep(self, found: Mapping[str, TargetLink], wanted: dict[str, Iccid]) -> None:
-        self.journal.observed(found.values(), (), now=self.clock.now().timestamp())
+    def _keep(self, found: Mapping[str, TargetLink], wanted: dict[str, Iccid], asked_at: float) -> None:
+        """Keep what was seen as of when it was asked for: an answer may have been long on its way."""
+        self.journal.observed(found.values(), (), now=asked_at)
         for key in found:
             wanted.pop(key, None)
+
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
 
 
 def _matches(links: Iterable[TargetLink], wanted: Mapping[str, Iccid]) -> dict[str, TargetLink]:

@@ -13,8 +13,8 @@ import anyio
 from migrator.core.fleet import QuotaReading
 from migrator.core.identifiers import Iccid
 from migrator.core.results import PullResult
-from migrator.errors import InputError, MigratorError
-from migrator.executor.context import Interrupted, Stopper, quiet
+from migrator.errors import InputError, Interrupted, MigratorError
+from migrator.executor.context import Stopper, quiet
 from migrator.ports import (
     Clock,
     InventoryStore,

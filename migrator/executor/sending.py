@@ -32,11 +32,11 @@ async def send(
     wave = items[0].change.wave
     keys = [item.key for item in items]
     request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())
-    ctx.hooks.after_intent()
+    ctx.hooks.after_intent(kind)
     try:
         reply = await effect()
     except PlatformError as error:
-        ctx.hooks.after_effect()
+        ctx.hooks.after_effect(kind)
         outcome = _outcome_of(error)
         ctx.journal.answered(
             request_id, outcome, now=ctx.now(), status=error.status, message=error.carrier_words or error.message
@@ -45,10 +45,10 @@ async def send(
             lost = keys_of(items, error.code, error.message)
             ctx.journal.move(ctx.plan_id, kind, StepEvent.LOST, lost, now=ctx.now())
         raise
-    ctx.hooks.after_effect()
+    ctx.hooks.after_effect(kind)
     job_id = getattr(reply, "job_id", None)
     ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id)
-    ctx.hooks.after_outcome()
+    ctx.hooks.after_outcome(kind)
     return request_id, reply
 
 

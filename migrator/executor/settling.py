@@ -93,7 +93,8 @@ def _ripe_at(ctx: Context, item: Item) -> float:
 
 
 def _rested(ctx: Context, item: Item) -> bool:
-    return ctx.now() >= _ripe_at(ctx, item)
+    """Whether the last read was asked for late enough; when it was answered says nothing."""
+    return item.read_at is not None and item.read_at >= _ripe_at(ctx, item)
 
 
 def _move(ctx: Context, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:

@@ -76,9 +76,12 @@ class SqlJournal(Verifications):
     ) -> int:
         """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
 
-        Raises: IllegalTransition, if one of the steps is not PENDING, or a SIM is not in the plan; then nothing is
-            written.
+        Raises: IllegalTransition, if one of the steps is not PENDING, or a SIM is named twice or not in the plan; then
+            nothing is written.
         """
+        intended = dict.fromkeys(keys, ("", ""))
+        if len(intended) != len(keys):
+            raise IllegalTransition(f"a request of {len(keys)} SIMs names one of them twice")
         with self._db.write() as connection:
             plan_no = connection.scalar(select(runs.c.plan_no).where(runs.c.run_id == run_id))
             if plan_no is None:
@@ -97,7 +100,7 @@ class SqlJournal(Verifications):
                 "message": "",
             }
             request_id = int(connection.execute(insert(requests).values(request)).lastrowid)
-            move_steps(connection, plan_no, kind, StepEvent.BEGIN, dict.fromkeys(keys, ("", "")), now=now)
+            move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
             if items:
                 connection.execute(insert(request_items), items)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from migrator.bootstrap import SystemClock, owner
+from migrator.errors import Interrupted
 from migrator.platforms.hologram.simulator import HologramSwitches
+from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Store
 from tests.cli.conftest import POLICY, Desk
 
@@ -252,3 +254,25 @@ def test_usage_errors_are_exit_2_and_keep_the_envelope(desk: Desk, words: tuple[
     ended = desk.run("--json", *words)
     assert ended.code == 2
     assert json.loads(ended.out)["exit_code"] == 2
+
+
+def test_a_new_plan_first_learns_what_the_old_one_left_uncertain(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim was not answered, then the inventory changed: the new plan must adopt its SIMs, not claim them."""
+    plan = desk.planned()
+    desk.rehearsal.hologram.faults = FaultPlan(
+        scripted=[Fault.LOSE_AFTER], scripted_for=lambda _method, path: path.endswith("bulkclaim")
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("migrator.executor.claiming.settle_claims", _interrupted)
+        assert desk.run("apply", "--confirm", str(plan["claims"])).code == 130
+    desk.rehearsal.onence.fleet[20].label = "renamed meanwhile"
+    desk.run("inventory", "pull")
+    assert desk.run("apply").code == 5
+    again = desk.json("plan", "create", "--policy", "policy.toml").data
+    assert again["counts"].get("CLAIM") == plan["claims"] - 3
+    assert desk.run("apply", "--confirm", str(again["claims"])).code == 0
+    assert set(desk.rehearsal.hologram.ledger.charges.values()) == {1}
+
+
+async def _interrupted(*_: object) -> None:
+    raise Interrupted("interrupted", 130)

@@ -235,3 +235,20 @@ def test_a_network_with_one_request_in_ten_going_wrong_is_survived(tmp_path: Pat
     world.ready()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     world.check_fulfilled()
+
+
+def test_absence_is_believed_only_after_two_reads_however_long_ago_the_claim_was_lost(tmp_path: Path) -> None:
+    """The process was away for an hour, so the carrier's lag has passed; one read alone might still be a bad one."""
+    world = World(tmp_path, faults=claims_faulted(Fault.LOSE_BEFORE))
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_effect", 1))
+    world.elapsed_s += 3600
+    world.target.ledger.entries.clear()
+    world.apply()
+    entries = world.target.ledger.entries
+    claim = next(number for number, entry in enumerate(entries) if is_claim(entry.method, entry.path))
+    lookups = [entry for entry in entries[:claim] if entry.path.endswith("/links/cellular")]
+    observed, first, second = lookups[-3:]
+    assert second.at_s - first.at_s >= 2
+    assert first.at_s >= observed.at_s

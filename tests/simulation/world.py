@@ -17,6 +17,7 @@ from migrator.core.fleet import Pair
 from migrator.core.identifiers import Iccid
 from migrator.core.plan import PlanHeader
 from migrator.core.results import ApplyResult, ExitCode, PullResult
+from migrator.core.states import StepKind
 from migrator.executor.applying import Applying
 from migrator.executor.context import ApplyOptions, Context, Hooks, Stopper, quiet
 from migrator.executor.pulling import Pulling
@@ -54,7 +55,7 @@ def crash_at(point: str, count: int) -> Hooks:
     """Hooks that die the `count`-th time that `point` is passed."""
     left = count
 
-    def pass_by() -> None:
+    def pass_by(_kind: StepKind) -> None:
         nonlocal left
         left -= 1
         if left == 0:

@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from migrator.platforms.hologram.simulator.access import key_in_headers
 from migrator.platforms.hologram.simulator.choices import StockKind
-from migrator.platforms.hologram.simulator.clock import SimulatedClock
 from migrator.platforms.hologram.simulator.gate import CUTS, HANGS, PaceLimit, reply_after, reply_instead
 from migrator.platforms.hologram.simulator.model import Session, SimulatedLink
 from migrator.platforms.hologram.simulator.replies import Call, Refusal, Reply, html, ok, refusal
@@ -22,7 +21,7 @@ from migrator.platforms.hologram.simulator.routes import answer
 from migrator.platforms.hologram.simulator.stock import ClaimedAs, stock
 from migrator.platforms.hologram.simulator.switches import HologramSwitches
 from migrator.platforms.hologram.simulator.world import World
-from migrator.platforms.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry
+from migrator.platforms.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
 
 __all__ = ["HologramSimulator"]
 

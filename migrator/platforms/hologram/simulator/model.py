@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from migrator.platforms.hologram.simulator.clock import SimulatedClock
+from migrator.platforms.simulation import SimulatedClock
 
 __all__ = ["Condition", "Session", "SimulatedLink", "SpareProfile", "Tag", "Transition", "is_pending"]
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from migrator.platforms.hologram.simulator.choices import Edition, ReadKind
-from migrator.platforms.hologram.simulator.clock import SimulatedClock
 from migrator.platforms.hologram.simulator.model import Condition, Session, SimulatedLink, SpareProfile, Tag, Transition
 from migrator.platforms.hologram.simulator.switches import HologramSwitches
-from migrator.platforms.simulation import Ledger
+from migrator.platforms.simulation import Ledger, SimulatedClock
 
 __all__ = ["Job", "World", "ids_below"]
 

@@ -7,12 +7,11 @@ from typing import Any
 import anyio
 
 from migrator.platforms.onence.simulator.choices import UnknownSim
-from migrator.platforms.onence.simulator.clock import SimulatedClock
 from migrator.platforms.onence.simulator.fleet import SimulatedFleet
 from migrator.platforms.onence.simulator.messages import Call, Refused, Reply, html_reply, refusal
 from migrator.platforms.onence.simulator.model import SimulatedSourceSim
 from migrator.platforms.onence.simulator.switches import OnenceSwitches
-from migrator.platforms.simulation import Ledger
+from migrator.platforms.simulation import Ledger, SimulatedClock
 
 __all__ = ["Account", "Effect", "unknown_sim"]
 

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from migrator.platforms.onence.simulator.account import Account
-from migrator.platforms.onence.simulator.clock import SimulatedClock
 from migrator.platforms.onence.simulator.fleet import SimulatedFleet
 from migrator.platforms.onence.simulator.gate import Gate, too_many
 from migrator.platforms.onence.simulator.generator import FleetGenerator
@@ -27,7 +26,7 @@ from migrator.platforms.onence.simulator.routes import Routes
 from migrator.platforms.onence.simulator.switches import OnenceSwitches
 from migrator.platforms.onence.simulator.tokens import TokenDesk
 from migrator.platforms.onence.simulator.writes import is_forbidden
-from migrator.platforms.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry
+from migrator.platforms.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
 
 __all__ = ["OnenceSimulator"]
 

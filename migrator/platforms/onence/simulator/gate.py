@@ -1,9 +1,8 @@
 """The front door: how many calls may pass, and what those hear that may not."""
 
-from migrator.platforms.onence.simulator.clock import SimulatedClock
 from migrator.platforms.onence.simulator.messages import Call, Reply
 from migrator.platforms.onence.simulator.switches import OnenceSwitches
-from migrator.platforms.simulation import RateLimit, TokenBucket
+from migrator.platforms.simulation import RateLimit, SimulatedClock, TokenBucket
 
 __all__ = ["Gate", "too_many"]
 

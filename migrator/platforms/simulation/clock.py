@@ -1,4 +1,4 @@
-"""The simulator's time: seconds of the event loop's clock since it was first asked, as dates from an epoch."""
+"""The simulators' time: seconds of the event loop's clock since it was first asked, as dates from an epoch."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,8 @@ __all__ = ["SimulatedClock"]
 class SimulatedClock:
     """Never runs backwards, also when one simulator serves several event loops one after the other.
 
-    A virtual clock starts at zero in each loop; time then goes on from the last moment known. `loops` counts the loops.
+    A virtual clock starts at zero in each loop; time then goes on from the last moment known. Outside a loop, where
+    tests look at the truth, it stands still at that moment. `loops` counts the loops.
     """
 
     epoch: datetime
@@ -22,7 +23,7 @@ class SimulatedClock:
     _offset_s: float = 0.0
 
     def now_s(self) -> float:
-        """Seconds since the first reading. Outside an event loop: the last moment known."""
+        """Seconds since the first reading."""
         try:
             loop_s = anyio.current_time()
         except RuntimeError:  # no event loop runs here
@@ -34,6 +35,10 @@ class SimulatedClock:
         self._now_s = loop_s + self._offset_s
         return self._now_s
 
+    def date(self, at_s: float) -> datetime:
+        """The date `at_s` seconds after the first reading."""
+        return self.epoch + timedelta(seconds=at_s)
+
     def now(self) -> datetime:
         """The date now."""
-        return self.epoch + timedelta(seconds=self.now_s())
+        return self.date(self.now_s())
