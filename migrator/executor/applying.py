@@ -106,6 +106,8 @@ class Applying:
                 hint='set [claim] limits = "after_claim" in the policy and make a new plan',
             )
         money.check_caps(missing)
+        most = ctx.options.max_sims
+        await money.check(missing if most is None else min(missing, most))
         return money
 
     def _claims_missing(self) -> int:

@@ -248,7 +248,7 @@ def test_a_file_that_is_no_store_is_told_apart(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("aply",), ("plan", "make"), ("apply", "--confirm", "many"), ("report", "--format", "pdf")]
+    "words", [("applly",), ("plan", "make"), ("apply", "--confirm", "many"), ("report", "--format", "pdf")]
 )
 def test_usage_errors_are_exit_2_and_keep_the_envelope(desk: Desk, words: tuple[str, ...]) -> None:
     ended = desk.run("--json", *words)

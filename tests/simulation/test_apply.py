@@ -151,6 +151,17 @@ def test_too_little_balance_stops_before_anything_is_sent(world: World) -> None:
     assert "balance" in result.reason
 
 
+def test_a_balance_for_the_first_wave_alone_is_too_little_for_the_plan(tmp_path: Path) -> None:
+    """Half a fleet claimed and no money for the rest is no place to be; --max-sims is how to do less."""
+    world = World(tmp_path, options=ApplyOptions(claim_batch=4))
+    world.ready()
+    world.target.balance = Decimal(5)
+    assert world.apply().exit_code is ExitCode.HALTED
+    assert world.claims_sent() == []
+    assert world.apply(options=ApplyOptions(claim_batch=4, max_sims=4)).exit_code is ExitCode.HALTED
+    assert len(world.target.ledger.charges) == 4
+
+
 def test_a_balance_that_vanishes_under_a_claim_halts_the_run_with_nothing_marked_failed(world: World) -> None:
     """The carrier's wording says nothing of money here; the balance itself tells."""
     world.switches = HologramSwitches(insufficient_text="The order could not be placed")
