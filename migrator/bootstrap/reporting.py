@@ -52,7 +52,7 @@ def _money(store: "Store", plan_id: str) -> dict[str, Any]:
     header = store.plans.header(plan_id)
     counts = store.journal.step_counts(plan_id)
     return {
-        **header.summary["money"],
+        **{f"planned_{key}": value for key, value in header.summary["money"].items()},
         "sims_planned_to_claim": header.claims,
         "sims_claimed": counts.get((StepKind.CLAIM, StepState.DONE), 0),
         "sims_uncertain": counts.get((StepKind.CLAIM, StepState.UNCERTAIN), 0),
