@@ -23,6 +23,7 @@ __all__ = ["HttpSession", "Mask", "Reply", "Sorter", "shortened"]
 log = logging.getLogger("migrator.http")
 
 ATTEMPTS = 6
+UNREACHABLE = "check the network and the carrier's base URL in the settings; then run the same command again"
 CONNECT_TIMEOUT_S = 15.0
 NOTHING_LEFT_US = (
     httpx.ConnectError,
@@ -146,7 +147,8 @@ class HttpSession:
             with anyio.fail_after(request.timeout_s):
                 response = await self._send(request)
         except NOTHING_LEFT_US as error:
-            raise Transient(f"{self._carrier} cannot be reached: {self._reason(error)}") from None
+            words = f"{self._carrier} cannot be reached: {self._reason(error)}"
+            raise Transient(words, hint=UNREACHABLE) from None
         except TimeoutError:
             raise request.lost(f"{self._carrier} did not answer {request} within {request.timeout_s:g} s") from None
         except (httpx.TransportError, httpx.DecodingError) as error:
