@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import anyio
+import trio
 import trio.testing
 
 __all__ = ["run_virtual"]
@@ -13,5 +13,4 @@ T = TypeVar("T")
 
 def run_virtual(function: Callable[[], Awaitable[T]]) -> T:
     """Run `function` on a clock that jumps to the next wake-up: a day of waiting takes milliseconds."""
-    clock = trio.testing.MockClock(autojump_threshold=0)
-    return anyio.run(function, backend="trio", backend_options={"clock": clock})
+    return trio.run(function, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -135,10 +135,9 @@ class Database:
                 yield self._connection
         except DBAPIError as error:
             raise store_trouble(error.orig, self.path) from None
-        except OverflowError:
-            raise StoreError(
-                f"a number is too large for the state store {self.path}", code="number_too_large"
-            ) from None
+        except (OverflowError, UnicodeEncodeError) as error:
+            what = "a number this large" if isinstance(error, OverflowError) else "a text that is not Unicode"
+            raise StoreError(f"{what} cannot be kept in the state store {self.path}", code="not_storable") from None
 
     def pragma(self, pragma: str) -> None:
         """Change a setting of the connection, between transactions."""

@@ -92,12 +92,7 @@ class Inventory(Snapshots):
     def unreadable(self) -> Iterator[tuple[str, Any]]:
         """What was listed and could not be read as a SIM: the problem in words, and the carrier's own record."""
         row = unreadable_rows.c
-        wanted = (
-            select(row.problem, row.raw)
-            .join(snapshots, (snapshots.c.snapshot_id == row.snapshot_id) & (snapshots.c.passes == row.pass_number))
-            .where(row.snapshot_id == in_force)
-            .order_by(row.page, row.position)
-        )
+        wanted = select(row.problem, row.raw).where(row.snapshot_id == in_force).order_by(row.page, row.position)
         with self._db.read() as connection:
             found = connection.execute(wanted).all()
         yield from ((problem, json.loads(raw)) for problem, raw in found)

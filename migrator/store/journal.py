@@ -29,11 +29,17 @@ class SqlJournal(Verifications):
     # --- runs -----------------------------------------------------------------------------------------------------
 
     def start_run(self, plan_id: str, owner: str, now: float) -> int:
-        """Note that a run of `apply` began, and that the plan is in use. Returns: the run's id."""
+        """Note that a run of `apply` began, and that the plan is in use. Returns: the run's id.
+
+        The caller holds the lease, so a run of this plan that is still RUNNING has lost its process.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         unused = (plans.c.plan_no == plan_no) & (plans.c.state == PlanState.CREATED)
         with self._db.write() as connection:
             connection.execute(update(plans).where(unused).values(state=PlanState.STARTED, started_at=now))
+            dead = (runs.c.plan_no == plan_no) & (runs.c.state == RunState.RUNNING)
+            state = RUN_TRANSITIONS[RunState.RUNNING, RunEvent.TAKE_OVER]
+            connection.execute(update(runs).where(dead).values(state=state, reason="its process died"))
             run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
             return int(connection.execute(insert(runs).values(run)).lastrowid)
 

@@ -11,8 +11,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, func
-from sqlalchemy.sql import select
+from sqlalchemy import ColumnElement, Row, func, select
 
 from migrator.core.fleet import LinkState, Pair, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.identifiers import ICCID_SHORTEST, Iccid
@@ -53,7 +52,7 @@ _READING: Mapping[str, QuotaReading] = {reading.value: reading for reading in Qu
 SIM_COLUMNS = tuple(source_sims.c)[1:19]
 """From the key to `expires_at`, in the order of `sim_from` and `sim_values`."""
 PAIR_COLUMNS = tuple(pairs.c)[:5]
-LINK_COLUMNS = tuple(target_links.c)[:-2] + (target_links.c.read_at,)  # noqa: RUF005 - a slice of a tuple, not a list
+LINK_COLUMNS = (*tuple(target_links.c)[:-2], target_links.c.read_at)
 """All but the raw record: nobody decides by it, and a million of them would be parsed for nothing."""
 
 

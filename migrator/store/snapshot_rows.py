@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from migrator.core.identifiers import Iccid
 from migrator.ports import Remaining, SourcePage
 from migrator.store.documents import raw_text
-from migrator.store.engine import driver_sql, insert_many
+from migrator.store.engine import driver_sql, insert_many, storable
 from migrator.store.rows import PAGE, SIM_COLUMNS, decimal_text, sim_values
 from migrator.store.tables import snapshot_pages, source_sims, unreadable_rows
 
@@ -92,7 +92,7 @@ def save_unreadable(connection: Connection, snapshot_id: int, pass_number: int, 
             "pass_number": pass_number,
             "page": page.number,
             "position": position,
-            "problem": bad.problem,
+            "problem": storable(bad.problem),
             "raw": raw_text(bad.raw),
         }
         for position, bad in enumerate(page.rows)
@@ -128,7 +128,7 @@ def save_remaining(connection: Connection, snapshot_id: int, iccid: Iccid, servi
         sim[f"{service}_reading"]: remaining.reading,
         volume: decimal_text(remaining.volume),
         sim[f"{service}_raw"]: raw_text(remaining.raw),
-        sim.expires_at: func.coalesce(remaining.expires_at, sim.expires_at),
+        sim.expires_at: func.coalesce(storable(remaining.expires_at), sim.expires_at),
     }
     connection.execute(update(source_sims).where(sim.snapshot_id == snapshot_id, sim.key == iccid.key).values(values))
 

@@ -63,7 +63,7 @@ class Snapshots:
             if row is not None:
                 _set_state(connection, row.snapshot_id, SnapshotState.DISCARDED)
             values = {"api_version": api_version, "state": SnapshotState.OPEN, "passes": 0, "started_at": now}
-            (snapshot_id,) = connection.execute(insert(snapshots).values(values)).inserted_primary_key or (0,)
+            snapshot_id = int(connection.execute(insert(snapshots).values(values)).lastrowid)
         self._drop_rows()
         return Snapshot(snapshot_id, passes=0, sims=0, resumed=False)
 
@@ -143,14 +143,13 @@ class Snapshots:
             connection.execute(statement.on_conflict_do_update(index_elements=["one"], set_=values))
 
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> None:
-        """Drop SIMs that the last pass did not list, and make this the inventory in force, at once.
+        """Drop what the last pass did not list, and make this the inventory in force, at once.
 
         The rows of the one before are dropped afterwards, in transactions of their own; its summary stays.
         """
-        sim = source_sims.c
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
-            connection.execute(delete(source_sims).where(sim.snapshot_id == snapshot_id, sim.last_pass != last_pass))
+            _keep_only(connection, snapshot_id, last_pass)
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.state == SnapshotState.IN_FORCE)
@@ -195,6 +194,13 @@ def _count(snapshot_id: int) -> Select[Any]:
 
 def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -> None:
     connection.execute(update(snapshots).where(snapshots.c.snapshot_id == snapshot_id).values(state=state))
+
+
+def _keep_only(connection: Connection, snapshot_id: int, last_pass: int) -> None:
+    sim, bad = source_sims.c, unreadable_rows.c
+    connection.execute(delete(source_sims).where(sim.snapshot_id == snapshot_id, sim.last_pass != last_pass))
+    of_others = (bad.snapshot_id == snapshot_id) & (bad.pass_number != last_pass)
+    connection.execute(delete(unreadable_rows).where(of_others))
 
 
 def _must_be_open(connection: Connection, snapshot_id: int) -> None:

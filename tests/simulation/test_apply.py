@@ -263,3 +263,15 @@ def test_absence_is_believed_only_after_two_reads_however_long_ago_the_claim_was
     observed, first, second = lookups[-3:]
     assert second.at_s - first.at_s >= 2
     assert first.at_s >= observed.at_s
+
+
+def test_a_run_whose_process_died_is_told_apart_from_one_that_is_at_work(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_effect", 1))
+    world.apply_until_quiet()
+    with world.store() as store:
+        runs = store.journal.runs(store.plans.newest() or "")
+    assert [run.state for run in runs] == ["stopped", "completed"]
+    assert runs[0].reason == "its process died"
