@@ -1,0 +1,119 @@
+"""A plan is stale when what it used has changed, and not when anything else has."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.core.fleet import Pair, QuotaReading
+from migrator.core.plan import Action, Reason
+from migrator.store import Store
+from tests.builders import pair, sim, source_iccid, target_iccid
+from tests.contract.store_kit import NOW, change, open_store, planned, pulled
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """SIMs 1 and 2 paired and planned; SIM 3 unpaired and blocked."""
+    with open_store(tmp_path) as opened:
+        pulled(opened, map(sim, (1, 2, 3)))
+        opened.pairs.add(map(pair, (1, 2)), replace=False, now=NOW)
+        blocked = change(3, Action.BLOCK, reason=Reason.NO_PAIRING, target_iccid=None)
+        planned(opened, [change(1), change(2), blocked])
+        yield opened
+
+
+def test_a_plan_is_fresh_when_it_is_made(store: Store) -> None:
+    assert store.plans.differences("p1") == []
+
+
+def test_a_re_pull_that_finds_the_same_leaves_it_fresh(store: Store) -> None:
+    pulled(store, map(sim, (3, 2, 1)))
+    assert store.plans.differences("p1") == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"data_quota_mb": Decimal("500.00")},
+        {"data_quota_mb": Decimal("5E+2")},
+        {"data_remaining_mb": Decimal(3), "data_reading": QuotaReading.READ},
+        {"sms_remaining": Decimal(7), "sms_reading": QuotaReading.READ},
+        {"imsi": "901405", "ip_address": "10.0.0.1", "expires_at": "2030"},
+    ],
+)
+def test_what_the_plan_did_not_use_may_change(store: Store, values: dict[str, Any]) -> None:
+    """Also when another SIM changed the inventory's fingerprint, so that every row is looked at."""
+    pulled(store, [sim(1, **values), sim(2), sim(3, label="new")])
+    assert [line.partition(":")[0] for line in store.plans.differences("p1")] == [source_iccid(3).digits]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"status": "Disabled"}, "its status was 'Enabled' and is 'Disabled'"),
+        ({"label": "pump"}, "its label was 'unit 1' and is 'pump'"),
+        ({"label": None}, "its label was 'unit 1' and is not told"),
+        ({"data_quota_mb": Decimal("499.5")}, "its booked data volume was '500' and is '499.5'"),
+        ({"data_quota_mb": None}, "its booked data volume was '500' and is not told"),
+        ({"sms_quota": Decimal(0)}, "its booked SMS volume was '250' and is '0'"),
+    ],
+)
+def test_what_the_plan_used_may_not(store: Store, values: dict[str, Any], told: str) -> None:
+    pulled(store, [sim(1, **values), sim(2), sim(3)])
+    assert store.plans.differences("p1") == [f"{source_iccid(1)}: {told}"]
+
+
+def test_a_sim_that_is_gone_or_new_is_told(store: Store) -> None:
+    pulled(store, map(sim, (1, 2, 4)))
+    assert store.plans.differences("p1") == [
+        f"{source_iccid(3)}: no longer in the inventory",
+        f"{source_iccid(4)}: new in the inventory",
+    ]
+
+
+def test_a_sim_that_the_plan_was_told_to_leave_out_is_not_new(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, map(sim, (1, 2)))
+        planned(store, [change(1, target_iccid=None)])
+        pulled(store, [sim(1), sim(2, label="other")])
+        assert store.plans.differences("p1") == []
+        pulled(store, map(sim, (1, 2, 3)))
+        assert store.plans.differences("p1") == [f"{source_iccid(3)}: new in the inventory"]
+
+
+def test_another_pair_is_told(store: Store) -> None:
+    store.pairs.add([Pair(source_iccid(1), target_iccid(9), "x")], replace=True, now=NOW)
+    assert store.plans.differences("p1") == [f"{source_iccid(1)}: its pair was changed, to {target_iccid(9)}"]
+
+
+def test_a_pair_for_a_sim_that_had_none_is_told(store: Store) -> None:
+    store.pairs.add([pair(3)], replace=False, now=NOW)
+    assert store.plans.differences("p1") == [f"{source_iccid(3)}: was paired since, with {target_iccid(3)}"]
+
+
+def test_a_pair_that_is_gone_is_told(store: Store) -> None:
+    with store._db.write() as connection:
+        connection.exec_driver_sql("DELETE FROM pairs WHERE source_key = ?", (source_iccid(2).key,))
+    assert store.plans.differences("p1") == [f"{source_iccid(2)}: its pair was removed"]
+
+
+def test_a_pair_of_a_sim_that_the_plan_does_not_hold_is_no_matter(store: Store) -> None:
+    store.pairs.add([pair(77)], replace=False, now=NOW)
+    assert store.plans.differences("p1") == []
+
+
+def test_twenty_differences_are_told_and_the_others_counted(store: Store) -> None:
+    pulled(store, map(sim, range(1, 41)))
+    told = store.plans.differences("p1")
+    assert len(told) == 21
+    assert told[0] == f"{source_iccid(4)}: new in the inventory"
+    assert told[-1] == "and 17 more"
+
+
+def test_an_empty_store_has_lost_every_sim(store: Store) -> None:
+    with store._db.write() as connection:
+        connection.exec_driver_sql("UPDATE snapshots SET state = 'replaced'")
+    assert len(store.plans.differences("p1")) == 3

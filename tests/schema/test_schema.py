@@ -1,0 +1,286 @@
+"""The schema: the revisions build what the tables say, an upgrade keeps every row, and a newer store is refused."""
+
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import migrator
+from migrator.core.journal import RequestOutcome, Verdict, Verified
+from migrator.core.states import StepKind, StepState
+from migrator.errors import InputError, StoreBusy, StoreError
+from migrator.store import Owner, Store
+from migrator.store.engine import Database, create_file
+from migrator.store.plan_tables import runs
+from migrator.store.schema import migrations_folder, prepare, revisions
+from migrator.store.upgrade import alembic_config
+from tests.builders import pair, sim, target
+from tests.contract.store_kit import NOW, SENT, change, key, open_store, planned, pulled, states, url_of
+
+FOLDER = migrations_folder()
+RELEASED = revisions(FOLDER)
+NEWEST = RELEASED[-1]
+METADATA = runs.metadata
+
+NEXT = '''"""A revision of the future."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9001"
+down_revision = "{down}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("pairs", sa.Column("note", sa.Text()))
+    {more}
+'''
+
+
+def future(folder: Path, more: str = "") -> Path:
+    """The revisions of a later release: ours and one more."""
+    copy = folder / "migrations"
+    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "versions" / "9001_next.py").write_text(NEXT.format(down=NEWEST, more=more))
+    return copy
+
+
+def upgraded(file: Path, folder: Path, *, now: float = NOW) -> None:
+    database = Database(file)
+    try:
+        prepare(database, now=now, folder=folder)
+    finally:
+        database.close()
+
+
+def version(file: Path) -> str:
+    with closing(sqlite3.connect(file)) as plain:
+        return str(plain.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def backups(folder: Path) -> list[Path]:
+    return sorted(folder.glob("state.db.backup-*"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path) as opened:
+        yield opened
+
+
+def fill(store: Store) -> None:
+    """Rows in every table."""
+    pulled(store, map(sim, (1, 2)))
+    store.pairs.add([pair(1)], replace=False, now=NOW)
+    planned(store, [change(1)])
+    run = store.journal.start_run("p1", "me", NOW)
+    request_id = store.journal.begin(run, StepKind.CLAIM, [key(1)], SENT, wave="all", now=NOW)
+    store.journal.answered(request_id, RequestOutcome.ACCEPTED, now=NOW)
+    store.journal.observed([target(1)], [], now=NOW)
+    store.journal.verified("p1", [Verified(key(1), Verdict.OK)], now=NOW)
+    store.lease.acquire(Owner("rome", 1, NOW), NOW, is_gone=lambda _owner: False)
+
+
+def must_be_filled(store: Store) -> None:
+    assert list(store.inventory.sims()) == [sim(1), sim(2)]
+    assert [one.target for one in store.pairs.all()] == [pair(1).target]
+    assert states(store) == {key(1): StepState.IN_FLIGHT}
+    assert store.journal.verdicts("p1") == {"ok": 1}
+    assert next(store.journal.items("p1")).target == target(1)
+    assert [record.outcome for record in store.journal.requests("p1")] == [RequestOutcome.ACCEPTED]
+
+
+# --- the revisions and the tables ---------------------------------------------------------------------------------
+
+
+def test_the_revisions_build_what_the_tables_say(store: Store) -> None:
+    """What `alembic check` would say."""
+    with store._db.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_keys_indexes_and_row_layout_are_the_same_too(store: Store, tmp_path: Path) -> None:
+    """Alembic does not compare partial indexes, primary keys or WITHOUT ROWID."""
+    plain = create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
+    METADATA.create_all(plain)
+    plain.dispose()
+    assert layout(tmp_path / "state.db") == layout(tmp_path / "plain.db")
+    assert store.lineage
+
+
+def layout(file: Path) -> dict[str, object]:
+    """Each table's columns, foreign keys and kind, and each index as it was written."""
+    with closing(sqlite3.connect(file)) as plain:
+        tables = {row[1]: row for row in plain.execute("PRAGMA table_list") if row[1] != "alembic_version"}
+        indexes = plain.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+        return {
+            "kinds": {name: row[2:] for name, row in tables.items() if not name.startswith("sqlite_")},
+            "columns": {name: plain.execute(f"PRAGMA table_info({name})").fetchall() for name in tables},
+            "references": {
+                name: sorted(row[2:] for row in plain.execute(f"PRAGMA foreign_key_list({name})")) for name in tables
+            },
+            "indexes": {name: " ".join(sql.split()) for name, sql in indexes},
+        }
+
+
+def test_the_revisions_are_found_as_alembic_finds_them() -> None:
+    """Their names are read instead of asking Alembic, which takes as long as all the rest of a start."""
+    script = ScriptDirectory.from_config(alembic_config(FOLDER))
+    assert [one.revision for one in script.walk_revisions()] == RELEASED[::-1]
+    assert script.get_current_head() == NEWEST
+
+
+def test_an_installed_tool_finds_the_revisions_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "migrator" / "migrations").mkdir(parents=True)
+    monkeypatch.setattr(migrator, "__file__", str(tmp_path / "migrator" / "__init__.py"))
+    assert migrations_folder() == tmp_path / "migrator" / "migrations"
+
+
+def test_a_new_store_has_the_newest_schema_and_needs_no_backup(store: Store, tmp_path: Path) -> None:
+    assert store.info()["schema"] == NEWEST
+    assert backups(tmp_path) == []
+
+
+# --- upgrades -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("released", RELEASED)
+def test_every_released_schema_is_upgraded(tmp_path: Path, released: str) -> None:
+    create_file(tmp_path / "state.db")
+    engine = create_engine(url_of(tmp_path))
+    with engine.begin() as connection:
+        config = alembic_config(FOLDER)
+        config.attributes["connection"] = connection
+        upgrade(config, released)
+    engine.dispose()
+    with open_store(tmp_path) as store:
+        assert store.info()["schema"] == NEWEST
+        fill(store)
+        must_be_filled(store)
+
+
+def test_an_upgrade_keeps_every_row_and_a_backup_of_how_it_was(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        fill(store)
+    upgraded(tmp_path / "state.db", future(tmp_path))
+    assert version(tmp_path / "state.db") == "9001"
+    (backup,) = backups(tmp_path)
+    assert backup.name == f"state.db.backup-{NEWEST}-20251124T160000Z"
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    for file in (tmp_path / "state.db", backup):
+        with closing(sqlite3.connect(file)) as plain:
+            plain.execute("UPDATE alembic_version SET version_num = ?", (NEWEST,))
+            plain.commit()
+    with open_store(tmp_path) as store:
+        must_be_filled(store)
+    with Store.open(f"sqlite:///{backup}", now=NOW) as store:
+        must_be_filled(store)
+
+
+def test_an_upgrade_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        fill(store)
+    folder = future(tmp_path, more='op.execute("INSERT INTO pairs SELECT * FROM nowhere")')
+    with pytest.raises(StoreError):
+        upgraded(tmp_path / "state.db", folder)
+    with open_store(tmp_path) as store:
+        assert store.info()["schema"] == NEWEST
+        must_be_filled(store)
+
+
+def test_an_upgrade_that_would_orphan_rows_is_refused(tmp_path: Path) -> None:
+    """Foreign keys are off while a revision makes tables anew, so they are looked at before it counts."""
+    with open_store(tmp_path) as store:
+        fill(store)
+    with pytest.raises(StoreError, match="would lose rows"):
+        upgraded(tmp_path / "state.db", future(tmp_path, more='op.execute("DELETE FROM changes")'))
+    with open_store(tmp_path) as store:
+        must_be_filled(store)
+
+
+def test_without_a_backup_there_is_no_upgrade(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        fill(store)
+    (tmp_path / f"state.db.backup-{NEWEST}-20251124T160000Z").write_text("an earlier one")
+    with pytest.raises(InputError, match="exists already"):
+        upgraded(tmp_path / "state.db", future(tmp_path))
+    assert version(tmp_path / "state.db") == NEWEST
+
+
+def test_two_processes_that_upgrade_at_once_do_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one reads the revision before the first one commits, and again when it holds the lock."""
+    open_store(tmp_path).close()
+    file, folder = tmp_path / "state.db", future(tmp_path)
+    slow = Database(file)
+    pragma = slow.pragma
+
+    def overtaken(setting: str) -> None:
+        if setting == "foreign_keys = OFF":
+            upgraded(file, folder)
+        pragma(setting)
+
+    monkeypatch.setattr(slow, "pragma", overtaken)
+    prepare(slow, now=NOW + 1, folder=folder)
+    slow.close()
+    assert version(file) == "9001"
+    assert len(backups(tmp_path)) == 1
+
+
+def test_a_store_that_somebody_writes_to_is_not_upgraded_under_them(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    database = Database(tmp_path / "state.db", busy_timeout_s=0.01)
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy):
+            prepare(database, now=NOW, folder=future(tmp_path))
+    database.close()
+    assert backups(tmp_path) == []
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        fill(store)
+    upgraded(tmp_path / "state.db", future(tmp_path))
+    before = (tmp_path / "state.db").read_bytes()
+    with pytest.raises(StoreError) as caught:
+        open_store(tmp_path)
+    assert caught.value.code == "schema_newer"
+    assert "9001" in caught.value.message
+    assert NEWEST in caught.value.message
+    assert (tmp_path / "state.db").read_bytes() == before
+
+
+def test_an_older_store_can_be_refused_instead_of_upgraded(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    folder = future(tmp_path)
+    database = Database(tmp_path / "state.db")
+    with pytest.raises(StoreError) as caught:
+        prepare(database, now=NOW, upgrade=False, folder=folder)
+    database.close()
+    assert caught.value.code == "schema_older"
+    assert "state upgrade" in caught.value.hint
+    assert version(tmp_path / "state.db") == NEWEST
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files of others are not told by mode there")
+def test_the_rights_of_an_existing_store_are_left_to_its_owner(tmp_path: Path) -> None:
+    """A team may share one on purpose."""
+    open_store(tmp_path).close()
+    (tmp_path / "state.db").chmod(0o660)
+    open_store(tmp_path).close()
+    assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o660
