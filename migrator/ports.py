@@ -461,6 +461,10 @@ class Journal(Protocol):
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN. Returns: how many."""
         ...
 
+    def job_ids(self, plan_id: str, wave: str) -> frozenset[str]:
+        """The carrier's job ids among the answers to a wave's writes."""
+        ...
+
     def job_status(self, job_id: str, status: str) -> None:
         """Note the carrier's own word on one of its jobs."""
         ...

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
-from migrator.errors import StoreBusy
+from migrator.errors import StoreError
 from migrator.executor.context import Stopper
 
 if TYPE_CHECKING:
@@ -101,9 +101,10 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncItera
             await anyio.sleep(HEARTBEAT_S)
             try:
                 store.lease.beat(me, clock.now().timestamp())
-            except StoreBusy as taken:
-                stopper.stop(taken.message, taken.exit_code)
-                return
+            except StoreError as error:
+                if store.lease.is_lost(error):
+                    stopper.stop(error.message, error.exit_code)
+                    return  # any other trouble may pass before the lease runs out
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(beat)

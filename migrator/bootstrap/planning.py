@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from migrator.bootstrap import SystemClock
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
 from migrator.core.identifiers import Iccid
@@ -18,7 +17,7 @@ from migrator.executor.context import ApplyOptions, Context, Stopper
 from migrator.executor.converging import Converger
 from migrator.executor.guards import price_of
 from migrator.executor.observing import Reader
-from migrator.ports import Progress, TargetPlatform
+from migrator.ports import Clock, Progress, TargetPlatform
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -33,21 +32,30 @@ ID_DIGITS = 10
 
 
 async def make_plan(
-    store: "Store", target: TargetPlatform, loaded: "LoadedPolicy", *, max_rps: float, progress: Progress
+    store: "Store",
+    target: TargetPlatform,
+    loaded: "LoadedPolicy",
+    *,
+    max_rps: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
 
     Raises: InputError, for an unknown data plan or zone; PlatformError.
     """
-    policy, clock = loaded.policy, SystemClock()
+    policy = loaded.policy
     account = await target.account()
     plans = {plan.data_plan_id: plan for plan in await target.data_plans()}
     price_of(plans, policy.claim.data_plan_id, policy.claim.zone)
     prices = plans[policy.claim.data_plan_id].zones[policy.claim.zone]
     balance = await target.balance()
     progress("observing", {"sims": store.pairs.count()})
-    await Reader(target, store.journal, clock).read(_paired_targets(store), full=True)
-    return _stored(store, loaded, account.org_id, prices, balance=balance, max_rps=max_rps)
+    reader = Reader(target, store.journal, clock, stopper)
+    await reader.read(_paired_targets(store), full=True, thorough=True)
+    stopper.check()
+    return _stored(store, loaded, account.org_id, prices, balance=balance, max_rps=max_rps, now=clock.now().timestamp())
 
 
 def _paired_targets(store: "Store") -> Iterator[Iccid]:
@@ -63,12 +71,12 @@ def _stored(
     *,
     balance: "Decimal | None",
     max_rps: float,
+    now: float,
 ) -> PlanHeader:
     policy = loaded.policy
     repeated = repeated_names(store.plans.candidates(), policy)
     planner = Planner(policy, org_id, store.inventory.account_limits() or AccountLimits(), repeated)
     tally = Tally()
-    now = SystemClock().now().timestamp()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
         changes = tally.counting(planner.changes(store.plans.candidates()))
         while batch := list(islice(changes, BATCH)):
@@ -114,12 +122,31 @@ def unsettled_plans(store: "Store") -> list[str]:
 
 
 async def settle_earlier(
-    store: "Store", target: TargetPlatform, *, absent_after_s: float, stopper: Stopper, progress: Progress
+    store: "Store",
+    target: TargetPlatform,
+    *,
+    absent_after_s: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+    but: str | None = None,
 ) -> None:
-    """Learn what became of every claim of earlier plans, by reading: a new plan must not claim such a SIM again."""
+    """Learn what became of every claim of other plans, by reading: no plan must claim such a SIM again.
+
+    Args:
+        store: where the plans are; the caller holds its lease.
+        target: the carrier.
+        absent_after_s: how old the carrier's reads may be.
+        clock: the time.
+        stopper: looked at between requests.
+        progress: told what happens.
+        but: a plan that settles its own.
+    """
     for plan_id in unsettled_plans(store):
+        if plan_id == but:
+            continue
         header = store.plans.header(plan_id)
-        await Applying(_reading(store, target, header, absent_after_s, stopper, progress)).settle()
+        await Applying(_reading(store, target, header, absent_after_s, clock, stopper, progress)).settle()
 
 
 async def look(
@@ -128,6 +155,7 @@ async def look(
     header: PlanHeader,
     *,
     absent_after_s: float,
+    clock: Clock,
     stopper: Stopper,
     progress: Progress,
 ) -> None:
@@ -139,12 +167,13 @@ async def look(
         header: the plan's.
         absent_after_s: how old the carrier's reads may be. A finished plan's SIMs were seen as planned before, so what
             differs there is drift at once.
+        clock: the time.
         stopper: looked at between requests.
         progress: told what happens.
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
-    ctx = _reading(store, target, header, absent_after_s, stopper, progress)
-    converger = Converger(ctx, Reader(target, store.journal, ctx.clock), changer=None, is_finished=is_finished)
+    ctx = _reading(store, target, header, absent_after_s, clock, stopper, progress)
+    converger = Converger(ctx, Reader(target, store.journal, ctx.clock, stopper), changer=None, is_finished=is_finished)
     await converger.converge(None, wait_s=0)
 
 
@@ -153,6 +182,7 @@ def _reading(  # noqa: PLR0917 - handed through as they came
     target: TargetPlatform,
     header: PlanHeader,
     absent_after_s: float,
+    clock: Clock,
     stopper: Stopper,
     progress: Progress,
 ) -> Context:
@@ -163,7 +193,7 @@ def _reading(  # noqa: PLR0917 - handed through as they came
         run_id=0,
         target=target,
         journal=store.journal,
-        clock=SystemClock(),
+        clock=clock,
         options=ApplyOptions(absent_after_s=absent_after_s),
         stopper=stopper,
         progress=progress,

@@ -130,6 +130,7 @@ def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Opt
 
 def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", options: Options) -> ApplyResult:
     from migrator import bootstrap
+    from migrator.bootstrap.planning import settle_earlier
     from migrator.cli.progress import watching
     from migrator.executor.applying import Applying
 
@@ -137,6 +138,15 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
 
         async def body(stopper: "Stopper") -> ApplyResult:
             async with bootstrap.target(chosen) as target, bootstrap.heartbeat(store, me, stopper):
+                await settle_earlier(
+                    store,
+                    target,
+                    absent_after_s=chosen.absent_after_s,
+                    clock=bootstrap.SystemClock(),
+                    stopper=stopper,
+                    progress=progress,
+                    but=header.plan_id,
+                )
                 parts = _Parts(store, target, stopper, progress, str(me))
                 ctx = _context(chosen, header, options, parts)
                 return await Applying(ctx).run()
@@ -162,6 +172,7 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
     from migrator.inputs.settings import duration_s
 
     clock = bootstrap.SystemClock()
+    wait_s = chosen.settle_timeout_s if options.wait is None else duration_s(options.wait)
     return Context(
         header=header,
         policy=parse_policy(parts.store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}").policy,
@@ -171,7 +182,7 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
         clock=clock,
         options=ApplyOptions(
             max_sims=options.max_sims,
-            wait_s=chosen.settle_timeout_s if options.wait is None else duration_s(options.wait),
+            wait_s=wait_s,
             absent_after_s=chosen.absent_after_s,
             claim_batch=chosen.claim_batch,
             batch=chosen.batch,

@@ -40,14 +40,14 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool) -> Outcome:
     chosen.onence()  # what is missing is told before a store is made
 
     async def body(stopper: Stopper) -> PullResult:
-        async with bootstrap.source(chosen) as source:
+        async with bootstrap.source(chosen) as source, bootstrap.heartbeat(store, me, stopper):
             pulling = Pulling(
                 source, store.inventory, bootstrap.SystemClock(), stopper, progress, quotas=quotas, limits=limits
             )
             return await pulling.run()
 
     with bootstrap.open_store(shared.state or chosen.state, create=True) as store, watching(shared) as progress:
-        with bootstrap.holding_lease(store):
+        with bootstrap.holding_lease(store) as me:
             result = bootstrap.run_async(body)
         summary = store.inventory.summary() if result.settled else {}
     return _pulled(result, summary)

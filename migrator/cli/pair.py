@@ -62,7 +62,7 @@ def _refuse_settled(store: "Store", pairs: Sequence["Pair"]) -> None:
     bad = [new[one.sim.iccid.key] for one in store.plans.candidates(where_keys=new) if one.migrated_before]
     if bad:
         problems = tuple(
-            Problem("already_claimed", f"{pair.origin}: {pair.source} was migrated already; its target is claimed")
+            Problem("already_claimed", f"{pair.origin}: {pair.source} was claimed for already, or may have been")
             for pair in bad
         )
         raise InputError("pairs of migrated SIMs cannot be replaced", problems=problems)

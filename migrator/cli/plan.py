@@ -48,15 +48,29 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
 
     async def body(stopper: Stopper) -> "PlanHeader":
         async with bootstrap.target(chosen, read_only=True) as target:
-            await settle_earlier(
-                store, target, absent_after_s=chosen.absent_after_s, stopper=stopper, progress=progress
+            if me is not None:
+                async with bootstrap.heartbeat(store, me, stopper):
+                    await settle_earlier(
+                        store,
+                        target,
+                        absent_after_s=chosen.absent_after_s,
+                        clock=bootstrap.SystemClock(),
+                        stopper=stopper,
+                        progress=progress,
+                    )
+            return await make_plan(
+                store,
+                target,
+                loaded,
+                max_rps=max_rps,
+                clock=bootstrap.SystemClock(),
+                stopper=stopper,
+                progress=progress,
             )
-            stopper.check()
-            return await make_plan(store, target, loaded, max_rps=max_rps, progress=progress)
 
     with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
         required_inventory(store)
-        with bootstrap.holding_lease(store) if unsettled_plans(store) else nullcontext():
+        with bootstrap.holding_lease(store) if unsettled_plans(store) else nullcontext() as me:
             header = bootstrap.run_async(body)
         if out is not None:
             written(out, plan_lines(store, header))

@@ -47,7 +47,13 @@ def verified(shared: Globals, chosen: "Settings", store: "Store", header: "PlanH
         async def body(stopper: "Stopper") -> None:
             async with bootstrap.target(chosen, read_only=True) as target:
                 await look(
-                    store, target, header, absent_after_s=chosen.absent_after_s, stopper=stopper, progress=progress
+                    store,
+                    target,
+                    header,
+                    absent_after_s=chosen.absent_after_s,
+                    clock=bootstrap.SystemClock(),
+                    stopper=stopper,
+                    progress=progress,
                 )
 
         bootstrap.run_async(body)

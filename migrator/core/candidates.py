@@ -12,7 +12,7 @@ class Candidate:
     """One source SIM with its pair, and what the target showed for that pair's ICCID.
 
     `target` None with `target_read` True: looked for and not on our organization. `migrated_before`: an earlier plan
-    of this store claimed a SIM for it.
+    of this store claimed a SIM for it, or sent a claim whose outcome is not known.
     """
 
     sim: SourceSim

@@ -177,5 +177,5 @@ class TargetLink:
 
     @property
     def is_claimed(self) -> bool:
-        """Whether somebody activated it: it has a device and is past inventory."""
-        return self.device_id is not None and self.state is not LinkState.INVENTORY
+        """Whether somebody activated it: claiming is what makes a device (reference, section 2)."""
+        return self.device_id is not None

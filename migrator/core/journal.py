@@ -9,6 +9,7 @@ from migrator.core.plan import Action, Change
 from migrator.core.states import StepKind, StepState
 
 __all__ = [
+    "CLAIMED_UNSEEN",
     "Finding",
     "FindingCode",
     "Item",
@@ -19,6 +20,10 @@ __all__ = [
     "Verdict",
     "Verified",
 ]
+
+
+CLAIMED_UNSEEN = "claimed_unseen"
+"""The code of a claim that the carrier named as done, and that no read shows."""
 
 
 class RequestOutcome(StrEnum):
@@ -46,12 +51,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One SIM of a plan with all that is known of it. `target` None: not on our organization at the last read."""
+    """One SIM of a plan with all that is known of it.
+
+    `target` None: not on our organization at the last read. `verdict` None: never judged.
+    """
 
     change: Change
     steps: dict[StepKind, Step] = field(default_factory=dict)
     target: TargetLink | None = None
     read_at: float | None = None
+    verdict: "Verdict | None" = None
 
     @property
     def key(self) -> str:
@@ -64,6 +73,15 @@ class Item:
         nobody_has_it = self.target is None or not self.target.is_claimed
         is_open = self.state_of(StepKind.CLAIM) is StepState.PENDING
         return self.change.action is Action.CLAIM and is_open and nobody_has_it
+
+    @property
+    def takes_orders(self) -> bool:
+        """Whether a run may still change this SIM.
+
+        Not one that the plan leaves alone, and not one that was judged before: what differs from then on is drift, and
+        somebody may have meant it.
+        """
+        return self.change.action is not Action.NO_OP and self.verdict not in {Verdict.OK, Verdict.MISMATCH}
 
     def state_of(self, kind: StepKind) -> StepState:
         """Where the step of this kind stands; PENDING if nothing was begun."""

@@ -8,7 +8,16 @@ from migrator.core.journal import Item
 from migrator.core.mapping import NO_LIMIT
 from migrator.core.units import Bytes
 
-__all__ = ["ClaimBatch", "LimitGroup", "claim_batches", "limit_groups", "name_groups", "slices", "smallest"]
+__all__ = [
+    "ClaimBatch",
+    "LimitGroup",
+    "allows_no_more",
+    "claim_batches",
+    "limit_groups",
+    "name_groups",
+    "slices",
+    "smallest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,13 @@ def smallest(limits: Iterable[int | None]) -> int | None:
         return None
     bounded = [limit for limit in known if limit != NO_LIMIT]
     return min(bounded) if bounded else NO_LIMIT
+
+
+def allows_no_more(observed: int | None, planned: int | None) -> bool:
+    """Whether a limit on the record lets through no more than planned; -1 lets through everything."""
+    if planned is None or planned == NO_LIMIT:
+        return True
+    return observed is not None and observed != NO_LIMIT and observed <= planned
 
 
 def slices(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:

@@ -17,6 +17,7 @@ from migrator.core.units import Bytes
 __all__ = ["Planner", "planned_name", "repeated_names"]
 
 SUFFIX_DIGITS = 5
+CLAIMED_UNSEEN = "an earlier plan claimed a SIM for it, or may have, and this target is not seen as ours: ask Hologram"
 
 
 def planned_name(candidate: Candidate, policy: Policy) -> str | None:
@@ -58,9 +59,10 @@ class Planner:
             yield self._in_a_wave(change) if change.action.acts else change
 
     def _in_a_wave(self, change: Change) -> Change:
+        """A SIM with nothing to do goes along with the others, and takes nobody's place."""
         for wave in self.policy.waves:
             if wave.count is None or self._taken[wave.name] < wave.count:
-                self._taken[wave.name] += 1
+                self._taken[wave.name] += change.action is not Action.NO_OP
                 return replace(change, wave=wave.name)
         return replace(change, action=Action.SKIP, reason=Reason.NO_WAVE, detail="every wave of the policy is full")
 
@@ -110,6 +112,8 @@ class Planner:
         """Claim, adopt, update or leave alone: decided by what the target shows."""
         target = candidate.target
         if target is None or not target.is_claimed:
+            if candidate.migrated_before:
+                return _blocked(change, Blocked(Reason.CLAIMED_UNSEEN, CLAIMED_UNSEEN))
             return replace(change, action=Action.CLAIM, reason=Reason.READY)
         if not differences(change, target, self.org_id):
             return replace(change, action=Action.NO_OP, reason=Reason.IN_LINE)

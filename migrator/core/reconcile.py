@@ -128,7 +128,7 @@ def _lasts(item: Item, target: TargetLink, code: FindingCode, lag_s: float | Non
 
 def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:
     """Whether nothing more is to come of a step: it was given up, or done long enough before the last read."""
-    if lag_s is None:
+    if lag_s is None or not item.takes_orders:
         return True
     step = item.steps.get(kind)
     if step is None or step.state in _OPEN:

@@ -1,6 +1,7 @@
 """One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from migrator.core.journal import Verdict
 from migrator.core.packing import slices
@@ -8,7 +9,7 @@ from migrator.core.plan import Action
 from migrator.core.policy import LimitsTiming
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import RunEvent, StepKind, StepState
-from migrator.errors import Halted, Interrupted, MigratorError, NotAuthorised
+from migrator.errors import Halted, InputError, Interrupted, MigratorError, NotAuthorised, PlatformError
 from migrator.executor.changing import Changer
 from migrator.executor.claiming import Claimer
 from migrator.executor.context import Context
@@ -32,7 +33,7 @@ class Applying:
     _reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._reader = Reader(self.ctx.target, self.ctx.journal, self.ctx.clock)
+        self._reader = Reader(self.ctx.target, self.ctx.journal, self.ctx.clock, self.ctx.stopper)
 
     async def run(self) -> ApplyResult:
         """Go as far as it goes. Returns: where it came to, and why it stopped there."""
@@ -53,12 +54,20 @@ class Applying:
         ctx = self.ctx
         ctx.journal.reclaim_in_flight(ctx.plan_id, ctx.now())
         account = await ctx.target.account()
+        if account.org_id != ctx.header.org_id:
+            raise InputError(
+                f"the plan is for organization {ctx.header.org_id}, and the settings name {account.org_id}",
+                code="other_organization",
+                hint="set HOLOGRAM_ORG_ID to the plan's organization, or make a new plan for this one",
+            )
         money = await self._money(account)
         await self._observe()
         await self._settle_all()
         tag_id = await self._tag_id()
-        claimer = Claimer(ctx, self._reader, money, tag_id)
         changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
+        claimer = Claimer(ctx, self._reader, money, changer, tag_id)
+        wait_s = ctx.options.wait_s
+        await self._secure_all(changer)
         converger = Converger(ctx, self._reader, changer)
         for number, wave in enumerate(ctx.header.waves):
             if number:
@@ -68,7 +77,7 @@ class Applying:
                 await claimer.claim(run)
                 fresh = ctx.journal.items_by_key(ctx.plan_id, [item.key for item in run])
                 await changer.send_missing(fresh)
-            await converger.converge(wave, wait_s=ctx.options.wait_s)
+            wait_s -= await converger.converge(wave, wait_s=wait_s)
             await self._note_jobs(wave)
             if claimer.is_capped:
                 raise Halted(
@@ -80,11 +89,22 @@ class Applying:
     async def _note_jobs(self, wave: str) -> None:
         """Keep the carrier's own word on the jobs of this wave. It proves nothing, and may not be ours to read."""
         ctx = self.ctx
-        mine = {record.job_id for record in ctx.journal.requests(ctx.plan_id) if record.wave == wave and record.job_id}
-        if mine and (jobs := await ctx.target.jobs()) is not None:
-            for job in jobs:
-                if job.job_id in mine:
-                    ctx.journal.job_status(job.job_id, job.status)
+        mine = ctx.journal.job_ids(ctx.plan_id, wave)
+        if not mine:
+            return
+        try:
+            jobs = await ctx.target.jobs()
+        except PlatformError:
+            return
+        for job in jobs or ():
+            if job.job_id in mine:
+                ctx.journal.job_status(job.job_id, job.status)
+
+    async def _secure_all(self, changer: Changer) -> None:
+        """SIMs that an earlier run claimed get their limits and state before anything else is done."""
+        ctx = self.ctx
+        for run in slices(ctx.journal.items(ctx.plan_id), ctx.options.claim_batch):
+            await changer.secure([item for item in run if item.state_of(StepKind.CLAIM) is StepState.DONE])
 
     async def _money(self, account: Account) -> Money:
         """The guard of caps and balance, after the tariff and the account's rights were looked at."""
@@ -153,9 +173,10 @@ class Applying:
             return
         verdicts = ctx.journal.verdicts(ctx.plan_id, before)
         verified, total = verdicts.get(Verdict.OK, 0), sum(verdicts.values())
-        if verdicts.get(Verdict.PENDING, 0):
+        pending = verdicts.get(Verdict.PENDING, 0)
+        if pending and Decimal(verified + pending) / total >= ctx.policy.gates.verified_share:
             raise Interrupted(
-                f"wave {before!r} has {verified} of {total} SIMs verified and {verdicts[Verdict.PENDING]} pending",
+                f"wave {before!r} has {verified} of {total} SIMs verified and {pending} pending",
                 ExitCode.RESUMABLE,
             )
         raise Halted(
@@ -193,7 +214,7 @@ class Applying:
             reason=f"{reason} (Hologram: {words})" if words and words not in reason else reason,
             hint=hint,
             claimed=counts.get((StepKind.CLAIM, StepState.DONE), 0),
-            writes=sum(record.run_id == ctx.run_id for record in ctx.journal.requests(ctx.plan_id)),
+            writes=sum(run.requests for run in ctx.journal.runs(ctx.plan_id) if run.run_id == ctx.run_id),
             verdicts=ctx.journal.verdicts(ctx.plan_id),
             failed=ctx.journal.failure_codes(ctx.plan_id),
             blocked=self._blocked(),

@@ -10,12 +10,13 @@ from functools import partial
 
 import anyio
 
-from migrator.core.fleet import LinkState
+from migrator.core.fleet import LinkState, TargetLink
 from migrator.core.journal import Item
-from migrator.core.packing import limit_groups, name_groups, slices
-from migrator.core.plan import DesiredState
+from migrator.core.packing import allows_no_more, limit_groups, name_groups, slices
+from migrator.core.plan import Change, DesiredState
+from migrator.core.reconcile import same_zone
 from migrator.core.states import StepEvent, StepKind, StepState
-from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient
+from migrator.errors import MigratorError, NotAuthorised, OutcomeUnknown, Permanent, Transient
 from migrator.executor.context import Context
 from migrator.executor.guards import check_failures
 from migrator.executor.sending import keys_of, send
@@ -51,7 +52,7 @@ class Changer:
     ctx: Context
     tag_id: int | None
     bulk_names: bool
-    _trouble: PlatformError | None = field(default=None, init=False)
+    _trouble: MigratorError | None = field(default=None, init=False)
 
     async def send_missing(self, items: Iterable[Item]) -> None:
         """Send what differs from the record and may be sent now, in the order limits, state, tag, name.
@@ -59,19 +60,28 @@ class Changer:
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
         ours = [item for item in items if self._is_ours(item)]
-        await self._limits(ours)
-        await self._states(ours)
+        await self.secure(ours)
         await self._tags(ours)
         await self._names(ours)
 
     def _is_ours(self, item: Item) -> bool:
-        target = item.target
+        """Whether an order may go to this SIM: it is on our organization, on the planned tariff, and still open."""
+        target, change = item.target, item.change
         return (
             target is not None
             and target.is_claimed
+            and item.takes_orders
             and target.org_id in {None, self.ctx.header.org_id}
+            and target.data_plan_id in {None, change.data_plan_id}
+            and same_zone(target.zone, change.zone)
             and target.state not in {LinkState.RETIRED, LinkState.TEST, LinkState.UNKNOWN}
         )
+
+    async def secure(self, items: Iterable[Item]) -> None:
+        """Send what keeps a new SIM from costing more than planned: its limits, then its state."""
+        ours = [item for item in items if self._is_ours(item)]
+        await self._limits(ours)
+        await self._states(ours)
 
     def _may_send(self, item: Item, kind: StepKind) -> bool:
         step = item.steps.get(kind)
@@ -116,13 +126,21 @@ class Changer:
 
     async def _shared_name(self, name: str, group: Sequence[Item]) -> bool:
         """Name several SIMs alike in one call. Returns: False where the organization lacks the feature."""
-        target = self.ctx.target
-        order = _Order(partial(target.request_names, name=name), partial(target.set_names, name=name))
+        target, ids = self.ctx.target, _device_ids(group)
         try:
-            await self._bulk(StepKind.NAME, group, order)
-        except NotAuthorised:
+            await send(
+                self.ctx, StepKind.NAME, group, target.request_names(ids, name), lambda: target.set_names(ids, name)
+            )
+        except OutcomeUnknown:
+            return True
+        except Transient as error:
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of(group, error.code, error.message))
+            raise
+        except Permanent as error:  # what an organization without the feature answers is unknown (reference, 5.4)
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of(group, error.code, error.message))
             self.bulk_names = False
             return False
+        self._unproven(StepKind.NAME, group)
         return True
 
     async def _bulk(self, kind: StepKind, items: Sequence[Item], order: _Order) -> None:
@@ -142,9 +160,11 @@ class Changer:
         for item in items:
             if item.key in untouched:
                 self._later(kind, item, untouched[item.key])
-        sent = [item for item in items if item.key not in untouched]
-        self._move(kind, StepEvent.LOST, keys_of(sent, UNPROVEN, "accepted; the record has yet to show it"))
-        self.ctx.progress(kind.value, {"sims": len(sent)})
+        self._unproven(kind, [item for item in items if item.key not in untouched])
+
+    def _unproven(self, kind: StepKind, items: Sequence[Item]) -> None:
+        self._move(kind, StepEvent.LOST, keys_of(items, UNPROVEN, "accepted; the record has yet to show it"))
+        self.ctx.progress(kind.value, {"sims": len(items)})
 
     async def _refused(self, kind: StepKind, items: Sequence[Item], order: _Order, words: str) -> None:
         """A bulk change refused as a whole, which did nothing: halve it, down to the SIMs that are meant."""
@@ -184,7 +204,10 @@ class Changer:
             for name, item in todo:
                 if self._trouble is not None or self.ctx.stopper.is_stopping:
                     return
-                await self._name_one(name, item)
+                try:
+                    await self._name_one(name, item)
+                except MigratorError as error:  # the others in flight come home before it is told
+                    self._trouble = error
 
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self.ctx.options.workers, len(named))):
@@ -202,10 +225,11 @@ class Changer:
             return
         except (NotAuthorised, Transient) as error:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of([item], error.code, error.message))
-            self._trouble = error
+            raise
         except Permanent as error:
             words = error.carrier_words or error.message
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_GOOD, keys_of([item], "name_refused", words))
+            check_failures(self.ctx)
         else:
             self._move(StepKind.NAME, StepEvent.CONFIRMED, keys_of([item]))
             self.ctx.progress("name", {"sims": 1})
@@ -220,11 +244,20 @@ def _device_ids(items: Sequence[Item]) -> list[int]:
 
 
 def _may_become(item: Item, state: DesiredState) -> bool:
-    """Whether an order to `state` is due: planned, not there yet, and the link takes orders."""
+    """Whether an order to `state` is due: planned, not there yet, and the link takes orders.
+
+    A paused link comes back only once its record shows limits that allow no more than planned.
+    """
     if item.change.state is not state or item.target is None:
         return False
-    from_state = LinkState.PAUSED_USER if state is DesiredState.LIVE else LinkState.LIVE
-    return item.target.state is from_state
+    if state is DesiredState.PAUSE:
+        return item.target.state is LinkState.LIVE
+    return item.target.state is LinkState.PAUSED_USER and _is_limited(item.change, item.target)
+
+
+def _is_limited(change: Change, target: TargetLink) -> bool:
+    limits = ((change.overage_limit_bytes, target.overage_limit_bytes), (change.sms_limit, target.sms_limit))
+    return all(allows_no_more(observed, planned) for planned, observed in limits)
 
 
 def _lacks_tag(item: Item) -> bool:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from migrator.core.identifiers import Iccid, NotAnIdentifier
-from migrator.core.journal import Item
+from migrator.core.journal import CLAIMED_UNSEEN, Item
 from migrator.core.packing import ClaimBatch, claim_batches
 from migrator.core.policy import LimitsTiming
 from migrator.core.states import StepEvent, StepKind
 from migrator.errors import (
+    Halted,
     InsufficientBalance,
     NotAuthorised,
     OutcomeUnknown,
@@ -22,6 +23,7 @@ from migrator.errors import (
     RateLimited,
     Transient,
 )
+from migrator.executor.changing import Changer
 from migrator.executor.context import Context
 from migrator.executor.guards import Money, check_failures
 from migrator.executor.observing import Reader, targets_of
@@ -30,6 +32,9 @@ from migrator.executor.settling import settle_claims
 from migrator.ports import Claim, ClaimReply
 
 __all__ = ["Claimer"]
+
+MOST_LOST = 3
+"""Claims in a row without an answer, after which the run stops and can be resumed."""
 
 MOST_REFUSALS = 5
 """Refusals for now, in a row, after which the run stops and can be resumed."""
@@ -42,15 +47,18 @@ class Claimer:
     Args:
         tag_id: the tag that every claim carries; None for none.
         money: asked before each claim.
+        changer: secures what was just claimed.
     """
 
     ctx: Context
     reader: Reader
     money: Money
+    changer: Changer
     tag_id: int | None
     is_capped: bool = field(default=False, init=False)
     _claimed_before: int = field(init=False)
     _refused_in_a_row: int = field(default=0, init=False)
+    _lost_in_a_row: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._claimed_before = self.money.claimed()
@@ -81,7 +89,10 @@ class Claimer:
         return claim_batches(batch.items[:left], most=left)[0] if left > 0 else None
 
     async def _one(self, batch: ClaimBatch) -> list[ClaimBatch]:
-        """Send one claim and settle every SIM of it. Returns: batches to send in its place."""
+        """Send one claim and settle every SIM of it. Returns: batches to send in its place.
+
+        Raises: what concerns the whole run; and OutcomeUnknown, when answer after answer is lost.
+        """
         claim = self._claim_of(batch)
         outgoing = self.ctx.target.request_claim(claim)
         try:
@@ -89,6 +100,9 @@ class Claimer:
         except OutcomeUnknown as error:
             self.ctx.progress("claim_lost", {"sims": len(batch.items), "why": error.message})
             await self._settle(batch.items)
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= MOST_LOST:
+                raise
             return self._same_again(batch.items)
         except (Transient, NotAuthorised) as error:
             await self._after_refusal_for_now(batch.items, error)
@@ -98,6 +112,7 @@ class Claimer:
         except Permanent as error:
             return await self._after_refusal(batch.items, error)
         await self._after_answer(batch.items, reply)
+        self._lost_in_a_row = 0
         return self._same_again(batch.items)
 
     def _claim_of(self, batch: ClaimBatch) -> Claim:
@@ -115,29 +130,25 @@ class Claimer:
         )
 
     async def _after_answer(self, items: Sequence[Item], reply: ClaimReply) -> None:
-        """The reply claims success: believe what can be read, and be in doubt about the rest."""
-        present, absent = await self._read_back(items)
+        """The reply claims success. What it says of each SIM goes on disk before anything else is asked."""
         refused = _by_item(items, reply.reasons)
         named = {key for key in (_key_of(sim) for sim in reply.claimed) if key}
-        self._confirm(present)
-        self._fail({item.key: words for item in absent if (words := refused.get(item.key)) is not None})
-        doubtful = [item for item in absent if item.key not in refused]
-        told = [item for item in doubtful if _target_key(item) in named]
-        untold = [item for item in doubtful if _target_key(item) not in named]
-        self._doubt(told, "claimed_unseen", "the reply names it as claimed, and no read shows it yet")
+        rest = [item for item in items if item.key not in refused]
+        told = [item for item in rest if _target_key(item) in named]
+        untold = [item for item in rest if _target_key(item) not in named]
+        self._doubt(told, CLAIMED_UNSEEN, "the reply names it as claimed, and no read shows it yet")
         self._doubt(untold, "not_in_reply", "the reply does not name it")
-        if doubtful:
-            await self._settle(doubtful)
+        self._doubt_for(refused)
+        absent = await self._read_back(items)
+        self._fail({item.key: words for item in absent if (words := refused.get(item.key)) is not None})
+        await self._settle([item for item in absent if item.key not in refused])
 
     async def _after_refusal_for_now(self, items: Sequence[Item], error: Transient | NotAuthorised) -> None:
         """Nothing should have happened: look all the same, then leave the SIMs as they were."""
-        present: Sequence[Item] = ()
         absent: Sequence[Item] = items
-        if error.status is not None and not isinstance(error, NotAuthorised):
-            present, absent = await self._read_back(items)
-        self._confirm(present)
-        left = keys_of(absent, error.code, error.message)
-        self._move(StepEvent.REFUSED_FOR_NOW, left)
+        if isinstance(error, RateLimited):
+            absent = await self._read_back(items, event=StepEvent.CONFIRMED)
+        self._move(StepEvent.REFUSED_FOR_NOW, keys_of(absent, error.code, error.message))
         self._refused_in_a_row += 1
         if self._refused_in_a_row > MOST_REFUSALS:
             raise error
@@ -146,15 +157,17 @@ class Claimer:
 
     async def _after_refusal(self, items: Sequence[Item], error: Permanent) -> list[ClaimBatch]:
         """The carrier said no: find out to which SIMs, and send the others again."""
-        present, absent = await self._read_back(items)
-        self._confirm(present)
+        words = error.carrier_words or error.message
+        refused = _by_item(items, error.reasons)
+        self._doubt([item for item in items if item.key not in refused], error.code, words)
+        self._doubt_for(refused)
+        absent = await self._read_back(items)
         await self._raise_if_poor(absent, error)
-        refused = _by_item(absent, error.reasons)
+        self._raise_if_limits_are_not_allowed(absent, error)
         if not refused and len(absent) == 1:
-            refused = {absent[0].key: error.carrier_words or error.message}
-        self._fail(refused)
+            refused = {absent[0].key: words}
+        self._fail({item.key: refused[item.key] for item in absent if item.key in refused})
         left = [item for item in absent if item.key not in refused]
-        self._doubt(left, error.code, error.carrier_words or error.message)
         await self._settle(left)
         if refused:
             return self._same_again(left)
@@ -162,21 +175,37 @@ class Claimer:
         return [*self._same_again(left[:half]), *self._same_again(left[half:])]
 
     async def _raise_if_poor(self, absent: Sequence[Item], error: Permanent) -> None:
-        """Raises: InsufficientBalance, when that is why; known by the balance itself, wording is only a hint."""
+        """Raises: InsufficientBalance, when that is why. The balance itself tells; words are asked only without one."""
         poor = isinstance(error, InsufficientBalance)
-        if not poor and not error.reasons and self.money.price is not None:
-            balance = await self.ctx.target.balance()
-            poor = balance is not None and balance < self.money.price * len(absent)
+        if not poor and error.reasons:
+            return
+        balance = await self.ctx.target.balance() if self.money.price is not None else None
+        if balance is not None and self.money.price is not None:
+            poor = balance < self.money.price * len(absent)
         if poor:
-            self._doubt(absent, "insufficient_balance", error.carrier_words or error.message)
             raise InsufficientBalance(
                 "Hologram refused the claim for want of balance",
                 carrier_words=error.carrier_words,
                 hint="add funds, then run the same command again: it reads first what the refused claim did",
             ) from error
 
-    async def _read_back(self, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-        """Read the SIMs of a claim. Returns: those that are on our organization now, and the others."""
+    def _raise_if_limits_are_not_allowed(self, absent: Sequence[Item], error: Permanent) -> None:
+        """Raises: Halted, when the whole claim was refused with a word about limits and nothing was claimed yet."""
+        with_limits = self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
+        nothing_done = self.money.claimed() == len(absent)
+        if with_limits and nothing_done and not error.reasons and "limit" in error.carrier_words.lower():
+            raise Halted(
+                f"Hologram refused the claim: {error.carrier_words}",
+                code="limits_on_claim",
+                hint="if this account may not set limits on the claim, set [claim] limits = "
+                '"after_claim" in the policy and make a new plan',
+            ) from error
+
+    async def _read_back(self, items: Sequence[Item], event: StepEvent = StepEvent.PROBED_PRESENT) -> list[Item]:
+        """Read the SIMs of a claim, and settle those that are ours. Returns: the others.
+
+        The new ones get their limits and their state at once, before anything is waited for.
+        """
         await self.reader.read(targets_of(items), full=False, newest=True)
         present: list[Item] = []
         absent: list[Item] = []
@@ -184,7 +213,12 @@ class Claimer:
             link = item.target
             ours = link is not None and link.is_claimed and link.org_id in {None, self.ctx.header.org_id}
             (present if ours else absent).append(item)
-        return present, absent
+        self._move(event, keys_of(present))
+        self.reader.claimed(len(present))
+        if present:
+            self.ctx.progress("claimed", {"sims": len(present)})
+            await self.changer.secure(self._fresh(present))
+        return absent
 
     def _fresh(self, items: Sequence[Item]) -> Sequence[Item]:
         return self.ctx.journal.items_by_key(self.ctx.plan_id, [item.key for item in items])
@@ -199,17 +233,14 @@ class Claimer:
             self._refused_in_a_row = 0
         return claim_batches(pending, most=self.ctx.options.claim_batch)
 
-    def _confirm(self, items: Sequence[Item]) -> None:
-        self._move(StepEvent.CONFIRMED, keys_of(items))
-        self.reader.claimed(len(items))
-        if items:
-            self.ctx.progress("claimed", {"sims": len(items)})
-
     def _fail(self, words_by_key: Mapping[str, str]) -> None:
-        self._move(StepEvent.REFUSED_FOR_GOOD, {key: (_code(words), words) for key, words in words_by_key.items()})
+        self._move(StepEvent.PROBED_CONFLICT, {key: (_code(words), words) for key, words in words_by_key.items()})
 
     def _doubt(self, items: Sequence[Item], code: str, message: str) -> None:
         self._move(StepEvent.LOST, keys_of(items, code, message))
+
+    def _doubt_for(self, words_by_key: Mapping[str, str]) -> None:
+        self._move(StepEvent.LOST, {key: (_code(words), words) for key, words in words_by_key.items()})
 
     def _move(self, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:

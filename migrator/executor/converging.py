@@ -1,5 +1,6 @@
 """Read, settle what was in doubt, send what is missing, judge; again until nothing is left to wait for."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ __all__ = ["Converger"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 SLICE = 2500
+STATE_LAG_S = 600.0
 SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
 
@@ -32,22 +34,26 @@ class Converger:
     changer: Changer | None
     is_finished: bool = False
 
-    async def converge(self, wave: str | None, *, wait_s: float) -> None:
+    async def converge(self, wave: str | None, *, wait_s: float) -> float:
         """Go round until every SIM is verified or has a difference that waiting does not mend.
 
         Polls start at 2 s and grow to 5 min; after `wait_s` what is only pending is left pending.
+
+        Returns: the seconds spent waiting.
         """
-        deadline = self.ctx.now() + wait_s
+        waited_s = 0.0
         keys = [item.key for item in self.ctx.journal.items(self.ctx.plan_id, wave=wave) if self._is_of_interest(item)]
         pause_s = FIRST_PAUSE_S
         while keys:
             keys = await self._round(keys)
-            left_s = deadline - self.ctx.now()
+            left_s = wait_s - waited_s
             if not keys or left_s <= 0:
-                return
+                break
             self.ctx.progress("waiting", {"sims": len(keys), "wave": wave, "left_s": round(left_s)})
             await self.ctx.stopper.sleep(min(pause_s, left_s))
+            waited_s += min(pause_s, left_s)
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+        return waited_s
 
     def _is_of_interest(self, item: Item) -> bool:
         """A run that changes things has nothing to do for SIMs that it has not claimed; a look is at all of them."""
@@ -90,35 +96,40 @@ class Converger:
         self.ctx.progress("verified", {"sims": done})
 
     def _probe(self, items: Iterable[Item]) -> None:
-        """Settle settings that were in doubt by what the read shows."""
+        """Settle settings that were in doubt by what the read shows: one commit for each kind and event."""
+        moves: defaultdict[tuple[StepKind, StepEvent], dict[str, tuple[str, str]]] = defaultdict(dict)
         for item in items:
             if item.target is None or not item.target.is_claimed:
                 continue
             findings = differences(item.change, item.target, self.ctx.header.org_id)
             for kind in SETTINGS:
                 step = item.steps.get(kind)
-                if step is None or step.state is not StepState.UNCERTAIN:
-                    continue
-                if shows(kind, findings):
-                    self._move(kind, StepEvent.PROBED_PRESENT, item)
-                elif not self._may_still_come(item, step):
-                    self._gone(kind, item, step)
+                if step is not None and step.state is StepState.UNCERTAIN:
+                    event, told = self._outcome(item, step, is_shown=shows(kind, findings))
+                    if event is not None:
+                        moves[kind, event][item.key] = told
+        for (kind, event), keys in moves.items():
+            self.ctx.journal.move(self.ctx.plan_id, kind, event, keys, now=self.ctx.now())
+
+    def _outcome(self, item: Item, step: Step, *, is_shown: bool) -> tuple[StepEvent | None, tuple[str, str]]:
+        """What the read says of a setting that was in doubt, with a code and words; None: nothing yet."""
+        if is_shown:
+            return StepEvent.PROBED_PRESENT, ("", "")
+        if self._may_still_come(item, step):
+            return None, ("", "")
+        if step.attempts >= MOST_ATTEMPTS and step.kind is not StepKind.STATE:
+            words = f"ordered {step.attempts} times, and the record never showed it"
+            return StepEvent.PROBED_CONFLICT, (f"{step.kind.value}_not_applied", words)
+        return StepEvent.PROBED_ABSENT, ("", "")
 
     def _may_still_come(self, item: Item, step: Step) -> bool:
         """Whether the order may yet take effect: the carrier is still moving the SIM, or its lag has not passed.
 
-        Each further order is given more time, so that a carrier slower than we thought is not ordered for ever.
+        Each further order is given more time, so that a carrier slower than we thought is not ordered for ever. A state
+        normally shows within ten minutes and rarely takes a day (reference, 7.5): it is ordered again, never given up.
         """
-        is_moving = item.target is not None and item.target.state.is_pending and step.kind is StepKind.STATE
-        read_at = item.read_at or 0.0
-        return is_moving or read_at < step.since + self.ctx.options.absent_after_s * step.attempts
-
-    def _gone(self, kind: StepKind, item: Item, step: Step) -> None:
-        if step.attempts >= MOST_ATTEMPTS:
-            words = f"ordered {step.attempts} times, and the record never showed it"
-            self._move(kind, StepEvent.PROBED_CONFLICT, item, (f"{kind.value}_not_applied", words))
-        else:
-            self._move(kind, StepEvent.PROBED_ABSENT, item)
-
-    def _move(self, kind: StepKind, event: StepEvent, item: Item, told: tuple[str, str] = ("", "")) -> None:
-        self.ctx.journal.move(self.ctx.plan_id, kind, event, {item.key: told}, now=self.ctx.now())
+        is_state = step.kind is StepKind.STATE
+        if is_state and item.target is not None and item.target.state.is_pending:
+            return True
+        lag_s = max(self.ctx.options.absent_after_s, STATE_LAG_S if is_state else 0.0)
+        return (item.read_at or 0.0) < step.since + lag_s * step.attempts

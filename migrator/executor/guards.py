@@ -30,6 +30,12 @@ def price_of(plans: Mapping[int, DataPlan], data_plan_id: int, zone: str) -> Dec
             code="unknown_data_plan",
             hint=f"set [claim] data_plan_id to one of: {known}",
         )
+    if not plan.enabled:
+        raise InputError(
+            f"data plan {data_plan_id} ({plan.name}) is closed for new subscriptions",
+            code="closed_data_plan",
+            hint="set [claim] data_plan_id to one that is open",
+        )
     if zone not in plan.zones:
         raise InputError(
             f"data plan {data_plan_id} ({plan.name}) has no zone {zone!r}",
@@ -100,7 +106,7 @@ def check_failures(ctx: Context) -> None:
         raise Halted(
             f"{failed} steps failed, past [gates] {bound}",
             code="too_many_failures",
-            hint="`migrator status` lists them by code; mend the cause, then `migrator retry` or make a new plan",
+            hint="`migrator status` lists them by code; mend the cause, then make a new plan",
         )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from migrator.core.fleet import TargetLink
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item
+from migrator.errors import PlatformError
+from migrator.executor.context import Stopper
 from migrator.ports import Clock, Journal, TargetPlatform
 
 __all__ = ["Reader", "targets_of"]
@@ -25,16 +27,18 @@ class Reader:
     target: TargetPlatform
     journal: Journal
     clock: Clock
+    stopper: Stopper
     _devices: int | None = field(default=None, init=False)
     _counted: bool = field(default=False, init=False)
 
-    async def read(self, iccids: Iterable[Iccid], *, full: bool, newest: bool = False) -> None:
+    async def read(self, iccids: Iterable[Iccid], *, full: bool, newest: bool = False, thorough: bool = False) -> None:
         """Read some SIMs and keep what was seen, page by page; those not seen are kept as absent.
 
         Args:
             iccids: which.
             full: whether every value matters, tags among them.
             newest: whether they were just claimed, so that they head the list.
+            thorough: whether to look up, too, what our own list does not show: it may be somebody else's.
         """
         wanted = {iccid.key: iccid for iccid in iccids}
         asked_at = self._now()
@@ -43,6 +47,8 @@ class Reader:
             await self._from_lookups(wanted, full=full)
         elif await self._list_is_cheaper(len(wanted), full=full):
             await self._from_list(wanted, most_pages=MOST_PAGES)
+            if thorough:
+                await self._from_lookups(wanted, full=full)
         else:
             await self._from_lookups(wanted, full=full)
         self.journal.observed((), wanted.values(), now=asked_at)
@@ -57,14 +63,22 @@ class Reader:
         if lookups <= 1:
             return False
         if not self._counted:
-            self._devices = await self.target.device_count()
+            self._devices = await self._count()
             self._counted = True
         return self._devices is not None and math.ceil(self._devices / self.target.page_size) <= lookups
+
+    async def _count(self) -> int | None:
+        """How many devices there are; what cannot be counted is looked up."""
+        try:
+            return await self.target.device_count()
+        except PlatformError:
+            return None
 
     async def _from_list(self, wanted: dict[str, Iccid], *, most_pages: int) -> None:
         """Read pages until everything wanted was seen or the list ends. What was seen is no longer in `wanted`."""
         cursor: str | None = None
         for _ in range(most_pages):
+            self.stopper.check()
             asked_at = self._now()
             page = await self.target.devices(cursor)
             self._keep(_matches(page.links, wanted), wanted, asked_at)
@@ -77,6 +91,7 @@ class Reader:
         iccids = list(wanted.values())
         for start in range(0, len(iccids), self.target.max_lookup):
             run = {iccid.key: iccid for iccid in iccids[start : start + self.target.max_lookup]}
+            self.stopper.check()
             asked_at = self._now()
             found = _matches(await self.target.links_by_iccid(list(run.values())), run)
             device_ids = [link.device_id for link in found.values() if link.device_id is not None]

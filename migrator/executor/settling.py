@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from migrator.core.journal import Item
+from migrator.core.journal import CLAIMED_UNSEEN, Item
 from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.executor.context import Context
 from migrator.executor.observing import Reader, targets_of
@@ -76,8 +76,8 @@ def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
     odd: dict[str, tuple[str, str]] = {}
     for item in items:
         step = item.steps[StepKind.CLAIM]
-        if step.code == "claimed_unseen":
-            odd[item.key] = ("claimed_unseen", "the reply named it as claimed, and no read ever showed it")
+        if step.code == CLAIMED_UNSEEN:
+            odd[item.key] = (CLAIMED_UNSEEN, "the reply named it as claimed, and no read ever showed it")
         elif step.code == "not_in_reply" and step.attempts >= MOST_CLAIMS:
             odd[item.key] = ("claim_ignored", f"{step.attempts} claims were accepted, and none of them included it")
         else:
@@ -88,7 +88,7 @@ def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
 
 def _ripe_at(ctx: Context, item: Item) -> float:
     step = item.steps[StepKind.CLAIM]
-    factor = UNSEEN_FACTOR if step.code == "claimed_unseen" else 1
+    factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
     return step.since + factor * ctx.options.absent_after_s
 
 

@@ -23,6 +23,10 @@ from migrator.ports import (
 
 __all__ = ["DryRunTarget"]
 
+NO_LIMIT = Bytes(-1)
+DEFAULT_SMS_LIMIT = 100
+"""What a claim without limits leaves (reference, 9.2 and 9.3)."""
+
 NEW_TAG_ID = -1
 """Stands for the id that a tag will get when it is made."""
 
@@ -116,8 +120,8 @@ class DryRunTarget:
                 state=LinkState.LIVE,
                 state_word="LIVE",
                 name="",
-                overage_limit_bytes=claim.overage_limit_bytes,
-                sms_limit=claim.sms_limit,
+                overage_limit_bytes=NO_LIMIT if claim.overage_limit_bytes is None else claim.overage_limit_bytes,
+                sms_limit=DEFAULT_SMS_LIMIT if claim.sms_limit is None else claim.sms_limit,
                 data_plan_id=claim.data_plan_id,
                 zone=claim.zone,
                 tags=tags,
@@ -186,8 +190,9 @@ class DryRunTarget:
 
     async def _change(self, device_ids: Sequence[int], **values: object) -> None:
         """Remember what some devices would look like."""
-        for link in await self.devices_by_id(device_ids):
-            self._links[link.iccid.key] = replace(link, **values)  # type: ignore[arg-type]  # fields of the record
+        for start in range(0, len(device_ids), self.max_lookup):
+            for link in await self.devices_by_id(device_ids[start : start + self.max_lookup]):
+                self._links[link.iccid.key] = replace(link, **values)  # type: ignore[arg-type]  # fields of the record
 
 
 def _is_new(link: TargetLink) -> bool:

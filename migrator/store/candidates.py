@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Executable, bindparam, literal_column, select
+from sqlalchemy import Executable, bindparam, literal_column, or_, select
 
 from migrator.core.candidates import Candidate
+from migrator.core.journal import CLAIMED_UNSEEN
+from migrator.core.states import StepState
 from migrator.store.engine import Database
 from migrator.store.inventory import Inventory
 from migrator.store.plan_tables import steps
@@ -32,10 +34,12 @@ _PAIR_END = _SIM_END + len(PAIR_COLUMNS)
 _LINK_END = _PAIR_END + len(LINK_COLUMNS)
 _READ_AT = _LINK_END - 1
 
+_MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _claimed_before = (
     select(literal_column("1"))
     .where(steps.c.source_key == source_sims.c.key)
-    .where(steps.c.kind == literal_column("'claim'"), steps.c.state == literal_column("'done'"))
+    .where(steps.c.kind == literal_column("'claim'"))
+    .where(or_(steps.c.state.in_(_MAY_BE_PAID), steps.c.code == CLAIMED_UNSEEN))
     .exists()
 )
 _ALL = (

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, select, tuple_
 
-from migrator.core.journal import Item, Step
+from migrator.core.journal import Item, Step, Verdict
 from migrator.core.plan import Action, PlanHeader
 from migrator.core.plan_document import header_from
 from migrator.core.states import StepKind, StepState
 from migrator.errors import InputError
 from migrator.store.documents import change_of
 from migrator.store.engine import Database
-from migrator.store.plan_tables import changes, steps
+from migrator.store.plan_tables import changes, steps, verifications
 from migrator.store.plans import plan_row
 from migrator.store.rows import LINK_COLUMNS, AnyRow, among, chunks, json_list, link_from
 from migrator.store.tables import target_links
@@ -27,8 +28,19 @@ _order = (changes.c.overage_order, changes.c.sms_order, changes.c.source_iccid)
 _link = LINK_COLUMNS
 
 ITEMS = (
-    select(changes.c.source_key, changes.c.source_iccid, changes.c.target_key, changes.c.document, *LINK_COLUMNS)
+    select(
+        changes.c.source_key,
+        changes.c.source_iccid,
+        changes.c.target_key,
+        changes.c.document,
+        *LINK_COLUMNS,
+        verifications.c.verdict,
+    )
     .outerjoin_from(changes, target_links, target_links.c.key == changes.c.target_key)
+    .outerjoin(
+        verifications,
+        (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key),
+    )
     .where(changes.c.plan_no == bindparam("plan_no"))
 )
 """Give its rows to `items_of`."""
@@ -109,7 +121,7 @@ class Items:
             values |= {"overage": last.overage_order, "sms": last.sms_order, "iccid": last.source_iccid}
 
 
-def items_of(connection: Connection, plan_no: int, rows: Sequence[AnyRow]) -> list[Item]:
+def items_of(connection: Connection, plan_no: int, rows: Sequence[Any]) -> list[Item]:
     """The items of some rows of `ITEMS`, in their order, with their steps."""
     by_key = _steps(connection, plan_no, [row.source_key for row in rows])
     return [_item(row, by_key.get(row.source_key, {})) for row in rows]
@@ -122,6 +134,7 @@ def _item(row: AnyRow, taken: dict[StepKind, Step]) -> Item:
         steps=taken,
         target=link_from(link),
         read_at=link[-1],
+        verdict=None if row.verdict is None else Verdict(row.verdict),
     )
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from migrator.errors import StoreBusy
+from migrator.errors import StoreBusy, StoreError
 from migrator.store.engine import Database
 from migrator.store.plan_tables import lease
 from migrator.store.rows import AnyRow
 
 __all__ = ["EXPIRY_S", "Lease", "Owner"]
 
+LOST = "lease_lost"
 EXPIRY_S = 60.0
 """A holder that was not heard of for so long is taken for dead; it beats every 10 s."""
 
@@ -73,9 +74,15 @@ class Lease:
             if moved.rowcount != 1:
                 held = _holder(connection)
                 raise StoreBusy(
-                    f"this run lost the store to {'nobody' if held is None else _owner(held)}",
+                    code=LOST,
+                    message=f"this run lost the store to {'nobody' if held is None else _owner(held)}",
                     hint="see `migrator status`; the same command goes on once the other run has ended",
                 )
+
+    @staticmethod
+    def is_lost(error: StoreError) -> bool:
+        """Whether this trouble means that somebody else took the store over."""
+        return error.code == LOST
 
     def release(self, owner: Owner) -> None:
         """Give the lease back; nothing happens if somebody else took over."""

@@ -111,6 +111,20 @@ class Requests(Items):
         )
         yield from ((row.source_key, row.at) for row in by_page(lambda after: self._db.rows(wanted, after=after)))
 
+    def job_ids(self, plan_id: str, wave: str) -> frozenset[str]:
+        """The carrier's job ids among the answers to a wave's writes."""
+        told = (
+            select(requests.c.job_id)
+            .distinct()
+            .where(
+                requests.c.plan_no == plan_row(self._db, plan_id).plan_no,
+                requests.c.wave == wave,
+                requests.c.job_id.is_not(None),
+            )
+        )
+        with self._db.read() as connection:
+            return frozenset(connection.execute(told).scalars())
+
     def job_status(self, job_id: str, status: str) -> None:
         """Note the carrier's own word on one of its jobs."""
         with self._db.write() as connection:

@@ -47,7 +47,8 @@ _LINK_BLANKS = (None,) * (len(_LINK_NAMES) - len(("key", "iccid", "present", "re
 def _upsert(table_names: Sequence[str]) -> str:
     statement = insert(target_links).values(dict.fromkeys(table_names))
     values = {name: statement.excluded[name] for name in table_names[1:]}
-    return driver_sql(statement.on_conflict_do_update(index_elements=["key"], set_=values), table_names)
+    is_newer = statement.excluded.read_at >= target_links.c.read_at
+    return driver_sql(statement.on_conflict_do_update(index_elements=["key"], set_=values, where=is_newer), table_names)
 
 
 _UPSERT_LINK = _upsert(_LINK_NAMES)

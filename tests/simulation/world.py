@@ -165,7 +165,15 @@ class World:
 
         async def body() -> PlanHeader:
             async with self._http() as http:
-                return await make_plan(store, self.hologram(http), self.policy(), max_rps=10.0, progress=quiet)
+                return await make_plan(
+                    store,
+                    self.hologram(http),
+                    self.policy(),
+                    max_rps=10.0,
+                    clock=self,
+                    stopper=Stopper(),
+                    progress=quiet,
+                )
 
         with self.store() as store:
             header: PlanHeader = self._process(body)
