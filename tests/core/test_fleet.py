@@ -71,10 +71,10 @@ def test_only_pending_states_are_pending() -> None:
 
 @pytest.mark.parametrize(
     ("device_id", "state", "claimed"),
-    [(7, LinkState.LIVE, True), (None, LinkState.LIVE, False), (7, LinkState.INVENTORY, False)],
-    ids=["device and live", "no device", "in inventory"],
+    [(7, LinkState.LIVE, True), (None, LinkState.LIVE, False), (7, LinkState.INVENTORY, True)],
+    ids=["device and live", "no device", "a device whose state lags behind"],
 )
-def test_sim_is_claimed_when_it_has_a_device_and_left_inventory(
+def test_sim_is_claimed_when_it_has_a_device(
     device_id: int | None, state: LinkState, *, claimed: bool
 ) -> None:
     link = TargetLink(iccid=TARGET, org_id=1, device_id=device_id, link_id=None, state=state, state_word="")

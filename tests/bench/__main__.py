@@ -1,0 +1,51 @@
+"""`python -m tests.bench [NAME...]`: run all measurements, or some, and print them as one table."""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tests.bench.applying import applying
+from tests.bench.measures import Measure, table
+from tests.bench.pulling import killed, pace, pace_virtual
+from tests.bench.sizes import sizes
+from tests.bench.startup import startup
+from tests.bench.storing import storing
+from tests.bench.whole_way import whole_way
+
+MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
+    "whole_way": whole_way,
+    "pace": pace,
+    "pace_virtual": pace_virtual,
+    "applying": applying,
+    "sizes": sizes,
+    "killed": killed,
+    "storing": storing,
+    "startup": startup,
+}
+
+
+def main(names: list[str]) -> int:
+    """Measure what is named, or everything. Returns: 0 whatever came out, or 2 for a name that there is not."""
+    unknown = set(names) - set(MEASUREMENTS)
+    if unknown:
+        known = ", ".join(MEASUREMENTS)
+        print(f"no such measurement: {', '.join(sorted(unknown))}; there are {known}", file=sys.stderr)
+        return 2
+    began = time.perf_counter()
+    measures: list[Measure] = []
+    for name in names or MEASUREMENTS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
+            measures += MEASUREMENTS[name](Path(folder))
+    print(table(measures))
+    spent_s = time.perf_counter() - began
+    print(f"\nPython {platform.python_version()}, {os.cpu_count()} cores, {spent_s:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

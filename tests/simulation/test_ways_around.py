@@ -1,0 +1,203 @@
+"""Ways around the rules that once were open: each was found by breaking in, and stays shut."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.core.fleet import Pair
+from migrator.core.identifiers import Iccid
+from migrator.core.plan import Action, Reason
+from migrator.core.results import ExitCode
+from migrator.executor.context import ApplyOptions
+from migrator.platforms.hologram.simulator import ClaimPolicy, HologramSwitches
+from migrator.platforms.simulation import Fault, FaultPlan, LedgerEntry
+from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
+
+
+def sent(world: World, path_part: str, method: str = "POST") -> list[LedgerEntry]:
+    return world.target.ledger.requests(method, path_part)
+
+
+def on(path_part: str, method: str = "POST") -> Callable[[str, str], bool]:
+    return lambda verb, path: verb == method and path_part in path
+
+
+def quick(**switches: Any) -> HologramSwitches:
+    return replace(HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)), **switches)
+
+
+def test_a_claim_that_is_never_answered_is_not_sent_for_ever(tmp_path: Path) -> None:
+    world = World(tmp_path, faults=FaultPlan(scripted=[Fault.SERVER_ERROR_BEFORE] * 99, scripted_for=on("bulkclaim")))
+    world.ready()
+    result = world.apply()
+    assert result.exit_code is ExitCode.RESUMABLE
+    assert len(world.claims_sent()) == 3
+
+
+def test_what_a_reply_named_as_claimed_is_remembered_when_the_read_back_fails(tmp_path: Path) -> None:
+    """The reads lag for five minutes and fail at first: without the reply's word the SIMs would look unclaimed."""
+    world = World(tmp_path, switches=quick(read_lag_s=300.0))
+    world.ready()
+    world.target.faults = FaultPlan(scripted=[Fault.HTML] * 40, scripted_for=on("links/cellular", "GET"))
+    assert world.apply().exit_code is ExitCode.RESUMABLE
+    world.target.faults = FaultPlan()
+    world.apply_until_quiet()
+    assert len(world.claims_sent()) == 1
+    world.check()
+
+
+def test_a_sim_that_was_named_and_never_seen_is_not_claimed_by_the_next_plan(tmp_path: Path) -> None:
+    world = World(tmp_path, switches=quick(read_lag_s=1500.0))
+    world.ready()
+    world.apply()
+    again = world.plan()
+    assert again.claims == 0
+    with world.store() as store:
+        reasons = {change.reason for change in store.plans.changes(again.plan_id)}
+    assert reasons == {Reason.CLAIMED_UNSEEN}
+
+
+def test_limits_are_set_before_anything_is_waited_for(tmp_path: Path) -> None:
+    """Limits come after the claim here, and one SIM of the claim stays in doubt for a minute."""
+    policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
+    world = World(tmp_path, switches=quick(claim_policy=ClaimPolicy.SKIP_BAD), policy_text=policy)
+    world.pull()
+    targets = new_sims(world.sims)
+    world.target.stock(targets[1:])
+    world.target.stock_foreign(targets[:1])
+    world.pair(targets)
+    world.plan()
+    world.apply()
+    claimed_at, _ = world.claims_sent()[0]
+    assert sent(world, "usagelimit")[0].at_s - claimed_at < 10
+    world.check()
+
+
+def test_a_resume_sets_missing_limits_before_it_looks_at_failures(tmp_path: Path) -> None:
+    policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
+    world = World(tmp_path, switches=quick(), policy_text=policy)
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_outcome", 1))
+    world.target.ledger.entries.clear()
+    world.apply()
+    writes = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
+    assert "usagelimit" in writes[0].path
+    world.check_fulfilled()
+
+
+def test_a_paused_link_is_resumed_only_once_its_limit_is_on_record(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=3, switches=quick(limits_lag_s=30.0))
+    world.pull()
+    targets = new_sims(3)
+    world.target.stock_claimed(targets, state="PAUSED-USER", overage_limit=-1)
+    world.pair(targets)
+    world.plan()
+    world.apply_until_quiet()
+    limits, states = sent(world, "usagelimit"), sent(world, "batch/state")
+    assert states[0].at_s - limits[0].at_s >= 30
+    world.check_fulfilled()
+
+
+def test_a_verified_sim_that_somebody_changed_takes_no_order(tmp_path: Path) -> None:
+    """A person paused a SIM after it was verified; resuming the rest of the plan must not switch it on again."""
+    world = World(tmp_path, switches=quick(), options=ApplyOptions(max_sims=5))
+    world.ready()
+    world.apply()
+    verified = world.target.sims[next(iter(world.target.ledger.charges))]
+    verified.state, verified.name = "PAUSED-USER", "in repair"
+    result = world.apply(options=ApplyOptions())
+    assert result.exit_code is ExitCode.ATTENTION
+    assert (verified.state, verified.name) == ("PAUSED-USER", "in repair")
+
+
+def test_a_sim_that_the_plan_leaves_alone_takes_no_order(tmp_path: Path) -> None:
+    world = World(tmp_path, switches=quick())
+    world.ready()
+    world.apply()
+    assert world.plan().counts == {Action.NO_OP.value: world.sims}
+    link = world.target.sims[new_sims(1)[0]]
+    link.state = "PAUSED-USER"
+    assert world.apply().exit_code is ExitCode.ATTENTION
+    assert link.state == "PAUSED-USER"
+
+
+def test_sims_with_nothing_to_do_do_not_fill_the_canary(tmp_path: Path) -> None:
+    waves = POLICY.replace('[[waves]]\nname = "all"', '[[waves]]\nname = "canary"\ncount = 5\n[[waves]]\nname = "rest"')
+    world = World(tmp_path, switches=quick(), policy_text=waves)
+    world.ready()
+    world.apply(options=ApplyOptions(max_sims=5))
+    again = world.plan()
+    with world.store() as store:
+        canary = [change for change in store.plans.changes(again.plan_id) if change.wave == "canary"]
+    assert sum(change.action is Action.CLAIM for change in canary) == 5
+
+
+def test_a_target_that_came_to_us_on_another_plan_meanwhile_is_only_shown(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=2, switches=quick())
+    world.pull()
+    targets = new_sims(2)
+    world.target.stock(targets[1:])
+    world.pair(targets)
+    world.plan()
+    world.target.stock_claimed(targets[:1], state="PAUSED-USER", plan_id=2041, name="theirs")
+    result = world.apply()
+    assert result.exit_code is ExitCode.ATTENTION
+    assert (world.target.sims[targets[0]].state, world.target.sims[targets[0]].name) == ("PAUSED-USER", "theirs")
+
+
+def test_names_are_put_one_by_one_where_the_bulk_call_is_refused(tmp_path: Path) -> None:
+    policy = POLICY + '[name]\ntemplate = "pump"\n'
+    world = World(tmp_path, switches=quick(), policy_text=policy)
+    world.ready()
+    world.target.switches = quick(features=frozenset(), features_listed=False)
+    assert world.apply().exit_code is ExitCode.DONE
+    assert len(sent(world, "/devices/", "PUT")) == world.sims
+
+
+@pytest.mark.parametrize("path_part", ["batch/state", "devices/count"])
+def test_a_read_that_is_only_nice_to_have_does_not_stop_the_run(tmp_path: Path, path_part: str) -> None:
+    world = World(tmp_path, sims=12, switches=quick(), policy_text=POLICY + '[status]\nenabled = "pause"\n')
+    world.ready()
+    world.target.faults = FaultPlan(scripted=[Fault.SERVER_ERROR_BEFORE] * 99, scripted_for=on(path_part, "GET"))
+    assert world.apply().exit_code is ExitCode.DONE
+
+
+def test_a_reason_that_merely_sounds_like_money_does_not_halt_a_fleet_that_can_pay(tmp_path: Path) -> None:
+    switches = quick(foreign_reason="Insufficient permissions for this SIM")
+    world = World(tmp_path, switches=switches)
+    world.pull()
+    targets = new_sims(world.sims)
+    world.target.stock(targets[1:])
+    world.target.stock_foreign(targets[:1])
+    world.pair(targets)
+    world.plan()
+    assert world.apply().exit_code is ExitCode.ATTENTION
+    assert len(world.target.ledger.charges) == world.sims - 1
+
+
+def test_a_target_in_another_organization_of_ours_is_seen_before_it_is_claimed(tmp_path: Path) -> None:
+    world = World(tmp_path, switches=quick())
+    world.pull()
+    targets = new_sims(world.sims)
+    world.target.stock(targets[2:])
+    world.target.stock_other_org(targets[:2])
+    world.pair(targets)
+    assert world.plan().counts == {Action.BLOCK.value: 2, Action.CLAIM.value: world.sims - 2}
+
+
+def test_a_source_whose_claim_has_no_outcome_is_not_claimed_for_another_target(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=2, switches=quick())
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_effect", 2))
+    spare = ["8944500000000009001", "8944500000000009002"]
+    world.target.stock(spare)
+    with world.store() as store:
+        sims = [sim.iccid for sim in store.inventory.sims()]
+        pairs = [Pair(old, Iccid.parse(new), "test") for old, new in zip(sims, spare, strict=True)]
+        store.pairs.add(pairs, replace=True, now=world.now().timestamp())
+    assert world.plan().claims == 0
