@@ -94,7 +94,10 @@ def _stored(
                 claims=tally.claims,
                 counts=dict(sorted(tally.actions.items())),
                 waves=tuple(wave.name for wave in policy.waves),
-                summary=tally.summary(policy, prices, balance=balance, max_rps=max_rps),
+                summary={
+                    **tally.summary(policy, prices, balance=balance, max_rps=max_rps),
+                    "policy_file": loaded.name,
+                },
             )
 
         return draft.finish(make_header)

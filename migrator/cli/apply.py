@@ -93,12 +93,26 @@ def _plan(store: "Store", given: str | None) -> "PlanHeader":
 
 def _refuse_stale(store: "Store", header: "PlanHeader") -> None:
     """Raises: StalePlan, saying what changed since the plan was made."""
-    changed: Sequence[str] = store.plans.differences(header.plan_id)
+    changed = [*store.plans.differences(header.plan_id), *_policy_changes(header)]
     if changed:
         problems = tuple(Problem("changed", line) for line in changed)
         words = f"plan {header.plan_id} is stale: what it was made from has changed"
         hint = "make a new plan: SIMs that are claimed already will be adopted, not claimed again"
         raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, hint)))
+
+
+def _policy_changes(header: "PlanHeader") -> list[str]:
+    """Whether the policy file that the plan was made from says something else now; a file that is gone says nothing."""
+    from migrator.inputs.policy_file import read_policy
+
+    file = Path(header.summary.get("policy_file") or "")
+    if not file.is_file():
+        return []
+    try:
+        same = read_policy(file).fingerprint == header.fingerprints.policy
+    except InputError:
+        same = False
+    return [] if same else [f"the policy {file} was changed since"]
 
 
 def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Options) -> None:
@@ -169,10 +183,9 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
     from migrator import bootstrap
     from migrator.executor.context import ApplyOptions, Context
     from migrator.inputs.policy_file import parse_policy
-    from migrator.inputs.settings import duration_s
 
     clock = bootstrap.SystemClock()
-    wait_s = chosen.settle_timeout_s if options.wait is None else duration_s(options.wait)
+    wait_s = chosen.settle_timeout_s if options.wait is None else _wait_s(options.wait)
     return Context(
         header=header,
         policy=parse_policy(parts.store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}").policy,
@@ -191,6 +204,16 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
         progress=parts.progress,
         hooks=_crash_hooks(),
     )
+
+
+def _wait_s(text: str) -> float:
+    """Seconds. Raises: InputError, naming the option."""
+    from migrator.inputs.settings import duration_s
+
+    try:
+        return duration_s(text)
+    except InputError as error:
+        raise InputError(f"--wait: {error.message}", code=error.code, hint=error.hint) from error
 
 
 def _crash_hooks() -> "Hooks":
@@ -235,7 +258,7 @@ def _look_only(shared: Globals, chosen: "Settings", store: "Store", header: "Pla
 
     outcome = verified(shared, chosen, store, header)
     if outcome.exit_code == ExitCode.DONE:
-        text = (f"Plan {header.plan_id} was carried out before; every SIM is still as planned.", *outcome.text)
+        text = (f"Plan {header.plan_id} was carried out before.", *outcome.text)
         return Outcome(outcome.data, text)
     hint = "a plan is used once: make a new one with `migrator plan create`"
     problem = Problem("attention", f"plan {header.plan_id} is finished, and some SIMs differ from it", hint)
@@ -249,7 +272,7 @@ def _dry_run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanH
     from migrator.executor.applying import Applying
     from migrator.platforms.dryrun import DryRunTarget
 
-    with store.scratch_copy() as scratch, watching(shared) as progress:
+    with store.scratch_copy() as scratch, watching(shared, is_dry_run=True) as progress:
 
         async def body(stopper: "Stopper") -> tuple[ApplyResult, Sequence["Outgoing"]]:
             async with bootstrap.target(chosen, read_only=True) as real:

@@ -44,12 +44,14 @@ class Outcome:
         text: what a person sees on stdout.
         exit_code: see `ExitCode`.
         problems: what to tell on stderr and under `errors`.
+        is_on_stdout: whether stdout holds what was asked for already, so that nothing else may go there.
     """
 
     data: Mapping[str, Any]
     text: Sequence["RenderableType"] = ()
     exit_code: int = 0
     problems: Sequence[Problem] = field(default_factory=tuple)
+    is_on_stdout: bool = False
 
 
 def global_options(command: F) -> F:
@@ -99,7 +101,7 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     except Interrupted as stop:
         problem = Problem("stopped", stop.reason, "the same command goes on from here")
         return _tell(name, shared, Outcome({}, (), stop.exit_code, (problem,)), status="error")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         outcome = Outcome({}, (), 130, (Problem("interrupted", "interrupted"),))
         return _tell(name, shared, outcome, status="error")
     except BrokenPipeError:
@@ -123,7 +125,9 @@ def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: B
         "data": outcome.data,
         "errors": [problem.as_dict() for problem in outcome.problems],
     }
-    if shared.events:
+    if outcome.is_on_stdout:
+        pass
+    elif shared.events:
         click.echo(json.dumps({"event": "result", **envelope}, ensure_ascii=False))
     elif shared.json:
         click.echo(json.dumps(envelope, ensure_ascii=False, indent=2))
@@ -138,7 +142,7 @@ def _print(parts: Sequence["RenderableType"]) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True) if sys.stdout.isatty() else Console(width=240, highlight=False)
+    console = Console(highlight=False, soft_wrap=True) if sys.stdout.isatty() else Console(width=200, highlight=False)
     for part in parts:
         if isinstance(part, str):
             console.print(part, markup=False, soft_wrap=True)
@@ -176,7 +180,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for number, column in enumerate(columns):
         is_number = bool(rows) and all(_is_amount(row[number]) for row in rows)
-        shown.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        is_iccid = "iccid" in column.lower() or column in {"source", "target"}
+        shown.add_column(
+            column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_iccid or is_number
+        )
     for row in rows:
         shown.add_row(*(escape("" if value is None else printable(value)) for value in row))
     return shown

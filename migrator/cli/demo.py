@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,9 +77,10 @@ def _demo(shared: Globals, folder: Path, sims: int, seed: int) -> Outcome:
     twice = truth["charged_more_than_once"]
     if twice or truth["forbidden"]:
         raise MigratorError(f"the simulated carrier saw what must never happen: {twice} {truth['forbidden']}")
+    charged = f"{Decimal(truth['charged']):.2f}"
     words = (
-        f"\nHologram's own ledger: {truth['sims_charged']} SIMs charged {truth['charged']} in all, none of them twice, "
-        "although the run was killed while a claim was under way."
+        f"\nHologram's own ledger: {truth['sims_charged']} SIMs charged {charged} in all, none of them twice, although "
+        "the run was killed while a claim was under way."
     )
     report = folder / "reports" / plan_id
     data = {"plan_id": plan_id, "folder": str(folder), "report": str(report), "ledger": truth}
@@ -167,7 +169,7 @@ class _Show:
     def say(self, words: str) -> None:
         """A line of explanation."""
         if not self.quiet:
-            click.secho(words, fg="cyan")
+            click.secho(words, fg=None if "NO_COLOR" in os.environ else "cyan")
 
 
 def _steps(show: _Show) -> str:
@@ -177,8 +179,8 @@ def _steps(show: _Show) -> str:
     show.run("plan", "create", "--policy", "policy.toml")
     plan_id, claims = _newest_plan(show)
     show.run("apply", "--dry-run", expect=(ExitCode.DONE, ExitCode.ATTENTION))
-    show.say("\nNow for real. The process will be killed (SIGKILL) right after its second claim was answered:")
-    show.run("apply", "--confirm", str(claims), expect=(KILLED,), MIGRATOR_CRASH_AT="after_effect:claim:2")
+    show.say("\nNow for real. The process will be killed (SIGKILL) when its first claim was answered, but not noted:")
+    show.run("apply", "--confirm", str(claims), expect=(KILLED,), MIGRATOR_CRASH_AT="after_effect:claim:1")
     show.say("\nKilled. The same command resumes: it reads first what the dead process may have done.")
     show.run("apply", expect=(ExitCode.DONE, ExitCode.ATTENTION))
     show.run("verify", expect=(ExitCode.DONE, ExitCode.ATTENTION))

@@ -9,7 +9,7 @@ import click
 
 from migrator.errors import InputError
 
-__all__ = ["written"]
+__all__ = ["refuse_unwritable", "written"]
 
 
 def written(file: Path, lines: Iterable[str]) -> int:
@@ -29,6 +29,13 @@ def written(file: Path, lines: Iterable[str]) -> int:
         raise InputError(
             f"{file} cannot be written: {error.strerror or error}", code="unwritable", hint="choose another file"
         ) from error
+
+
+def refuse_unwritable(file: Path) -> None:
+    """Raises: InputError, if `written` could not put a file there."""
+    if str(file) != "-" and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
+        hint = "choose a file in a folder that is there and can be written"
+        raise InputError(f"{file} cannot be written", code="unwritable", hint=hint)
 
 
 def _replaced(file: Path, lines: Iterable[str]) -> int:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +79,8 @@ def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
         words = f"what remains could not be read for {result.quotas_failed} SIMs: it stays unknown, it is not zero"
         problems.append(Problem("attention", words, "run `migrator inventory pull --quotas` again"))
     attention = bool(result.unreadable or result.quotas_failed)
-    text = f"{result.sims} SIMs in the inventory (1NCE API {result.api_version}, read in {result.passes} pass(es))."
+    passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
+    text = f"{result.sims} SIMs in the inventory (1NCE API {result.api_version}, read in {passes})."
     return Outcome(
         data, (text, _by_status(summary), NEXT), ExitCode.ATTENTION if attention else ExitCode.DONE, problems
     )
@@ -90,7 +90,7 @@ NEXT = "Next: `migrator pair import FILE` or `migrator pair pool FILE`."
 
 
 def _by_status(summary: Mapping[str, Any]) -> Any:
-    return table("", ("status", "SIMs"), list(summary.get("by_status", {}).items()))
+    return table("", ("status", "SIMs"), list(summary.get("statuses", {}).items()))
 
 
 @click.command("show", epilog="Exit codes: 0 done, 2 no inventory yet.")
@@ -105,14 +105,20 @@ def show(shared: Globals, /, *, iccid: str | None) -> int:
 def _show(shared: Globals, iccid: str | None) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import parsed_iccid, required_inventory
+    from migrator.reports.model import moment
 
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         if iccid is not None:
             return _one(store, parsed_iccid(iccid))
         summary = store.inventory.summary()
+        unreadable = [problem for problem, _ in store.inventory.unreadable()]
+    summary |= {"taken_at": moment(summary["taken_at"]), "unreadable_rows": unreadable}
     rows = [(key.replace("_", " "), value) for key, value in summary.items() if not isinstance(value, dict | list)]
-    return Outcome(summary, (table("Inventory", ("", ""), rows), _by_status(summary)))
+    text = [table("Inventory", ("", ""), rows), _by_status(summary)]
+    if unreadable:
+        text.append(table("Rows without a readable ICCID", ("problem",), [(problem,) for problem in unreadable]))
+    return Outcome(summary, text)
 
 
 def _one(store: Any, iccid: Any) -> Outcome:
@@ -170,10 +176,8 @@ def _export(shared: Globals, file: Path, kind: str) -> Outcome:
         rows = (sim_values(sim) for sim in store.inventory.sims())
         lines = _csv_lines(rows) if kind == "csv" else (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         count = written(file, lines) - (kind == "csv")
-    text = () if str(file) == "-" else (f"{count} SIMs written to {file}.",)
-    if text and sys.stdout.isatty():
-        return Outcome({"file": str(file), "sims": count}, text)
-    return Outcome({"file": str(file), "sims": count}, text)
+    text = (f"{count} SIMs written to {file}.",)
+    return Outcome({"file": str(file), "sims": count}, text, is_on_stdout=str(file) == "-")
 
 
 def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "export", "identity", "import_file", "pool"]
 
 NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
-SHOWN = 20
+SHOWN = 10
 
 
 @click.command("import", epilog="Exit codes: 0 done, 2 the file has problems (all are listed, nothing was changed).")
@@ -187,15 +187,18 @@ def _check(shared: Globals) -> Outcome:
         data,
         (table("Pairing", ("", "SIMs"), rows),),
         ExitCode.ATTENTION if unpaired or orphans else ExitCode.DONE,
-        [*_problems(unpaired, "no_pairing", "has no target"), *_problems(orphans, "orphan", "left the inventory")],
+        [
+            *_problems(unpaired, "SIMs have no target", "`pair import` or `pair pool`"),
+            *_problems(orphans, "paired SIMs left the inventory", "nothing happens to them"),
+        ],
     )
 
 
-def _problems(iccids: Sequence[str], code: str, words: str) -> list[Problem]:
-    listed = [Problem(code, f"{iccid} {words}") for iccid in iccids[:SHOWN]]
-    if len(iccids) > SHOWN:
-        listed.append(Problem(code, f"... and {len(iccids) - SHOWN} more; --json lists all"))
-    return listed
+def _problems(iccids: Sequence[str], words: str, hint: str) -> list[Problem]:
+    if not iccids:
+        return []
+    named = ", ".join(iccids[:SHOWN]) + (", ... (--json lists all)" if len(iccids) > SHOWN else "")
+    return [Problem("attention", f"{len(iccids)} {words}: {named}", hint)]
 
 
 @click.command("export", epilog="Exit codes: 0 done, 2 unwritable file.")
@@ -213,7 +216,8 @@ def _export(shared: Globals, file: Path) -> Outcome:
     with bootstrap.store_of(shared.state, shared.config) as store:
         lines = (f"{pair.source.digits},{pair.target.digits}\r\n" for pair in store.pairs.all())
         count = written(file, _headed(lines)) - 1
-    return Outcome({"file": str(file), "pairs": count}, () if str(file) == "-" else (f"{count} pairs written.",))
+    text = (f"{count} pairs written to {file}.",)
+    return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=str(file) == "-")
 
 
 def _headed(lines: Iterable[str]) -> Iterable[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import written
+from migrator.cli.files import refuse_unwritable, written
+from migrator.core.plan import Action
 from migrator.errors import Problem
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["create", "export", "list_plans", "show"]
 
 SHOWN = 20
+LONGEST_NAME = 40
+MONEY = ("charged_now", "per_period_at_least", "per_period_at_most", "price_per_sim", "balance")
+CALLS = ("claims", "limits", "states", "names", "reads")
 BAD_INPUT = "2 settings, policy, pairs or an unknown data plan"
 
 
@@ -43,6 +47,8 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
     from migrator.inputs.policy_file import read_policy
 
     loaded = read_policy(policy_file)
+    if out is not None:
+        refuse_unwritable(out)
     chosen = bootstrap.settings(shared.config)
     max_rps = chosen.hologram().max_rps
 
@@ -90,28 +96,19 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
         "fingerprints": fingerprints_document(header.fingerprints),
         **summary,
     }
-    money = [(key.replace("_", " "), "unknown" if value is None else value) for key, value in summary["money"].items()]
-    rows = [
-        (
-            change.source_iccid,
-            change.target_iccid,
-            change.action,
-            change.reason,
-            change.wave,
-            change.name,
-            change.detail,
-        )
-        for change in changes
+    money = [
+        (key.replace("_", " "), "unknown" if summary["money"][key] is None else summary["money"][key]) for key in MONEY
     ]
+    rows = [(c.source_iccid, c.target_iccid, c.action, c.reason, c.wave, _short(c.name), c.detail) for c in changes]
+    calls = [(kind, summary["calls"][kind]) for kind in CALLS]
     text: list[Any] = [
         f"Plan {header.plan_id}: {header.claims} SIMs to claim at organization {header.org_id}.",
-        table("What happens to how many SIMs", ("action", "SIMs"), list(header.counts.items())),
+        table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
-        table("Waves", ("wave", "SIMs"), list(summary["waves"].items())),
+        table("Waves", ("wave", "SIMs"), [(wave, summary["waves"].get(wave, 0)) for wave in header.waves]),
         table("Money", ("", "amount"), money),
-        table(
-            "Calls", ("to Hologram", "requests"), [*summary["calls"].items(), ("minutes at least", summary["minutes"])]
-        ),
+        table("Calls to Hologram, about", ("", "requests"), calls),
+        f"At {summary['max_rps']:g} requests a second, that is {summary['minutes']} minutes at least.",
     ]
     if rows:
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "name", "detail"), rows))
@@ -121,6 +118,12 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
             f"`migrator apply --confirm {header.claims}`."
         )
     return Outcome(data, text, problems=[Problem("warning", words) for words in summary["warnings"]])
+
+
+def _short(name: object) -> str:
+    """A name for a table's cell; `plan export` has it whole."""
+    text = "" if name is None else str(name)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
 @click.command("list", epilog="Exit codes: 0 done.")
@@ -144,7 +147,11 @@ def _list(shared: Globals) -> Outcome:
 @click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")
 @click.argument("plan", required=False)
 @click.option("--sims", default=SHOWN, show_default=True, type=click.IntRange(0), help="How many SIMs to list.")
-@click.option("--action", help="Only SIMs with this action, e.g. BLOCK.")
+@click.option(
+    "--action",
+    type=click.Choice([action.value for action in Action], case_sensitive=False),
+    help="Only SIMs with this action.",
+)
 @global_options
 @click.pass_obj
 def show(shared: Globals, /, *, plan: str | None, sims: int, action: str | None) -> int:
@@ -159,7 +166,7 @@ def _show(shared: Globals, plan: str | None, sims: int, action: str | None) -> O
 
     with bootstrap.store_of(shared.state, shared.config) as store:
         plan_id = plan_id_of(store, plan)
-        chosen = (c for c in store.plans.changes(plan_id) if action is None or c.action.value == action.upper())
+        chosen = (c for c in store.plans.changes(plan_id) if action is None or c.action.value == action)
         changes = list(islice(chosen, sims))
         outcome = _shown(store.plans.header(plan_id), changes)
         state = store.plans.state(plan_id)
@@ -185,7 +192,8 @@ def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
         plan_id = plan_id_of(store, plan)
         lines = written(file, plan_lines(store, store.plans.header(plan_id)))
     data: Mapping[str, Any] = {"plan_id": plan_id, "file": str(file), "sims": lines - 1}
-    return Outcome(data, () if str(file) == "-" else (f"Plan {plan_id}: {lines - 1} SIMs written to {file}.",))
+    text = (f"Plan {plan_id}: {lines - 1} SIMs written to {file}.",)
+    return Outcome(data, text, is_on_stdout=str(file) == "-")
 
 
 def plan_lines(store: "Store", header: "PlanHeader") -> Iterator[str]:

@@ -35,8 +35,13 @@ ONCE = {"again", "observing", "wave", "claim_lost", "settling", "waiting"}
 
 
 @contextmanager
-def watching(shared: Globals) -> Iterator[Progress]:
-    """Somebody to tell of progress, for as long as the block lasts."""
+def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]:
+    """Somebody to tell of progress, for as long as the block lasts.
+
+    Args:
+        shared: the global options.
+        is_dry_run: nothing that is told really happens, so lines say so.
+    """
     if shared.events:
         yield _as_json
     elif shared.quiet:
@@ -45,7 +50,7 @@ def watching(shared: Globals) -> Iterator[Progress]:
         with _bar() as progress:
             yield progress
     else:
-        lines = _Lines()
+        lines = _Lines("dry run: " if is_dry_run else "")
         yield lines.tell
         lines.close()
 
@@ -57,20 +62,21 @@ def _as_json(event: str, values: Mapping[str, Any]) -> None:
 class _Lines:
     """Plain lines on stderr: turning points as they come, totals at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
         self._totals: Counter[str] = Counter()
 
     def tell(self, event: str, values: Mapping[str, Any]) -> None:
         """Note one event."""
         self._totals[event] += values.get("sims", 0)
         if event in ONCE:
-            click.echo(_words(event, values, 0), err=True)
+            click.echo(self._prefix + _words(event, values, 0), err=True)
 
     def close(self) -> None:
         """Tell the totals."""
         for event, total in self._totals.items():
             if event not in ONCE and event in WORDS:
-                click.echo(WORDS[event].format(total=total), err=True)
+                click.echo(self._prefix + WORDS[event].format(total=total), err=True)
 
 
 @contextmanager

@@ -95,6 +95,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(rows)
 
 
+BROKEN_PIPE = 141
+"""As a shell tells it of a program that SIGPIPE ended."""
+
 EPILOG = (
     "Exit codes: 0 done, 1 unexpected error, 2 usage or input, 3 done but some SIMs need attention, 4 credentials or "
     "permission refused, 5 plan stale or used, 6 stopped by a gate or a cap, 7 stopped and resumable, 9 another run "
@@ -136,7 +139,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
-        return 1
+        return BROKEN_PIPE
     return code if isinstance(code, int) else 0
 
 

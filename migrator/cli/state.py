@@ -11,15 +11,18 @@ __all__ = ["info", "upgrade"]
 @global_options
 @click.pass_obj
 def info(shared: Globals, /) -> int:
-    """Where the store is, which schema it has, and what it holds. Changes nothing."""
+    """Where the store is, which schema it has, and what it holds. An older schema is brought up to date first."""
     return finish("state info", shared, lambda: _info(shared))
 
 
 def _info(shared: Globals) -> Outcome:
     from migrator import bootstrap
+    from migrator.reports.model import moment
 
     with bootstrap.store_of(shared.state, shared.config) as store:
         data = store.info()
+    data["created_at"] = moment(data["created_at"])
+    data |= {f"{name} rows": count for name, count in data.pop("counts").items()}
     return Outcome(data, (table("State store", ("", ""), [(k.replace("_", " "), v) for k, v in data.items()]),))
 
 

@@ -30,6 +30,7 @@ def _status(shared: Globals, plan: str | None) -> Outcome:
 
 
 def _of(store: "Store", plan_id: str) -> Outcome:
+    from migrator.bootstrap import process_is_gone
     from migrator.cli.lookups import finding_counts
     from migrator.reports.model import moment
 
@@ -38,6 +39,8 @@ def _of(store: "Store", plan_id: str) -> Outcome:
     steps = [(kind.value, step_state, count) for (kind, step_state), count in journal.step_counts(plan_id).items()]
     runs = journal.runs(plan_id)
     holder = store.lease.holder()
+    if holder is not None and process_is_gone(holder[0]):
+        holder = None
     by_wave = {wave: dict(journal.verdicts(plan_id, wave)) for wave in header.waves}
     data: dict[str, Any] = {
         "plan_id": plan_id,

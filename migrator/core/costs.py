@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.core.mapping import NO_LIMIT
+from migrator.core.packing import smallest
 from migrator.core.plan import Action, Change, DesiredState, Prices
 from migrator.core.policy import Policy
 from migrator.core.units import PRICE_BYTES_PER_MB, money
@@ -25,7 +26,8 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     waves: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
-    limits: Counter[int] = field(default_factory=Counter)
+    claimed: Counter[str] = field(default_factory=Counter)
+    limits: Counter[tuple[str, int]] = field(default_factory=Counter)
     names: int = 0
     billed: int = 0
     limited_bytes: int = 0
@@ -61,7 +63,9 @@ class Tally:
 
     def _claim(self, change: Change) -> None:
         self.states[change.state.value if change.state else ""] += 1
-        self.limits[NO_LIMIT if change.overage_limit_bytes is None else change.overage_limit_bytes] += 1
+        wave = change.wave or ""
+        self.claimed[wave] += 1
+        self.limits[wave, NO_LIMIT if change.overage_limit_bytes is None else change.overage_limit_bytes] += 1
         self.names += change.name is not None
 
     @property
@@ -79,24 +83,29 @@ class Tally:
             "money": self._money(prices, balance),
             "calls": calls,
             "minutes": round(sum(calls.values()) / max_rps / 60, 1),
+            "max_rps": max_rps,
             "warnings": self._warnings(policy, prices, balance),
         }
 
     def _calls(self, policy: Policy) -> dict[str, int]:
-        """Requests to Hologram, at the least; pending states and refusals add to them."""
-        raised = sum(count for limit, count in self.limits.items() if limit != self._smallest_limit())
+        """Requests to Hologram, about: shared names take fewer, pending states and refusals more."""
         pages = math.ceil(self.billed / PAGE)
         return {
-            "claims": math.ceil(self.claims / CLAIM_MOST),
-            "limits": math.ceil(raised / BULK_MOST),
+            "claims": sum(math.ceil(count / CLAIM_MOST) for count in self.claimed.values()),
+            "limits": self._limit_calls(),
             "states": math.ceil(self.states[DesiredState.PAUSE.value] / BULK_MOST),
             "names": self.names,
             "reads": (2 + len(policy.waves)) * pages + math.ceil(self.claims / CLAIM_MOST),
         }
 
-    def _smallest_limit(self) -> int:
-        bounded = [limit for limit in self.limits if limit != NO_LIMIT]
-        return min(bounded, default=NO_LIMIT)
+    def _limit_calls(self) -> int:
+        """A wave's claims carry its smallest limit; every larger one takes a call for each 500 SIMs."""
+        calls = 0
+        for wave in self.claimed:
+            of_wave = {limit: count for (name, limit), count in self.limits.items() if name == wave}
+            carried = smallest(of_wave)
+            calls += sum(math.ceil(count / BULK_MOST) for limit, count in of_wave.items() if limit != carried)
+        return calls
 
     def _money(self, prices: Prices, balance: Decimal | None) -> dict[str, Any]:
         """Charged at the claim, per period at the least, and the most that the limits allow; None where unknown."""

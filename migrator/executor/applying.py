@@ -183,7 +183,7 @@ class Applying:
             f"wave {wave!r} stays closed: {verified} of {total} SIMs of wave {before!r} are verified, and [gates] "
             f"verified_share asks for {ctx.policy.gates.verified_share}",
             code="gate_closed",
-            hint="`migrator status` shows what differs; mend it, then run the same command again",
+            hint="`migrator status` shows what differs; run the same command again, or make a new plan for failed SIMs",
         )
 
     def _finished(self) -> ApplyResult:

@@ -22,8 +22,9 @@ _SECTION_WORDS = ("policy_version", *SECTIONS, "waves")
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A policy, the text it came from, and every value spelled out as JSON, defaults included and decimals as text."""
+    """A policy, its file and text; `canonical` is every value as JSON, defaults included, decimals as text."""
 
+    name: str
     policy: Policy
     text: str
     canonical: Mapping[str, Any]
@@ -59,7 +60,7 @@ def _loaded(file: TomlFile) -> LoadedPolicy:
     policy = Policy(**records)
     policy = policy if waves is None else replace(policy, waves=waves)
     canonical = {"policy_version": VERSION, **_spelled_out(policy)}
-    return LoadedPolicy(policy, file.text, dict(sorted(canonical.items())))
+    return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())))
 
 
 def _check_top(data: Mapping[str, Any], findings: Findings) -> None:

@@ -42,6 +42,9 @@ def write_report(report: Reconciliation, folder: Path, formats: list[str]) -> li
             with _beside(path) as out:
                 FORMATS[name](report, out)
             written.append(path)
+    except FileExistsError as error:
+        hint = "choose another folder with --out"
+        raise InputError(f"{folder} is a file, expected a folder", code="report_unwritable", hint=hint) from error
     except OSError as error:
         raise InputError(
             f"the report cannot be written to {folder}: {error.strerror or error}",

@@ -15,8 +15,8 @@ __all__ = ["sizes"]
 
 FLEETS = (1000, 10_000, 100_000)
 SMALL, MIDDLE, LARGE = FLEETS
-FLAT = 1.15
-"""A peak that is at most so much higher for a hundred times the SIMs, the page cache aside, is called flat."""
+FLAT = 1.25
+"""A peak that is at most a quarter higher for a hundred times the SIMs, the page cache aside, is called flat."""
 PAGE_CACHE_BYTES = CACHE_KIB * 1024
 """What SQLite keeps of the file in memory: a large store fills it, and none exceeds it."""
 PLAN_MOST_S, PLAN_MOST_BYTES = 4.0, 200 * MIB

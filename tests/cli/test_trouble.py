@@ -276,3 +276,27 @@ def test_a_new_plan_first_learns_what_the_old_one_left_uncertain(desk: Desk, mon
 
 async def _interrupted(*_: object) -> None:
     raise Interrupted("interrupted", 130)
+
+
+def test_a_plan_is_stale_when_its_policy_file_says_something_else(desk: Desk) -> None:
+    plan = desk.planned()
+    desk.write("policy.toml", POLICY + "# only a remark\n")
+    assert desk.run("apply", "--dry-run").code == 0
+    desk.write("policy.toml", POLICY + '[status]\ndisabled = "skip"\n')
+    ended = desk.run("apply", "--confirm", str(plan["claims"]))
+    assert ended.code == 5
+    assert "policy.toml" in ended.err
+    assert writes(desk) == 0
+
+
+def test_an_export_to_stdout_is_nothing_but_the_export(desk: Desk) -> None:
+    desk.run("inventory", "pull")
+    lines = desk.json("inventory", "export", "-").out.splitlines()
+    assert [set(json.loads(line)) >= {"iccid", "status"} for line in lines] == [True] * desk.sims
+
+
+def test_a_plan_that_cannot_be_written_is_not_made(desk: Desk) -> None:
+    desk.paired()
+    ended = desk.run("plan", "create", "--policy", desk.write("p.toml", POLICY), "--out", "nowhere/plan.jsonl")
+    assert ended.code == 2
+    assert desk.json("plan", "list").data["plans"] == []

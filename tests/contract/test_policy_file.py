@@ -148,7 +148,8 @@ def test_policy_saved_by_any_editor_reads_the_same(write: Writer, encode: Callab
 def test_text_kept_with_a_plan_reads_as_the_file_did(write: Writer) -> None:
     """A resume carries out the policy that the plan was made with, whatever became of the file."""
     loaded = write.read("\ufeff" + MINIMAL.replace("\n", "\r\n"))
-    assert parse_policy(loaded.text, name="policy of a plan") == loaded
+    again = parse_policy(loaded.text, name="policy of a plan")
+    assert (again.policy, again.fingerprint) == (loaded.policy, loaded.fingerprint)
 
 
 def test_text_that_is_no_policy_is_refused_under_its_name() -> None:

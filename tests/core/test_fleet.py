@@ -74,9 +74,7 @@ def test_only_pending_states_are_pending() -> None:
     [(7, LinkState.LIVE, True), (None, LinkState.LIVE, False), (7, LinkState.INVENTORY, True)],
     ids=["device and live", "no device", "a device whose state lags behind"],
 )
-def test_sim_is_claimed_when_it_has_a_device(
-    device_id: int | None, state: LinkState, *, claimed: bool
-) -> None:
+def test_sim_is_claimed_when_it_has_a_device(device_id: int | None, state: LinkState, *, claimed: bool) -> None:
     link = TargetLink(iccid=TARGET, org_id=1, device_id=device_id, link_id=None, state=state, state_word="")
     assert link.is_claimed is claimed
 
