@@ -19,6 +19,7 @@ WORDS = {
     "again": "the list moved while it was read: reading it again",
     "quotas": "what remains: {total} SIMs read",
     "observing": "reading {sims} target SIMs at Hologram",
+    "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
     "wave": "wave {wave}",
     "claimed": "{total} SIMs claimed",
     "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
@@ -30,7 +31,7 @@ WORDS = {
     "verified": "{total} SIMs read and compared",
     "waiting": "{sims} SIMs still pending at Hologram; waiting up to {left_s} s more",
 }
-ONCE = {"again", "observing", "wave", "claim_lost", "settling", "waiting"}
+ONCE = {"no_balance", "again", "observing", "wave", "claim_lost", "settling", "waiting"}
 """Events worth a line of their own off a terminal; the others are told as a total at the end."""
 
 

@@ -51,10 +51,12 @@ class Money:
 
     Args:
         price: per SIM at the claim; None where it is unknown.
+        told: whether the operator was told that there is no balance to read.
     """
 
     ctx: Context
     price: Decimal | None
+    told: bool = False
 
     def claimed(self) -> int:
         """SIMs that this plan has claimed, or may have claimed, over all its runs."""
@@ -69,6 +71,9 @@ class Money:
             return
         balance = await self.ctx.target.balance()
         need = self.price * sims
+        if balance is None and not self.told:
+            self.told = True
+            self.ctx.progress("no_balance", {})
         if balance is not None and balance < need:
             raise InsufficientBalance(
                 f"the balance is {money(balance)} and the next {sims} SIMs cost {money(need)}; nothing was sent",
