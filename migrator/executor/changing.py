@@ -22,7 +22,7 @@ from migrator.executor.guards import check_failures
 from migrator.executor.sending import keys_of, send
 from migrator.ports import ChangeReply, Outgoing
 
-__all__ = ["Changer"]
+__all__ = ["MOST_ATTEMPTS", "UNPROVEN", "Changer"]
 
 MOST_ATTEMPTS = 6
 """Orders that change nothing, after which a person should look."""

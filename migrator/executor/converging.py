@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from migrator.core.journal import Item, Step, Verdict, Verified
 from migrator.core.reconcile import differences, shows, verify_item
 from migrator.core.states import StepEvent, StepKind, StepState
-from migrator.executor.changing import MOST_ATTEMPTS, Changer
+from migrator.executor.changing import MOST_ATTEMPTS, UNPROVEN, Changer
 from migrator.executor.context import Context
 from migrator.executor.guards import check_failures
 from migrator.executor.observing import Reader, targets_of
@@ -117,7 +117,8 @@ class Converger:
             return StepEvent.PROBED_PRESENT, ("", "")
         if self._may_still_come(item, step):
             return None, ("", "")
-        if step.attempts >= MOST_ATTEMPTS and step.kind is not StepKind.STATE:
+        was_accepted = step.code == UNPROVEN  # an order that was lost on the way says nothing against the SIM
+        if step.attempts >= MOST_ATTEMPTS and was_accepted and step.kind is not StepKind.STATE:
             words = f"ordered {step.attempts} times, and the record never showed it"
             return StepEvent.PROBED_CONFLICT, (f"{step.kind.value}_not_applied", words)
         return StepEvent.PROBED_ABSENT, ("", "")

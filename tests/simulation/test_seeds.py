@@ -15,7 +15,8 @@ from migrator.core.plan import Action
 from migrator.core.results import ExitCode
 from tests.simulation.schedules import Outcome, live_through
 
-SEEDS = range(60)
+SEEDS = (*range(60), 100913)
+"""The last one: a name that was lost on its way six times, which is the network's fault and not the SIM's."""
 
 
 def check(outcome: Outcome) -> None:
