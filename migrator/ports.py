@@ -3,7 +3,7 @@
 Every method of a platform is one HTTP exchange unless it says otherwise. Errors are those of `errors.PlatformError`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -500,5 +500,3 @@ class Journal(Protocol):
 
 Progress = Callable[[str, Mapping[str, Any]], None]
 """Told what happens: an event's name and its values. For progress bars, `--events` and logs."""
-
-Sleeper = Callable[[float], Awaitable[None]]

@@ -1,7 +1,6 @@
 """Writing what a user asked for into a file, whole or not at all; `-` is stdout."""
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,16 +38,11 @@ def refuse_unwritable(file: Path) -> None:
 
 
 def _replaced(file: Path, lines: Iterable[str]) -> int:
-    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        count = 0
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            for line in lines:
-                out.write(line)
-                count += 1
-        Path(beside).chmod(0o644)
-        Path(beside).replace(file)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    from migrator.reports.writers import beside
+
+    count = 0
+    with beside(file, mode=0o644) as out:
+        for line in lines:
+            out.write(line)
+            count += 1
     return count

@@ -179,3 +179,7 @@ class TargetLink:
     def is_claimed(self) -> bool:
         """Whether somebody activated it: claiming is what makes a device (reference, section 2)."""
         return self.device_id is not None
+
+    def is_held_by(self, org_id: int) -> bool:
+        """Whether it is claimed for this organization; a record that names none is our own list's."""
+        return self.is_claimed and self.org_id in {None, org_id}

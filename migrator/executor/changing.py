@@ -69,9 +69,8 @@ class Changer:
         target, change = item.target, item.change
         return (
             target is not None
-            and target.is_claimed
+            and target.is_held_by(self.ctx.header.org_id)
             and item.takes_orders
-            and target.org_id in {None, self.ctx.header.org_id}
             and target.data_plan_id in {None, change.data_plan_id}
             and same_zone(target.zone, change.zone)
             and target.state not in {LinkState.RETIRED, LinkState.TEST, LinkState.UNKNOWN}

@@ -211,8 +211,8 @@ class Claimer:
         absent: list[Item] = []
         for item in self._fresh(items):
             link = item.target
-            ours = link is not None and link.is_claimed and link.org_id in {None, self.ctx.header.org_id}
-            (present if ours else absent).append(item)
+            is_ours = link is not None and link.is_held_by(self.ctx.header.org_id)
+            (present if is_ours else absent).append(item)
         self._move(event, keys_of(present))
         self.reader.claimed(len(present))
         if present:

@@ -61,7 +61,7 @@ def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
         link = item.target
         if link is None or not link.is_claimed:
             absent.append(item)
-        elif link.org_id in {None, ctx.header.org_id}:
+        elif link.is_held_by(ctx.header.org_id):
             ours[item.key] = ("", "")
         else:
             elsewhere[item.key] = ("claimed_elsewhere", f"the target is in organization {link.org_id}")

@@ -13,7 +13,7 @@ from migrator.core.reconcile import Bucket
 from migrator.errors import InputError
 from migrator.reports.model import COLUMNS, Reconciliation, moment
 
-__all__ = ["FORMATS", "spreadsheet_safe", "write_report"]
+__all__ = ["FORMATS", "beside", "spreadsheet_safe", "write_report"]
 
 REPORT_VERSION = 1
 SAMPLES = 5
@@ -39,7 +39,7 @@ def write_report(report: Reconciliation, folder: Path, formats: list[str]) -> li
         folder.mkdir(parents=True, exist_ok=True)
         for name in formats:
             path = folder / f"reconciliation.{name}"
-            with _beside(path) as out:
+            with beside(path) as out:
                 FORMATS[name](report, out)
             written.append(path)
     except FileExistsError as error:
@@ -55,14 +55,15 @@ def write_report(report: Reconciliation, folder: Path, formats: list[str]) -> li
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[TextIO]:
-    """A file that takes the place of `path` only when it is whole."""
+def beside(path: Path, *, mode: int = 0o600) -> Iterator[TextIO]:
+    """A file of this mode that takes the place of `path` only when it is whole."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
