@@ -1,5 +1,6 @@
 """The operator's policy: what should become of each SIM. Read from a file by `inputs.policy_file`; pure data here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -126,19 +127,34 @@ class NamePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """`[[waves]]`: SIMs approved together; `count` None takes all that are left."""
+    """`[[waves]]`: SIMs approved together. A SIM joins the first wave that selects it and has room.
+
+    `label` (a pattern with `*` and `?`) and `iccids` (keys of source ICCIDs) select; None selects every SIM. `count` or
+    `share` (of the SIMs that the plan acts on, rounded up) is the room; None takes all that are left. `soak_s` is how
+    long the wave rests, once enough of it is verified, before the next one opens.
+    """
 
     name: str
     count: int | None = None
+    share: Decimal | None = None
+    label: str | None = None
+    iccids: frozenset[str] | None = None
+    soak_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """`[gates]`: a wave opens at `verified_share` of the one before; more failures than allowed halt the run."""
+    """`[gates]`: a wave opens at `verified_share` of the one before; more failures than allowed halt the run.
+
+    The bounds hold over the whole plan and within each wave. `min_sample` is how many SIMs must have been begun before
+    the share counts. `max_failures_by_code` bounds single error codes more tightly.
+    """
 
     verified_share: Decimal = Decimal("0.99")
     max_failures: int = 20
     max_failure_share: Decimal = Decimal("0.02")
+    min_sample: int = 50
+    max_failures_by_code: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +177,7 @@ class Policy:
     waves: tuple[Wave, ...] = (Wave("canary", 10), Wave("rest"))
     gates: Gates = field(default_factory=Gates)
     caps: Caps = field(default_factory=Caps)
+    approvals: int = 0  # how many people must approve a plan before it is applied
 
     @property
     def needs_data_remaining(self) -> bool:

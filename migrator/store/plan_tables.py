@@ -4,7 +4,21 @@ from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, I
 
 from migrator.store.tables import metadata
 
-__all__ = ["changes", "lease", "left_out", "plans", "request_items", "requests", "runs", "steps", "verifications"]
+__all__ = [
+    "approvals",
+    "changes",
+    "lease",
+    "left_out",
+    "orders",
+    "plans",
+    "rates",
+    "request_items",
+    "requests",
+    "runs",
+    "steps",
+    "verifications",
+    "wave_gates",
+]
 
 # --- plans --------------------------------------------------------------------------------------------------------
 
@@ -53,6 +67,17 @@ left_out = Table(  # SIMs that a plan was told to leave alone, so that later one
     Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
     Column("source_key", Text, primary_key=True),
     sqlite_with_rowid=False,
+)
+
+approvals = Table(  # who approved a plan, and the hash of what they saw; rows are only ever added
+    "approvals",
+    metadata,
+    Column("approval_id", Integer, primary_key=True),
+    Column("plan_no", ForeignKey(plans.c.plan_no), nullable=False, index=True),
+    Column("approved_by", Text, nullable=False),
+    Column("approved_at", Float, nullable=False),
+    Column("changes_sha256", Text, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 # --- the journal --------------------------------------------------------------------------------------------------
@@ -139,4 +164,34 @@ lease = Table(  # one row while somebody holds the store
     Column("process_started_at", Float, nullable=False),
     Column("acquired_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
+)
+
+# --- steering -----------------------------------------------------------------------------------------------------
+
+orders = Table(  # what an operator ordered for a plan's runs, from another terminal; no row: go on
+    "orders",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("given_by", Text, nullable=False),
+    Column("given_at", Float, nullable=False),
+)
+
+rates = Table(  # per carrier: the ceiling that an operator set, and what the pacer learned
+    "rates",
+    metadata,
+    Column("carrier", Text, primary_key=True),
+    Column("ceiling", Float),
+    Column("ceiling_by", Text, nullable=False),
+    Column("ceiling_at", Float),
+    Column("learned", Text),
+    Column("learned_at", Float),
+)
+
+wave_gates = Table(  # when a wave reached the share of verified SIMs that opens the next: its rest counts from here
+    "wave_gates",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("wave", Text, primary_key=True),
+    Column("reached_at", Float, nullable=False),
 )
