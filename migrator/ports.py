@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, TargetLink
 from migrator.core.identifiers import Iccid
-from migrator.core.journal import Item, JobRecord, RequestOutcome, RequestRecord, Verified
+from migrator.core.journal import Failures, Item, JobRecord, RequestOutcome, RequestRecord, Verified
 from migrator.core.plan import DesiredState, PlanHeader, Prices
 from migrator.core.states import RunEvent, StepEvent, StepKind
 from migrator.core.units import Bytes
@@ -296,6 +296,10 @@ class TargetPlatform(Protocol):
         """What `set_limits` will send."""
         ...
 
+    def request_tag(self, name: str) -> Outgoing:
+        """What `create_tag` will send."""
+        ...
+
     def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
         """What `link_tag` will send."""
         ...
@@ -478,7 +482,10 @@ class Journal(Protocol):
         ...
 
     def verdicts(self, plan_id: str, wave: str | None = None) -> Mapping[str, int]:
-        """How many acting SIMs have each verdict; those never verified are counted as "unread"."""
+        """How many acting SIMs have each verdict; those never verified are counted as "unread".
+
+        SIMs that an operator set aside are not counted.
+        """
         ...
 
     def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
@@ -489,12 +496,20 @@ class Journal(Protocol):
         """How many steps FAILED, by code."""
         ...
 
-    def requests(self, plan_id: str) -> Sequence[RequestRecord]:
-        """Every write of a plan, oldest first."""
+    def failures(self, plan_id: str) -> Failures:
+        """The SIMs that failed and were not verified in the end, by wave and by code, and those begun, by wave."""
         ...
 
-    def attempt_pause_until(self, plan_id: str) -> float | None:
-        """The earliest `not_before` among pending steps; None if there is none."""
+    def gate_reached(self, plan_id: str, wave: str, now: float) -> float:
+        """Note that a wave has enough verified SIMs. Returns: since when it has had them without a break."""
+        ...
+
+    def gate_lost(self, plan_id: str, wave: str) -> None:
+        """Note that a wave no longer has enough verified SIMs: its rest begins anew when it has."""
+        ...
+
+    def requests(self, plan_id: str) -> Sequence[RequestRecord]:
+        """Every write of a plan, oldest first."""
         ...
 
 

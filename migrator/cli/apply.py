@@ -36,6 +36,8 @@ class Options:
     confirm: int | None
     max_sims: int | None
     wait: str | None
+    wave: str | None
+    max_duration: str | None
 
 
 @click.command("apply", epilog=f"Exit codes: {CODES}7 resumable, 9 another run holds the store, 130 interrupted.")
@@ -43,7 +45,9 @@ class Options:
 @click.option("--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing.")
 @click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan create` says it.")
 @click.option("--max-sims", type=click.IntRange(1), help="Claim at most so many SIMs now; then stop with exit 6.")
+@click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be verified.")
 @click.option("--wait", metavar="DURATION", help="How long to stay for SIMs that are only pending [30m].")
+@click.option("--max-duration", metavar="DURATION", help="Stop in good order after so long, with exit 7.")
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, **options: Any) -> int:
@@ -185,7 +189,7 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
     from migrator.inputs.policy_file import parse_policy
 
     clock = bootstrap.SystemClock()
-    wait_s = chosen.settle_timeout_s if options.wait is None else _wait_s(options.wait)
+    wait_s, longest_s = _seconds("--wait", options.wait), _seconds("--max-duration", options.max_duration)
     return Context(
         header=header,
         policy=parse_policy(parts.store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}").policy,
@@ -195,7 +199,9 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
         clock=clock,
         options=ApplyOptions(
             max_sims=options.max_sims,
-            wait_s=wait_s,
+            wave=options.wave,
+            max_duration_s=longest_s,
+            wait_s=chosen.settle_timeout_s if wait_s is None else wait_s,
             absent_after_s=chosen.absent_after_s,
             claim_batch=chosen.claim_batch,
             batch=chosen.batch,
@@ -206,14 +212,16 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
     )
 
 
-def _wait_s(text: str) -> float:
-    """Seconds. Raises: InputError, naming the option."""
+def _seconds(option: str, text: str | None) -> float | None:
+    """Seconds; None where the option was not given. Raises: InputError, naming it."""
     from migrator.inputs.settings import duration_s
 
+    if text is None:
+        return None
     try:
         return duration_s(text)
     except InputError as error:
-        raise InputError(f"--wait: {error.message}", code=error.code, hint=error.hint) from error
+        raise InputError(f"{option}: {error.message}", code=error.code, hint=error.hint) from error
 
 
 def _crash_hooks() -> "Hooks":

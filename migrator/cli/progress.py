@@ -21,6 +21,8 @@ WORDS = {
     "observing": "reading {sims} target SIMs at Hologram",
     "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
     "wave": "wave {wave}",
+    "resting": "wave {wave} rests for {left_s} s before the next one opens",
+    "stuck": "{sims} SIMs have been pending for more than {minutes} minutes: ask Hologram's support about them",
     "claimed": "{total} SIMs claimed",
     "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
     "settling": "{sims} SIMs uncertain: reading until their outcome is sure",
@@ -31,7 +33,7 @@ WORDS = {
     "verified": "{total} SIMs read and compared",
     "waiting": "{sims} SIMs still pending at Hologram; waiting up to {left_s} s more",
 }
-ONCE = {"no_balance", "again", "observing", "wave", "claim_lost", "settling", "waiting"}
+ONCE = {"no_balance", "again", "observing", "wave", "resting", "stuck", "claim_lost", "settling", "waiting"}
 """Events worth a line of their own off a terminal; the others are told as a total at the end."""
 
 

@@ -1,5 +1,6 @@
 """What the journal remembers: steps per SIM, and every request that was meant to change something."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,8 @@ from migrator.core.states import StepKind, StepState
 
 __all__ = [
     "CLAIMED_UNSEEN",
+    "UNREAD",
+    "Failures",
     "Finding",
     "FindingCode",
     "Item",
@@ -24,6 +27,10 @@ __all__ = [
 
 CLAIMED_UNSEEN = "claimed_unseen"
 """The code of a claim that the carrier named as done, and that no read shows."""
+
+
+UNREAD = "unread"
+"""Where counts of verdicts put SIMs that were never verified."""
 
 
 class RequestOutcome(StrEnum):
@@ -83,6 +90,11 @@ class Item:
         """
         return self.change.action is not Action.NO_OP and self.verdict not in {Verdict.OK, Verdict.MISMATCH}
 
+    @property
+    def begun_at(self) -> float | None:
+        """Since when something is being done about this SIM (UTC seconds): its oldest step; None before the first."""
+        return min((step.since for step in self.steps.values() if step.attempts), default=None)
+
     def state_of(self, kind: StepKind) -> StepState:
         """Where the step of this kind stands; PENDING if nothing was begun."""
         step = self.steps.get(kind)
@@ -127,6 +139,20 @@ class JobRecord:
     exit_code: int | None = None
     reason: str = ""
     requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How many SIMs failed, by wave and by error code, and how many were begun, by wave."""
+
+    by_wave: Mapping[str, int] = field(default_factory=dict)
+    by_code: Mapping[str, int] = field(default_factory=dict)
+    begun: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """SIMs that failed, over the whole plan."""
+        return sum(self.by_wave.values())
 
 
 class Verdict(StrEnum):

@@ -1,7 +1,6 @@
 """One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from migrator.core.journal import Verdict
 from migrator.core.packing import slices
@@ -9,14 +8,16 @@ from migrator.core.plan import Action
 from migrator.core.policy import LimitsTiming
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import RunEvent, StepKind, StepState
-from migrator.errors import Halted, InputError, Interrupted, MigratorError, NotAuthorised, PlatformError
+from migrator.errors import Halted, InputError, Interrupted, MigratorError, NotAuthorised
 from migrator.executor.changing import Changer
 from migrator.executor.claiming import Claimer
 from migrator.executor.context import Context
 from migrator.executor.converging import Converger
-from migrator.executor.guards import Money, check_gate, price_of
+from migrator.executor.guards import Money, price_of
 from migrator.executor.observing import Reader, targets_of
 from migrator.executor.settling import settle_claims
+from migrator.executor.tagging import tag_id_of
+from migrator.executor.waves import Waves
 from migrator.ports import Account
 
 __all__ = ["Applying"]
@@ -51,8 +52,11 @@ class Applying:
         await self._settle_all()
 
     async def _all_waves(self) -> None:
-        ctx = self.ctx
-        ctx.journal.reclaim_in_flight(ctx.plan_id, ctx.now())
+        ctx, began_at = self.ctx, self.ctx.now()
+        ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)
+        self._check_wave()
+        if (longest_s := ctx.options.max_duration_s) is not None:
+            ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
         account = await ctx.target.account()
         if account.org_id != ctx.header.org_id:
             raise InputError(
@@ -63,42 +67,12 @@ class Applying:
         money = await self._money(account)
         await self._observe()
         await self._settle_all()
-        tag_id = await self._tag_id()
+        tag_id = await tag_id_of(ctx)
         changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
         claimer = Claimer(ctx, self._reader, money, changer, tag_id)
-        wait_s = ctx.options.wait_s
         await self._secure_all(changer)
-        converger = Converger(ctx, self._reader, changer)
-        for number, wave in enumerate(ctx.header.waves):
-            if number:
-                self._open_gate(ctx.header.waves[number - 1], wave)
-            ctx.progress("wave", {"wave": wave})
-            for run in slices(ctx.journal.items(ctx.plan_id, wave=wave), ctx.options.claim_batch):
-                await claimer.claim(run)
-                fresh = ctx.journal.items_by_key(ctx.plan_id, [item.key for item in run])
-                await changer.send_missing(fresh)
-            wait_s -= await converger.converge(wave, wait_s=wait_s)
-            await self._note_jobs(wave)
-            if claimer.is_capped:
-                raise Halted(
-                    f"--max-sims {ctx.options.max_sims} is reached",
-                    code="max_sims",
-                    hint="run the same command again for the next ones",
-                )
-
-    async def _note_jobs(self, wave: str) -> None:
-        """Keep the carrier's own word on the jobs of this wave. It proves nothing, and may not be ours to read."""
-        ctx = self.ctx
-        mine = ctx.journal.job_ids(ctx.plan_id, wave)
-        if not mine:
-            return
-        try:
-            jobs = await ctx.target.jobs()
-        except PlatformError:
-            return
-        for job in jobs or ():
-            if job.job_id in mine:
-                ctx.journal.job_status(job.job_id, job.status)
+        converger = Converger(ctx, self._reader, changer, read_since=began_at)
+        await Waves(ctx, claimer, changer, converger).carry_out()
 
     async def _secure_all(self, changer: Changer) -> None:
         """SIMs that an earlier run claimed get their limits and state before anything else is done."""
@@ -125,7 +99,6 @@ class Applying:
                 code="limits_on_claim",
                 hint='set [claim] limits = "after_claim" in the policy and make a new plan',
             )
-        money.check_caps(missing)
         most = ctx.options.max_sims
         await money.check(missing if most is None else min(missing, most))
         return money
@@ -154,49 +127,30 @@ class Applying:
         if uncertain:
             await settle_claims(ctx, self._reader, uncertain)
 
-    async def _tag_id(self) -> int | None:
-        """The id of the plan's tag: reused by its exact name, made if there is none."""
-        name = self.ctx.policy.claim.tag
-        if name is None or not any(
-            self.ctx.header.counts.get(action, 0) for action in (Action.CLAIM, Action.ADOPT, Action.UPDATE)
-        ):
-            return None
-        for tag in await self.ctx.target.tags():
-            if tag.name == name:
-                return tag.tag_id
-        return (await self.ctx.target.create_tag(name)).tag_id
-
-    def _open_gate(self, before: str, wave: str) -> None:
-        """Raises: Halted, if the wave before has not enough verified SIMs; Interrupted, if it still works on it."""
-        ctx = self.ctx
-        if check_gate(ctx, before):
-            return
-        verdicts = ctx.journal.verdicts(ctx.plan_id, before)
-        verified, total = verdicts.get(Verdict.OK, 0), sum(verdicts.values())
-        pending = verdicts.get(Verdict.PENDING, 0)
-        if pending and Decimal(verified + pending) / total >= ctx.policy.gates.verified_share:
-            raise Interrupted(
-                f"wave {before!r} has {verified} of {total} SIMs verified and {pending} pending",
-                ExitCode.RESUMABLE,
+    def _check_wave(self) -> None:
+        """Raises: InputError, if the plan has no such wave."""
+        wave, known = self.ctx.options.wave, self.ctx.header.waves
+        if wave is not None and wave not in known:
+            raise InputError(
+                f"the plan has no wave {wave!r}",
+                code="unknown_wave",
+                hint=f"its waves are: {', '.join(known)}",
             )
-        raise Halted(
-            f"wave {wave!r} stays closed: {verified} of {total} SIMs of wave {before!r} are verified, and [gates] "
-            f"verified_share asks for {ctx.policy.gates.verified_share}",
-            code="gate_closed",
-            hint="`migrator status` shows what differs; run the same command again, or make a new plan for failed SIMs",
-        )
 
     def _finished(self) -> ApplyResult:
-        verdicts = self.ctx.journal.verdicts(self.ctx.plan_id)
+        wave = self.ctx.options.wave
+        verdicts = self.ctx.journal.verdicts(self.ctx.plan_id, wave)
         waiting = verdicts.get(Verdict.PENDING, 0)
-        attention = sum(verdicts.get(verdict, 0) for verdict in (Verdict.MISMATCH, Verdict.MISSING)) + self._blocked()
+        blocked = self._blocked() if wave is None else 0
+        attention = sum(verdicts.get(verdict, 0) for verdict in (Verdict.MISMATCH, Verdict.MISSING)) + blocked
         if attention:
             return self._result(ExitCode.ATTENTION, f"done; {attention} SIMs need attention", "see `migrator report`")
         if waiting:
             return self._result(
                 ExitCode.RESUMABLE, f"{waiting} SIMs are still pending at Hologram", "run the same command again later"
             )
-        return self._result(ExitCode.DONE, "every SIM of the plan is verified", "")
+        whole = "the plan" if wave is None else f"wave {wave!r}"
+        return self._result(ExitCode.DONE, f"every SIM of {whole} is verified", "")
 
     def _blocked(self) -> int:
         return self.ctx.header.counts.get(Action.BLOCK, 0)
@@ -204,7 +158,8 @@ class Applying:
     def _result(self, exit_code: ExitCode, reason: str, hint: str, error: MigratorError | None = None) -> ApplyResult:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
-        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
+        kept = f"{reason}; {hint}" if hint else reason
+        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=kept, now=ctx.now())
         words = getattr(error, "carrier_words", "")
         counts = ctx.journal.step_counts(ctx.plan_id)
         return ApplyResult(

@@ -11,6 +11,7 @@ from functools import partial
 import anyio
 
 from migrator.core.fleet import LinkState, TargetLink
+from migrator.core.gates import failures_left
 from migrator.core.journal import Item
 from migrator.core.packing import allows_no_more, limit_groups, name_groups, slices
 from migrator.core.plan import Change, DesiredState
@@ -195,18 +196,24 @@ class Changer:
         )
 
     async def _one_by_one(self, named: Sequence[tuple[str, Item]]) -> None:
-        """PUT names, several in flight. Trouble that concerns all stops the others after their own request."""
+        """PUT names, several in flight. Trouble that concerns all stops the others after their own request.
+
+        Never more are in flight than may fail before the run must halt, and one: when a bound is passed, none is left.
+        """
         self._trouble = None
         todo = iter(named)
+        in_flight = anyio.CapacityLimiter(self._most_in_flight())
 
         async def worker() -> None:
             for name, item in todo:
-                if self._trouble is not None or self.ctx.stopper.is_stopping:
-                    return
-                try:
-                    await self._name_one(name, item)
-                except MigratorError as error:  # the others in flight come home before it is told
-                    self._trouble = error
+                async with in_flight:
+                    if self._trouble is not None or self.ctx.stopper.is_stopping:
+                        return
+                    try:
+                        await self._name_one(name, item)
+                    except MigratorError as error:  # the others in flight come home before it is told
+                        self._trouble = error
+                    in_flight.total_tokens = self._most_in_flight()
 
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self.ctx.options.workers, len(named))):
@@ -214,6 +221,10 @@ class Changer:
         if self._trouble is not None:
             raise self._trouble
         self.ctx.stopper.check()
+
+    def _most_in_flight(self) -> int:
+        left = failures_left(self.ctx.journal.failures(self.ctx.plan_id), self.ctx.policy.gates)
+        return min(self.ctx.options.workers, left + 1)
 
     async def _name_one(self, name: str, item: Item) -> None:
         device_id = _device_ids([item])[0]

@@ -1,5 +1,6 @@
 """What every part of a run shares: the world, the plan, and the ways in which it may have to stop."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,25 +27,33 @@ class Stopper:
     reason: str = ""
     exit_code: int = 130
     _event: anyio.Event = field(default_factory=anyio.Event)
+    _deadline: tuple[float, str, int] = (math.inf, "", 0)  # by anyio's clock, with the reason and exit code
 
     def stop(self, reason: str, exit_code: int = 130) -> None:
         """Ask the run to stop after the request in flight."""
         self.reason, self.exit_code = reason, exit_code
         self._event.set()
 
+    def stop_after(self, seconds: float, reason: str, exit_code: int) -> None:
+        """Ask the run to stop once so much time has passed."""
+        self._deadline = (anyio.current_time() + seconds, reason, exit_code)
+
     @property
     def is_stopping(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether somebody asked to stop, or the time is up."""
+        at, reason, exit_code = self._deadline
+        if at < math.inf and anyio.current_time() >= at and not self._event.is_set():
+            self.stop(reason, exit_code)
         return self._event.is_set()
 
     def check(self) -> None:
         """Raises: Interrupted, if somebody asked to stop."""
-        if self._event.is_set():
+        if self.is_stopping:
             raise Interrupted(self.reason, self.exit_code)
 
     async def sleep(self, seconds: float) -> None:
         """Wait, unless asked to stop. Raises: Interrupted."""
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(min(seconds, self._deadline[0] - anyio.current_time())):
             await self._event.wait()
         self.check()
 
@@ -68,6 +77,8 @@ class ApplyOptions:
 
     Args:
         max_sims: the most SIMs to claim in this run; None for no such limit.
+        wave: the only wave to work on; None for all.
+        max_duration_s: how long to go on; None for no such limit.
         wait_s: how long to stay for SIMs that are only pending.
         absent_after_s: how long after a lost claim its absence is believed.
         claim_batch: SIMs in one claim, at most 2,500.
@@ -76,6 +87,8 @@ class ApplyOptions:
     """
 
     max_sims: int | None = None
+    wave: str | None = None
+    max_duration_s: float | None = None
     wait_s: float = 1800.0
     absent_after_s: float = 60.0
     claim_batch: int = 2500

@@ -1,10 +1,12 @@
 """Read, settle what was in doubt, send what is missing, judge; again until nothing is left to wait for."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from migrator.core.journal import Item, Step, Verdict, Verified
+from migrator.core.packing import slices
 from migrator.core.reconcile import differences, shows, verify_item
 from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.executor.changing import MOST_ATTEMPTS, UNPROVEN, Changer
@@ -17,6 +19,8 @@ __all__ = ["Converger"]
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 SLICE = 2500
 STATE_LAG_S = 600.0
+STUCK_AFTER_S = (1800.0, 86400.0)
+"""A SIM that is pending for so long is told to the operator: once for each."""
 SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
 
@@ -27,33 +31,54 @@ class Converger:
     Args:
         changer: sends what is missing; None only looks (`verify`, a finished plan).
         is_finished: whether the plan was carried out before, so that every difference is drift.
+        read_since: a SIM that a read asked for since then (UTC seconds) shows as planned needs no further one.
     """
 
     ctx: Context
     reader: Reader
     changer: Changer | None
     is_finished: bool = False
+    read_since: float = math.inf
+    _told_stuck: dict[float, int] = field(default_factory=dict, init=False)
 
-    async def converge(self, wave: str | None, *, wait_s: float) -> float:
+    async def converge(self, wave: str | None, *, wait_s: float, until: Callable[[], bool] = lambda: False) -> float:
         """Go round until every SIM is verified or has a difference that waiting does not mend.
 
         Polls start at 2 s and grow to 5 min; after `wait_s` what is only pending is left pending.
 
+        Args:
+            wave: whose SIMs; None for all.
+            wait_s: how long to stay for SIMs that are only pending.
+            until: asked after each round whether the rest may be left for later.
+
         Returns: the seconds spent waiting.
         """
         waited_s = 0.0
-        keys = [item.key for item in self.ctx.journal.items(self.ctx.plan_id, wave=wave) if self._is_of_interest(item)]
+        keys = self._to_be_read(wave)
         pause_s = FIRST_PAUSE_S
         while keys:
             keys = await self._round(keys)
             left_s = wait_s - waited_s
-            if not keys or left_s <= 0:
+            self._tell_stuck(keys)
+            if not keys or left_s <= 0 or until():
                 break
             self.ctx.progress("waiting", {"sims": len(keys), "wave": wave, "left_s": round(left_s)})
             await self.ctx.stopper.sleep(min(pause_s, left_s))
             waited_s += min(pause_s, left_s)
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         return waited_s
+
+    def _to_be_read(self, wave: str | None) -> list[str]:
+        """SIMs of interest, but for those that this run has seen as planned: they are judged by that."""
+        keys: list[str] = []
+        for run in slices(self.ctx.journal.items(self.ctx.plan_id, wave=wave), SLICE):
+            mine = [item for item in run if self._is_of_interest(item)]
+            self._probe(item for item in mine if (item.read_at or 0.0) >= self.read_since)
+            results = [self._verified(item) for item in mine if (item.read_at or 0.0) >= self.read_since]
+            seen = {result.key: result for result in results if result.verdict is Verdict.OK}
+            self.ctx.journal.verified(self.ctx.plan_id, seen.values(), now=self.ctx.now())
+            keys += [item.key for item in mine if item.key not in seen]
+        return keys
 
     def _is_of_interest(self, item: Item) -> bool:
         """A run that changes things has nothing to do for SIMs that it has not claimed; a look is at all of them."""
@@ -84,12 +109,23 @@ class Converger:
         return self.ctx.journal.items_by_key(self.ctx.plan_id, keys)
 
     def _judge(self, items: Iterable[Item]) -> list[str]:
-        org_id = self.ctx.header.org_id
-        lag_s = None if self.is_finished else self.ctx.options.absent_after_s
-        results = [verify_item(item, org_id, lag_s=lag_s) for item in items]
+        results = [self._verified(item) for item in items]
         self.ctx.journal.verified(self.ctx.plan_id, results, now=self.ctx.now())
         self._tell(results)
         return [result.key for result in results if result.verdict is Verdict.PENDING]
+
+    def _verified(self, item: Item) -> Verified:
+        lag_s = None if self.is_finished else self.ctx.options.absent_after_s
+        return verify_item(item, self.ctx.header.org_id, lag_s=lag_s)
+
+    def _tell_stuck(self, keys: Sequence[str]) -> None:
+        """Say so when SIMs have been pending for half an hour, and again after a day: they may be stuck for good."""
+        since = [item.begun_at for item in self._items(keys) if item.begun_at is not None]
+        for after_s in STUCK_AFTER_S:
+            stuck = sum(begun_at <= self.ctx.now() - after_s for begun_at in since)
+            if stuck > self._told_stuck.get(after_s, 0):
+                self._told_stuck[after_s] = stuck
+                self.ctx.progress("stuck", {"sims": stuck, "minutes": round(after_s / 60)})
 
     def _tell(self, results: Sequence[Verified]) -> None:
         done = sum(result.verdict is not Verdict.PENDING for result in results)

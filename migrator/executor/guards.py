@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from migrator.core.journal import Verdict
+from migrator.core.gates import Gate, broken_bound, gate
 from migrator.core.states import StepKind, StepState
 from migrator.core.units import money
 from migrator.errors import Halted, InputError, InsufficientBalance
 from migrator.executor.context import Context
 from migrator.ports import DataPlan
 
-__all__ = ["FAILURE_SAMPLE", "Money", "check_failures", "check_gate", "price_of"]
-
-FAILURE_SAMPLE = 50
-"""A share of failures says nothing over fewer SIMs than this; the absolute bound holds from the first one."""
+__all__ = ["Money", "check_failures", "gate_after", "price_of"]
 
 
 def price_of(plans: Mapping[int, DataPlan], data_plan_id: int, zone: str) -> Decimal | None:
@@ -100,23 +97,16 @@ class Money:
 
 def check_failures(ctx: Context) -> None:
     """Raises: Halted, if more SIMs failed than the policy bears. Counted from the journal, never kept beside it."""
-    counts = ctx.journal.step_counts(ctx.plan_id)
-    failed = sum(count for (_, state), count in counts.items() if state == StepState.FAILED)
-    begun = sum(count for (kind, _), count in counts.items() if kind is StepKind.CLAIM)
-    gates = ctx.policy.gates
-    too_many = failed > gates.max_failures
-    too_large_a_share = begun >= FAILURE_SAMPLE and failed > gates.max_failure_share * begun
-    if too_many or too_large_a_share:
-        bound = f"max_failures = {gates.max_failures}" if too_many else f"max_failure_share = {gates.max_failure_share}"
+    broken = broken_bound(ctx.journal.failures(ctx.plan_id), ctx.policy.gates)
+    if broken is not None:
         raise Halted(
-            f"{failed} steps failed, past [gates] {bound}",
+            broken,
             code="too_many_failures",
-            hint="`migrator status` lists them by code; mend the cause, then make a new plan",
+            hint="`migrator status` lists them by code; mend the cause, then `migrator retry` or `migrator skip` them "
+            "and run the same command again",
         )
 
 
-def check_gate(ctx: Context, wave: str) -> bool:
+def gate_after(ctx: Context, wave: str) -> Gate:
     """Whether the wave after `wave` may open: enough of its SIMs are verified."""
-    verdicts = ctx.journal.verdicts(ctx.plan_id, wave)
-    total = sum(verdicts.values())
-    return total == 0 or Decimal(verdicts.get(Verdict.OK, 0)) / total >= ctx.policy.gates.verified_share
+    return gate(ctx.journal.verdicts(ctx.plan_id, wave), ctx.policy.gates.verified_share)

@@ -29,7 +29,7 @@ async def send(
     Raises: PlatformError, after the request's outcome is on disk.
     """
     ctx.stopper.check()
-    wave = items[0].change.wave
+    wave = items[0].change.wave if items else None
     keys = [item.key for item in items]
     request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())
     ctx.hooks.after_intent(kind)

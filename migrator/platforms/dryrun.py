@@ -176,6 +176,10 @@ class DryRunTarget:
         """As the real one."""
         return self.inner.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
 
+    def request_tag(self, name: str) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_tag(name)
+
     def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
         """As the real one."""
         return self.inner.request_tag_link(tag_id, device_ids)

@@ -1,6 +1,5 @@
 """The journal: intent before a request leaves, outcome after; steps move under a guard, or nothing is written."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select, update
@@ -10,20 +9,20 @@ from migrator.core.journal import JobRecord, RequestOutcome
 from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition, StoreError
 from migrator.ports import Outgoing
+from migrator.store.counts import Counts
 from migrator.store.documents import raw_text
 from migrator.store.draft import PlanState
 from migrator.store.engine import storable
 from migrator.store.moves import move_steps
-from migrator.store.plan_tables import changes, plans, request_items, requests, runs, steps
+from migrator.store.plan_tables import plans, request_items, requests, runs, steps
 from migrator.store.plans import plan_row
-from migrator.store.verifications import Verifications, in_wave
 
 __all__ = ["SqlJournal"]
 
 DIED = ("process_died", "the process that sent it ended before an answer was on disk")
 
 
-class SqlJournal(Verifications):
+class SqlJournal(Counts):
     """Fulfils `ports.Journal`. Each method is one committed transaction; none of them waits."""
 
     # --- runs -----------------------------------------------------------------------------------------------------
@@ -171,35 +170,3 @@ class SqlJournal(Verifications):
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
             return connection.execute(settled).rowcount
-
-    # --- counts ---------------------------------------------------------------------------------------------------
-
-    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
-        """How many steps stand in each state, by kind. Steps without a row, which are PENDING, are not counted."""
-        counted = (
-            select(steps.c.kind, steps.c.state, func.count().label("steps"))
-            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no)
-            .group_by(steps.c.state, steps.c.kind)
-        )
-        if wave is not None:
-            of_change = (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key)
-            counted = counted.join_from(steps, changes, of_change).where(in_wave(wave))
-        return Counter({(StepKind(row.kind), row.state): row.steps for row in self._db.rows(counted)})
-
-    def failure_codes(self, plan_id: str) -> Mapping[str, int]:
-        """How many steps FAILED, by code."""
-        counted = (
-            select(steps.c.code, func.count().label("steps"))
-            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state == StepState.FAILED)
-            .group_by(steps.c.code)
-            .order_by(steps.c.code)
-        )
-        return Counter({row.code: row.steps for row in self._db.rows(counted)})
-
-    def attempt_pause_until(self, plan_id: str) -> float | None:
-        """The earliest `not_before` among pending steps; None if there is none."""
-        earliest = select(func.min(steps.c.not_before).label("at")).where(
-            steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state == StepState.PENDING
-        )
-        (row,) = self._db.rows(earliest)
-        return None if row.at is None else float(row.at)

@@ -1,10 +1,9 @@
 """What the target showed, what was made of it, and the rows of a report."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.fleet import SourceSim, TargetLink
@@ -14,7 +13,7 @@ from migrator.core.states import StepKind, StepState
 from migrator.store.documents import findings_from, findings_text, raw_text
 from migrator.store.engine import driver_sql, insert_many
 from migrator.store.inventory import in_force
-from migrator.store.items import ACTING, ITEMS, items_of
+from migrator.store.items import ITEMS, items_of
 from migrator.store.plan_tables import changes, request_items, requests, verifications
 from migrator.store.plans import plan_row
 from migrator.store.request_log import Requests
@@ -32,10 +31,7 @@ from migrator.store.rows import (
 )
 from migrator.store.tables import source_sims, target_links
 
-__all__ = ["UNREAD", "ReportRow", "Verifications"]
-
-UNREAD = "unread"
-"""Where `verdicts` counts SIMs that were never verified."""
+__all__ = ["ReportRow", "Verifications"]
 
 ReportRow: TypeAlias = tuple[Item, Verified | None, list[str], float | None, float | None]
 """The SIM, its last judgement, its job ids, when it was claimed, when it was judged (UTC seconds)."""
@@ -53,7 +49,6 @@ def _upsert(table_names: Sequence[str]) -> str:
 
 _UPSERT_LINK = _upsert(_LINK_NAMES)
 
-_verified = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key)
 _VERIFIED = select(verifications).where(verifications.c.plan_no == bindparam("plan_no"))
 _NEXT_VERIFIED = (
     select(verifications.c.source_key, verifications.c.verdict, verifications.c.findings, verifications.c.verified_at)
@@ -126,19 +121,6 @@ class Verifications(Requests):
                 ]
                 connection.execute(upsert, values)
 
-    def verdicts(self, plan_id: str, wave: str | None = None) -> Mapping[str, int]:
-        """How many acting SIMs have each verdict; those never verified are counted as "unread"."""
-        verdict = func.coalesce(verifications.c.verdict, UNREAD).label("verdict")
-        counted = (
-            select(verdict, func.count().label("sims"))
-            .outerjoin_from(changes, verifications, _verified)
-            .where(
-                changes.c.plan_no == plan_row(self._db, plan_id).plan_no, changes.c.action.in_(ACTING), in_wave(wave)
-            )
-            .group_by(verdict)
-        )
-        return Counter({row.verdict: row.sims for row in self._db.rows(counted)})
-
     def verified_rows(self, plan_id: str) -> Iterator[tuple[Verified, float]]:
         """The last judgement of each SIM that has one, and when it was made, sorted by key."""
         plan_no = plan_row(self._db, plan_id).plan_no
@@ -179,11 +161,6 @@ class Verifications(Requests):
                 yield item, None, jobs, _claimed_at(item, mine), None
             else:
                 yield item, _judged(last), jobs, _claimed_at(item, mine), last.verified_at
-
-
-def in_wave(wave: str | None) -> ColumnElement[bool]:
-    """Whether a change is in a wave; any will do where none is asked for."""
-    return changes.c.plan_no.is_not(None) if wave is None else changes.c.wave == wave
 
 
 def _judged(row: AnyRow) -> Verified:

@@ -100,7 +100,7 @@ def test_jobs_are_recorded_with_the_carriers_ids(desk: Desk) -> None:
     jobs = {job["kind"]: job["job_id"] for job in listed["requests"]}
     assert jobs["state"]
     assert desk.json("jobs", "show", jobs["state"]).data["requests"][0]["kind"] == "state"
-    assert desk.json("jobs", "show", "1").data["requests"][0]["kind"] == "claim"
+    assert [desk.json("jobs", "show", one).data["requests"][0]["kind"] for one in "12"] == ["tag", "claim"]
 
 
 def test_status_tells_where_the_plan_stands_and_what_comes_next(desk: Desk) -> None:

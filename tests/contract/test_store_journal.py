@@ -209,15 +209,6 @@ def test_a_step_remembers_why_since_when_and_how_often(store: Store, run: int) -
     assert (step.code, step.message) == NOTHING
 
 
-def test_the_earliest_pause_among_pending_steps_is_told(store: Store, run: int) -> None:
-    assert store.journal.attempt_pause_until("p1") is None
-    begin(store, run, 1, 2, 3)
-    move(store, StepEvent.REFUSED_FOR_NOW, 1, not_before=NOW + 60)
-    move(store, StepEvent.REFUSED_FOR_NOW, 2, not_before=NOW + 30)
-    move(store, StepEvent.LOST, 3, not_before=NOW + 1)
-    assert store.journal.attempt_pause_until("p1") == NOW + 30
-
-
 def test_steps_are_counted_by_kind_state_and_wave(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         planned(store, [change(1, wave="canary"), change(2, wave="rest"), change(3, wave="rest")])

@@ -81,7 +81,7 @@ def test_a_resume_sets_missing_limits_before_it_looks_at_failures(tmp_path: Path
     world = World(tmp_path, switches=quick(), policy_text=policy)
     world.ready()
     with pytest.raises(Crash):
-        world.apply(hooks=crash_at("after_outcome", 1))
+        world.apply(hooks=crash_at("after_outcome", 2))
     world.target.ledger.entries.clear()
     world.apply()
     writes = [entry for entry in world.target.ledger.entries if entry.method != "GET"]

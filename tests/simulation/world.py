@@ -28,6 +28,7 @@ from migrator.platforms.onence.adapter import OnenceSource
 from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
 from migrator.platforms.pacing import AdaptivePacer, Pacer
 from migrator.platforms.simulation import FaultPlan, InProcessTransport
+from migrator.ports import Progress
 from migrator.store import Store
 from tests.support import run_virtual
 
@@ -179,7 +180,9 @@ class World:
             header: PlanHeader = self._process(body)
             return header
 
-    def apply(self, *, hooks: Hooks | None = None, options: ApplyOptions | None = None) -> ApplyResult:
+    def apply(
+        self, *, hooks: Hooks | None = None, options: ApplyOptions | None = None, progress: Progress = quiet
+    ) -> ApplyResult:
         """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so."""
 
         async def body() -> ApplyResult:
@@ -194,6 +197,7 @@ class World:
                     clock=self,
                     options=options or self.options,
                     stopper=Stopper(),
+                    progress=progress,
                     hooks=hooks or Hooks(),
                 )
                 return await Applying(ctx).run()

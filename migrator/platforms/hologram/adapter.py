@@ -135,7 +135,7 @@ class HologramTarget:
 
         Raises: OutcomeUnknown, where the reply does not show the tag.
         """
-        reply = await self._client.send(outgoing.tag_request(self.org_id, name))
+        reply = await self._client.send(self.request_tag(name))
         made = next((tag for tag in catalogue.tags(reply.body) if tag.name == name), None)
         if made is None:
             raise OutcomeUnknown(f"Hologram took the order to make the tag {name!r}, but does not show it")
@@ -236,6 +236,10 @@ class HologramTarget:
             sms_limit=sms_limit,
             most=self.batch_size,
         )
+
+    def request_tag(self, name: str) -> Outgoing:
+        """What `create_tag` will send."""
+        return outgoing.tag_request(self.org_id, name)
 
     def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
         """What `link_tag` will send."""

@@ -25,6 +25,8 @@ def rename_device(world: World, call: Call) -> Reply:
         world.forbid(call.name, "orgid in the body moves the device")
         link.org_id = call.body_number("orgid") or link.org_id
     if "name" in call.body:
+        if link.iccid in world.switches.names_refused:
+            raise Refusal(refusal(400, "This name is not allowed"))
         link.name = _cut(world, str(call.body["name"]))
     return ok(device_row(world, link, link.at(world.clock.now_s())))
 

@@ -119,6 +119,7 @@ class HologramSwitches:
     multi_profile_share: float = 0.0  # share of SIMs of the same kind, drawn from the seed
 
     # Names and tags
+    names_refused: frozenset[str] = frozenset()  # SIMs whose renaming is answered 400
     max_name: int | None = None  # longer names are cut to so many characters, without a word
     suffix_space: bool = True  # "prefix (12345)"; False: "prefix(12345)", as the migration guide has it
     tag_repeat: TagRepeat = TagRepeat.REFUSE  # creating a tag of a name that exists

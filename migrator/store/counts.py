@@ -1,0 +1,102 @@
+"""What the guards of a run ask: how many SIMs stand where. Queries over the state; nothing is counted up beside it."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.journal import UNREAD, Failures, Verdict
+from migrator.core.states import StepKind, StepState
+from migrator.store.items import ACTING
+from migrator.store.plan_tables import changes, steps, verifications, wave_gates
+from migrator.store.plans import plan_row
+from migrator.store.verifications import Verifications
+
+__all__ = ["Counts"]
+
+_of_change = (steps.c.plan_no == changes.c.plan_no) & (steps.c.source_key == changes.c.source_key)
+_verified = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key)
+_is_set_aside = select(steps.c.kind).where(_of_change, steps.c.state == StepState.SKIPPED).exists()
+_is_verified = select(verifications.c.verdict).where(_verified, verifications.c.verdict == Verdict.OK).exists()
+
+
+class Counts(Verifications):
+    """Counts and gates; a part of the journal."""
+
+    def verdicts(self, plan_id: str, wave: str | None = None) -> Mapping[str, int]:
+        """How many acting SIMs have each verdict; those never verified are counted as "unread".
+
+        SIMs that an operator set aside are not counted.
+        """
+        verdict = func.coalesce(verifications.c.verdict, UNREAD).label("verdict")
+        counted = (
+            select(verdict, func.count().label("sims"))
+            .outerjoin_from(changes, verifications, _verified)
+            .where(self._of_plan(plan_id, wave), changes.c.action.in_(ACTING), ~_is_set_aside)
+            .group_by(verdict)
+        )
+        return Counter({row.verdict: row.sims for row in self._db.rows(counted)})
+
+    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
+        """How many steps stand in each state, by kind. Steps without a row, which are PENDING, are not counted."""
+        counted = (
+            select(steps.c.kind, steps.c.state, func.count().label("steps"))
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no)
+            .group_by(steps.c.state, steps.c.kind)
+        )
+        if wave is not None:
+            counted = counted.join_from(steps, changes, _of_change).where(changes.c.wave == wave)
+        return Counter({(StepKind(row.kind), row.state): row.steps for row in self._db.rows(counted)})
+
+    def failure_codes(self, plan_id: str) -> Mapping[str, int]:
+        """How many steps FAILED, by code."""
+        counted = (
+            select(steps.c.code, func.count().label("steps"))
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state == StepState.FAILED)
+            .group_by(steps.c.code)
+            .order_by(steps.c.code)
+        )
+        return Counter({row.code: row.steps for row in self._db.rows(counted)})
+
+    def failures(self, plan_id: str) -> Failures:
+        """The SIMs that failed, by wave and by error code, and how many were begun in each wave.
+
+        A SIM that was verified in the end did not fail, whatever one of its steps met on the way.
+        """
+        failed = (steps.c.state == StepState.FAILED) & ~_is_verified
+        return Failures(
+            by_wave=self._sims(changes.c.wave, plan_id, failed),
+            by_code=self._sims(steps.c.code, plan_id, failed),
+            begun=self._sims(changes.c.wave, plan_id, steps.c.state != StepState.SKIPPED),
+        )
+
+    def gate_reached(self, plan_id: str, wave: str, now: float) -> float:
+        """Note that a wave has enough verified SIMs. Returns: since when it has had them without a break."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        first = insert(wave_gates).values(plan_no=plan_no, wave=wave, reached_at=now).on_conflict_do_nothing()
+        reached = select(wave_gates.c.reached_at).where(wave_gates.c.plan_no == plan_no, wave_gates.c.wave == wave)
+        with self._db.write() as connection:
+            connection.execute(first)
+            return float(connection.execute(reached).scalar_one())
+
+    def gate_lost(self, plan_id: str, wave: str) -> None:
+        """Note that a wave no longer has enough verified SIMs: its rest begins anew when it has."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        mine = (wave_gates.c.plan_no == plan_no) & (wave_gates.c.wave == wave)
+        with self._db.write() as connection:
+            connection.execute(delete(wave_gates).where(mine))
+
+    def _of_plan(self, plan_id: str, wave: str | None) -> ColumnElement[bool]:
+        of_plan = changes.c.plan_no == plan_row(self._db, plan_id).plan_no
+        return of_plan if wave is None else and_(of_plan, changes.c.wave == wave)
+
+    def _sims(self, column: ColumnElement[str], plan_id: str, which: ColumnElement[bool]) -> Counter[str]:
+        """How many SIMs have such a step, by `column`."""
+        counted = (
+            select(column.label("name"), func.count(steps.c.source_key.distinct()).label("sims"))
+            .join_from(steps, changes, _of_change)
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, which)
+            .group_by(column)
+        )
+        return Counter({row.name or "": row.sims for row in self._db.rows(counted)})

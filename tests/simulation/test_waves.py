@@ -1,0 +1,225 @@
+"""Waves, gates, rests and bounds on failures, against the simulated carrier on a virtual clock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.core.policy import Gates, Policy, Wave
+from migrator.core.results import ExitCode
+from migrator.executor.context import ApplyOptions
+from migrator.inputs.policy_file import LoadedPolicy
+from migrator.platforms.hologram.simulator import HologramSwitches, Operation
+from migrator.platforms.simulation import Fault, FaultPlan
+from tests.simulation.world import World, new_sims
+
+BEARING = Gates(max_failures=1000, max_failure_share=Decimal(1))
+TWO = (Wave("canary", 4), Wave("rest"))
+
+
+@dataclass(slots=True)
+class Staged(World):
+    """A world whose policy is changed as a test wants it."""
+
+    change: Callable[[Policy], Policy] = field(default=lambda policy: policy)
+
+    def policy(self) -> LoadedPolicy:
+        loaded = super(Staged, self).policy()
+        return replace(loaded, policy=self.change(loaded.policy))
+
+
+def staged(folder: Path, *, waves: tuple[Wave, ...] = TWO, gates: Gates = BEARING, **values: Any) -> Staged:
+    world = Staged(folder, change=lambda policy: replace(policy, waves=waves, gates=gates), **values)
+    world.ready()
+    return world
+
+
+def claims_after(world: World, start_s: float) -> int:
+    return sum(len(iccids) for at_s, iccids in world.claims_sent() if at_s >= start_s)
+
+
+# --- rest ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_next_wave_opens_only_after_the_rest(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=3600), Wave("rest")))
+    assert world.apply(options=ApplyOptions(wait_s=7200)).exit_code is ExitCode.DONE
+    (first_at, first), (second_at, _) = world.claims_sent()
+    assert len(first) == 4
+    assert second_at - first_at >= 3600
+    world.check_fulfilled()
+
+
+def test_a_rest_longer_than_the_wait_ends_the_run_and_the_same_command_goes_on_later(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=86400), Wave("rest")))
+    first = world.apply()
+    assert (first.exit_code, len(world.claims_sent())) == (ExitCode.RESUMABLE, 1)
+    assert "rests until" in first.reason
+    world.elapsed_s += 3600
+    assert world.apply().exit_code is ExitCode.RESUMABLE
+    assert len(world.claims_sent()) == 1
+    world.elapsed_s += 86400
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_wave_that_went_wrong_while_it_rested_keeps_the_next_one_closed(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=600), Wave("rest")))
+
+    def meddle(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "resting":
+            for link in world.target.sims.values():
+                link.name = "somebody else's"
+
+    result = world.apply(progress=meddle)
+    assert result.exit_code is ExitCode.HALTED
+    assert len(world.claims_sent()) == 1
+
+
+def test_a_rest_begins_anew_after_the_gate_was_lost(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=600), Wave("rest")))
+    with world.store() as store:
+        plan_id = store.plans.newest() or ""
+        assert store.journal.gate_reached(plan_id, "canary", 100.0) == 100.0
+        assert store.journal.gate_reached(plan_id, "canary", 200.0) == 100.0
+        store.journal.gate_lost(plan_id, "canary")
+        assert store.journal.gate_reached(plan_id, "canary", 300.0) == 300.0
+
+
+# --- gates --------------------------------------------------------------------------------------------------------
+
+
+def test_a_stuck_sim_that_the_gate_bears_does_not_hold_the_next_wave(tmp_path: Path) -> None:
+    switches = HologramSwitches(stuck=frozenset(new_sims(12)[:1]))
+    world = staged(tmp_path, gates=replace(BEARING, verified_share=Decimal("0.7")), switches=switches)
+    result = world.apply(options=ApplyOptions(wait_s=600))
+    assert result.exit_code is ExitCode.RESUMABLE
+    assert len(world.ours()) == 12
+    (first_at, _), (second_at, _) = world.claims_sent()
+    assert second_at - first_at < 600
+    assert result.verdicts == {"ok": 11, "pending": 1}
+
+
+def test_a_gate_that_cannot_decide_pauses_the_run(tmp_path: Path) -> None:
+    world = staged(tmp_path, switches=HologramSwitches(stuck=frozenset(new_sims(12)[:1])))
+    result = world.apply(options=ApplyOptions(wait_s=600))
+    assert result.exit_code is ExitCode.RESUMABLE
+    assert len(world.ours()) == 4
+
+
+def test_a_gate_that_too_many_sims_keep_closed_halts_the_run(tmp_path: Path) -> None:
+    world = staged(tmp_path, switches=HologramSwitches(names_refused=frozenset(new_sims(12)[:2])))
+    result = world.apply()
+    assert (result.exit_code, len(world.ours())) == (ExitCode.HALTED, 4)
+    with world.store() as store:
+        (run,) = store.journal.runs(store.plans.newest() or "")
+    assert "stays closed" in run.reason
+    assert "migrator retry" in run.reason
+
+
+# --- one wave, some time ------------------------------------------------------------------------------------------
+
+
+def test_one_wave_can_be_carried_out_by_itself(tmp_path: Path) -> None:
+    world = staged(tmp_path)
+    first = world.apply(options=ApplyOptions(wave="canary"))
+    assert (first.exit_code, len(world.ours())) == (ExitCode.DONE, 4)
+    assert first.is_open
+    assert world.apply(options=ApplyOptions(wave="rest")).exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_wave_cannot_be_begun_before_its_turn(tmp_path: Path) -> None:
+    world = staged(tmp_path)
+    assert world.apply(options=ApplyOptions(wave="rest")).exit_code is ExitCode.RESUMABLE
+    assert world.claims_sent() == []
+
+
+def test_a_wave_that_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:
+    world = staged(tmp_path)
+    result = world.apply(options=ApplyOptions(wave="rset"))
+    assert (result.exit_code, world.claims_sent()) == (ExitCode.INPUT, [])
+
+
+def test_a_run_stops_in_good_order_when_its_time_is_up(tmp_path: Path) -> None:
+    world = staged(tmp_path, switches=HologramSwitches(claim_pending_s=(900.0, 900.0)))
+    began_s = world.elapsed_s
+    result = world.apply(options=ApplyOptions(max_duration_s=60.0))
+    assert (result.exit_code, result.reason) == (ExitCode.RESUMABLE, "--max-duration is over")
+    assert world.elapsed_s - began_s <= 61
+    assert world.apply(options=ApplyOptions(wait_s=7200)).exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [0, 3])
+def test_no_request_is_sent_after_one_failure_too_many(tmp_path: Path, most: int) -> None:
+    refused = HologramSwitches(names_refused=frozenset(new_sims(40)), latency_s=0.2)
+    gates = replace(BEARING, max_failures=most)
+    world = staged(tmp_path, waves=(Wave("all"),), gates=gates, sims=40, switches=refused)
+    assert world.apply().exit_code is ExitCode.HALTED
+    names = world.target.ledger.requests("PUT", "devices/")
+    assert len(names) == most + 1
+
+
+def test_sims_that_failed_and_were_mended_are_no_failures_any_more(tmp_path: Path) -> None:
+    world = staged(tmp_path, switches=HologramSwitches(names_refused=frozenset(new_sims(12)[:2])), waves=(Wave("all"),))
+    assert world.apply().exit_code is ExitCode.ATTENTION
+    with world.store() as store:
+        plan_id = store.plans.newest() or ""
+        assert store.journal.failures(plan_id).total == 2
+        changes = {str(change.target_iccid): change for change in store.plans.changes(plan_id)}
+    for iccid in new_sims(12)[:2]:
+        world.target.sims[iccid].name = str(changes[iccid].name)
+    world.apply()
+    with world.store() as store:
+        assert store.journal.failures(plan_id).total == 0
+
+
+def test_stuck_sims_are_told_after_half_an_hour_and_after_a_day(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("all"),), switches=HologramSwitches(stuck=frozenset(new_sims(12)[:3])))
+    told: list[Mapping[str, Any]] = []
+    world.apply(
+        options=ApplyOptions(wait_s=100_000),
+        progress=lambda event, values: told.append(values) if event == "stuck" else None,
+    )
+    assert told == [{"sims": 3, "minutes": 30}, {"sims": 3, "minutes": 1440}]
+
+
+def test_a_part_of_a_plan_that_the_caps_do_not_allow_as_a_whole_can_be_applied(tmp_path: Path) -> None:
+    world = Staged(tmp_path, change=lambda policy: replace(policy, caps=replace(policy.caps, max_sims=5)))
+    world.ready()
+    world.apply(options=ApplyOptions(max_sims=3))
+    assert len(world.ours()) == 3
+    world.apply(options=ApplyOptions(max_sims=3))
+    assert len(world.ours()) == 3
+
+
+# --- the tag ------------------------------------------------------------------------------------------------------
+
+
+def test_a_tag_that_cannot_be_made_halts_the_run_before_anything_is_claimed(tmp_path: Path) -> None:
+    world = staged(tmp_path, switches=HologramSwitches(denied=frozenset({Operation.TAGS})))
+    result = world.apply()
+    assert result.exit_code in {ExitCode.REFUSED, ExitCode.HALTED}
+    assert world.claims_sent() == []
+
+
+@pytest.mark.parametrize("fault", [Fault.LOSE_AFTER, Fault.LOSE_BEFORE])
+def test_a_lost_order_to_make_the_tag_is_settled_by_reading_and_made_once(tmp_path: Path, fault: Fault) -> None:
+    world = staged(tmp_path)
+    world.target.faults = FaultPlan(
+        scripted=[fault], scripted_for=lambda method, path: method == "POST" and path.endswith("devices/tags")
+    )
+    world.apply_until_quiet()
+    made = {tag for link in world.target.sims.values() for tag in link.tag_ids}
+    assert len(made) == 1
+    world.check_fulfilled()
+    with world.store() as store:
+        paths = [request.path.partition("?")[0] for request in store.journal.requests(store.plans.newest() or "")]
+    assert paths.count("/devices/tags") == len(world.target.ledger.requests("POST", "devices/tags"))
