@@ -45,6 +45,10 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     },
     "verify": ("verify:verify", "Read every SIM of a plan afresh and compare."),
     "report": ("report:report", "Write the reconciliation as JSON, CSV and Markdown."),
+    "audit": {
+        "log": ("audit:log", "What was done, event after event."),
+        "verify": ("audit:verify", "Whether the log, or an evidence file, still holds."),
+    },
     "state": {
         "info": ("state:info", "The store: where, which schema, what it holds."),
         "upgrade": ("state:upgrade", "Bring the store's schema up to date (a backup first)."),
@@ -57,6 +61,7 @@ GROUP_HELP = {
     "pair": "Which new SIM follows which old one.",
     "plan": "Plans: make, review, export.",
     "jobs": "What was sent, and what came of it.",
+    "audit": "The log that only grows.",
     "state": "The state store.",
 }
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, literal, select, update
 from migrator.core.plan import Change, PlanHeader
 from migrator.core.plan_document import change_line, header_from, header_line
 from migrator.errors import StoreError
+from migrator.store.audit import note
 from migrator.store.engine import Database, driver_sql
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out, plans
@@ -82,6 +83,8 @@ class Draft:
                 .values(plan_id=header.plan_id, state=PlanState.CREATED, header=header_line(header), made_no=made_no)
             )
             self._note_left_out(connection)
+            made = {"changes_sha256": header.fingerprints.changes, "claims": header.claims}
+            note(connection, self._now, "plan.made", header.plan_id, made)
         self._is_plan = True
         return header
 

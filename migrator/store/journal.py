@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import JobRecord, RequestOutcome
 from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition, StoreError
 from migrator.ports import Outgoing
+from migrator.store.audit import note
 from migrator.store.counts import Counts
 from migrator.store.documents import raw_text
 from migrator.store.draft import PlanState
@@ -18,6 +20,8 @@ from migrator.store.plan_tables import plans, request_items, requests, runs, ste
 from migrator.store.plans import plan_row
 
 __all__ = ["SqlJournal"]
+
+_RUN = select(runs.c.plan_no, plans.c.plan_id).join_from(runs, plans).where(runs.c.run_id == bindparam("run_id"))
 
 DIED = ("process_died", "the process that sent it ended before an answer was on disk")
 
@@ -40,7 +44,9 @@ class SqlJournal(Counts):
             state = RUN_TRANSITIONS[RunState.RUNNING, RunEvent.TAKE_OVER]
             connection.execute(update(runs).where(dead).values(state=state, reason="its process died"))
             run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
-            return int(connection.execute(insert(runs).values(run)).lastrowid)
+            run_id = int(connection.execute(insert(runs).values(run)).lastrowid)
+            note(connection, now, "run.started", plan_id, {"run_id": run_id, "owner": owner})
+            return run_id
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
         """Note how a run ended. Raises: IllegalTransition, if it is over already."""
@@ -53,6 +59,8 @@ class SqlJournal(Counts):
                     moved += connection.execute(update(runs).where(this).values(state=to, **ended)).rowcount
             if moved != 1:
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
+            plan_id = connection.scalar(select(plans.c.plan_id).join_from(runs, plans).where(runs.c.run_id == run_id))
+            note(connection, now, "run.ended", plan_id, {"run_id": run_id, "exit_code": exit_code, "reason": reason})
 
     def runs(self, plan_id: str) -> Sequence[JobRecord]:
         """The runs of a plan, oldest first."""
@@ -88,9 +96,10 @@ class SqlJournal(Counts):
         if len(intended) != len(keys):
             raise IllegalTransition(f"a request of {len(keys)} SIMs names one of them twice")
         with self._db.write() as connection:
-            plan_no = connection.scalar(select(runs.c.plan_no).where(runs.c.run_id == run_id))
-            if plan_no is None:
+            run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
+            if run is None:
                 raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+            plan_no, body = run.plan_no, raw_text(outgoing.body)
             request = {
                 "plan_no": plan_no,
                 "run_id": run_id,
@@ -98,7 +107,7 @@ class SqlJournal(Counts):
                 "wave": wave,
                 "method": outgoing.method,
                 "path": outgoing.path,
-                "body": raw_text(outgoing.body),
+                "body": body,
                 "sims": len(keys),
                 "intent_at": now,
                 "outcome": RequestOutcome.SENT,
@@ -106,6 +115,14 @@ class SqlJournal(Counts):
             }
             request_id = int(connection.execute(insert(requests).values(request)).lastrowid)
             move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
+            sent = {
+                "request_id": request_id,
+                "kind": kind.value,
+                "sims": len(keys),
+                "sims_sha256": hash_of_lines(keys),
+                "sha256": request_digest(outgoing.method, outgoing.path, body),
+            }
+            note(connection, now, "request.sent", run.plan_id, sent)
             items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
             if items:
                 connection.execute(insert(request_items), items)
@@ -127,6 +144,11 @@ class SqlJournal(Counts):
         with self._db.write() as connection:
             if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
+            plan_id = connection.scalar(
+                select(plans.c.plan_id).join_from(requests, plans).where(requests.c.request_id == request_id)
+            )
+            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
+            note(connection, now, "request.answered", plan_id, answer)
 
     def move(
         self,
@@ -153,6 +175,10 @@ class SqlJournal(Counts):
         plan_no = plan_row(self._db, plan_id).plan_no
         with self._db.write() as connection:
             move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+            if keys:
+                told = (f"{key} {code}" for key, (code, _) in keys.items())
+                moved = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(told)}
+                note(connection, now, "steps.moved", plan_id, moved)
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
@@ -164,9 +190,13 @@ class SqlJournal(Counts):
         flying = (steps.c.plan_no == plan_no) & (steps.c.state == StepState.IN_FLIGHT)
         waiting = (requests.c.plan_no == plan_no) & (requests.c.outcome == RequestOutcome.SENT)
         with self._db.write() as connection:
+            lost = connection.execute(select(requests.c.request_id).where(waiting)).scalars().all()
             connection.execute(
                 update(requests).where(waiting).values(outcome=RequestOutcome.LOST, outcome_at=now, message=message)
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
-            return connection.execute(settled).rowcount
+            count = connection.execute(settled).rowcount
+            if count or lost:
+                note(connection, now, "run.took_over", plan_id, {"steps": count, "requests": list(lost)})
+            return count

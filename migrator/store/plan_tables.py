@@ -7,6 +7,7 @@ from migrator.store.tables import metadata
 __all__ = [
     "approvals",
     "changes",
+    "events",
     "lease",
     "left_out",
     "orders",
@@ -164,6 +165,19 @@ lease = Table(  # one row while somebody holds the store
     Column("process_started_at", Float, nullable=False),
     Column("acquired_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
+)
+
+# --- audit --------------------------------------------------------------------------------------------------------
+
+events = Table(  # only ever added to; each digest is taken over its event and the digest before it
+    "events",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("plan_id", Text),
+    Column("detail", Text, nullable=False),
+    Column("digest", Text, nullable=False),
 )
 
 # --- steering -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from migrator.core.identifiers import Iccid
 from migrator.core.plan import Action, Change, PlanHeader, Reason
 from migrator.core.plan_document import header_from
 from migrator.errors import InputError
+from migrator.store.audit import note
 from migrator.store.candidates import candidates
 from migrator.store.documents import change_of, document_text
 from migrator.store.draft import Draft, PlanState
@@ -154,7 +155,8 @@ class Plans:
         row = plan_row(self._db, plan_id)
         moved = update(plans).where(plans.c.plan_no == row.plan_no, plans.c.state != PlanState.FINISHED)
         with self._db.write() as connection:
-            connection.execute(moved.values(state=PlanState.FINISHED, finished_at=now))
+            if connection.execute(moved.values(state=PlanState.FINISHED, finished_at=now)).rowcount:
+                note(connection, now, "plan.finished", plan_id, {})
 
     def list(self) -> list[dict[str, Any]]:
         """Every plan, newest first: id, state, times (UTC seconds or None), claims and counts by action."""

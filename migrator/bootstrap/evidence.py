@@ -1,0 +1,96 @@
+"""The evidence of one plan, gathered from the store."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migrator import __version__
+from migrator.core.audit import event_document
+from migrator.core.plan_document import change_line, header_line
+from migrator.reports.evidence import write_evidence
+from migrator.reports.model import moment
+
+if TYPE_CHECKING:
+    from migrator.core.journal import Item, Verified
+    from migrator.store import Store
+
+__all__ = ["gather"]
+
+_as_sent = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # a body keeps its order: it is hashed
+_line = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str, str]:
+    """Write plan, policy, approvals, journal, log, and each SIM before and after.
+
+    Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere.
+    Raises: InputError, if there is no such plan, or the file cannot be written.
+    """
+    header, head = store.plans.header(plan_id), store.audit.head()
+    facts = {
+        "plan_id": plan_id,
+        "lineage": store.lineage,
+        "org_id": header.org_id,
+        "head": head,
+        "audited_after_request": store.audit.first_audited(),
+        "written_at": moment(now),
+        "tool_version": __version__,
+    }
+    members = {
+        "plan.jsonl": lambda: _plan(store, plan_id),
+        "policy.toml": lambda: store.plans.policy_text(plan_id).splitlines(),
+        "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
+        "requests.jsonl": lambda: map(_as_sent, store.audit.requests(plan_id)),
+        "events.jsonl": lambda: (_line(event_document(event)) for event in store.audit.events()),
+        "sims.jsonl": lambda: (_line(_sim(item, last)) for item, last, *_ in store.journal.report_rows(plan_id)),
+    }
+    return write_evidence(path, members, facts), head
+
+
+def _plan(store: "Store", plan_id: str) -> Iterator[str]:
+    yield header_line(store.plans.header(plan_id))
+    yield from map(change_line, store.plans.changes(plan_id))
+
+
+def _run(run: Any) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "state": run.state,
+        "owner": run.owner,
+        "started_at": moment(run.started_at),
+        "ended_at": moment(run.ended_at),
+        "exit_code": run.exit_code,
+        "reason": run.reason,
+        "requests": run.requests,
+    }
+
+
+def _sim(item: "Item", last: "Verified | None") -> dict[str, Any]:
+    """One SIM: what it was, what was done, what it is. Values as the carrier wrote them are left out."""
+    change, link = item.change, item.target
+    return {
+        "source_iccid": change.source_iccid.digits,
+        "target_iccid": None if change.target_iccid is None else change.target_iccid.digits,
+        "action": change.action.value,
+        "source": change.source,
+        "before": change.before,
+        "steps": {
+            step.kind.value: {"state": step.state.value, "since": moment(step.since), "code": step.code}
+            for step in item.steps.values()
+        },
+        "after": None
+        if link is None
+        else {
+            "device_id": link.device_id,
+            "state": link.state_word,
+            "name": link.name,
+            "overage_limit_bytes": link.overage_limit_bytes,
+            "sms_limit": link.sms_limit,
+            "data_plan_id": link.data_plan_id,
+            "zone": link.zone,
+        },
+        "read_at": moment(item.read_at),
+        "verdict": None if last is None else last.verdict.value,
+        "findings": [] if last is None else [[one.code.value, one.planned, one.observed] for one in last.findings],
+    }

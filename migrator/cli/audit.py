@@ -1,0 +1,84 @@
+"""`audit`: the log of what was done, and whether it still holds."""
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import click
+
+from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.core.results import ExitCode
+from migrator.errors import Problem
+
+__all__ = ["log", "verify"]
+
+
+@click.command("log", epilog="Exit codes: 0 done, 2 no store.")
+@click.argument("plan", required=False)
+@click.option(
+    "--kind", metavar="KIND", help="Only events of this kind, such as request.sent, or of a kind such as run."
+)
+@click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="How many, counted from the end.")
+@global_options
+@click.pass_obj
+def log(shared: Globals, /, *, plan: str | None, kind: str | None, last: int) -> int:
+    """What was done, event after event; of PLAN only, if it is named."""
+    return finish("audit log", shared, lambda: _log(shared, plan, kind, last))
+
+
+def _log(shared: Globals, plan: str | None, kind: str | None, last: int) -> Outcome:
+    from migrator import bootstrap
+    from migrator.core.audit import event_document
+    from migrator.reports.model import moment
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        wanted = (
+            event
+            for event in store.audit.events()
+            if (plan is None or event.plan_id == plan) and (kind is None or f"{event.kind}.".startswith(f"{kind}."))
+        )
+        shown, head = deque(wanted, maxlen=last), store.audit.head()
+    rows = [
+        (event.seq, moment(event.at), event.plan_id, event.kind, _brief(event.detail), event.digest[:12])
+        for event in shown
+    ]
+    text: list[Any] = [table("", ("", "at", "plan", "event", "detail", "digest"), rows), f"Head: {head}"]
+    return Outcome({"head": head, "events": [event_document(event) for event in shown]}, text)
+
+
+def _brief(detail: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in detail.items() if not str(key).endswith("sha256"))
+
+
+@click.command("verify", epilog="Exit codes: 0 it holds, 2 no store or no evidence file, 3 something was changed.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--head", metavar="DIGEST", help="A head that was noted before, which the log must still hold.")
+@global_options
+@click.pass_obj
+def verify(shared: Globals, /, *, file: Path | None, head: str | None) -> int:
+    """Check the store's log, journal and plans against each other; or FILE, an evidence zip, without any store."""
+    return finish("audit verify", shared, lambda: _evidence(file, head) if file else _store(shared, head))
+
+
+def _store(shared: Globals, head: str | None) -> Outcome:
+    from migrator import bootstrap
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        found = list(store.audit.problems(head=head))
+        newest = store.audit.head()
+    return _told("The log", {"head": newest, "problems": found}, found)
+
+
+def _evidence(file: Path, head: str | None) -> Outcome:
+    from migrator.reports.evidence import evidence_problems
+
+    manifest, found = evidence_problems(file, head=head)
+    data = {"plan_id": manifest["plan_id"], "head": manifest["head"], "problems": found}
+    return _told(f"The evidence of plan {manifest['plan_id']}", data, found)
+
+
+def _told(what: str, data: dict[str, Any], found: list[str]) -> Outcome:
+    if not found:
+        return Outcome(data, [f"{what} holds. Head: {data['head']}"])
+    problems = [Problem("audit", words) for words in found]
+    return Outcome(data, [f"{what} does not hold: {len(found)} problems."], ExitCode.ATTENTION, problems)

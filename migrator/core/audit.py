@@ -1,0 +1,91 @@
+"""The audit chain: events that are only ever added, each with the hash of the one before.
+
+An edit, a removal or an insertion breaks the chain from there on. Who may rewrite the whole file can also hash it
+anew: so the newest hash (the head) should be noted elsewhere, in a ticket, and held against the store later.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "GENESIS",
+    "AuditEvent",
+    "chain_problems",
+    "digest_of",
+    "event_document",
+    "event_from",
+    "hash_of_lines",
+    "request_digest",
+]
+
+GENESIS = "0" * 64
+"""What stands in the place of a hash before the first event."""
+
+_one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One thing that happened. `at` is UTC seconds; `digest` is SHA-256 over this event and the digest before it."""
+
+    seq: int
+    at: float
+    kind: str
+    plan_id: str | None
+    detail: Mapping[str, Any]
+    digest: str
+
+
+def digest_of(before: str, event: Mapping[str, Any]) -> str:
+    """The digest of an event (its document, without its own digest) that follows one with the digest `before`."""
+    told = [before, *(event[name] for name in ("seq", "at", "kind", "plan_id", "detail"))]
+    return hashlib.sha256(_one_spelling(told).encode()).hexdigest()
+
+
+def request_digest(method: str, path: str, body: str) -> str:
+    """SHA-256 over what a request said; `body` is its JSON in the journal's spelling: no white space, ASCII."""
+    return hashlib.sha256(f"{method} {path}\n{body}".encode()).hexdigest()
+
+
+def hash_of_lines(lines: Iterable[str]) -> str:
+    """SHA-256 over some texts, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def chain_problems(events: Iterable[AuditEvent], *, head: str | None = None) -> Iterator[str]:
+    """What is wrong with a chain, in words; nothing if it holds.
+
+    Args:
+        events: all of them, oldest first.
+        head: a digest that was noted before, and that the chain must still hold.
+    """
+    before, last, found = GENESIS, 0, head in {None, GENESIS}
+    for event in events:
+        if event.seq != last + 1:
+            yield f"events {last + 1} to {event.seq - 1} are missing"
+        if event.digest != digest_of(before, event_document(event)):
+            yield f"event {event.seq} ({event.kind}) is not what was written, or does not follow the one before it"
+        before, last = event.digest, event.seq
+        found = found or event.digest == head
+    if not found:
+        yield f"no event has the digest {head}: the log is another one, or was cut short"
+
+
+def event_document(event: AuditEvent) -> dict[str, Any]:
+    """An event as JSON values; `event_from` is its inverse."""
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "kind": event.kind,
+        "plan_id": event.plan_id,
+        "detail": dict(event.detail),
+        "digest": event.digest,
+    }
+
+
+def event_from(values: Mapping[str, Any]) -> AuditEvent:
+    """The event that a document tells. Raises: KeyError and TypeError, if it is none."""
+    return AuditEvent(**{name: values[name] for name in ("seq", "at", "kind", "plan_id", "detail", "digest")})
