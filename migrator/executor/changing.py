@@ -210,10 +210,10 @@ class Changer:
                     if self._trouble is not None or self.ctx.stopper.is_stopping:
                         return
                     try:
-                        await self._name_one(name, item)
+                        if not await self._name_one(name, item):
+                            in_flight.total_tokens = self._most_in_flight()
                     except MigratorError as error:  # the others in flight come home before it is told
                         self._trouble = error
-                    in_flight.total_tokens = self._most_in_flight()
 
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self.ctx.options.workers, len(named))):
@@ -226,13 +226,14 @@ class Changer:
         left = failures_left(self.ctx.journal.failures(self.ctx.plan_id), self.ctx.policy.gates)
         return min(self.ctx.options.workers, left + 1)
 
-    async def _name_one(self, name: str, item: Item) -> None:
+    async def _name_one(self, name: str, item: Item) -> bool:
+        """Name one SIM. Returns: False, if it was refused for good."""
         device_id = _device_ids([item])[0]
         outgoing = self.ctx.target.request_name(device_id, name)
         try:
             await send(self.ctx, StepKind.NAME, [item], outgoing, lambda: self.ctx.target.set_name(device_id, name))
         except OutcomeUnknown:
-            return
+            return True
         except (NotAuthorised, Transient) as error:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of([item], error.code, error.message))
             raise
@@ -240,9 +241,10 @@ class Changer:
             words = error.carrier_words or error.message
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_GOOD, keys_of([item], "name_refused", words))
             check_failures(self.ctx)
-        else:
-            self._move(StepKind.NAME, StepEvent.CONFIRMED, keys_of([item]))
-            self.ctx.progress("name", {"sims": 1})
+            return False
+        self._move(StepKind.NAME, StepEvent.CONFIRMED, keys_of([item]))
+        self.ctx.progress("name", {"sims": 1})
+        return True
 
     def _move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:

@@ -1,6 +1,6 @@
 """Wave after wave: claim, set, verify; the next one opens when enough of the last is verified and has rested."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from migrator.core.gates import Gate
@@ -42,6 +42,8 @@ class Waves:
             is_last = wave in {names[-1], only}
             if only in {None, wave}:
                 await self._one(wave, is_last=is_last)
+            else:  # its gate is asked, so it is looked at, and left as it is
+                await replace(self.converger, changer=None).converge(wave, wait_s=0)
             if is_last:
                 return
 

@@ -138,6 +138,16 @@ def test_a_wave_cannot_be_begun_before_its_turn(tmp_path: Path) -> None:
     assert world.claims_sent() == []
 
 
+def test_an_earlier_wave_that_went_wrong_keeps_a_later_one_closed_and_is_left_as_it_is(tmp_path: Path) -> None:
+    world = staged(tmp_path)
+    world.apply(options=ApplyOptions(wave="canary"))
+    for link in world.target.sims.values():
+        link.name = "somebody else's"
+    assert world.apply(options=ApplyOptions(wave="rest")).exit_code is ExitCode.HALTED
+    assert len(world.ours()) == 4
+    assert {link.name for link in world.target.sims.values()} == {"somebody else's"}
+
+
 def test_a_wave_that_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:
     world = staged(tmp_path)
     result = world.apply(options=ApplyOptions(wave="rset"))
