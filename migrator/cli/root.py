@@ -19,6 +19,7 @@ Entry = tuple[str, str]
 COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "demo": ("demo:demo", "Run a whole migration on built-in simulators: no keys, no network."),
     "simulate": {"serve": ("simulate:serve", "Serve both simulated carriers on loopback.")},
+    "doctor": ("doctor:doctor", "Look whether everything is in place: logins, rights, plans, balance, disk."),
     "inventory": {
         "pull": ("inventory:pull", "Read the 1NCE fleet into the store; resumes where it stopped."),
         "show": ("inventory:show", "What the store knows of the source fleet."),
