@@ -11,14 +11,15 @@
     ├── IllegalTransition          1     the process: our own impossible state, stop rather than guess
     └── PlatformError
         ├── Transient              7     nothing happened; may be tried again
-        │   └── RateLimited        7     the same, and everybody slows down
+        │   ├── RateLimited        7     the same, and everybody slows down
+        │   └── NotSent                  the run was told to stop while a write waited for its turn
         ├── Permanent              1     one SIM or one request: refused for good
         │   ├── NotAuthorised      4     the run
         │   └── InsufficientBalance 6    the run
         ├── OutcomeUnknown         7     a write may or may not have happened: read, never send again
         └── WireMismatch           1     the run: a reply we cannot read
 
-`Interrupted` stands beside the tree: an order to stop is no error. This module imports nothing, so that every layer can
+`Interrupted` stands beside the tree: an order to stop is no error; nor is `LookAgain`, a kind of it. This module imports nothing, so that every layer can
 raise from it.
 """
 
@@ -28,8 +29,10 @@ __all__ = [
     "InputError",
     "InsufficientBalance",
     "Interrupted",
+    "LookAgain",
     "MigratorError",
     "NotAuthorised",
+    "NotSent",
     "OutcomeUnknown",
     "Permanent",
     "PlatformError",
@@ -121,6 +124,10 @@ class Interrupted(Exception):
         self.exit_code = exit_code
 
 
+class LookAgain(Interrupted):
+    """A pause was so long that what the run knows of the carrier is old: it reads again before it sends."""
+
+
 class PlatformError(MigratorError):
     """A carrier did not do what was asked.
 
@@ -156,6 +163,16 @@ class RateLimited(Transient):
     def __init__(self, message: str, *, retry_after_s: float | None = None, carrier_words: str = "") -> None:
         super().__init__(message, carrier_words=carrier_words, status=429)
         self.retry_after_s = retry_after_s
+
+
+class NotSent(Transient):
+    """A write was given up while it waited for its turn: it never left, and the run ends as `stop` says."""
+
+    code = "not_sent"
+
+    def __init__(self, stop: Interrupted | Halted) -> None:
+        super().__init__(str(stop), hint=getattr(stop, "hint", "") or "the same command goes on from here")
+        self.exit_code = stop.exit_code
 
 
 class Permanent(PlatformError):

@@ -1,16 +1,18 @@
 """The only place where real parts are put together."""
 
+import getpass
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
+from migrator.bootstrap.steering import ceiling, keeping_pace, remember, steer
 from migrator.errors import StoreError
 from migrator.executor.context import Stopper
 
@@ -27,6 +29,7 @@ __all__ = [
     "heartbeat",
     "holding_lease",
     "open_store",
+    "operator",
     "owner",
     "process_is_gone",
     "run_async",
@@ -68,6 +71,15 @@ def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
         yield store
     finally:
         store.close()
+
+
+def operator() -> str:
+    """Who gives an order, for other operators to read: user and machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = "somebody"
+    return f"{user} on {socket.gethostname()}"
 
 
 @contextmanager
@@ -115,37 +127,53 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncItera
 
 
 @asynccontextmanager
-async def source(chosen: "Settings") -> AsyncIterator["OnenceSource"]:
-    """1NCE, over HTTP. Raises: InputError, naming the settings that are missing."""
+async def source(chosen: "Settings", store: "Store", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
+    """1NCE, over HTTP, at the pace that the store allows. Raises: InputError, naming the settings that are missing."""
     from migrator.platforms.onence.adapter import OnenceSource
     from migrator.platforms.pacing import Pacer
 
     onence = chosen.onence()
+    pacer = Pacer(onence.max_rps)
+    steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
     async with _http(onence.base_url) as http:
         yield OnenceSource(
             http,
             client_id=onence.client_id,
             client_secret=onence.client_secret.reveal(),
             api_version=cast("ApiVersion", onence.api_version),
-            pacer=Pacer(onence.max_rps),
+            pacer=pacer,
         )
 
 
 @asynccontextmanager
-async def target(chosen: "Settings", *, read_only: bool = False) -> AsyncIterator["HologramTarget"]:
-    """Hologram, over HTTP; `read_only` puts a transport below it that lets no write through."""
+async def target(
+    chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
+) -> AsyncIterator["HologramTarget"]:
+    """Hologram, over HTTP, at the pace that the store allows and that an earlier process found out.
+
+    Args:
+        chosen: the settings.
+        store: holds the operator's ceiling and what the pacer learned.
+        stopper: looked at before each request leaves.
+        read_only: put a transport below it that lets no write through, and keep nothing in the store.
+    """
     from migrator.platforms.hologram.adapter import HologramTarget
     from migrator.platforms.pacing import AdaptivePacer
 
     hologram = chosen.hologram()
+    pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps)
+    steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
+    remember(pacer, store, SystemClock().now().timestamp())
     async with _http(hologram.base_url, read_only=read_only) as http:
-        yield HologramTarget(
+        target = HologramTarget(
             http,
             api_key=hologram.api_key.reveal(),
             org_id=hologram.org_id,
-            pacer=AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps),
+            pacer=pacer,
             batch_size=chosen.batch,
         )
+        async with nullcontext() if read_only else keeping_pace(pacer, store, SystemClock()):
+            yield target
 
 
 def _http(base_url: str, *, read_only: bool = False) -> "httpx.AsyncClient":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.core.orders import halted_by
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.errors import InputError, Problem, StalePlan
 
@@ -71,6 +72,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         _refuse_stale(store, header)
         if options.dry_run:
             return _dry_run(shared, chosen, store, header, options)
+        _refuse_held(store, header.plan_id)
         _confirm(shared, store, header, options)
         result = _run(shared, chosen, store, header, options)
         if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
@@ -119,6 +121,13 @@ def _policy_changes(header: "PlanHeader") -> list[str]:
     return [] if same else [f"the policy {file} was changed since"]
 
 
+def _refuse_held(store: "Store", plan_id: str) -> None:
+    """Raises: Halted, if an operator's order keeps the plan from going on."""
+    order = store.steering.order(plan_id)
+    if order is not None:
+        raise halted_by(order, plan_id)
+
+
 def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Options) -> None:
     """Have the number of claims confirmed before a plan is used the first time. Raises: InputError."""
     if store.plans.state(header.plan_id) == "started" or not header.claims:
@@ -155,7 +164,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
     with bootstrap.holding_lease(store) as me, watching(shared) as progress:
 
         async def body(stopper: "Stopper") -> ApplyResult:
-            async with bootstrap.target(chosen) as target, bootstrap.heartbeat(store, me, stopper):
+            async with bootstrap.target(chosen, store, stopper) as target, bootstrap.heartbeat(store, me, stopper):
                 await settle_earlier(
                     store,
                     target,
@@ -165,6 +174,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
                     progress=progress,
                     but=header.plan_id,
                 )
+                stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
                 parts = _Parts(store, target, stopper, progress, str(me))
                 ctx = _context(chosen, header, options, parts)
                 return await Applying(ctx).run()
@@ -283,7 +293,7 @@ def _dry_run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanH
     with store.scratch_copy() as scratch, watching(shared, is_dry_run=True) as progress:
 
         async def body(stopper: "Stopper") -> tuple[ApplyResult, Sequence["Outgoing"]]:
-            async with bootstrap.target(chosen, read_only=True) as real:
+            async with bootstrap.target(chosen, store, stopper, read_only=True) as real:
                 dry = DryRunTarget(real)
                 ctx = _context(chosen, header, options, _Parts(scratch, dry, stopper, progress, "dry run"))
                 return await Applying(ctx).run(), dry.sent

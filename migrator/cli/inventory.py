@@ -39,7 +39,7 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool) -> Outcome:
     chosen.onence()  # what is missing is told before a store is made
 
     async def body(stopper: Stopper) -> PullResult:
-        async with bootstrap.source(chosen) as source, bootstrap.heartbeat(store, me, stopper):
+        async with bootstrap.source(chosen, store, stopper) as source, bootstrap.heartbeat(store, me, stopper):
             pulling = Pulling(
                 source, store.inventory, bootstrap.SystemClock(), stopper, progress, quotas=quotas, limits=limits
             )

@@ -53,7 +53,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
     max_rps = chosen.hologram().max_rps
 
     async def body(stopper: Stopper) -> "PlanHeader":
-        async with bootstrap.target(chosen, read_only=True) as target:
+        async with bootstrap.target(chosen, store, stopper, read_only=True) as target:
             if me is not None:
                 async with bootstrap.heartbeat(store, me, stopper):
                     await settle_earlier(

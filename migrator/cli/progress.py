@@ -31,9 +31,23 @@ WORDS = {
     "tag": "{total} SIMs: tag sent",
     "name": "{total} SIMs named",
     "verified": "{total} SIMs read and compared",
+    "paused": "{order}: standing still until `migrator run resume`",
+    "resumed": "resumed after {paused_s} s",
     "waiting": "{sims} SIMs still pending at Hologram; waiting up to {left_s} s more",
 }
-ONCE = {"no_balance", "again", "observing", "wave", "resting", "stuck", "claim_lost", "settling", "waiting"}
+ONCE = {
+    "no_balance",
+    "again",
+    "observing",
+    "wave",
+    "resting",
+    "stuck",
+    "claim_lost",
+    "settling",
+    "waiting",
+    "paused",
+    "resumed",
+}
 """Events worth a line of their own off a terminal; the others are told as a total at the end."""
 
 

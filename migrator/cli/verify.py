@@ -45,7 +45,7 @@ def verified(shared: Globals, chosen: "Settings", store: "Store", header: "PlanH
     with watching(shared) as progress:
 
         async def body(stopper: "Stopper") -> None:
-            async with bootstrap.target(chosen, read_only=True) as target:
+            async with bootstrap.target(chosen, store, stopper, read_only=True) as target:
                 await look(
                     store,
                     target,

@@ -39,7 +39,7 @@ class Applying:
     async def run(self) -> ApplyResult:
         """Go as far as it goes. Returns: where it came to, and why it stopped there."""
         try:
-            await self._all_waves()
+            await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
             return self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
         except MigratorError as error:

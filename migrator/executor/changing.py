@@ -17,7 +17,7 @@ from migrator.core.packing import allows_no_more, limit_groups, name_groups, sli
 from migrator.core.plan import Change, DesiredState
 from migrator.core.reconcile import same_zone
 from migrator.core.states import StepEvent, StepKind, StepState
-from migrator.errors import MigratorError, NotAuthorised, OutcomeUnknown, Permanent, Transient
+from migrator.errors import Interrupted, MigratorError, NotAuthorised, OutcomeUnknown, Permanent, Transient
 from migrator.executor.context import Context
 from migrator.executor.guards import check_failures
 from migrator.executor.sending import keys_of, send
@@ -53,7 +53,7 @@ class Changer:
     ctx: Context
     tag_id: int | None
     bulk_names: bool
-    _trouble: MigratorError | None = field(default=None, init=False)
+    _trouble: MigratorError | Interrupted | None = field(default=None, init=False)
 
     async def send_missing(self, items: Iterable[Item]) -> None:
         """Send what differs from the record and may be sent now, in the order limits, state, tag, name.
@@ -212,7 +212,7 @@ class Changer:
                     try:
                         if not await self._name_one(name, item):
                             in_flight.total_tokens = self._most_in_flight()
-                    except MigratorError as error:  # the others in flight come home before it is told
+                    except (MigratorError, Interrupted) as error:  # the others in flight come home before it is told
                         self._trouble = error
 
         async with anyio.create_task_group() as tasks:

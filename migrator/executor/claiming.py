@@ -61,7 +61,9 @@ class Claimer:
     _lost_in_a_row: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._claimed_before = self.money.claimed()
+        if self.ctx.claimed_before is None:
+            self.ctx.claimed_before = self.money.claimed()
+        self._claimed_before = self.ctx.claimed_before
 
     async def claim(self, items: Iterable[Item]) -> None:
         """Claim those of `items` that are planned to be, not begun, and not on anybody's organization.

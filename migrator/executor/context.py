@@ -1,33 +1,66 @@
 """What every part of a run shares: the world, the plan, and the ways in which it may have to stop."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 
+from migrator.core.orders import Order, OrderKind, halted_by
 from migrator.core.plan import PlanHeader
 from migrator.core.policy import Policy
 from migrator.core.states import StepKind
-from migrator.errors import Interrupted
+from migrator.errors import Interrupted, LookAgain, NotSent
 from migrator.ports import Clock, Journal, Progress, TargetPlatform
 
 __all__ = ["ApplyOptions", "Context", "Hooks", "Stopper", "quiet"]
+
+ORDER_POLL_S = 1.0
+"""How often a paused run looks whether it may go on."""
+
+SLEEP_SLICE_S = 5.0
+"""How often a run that waits for a carrier looks for orders; before a request it always does."""
+
+LONG_PAUSE_S = 60.0
+"""A pause after which a run reads the target side anew: people do things at the carrier's console meanwhile."""
 
 
 def quiet(_event: str, _values: Mapping[str, Any]) -> None:
     """Progress that nobody watches."""
 
 
+def _no_order() -> Order | None:
+    """What a run is told that nobody steers."""
+    return None
+
+
 @dataclass(slots=True)
 class Stopper:
-    """A request to stop that is looked at between requests, and that cuts waiting short."""
+    """What may stop or hold a run; looked at before every request, and it cuts waiting short.
+
+    A request to stop comes from this process (a signal, a lost lease); orders come from other terminals, by the store.
+    """
 
     reason: str = ""
     exit_code: int = 130
     _event: anyio.Event = field(default_factory=anyio.Event)
-    _deadline: tuple[float, str, int] = (math.inf, "", 0)  # by anyio's clock, with the reason and exit code
+    _deadline: tuple[float, str, int] = field(default=(math.inf, "", 0), init=False)  # by anyio's clock, with the reason and exit code
+    _order: Callable[[], Order | None] = field(default=_no_order, init=False)
+    _plan_id: str = field(default="", init=False)
+    _progress: Progress = field(default=quiet, init=False)
+    _paused_at: float | None = field(default=None, init=False)
+    _must_look_again: bool = field(default=False, init=False)
+
+    def obey(self, order: Callable[[], Order | None], plan_id: str, progress: Progress) -> None:
+        """From now on obey the orders for a plan.
+
+        Args:
+            order: reads the order in force; called before every request.
+            plan_id: the plan.
+            progress: told when the run is paused and when it goes on.
+        """
+        self._order, self._plan_id, self._progress = order, plan_id, progress
 
     def stop(self, reason: str, exit_code: int = 130) -> None:
         """Ask the run to stop after the request in flight."""
@@ -51,11 +84,59 @@ class Stopper:
         if self.is_stopping:
             raise Interrupted(self.reason, self.exit_code)
 
+    async def checkpoint(self) -> bool:
+        """Stand still here while the run is paused. Returns: whether it did.
+
+        Raises: Interrupted, if somebody asked to stop; Halted, if the run is aborted; LookAgain, after a long pause.
+        """
+        self.check()
+        waited = False
+        while (order := self._order()) is not None:
+            if order.kind is OrderKind.ABORT:
+                raise halted_by(order, self._plan_id)
+            self._note_pause(order)
+            waited = True
+            await self._rest(ORDER_POLL_S)
+        self._note_resume()
+        if self._must_look_again:
+            raise LookAgain("the run was paused for long, and what it knew is old", exit_code=7)
+        return waited
+
     async def sleep(self, seconds: float) -> None:
-        """Wait, unless asked to stop. Raises: Interrupted."""
+        """Wait, unless asked to stop. Raises: as `checkpoint`, which is asked every few seconds."""
+        until = anyio.current_time() + seconds
+        slice_s = math.inf if self._order is _no_order else SLEEP_SLICE_S
+        while (left_s := until - anyio.current_time()) > 0:
+            await self._rest(min(left_s, slice_s))
+            await self.checkpoint()
+        self.check()
+
+    async def over_pauses(self, body: Callable[[], Awaitable[None]]) -> None:
+        """Run `body`, and from its beginning again after each pause that was long: it reads before it sends."""
+        while True:
+            try:
+                return await body()
+            except (LookAgain, NotSent):
+                if not self._must_look_again:
+                    raise
+                self._must_look_again = False
+
+    async def _rest(self, seconds: float) -> None:
         with anyio.move_on_after(min(seconds, self._deadline[0] - anyio.current_time())):
             await self._event.wait()
         self.check()
+
+    def _note_pause(self, order: Order) -> None:
+        if self._paused_at is None:
+            self._paused_at = anyio.current_time()
+            self._progress("paused", {"order": str(order), "plan_id": self._plan_id})
+
+    def _note_resume(self) -> None:
+        if self._paused_at is not None:
+            paused_s = anyio.current_time() - self._paused_at
+            self._paused_at = None
+            self._must_look_again = self._must_look_again or paused_s >= LONG_PAUSE_S
+            self._progress("resumed", {"paused_s": round(paused_s)})
 
 
 def _nothing(_kind: StepKind) -> None:
@@ -98,7 +179,11 @@ class ApplyOptions:
 
 @dataclass(slots=True)
 class Context:
-    """One run's surroundings."""
+    """One run's surroundings.
+
+    Args:
+        claimed_before: SIMs that the plan had claimed when the run began; None until that was counted.
+    """
 
     header: PlanHeader
     policy: Policy
@@ -110,6 +195,7 @@ class Context:
     stopper: Stopper
     progress: Progress = quiet
     hooks: Hooks = field(default_factory=Hooks)
+    claimed_before: int | None = None
 
     @property
     def plan_id(self) -> str:

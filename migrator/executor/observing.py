@@ -78,7 +78,7 @@ class Reader:
         """Read pages until everything wanted was seen or the list ends. What was seen is no longer in `wanted`."""
         cursor: str | None = None
         for _ in range(most_pages):
-            self.stopper.check()
+            await self.stopper.checkpoint()
             asked_at = self._now()
             page = await self.target.devices(cursor)
             self._keep(_matches(page.links, wanted), wanted, asked_at)
@@ -91,7 +91,7 @@ class Reader:
         iccids = list(wanted.values())
         for start in range(0, len(iccids), self.target.max_lookup):
             run = {iccid.key: iccid for iccid in iccids[start : start + self.target.max_lookup]}
-            self.stopper.check()
+            await self.stopper.checkpoint()
             asked_at = self._now()
             found = _matches(await self.target.links_by_iccid(list(run.values())), run)
             device_ids = [link.device_id for link in found.values() if link.device_id is not None]

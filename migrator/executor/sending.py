@@ -26,9 +26,9 @@ async def send(
 
     The steps are left IN_FLIGHT for the caller to settle, whatever comes: only it knows what the answer is worth.
 
-    Raises: PlatformError, after the request's outcome is on disk.
+    Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, before its intent.
     """
-    ctx.stopper.check()
+    await ctx.stopper.checkpoint()  # nothing is waited for between this and the intent
     wave = items[0].change.wave if items else None
     keys = [item.key for item in items]
     request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())

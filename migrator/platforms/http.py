@@ -14,7 +14,7 @@ import anyio
 import httpx
 import tenacity
 
-from migrator.errors import OutcomeUnknown, RateLimited, Transient, WireMismatch
+from migrator.errors import Halted, Interrupted, NotSent, OutcomeUnknown, RateLimited, Transient, WireMismatch
 from migrator.platforms.pacing import Pacer
 from migrator.platforms.replies import Mask, Reply, Sorter, shortened
 
@@ -114,15 +114,19 @@ class HttpSession:
             retry_refusals: whether to send again after a 429 or where no connection came about. Not for claims: a
                 refusal there is looked into first.
 
-        Raises: OutcomeUnknown, when it left us and no readable answer came; else what the answer means.
+        Raises: OutcomeUnknown, when it left us and no readable answer came; NotSent, when the run was told to stop
+            before it left; else what the answer means.
         """
         request = _Request(method, path, params, body, headers, timeout_s or self._timeout_s, is_write=True)
-        return await (self._patiently(request) if retry_refusals else self._once(request))
+        try:
+            return await (self._patiently(request) if retry_refusals else self._once(request))
+        except (Interrupted, Halted) as stop:  # raised by the pacer's gate alone, so never once a request has left
+            raise NotSent(stop) from stop
 
     async def _patiently(self, request: _Request) -> Reply:
         """Repeat what surely changed nothing. Sorters give Transient and WireMismatch to a write only if it did not."""
         retrying = tenacity.AsyncRetrying(
-            sleep=anyio.sleep,
+            sleep=self._pacer.sleep,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             retry=tenacity.retry_if_exception_type((Transient, WireMismatch)),
             wait=_pause_before_retry,

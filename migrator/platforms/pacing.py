@@ -1,13 +1,30 @@
 """One pacer per carrier, shared by everything that talks to it."""
 
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 import anyio
 
-__all__ = ["LONGEST_HOLD_S", "AdaptivePacer", "Pacer"]
+__all__ = ["LONGEST_HOLD_S", "AdaptivePacer", "Gate", "Pacer"]
+
+Gate = Callable[[], Awaitable[bool]]
+"""Waits while nobody may send, and says whether it waited; raises, if the request should be given up."""
+
+GATE_SLICE_S = 1.0
+"""How often a request that waits for its turn looks whether it is still wanted."""
+
+RESTART_SHARE = 0.9
+"""The share of a remembered pace at which the next process begins."""
 
 LONGEST_HOLD_S = 900.0
 """However long a carrier asks us to stay away, we look again after this; it can say so again."""
+
+
+async def _open() -> bool:
+    """The gate of a pacer that nobody steers."""
+    return False
 
 
 @dataclass
@@ -16,9 +33,13 @@ class Pacer:
 
     Args:
         per_second: requests that may start each second. May be changed at any time.
+        gate: asked before each request leaves, and every second while one waits for its turn.
+        ceiling_now: reads the most requests per second that are allowed now; None where nobody steers.
     """
 
     per_second: float
+    gate: Gate = field(default=_open, kw_only=True, repr=False)
+    ceiling_now: Callable[[], float] | None = field(default=None, kw_only=True, repr=False)
     refusals: int = field(default=0, init=False)
     _last_at: float | None = field(default=None, init=False, repr=False)
     _held_until: float = field(default=0.0, init=False, repr=False)
@@ -26,13 +47,32 @@ class Pacer:
     _queue: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
 
     async def turn(self) -> None:
-        """Wait until the next request may start; first come, first served."""
+        """Wait until the next request may start; first come, first served. Raises: what `gate` raises."""
         async with self._queue:
-            start = anyio.current_time()
+            start = await self._steered(anyio.current_time())
             while start < self._earliest:  # looked at again after each sleep: a stop may have begun meanwhile
-                start = self._earliest
+                start = min(self._earliest, start + GATE_SLICE_S)
                 await anyio.sleep_until(start)
+                start = await self._steered(start)
             self._last_at = start
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait before a request is tried again. Raises: what `gate` raises, which is asked every second."""
+        until = anyio.current_time() + seconds
+        while (left_s := until - anyio.current_time()) > 0:
+            await anyio.sleep(min(left_s, GATE_SLICE_S))
+            await self.gate()
+
+    async def _steered(self, start: float) -> float:
+        """Obey what was ordered meanwhile. Returns: `start`, or now if nobody was let through at that time."""
+        if await self.gate():
+            start = anyio.current_time()
+        if self.ceiling_now is not None:
+            self._keep_below(self.ceiling_now())
+        return start
+
+    def _keep_below(self, ceiling: float) -> None:
+        self.per_second = ceiling
 
     @property
     def _earliest(self) -> float:
@@ -104,6 +144,26 @@ class AdaptivePacer(Pacer):
         """How long the first, second and every later refusal in a row holds everyone, if the carrier does not say."""
         return (1.0, 2.0, 5.0, 10.0)
 
+    def snapshot(self) -> dict[str, Any]:
+        """What was learned, as JSON values for `restore`: the pace, and the one that was refused, or None."""
+        return {"per_second": self.per_second, "refused_at": self._refused_at}
+
+    def restore(self, learned: Mapping[str, Any]) -> None:
+        """Begin a bit below what another process learned, and climb to where it was refused. Nonsense is left alone."""
+        pace, refused_at = learned.get("per_second"), learned.get("refused_at")
+        if not _is_rate(pace):
+            return
+        self._move_to(pace * RESTART_SHARE)
+        if _is_rate(refused_at):
+            self._refused_at = max(refused_at, pace)
+            self._kept = min(1.0, self.per_second / self._refused_at)
+
+    def _keep_below(self, ceiling: float) -> None:
+        if ceiling > self.ceiling:  # a pace that the old ceiling held back was not tried
+            self._used_s = min(self._used_s, self.recovery_s)
+        self.ceiling = ceiling
+        self._move_to(self.per_second)
+
     async def turn(self) -> None:
         """Wait until the next request may start."""
         self._move_to(self.per_second)  # the ceiling may have been lowered
@@ -148,3 +208,7 @@ class AdaptivePacer(Pacer):
 
     def _move_to(self, per_second: float) -> None:
         self.per_second = min(self.ceiling, max(self.floor, per_second))
+
+
+def _is_rate(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf

@@ -22,6 +22,7 @@ from migrator.store.lease import Lease, Owner
 from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
 from migrator.store.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.steering import Steering
 
 __all__ = ["Draft", "Owner", "PlanState", "Store"]
 
@@ -39,6 +40,7 @@ class Store:
         self.journal = SqlJournal(database)
         self.audit = Audit(database)
         self.lease = Lease(database)
+        self.steering = Steering(database)
 
     @classmethod
     def open(

@@ -13,6 +13,7 @@ import anyio
 import httpx
 
 from migrator.bootstrap.planning import make_plan
+from migrator.bootstrap.steering import ceiling, steer
 from migrator.core.fleet import Pair
 from migrator.core.identifiers import Iccid
 from migrator.core.plan import PlanHeader
@@ -84,6 +85,7 @@ class World:
     options: ApplyOptions = field(default_factory=ApplyOptions)
     source: OnenceSimulator = field(init=False)
     target: HologramSimulator = field(init=False)
+    stopper: Stopper = field(default_factory=Stopper, init=False)
     elapsed_s: float = field(default=0.0, init=False)
     _began_at: float = field(default=0.0, init=False)
 
@@ -125,9 +127,13 @@ class World:
         """The policy, parsed."""
         return parse_policy(self.policy_text, name="policy.toml")
 
-    def hologram(self, http: httpx.AsyncClient) -> HologramTarget:
-        """The true adapter on the simulated carrier."""
+    def hologram(
+        self, http: httpx.AsyncClient, store: Store | None = None, stopper: Stopper | None = None
+    ) -> HologramTarget:
+        """The true adapter on the simulated carrier, steered from the store where there is one."""
         pacer = AdaptivePacer(2.0, ceiling=200.0)
+        if store is not None and stopper is not None:
+            steer(pacer, stopper, ceiling(store, "hologram", 200.0))
         return HologramTarget(http, api_key=self.target.api_key, org_id=self.target.org_id, pacer=pacer)
 
     # --- what an operator does ---
@@ -184,19 +190,22 @@ class World:
         self, *, hooks: Hooks | None = None, options: ApplyOptions | None = None, progress: Progress = quiet
     ) -> ApplyResult:
         """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so."""
+        stopper = Stopper()
+        self.stopper = stopper
 
         async def body() -> ApplyResult:
             async with self._http() as http:
                 header = store.plans.header(store.plans.newest() or "")
+                stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
                 ctx = Context(
                     header=header,
                     policy=self.policy().policy,
                     run_id=store.journal.start_run(header.plan_id, "test", self.now().timestamp()),
-                    target=self.hologram(http),
+                    target=self.hologram(http, store, stopper),
                     journal=store.journal,
                     clock=self,
                     options=options or self.options,
-                    stopper=Stopper(),
+                    stopper=stopper,
                     progress=progress,
                     hooks=hooks or Hooks(),
                 )

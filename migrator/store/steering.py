@@ -1,0 +1,91 @@
+"""Orders and rates: what other terminals want of a run, and what its pacers learned. None of it needs the lease."""
+
+import json
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.orders import Ceiling, Learned, Order, OrderKind
+from migrator.store.documents import document_text
+from migrator.store.engine import Database, storable
+from migrator.store.plan_tables import orders, plans, rates
+from migrator.store.plans import plan_row
+from migrator.store.rows import AnyRow
+
+__all__ = ["Steering"]
+
+_ORDER = select(orders).join_from(orders, plans).where(plans.c.plan_id == bindparam("plan_id"))
+_RATE = select(rates).where(rates.c.carrier == bindparam("carrier"))
+
+
+class Steering:
+    """Read before every request: each reading is one row by its key."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- orders ---------------------------------------------------------------------------------------------------
+
+    def order(self, plan_id: str) -> Order | None:
+        """The order in force for a plan; None: go on."""
+        rows = self._db.rows(_ORDER, plan_id=plan_id)
+        return _order(rows[0]) if rows else None
+
+    def give(self, plan_id: str, order: Order) -> None:
+        """Put an order into force in place of any other. Raises: InputError, if there is no such plan."""
+        values = {"kind": order.kind, "given_by": storable(order.given_by), "given_at": order.given_at}
+        statement = insert(orders).values(plan_no=plan_row(self._db, plan_id).plan_no, **values)
+        with self._db.write() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["plan_no"], set_=values))
+
+    def withdraw(self, plan_id: str) -> Order | None:
+        """Let a plan go on. Returns: the order that was in force. Raises: InputError, if there is no such plan."""
+        this = orders.c.plan_no == plan_row(self._db, plan_id).plan_no
+        with self._db.write() as connection:
+            row = connection.execute(select(orders).where(this)).one_or_none()
+            connection.execute(delete(orders).where(this))
+        return None if row is None else _order(row)
+
+    def ordered_plans(self) -> list[str]:
+        """The plans with an order in force, the latest order first."""
+        held = select(plans.c.plan_id).join_from(orders, plans).order_by(orders.c.given_at.desc())
+        return [str(row.plan_id) for row in self._db.rows(held)]
+
+    # --- rates ----------------------------------------------------------------------------------------------------
+
+    def ceiling(self, carrier: str) -> Ceiling | None:
+        """The most requests per second that an operator allows; None: only the setting counts."""
+        rows = self._db.rows(_RATE, carrier=carrier)
+        if not rows or rows[0].ceiling is None:
+            return None
+        return Ceiling(rows[0].ceiling, rows[0].ceiling_by, rows[0].ceiling_at)
+
+    def set_ceiling(self, carrier: str, ceiling: Ceiling | None) -> None:
+        """Set the ceiling of a carrier, or take it away."""
+        if ceiling is None:
+            values: dict[str, Any] = {"ceiling": None, "ceiling_by": "", "ceiling_at": None}
+        else:
+            told = storable(ceiling.given_by)
+            values = {"ceiling": ceiling.per_second, "ceiling_by": told, "ceiling_at": ceiling.given_at}
+        self._save_rate(carrier, values)
+
+    def learned(self, carrier: str) -> Learned | None:
+        """What a pacer learned last; None if none did."""
+        rows = self._db.rows(_RATE, carrier=carrier)
+        if not rows or rows[0].learned is None:
+            return None
+        return Learned(json.loads(rows[0].learned), rows[0].learned_at)
+
+    def save_learned(self, carrier: str, learned: Learned) -> None:
+        """Keep what a pacer learned for the next process."""
+        self._save_rate(carrier, {"learned": document_text(dict(learned.values)), "learned_at": learned.at})
+
+    def _save_rate(self, carrier: str, values: dict[str, Any]) -> None:
+        statement = insert(rates).values({"carrier": carrier, "ceiling_by": "", **values})
+        with self._db.write() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["carrier"], set_=values))
+
+
+def _order(row: AnyRow) -> Order:
+    return Order(OrderKind(row.kind), row.given_by, row.given_at)
