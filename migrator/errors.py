@@ -19,8 +19,8 @@
         ├── OutcomeUnknown         7     a write may or may not have happened: read, never send again
         └── WireMismatch           1     the run: a reply we cannot read
 
-`Interrupted` stands beside the tree: an order to stop is no error; nor is `LookAgain`, a kind of it. This module imports nothing, so that every layer can
-raise from it.
+`Interrupted`, with `LookAgain`, stands beside the tree: an order to stop is no error. This module imports nothing, so
+that every layer can raise from it.
 """
 
 __all__ = [

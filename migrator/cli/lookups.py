@@ -7,9 +7,9 @@ from migrator.core.identifiers import Iccid, NotAnIdentifier
 from migrator.errors import InputError
 
 if TYPE_CHECKING:
-    from migrator.store import Store
+    from migrator.store import Owner, Store
 
-__all__ = ["finding_counts", "parsed_iccid", "plan_id_of", "required_inventory"]
+__all__ = ["finding_counts", "living_holder", "parsed_iccid", "plan_id_of", "plan_in_use", "required_inventory"]
 
 
 def parsed_iccid(text: str) -> Iccid:
@@ -39,6 +39,25 @@ def plan_id_of(store: "Store", given: str | None) -> str:
         known = ", ".join(str(plan["plan_id"]) for plan in store.plans.list()[:5]) or "none"
         raise InputError(f"there is no plan {given!r} in this store", code="no_plan", hint=f"known: {known}")
     return given
+
+
+def plan_in_use(store: "Store", given: str | None) -> str:
+    """The plan that an order is for: `given`, or the one whose run was started last, or the newest."""
+    if given is not None:
+        return plan_id_of(store, given)
+    begun = [plan for plan in store.plans.list() if plan["state"] == "started"]
+    last = {
+        plan["plan_id"]: max((run.run_id for run in store.journal.runs(plan["plan_id"])), default=0) for plan in begun
+    }
+    return max(last, key=last.__getitem__) if last else plan_id_of(store, None)
+
+
+def living_holder(store: "Store") -> "Owner | None":
+    """The process that is at work on the store; None if there is none, or if it is known to be dead."""
+    from migrator.bootstrap import process_is_gone
+
+    holder = store.lease.holder()
+    return None if holder is None or process_is_gone(holder[0]) else holder[0]
 
 
 def finding_counts(store: "Store", plan_id: str) -> dict[str, int]:

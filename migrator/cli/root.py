@@ -39,7 +39,15 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "export": ("plan:export", "Write a plan as JSON Lines for review."),
     },
     "apply": ("apply:apply", "Carry a plan out, or go on with it: the same command resumes."),
+    "run": {
+        "pause": ("run:pause", "Hold the run of a plan where it stands."),
+        "resume": ("run:resume", "Let a paused or aborted plan go on."),
+        "abort": ("run:abort", "End the run of a plan after the request in flight."),
+        "rate": ("run:rate", "Set the most requests per second, or leave it to the settings."),
+    },
     "status": ("status:status", "Where a plan stands."),
+    "retry": ("retry:retry", "Have failed SIMs read and tried again by the next apply."),
+    "skip": ("skip:skip", "Set SIMs aside: nothing more is sent for them."),
     "jobs": {
         "list": ("jobs:list_jobs", "Runs and requests, with the carrier's job ids."),
         "show": ("jobs:show", "One request or carrier job, SIM by SIM."),
@@ -60,6 +68,7 @@ GROUP_HELP = {
     "simulate": "Simulated carriers for rehearsals.",
     "inventory": "The source fleet.",
     "pair": "Which new SIM follows which old one.",
+    "run": "Steer a run from another terminal.",
     "plan": "Plans: make, review, export.",
     "jobs": "What was sent, and what came of it.",
     "audit": "The log that only grows.",

@@ -1,24 +1,45 @@
 """`status`: where a plan stands."""
 
+import json
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.core.orders import CEILING_SETTINGS
+from migrator.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migrator.executor.context import Stopper
     from migrator.store import Store
 
 __all__ = ["status"]
 
+RUN_COLUMNS = ("run", "state", "started", "exit", "reason")
+STUCK_HINT = (
+    "A SIM that stays *-PENDING at Hologram can only be freed there: write to its support with the ICCIDs. The rest of "
+    "the plan goes on; `migrator skip --iccids FILE` stops waiting for them."
+)
 
-@click.command("status", epilog="Exit codes: 0 done, 2 no plan yet.")
+
+@click.command("status", epilog="Exit codes: 0 done, 2 no plan yet, or input.")
 @click.argument("plan", required=False)
+@click.option("--watch", is_flag=True, help="Look again and again, until the run ends or Ctrl-C.")
+@click.option("--every", metavar="DURATION", default="5s", show_default=True, help="How often, with --watch.")
 @global_options
 @click.pass_obj
-def status(shared: Globals, /, *, plan: str | None) -> int:
-    """Where PLAN (default the newest) stands: steps, verdicts, failures, the last run, and the command that goes on."""
-    return finish("status", shared, lambda: _status(shared, plan))
+def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> int:
+    """Where PLAN (default the newest) stands: steps, verdicts, failures, the last run, and the command that goes on.
+
+    Tells an order in force (`run pause`, `run abort`), the rates that were set, and SIMs stuck at Hologram, too.
+    """
+    return finish("status", shared, lambda: _watch(shared, plan, every) if watch else _status(shared, plan))
 
 
 def _status(shared: Globals, plan: str | None) -> Outcome:
@@ -29,53 +50,181 @@ def _status(shared: Globals, plan: str | None) -> Outcome:
         return _of(store, plan_id_of(store, plan))
 
 
+# --- watching -----------------------------------------------------------------------------------------------------
+
+
+def _watch(shared: Globals, plan: str | None, every: str) -> Outcome:
+    """Tell of every change until no run is alive. Ctrl-C ends it like any other end."""
+    from migrator import bootstrap
+    from migrator.cli.lookups import plan_id_of
+    from migrator.inputs.settings import duration_s
+
+    every_s = duration_s(every)
+    if every_s <= 0:
+        raise InputError("--every is zero", code="bad_duration", hint="give a duration such as 5s")
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        plan_id = plan_id_of(store, plan)
+
+        async def body(stopper: "Stopper") -> None:
+            before: object = None
+            while True:
+                outcome = _of(store, plan_id)
+                now = _line(outcome.data)
+                if now != before:
+                    _tell(shared, outcome, now)
+                    before = now
+                if outcome.data["running"] is None:
+                    return
+                await stopper.sleep(every_s)
+
+        with suppress(Interrupted):  # that is how a person stops watching
+            bootstrap.run_async(body)
+        return _of(store, plan_id)
+
+
+def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
+    """The whole picture at a terminal, else a line. With --json, nothing but the document at the end."""
+    when = datetime.now(UTC).strftime("%H:%M:%S")
+    if shared.events:
+        click.echo(json.dumps({"event": "status", **outcome.data}, ensure_ascii=False))
+    elif shared.json:
+        pass
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        console.clear()
+        console.print(*outcome.text, sep="\n")
+        console.print(f"{when} UTC; Ctrl-C ends the watching, not the run", markup=False)
+    else:
+        click.echo(f"{when} {line}")
+
+
+def _line(data: Any) -> str:
+    """What may change from one look to the next, on one line."""
+    waves = (
+        f"{wave}: " + ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
+        for wave, counts in data["waves"].items()
+    )
+    steps = ", ".join(f"{step['kind']} {step['state']} {step['sims']}" for step in data["steps"])
+    order = None if data["order"] is None else f"{data['order']['kind']} by {data['order']['by']}"
+    run = f"{data['running']} is at it" if data["running"] else "no run is alive"
+    return "; ".join(filter(None, (data["state"], run, order, *waves, steps)))
+
+
+# --- one look -----------------------------------------------------------------------------------------------------
+
+
 def _of(store: "Store", plan_id: str) -> Outcome:
-    from migrator.bootstrap import process_is_gone
-    from migrator.cli.lookups import finding_counts
-    from migrator.reports.model import moment
+    from migrator.bootstrap import SystemClock
+    from migrator.cli.lookups import finding_counts, living_holder
 
     header, journal = store.plans.header(plan_id), store.journal
     state = str(store.plans.state(plan_id))
     steps = [(kind.value, step_state, count) for (kind, step_state), count in journal.step_counts(plan_id).items()]
-    runs = journal.runs(plan_id)
-    holder = store.lease.holder()
-    if holder is not None and process_is_gone(holder[0]):
-        holder = None
-    by_wave = {wave: dict(journal.verdicts(plan_id, wave)) for wave in header.waves}
+    holder = living_holder(store)
+    order = store.steering.order(plan_id)
+    stuck = store.stuck(plan_id, SystemClock().now().timestamp())
     data: dict[str, Any] = {
         "plan_id": plan_id,
         "state": state,
         "claims": header.claims,
         "counts": header.counts,
-        "waves": by_wave,
+        "waves": {wave: dict(journal.verdicts(plan_id, wave)) for wave in header.waves},
         "steps": [{"kind": kind, "state": step_state, "sims": count} for kind, step_state, count in steps],
         "failed": dict(journal.failure_codes(plan_id)),
         "findings": finding_counts(store, plan_id),
-        "running": None if holder is None else str(holder[0]),
-        "last_run": None if not runs else {"run_id": runs[-1].run_id, "reason": runs[-1].reason},
-        "next": _next(state, header.claims, is_running=holder is not None),
+        "stuck": asdict(stuck),
+        "order": None if order is None else _order_values(order),
+        "rates": _rates(store),
+        "running": None if holder is None else str(holder),
+        "last_run": _last_run(store, plan_id, is_alive=holder is not None),
     }
-    text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder[0]} is at it" if holder else "") + "."]
-    waves = [(wave, verdict, count) for wave, counts in by_wave.items() for verdict, count in counts.items()]
-    text.append(table("Waves", ("wave", "verdict", "SIMs"), waves))
-    for title, rows, columns in (
-        ("Steps", steps, ("step", "state", "SIMs")),
-        ("Failed", list(data["failed"].items()), ("code", "SIMs")),
-        ("What differs", list(data["findings"].items()), ("finding", "SIMs")),
-        ("Runs", [(r.run_id, r.state, moment(r.started_at), r.exit_code, r.reason) for r in runs], RUN_COLUMNS),
-    ):
-        if rows:
-            text.append(table(title, columns, rows))
-    return Outcome(data, [*text, f"Next: {data['next']}"])
+    data["next"] = _next(data)
+    text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
+    if order is not None:
+        text.append(f"It is {order}; `migrator run resume {plan_id}` lets it go on.")
+    return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
 
 
-RUN_COLUMNS = ("run", "state", "started", "exit", "reason")
+def _order_values(order: Any) -> dict[str, Any]:
+    from migrator.cli.run import order_values
+
+    return order_values(order)
 
 
-def _next(state: str, claims: int, *, is_running: bool) -> str:
+def _rates(store: "Store") -> list[dict[str, Any]]:
+    """Per carrier that an operator steers, or whose limit was felt: the ceiling and by whom, and the pace found out."""
+    rates = []
+    for carrier in CEILING_SETTINGS:
+        ceiling, learned = store.steering.ceiling(carrier), store.steering.learned(carrier)
+        if ceiling is not None or learned is not None:
+            rates.append(
+                {
+                    "carrier": carrier,
+                    "ceiling": None if ceiling is None else ceiling.per_second,
+                    "by": None if ceiling is None else ceiling.given_by,
+                    "learned": None if learned is None else learned.values.get("per_second"),
+                }
+            )
+    return rates
+
+
+def _last_run(store: "Store", plan_id: str, *, is_alive: bool) -> dict[str, Any] | None:
+    """The last run; one that stands still by an order is told as paused."""
+    runs = store.journal.runs(plan_id)
+    if not runs:
+        return None
+    order = store.steering.order(plan_id)
+    is_paused = is_alive and runs[-1].state == "running" and order is not None and order.past == "paused"
+    state = "paused" if is_paused else runs[-1].state
+    return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason}
+
+
+def _tables(store: "Store", data: dict[str, Any]) -> list[Any]:
+    from migrator.reports.model import moment
+
+    runs = store.journal.runs(data["plan_id"])
+    run_rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
+    if run_rows:
+        run_rows[-1][1] = data["last_run"]["state"]
+    waves = [(wave, verdict, count) for wave, counts in data["waves"].items() for verdict, count in counts.items()]
+    steps = [(step["kind"], step["state"], step["sims"]) for step in data["steps"]]
+    rates = [(rate["carrier"], rate["ceiling"], rate["by"], _rounded(rate["learned"])) for rate in data["rates"]]
+    parts: "Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]]" = (
+        ("Steps", ("step", "state", "SIMs"), steps),
+        ("Failed", ("code", "SIMs"), list(data["failed"].items())),
+        ("What differs", ("finding", "SIMs"), list(data["findings"].items())),
+        ("Requests a second", ("carrier", "at most", "set by", "found out"), rates),
+        ("Runs", RUN_COLUMNS, run_rows),
+    )
+    shown = [table(title, columns, rows) for title, columns, rows in parts if rows]
+    return [table("Waves", ("wave", "verdict", "SIMs"), waves), *shown]
+
+
+def _rounded(value: object) -> object:
+    return round(value, 1) if isinstance(value, float) else value
+
+
+def _stuck_text(stuck: dict[str, Any]) -> list[Any]:
+    """SIMs that wait for too long, the longest first; nothing where there are none."""
+    from migrator.reports.model import moment
+
+    if not stuck["half_hour"]:
+        return []
+    rows = [
+        (sim["source_iccid"], sim["target_iccid"], sim["state_word"], moment(sim["since"])) for sim in stuck["oldest"]
+    ]
+    title = f"Stuck: {stuck['half_hour']} SIMs for more than 30 minutes, {stuck['day']} of them for more than 24 hours"
+    return [table(title, ("source", "target", "at Hologram", "waits since"), rows), STUCK_HINT]
+
+
+def _next(data: dict[str, Any]) -> str:
     """The command that goes on from here."""
-    if is_running:
-        return "wait for the run that is at it"
-    if state == "created":
-        return f"`migrator apply --dry-run`, then `migrator apply --confirm {claims}`"
-    return "`migrator apply`" if state == "started" else "`migrator report`"
+    if data["order"] is not None:
+        return f"`migrator run resume {data['plan_id']}`"
+    if data["running"] is not None:
+        return "wait for the run that is at it, or `migrator run pause`"
+    if data["state"] == "created":
+        return f"`migrator apply --dry-run`, then `migrator apply --confirm {data['claims']}`"
+    return "`migrator apply`" if data["state"] == "started" else "`migrator report`"

@@ -13,6 +13,7 @@ __all__ = [
     "CLAIMED_UNSEEN",
     "UNREAD",
     "Failures",
+    "RETRIED",
     "Finding",
     "FindingCode",
     "Item",
@@ -27,6 +28,9 @@ __all__ = [
 
 CLAIMED_UNSEEN = "claimed_unseen"
 """The code of a claim that the carrier named as done, and that no read shows."""
+
+RETRIED = "retried"
+"""The code of a step that an operator wants tried again: what is known of it begins anew."""
 
 
 UNREAD = "unread"
@@ -79,16 +83,22 @@ class Item:
         """Planned to be claimed, nothing begun or all surely undone, and no device there under anybody's name."""
         nobody_has_it = self.target is None or not self.target.is_claimed
         is_open = self.state_of(StepKind.CLAIM) is StepState.PENDING
-        return self.change.action is Action.CLAIM and is_open and nobody_has_it
+        return self.change.action is Action.CLAIM and is_open and nobody_has_it and not self.is_set_aside
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether an operator told us to skip this SIM: nothing more is sent for it under this plan."""
+        return any(step.state is StepState.SKIPPED for step in self.steps.values())
 
     @property
     def takes_orders(self) -> bool:
         """Whether a run may still change this SIM.
 
-        Not one that the plan leaves alone, and not one that was judged before: what differs from then on is drift, and
-        somebody may have meant it.
+        Not one that the plan leaves alone or an operator set aside, and not one that was judged before: what differs
+        from then on is drift, and somebody may have meant it. `migrator retry` makes us forget that judgement.
         """
-        return self.change.action is not Action.NO_OP and self.verdict not in {Verdict.OK, Verdict.MISMATCH}
+        is_judged = self.verdict in {Verdict.OK, Verdict.MISMATCH}
+        return self.change.action is not Action.NO_OP and not is_judged and not self.is_set_aside
 
     @property
     def begun_at(self) -> float | None:

@@ -45,7 +45,9 @@ class Stopper:
     reason: str = ""
     exit_code: int = 130
     _event: anyio.Event = field(default_factory=anyio.Event)
-    _deadline: tuple[float, str, int] = field(default=(math.inf, "", 0), init=False)  # by anyio's clock, with the reason and exit code
+    _deadline: tuple[float, str, int] = field(
+        default=(math.inf, "", 0), init=False
+    )  # by anyio's clock, with the reason and exit code
     _order: Callable[[], Order | None] = field(default=_no_order, init=False)
     _plan_id: str = field(default="", init=False)
     _progress: Progress = field(default=quiet, init=False)

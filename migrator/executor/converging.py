@@ -81,8 +81,8 @@ class Converger:
         return keys
 
     def _is_of_interest(self, item: Item) -> bool:
-        """A run that changes things has nothing to do for SIMs that it has not claimed; a look is at all of them."""
-        return self.changer is None or not item.awaits_claim
+        """A run has nothing to do for SIMs that it has not claimed; a look is at all. Neither looks at skipped ones."""
+        return not item.is_set_aside and (self.changer is None or not item.awaits_claim)
 
     async def _round(self, keys: Sequence[str]) -> list[str]:
         """Read and handle some SIMs once. Returns: those that are pending still."""

@@ -16,12 +16,13 @@ from migrator.inputs.settings_values import (
     parsed_duration,
     per_second,
     plain,
+    rate_of,
     whole_number,
 )
 from migrator.inputs.toml_checks import Check, Findings, Unfit
 from migrator.inputs.toml_files import read_toml
 
-__all__ = ["HologramSettings", "OnenceSettings", "Secret", "Settings", "duration_s", "load_settings"]
+__all__ = ["HologramSettings", "OnenceSettings", "Secret", "Settings", "duration_s", "load_settings", "rate_of"]
 
 CONFIG_FILE = Path("migrator.toml")
 MOST_SIMS_PER_CLAIM = 2500
@@ -139,6 +140,10 @@ class Settings:
             org_id=values["HOLOGRAM_ORG_ID"],
             max_rps=self._values["HOLOGRAM_MAX_RPS"],
         )
+
+    def max_rps(self, name: str) -> float:
+        """The setting of this name, ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS; it needs no credentials."""
+        return float(self._values[name])
 
     def _required(self, carrier: str, *names: str) -> dict[str, Any]:
         """The values of `names`, all of them or an error that tells of all that are not there."""

@@ -10,7 +10,17 @@ from urllib.parse import SplitResult, urlsplit
 from migrator.errors import InputError
 from migrator.inputs.toml_checks import Unfit, found
 
-__all__ = ["as_text", "base_url", "duration_s", "one_of", "parsed_duration", "per_second", "plain", "whole_number"]
+__all__ = [
+    "as_text",
+    "base_url",
+    "duration_s",
+    "one_of",
+    "parsed_duration",
+    "per_second",
+    "plain",
+    "rate_of",
+    "whole_number",
+]
 
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 LONGEST_S = 366 * 86_400
@@ -65,6 +75,14 @@ def per_second(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= MOST_PER_SECOND:
         raise Unfit("out_of_range", f"found {_seen(text)}, expected requests per second, above 0, such as 8 or 0.5")
     return float(text)
+
+
+def rate_of(text: str) -> float:
+    """Requests per second from the command line. Raises: InputError."""
+    try:
+        return per_second(text.strip())
+    except Unfit as error:
+        raise InputError(error.words, code=error.code, hint="give a number such as 8 or 0.5, or auto") from None
 
 
 def parsed_duration(text: str) -> float:

@@ -16,6 +16,7 @@ from migrator.store.audit import Audit
 from migrator.store.draft import Draft, PlanState
 from migrator.store.engine import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.faults import file_trouble
+from migrator.store.interventions import Interventions
 from migrator.store.inventory import Inventory
 from migrator.store.journal import SqlJournal
 from migrator.store.lease import Lease, Owner
@@ -23,6 +24,7 @@ from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
 from migrator.store.schema import migrations_folder, prepare, revision, revisions
 from migrator.store.steering import Steering
+from migrator.store.stuck import Stuck, stuck
 
 __all__ = ["Draft", "Owner", "PlanState", "Store"]
 
@@ -41,6 +43,7 @@ class Store:
         self.audit = Audit(database)
         self.lease = Lease(database)
         self.steering = Steering(database)
+        self.interventions = Interventions(database)
 
     @classmethod
     def open(
@@ -77,6 +80,10 @@ class Store:
             prepare(database, now=now, upgrade=upgrade)
             _note_birth(database, now)
             return cls(database, closing.pop_all())
+
+    def stuck(self, plan_id: str, now: float) -> Stuck:
+        """The SIMs of a plan that have been waiting for too long: see `store.stuck` (`now` in UTC seconds)."""
+        return stuck(self._db, plan_id, now)
 
     def scratch_copy(self) -> "Store":
         """An independent copy in a private temporary file, for dry runs; closing it removes it. Nobody holds it."""

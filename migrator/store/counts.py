@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.journal import UNREAD, Failures, Verdict
@@ -11,13 +11,12 @@ from migrator.core.states import StepKind, StepState
 from migrator.store.items import ACTING
 from migrator.store.plan_tables import changes, steps, verifications, wave_gates
 from migrator.store.plans import plan_row
-from migrator.store.verifications import Verifications
+from migrator.store.verifications import Verifications, in_wave, set_aside
 
 __all__ = ["Counts"]
 
 _of_change = (steps.c.plan_no == changes.c.plan_no) & (steps.c.source_key == changes.c.source_key)
 _verified = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key)
-_is_set_aside = select(steps.c.kind).where(_of_change, steps.c.state == StepState.SKIPPED).exists()
 _is_verified = select(verifications.c.verdict).where(_verified, verifications.c.verdict == Verdict.OK).exists()
 
 
@@ -29,11 +28,13 @@ class Counts(Verifications):
 
         SIMs that an operator set aside are not counted.
         """
+        plan_no = plan_row(self._db, plan_id).plan_no
         verdict = func.coalesce(verifications.c.verdict, UNREAD).label("verdict")
         counted = (
             select(verdict, func.count().label("sims"))
             .outerjoin_from(changes, verifications, _verified)
-            .where(self._of_plan(plan_id, wave), changes.c.action.in_(ACTING), ~_is_set_aside)
+            .where(changes.c.plan_no == plan_no, changes.c.action.in_(ACTING), in_wave(wave))
+            .where(changes.c.source_key.not_in(set_aside(plan_no)))
             .group_by(verdict)
         )
         return Counter({row.verdict: row.sims for row in self._db.rows(counted)})
@@ -86,10 +87,6 @@ class Counts(Verifications):
         mine = (wave_gates.c.plan_no == plan_no) & (wave_gates.c.wave == wave)
         with self._db.write() as connection:
             connection.execute(delete(wave_gates).where(mine))
-
-    def _of_plan(self, plan_id: str, wave: str | None) -> ColumnElement[bool]:
-        of_plan = changes.c.plan_no == plan_row(self._db, plan_id).plan_no
-        return of_plan if wave is None else and_(of_plan, changes.c.wave == wave)
 
     def _sims(self, column: ColumnElement[str], plan_id: str, which: ColumnElement[bool]) -> Counter[str]:
         """How many SIMs have such a step, by `column`."""

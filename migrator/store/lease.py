@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -56,10 +57,12 @@ class Lease:
                 return None
             holder, age_s = _owner(held), max(0.0, now - held.heartbeat_at)
             if holder != owner and age_s < expiry_s and not is_gone(holder):
+                began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
                 raise StoreBusy(
-                    f"another run holds the store: {holder}, since {now - held.acquired_at:.0f} s, "
-                    f"last heard of {age_s:.0f} s ago",
-                    hint="wait for it, or end it; a run that died is replaced by itself after a minute",
+                    f"another run holds the store: {holder}, started {began}, has it for "
+                    f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {age_s:.0f} s ago",
+                    hint="wait for it, or end it with `migrator run abort`; one that died elsewhere is replaced a minute "
+                    "after it was last heard of, one that died on this machine at once",
                 )
             if holder == owner:
                 connection.execute(update(lease).values(heartbeat_at=now))

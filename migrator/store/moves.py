@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, literal, update
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import IntegrityError
 
@@ -62,8 +62,10 @@ def _moves(event: StepEvent) -> tuple[Update | Insert, ...]:
 
 def _new_values(event: StepEvent) -> dict[str, ColumnElement[Any]]:
     begun = 1 if event is StepEvent.BEGIN else 0
+    forgets = event is StepEvent.OPERATOR_RETRY  # an operator's word gives it all its tries again
+    kept: ColumnElement[int] = literal(0) if forgets else steps.c.attempts
     names = ("since", "not_before", "code", "message")
-    return {name: bindparam(name) for name in names} | {"attempts": steps.c.attempts + begun}
+    return {name: bindparam(name) for name in names} | {"attempts": kept + begun}
 
 
 def _from(was: StepState, event: StepEvent) -> Update:

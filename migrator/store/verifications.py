@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.fleet import SourceSim, TargetLink
@@ -14,7 +14,7 @@ from migrator.store.documents import findings_from, findings_text, raw_text
 from migrator.store.engine import driver_sql, insert_many
 from migrator.store.inventory import in_force
 from migrator.store.items import ITEMS, items_of
-from migrator.store.plan_tables import changes, request_items, requests, verifications
+from migrator.store.plan_tables import changes, request_items, requests, steps, verifications
 from migrator.store.plans import plan_row
 from migrator.store.request_log import Requests
 from migrator.store.rows import (
@@ -31,7 +31,7 @@ from migrator.store.rows import (
 )
 from migrator.store.tables import source_sims, target_links
 
-__all__ = ["ReportRow", "Verifications"]
+__all__ = ["ReportRow", "Verifications", "in_wave", "set_aside"]
 
 ReportRow: TypeAlias = tuple[Item, Verified | None, list[str], float | None, float | None]
 """The SIM, its last judgement, its job ids, when it was claimed, when it was judged (UTC seconds)."""
@@ -161,6 +161,16 @@ class Verifications(Requests):
                 yield item, None, jobs, _claimed_at(item, mine), None
             else:
                 yield item, _judged(last), jobs, _claimed_at(item, mine), last.verified_at
+
+
+def set_aside(plan_no: int) -> Select[tuple[str]]:
+    """The keys of the SIMs of a plan that an operator told us to skip."""
+    return select(steps.c.source_key).where(steps.c.plan_no == plan_no, steps.c.state == StepState.SKIPPED)
+
+
+def in_wave(wave: str | None) -> ColumnElement[bool]:
+    """Whether a change is in a wave; any will do where none is asked for."""
+    return changes.c.plan_no.is_not(None) if wave is None else changes.c.wave == wave
 
 
 def _judged(row: AnyRow) -> Verified:

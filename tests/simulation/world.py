@@ -3,7 +3,7 @@
 What happens in it goes through the true client, pacer, executor and SQL; only the network and the clock are ours.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,7 +171,7 @@ class World:
         """`plan create`."""
 
         async def body() -> PlanHeader:
-            async with self._http() as http:
+            async with self.http() as http:
                 return await make_plan(
                     store,
                     self.hologram(http),
@@ -187,14 +187,21 @@ class World:
             return header
 
     def apply(
-        self, *, hooks: Hooks | None = None, options: ApplyOptions | None = None, progress: Progress = quiet
+        self,
+        *,
+        hooks: Hooks | None = None,
+        options: ApplyOptions | None = None,
+        progress: Progress = quiet,
+        beside: Callable[[], Awaitable[None]] | None = None,
     ) -> ApplyResult:
-        """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so."""
-        stopper = Stopper()
-        self.stopper = stopper
+        """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so.
+
+        `beside` is what somebody else does meanwhile; `stopper` is this run's.
+        """
+        stopper = self.stopper = Stopper()
 
         async def body() -> ApplyResult:
-            async with self._http() as http:
+            async with self.http() as http:
                 header = store.plans.header(store.plans.newest() or "")
                 stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
                 ctx = Context(
@@ -209,7 +216,12 @@ class World:
                     progress=progress,
                     hooks=hooks or Hooks(),
                 )
-                return await Applying(ctx).run()
+                async with anyio.create_task_group() as others:
+                    if beside is not None:
+                        others.start_soon(beside)
+                    result = await Applying(ctx).run()
+                    others.cancel_scope.cancel()
+                return result
 
         with self.store() as store:
             result: ApplyResult = self._process(body)
@@ -233,7 +245,8 @@ class World:
         self.target.faults = self.faults
         return header
 
-    def _http(self) -> httpx.AsyncClient:
+    def http(self) -> httpx.AsyncClient:
+        """The way to the simulated carrier."""
         base = "https://hologram.test/api/1/"
         return httpx.AsyncClient(transport=InProcessTransport(self.target), base_url=base)
 

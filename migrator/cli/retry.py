@@ -1,0 +1,37 @@
+"""`retry`: have what failed read and tried again."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.choosing import Asked, intervention, selection_options, told
+from migrator.cli.common import Globals, Outcome, finish, global_options
+
+if TYPE_CHECKING:
+    from migrator.core.orders import Selection
+    from migrator.store import Store
+    from migrator.store.interventions import Intervened
+
+__all__ = ["retry"]
+
+
+@click.command("retry", epilog="Exit codes: 0 done, 2 input, 9 another run holds the store.")
+@selection_options
+@global_options
+@click.pass_obj
+def retry(shared: Globals, /, **options: Any) -> int:
+    """Have the failed steps of some SIMs of PLAN (default the newest) looked into and tried again.
+
+    Sends nothing itself. The next `apply` reads each of these SIMs first: what happened after all counts as done, and
+    only what surely did not happen is sent. A finished plan is in use again.
+    """
+    return finish("retry", shared, lambda: _retry(shared, Asked(**options)))
+
+
+def _retry(shared: Globals, asked: Asked) -> Outcome:
+    def act(store: "Store", plan_id: str, chosen: "Selection", now: float) -> "Intervened":
+        return store.interventions.retry(plan_id, chosen, now=now, dry_run=asked.dry_run)
+
+    plan_id, came = intervention(shared, asked, act)
+    words = "would be tried again" if asked.dry_run else "are to be tried again"
+    return told(plan_id, asked, came, words, next_step=f"`migrator apply {plan_id}`, which reads before it sends")
