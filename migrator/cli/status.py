@@ -191,7 +191,7 @@ def _tables(store: "Store", data: dict[str, Any]) -> list[Any]:
     waves = [(wave, verdict, count) for wave, counts in data["waves"].items() for verdict, count in counts.items()]
     steps = [(step["kind"], step["state"], step["sims"]) for step in data["steps"]]
     rates = [(rate["carrier"], rate["ceiling"], rate["by"], _rounded(rate["learned"])) for rate in data["rates"]]
-    parts: "Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]]" = (
+    parts: Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]] = (
         ("Steps", ("step", "state", "SIMs"), steps),
         ("Failed", ("code", "SIMs"), list(data["failed"].items())),
         ("What differs", ("finding", "SIMs"), list(data["findings"].items())),

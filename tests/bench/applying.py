@@ -4,13 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
-
 from migrator.core.plan import Action
 from migrator.core.results import ExitCode
-from migrator.platforms.hologram.adapter import HologramTarget
 from migrator.platforms.hologram.simulator import HologramSwitches
-from migrator.platforms.pacing import AdaptivePacer
 from migrator.platforms.simulation import Fault, FaultPlan, LedgerEntry, RateLimit
 from tests.bench.carriers import PENDING_S
 from tests.bench.fewest import Planned, kind_of, to_apply
@@ -29,10 +25,7 @@ TOO_MANY, REFUSED_SHARE = 429, 0.05
 class _PacedWorld(World):
     """A world whose operator left HOLOGRAM_MAX_RPS at its default."""
 
-    def hologram(self, http: httpx.AsyncClient) -> HologramTarget:
-        """The true adapter, with the pacer that a real run has."""
-        pacer = AdaptivePacer(START_RPS, ceiling=CEILING_RPS)
-        return HologramTarget(http, api_key=self.target.api_key, org_id=self.target.org_id, pacer=pacer)
+    ceiling_rps = CEILING_RPS
 
 
 def applying(folder: Path) -> Iterator[Measure]:

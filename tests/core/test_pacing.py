@@ -268,3 +268,100 @@ def test_a_lowered_ceiling_counts_at_once() -> None:
         return await starts_of(pacer, 3)()
 
     assert run_virtual(main) == [1.0, 2.0, 3.0]
+
+
+# --- steering and memory ------------------------------------------------------------------------------------------
+
+
+def test_a_closed_gate_lets_nobody_through_and_idle_time_is_not_saved_up() -> None:
+    async def main() -> list[float]:
+        shut_until = anyio.current_time() + 100
+
+        async def gate() -> bool:
+            if anyio.current_time() >= shut_until:
+                return False
+            await anyio.sleep_until(shut_until)
+            return True
+
+        return await starts_of(Pacer(4.0, gate=gate), 3)()
+
+    assert run_virtual(main) == [100.0, 100.25, 100.5]
+
+
+@pytest.mark.parametrize("make", [Pacer, AdaptivePacer], ids=["fixed", "adaptive"])
+def test_a_ceiling_that_is_ordered_counts_from_the_next_request_on(make: type[Pacer]) -> None:
+    async def main() -> list[float]:
+        allowed = [10.0]
+        pacer = make(10.0, ceiling_now=lambda: allowed[0])
+        await pacer.turn()
+        allowed[0] = 0.5
+        slow = await starts_of(pacer, 2)()
+        allowed[0] = 10.0
+        return [*slow, *await starts_of(pacer, 1)()]
+
+    assert run_virtual(main) == [2.0, 4.0, 0.1 if make is Pacer else 2.0]
+
+
+def test_a_ceiling_that_is_raised_does_not_let_the_pace_leap() -> None:
+    """However long it was held down: what was not tried proves nothing."""
+
+    async def main() -> float:
+        allowed = [20.0]
+        pacer = AdaptivePacer(4.0, ceiling=20.0, ceiling_now=lambda: allowed[0])
+        pacer.refused(None)
+        allowed[0] = 1.0
+        while anyio.current_time() < 1000:
+            await pacer.turn()
+            pacer.accepted()
+        allowed[0] = 20.0
+        for _ in range(3):
+            await pacer.turn()
+            pacer.accepted()
+        return pacer.per_second
+
+    assert run_virtual(main) <= 4.5
+
+
+def learned_under(limit: RateLimit) -> dict[str, object]:
+    pacers: list[AdaptivePacer] = []
+
+    def make() -> AdaptivePacer:
+        pacers.append(AdaptivePacer(2.0, ceiling=20.0))
+        return pacers[0]
+
+    measure(make, limit, requests=1_000)
+    return pacers[0].snapshot()
+
+
+def test_the_next_process_begins_a_bit_below_what_the_last_one_learned() -> None:
+    """It neither feels its way up from 2 again, nor runs into the limit at once."""
+    limit = RateLimit(7, 7)
+    learned = learned_under(limit)
+    resumed = AdaptivePacer(2.0, ceiling=20.0)
+    resumed.restore(learned)
+    assert 5.0 <= resumed.per_second < 7.0
+    assert resumed.per_second < float(str(learned["per_second"]))
+
+    def make() -> AdaptivePacer:
+        pacer = AdaptivePacer(2.0, ceiling=20.0)
+        pacer.restore(learned)
+        return pacer
+
+    measured = measure(make, limit, requests=300)
+    assert measured.accepted_per_second >= 0.85 * 7
+    assert measured.refused_share <= 0.02
+
+
+def test_what_was_learned_never_goes_above_the_ceiling_of_today() -> None:
+    pacer = AdaptivePacer(2.0, ceiling=5.0)
+    pacer.restore({"per_second": 18.0, "refused_at": 20.0})
+    assert pacer.per_second == 5.0
+
+
+@pytest.mark.parametrize(
+    "learned", [{}, {"per_second": "fast"}, {"per_second": -1.0}, {"per_second": True}, {"per_second": float("nan")}]
+)
+def test_nonsense_is_not_learned_from(learned: dict[str, object]) -> None:
+    pacer = AdaptivePacer(2.0)
+    pacer.restore(learned)
+    assert pacer.snapshot() == {"per_second": 2.0, "refused_at": None}

@@ -1,7 +1,8 @@
 """Live control of a run, on a virtual clock: orders come by a second connection while the run is under way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Operator:
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _paused: anyio.Event = field(default_factory=anyio.Event)
 
-    def apply(self, beside: Callable[[], Awaitable[None]] | None = None) -> ApplyResult:
+    def apply(self, beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> ApplyResult:
         """Run `apply`; `beside` begins once the run says that it stands still."""
 
         async def waiting() -> None:
@@ -228,7 +229,7 @@ def test_a_wait_that_the_carrier_asked_for_is_cut_short(tmp_path: Path, method: 
     world.target.faults = refused_for_minutes(method)
 
     async def stop_later() -> None:
-        while not any(entry.status == 429 for entry in world.target.ledger.entries):
+        while not any(entry.status == 429 for entry in world.target.ledger.entries):  # noqa: ASYNC110 - it tells nobody
             await anyio.sleep(0.5)
         await anyio.sleep(20.3)
         if how == "abort":
@@ -252,7 +253,7 @@ def test_a_rate_counts_from_the_next_request_on(world: World) -> None:
     at_s: list[float] = []
 
     async def slow_down() -> None:
-        while steps_in(world, StepState.DONE) == 0:
+        while steps_in(world, StepState.DONE) == 0:  # noqa: ASYNC110 - commits tell nobody
             await anyio.sleep(0.1)
         with world.store() as store:
             store.steering.set_ceiling("hologram", Ceiling(0.25, "anna", 0.0))
@@ -262,7 +263,7 @@ def test_a_rate_counts_from_the_next_request_on(world: World) -> None:
     epoch = world.target.now.timestamp() - world.elapsed_s
     later = [entry.at_s for entry in world.target.ledger.entries if entry.at_s + epoch > at_s[0]][1:]
     assert len(later) > 5
-    assert all(after - before >= 4.0 - 1e-6 for before, after in zip(later, later[1:], strict=False))
+    assert all(after - before >= 4.0 - 1e-6 for before, after in pairwise(later))
 
 
 def test_a_rate_never_goes_above_the_setting(world: World) -> None:

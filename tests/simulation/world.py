@@ -3,11 +3,11 @@
 What happens in it goes through the true client, pacer, executor and SQL; only the network and the clock are ours.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import httpx
@@ -85,6 +85,7 @@ class World:
     options: ApplyOptions = field(default_factory=ApplyOptions)
     source: OnenceSimulator = field(init=False)
     target: HologramSimulator = field(init=False)
+    ceiling_rps: ClassVar[float] = 200.0
     stopper: Stopper = field(default_factory=Stopper, init=False)
     elapsed_s: float = field(default=0.0, init=False)
     _began_at: float = field(default=0.0, init=False)
@@ -131,9 +132,9 @@ class World:
         self, http: httpx.AsyncClient, store: Store | None = None, stopper: Stopper | None = None
     ) -> HologramTarget:
         """The true adapter on the simulated carrier, steered from the store where there is one."""
-        pacer = AdaptivePacer(2.0, ceiling=200.0)
+        pacer = AdaptivePacer(2.0, ceiling=self.ceiling_rps)
         if store is not None and stopper is not None:
-            steer(pacer, stopper, ceiling(store, "hologram", 200.0))
+            steer(pacer, stopper, ceiling(store, "hologram", self.ceiling_rps))
         return HologramTarget(http, api_key=self.target.api_key, org_id=self.target.org_id, pacer=pacer)
 
     # --- what an operator does ---
@@ -192,7 +193,7 @@ class World:
         hooks: Hooks | None = None,
         options: ApplyOptions | None = None,
         progress: Progress = quiet,
-        beside: Callable[[], Awaitable[None]] | None = None,
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> ApplyResult:
         """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so.
 
