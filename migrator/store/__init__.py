@@ -24,7 +24,7 @@ from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
 from migrator.store.schema import migrations_folder, prepare, revision, revisions
 from migrator.store.steering import Steering
-from migrator.store.stuck import Stuck, stuck
+from migrator.store.stuck import Stuck, stuck_sims
 
 __all__ = ["Draft", "Owner", "PlanState", "Store"]
 
@@ -83,7 +83,7 @@ class Store:
 
     def stuck(self, plan_id: str, now: float) -> Stuck:
         """The SIMs of a plan that have been waiting for too long: see `store.stuck` (`now` in UTC seconds)."""
-        return stuck(self._db, plan_id, now)
+        return stuck_sims(self._db, plan_id, now)
 
     def scratch_copy(self) -> "Store":
         """An independent copy in a private temporary file, for dry runs; closing it removes it. Nobody holds it."""

@@ -13,7 +13,7 @@ from migrator.store.plans import plan_row
 from migrator.store.tables import target_links
 from migrator.store.verifications import set_aside
 
-__all__ = ["DAY_S", "HALF_HOUR_S", "Stuck", "Waiting", "stuck"]
+__all__ = ["DAY_S", "HALF_HOUR_S", "Stuck", "Waiting", "stuck_sims"]
 
 HALF_HOUR_S, DAY_S = 1800.0, 86_400.0
 MOST_SHOWN = 20
@@ -39,7 +39,7 @@ class Stuck:
     oldest: tuple[Waiting, ...] = ()
 
 
-def stuck(database: Database, plan_id: str, now: float) -> Stuck:
+def stuck_sims(database: Database, plan_id: str, now: float) -> Stuck:
     """The SIMs of a plan that were begun, are not settled, and have waited for longer than half an hour."""
     waiting = _waiting(plan_row(database, plan_id).plan_no)
     since = waiting.c.since

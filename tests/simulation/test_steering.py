@@ -9,12 +9,14 @@ from typing import Any
 import anyio
 import pytest
 
+from migrator.bootstrap.steering import keeping_pace, remember
 from migrator.core.identifiers import Iccid
 from migrator.core.orders import Ceiling, Order, OrderKind
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import StepKind, StepState
 from migrator.executor.context import LONG_PAUSE_S, Hooks
 from migrator.platforms.hologram.simulator import HologramSwitches
+from migrator.platforms.pacing import AdaptivePacer
 from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.ports import Claim
 from tests.simulation.world import World
@@ -271,3 +273,27 @@ def test_a_rate_never_goes_above_the_setting(world: World) -> None:
         store.steering.set_ceiling("hologram", Ceiling(10_000.0, "anna", 0.0))
     world.apply()
     assert world.elapsed_s > 12 / 200
+
+
+@pytest.mark.parametrize(("later_s", "is_believed"), [(3600.0, True), (90_000.0, False), (-5.0, False)])
+def test_what_the_pacer_learned_is_there_for_the_next_process(
+    world: World, later_s: float, *, is_believed: bool
+) -> None:
+    """Within a day; not from a clock that was set back."""
+
+    async def one_process() -> None:
+        pacer = AdaptivePacer(2.0, ceiling=10.0)
+        async with keeping_pace(pacer, store, world):
+            pacer.per_second = 7.0
+            await anyio.sleep(11)
+            with world.store() as other:
+                learned = other.steering.learned("hologram")
+            assert learned is not None, "it is kept now and then: the process may be killed"
+            assert learned.values["per_second"] == 7.0
+            pacer.per_second = 6.0
+
+    with world.store() as store:
+        world._process(one_process)
+        again = AdaptivePacer(2.0, ceiling=10.0)
+        remember(again, store, world.now().timestamp() + later_s)
+    assert again.per_second == (pytest.approx(5.4) if is_believed else 2.0)
