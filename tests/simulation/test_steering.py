@@ -186,7 +186,7 @@ def test_a_run_reads_before_it_sends_when_it_stood_still_for_long(world: World) 
 
 def test_a_pause_does_not_raise_the_cap_of_a_run(world: World) -> None:
     """After a long pause the run looks again from the beginning; what it claimed before still counts."""
-    operator = Operator(world, OrderKind.PAUSE, StepKind.CLAIM)
+    operator = Operator(world, OrderKind.PAUSE, StepKind.CLAIM, "after_effect")
 
     async def resume_later() -> None:
         await anyio.sleep(LONG_PAUSE_S * 2)
