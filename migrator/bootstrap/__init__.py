@@ -127,14 +127,15 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncItera
 
 
 @asynccontextmanager
-async def source(chosen: "Settings", store: "Store", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
+async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
     """1NCE, over HTTP, at the pace that the store allows. Raises: InputError, naming the settings that are missing."""
     from migrator.platforms.onence.adapter import OnenceSource
     from migrator.platforms.pacing import Pacer
 
     onence = chosen.onence()
     pacer = Pacer(onence.max_rps)
-    steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
+    if store is not None:
+        steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
     async with _http(onence.base_url) as http:
         yield OnenceSource(
             http,
@@ -147,13 +148,13 @@ async def source(chosen: "Settings", store: "Store", stopper: Stopper) -> AsyncI
 
 @asynccontextmanager
 async def target(
-    chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
+    chosen: "Settings", store: "Store | None", stopper: Stopper, *, read_only: bool = False
 ) -> AsyncIterator["HologramTarget"]:
     """Hologram, over HTTP, at the pace that the store allows and that an earlier process found out.
 
     Args:
         chosen: the settings.
-        store: holds the operator's ceiling and what the pacer learned.
+        store: holds the operator's ceiling and what the pacer learned; None where there is none yet.
         stopper: looked at before each request leaves.
         read_only: put a transport below it that lets no write through, and keep nothing in the store.
     """
@@ -162,8 +163,9 @@ async def target(
 
     hologram = chosen.hologram()
     pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps)
-    steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
-    remember(pacer, store, SystemClock().now().timestamp())
+    if store is not None:
+        steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
+        remember(pacer, store, SystemClock().now().timestamp())
     async with _http(hologram.base_url, read_only=read_only) as http:
         target = HologramTarget(
             http,
@@ -172,7 +174,7 @@ async def target(
             pacer=pacer,
             batch_size=chosen.batch,
         )
-        async with nullcontext() if read_only else keeping_pace(pacer, store, SystemClock()):
+        async with nullcontext() if read_only or store is None else keeping_pace(pacer, store, SystemClock()):
             yield target
 
 

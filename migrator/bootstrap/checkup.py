@@ -10,6 +10,7 @@ from migrator import bootstrap
 from migrator.core.results import ExitCode
 from migrator.core.units import money
 from migrator.errors import MigratorError
+from migrator.executor.context import Stopper
 
 if TYPE_CHECKING:
     from migrator.inputs.settings import Settings
@@ -39,11 +40,11 @@ class Finding:
         return "look" if self.hint else "good"
 
 
-async def carriers(chosen: "Settings") -> AsyncIterator[Finding]:
+async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[Finding]:
     """Both carriers, one request after the other; what one refuses does not keep the rest from being asked."""
-    yield await _asked("1NCE login", lambda: _source(chosen))
+    yield await _asked("1NCE login", lambda: _source(chosen, stopper))
     try:
-        async with bootstrap.target(chosen, read_only=True) as target:
+        async with bootstrap.target(chosen, None, stopper, read_only=True) as target:
             account = await target.account()
             yield _account(account)
             for what, look in _LOOKS.items():
@@ -64,8 +65,8 @@ def _failed(what: str, error: MigratorError) -> Finding:
     return Finding(what, error.message, error.hint or "see the message", error.exit_code)
 
 
-async def _source(chosen: "Settings") -> Finding:
-    async with bootstrap.source(chosen) as source:
+async def _source(chosen: "Settings", stopper: Stopper) -> Finding:
+    async with bootstrap.source(chosen, None, stopper) as source:
         version = await source.open()
         page = await source.page(1)
         total = len(page.rows) if page.total_sims is None else page.total_sims

@@ -46,7 +46,7 @@ def _asked(chosen: "Settings") -> "list[Finding]":
 
     async def body(stopper: "Stopper") -> "list[Finding]":
         findings = []
-        async for finding in carriers(chosen):
+        async for finding in carriers(chosen, stopper):
             stopper.check()
             findings.append(finding)
         return findings

@@ -11,9 +11,9 @@ from migrator.core.states import StepKind, StepState
 
 __all__ = [
     "CLAIMED_UNSEEN",
+    "RETRIED",
     "UNREAD",
     "Failures",
-    "RETRIED",
     "Finding",
     "FindingCode",
     "Item",

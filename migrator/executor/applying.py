@@ -38,6 +38,8 @@ class Applying:
 
     async def run(self) -> ApplyResult:
         """Go as far as it goes. Returns: where it came to, and why it stopped there."""
+        if (longest_s := self.ctx.options.max_duration_s) is not None:
+            self.ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
         try:
             await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
@@ -55,8 +57,6 @@ class Applying:
         ctx, began_at = self.ctx, self.ctx.now()
         ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)
         self._check_wave()
-        if (longest_s := ctx.options.max_duration_s) is not None:
-            ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
         account = await ctx.target.account()
         if account.org_id != ctx.header.org_id:
             raise InputError(
