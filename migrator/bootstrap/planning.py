@@ -76,6 +76,8 @@ def _stored(
     policy = loaded.policy
     repeated = repeated_names(store.plans.candidates(), policy)
     planner = Planner(policy, org_id, store.inventory.account_limits() or AccountLimits(), repeated)
+    if policy.needs_counting:
+        planner.count(store.plans.candidates())
     tally = Tally()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
         changes = tally.counting(planner.changes(store.plans.candidates()))

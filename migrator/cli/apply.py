@@ -196,13 +196,13 @@ class _Parts:
 def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: _Parts) -> "Context":
     from migrator import bootstrap
     from migrator.executor.context import ApplyOptions, Context
-    from migrator.inputs.policy_file import parse_policy
+    from migrator.inputs.policy_file import stored_policy
 
     clock = bootstrap.SystemClock()
     wait_s, longest_s = _seconds("--wait", options.wait), _seconds("--max-duration", options.max_duration)
     return Context(
         header=header,
-        policy=parse_policy(parts.store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}").policy,
+        policy=stored_policy(parts.store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}"),
         run_id=parts.store.journal.start_run(header.plan_id, parts.owner, clock.now().timestamp()),
         target=parts.target,
         journal=parts.store.journal,

@@ -25,7 +25,7 @@ class Action(StrEnum):
     @property
     def acts(self) -> bool:
         """Whether `apply` handles such a SIM at all."""
-        return self in {Action.CLAIM, Action.ADOPT, Action.UPDATE, Action.NO_OP}
+        return self is not Action.SKIP and self is not Action.BLOCK
 
 
 class Reason(StrEnum):
@@ -43,7 +43,7 @@ class Reason(StrEnum):
     QUOTA_READ_FAILED = "quota_read_failed"  # it was asked for, and no usable answer came
     LIMIT_ZERO = "limit_zero"  # the data limit comes out as zero
     LIMIT_UNKNOWN = "limit_unknown"  # the policy needs 1NCE's monthly cap, and none is set
-    NO_WAVE = "no_wave"  # every wave is full
+    NO_WAVE = "no_wave"  # no wave selects it, or those that do are full
     NAME_DUPLICATE = "name_duplicate"  # several SIMs would bear this name, and the policy forbids it
     NAME_EMPTY = "name_empty"  # the templates give no name
     TARGET_ELSEWHERE = "target_elsewhere"  # the target is claimed in another organization
@@ -72,6 +72,7 @@ class Change:
 
     `overage_limit_bytes` is -1 for no limit; `sms_limit` None leaves the carrier's default alone. `source` is what the
     plan was made from (`status`, `label`, `data_quota_mb`, ...), as JSON values; `before` what the target showed then.
+    `rule` names the policy's rule that fits the SIM; "" for none.
     """
 
     source_iccid: Iccid
@@ -89,6 +90,7 @@ class Change:
     tag: str | None = None
     source: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

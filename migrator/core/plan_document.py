@@ -43,6 +43,7 @@ def change_document(change: Change) -> dict[str, Any]:
         "tag": change.tag,
         "source": change.source,
         "before": change.before,
+        "rule": change.rule,
     }
 
 
@@ -65,6 +66,7 @@ def change_from(values: dict[str, Any], source: Iccid, target: Iccid | None) -> 
         tag=values["tag"],
         source=values["source"],
         before=values["before"],
+        rule=values.get("rule", ""),
     )
 
 

@@ -1,13 +1,17 @@
 """The operator's policy: what should become of each SIM. Read from a file by `inputs.policy_file`; pure data here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from migrator.core.fleet import SourceStatus
+
 __all__ = [
     "Caps",
     "ClaimPolicy",
+    "CutoverPolicy",
+    "CutoverProof",
     "DataBasis",
     "DataLimitPolicy",
     "Gates",
@@ -15,6 +19,8 @@ __all__ = [
     "NamePolicy",
     "OnDuplicate",
     "Policy",
+    "Rule",
+    "Selection",
     "SmsBasis",
     "SmsLimitPolicy",
     "StatusPolicy",
@@ -74,6 +80,13 @@ class OnDuplicate(StrEnum):
     KEEP = "keep"  # Hologram allows it, as 1NCE did
     SUFFIX = "suffix"  # append the last digits of the source ICCID
     BLOCK = "block"  # a person must decide
+
+
+class CutoverProof(StrEnum):
+    """What must be seen of a new SIM before its old one may be switched off."""
+
+    TRAFFIC = "traffic"  # a data session since it was claimed: it is in the unit, and works
+    VERIFIED = "verified"  # its record shows every planned value: that it is in the unit, nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +179,53 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
+class CutoverPolicy:
+    """`[cutover]`: when an old SIM may be switched off.
+
+    `rest_s` is how long its new SIM must have been verified by then. `verified_share` of all SIMs that the plan acts on
+    must be verified before the first old SIM is switched off; 0 asks nothing of the others.
+    """
+
+    require: CutoverProof = CutoverProof.TRAFFIC
+    rest_s: float = 0.0
+    verified_share: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`when` of a rule: which SIMs. Every condition that is not None must hold.
+
+    `label` is a pattern over the whole label, in its case, with `*` and `?`; a SIM without a label fits none. `iccids`
+    are keys of source ICCIDs. The volumes are what was booked at 1NCE, in MB, bounds included; a SIM whose volume is
+    not told fits none.
+    """
+
+    status: SourceStatus | None = None
+    label: str | None = None
+    iccids: frozenset[str] | None = None
+    data_quota_mb: Decimal | None = None
+    data_quota_mb_min: Decimal | None = None
+    data_quota_mb_max: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`[[rule]]`: other values for a selection of SIMs; the first rule that fits a SIM is its only one.
+
+    The sections are whole: the policy's own with what the rule overrides. `gives` names the keys that the rule itself
+    gives, as `data_limit.basis`, sorted.
+    """
+
+    name: str
+    when: Selection
+    status: StatusPolicy = field(default_factory=StatusPolicy)
+    data_limit: DataLimitPolicy = field(default_factory=DataLimitPolicy)
+    sms_limit: SmsLimitPolicy = field(default_factory=SmsLimitPolicy)
+    device_name: NamePolicy = field(default_factory=NamePolicy)
+    gives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The whole file; every section but `[claim]` has the defaults shown in the documentation."""
 
@@ -178,18 +238,42 @@ class Policy:
     gates: Gates = field(default_factory=Gates)
     caps: Caps = field(default_factory=Caps)
     approvals: int = 0  # how many people must approve a plan before it is applied
+    cutover: CutoverPolicy = field(default_factory=CutoverPolicy)
+    rules: tuple[Rule, ...] = ()
 
     @property
     def needs_data_remaining(self) -> bool:
         """Whether planning needs what is left of each SIM's data volume."""
-        return self.data_limit.basis is DataBasis.REMAINING
+        return any(part.data_limit.basis is DataBasis.REMAINING for part in self._parts())
 
     @property
     def needs_sms_remaining(self) -> bool:
         """Whether planning needs what is left of each SIM's SMS volume."""
-        return self.sms_limit.basis is SmsBasis.REMAINING
+        return any(part.sms_limit.basis is SmsBasis.REMAINING for part in self._parts())
 
     @property
     def needs_account_limits(self) -> bool:
         """Whether planning needs 1NCE's monthly caps."""
-        return self.data_limit.basis == DataBasis.MONTHLY_LIMIT or self.sms_limit.basis == SmsBasis.MONTHLY_LIMIT
+        return any(
+            part.data_limit.basis is DataBasis.MONTHLY_LIMIT or part.sms_limit.basis is SmsBasis.MONTHLY_LIMIT
+            for part in self._parts()
+        )
+
+    @property
+    def needs_counting(self) -> bool:
+        """Whether a wave takes a share, so that the SIMs have to be counted before they are planned."""
+        return any(wave.share is not None for wave in self.waves)
+
+    @property
+    def minds_duplicates(self) -> bool:
+        """Whether some SIMs may not bear a name that others bear."""
+        names = (self.name, *(rule.device_name for rule in self.rules))
+        return any(name.on_duplicate is not OnDuplicate.KEEP for name in names)
+
+    def rule(self, name: str) -> Rule | None:
+        """The rule of this name; None for "", and for a name that no rule has."""
+        return next((rule for rule in self.rules if rule.name == name), None)
+
+    def _parts(self) -> "Iterator[Policy | Rule]":
+        yield self
+        yield from self.rules

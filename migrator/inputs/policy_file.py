@@ -2,27 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from migrator.core.policy import Policy, Wave
-from migrator.inputs.policy_sections import LATER_SECTIONS, LATER_WAVE_KEYS, REQUIRED, RULES, SECTIONS, WAVE
-from migrator.inputs.problems import nearest, refusal, spelled
-from migrator.inputs.toml_checks import Findings, found
+from migrator.core.policy import Policy
+from migrator.inputs.policy_combinations import check_section
+from migrator.inputs.policy_iccids import read_iccids
+from migrator.inputs.policy_rules import rules_from
+from migrator.inputs.policy_sections import CODE_BOUND, FIELD_OF, REQUIRED, SECTIONS, checked_code
+from migrator.inputs.policy_waves import ListReader, waves_from
+from migrator.inputs.problems import nearest, refusal
+from migrator.inputs.toml_checks import Findings, Unfit, found
 from migrator.inputs.toml_files import KeyPath, TomlFile, parse_toml, read_toml
 
-__all__ = ["LoadedPolicy", "parse_policy", "read_policy"]
+__all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
 
 VERSION = 1
-_SECTION_WORDS = ("policy_version", *SECTIONS, "waves")
+_SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A policy, its file and text; `canonical` is every value as JSON, defaults included, decimals as text."""
+    """A policy, its file and text; `canonical` is every value as JSON, defaults included, decimals as text.
+
+    Of a file of ICCIDs `canonical` has how many there are and the SHA-256 of them, sorted.
+    """
 
     name: str
     policy: Policy
@@ -36,31 +43,60 @@ class LoadedPolicy:
 
 
 def read_policy(path: Path) -> LoadedPolicy:
-    """Read a policy file.
+    """Read a policy file, and the files of ICCIDs that it names, by paths from its own folder.
 
     Raises: InputError, with every problem as "FILE:LINE: key: what was found, what is expected" and a hint.
     """
-    return _loaded(read_toml(path))
+    return _loaded(read_toml(path), lambda named: read_iccids(path.parent / named))
 
 
-def parse_policy(text: str, *, name: str) -> LoadedPolicy:
-    """The policy that `text` holds; `name` stands for the file in messages. Raises: InputError, as `read_policy`."""
-    return _loaded(parse_toml(text, name=name))
+def parse_policy(text: str, *, name: str, folder: Path | None = None) -> LoadedPolicy:
+    """The policy that `text` holds, ready to plan with.
+
+    Args:
+        text: TOML.
+        name: stands for the file in messages.
+        folder: where the files of ICCIDs are that it names; None is the working directory.
+
+    Raises: InputError, as `read_policy`.
+    """
+    return _loaded(parse_toml(text, name=name), lambda named: read_iccids((folder or Path()) / named))
 
 
-def _loaded(file: TomlFile) -> LoadedPolicy:
+def stored_policy(text: str, *, name: str) -> Policy:
+    """The policy that a plan was made with, to carry it out: files of ICCIDs are not read, and select nothing.
+
+    A plan names the wave and the rule of every SIM, so nobody asks again whom they select. Raises: InputError.
+    """
+    return _loaded(parse_toml(text, name=name), lambda _named: frozenset()).policy
+
+
+def _loaded(file: TomlFile, read_list: ListReader) -> LoadedPolicy:
     findings = Findings(file)
     _check_top(file.data, findings)
     sections = {name: _section(name, file.data.get(name, {}), findings) for name in SECTIONS}
-    waves = _waves(file.data["waves"], findings) if "waves" in file.data else None
-    _check_rules(sections, findings)
+    for name, values in sections.items():
+        check_section(name, values, (name,), findings)
+    arrays: dict[str, Any] = {}
+    if "waves" in file.data:
+        arrays["waves"] = waves_from(file.data["waves"], findings, read_list)
+    if "rule" in file.data:
+        arrays["rules"] = rules_from(file.data["rule"], sections, findings, read_list)
     if findings.problems:
         raise refusal(findings.problems, what=file.name)
-    records = {name: record(**sections[name]) for name, (record, _) in SECTIONS.items()}
-    policy = Policy(**records)
-    policy = policy if waves is None else replace(policy, waves=waves)
+    policy = replace(_policy(sections), **arrays)
     canonical = {"policy_version": VERSION, **_spelled_out(policy)}
     return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())))
+
+
+def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
+    """The policy without waves and rules of its own."""
+    records = {
+        name: record(**{FIELD_OF.get(key, key): value for key, value in sections[name].items()})
+        for name, (record, _) in SECTIONS.items()
+    }
+    approvals = records.pop("approvals").required
+    return Policy(**records, approvals=approvals)
 
 
 def _check_top(data: Mapping[str, Any], findings: Findings) -> None:
@@ -71,9 +107,7 @@ def _check_top(data: Mapping[str, Any], findings: Findings) -> None:
     elif version != VERSION or not isinstance(version, int) or isinstance(version, bool):
         findings.add(("policy_version",), "bad_version", f"found {found(version)}, expected {VERSION}")
     for key in data:
-        if key in LATER_SECTIONS:
-            findings.add((key,), "not_supported", "not supported by this version", "remove it")
-        elif key not in _SECTION_WORDS:
+        if key not in _SECTION_WORDS:
             findings.add((key,), "unknown_key", "unknown section or key", _where_else(key))
 
 
@@ -89,57 +123,22 @@ def _section(name: str, table: Any, findings: Findings) -> dict[str, Any]:
     if (name,) in findings.faulty:
         return {}
     findings.require(checked, (name,), REQUIRED.get(name, {}))
-    return findings.values(checked, (name,), SECTIONS[name][1])
+    values = findings.values(checked, (name,), SECTIONS[name][1])
+    if "max_failures_by_code" in values:
+        values["max_failures_by_code"] = _by_code(values["max_failures_by_code"], findings)
+    return values
 
 
-def _check_rules(sections: Mapping[str, Mapping[str, Any]], findings: Findings) -> None:
-    """What cannot stand together, judged on values that have no problem of their own."""
-    for rule in RULES:
-        keys = (rule.at, *rule.others)
-        if any((rule.section, key) in findings.faulty for key in keys):
-            continue
-        record = SECTIONS[rule.section][0]
-        defaults = {field.name: field.default for field in fields(record)}
-        value, *others = (sections[rule.section].get(key, defaults[key]) for key in keys)
-        if rule.breaks(value, *others):
-            shown = ["missing" if other is None else other for other in others]
-            findings.add((rule.section, rule.at), "impossible", rule.words.format(*shown, at=value), rule.hint)
-
-
-def _waves(value: Any, findings: Findings) -> tuple[Wave, ...]:
-    """The waves in their order."""
-    if not isinstance(value, list) or not value:
-        hint = 'write [[waves]] with double brackets and name = "..." for each wave'
-        findings.add(("waves",), "wrong_type", f"found {found(value)}, expected one or more [[waves]]", hint)
-        return ()
-    tables = [_wave(table, ("waves", number), findings) for number, table in enumerate(value)]
-    _check_names([table.get("name") for table in tables], findings)
-    for number in range(len(value) - 1):
-        if isinstance(value[number], Mapping) and "count" not in value[number]:
-            words = "missing: a wave without count takes all that is left, so only the last may lack it"
-            hint = "add count = 10, or move this wave to the end"
-            findings.add(("waves", number, "count"), "impossible", words, hint)
-    return tuple(Wave(**table) for table in tables if "name" in table)
-
-
-def _wave(table: Any, path: KeyPath, findings: Findings) -> dict[str, Any]:
-    if not isinstance(table, Mapping):
-        findings.add(path, "wrong_type", f"found {found(table)}, expected a wave", 'write [[waves]] and name = "..."')
-        return {}
-    for key in LATER_WAVE_KEYS.intersection(table):
-        hint = f"remove it; a wave has {spelled(WAVE)}"
-        findings.add((*path, key), "not_supported", "not supported by this version", hint)
-    findings.require(table, path, {"name": '"rest"'})
-    return findings.values({key: table[key] for key in table if key not in LATER_WAVE_KEYS}, path, WAVE)
-
-
-def _check_names(names: Sequence[str | None], findings: Findings) -> None:
-    """That no two waves share a name."""
-    for number, name in enumerate(names):
-        first = names.index(name)
-        if name is not None and first < number:
-            words = f'found "{name}", which is the name of waves[{first + 1}] too'
-            findings.add(("waves", number, "name"), "impossible", words, "give each wave its own name")
+def _by_code(table: Any, findings: Findings) -> dict[str, int]:
+    """`[gates.max_failures_by_code]`: a bound for each error code."""
+    path: KeyPath = ("gates", "max_failures_by_code")
+    bounds: dict[str, int] = {}
+    for code, bound in findings.table(table, path).items():
+        try:
+            bounds[checked_code(code)] = CODE_BOUND(bound)
+        except Unfit as error:
+            findings.add((*path, code), error.code, error.words, error.hint)
+    return bounds
 
 
 def _spelled_out(value: Any) -> Any:
@@ -151,4 +150,9 @@ def _spelled_out(value: Any) -> Any:
         return f"{value.normalize() + 0:f}"
     if isinstance(value, tuple):
         return [_spelled_out(item) for item in value]
+    if isinstance(value, frozenset):
+        digest = hashlib.sha256("".join(f"{key}\n" for key in sorted(value)).encode()).hexdigest()
+        return {"count": len(value), "sha256": digest}
+    if isinstance(value, Mapping):
+        return {key: value[key] for key in sorted(value)}
     return str(value) if isinstance(value, str) else value

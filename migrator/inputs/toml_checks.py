@@ -10,7 +10,7 @@ from migrator.errors import Problem
 from migrator.inputs.problems import nearest
 from migrator.inputs.toml_files import KeyPath, TomlFile
 
-__all__ = ["Check", "Findings", "Unfit", "choice", "found", "number", "text", "whole"]
+__all__ = ["Check", "Described", "Findings", "Unfit", "choice", "found", "number", "text", "whole"]
 
 Check = Callable[[Any], Any]
 """Takes what TOML gave and returns the value. Raises: Unfit."""
@@ -29,6 +29,18 @@ class Unfit(Exception):
         self.hint = hint
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A check, and what it lets through in the words of JSON Schema: for editors, which know less than the check."""
+
+    check: Check
+    schema: Mapping[str, Any]
+
+    def __call__(self, value: Any) -> Any:
+        """The value as the core wants it. Raises: Unfit."""
+        return self.check(value)
+
+
 @dataclass(slots=True)
 class Findings:
     """Gathers the problems of one file, and where they are."""
@@ -43,6 +55,11 @@ class Findings:
         self.faulty.add(path)
         self._by_line.append((line, Problem(code, f"{self.file.name}:{line}: {_shown(path)}: {words}", hint)))
 
+    def pass_on(self, path: KeyPath, problems: Iterable[Problem]) -> None:
+        """Note what is wrong with a file that the value at `path` names."""
+        self.faulty.add(path)
+        self._by_line.extend((self.file.line(path), problem) for problem in problems)
+
     @property
     def problems(self) -> list[Problem]:
         """All of them, in the order of the file."""
@@ -52,7 +69,7 @@ class Findings:
         """`value` if it is a table; else that is noted, and the table counts as empty."""
         if isinstance(value, Mapping):
             return value
-        name = str(path[0])
+        name = ".".join(part for part in path if isinstance(part, str))
         expected = f"[{name}] once, with single brackets" if isinstance(value, list) else f"a section [{name}]"
         self.add(path, "wrong_type", f"found {'a list' if isinstance(value, list) else 'a value'}, expected {expected}")
         return {}
@@ -96,9 +113,9 @@ def found(value: Any) -> str:
     return str(value)[:60] if isinstance(value, int | Decimal) else "a date or time"
 
 
-def choice(kind: type[StrEnum]) -> Check:
-    """One of the words of an enumeration."""
-    words = [member.value for member in kind]
+def choice(kind: type[StrEnum], *, but: StrEnum | None = None) -> Described:
+    """One of the words of an enumeration; `but` is a word that nobody may choose."""
+    words = [member.value for member in kind if member is not but]
 
     def check(value: Any) -> StrEnum:
         if not isinstance(value, str):
@@ -107,14 +124,14 @@ def choice(kind: type[StrEnum]) -> Check:
             raise Unfit("bad_choice", f"found {found(value)}, expected one of {_quoted(words)}", nearest(value, words))
         return kind(value)
 
-    return check
+    return Described(check, {"enum": words})
 
 
 def _quoted(words: Iterable[str]) -> str:
     return ", ".join(f'"{word}"' for word in words)
 
 
-def text(*, may_be_empty: bool = False) -> Check:
+def text(*, may_be_empty: bool = False) -> Described:
     """Text in quotes; only white space counts as empty."""
 
     def check(value: Any) -> str:
@@ -125,10 +142,10 @@ def text(*, may_be_empty: bool = False) -> Check:
             raise Unfit("out_of_range", f"found {found(value)}, expected text that is not blank")
         return value
 
-    return check
+    return Described(check, {"type": "string"} if may_be_empty else {"type": "string", "pattern": r"\S"})
 
 
-def whole(*, least: int, most: int | None = None) -> Check:
+def whole(*, least: int, most: int | None = None) -> Described:
     """A whole number within bounds."""
     numeric = number(least=least, most=None if most is None else Decimal(most), what="a whole number")
 
@@ -138,12 +155,10 @@ def whole(*, least: int, most: int | None = None) -> Check:
             raise Unfit("wrong_type", f"found {found(value)}, expected a whole number, without a point")
         return int(checked)
 
-    return check
+    return Described(check, {**numeric.schema, "type": "integer"})
 
 
-def number(
-    *, least: int = 0, most: Decimal | None = None, above: bool = False, what: str = "a number"
-) -> Callable[[Any], Decimal]:
+def number(*, least: int = 0, most: Decimal | None = None, above: bool = False, what: str = "a number") -> Described:
     """A finite number within bounds, with at most nine decimals.
 
     Args:
@@ -163,7 +178,9 @@ def number(
             raise Unfit("out_of_range", f"found {found(value)}, expected at most {MOST_DECIMALS} decimals")
         return plain
 
-    return check
+    largest = LARGEST if most is None else most
+    bound = "exclusiveMinimum" if above else "minimum"
+    return Described(check, {"type": "number", bound: least, "maximum": int(largest)})
 
 
 def _decimal(value: Any, what: str) -> Decimal:

@@ -248,6 +248,67 @@ REFUSED = {
         "5: waves[1].count: missing: a wave without count takes all that is left",
         "add count = 10",
     ),
+    "two kinds of room": (
+        MINIMAL + '[[waves]]\nname = "a"\ncount = 1\nshare = 0.5',
+        "impossible",
+        "8: waves[1].share: stands beside count",
+        "remove one of the two",
+    ),
+    "share of nothing": (
+        MINIMAL + '[[waves]]\nname = "a"\nshare = 0',
+        "out_of_range",
+        "7: waves[1].share: found 0, expected a share (0.1 is 10 %)",
+        "",
+    ),
+    "soak in words": (
+        MINIMAL + '[[waves]]\nname = "a"\nsoak = "a day"',
+        "bad_duration",
+        "7: waves[1].soak: found text of 5 characters, expected a duration such as 90s",
+        "",
+    ),
+    "list of ICCIDs that is not there": (
+        MINIMAL + '[[waves]]\nname = "a"\niccids = "none.txt"',
+        "no_such_file",
+        "none.txt does not exist",
+        "check the path",
+    ),
+    "ICCIDs in the policy itself": (
+        MINIMAL + '[[waves]]\nname = "a"\niccids = ["8988228000000000001"]',
+        "wrong_type",
+        "7: waves[1].iccids: found a list, expected text in quotes",
+        "",
+    ),
+    "error code in words": (
+        MINIMAL + '[gates.max_failures_by_code]\n"not found" = 1',
+        "bad_code",
+        '6: gates.max_failures_by_code.not found: found "not found", expected an error code',
+        "migrator status",
+    ),
+    "bound of a code below zero": (
+        MINIMAL + "[gates.max_failures_by_code]\nrefused = 1\nsim_claimed = -1",
+        "out_of_range",
+        "7: gates.max_failures_by_code.sim_claimed: found -1",
+        "",
+    ),
+    "codes that are no section": (
+        MINIMAL + "[gates]\nmax_failures_by_code = 3",
+        "wrong_type",
+        "6: gates.max_failures_by_code: found a value, expected a section [gates.max_failures_by_code]",
+        "",
+    ),
+    "unknown key of approvals": (MINIMAL + "[approvals]\nby = 2", "unknown_key", "6: approvals.by", "required"),
+    "unknown proof": (
+        MINIMAL + '[cutover]\nrequire = "trafic"',
+        "bad_choice",
+        '6: cutover.require: found "trafic", expected one of "traffic", "verified"',
+        'did you mean "traffic"?',
+    ),
+    "limit of less than a byte": (
+        MINIMAL + "[data_limit]\nmaximum_mb = 0.0000001",
+        "impossible",
+        "6: data_limit.maximum_mb: found 1E-7, which is less than a byte",
+        "at least 0.000001",
+    ),
     "unknown key of a wave": (
         MINIMAL + '[[waves]]\nname = "a"\ncuont = 1',
         "unknown_key",
@@ -264,24 +325,6 @@ def test_problem_is_told_with_its_line_and_a_hint(write: Writer, text: str, code
     assert problem.message.startswith("policy.toml:")
     assert words in problem.message
     assert hint in problem.hint
-
-
-@pytest.mark.parametrize("later", ["[[rule]]\na = 1", "[approvals]\nby = 2", '[cutover]\nrequire = "traffic"'])
-def test_sections_that_are_not_built_are_refused_not_ignored(write: Writer, later: str) -> None:
-    """Who writes an approval rule must not find out afterwards that nobody read it."""
-    problem = write.only(MINIMAL + later)
-    assert problem.code == "not_supported"
-    assert "policy.toml:5:" in problem.message
-    assert "not supported by this version" in problem.message
-
-
-@pytest.mark.parametrize("key", ["share = 0.1", 'label = "x"', 'iccids = ["8"]', 'file = "f"', 'soak = "1h"'])
-def test_keys_of_waves_that_are_not_built_are_refused_not_ignored(write: Writer, key: str) -> None:
-    problem = write.only(f'{MINIMAL}[[waves]]\nname = "a"\n{key}')
-    assert (problem.code, problem.message) == (
-        "not_supported",
-        f"policy.toml:7: waves[1].{key.split(maxsplit=1)[0]}: not supported by this version",
-    )
 
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_file(write: Writer) -> None:
