@@ -85,6 +85,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
 
 def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool = False) -> Outcome:
     """A plan for a person and as JSON."""
+    from migrator.cli.plan_tables import summary_tables
     from migrator.core.plan_document import fingerprints_document
 
     summary = header.summary
@@ -105,7 +106,7 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
         f"Plan {header.plan_id}: {header.claims} SIMs to claim at organization {header.org_id}.",
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
-        table("Waves", ("wave", "SIMs"), [(wave, summary["waves"].get(wave, 0)) for wave in header.waves]),
+        *summary_tables(summary),
         table("Money", ("", "amount"), money),
         table("Calls to Hologram, about", ("", "requests"), calls),
         f"At {summary['max_rps']:g} requests a second, that is {summary['minutes']} minutes at least.",

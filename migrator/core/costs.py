@@ -1,39 +1,69 @@
 """What a plan will cost, call and take: added up change by change, so that a million of them need no memory."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
+from migrator.core.calls import KINDS, PAGE, WaveCalls
 from migrator.core.mapping import NO_LIMIT
-from migrator.core.packing import smallest
 from migrator.core.plan import Action, Change, DesiredState, Prices
-from migrator.core.policy import Policy
+from migrator.core.policy import DataBasis, LimitsTiming, Policy, Rule, Wave
 from migrator.core.units import PRICE_BYTES_PER_MB, money
 
-__all__ = ["Tally"]
+__all__ = ["DEFAULT_GROUP", "Tally"]
 
-CLAIM_MOST, BULK_MOST, PAGE = 2500, 500, 1000
+DEFAULT_GROUP = "default"
+"""What SIMs that no rule fits are listed under."""
+
+USUAL_SMS = 100
+"""SMS that a SIM may send whose limit is left alone. Source: Hologram, "Set a SIM's SMS limit". Read 2026-11-20."""
+
+_CENT = Decimal("0.01")
+_EXACT = Context(prec=200)
+_VOLUMES = ("data_quota_mb", "data_remaining_mb")
+
+Kind = tuple[str, str, str | None, str]
+"""Action, reason, wave and rule."""
+
+
+@dataclass(slots=True)
+class _Cell:
+    """SIMs of one kind, added up. Volumes are in 1NCE's MB: booked, and what is left as far as it was read."""
+
+    acts: bool
+    sims: int = 0
+    limited_bytes: int = 0
+    unlimited: int = 0
+    sms: int = 0
+    paused: int = 0
+    booked_mb: Decimal = Decimal(0)
+    left_mb: Decimal = Decimal(0)
+
+    def add(self, change: Change) -> None:
+        """Add what one SIM that the plan acts on is given, and what it had."""
+        limit = change.overage_limit_bytes
+        if limit is None or limit == NO_LIMIT:
+            self.unlimited += 1
+        else:
+            self.limited_bytes += limit
+        sms = change.sms_limit
+        self.sms += USUAL_SMS if sms is None or sms == NO_LIMIT else sms
+        self.paused += change.state is DesiredState.PAUSE
+        booked, left = map(change.source.get, _VOLUMES)
+        if booked is not None:
+            self.booked_mb = _EXACT.add(self.booked_mb, Decimal(booked))
+        if left is not None:
+            self.left_mb = _EXACT.add(self.left_mb, Decimal(left))
 
 
 @dataclass(slots=True)
 class Tally:
     """Counts changes as they pass by."""
 
-    actions: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    waves: Counter[str] = field(default_factory=Counter)
-    states: Counter[str] = field(default_factory=Counter)
-    claimed: Counter[str] = field(default_factory=Counter)
-    limits: Counter[tuple[str, int]] = field(default_factory=Counter)
-    names: int = 0
-    billed: int = 0
-    limited_bytes: int = 0
-    unlimited: int = 0
-    sms: int = 0
-    sms_open: int = 0
+    _cells: dict[Kind, _Cell] = field(default_factory=dict)
+    _calls: dict[str, WaveCalls] = field(default_factory=dict)
 
     def counting(self, changes: Iterable[Change]) -> Iterator[Change]:
         """Pass `changes` through, counted."""
@@ -43,111 +73,196 @@ class Tally:
 
     def add(self, change: Change) -> None:
         """Count one change."""
-        self.actions[change.action.value] += 1
-        self.reasons[change.reason.value] += 1
-        if not change.action.acts:
-            return
-        self.billed += 1
-        self.waves[change.wave or ""] += 1
-        if change.action is Action.CLAIM:
-            self._claim(change)
-        limit = change.overage_limit_bytes
-        if limit is None or limit == NO_LIMIT:
-            self.unlimited += 1
-        else:
-            self.limited_bytes += limit
-        if change.sms_limit is None or change.sms_limit == NO_LIMIT:
-            self.sms_open += 1
-        else:
-            self.sms += change.sms_limit
+        kind = (change.action._value_, change.reason._value_, change.wave, change.rule)  # `value` costs a call
+        cell = self._cells.get(kind)
+        if cell is None:
+            cell = self._cells[kind] = _Cell(change.action.acts)
+        cell.sims += 1
+        if cell.acts:
+            cell.add(change)
+            wave = change.wave or ""
+            calls = self._calls.get(wave)
+            if calls is None:
+                calls = self._calls[wave] = WaveCalls()
+            calls.add(change)
 
-    def _claim(self, change: Change) -> None:
-        self.states[change.state.value if change.state else ""] += 1
-        wave = change.wave or ""
-        self.claimed[wave] += 1
-        self.limits[wave, NO_LIMIT if change.overage_limit_bytes is None else change.overage_limit_bytes] += 1
-        self.names += change.name is not None
+    @property
+    def actions(self) -> Counter[str]:
+        """SIMs by action."""
+        return self._counted(lambda kind: kind[0])
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """SIMs by reason."""
+        return self._counted(lambda kind: kind[1])
 
     @property
     def claims(self) -> int:
         """SIMs that will be claimed: the number to confirm."""
         return self.actions[Action.CLAIM.value]
 
+    def _counted(self, part: Callable[[Kind], str]) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for kind, cell in self._cells.items():
+            counts[part(kind)] += cell.sims
+        return counts
+
     def summary(self, policy: Policy, prices: Prices, *, balance: Decimal | None, max_rps: float) -> dict[str, Any]:
         """Money, calls, time and warnings, as JSON values."""
-        calls = self._calls(policy)
+        waves = [self._wave(wave, policy, prices, max_rps) for wave in policy.waves]
+        calls = {kind: sum(wave["calls"][kind] for wave in waves) for kind in KINDS}
+        calls["reads"] += max(1, -(-self._acting().sims // PAGE))  # what is there before anything is decided
+        parts: tuple[Policy | Rule, ...] = (*policy.rules, policy)
+        groups = [self._group(part, prices) for part in parts]
         return {
-            "sims": sum(self.actions.values()),
+            "sims": sum(cell.sims for cell in self._cells.values()),
             "reasons": dict(sorted(self.reasons.items())),
-            "waves": {wave.name: self.waves[wave.name] for wave in policy.waves},
+            "waves": {wave["wave"]: wave["sims"] for wave in waves},
+            "by_wave": waves,
+            "groups": [group for group in groups if group["sims"]],
             "money": self._money(prices, balance),
             "calls": calls,
             "minutes": round(sum(calls.values()) / max_rps / 60, 1),
             "max_rps": max_rps,
-            "warnings": self._warnings(policy, prices, balance),
+            "warnings": list(self._warnings(policy, prices, balance, groups)),
         }
 
-    def _calls(self, policy: Policy) -> dict[str, int]:
-        """Requests to Hologram, about: shared names take fewer, pending states and refusals more."""
-        pages = math.ceil(self.billed / PAGE)
+    def _acting(self, fits: Callable[[Kind], bool] = lambda _: True) -> _Cell:
+        """All SIMs of some kinds that the plan acts on, as one."""
+        total = _Cell(acts=True)
+        for kind, cell in self._cells.items():
+            if cell.acts and fits(kind):
+                total.sims += cell.sims
+                total.limited_bytes += cell.limited_bytes
+                total.unlimited += cell.unlimited
+                total.sms += cell.sms
+                total.paused += cell.paused
+                total.booked_mb = _EXACT.add(total.booked_mb, cell.booked_mb)
+                total.left_mb = _EXACT.add(total.left_mb, cell.left_mb)
+        return total
+
+    # --- by wave ------------------------------------------------------------------------------------------------
+
+    def _wave(self, wave: Wave, policy: Policy, prices: Prices, max_rps: float) -> dict[str, Any]:
+        """One wave: its SIMs, requests, the time that these take, and its money."""
+        counted = self._calls.get(wave.name, WaveCalls())
+        calls = counted.calls(with_claim=policy.claim.limits is LimitsTiming.WITH_CLAIM)
         return {
-            "claims": sum(math.ceil(count / CLAIM_MOST) for count in self.claimed.values()),
-            "limits": self._limit_calls(),
-            "states": math.ceil(self.states[DesiredState.PAUSE.value] / BULK_MOST),
-            "names": self.names,
-            "reads": (2 + len(policy.waves)) * pages + math.ceil(self.claims / CLAIM_MOST),
+            "wave": wave.name,
+            "sims": counted.sims,
+            "claims": counted.claims,
+            "calls": calls,
+            "hours": round(sum(calls.values()) / max_rps / 3600, 2),
+            "soak_hours": round(wave.soak_s / 3600, 2),
+            "charged_now": _told(prices.per_period, counted.claims),
+            "per_period_at_most": _largest_bill(prices, self._acting(lambda kind: kind[2] == wave.name)),
         }
 
-    def _limit_calls(self) -> int:
-        """A wave's claims carry its smallest limit; every larger one takes a call for each 500 SIMs."""
-        calls = 0
-        for wave in self.claimed:
-            of_wave = {limit: count for (name, limit), count in self.limits.items() if name == wave}
-            carried = smallest(of_wave)
-            calls += sum(math.ceil(count / BULK_MOST) for limit, count in of_wave.items() if limit != carried)
-        return calls
+    # --- by rule ------------------------------------------------------------------------------------------------
+
+    def _group(self, part: Policy | Rule, prices: Prices) -> dict[str, Any]:
+        """What one rule, or the policy for all other SIMs, makes of 1NCE's volume."""
+        rule = part.name if isinstance(part, Rule) else ""
+        cell = self._acting(lambda kind: kind[3] == rule)
+        basis = part.data_limit.basis
+        volume = cell.left_mb if basis is DataBasis.REMAINING else cell.booked_mb
+        group = {
+            "rule": rule or DEFAULT_GROUP,
+            "basis": basis.value,
+            "sims": cell.sims,
+            "onence_mb": f"{volume:f}",
+            "limit_bytes": cell.limited_bytes,
+            "unlimited": cell.unlimited,
+            "sms": cell.sms,
+            "per_period_at_most": _largest_bill(prices, cell),
+        }
+        return {**group, "warning": _lifetime_words(group)}
+
+    # --- over all -----------------------------------------------------------------------------------------------
 
     def _money(self, prices: Prices, balance: Decimal | None) -> dict[str, Any]:
         """Charged at the claim, per period at the least, and the most that the limits allow; None where unknown."""
-        fees = None if prices.per_period is None else prices.per_period * self.billed
-        now = None if prices.per_period is None else prices.per_period * self.claims
+        everybody = self._acting()
         return {
-            "charged_now": None if now is None else money(now),
-            "per_period_at_least": None if fees is None else money(fees),
-            "per_period_at_most": self._largest_bill(prices, fees),
-            "price_per_sim": None if prices.per_period is None else money(prices.per_period),
+            "charged_now": _told(prices.per_period, self.claims),
+            "per_period_at_least": _told(prices.per_period, everybody.sims),
+            "per_period_at_most": _largest_bill(prices, everybody),
+            "price_per_sim": _told(prices.per_period, 1),
             "balance": None if balance is None else money(balance),
         }
 
-    def _largest_bill(self, prices: Prices, fees: Decimal | None) -> str | None:
-        """Every SIM using all it may; None where a price is unknown or some SIM has no limit."""
-        if fees is None or prices.per_mb is None or self.unlimited:
-            return None
-        data = prices.per_mb * self.limited_bytes / PRICE_BYTES_PER_MB
-        sms = Decimal(0) if prices.per_sms is None else prices.per_sms * self.sms
-        return money((fees + data + sms).quantize(Decimal("0.01")))
-
-    def _warnings(self, policy: Policy, prices: Prices, balance: Decimal | None) -> list[str]:
-        return list(self._each_warning(policy, prices, balance))
-
-    def _each_warning(self, policy: Policy, prices: Prices, balance: Decimal | None) -> Iterator[str]:
-        if self.limited_bytes:
-            yield (
-                "1NCE's volume is for a SIM's lifetime; Hologram's limit starts anew every billing period: "
-                "the largest bill above may come every period"
-            )
-        if self.unlimited:
-            yield f"{self.unlimited} SIMs will have no data limit: there is no largest bill"
-        paused = self.states[DesiredState.PAUSE.value]
+    def _warnings(
+        self, policy: Policy, prices: Prices, balance: Decimal | None, groups: Iterable[Mapping[str, Any]]
+    ) -> Iterator[str]:
+        yield from (group["warning"] for group in groups if group["warning"])
+        yield from self._idle_words(policy)
+        everybody = self._acting()
+        if everybody.unlimited:
+            yield f"{everybody.unlimited} SIMs will have no data limit: there is no largest bill"
+        paused = self._acting(lambda kind: kind[0] == Action.CLAIM).paused
         if paused:
             yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram"
-        if prices.per_period is None:
-            yield "Hologram shows no price for this plan (invoiced organization?): the cost is not known here"
-            return
-        need = prices.per_period * self.claims
-        if balance is not None and balance < need:
+        yield from _unknown_prices(prices, everybody)
+        yield from self._money_words(policy, prices, balance)
+
+    def _idle_words(self, policy: Policy) -> Iterator[str]:
+        """Rules and waves that hold nobody: a wave without SIMs lets the next one through at once."""
+        fitting = self._counted(lambda kind: kind[3])
+        yield from (f"rule {rule.name!r} fits no SIM" for rule in policy.rules if not fitting[rule.name])
+        for wave in policy.waves[:-1]:
+            if wave.name not in self._calls:
+                yield f"wave {wave.name!r} holds no SIM: the next wave opens without it"
+
+    def _money_words(self, policy: Policy, prices: Prices, balance: Decimal | None) -> Iterator[str]:
+        """What stands in the way of claiming all."""
+        need = None if prices.per_period is None else prices.per_period * self.claims
+        if need is not None and balance is not None and balance < need:
             yield f"the balance is {money(balance)}, and claiming {self.claims} SIMs costs {money(need)}"
-        if need > policy.caps.max_spend_now:
+        if need is not None and need > policy.caps.max_spend_now:
             yield f"claiming all costs {money(need)}, past [caps] max_spend_now = {money(policy.caps.max_spend_now)}"
         if self.claims > policy.caps.max_sims:
             yield f"{self.claims} claims are past [caps] max_sims = {policy.caps.max_sims}"
+
+
+def _told(price: Decimal | None, times: int) -> str | None:
+    return None if price is None else money(price * times)
+
+
+def _largest_bill(prices: Prices, cell: _Cell) -> str | None:
+    """Every SIM using all it may, a cent rounded up; None where a price is unknown or some SIM has no limit."""
+    if prices.per_period is None or cell.unlimited:
+        return None
+    if (prices.per_mb is None and cell.limited_bytes) or (prices.per_sms is None and cell.sms):
+        return None
+    data = (prices.per_mb or Decimal(0)) * cell.limited_bytes / PRICE_BYTES_PER_MB
+    sms = (prices.per_sms or Decimal(0)) * cell.sms
+    return money((prices.per_period * cell.sims + data + sms).quantize(_CENT, rounding=ROUND_CEILING))
+
+
+def _unknown_prices(prices: Prices, everybody: _Cell) -> Iterator[str]:
+    if prices.per_period is None:
+        yield "Hologram shows no price for this plan (invoiced organization?): the cost is not known here"
+        return
+    unknown = [
+        what
+        for what, price, used in (
+            ("data past the plan", prices.per_mb, everybody.limited_bytes),
+            ("SMS", prices.per_sms, everybody.sms),
+        )
+        if price is None and used
+    ]
+    if unknown:
+        yield f"Hologram shows no price for {' and '.join(unknown)}: the largest bill is not known here"
+
+
+def _lifetime_words(group: Mapping[str, Any]) -> str | None:
+    """The difference that a person must have understood before money moves; None where nothing is limited."""
+    if not group["limit_bytes"]:
+        return None
+    bill = group["per_period_at_most"]
+    each = "a bill that is not known here" if bill is None else f"a bill of up to {bill}"
+    return (
+        f"{group['rule']}: {group['onence_mb']} MB at 1NCE are for the lifetime of these {group['sims']} SIMs; "
+        f"Hologram's limits, {group['limit_bytes']} bytes in all, start anew every billing period: {each} may come "
+        "every period"
+    )

@@ -262,7 +262,7 @@ def _left_sms(limit_of: Callable[[Decimal], Limit], sim: SourceSim) -> Limit | B
     if isinstance(volume, Blocked):
         return volume
     limit = limit_of(volume)
-    return limit if limit.value else replace(limit, detail="no SMS left: its SMS limit is 0")
+    return limit if limit.value or limit.detail else replace(limit, detail="no SMS left: its SMS limit is 0")
 
 
 def _sms_limit_of(volume: Decimal, maximum: int) -> Limit:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from migrator.core.costs import DEFAULT_GROUP
 from migrator.core.policy import Rule, Selection
 from migrator.inputs.policy_combinations import check_section, overridden
 from migrator.inputs.policy_sections import OVERRIDES, RULE_NAME, SECTIONS, WHEN
@@ -76,10 +77,14 @@ def _name(table: Mapping[str, Any], path: KeyPath, findings: Findings) -> str | 
         findings.add((*path, "name"), "wrong_type", "found a section, expected the rule's own name", hint)
         return None
     try:
-        return str(RULE_NAME(table["name"])) if "name" in table else None
+        name = str(RULE_NAME(table["name"])) if "name" in table else None
     except Unfit as error:
         findings.add((*path, "name"), error.code, error.words, error.hint)
         return None
+    if name == DEFAULT_GROUP:
+        words = f'found "{name}", which is what SIMs without a rule are listed under'
+        findings.add((*path, "name"), "impossible", words, "give the rule another name")
+    return name
 
 
 def _when(value: Any, path: KeyPath, findings: Findings, read_list: ListReader) -> Selection:

@@ -1,0 +1,124 @@
+"""How many requests a wave will take, about: what can be told from the plan alone."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from migrator.core.fleet import link_state
+from migrator.core.mapping import NO_LIMIT
+from migrator.core.packing import smallest
+from migrator.core.plan import Action, Change, DesiredState
+
+__all__ = ["KINDS", "PAGE", "WaveCalls"]
+
+KINDS = ("claims", "limits", "states", "names", "reads")
+CLAIM_MOST, BULK_MOST, PAGE = 2500, 500, 1000
+LIMITS_KEPT = 10_000
+"""Sets of limits that are told apart. Where each SIM has its own, the others count as a call each."""
+
+Limits = tuple[int | None, int | None]
+"""Overage limit in bytes and SMS limit; None where nothing is sent."""
+
+
+@dataclass(slots=True)
+class WaveCalls:
+    """Counts what the SIMs of one wave need.
+
+    Shared names take fewer calls than are counted here; pending states, refusals and lost answers take more.
+    """
+
+    sims: int = 0
+    claims: int = 0
+    states: int = 0
+    names: int = 0
+    _claimed: Counter[Limits] = field(default_factory=Counter)
+    _mended: Counter[Limits] = field(default_factory=Counter)
+    _scattered: int = 0
+
+    def add(self, change: Change) -> None:
+        """Count one SIM of the wave."""
+        self.sims += 1
+        if change.action is Action.CLAIM:
+            self.claims += 1
+            self.names += change.name is not None
+            self.states += change.state is DesiredState.PAUSE
+            self._note(self._claimed, (change.overage_limit_bytes, change.sms_limit))
+        elif change.action is not Action.NO_OP:
+            self._mend(change)
+
+    def _mend(self, change: Change) -> None:
+        """A SIM that is ours already: only what differs is sent."""
+        before = change.before
+        self.names += change.name != before.get("name")
+        self.states += change.state is not None and link_state(before.get("state")) is not change.state.reached_as
+        overage, sms = change.overage_limit_bytes, change.sms_limit
+        missing = (
+            None if overage == before.get("overage_limit_bytes") else overage,
+            None if sms == before.get("sms_limit") else sms,
+        )
+        if missing != (None, None):
+            self._note(self._mended, missing)
+
+    def _note(self, counter: Counter[Limits], limits: Limits) -> None:
+        if limits in counter or len(counter) < LIMITS_KEPT:
+            counter[limits] += 1
+        else:
+            self._scattered += 1
+
+    def calls(self, *, with_claim: bool) -> dict[str, int]:
+        """Requests by kind.
+
+        Args:
+            with_claim: whether a claim carries limits.
+        """
+        claims = _parts(self.claims, CLAIM_MOST)
+        read_back = max(0, claims - 1) * _parts(CLAIM_MOST, PAGE)
+        read_back += _parts(self.claims - max(0, claims - 1) * CLAIM_MOST, PAGE)
+        return {
+            "claims": claims,
+            "limits": _claim_limit_calls(self._claimed, with_claim=with_claim)
+            + sum(_parts(sims, BULK_MOST) for sims in self._mended.values())
+            + self._scattered,
+            "states": _parts(self.states, BULK_MOST),
+            "names": self.names,
+            "reads": read_back + _parts(self.sims, PAGE),
+        }
+
+
+def _claim_limit_calls(sizes: Mapping[Limits, int], *, with_claim: bool) -> int:
+    """Calls for the limits that the claims do not carry, claim by claim: SIMs come sorted by their limits."""
+    calls, batch, left = 0, Counter[Limits](), CLAIM_MOST
+    for limits in sorted(sizes, key=_order):
+        rest = sizes[limits]
+        while rest:
+            here = min(rest, left)
+            batch[limits] += here
+            rest, left = rest - here, left - here
+            if not left:
+                calls += _batch_calls(batch, with_claim=with_claim)
+                batch, left = Counter(), CLAIM_MOST
+    return calls + _batch_calls(batch, with_claim=with_claim)
+
+
+def _order(limits: Limits) -> tuple[float, float]:
+    """As `apply` sorts: no limit last, and after that a limit that is left alone."""
+    overage, sms = (math.inf if limit is None else 2.0**62 if limit == NO_LIMIT else limit for limit in limits)
+    return overage, sms
+
+
+def _batch_calls(batch: Mapping[Limits, int], *, with_claim: bool) -> int:
+    """Calls after one claim: its SIMs grouped by the limits that they lack."""
+    carried: Limits = (None, None)
+    if with_claim:
+        carried = smallest(overage for overage, _ in batch), smallest(sms for _, sms in batch)
+    groups: Counter[Limits] = Counter()
+    for (overage, sms), sims in batch.items():
+        missing = (None if overage == carried[0] else overage, None if sms == carried[1] else sms)
+        if missing != (None, None):
+            groups[missing] += sims
+    return sum(_parts(sims, BULK_MOST) for sims in groups.values())
+
+
+def _parts(total: int, most: int) -> int:
+    return -(-total // most)
