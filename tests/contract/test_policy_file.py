@@ -1,5 +1,6 @@
 """A policy file is read exactly, with every default, and its fingerprint is of its content alone."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ from migrator.core.policy import (
 )
 from migrator.errors import InputError
 from migrator.inputs.policy_file import parse_policy, read_policy
+from migrator.inputs.policy_sections import SECTIONS, WAVE, WHEN
 from tests.contract.policy_api import CLAIM, MINIMAL, Writer
 
 PLANS = Path(__file__).parents[2] / "plans"
@@ -50,6 +52,30 @@ def test_every_plan_that_ships_loads_and_explains_each_key(plan: str) -> None:
     assert [line for line in loaded.text.splitlines() if "=" in line and "#" not in line] == []
 
 
+def test_the_default_plan_names_every_key_there_is() -> None:
+    text = (PLANS / "default.toml").read_text(encoding="utf-8")
+    named = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
+    headed = set(re.findall(r"^(?:# )?\[+([\w.]+)\]+", text, re.MULTILINE))
+    keys = {key for _, checks in SECTIONS.values() for key in checks} | set(WAVE) | set(WHEN)
+    assert keys - named - {"max_failures_by_code"} == set()
+    assert {*SECTIONS, "waves", "rule", "rule.when", "gates.max_failures_by_code"} - headed == set()
+
+
+def test_the_default_plan_still_loads_with_all_that_is_off_in_it_turned_on(tmp_path: Path) -> None:
+    """What stands behind a # must be right, too: it is what people turn on."""
+    text = (PLANS / "default.toml").read_text(encoding="utf-8")
+    text = re.sub(r"^# (\w+ = |\[)", r"\1", text, flags=re.MULTILINE)
+    for clash in ("share = ", "fixed_mb = ", "fixed = ", "data_quota_mb = "):
+        text = re.sub(rf"^{clash}.*\n", "", text, flags=re.MULTILINE)
+    for name in ("canary.txt", "pumps.txt"):
+        (tmp_path / name).write_text("8988228000000000001\n", encoding="utf-8")
+    policy = parse_policy(text, name="default.toml", folder=tmp_path).policy
+    assert policy.waves[0].soak_s == 86_400
+    assert policy.gates.max_failures_by_code == {"conflict": 0}
+    (only,) = policy.rules
+    assert only.gives == ("device_name.template", "status.disabled")
+
+
 def test_plans_do_what_their_names_say() -> None:
     remaining = read_policy(PLANS / "remaining-quota.toml").policy
     fixed = read_policy(PLANS / "fixed-cap.toml").policy
@@ -60,6 +86,8 @@ def test_plans_do_what_their_names_say() -> None:
     assert (fixed.data_limit.basis, fixed.data_limit.fixed_mb) == (DataBasis.FIXED, Decimal(50))
     assert cautious.gates.verified_share > default.gates.verified_share
     assert cautious.caps.max_spend_now < default.caps.max_spend_now
+    assert cautious.status.disabled is StatusRule.SKIP
+    assert [wave.soak_s > 0 for wave in cautious.waves] == [True, True, True, False]
 
 
 def test_every_key_is_taken_over(write: Writer) -> None:
