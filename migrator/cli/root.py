@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "create": ("plan:create", "Make a plan from inventory, pairs and policy."),
         "list": ("plan:list_plans", "The plans of this store."),
         "show": ("plan:show", "One plan: counts, money, calls, warnings, SIMs."),
+        "explain": ("plan_explain:explain", "Why a plan gives one SIM what it gives."),
         "export": ("plan:export", "Write a plan as JSON Lines for review."),
     },
     "apply": ("apply:apply", "Carry a plan out, or go on with it: the same command resumes."),
