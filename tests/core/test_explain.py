@@ -5,6 +5,7 @@ from typing import Any
 
 from migrator.core.candidates import Candidate
 from migrator.core.explain import Explained, explained, rule_words
+from migrator.core.fleet import QuotaReading
 from migrator.core.planner import Planner
 from migrator.core.policy import (
     DataBasis,
@@ -72,7 +73,7 @@ def test_what_hologram_showed_stands_there_for_a_sim_that_is_ours() -> None:
 
 
 def test_what_is_left_is_told_beside_what_was_booked() -> None:
-    one = candidate(sim=sim(data_remaining_mb=Decimal("479.949998"), data_reading="read"))
+    one = candidate(sim=sim(data_remaining_mb=Decimal("479.949998"), data_reading=QuotaReading.READ))
     values = told(one, policy(data_limit=DataLimitPolicy(DataBasis.REMAINING)))
     assert values["data limit"].source == "479.949998 MB left of 500 MB booked"
 
