@@ -145,27 +145,18 @@ COMBINATIONS: tuple[Combination, ...] = (
 )
 
 
-def check_section(
-    section: str,
-    values: Mapping[str, Any],
-    path: KeyPath,
-    findings: Findings,
-    *,
-    given: Mapping[str, Any] | None = None,
-) -> None:
+def check_section(section: str, values: Mapping[str, Any], path: KeyPath, findings: Findings) -> None:
     """Note what cannot stand together, judged on values that have no problem of their own.
 
     Args:
         section: its name in `SECTIONS`.
         values: its checked values; for a rule, with those that it inherits.
         path: where it stands.
-        findings: where problems are noted.
-        given: what a rule itself gives of it: only that can be a problem of the rule.
+        findings: where problems are noted. What the policy's own section has a problem with, a rule has not once more.
     """
     for one in _of(section):
         keys = (one.at, *one.others)
-        inherits_all = given is not None and not any(key in given for key in keys)
-        if inherits_all or any({(section, key), (*path, key)} & findings.faulty for key in keys):
+        if any({(section, key), (*path, key)} & findings.faulty for key in keys):
             continue
         value, *others = _in_force(section, values, keys)
         if one.breaks(value, *others):

@@ -126,5 +126,5 @@ def _section(key: str, given: Mapping[str, Any], base: Sections, path: KeyPath, 
     """The whole section as the rule has it."""
     section = OVERRIDES[key]
     values = overridden(section, base[section], given)
-    check_section(section, values, (*path, key), findings, given=given)
+    check_section(section, values, (*path, key), findings)
     return SECTIONS[section][0](**values)

@@ -44,7 +44,7 @@ def test_the_wheel_runs_the_demo_from_a_fresh_environment(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"charged_more_than_once": []' in done.stdout
     policies = subprocess.run(
-        [python, "-c", "import migrator, pathlib; print(*pathlib.Path(migrator.__file__).parent.glob('plans/*.toml'))"],
+        [python, "-c", "import migrator, pathlib; print(*pathlib.Path(migrator.__file__).parent.glob('plans/*'))"],
         cwd=tmp_path,
         env=clean,
         check=True,
@@ -53,3 +53,4 @@ def test_the_wheel_runs_the_demo_from_a_fresh_environment(tmp_path: Path) -> Non
         timeout=60,
     )
     assert "default.toml" in policies.stdout
+    assert "policy.schema.json" in policies.stdout

@@ -244,7 +244,7 @@ def test_a_booked_volume_that_1nce_did_not_give_blocks(unknown: dict[str, Any]) 
 
 @pytest.mark.parametrize("places", range(13))
 def test_rounding_up_stays_exact_far_past_what_a_float_or_28_digits_can_hold(places: int) -> None:
-    volume = Decimal(10**15) + Decimal(1).scaleb(-12)
+    volume = Decimal("1000000000000000000.000000000001")
     step = Decimal(1).scaleb(-places)
     limit = data_limit(sim(data_quota_mb=volume), DataLimitPolicy(round_up_to_mb=step), NO_ACCOUNT)
     assert isinstance(limit, Limit)
@@ -256,6 +256,18 @@ def test_a_used_up_sim_is_paused_within_the_maximum_of_the_policy() -> None:
     rule = DataLimitPolicy(maximum_mb=Decimal("0.5"), when_zero=WhenZero.PAUSE)
     limit = data_limit(sim(data_quota_mb=Decimal(0)), rule, NO_ACCOUNT)
     assert limit == Limit(MB // 2, "nothing left; paused with a limit of 524288 bytes", pause=True)
+
+
+def test_a_volume_of_zero_is_for_when_zero_to_decide_and_not_for_the_minimum() -> None:
+    rule = DataLimitPolicy(minimum_mb=Decimal(2))
+    assert isinstance(data_limit(sim(data_quota_mb=Decimal(0)), rule, NO_ACCOUNT), Blocked)
+
+
+@pytest.mark.parametrize("rule", [DataLimitPolicy(round_up_to_mb=Decimal(1)), DataLimitPolicy(minimum_mb=Decimal(9))])
+def test_equal_volumes_give_equal_words(rule: DataLimitPolicy) -> None:
+    """Limits are remembered by volume: what is said must not hang on which spelling came first."""
+    told = [data_limit(sim(data_quota_mb=Decimal(text)), rule, NO_ACCOUNT) for text in ("1.5", "1.500", "15E-1")]
+    assert told[0] == told[1] == told[2]
 
 
 def test_how_far_a_sim_is_overdrawn_is_told() -> None:
