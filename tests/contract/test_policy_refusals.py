@@ -298,9 +298,9 @@ REFUSED = {
     ),
     "unknown key of approvals": (MINIMAL + "[approvals]\nby = 2", "unknown_key", "6: approvals.by", "required"),
     "unknown proof": (
-        MINIMAL + '[cutover]\nrequire = "trafic"',
+        MINIMAL + '[cutover]\nrequire = "trffic"',
         "bad_choice",
-        '6: cutover.require: found "trafic", expected one of "traffic", "verified"',
+        '6: cutover.require: found "trffic", expected one of "traffic", "verified"',
         'did you mean "traffic"?',
     ),
     "limit of less than a byte": (

@@ -227,9 +227,9 @@ REFUSED = {
         "such as when",
     ),
     "unknown condition": (
-        '[[rule]]\nname = "a"\nwhen = { lable = "a" }\n' + GIVES,
+        '[[rule]]\nname = "a"\nwhen = { labell = "a" }\n' + GIVES,
         "unknown_key",
-        "7: rule[1].when.lable: unknown key",
+        "7: rule[1].when.labell: unknown key",
         'did you mean "label"?',
     ),
     "status that nobody acts on": (
