@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.core.calls import KINDS, LIMITS_KEPT
@@ -162,7 +162,8 @@ limits = st.sampled_from([1, MB, 500 * MB, -1])
 sms_limits = st.sampled_from([0, 10, 100])
 
 
-@given(st.lists(st.tuples(limits, sms_limits, st.integers(1, 1500)), max_size=6))
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(limits, sms_limits, st.integers(1, 1500)), max_size=5))
 def test_limit_calls_are_those_that_apply_will_make(groups: Sequence[tuple[int, int, int]]) -> None:
     """The claims are packed as `apply` packs them; what they do not carry is grouped as `apply` groups it."""
     tally, items, number = Tally(), [], 0
