@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from migrator.inputs.policy_file import LoadedPolicy
+    from migrator.inputs.selection import Selection
     from migrator.store import Store
 
 __all__ = ["look", "make_plan", "settle_earlier", "unsettled_plans"]
@@ -40,8 +41,11 @@ async def make_plan(
     clock: Clock,
     stopper: Stopper,
     progress: Progress,
+    selection: "Selection | None" = None,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
+
+    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out.
 
     Raises: InputError, for an unknown data plan or zone; PlatformError.
     """
@@ -53,14 +57,25 @@ async def make_plan(
     balance = await target.balance()
     progress("observing", {"sims": store.pairs.count()})
     reader = Reader(target, store.journal, clock, stopper)
-    await reader.read(_paired_targets(store), full=True, thorough=True)
+    await reader.read(_paired_targets(store, selection), full=True, thorough=True)
     stopper.check()
-    return _stored(store, loaded, account.org_id, prices, balance=balance, max_rps=max_rps, now=clock.now().timestamp())
+    return _stored(
+        store,
+        loaded,
+        account.org_id,
+        prices,
+        balance=balance,
+        max_rps=max_rps,
+        now=clock.now().timestamp(),
+        selection=selection,
+    )
 
 
-def _paired_targets(store: "Store") -> Iterator[Iccid]:
-    """The targets of those SIMs that are in the inventory in force."""
-    return (one.pair.target for one in store.plans.candidates() if one.pair is not None)
+def _paired_targets(store: "Store", selection: "Selection | None") -> Iterator[Iccid]:
+    """The targets of those SIMs that are in the inventory in force and that the plan is about."""
+    for one in store.plans.candidates():
+        if one.pair is not None and (selection is None or selection.selects(one)):
+            yield one.pair.target
 
 
 def _stored(
@@ -72,10 +87,18 @@ def _stored(
     balance: "Decimal | None",
     max_rps: float,
     now: float,
+    selection: "Selection | None",
 ) -> PlanHeader:
     policy = loaded.policy
     repeated = repeated_names(store.plans.candidates(), policy)
-    planner = Planner(policy, org_id, store.inventory.account_limits() or AccountLimits(), repeated)
+    where = None if selection is None else selection.text
+    planner = Planner(
+        policy,
+        org_id,
+        store.inventory.account_limits() or AccountLimits(),
+        repeated,
+        None if selection is None else selection.selects,
+    )
     if policy.needs_counting:
         planner.count(store.plans.candidates())
     tally = Tally()
@@ -89,7 +112,7 @@ def _stored(
                 store.inventory.fingerprint(), store.pairs.fingerprint(), loaded.fingerprint, changes_sha256
             )
             return PlanHeader(
-                plan_id=_unused_id(store, org_id, prints),
+                plan_id=_unused_id(store, org_id, prints, where),
                 lineage=store.lineage,
                 org_id=org_id,
                 fingerprints=prints,
@@ -99,15 +122,18 @@ def _stored(
                 summary={
                     **tally.summary(policy, prices, balance=balance, max_rps=max_rps),
                     "policy_file": loaded.name,
+                    "where": where,
+                    "approvals_required": policy.approvals,
                 },
             )
 
         return draft.finish(make_header)
 
 
-def _unused_id(store: "Store", org_id: int, prints: Fingerprints) -> str:
+def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:
     """A name that follows from what the plan is; one that was used up before gets a number behind it."""
     text = "\n".join((store.lineage, str(org_id), prints.inventory, prints.pairs, prints.policy, prints.changes))
+    text += "" if where is None else f"\n{where}"  # two ways to say the same selection are two plans to review
     name = "p" + hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
     number = 1
     while store.plans.exists(name) in {"started", "finished"}:

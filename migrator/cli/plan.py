@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.files import refuse_unwritable, written
 from migrator.core.plan import Action
 from migrator.errors import Problem
 
 if TYPE_CHECKING:
     from migrator.core.plan import Change, PlanHeader
+    from migrator.inputs.selection import Selection
     from migrator.store import Store
 
 __all__ = ["create", "export", "list_plans", "show"]
@@ -23,22 +24,48 @@ SHOWN = 20
 LONGEST_NAME = 40
 MONEY = ("charged_now", "per_period_at_least", "per_period_at_most", "price_per_sim", "balance")
 CALLS = ("claims", "limits", "states", "names", "reads")
+CREATE_HELP = """\
+Make a plan from inventory, pairs and policy, and what Hologram shows of the new SIMs. Sends no write.
+
+--where picks the SIMs that the plan acts on; the others stand in it as SKIP (not_selected), and what becomes of
+them does not make it stale.
+
+\b
+  status == "enabled" and label like "pump-*" and not data_quota_mb > 500
+\b
+  FIELDS  iccid target_iccid status label imsi msisdn imei imei_lock
+          ip_address activated_at expires_at data_quota_mb
+          data_remaining_mb sms_quota sms_remaining paired
+  TESTS   == != < <= > >=    field in ("a", "b")    field not in (...)
+          field like "a*?[0-9]"    field not like "..."
+          field is none    field is not none    paired    imei_lock
+  WORDS   and, or, not, ( ); "text" or 'text', 12.5, true, false
+
+`not` binds closest, then `and`, then `or`. Numbers are exact decimals. A missing value equals nothing and is
+neither smaller nor larger than anything. ICCIDs are equal with and without check digit. `status` is enabled,
+disabled, expired or unknown. Dates and other texts compare character by character.
+"""
 BAD_INPUT = "2 settings, policy, pairs or an unknown data plan"
 
 
-@click.command("create", epilog=f"Exit codes: 0 done (blocked SIMs are counted), {BAD_INPUT}, 4 refused, 7 resumable.")
+@click.command(
+    "create",
+    help=CREATE_HELP,
+    epilog=f"Exit codes: 0 done (blocked SIMs are counted), {BAD_INPUT}, 4 refused, 7 resumable.",
+)
 @click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), required=True, help="The policy, a TOML file."
 )
 @click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write the plan as JSON Lines.")
+@click.option("--where", metavar="EXPR", help="Act only on SIMs for which this holds; see above.")
 @global_options
 @click.pass_obj
-def create(shared: Globals, /, *, policy_file: Path, out: Path | None) -> int:
-    """Make a plan from inventory, pairs and policy, and what Hologram shows of the new SIMs. Sends no write."""
-    return finish("plan create", shared, lambda: _create(shared, policy_file, out))
+def create(shared: Globals, /, *, policy_file: Path, out: Path | None, where: str | None) -> int:
+    """Make a plan; see `CREATE_HELP`."""
+    return finish("plan create", shared, lambda: _create(shared, policy_file, out, where))
 
 
-def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
+def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | None) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.planning import make_plan, settle_earlier, unsettled_plans
     from migrator.cli.lookups import required_inventory
@@ -47,6 +74,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
     from migrator.inputs.policy_file import read_policy
 
     loaded = read_policy(policy_file)
+    selection = None if where is None else _selection(where)
     if out is not None:
         refuse_unwritable(out)
     chosen = bootstrap.settings(shared.config)
@@ -72,6 +100,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
                 clock=bootstrap.SystemClock(),
                 stopper=stopper,
                 progress=progress,
+                selection=selection,
             )
 
     with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
@@ -81,6 +110,13 @@ def _create(shared: Globals, policy_file: Path, out: Path | None) -> Outcome:
         if out is not None:
             written(out, plan_lines(store, header))
     return _shown(header, [], next_step=True)
+
+
+def _selection(where: str) -> "Selection":
+    """What `--where` says; its grammar costs an import that no other command needs."""
+    from migrator.inputs.selection import parse_selection
+
+    return parse_selection(where)
 
 
 def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool = False) -> Outcome:
@@ -104,6 +140,7 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
     calls = [(kind, summary["calls"][kind]) for kind in CALLS]
     text: list[Any] = [
         f"Plan {header.plan_id}: {header.claims} SIMs to claim at organization {header.org_id}.",
+        *([f"Only SIMs where {printable(summary['where'])}"] if summary.get("where") else []),
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
         *summary_tables(summary),

@@ -1,10 +1,12 @@
 """What the planner is given for one SIM."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from migrator.core.fleet import Pair, SourceSim, TargetLink
 
-__all__ = ["Candidate"]
+__all__ = ["Candidate", "Selects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,7 @@ class Candidate:
     target: TargetLink | None = None
     target_read: bool = False
     migrated_before: bool = False
+
+
+Selects: TypeAlias = Callable[[Candidate], bool]
+"""Whether a plan is to act on a SIM at all."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from migrator.core.candidates import Candidate
+from migrator.core.candidates import Candidate, Selects
 from migrator.core.fleet import AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.mapping import (
     Blocked,
@@ -28,6 +28,8 @@ __all__ = ["Planner", "repeated_names"]
 
 SUFFIX_DIGITS = 5
 CLAIMED_UNSEEN = "an earlier plan claimed a SIM for it, or may have, and this target is not seen as ours: ask Hologram"
+
+NOT_SELECTED = Blocked(Reason.NOT_SELECTED, "left out by --where", skip=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,14 @@ class Planner:
         org_id: the target organization.
         account: 1NCE's monthly caps, where the policy needs them.
         repeated: names from `repeated_names`.
+        selects: which SIMs this plan is about; the others are in it as skipped. None: all.
     """
 
     policy: Policy
     org_id: int
     account: AccountLimits = field(default_factory=AccountLimits)
     repeated: Container[str] = frozenset()
+    selects: Selects | None = None
     _ways: tuple[_Way, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
 
@@ -170,6 +174,8 @@ class Planner:
 
     def _wanted(self, candidate: Candidate, way: _Way) -> _Wanted | Blocked:
         """Every value of a SIM, or what keeps it from having them."""
+        if self.selects is not None and not self.selects(candidate):
+            return NOT_SELECTED
         sim, pair = candidate.sim, candidate.pair
         state = state_of(sim, way.states)
         if isinstance(state, Blocked):

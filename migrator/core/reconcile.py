@@ -141,6 +141,8 @@ def bucket(  # noqa: PLR0911 - a table of rules, the first that fits wins
     change: Change, steps: frozenset[StepState], verified: Verified | None
 ) -> Bucket:
     """The one bucket of a SIM; the first that fits wins."""
+    if change.reason is Reason.NOT_SELECTED:
+        return Bucket.EXCLUDED
     if change.reason is Reason.NO_PAIRING:
         return Bucket.UNPAIRED
     if change.action is Action.BLOCK:

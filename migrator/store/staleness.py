@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from migrator.core.plan import PlanHeader
+from migrator.core.plan import PlanHeader, Reason
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out
@@ -27,6 +27,9 @@ _VALUES = (  # what a plan uses of a SIM: name in the document, column, words
     ("data_quota_mb", _sim.data_quota_mb, "booked data volume"),
     ("sms_quota", _sim.sms_quota, "booked SMS volume"),
 )
+_is_selected = changes.c.reason != Reason.NOT_SELECTED
+"""What becomes of a SIM that the plan was told to leave alone is no matter: it used nothing of it."""
+
 _VOLUMES = {"data_quota_mb", "sms_quota"}
 
 
@@ -65,7 +68,7 @@ def _rows(connection: Connection, statement: Select[Any]) -> Iterator[AnyRow]:
 def _gone(connection: Connection, plan_no: int) -> Iterator[str]:
     missing = (
         select(changes.c.source_iccid)
-        .where(changes.c.plan_no == plan_no, ~select(_sim.key).where(_here).exists())
+        .where(changes.c.plan_no == plan_no, _is_selected, ~select(_sim.key).where(_here).exists())
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, missing):
@@ -90,7 +93,7 @@ def _changed(connection: Connection, plan_no: int) -> Iterator[str]:
     differing = (
         select(changes.c.source_iccid, *planned, *current)
         .join_from(changes, source_sims, _here)
-        .where(changes.c.plan_no == plan_no, or_(*moved))
+        .where(changes.c.plan_no == plan_no, _is_selected, or_(*moved))
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, differing):
@@ -117,7 +120,8 @@ def _other_pairs(connection: Connection, plan_no: int) -> Iterator[str]:
     other = (
         select(changes.c.source_iccid, changes.c.target_key, pairs.c.target_iccid)
         .join_from(changes, pairs, pairs.c.source_key == changes.c.source_key, isouter=True)
-        .where(changes.c.plan_no == plan_no, changes.c.target_key.is_distinct_from(pairs.c.target_key))
+        .where(changes.c.plan_no == plan_no, _is_selected)
+        .where(changes.c.target_key.is_distinct_from(pairs.c.target_key))
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, other):

@@ -117,3 +117,14 @@ def test_an_empty_store_has_lost_every_sim(store: Store) -> None:
     with store._db.write() as connection:
         connection.exec_driver_sql("UPDATE snapshots SET state = 'replaced'")
     assert len(store.plans.differences("p1")) == 3
+
+
+def test_what_becomes_of_a_sim_that_was_not_selected_is_no_matter(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, map(sim, (1, 2, 3)))
+        store.pairs.add([pair(1)], replace=False, now=NOW)
+        rest = [change(number, Action.SKIP, reason=Reason.NOT_SELECTED, target_iccid=None) for number in (2, 3)]
+        planned(store, [change(1), *rest])
+        store.pairs.add([pair(2)], replace=False, now=NOW)
+        pulled(store, [sim(1), sim(2, label="other", status="Disabled")])
+        assert store.plans.differences("p1") == []

@@ -9,7 +9,7 @@ from migrator.core.plan import Action, Change, Reason
 from migrator.core.planner import Planner
 from migrator.core.reconcile import Bucket, bucket, differences, shows, verify_item
 from migrator.core.states import StepKind, StepState
-from tests.builders import ORG, candidate, policy, target
+from tests.builders import ORG, candidate, policy, source_iccid, target
 
 
 def planned() -> Change:
@@ -129,3 +129,8 @@ def test_each_sim_has_one_bucket(
     action: Action, reason: Reason, steps: set[StepState], verified: Verified | None, expected: Bucket
 ) -> None:
     assert bucket(change(action, reason), frozenset(steps), verified) is expected
+
+
+def test_a_sim_that_a_plan_was_told_to_leave_out_is_excluded() -> None:
+    left_out = Change(source_iccid(1), None, Action.SKIP, Reason.NOT_SELECTED)
+    assert bucket(left_out, frozenset(), None) is Bucket.EXCLUDED
