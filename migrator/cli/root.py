@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "list": ("plan:list_plans", "The plans of this store."),
         "show": ("plan:show", "One plan: counts, money, calls, warnings, SIMs."),
         "explain": ("plan_explain:explain", "Why a plan gives one SIM what it gives."),
+        "diff": ("plan_diff:diff", "What differs between two plans, SIM by SIM."),
+        "approve": ("plan_approve:approve", "Note that somebody approved a plan."),
         "export": ("plan:export", "Write a plan as JSON Lines for review."),
     },
     "apply": ("apply:apply", "Carry a plan out, or go on with it: the same command resumes."),

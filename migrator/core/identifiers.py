@@ -7,7 +7,7 @@ never fit a float, so they are strings here and two of them are equal when their
 from dataclasses import dataclass, field
 from typing import Self
 
-__all__ = ["Eid", "Iccid", "Imei", "Imsi", "Msisdn", "NotAnIdentifier", "luhn_digit"]
+__all__ = ["ICCID_SHORTEST", "Eid", "Iccid", "Imei", "Imsi", "Msisdn", "NotAnIdentifier", "luhn_digit"]
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # to the digit sum of twice the digit

@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from migrator.core.plan import PlanHeader
+from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import KIND, PLAN_VERSION, header_from
 from migrator.errors import InputError
 
-__all__ = ["read_plan_file"]
+__all__ = ["plan_file_lines", "read_plan_file"]
+
+_ICCID = re.compile(r'"source_iccid":"(\d+)"')
+"""In no text of a line can this stand: there its quotes have backslashes."""
 
 
 def read_plan_file(path: Path) -> PlanHeader:
@@ -33,6 +39,17 @@ def read_plan_file(path: Path) -> PlanHeader:
             hint="a plan is not edited: change policy or pairs and make a new one; or export this one again",
         )
     return header
+
+
+def plan_file_lines(path: Path) -> Iterator[PlanLine]:
+    """The SIMs of a plan file that `read_plan_file` has checked. Raises: InputError, if a line names no SIM."""
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        next(lines, None)
+        for number, line in enumerate(lines, 2):
+            found = _ICCID.search(line)
+            if found is None:
+                raise InputError(f"{path}:{number}: this line names no SIM", code="not_a_plan", hint="export it again")
+            yield PlanLine(found[1], line.rstrip("\n"))
 
 
 def _header(path: Path, line: bytes) -> PlanHeader:

@@ -10,6 +10,7 @@ from sqlalchemy import Executable, Row, bindparam, func, insert, select, update
 from migrator.core.candidates import Candidate
 from migrator.core.identifiers import Iccid
 from migrator.core.plan import Action, Change, PlanHeader, Reason
+from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import header_from
 from migrator.errors import InputError
 from migrator.store.audit import note
@@ -132,6 +133,11 @@ class Plans:
             wanted = wanted.where(changes.c.reason.in_([reason.value for reason in reasons]))
         for row in in_iccid_order(self._pages(wanted, plan_row(self._db, plan_id).plan_no)):
             yield change_of(row.document, row.source_key, row.target_key)
+
+    def lines(self, plan_id: str) -> Iterator[PlanLine]:
+        """The lines of a plan's file, letter by letter: what its fingerprint is of. Raises: InputError, as `header`."""
+        for row in in_iccid_order(self._pages(_CHANGES, plan_row(self._db, plan_id).plan_no)):
+            yield PlanLine(row.source_iccid, row.document)
 
     def change(self, plan_id: str, iccid: Iccid) -> Change | None:
         """What a plan says of one source SIM; None if it does not hold it."""
