@@ -62,6 +62,7 @@ def apply(shared: Globals, /, **options: Any) -> int:
 
 def _apply(shared: Globals, options: Options) -> Outcome:
     from migrator import bootstrap
+    from migrator.cli.plan_approve import require_approvals
 
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
@@ -73,6 +74,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         if options.dry_run:
             return _dry_run(shared, chosen, store, header, options)
         _refuse_held(store, header.plan_id)
+        require_approvals(store, header)
         _confirm(shared, store, header, options)
         result = _run(shared, chosen, store, header, options)
         if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:

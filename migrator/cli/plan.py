@@ -174,12 +174,29 @@ def list_plans(shared: Globals, /) -> int:
 
 def _list(shared: Globals) -> Outcome:
     from migrator import bootstrap
+    from migrator.cli.plan_approve import approval_values
     from migrator.reports.model import moment
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        plans = [{**plan, "created_at": moment(plan["created_at"])} for plan in store.plans.list()]
-    rows = [(plan["plan_id"], plan["state"], plan["claims"], plan["created_at"]) for plan in plans]
-    return Outcome({"plans": plans}, (table("Plans", ("plan", "state", "claims", "created"), rows),))
+        plans = [
+            {
+                **plan,
+                "created_at": moment(plan["created_at"]),
+                "approvals": approval_values(store, store.plans.header(plan["plan_id"])),
+            }
+            for plan in store.plans.list()
+        ]
+    rows = [
+        (plan["plan_id"], plan["state"], plan["claims"], plan["created_at"], _approved(plan["approvals"]))
+        for plan in plans
+    ]
+    return Outcome({"plans": plans}, (table("Plans", ("plan", "state", "claims", "created", "approvals"), rows),))
+
+
+def _approved(approvals: Mapping[str, Any]) -> str:
+    """How many people approved a plan, of how many; empty where nobody asked and nobody did."""
+    given, required = len(approvals["approvers"]), approvals["required"]
+    return f"{given} of {required}" if given or required else ""
 
 
 @click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")
@@ -200,16 +217,27 @@ def show(shared: Globals, /, *, plan: str | None, sims: int, action: str | None)
 def _show(shared: Globals, plan: str | None, sims: int, action: str | None) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import plan_id_of
+    from migrator.cli.plan_approve import approval_values
     from migrator.core.plan_document import change_document
 
     with bootstrap.store_of(shared.state, shared.config) as store:
         plan_id = plan_id_of(store, plan)
         chosen = (c for c in store.plans.changes(plan_id) if action is None or c.action.value == action)
         changes = list(islice(chosen, sims))
-        outcome = _shown(store.plans.header(plan_id), changes)
+        header = store.plans.header(plan_id)
+        outcome = _shown(header, changes)
         state = store.plans.state(plan_id)
+        approvals = approval_values(store, header)
     listed = [change_document(change) for change in changes]
-    return Outcome({**outcome.data, "state": state, "sims": listed}, outcome.text, problems=outcome.problems)
+    data = {**outcome.data, "state": state, "approvals": approvals, "sims": listed}
+    return Outcome(data, [*outcome.text, *_approvals(approvals)], problems=outcome.problems)
+
+
+def _approvals(approvals: Mapping[str, Any]) -> Iterator[Any]:
+    """Who approved a plan, for a person; nothing where nobody asked and nobody did."""
+    if words := _approved(approvals):
+        rows = [(one["approved_by"], one["approved_at"], one["note"]) for one in approvals["given"]]
+        yield table(f"Approvals: {words} needed", ("who", "when", "note"), rows)
 
 
 @click.command("export", epilog="Exit codes: 0 done, 2 no such plan or unwritable file.")

@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, insert, select
 
 from migrator.errors import InputError
 from migrator.store import plan_tables, tables
+from migrator.store.approvals import Approvals
 from migrator.store.audit import Audit
 from migrator.store.draft import Draft, PlanState
 from migrator.store.engine import BUSY_TIMEOUT_S, Database, create_file, path_of
@@ -39,6 +40,7 @@ class Store:
         self.inventory = Inventory(database)
         self.pairs = Pairs(database)
         self.plans = Plans(database)
+        self.approvals = Approvals(database)
         self.journal = SqlJournal(database)
         self.audit = Audit(database)
         self.lease = Lease(database)

@@ -1,0 +1,167 @@
+"""`plan approve`: note that somebody looked at a plan and stands by it; `apply` counts them."""
+
+import getpass
+import hashlib
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.common import Globals, Outcome, finish, global_options
+from migrator.core.approvals import Approval, approvers, same_person
+from migrator.errors import Halted, InputError, Problem, StalePlan, StoreError
+
+if TYPE_CHECKING:
+    from migrator.core.plan import PlanHeader
+    from migrator.store import Store
+
+__all__ = ["approval_values", "approve", "require_approvals"]
+
+LONGEST_NAME, LONGEST_NOTE = 100, 1000
+
+
+@click.command("approve", epilog="Exit codes: 0 done, 2 no such plan, wrong count or used up, 5 the plan is stale.")
+@click.argument("plan", required=False)
+@click.option("--as", "name", metavar="NAME", help="Who approves [the login name, at this host].")
+@click.option("--note", default="", help="Words to keep with it.")
+@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan show` says it.")
+@global_options
+@click.pass_obj
+def approve(shared: Globals, /, *, plan: str | None, name: str | None, note: str, confirm: int | None) -> int:
+    """Note that somebody approved PLAN (an id or a plan file; default the newest), with the hash of its changes.
+
+    A policy with `[approvals] required = N` has `apply` wait, with exit 6, until N different people approved these very
+    changes. The same person counts once. Names are not proven: keep the store where only your team can write.
+    """
+    return finish("plan approve", shared, lambda: _approve(shared, plan, name, note, confirm))
+
+
+def _approve(shared: Globals, plan: str | None, name: str | None, note: str, confirm: int | None) -> Outcome:
+    from migrator import bootstrap
+
+    who = _named(name)
+    if len(note) > LONGEST_NOTE:
+        raise InputError(f"the note has {len(note)} characters, at most {LONGEST_NOTE} are kept", code="note")
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        header = _approvable(store, plan)
+        _confirmed(shared, header, confirm)
+        digest = header.fingerprints.changes
+        is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
+        store.approvals.add(header.plan_id, Approval(who, bootstrap.SystemClock().now().timestamp(), digest, note))
+        values = approval_values(store, header)
+    counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
+    again = f"{who} had approved it before, and counts once. " if is_known else ""
+    text = (f"{who} approves plan {header.plan_id}, {header.claims} SIMs to claim. {again}Approvals: {counted}.",)
+    return Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
+
+
+def _named(name: str | None) -> str:
+    """Who approves. Raises: InputError, for a name that nobody could tell apart later."""
+    if name is None:
+        try:
+            name = f"{getpass.getuser()}@{socket.gethostname()}"
+        except (OSError, KeyError, ImportError) as error:
+            raise InputError("nobody knows your login name", code="approver", hint="say it: --as NAME") from error
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        words = f"a name has 1 to {LONGEST_NAME} visible characters"
+        raise InputError(words, code="approver", hint="write it as --as NAME")
+    return name
+
+
+def _approvable(store: "Store", given: str | None) -> "PlanHeader":
+    """The plan that is meant, as the store holds it and as fresh as when it was made.
+
+    Raises: InputError, if there is none, another one or a used one; StalePlan; StoreError, if its lines were changed.
+    """
+    from migrator.cli.lookups import plan_id_of
+    from migrator.inputs.plan_file import read_plan_file
+
+    from_file = read_plan_file(Path(given)) if given is not None and Path(given).is_file() else None
+    header = store.plans.header(plan_id_of(store, given if from_file is None else from_file.plan_id))
+    if from_file is not None and (from_file.lineage, from_file.fingerprints) != (header.lineage, header.fingerprints):
+        raise InputError(
+            f"{given} is not plan {header.plan_id} of this store", code="other_plan", hint="export it again"
+        )
+    if store.plans.state(header.plan_id) == "finished":
+        hint = "a plan is used once: make a new one with `migrator plan create`"
+        raise InputError(f"plan {header.plan_id} is used up: there is nothing to approve", code="plan_used", hint=hint)
+    if changed := store.plans.differences(header.plan_id):
+        words = f"plan {header.plan_id} is stale: what it was made from has changed"
+        problems = tuple(Problem("changed", line) for line in changed)
+        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, "make a new plan, and approve that")))
+    _must_be_whole(store, header)
+    return header
+
+
+def _must_be_whole(store: "Store", header: "PlanHeader") -> None:
+    """Raises: StoreError, if the plan's lines are not those that its fingerprint was taken of."""
+    digest = hashlib.sha256()
+    for line in store.plans.lines(header.plan_id):
+        digest.update(f"{line.text}\n".encode())
+    if digest.hexdigest() != header.fingerprints.changes:
+        raise StoreError(
+            f"plan {header.plan_id} was changed in the store since it was made",
+            code="edited_plan",
+            hint="make a new plan, and find out who writes to the store",
+        )
+
+
+def _confirmed(shared: Globals, header: "PlanHeader", given: int | None) -> None:
+    """Have the number of claims said by who approves. Raises: InputError."""
+    if not header.claims:
+        return
+    if given is None:
+        if shared.no_input or shared.json or not sys.stdin.isatty():
+            raise InputError(
+                f"plan {header.plan_id} claims {header.claims} SIMs, which bills at once and cannot be undone",
+                code="confirm",
+                hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
+            )
+        given = click.prompt("Type the number of SIMs that the plan claims", type=int, err=True)
+    if given != header.claims:
+        raise InputError(
+            f"the plan claims {header.claims} SIMs, not {given}; nothing was approved",
+            code="confirm",
+            hint="confirm the number that `migrator plan show` prints",
+        )
+
+
+def approval_values(store: "Store", header: "PlanHeader") -> dict[str, Any]:
+    """How many people must approve a plan, who did, and every approval, as JSON values."""
+    from migrator.reports.model import moment
+
+    given = store.approvals.of(header.plan_id)
+    return {
+        "required": header.summary.get("approvals_required", 0),
+        "approvers": list(approvers(given, header.fingerprints.changes)),
+        "given": [
+            {
+                "approved_by": one.approved_by,
+                "approved_at": moment(one.approved_at),
+                "changes_sha256": one.changes_sha256,
+                "note": one.note,
+            }
+            for one in given
+        ],
+    }
+
+
+def require_approvals(store: "Store", header: "PlanHeader") -> None:
+    """Raises: Halted, if the policy that the plan was made from asks for more people than have approved it."""
+    from migrator.inputs.policy_file import parse_policy
+
+    text = store.plans.policy_text(header.plan_id)
+    required = parse_policy(text, name=f"policy of {header.plan_id}").policy.approvals
+    people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)
+    if len(people) >= required:
+        return
+    who = f"{len(people)} ({', '.join(people)})" if people else "none"
+    raise Halted(
+        f"plan {header.plan_id} needs the approval of {required} people and has {who}; nothing was sent",
+        code="approvals_missing",
+        hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
+        f"{header.plan_id} --confirm {header.claims}`",
+    )
