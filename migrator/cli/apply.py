@@ -1,7 +1,6 @@
 """`apply`: carry a plan out, or go on with it."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from migrator.core.plan import PlanHeader
     from migrator.executor.context import Context, Hooks, Stopper
     from migrator.inputs.settings import Settings
-    from migrator.ports import Outgoing, Progress, TargetPlatform
+    from migrator.ports import Progress, TargetPlatform
     from migrator.store import Store
 
 __all__ = ["apply"]
@@ -25,7 +24,6 @@ __all__ = ["apply"]
 CODES = (
     "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or cap, "
 )
-SHOWN_REQUESTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,7 @@ class Options:
 
     plan: str | None
     dry_run: bool
+    requests: Path | None
     confirm: int | None
     max_sims: int | None
     wait: str | None
@@ -44,6 +43,11 @@ class Options:
 @click.command("apply", epilog=f"Exit codes: {CODES}7 resumable, 9 another run holds the store, 130 interrupted.")
 @click.argument("plan", required=False)
 @click.option("--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing.")
+@click.option(
+    "--requests",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="With --dry-run: write every request, whole, as JSON Lines; `-` is stdout.",
+)
 @click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan create` says it.")
 @click.option("--max-sims", type=click.IntRange(1), help="Claim at most so many SIMs now; then stop with exit 6.")
 @click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be verified.")
@@ -64,6 +68,8 @@ def _apply(shared: Globals, options: Options) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.plan_approve import require_approvals
 
+    if options.requests is not None:
+        _refuse_requests(options.requests, is_dry_run=options.dry_run)
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
     with bootstrap.open_store(shared.state or chosen.state) as store:
@@ -80,6 +86,17 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
             store.plans.finish(header.plan_id, bootstrap.SystemClock().now().timestamp())
     return _told(result)
+
+
+def _refuse_requests(requests: Path, *, is_dry_run: bool) -> None:
+    """Raises: InputError, if the requests cannot be written, or would be sent instead."""
+    from migrator.cli.files import refuse_unwritable
+
+    if not is_dry_run:
+        raise InputError(
+            "--requests goes with --dry-run", code="usage", hint="`migrator jobs list` shows what was sent"
+        )
+    refuse_unwritable(requests)
 
 
 def _plan(store: "Store", given: str | None) -> "PlanHeader":
@@ -288,46 +305,22 @@ def _look_only(shared: Globals, chosen: "Settings", store: "Store", header: "Pla
 def _dry_run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", options: Options) -> Outcome:
     """Run the true executor on a copy of the store, against a target that keeps its writes to itself."""
     from migrator import bootstrap
+    from migrator.cli.dry_run import outbox, told
     from migrator.cli.progress import watching
     from migrator.executor.applying import Applying
     from migrator.platforms.dryrun import DryRunTarget
 
-    with store.scratch_copy() as scratch, watching(shared, is_dry_run=True) as progress:
+    keep_all = shared.json or shared.events
+    with (
+        outbox(options.requests, keep_all=keep_all) as sent,
+        store.scratch_copy() as scratch,
+        watching(shared, is_dry_run=True) as progress,
+    ):
 
-        async def body(stopper: "Stopper") -> tuple[ApplyResult, Sequence["Outgoing"]]:
+        async def body(stopper: "Stopper") -> ApplyResult:
             async with bootstrap.target(chosen, store, stopper, read_only=True) as real:
-                dry = DryRunTarget(real)
-                ctx = _context(chosen, header, options, _Parts(scratch, dry, stopper, progress, "dry run"))
-                return await Applying(ctx).run(), dry.sent
+                parts = _Parts(scratch, DryRunTarget(real, sent), stopper, sent.watching(progress), "dry run")
+                return await Applying(_context(chosen, header, options, parts)).run()
 
-        result, sent = bootstrap.run_async(body)
-    return _dry_outcome(header, result, sent)
-
-
-def _dry_outcome(header: "PlanHeader", result: ApplyResult, sent: Sequence["Outgoing"]) -> Outcome:
-    requests = [{"method": out.method, "path": out.path, "body": dict(out.body)} for out in sent]
-    rows = [(number, out.method, out.path, _brief(out)) for number, out in enumerate(sent[:SHOWN_REQUESTS], 1)]
-    text: list[Any] = [
-        f"Dry run of plan {header.plan_id}: {len(sent)} writes would go out; none did, and nothing was changed.",
-        table("", ("", "method", "path", "body"), rows),
-    ]
-    if header.claims:
-        text.append("Ids below zero stand for what does not exist yet: the devices of the claims, and a new tag.")
-    if len(sent) > SHOWN_REQUESTS:
-        text.append(f"... and {len(sent) - SHOWN_REQUESTS} more; --json lists all.")
-    data = {"plan_id": header.plan_id, "writes": len(sent), "requests": requests, "would_end": result.reason}
-    if result.exit_code is ExitCode.DONE:
-        return Outcome(data, text)
-    problem = Problem("attention", f"it would end so: {result.reason}", result.hint)
-    return Outcome(data, text, result.exit_code, (problem,))
-
-
-def _brief(out: "Outgoing") -> str:
-    """A body on one line: long lists as their length and first element."""
-    parts = []
-    for key, value in out.body.items():
-        if isinstance(value, list) and len(value) > 1:
-            parts.append(f"{key}=[{value[0]}, ... {len(value)} in all]")
-        else:
-            parts.append(f"{key}={value}")
-    return ", ".join(parts)
+        result = bootstrap.run_async(body)
+    return told(header, result, sent, options.requests)

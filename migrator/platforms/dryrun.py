@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Protocol
 
 from migrator.core.fleet import LinkState, TargetLink
 from migrator.core.identifiers import Iccid
@@ -31,16 +32,30 @@ NEW_TAG_ID = -1
 """Stands for the id that a tag will get when it is made."""
 
 
+NEW_DEVICES = "new:"
+"""How a cursor begins that leads to further devices which are not there yet."""
+
+
+class Sent(Protocol):
+    """Whoever takes the requests, as a list does."""
+
+    def append(self, out: Outgoing, /) -> None:
+        """Take the next one."""
+        ...
+
+
 @dataclass(slots=True)
 class DryRunTarget:
-    """Behaves as if every write had succeeded at once; `sent` holds what would have gone out, in order.
+    """Behaves as if every write had succeeded at once; `sent` is given what would have gone out, in order.
 
-    Devices that a claim would make have negative ids here.
+    Devices that a claim would make have negative ids here, and head the list, newest first.
     """
 
     inner: TargetPlatform
-    sent: list[Outgoing] = field(default_factory=list)
+    sent: Sent = field(default_factory=list[Outgoing])
     _links: dict[str, TargetLink] = field(default_factory=dict, init=False)
+    _keys: dict[int, str] = field(default_factory=dict, init=False)
+    _new: list[str] = field(default_factory=list, init=False)
     _tag_names: dict[int, str] = field(default_factory=dict, init=False)
 
     @property
@@ -80,15 +95,23 @@ class DryRunTarget:
     async def device_count(self) -> int | None:
         """As the real one, with the devices that would be there."""
         count = await self.inner.device_count()
-        return None if count is None else count + len(self._links)
+        return None if count is None else count + len(self._new)
 
     async def devices(self, cursor: str | None = None) -> DevicePage:
-        """As the real one, with what would have changed; the new devices head the first page."""
+        """As the real one, with what would have changed, after pages of the new devices."""
+        if cursor is None or cursor.startswith(NEW_DEVICES):
+            seen = int((cursor or "").removeprefix(NEW_DEVICES) or 0)
+            if seen < len(self._new):
+                return self._page_of_new(seen)
+            cursor = None
         page = await self.inner.devices(cursor)
-        kept = [self._links.get(link.iccid.key, link) for link in page.links]
-        if cursor is None:
-            kept = [link for link in self._links.values() if _is_new(link)] + kept
-        return replace(page, links=kept)
+        return replace(page, links=[self._links.get(link.iccid.key, link) for link in page.links])
+
+    def _page_of_new(self, seen: int) -> DevicePage:
+        end = len(self._new) - seen
+        keys = self._new[max(0, end - self.page_size) : end]
+        links = [self._links[key] for key in reversed(keys)]
+        return DevicePage(links, f"{NEW_DEVICES}{seen + len(links)}")
 
     async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
         """As the real one, with what would have changed."""
@@ -98,10 +121,9 @@ class DryRunTarget:
 
     async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
         """As the real one, with what would have changed."""
-        mine = {link.device_id: link for link in self._links.values()}
-        unknown = [device_id for device_id in device_ids if device_id not in mine]
+        unknown = [device_id for device_id in device_ids if device_id not in self._keys]
         real = await self.inner.devices_by_id(unknown) if unknown else ()
-        return [*(mine[device_id] for device_id in device_ids if device_id in mine), *real]
+        return [*(self._links[self._keys[known]] for known in device_ids if known in self._keys), *real]
 
     async def jobs(self) -> Sequence[CarrierJob] | None:
         """As the real one."""
@@ -115,7 +137,7 @@ class DryRunTarget:
             self._links[iccid.key] = TargetLink(
                 iccid=iccid,
                 org_id=claim.org_id,
-                device_id=-len(self._links) - 1,
+                device_id=-len(self._new) - 1,
                 link_id=None,
                 state=LinkState.LIVE,
                 state_word="LIVE",
@@ -126,6 +148,8 @@ class DryRunTarget:
                 zone=claim.zone,
                 tags=tags,
             )
+            self._new.append(iccid.key)
+            self._keys[-len(self._new)] = iccid.key
         return ClaimReply({iccid.digits: self._links[iccid.key].device_id for iccid in claim.iccids}, {})
 
     async def set_state(self, device_ids: Sequence[int], state: DesiredState) -> ChangeReply:
@@ -197,7 +221,5 @@ class DryRunTarget:
         for start in range(0, len(device_ids), self.max_lookup):
             for link in await self.devices_by_id(device_ids[start : start + self.max_lookup]):
                 self._links[link.iccid.key] = replace(link, **values)  # type: ignore[arg-type]  # fields of the record
-
-
-def _is_new(link: TargetLink) -> bool:
-    return link.device_id is not None and link.device_id < 0
+                if link.device_id is not None:
+                    self._keys[link.device_id] = link.iccid.key
