@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from migrator.core.gates import Gate
 from migrator.core.journal import Verdict
-from migrator.core.packing import slices
+from migrator.core.packing import claim_runs
 from migrator.core.results import ExitCode
 from migrator.errors import Halted, Interrupted, PlatformError
 from migrator.executor.changing import Changer
@@ -50,9 +50,10 @@ class Waves:
     async def _one(self, wave: str, *, is_last: bool) -> None:
         ctx = self.ctx
         ctx.progress("wave", {"wave": wave})
-        for run in slices(ctx.journal.items(ctx.plan_id, wave=wave), ctx.options.claim_batch):
-            await self.claimer.claim(run)
-            await self.changer.send_missing(ctx.journal.items_by_key(ctx.plan_id, [item.key for item in run]))
+        for run in claim_runs(ctx.journal.items(ctx.plan_id, wave=wave), most=ctx.options.claim_batch):
+            keys = [item.key for item in run]  # some of them were held a while: they are read anew
+            await self.claimer.claim(ctx.journal.items_by_key(ctx.plan_id, keys))
+            await self.changer.send_missing(ctx.journal.items_by_key(ctx.plan_id, keys))
         if is_last:  # what earlier waves left pending is waited for here
             await self._converge(None if ctx.options.wave is None else wave)
         else:
