@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
 from migrator.core.identifiers import Iccid
+from migrator.core.names import NameWatch
 from migrator.core.plan import Fingerprints, PlanHeader, Prices
 from migrator.core.planner import Planner, repeated_names
 from migrator.core.policy import ClaimPolicy, Policy
@@ -101,9 +102,9 @@ def _stored(
     )
     if policy.needs_counting:
         planner.count(store.plans.candidates())
-    tally = Tally()
+    tally, names = Tally(), NameWatch()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
-        changes = tally.counting(planner.changes(store.plans.candidates()))
+        changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
         while batch := list(islice(changes, BATCH)):
             draft.add(batch)
 
@@ -111,6 +112,7 @@ def _stored(
             prints = Fingerprints(
                 store.inventory.fingerprint(), store.pairs.fingerprint(), loaded.fingerprint, changes_sha256
             )
+            summary = tally.summary(policy, prices, balance=balance, max_rps=max_rps)
             return PlanHeader(
                 plan_id=_unused_id(store, org_id, prints, where),
                 lineage=store.lineage,
@@ -120,7 +122,8 @@ def _stored(
                 counts=dict(sorted(tally.actions.items())),
                 waves=tuple(wave.name for wave in policy.waves),
                 summary={
-                    **tally.summary(policy, prices, balance=balance, max_rps=max_rps),
+                    **summary,
+                    "warnings": [*summary["warnings"], *names.warnings(policy.name.on_duplicate)],
                     "policy_file": loaded.name,
                     "where": where,
                     "approvals_required": policy.approvals,

@@ -26,7 +26,9 @@ from migrator.core.waves import Rooms
 
 __all__ = ["Planner", "repeated_names"]
 
-SUFFIX_DIGITS = 5
+SUFFIX_DIGITS = 12
+"""The part of an ICCID that is the SIM's own: fewer would make equal names again in a fleet of a million."""
+
 CLAIMED_UNSEEN = "an earlier plan claimed a SIM for it, or may have, and this target is not seen as ours: ask Hologram"
 
 NOT_SELECTED = Blocked(Reason.NOT_SELECTED, "left out by --where", skip=True)

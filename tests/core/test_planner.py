@@ -114,7 +114,7 @@ def test_when_every_wave_is_full_the_others_are_skipped() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "expected"),
-    [(OnDuplicate.KEEP, {"same"}), (OnDuplicate.SUFFIX, {"same (00001)", "same (00002)"})],
+    [(OnDuplicate.KEEP, {"same"}), (OnDuplicate.SUFFIX, {"same (000000000001)", "same (000000000002)"})],
 )
 def test_names_that_repeat_are_kept_or_told_apart(rule: OnDuplicate, expected: set[str]) -> None:
     fleet = [candidate(n, sim=sim(n, label="same")) for n in (1, 2)]
@@ -383,3 +383,20 @@ def _as_applied(change: Change) -> Any:
 
 def test_no_tag_is_planned_where_the_policy_has_none() -> None:
     assert only(candidate(), policy(claim=ClaimPolicy(2096, "global", tag=None))).tag is None
+
+
+def test_a_suffix_tells_apart_even_sims_whose_numbers_end_alike() -> None:
+    names = NamePolicy(on_duplicate=OnDuplicate.SUFFIX)
+    twins = [candidate(number, sim=sim(number, label="same")) for number in (7, 100_007, 200_007)]
+    assert len({change.name for change in plan(twins, policy(name=names))}) == len(twins)
+
+
+def test_a_sim_that_is_not_selected_is_skipped_whatever_else_holds_and_takes_nobodys_place() -> None:
+    fleet = [candidate(1), candidate(2, pair=None), candidate(3), candidate(4)]
+    rules = policy(waves=(Wave("first", 1), Wave("rest")))
+    chosen = {3, 4}
+    planner = Planner(rules, ORG, selects=lambda one: int(one.sim.iccid.digits[-3:]) in chosen)
+    changes = list(planner.changes(fleet))
+    assert [change.reason for change in changes] == [Reason.NOT_SELECTED] * 2 + [Reason.READY] * 2
+    assert [change.action for change in changes[:2]] == [Action.SKIP] * 2
+    assert [change.wave for change in changes] == [None, None, "first", "rest"]
