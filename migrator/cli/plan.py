@@ -32,7 +32,6 @@ them does not make it stale.
 
 \b
   status == "enabled" and label like "pump-*" and not data_quota_mb > 500
-\b
   FIELDS  iccid target_iccid status label imsi msisdn imei imei_lock
           ip_address activated_at expires_at data_quota_mb
           data_remaining_mb sms_quota sms_remaining paired
@@ -151,8 +150,10 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
     if rows:
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "name", "detail"), rows))
     if next_step:
+        needed = summary.get("approvals_required", 0)
+        approve = f"{needed} times `migrator plan approve` by different people, " if needed else ""
         text.append(
-            f"Next: `migrator plan show {header.plan_id}`, `migrator apply --dry-run`, then "
+            f"Next: `migrator plan show {header.plan_id}`, `migrator apply --dry-run`, {approve}then "
             f"`migrator apply --confirm {header.claims}`."
         )
     return Outcome(data, text, problems=[Problem("warning", words) for words in summary["warnings"]])
