@@ -151,10 +151,10 @@ def approval_values(store: "Store", header: "PlanHeader") -> dict[str, Any]:
 
 def require_approvals(store: "Store", header: "PlanHeader") -> None:
     """Raises: Halted, if the policy that the plan was made from asks for more people than have approved it."""
-    from migrator.inputs.policy_file import parse_policy
+    from migrator.inputs.policy_file import stored_policy
 
     text = store.plans.policy_text(header.plan_id)
-    required = parse_policy(text, name=f"policy of {header.plan_id}").policy.approvals
+    required = stored_policy(text, name=f"policy of {header.plan_id}").approvals
     people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)
     if len(people) >= required:
         return

@@ -20,8 +20,8 @@ def requires(monkeypatch: pytest.MonkeyPatch) -> Requires:
     loaded = policy_file._loaded
 
     def require(people: int) -> None:
-        def with_approvals(file: TomlFile) -> policy_file.LoadedPolicy:
-            found = loaded(file)
+        def with_approvals(file: TomlFile, read_list: policy_file.ListReader) -> policy_file.LoadedPolicy:
+            found = loaded(file, read_list)
             return replace(found, policy=replace(found.policy, approvals=people))
 
         monkeypatch.setattr(policy_file, "_loaded", with_approvals)
@@ -49,6 +49,14 @@ def test_nothing_is_sent_before_as_many_people_approved_as_the_policy_asks_for(d
         assert writes(desk) == 0
     assert "has 1 (ann)" in ended.err
     assert approve(desk, "ben", claims) == 0
+    assert desk.run("apply", "--confirm", str(claims)).code == 0
+
+
+def test_the_policy_file_asks_for_them(desk: Desk) -> None:
+    claims = desk.planned(POLICY + "[approvals]\nrequired = 1\n")["claims"]
+    assert desk.run("apply", "--confirm", str(claims)).code == 6
+    assert writes(desk) == 0
+    assert approve(desk, "ann", claims) == 0
     assert desk.run("apply", "--confirm", str(claims)).code == 0
 
 
