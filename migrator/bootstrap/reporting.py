@@ -1,20 +1,28 @@
 """The reconciliation of a plan, read from the store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from migrator.core.journal import RequestRecord
+from migrator import __version__
+from migrator.bootstrap import process_is_gone
+from migrator.core.plan import PlanHeader
 from migrator.core.states import StepKind, StepState
-from migrator.reports.model import Reconciliation, ReportRow, moment, row_of, unplanned_row
+from migrator.core.units import money
+from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
 
 if TYPE_CHECKING:
     from migrator.store import Store
 
 __all__ = ["reconciliation"]
 
+PACE_BINS = 60
+_OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
-def reconciliation(store: "Store", plan_id: str) -> Reconciliation:
-    """The model of a report. Its rows are read from the store each time they are walked."""
+
+def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliation:
+    """The model of a report; `now` in UTC seconds. Its rows and jobs are read from the store when they are walked."""
+    header, inventory = store.plans.header(plan_id), store.inventory.summary()
 
     def rows() -> Iterator[ReportRow]:
         for item, verified, job_ids, claimed_at, verified_at in store.journal.report_rows(plan_id):
@@ -24,36 +32,109 @@ def reconciliation(store: "Store", plan_id: str) -> Reconciliation:
 
     return Reconciliation(
         plan_id=plan_id,
-        inventory_total=int(store.inventory.summary()["count"]),
+        inventory_total=int(inventory["count"]),
         rows=rows,
         runs=store.journal.runs(plan_id),
-        jobs=[_job(record) for record in store.journal.requests(plan_id) if record.method == "POST"],
-        money=_money(store, plan_id),
+        jobs=lambda: _jobs(store, header),
+        money=_money(store, header),
+        plan=_plan(store, header, inventory),
+        policy_text=store.plans.policy_text(plan_id),
+        approvals=_approvals(store, header),
+        pace=_pace(store, plan_id),
+        generated_at=now,
+        tool=f"migrator {__version__}",
+        running=_running(store),
     )
 
 
-def _job(record: RequestRecord) -> dict[str, Any]:
+def _plan(store: "Store", header: PlanHeader, inventory: Mapping[str, Any]) -> dict[str, Any]:
+    times = store.reporting.times(header.plan_id)
     return {
-        "request_id": record.request_id,
-        "run_id": record.run_id,
-        "wave": record.wave,
-        "kind": record.kind.value,
-        "sims": record.sims,
-        "outcome": record.outcome.value,
-        "job_id": record.job_id,
-        "job_status": record.job_status,
-        "sent_at": moment(record.intent_at),
-        "answered_at": moment(record.outcome_at),
+        "state": str(store.plans.state(header.plan_id)),
+        "lineage": header.lineage,
+        "org_id": header.org_id,
+        "claims": header.claims,
+        "counts": header.counts,
+        "waves": list(header.waves),
+        "policy_file": header.summary.get("policy_file"),
+        "changes_sha256": header.fingerprints.changes,
+        **{name: moment(at) for name, at in times.items()},
+        "inventory_taken_at": moment(inventory["taken_at"]),
+        "inventory_api_version": inventory["api_version"],
+        "inventory_unreadable": inventory["unreadable"],
     }
 
 
-def _money(store: "Store", plan_id: str) -> dict[str, Any]:
-    """What the plan foresaw, and how many SIMs the journal shows as claimed."""
-    header = store.plans.header(plan_id)
-    counts = store.journal.step_counts(plan_id)
+def _approvals(store: "Store", header: PlanHeader) -> list[dict[str, Any]]:
+    return [
+        {
+            "approved_by": row.approved_by,
+            "approved_at": moment(row.approved_at),
+            "note": row.note,
+            "changes_sha256": row.changes_sha256,
+            "is_of_this_plan": row.changes_sha256 == header.fingerprints.changes,
+        }
+        for row in store.reporting.approvals(header.plan_id)
+    ]
+
+
+def _jobs(store: "Store", header: PlanHeader) -> Iterator[dict[str, Any]]:
+    """Each bulk request with what it was to charge and, for SIMs that it claimed, did charge by the plan's price."""
+    price = _price(header)
+    for row in store.reporting.bulk_requests(header.plan_id):
+        is_claim = row.kind == StepKind.CLAIM
+        yield {
+            "request_id": row.request_id,
+            "run_id": row.run_id,
+            "wave": row.wave,
+            "kind": row.kind,
+            "sims": row.sims,
+            "outcome": row.outcome,
+            "status": row.status,
+            "job_id": row.job_id,
+            "job_status": row.job_status,
+            "sent_at": moment(row.intent_at),
+            "answered_at": moment(row.outcome_at),
+            "sims_claimed": row.claimed if is_claim else None,
+            "charge_expected": _charge(price, row.sims) if is_claim else None,
+            "charged": _charge(price, row.claimed) if is_claim else None,
+        }
+
+
+def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
+    """What the plan foresaw, and what the journal shows: SIMs, and their charges by the plan's price."""
+    counts, price = store.journal.step_counts(header.plan_id), _price(header)
+    claimed = counts.get((StepKind.CLAIM, StepState.DONE), 0)
+    uncertain = sum(counts.get((StepKind.CLAIM, state), 0) for state in _OPEN)
     return {
-        **{f"planned_{key}": value for key, value in header.summary["money"].items()},
+        **{f"planned_{key}": value for key, value in header.summary.get("money", {}).items()},
         "sims_planned_to_claim": header.claims,
-        "sims_claimed": counts.get((StepKind.CLAIM, StepState.DONE), 0),
-        "sims_uncertain": counts.get((StepKind.CLAIM, StepState.UNCERTAIN), 0),
+        "sims_claimed": claimed,
+        "sims_uncertain": uncertain,
+        "charged_so_far": _charge(price, claimed),
+        "charged_perhaps": _charge(price, uncertain),
     }
+
+
+def _price(header: PlanHeader) -> Decimal | None:
+    """What one claim costs by the plan; None where Hologram shows no price."""
+    told = header.summary.get("money", {}).get("price_per_sim")
+    return None if told is None else Decimal(told)
+
+
+def _charge(price: Decimal | None, sims: int) -> str | None:
+    return None if price is None else money(price * sims)
+
+
+def _pace(store: "Store", plan_id: str) -> Pace:
+    span = store.reporting.span(plan_id)
+    if span is None:
+        return Pace()
+    begin, end = span
+    width_s = max((end - begin) / PACE_BINS, 1.0)
+    return Pace(begin, width_s, store.reporting.pace(plan_id, begin=begin, width_s=width_s, bins=PACE_BINS))
+
+
+def _running(store: "Store") -> str | None:
+    holder = store.lease.holder()
+    return None if holder is None or process_is_gone(holder[0]) else str(holder[0])

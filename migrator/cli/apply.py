@@ -101,19 +101,9 @@ def _refuse_requests(requests: Path, *, is_dry_run: bool) -> None:
 
 def _plan(store: "Store", given: str | None) -> "PlanHeader":
     """The plan that is meant. Raises: StalePlan, if it belongs to another store; InputError, if there is none."""
-    from migrator.cli.lookups import plan_id_of
-    from migrator.inputs.plan_file import read_plan_file
+    from migrator.cli.lookups import plan_or_file
 
-    if given is not None and Path(given).is_file():
-        header = read_plan_file(Path(given))
-        if header.lineage != store.lineage:
-            raise StalePlan(
-                f"{given} was made from another store (lineage {header.lineage}, this one is {store.lineage})",
-                code="other_lineage",
-                hint="use the store that it was made from, or make a new plan here",
-            )
-        given = header.plan_id
-    return store.plans.header(plan_id_of(store, given))
+    return store.plans.header(plan_or_file(store, given))
 
 
 def _refuse_stale(store: "Store", header: "PlanHeader") -> None:

@@ -89,7 +89,7 @@ def _demo(shared: Globals, folder: Path, sims: int, seed: int) -> Outcome:
 
 def _what_now(folder: Path, report: Path) -> str:
     return (
-        f"\nTo read:  {report / 'reconciliation.md'}\n"
+        f"\nTo open:  {report / 'reconciliation.html'}\n"
         f"          {report / 'reconciliation.csv'}\n"
         "To try:   migrator simulate serve --pool-file pool.txt   (in one terminal: it prints what to export)\n"
         "          migrator inventory pull                        (in another, with those exports)\n"

@@ -1,15 +1,24 @@
 """Finding what a command line names: SIMs, plans, an inventory that must be there."""
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.core.identifiers import Iccid, NotAnIdentifier
-from migrator.errors import InputError
+from migrator.errors import InputError, StalePlan
 
 if TYPE_CHECKING:
     from migrator.store import Owner, Store
 
-__all__ = ["finding_counts", "living_holder", "parsed_iccid", "plan_id_of", "plan_in_use", "required_inventory"]
+__all__ = [
+    "finding_counts",
+    "living_holder",
+    "parsed_iccid",
+    "plan_id_of",
+    "plan_in_use",
+    "plan_or_file",
+    "required_inventory",
+]
 
 
 def parsed_iccid(text: str) -> Iccid:
@@ -58,6 +67,25 @@ def living_holder(store: "Store") -> "Owner | None":
 
     holder = store.lease.holder()
     return None if holder is None or process_is_gone(holder[0]) else holder[0]
+
+
+def plan_or_file(store: "Store", given: str | None) -> str:
+    """The plan that is meant: an id, a plan file, or the newest.
+
+    Raises: StalePlan, if the file belongs to another store; InputError, if there is no such plan, or the file is none.
+    """
+    from migrator.inputs.plan_file import read_plan_file
+
+    if given is not None and Path(given).is_file():
+        header = read_plan_file(Path(given))
+        if header.lineage != store.lineage:
+            raise StalePlan(
+                f"{given} was made from another store (lineage {header.lineage}, this one is {store.lineage})",
+                code="other_lineage",
+                hint="use the store that it was made from, or make a new plan here",
+            )
+        given = header.plan_id
+    return plan_id_of(store, given)
 
 
 def finding_counts(store: "Store", plan_id: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """`report`: the reconciliation, in files."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,60 +9,73 @@ from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.core.results import ExitCode
 from migrator.errors import InputError, Problem
 
+if TYPE_CHECKING:
+    from migrator.reports.model import Reconciliation
+    from migrator.reports.writers import Written
+
 __all__ = ["report"]
 
-KNOWN = ("json", "csv", "md")
+KNOWN = ("html", "json", "csv", "md")
+CODES = "0 written, 1 the buckets do not add up, 2 no plan or unwritable folder, 5 a plan file of another store."
 
 
-@click.command("report", epilog="Exit codes: 0 written, 1 the buckets do not add up, 2 no plan or unwritable folder.")
+@click.command("report", epilog=f"Exit codes: {CODES}")
 @click.argument("plan", required=False)
-@click.option("--format", "formats", default="json,csv,md", show_default=True, help="Some of json, csv, md.")
+@click.option("--format", "formats", default=",".join(KNOWN), show_default=True, help="Some of html, json, csv, md.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder [reports/PLAN].")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of reconciliation.json, and do nothing else.")
 @global_options
 @click.pass_obj
-def report(shared: Globals, /, *, plan: str | None, formats: str, out: Path | None) -> int:
-    """Write PLAN's reconciliation: every source SIM in exactly one bucket, from what was read last."""
-    return finish("report", shared, lambda: _report(shared, plan, formats, out))
+def report(shared: Globals, /, *, plan: str | None, formats: str, out: Path | None, schema: bool) -> int:
+    """Write PLAN's reconciliation: every source SIM in exactly one bucket, from what was read last.
+
+    PLAN is an id or a plan file; default the newest. The HTML page is one file that needs no network.
+    """
+    return finish("report", shared, _schema if schema else lambda: _report(shared, plan, formats, out))
+
+
+def _schema() -> Outcome:
+    from migrator.reports.json_file import schema_text
+
+    click.echo(schema_text(), nl=False)
+    return Outcome({}, is_on_stdout=True)
 
 
 def _report(shared: Globals, plan: str | None, formats: str, out: Path | None) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.reporting import reconciliation
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_or_file
     from migrator.reports.writers import write_report
 
     wanted = _formats(formats)
     with bootstrap.store_of(shared.state, shared.config) as store:
-        plan_id = plan_id_of(store, plan)
-        model = reconciliation(store, plan_id)
-        files = write_report(model, out or Path("reports") / plan_id, wanted)
-        buckets = model.buckets()
-    return _told(plan_id, buckets, model.inventory_total, files)
+        plan_id = plan_or_file(store, plan)
+        model = reconciliation(store, plan_id, now=bootstrap.SystemClock().now().timestamp())
+        return _told(model, write_report(model, out or Path("reports") / plan_id, wanted))
 
 
 def _formats(text: str) -> list[str]:
     """The formats asked for, in order, each once. Raises: InputError, for one that is not known."""
     wanted = list(dict.fromkeys(word.strip().lower() for word in text.split(",") if word.strip()))
-    unknown = [word for word in wanted if word not in KNOWN]
-    if unknown or not wanted:
-        words = "the HTML report is not supported by this version" if unknown == ["html"] else f"--format {text!r}"
-        raise InputError(f"{words}: choose some of {', '.join(KNOWN)}", code="bad_format")
+    if not wanted or set(wanted) - set(KNOWN):
+        raise InputError(f"--format {text!r}: choose some of {', '.join(KNOWN)}", code="bad_format")
     return wanted
 
 
-def _told(plan_id: str, buckets: dict[str, int], total: int, files: list[Path]) -> Outcome:
+def _told(model: "Reconciliation", written: "Written") -> Outcome:
+    buckets = written.tally.by_bucket()
     data = {
-        "plan_id": plan_id,
-        "inventory_total": total,
+        "plan_id": model.plan_id,
+        "inventory_total": model.inventory_total,
         "buckets": buckets,
-        "files": [str(path) for path in files],
+        "files": [str(path) for path in written.files],
     }
+    rows = [*buckets.items(), ("sum", written.tally.total)]
     text: list[Any] = [
-        table(f"Plan {plan_id}", ("bucket", "SIMs"), [*buckets.items(), ("sum", sum(buckets.values()))]),
-        *(f"wrote {path}" for path in files),
+        table(f"Plan {model.plan_id}", ("bucket", "SIMs"), rows),
+        *(f"wrote {path}" for path in written.files),
     ]
-    if sum(buckets.values()) != total:
-        words = f"the buckets hold {sum(buckets.values())} SIMs and the inventory {total}"
+    if written.shortfall:
         hint = "the inventory changed since the plan was made; make a new plan to account for every SIM"
-        return Outcome(data, text, ExitCode.ERROR, (Problem("buckets_do_not_sum", words, hint),))
+        return Outcome(data, text, ExitCode.ERROR, (Problem("buckets_do_not_sum", written.shortfall, hint),))
     return Outcome(data, text)

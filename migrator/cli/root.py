@@ -56,7 +56,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "show": ("jobs:show", "One request or carrier job, SIM by SIM."),
     },
     "verify": ("verify:verify", "Read every SIM of a plan afresh and compare."),
-    "report": ("report:report", "Write the reconciliation as JSON, CSV and Markdown."),
+    "report": ("report:report", "Write the reconciliation as HTML, JSON, CSV and Markdown."),
     "audit": {
         "log": ("audit:log", "What was done, event after event."),
         "verify": ("audit:verify", "Whether the log, or an evidence file, still holds."),

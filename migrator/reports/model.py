@@ -1,9 +1,9 @@
 """The reconciliation: every source SIM in exactly one bucket, with what was planned, done and observed."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from migrator.core.fleet import SourceSim
@@ -11,7 +11,7 @@ from migrator.core.journal import Item, JobRecord, Verified
 from migrator.core.reconcile import Bucket, bucket
 from migrator.core.states import StepKind, StepState
 
-__all__ = ["COLUMNS", "Reconciliation", "ReportRow", "moment", "row_of", "unplanned_row"]
+__all__ = ["COLUMNS", "Pace", "Reconciliation", "ReportRow", "moment", "row_of", "unplanned_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +37,61 @@ class ReportRow:
     claimed_at: str | None
     verified_at: str | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def values(self) -> tuple[Any, ...]:
         """The row as JSON values, in the order of the columns."""
-        return asdict(self)
+        return _values(self)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as JSON values, by column."""
+        return dict(zip(COLUMNS, self.values(), strict=True))
 
 
 COLUMNS = tuple(column.name for column in fields(ReportRow))
+_values: Callable[[ReportRow], tuple[Any, ...]] = attrgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """All that a report tells. `rows` can be walked more than once; it streams.
+class Pace:
+    """Requests over time: how many of each kind were sent in each of equal stretches of time, from `begin` on."""
 
-    `money` holds what the plan foresaw beside what the journal shows, as JSON values.
+    begin: float = 0.0
+    width_s: float = 1.0
+    sent: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """All that a report tells. `rows` and `jobs` stream and can be walked more than once.
+
+    Args:
+        plan_id: the plan.
+        inventory_total: SIMs in the inventory in force.
+        rows: every SIM of plan and inventory, sorted by source ICCID within each.
+        runs: the runs of `apply`, oldest first.
+        jobs: the bulk requests, oldest first, as JSON values.
+        money: what the plan foresaw beside what the journal shows, as JSON values.
+        plan: what there is to know of the plan and its inventory, as JSON values.
+        policy_text: the policy file, letter by letter.
+        approvals: who approved the plan and when, as JSON values.
+        pace: how fast requests went out.
+        generated_at: now, in UTC seconds.
+        tool: name and version of this program.
+        running: who is at it now, in words; None if nobody is.
     """
 
     plan_id: str
     inventory_total: int
     rows: Callable[[], Iterator[ReportRow]]
-    runs: Sequence[JobRecord]
-    jobs: Sequence[Mapping[str, Any]]
-    money: Mapping[str, Any]
-
-    def buckets(self) -> dict[str, int]:
-        """How many SIMs are in each bucket; empty buckets are named, too."""
-        counts = Counter(row.bucket for row in self.rows())
-        return {name.value: counts[name.value] for name in Bucket}
-
-    def findings(self) -> Counter[tuple[str, str]]:
-        """How many SIMs need attention, by bucket and code."""
-        at_ease = {Bucket.VERIFIED, Bucket.SKIPPED, Bucket.EXCLUDED}
-        return Counter((row.bucket, row.code) for row in self.rows() if row.bucket not in at_ease)
+    runs: Sequence[JobRecord] = ()
+    jobs: Callable[[], Iterator[Mapping[str, Any]]] = lambda: iter(())
+    money: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    policy_text: str = ""
+    approvals: Sequence[Mapping[str, Any]] = ()
+    pace: Pace = field(default_factory=Pace)
+    generated_at: float = 0.0
+    tool: str = "migrator"
+    running: str | None = None
 
 
 def row_of(
@@ -107,19 +131,14 @@ def row_of(
 def unplanned_row(sim: SourceSim) -> ReportRow:
     """The row of a SIM that the inventory holds and the plan does not."""
     empty: dict[str, Any] = dict.fromkeys(COLUMNS)
-    detail = "the inventory holds it, and this plan was made without it"
-    return ReportRow(
-        **(
-            empty
-            | {
-                "source_iccid": sim.iccid.digits,
-                "bucket": Bucket.EXCLUDED.value,
-                "code": "not_in_plan",
-                "detail": detail,
-                "job_ids": "",
-            }
-        )
-    )
+    told = {
+        "source_iccid": sim.iccid.digits,
+        "bucket": Bucket.EXCLUDED.value,
+        "code": "not_in_plan",
+        "detail": "the inventory holds it, and this plan was made without it",
+        "job_ids": "",
+    }
+    return ReportRow(**(empty | told))
 
 
 def _why(item: Item, verified: Verified | None, place: Bucket) -> tuple[str, str]:
@@ -127,6 +146,9 @@ def _why(item: Item, verified: Verified | None, place: Bucket) -> tuple[str, str
     if place is Bucket.FAILED:
         step = next(step for step in item.steps.values() if step.state is StepState.FAILED)
         return step.code or f"{step.kind.value}_failed", step.message
+    set_aside = [step for step in item.steps.values() if step.state is StepState.SKIPPED]
+    if place is Bucket.SKIPPED and set_aside:
+        return set_aside[0].code or "set_aside", set_aside[0].message or "an operator set it aside"
     if place in {Bucket.MISMATCH, Bucket.PENDING} and verified is not None and verified.findings:
         first = verified.findings[0]
         words = "; ".join(f"{f.code.value}: planned {f.planned}, observed {f.observed}" for f in verified.findings)

@@ -23,6 +23,7 @@ from migrator.store.journal import SqlJournal
 from migrator.store.lease import Lease, Owner
 from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
+from migrator.store.reporting import Reporting
 from migrator.store.schema import migrations_folder, prepare, revision, revisions
 from migrator.store.steering import Steering
 from migrator.store.stuck import Stuck, stuck_sims
@@ -43,6 +44,7 @@ class Store:
         self.approvals = Approvals(database)
         self.journal = SqlJournal(database)
         self.audit = Audit(database)
+        self.reporting = Reporting(database)
         self.lease = Lease(database)
         self.steering = Steering(database)
         self.interventions = Interventions(database)

@@ -1,0 +1,71 @@
+"""What a report says first: how it stands, and what to do next. Code words stand in backticks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrator.core.reconcile import Bucket
+from migrator.reports.book import Book
+
+__all__ = ["Verdict", "next_steps", "verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The headline. `tone` is `good`, `open` (work is left) or `bad` (a person is needed)."""
+
+    tone: str
+    words: str
+    detail: str
+
+
+def verdict(book: Book) -> Verdict:
+    """The headline: the first that fits."""
+    tally, total = book.tally, book.tally.total
+    verified, pending = tally.buckets[Bucket.VERIFIED], tally.buckets[Bucket.PENDING]
+    share = f"{verified:,} of {total:,} SIMs are verified"
+    if not book.adds_up:
+        return Verdict("bad", "This report does not add up", f"{book.shortfall()}. {share}.")
+    if tally.attention():
+        return Verdict("bad", f"{tally.attention():,} SIMs need a person", f"{share}, {pending:,} are pending.")
+    if pending and book.report.plan.get("state") == "created":
+        return Verdict("open", "The plan was not applied yet", f"{pending:,} SIMs wait for it.")
+    if pending:
+        return Verdict("open", "The plan is half applied", f"{share}, {pending:,} are still pending.")
+    return Verdict("good", "Nothing is left to do for this plan", f"{share}; the others were left out on purpose.")
+
+
+def next_steps(book: Book) -> list[str]:
+    """What to do, the most pressing first; never empty."""
+    return list(_steps(book)) or [
+        "Keep this report. The old SIMs are still on, and on the bill, at 1NCE until they are switched off there."
+    ]
+
+
+def _steps(book: Book) -> Iterator[str]:
+    report, tally = book.report, book.tally
+    if report.running:
+        yield f"Somebody is at it ({report.running}): report again when it is done."
+    if not book.adds_up:
+        yield "Make a new plan (`migrator plan create`): it accounts for every SIM that the inventory holds now."
+    if report.money.get("sims_uncertain"):
+        yield (
+            f"{report.money['sims_uncertain']:,} claims were sent without an answer: `migrator apply` reads them back "
+            "and never sends them blindly again."
+        )
+    if tally.buckets[Bucket.PENDING]:
+        yield _go_on(book)
+    if tally.attention():
+        yield f"Go through the findings below: {tally.attention():,} SIMs, each group with its remedy."
+    if report.plan.get("inventory_unreadable"):
+        yield (
+            f"1NCE listed {report.plan['inventory_unreadable']:,} rows that cannot be read as SIMs; they are in no "
+            "bucket: `migrator inventory show` names them."
+        )
+
+
+def _go_on(book: Book) -> str:
+    plan_id, pending = book.report.plan_id, book.tally.buckets[Bucket.PENDING]
+    if book.report.plan.get("state") == "created":
+        claims = book.report.money.get("sims_planned_to_claim", 0)
+        return f"Look with `migrator apply {plan_id} --dry-run`, then `migrator apply {plan_id} --confirm {claims}`."
+    return f"{pending:,} SIMs are pending: `migrator apply {plan_id}` goes on, `migrator verify {plan_id}` reads again."

@@ -1,0 +1,59 @@
+"""A reconciliation at one moment: its rows walked once, counted, and kept on disk for as many formats as are wanted."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from migrator.reports.model import Reconciliation
+from migrator.reports.tally import Tally
+
+__all__ = ["Book", "bound"]
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What every format is written from: so all of them tell the same, also while a run goes on."""
+
+    report: Reconciliation
+    tally: Tally
+    _pages: IO[bytes]
+
+    def rows(self) -> Iterator[list[Any]]:
+        """The rows as JSON values in the order of `COLUMNS`."""
+        self._pages.seek(0)
+        yield from map(json.loads, self._pages)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the buckets sum to the inventory.
+
+        The rows are the plan's SIMs and those of the inventory that it does not hold, so they do exactly when the
+        inventory still holds every SIM of the plan.
+        """
+        return self.tally.total == self.report.inventory_total
+
+    def shortfall(self) -> str:
+        """In words, how buckets and inventory differ; empty if they do not."""
+        if self.adds_up:
+            return ""
+        total, listed = self.tally.total, self.report.inventory_total
+        return (
+            f"the buckets hold {total:,} SIMs and the inventory {listed:,}: "
+            f"{abs(total - listed):,} SIMs of the plan are not in the inventory any more"
+        )
+
+
+@contextmanager
+def bound(report: Reconciliation, folder: Path) -> Iterator[Book]:
+    """Walk the rows once. They are kept in a nameless file of `folder`, which is gone at the end."""
+    tally = Tally()
+    with tempfile.TemporaryFile(dir=folder, buffering=1 << 20) as pages:
+        pages.writelines(_encode(row.values()).encode() + b"\n" for row in tally.counting(report.rows()))
+        pages.flush()
+        yield Book(report, tally, pages)

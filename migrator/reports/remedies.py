@@ -1,0 +1,90 @@
+"""What a bucket means, what a code says, and what to do about it: the words of every format."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from migrator.core.reconcile import Bucket
+
+__all__ = ["BUCKET_WORDS", "remedy"]
+
+BUCKET_WORDS: Mapping[Bucket, str] = MappingProxyType(
+    {
+        Bucket.VERIFIED: "every planned value is on Hologram's record",
+        Bucket.PENDING: "not finished yet",
+        Bucket.MISMATCH: "the record differs from the plan",
+        Bucket.FAILED: "refused for good, or in conflict",
+        Bucket.BLOCKED: "a person must decide",
+        Bucket.SKIPPED: "left behind by policy",
+        Bucket.EXCLUDED: "not part of this plan",
+        Bucket.UNPAIRED: "no target ICCID is known",
+    }
+)
+
+_GOES_ON = "Run `migrator apply` again: it reads first, then sends only what is missing."
+_SET_AGAIN = "See who changed it. To set it again, make a new plan: the SIM is adopted, not claimed again."
+_ASK = "Ask Hologram about these ICCIDs before anything else: it may have charged for them. Nothing claims them again."
+_POLICY = "Change the policy if that is not what you want, then make a new plan."
+_READ_QUOTAS = "Run `migrator inventory pull --quotas`, then make a new plan."
+
+_BY_CODE: Mapping[str, str] = MappingProxyType(
+    {
+        "no_pairing": "Give it a new SIM with `migrator pair import` or `migrator pair pool`, then make a new plan.",
+        "status_skipped": _POLICY,
+        "status_blocked": "Change its status at 1NCE, or `[status]` in the policy; then make a new plan.",
+        "status_unknown": "1NCE used a status that is not known here: decide with `[status]` or ask 1NCE.",
+        "quota_missing": 'Set `[data_limit] basis = "fixed"`, or book volume at 1NCE; then make a new plan.',
+        "quota_not_read": _READ_QUOTAS,
+        "quota_read_failed": _READ_QUOTAS,
+        "limit_zero": "Decide with `[data_limit] when_zero` whether to pause it or to give it the minimum.",
+        "limit_unknown": "Set the monthly cap at 1NCE, or choose another `[data_limit] basis`.",
+        "no_wave": "Add a wave without `count` to the policy, then make a new plan.",
+        "name_duplicate": "Rename at 1NCE, or set `[name] on_duplicate` to `suffix` or `keep`.",
+        "name_empty": "Give `[name] when_missing` a template that is never empty.",
+        "target_elsewhere": "Have it released by the other organization, or pair another new SIM.",
+        "target_in_test_mode": "End its Test Mode in Hologram's dashboard, then make a new plan.",
+        "target_retired": "Pair another new SIM: this one cannot be used again.",
+        "target_unknown_state": "Look at the SIM in Hologram's dashboard; pair another one if in doubt.",
+        "target_on_other_plan": "Decide in the dashboard: a plan change costs money and erases limits.",
+        "claimed_unseen": _ASK,
+        "not_in_reply": _ASK,
+        "claim_ignored": _ASK,
+        "claimed_elsewhere": "Pair another new SIM: this one belongs to another organization.",
+        "claim_refused": "Read the carrier's words beside it; mend the cause, or pair another new SIM.",
+        "test_mode": "End its Test Mode in Hologram's dashboard, then make a new plan.",
+        "claim_uncertain": _GOES_ON,
+        "claim_lost": _GOES_ON,
+        "not_begun": "Run `migrator apply`.",
+        "in_progress": _GOES_ON,
+        "name_refused": "Choose a name that Hologram takes (`[name]`), then make a new plan.",
+        "not_claimed": "Hologram does not show it on this organization. Look it up in the dashboard.",
+        "wrong_organization": "It is on another organization: ask who moved it.",
+        "wrong_plan": "Decide in the dashboard: a plan change costs money and erases limits.",
+        "wrong_state": _SET_AGAIN,
+        "state_pending": "Hologram is still at it (minutes, rarely a day): `migrator apply` or `verify` later.",
+        "paused_by_system": "Hologram paused it for balance or a limit: top up or raise the limit there.",
+        "wrong_overage_limit": _SET_AGAIN,
+        "wrong_sms_limit": _SET_AGAIN,
+        "wrong_name": "Cut, replaced or renamed there: choose a name that Hologram keeps, then make a new plan.",
+        "tag_missing": _SET_AGAIN,
+        "not_told": "Hologram's record leaves this value out: look at it in the dashboard.",
+        "not_in_plan": "It came after the plan was made, or was left out of it: a new plan accounts for it.",
+        "set_aside": "An operator set it aside; a new plan takes it up again.",
+    }
+)
+_BY_BUCKET: Mapping[Bucket, str] = MappingProxyType(
+    {
+        Bucket.VERIFIED: "Nothing.",
+        Bucket.PENDING: _GOES_ON,
+        Bucket.MISMATCH: _SET_AGAIN,
+        Bucket.FAILED: "Read the words beside it; mend the cause, then make a new plan.",
+        Bucket.BLOCKED: "Mend what the detail says, then make a new plan.",
+        Bucket.SKIPPED: _POLICY,
+        Bucket.EXCLUDED: "Nothing, unless it should migrate: then make a plan that holds it.",
+        Bucket.UNPAIRED: "Give it a new SIM with `migrator pair import` or `migrator pair pool`.",
+    }
+)
+
+
+def remedy(bucket: str, code: str) -> str:
+    """What to do about SIMs of this bucket and code; code words stand in backticks."""
+    return _BY_CODE.get(code) or _BY_BUCKET[Bucket(bucket)]

@@ -1,0 +1,135 @@
+"""What a report counts, in one walk over its rows: nothing here grows with the fleet."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from migrator.core.reconcile import Bucket
+from migrator.core.units import BYTES_PER_MB
+from migrator.reports.model import ReportRow
+
+__all__ = ["ATTENTION", "SAMPLES", "FindingGroup", "LimitBar", "Tally", "limit_words"]
+
+SAMPLES = 5
+ATTENTION = (Bucket.FAILED, Bucket.MISMATCH, Bucket.BLOCKED, Bucket.UNPAIRED)
+"""Buckets whose SIMs need a person, the most pressing first."""
+_ORDER = {name.value: place for place, name in enumerate((*ATTENTION, Bucket.PENDING, Bucket.SKIPPED, Bucket.EXCLUDED))}
+
+EXACT = 12
+"""So many different limits get a bar each; more are sorted into steps."""
+STEPS_MB = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+UNLIMITED = -1
+
+
+@dataclass(slots=True)
+class FindingGroup:
+    """SIMs of one bucket with one code: how many, and the first few as (source ICCID, detail)."""
+
+    bucket: str
+    code: str
+    sims: int = 0
+    samples: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitBar:
+    """How many SIMs are to get a limit, or one within a step; `words` says which."""
+
+    words: str
+    sims: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a whole report. `claims` has how many SIMs were claimed at each moment (ISO 8601, UTC)."""
+
+    total: int = 0
+    buckets: Counter[str] = field(default_factory=Counter)
+    waves: dict[str, Counter[str]] = field(default_factory=dict)
+    groups: dict[tuple[str, str], FindingGroup] = field(default_factory=dict)
+    claims: Counter[str] = field(default_factory=Counter)
+    last_verified_at: str | None = None
+    _limits: Counter[int] | None = field(default_factory=Counter)
+    _steps: Counter[int] = field(default_factory=Counter)
+
+    def counting(self, rows: Iterable[ReportRow]) -> Iterator[ReportRow]:
+        """Pass `rows` through, counting."""
+        for row in rows:
+            self.add(row)
+            yield row
+
+    def add(self, row: ReportRow) -> None:
+        """Count one SIM."""
+        self.total += 1
+        self.buckets[row.bucket] += 1
+        if row.wave is not None:
+            self.waves.setdefault(row.wave, Counter())[row.bucket] += 1
+        if row.bucket != Bucket.VERIFIED.value:
+            self._add_finding(row)
+        if row.claimed_at is not None:
+            self.claims[row.claimed_at] += 1
+        if row.verified_at is not None and (self.last_verified_at is None or row.verified_at > self.last_verified_at):
+            self.last_verified_at = row.verified_at
+        if row.overage_limit_planned is not None:
+            self._add_limit(row.overage_limit_planned)
+
+    def _add_finding(self, row: ReportRow) -> None:
+        group = self.groups.get((row.bucket, row.code))
+        if group is None:
+            group = self.groups[row.bucket, row.code] = FindingGroup(row.bucket, row.code)
+        group.sims += 1
+        if len(group.samples) < SAMPLES:
+            group.samples.append((row.source_iccid, row.detail))
+
+    def _add_limit(self, limit: int) -> None:
+        self._steps[_step(limit)] += 1
+        if self._limits is not None:
+            self._limits[limit] += 1
+            if len(self._limits) > EXACT:
+                self._limits = None
+
+    def by_bucket(self) -> dict[str, int]:
+        """How many SIMs are in each bucket; empty buckets are named, too."""
+        return {name.value: self.buckets[name.value] for name in Bucket}
+
+    def findings(self) -> list[FindingGroup]:
+        """Every group but the verified SIMs, the most pressing bucket first, then the largest group."""
+        return sorted(self.groups.values(), key=lambda group: (_ORDER[group.bucket], -group.sims, group.code))
+
+    def attention(self) -> int:
+        """How many SIMs need a person."""
+        return sum(self.buckets[name.value] for name in ATTENTION)
+
+    def limits(self) -> list[LimitBar]:
+        """The planned overage limits, smallest first, no limit last."""
+        if self._limits is not None:
+            return [LimitBar(limit_words(limit), self._limits[limit]) for limit in sorted(self._limits, key=_rank)]
+        return [LimitBar(_step_words(step), self._steps[step]) for step in sorted(self._steps, key=_rank)]
+
+
+def _rank(limit: int) -> tuple[bool, int]:
+    return limit == UNLIMITED, limit
+
+
+def _step(limit: int) -> int:
+    """The step that a limit falls into, named by its upper end in MB; past the last one, that end plus one."""
+    if limit in {UNLIMITED, 0}:
+        return limit
+    return next((mb for mb in STEPS_MB if limit <= mb * BYTES_PER_MB), STEPS_MB[-1] + 1)
+
+
+def _step_words(step: int) -> str:
+    if step in {UNLIMITED, 0}:
+        return limit_words(step)
+    if step > STEPS_MB[-1]:
+        return f"over {STEPS_MB[-1]:,} MB"
+    below = [mb for mb in STEPS_MB if mb < step]
+    return f"{below[-1]:,} to {step:,} MB" if below else f"up to {step:,} MB"
+
+
+def limit_words(limit: int) -> str:
+    """An overage limit in words: 1 MB is 1,048,576 bytes, and -1 is none."""
+    if limit == UNLIMITED:
+        return "no limit"
+    megabytes = limit / BYTES_PER_MB
+    return f"{limit:,} bytes" if 0 < megabytes < 1 else f"{megabytes:,.2f}".rstrip("0").rstrip(".") + " MB"
