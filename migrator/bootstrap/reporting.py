@@ -132,7 +132,8 @@ def _pace(store: "Store", plan_id: str) -> Pace:
         return Pace()
     begin, end = span
     width_s = max((end - begin) / PACE_BINS, 1.0)
-    return Pace(begin, width_s, store.reporting.pace(plan_id, begin=begin, width_s=width_s, bins=PACE_BINS))
+    bins = min(int((end - begin) / width_s) + 1, PACE_BINS)
+    return Pace(begin, width_s, store.reporting.pace(plan_id, begin=begin, width_s=width_s, bins=bins))
 
 
 def _running(store: "Store") -> str | None:

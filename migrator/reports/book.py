@@ -5,15 +5,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from migrator.reports.model import Reconciliation
 from migrator.reports.tally import Tally
 
 __all__ = ["Book", "bound"]
 
+ROWS_AT_ONCE = 500
+"""Rows on a line of the file: few enough to hold, many enough that reading them is cheap."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,16 @@ class Book:
 
     report: Reconciliation
     tally: Tally
-    _pages: IO[bytes]
+    _pages: TextIO
 
     def rows(self) -> Iterator[list[Any]]:
         """The rows as JSON values in the order of `COLUMNS`."""
+        return chain.from_iterable(self.chunks())
+
+    def chunks(self) -> Iterator[list[list[Any]]]:
+        """The same, some hundred at a time; one walk after the other, never two at once."""
         self._pages.seek(0)
-        yield from map(json.loads, self._pages)
+        return map(_decode, iter(self._pages.readline, ""))
 
     @property
     def adds_up(self) -> bool:
@@ -53,7 +61,9 @@ class Book:
 def bound(report: Reconciliation, folder: Path) -> Iterator[Book]:
     """Walk the rows once. They are kept in a nameless file of `folder`, which is gone at the end."""
     tally = Tally()
-    with tempfile.TemporaryFile(dir=folder, buffering=1 << 20) as pages:
-        pages.writelines(_encode(row.values()).encode() + b"\n" for row in tally.counting(report.rows()))
+    with tempfile.TemporaryFile("w+", dir=folder, encoding="ascii", newline="\n") as pages:
+        rows = (row.values() for row in tally.counting(report.rows()))
+        while chunk := list(islice(rows, ROWS_AT_ONCE)):
+            pages.write(_encode(chunk) + "\n")
         pages.flush()
         yield Book(report, tally, pages)

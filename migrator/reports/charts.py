@@ -8,12 +8,13 @@ from itertools import groupby
 
 from migrator.core.journal import JobRecord
 from migrator.core.reconcile import Bucket
+from migrator.core.states import RunState
 from migrator.reports.model import Pace, moment
 from migrator.reports.tally import Tally
 
 __all__ = ["Bar", "BarChart", "TimeLine", "limits_chart", "outcomes_chart", "time_line", "waves_chart"]
 
-WIDTH, LABEL, VALUE, ROW = 560, 128, 78, 26
+WIDTH, LABEL, VALUE, ROW = 560, 128, 112, 26
 MOST_BARS = 30
 """A chart of more says how many it leaves out; its table has all."""
 
@@ -60,9 +61,9 @@ class BarChart:
 
 
 def outcomes_chart(tally: Tally) -> BarChart:
-    """How many SIMs are in each bucket that has any."""
-    buckets = {name: sims for name, sims in tally.by_bucket().items() if sims}
-    most = max(buckets.values(), default=1)
+    """How many SIMs are in each bucket, also in empty ones."""
+    buckets = tally.by_bucket()
+    most = max(*buckets.values(), 1)
     bars = [
         Bar(
             label=name,
@@ -117,8 +118,8 @@ def limits_chart(tally: Tally) -> BarChart:
 
 
 def _length(sims: int, most: int) -> float:
-    """So long that it can be seen, however few."""
-    return max((WIDTH - LABEL - VALUE) * sims / most, 2.0)
+    """So long that it can be seen, however few; nothing for none."""
+    return max((WIDTH - LABEL - VALUE) * sims / most, 2.0) if sims else 0.0
 
 
 def _share(sims: int, total: int) -> str:
@@ -240,10 +241,11 @@ def _claims_line(claims: Sequence[tuple[float, int]], scale: _Scale) -> tuple[st
 
 
 def _band(run: JobRecord, scale: _Scale, now: float) -> Column:
-    x = scale.x(run.started_at)
-    width = max(scale.x(now if run.ended_at is None else run.ended_at) - x, 3)
+    """A run whose process died has no end: it is shown as a mere beginning."""
+    x, is_running = scale.x(run.started_at), run.state == RunState.RUNNING
+    width = max(scale.x(run.ended_at or (now if is_running else run.started_at)) - x, 3)
     code = "no exit code" if run.exit_code is None else f"exit {run.exit_code}"
-    words = f"run {run.run_id}: {moment(run.started_at)} to {moment(run.ended_at) or 'now or its death'}, {code}"
+    words = f"run {run.run_id}: {moment(run.started_at)} to {moment(run.ended_at) or 'no end on record'}, {code}"
     return Column(x, 6, round(width, 1), 12, "good" if run.exit_code == 0 else "other", words)
 
 

@@ -34,7 +34,7 @@ def write_csv(book: Book, out: TextIO) -> None:
 
 def as_text(value: object) -> object:
     """A value as a spreadsheet keeps it, letter by letter. Numbers stay numbers, None is empty."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value[:1].isalpha():
         return value
     return f"'{value}" if _CHANGED_NUMBER.fullmatch(value) else spreadsheet_safe(value)
 

@@ -26,7 +26,6 @@ __all__ = ["write_html"]
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_JOBS, MOST_RUNS = 200, 100
 """The page shows no more of them; the JSON has all."""
-ROWS_AT_ONCE = 500
 
 
 def write_html(book: Book, out: TextIO) -> None:
@@ -121,9 +120,9 @@ def _data(book: Book) -> Iterator[Markup]:
     """
     words: dict[int, dict[str, int]] = {place: {} for place in _PLACES}
     yield _safe(f'{{"plan":{_encode(book.report.plan_id)},"columns":{_encode(COLUMNS)},"rows":[')
-    rows, comma = book.rows(), ""
-    while chunk := list(islice(rows, ROWS_AT_ONCE)):
-        yield _safe(comma + ",\n".join(_encode(_packed(row, words)) for row in chunk))
+    comma = ""
+    for chunk in book.chunks():
+        yield _safe(comma + _encode([_packed(row, words) for row in chunk])[1:-1])
         comma = ",\n"
     named = {COLUMNS[place]: list(known) for place, known in words.items()}
     yield _safe(f'],"words":{_encode(named)}}}')

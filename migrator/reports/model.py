@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -167,6 +168,7 @@ def _pending_why(item: Item) -> tuple[str, str]:
     return ("in_progress", "begun, not verified yet") if begun else ("not_begun", "nothing was sent for it yet")
 
 
+@lru_cache(maxsize=4096)  # the SIMs of a batch share theirs
 def moment(seconds: float | None) -> str | None:
     """UTC seconds as ISO 8601; None stays None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.bench.applying import applying
 from tests.bench.measures import Measure, table
 from tests.bench.pulling import killed, pace, pace_virtual
+from tests.bench.reporting import reporting
 from tests.bench.sizes import sizes
 from tests.bench.startup import startup
 from tests.bench.storing import storing
@@ -24,6 +25,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "sizes": sizes,
     "killed": killed,
     "storing": storing,
+    "reporting": reporting,
     "startup": startup,
 }
 

@@ -83,6 +83,13 @@
     if (observed !== null && observed !== planned) cell.append(element("span", "is", `is ${words(observed) || "empty"}`));
     return cell;
   };
+  const clamped = (cell) => { // long texts are cut after two lines, until "Full text" is ticked
+    const whole = element("div", "clamp", "");
+    whole.append(...cell.childNodes);
+    whole.title = whole.textContent;
+    cell.append(whole);
+    return cell;
+  };
   const line = (row) => {
     const told = (name) => value(row, name);
     const made = document.createElement("tr");
@@ -95,15 +102,15 @@
       bucket,
       element("td", "keep", told("code")),
       element("td", "keep", told("wave") ?? ""),
-      pair("name", told("name_planned"), told("name_observed")),
+      clamped(pair("", told("name_planned"), told("name_observed"))),
       pair("keep", told("state_planned"), isSettled ? null : told("state_observed")),
       pair("num", told("overage_limit_planned"), told("overage_limit_observed"), limitWords),
       pair("num", told("sms_limit_planned"), told("sms_limit_observed"), countWords),
-      element("td", "detail", told("detail")),
+      clamped(element("td", "", told("detail"))),
       element("td", "time", told("claimed_at") ?? ""),
       element("td", "time", told("verified_at") ?? ""),
       element("td", "num", told("device_id") ?? ""),
-      element("td", "", told("job_ids")),
+      clamped(element("td", "", told("job_ids"))),
     );
     return made;
   };
@@ -166,9 +173,13 @@
   }
   $("search").addEventListener("input", soon);
   $("size").addEventListener("change", () => turn(0));
+  $("full").addEventListener("change", () => $("table").classList.toggle("full", $("full").checked));
   const form = document.querySelector(".filters");
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(find, 0));
+  form.addEventListener("reset", () => setTimeout(() => {
+    $("table").classList.remove("full");
+    find();
+  }, 0));
   $("download").addEventListener("click", download);
   $("first").addEventListener("click", () => turn(0));
   $("previous").addEventListener("click", () => turn(state.page - 1));
