@@ -4,7 +4,7 @@ BIN := .venv/bin
 SEED ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check fmt lint types bench simulate lowest constraints clean
+.PHONY: demo test check fmt lint types bench simulate screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -33,6 +33,10 @@ bench: .venv/.ready
 # Both carriers on loopback, for rehearsals: make simulate SEED=7
 simulate: .venv/.ready
 	$(BIN)/migrator simulate serve --seed $(SEED)
+
+# The picture of the report in docs/, taken by its own test; needs a Chromium.
+screenshot: .venv/.ready
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest tests/reports/test_page.py -k picture
 
 # The lower bounds of pyproject.toml, really tried.
 lowest: .venv/.ready

@@ -1,0 +1,263 @@
+"""What stands in the files, and what happens when they cannot be written."""
+
+import csv
+import json
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from migrator.core.reconcile import Bucket
+from migrator.errors import InputError
+from migrator.inputs.pairing_rows import read_pairs
+from migrator.reports.csv_file import as_text
+from migrator.reports.html_page import TEMPLATES
+from migrator.reports.json_file import schema_text
+from migrator.reports.model import COLUMNS, Reconciliation
+from migrator.reports.remedies import remedy
+from tests.reports.samples import AWKWARD, awkward, iccid, reconciliation, row, written
+
+NAMES = ["reconciliation.csv", "reconciliation.html", "reconciliation.json", "reconciliation.md"]
+
+
+def document(folder: Path, report: Reconciliation | None = None) -> dict[str, Any]:
+    """The JSON of a report."""
+    written(folder, report, "json")
+    told: dict[str, Any] = json.loads((folder / "reconciliation.json").read_text(encoding="utf-8"))
+    return told
+
+
+def text(folder: Path, ending: str) -> str:
+    return (folder / f"reconciliation.{ending}").read_text(encoding="utf-8")
+
+
+# --- one model, four formats --------------------------------------------------------------------------------------
+
+
+def test_every_format_tells_the_same_buckets(tmp_path: Path) -> None:
+    told = written(tmp_path)
+    buckets = told.tally.by_bucket()
+    assert list(buckets) == [name.value for name in Bucket]
+    assert sum(buckets.values()) == 120
+    assert json.loads(text(tmp_path, "json"))["buckets"] == buckets
+    rows = list(csv.DictReader(text(tmp_path, "csv").splitlines()))
+    assert {name: sum(one["bucket"] == name for one in rows) for name in buckets} == buckets
+    for name, sims in buckets.items():
+        assert f"| {name} | {sims} |" in text(tmp_path, "md")
+        assert re.search(rf"</span>{name}</th><td class=\"num\">{sims}</td>", text(tmp_path, "html"))
+
+
+def test_the_rows_are_read_once_so_that_all_formats_tell_of_one_moment(tmp_path: Path) -> None:
+    walks = []
+
+    def rows() -> Iterator[Any]:
+        walks.append(1)
+        yield row(1)
+
+    written(tmp_path, reconciliation(1, rows=rows))
+    assert len(walks) == 1
+
+
+def test_a_report_that_does_not_add_up_says_so_in_every_format(tmp_path: Path) -> None:
+    told = written(tmp_path, reconciliation(120, inventory_total=117))
+    assert "the buckets hold 120 SIMs and the inventory 117" in told.shortfall
+    assert json.loads(text(tmp_path, "json"))["adds_up"] is False
+    for ending in ("json", "md", "html"):
+        assert told.shortfall in text(tmp_path, ending)
+    assert "This report does not add up" in text(tmp_path, "html")
+
+
+def test_every_finding_comes_with_a_remedy_and_samples(tmp_path: Path) -> None:
+    findings = document(tmp_path)["findings"]
+    assert [finding["bucket"] for finding in findings][:4] == ["failed", "mismatch", "blocked", "unpaired"]
+    assert all(finding["remedy"] and finding["samples"] for finding in findings)
+    assert sum(finding["sims"] for finding in findings) == 120 - document(tmp_path)["buckets"]["verified"]
+
+
+def test_a_code_that_nobody_knows_has_the_remedy_of_its_bucket() -> None:
+    assert remedy("failed", "never_heard_of") == remedy("failed", "")
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sims", [0, 1, 120])
+def test_the_json_is_as_its_published_schema_says(tmp_path: Path, sims: int) -> None:
+    schema = json.loads(schema_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document(tmp_path, reconciliation(sims)), schema, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_the_schema_notices_a_column_that_is_missing(tmp_path: Path, name: str) -> None:
+    told = document(tmp_path)
+    del told["sims"][0][name]
+    with pytest.raises(jsonschema.ValidationError, match=name):
+        jsonschema.validate(told, json.loads(schema_text()), jsonschema.Draft202012Validator)
+
+
+def test_jobs_tell_charges_expected_and_charged_and_runs_and_approvals_tell_who(tmp_path: Path) -> None:
+    told = document(tmp_path)
+    assert (told["jobs"][0]["charge_expected"], told["jobs"][0]["charged"]) == ("30.00", "30.00")
+    assert told["runs"][0]["owner"] == "process 4711 on desk"
+    assert told["approvals"][0]["approved_by"] == "ada"
+    assert "ada" in (written(tmp_path).files and text(tmp_path, "html"))
+    assert "approved by ada" in text(tmp_path, "md")
+
+
+# --- CSV ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("8988228000000000001", "'8988228000000000001"),
+        ("0012", "'0012"),
+        ("12E5", "'12E5"),
+        ("1e+300", "'1e+300"),
+        ("=1+1", "'=1+1"),
+        ("  =1+1", "'  =1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("+49 30", "'+49 30"),
+        ("-5", "'-5"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("meter 7", "meter 7"),
+        ("123", "123"),
+        ("r12 r13", "r12 r13"),
+        ("", ""),
+        (-1, -1),
+        (524288000, 524288000),
+        (None, None),
+    ],
+)
+def test_a_double_click_on_the_csv_loses_nothing_and_runs_nothing(value: object, kept: object) -> None:
+    assert as_text(value) == kept
+
+
+def test_the_csv_has_the_columns_in_order_and_a_row_for_every_sim(tmp_path: Path) -> None:
+    written(tmp_path, None, "csv")
+    rows = list(csv.reader(text(tmp_path, "csv").splitlines()))
+    assert tuple(rows[0]) == COLUMNS
+    assert [one[0] for one in rows[1:]] == [f"'{iccid(number)}" for number in range(1, 121)]
+
+
+def test_pair_import_takes_the_csv_as_it_is(tmp_path: Path) -> None:
+    """The apostrophe is ours, so we take it."""
+    written(tmp_path, None, "csv")
+    pairs = list(read_pairs(tmp_path / "reconciliation.csv"))
+    assert [pair.source_text for pair in pairs] == [iccid(number) for number in range(1, 121)]
+    assert pairs[0].target_text == "8944500000000000001"
+
+
+# --- HTML and Markdown --------------------------------------------------------------------------------------------
+
+
+def test_the_page_asks_for_nothing_and_lets_only_its_own_script_run(tmp_path: Path) -> None:
+    written(tmp_path, None, "html")
+    page = text(tmp_path, "html")
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none';")
+    assert "unsafe" not in policy[1]
+    links = re.findall(r'(?:src|href|action)="([^"]*)"', page)
+    assert [link for link in links if not link.startswith(("#", "data:,"))] == []
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_block_of_rows_cannot_be_left_from_within(tmp_path: Path) -> None:
+    written(tmp_path, reconciliation(len(AWKWARD), rows=lambda: iter(awkward())), "html")
+    page = text(tmp_path, "html")
+    block = page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
+    assert not set("<>&\u2028\u2029") & set(block)
+    told = json.loads(block)
+    place = told["columns"].index("name_planned")
+    assert [one[place] for one in told["rows"]] == list(AWKWARD)
+    assert page.count("<script") == 2
+    assert "<img" not in page
+
+
+def test_markdown_cells_cannot_break_their_table(tmp_path: Path) -> None:
+    fleet = [row(1, bucket="failed", code="a|b\n<script>", detail="x")]
+    written(tmp_path, reconciliation(1, rows=lambda: iter(fleet)), "md")
+    assert "a\\|b &lt;script>" in text(tmp_path, "md")
+
+
+_WHITE, _DARK = ("#ffffff", "#f4f5f7"), ("#171b20", "#0f1215")
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_colours_have_the_contrast_of_wcag_aa(scheme: int) -> None:
+    """Text 4.5 to 1 (success criterion 1.4.3), marks and focus 3 to 1 (1.4.11), on every ground that they stand on."""
+    style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
+    block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+    grounds = [colours[name] for name in ("page", "card", "hover", "good-bg", "open-bg", "bad-bg")]
+    texts, marks = (
+        ("ink", "muted", "link"),
+        [name.value for name in Bucket] + ["limit", "claimed", "strong", "focus", "name"],
+    )
+    assert [name for name in texts if min(_contrast(colours[name], on) for on in grounds) < 4.5] == []
+    assert [name for name in marks if _contrast(colours[name], colours["card"]) < 3] == []
+
+
+# --- trouble ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def full_disk(most_bytes: int) -> Iterator[None]:
+    """No file may grow past this: the nearest to a full disk that needs no disk of its own."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up_leaves_the_report_of_before(tmp_path: Path) -> None:
+    written(tmp_path, reconciliation(2))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with full_disk(60_000), pytest.raises(InputError, match="cannot be written"):
+        written(tmp_path, reconciliation(400))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_report_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    def jobs() -> Iterator[dict[str, Any]]:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        written(tmp_path, reconciliation(jobs=jobs), "csv", "json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["out", "out/below"])
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path, below: str) -> None:
+    (tmp_path / "out").write_text("here first")
+    with pytest.raises(InputError, match="is a file, expected a folder") as told:
+        written(tmp_path / below)
+    assert "--out" in told.value.hint
+
+
+def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == NAMES
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
