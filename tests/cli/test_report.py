@@ -1,0 +1,181 @@
+"""`report` from the command line: whatever state the store is in, clear words and the right exit code."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from migrator.platforms.simulation import Fault, FaultPlan
+from tests.cli.conftest import POLICY, Desk
+
+
+def folder_of(plan: dict[str, Any]) -> Path:
+    return Path("reports") / str(plan["plan_id"])
+
+
+def document(plan: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder_of(plan) / "reconciliation.json").read_text(encoding="utf-8"))
+    return told
+
+
+def page(plan: dict[str, Any]) -> str:
+    return (folder_of(plan) / "reconciliation.html").read_text(encoding="utf-8")
+
+
+def test_all_four_formats_are_written_unless_some_are_named(desk: Desk) -> None:
+    plan = desk.planned()
+    assert desk.run("report").code == 0
+    assert sorted(path.suffix for path in folder_of(plan).iterdir()) == [".csv", ".html", ".json", ".md"]
+    assert desk.run("report", "--format", "md,html", "--out", "elsewhere").code == 0
+    assert sorted(path.suffix for path in Path("elsewhere").iterdir()) == [".html", ".md"]
+
+
+@pytest.mark.parametrize("formats", ["pdf", "html,pdf", ""])
+def test_a_format_that_there_is_not_is_refused_with_those_that_there_are(desk: Desk, formats: str) -> None:
+    desk.planned()
+    ended = desk.run("report", "--format", formats)
+    assert ended.code == 2
+    assert "html, json, csv, md" in ended.err
+    assert not Path("reports").exists()
+
+
+def test_the_json_of_a_real_migration_is_as_the_schema_printed(desk: Desk) -> None:
+    plan = desk.applied()
+    assert desk.run("report").code == 0
+    schema = json.loads(desk.run("report", "--schema").out)
+    jsonschema.validate(document(plan), schema, jsonschema.Draft202012Validator)
+
+
+def test_what_was_charged_is_what_the_carrier_charged(desk: Desk) -> None:
+    plan = desk.applied()
+    desk.run("report")
+    told, ledger = document(plan), desk.rehearsal.hologram.ledger.as_dict()
+    assert float(told["money"]["charged_so_far"]) == float(ledger["charged"])
+    assert sum(float(job["charged"]) for job in told["jobs"] if job["kind"] == "claim") == float(ledger["charged"])
+    assert {run["exit_code"] for run in told["runs"]} == {0}
+
+
+def test_a_claim_that_was_lost_and_sent_again_is_charged_once(desk: Desk) -> None:
+    plan = desk.planned()
+    desk.rehearsal.hologram.faults = FaultPlan(
+        scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _method, path: path.endswith("bulkclaim")
+    )
+    assert desk.run("apply", "--confirm", str(plan["claims"])).code == 0
+    desk.run("report")
+    claims = [job for job in document(plan)["jobs"] if job["kind"] == "claim"]
+    assert sum(job["sims"] for job in claims) > plan["claims"]
+    assert sum(job["sims_claimed"] for job in claims) == plan["claims"]
+
+
+def test_who_approved_is_in_every_format_that_tells_of_people(desk: Desk) -> None:
+    plan = desk.planned()
+    with closing(sqlite3.connect("migrator.db")) as store, store:
+        store.execute(
+            "INSERT INTO approvals (plan_no, approved_by, approved_at, changes_sha256, note)"
+            " SELECT plan_no, 'ada', 1764000000.0, 'other', 'on the phone' FROM plans"
+        )
+    desk.run("report")
+    (given,) = document(plan)["approvals"]
+    assert (given["approved_by"], given["is_of_this_plan"]) == ("ada", False)
+    assert "ada" in page(plan)
+    assert "other changes" in page(plan)
+    assert "approved by ada" in (folder_of(plan) / "reconciliation.md").read_text(encoding="utf-8")
+
+
+def test_a_plan_that_was_not_applied_yet_is_reported_with_the_command_that_does(desk: Desk) -> None:
+    plan = desk.planned()
+    ended = desk.json("report")
+    assert ended.code == 0
+    assert ended.data["buckets"]["pending"] == plan["claims"]
+    assert "The plan was not applied yet" in page(plan)
+    assert f"migrator apply {plan['plan_id']} --confirm {plan['claims']}" in page(plan)
+
+
+def test_a_half_applied_plan_is_reported_with_what_is_left(desk: Desk) -> None:
+    plan = desk.planned()
+    assert desk.run("apply", "--confirm", str(plan["claims"]), "--max-sims", "5").code == 6
+    ended = desk.json("report")
+    assert ended.code == 0
+    assert ended.data["buckets"]["verified"] == 5
+    assert ended.data["buckets"]["pending"] == plan["claims"] - 5
+    assert "The plan is half applied" in page(plan)
+    assert f"<code>migrator apply {plan['plan_id']}</code> goes on" in page(plan)
+
+
+def test_a_sim_that_came_later_is_excluded_and_the_buckets_still_sum(desk: Desk) -> None:
+    late = desk.rehearsal.onence.fleet.pop()
+    plan = desk.applied()
+    desk.rehearsal.onence.fleet.append(late)
+    desk.run("inventory", "pull")
+    ended = desk.json("report")
+    assert ended.code == 0
+    assert ended.data["buckets"]["excluded"] == 1
+    assert sum(ended.data["buckets"].values()) == ended.data["inventory_total"] == desk.sims
+    (finding,) = [one for one in document(plan)["findings"] if one["code"] == "not_in_plan"]
+    assert finding["samples"] == [late.iccid]
+
+
+def test_a_sim_of_the_plan_that_left_the_inventory_makes_the_report_exit_1_and_say_so(desk: Desk) -> None:
+    plan = desk.applied()
+    del desk.rehearsal.onence.fleet[0]
+    desk.run("inventory", "pull")
+    ended = desk.json("report")
+    assert ended.code == 1
+    assert ended.document["errors"][0]["code"] == "buckets_do_not_sum"
+    assert "not in the inventory any more" in ended.document["errors"][0]["message"]
+    assert document(plan)["adds_up"] is False
+    assert "This report does not add up" in page(plan)
+
+
+def test_no_store_and_no_plan_are_exit_2_with_the_command_to_begin_with(desk: Desk) -> None:
+    nothing = desk.run("report")
+    assert nothing.code == 2
+    assert "inventory pull" in nothing.err
+    desk.run("inventory", "pull")
+    ended = desk.run("report")
+    assert ended.code == 2
+    assert "plan create" in ended.err
+    assert desk.run("report", "p0000000000").code == 2
+    assert not Path("reports").exists()
+
+
+def test_a_plan_file_names_its_plan_and_one_of_another_store_is_exit_5(desk: Desk) -> None:
+    plan = desk.planned()
+    desk.run("plan", "export", "plan.jsonl")
+    assert desk.json("report", "plan.jsonl").data["plan_id"] == plan["plan_id"]
+    Path("migrator.db").rename("other.db")
+    desk.run("inventory", "pull")
+    ended = desk.run("report", "plan.jsonl", "--out", "out")
+    assert ended.code == 5
+    assert "another store" in ended.err
+    assert not Path("out").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_exit_2(desk: Desk) -> None:
+    desk.planned()
+    Path("taken").write_text("here first", encoding="utf-8")
+    ended = desk.run("report", "--out", "taken")
+    assert ended.code == 2
+    assert "taken is a file" in ended.err
+    assert Path("taken").read_text(encoding="utf-8") == "here first"
+
+
+def test_a_label_that_is_a_script_stays_text_from_the_carrier_to_the_page(desk: Desk) -> None:
+    desk.rehearsal.onence.fleet[0].label = "</script><script>alert(1)</script>"
+    plan = desk.applied()
+    desk.run("report")
+    assert page(plan).count("<script") == 2
+    names = [sim["name_planned"] for sim in document(plan)["sims"]]
+    assert "</script><script>alert(1)</script>" in names
+
+
+def test_the_policy_is_in_the_report_letter_by_letter(desk: Desk) -> None:
+    text = POLICY + "# <as agreed> on & off\n"
+    plan = desk.planned(text)
+    desk.run("report")
+    assert document(plan)["policy"] == text
+    assert "# &lt;as agreed&gt; on &amp; off" in page(plan)
