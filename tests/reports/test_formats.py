@@ -12,9 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from migrator.core.journal import FindingCode
+from migrator.core.plan import Reason
 from migrator.core.reconcile import Bucket
 from migrator.errors import InputError
 from migrator.inputs.pairing_rows import read_pairs
+from migrator.reports import remedies
 from migrator.reports.csv_file import as_text
 from migrator.reports.html_page import TEMPLATES
 from migrator.reports.json_file import schema_text
@@ -77,6 +80,11 @@ def test_every_finding_comes_with_a_remedy_and_samples(tmp_path: Path) -> None:
     assert [finding["bucket"] for finding in findings][:4] == ["failed", "mismatch", "blocked", "unpaired"]
     assert all(finding["remedy"] and finding["samples"] for finding in findings)
     assert sum(finding["sims"] for finding in findings) == 120 - document(tmp_path)["buckets"]["verified"]
+
+
+@pytest.mark.parametrize("code", [*Reason, *FindingCode])
+def test_every_reason_and_every_finding_has_a_remedy_of_its_own(code: str) -> None:
+    assert code in remedies._BY_CODE or code in {Reason.READY, Reason.ALREADY_OURS, Reason.IN_LINE}
 
 
 def test_a_code_that_nobody_knows_has_the_remedy_of_its_bucket() -> None:
