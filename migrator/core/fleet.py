@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from migrator.core.identifiers import Iccid
+from migrator.core.identifiers import Eid, Iccid
 from migrator.core.units import Bytes
 
 __all__ = [
@@ -141,11 +141,16 @@ class AccountLimits:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A source SIM and the SIM that takes its place. `origin` says where it was written: a file and line, or a pool."""
+    """A source SIM and the SIM that takes its place.
+
+    `origin` says where it was written: a file and line, or a pool. `eid` is the chip that holds the target's profile,
+    None where nobody told.
+    """
 
     source: Iccid
     target: Iccid
     origin: str
+    eid: Eid | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,17 @@ class Eid:
         """Read 32 digits. Raises: NotAnIdentifier."""
         return cls(_digits(text, "EID", shortest=32, longest=32))
 
+    @property
+    def has_right_check_digits(self) -> bool:
+        """Whether its last two digits are those of its scheme: the whole number leaves 1 when divided by 97.
+
+        Source: GSMA SGP.02, section 2.2.2 (ISO 7064, Mod 97-10).
+        """
+        return int(self.digits) % 97 == 1
+
+    def __str__(self) -> str:
+        return self.digits
+
 
 @dataclass(frozen=True, slots=True)
 class Imsi:

@@ -1,24 +1,20 @@
 """The rows of a pairing file: a CSV of source and target ICCIDs, in the shapes that spreadsheets leave it in."""
 
-import csv
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
 
 from migrator.core.identifiers import Iccid, NotAnIdentifier
 from migrator.errors import InputError
+from migrator.inputs.csv_rows import csv_records
 from migrator.inputs.problems import spelled
 from migrator.inputs.text_files import opened_text, rounding_notation, unwrapped
 
 __all__ = ["PairRow", "read_pairs"]
 
-SOURCE, TARGET = "source_iccid", "target_iccid"
+SOURCE, TARGET, EID = "source_iccid", "target_iccid", "eid"
 HEADER_REMEDY = f"make the first line {SOURCE},{TARGET}; or give two columns of ICCIDs and no header"
-_DELIMITERS = (",", ";", "\t")
-_BLANK = " \t\r\n\"'" + "".join(_DELIMITERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,64 +24,38 @@ class PairRow:
     line: int
     source_text: str
     target_text: str
+    eid_text: str = ""
 
 
-def read_pairs(path: Path) -> Iterator[PairRow]:
+def read_pairs(path: Path, *, unused: Callable[[Sequence[str]], None] | None = None) -> Iterator[PairRow]:
     """Every row that is not blank, in the file's order, read as it is asked for.
 
-    Takes comma, semicolon or tab; a header in any case, its columns in any order and among others; or no header and
-    just two columns of ICCIDs.
+    Takes comma, semicolon or tab; a header in any case, its columns in any order, `eid` and others among them; or no
+    header and just two columns of ICCIDs.
+
+    Args:
+        path: the file.
+        unused: told the titles of the columns that mean nothing here, if there are any.
 
     Raises: InputError, naming the file and the remedy, when it cannot be read, is empty or has other columns.
     """
     with opened_text(path) as stream:
-        records = _records(stream, path)
+        records = csv_records(stream, str(path), skips_spaces=True)
         first = next(records, None)
         if first is None:
             raise InputError(f"{path} is empty", code="empty_file", hint=HEADER_REMEDY)
         line, cells = first
         headerless = _is_data(cells)
         columns = (0, 1) if headerless else _columns(cells, f"{path}:{line}")
+        others = [] if headerless else [title for at, title in enumerate(cells) if at not in columns and title.strip()]
+        if others and unused is not None:
+            unused(others)
         row = None
         for line, cells in chain([first] if headerless else [], records):
             row = PairRow(line, *(_cell(cells, column) for column in columns))
             yield row
         if row is None:
             raise InputError(f"{path} has a header and no pairs", code="empty_file", hint="add a line for each SIM")
-
-
-def _records(stream: TextIO, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of each record that has anything in it."""
-    before = 0  # lines ahead of those that the CSV reader counts
-    for line in stream:
-        before += 1
-        if line.strip(_BLANK) and not _is_separator_line(line):
-            break
-    else:
-        return
-    lines = chain([line], stream)
-    reader = csv.reader(lines, delimiter=_delimiter(line), skipinitialspace=True, strict=True)
-    start = before
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield start, cells
-            start = before + reader.line_num
-    except csv.Error as error:
-        raise InputError(
-            f"{path}:{start}: not readable as CSV: {error}", code="bad_csv", hint="is a quotation mark left open there?"
-        ) from None
-
-
-def _is_separator_line(line: str) -> bool:
-    """Whether this is `sep=;`, a first line of Excel's own that names the delimiter."""
-    return re.fullmatch(r"sep=.", line.strip('\r\n" '), re.IGNORECASE) is not None
-
-
-def _delimiter(line: str) -> str:
-    """The delimiter that the first line uses most, quoted text left aside."""
-    bare = re.sub(r'"[^"]*"', "", line)
-    return max(_DELIMITERS, key=bare.count)
 
 
 def _is_data(cells: list[str]) -> bool:
@@ -102,20 +72,20 @@ def _iccid_like(text: str) -> bool:
     return True
 
 
-def _columns(cells: list[str], place: str) -> tuple[int, int]:
-    """Where source and target stand under this header."""
+def _columns(cells: list[str], place: str) -> tuple[int, ...]:
+    """Where source, target and, if there is one, the EID stand under this header."""
     names = [unwrapped(cell).lower().replace(" ", "_").replace("-", "_") for cell in cells]
     missing = [name for name in (SOURCE, TARGET) if name not in names]
     if missing:
         raise InputError(
             f"{place}: no column {spelled(missing)}; found {spelled(names)[:200]}", code="no_header", hint=HEADER_REMEDY
         )
-    twice = [name for name in (SOURCE, TARGET) if names.count(name) > 1]
+    twice = [name for name in (SOURCE, TARGET, EID) if names.count(name) > 1]
     if twice:
         raise InputError(
             f"{place}: more than one column {spelled(twice)}", code="no_header", hint="remove or rename all but one"
         )
-    return names.index(SOURCE), names.index(TARGET)
+    return tuple(names.index(name) for name in (SOURCE, TARGET, EID) if name in names)
 
 
 def _cell(cells: list[str], column: int) -> str:

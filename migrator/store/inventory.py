@@ -78,6 +78,14 @@ class Inventory(Snapshots):
                 "another command replaced the inventory while it was read", hint="run the same command again"
             )
 
+    def listed(self, snapshot_id: int, keys: Iterable[str]) -> dict[str, tuple[SourceSim, dict[str, Any]]]:
+        """Those of some SIMs that a snapshot holds already, each with its raw record: also of one that is open."""
+        wanted = _SIMS_AMONG.add_columns(source_sims.c.raw)
+        rows = (
+            row for chunk in chunks(keys) for row in self._db.rows(wanted, snapshot_id=snapshot_id, keys=json_list(chunk))
+        )
+        return {row[0]: (sim_from(row[:-1]), json.loads(row[-1])) for row in rows}
+
     def find(self, iccid: Iccid) -> SourceSim | None:
         """The SIM of this ICCID, with or without its check digit; None if the inventory does not hold it."""
         return next(self.sims([iccid.key]), None)
@@ -114,8 +122,9 @@ class Inventory(Snapshots):
     def summary(self) -> dict[str, Any]:
         """What the inventory holds, as JSON values.
 
-        `count`, `statuses` (by our word), `snapshot_id`, `taken_at` (UTC seconds), `api_version`, `fingerprint`,
-        `quotas` (`data` and `sms`, each how many by reading), `unreadable`, and `open`: a pull that was not completed.
+        `count`, `statuses` (by our word), `snapshot_id`, `taken_at` (UTC seconds), `api_version`, `origin` (the file
+        of an import, else None), `fingerprint`, `quotas` (`data` and `sms`, each how many by reading), `unreadable`,
+        and `open`: a pull that was not completed.
         """
         with self._db.read() as connection:
             current = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == in_force)).one_or_none()
@@ -132,6 +141,7 @@ class Inventory(Snapshots):
             "snapshot_id": current.snapshot_id if current else None,
             "taken_at": current.completed_at if current else None,
             "api_version": current.api_version if current else None,
+            "origin": current.origin if current else None,
             "fingerprint": current.fingerprint if current else "",
             "quotas": {"data": _totals(counted, 1), "sms": _totals(counted, 2)},
             "unreadable": current.unreadable if current else 0,

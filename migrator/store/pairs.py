@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    update,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.schema import CreateTable
@@ -71,7 +72,7 @@ class Pairs:
             connection.execute(CreateTable(_incoming, if_not_exists=True))
             connection.execute(delete(_incoming))
             for chunk in chunks(new):
-                insert_many(connection, _INSERT, [(*_values(pair), now) for pair in chunk])
+                insert_many(connection, _INSERT, [(*_values(pair), now, _eid(pair)) for pair in chunk])
             _refuse_doubles(connection)
             counts = _counts(connection)
             if counts["replaced"] and not replace:
@@ -124,6 +125,10 @@ def _values(pair: Pair) -> tuple[str, str, str, str, str]:
     return pair.source.key, pair.source.digits, pair.target.key, pair.target.digits, pair.origin
 
 
+def _eid(pair: Pair) -> str | None:
+    return None if pair.eid is None else pair.eid.digits
+
+
 def _refuse_doubles(connection: Connection) -> None:
     """Raises: InputError, if what came in contradicts itself."""
     new = _incoming.c
@@ -173,6 +178,8 @@ def _replace_all(connection: Connection) -> None:
     is_known = select(pairs.c.source_key).where(_same_source).exists()
     new = select(*_incoming.c).where(~is_known).group_by(_incoming.c.source_key)
     connection.execute(insert(pairs).from_select(list(_NAMES), new))
+    chips = update(pairs).values(eid=_incoming.c.eid).where(_same_source, _incoming.c.eid.is_not(None))
+    connection.execute(chips.where(pairs.c.eid.is_distinct_from(_incoming.c.eid)))
 
 
 def _refuse_taken_targets(connection: Connection) -> None:

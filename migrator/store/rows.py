@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Row, func, select
 
 from migrator.core.fleet import LinkState, Pair, QuotaReading, SourceSim, SourceStatus, TargetLink
-from migrator.core.identifiers import ICCID_SHORTEST, Iccid
+from migrator.core.identifiers import ICCID_SHORTEST, Eid, Iccid
 from migrator.core.units import Bytes
 from migrator.store.tables import pairs, source_sims, target_links
 
@@ -51,7 +51,7 @@ _READING: Mapping[str, QuotaReading] = {reading.value: reading for reading in Qu
 
 SIM_COLUMNS = tuple(source_sims.c)[1:19]
 """From the key to `expires_at`, in the order of `sim_from` and `sim_values`."""
-PAIR_COLUMNS = tuple(pairs.c)[:5]
+PAIR_COLUMNS = (*tuple(pairs.c)[:5], pairs.c.eid)
 LINK_COLUMNS = (*tuple(target_links.c)[:-2], target_links.c.read_at)
 """All but the raw record: nobody decides by it, and a million of them would be parsed for nothing."""
 
@@ -107,8 +107,9 @@ def sim_values(sim: SourceSim) -> tuple[Any, ...]:
 
 def pair_from(row: Sequence[Any]) -> Pair:
     """The pair that a row of `PAIR_COLUMNS` tells."""
-    source_key, source_iccid, target_key, target_iccid, origin = row
-    return Pair(Iccid(source_iccid, source_key), Iccid(target_iccid, target_key), origin)
+    source_key, source_iccid, target_key, target_iccid, origin, eid = row
+    chip = None if eid is None else Eid(eid)
+    return Pair(Iccid(source_iccid, source_key), Iccid(target_iccid, target_key), origin, chip)
 
 
 def link_from(row: Sequence[Any]) -> TargetLink | None:

@@ -46,7 +46,9 @@ class Snapshots:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def open_snapshot(self, api_version: str, now: float, *, fresh: bool = False) -> Snapshot:
+    def open_snapshot(
+        self, api_version: str, now: float, *, fresh: bool = False, origin: str | None = None
+    ) -> Snapshot:
         """Go on with the snapshot that was not completed, or begin one; the inventory in force is left alone.
 
         One that was begun from another API version, or from a file, is discarded: its SIMs are no evidence here.
@@ -54,6 +56,7 @@ class Snapshots:
         Args:
             api_version: where the SIMs come from.
             fresh: begin anew in any case, as an import from a file must.
+            origin: the file, for an import.
         """
         with self._db.write() as connection:
             row = connection.execute(select(snapshots).where(snapshots.c.state == SnapshotState.OPEN)).one_or_none()
@@ -62,7 +65,13 @@ class Snapshots:
                 return Snapshot(row.snapshot_id, row.passes, sims, resumed=True)
             if row is not None:
                 _set_state(connection, row.snapshot_id, SnapshotState.DISCARDED)
-            values = {"api_version": api_version, "state": SnapshotState.OPEN, "passes": 0, "started_at": now}
+            values = {
+                "api_version": api_version,
+                "state": SnapshotState.OPEN,
+                "passes": 0,
+                "started_at": now,
+                "origin": origin,
+            }
             snapshot_id = int(connection.execute(insert(snapshots).values(values)).lastrowid)
         self._drop_rows()
         return Snapshot(snapshot_id, passes=0, sims=0, resumed=False)
@@ -141,6 +150,13 @@ class Snapshots:
         statement = insert(account_limits).values(one=1, **values)
         with self._db.write() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["one"], set_=values))
+
+    def discard_snapshot(self, snapshot_id: int) -> None:
+        """Drop a snapshot that is open and not to be gone on with, in transactions of its own."""
+        with self._db.write() as connection:
+            _must_be_open(connection, snapshot_id)
+            _set_state(connection, snapshot_id, SnapshotState.DISCARDED)
+        self._drop_rows()
 
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> None:
         """Drop what the last pass did not list, and make this the inventory in force, at once.

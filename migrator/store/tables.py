@@ -50,6 +50,7 @@ snapshots = Table(  # one row per reading of the source fleet; the row stays whe
     Column("sims", Integer),
     Column("unreadable", Integer),
     Column("fingerprint", Text),
+    Column("origin", Text),  # the file of an import; NULL for a pull
 )
 Index(  # at most one is open, and at most one is in force
     "ix_snapshots_one_of_a_kind",
@@ -134,6 +135,7 @@ pairs = Table(
     Column("target_iccid", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("paired_at", Float, nullable=False),
+    Column("eid", Text),
 )
 
 target_links = Table(  # the latest look at each target SIM; present 0: looked for and not seen
