@@ -150,7 +150,8 @@ def _print(parts: Sequence["RenderableType"]) -> None:
             console.print(part)
 
 
-MOST_PROBLEMS = 50
+MOST_PROBLEMS = 51
+"""A headline and fifty."""
 
 
 def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ from migrator.core.results import ExitCode, PullResult
 from migrator.errors import Problem
 
 if TYPE_CHECKING:
+    from migrator.bootstrap.importing import Imported
     from migrator.core.fleet import SourceSim
+    from migrator.inputs.inventory_file import InventoryFile
 
-__all__ = ["export", "pull", "show"]
+__all__ = ["export", "import_file", "pull", "show"]
 
 
 @click.command("pull", epilog="Exit codes: 0 done, 2 settings, 3 some quotas failed, 4 login refused, 7 resumable.")
@@ -93,6 +96,102 @@ def _by_status(summary: Mapping[str, Any]) -> Any:
     return table("", ("status", "SIMs"), list(summary.get("statuses", {}).items()))
 
 
+@click.command(
+    "import", epilog="Exit codes: 0 done, 2 the file has problems (nothing was changed), 3 statuses unknown."
+)
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--column",
+    "columns",
+    metavar="FIELD=TITLE",
+    multiple=True,
+    help="Which column holds a field (iccid, status, label, ...), where titles and values do not tell.",
+)
+@click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
+@global_options
+@click.pass_obj
+def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], problems: Path | None) -> int:
+    """Read the fleet from FILE into the store, where 1NCE's API is not at hand; `-` is stdin. All or nothing.
+
+    FILE is the portal's CSV (Export SIMs) or what `inventory export` wrote. PIN and PUK columns are dropped.
+    """
+    return finish("inventory import", shared, lambda: _import(shared, file, columns, problems))
+
+
+def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None) -> Outcome:
+    from migrator import bootstrap
+    from migrator.bootstrap.importing import import_inventory
+    from migrator.cli.problem_log import problem_log
+    from migrator.cli.progress import watching
+    from migrator.inputs.inventory_columns import parse_choices
+    from migrator.inputs.inventory_file import opened_inventory
+
+    chosen = parse_choices(columns)
+    with ExitStack() as stack:
+        opened = stack.enter_context(opened_inventory(file, chosen))  # what is no list of SIMs makes no store
+        store = stack.enter_context(
+            bootstrap.open_store(shared.state or bootstrap.settings(shared.config).state, create=True)
+        )
+        stack.enter_context(bootstrap.holding_lease(store))
+        beside_store = Path(store.info()["path"]).with_name("import-problems.txt")
+        headline = opened.columns.told() if opened.columns else "our own export"
+        log = stack.enter_context(problem_log(problems, beside_store, headline=f"read as: {headline}"))
+        progress = stack.enter_context(watching(shared))
+        clock = bootstrap.SystemClock()
+        result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress)
+        return _imported(opened, result, store.inventory.summary())
+
+
+def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, Any]) -> Outcome:
+    used = file.columns.used if file.columns else ()
+    data = {
+        "file": file.name,
+        "format": file.kind,
+        "sims": result.sims,
+        "repeated": result.repeated,
+        "columns": {column.field: {"title": column.title, "how": column.how} for column in used},
+        "unused": list(file.unused_titles),
+        "secret": list(file.secret_titles),
+        "unknown_statuses": dict(file.statuses.times),
+        "without_status": result.without_status,
+        "without_quota": result.without_quota,
+        "inventory": dict(summary),
+    }
+    again = f" {result.repeated} rows said the same again." if result.repeated else ""
+    text: list[Any] = [f"{result.sims} SIMs in the inventory, from {file.name}.{again}"]
+    if used:
+        rows = [(column.field, column.title, column.how) for column in used]
+        rows += [("(not used)", title, "") for title in file.unused_titles]
+        text.append(table("Please check what was read from where", ("field", "column", "found"), rows))
+    text += [_by_status(summary), NEXT]
+    code = ExitCode.ATTENTION if result.without_status else ExitCode.DONE
+    return Outcome(data, text, code, list(_import_warnings(file, result)))
+
+
+def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Problem]:
+    """What a person should know of an import that is in force."""
+    if result.without_status:
+        words = ", ".join(f"{word} ({times})" for word, times in file.statuses.times.items())
+        hint = "plans leave these SIMs alone. Which column is it: --column status=TITLE"
+        yield Problem("attention", f"{result.without_status} SIMs have a status that is not known: {words}", hint)
+    if file.secret_titles:
+        words = f"not read, as they hold secrets of the SIMs: {', '.join(file.secret_titles)}"
+        yield Problem("warning", words, "keep that file as safe as a list of passwords")
+    if file.fallback.replaced:
+        words = f"{file.name} is not all UTF-8: {file.fallback.replaced} bytes were read as Windows-1252"
+        yield Problem("warning", words, 'look at labels with accents, or export as "CSV UTF-8"')
+    if result.rounded:
+        words = f"the ICCID ends in zeros, as a spreadsheet leaves them: {', '.join(result.rounded[:10])}"
+        yield Problem("warning", words, "compare it with the card")
+    if result.without_quota:
+        words = f"{result.without_quota} SIMs come without a booked data volume"
+        hint = (
+            'a policy with basis = "total" blocks them; `inventory pull` or basis = "fixed" helps, or a column of '
+            'tariffs ("500 MB, 250 SMS", without what was topped up): --column data_quota_mb=TITLE --column sms_quota=TITLE'
+        )
+        yield Problem("warning", words, hint)
+
+
 @click.command("show", epilog="Exit codes: 0 done, 2 no inventory yet.")
 @click.argument("iccid", required=False)
 @global_options
@@ -114,11 +213,19 @@ def _show(shared: Globals, iccid: str | None) -> Outcome:
         summary = store.inventory.summary()
         unreadable = [problem for problem, _ in store.inventory.unreadable()]
     summary |= {"taken_at": moment(summary["taken_at"]), "unreadable_rows": unreadable}
-    rows = [(key.replace("_", " "), value) for key, value in summary.items() if not isinstance(value, dict | list)]
+    rows = [("from", _origin(summary))]
+    rows += [(key.replace("_", " "), value) for key, value in summary.items() if not isinstance(value, dict | list)]
     text = [table("Inventory", ("", ""), rows), _by_status(summary)]
     if unreadable:
         text.append(table("Rows without a readable ICCID", ("problem",), [(problem,) for problem in unreadable]))
     return Outcome(summary, text)
+
+
+def _origin(summary: Mapping[str, Any]) -> str:
+    """Where the inventory came from, in words."""
+    if summary["origin"] is not None:
+        return f"import of {summary['origin']} at {summary['taken_at']}"
+    return f"1NCE's API {summary['api_version']} at {summary['taken_at']}"
 
 
 def _one(store: Any, iccid: Any) -> Outcome:

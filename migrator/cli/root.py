@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "doctor": ("doctor:doctor", "Look whether everything is in place: logins, rights, plans, balance, disk."),
     "inventory": {
         "pull": ("inventory:pull", "Read the 1NCE fleet into the store; resumes where it stopped."),
+        "import": ("inventory:import_file", "Read the fleet from a file instead: 1NCE portal CSV, or our own export."),
         "show": ("inventory:show", "What the store knows of the source fleet."),
         "export": ("inventory:export", "Write the inventory as JSON Lines or CSV."),
     },

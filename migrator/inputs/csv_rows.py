@@ -18,20 +18,19 @@ _BLANK = " \t\r\n\"'" + "".join(_DELIMITERS)
 
 
 def csv_records(
-    stream: TextIO, name: str, *, skips_spaces: bool | None = None
+    lines: Iterator[str], name: str, *, skips_spaces: bool | None = None
 ) -> Iterator[tuple[int, list[str]]]:
     """Line and cells of each record that has anything in it; the delimiter is the one that the first line uses most.
 
     Args:
-        stream: text with its line ends as they are.
+        lines: from `text_lines`.
         name: the file's, for messages.
         skips_spaces: whether spaces after a delimiter are no part of a value; None where the first line tells.
 
     Raises: InputError, where it is no CSV.
     """
     before = 0  # lines ahead of those that the CSV reader counts
-    remaining = text_lines(stream, name)
-    for line in remaining:
+    for line in lines:
         before += 1
         if line.strip(_BLANK) and not _is_separator_line(line):
             break
@@ -39,7 +38,7 @@ def csv_records(
         return
     delimiter = _delimiter(line)
     skips_spaces = _is_spaced(line, delimiter) if skips_spaces is None else skips_spaces
-    reader = csv.reader(chain([line], remaining), delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
+    reader = csv.reader(chain([line], lines), delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
     start = before
     try:
         for cells in reader:
@@ -53,7 +52,7 @@ def csv_records(
 
 
 def text_lines(stream: TextIO, name: str) -> Iterator[str]:
-    """Lines with their ends. Raises: InputError, where a line is too long or holds a NUL, as no text does."""
+    """Lines with their ends as they are. Raises: InputError, where one is too long or holds a NUL."""
     number = 0
     while line := stream.readline(LONGEST_LINE):
         number += 1

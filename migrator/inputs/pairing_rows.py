@@ -7,7 +7,7 @@ from pathlib import Path
 
 from migrator.core.identifiers import Iccid, NotAnIdentifier
 from migrator.errors import InputError
-from migrator.inputs.csv_rows import csv_records
+from migrator.inputs.csv_rows import csv_records, text_lines
 from migrator.inputs.problems import spelled
 from migrator.inputs.text_files import opened_text, rounding_notation, unwrapped
 
@@ -40,7 +40,7 @@ def read_pairs(path: Path, *, unused: Callable[[Sequence[str]], None] | None = N
     Raises: InputError, naming the file and the remedy, when it cannot be read, is empty or has other columns.
     """
     with opened_text(path) as stream:
-        records = csv_records(stream, str(path), skips_spaces=True)
+        records = csv_records(text_lines(stream, str(path)), str(path), skips_spaces=True)
         first = next(records, None)
         if first is None:
             raise InputError(f"{path} is empty", code="empty_file", hint=HEADER_REMEDY)

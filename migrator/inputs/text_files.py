@@ -9,7 +9,15 @@ from typing import TextIO
 
 from migrator.errors import InputError
 
-__all__ = ["SPREADSHEET_REMEDY", "looks_rounded", "opened_text", "rounding_notation", "small_text", "unwrapped"]
+__all__ = [
+    "SPREADSHEET_REMEDY",
+    "Windows1252",
+    "looks_rounded",
+    "opened_text",
+    "rounding_notation",
+    "small_text",
+    "unwrapped",
+]
 
 SMALL_FILE_BYTES = 1_000_000
 SIGNIFICANT_DIGITS = 15
@@ -22,16 +30,44 @@ SPREADSHEET_REMEDY = (
 SAVE_AS_UTF8 = 'save it again as "CSV UTF-8" or plain text in UTF-8'
 
 
+class Windows1252:
+    """Reads what is no UTF-8 as Windows-1252, byte by byte, and remembers that it did: labels may have suffered."""
+
+    NAME = "migrator.windows-1252"
+
+    def __init__(self) -> None:
+        self.replaced = 0
+        codecs.register_error(self.NAME, self)
+
+    def __call__(self, error: UnicodeError) -> tuple[str, int]:
+        """The characters for some bytes, as codecs asks for them. Raises: UnicodeError, if they are none there either.
+
+        Source: the reference on the portal's export: its encoding is unknown, Windows-1252 is to be expected.
+        """
+        if not isinstance(error, UnicodeDecodeError):
+            raise error
+        self.replaced += error.end - error.start
+        return error.object[error.start : error.end].decode("cp1252"), error.end
+
+
 @contextmanager
-def opened_text(path: Path) -> Iterator[TextIO]:
+def opened_text(path: Path, *, fallback: Windows1252 | None = None, stdin: bool = False) -> Iterator[TextIO]:
     """Open a text file for reading from front to back once, line ends as they are.
+
+    Args:
+        path: the file.
+        fallback: for files that may be older than UTF-8; one with a byte order mark has promised what it is.
+        stdin: read standard input instead; `path` is what messages call it.
 
     Raises: InputError, naming the file and the remedy, when it is missing, a directory, unreadable or not such text;
         the last also while reading goes on.
     """
     try:
-        with path.open("rb") as raw, TextIOWrapper(raw, encoding=_encoding(raw, path), newline="") as text:
-            yield text
+        with _opened(path, stdin=stdin) as raw:
+            encoding = _encoding(raw, path)
+            errors = fallback.NAME if fallback is not None and encoding == "utf-8" else "strict"
+            with TextIOWrapper(raw, encoding=encoding, errors=errors, newline="") as text:
+                yield text
     except FileNotFoundError:
         raise InputError(
             f"{path} does not exist", code="no_such_file", hint=f"looked in {Path.cwd()}; check the path"
@@ -44,6 +80,12 @@ def opened_text(path: Path) -> Iterator[TextIO]:
         ) from None
     except OSError as error:
         raise _unreadable(path, error) from None
+
+
+@contextmanager
+def _opened(path: Path, *, stdin: bool) -> Iterator[BufferedReader]:
+    with open(0, "rb", closefd=False) if stdin else path.open("rb") as raw:
+        yield raw
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

@@ -82,7 +82,9 @@ class Inventory(Snapshots):
         """Those of some SIMs that a snapshot holds already, each with its raw record: also of one that is open."""
         wanted = _SIMS_AMONG.add_columns(source_sims.c.raw)
         rows = (
-            row for chunk in chunks(keys) for row in self._db.rows(wanted, snapshot_id=snapshot_id, keys=json_list(chunk))
+            row
+            for chunk in chunks(keys)
+            for row in self._db.rows(wanted, snapshot_id=snapshot_id, keys=json_list(chunk))
         )
         return {row[0]: (sim_from(row[:-1]), json.loads(row[-1])) for row in rows}
 

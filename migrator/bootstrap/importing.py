@@ -1,0 +1,156 @@
+"""`inventory import`, put together: a file's rows into a snapshot that becomes the inventory, or nothing."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from migrator.core.fleet import SourceSim
+from migrator.errors import InputError, Problem
+from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded
+from migrator.ports import Clock, Progress, SourcePage, SourceRow
+
+if TYPE_CHECKING:
+    from migrator.inputs.inventory_file import ImportedRow, InventoryFile
+    from migrator.store import Store
+
+__all__ = ["API_VERSION", "Imported", "import_inventory"]
+
+API_VERSION = "import"
+"""What stands where a pull has "v1" or "v2"."""
+
+BATCH = 1000
+ROUNDED_BY_CHANCE = 1000
+"""Of as many ICCIDs, less than one ends in zeros from its 16th digit on by chance (one in ten thousand, of 19)."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of a file.
+
+    Args:
+        sims: how many there are now.
+        repeated: rows that said again what an earlier one had said.
+        without_status: SIMs whose status is unknown; plans will not act on them.
+        without_quota: SIMs without a booked data volume.
+        rounded: places of ICCIDs that end in zeros as a spreadsheet leaves them; too few to be sure.
+    """
+
+    sims: int = 0
+    repeated: int = 0
+    without_status: int = 0
+    without_quota: int = 0
+    rounded: list[str] = field(default_factory=list)
+
+
+def import_inventory(
+    store: "Store", file: "InventoryFile", *, clock: Clock, note: Callable[[Problem], None], progress: Progress
+) -> Imported:
+    """Read a file into the store. It becomes the inventory in force when every row of it is sound.
+
+    Args:
+        store: where; the caller holds its lease.
+        file: open.
+        clock: the time.
+        note: told every problem, in the file's order.
+        progress: told after every thousand rows.
+
+    Raises: InputError, if there was a problem or no SIM: then the inventory is what it was before.
+    """
+    now = clock.now().timestamp()
+    snapshot = store.inventory.open_snapshot(API_VERSION, now, fresh=True, origin=file.name)
+    try:
+        importing = _Importing(store, snapshot.snapshot_id, file.name, note)
+        for number, rows in enumerate(_batches(file.rows), start=1):
+            importing.take(number, rows, now)
+            progress("page", {"sims": len(rows), "page": number, "listed": None})
+        importing.finish()
+    except BaseException:
+        store.inventory.discard_snapshot(snapshot.snapshot_id)
+        raise
+    store.inventory.complete_snapshot(snapshot.snapshot_id, 1, clock.now().timestamp())
+    return importing.result
+
+
+def _batches(rows: Iterable["ImportedRow"]) -> Iterator[list["ImportedRow"]]:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
+
+
+@dataclass(slots=True)
+class _Importing:
+    """The import so far. Of a row that is on disk, nothing is kept in memory but a line number if it looks rounded."""
+
+    store: "Store"
+    snapshot_id: int
+    name: str
+    note: Callable[[Problem], None]
+    result: Imported = field(default_factory=Imported)
+    problems: int = 0
+    rounded: "array[int]" = field(default_factory=lambda: array("Q"))
+    has_rounded_twice: bool = False
+
+    def take(self, number: int, rows: list["ImportedRow"], now: float) -> None:
+        """Take in some rows."""
+        known = self.store.inventory.listed(
+            self.snapshot_id, [row.sim.iccid.key for row in rows if row.sim is not None]
+        )
+        places = {key: (sim, int(raw["line"])) for key, (sim, raw) in known.items()}
+        new = []
+        for row in rows:
+            for problem in row.problems:
+                self._problem(problem)
+            if row.sim is not None and self._is_new(row.sim, row.line, places):
+                new.append(SourceRow(row.raw, row.sim))
+        self.store.inventory.save_page(self.snapshot_id, 1, SourcePage(number, new), now)
+
+    def _is_new(self, sim: SourceSim, line: int, places: dict[str, tuple[SourceSim, int]]) -> bool:
+        """Whether no earlier row has this SIM; one that says something else of it is a problem."""
+        is_rounded = looks_rounded(sim.iccid.digits)
+        if is_rounded:
+            self.rounded.append(line)
+        earlier, earlier_line = places.setdefault(sim.iccid.key, (sim, line))
+        if earlier_line == line:
+            self.result.sims += 1
+            self.result.without_status += sim.status == "unknown"
+            self.result.without_quota += sim.data_quota_mb is None
+            return True
+        if earlier == sim:
+            self.result.repeated += 1
+            return False
+        words = f"{self.name}:{line}: SIM {sim.iccid} stands on line {earlier_line} already, with other values"
+        if is_rounded:
+            self.has_rounded_twice = True
+            self._problem(Problem("rounded_by_spreadsheet", f"{words}, and ends in zeros", SPREADSHEET_REMEDY))
+        else:
+            self._problem(Problem("iccid_twice", words, "keep the line that is right"))
+        return False
+
+    def finish(self) -> None:
+        """Judge the file as a whole. Raises: InputError, if there was any problem."""
+        self._judge_zeros()
+        if self.problems:
+            words = f"{self.name}: {self.problems:,} problems; the inventory is what it was before"
+            raise InputError(words, code="inventory_import")
+        if not self.result.sims:
+            raise InputError(
+                f"{self.name} lists no SIM", code="empty_file", hint="is this the right file? Nothing was changed"
+            )
+
+    def _judge_zeros(self) -> None:
+        """ICCIDs that end in zeros: a few are by chance, many are what a spreadsheet made of other ones."""
+        rows = self.result.sims + self.result.repeated
+        if len(self.rounded) > 1 + rows // ROUNDED_BY_CHANCE or self.has_rounded_twice:
+            for line in self.rounded:
+                words = (
+                    f"{self.name}:{line}: the ICCID ends in zeros from its 16th digit on, as a spreadsheet rounds it"
+                )
+                self._problem(Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY))
+        else:
+            self.result.rounded = [f"{self.name}:{line}" for line in self.rounded]
+
+    def _problem(self, problem: Problem) -> None:
+        self.problems += 1
+        self.note(problem)

@@ -1,0 +1,89 @@
+"""Problems of a file by the hundred thousand: the first fifty for the screen, all of them in a file."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from migrator.cli.common import MOST_PROBLEMS, printable
+from migrator.cli.files import refuse_unwritable
+from migrator.errors import InputError, Problem
+
+__all__ = ["ProblemLog", "problem_log"]
+
+ON_SCREEN = MOST_PROBLEMS - 1
+
+
+class ProblemLog:
+    """Takes problems one by one, in bounded memory.
+
+    Args:
+        path: the file for all of them.
+        is_wanted: whether it was asked for, so that it is written however few there are.
+        closing: puts the file into its place, or drops it.
+    """
+
+    def __init__(self, path: Path, *, is_wanted: bool, closing: ExitStack) -> None:
+        self.path = path
+        self.first: list[Problem] = []
+        self.count = 0
+        self._is_wanted = is_wanted
+        self._closing = closing
+        self._out: TextIO | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a file."""
+        return self._out is not None
+
+    def note(self, problem: Problem) -> None:
+        """Take one. Raises: InputError, if the file cannot be written."""
+        if self._out is None and (self._is_wanted or self.count == ON_SCREEN):
+            self._out = self._opened()
+            self._out.writelines(map(_line, self.first))
+        self.count += 1
+        if self.count <= ON_SCREEN:
+            self.first.append(problem)
+        if self._out is not None:
+            self._out.write(_line(problem))
+
+    def _opened(self) -> TextIO:
+        from migrator.reports.writers import beside
+
+        try:
+            return self._closing.enter_context(beside(self.path))
+        except OSError as error:
+            words = f"{self.path} cannot be written: {error.strerror or error}"
+            raise InputError(words, code="unwritable", hint="choose a file for the problems: --problems") from error
+
+
+@contextmanager
+def problem_log(wanted: Path | None, default: Path, *, headline: str = "") -> Iterator[ProblemLog]:
+    """A log for as long as a file is read. An InputError of the file leaves with the first problems and the count.
+
+    Args:
+        wanted: the file that was asked for, if any.
+        default: the file where there are more than fit on a screen.
+        headline: what else to say once.
+    """
+    if wanted is not None:
+        refuse_unwritable(wanted)
+    failed = None
+    with ExitStack() as closing:
+        log = ProblemLog(wanted or default, is_wanted=wanted is not None, closing=closing)
+        try:
+            yield log
+        except InputError as error:
+            failed = error
+    if failed is None:
+        return
+    if not log.count:
+        raise failed
+    hint = "; ".join(filter(None, (f"all are in {log.path}" if log.is_written else "", headline)))
+    problems = (Problem(failed.code, failed.message, hint), *log.first)
+    raise InputError(failed.message, code=failed.code, hint=hint, problems=problems) from failed
+
+
+def _line(problem: Problem) -> str:
+    hint = f" -- {printable(problem.hint)}" if problem.hint else ""
+    return f"{printable(problem.message)} [{problem.code}]{hint}\n"

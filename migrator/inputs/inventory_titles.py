@@ -1,0 +1,112 @@
+"""What the columns of an exported inventory are called, and the words in them, in the languages that we know of.
+
+Source: the reference's section on the portal's export: titles on screen are known in English, those of the file are
+not, and the portal speaks several languages. What is not here is found by its content, or told by hand.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+__all__ = ["FIELDS", "KNOWN_TITLES", "STATUS_WORDS", "field_of_title", "is_machine_title", "is_secret_title", "plain"]
+
+_TITLES: Mapping[str, tuple[str, ...]] = {
+    "iccid": ("ICCID", "ICC ID", "ICC", "SIM ICCID", "ICCID (19 digits)", "SIM-Kartennummer", "Kartennummer"),
+    "status": ("Status", "SIM Status", "State", "Zustand", "Kartenstatus", "Statut", "Estado", "Stato", "État"),
+    "status_word": ("status_word",),
+    "label": ("Label", "SIM Label", "Bezeichnung", "Beschriftung", "Étiquette", "Etiqueta", "Etichetta", "Rótulo"),
+    "imsi": ("IMSI",),
+    "msisdn": ("MSISDN", "Phone number", "Rufnummer", "Telefonnummer"),
+    "imei": ("IMEI", "IMEI(SV)", "IMEISV"),
+    "imei_lock": ("IMEI Lock", "IMEI-Sperre", "IMEI-Bindung", "Verrouillage IMEI", "Bloqueo IMEI", "Blocco IMEI"),
+    "ip_address": ("IP Address", "IP", "IPv4", "IP-Adresse", "Adresse IP", "Dirección IP", "Indirizzo IP"),
+    "activated_at": (
+        "Activated at",
+        "Activation date",
+        "Aktivierungsdatum",
+        "Date d'activation",
+        "Fecha de activación",
+    ),
+    "data_quota_mb": (
+        "data_quota_mb",
+        "current_quota",
+        "Data quota",
+        "Data quota (MB)",
+        "Booked data volume",
+        "Booked data volume (MB)",
+        "Gebuchtes Datenvolumen",
+        "Gebuchtes Datenvolumen (MB)",
+        "Datenkontingent",
+        "Datenkontingent (MB)",
+    ),
+    "sms_quota": (
+        "sms_quota",
+        "current_quota_SMS",
+        "SMS quota",
+        "Booked SMS volume",
+        "Gebuchtes SMS-Volumen",
+        "SMS-Kontingent",
+    ),
+    "data_reading": ("data_reading",),
+    "data_remaining_mb": ("data_remaining_mb",),
+    "sms_reading": ("sms_reading",),
+    "sms_remaining": ("sms_remaining",),
+    "expires_at": ("expires_at", "Expiry date", "Expiration date", "Ablaufdatum", "Date d'expiration"),
+}
+
+FIELDS = tuple(_TITLES)
+"""The fields of a SIM that a column may hold, in the order of the export."""
+
+_HARMLESS = (
+    *("ICCID with Luhn", "ICCID (20 digits)", "ICCID (Luhn)", "Session", "Sitzung", "Extendable", "Verlängerbar"),
+    *("SIM Type", "SIM-Typ", "Tariff", "Tariff Details", "Tarif", "Tarifdetails", "Auto-Top-Up", "Data Usage"),
+    *("SMS Usage", "Datenverbrauch", "SMS-Verbrauch", "imsi_2", "current_imsi"),
+)
+
+_WRITTEN_BY_PROGRAMS = ("data_quota_mb", "sms_quota", "current_quota", "current_quota_SMS")
+_SECRET_WORDS = frozenset({"adm", "ki", "opc", "op", "kic", "kid", "kik", "k"})
+
+_ENABLED = "enabled activated active aktiviert aktiv activé activée activado activada attivato attivata ativado"
+_DISABLED = "disabled deactivated deaktiviert désactivé désactivée desactivado desactivada disattivato desativado"
+_EXPIRED = "expired abgelaufen expiré expirée caducado caducada expirado expirada scaduto scaduta verlopen"
+
+
+def plain(text: str) -> str:
+    """A title or word for comparison: letters and digits only, without case and accents."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if letter.isalnum())
+
+
+STATUS_WORDS: Mapping[str, str] = {
+    plain(word): meant
+    for words, meant in ((_ENABLED, "Enabled"), (_DISABLED, "Disabled"), (_EXPIRED, "Expired"))
+    for word in words.split()
+}
+"""Plain words -> what 1NCE's list calls it, so that reading the list afterwards finds no other status.
+
+"Inactive", "blocked" and "suspended" are left out on purpose: which of the three they are depends on who wrote them.
+"""
+
+_FIELD_OF = {plain(title): field for field, titles in _TITLES.items() for title in (field, *titles)}
+KNOWN_TITLES = frozenset(map(plain, _HARMLESS))
+"""Columns that are no field and hold no secret: kept in the raw record."""
+
+
+def field_of_title(title: str) -> str | None:
+    """The field that a title names; None if it names none that we know."""
+    return _FIELD_OF.get(plain(title))
+
+
+def is_machine_title(title: str) -> bool:
+    """Whether a program wrote the numbers below: our own export, or 1NCE's API."""
+    return title.strip() in {*_WRITTEN_BY_PROGRAMS, "data_remaining_mb", "sms_remaining"}
+
+
+def is_secret_title(title: str) -> bool:
+    """Whether a column holds a PIN, a PUK or a key: "PIN1", "PUK Code", "SIM-PIN", "ADM 1", "OPc", "Auth key" ..."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title) if not title.isupper() else title
+    words = [*re.findall(r"[a-z]+", spaced.casefold()), *re.findall(r"[a-z]+", title.casefold())]
+    return any(
+        word in _SECRET_WORDS or word.startswith(("pin", "puk")) or word.endswith(("pin", "puk", "key"))
+        for word in words
+    )
