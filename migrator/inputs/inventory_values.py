@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 
 from migrator.core.fleet import QuotaReading
 from migrator.core.identifiers import Iccid, NotAnIdentifier
@@ -17,6 +18,8 @@ __all__ += ["parse_status", "parse_text", "shown", "volume_parser"]
 
 LONGEST_SHOWN = 40
 MOST_WORDS = 20
+REMEMBERED = 1024
+"""A fleet has a few statuses and volumes, each a hundred thousand times."""
 _TARIFF = re.compile(r"(?P<MB>\d+ ?MB), ?(?P<SMS>\d+ ?SMS)")
 """As the portal shows it ("500 MB, 250 SMS"). Only by hand: what was topped up since is not in it."""
 
@@ -65,7 +68,7 @@ def _is_nothing(text: str) -> bool:
 
 def parse_iccid(cell: str) -> Iccid:
     """An ICCID, without the quotes and equals signs that keep spreadsheets off it. Raises: BadValue."""
-    text = unwrapped(cell).lstrip("=").strip("\"'")
+    text = cell if cell.isdigit() else unwrapped(cell).lstrip("=").strip("\"'")
     if not text:
         raise BadValue("empty_iccid", "no ICCID", "fill it in, or remove the line")
     try:
@@ -80,6 +83,8 @@ def parse_iccid(cell: str) -> Iccid:
 
 def parse_digits(cell: str) -> str | None:
     """An IMSI, MSISDN or IMEI; the plus of a phone number and the F of a modem are left out. Raises: BadValue."""
+    if cell.isascii() and cell.isdigit():
+        return cell
     text = unwrapped(cell).lstrip("=").strip("\"'+").rstrip("fF")
     if _is_nothing(text):
         return None
@@ -102,6 +107,7 @@ def parse_label(cell: str) -> str | None:
     return (cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in "=+-@\t\r\n" else cell) or None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_status(cell: str) -> str:
     """1NCE's own word for a status; a word that we do not know is left as it is, and plans will not act on it."""
     text = unwrapped(cell)
@@ -133,6 +139,7 @@ def volume_parser(title: str, *, unit: str, by_hand: bool) -> Callable[[str], De
     is_machine = is_machine_title(title)
     assumed = unit if is_machine or unit == "SMS" else title_unit(title) or (unit if by_hand else "")
 
+    @lru_cache(maxsize=REMEMBERED)
     def parse(cell: str) -> Decimal | None:
         text = unwrapped(cell)
         if _is_nothing(text):
