@@ -1,18 +1,23 @@
 """`pair import`: rows of a pairing file held against the inventory, the pairs there are, and each other."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from migrator.core.fleet import Pair
-from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.identifiers import Eid, Iccid, NotAnIdentifier, luhn_digit
 from migrator.errors import Problem
+from migrator.inputs.pairing_memory import Seen
 from migrator.inputs.pairing_rows import PairRow, read_pairs
 from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded, rounding_notation
 
 __all__ = ["ImportResult", "PairLookup", "PairRow", "SourceLookup", "plan_import", "read_pairs"]
 
 ROWS_PER_LOOKUP = 500
+WITH_CHECK_DIGIT = 20
+"""Assumed, as in pools: ICCIDs this long end in a check digit. A wrong one is only warned of."""
+MOST_WARNINGS = 50
+UNKNOWN_HINT = "check the digits, or read 1NCE again: `inventory pull`"
 
 SourceLookup = Callable[[Sequence[str]], Mapping[str, Iccid]]
 """Canonical keys -> those that are SIMs of the inventory, with the ICCID as 1NCE lists it."""
@@ -25,14 +30,26 @@ class ImportResult:
     """What a file would change. With problems there are no pairs: an import is all or nothing.
 
     Args:
-        pairs: what to write, in the file's order: new ones, and new targets for SIMs that had another.
         unchanged: rows that say what is known already, or what an earlier row said.
         problems: each with file and line, in the file's order.
+        replaced: pairs that get another target, as they were and as they will be.
+        chips: pairs that stay and get an EID, or another one.
+        warnings: what looks odd and was taken all the same; the first of them.
+        odd_digits: how many check digits, of ICCIDs and EIDs, are not right.
     """
 
-    pairs: list[Pair]
     unchanged: int
     problems: list[Problem]
+    replaced: list[tuple[Pair, Pair]]
+    chips: list[Pair]
+    warnings: list[str]
+    odd_digits: int
+    _seen: Seen
+
+    @property
+    def pairs(self) -> Iterator[Pair]:
+        """What to write, in the file's order: new pairs, other targets and EIDs. From a file: it may be a million."""
+        return iter(()) if self.problems else self._seen.new()
 
 
 def plan_import(
@@ -52,9 +69,9 @@ def plan_import(
         replace: whether a source that is paired already may get another target. A target never leaves a source that
             the file does not give another one.
 
-    Rows may number a million: of each, the pair itself is all that is kept.
+    Rows may number a million: what is kept of them is on disk.
     """
-    draft = _Draft(file, replace)
+    draft = _Draft(file, replace, Seen(file))
     remaining = iter(rows)
     while chunk := list(islice(remaining, ROWS_PER_LOOKUP)):
         parsed = [pair for row in chunk if (pair := draft.parsed(row)) is not None]
@@ -62,8 +79,10 @@ def plan_import(
         targets = [pair.target.key for pair in parsed]
         known = known_sources(list({*sources, *targets}))
         by_source, by_target = existing_by_source(sources), existing_by_target(targets)
+        draft.recall(parsed)
         for pair in parsed:
             draft.place(pair, known, by_source.get(pair.source.key), by_target.get(pair.target.key))
+        draft.keep()
     return draft.result()
 
 
@@ -73,24 +92,34 @@ class _Draft:
 
     file: str
     replace: bool
-    pairs: list[Pair] = field(default_factory=list)
+    seen: Seen
+    placed: int = 0
     unchanged: int = 0
     problems: list[tuple[int, Problem]] = field(default_factory=list)
-    by_source: dict[str, Pair] = field(default_factory=dict)
+    replaced: list[tuple[Pair, Pair]] = field(default_factory=list)
+    chips: list[Pair] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    odd_digits: int = 0
+    by_source: dict[str, Pair] = field(default_factory=dict)  # these three: of the rows at hand, earlier ones included
     by_target: dict[str, Pair] = field(default_factory=dict)
+    by_eid: dict[str, Pair] = field(default_factory=dict)
+    at_hand: list[tuple[int, Pair, bool]] = field(default_factory=list)
     rounded_targets: list[Pair] = field(default_factory=list)
     taken_over: list[tuple[Pair, Pair]] = field(default_factory=list)  # a new pair, and who has its target now
 
     def parsed(self, row: PairRow) -> Pair | None:
-        """The row as a pair; what is no ICCID is noted."""
+        """The row as a pair; what is no identifier is noted."""
         source = self._iccid(row, "source", row.source_text)
         target = self._iccid(row, "target", row.target_text)
-        return Pair(source, target, f"{self.file}:{row.line}") if source and target else None
+        eid = self._eid(row) if row.eid_text else None
+        if source is None or target is None or (row.eid_text and eid is None):
+            return None
+        return Pair(source, target, f"{self.file}:{row.line}", eid)
 
     def _iccid(self, row: PairRow, side: str, text: str) -> Iccid | None:
         place = f"{self.file}:{row.line}"
         try:
-            return Iccid.parse(text)
+            iccid = Iccid.parse(text)
         except NotAnIdentifier as error:
             if not text:
                 problem = Problem(f"empty_{side}", f"{place}: no {side} ICCID", "fill it in, or remove the line")
@@ -99,8 +128,45 @@ class _Draft:
                 problem = Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
             else:
                 problem = Problem("not_an_iccid", f"{place}: {side} {error}", "correct it, or remove the line")
-        self.problems.append((row.line, problem))
-        return None
+            self.problems.append((row.line, problem))
+            return None
+        if len(iccid.digits) == WITH_CHECK_DIGIT and not iccid.has_right_check_digit:
+            expected = luhn_digit(iccid.digits[:-1])
+            self._warn(f"{place}: {side} {iccid} ends in {iccid.digits[-1]}, its check digit would be {expected}")
+        return iccid
+
+    def _eid(self, row: PairRow) -> Eid | None:
+        place = f"{self.file}:{row.line}"
+        try:
+            eid = Eid.parse(row.eid_text)
+        except NotAnIdentifier as error:
+            if rounding_notation(row.eid_text):
+                words = f"{place}: EID {row.eid_text[:40]!r} is a number that a spreadsheet rounded"
+                problem = Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+            else:
+                problem = Problem("not_an_eid", f"{place}: {error}", "correct it, or leave the field empty")
+            self.problems.append((row.line, problem))
+            return None
+        if not eid.has_right_check_digits:
+            self._warn(f"{place}: the check digits of EID {eid} are not right")
+        return eid
+
+    def _warn(self, words: str) -> None:
+        self.odd_digits += 1
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(words)
+
+    def recall(self, pairs: Sequence[Pair]) -> None:
+        """Bring back what earlier rows said of the SIMs and chips of some pairs."""
+        self.by_source = self.seen.by("source_key", [pair.source.key for pair in pairs])
+        self.by_target = self.seen.by("target_key", [pair.target.key for pair in pairs])
+        self.by_eid = self.seen.by("eid", [pair.eid.digits for pair in pairs if pair.eid is not None])
+
+    def keep(self) -> None:
+        """Put the rows at hand away."""
+        self.seen.put(self.at_hand)
+        self.placed += len(self.at_hand)
+        self.at_hand.clear()
 
     def place(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> None:
         """Take one row in.
@@ -112,38 +178,67 @@ class _Draft:
         """
         if self._is_repeated(pair):
             return
-        pair = Pair(known.get(pair.source.key, pair.source), pair.target, pair.origin)
+        pair = Pair(known.get(pair.source.key, pair.source), pair.target, pair.origin, pair.eid)
         clashes = self._clashes_in_file(pair)
+        is_new = not clashes and self._is_change(pair, known, had, holder)
         if not clashes:
             self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
+            if pair.eid is not None:
+                self.by_eid[pair.eid.digits] = pair
+            self.at_hand.append((_line(pair), pair, is_new))
+        elif had is None or had.target != pair.target:
+            self._is_known(pair, known)
+            self._fits_existing(pair, had, holder)
+
+    def _is_change(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> bool:
+        """Whether a row that clashes with none in the file is to be written."""
         if had is not None and had.target == pair.target:
-            self.unchanged += 1
-            return
-        if looks_rounded(pair.target.digits) and not clashes:
+            return self._is_new_chip(pair, had)
+        if looks_rounded(pair.target.digits):
             self.rounded_targets.append(pair)
         is_known, fits = self._is_known(pair, known), self._fits_existing(pair, had, holder)
-        if is_known and fits and not clashes:
-            self.pairs.append(pair)
+        if is_known and fits and had is not None:
+            self.replaced.append((had, pair))
+        return is_known and fits
+
+    def _is_new_chip(self, pair: Pair, had: Pair) -> bool:
+        """Whether a pair that stays as it is gets an EID. A file without EIDs takes none away."""
+        if pair.eid is None or pair.eid == had.eid:
+            self.unchanged += 1
+            return False
+        if had.eid is not None and not self.replace:
+            words = f"target {pair.target} has EID {had.eid} already ({had.origin}), not {pair.eid}"
+            self._note(pair, "contradicts_pair", words, "correct the line; or pass --replace, if this file is right")
+            return False
+        self.chips.append(pair)
+        return True
 
     def _is_repeated(self, pair: Pair) -> bool:
         earlier = self.by_source.get(pair.source.key)
-        repeated = earlier is not None and earlier.target == pair.target
+        repeated = earlier is not None and earlier.target == pair.target and pair.eid in {None, earlier.eid}
         self.unchanged += repeated
         return repeated
 
     def _clashes_in_file(self, pair: Pair) -> bool:
-        """Whether an earlier line gives this source another target, or its target to another source."""
+        """Whether an earlier line gives this source another target, or its target or chip to another source."""
         earlier = self.by_source.get(pair.source.key)
-        if earlier is not None:
+        if earlier is not None and earlier.target != pair.target:
             words = f"source {pair.source} has target {earlier.target} on line {_line(earlier)}, here {pair.target}"
             hint = "keep the right one of the two lines"
             self._note(pair, "source_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.source.digits) else hint)
+        elif earlier is not None:
+            words = f"target {pair.target} has EID {earlier.eid or 'none'} on line {_line(earlier)}, here {pair.eid}"
+            self._note(pair, "eid_twice", words, "keep the right one of the two lines")
         holder = self.by_target.get(pair.target.key)
-        if holder is not None:
+        if holder is not None and holder.source != pair.source:
             words = f"target {pair.target} is given to {holder.source} on line {_line(holder)}, here to {pair.source}"
             hint = "each source needs a target of its own"
             self._note(pair, "target_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.target.digits) else hint)
-        return earlier is not None or holder is not None
+        chip = None if pair.eid is None else self.by_eid.get(pair.eid.digits)
+        if chip is not None and chip.target != pair.target:
+            words = f"EID {pair.eid} is that of target {chip.target} on line {_line(chip)}, here of {pair.target}"
+            self._note(pair, "eid_twice", words, "a chip takes the place of one SIM: correct one of the two lines")
+        return earlier is not None or holder is not None or chip is not None
 
     def _is_known(self, pair: Pair, known: Mapping[str, Iccid]) -> bool:
         """Whether the source is a SIM of the inventory, and the target is none."""
@@ -153,7 +248,9 @@ class _Draft:
             self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
         elif not source_known:
             words = f"source {pair.source} is not in the inventory"
-            self._note(pair, "unknown_source", words, "check the digits, or read 1NCE again: `inventory pull`")
+            is_odd = len(pair.source.digits) == WITH_CHECK_DIGIT and not pair.source.has_right_check_digit
+            hint = "its check digit is wrong: compare it with the card" if is_odd else UNKNOWN_HINT
+            self._note(pair, "unknown_source", words, hint)
         target_is_source = pair.target.key in known and pair.target != pair.source
         if target_is_source:
             words = f"target {pair.target} is itself a 1NCE SIM of the inventory, and cannot be claimed at Hologram"
@@ -180,15 +277,17 @@ class _Draft:
     def result(self) -> ImportResult:
         """The import, once every row was placed."""
         for pair, holder in self.taken_over:
-            if holder.source.key not in self.by_source:
+            if not self.seen.by("source_key", [holder.source.key]):
                 words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
                 self._note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
-        if len(self.rounded_targets) > max(1, len(self.by_target) // 2):
+        if len(self.rounded_targets) > max(1, self.placed // 2):
             for pair in self.rounded_targets:
                 words = f"target {pair.target} ends in zeros, as most in this file do: a spreadsheet rounded them"
                 self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
         problems = [problem for _, problem in sorted(self.problems, key=lambda entry: entry[0])]
-        return ImportResult([] if problems else self.pairs, self.unchanged, problems)
+        return ImportResult(
+            self.unchanged, problems, self.replaced, self.chips, self.warnings, self.odd_digits, self.seen
+        )
 
     def _note(self, pair: Pair, code: str, words: str, hint: str) -> None:
         self.problems.append((_line(pair), Problem(code, f"{pair.origin}: {words}", hint)))

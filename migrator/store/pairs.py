@@ -1,7 +1,9 @@
 """Which SIM takes the place of which: one to one, held by two unique keys."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -25,7 +27,8 @@ from migrator.core.identifiers import Iccid
 from migrator.errors import InputError
 from migrator.store.engine import Database, driver_sql, insert_many
 from migrator.store.rows import PAGE, PAIR_COLUMNS, among, by_page, chunks, in_iccid_order, json_list, pair_from
-from migrator.store.tables import pairs
+from migrator.store.inventory import in_force
+from migrator.store.tables import pairs, source_sims, target_links
 
 __all__ = ["Pairs"]
 
@@ -103,6 +106,33 @@ class Pairs:
         """The pairs of some target SIMs, by target key; those without one are left out."""
         wanted = select(*PAIR_COLUMNS).where(among(pairs.c.target_key, bindparam("keys")))
         return {pair.target.key: pair for pair in self._among(wanted, keys)}
+
+    def orphans(self) -> Iterator[Pair]:
+        """Pairs whose source is no SIM of the inventory in force, sorted by source key."""
+        sim = select(source_sims.c.key).where(source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.source_key)
+        wanted = _NEXT.where(~sim.exists())
+        yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
+
+    def misplaced(self) -> Iterator[Pair]:
+        """Pairs whose target is another SIM of the inventory in force, sorted by source key."""
+        sim = select(source_sims.c.key).where(source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.target_key)
+        wanted = _NEXT.where(sim.exists(), pairs.c.source_key != pairs.c.target_key)
+        yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
+
+    def chips(self) -> Iterator[tuple[Pair, dict[str, Any]]]:
+        """Pairs with an EID whose target was seen, each with the target carrier's own record."""
+        wanted = _NEXT.add_columns(target_links.c.raw).join_from(
+            pairs, target_links, target_links.c.key == pairs.c.target_key
+        )
+        wanted = wanted.where(pairs.c.eid.is_not(None), target_links.c.raw.is_not(None))
+        for row in by_page(lambda after: self._db.rows(wanted, after=after)):
+            yield pair_from(row[:-1]), json.loads(row[-1])
+
+    def unpaired_targets(self) -> int:
+        """How many SIMs the target carrier showed that no pair names."""
+        named = select(pairs.c.target_key).where(pairs.c.target_key == target_links.c.key).exists()
+        with self._db.read() as connection:
+            return connection.scalar(select(func.count()).where(target_links.c.present == 1, ~named)) or 0
 
     def count(self) -> int:
         """How many pairs there are."""

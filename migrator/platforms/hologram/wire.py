@@ -122,6 +122,12 @@ def profile_link(profile: Mapping[str, Any]) -> TargetLink | None:
     return None if iccid is None else _link(iccid, profile, device_id=_first_id(profile.get("deviceid")), raw=profile)
 
 
+def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
+    """The chips that a device's or a profile's own record names; the field is null on most of them."""
+    profiles = [record, *records(record.get("links"), "cellular")]
+    return frozenset(eid for profile in profiles if (eid := text_of(profile.get("eid"))) is not None)
+
+
 def _link(iccid: Iccid, profile: Mapping[str, Any], *, device_id: int | None, raw: Mapping[str, Any]) -> TargetLink:
     plan = profile.get("plan")
     inside = plan if isinstance(plan, Mapping) else {"id": plan}
