@@ -1,8 +1,9 @@
 """`pair`: which new SIM follows which old one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -12,34 +13,39 @@ from migrator.core.results import ExitCode
 from migrator.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from migrator.bootstrap.checking import PairCheck
     from migrator.core.fleet import Pair
+    from migrator.inputs.pairing_file import ImportResult
     from migrator.store import Store
 
 __all__ = ["check", "export", "identity", "import_file", "pool"]
 
 NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
 SHOWN = 10
+BATCH = 1000
 
 
 @click.command("import", epilog="Exit codes: 0 done, 2 the file has problems (all are listed, nothing was changed).")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Let the file contradict pairs that are there already.")
+@click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
 @global_options
 @click.pass_obj
-def import_file(shared: Globals, /, *, file: Path, replace: bool) -> int:
-    """Read pairs from FILE (CSV with source_iccid,target_iccid). All or nothing."""
-    return finish("pair import", shared, lambda: _import(shared, file, replace=replace))
+def import_file(shared: Globals, /, *, file: Path, replace: bool, problems: Path | None) -> int:
+    """Read pairs from FILE (CSV with source_iccid,target_iccid and, if you like, eid). All or nothing."""
+    return finish("pair import", shared, lambda: _import(shared, file, problems, replace=replace))
 
 
-def _import(shared: Globals, file: Path, *, replace: bool) -> Outcome:
+def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
     from migrator.inputs.pairing_file import plan_import, read_pairs
 
+    unused: list[str] = []
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         result = plan_import(
-            read_pairs(file),
+            read_pairs(file, unused=unused.extend),
             file=str(file),
             known_sources=lambda keys: {sim.iccid.key: sim.iccid for sim in store.inventory.sims(keys)},
             existing_by_source=store.pairs.by_source_keys,
@@ -47,25 +53,73 @@ def _import(shared: Globals, file: Path, *, replace: bool) -> Outcome:
             replace=replace,
         )
         if result.problems:
-            words = f"{file}: {len(result.problems)} problems; nothing was changed"
-            raise InputError(words, problems=(*result.problems, Problem("pair_import", words)))
+            _refuse(result.problems, file, problems, Path(store.info()["path"]).with_name("pairing-problems.txt"))
         _refuse_settled(store, result.pairs)
         counts = _add(store, result.pairs, replace=replace)
-    data = {**counts, "unchanged": counts["unchanged"] + result.unchanged}
-    text = f"{data['added']} pairs added, {data['replaced']} replaced, {data['unchanged']} unchanged."
-    return Outcome(data, (text, NEXT))
+    return _imported(result, counts, unused)
 
 
-def _refuse_settled(store: "Store", pairs: Sequence["Pair"]) -> None:
+def _refuse(found: Sequence[Problem], file: Path, wanted: Path | None, default: Path) -> NoReturn:
+    """Raises: InputError, with every problem; where there are more than fit on a screen, they are in a file, too."""
+    from migrator.cli.problem_log import problem_log
+
+    words = f"{file}: {len(found)} problems; nothing was changed"
+    with problem_log(wanted, default) as log:
+        for problem in found:
+            log.note(problem)
+    hint = f"all are in {log.path}" if log.is_written else ""
+    raise InputError(words, problems=(Problem("pair_import", words, hint), *found))
+
+
+def _imported(result: "ImportResult", counts: Mapping[str, int], unused: Sequence[str]) -> Outcome:
+    """What an import changed: `unchanged` are rows of the file, `completed` pairs that only got an EID."""
+    changes = [
+        {"source": str(new.source), "was": str(old.target), "is": str(new.target), "origin": new.origin}
+        for old, new in result.replaced
+    ]
+    completed = len(result.chips)
+    data = {
+        **counts,
+        "unchanged": counts["unchanged"] - completed + result.unchanged,
+        "completed": completed,
+        "changes": changes,
+        "odd_check_digits": result.odd_digits,
+        "unused_columns": list(unused),
+    }
+    text: list[Any] = [
+        f"{data['added']} pairs added, {data['replaced']} replaced, {data['unchanged']} unchanged"
+        + (f", {completed} given an EID." if completed else ".")
+    ]
+    if changes:
+        rows = [tuple(change.values()) for change in changes[:SHOWN]]
+        more = f" (the first {SHOWN}; --json lists all)" if len(changes) > SHOWN else ""
+        text.append(table(f"Replaced{more}", ("source", "old target", "new target", "from"), rows))
+    warnings = [Problem("warning", words) for words in result.warnings[:SHOWN]]
+    if result.odd_digits:
+        words = f"{result.odd_digits} check digits are not right; the ICCIDs and EIDs were taken as they stand"
+        warnings.append(
+            Problem("warning", words, "compare them with the cards: a mistyped target may be somebody else's")
+        )
+    if unused:
+        warnings.append(Problem("warning", f"columns not used: {', '.join(unused[:SHOWN])}"))
+    return Outcome(data, (*text, NEXT), problems=warnings)
+
+
+def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
     """Raises: InputError, if a pair would replace one whose target was claimed: that money is spent."""
-    new = {pair.source.key: pair for pair in pairs}
-    bad = [new[one.sim.iccid.key] for one in store.plans.candidates(where_keys=new) if one.migrated_before]
-    if bad:
-        problems = tuple(
+    problems: list[Problem] = []
+    remaining = iter(pairs)
+    while chunk := list(islice(remaining, BATCH)):
+        new = {pair.source.key: pair for pair in chunk}
+        had = store.pairs.by_source_keys(new)
+        moved = {key: pair for key, pair in new.items() if key not in had or had[key].target != pair.target}
+        bad = [moved[one.sim.iccid.key] for one in store.plans.candidates(where_keys=moved) if one.migrated_before]
+        problems += [
             Problem("already_claimed", f"{pair.origin}: {pair.source} was claimed for already, or may have been")
             for pair in bad
-        )
-        raise InputError("pairs of migrated SIMs cannot be replaced", problems=problems)
+        ]
+    if problems:
+        raise InputError("pairs of migrated SIMs cannot be replaced", problems=tuple(problems))
 
 
 def _add(store: "Store", pairs: Iterable["Pair"], *, replace: bool) -> dict[str, int]:
@@ -152,46 +206,89 @@ def _identity(shared: Globals) -> Outcome:
     return Outcome({"added": counts["added"]}, (text, NEXT), problems=(warning,))
 
 
-@click.command("check", epilog="Exit codes: 0 every SIM is paired, 2 no inventory, 3 some are not.")
+@click.command("check", epilog="Exit codes: 0 every SIM is paired, 2 no inventory, 3 a person must look, 4, 7: --live.")
+@click.option("--live", is_flag=True, help="Read the targets at Hologram first; sends no write.")
 @global_options
 @click.pass_obj
-def check(shared: Globals, /) -> int:
-    """What is paired and what is not."""
-    return finish("pair check", shared, lambda: _check(shared))
+def check(shared: Globals, /, *, live: bool) -> int:
+    """What is paired and what is not, and what Hologram showed of the new SIMs when it was last read."""
+    return finish("pair check", shared, lambda: _check(shared, live=live))
 
 
-def _check(shared: Globals) -> Outcome:
+def _check(shared: Globals, *, live: bool) -> Outcome:
     from migrator import bootstrap
+    from migrator.bootstrap.checking import PairCheck, check_pairs, last_organization, look_at_targets
     from migrator.cli.lookups import required_inventory
+    from migrator.cli.progress import watching
+    from migrator.executor.context import Stopper
 
-    with bootstrap.store_of(shared.state, shared.config) as store:
-        total = required_inventory(store)
-        in_inventory: set[str] = set()
-        unpaired: list[str] = []
-        paired = {pair.source.key: pair for pair in store.pairs.all()}
-        for sim in store.inventory.sims():
-            in_inventory.add(sim.iccid.key)
-            if sim.iccid.key not in paired:
-                unpaired.append(sim.iccid.digits)
-        orphans = [pair.source.digits for key, pair in paired.items() if key not in in_inventory]
+    chosen = bootstrap.settings(shared.config)
+
+    async def body(stopper: Stopper) -> int:
+        async with bootstrap.target(chosen, read_only=True) as target:
+            return await look_at_targets(
+                store, target, clock=bootstrap.SystemClock(), stopper=stopper, progress=progress
+            )
+
+    with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
+        required_inventory(store)
+        org_id = bootstrap.run_async(body) if live else last_organization(store)
+        found: PairCheck = check_pairs(store, org_id)
+    return _checked(found, is_live=live)
+
+
+def _checked(found: "PairCheck", *, is_live: bool) -> Outcome:
+    counts = found.counts
     data = {
-        "inventory": total,
-        "paired": total - len(unpaired),
-        "unpaired": len(unpaired),
-        "pairs_without_source": len(orphans),
-        "unpaired_iccids": unpaired,
-        "orphaned_iccids": orphans,
+        "inventory": found.inventory,
+        **counts,
+        "targets": found.targets,
+        "pairs_without_source": len(found.orphans),
+        "seen": dict(sorted(found.seen.items())),
+        "live": is_live,
+        "unpaired_iccids": found.unpaired,
+        "orphaned_iccids": found.orphans,
+        "conflicts": [conflict.as_dict() for conflict in found.conflicts],
     }
-    rows = [(key.replace("_", " "), value) for key, value in data.items() if isinstance(value, int)]
-    return Outcome(
-        data,
-        (table("Pairing", ("", "SIMs"), rows),),
-        ExitCode.ATTENTION if unpaired or orphans else ExitCode.DONE,
-        [
-            *_problems(unpaired, "SIMs have no target", "`pair import` or `pair pool`"),
-            *_problems(orphans, "paired SIMs left the inventory", "nothing happens to them"),
-        ],
-    )
+    used = counts["paired"] + counts["conflicting"]
+    text: list[Any] = [
+        table("Pairing", ("", "SIMs"), list(counts.items())),
+        f"{found.inventory} source SIMs = {counts['paired']} paired + {counts['unpaired']} unpaired + "
+        f"{counts['conflicting']} conflicting + {counts['excluded']} excluded (expired, and without a pair).",
+        f"{found.targets} known target SIMs = {used} in pairs of these + {counts['unused']} unused.",
+    ]
+    if found.seen:
+        when = "just now" if is_live else "when they were last read (--live reads them now)"
+        rows = [(SEEN_WORDS[code], times) for code, times in sorted(found.seen.items())]
+        text.append(table(f"What Hologram showed of the targets, {when}", ("", "SIMs"), rows))
+    if found.conflicts:
+        rows = [(one.source, one.target, one.words) for one in found.conflicts[:SHOWN]]
+        more = f" (the first {SHOWN}; --json lists all)" if len(found.conflicts) > SHOWN else ""
+        text.append(table(f"Conflicts{more}", ("source", "target", "why"), rows))
+    problems = [
+        *_problems(found.unpaired, "SIMs have no target", "`pair import` or `pair pool`"),
+        *_problems(found.orphans, "paired SIMs left the inventory", "nothing happens to them"),
+        *_problems(
+            [one.source for one in found.conflicts],
+            "SIMs have a target that cannot be used",
+            "give them another one: `pair import --replace`",
+        ),
+    ]
+    return Outcome(data, text, ExitCode.ATTENTION if problems else ExitCode.DONE, problems)
+
+
+SEEN_WORDS = {
+    "dead": "dead: deactivated for ever",
+    "eid_differs": "in another chip (EID) than the pair says",
+    "foreign": "in another organization",
+    "free": "there, and not claimed",
+    "not_read": "never read",
+    "not_seen": "not shown to us, as SIMs are that nobody claimed",
+    "ours": "already ours",
+    "target_is_source": "itself a 1NCE SIM",
+    "test_mode": "in Test Mode: end that in the dashboard",
+    "unknown_state": "in a state that is unknown here",
+}
 
 
 def _problems(iccids: Sequence[str], words: str, hint: str) -> list[Problem]:
@@ -214,12 +311,18 @@ def _export(shared: Globals, file: Path) -> Outcome:
     from migrator import bootstrap
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        lines = (f"{pair.source.digits},{pair.target.digits}\r\n" for pair in store.pairs.all())
-        count = written(file, _headed(lines)) - 1
+        has_chips = any(pair.eid is not None for pair in store.pairs.all())
+        lines = (_csv_line(pair, has_chips=has_chips) for pair in store.pairs.all())
+        count = written(file, _headed(lines, has_chips=has_chips)) - 1
     text = (f"{count} pairs written to {file}.",)
     return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=str(file) == "-")
 
 
-def _headed(lines: Iterable[str]) -> Iterable[str]:
-    yield "source_iccid,target_iccid\r\n"
+def _csv_line(pair: "Pair", *, has_chips: bool) -> str:
+    chip = f",{pair.eid or ''}" if has_chips else ""
+    return f"{pair.source.digits},{pair.target.digits}{chip}\r\n"
+
+
+def _headed(lines: Iterable[str], *, has_chips: bool) -> Iterable[str]:
+    yield f"source_iccid,target_iccid{',eid' if has_chips else ''}\r\n"
     yield from lines

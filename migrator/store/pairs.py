@@ -26,8 +26,8 @@ from migrator.core.fleet import Pair
 from migrator.core.identifiers import Iccid
 from migrator.errors import InputError
 from migrator.store.engine import Database, driver_sql, insert_many
-from migrator.store.rows import PAGE, PAIR_COLUMNS, among, by_page, chunks, in_iccid_order, json_list, pair_from
 from migrator.store.inventory import in_force
+from migrator.store.rows import PAGE, PAIR_COLUMNS, among, by_page, chunks, in_iccid_order, json_list, pair_from
 from migrator.store.tables import pairs, source_sims, target_links
 
 __all__ = ["Pairs"]
@@ -109,13 +109,17 @@ class Pairs:
 
     def orphans(self) -> Iterator[Pair]:
         """Pairs whose source is no SIM of the inventory in force, sorted by source key."""
-        sim = select(source_sims.c.key).where(source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.source_key)
+        sim = select(source_sims.c.key).where(
+            source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.source_key
+        )
         wanted = _NEXT.where(~sim.exists())
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def misplaced(self) -> Iterator[Pair]:
         """Pairs whose target is another SIM of the inventory in force, sorted by source key."""
-        sim = select(source_sims.c.key).where(source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.target_key)
+        sim = select(source_sims.c.key).where(
+            source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.target_key
+        )
         wanted = _NEXT.where(sim.exists(), pairs.c.source_key != pairs.c.target_key)
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 

@@ -30,6 +30,7 @@ __all__ = [
     "device_link",
     "next_cursor",
     "profile_link",
+    "record_eids",
     "records",
 ]
 
