@@ -186,8 +186,8 @@ def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Prob
     if result.without_quota:
         words = f"{result.without_quota} SIMs come without a booked data volume"
         hint = (
-            'basis = "total" blocks them; `inventory pull` or basis = "fixed" helps, or a column of tariffs ("500 MB, 250 '
-            'SMS", without top-ups): --column data_quota_mb=TITLE --column sms_quota=TITLE'
+            'basis = "total" blocks them; `inventory pull` or basis = "fixed" helps, or a column of tariffs, as '
+            '"500 MB, 250 SMS" without top-ups: --column data_quota_mb=TITLE --column sms_quota=TITLE'
         )
         yield Problem("warning", words, hint)
 

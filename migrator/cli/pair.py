@@ -211,7 +211,11 @@ def _identity(shared: Globals) -> Outcome:
 @global_options
 @click.pass_obj
 def check(shared: Globals, /, *, live: bool) -> int:
-    """What is paired and what is not, and what Hologram showed of the new SIMs when it was last read."""
+    """What is paired and what is not, and what Hologram showed of the new SIMs when it was last read.
+
+    Every source SIM counts once, as paired, unpaired, conflicting (its target cannot be used) or excluded (expired, and
+    nobody gave it a target). Unused are target SIMs that we know of and that none of these is paired with.
+    """
     return finish("pair check", shared, lambda: _check(shared, live=live))
 
 
@@ -253,14 +257,13 @@ def _checked(found: "PairCheck", *, is_live: bool) -> Outcome:
     used = counts["paired"] + counts["conflicting"]
     text: list[Any] = [
         table("Pairing", ("", "SIMs"), list(counts.items())),
-        f"{found.inventory} source SIMs = {counts['paired']} paired + {counts['unpaired']} unpaired + "
-        f"{counts['conflicting']} conflicting + {counts['excluded']} excluded (expired, and without a pair).",
+        f"{found.inventory} source SIMs = {' + '.join(f'{counts[one]} {one}' for one in SOURCE_COUNTS)}.",
         f"{found.targets} known target SIMs = {used} in pairs of these + {counts['unused']} unused.",
     ]
     if found.seen:
         when = "just now" if is_live else "when they were last read (--live reads them now)"
-        rows = [(SEEN_WORDS[code], times) for code, times in sorted(found.seen.items())]
-        text.append(table(f"What Hologram showed of the targets, {when}", ("", "SIMs"), rows))
+        seen = [(SEEN_WORDS[code], times) for code, times in sorted(found.seen.items())]
+        text.append(table(f"What Hologram showed of the targets, {when}", ("", "SIMs"), seen))
     if found.conflicts:
         rows = [(one.source, one.target, one.words) for one in found.conflicts[:SHOWN]]
         more = f" (the first {SHOWN}; --json lists all)" if len(found.conflicts) > SHOWN else ""
@@ -277,6 +280,7 @@ def _checked(found: "PairCheck", *, is_live: bool) -> Outcome:
     return Outcome(data, text, ExitCode.ATTENTION if problems else ExitCode.DONE, problems)
 
 
+SOURCE_COUNTS = ("paired", "unpaired", "conflicting", "excluded")
 SEEN_WORDS = {
     "dead": "dead: deactivated for ever",
     "eid_differs": "in another chip (EID) than the pair says",

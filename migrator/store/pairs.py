@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Executable,
     Float,
@@ -109,18 +110,12 @@ class Pairs:
 
     def orphans(self) -> Iterator[Pair]:
         """Pairs whose source is no SIM of the inventory in force, sorted by source key."""
-        sim = select(source_sims.c.key).where(
-            source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.source_key
-        )
-        wanted = _NEXT.where(~sim.exists())
+        wanted = _NEXT.where(~_in_inventory(pairs.c.source_key))
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def misplaced(self) -> Iterator[Pair]:
         """Pairs whose target is another SIM of the inventory in force, sorted by source key."""
-        sim = select(source_sims.c.key).where(
-            source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.target_key
-        )
-        wanted = _NEXT.where(sim.exists(), pairs.c.source_key != pairs.c.target_key)
+        wanted = _NEXT.where(_in_inventory(pairs.c.target_key), pairs.c.source_key != pairs.c.target_key)
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def chips(self) -> Iterator[tuple[Pair, dict[str, Any]]]:
@@ -153,6 +148,11 @@ class Pairs:
     def _among(self, wanted: Executable, keys: Iterable[str]) -> Iterator[Pair]:
         for chunk in chunks(keys):
             yield from map(pair_from, self._db.rows(wanted, keys=json_list(chunk)))
+
+
+def _in_inventory(key: ColumnElement[str]) -> ColumnElement[bool]:
+    sim = source_sims.c
+    return select(sim.key).where(sim.snapshot_id == in_force, sim.key == key).exists()
 
 
 def _values(pair: Pair) -> tuple[str, str, str, str, str]:
