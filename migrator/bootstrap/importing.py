@@ -61,7 +61,7 @@ def import_inventory(
     now = clock.now().timestamp()
     snapshot = store.inventory.open_snapshot(API_VERSION, now, fresh=True, origin=file.name)
     try:
-        importing = _Importing(store, snapshot.snapshot_id, file.name, note)
+        importing = _Importing(store, snapshot.snapshot_id, file.name, note, judges_zeros=file.kind == "csv")
         for number, rows in enumerate(_batches(file.rows), start=1):
             importing.take(number, rows, now)
             progress("page", {"sims": len(rows), "page": number, "listed": None})
@@ -87,6 +87,7 @@ class _Importing:
     snapshot_id: int
     name: str
     note: Callable[[Problem], None]
+    judges_zeros: bool  # our own export holds text that no spreadsheet has seen
     result: Imported = field(default_factory=Imported)
     problems: int = 0
     rounded: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -108,7 +109,7 @@ class _Importing:
 
     def _is_new(self, sim: SourceSim, line: int, places: dict[str, tuple[SourceSim, int]]) -> bool:
         """Whether no earlier row has this SIM; one that says something else of it is a problem."""
-        is_rounded = looks_rounded(sim.iccid.digits)
+        is_rounded = self.judges_zeros and looks_rounded(sim.iccid.digits)
         if is_rounded:
             self.rounded.append(line)
         earlier, earlier_line = places.setdefault(sim.iccid.key, (sim, line))

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
+from migrator.core.fleet import SourceStatus, source_status
 from migrator.core.plan import PlanHeader, Reason
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
@@ -108,8 +109,19 @@ def _told(row: AnyRow) -> Iterator[str]:
         was, now = values[name], values[f"now_{name}"]
         if name in _VOLUMES:
             was, now = plain_number(was), plain_number(now)
-        if was != now:
+        if was != now and not _is_unused(name, was, now):
             yield f"its {words} was {_shown(was)} and is {_shown(now)}"
+
+
+def _is_unused(name: str, was: str | None, now: str | None) -> bool:
+    """Whether a plan cannot have used the difference.
+
+    A volume that it was not told gave no value: an import may lack what a pull tells. A status is used by its meaning:
+    1NCE's list, its single SIMs and its portal have several words for one.
+    """
+    if name in _VOLUMES:
+        return was is None
+    return name == "status" and source_status(was) is source_status(now) is not SourceStatus.UNKNOWN
 
 
 def _shown(value: str | Decimal | None) -> str:

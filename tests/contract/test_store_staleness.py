@@ -42,6 +42,7 @@ def test_a_re_pull_that_finds_the_same_leaves_it_fresh(store: Store) -> None:
         {"data_remaining_mb": Decimal(3), "data_reading": QuotaReading.READ},
         {"sms_remaining": Decimal(7), "sms_reading": QuotaReading.READ},
         {"imsi": "901405", "ip_address": "10.0.0.1", "expires_at": "2030"},
+        {"status": "Activated"},
     ],
 )
 def test_what_the_plan_did_not_use_may_change(store: Store, values: dict[str, Any]) -> None:
@@ -64,6 +65,24 @@ def test_what_the_plan_did_not_use_may_change(store: Store, values: dict[str, An
 def test_what_the_plan_used_may_not(store: Store, values: dict[str, Any], told: str) -> None:
     pulled(store, [sim(1, **values), sim(2), sim(3)])
     assert store.plans.differences("p1") == [f"{source_iccid(1)}: {told}"]
+
+
+def test_a_volume_that_the_plan_was_not_told_gave_no_value_and_may_be_told_later(tmp_path: Path) -> None:
+    """An imported file may lack what a pull tells; the plan blocked such a SIM, or did not ask for its volume."""
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1, data_quota_mb=None, sms_quota=None), sim(2)])
+        store.pairs.add(map(pair, (1, 2)), replace=False, now=NOW)
+        unknown = {"status": "Enabled", "label": "unit 1", "data_quota_mb": None, "sms_quota": None}
+        planned(store, [change(1, source=unknown), change(2)])
+        pulled(store, [sim(1), sim(2)])
+        assert store.plans.differences("p1") == []
+        pulled(store, [sim(1, label="pump"), sim(2)])
+        assert store.plans.differences("p1") == [f"{source_iccid(1)}: its label was 'unit 1' and is 'pump'"]
+
+
+def test_a_status_that_nobody_knows_is_told_by_its_word(store: Store) -> None:
+    pulled(store, [sim(1, status="Blocked"), sim(2), sim(3)])
+    assert store.plans.differences("p1") == [f"{source_iccid(1)}: its status was 'Enabled' and is 'Blocked'"]
 
 
 def test_a_sim_that_is_gone_or_new_is_told(store: Store) -> None:
