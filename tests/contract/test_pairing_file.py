@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from migrator.core.fleet import Pair
-from migrator.core.identifiers import Iccid, luhn_digit
+from migrator.core.identifiers import Eid, Iccid, luhn_digit
 from migrator.inputs.pairing_file import ImportResult, PairRow, plan_import
 from tests.builders import source_iccid, target_iccid
 
@@ -212,3 +212,92 @@ def test_lookups_are_asked_in_bounded_portions_and_every_row_is_placed() -> None
     )
     assert len(list(result.pairs)) == count
     assert max(asked) <= 1000
+
+
+# --- EIDs, check digits, and what an import changes ---------------------------------------------------------------
+
+E1, E2 = "89049032000000000000000000000163", "89049032000000000000000000000260"
+
+
+def with_eids(*texts: tuple[str, str, str], existing: Iterable[Pair] = (), replace: bool = False) -> ImportResult:
+    """The import of rows with an EID."""
+    by_source, by_target = lookups(existing)
+    return plan_import(
+        [PairRow(line, *row) for line, row in enumerate(texts, start=2)],
+        file="pairs.csv",
+        known_sources=known(1, 2, 3),
+        existing_by_source=by_source,
+        existing_by_target=by_target,
+        replace=replace,
+    )
+
+
+def test_an_eid_is_kept_with_its_pair_and_may_be_missing() -> None:
+    result = with_eids((S1, T1, E1), (S2, T2, ""))
+    assert [str(pair.eid) for pair in result.pairs] == [E1, "None"]
+    assert (result.problems, result.odd_digits) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ([(S1, T1, E1), (S2, T2, E1)], "eid_twice"),
+        ([(S1, T1, E1), (S1, T1, E2)], "eid_twice"),
+        ([(S1, T1, ""), (S1, T1, E2)], "eid_twice"),
+        ([(S1, T1, "123")], "not_an_eid"),
+        ([(S1, T1, "8.9049E+31")], "rounded_by_spreadsheet"),
+    ],
+    ids=["of two targets", "two of one target", "none and one of one target", "too short", "rounded"],
+)
+def test_an_eid_that_cannot_be_is_a_violation(rows: list[tuple[str, str, str]], code: str) -> None:
+    result = with_eids(*rows)
+    assert [problem.code for problem in result.problems] == [code]
+    assert list(result.pairs) == []
+
+
+def test_an_eid_twice_far_apart_in_the_file_is_found_with_both_lines() -> None:
+    """The rows between are on disk by then."""
+    many = [(source_iccid(number).digits, target_iccid(number).digits, "") for number in range(10, 1300)]
+    result = plan_import(
+        [PairRow(line, *row) for line, row in enumerate([(S1, T1, E1), *many, (S2, T2, E1), (S3, T1, "")], start=2)],
+        file="pairs.csv",
+        known_sources=known(1, 2, 3, *range(10, 1300)),
+        existing_by_source=lookups([])[0],
+        existing_by_target=lookups([])[1],
+        replace=False,
+    )
+    assert [(problem.code, problem.message) for problem in result.problems] == [
+        ("eid_twice", f"pairs.csv:1293: EID {E1} is that of target {T1} on line 2, here of {T2}"),
+        ("target_twice", f"pairs.csv:1294: target {T1} is given to {S1} on line 2, here to {S3}"),
+    ]
+
+
+def test_wrong_check_digits_are_warned_of_and_taken() -> None:
+    wrong = T1 + str((int(luhn_digit(T1)) + 1) % 10)
+    result = with_eids((S1, wrong, E1), (S2, T2, E2[:-1] + "1"))
+    assert [str(pair.target) for pair in result.pairs] == [wrong, T2]
+    assert (result.problems, result.odd_digits) == ([], 2)
+    assert f"its check digit would be {luhn_digit(T1)}" in result.warnings[0]
+    assert "check digits of EID" in result.warnings[1]
+
+
+def test_a_known_pair_gains_an_eid_and_keeps_it() -> None:
+    gained = with_eids((S1, T1, E1), existing=[existing(1, 1)])
+    assert [str(pair.eid) for pair in gained.pairs] == [E1]
+    assert (gained.unchanged, len(gained.chips)) == (0, 1)
+    had = [Pair(source_iccid(1), target_iccid(1), "earlier.csv:9", Eid(E1))]
+    kept = with_eids((S1, T1, ""), existing=had)
+    assert (list(kept.pairs), kept.unchanged) == ([], 1)
+
+
+def test_another_eid_for_a_known_pair_is_a_contradiction_unless_replaced() -> None:
+    had = [Pair(source_iccid(1), target_iccid(1), "earlier.csv:9", Eid(E1))]
+    assert told(with_eids((S1, T1, E2), existing=had)) == [("contradicts_pair", "pairs.csv:2")]
+    replaced = with_eids((S1, T1, E2), existing=had, replace=True)
+    assert [str(pair.eid) for pair in replaced.pairs] == [E2]
+
+
+def test_what_is_replaced_is_told_as_it_was_and_as_it_will_be() -> None:
+    result = imported((S1, T2), (S3, T3), existing=[existing(1, 1)], replace=True)
+    assert [(str(old.target), str(new.target)) for old, new in result.replaced] == [(T1, T2)]
+    assert len(list(result.pairs)) == 2

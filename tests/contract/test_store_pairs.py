@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from migrator.core.fleet import Pair
-from migrator.core.identifiers import Iccid, luhn_digit
+from migrator.core.identifiers import Eid, Iccid, luhn_digit
 from migrator.errors import InputError
 from migrator.store import Store
 from tests.builders import pair, source_iccid, target_iccid
@@ -139,3 +139,38 @@ def test_the_caller_may_write_while_it_reads_pairs(store: Store) -> None:
         if number == 0:
             add(store, match(9_000_000, 9_000_000))
     assert store.pairs.count() == 1201
+
+
+# --- the chip of a target -----------------------------------------------------------------------------------------
+
+CHIP, OTHER_CHIP = Eid("89049032000000000000000000000163"), Eid("89049032000000000000000000000260")
+
+
+def with_chip(number: int, eid: Eid | None) -> Pair:
+    return Pair(source_iccid(number), target_iccid(number), "pairs.csv:2", eid)
+
+
+def test_a_pair_keeps_its_eid(store: Store) -> None:
+    add(store, with_chip(1, CHIP), with_chip(2, None))
+    assert [one.eid for one in store.pairs.all()] == [CHIP, None]
+
+
+def test_a_pair_that_is_there_already_gains_an_eid_and_loses_none(store: Store) -> None:
+    add(store, with_chip(1, None), with_chip(2, CHIP))
+    again = add(store, with_chip(1, OTHER_CHIP), with_chip(2, None))
+    assert again == {"added": 0, "unchanged": 2, "replaced": 0}
+    assert [one.eid for one in store.pairs.all()] == [OTHER_CHIP, CHIP]
+
+
+def test_another_target_is_another_chip(store: Store) -> None:
+    add(store, with_chip(1, CHIP))
+    add(store, match(1, 9), replace=True)
+    assert [one.eid for one in store.pairs.all()] == [None]
+
+
+def test_the_fingerprint_of_the_pairs_does_not_depend_on_chips(store: Store) -> None:
+    """What a plan uses is the ICCID: learning an EID makes no plan stale."""
+    add(store, with_chip(1, None))
+    before = store.pairs.fingerprint()
+    add(store, with_chip(1, CHIP))
+    assert store.pairs.fingerprint() == before

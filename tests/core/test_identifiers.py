@@ -110,6 +110,13 @@ def test_eid_keeps_its_32_digits(text: str) -> None:
     assert Eid.parse(f" {text} ").digits == text
 
 
+def test_an_eid_has_check_digits_of_its_own() -> None:
+    """The example of GSMA SGP.29, and a digit of it mistyped."""
+    assert Eid.parse("89001012012341234012345678901224").has_right_check_digits
+    assert not Eid.parse("89001012012341234012345678901225").has_right_check_digits
+    assert not Eid.parse("89001012012341234012345678910224").has_right_check_digits
+
+
 @given(digits(6, 15))
 def test_imsi_keeps_its_digits(text: str) -> None:
     assert Imsi.parse(text).digits == text
