@@ -44,12 +44,13 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
     unused: list[str] = []
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
+        has_pairs = store.pairs.count() > 0  # a first import need not ask a million times
         result = plan_import(
             read_pairs(file, unused=unused.extend),
             file=str(file),
-            known_sources=lambda keys: {sim.iccid.key: sim.iccid for sim in store.inventory.sims(keys)},
-            existing_by_source=store.pairs.by_source_keys,
-            existing_by_target=store.pairs.by_target_keys,
+            known_sources=store.inventory.iccids,
+            existing_by_source=store.pairs.by_source_keys if has_pairs else _no_pairs,
+            existing_by_target=store.pairs.by_target_keys if has_pairs else _no_pairs,
             replace=replace,
         )
         if result.problems:
@@ -57,6 +58,10 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
         _refuse_settled(store, result.pairs)
         counts = _add(store, result.pairs, replace=replace)
     return _imported(result, counts, unused)
+
+
+def _no_pairs(_keys: Sequence[str]) -> Mapping[str, "Pair"]:
+    return {}
 
 
 def _refuse(found: Sequence[Problem], file: Path, wanted: Path | None, default: Path) -> NoReturn:
@@ -107,6 +112,8 @@ def _imported(result: "ImportResult", counts: Mapping[str, int], unused: Sequenc
 
 def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
     """Raises: InputError, if a pair would replace one whose target was claimed: that money is spent."""
+    if not any(plan["state"] in {"started", "finished"} for plan in store.plans.list()):
+        return
     problems: list[Problem] = []
     remaining = iter(pairs)
     while chunk := list(islice(remaining, BATCH)):

@@ -78,6 +78,16 @@ class Inventory(Snapshots):
                 "another command replaced the inventory while it was read", hint="run the same command again"
             )
 
+    def iccids(self, keys: Iterable[str]) -> dict[str, Iccid]:
+        """Those of some SIMs that the inventory in force holds, by key, as the carrier lists them; and nothing else."""
+        sim = source_sims.c
+        wanted = select(sim.key, sim.iccid).where(sim.snapshot_id == in_force, among(sim.key, bindparam("keys")))
+        return {
+            row.key: Iccid(row.iccid, row.key)
+            for chunk in chunks(keys)
+            for row in self._db.rows(wanted, keys=json_list(chunk))
+        }
+
     def listed(self, snapshot_id: int, keys: Iterable[str]) -> dict[str, tuple[SourceSim, dict[str, Any]]]:
         """Those of some SIMs that a snapshot holds already, each with its raw record: also of one that is open."""
         wanted = _SIMS_AMONG.add_columns(source_sims.c.raw)
