@@ -9,11 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from migrator.core.cutover import Sight
 from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, TargetLink
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Failures, Item, JobRecord, RequestOutcome, RequestRecord, Verified
 from migrator.core.plan import DesiredState, PlanHeader, Prices
-from migrator.core.states import RunEvent, StepEvent, StepKind
+from migrator.core.states import RunEvent, StepEvent, StepKind, StepState
+from migrator.core.switch_plan import SwitchItem, SwitchKind
 from migrator.core.units import Bytes
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "ClaimReply",
     "Clock",
     "DataPlan",
+    "DataSession",
     "DevicePage",
     "InventoryStore",
     "Journal",
@@ -36,6 +39,10 @@ __all__ = [
     "SourcePage",
     "SourcePlatform",
     "SourceRow",
+    "SourceSwitch",
+    "SwitchJournal",
+    "SwitchOrder",
+    "SwitchRequest",
     "Tag",
     "TargetPlatform",
 ]
@@ -110,6 +117,53 @@ class SourcePlatform(Protocol):
 
     async def account_limits(self) -> AccountLimits:
         """The monthly caps that apply to every SIM of the account."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOrder:
+    """One SIM to be switched on or off. `label` and `imei_lock` are as they were read just now, and go out with it."""
+
+    iccid: Iccid
+    enabled: bool
+    label: str | None
+    imei_lock: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchRequest:
+    """The very request that switches SIMs: for the journal, and for the dry run. A list has a list for a body."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class SourceSwitch(Protocol):
+    """Switches SIMs at the source: the only port that writes there, held by cutover and rollback alone."""
+
+    @property
+    def most(self) -> int:
+        """The most SIMs in one order."""
+        ...
+
+    async def open(self) -> str:
+        """Log in, settle which API version is spoken, and name it. Raises: NotAuthorised."""
+        ...
+
+    async def look(self, iccid: Iccid) -> Sight:
+        """Read one SIM as it is now. Raises: Transient and kin, where no usable answer came."""
+        ...
+
+    async def switch(self, orders: Sequence[SwitchOrder]) -> None:
+        """Order SIMs on or off. It takes effect later, or not: only a look proves it.
+
+        Raises: Permanent, where the whole order was refused; OutcomeUnknown.
+        """
+        ...
+
+    def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
+        """What `switch` will send."""
         ...
 
 
@@ -195,6 +249,16 @@ class CarrierJob:
 
 
 @dataclass(frozen=True, slots=True)
+class DataSession:
+    """One data session of a link. `at_s` is when it began (UTC seconds); `imei` of the hardware, if told."""
+
+    link_id: int
+    at_s: float
+    bytes_used: int | None = None
+    imei: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """The very request that a write will send: for the journal, and for the dry run."""
 
@@ -254,6 +318,13 @@ class TargetPlatform(Protocol):
 
     async def jobs(self) -> Sequence[CarrierJob] | None:
         """The carrier's job list; None where it is not ours to read (403), which is no trouble."""
+        ...
+
+    async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
+        """The newest data sessions of a link that began at `since_s` (UTC seconds) or later; one page, no more.
+
+        None where usage is not ours to read.
+        """
         ...
 
     async def claim(self, claim: Claim) -> ClaimReply:
@@ -510,6 +581,75 @@ class Journal(Protocol):
 
     def requests(self, plan_id: str) -> Sequence[RequestRecord]:
         """Every write of a plan, oldest first."""
+        ...
+
+
+class SwitchJournal(Protocol):
+    """What cutover and rollback ask of the store. Each call is one committed transaction; none of them waits."""
+
+    def items(self, switch_id: str, wave: str | None) -> Iterator[SwitchItem]:
+        """The SIMs of one wave that are to be switched, with steps, in the order of the plan."""
+        ...
+
+    def items_by_key(self, switch_id: str, keys: Sequence[str]) -> Sequence[SwitchItem]:
+        """The same for some SIMs, in the order of `keys`."""
+        ...
+
+    def begin(
+        self,
+        run_id: int,
+        kind: SwitchKind,
+        before: Mapping[str, Mapping[str, Any]],
+        sent: SwitchRequest,
+        *,
+        now: float,
+    ) -> int:
+        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+
+        Args:
+            before: by SIM key, what was read of it; kept from the first order on.
+
+        Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
+        """
+        ...
+
+    def answered(
+        self,
+        request_id: int,
+        outcome: RequestOutcome,
+        *,
+        now: float,
+        status: int | None = None,
+        job_id: str | None = None,
+        message: str = "",
+    ) -> None:
+        """Note what a request was answered."""
+        ...
+
+    def move(
+        self, switch_id: str, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]], *, now: float
+    ) -> None:
+        """Move steps by one event, each with a code and words, guarded in SQL. Raises: IllegalTransition."""
+        ...
+
+    def reclaim_in_flight(self, switch_id: str, now: float) -> int:
+        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN. Returns: how many."""
+        ...
+
+    def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
+        """Which of some SIMs have an order of another plan whose outcome nobody knows: it may yet take effect."""
+        ...
+
+    def step_counts(self, switch_id: str, wave: str | None = None) -> Mapping[tuple[SwitchKind, StepState, str], int]:
+        """How many steps stand in each state, by kind and code."""
+        ...
+
+    def requests_of(self, run_id: int) -> int:
+        """How many writes a run sent."""
+        ...
+
+    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
+        """Note how a run ended."""
         ...
 
 

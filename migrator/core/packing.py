@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from migrator.core.journal import Item
 from migrator.core.mapping import NO_LIMIT
@@ -19,6 +20,8 @@ __all__ = [
     "slices",
     "smallest",
 ]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,9 @@ def allows_no_more(observed: int | None, planned: int | None) -> bool:
     return observed is not None and observed != NO_LIMIT and observed <= planned
 
 
-def slices(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
+def slices(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
     """`items` in runs of at most `size`."""
-    held: list[Item] = []
+    held: list[T] = []
     for item in items:
         held.append(item)
         if len(held) == size:

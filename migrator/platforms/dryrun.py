@@ -16,6 +16,7 @@ from migrator.ports import (
     Claim,
     ClaimReply,
     DataPlan,
+    DataSession,
     DevicePage,
     Outgoing,
     Tag,
@@ -128,6 +129,10 @@ class DryRunTarget:
     async def jobs(self) -> Sequence[CarrierJob] | None:
         """As the real one."""
         return await self.inner.jobs()
+
+    async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
+        """As the real one."""
+        return await self.inner.data_sessions(link_id, since_s=since_s)
 
     async def claim(self, claim: Claim) -> ClaimReply:
         """Note the claim, and pretend that it was accepted whole."""

@@ -6,7 +6,7 @@ except after a refusal that surely did nothing, and then only where the caller a
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class _Request:
     method: str
     path: str
     params: Params | None
-    body: Mapping[str, Any] | None
+    body: Mapping[str, Any] | Sequence[Any] | None
     headers: Mapping[str, str] | None = field(repr=False)
     timeout_s: float
     is_write: bool
@@ -103,7 +103,7 @@ class HttpSession:
         path: str,
         *,
         params: Params | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
         headers: Mapping[str, str] | None = None,
         retry_refusals: bool,
         timeout_s: float | None = None,

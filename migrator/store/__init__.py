@@ -27,6 +27,7 @@ from migrator.store.reporting import Reporting
 from migrator.store.schema import migrations_folder, prepare, revision, revisions
 from migrator.store.steering import Steering
 from migrator.store.stuck import Stuck, stuck_sims
+from migrator.store.switch_journal import SwitchJournal
 
 __all__ = ["Draft", "Owner", "PlanState", "Store"]
 
@@ -45,6 +46,7 @@ class Store:
         self.journal = SqlJournal(database)
         self.audit = Audit(database)
         self.reporting = Reporting(database)
+        self.switches = SwitchJournal(database)
         self.lease = Lease(database)
         self.steering = Steering(database)
         self.interventions = Interventions(database)

@@ -22,6 +22,7 @@ from migrator.ports import (
     Claim,
     ClaimReply,
     DataPlan,
+    DataSession,
     DevicePage,
     Outgoing,
     Tag,
@@ -35,6 +36,9 @@ CLAIM_TIMEOUT_S = 180.0
 CATALOGUE_PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 """What happens above it is unknown for most lists (reference, section 4)."""
+
+SESSIONS_ASKED = 10
+"""Sessions in one look at a link's usage: the newest ones come first (reference, section 4), and one is enough."""
 
 SET_ORG = "Set HOLOGRAM_ORG_ID to the id of the organization that the SIMs shall belong to."
 
@@ -172,6 +176,18 @@ class HologramTarget:
         """The carrier's job list; None where it is not ours to read (403), which is no trouble."""
         reply = await self._client.read_if_allowed("/devices/batch/state", {"orgid": self.org_id})
         return None if reply is None else wire.carrier_jobs(reply.body)
+
+    async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
+        """The newest data sessions of a link that began at `since_s` (UTC seconds) or later; one page, no more.
+
+        Filters that the carrier ignores are applied here again. None where usage is not ours to read.
+        """
+        asked = {"orgid": self.org_id, "linkid": link_id, "timestart": int(since_s), "limit": SESSIONS_ASKED}
+        reply = await self._client.read_if_allowed("/usage/data", asked)
+        if reply is None:
+            return None
+        found = (wire.data_session(record) for record in wire.records(wire.data_of(reply.body)))
+        return [one for one in found if one is not None and one.link_id == link_id and one.at_s >= since_s]
 
     # --- writes ---
 

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from migrator.core.cutover import moment_s
 from migrator.core.fleet import TargetLink, link_state
 from migrator.core.identifiers import Iccid, NotAnIdentifier
 from migrator.core.redaction import without_secrets
@@ -18,7 +19,7 @@ from migrator.core.units import Bytes
 from migrator.errors import WireMismatch
 from migrator.platforms.lenient import flag_of, text_of, whole_of
 from migrator.platforms.replies import shortened
-from migrator.ports import CarrierJob, ChangeReply, ClaimReply
+from migrator.ports import CarrierJob, ChangeReply, ClaimReply, DataSession
 
 __all__ = [
     "NO_DEVICE",
@@ -27,6 +28,7 @@ __all__ = [
     "claim_reasons",
     "claim_reply",
     "data_of",
+    "data_session",
     "device_link",
     "next_cursor",
     "profile_link",
@@ -179,6 +181,18 @@ def _tags(value: Any) -> frozenset[str] | None:
         return None
     names = (entry.get("name") if isinstance(entry, Mapping) else entry for entry in value)
     return frozenset(name for name in names if isinstance(name, str))
+
+
+# --- usage ---------------------------------------------------------------------------------------------------------
+
+
+def data_session(record: Mapping[str, Any]) -> DataSession | None:
+    """One row of `GET /usage/data` (section 10.5); None if it does not say whose it is and when it began."""
+    link_id = _first_id(record.get("linkid"))
+    at_s = moment_s(_moment(record.get("session_begin")) or _moment(record.get("timestamp")))
+    if link_id is None or at_s is None:
+        return None
+    return DataSession(link_id, at_s, whole_of(record.get("bytes")), text_of(record.get("imei")))
 
 
 # --- what writes are answered --------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class OnenceSource:
         client_id, client_secret: of an API user.
         pacer: shared by everybody who talks to 1NCE.
         api_version: "auto" is v2, or v1 where 1NCE does not know v2.
+        client: who talks to 1NCE, if somebody else shares it.
         sort: an order to ask for; None, as nobody has verified that `sort` works (reference, section 4.3).
 
     Attributes:
@@ -50,8 +51,9 @@ class OnenceSource:
         pacer: Pacer,
         api_version: ApiVersion = "auto",
         sort: str | None = None,
+        client: OnenceClient | None = None,
     ) -> None:
-        self._client = OnenceClient(http, client_id=client_id, client_secret=client_secret, pacer=pacer)
+        self._client = client or OnenceClient(http, client_id=client_id, client_secret=client_secret, pacer=pacer)
         self._client_id = client_id
         self._candidates = ("v2", "v1") if api_version == "auto" else (api_version,)
         self._sort = sort

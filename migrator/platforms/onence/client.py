@@ -1,5 +1,6 @@
 """Authorised reads of 1NCE's API: one token for everybody, renewed in time. No decisions about content."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -10,8 +11,9 @@ from migrator.platforms.http import HttpSession, Mask, Reply
 from migrator.platforms.onence.refusals import LOGIN_REFUSED, sort_login, sort_reply
 from migrator.platforms.onence.wire import grant
 from migrator.platforms.pacing import Pacer
+from migrator.ports import SwitchRequest
 
-__all__ = ["OnenceClient"]
+__all__ = ["OnenceClient", "OnenceWriter"]
 
 REFRESH_MARGIN_S = 60.0
 """How long before its end a token is renewed."""
@@ -63,14 +65,17 @@ class OnenceClient:
         Raises: NotAuthorised; Permanent, where 1NCE will not answer; Transient or WireMismatch, where it did not in
         the end.
         """
+        return await self._with_token(lambda headers: self._session.read(path, params, headers=headers))
+
+    async def _with_token(self, exchange: Callable[[dict[str, str]], Awaitable[Reply]]) -> Reply:
         token = await self._valid_token()
         try:
-            return await self._session.read(path, params, headers=token.headers)
+            return await exchange(token.headers)
         except NotAuthorised as error:
             if error.status != httpx.codes.UNAUTHORIZED:
                 raise
         another = await self._token_instead_of(token)
-        return await self._session.read(path, params, headers=another.headers)
+        return await exchange(another.headers)
 
     async def _valid_token(self) -> _Token:
         async with self._one_at_a_time:
@@ -98,3 +103,18 @@ class OnenceClient:
         lifetime_s = granted.expires_in_s
         in_time_s = lifetime_s - REFRESH_MARGIN_S if lifetime_s > REFRESH_MARGIN_S else lifetime_s
         return _Token(granted.token, asked_at + in_time_s)
+
+
+class OnenceWriter(OnenceClient):
+    """Also switches SIMs. Made for `OnenceSwitch` alone, so that nothing else can write by mistake."""
+
+    async def send(self, order: SwitchRequest) -> Reply:
+        """Send an update, to the letter. It is sent again only after a refusal that surely did nothing (429, 401).
+
+        Raises: OutcomeUnknown, when it left us and no readable answer came; else what the answer means.
+        """
+        return await self._with_token(
+            lambda headers: self._session.write(
+                order.method, order.path, body=order.body, headers=headers, retry_refusals=True
+            )
+        )

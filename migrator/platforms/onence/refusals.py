@@ -10,10 +10,13 @@ from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformEr
 from migrator.platforms.onence.wire import grant
 from migrator.platforms.replies import Reply, common_trouble, sentence
 
-__all__ = ["CHECK_BASE_URL", "LOGIN_REFUSED", "is_no_such_route", "sort_login", "sort_reply"]
+__all__ = ["CHECK_BASE_URL", "EXPIRED", "LOGIN_REFUSED", "is_no_such_route", "sort_login", "sort_reply"]
 
 LOGIN_REFUSED = "login_refused"
 """The code of errors that concern the login, and so every call after it."""
+
+EXPIRED = "expired"
+"""The code of refusals that mean that a SIM's lifetime is over: 422 (reference, section 12.3)."""
 
 CHECK_BASE_URL = "Check ONENCE_BASE_URL: it should be https://api.1nce.com/management-api"
 CHECK_CREDENTIALS = (
@@ -50,7 +53,9 @@ def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
         hint = CHECK_ROLE if status == HTTPStatus.FORBIDDEN else CHECK_CREDENTIALS
         message = sentence(f"1NCE does not let us {reply.request} ({status})", words)
         return NotAuthorised(message, carrier_words=words, status=status, hint=hint)
-    return Permanent(sentence(f"1NCE refused {reply.request} ({status})", words), carrier_words=words, status=status)
+    code = EXPIRED if status == HTTPStatus.UNPROCESSABLE_ENTITY else ""
+    message = sentence(f"1NCE refused {reply.request} ({status})", words)
+    return Permanent(message, carrier_words=words, status=status, code=code)
 
 
 def sort_login(reply: Reply, *, is_write: bool) -> PlatformError | None:

@@ -17,7 +17,7 @@ from migrator.core.units import decimal_of
 from migrator.errors import WireMismatch
 from migrator.platforms.lenient import flag_of, text_of, whole_of
 from migrator.platforms.replies import Reply, shortened
-from migrator.ports import Remaining, SourcePage, SourceRow
+from migrator.ports import Remaining, SourcePage, SourceRow, SwitchOrder
 
 __all__ = [
     "PAGE_SIZE",
@@ -29,6 +29,7 @@ __all__ = [
     "remaining",
     "source_page",
     "source_row",
+    "update_object",
 ]
 
 PAGE_SIZE = 100
@@ -143,6 +144,23 @@ def api_iccid(iccid: Iccid) -> str:
     """The form that 1NCE's paths take: 19 digits without check digit. What it does with 20 is unknown (section 5)."""
     is_printed_form = len(iccid.digits) == 20 and iccid.has_right_check_digit  # noqa: PLR2004 - digits of an ICCID
     return iccid.digits[:-1] if is_printed_form else iccid.digits
+
+
+# --- updates -------------------------------------------------------------------------------------------------------
+
+
+def update_object(order: SwitchOrder) -> dict[str, Any]:
+    """The update that switches one SIM (section 10.1): always all four fields.
+
+    What happens to fields that are left out is unknown, and the contract's defaults would re-enable a SIM and lift its
+    IMEI lock. A SIM without a label goes out with an empty one, which the list tells as no label.
+    """
+    return {
+        "iccid": api_iccid(order.iccid),
+        "status": "Enabled" if order.enabled else "Disabled",
+        "label": order.label or "",
+        "imei_lock": order.imei_lock,
+    }
 
 
 # --- quota and limits ----------------------------------------------------------------------------------------------

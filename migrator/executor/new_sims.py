@@ -1,0 +1,153 @@
+"""The new SIMs at the target: are they alive just now, and, in a rollback, their pause."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from migrator.core.cutover import ALREADY, Told, is_alive, is_settled_as_wanted
+from migrator.core.fleet import LinkState, SourceStatus, TargetLink
+from migrator.core.journal import Item
+from migrator.core.plan import DesiredState
+from migrator.core.reconcile import verify_item
+from migrator.core.states import StepEvent, StepState
+from migrator.core.switch_plan import SwitchItem, SwitchKind, SwitchStep
+from migrator.errors import OutcomeUnknown, Permanent, Transient
+from migrator.executor.observing import Reader, targets_of
+from migrator.executor.old_sims import Look
+from migrator.executor.switch_context import SwitchContext, send
+from migrator.ports import SwitchRequest
+
+__all__ = ["NewSims"]
+
+PAUSE_S = 600.0
+"""How long a pause may take before it is ordered again: normally ten minutes, rarely a day (reference, 7.5)."""
+
+
+@dataclass(slots=True)
+class NewSims:
+    """Reads the new SIMs of a plan, and pauses them."""
+
+    ctx: SwitchContext
+    _reader: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.ctx.target, self.ctx.migration, self.ctx.clock, self.ctx.stopper)
+
+    async def _read(self, items: Sequence[SwitchItem]) -> dict[str, Item]:
+        """The migration's own items, with a fresh read of their target SIMs, by key."""
+        keys, plan_id = [item.key for item in items], self.ctx.header.plan_id
+        await self._reader.read(targets_of(self.ctx.migration.items_by_key(plan_id, keys)), full=True)
+        return {item.key: item for item in self.ctx.migration.items_by_key(plan_id, keys)}
+
+    async def not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+        """Read SIMs afresh, and say which of them are not ours, not as planned, or cannot pass data."""
+        ctx = self.ctx
+        fresh = await self._read(items)
+        lag_s = None if ctx.is_migrated else ctx.options.absent_after_s
+        judged = {key: verify_item(item, ctx.header.org_id, lag_s=lag_s) for key, item in fresh.items()}
+        ctx.migration.verified(ctx.header.plan_id, judged.values(), now=ctx.now())
+        dead: dict[str, Told] = {}
+        for key, item in fresh.items():
+            if not is_alive(item.target, judged[key].verdict, ctx.header.org_id):
+                codes = ", ".join(sorted({finding.code.value for finding in judged[key].findings}))
+                state = item.target.state_word if item.target else "not there"
+                dead[key] = Told("new_sim_not_alive", f"the new SIM is {state}: {codes or 'not live'}")
+        return dead
+
+    # --- pausing: rollback only -----------------------------------------------------------------------------------
+
+    async def pause(self, items: Sequence[SwitchItem], looks: Mapping[str, Look]) -> None:
+        """Pause the new SIMs whose old SIM is on just now; settle pauses that were in doubt.
+
+        Args:
+            items: SIMs of the plan.
+            looks: what the source shows of each of them at this moment. Only one that is on is followed by a pause.
+
+        Raises: NotAuthorised, Transient and kin, with everything on disk.
+        """
+        wanted = [item for item in items if _wants_pause(item)]
+        if not wanted:
+            return
+        asked_at = self.ctx.now()
+        fresh = await self._read(wanted)
+        self._settle(wanted, fresh, asked_at)
+        ready: dict[SwitchItem, int] = {}
+        aside: dict[str, tuple[str, str]] = {}
+        for item in wanted:
+            if item.state_of(SwitchKind.PAUSE) is not StepState.PENDING:
+                continue
+            told, device_id = self._judge(fresh[item.key].target)
+            if not _is_on(looks[item.key]):
+                told = Told("old_sim_not_on", "the old SIM was on and is not any more: the new one stays on")
+            if told is not None:
+                aside[item.key] = (told.code, told.words)
+            elif device_id is not None:
+                ready[item] = device_id
+        self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
+        if ready:
+            await self._order(ready)
+
+    def _judge(self, target: TargetLink | None) -> tuple[Told | None, int | None]:
+        """Why a SIM is not paused, or its device; neither, while the carrier is still moving it."""
+        if target is None or not target.is_held_by(self.ctx.header.org_id):
+            return Told("new_sim_not_ours", "the new SIM is not on our organization"), None
+        if target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM, LinkState.RETIRED}:
+            return Told(ALREADY, f"it is {target.state_word}"), None
+        if target.state is LinkState.LIVE:
+            return None, target.device_id
+        if target.state.is_pending:
+            return None, None
+        return Told("new_sim_unknown_state", f"its state is {target.state_word!r}"), None
+
+    async def _order(self, ready: Mapping[SwitchItem, int]) -> None:
+        ctx, device_ids = self.ctx, list(ready.values())
+        keys = [item.key for item in ready]
+        out = ctx.target.request_state(device_ids, DesiredState.PAUSE)
+        effect = partial(ctx.target.set_state, device_ids, DesiredState.PAUSE)
+        request = SwitchRequest(out.method, out.path, out.body)
+        try:
+            await send(ctx, SwitchKind.PAUSE, {item: {} for item in ready}, request, effect)
+        except OutcomeUnknown:
+            return
+        except Transient as error:
+            ctx.move(SwitchKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
+            raise
+        except Permanent as error:
+            event = StepEvent.REFUSED_FOR_NOW if error.halts_run else StepEvent.REFUSED_FOR_GOOD
+            ctx.move(SwitchKind.PAUSE, event, dict.fromkeys(keys, (error.code, error.carrier_words or error.message)))
+            if error.halts_run:
+                raise
+        else:
+            ctx.progress("paused", {"sims": len(keys)})
+
+    def _settle(self, items: Sequence[SwitchItem], fresh: Mapping[str, Item], asked_at: float) -> None:
+        """Settle pauses that were ordered, by what the read shows."""
+        moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
+        for item in items:
+            step = item.steps.get(SwitchKind.PAUSE)
+            if step is not None and step.state is StepState.UNCERTAIN:
+                event = _outcome(step, fresh[item.key].target, asked_at)
+                if event is not None:
+                    moves.setdefault(event, {})[item.key] = ("", "")
+        for event, keys in moves.items():
+            self.ctx.move(SwitchKind.PAUSE, event, keys)
+
+
+def _wants_pause(item: SwitchItem) -> bool:
+    """Whether the old SIM was proved on, and the new one is not known to be paused."""
+    is_open = item.state_of(SwitchKind.PAUSE) in {StepState.PENDING, StepState.UNCERTAIN}
+    return is_settled_as_wanted(item, SwitchKind.SOURCE) and is_open
+
+
+def _is_on(look: Look) -> bool:
+    return look.sight.sim is not None and look.sight.sim.status is SourceStatus.ENABLED
+
+
+def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> StepEvent | None:
+    """What a read says of a pause; None: nothing yet."""
+    if target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}:
+        return StepEvent.PROBED_PRESENT
+    is_moving = target is not None and target.state.is_pending
+    if is_moving or asked_at < step.since + PAUSE_S * step.attempts:
+        return None
+    return StepEvent.PROBED_ABSENT

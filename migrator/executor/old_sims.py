@@ -1,0 +1,179 @@
+"""The old SIMs at the source: read each one, order it on or off with all its values, and prove it by reading."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from migrator.core.cutover import NOT_EFFECTIVE, Sight, Told, echo_of, obstacle_at_source, values_changed
+from migrator.core.fleet import SourceSim
+from migrator.core.packing import slices
+from migrator.core.states import StepEvent, StepState
+from migrator.core.switch_plan import Direction, SwitchItem, SwitchKind, SwitchStep
+from migrator.errors import OutcomeUnknown, Permanent, Transient
+from migrator.executor.switch_context import UNPROVEN, SwitchContext, in_parallel, send
+from migrator.ports import SwitchOrder
+
+__all__ = ["Look", "OldSims"]
+
+MOST_LOST_IN_A_ROW = 3
+"""A gateway that always times out would otherwise be sent orders for ever."""
+
+QUEUE_S = 600.0
+"""How long an accepted order may wait in the source's queue before it is given again."""
+
+Guard = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Told]]]
+"""Says, just before the orders go out, for which SIMs they must not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a SIM looked like, as of when it was asked for (UTC seconds): an answer may be long on its way."""
+
+    asked_at: float
+    sight: Sight
+
+
+@dataclass(slots=True)
+class OldSims:
+    """Switches the old SIMs of a plan.
+
+    Args:
+        guard: asked once more for each batch, after it was read and before it is ordered.
+    """
+
+    ctx: SwitchContext
+    guard: Guard
+    _lost_in_a_row: int = field(default=0, init=False)
+
+    async def look(self, items: Sequence[SwitchItem]) -> dict[str, Look]:
+        """Read some SIMs as they are now, by key."""
+        ctx, found = self.ctx, dict[str, Look]()
+
+        async def one(item: SwitchItem) -> None:
+            asked_at = ctx.now()
+            found[item.key] = Look(asked_at, await ctx.source.look(item.row.source_iccid))
+
+        await in_parallel(items, one, workers=ctx.options.workers, stopper=ctx.stopper)
+        return found
+
+    # --- ordering -------------------------------------------------------------------------------------------------
+
+    async def order(self, items: Sequence[SwitchItem]) -> None:
+        """Read SIMs whose step is PENDING, set those aside that cannot or need not be switched, and order the others.
+
+        Raises: NotAuthorised, Transient and kin, with everything on disk.
+        """
+        ctx = self.ctx
+        pending = [item for item in items if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
+        if not pending:
+            return
+        looks = await self.look(pending)
+        doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
+        aside: dict[str, Told] = {}
+        for item in pending:
+            must_order = item.key in doubted or _code_of(item) == NOT_EFFECTIVE
+            told = obstacle_at_source(looks[item.key].sight, ctx.header.direction, must_order=must_order)
+            if told is not None:
+                aside[item.key] = told
+        ready = [item for item in pending if item.key not in aside]
+        aside |= await self.guard(ready) if ready else {}
+        told_aside = {key: (told.code, told.words) for key, told in aside.items()}
+        ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, told_aside)
+        seen = {item: sim for item in ready if item.key not in aside and (sim := looks[item.key].sight.sim) is not None}
+        await self._send_all(seen)
+
+    async def _send_all(self, seen: Mapping[SwitchItem, SourceSim]) -> None:
+        groups = list(slices(seen, self.ctx.source.most))
+
+        async def one(group: Sequence[SwitchItem]) -> None:
+            await self._send({item: seen[item] for item in group})
+
+        await in_parallel(groups, one, workers=self.ctx.options.workers, stopper=self.ctx.stopper)
+
+    async def _send(self, seen: Mapping[SwitchItem, SourceSim]) -> None:
+        """Send one order; a list that is refused is sent again SIM by SIM, so that the good ones pass."""
+        ctx = self.ctx
+        orders = [self._order(sim) for sim in seen.values()]
+        before = {item: echo_of(sim) for item, sim in seen.items()}
+        request = ctx.source.request_switch(orders)
+        try:
+            await send(ctx, SwitchKind.SOURCE, before, request, partial(ctx.source.switch, orders))
+        except OutcomeUnknown:
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
+                raise
+        except Transient as error:
+            self._put_back(seen, error.code, error.message)
+            raise
+        except Permanent as error:
+            if error.halts_run:
+                self._put_back(seen, error.code, error.message)
+                raise
+            await self._refused(seen, error)
+        else:
+            self._lost_in_a_row = 0
+            ctx.progress("switched", {"sims": len(orders)})
+
+    async def _refused(self, seen: Mapping[SwitchItem, SourceSim], error: Permanent) -> None:
+        if len(seen) == 1:
+            told = (error.code, error.carrier_words or error.message)
+            self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_GOOD, {item.key: told for item in seen})
+            return
+        self._put_back(seen, "list_refused", error.carrier_words or error.message)
+        for item, sim in seen.items():
+            await self._send({item: sim})
+
+    def _put_back(self, seen: Mapping[SwitchItem, SourceSim], code: str, words: str) -> None:
+        """Nothing happened. An earlier order of the same SIM may still, and that must not be forgotten."""
+        told = {item.key: (NOT_EFFECTIVE if _code_of(item) == NOT_EFFECTIVE else code, words) for item in seen}
+        self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
+
+    def _order(self, sim: SourceSim) -> SwitchOrder:
+        """Status, label and IMEI lock together, the last two as they were read just now."""
+        enabled = self.ctx.header.direction is Direction.ROLLBACK
+        return SwitchOrder(sim.iccid, enabled=enabled, label=sim.label, imei_lock=bool(sim.imei_lock))
+
+    # --- proving --------------------------------------------------------------------------------------------------
+
+    async def prove(self, items: Sequence[SwitchItem]) -> None:
+        """Read SIMs whose step is UNCERTAIN, and settle what the read shows."""
+        ctx = self.ctx
+        waiting = [item for item in items if item.state_of(SwitchKind.SOURCE) is StepState.UNCERTAIN]
+        if not waiting:
+            return
+        looks = await self.look(waiting)
+        doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in waiting])
+        moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
+        for item in waiting:
+            told = self._outcome(item.steps[SwitchKind.SOURCE], looks[item.key], is_doubted=item.key in doubted)
+            if told is not None:
+                event, words = told
+                moves.setdefault(event, {})[item.key] = (words.code, words.words)
+        for event, keys in moves.items():
+            ctx.move(SwitchKind.SOURCE, event, keys)
+            if event is StepEvent.PROBED_PRESENT:
+                ctx.progress("proved", {"sims": len(keys)})
+
+    def _outcome(self, step: SwitchStep, look: Look, *, is_doubted: bool) -> tuple[StepEvent, Told] | None:
+        """What a read says of an order; None: nothing yet.
+
+        Where an order of another plan may still take effect, a read proves something only once that one's time is up.
+        """
+        direction, sim = self.ctx.header.direction, look.sight.sim
+        age_s = look.asked_at - step.since
+        if sim is not None and sim.status is direction.wanted:
+            if is_doubted and age_s < self.ctx.options.absent_after_s:
+                return None
+            return StepEvent.PROBED_PRESENT, values_changed(step.before, sim)
+        obstacle = obstacle_at_source(look.sight, direction, must_order=True)
+        if obstacle is not None:
+            return StepEvent.PROBED_CONFLICT, obstacle
+        patience_s = QUEUE_S if step.code == UNPROVEN else self.ctx.options.absent_after_s
+        if age_s < patience_s * step.attempts:
+            return None
+        return StepEvent.PROBED_ABSENT, Told(NOT_EFFECTIVE, f"ordered {step.attempts} times, and no read shows it")
+
+
+def _code_of(item: SwitchItem) -> str:
+    step = item.steps.get(SwitchKind.SOURCE)
+    return "" if step is None else step.code

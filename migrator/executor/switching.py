@@ -1,0 +1,259 @@
+"""One run of `cutover apply` or `rollback apply`: wave by wave read, order, prove; then look at the gate."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from migrator.core.cutover import ALREADY, Told, is_done, is_open, is_settled_as_wanted
+from migrator.core.packing import slices
+from migrator.core.results import ExitCode
+from migrator.core.states import RunEvent, StepState
+from migrator.core.switch_plan import Direction, SwitchItem, SwitchKind
+from migrator.errors import Halted, InputError, Interrupted, MigratorError
+from migrator.executor.new_sims import NewSims
+from migrator.executor.old_sims import OldSims
+from migrator.executor.switch_context import SwitchContext
+
+__all__ = ["SwitchResult", "Switching"]
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchResult:
+    """What one run came to. Counts are SIMs, over all runs of the plan.
+
+    `proved`: ordered, and a read showed it; `already`: found as wanted; `paused`: new SIMs that a rollback paused;
+    `aside` (not sent), `failed` (refused, or in conflict) and `changed` (label or IMEI lock is not as it was) are by
+    code; `not_alive` are ICCIDs of SIMs that are off while the new SIM cannot pass data.
+    """
+
+    switch_id: str
+    run_id: int
+    exit_code: ExitCode
+    reason: str
+    hint: str
+    writes: int
+    proved: int
+    already: int
+    paused: int
+    unproved: int
+    aside: Mapping[str, int]
+    failed: Mapping[str, int]
+    changed: Mapping[str, int]
+    not_alive: Sequence[str] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to send or to prove."""
+        return self.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}
+
+
+@dataclass(slots=True)
+class Switching:
+    """Carries out one cutover or rollback plan, from wherever it stands."""
+
+    ctx: SwitchContext
+    _old: OldSims = field(init=False)
+    _new: NewSims = field(init=False)
+    _not_alive: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._new = NewSims(self.ctx)
+        self._old = OldSims(self.ctx, self._guard)
+
+    async def _guard(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+        """Which SIMs must not be ordered: no old SIM is switched off while its new one is not alive."""
+        return await self._new.not_alive(items) if self.ctx.header.direction is Direction.CUTOVER else {}
+
+    async def run(self) -> SwitchResult:
+        """Go as far as it goes. Returns: where it came to, and why it stopped there."""
+        try:
+            await self._all_waves()
+        except Interrupted as stop:
+            return self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
+        except MigratorError as error:
+            words = getattr(error, "carrier_words", "")
+            reason = f"{error.message} (they said: {words})" if words and words not in error.message else error.message
+            return self._result(ExitCode(error.exit_code), reason, error.hint)
+        return self._finished()
+
+    async def _all_waves(self) -> None:
+        ctx = self.ctx
+        ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())
+        await ctx.source.open()
+        account = await ctx.target.account()
+        if account.org_id != ctx.header.org_id:
+            raise InputError(
+                f"the plan is for organization {ctx.header.org_id}, and the settings name {account.org_id}",
+                code="other_organization",
+                hint="set HOLOGRAM_ORG_ID to the plan's organization",
+            )
+        wait_s = ctx.options.wait_s
+        for number, wave in enumerate(ctx.header.waves):
+            if number:
+                await self._open_gate(ctx.header.waves[number - 1], wave)
+            ctx.progress("wave", {"wave": wave})
+            for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+                await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
+            wait_s -= await self._wait_for(wave, wait_s)
+        if ctx.header.waves:
+            await self._look_after(ctx.header.waves[-1])
+
+    async def _handle(self, items: Sequence[SwitchItem]) -> None:
+        """Settle what was sent, send what is missing, and in a rollback pause what may be paused; once."""
+        if not items:
+            return
+        keys = [item.key for item in items]
+        await self._old.prove(items)
+        await self._old.order(self._fresh(keys))
+        if self.ctx.header.direction is Direction.ROLLBACK:
+            on = [item for item in self._fresh(keys) if is_settled_as_wanted(item, SwitchKind.SOURCE)]
+            pausable = [item for item in on if is_open(item, Direction.ROLLBACK)]
+            await self._new.pause(pausable, await self._old.look(pausable))
+        self._check_failures()
+
+    def _fresh(self, keys: Sequence[str]) -> Sequence[SwitchItem]:
+        return self.ctx.journal.items_by_key(self.ctx.switch_id, keys)
+
+    async def _wait_for(self, wave: str, wait_s: float) -> float:
+        """Go round until every order of a wave is proved, with growing pauses. Returns: the seconds spent waiting."""
+        ctx, waited_s, pause_s = self.ctx, 0.0, FIRST_PAUSE_S
+        while keys := self._open_keys(wave):
+            left_s = wait_s - waited_s
+            if left_s <= 0:
+                break
+            ctx.progress("unproved", {"sims": len(keys), "wave": wave, "left_s": round(left_s)})
+            await ctx.stopper.sleep(min(pause_s, left_s))
+            waited_s += min(pause_s, left_s)
+            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+            for batch in slices(keys, ctx.options.batch):
+                await self._handle(self._fresh(batch))
+        return waited_s
+
+    def _open_keys(self, wave: str) -> list[str]:
+        items = self.ctx.journal.items(self.ctx.switch_id, wave)
+        return [item.key for item in items if is_open(item, self.ctx.header.direction)]
+
+    # --- gates ----------------------------------------------------------------------------------------------------
+
+    async def _look_after(self, wave: str) -> Counter[str]:
+        """How many SIMs of a wave are "ok", "open" or neither, with the new SIMs of a cutover read once more.
+
+        A SIM counts as ok when it is where the plan wants it and, after a cutover, its new SIM is alive still.
+        """
+        ctx, found = self.ctx, Counter[str]()
+        for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+            done = [item for item in batch if is_done(item, ctx.header.direction)]
+            found["open"] += sum(is_open(item, ctx.header.direction) for item in batch)
+            found["all"] += len(batch)
+            dead = await self._new.not_alive(done) if done and ctx.header.direction is Direction.CUTOVER else {}
+            found["ok"] += len(done) - len(dead)
+            self._not_alive |= {item.row.source_iccid.digits: dead[item.key].words for item in done if item.key in dead}
+        return found
+
+    async def _open_gate(self, before: str, wave: str) -> None:
+        """Raises: Halted, if too few SIMs of the wave before are as wanted; Interrupted, if it still works on them."""
+        found, share = await self._look_after(before), self.ctx.gates.verified_share
+        if not found["all"] or Decimal(found["ok"]) / found["all"] >= share:
+            return
+        words = f"wave {before!r} has {found['ok']} of {found['all']} SIMs switched, proved and alive"
+        if found["open"] and Decimal(found["ok"] + found["open"]) / found["all"] >= share:
+            raise Interrupted(f"{words}, and {found['open']} that are not proved yet", ExitCode.RESUMABLE)
+        raise Halted(
+            f"wave {wave!r} stays closed: {words}, and [gates] verified_share asks for {share}{self._silent_words()}",
+            code="gate_closed",
+            hint="mend the cause and run the same command again, or go back with `migrator rollback plan`",
+        )
+
+    def _check_failures(self) -> None:
+        """Raises: Halted, if more SIMs failed or were set aside in trouble than the policy bears."""
+        gates, counts = self.ctx.gates, self.ctx.journal.step_counts(self.ctx.switch_id)
+        bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED)
+        failed, begun = sum(bad.values()), sum(n for (kind, *_), n in counts.items() if kind is SwitchKind.SOURCE)
+        too_large_a_share = begun >= gates.min_sample and failed > gates.max_failure_share * begun
+        if failed > gates.max_failures or too_large_a_share:
+            codes = ", ".join(f"{code} {count}" for code, count in bad.most_common(SHOWN))
+            raise Halted(
+                f"{failed} SIMs could not be switched, past [gates] max_failures = {gates.max_failures} or "
+                f"max_failure_share = {gates.max_failure_share}: {codes}",
+                code="too_many_failures",
+                hint="mend the cause, then make a new plan",
+            )
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def _silent_words(self) -> str:
+        if not self._not_alive:
+            return ""
+        named = ", ".join(list(self._not_alive)[:SHOWN])
+        return f". {len(self._not_alive)} SIMs are off while their new SIM is not alive: {named}"
+
+    def _finished(self) -> SwitchResult:
+        counts = self.ctx.journal.step_counts(self.ctx.switch_id)
+        bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
+        unproved = self._unproved()
+        if unproved:
+            reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
+            return self._result(ExitCode.RESUMABLE, reason, "run the same command again later")
+        if bad or self._not_alive:
+            reason = f"done; {sum(bad.values()) + len(self._not_alive)} SIMs need attention{self._silent_words()}"
+            return self._result(ExitCode.ATTENTION, reason, "`migrator cutover show` lists them")
+        return self._result(ExitCode.DONE, "every SIM of the plan is switched and proved", "")
+
+    def _unproved(self) -> int:
+        return sum(len(self._open_keys(wave)) for wave in self.ctx.header.waves)
+
+    def _result(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
+        ctx = self.ctx
+        event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
+        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
+        counts = ctx.journal.step_counts(ctx.switch_id)
+        source = {key[1:]: count for key, count in counts.items() if key[0] is SwitchKind.SOURCE}
+        return SwitchResult(
+            switch_id=ctx.switch_id,
+            run_id=ctx.run_id,
+            exit_code=exit_code,
+            reason=reason,
+            hint=hint,
+            writes=ctx.journal.requests_of(ctx.run_id),
+            proved=sum(count for (state, _), count in source.items() if state is StepState.DONE),
+            already=source.get((StepState.SKIPPED, ALREADY), 0),
+            paused=sum(n for (kind, state, _), n in counts.items() if (kind, state) == _PAUSED),
+            unproved=self._unproved(),
+            aside=_trouble(counts, StepState.SKIPPED),
+            failed=_trouble(counts, StepState.FAILED),
+            changed=_changed(counts),
+            not_alive=tuple(self._not_alive),
+        )
+
+
+_PAUSED = (SwitchKind.PAUSE, StepState.DONE)
+_RUN_EVENTS = {
+    ExitCode.DONE: RunEvent.FINISH,
+    ExitCode.ATTENTION: RunEvent.FINISH,
+    ExitCode.RESUMABLE: RunEvent.STOP,
+    ExitCode.INTERRUPTED: RunEvent.STOP,
+}
+
+_Counts = Mapping[tuple[SwitchKind, StepState, str], int]
+
+
+def _trouble(counts: _Counts, state: StepState) -> Counter[str]:
+    """How many steps ended in a state for a reason that somebody should look at, by code."""
+    found = Counter[str]()
+    for (_, was, code), count in counts.items():
+        if was is state and code != ALREADY:
+            found[code] += count
+    return found
+
+
+def _changed(counts: _Counts) -> Counter[str]:
+    """How many SIMs were switched and lost their label or IMEI lock, by code."""
+    found = Counter[str]()
+    for (kind, state, code), count in counts.items():
+        if kind is SwitchKind.SOURCE and state is StepState.DONE and code:
+            found[code] += count
+    return found

@@ -1,0 +1,112 @@
+"""1NCE as a `SourceSwitch`: the only part of this tool that changes anything there."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import httpx
+
+from migrator.core.cutover import Sight, Sighting
+from migrator.core.fleet import SourceStatus
+from migrator.core.identifiers import Iccid
+from migrator.errors import InputError, NotAuthorised, Permanent, WireMismatch
+from migrator.platforms.onence import wire
+from migrator.platforms.onence.adapter import ApiVersion, OnenceSource
+from migrator.platforms.onence.client import OnenceWriter
+from migrator.platforms.onence.refusals import EXPIRED, LOGIN_REFUSED
+from migrator.platforms.pacing import Pacer
+from migrator.ports import SwitchOrder, SwitchRequest
+
+__all__ = ["OnenceSwitch"]
+
+MOST_IN_A_LIST = 50
+"""The longest list that `POST /v1/sims` takes is unknown (reference, section 16.2), so it is kept modest."""
+
+
+class OnenceSwitch:
+    """Reads SIMs one by one and switches them on or off. Arguments as those of `OnenceSource`.
+
+    v1 takes lists (`POST /v1/sims`), v2 one SIM at a time (`PUT /v2/sims/{iccid}`): it has no bulk change.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        client_id: str,
+        client_secret: str,
+        pacer: Pacer,
+        api_version: ApiVersion = "auto",
+    ) -> None:
+        self._client = OnenceWriter(http, client_id=client_id, client_secret=client_secret, pacer=pacer)
+        self._source = OnenceSource(
+            http,
+            client_id=client_id,
+            client_secret=client_secret,
+            pacer=pacer,
+            api_version=api_version,
+            client=self._client,
+        )
+
+    def __repr__(self) -> str:
+        return repr(self._source).replace("OnenceSource", "OnenceSwitch", 1)
+
+    @property
+    def most(self) -> int:
+        """The most SIMs in one order."""
+        return MOST_IN_A_LIST if self._version == "v1" else 1
+
+    @property
+    def _version(self) -> str:
+        if self._source.version is None:
+            raise InputError("1NCE was not opened yet", code="not_open")
+        return self._source.version
+
+    async def open(self) -> str:
+        """Log in, settle which API version is spoken, and name it. Raises: NotAuthorised."""
+        return await self._source.open()
+
+    async def look(self, iccid: Iccid) -> Sight:
+        """Read one SIM as it is now.
+
+        Unknown SIMs are answered 404, or 200 with nothing (reference, section 5); expired ones 422, or with the word.
+        A login that fails is everybody's trouble and is raised; one SIM that is not ours to read is that SIM's.
+
+        Raises: Transient or WireMismatch, where no usable answer came in the end; NotAuthorised.
+        """
+        path = f"/{self._version}/sims/{wire.api_iccid(iccid)}"
+        try:
+            reply = await self._client.get(path)
+        except NotAuthorised as error:
+            if error.code == LOGIN_REFUSED or error.status != HTTPStatus.FORBIDDEN:
+                raise
+            return Sight(Sighting.REFUSED, words=error.carrier_words)
+        except Permanent as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return Sight(Sighting.GONE, words=error.carrier_words)
+            if error.code == EXPIRED:
+                return Sight(Sighting.EXPIRED, words=error.carrier_words)
+            if error.code == LOGIN_REFUSED:
+                raise
+            return Sight(Sighting.REFUSED, words=error.carrier_words)
+        if reply.is_empty:
+            return Sight(Sighting.GONE)
+        row = wire.source_row(reply.body if isinstance(reply.body, Mapping) else None)
+        if row.sim is None or row.sim.iccid != iccid:
+            raise WireMismatch(f"1NCE answered {reply.request} with something that is not this SIM")
+        return Sight(Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN, row.sim)
+
+    async def switch(self, orders: Sequence[SwitchOrder]) -> None:
+        """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.
+
+        Raises: Permanent, where the whole order was refused; OutcomeUnknown.
+        """
+        await self._client.send(self.request_switch(orders))
+
+    def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
+        """What `switch` will send. Raises: InputError, for no orders or more than `most`."""
+        if not 1 <= len(orders) <= self.most:
+            raise InputError(f"an order takes 1 to {self.most} SIMs, not {len(orders)}", code="order_size")
+        updates = [wire.update_object(order) for order in orders]
+        if len(updates) == 1:
+            return SwitchRequest("PUT", f"/{self._version}/sims/{updates[0]['iccid']}", updates[0])
+        return SwitchRequest("POST", "/v1/sims", updates)
