@@ -1,0 +1,288 @@
+"""`cutover plan` and `rollback plan`, put together from store, target and core; and what makes such a plan stale."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from migrator.bootstrap.planning import look
+from migrator.core.cutover import Demand, Overlap, claimed_at_s, cutover_row, rollback_row, unplanned_row
+from migrator.core.fleet import SourceSim, SourceStatus
+from migrator.core.journal import Item, Verdict, Verified
+from migrator.core.plan import PlanHeader
+from migrator.core.switch_plan import (
+    Direction,
+    SwitchAction,
+    SwitchHeader,
+    SwitchReason,
+    SwitchRow,
+    fingerprint_of,
+    header_line,
+    row_line,
+)
+from migrator.executor.context import Stopper
+from migrator.executor.switch_context import in_parallel
+from migrator.ports import Clock, Progress, TargetPlatform
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["REMINDERS", "make_cutover", "make_rollback", "overlap_of", "stale_reasons", "switch_lines"]
+
+T = TypeVar("T")
+CHUNK = 500
+ID_DIGITS = 10
+WORKERS = 8
+REST = "rest"
+
+REMINDERS = {
+    Direction.CUTOVER: (
+        "switch auto-top-up off in the 1NCE portal first: it buys volume for SIMs that run low; no call reads it",
+        "1NCE refunds nothing: volume and lifetime of a disabled SIM go on lapsing",
+        "disabling cuts the old SIM's session at once; some units hang until they are rebooted",
+    ),
+    Direction.ROLLBACK: (
+        "what cannot be undone: claims at Hologram, and what they and every period since have charged",
+        "paused SIMs are billed every period at Hologram",
+        "a SIM whose lifetime at 1NCE is over cannot be switched on: it stays on the new one",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One SIM of the migration's plan with all that is known of it."""
+
+    item: Item
+    verified: Verified | None
+    claimed_s: float | None
+    source: SourceSim | None
+
+
+# --- making -------------------------------------------------------------------------------------------------------
+
+
+async def make_cutover(
+    store: "Store",
+    target: TargetPlatform,
+    header: PlanHeader,
+    demand: Demand,
+    *,
+    waves: Sequence[int],
+    absent_after_s: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+) -> SwitchHeader:
+    """Read every new SIM afresh, ask for proof of life where it is wanted, and keep the plan. Sends no write.
+
+    Args:
+        store: where the migration's plan is; the caller holds its lease.
+        target: the carrier of the new SIMs.
+        header: the migration's plan.
+        demand: what a new SIM must have shown.
+        waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
+        absent_after_s: how old the carrier's reads may be.
+        clock: the time.
+        stopper: looked at between requests.
+        progress: told what happens.
+    """
+    await target.account()
+    await look(store, target, header, absent_after_s=absent_after_s, clock=clock, stopper=stopper, progress=progress)
+    rows: list[SwitchRow] = []
+    overlap, off = Overlap(), store.switches.switched_off(header.plan_id)
+    for found in _chunked(_facts(store, header, off)):
+        for one in found:
+            overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=demand.now_s)
+        rows += await _judged(target, found, demand, header.org_id, stopper)
+        progress("judged", {"sims": len(found)})
+    rows += [unplanned_row(source) for source in store.journal.unplanned(header.plan_id)]
+    summary = {"double_billing": overlap.told(_price(header)), "reminders": list(REMINDERS[Direction.CUTOVER])}
+    return _kept(
+        store,
+        header,
+        Direction.CUTOVER,
+        _in_waves(rows, waves),
+        waves=waves,
+        summary=summary,
+        now=demand.now_s,
+        demand=demand,
+    )
+
+
+def make_rollback(
+    store: "Store", header: PlanHeader, *, listed: Collection[str] | None, waves: Sequence[int], now: float
+) -> SwitchHeader:
+    """Plan the way back for what our cutovers switched off; asks nobody.
+
+    Args:
+        store: where the migration's plan is; the caller holds its lease.
+        header: the migration's plan.
+        listed: keys of the SIMs that are meant; None for all of them.
+        waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
+        now: UTC seconds.
+    """
+    off = store.switches.switched_off(header.plan_id)
+    rows = [
+        rollback_row(
+            change,
+            is_ours_to_undo=change.source_iccid.key in off,
+            is_listed=listed is None or change.source_iccid.key in listed,
+        )
+        for change in store.plans.changes(header.plan_id)
+    ]
+    summary = {"double_billing": overlap_of(store, header, now), "reminders": list(REMINDERS[Direction.ROLLBACK])}
+    return _kept(store, header, Direction.ROLLBACK, _in_waves(rows, waves), waves=waves, summary=summary, now=now)
+
+
+def overlap_of(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]:
+    """What being on at both carriers costs now, by what the store knows. See `Overlap`."""
+    overlap, off = Overlap(), store.switches.switched_off(header.plan_id)
+    for one in _facts(store, header, off):
+        overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=now)
+    return overlap.told(_price(header))
+
+
+def _facts(store: "Store", header: PlanHeader, off: Collection[str]) -> Iterator[_Found]:
+    """The SIMs of a plan, sorted by ICCID; those that a cutover switched off count as off, whatever was pulled."""
+    rows = store.journal.report_rows(header.plan_id)
+    for chunk in _chunked(rows):
+        sources = {sim.iccid.key: sim for sim in store.inventory.sims([item.key for item, *_ in chunk])}
+        for item, verified, _, claimed_s, _ in chunk:
+            source = sources.get(item.key)
+            if source is not None and item.key in off:
+                source = replace(source, status=SourceStatus.DISABLED)
+            yield _Found(item, verified, claimed_s, source)
+
+
+async def _judged(
+    target: TargetPlatform, found: Sequence[_Found], demand: Demand, org_id: int, stopper: Stopper
+) -> list[SwitchRow]:
+    """The rows of some SIMs. Usage is asked for only where everything else is there but a sign of life."""
+    rows = [_row(one, demand, org_id) for one in found]
+    silent = [number for number, row in enumerate(rows) if row.reason is SwitchReason.NO_TRAFFIC]
+
+    async def ask(number: int) -> None:
+        link = found[number].item.target
+        since_s = None if link is None else claimed_at_s(link, found[number].claimed_s)
+        if link is None or link.link_id is None or since_s is None:
+            return
+        sessions = await target.data_sessions(link.link_id, since_s=since_s)
+        if sessions:
+            newest_s = max(session.at_s for session in sessions)
+            rows[number] = _row(found[number], demand, org_id, session_s=newest_s)
+        elif sessions is None:
+            rows[number] = replace(rows[number], detail=f"{rows[number].detail}; usage is not ours to read")
+
+    await in_parallel(silent, ask, workers=WORKERS, stopper=stopper)
+    return rows
+
+
+def _row(one: _Found, demand: Demand, org_id: int, *, session_s: float | None = None) -> SwitchRow:
+    return cutover_row(
+        one.item,
+        one.verified,
+        one.source,
+        demand,
+        org_id=org_id,
+        claimed_s=one.claimed_s,
+        session_s=session_s,
+    )
+
+
+def _in_waves(rows: Sequence[SwitchRow], counts: Sequence[int]) -> list[SwitchRow]:
+    """The rows, dealt out anew where counts are given: the first so many SIMs that act, and so on, then the rest."""
+    if not counts:
+        return list(rows)
+    names = [f"first-{number}" if at == 1 else f"wave-{at}-of-{number}" for at, number in enumerate(counts, 1)]
+    places = iter([name for name, number in zip(names, counts, strict=True) for _ in range(number)])
+    return [replace(row, wave=next(places, REST)) if row.action.acts else row for row in rows]
+
+
+def _kept(
+    store: "Store",
+    header: PlanHeader,
+    direction: Direction,
+    rows: Sequence[SwitchRow],
+    *,
+    waves: Sequence[int],
+    summary: dict[str, Any],
+    now: float,
+    demand: Demand | None = None,
+) -> SwitchHeader:
+    counts = Counter(row.action.value for row in rows)
+    reasons = Counter(row.reason.value for row in rows)
+    acting = [row for row in rows if row.action.acts]
+    used = dict.fromkeys(row.wave or "" for row in acting)
+    names = tuple(used) if waves else tuple(name for name in header.waves if name in used)
+    about = (store.lineage, header.plan_id, direction.value, repr(None if demand is None else demand.require.value))
+    print_ = fingerprint_of(about, rows)
+    made = SwitchHeader(
+        switch_id=_unused_id(store, direction, print_),
+        direction=direction,
+        plan_id=header.plan_id,
+        lineage=store.lineage,
+        org_id=header.org_id,
+        require=None if demand is None else demand.require,
+        rest_s=0.0 if demand is None else demand.rest_s,
+        count=len(acting),
+        counts=dict(sorted(counts.items())),
+        waves=names,
+        fingerprint=print_,
+        summary={"reasons": dict(sorted(reasons.items())), **summary},
+    )
+    store.switches.add(made, rows, now)
+    return made
+
+
+def _unused_id(store: "Store", direction: Direction, fingerprint: str) -> str:
+    """A name that follows from what the plan is; one that was used up before gets a number behind it."""
+    name = direction.value[0] + hashlib.sha256(fingerprint.encode()).hexdigest()[:ID_DIGITS]
+    number = 1
+    while store.switches.exists(name) in {"started", "finished"}:
+        number += 1
+        name = f"{name.partition('-')[0]}-{number}"
+    return name
+
+
+def _price(header: PlanHeader) -> Decimal | None:
+    told = header.summary.get("money", {}).get("price_per_sim")
+    return None if told is None else Decimal(told)
+
+
+# --- using --------------------------------------------------------------------------------------------------------
+
+
+def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
+    """What has changed since a plan was made so that it must not be used; empty: it may be."""
+    reasons = []
+    newer = store.switches.superseded_by(header.switch_id)
+    if newer is not None:
+        reasons.append(f"plan {newer}, which was started later, switches some of the same SIMs")
+    if header.direction is Direction.CUTOVER and store.switches.state(header.switch_id) == "created":
+        reasons += islice(_no_longer_verified(store, header), 20)
+    return reasons
+
+
+def _no_longer_verified(store: "Store", header: SwitchHeader) -> Iterator[str]:
+    meant = (row for row in store.switches.rows(header.switch_id) if row.action is SwitchAction.SWITCH_OFF)
+    for chunk in _chunked(meant):
+        for item in store.journal.items_by_key(header.plan_id, [row.source_iccid.key for row in chunk]):
+            if item.verdict is not Verdict.OK:
+                verdict = "unread" if item.verdict is None else item.verdict.value
+                yield f"{item.change.source_iccid} was verified, and is {verdict} now"
+
+
+def switch_lines(store: "Store", switch_id: str) -> Iterator[str]:
+    """The plan's file, line by line."""
+    yield header_line(store.switches.header(switch_id)) + "\n"
+    for row in store.switches.rows(switch_id):
+        yield row_line(row) + "\n"
+
+
+def _chunked(rows: Iterator[T]) -> Iterator[list[T]]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk

@@ -1,0 +1,228 @@
+"""The small world, with cutovers and rollbacks in it, and a watchman who looks after every single request."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from migrator.bootstrap.switching import make_cutover, make_rollback
+from migrator.core.cutover import Demand
+from migrator.core.switch_plan import Direction, Require, SwitchHeader, SwitchKind
+from migrator.executor.context import Stopper, quiet
+from migrator.executor.switch_context import SwitchContext, SwitchHooks, SwitchOptions
+from migrator.executor.switching import Switching, SwitchResult
+from migrator.platforms.onence.adapter import ApiVersion
+from migrator.platforms.onence.switch import OnenceSwitch
+from migrator.platforms.pacing import Pacer
+from migrator.platforms.simulation import FaultPlan, InProcessTransport
+from tests.simulation.world import Crash, World
+
+__all__ = ["SwitchWorld", "Watched", "switch_crash_at"]
+
+BASE_URL = "https://onence.test/management-api/"
+MEGABYTE = 1_048_576
+
+
+def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> SwitchHooks:
+    """Hooks that die the `count`-th time that `point` is passed, by this kind of write or any."""
+    left = count
+
+    def pass_by(passed: SwitchKind) -> None:
+        nonlocal left
+        left -= kind is None or passed is kind
+        if left == 0:
+            raise Crash(point)
+
+    return SwitchHooks(**{point: pass_by})
+
+
+class Watched(InProcessTransport):
+    """Looks at the truth after every exchange, whatever became of it."""
+
+    def __init__(self, app: Any, look: Callable[[], None]) -> None:
+        super().__init__(app)
+        self._look = look
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        finally:
+            self._look()
+
+
+@dataclass(slots=True)
+class SwitchWorld(World):
+    """A world whose migration is done, most of whose new SIMs pass data."""
+
+    api_version: ApiVersion = "auto"
+    switch_options: SwitchOptions = field(default_factory=SwitchOptions)
+    served: set[str] = field(default_factory=set, init=False)
+    before: dict[str, tuple[str | None, bool]] = field(default_factory=dict, init=False)
+
+    # --- what an operator does ---
+
+    def migrated(self, *, silent: int = 0) -> None:
+        """Migrate the fleet on a quiet network; all new SIMs but the last `silent` pass data from then on.
+
+        Faults begin with what comes after.
+        """
+        self.ready()
+        self.target.faults = FaultPlan()
+        self.apply_until_quiet()
+        pairs = sorted(self.pairs().items())
+        for _, new in pairs[: len(pairs) - silent]:
+            if self.target.sims[new].device_id is not None:
+                self.let_pass_data(new)
+        self.before = self.values()
+        self.served = {old for old, new in pairs if self.is_served(old, new)}
+        self.target.faults = self.faults
+
+    def let_pass_data(self, new: str, *, after_s: float = 60.0) -> None:
+        """The unit with this new SIM connects, some time after its claim."""
+        claimed_at = self.target.sims[new].claimed_at
+        assert claimed_at is not None
+        self.target.add_session(new, claimed_at + timedelta(seconds=after_s), MEGABYTE, "352099001761481")
+        self.elapsed_s += 120  # and our clock is past it
+
+    def cutover_plan(
+        self, *, require: Require = Require.TRAFFIC, rest_s: float = 0.0, waves: tuple[int, ...] = ()
+    ) -> SwitchHeader:
+        """`cutover plan`."""
+
+        async def body() -> SwitchHeader:
+            async with self._http() as http:
+                return await make_cutover(
+                    store,
+                    self.hologram(http),
+                    store.plans.header(store.plans.newest() or ""),
+                    Demand(require, rest_s, self.now().timestamp()),
+                    waves=waves,
+                    absent_after_s=60.0,
+                    clock=self,
+                    stopper=Stopper(),
+                    progress=quiet,
+                )
+
+        with self.store() as store:
+            header: SwitchHeader = self._process(body)
+            return header
+
+    def rollback_plan(self, *, listed: set[str] | None = None, waves: tuple[int, ...] = ()) -> SwitchHeader:
+        """`rollback plan`."""
+        with self.store() as store:
+            header = store.plans.header(store.plans.newest() or "")
+            return make_rollback(store, header, listed=listed, waves=waves, now=self.now().timestamp())
+
+    def switch(
+        self,
+        direction: Direction,
+        *,
+        hooks: SwitchHooks | None = None,
+        options: SwitchOptions | None = None,
+        stopper: Stopper | None = None,
+    ) -> SwitchResult:
+        """`cutover apply` or `rollback apply`: goes on with the newest plan of that kind. Raises: Crash."""
+
+        async def body() -> SwitchResult:
+            async with AsyncExitStack() as stack:
+                target = await stack.enter_async_context(self._watched(self.target, "https://hologram.test/api/1/"))
+                source = await stack.enter_async_context(self._watched(self.source, BASE_URL))
+                header = store.switches.header(store.switches.newest(direction) or "")
+                ctx = SwitchContext(
+                    header=header,
+                    gates=self.policy().policy.gates,
+                    run_id=store.switches.start_run(header.switch_id, "test", self.now().timestamp()),
+                    source=OnenceSwitch(
+                        source,
+                        client_id=self.source.client_id,
+                        client_secret=self.source.client_secret,
+                        pacer=Pacer(8.0),
+                        api_version=self.api_version,
+                    ),
+                    target=self.hologram(target),
+                    journal=store.switches,
+                    migration=store.journal,
+                    clock=self,
+                    options=options or self.switch_options,
+                    stopper=stopper or Stopper(),
+                    hooks=hooks or SwitchHooks(),
+                )
+                return await Switching(ctx).run()
+
+        with self.store() as store:
+            result: SwitchResult = self._process(body)
+            return result
+
+    def cut_over(self, **options: Any) -> SwitchResult:
+        """`cutover apply`."""
+        return self.switch(Direction.CUTOVER, **options)
+
+    def roll_back(self, **options: Any) -> SwitchResult:
+        """`rollback apply`."""
+        return self.switch(Direction.ROLLBACK, **options)
+
+    def _watched(self, carrier: Any, base_url: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=Watched(carrier, self.watch), base_url=base_url)
+
+    # --- the truth ---
+
+    def pairs(self) -> dict[str, str]:
+        """The new ICCID of each old one."""
+        with self.store() as store:
+            return {pair.source.digits: pair.target.digits for pair in store.pairs.all()}
+
+    def old_state(self, old: str) -> str:
+        """What the old SIM truly is."""
+        sim = self.source.fleet.find(old)
+        return "gone" if sim is None else str(sim.status)
+
+    def is_served(self, old: str, new: str) -> bool:
+        """Whether one of the two may pass data."""
+        return self.old_state(old) == "Enabled" or self.target.sims[new].state == "LIVE"
+
+    def watch(self) -> None:
+        """No unit that was served is ever without service: neither SIM off before the other is on."""
+        for old, new in self._pairs().items():
+            assert old not in self.served or self.is_served(old, new), f"{old} is off, and so is its new SIM {new}"
+
+    def _pairs(self) -> dict[str, str]:
+        """The pairs, read once: the watchman comes by often."""
+        if not self._known:
+            self._known.update(self.pairs())
+        return self._known
+
+    _known: dict[str, str] = field(default_factory=dict, init=False)
+
+    def off(self) -> set[str]:
+        """Old SIMs that are switched off."""
+        return {sim.iccid for sim in self.source.fleet if sim.status == "Disabled"}
+
+    def rows(self, header: SwitchHeader) -> dict[str, tuple[str, str]]:
+        """Action and reason by old ICCID."""
+        with self.store() as store:
+            return {
+                row.source_iccid.digits: (row.action.value, row.reason.value)
+                for row in store.switches.rows(header.switch_id)
+            }
+
+    def meant(self, header: SwitchHeader) -> set[str]:
+        """The SIMs that a plan switches."""
+        return {old for old, (action, _) in self.rows(header).items() if action in {"SWITCH_OFF", "SWITCH_BACK"}}
+
+    def values(self) -> dict[str, tuple[str | None, bool]]:
+        """Label and IMEI lock of every old SIM; an empty label is none."""
+        return {sim.iccid: (sim.label or None, sim.imei_lock) for sim in self.source.fleet}
+
+    def check_values(self) -> None:
+        """Labels and IMEI locks are as they were, and nothing forbidden was sent."""
+        assert self.values() == self.before
+        assert self.source.ledger.forbidden == []
+        assert self.target.ledger.forbidden == []
+
+    def updates(self) -> list[dict[str, Any]]:
+        """Every update that arrived at 1NCE, SIM by SIM."""
+        bodies = [entry.body for entry in self.source.writes]
+        return [update for body in bodies for update in (body if isinstance(body, list) else [body])]
