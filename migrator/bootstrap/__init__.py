@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from migrator.inputs.settings import Settings
     from migrator.platforms.hologram.adapter import HologramTarget
     from migrator.platforms.onence.adapter import ApiVersion, OnenceSource
+    from migrator.platforms.onence.switch import OnenceSwitch
     from migrator.store import Owner, Store
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "run_async",
     "settings",
     "source",
+    "source_switch",
     "store_of",
     "target",
 ]
@@ -147,6 +149,26 @@ async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) ->
 
 
 @asynccontextmanager
+async def source_switch(chosen: "Settings", *, read_only: bool = False) -> AsyncIterator["OnenceSwitch"]:
+    """1NCE, over HTTP, with the right to switch SIMs: for cutover and rollback alone. Raises: InputError.
+
+    `read_only` puts a transport below it that lets no write through but the login.
+    """
+    from migrator.platforms.onence.switch import OnenceSwitch
+    from migrator.platforms.pacing import Pacer
+
+    onence = chosen.onence()
+    async with _http(onence.base_url, read_only=read_only, login="/oauth/token") as http:
+        yield OnenceSwitch(
+            http,
+            client_id=onence.client_id,
+            client_secret=onence.client_secret.reveal(),
+            api_version=cast("ApiVersion", onence.api_version),
+            pacer=Pacer(onence.max_rps),
+        )
+
+
+@asynccontextmanager
 async def target(
     chosen: "Settings", store: "Store | None", stopper: Stopper, *, read_only: bool = False
 ) -> AsyncIterator["HologramTarget"]:
@@ -178,7 +200,7 @@ async def target(
             yield target
 
 
-def _http(base_url: str, *, read_only: bool = False) -> "httpx.AsyncClient":
+def _http(base_url: str, *, read_only: bool = False, login: str | None = None) -> "httpx.AsyncClient":
     import httpx
 
     from migrator.platforms.readonly import ReadOnlyTransport
@@ -187,7 +209,7 @@ def _http(base_url: str, *, read_only: bool = False) -> "httpx.AsyncClient":
         limits=httpx.Limits(max_connections=20, max_keepalive_connections=20)
     )
     if read_only:
-        transport = ReadOnlyTransport(transport)
+        transport = ReadOnlyTransport(transport, login=login)
     return httpx.AsyncClient(
         transport=transport,
         base_url=base_url.rstrip("/") + "/",

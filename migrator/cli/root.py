@@ -58,6 +58,15 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     },
     "verify": ("verify:verify", "Read every SIM of a plan afresh and compare."),
     "report": ("report:report", "Write the reconciliation as HTML, JSON, CSV and Markdown."),
+    "cutover": {
+        "plan": ("cutover:plan", "Which old SIMs can be switched off, which stay on, and why."),
+        "apply": ("cutover:apply", "Switch them off at 1NCE, and prove it; the same command resumes."),
+        "show": ("cutover:show", "One cutover or rollback plan, how far it is, and double billing."),
+    },
+    "rollback": {
+        "plan": ("rollback:plan", "Which SIMs can go back to their old SIM."),
+        "apply": ("rollback:apply", "Switch the old SIMs on, prove it, then pause the new ones."),
+    },
     "audit": {
         "log": ("audit:log", "What was done, event after event."),
         "verify": ("audit:verify", "Whether the log, or an evidence file, still holds."),
@@ -76,6 +85,8 @@ GROUP_HELP = {
     "plan": "Plans: make, review, export.",
     "jobs": "What was sent, and what came of it.",
     "audit": "The log that only grows.",
+    "cutover": "Switch the old SIMs off.",
+    "rollback": "Back to the old SIMs.",
     "state": "The state store.",
 }
 

@@ -118,7 +118,7 @@ class NewSims:
             if error.halts_run:
                 raise
         else:
-            ctx.progress("paused", {"sims": len(keys)})
+            ctx.progress("put_to_rest", {"sims": len(keys)})
 
     def _settle(self, items: Sequence[SwitchItem], fresh: Mapping[str, Item], asked_at: float) -> None:
         """Settle pauses that were ordered, by what the read shows."""

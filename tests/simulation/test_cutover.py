@@ -1,7 +1,6 @@
 """`cutover` and `rollback` against both simulated carriers, on a virtual clock."""
 
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +8,13 @@ import pytest
 
 from migrator.core.results import ExitCode
 from migrator.core.switch_plan import Require
-from migrator.executor.context import Stopper
 from migrator.executor.switch_context import SwitchOptions
-from migrator.platforms.hologram.simulator import HologramSwitches
 from migrator.platforms.onence.simulator import OnenceSwitches
-from migrator.platforms.onence.simulator.choices import OmittedFields, StatusWords
+from migrator.platforms.onence.simulator.choices import OmittedFields
 from migrator.platforms.onence.simulator.model import SimStatus
-from migrator.platforms.simulation import Fault, FaultPlan, RateLimit
-from tests.simulation.switching import SwitchWorld, switch_crash_at
-from tests.simulation.world import POLICY, Crash
+from migrator.platforms.simulation import Fault, FaultPlan
+from tests.simulation.switching import SwitchWorld
+from tests.simulation.world import POLICY
 
 VERSIONS = ["v1", "v2"]
 CANARY = POLICY.replace('name = "all"', 'name = "canary"\ncount = 5\n[[waves]]\nname = "rest"')
@@ -161,7 +158,9 @@ def test_each_sim_is_read_before_it_is_ordered_and_after(tmp_path: Path, version
     entries = world.source.ledger.entries
     for old in meant:
         reads = [n for n, entry in enumerate(entries) if entry.method == "GET" and entry.path.endswith(old)]
-        (order,) = (n for n, entry in enumerate(entries) if entry.method != "GET" and old in str((entry.path, entry.body)))
+        (order,) = (
+            n for n, entry in enumerate(entries) if entry.method != "GET" and old in str((entry.path, entry.body))
+        )
         assert min(reads) < order < max(reads)
 
 

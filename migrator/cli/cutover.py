@@ -1,0 +1,262 @@
+"""`cutover`: switch the old SIMs off, once their new ones have shown that they work."""
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.files import refuse_unwritable, written
+from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, applied, rest_s, wave_counts
+from migrator.core.switch_plan import Direction, Require, SwitchAction
+from migrator.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchRow
+    from migrator.executor.context import Stopper
+    from migrator.store import Store
+
+__all__ = ["apply", "plan", "planned", "show"]
+
+SHOWN = 20
+SILENT = "--accept-silent-units"
+
+
+@click.command("plan", epilog="Exit codes: 0 done, 2 input, 4 refused, 7 resumable, 9 another run holds the store.")
+@click.argument("plan_id", metavar="[PLAN]", required=False)
+@click.option(
+    "--require",
+    type=click.Choice([require.value for require in Require]),
+    default=Require.TRAFFIC.value,
+    show_default=True,
+    help="What a new SIM must have shown: a data session since its claim, or only the right record.",
+)
+@click.option(SILENT, is_flag=True, help="With --require verified: units may fall silent, and that is accepted.")
+@click.option("--rest", metavar="DURATION", help="Only SIMs claimed, and last changed by us, this long ago (24h).")
+@click.option("--waves", metavar="N,N", help="SIMs in the first waves (10,100); the rest follows. Default: the plan's.")
+@click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write it as JSON Lines.")
+@global_options
+@click.pass_obj
+def plan(shared: Globals, /, **options: Any) -> int:
+    """Say which old SIMs of PLAN (default the newest) can be switched off, which stay on, and why. Sends no write.
+
+    A SIM qualifies when a fresh read finds every planned value and its new link is live and has had a data session
+    since it was claimed. `cutover apply` switches off nothing else.
+    """
+    return finish("cutover plan", shared, lambda: _plan(shared, **options))
+
+
+def _plan(
+    shared: Globals,
+    *,
+    plan_id: str | None,
+    require: str,
+    accept_silent_units: bool,
+    rest: str | None,
+    waves: str | None,
+    out: Path | None,
+) -> Outcome:
+    from migrator import bootstrap
+    from migrator.bootstrap.switching import make_cutover
+    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.progress import watching
+    from migrator.core.cutover import Demand
+
+    demand = Demand(Require(require), rest_s(rest), bootstrap.SystemClock().now().timestamp())
+    counts = wave_counts(waves)
+    _accept_silence(shared, demand.require, is_accepted=accept_silent_units)
+    if out is not None:
+        refuse_unwritable(out)
+    chosen = bootstrap.settings(shared.config)
+    chosen.hologram()
+    with (
+        bootstrap.open_store(shared.state or chosen.state) as store,
+        bootstrap.holding_lease(store) as me,
+        watching(shared) as progress,
+    ):
+        migration = store.plans.header(plan_id_of(store, plan_id))
+
+        async def body(stopper: "Stopper") -> "SwitchHeader":
+            async with (
+                bootstrap.target(chosen, read_only=True) as target,
+                bootstrap.heartbeat(store, me, stopper),
+            ):
+                return await make_cutover(
+                    store,
+                    target,
+                    migration,
+                    demand,
+                    waves=counts,
+                    absent_after_s=chosen.absent_after_s,
+                    clock=bootstrap.SystemClock(),
+                    stopper=stopper,
+                    progress=progress,
+                )
+
+        return planned(store, bootstrap.run_async(body), out)
+
+
+def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> None:
+    """Have the weaker demand confirmed by itself. Raises: InputError."""
+    import sys
+
+    if require is Require.TRAFFIC or is_accepted:
+        return
+    words = (
+        "--require verified shows that the new SIM is set up, not that it is in the unit: units whose SIM was not "
+        "swapped fall silent, and need a visit"
+    )
+    asks = not (shared.no_input or shared.json) and sys.stdin.isatty()
+    if not (asks and click.confirm(f"{words}. Accept that?", err=True)):
+        raise InputError(words, code="silent_units", hint=f"add {SILENT} to accept that, or leave --require out")
+
+
+@click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")
+@click.argument("switch_id", metavar="[ID]", required=False)
+@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs it will switch off: `cutover plan` says it.")
+@click.option("--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing.")
+@click.option("--wait", metavar="DURATION", help="How long to stay for orders that are not proved yet [30m].")
+@global_options
+@click.pass_obj
+def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
+    """Carry out the cutover plan ID (default the newest), or go on with it.
+
+    Each SIM is read first at 1NCE, and its new SIM at Hologram right before the order; then it is disabled with label
+    and IMEI lock as they are, and proved by reading. The same command resumes after any interruption.
+    """
+    given = SwitchOptionsGiven(Direction.CUTOVER, switch_id, confirm, dry_run, wait)
+    return finish("cutover apply", shared, lambda: applied(shared, given))
+
+
+@click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")
+@click.argument("switch_id", metavar="[ID]", required=False)
+@click.option("--sims", default=SHOWN, show_default=True, type=click.IntRange(0), help="How many SIMs to list.")
+@click.option(
+    "--action",
+    type=click.Choice([action.value for action in SwitchAction], case_sensitive=False),
+    help="Only SIMs with this action.",
+)
+@click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write it as JSON Lines.")
+@global_options
+@click.pass_obj
+def show(shared: Globals, /, *, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> int:
+    """One cutover or rollback plan, by default the newest: what it does, why, how far it is, and double billing now."""
+    return finish("cutover show", shared, lambda: _show(shared, switch_id, sims, action, out))
+
+
+def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> Outcome:
+    from migrator import bootstrap
+    from migrator.bootstrap.switching import overlap_of
+    from migrator.cli.switching import switch_id_of
+
+    with bootstrap.store_of(shared.state, shared.config) as store:
+        header = store.switches.header(switch_id_of(store, switch_id, None))
+        outcome = planned(store, header, out, sims=sims, action=action, next_step=False)
+        now = bootstrap.SystemClock().now().timestamp()
+        billing = overlap_of(store, store.plans.header(header.plan_id), now)
+        state = str(store.switches.state(header.switch_id))
+        steps = [
+            (kind.value, step.value, code, count)
+            for (kind, step, code), count in sorted(store.switches.step_counts(header.switch_id).items())
+        ]
+        attention = list(islice(_attention(store.switches.all_items(header.switch_id)), sims))
+    told = [{"step": kind, "state": step, "code": code, "sims": count} for kind, step, code, count in steps]
+    data = {
+        **outcome.data,
+        "state": state,
+        "steps": told,
+        "double_billing_now": billing,
+        "attention": [dict(zip(ATTENTION, row, strict=True)) for row in attention],
+    }
+    text = [*outcome.text, f"It is {state}."]
+    if steps:
+        text.append(table("Steps", ("step", "state", "code", "SIMs"), steps))
+    if attention:
+        text.append(table("What needs attention", ATTENTION, attention))
+    text.append(_billing("Double billing now", billing))
+    return Outcome(data, text, is_on_stdout=outcome.is_on_stdout)
+
+
+ATTENTION = ("source_iccid", "step", "code", "message")
+
+
+def _attention(items: "Iterable[SwitchItem]") -> "Iterable[tuple[str, str, str, str]]":
+    """Steps that failed, were set aside in trouble, or left something otherwise than it was."""
+    from migrator.core.cutover import ALREADY
+    from migrator.core.states import StepState
+
+    for item in items:
+        for step in item.steps.values():
+            ended = step.state in {StepState.FAILED, StepState.SKIPPED, StepState.DONE}
+            if ended and step.code not in {"", ALREADY}:
+                yield item.row.source_iccid.digits, step.kind.value, step.code, step.message
+
+
+def planned(
+    store: "Store",
+    header: "SwitchHeader",
+    out: Path | None,
+    sims: int = SHOWN,
+    action: str | None = None,
+    *,
+    next_step: bool = True,
+) -> Outcome:
+    """A plan for a person and as JSON; written to `out` where that is asked for."""
+    from migrator.bootstrap.switching import switch_lines
+    from migrator.core.switch_plan import row_document
+
+    rows = (row for row in store.switches.rows(header.switch_id) if action is None or row.action.value == action)
+    first = list(islice(rows, sims))
+    if out is not None:
+        written(out, switch_lines(store, header.switch_id))
+    data = {
+        "switch_id": header.switch_id,
+        "direction": header.direction.value,
+        "plan_id": header.plan_id,
+        "count": header.count,
+        "counts": header.counts,
+        "waves": list(header.waves),
+        "require": None if header.require is None else header.require.value,
+        "fingerprint": header.fingerprint,
+        **header.summary,
+        "sims": [row_document(row) for row in first],
+    }
+    return Outcome(data, _told(header, first, next_step=next_step), is_on_stdout=str(out) == "-")
+
+
+def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -> list[Any]:
+    what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
+    name = header.direction.value.capitalize()
+    text: list[Any] = [
+        f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at 1NCE.",
+        table("What happens", ("action", "SIMs"), list(header.counts.items())),
+        table("Why", ("reason", "SIMs"), list(header.summary["reasons"].items())),
+    ]
+    if rows:
+        cells = [(r.source_iccid, r.target_iccid, r.action, r.reason, r.wave, r.detail or r.proof) for r in rows]
+        text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))
+    if next_step:
+        text.append(_billing("Double billing", header.summary["double_billing"]))
+        text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
+        command = f"migrator {header.direction.value} apply"
+        if header.count:
+            text.append(f"Next: `{command} --dry-run`, then `{command} --confirm {header.count}`.")
+        else:
+            text.append("There is nothing to switch.")
+    return text
+
+
+def _billing(title: str, told: dict[str, Any]) -> Any:
+    names = (
+        ("on_both_sides", "SIMs on at both carriers"),
+        ("hologram_per_day", "Hologram charges a day for them"),
+        ("left_behind_mb", "MB left behind at 1NCE"),
+        ("left_behind_mb_read_of_sims", "... where the volume was read, SIMs"),
+        ("left_behind_days", "days of lifetime left behind"),
+        ("left_behind_days_read_of_sims", "... where the lifetime was read, SIMs"),
+    )
+    rows = [(words, "unknown" if told[name] is None else told[name]) for name, words in names]
+    return table(title, ("", "amount"), rows)

@@ -1,0 +1,350 @@
+"""What `cutover apply` and `rollback apply` share: finding the plan, its confirmation, the run, and its end."""
+
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.common import Globals, Outcome, table
+from migrator.core.results import ExitCode
+from migrator.core.switch_plan import Direction
+from migrator.errors import InputError, Problem, StalePlan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migrator.core.switch_plan import SwitchHeader
+    from migrator.executor.context import Stopper
+    from migrator.executor.switch_context import SwitchContext
+    from migrator.executor.switching import SwitchResult
+    from migrator.inputs.settings import Settings
+    from migrator.ports import Progress, SourceSwitch, SwitchRequest, TargetPlatform
+    from migrator.store import Store
+
+__all__ = ["APPLY_CODES", "SwitchOptionsGiven", "applied", "rest_s", "switch_id_of", "wave_counts"]
+
+APPLY_CODES = (
+    "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or too "
+    "many failures, 7 resumable, 9 another run holds the store, 130 interrupted."
+)
+SHOWN_REQUESTS = 40
+MOST_WAVES = 20
+WHAT = {
+    Direction.CUTOVER: ("switches {count} old SIMs off at 1NCE", "switch off"),
+    Direction.ROLLBACK: ("switches {count} old SIMs on at 1NCE, and then pauses their new ones", "switch back"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOptionsGiven:
+    """What `apply` was asked."""
+
+    direction: Direction
+    switch_id: str | None
+    confirm: int | None
+    dry_run: bool
+    wait: str | None
+
+
+# --- what a command line says -------------------------------------------------------------------------------------
+
+
+def switch_id_of(store: "Store", given: str | None, direction: Direction | None) -> str:
+    """The plan that is meant: `given`, an id or a plan file, or the newest of this direction.
+
+    Raises: InputError, if there is none; StalePlan, for a file of another store.
+    """
+    if given is None:
+        newest = store.switches.newest(direction)
+        if newest is None:
+            name = "cutover" if direction is None else direction.value
+            hint = f"run `migrator {name} plan`"
+            raise InputError(f"the store holds no {name} plan yet", code="no_plan", hint=hint)
+        return newest
+    if Path(given).is_file():
+        given = _id_in_file(store, Path(given))
+    header = store.switches.header(given)
+    if direction is not None and header.direction is not direction:
+        raise InputError(
+            f"{given} is a {header.direction} plan", code="other_direction", hint=f"`migrator {header.direction} apply`"
+        )
+    return given
+
+
+def _id_in_file(store: "Store", file: Path) -> str:
+    from migrator.core.switch_plan import header_from
+
+    try:
+        with file.open(encoding="utf-8") as lines:
+            header = header_from(next(lines))
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        hint = "`migrator cutover show --out FILE` writes one"
+        raise InputError(f"{file} is no cutover or rollback plan", code="bad_plan_file", hint=hint) from None
+    if header.lineage != store.lineage:
+        raise StalePlan(
+            f"{file} was made from another store (lineage {header.lineage}, this one is {store.lineage})",
+            code="other_lineage",
+            hint="use the store that it was made from, or make a new plan here",
+        )
+    return header.switch_id
+
+
+def rest_s(text: str | None) -> float:
+    """Seconds of `--rest`; 0 without it. Raises: InputError, naming the option."""
+    return 0.0 if text is None else _duration(text, "--rest")
+
+
+def wave_counts(text: str | None) -> tuple[int, ...]:
+    """The numbers of `--waves`. Raises: InputError."""
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) > 0 for part in parts) or len(parts) > MOST_WAVES:
+        hint = "numbers of SIMs, such as 10,100: what is left comes after them"
+        raise InputError(f"--waves: {text!r} is no list of up to {MOST_WAVES} numbers", code="bad_waves", hint=hint)
+    return tuple(map(int, parts))
+
+
+def _duration(text: str, option: str) -> float:
+    from migrator.inputs.settings import duration_s
+
+    try:
+        return duration_s(text)
+    except InputError as error:
+        raise InputError(f"{option}: {error.message}", code=error.code, hint=error.hint) from error
+
+
+# --- the run ------------------------------------------------------------------------------------------------------
+
+
+def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
+    """Carry a plan out, or go on with it."""
+    from migrator import bootstrap
+
+    chosen = bootstrap.settings(shared.config)
+    chosen.hologram()
+    chosen.onence()
+    with bootstrap.open_store(shared.state or chosen.state) as store:
+        header = store.switches.header(switch_id_of(store, given.switch_id, given.direction))
+        if store.switches.state(header.switch_id) == "finished":
+            return _finished_before(store, header)
+        _refuse_stale(store, header)
+        if given.dry_run:
+            return _dry_run(shared, chosen, store, header, given)
+        if not header.count:
+            return Outcome({"switch_id": header.switch_id, "count": 0}, ("There is nothing to switch.",))
+        _confirm(shared, store, header, given)
+        with bootstrap.holding_lease(store) as me:
+            _refuse_stale(store, header)
+            result = _run(shared, chosen, store, header, given, me)
+            if result.is_over:
+                store.switches.finish(header.switch_id, bootstrap.SystemClock().now().timestamp())
+    return _told(header, result)
+
+
+def _finished_before(store: "Store", header: "SwitchHeader") -> Outcome:
+    """A plan is used once: nothing is read and nothing sent."""
+    runs = store.switches.runs(header.switch_id)
+    exit_code = int(runs[-1]["exit_code"] or 0) if runs else 0
+    data = {"switch_id": header.switch_id, "state": "finished"}
+    text = (f"Plan {header.switch_id} was carried out before: `migrator cutover show {header.switch_id}`.",)
+    if not exit_code:
+        return Outcome(data, text)
+    hint = f"`migrator cutover show {header.switch_id}` lists them; make a new plan for those that can be mended"
+    problem = Problem("attention", f"plan {header.switch_id} is finished, and some SIMs need attention", hint)
+    return Outcome(data, text, exit_code, (problem,))
+
+
+def _refuse_stale(store: "Store", header: "SwitchHeader") -> None:
+    """Raises: StalePlan, saying what changed since the plan was made."""
+    from migrator.bootstrap.switching import stale_reasons
+
+    changed = stale_reasons(store, header)
+    if changed:
+        problems = tuple(Problem("changed", line) for line in changed)
+        words = f"plan {header.switch_id} is stale: what it was made from has changed; nothing was sent"
+        hint = f"run `migrator {header.direction} plan` again"
+        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, hint)))
+
+
+def _confirm(shared: Globals, store: "Store", header: "SwitchHeader", given: SwitchOptionsGiven) -> None:
+    """Have the number of SIMs confirmed before a plan is used the first time. Raises: InputError."""
+    if store.switches.state(header.switch_id) == "started":
+        return
+    what, verb = WHAT[header.direction]
+    words, count = f"plan {header.switch_id} {what.format(count=header.count)}", given.confirm
+    if count is None:
+        if shared.no_input or shared.json or not sys.stdin.isatty():
+            hint = f"look at `migrator cutover show {header.switch_id}`, then add --confirm {header.count}"
+            raise InputError(words, code="confirm", hint=hint)
+        for line in (f"{words[0].upper()}{words[1:]}.", *(f"Mind: {line}." for line in header.summary["reminders"])):
+            click.echo(line, err=True)
+        count = click.prompt(f"Type the number of SIMs to {verb}", type=int, err=True)
+    if count != header.count:
+        raise InputError(
+            f"the plan is to {verb} {header.count} SIMs, not {count}; nothing was sent",
+            code="confirm",
+            hint=f"confirm the number that `migrator cutover show {header.switch_id}` prints",
+        )
+
+
+def _run(  # noqa: PLR0917 - handed through as they came
+    shared: Globals, chosen: "Settings", store: "Store", header: "SwitchHeader", given: SwitchOptionsGiven, me: Any
+) -> "SwitchResult":
+    from migrator import bootstrap
+    from migrator.cli.progress import watching
+    from migrator.executor.switching import Switching
+
+    with watching(shared) as progress:
+
+        async def body(stopper: "Stopper") -> "SwitchResult":
+            async with AsyncExitStack() as stack:
+                target = await stack.enter_async_context(bootstrap.target(chosen))
+                source = await stack.enter_async_context(bootstrap.source_switch(chosen))
+                await stack.enter_async_context(bootstrap.heartbeat(store, me, stopper))
+                parts = _Parts(store, source, target, stopper, progress, str(me))
+                return await Switching(_context(chosen, header, given, parts)).run()
+
+        return bootstrap.run_async(body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a run works with and on."""
+
+    store: "Store"
+    source: "SourceSwitch"
+    target: "TargetPlatform"
+    stopper: "Stopper"
+    progress: "Progress"
+    owner: str
+
+
+def _context(chosen: "Settings", header: "SwitchHeader", given: SwitchOptionsGiven, parts: _Parts) -> "SwitchContext":
+    from migrator import bootstrap
+    from migrator.bootstrap.crashing import switch_hooks_from_environment
+    from migrator.executor.switch_context import SwitchContext, SwitchOptions
+    from migrator.inputs.policy_file import parse_policy
+
+    store, clock = parts.store, bootstrap.SystemClock()
+    wait_s = chosen.settle_timeout_s if given.wait is None else _duration(given.wait, "--wait")
+    policy = parse_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}").policy
+    return SwitchContext(
+        header=header,
+        gates=policy.gates,
+        run_id=store.switches.start_run(header.switch_id, parts.owner, clock.now().timestamp()),
+        source=parts.source,
+        target=parts.target,
+        journal=store.switches,
+        migration=store.journal,
+        clock=clock,
+        options=SwitchOptions(wait_s=wait_s, absent_after_s=chosen.absent_after_s),
+        stopper=parts.stopper,
+        is_migrated=store.plans.state(header.plan_id) == "finished",
+        progress=parts.progress,
+        hooks=switch_hooks_from_environment(),
+    )
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+
+def _told(header: "SwitchHeader", result: "SwitchResult") -> Outcome:
+    data = {
+        "switch_id": result.switch_id,
+        "run_id": result.run_id,
+        "reason": result.reason,
+        "count": header.count,
+        "proved": result.proved,
+        "already": result.already,
+        "paused": result.paused,
+        "unproved": result.unproved,
+        "aside": dict(result.aside),
+        "failed": dict(result.failed),
+        "changed": dict(result.changed),
+        "not_alive": list(result.not_alive),
+        "writes": result.writes,
+    }
+    is_cutover = header.direction is Direction.CUTOVER
+    rows = [
+        ("switched off, proved by reading" if is_cutover else "switched on, proved by reading", result.proved),
+        ("found so already", result.already),
+        *([] if is_cutover else [("new SIMs paused", result.paused)]),
+        ("open: not sent or not proved", result.unproved),
+        *((f"set aside: {code}", count) for code, count in result.aside.items()),
+        *((f"failed: {code}", count) for code, count in result.failed.items()),
+        *((f"switched, but {code}", count) for code, count in result.changed.items()),
+    ]
+    text: list[Any] = [f"Plan {result.switch_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
+    if result.exit_code is ExitCode.DONE:
+        last = "`migrator inventory pull` brings the inventory in line" if is_cutover else "`migrator verify`"
+        text.append(f"Next: {last}.")
+        return Outcome(data, text)
+    code = "attention" if result.exit_code is ExitCode.ATTENTION else "stopped"
+    return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
+
+
+def _dry_run(
+    shared: Globals, chosen: "Settings", store: "Store", header: "SwitchHeader", given: SwitchOptionsGiven
+) -> Outcome:
+    """Run the true executor on a copy of the store, with both carriers behind walls that keep writes in."""
+    from migrator import bootstrap
+    from migrator.cli.progress import watching
+    from migrator.executor.switching import Switching
+    from migrator.platforms.dryrun import DryRunTarget
+    from migrator.platforms.dryrun_switch import DryRunSwitch
+
+    with store.scratch_copy() as scratch, watching(shared, is_dry_run=True) as progress:
+
+        async def body(stopper: "Stopper") -> "tuple[SwitchResult, list[SwitchRequest]]":
+            async with AsyncExitStack() as stack:
+                target = DryRunTarget(await stack.enter_async_context(bootstrap.target(chosen, read_only=True)))
+                source = DryRunSwitch(await stack.enter_async_context(bootstrap.source_switch(chosen, read_only=True)))
+                parts = _Parts(scratch, source, target, stopper, progress, "dry run")
+                result = await Switching(_context(chosen, header, given, parts)).run()
+                return result, [*source.sent, *(_as_switch(out) for out in target.sent)]
+
+        result, sent = bootstrap.run_async(body)
+    return _dry_outcome(header, result, sent)
+
+
+def _as_switch(out: Any) -> "SwitchRequest":
+    from migrator.ports import SwitchRequest
+
+    return SwitchRequest(out.method, out.path, out.body)
+
+
+def _dry_outcome(header: "SwitchHeader", result: "SwitchResult", sent: "Sequence[SwitchRequest]") -> Outcome:
+    requests = [{"method": out.method, "path": out.path, "body": _plain(out.body)} for out in sent]
+    rows = [(number, out.method, out.path, _brief(out.body)) for number, out in enumerate(sent[:SHOWN_REQUESTS], 1)]
+    text: list[Any] = [
+        f"Dry run of plan {header.switch_id}: {len(sent)} writes would go out; none did, and nothing was changed.",
+        table("", ("", "method", "path", "body"), rows),
+    ]
+    if len(sent) > SHOWN_REQUESTS:
+        text.append(f"... and {len(sent) - SHOWN_REQUESTS} more; --json lists all.")
+    data = {"switch_id": header.switch_id, "writes": len(sent), "requests": requests, "would_end": result.reason}
+    if result.exit_code is ExitCode.DONE:
+        return Outcome(data, text)
+    problem = Problem("attention", f"it would end so: {result.reason}", result.hint)
+    return Outcome(data, text, result.exit_code, (problem,))
+
+
+def _plain(body: Any) -> Any:
+    return [dict(one) for one in body] if isinstance(body, list) else dict(body)
+
+
+def _brief(body: Any) -> str:
+    """A body on one line: a list as its first element and its length."""
+    if isinstance(body, list):
+        return f"[{_brief(body[0])}, ... {len(body)} in all]"
+    parts = (
+        f"{key}=[{value[0]}, ... {len(value)} in all]"
+        if isinstance(value, list) and len(value) > 1
+        else f"{key}={value}"
+        for key, value in body.items()
+    )
+    return ", ".join(parts)

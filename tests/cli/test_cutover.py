@@ -1,0 +1,191 @@
+"""Cutover and rollback from the command line, over HTTP on loopback."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.platforms.onence.simulator import OnenceSwitches
+from tests.cli.conftest import Desk
+
+MEGABYTE = 1_048_576
+QUICK = OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
+
+
+def alive(desk: Desk, *, but: int = 0) -> None:
+    """Migrate, and let all new SIMs but some pass data."""
+    desk.applied()
+    claimed = sorted(iccid for iccid, link in desk.rehearsal.hologram.sims.items() if link.device_id is not None)
+    for iccid in claimed[: len(claimed) - but]:
+        link = desk.rehearsal.hologram.sims[iccid]
+        assert link.claimed_at is not None
+        desk.rehearsal.hologram.add_session(iccid, link.claimed_at, MEGABYTE, "352099001761481")
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    made = make_desk(onence=QUICK)
+    alive(made, but=3)
+    return made
+
+
+def off(desk: Desk) -> set[str]:
+    return {sim.iccid for sim in desk.rehearsal.onence.fleet if sim.status == "Disabled"}
+
+
+def cut_over(desk: Desk) -> dict[str, Any]:
+    plan = desk.json("cutover", "plan").data
+    assert desk.run("cutover", "apply", "--confirm", str(plan["count"])).code == 0
+    return plan
+
+
+def test_cutover_and_rollback_from_end_to_end(desk: Desk) -> None:
+    before = off(desk)
+    plan = desk.json("cutover", "plan")
+    assert plan.code == 0
+    assert plan.data["counts"]["SWITCH_OFF"] == plan.data["count"]
+    assert plan.data["reasons"]["no_traffic"] == 3
+    done = desk.json("cutover", "apply", "--confirm", str(plan.data["count"]))
+    assert done.code == 0, done.err
+    assert done.data["proved"] == plan.data["count"] == len(off(desk) - before)
+    back = desk.json("rollback", "plan")
+    assert back.data["count"] == plan.data["count"]
+    undone = desk.json("rollback", "apply", "--confirm", str(back.data["count"]))
+    assert undone.code == 0, undone.err
+    assert undone.data["paused"] == back.data["count"]
+    assert off(desk) == before
+
+
+def test_nothing_is_sent_without_the_number_of_sims(desk: Desk) -> None:
+    count = desk.json("cutover", "plan").data["count"]
+    unasked, wrong = desk.run("cutover", "apply"), desk.run("cutover", "apply", "--confirm", str(count + 1))
+    assert (unasked.code, wrong.code) == (2, 2)
+    assert f"--confirm {count}" in unasked.err
+    assert desk.rehearsal.onence.writes == []
+
+
+def test_a_dry_run_prints_the_requests_that_apply_then_sends(desk: Desk) -> None:
+    plan = desk.json("cutover", "plan").data
+    dry = desk.json("cutover", "apply", "--dry-run")
+    assert dry.code == 0
+    assert desk.rehearsal.onence.writes == []
+    desk.run("cutover", "apply", "--confirm", str(plan["count"]))
+    sent = [entry.body for entry in desk.rehearsal.onence.writes]
+    assert sorted(map(json.dumps, sent)) == sorted(json.dumps(one["body"]) for one in dry.data["requests"])
+
+
+def test_verified_alone_has_to_be_accepted_by_itself(desk: Desk) -> None:
+    refused = desk.run("cutover", "plan", "--require", "verified")
+    assert refused.code == 2
+    assert "fall silent" in refused.err
+    strict = desk.json("cutover", "plan").data["count"]
+    accepted = desk.json("cutover", "plan", "--require", "verified", "--accept-silent-units")
+    assert accepted.data["count"] == strict + 3
+
+
+def test_a_resume_asks_nothing_and_a_finished_plan_sends_nothing(desk: Desk) -> None:
+    cut_over(desk)
+    before = len(desk.rehearsal.onence.writes)
+    again = desk.run("cutover", "apply")
+    assert again.code == 0
+    assert "carried out before" in again.out
+    assert len(desk.rehearsal.onence.writes) == before
+
+
+def test_a_plan_whose_sims_verify_no_longer_is_stale(desk: Desk) -> None:
+    count = desk.json("cutover", "plan").data["count"]
+    link = next(iter(desk.rehearsal.hologram.sims.values()))
+    link.overage_limit = 7
+    assert desk.run("verify").code == 3
+    stale = desk.run("cutover", "apply", "--confirm", str(count))
+    assert stale.code == 5
+    assert "was verified, and is mismatch now" in stale.err
+    assert desk.rehearsal.onence.writes == []
+
+
+def test_a_plan_file_is_taken_and_one_of_another_store_is_refused(desk: Desk) -> None:
+    count = desk.json("cutover", "plan", "--out", "cutover.jsonl").data["count"]
+    lines = [json.loads(line) for line in Path("cutover.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == desk.sims + 1
+    foreign = json.dumps({**lines[0], "lineage": "another"}) + "\n"
+    assert desk.run("cutover", "apply", desk.write("foreign.jsonl", foreign), "--confirm", str(count)).code == 5
+    assert desk.rehearsal.onence.writes == []
+    assert desk.run("cutover", "apply", "cutover.jsonl", "--confirm", str(count)).code == 0
+
+
+def test_an_unstarted_cutover_is_stale_once_a_rollback_was_started(desk: Desk) -> None:
+    cut_over(desk)
+    back = desk.json("rollback", "plan").data
+    desk.run("rollback", "apply", "--confirm", str(back["count"]))
+    desk.run("inventory", "pull")
+    assert desk.json("cutover", "plan").data["count"] == 0  # the new SIMs are paused: none of them qualifies
+
+
+def test_rollback_takes_only_the_sims_of_the_file_that_a_cutover_switched_off(desk: Desk) -> None:
+    untouched = sorted(sim.iccid for sim in desk.rehearsal.onence.fleet if sim.status == "Enabled")
+    cut_over(desk)
+    mine = sorted(off(desk))
+    named = [mine[-1], next(iccid for iccid in untouched if iccid not in mine)]
+    plan = desk.json("rollback", "plan", "--iccids", desk.write("back.txt", "\n".join(named)))
+    assert plan.data["count"] == 1
+    desk.run("rollback", "apply", "--confirm", "1")
+    assert set(mine) - off(desk) == {mine[-1]}
+
+
+def test_a_file_that_is_no_list_of_iccids_is_refused_with_its_line(desk: Desk) -> None:
+    outcome = desk.run("rollback", "plan", "--iccids", desk.write("bad.txt", "8988280666000000001\nhello\n"))
+    assert outcome.code == 2
+    assert "bad.txt, line 2" in outcome.err
+
+
+def test_show_tells_how_far_it_is_and_what_the_overlap_costs_now(desk: Desk) -> None:
+    before = desk.json("cutover", "plan").data["double_billing"]["on_both_sides"]
+    count = desk.json("cutover", "show").data["count"]
+    desk.run("cutover", "apply", "--confirm", str(count))
+    shown = desk.json("cutover", "show").data
+    assert shown["state"] == "finished"
+    assert shown["steps"] == [{"step": "source", "state": "done", "code": "", "sims": count}]
+    assert shown["double_billing_now"]["on_both_sides"] == before - count
+
+
+def test_the_reminders_name_auto_top_up_and_what_cannot_be_undone(desk: Desk) -> None:
+    assert "auto-top-up" in desk.run("cutover", "plan").out
+    cut_over(desk)
+    assert "cannot be undone" in desk.run("rollback", "plan").out
+
+
+def test_without_a_cutover_there_is_nothing_to_roll_back(desk: Desk) -> None:
+    assert desk.run("rollback", "apply").code == 2
+    plan = desk.json("rollback", "plan")
+    assert (plan.code, plan.data["count"]) == (0, 0)
+    assert desk.run("rollback", "apply").code == 0
+
+
+def test_another_run_that_holds_the_store_keeps_the_cutover_out(desk: Desk) -> None:
+    from migrator.store import Owner, Store
+
+    count = desk.json("cutover", "plan").data["count"]
+    now = datetime.now(UTC).timestamp()
+    with Store.open("sqlite:///migrator.db", now=now) as store:
+        store.lease.acquire(Owner("elsewhere", 1, now), now, is_gone=lambda _owner: False)
+        assert desk.run("cutover", "apply", "--confirm", str(count)).code == 9
+    assert desk.rehearsal.onence.writes == []
+
+
+@pytest.mark.slow
+def test_a_killed_cutover_goes_on_with_the_same_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = desk.json("cutover", "plan").data
+    monkeypatch.setenv("MIGRATOR_CRASH_AT", "after_effect:source:2")
+    words = [sys.executable, "-m", "migrator", "cutover", "apply", "--confirm", str(plan["count"])]
+    killed = subprocess.run(words, capture_output=True, timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    monkeypatch.delenv("MIGRATOR_CRASH_AT")
+    done = desk.json("cutover", "apply")
+    assert done.code == 0, done.err
+    assert done.data["proved"] == plan["count"]
