@@ -1,26 +1,32 @@
 """The small world, with cutovers and rollbacks in it, and a watchman who looks after every single request."""
 
+import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from migrator.bootstrap.switching import make_cutover, make_rollback
 from migrator.core.cutover import Demand
+from migrator.core.results import ExitCode
 from migrator.core.switch_plan import Direction, Require, SwitchHeader, SwitchKind
 from migrator.executor.context import Stopper, quiet
 from migrator.executor.switch_context import SwitchContext, SwitchHooks, SwitchOptions
 from migrator.executor.switching import Switching, SwitchResult
+from migrator.platforms.hologram.simulator import HologramSwitches
 from migrator.platforms.onence.adapter import ApiVersion
+from migrator.platforms.onence.simulator import OnenceSwitches
+from migrator.platforms.onence.simulator.choices import ExpiredSims, OmittedFields
 from migrator.platforms.onence.switch import OnenceSwitch
 from migrator.platforms.pacing import Pacer
-from migrator.platforms.simulation import FaultPlan, InProcessTransport
+from migrator.platforms.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from tests.simulation.world import Crash, World
 
-__all__ = ["SwitchWorld", "Watched", "switch_crash_at"]
+__all__ = ["SwitchWorld", "Watched", "live_through_a_switch", "switch_crash_at"]
 
 BASE_URL = "https://onence.test/management-api/"
 MEGABYTE = 1_048_576
@@ -200,6 +206,10 @@ class SwitchWorld(World):
         """Old SIMs that are switched off."""
         return {sim.iccid for sim in self.source.fleet if sim.status == "Disabled"}
 
+    def paused(self) -> set[str]:
+        """Old ICCIDs whose new SIM is paused."""
+        return {old for old, new in self._pairs().items() if self.target.sims[new].state == "PAUSED-USER"}
+
     def rows(self, header: SwitchHeader) -> dict[str, tuple[str, str]]:
         """Action and reason by old ICCID."""
         with self.store() as store:
@@ -226,3 +236,71 @@ class SwitchWorld(World):
         """Every update that arrived at 1NCE, SIM by SIM."""
         bodies = [entry.body for entry in self.source.writes]
         return [update for body in bodies for update in (body if isinstance(body, list) else [body])]
+
+
+# --- schedules drawn from a seed ----------------------------------------------------------------------------------
+
+POINTS = ("after_intent", "after_effect", "after_outcome")
+MOST_RUNS = 60
+QUIET_AFTER = 25
+
+
+def live_through_a_switch(seed: int, folder: Path) -> None:
+    """Draw a world and its troubles from `seed`; cut over and go back, killed at random, and check both ends."""
+    chance = random.Random(seed)
+    effect_s = chance.choice([0.0, 5.0, 90.0, 700.0])
+    limit = chance.choice([None, RateLimit(10, 10), RateLimit(4, 1)])
+    world = SwitchWorld(
+        folder,
+        sims=chance.randint(4, 24),
+        seed=seed,
+        api_version=chance.choice(["v1", "v2", "auto"]),
+        switches=HologramSwitches(
+            state_pending_s=chance.choice([(0.0, 0.0), (5.0, 600.0)]), read_lag_s=chance.choice([0.0, 0.0, 20.0])
+        ),
+        onence_switches=OnenceSwitches(
+            rate_limit=limit,
+            put_effect_s=effect_s,
+            bulk_effect_s=effect_s,
+            omitted_fields=chance.choice(list(OmittedFields)),
+            bulk_all_or_nothing=chance.random() < 0.5,
+            expired=ExpiredSims.UNREADABLE if chance.random() < 0.5 else ExpiredSims.READABLE,
+            latency_s=chance.choice([0.0, 0.15]),
+        ),
+        switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
+    )
+    world.migrated(silent=chance.randint(0, 3))
+    off, were_paused = world.off(), world.paused()
+    meant = world.meant(world.cutover_plan(waves=chance.choice([(), (2,), (1, 3)])))
+    _until_over(world, chance, Direction.CUTOVER)
+    assert world.off() - off == meant, seed
+    world.check_values()
+    assert world.meant(world.rollback_plan()) == meant
+    _until_over(world, chance, Direction.ROLLBACK)
+    assert world.off() == off, seed
+    assert world.paused() - were_paused == meant, seed
+    world.check_values()
+
+
+def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction) -> None:
+    kinds = [fault for fault in Fault if fault is not Fault.NONE and chance.random() < 0.5]
+    share = chance.choice([0.0, 0.05, 0.15])
+    rates: dict[Fault, float] = {kind: share / max(1, len(kinds)) for kind in kinds}
+    world.source.faults = FaultPlan(rates, seed=chance.randint(0, 10**6))
+    world.target.faults = FaultPlan(rates, seed=chance.randint(0, 10**6))
+    result = None
+    for run in range(MOST_RUNS):
+        calm = run >= QUIET_AFTER
+        if calm:
+            world.source.faults = world.target.faults = FaultPlan()
+        try:
+            dies = not calm and chance.random() < 0.5
+            hooks = switch_crash_at(chance.choice(POINTS), chance.randint(1, 6)) if dies else None
+            result = world.switch(direction, hooks=hooks)
+        except Crash:
+            continue
+        if result.exit_code is ExitCode.DONE:
+            return
+        assert result.exit_code is ExitCode.RESUMABLE, result
+        world.elapsed_s += chance.choice([1, 30, 700])
+    raise AssertionError(f"no end after {MOST_RUNS} runs; the last said {result}")

@@ -6,21 +6,27 @@ from typing import Any
 
 import pytest
 
+from migrator.bootstrap.switching import stale_reasons
+from migrator.core.identifiers import Iccid
 from migrator.core.results import ExitCode
-from migrator.core.switch_plan import Require
+from migrator.core.switch_plan import Require, SwitchKind
+from migrator.executor.context import Stopper
 from migrator.executor.switch_context import SwitchOptions
 from migrator.platforms.onence.simulator import OnenceSwitches
-from migrator.platforms.onence.simulator.choices import OmittedFields
+from migrator.platforms.onence.simulator.choices import OmittedFields, StatusWords
 from migrator.platforms.onence.simulator.model import SimStatus
-from migrator.platforms.simulation import Fault, FaultPlan
-from tests.simulation.switching import SwitchWorld
-from tests.simulation.world import POLICY
+from migrator.platforms.simulation import Fault, FaultPlan, RateLimit
+from tests.simulation.switching import SwitchWorld, live_through_a_switch, switch_crash_at
+from tests.simulation.world import POLICY, Crash
 
 VERSIONS = ["v1", "v2"]
 CANARY = POLICY.replace('name = "all"', 'name = "canary"\ncount = 5\n[[waves]]\nname = "rest"')
 
 
-def migrated(folder: Path, *, silent: int = 4, sims: int = 30, **values: Any) -> SwitchWorld:
+SILENT = 2
+
+
+def migrated(folder: Path, *, silent: int = SILENT, sims: int = 14, **values: Any) -> SwitchWorld:
     world = SwitchWorld(folder, sims=sims, **values)
     world.migrated(silent=silent)
     return world
@@ -60,7 +66,7 @@ def test_cutover_switches_off_exactly_the_sims_that_qualify(tmp_path: Path, vers
     meant = world.meant(header)
     result = world.cut_over()
     assert result.exit_code is ExitCode.DONE, result
-    assert result.proved == len(meant) == header.count > 20
+    assert result.proved == len(meant) == header.count > 5
     assert world.off() - already_off == meant
     world.check_values()
 
@@ -68,7 +74,7 @@ def test_cutover_switches_off_exactly_the_sims_that_qualify(tmp_path: Path, vers
 def test_every_source_sim_is_in_the_plan_once_with_its_reason(world: SwitchWorld) -> None:
     rows = world.rows(world.cutover_plan())
     assert set(rows) == {sim.iccid for sim in world.source.fleet}
-    assert Counter(reason for _, reason in rows.values())["no_traffic"] == 4
+    assert Counter(reason for _, reason in rows.values())["no_traffic"] == SILENT
 
 
 def test_a_sim_that_never_passed_data_stays_on(world: SwitchWorld) -> None:
@@ -88,28 +94,20 @@ def test_data_from_before_the_claim_is_no_sign_of_life(world: SwitchWorld) -> No
     assert world.rows(world.cutover_plan())[old] == ("SWITCH_OFF", "qualifies")
 
 
-def test_where_the_device_record_tells_no_connection_usage_is_asked(tmp_path: Path) -> None:
-    world = migrated(tmp_path)
-    real = world.target.sims
+def test_usage_is_asked_only_for_sims_whose_record_shows_no_connection(world: SwitchWorld) -> None:
     world.cutover_plan()
-    assert world.target.ledger.requests("GET", "/usage/data")  # for the silent ones alone
-    assert len(world.target.ledger.requests("GET", "/usage/data")) == 4
-    assert real
+    assert len(world.target.ledger.requests("GET", "/usage/data")) == SILENT
 
 
 def test_verified_is_enough_where_it_is_asked_for(world: SwitchWorld) -> None:
     strict = world.cutover_plan().count
-    assert world.cutover_plan(require=Require.VERIFIED).count == strict + 4
+    assert world.cutover_plan(require=Require.VERIFIED).count == strict + SILENT
 
 
 def test_a_sim_that_differs_from_the_plan_stays_on(world: SwitchWorld) -> None:
-    old = a_sim_of(world.cutover_plan(), world)
+    old = min(world.meant(world.cutover_plan()))
     world.target.sims[world.pairs()[old]].overage_limit = 7
     assert world.rows(world.cutover_plan())[old] == ("LEAVE_ON", "not_verified")
-
-
-def a_sim_of(header: Any, world: SwitchWorld) -> str:
-    return min(world.meant(header))
 
 
 def test_sims_that_have_not_rested_stay_on(world: SwitchWorld) -> None:
@@ -117,7 +115,7 @@ def test_sims_that_have_not_rested_stay_on(world: SwitchWorld) -> None:
     assert header.count == 0
     assert "not_rested" in {reason for _, reason in world.rows(header).values()}
     world.elapsed_s += 25 * 3600
-    assert world.cutover_plan(rest_s=24 * 3600).count > 20
+    assert world.cutover_plan(rest_s=24 * 3600).count > 5
 
 
 def test_a_sim_that_is_off_already_is_left_alone(world: SwitchWorld) -> None:
@@ -188,7 +186,7 @@ def test_v1_takes_modest_lists_and_v2_one_at_a_time(tmp_path: Path) -> None:
     for version, method, most in (("v1", "POST", 50), ("v2", "PUT", 1)):
         folder = tmp_path / version
         folder.mkdir()
-        world = migrated(folder, sims=60, api_version=version)
+        world = migrated(folder, sims=56 if version == "v1" else 10, api_version=version)
         world.cutover_plan()
         world.cut_over()
         sizes = [len(entry.body) if isinstance(entry.body, list) else 1 for entry in world.source.writes]
@@ -236,13 +234,12 @@ def test_a_new_sim_that_dies_during_the_run_keeps_its_old_one_on(tmp_path: Path)
     meant = sorted(world.meant(world.cutover_plan()))
     doomed = meant[-1]
 
-    class Dying(FaultPlan):
-        def next(self, method: str, path: str) -> Fault:
-            if method == "PUT":
-                world.target.sims[world.pairs()[doomed]].state = "PAUSED-SYS"
-            return Fault.NONE
+    def is_order(method: str, _path: str) -> bool:
+        if method == "PUT":
+            world.target.sims[world.pairs()[doomed]].state = "PAUSED-SYS"
+        return False
 
-    world.source.faults = Dying()
+    world.source.faults = FaultPlan(spare=is_order)
     assert world.cut_over().exit_code is ExitCode.ATTENTION
     assert doomed not in world.off()
 
@@ -259,13 +256,6 @@ def test_a_label_that_came_out_otherwise_is_a_finding(world: SwitchWorld) -> Non
     world.cutover_plan()
     old = a_sim(world)
 
-    class Clobbering(FaultPlan):
-        def next(self, method: str, path: str) -> Fault:
-            if method == "PUT" and path.endswith(old):
-                truly(world, old).label = "kept"
-            return Fault.NONE
-
-    world.source.faults = FaultPlan()
     world.source.switches = OnenceSwitches(put_effect_s=30.0)
     changed = {"done": False}
 
@@ -297,12 +287,12 @@ def test_an_order_that_never_takes_effect_ends_resumable_and_is_not_called_done(
     assert world.meant(header) <= world.off()
 
 
-def test_an_order_that_takes_effect_an_hour_later_is_proved_by_a_later_run(tmp_path: Path) -> None:
+def test_an_order_that_takes_effect_late_is_proved_by_a_later_run_and_not_sent_again(tmp_path: Path) -> None:
     world = migrated(tmp_path, onence_switches=OnenceSwitches(put_effect_s=500.0, bulk_effect_s=500.0))
-    world.cutover_plan()
+    header = world.cutover_plan()
     assert world.cut_over(options=SwitchOptions(wait_s=60)).exit_code is ExitCode.RESUMABLE
     assert world.cut_over().exit_code is ExitCode.DONE
-    assert len(world.updates()) == world.cutover_plan().summary["reasons"].get("disabled", 0) or True
+    assert len(world.updates()) == header.count
 
 
 def test_a_second_run_of_a_done_plan_sends_nothing(world: SwitchWorld) -> None:
@@ -311,3 +301,305 @@ def test_a_second_run_of_a_done_plan_sends_nothing(world: SwitchWorld) -> None:
     before = len(world.source.writes)
     assert world.cut_over().exit_code is ExitCode.DONE
     assert len(world.source.writes) == before
+
+
+# --- waves, gates, failures ---------------------------------------------------------------------------------------
+
+
+def test_waves_go_out_one_after_the_other_and_each_is_proved_before_the_next(tmp_path: Path) -> None:
+    world = migrated(tmp_path, policy_text=CANARY, api_version="v2")
+    header = world.cutover_plan()
+    assert header.waves == ("canary", "rest")
+    assert world.cut_over().exit_code is ExitCode.DONE
+    with world.store() as store:
+        canary = {item.row.source_iccid.digits for item in store.switches.items(header.switch_id, "canary")}
+    entries = world.source.ledger.entries
+    orders = [n for n, entry in enumerate(entries) if entry.method == "PUT" and entry.path[-19:] not in canary]
+    proofs = [n for n, entry in enumerate(entries) if entry.method == "GET" and entry.path[-19:] in canary]
+    assert 0 < len(canary) <= 5
+    assert max(proofs) < min(orders)
+
+
+def test_waves_can_be_dealt_out_by_count(world: SwitchWorld) -> None:
+    header = world.cutover_plan(waves=(2, 5))
+    assert header.waves == ("first-2", "wave-2-of-5", "rest")
+    with world.store() as store:
+        sizes = [len(list(store.switches.items(header.switch_id, wave))) for wave in header.waves]
+    assert sizes == [2, 5, header.count - 7]
+
+
+def test_a_wave_whose_new_sims_died_keeps_the_next_one_closed(world: SwitchWorld) -> None:
+    header = world.cutover_plan(waves=(3,))
+    first = sorted(world.meant(header))[:3]
+    world.served.clear()  # what dies here is beyond our power
+
+    def die(_method: str, _path: str) -> bool:
+        for old in first:
+            if world.old_state(old) == "Disabled":
+                world.target.sims[world.pairs()[old]].state = "PAUSED-SYS"
+        return False
+
+    world.source.faults = FaultPlan(spare=die)
+    before = world.off()
+    result = world.cut_over()
+    assert result.exit_code is ExitCode.HALTED
+    assert world.off() - before == set(first)
+    assert set(result.not_alive) == set(first)
+    assert "rollback plan" in result.hint
+    for old in first:
+        world.target.sims[world.pairs()[old]].state = "LIVE"
+    world.source.faults = FaultPlan()
+    assert world.cut_over().exit_code is ExitCode.DONE
+
+
+def test_a_wave_that_is_not_proved_yet_keeps_the_next_one_closed_and_resumable(tmp_path: Path) -> None:
+    world = migrated(tmp_path, onence_switches=OnenceSwitches(writes_applied=False))
+    world.cutover_plan(waves=(3,))
+    result = world.cut_over(options=SwitchOptions(wait_s=30))
+    assert result.exit_code is ExitCode.RESUMABLE
+    assert len({update["iccid"] for update in world.updates()}) == 3
+
+
+def test_too_many_sims_in_trouble_halt_the_run(tmp_path: Path) -> None:
+    world = migrated(tmp_path, policy_text=POLICY.replace("max_failures = 1000", "max_failures = 2"))
+    header = world.cutover_plan(waves=(6,))
+    for old in sorted(world.meant(header))[:4]:
+        truly(world, old).status = SimStatus.EXPIRED
+    world.served.clear()
+    result = world.cut_over()
+    assert result.exit_code is ExitCode.HALTED
+    assert "expired 4" in result.reason
+
+
+# --- trouble ------------------------------------------------------------------------------------------------------
+
+LOST = [Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.HANG_AFTER, Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("fault", [*LOST, Fault.HTML, Fault.HTML_OK, Fault.TOO_MANY, Fault.TOO_MANY_SILENT])
+def test_an_order_whose_answer_is_lost_is_settled_by_reading(tmp_path: Path, fault: Fault, version: Any) -> None:
+    world = migrated(tmp_path, api_version=version)
+    meant = world.meant(world.cutover_plan())
+    before = world.off()
+    world.source.faults = orders_only(fault, fault)
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.off() - before == meant
+    world.check_values()
+
+
+def test_orders_that_are_never_answered_end_the_run_after_a_few(tmp_path: Path) -> None:
+    world = migrated(tmp_path, api_version="v2")
+    world.cutover_plan()
+    world.source.faults = orders_only(*[Fault.LOSE_BEFORE] * 100)
+    result = world.cut_over(options=SwitchOptions(workers=1))
+    assert result.exit_code is ExitCode.RESUMABLE
+    assert len(world.source.writes) == 3
+
+
+def test_a_list_with_a_bad_sim_in_it_goes_out_sim_by_sim(tmp_path: Path) -> None:
+    """The read saw it enabled; it expires before the order comes, and the whole list is refused for it."""
+    switches = OnenceSwitches(bulk_all_or_nothing=True)
+    world = migrated(tmp_path, api_version="v1", onence_switches=switches)
+    meant = world.meant(world.cutover_plan())
+    bad = a_sim(world)
+
+    def expire(method: str, path: str) -> bool:
+        if method == "POST" and path.endswith("/sims"):
+            truly(world, bad).status = SimStatus.EXPIRED
+        return False
+
+    world.source.faults = FaultPlan(spare=expire)
+    before = world.off()
+    result = world.cut_over()
+    assert result.exit_code is ExitCode.ATTENTION
+    assert dict(result.failed) == {"expired": 1}
+    assert world.off() - before == meant - {bad}
+
+
+@pytest.mark.parametrize("words", list(StatusWords))
+def test_every_word_for_on_and_off_is_understood(tmp_path: Path, words: StatusWords) -> None:
+    world = migrated(tmp_path, onence_switches=OnenceSwitches(v2_words=words))
+    world.cutover_plan()
+    assert world.cut_over().exit_code is ExitCode.DONE
+
+
+def test_a_rate_limit_slows_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    world = migrated(tmp_path, onence_switches=OnenceSwitches(rate_limit=RateLimit(2, 1), too_many_every=7))
+    meant, before = world.meant(world.cutover_plan()), world.off()
+    for _ in range(10):
+        result = world.cut_over()
+        if result.exit_code is not ExitCode.RESUMABLE:
+            break
+    assert result.exit_code is ExitCode.DONE
+    assert world.off() - before == meant
+
+
+def test_an_interrupted_run_finishes_the_request_in_flight_and_goes_on_later(tmp_path: Path) -> None:
+    world = migrated(tmp_path, api_version="v2")
+    meant, before = world.meant(world.cutover_plan()), world.off()
+    stopper = Stopper()
+
+    def stop(method: str, _path: str) -> bool:
+        if method == "PUT":
+            stopper.stop("interrupted")
+        return False
+
+    world.source.faults = FaultPlan(spare=stop)
+    result = world.cut_over(stopper=stopper)
+    assert result.exit_code is ExitCode.INTERRUPTED
+    with world.store() as store:
+        states = {state for _, state, _ in store.switches.step_counts(result.switch_id)}
+    assert states == {"uncertain"}  # answered and waiting for proof; none was cut off in flight
+    world.source.faults = FaultPlan()
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.off() - before == meant
+
+
+POINTS = ["after_intent", "after_effect", "after_outcome"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_a_cutover_that_dies_anywhere_is_resumed_to_the_same_end(
+    tmp_path: Path, point: str, count: int, version: Any
+) -> None:
+    world = migrated(tmp_path, api_version=version, switch_options=SwitchOptions(batch=4))
+    meant, before = world.meant(world.cutover_plan()), world.off()
+    with pytest.raises(Crash):
+        world.cut_over(hooks=switch_crash_at(point, count if version == "v2" else min(count, 2)))
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.off() - before == meant
+    world.check_values()
+
+
+# --- the way back -------------------------------------------------------------------------------------------------
+
+
+def cut_over(folder: Path, **values: Any) -> SwitchWorld:
+    world = migrated(folder, **values)
+    world.cutover_plan()
+    assert world.cut_over().exit_code is ExitCode.DONE
+    return world
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rollback_restores_exactly_what_the_cutover_switched_off(tmp_path: Path, version: Any) -> None:
+    world = migrated(tmp_path, api_version=version)
+    meant, off, were_paused = world.meant(world.cutover_plan()), world.off(), world.paused()
+    world.cut_over()
+    header = world.rollback_plan()
+    assert world.meant(header) == meant
+    result = world.roll_back()
+    assert result.exit_code is ExitCode.DONE, result
+    assert world.off() == off
+    assert world.paused() - were_paused == meant
+    world.check_values()
+
+
+def test_no_new_sim_is_paused_before_its_old_one_is_proved_on(tmp_path: Path) -> None:
+    """The order to enable is taken, and nothing comes of it: the watchman sees to it that service goes on."""
+    world = cut_over(tmp_path)
+    world.rollback_plan()
+    world.source.switches = OnenceSwitches(writes_applied=False)
+    before = world.paused()
+    assert world.roll_back(options=SwitchOptions(wait_s=300)).exit_code is ExitCode.RESUMABLE
+    assert world.paused() == before
+    world.source.switches = OnenceSwitches()
+    world.elapsed_s += 1200
+    assert world.roll_back().exit_code is ExitCode.DONE
+
+
+def test_an_old_sim_that_went_off_again_keeps_its_new_one_on(tmp_path: Path) -> None:
+    """Proved on in an earlier run, and switched off by somebody since: it is read once more before the pause."""
+    world = cut_over(tmp_path)
+    world.rollback_plan()
+    old = a_sim(world)
+    with pytest.raises(Crash):
+        world.roll_back(hooks=switch_crash_at("after_intent", 1, SwitchKind.PAUSE))
+    truly(world, old).status = SimStatus.DISABLED
+    world.elapsed_s += 3600
+    world.target.ledger.entries.clear()
+    result = world.roll_back()
+    assert result.exit_code is ExitCode.ATTENTION
+    assert dict(result.aside) == {"old_sim_not_on": 1}
+    assert world.target.sims[world.pairs()[old]].state == "LIVE"
+
+
+def test_an_old_sim_that_expired_stays_on_the_new_link(tmp_path: Path) -> None:
+    world = cut_over(tmp_path)
+    world.rollback_plan()
+    old = a_sim(world)
+    truly(world, old).status = SimStatus.EXPIRED
+    result = world.roll_back()
+    assert result.exit_code is ExitCode.ATTENTION
+    assert dict(result.aside) == {"expired": 1}
+    assert world.target.sims[world.pairs()[old]].state == "LIVE"
+
+
+@pytest.mark.parametrize("kind", list(SwitchKind))
+@pytest.mark.parametrize("point", POINTS)
+def test_a_rollback_that_dies_anywhere_is_resumed_to_the_same_end(tmp_path: Path, point: str, kind: SwitchKind) -> None:
+    world = migrated(tmp_path, switch_options=SwitchOptions(batch=4))
+    meant, off = world.meant(world.cutover_plan()), world.off()
+    world.cut_over()
+    world.rollback_plan()
+    with pytest.raises(Crash):
+        world.roll_back(hooks=switch_crash_at(point, 2, kind))
+    assert world.roll_back().exit_code is ExitCode.DONE
+    assert world.off() == off
+    assert meant <= world.paused()
+    world.check_values()
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_pause_whose_answer_is_lost_is_settled_by_reading(tmp_path: Path, fault: Fault) -> None:
+    world = cut_over(tmp_path)
+    meant = world.meant(world.rollback_plan())
+    world.target.faults = FaultPlan(scripted=[fault], scripted_for=lambda _, path: path.endswith("batch/state"))
+    assert world.roll_back(options=SwitchOptions(wait_s=7200)).exit_code is ExitCode.DONE
+    assert meant <= world.paused()
+
+
+def test_a_rollback_of_a_cutover_in_doubt_orders_even_what_looks_on(tmp_path: Path) -> None:
+    """The order to disable waits in 1NCE's queue while the rollback reads "on": the pause must not come first."""
+    world = migrated(tmp_path, api_version="v2", onence_switches=OnenceSwitches(put_effect_s=40.0))
+    meant, off = world.meant(world.cutover_plan()), world.off()
+    with pytest.raises(Crash):
+        world.cut_over(hooks=switch_crash_at("after_effect", len(meant)))
+    header = world.rollback_plan()
+    assert world.meant(header) == meant
+    result = world.roll_back()
+    assert result.exit_code is ExitCode.DONE, result
+    assert world.off() == off
+    assert {update["iccid"] for update in world.updates() if update["status"] == "Enabled"} == meant
+
+
+def test_a_cutover_is_stale_once_its_rollback_was_started(tmp_path: Path) -> None:
+    world = cut_over(tmp_path)
+    with world.store() as store:
+        cutover = store.switches.header(store.switches.newest() or "")
+    back = world.rollback_plan()
+    with world.store() as store:
+        assert stale_reasons(store, cutover) == []
+    world.roll_back()
+    with world.store() as store:
+        assert back.switch_id in stale_reasons(store, cutover)[0]
+
+
+def test_what_was_rolled_back_is_not_offered_again(tmp_path: Path) -> None:
+    world = cut_over(tmp_path)
+    listed = {Iccid.parse(min(world.meant(world.rollback_plan()))).key}
+    first = world.rollback_plan(listed=listed)
+    assert first.count == 1
+    world.roll_back()
+    assert world.meant(world.rollback_plan()).isdisjoint(world.meant(first))
+
+
+# --- thousands of schedules, a few here ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_goes_wrong_every_unit_is_served_and_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
+    live_through_a_switch(seed, tmp_path)
