@@ -1,7 +1,9 @@
 """The Hologram adapter reads the simulated Hologram's devices, through the wire."""
 
+from datetime import timedelta
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -187,3 +189,28 @@ def test_bad_weather_costs_time_and_no_devices(weather: Fault) -> None:
     carrier = claimed_fleet()
     carrier.faults = FaultPlan(scripted=[weather] * 3)
     assert len(with_target(carrier, every_device)) == len(SIMS)
+
+
+def test_data_sessions_are_those_of_the_link_since_the_moment_that_matters() -> None:
+    carrier = claimed_fleet()
+    claimed_at = carrier.sims[A].claimed_at
+    for iccid, after_s in ((A, -3600), (A, 60), (B, 120)):
+        carrier.add_session(iccid, claimed_at + timedelta(seconds=after_s), 1_048_576, "352099001761481")
+
+    async def sessions(target: HologramTarget) -> Any:
+        await anyio.sleep(7200)
+        return await target.data_sessions(carrier.sims[A].link_id, since_s=claimed_at.timestamp())
+
+    (session,) = with_target(carrier, sessions)
+    assert (session.at_s - claimed_at.timestamp(), session.bytes_used) == (60, 1_048_576)
+
+
+def test_a_usage_filter_that_is_ignored_brings_no_strangers_sessions() -> None:
+    body = {"success": True, "data": [{"linkid": 9, "session_begin": "2026-11-20 10:00:00", "bytes": "5"}]}
+    found = Script(httpx.Response(200, json=body)).use(lambda target: target.data_sessions(7, since_s=0))
+    assert found == []
+
+
+def test_usage_that_is_not_ours_to_read_is_told_as_such() -> None:
+    refused = httpx.Response(403, json={"success": False, "error": "No permissions to perform operation"})
+    assert Script(refused).use(lambda target: target.data_sessions(7, since_s=0)) is None

@@ -228,6 +228,15 @@ def test_a_new_sim_that_died_after_the_plan_keeps_its_old_one_on(world: SwitchWo
     world.watch()
 
 
+def test_a_new_sim_that_differs_since_the_plan_keeps_its_old_one_on(world: SwitchWorld) -> None:
+    """It is live, but not as planned: somebody else may be at it."""
+    world.cutover_plan()
+    old = a_sim(world)
+    world.target.sims[world.pairs()[old]].overage_limit = 7
+    assert dict(world.cut_over().aside) == {"new_sim_not_alive": 1}
+    assert old not in world.off()
+
+
 def test_a_new_sim_that_dies_during_the_run_keeps_its_old_one_on(tmp_path: Path) -> None:
     """Each batch looks again: what was read for the first one says nothing about the last."""
     world = migrated(tmp_path, silent=0, api_version="v2", switch_options=SwitchOptions(batch=4))
