@@ -232,7 +232,11 @@ def _kept(
         counts=dict(sorted(counts.items())),
         waves=names,
         fingerprint=print_,
-        summary={"reasons": dict(sorted(reasons.items())), **summary},
+        summary={
+            "reasons": dict(sorted(reasons.items())),
+            "inventory_taken_at": store.inventory.summary()["taken_at"],
+            **summary,
+        },
     )
     store.switches.add(made, rows, now)
     return made

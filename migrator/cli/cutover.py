@@ -228,6 +228,8 @@ def planned(
 
 
 def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -> list[Any]:
+    from migrator.reports.model import moment
+
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
     name = header.direction.value.capitalize()
     text: list[Any] = [
@@ -239,6 +241,8 @@ def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -
         cells = [(r.source_iccid, r.target_iccid, r.action, r.reason, r.wave, r.detail or r.proof) for r in rows]
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))
     if next_step:
+        taken_at = moment(header.summary["inventory_taken_at"]) or "never"
+        text.append(f"The old SIMs are told as of the inventory of {taken_at}; `apply` reads each one again first.")
         text.append(_billing("Double billing", header.summary["double_billing"]))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
         command = f"migrator {header.direction.value} apply"

@@ -280,8 +280,9 @@ def _told(header: "SwitchHeader", result: "SwitchResult") -> Outcome:
     ]
     text: list[Any] = [f"Plan {result.switch_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
     if result.exit_code is ExitCode.DONE:
-        last = "`migrator inventory pull` brings the inventory in line" if is_cutover else "`migrator verify`"
-        text.append(f"Next: {last}.")
+        if not is_cutover:
+            text.append("The paused new SIMs differ from the migration's plan from now on: `verify` will say so.")
+        text.append("Next: `migrator inventory pull` brings the inventory in line with 1NCE.")
         return Outcome(data, text)
     code = "attention" if result.exit_code is ExitCode.ATTENTION else "stopped"
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))

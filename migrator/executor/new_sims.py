@@ -1,6 +1,6 @@
 """The new SIMs at the target: are they alive just now, and, in a rollback, their pause."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,6 +18,8 @@ from migrator.executor.switch_context import SwitchContext, send
 from migrator.ports import SwitchRequest
 
 __all__ = ["NewSims"]
+
+Looker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Look]]]
 
 PAUSE_S = 600.0
 """How long a pause may take before it is ordered again: normally ten minutes, rarely a day (reference, 7.5)."""
@@ -56,25 +58,26 @@ class NewSims:
 
     # --- pausing: rollback only -----------------------------------------------------------------------------------
 
-    async def pause(self, items: Sequence[SwitchItem], looks: Mapping[str, Look]) -> None:
-        """Pause the new SIMs whose old SIM is on just now; settle pauses that were in doubt.
+    async def pause(self, items: Sequence[SwitchItem], look: Looker) -> None:
+        """Pause the new SIMs whose old SIM was proved on, and is on at this moment; settle pauses that were in doubt.
 
         Args:
             items: SIMs of the plan.
-            looks: what the source shows of each of them at this moment. Only one that is on is followed by a pause.
+            look: reads old SIMs as they are now. Proof may be days old on a resume, so it is asked once more.
 
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
         wanted = [item for item in items if _wants_pause(item)]
         if not wanted:
             return
+        looks = await look([item for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING])
         asked_at = self.ctx.now()
         fresh = await self._read(wanted)
         self._settle(wanted, fresh, asked_at)
         ready: dict[SwitchItem, int] = {}
         aside: dict[str, tuple[str, str]] = {}
         for item in wanted:
-            if item.state_of(SwitchKind.PAUSE) is not StepState.PENDING:
+            if item.key not in looks:
                 continue
             told, device_id = self._judge(fresh[item.key].target)
             if not _is_on(looks[item.key]):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from migrator.core.cutover import ALREADY, Told, is_done, is_open, is_settled_as_wanted
+from migrator.core.cutover import ALREADY, Told, is_done, is_open
 from migrator.core.packing import slices
 from migrator.core.results import ExitCode
 from migrator.core.states import RunEvent, StepState
@@ -110,9 +110,7 @@ class Switching:
         await self._old.prove(items)
         await self._old.order(self._fresh(keys))
         if self.ctx.header.direction is Direction.ROLLBACK:
-            on = [item for item in self._fresh(keys) if is_settled_as_wanted(item, SwitchKind.SOURCE)]
-            pausable = [item for item in on if is_open(item, Direction.ROLLBACK)]
-            await self._new.pause(pausable, await self._old.look(pausable))
+            await self._new.pause(self._fresh(keys), self._old.look)
         self._check_failures()
 
     def _fresh(self, keys: Sequence[str]) -> Sequence[SwitchItem]:
