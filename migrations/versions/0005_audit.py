@@ -1,13 +1,13 @@
 """The audit log: events that are only ever added, each with the hash of the one before.
 
-Revision: 0005, after 0002.
+Revision: 0005, after 0004.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

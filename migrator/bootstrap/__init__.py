@@ -149,7 +149,9 @@ async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) ->
 
 
 @asynccontextmanager
-async def source_switch(chosen: "Settings", *, read_only: bool = False) -> AsyncIterator["OnenceSwitch"]:
+async def source_switch(
+    chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
+) -> AsyncIterator["OnenceSwitch"]:
     """1NCE, over HTTP, with the right to switch SIMs: for cutover and rollback alone. Raises: InputError.
 
     `read_only` puts a transport below it that lets no write through but the login.
@@ -158,13 +160,15 @@ async def source_switch(chosen: "Settings", *, read_only: bool = False) -> Async
     from migrator.platforms.pacing import Pacer
 
     onence = chosen.onence()
+    pacer = Pacer(onence.max_rps)
+    steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
     async with _http(onence.base_url, read_only=read_only, login="/oauth/token") as http:
         yield OnenceSwitch(
             http,
             client_id=onence.client_id,
             client_secret=onence.client_secret.reveal(),
             api_version=cast("ApiVersion", onence.api_version),
-            pacer=Pacer(onence.max_rps),
+            pacer=pacer,
         )
 
 

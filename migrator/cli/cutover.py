@@ -81,7 +81,7 @@ def _plan(
 
         async def body(stopper: "Stopper") -> "SwitchHeader":
             async with (
-                bootstrap.target(chosen, read_only=True) as target,
+                bootstrap.target(chosen, store, stopper, read_only=True) as target,
                 bootstrap.heartbeat(store, me, stopper),
             ):
                 return await make_cutover(

@@ -236,7 +236,7 @@ def _check(shared: Globals, *, live: bool) -> Outcome:
     chosen = bootstrap.settings(shared.config)
 
     async def body(stopper: Stopper) -> int:
-        async with bootstrap.target(chosen, read_only=True) as target:
+        async with bootstrap.target(chosen, store, stopper, read_only=True) as target:
             return await look_at_targets(
                 store, target, clock=bootstrap.SystemClock(), stopper=stopper, progress=progress
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, table
+from migrator.core.orders import halted_by
 from migrator.core.results import ExitCode
 from migrator.core.switch_plan import Direction
 from migrator.errors import InputError, Problem, StalePlan
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from migrator.executor.switch_context import SwitchContext
     from migrator.executor.switching import SwitchResult
     from migrator.inputs.settings import Settings
-    from migrator.ports import Progress, SourceSwitch, SwitchRequest, TargetPlatform
+    from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, TargetPlatform
     from migrator.store import Store
 
 __all__ = ["APPLY_CODES", "SwitchOptionsGiven", "applied", "rest_s", "switch_id_of", "wave_counts"]
@@ -132,6 +133,8 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
         if store.switches.state(header.switch_id) == "finished":
             return _finished_before(store, header)
         _refuse_stale(store, header)
+        if not given.dry_run and (order := store.steering.order(header.plan_id)) is not None:
+            raise halted_by(order, header.plan_id)
         if given.dry_run:
             return _dry_run(shared, chosen, store, header, given)
         if not header.count:
@@ -201,9 +204,10 @@ def _run(  # noqa: PLR0917 - handed through as they came
     with watching(shared) as progress:
 
         async def body(stopper: "Stopper") -> "SwitchResult":
+            stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
             async with AsyncExitStack() as stack:
-                target = await stack.enter_async_context(bootstrap.target(chosen))
-                source = await stack.enter_async_context(bootstrap.source_switch(chosen))
+                target = await stack.enter_async_context(bootstrap.target(chosen, store, stopper))
+                source = await stack.enter_async_context(bootstrap.source_switch(chosen, store, stopper))
                 await stack.enter_async_context(bootstrap.heartbeat(store, me, stopper))
                 parts = _Parts(store, source, target, stopper, progress, str(me))
                 return await Switching(_context(chosen, header, given, parts)).run()
@@ -302,11 +306,13 @@ def _dry_run(
 
         async def body(stopper: "Stopper") -> "tuple[SwitchResult, list[SwitchRequest]]":
             async with AsyncExitStack() as stack:
-                target = DryRunTarget(await stack.enter_async_context(bootstrap.target(chosen, read_only=True)))
-                source = DryRunSwitch(await stack.enter_async_context(bootstrap.source_switch(chosen, read_only=True)))
-                parts = _Parts(scratch, source, target, stopper, progress, "dry run")
+                real = await stack.enter_async_context(bootstrap.target(chosen, store, stopper, read_only=True))
+                old = await stack.enter_async_context(bootstrap.source_switch(chosen, store, stopper, read_only=True))
+                pauses: list[Outgoing] = []
+                source = DryRunSwitch(old)
+                parts = _Parts(scratch, source, DryRunTarget(real, pauses), stopper, progress, "dry run")
                 result = await Switching(_context(chosen, header, given, parts)).run()
-                return result, [*source.sent, *(_as_switch(out) for out in target.sent)]
+                return result, [*source.sent, *map(_as_switch, pauses)]
 
         result, sent = bootstrap.run_async(body)
     return _dry_outcome(header, result, sent)

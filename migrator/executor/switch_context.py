@@ -91,7 +91,7 @@ async def in_parallel(
     Raises: the first trouble, once what was in flight has ended; Interrupted.
     """
     waiting = iter(jobs)
-    trouble: list[MigratorError] = []
+    trouble: list[MigratorError | Interrupted] = []
 
     async def worker() -> None:
         for job in waiting:
@@ -99,7 +99,7 @@ async def in_parallel(
                 return
             try:
                 await work(job)
-            except MigratorError as error:
+            except (MigratorError, Interrupted) as error:  # the others in flight come home before it is told
                 trouble.append(error)
 
     async with anyio.create_task_group() as tasks:
@@ -131,7 +131,7 @@ async def send(
 
     Raises: PlatformError, after the request's outcome is on disk.
     """
-    ctx.stopper.check()
+    await ctx.stopper.checkpoint()
     keyed = {item.key: values for item, values in before.items()}
     request_id = ctx.journal.begin(ctx.run_id, kind, keyed, request, now=ctx.now())
     ctx.hooks.after_intent(kind)

@@ -71,7 +71,7 @@ class Switching:
     async def run(self) -> SwitchResult:
         """Go as far as it goes. Returns: where it came to, and why it stopped there."""
         try:
-            await self._all_waves()
+            await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
             return self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
         except MigratorError as error:

@@ -7,6 +7,7 @@ import pytest
 
 from migrator.core.approvals import Approval, approvers
 from migrator.inputs import policy_file
+from migrator.inputs.policy_waves import ListReader
 from migrator.inputs.toml_files import TomlFile
 from migrator.store import Store
 from tests.cli.conftest import POLICY, Desk
@@ -20,7 +21,7 @@ def requires(monkeypatch: pytest.MonkeyPatch) -> Requires:
     loaded = policy_file._loaded
 
     def require(people: int) -> None:
-        def with_approvals(file: TomlFile, read_list: policy_file.ListReader) -> policy_file.LoadedPolicy:
+        def with_approvals(file: TomlFile, read_list: ListReader) -> policy_file.LoadedPolicy:
             found = loaded(file, read_list)
             return replace(found, policy=replace(found.policy, approvals=people))
 

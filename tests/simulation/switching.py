@@ -99,7 +99,7 @@ class SwitchWorld(World):
         """`cutover plan`."""
 
         async def body() -> SwitchHeader:
-            async with self._http() as http:
+            async with self.http() as http:
                 return await make_cutover(
                     store,
                     self.hologram(http),
