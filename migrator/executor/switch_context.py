@@ -10,7 +10,7 @@ from migrator.core.journal import RequestOutcome
 from migrator.core.policy import Gates
 from migrator.core.states import StepEvent
 from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchKind
-from migrator.errors import MigratorError, OutcomeUnknown, PlatformError, Transient
+from migrator.errors import Interrupted, MigratorError, OutcomeUnknown, PlatformError, Transient
 from migrator.executor.context import Stopper, quiet
 from migrator.ports import Clock, Journal, Progress, SourceSwitch, SwitchJournal, SwitchRequest, TargetPlatform
 
