@@ -460,6 +460,28 @@ class InventoryStore(Protocol):
 # --- the journal --------------------------------------------------------------------------------------------------
 
 
+class Search(Protocol):
+    """The target SIMs that a read is after, fleets of any size in bounded memory. Its length: those not seen yet."""
+
+    def __len__(self) -> int: ...
+
+    def among(self, keys: Sequence[str]) -> Mapping[str, Iccid]:
+        """Those of these keys that are wanted and were not seen yet."""
+        ...
+
+    def missing(self) -> Iterator[Iccid]:
+        """What was not seen yet; `drop` may be called meanwhile."""
+        ...
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """Note that some were seen, which were wanted and not seen before."""
+        ...
+
+    def close(self) -> None:
+        """Forget it all."""
+        ...
+
+
 class Journal(Protocol):
     """What the executor asks of the store. Each call is one committed transaction; none of them waits."""
 
@@ -542,6 +564,10 @@ class Journal(Protocol):
 
     def job_status(self, job_id: str, status: str) -> None:
         """Note the carrier's own word on one of its jobs."""
+        ...
+
+    def search(self, iccids: Iterable[Iccid]) -> Search:
+        """Begin to look for some target SIMs; close it at the end."""
         ...
 
     def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:

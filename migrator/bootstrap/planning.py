@@ -1,7 +1,6 @@
 """`plan create` and `verify`, put together from store, target and core."""
 
 import hashlib
-from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -57,8 +56,8 @@ async def make_plan(
     prices = plans[policy.claim.data_plan_id].zones[policy.claim.zone]
     balance = await target.balance()
     progress("observing", {"sims": store.pairs.count()})
-    reader = Reader(target, store.journal, clock, stopper)
-    await reader.read(_paired_targets(store, selection), full=True, thorough=True)
+    reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
+    await reader.read(_targets(store, selection), full=True, thorough=True)
     stopper.check()
     return _stored(
         store,
@@ -72,11 +71,12 @@ async def make_plan(
     )
 
 
-def _paired_targets(store: "Store", selection: "Selection | None") -> Iterator[Iccid]:
+def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid]:
     """The targets of those SIMs that are in the inventory in force and that the plan is about."""
-    for one in store.plans.candidates():
-        if one.pair is not None and (selection is None or selection.selects(one)):
-            yield one.pair.target
+    if selection is None:
+        return store.pairs.targets_of_inventory()
+    paired = ((one, one.pair) for one in store.plans.candidates())
+    return (pair.target for one, pair in paired if pair is not None and selection.selects(one))
 
 
 def _stored(
@@ -207,7 +207,8 @@ async def look(
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
     ctx = _reading(store, target, header, absent_after_s, clock, stopper, progress)
-    converger = Converger(ctx, Reader(target, store.journal, ctx.clock, stopper), changer=None, is_finished=is_finished)
+    reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers)
+    converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
     await converger.converge(None, wait_s=0)
 
 

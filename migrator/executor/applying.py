@@ -24,6 +24,7 @@ __all__ = ["Applying"]
 
 LITE_LIMITS = "bmp_feature_lite_data_usage_limits"
 BULK_RENAME = "bulk_rename"
+SLICE = 2500
 
 
 @dataclass(slots=True)
@@ -34,7 +35,8 @@ class Applying:
     _reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._reader = Reader(self.ctx.target, self.ctx.journal, self.ctx.clock, self.ctx.stopper)
+        ctx = self.ctx
+        self._reader = Reader(ctx.target, ctx.journal, ctx.clock, ctx.stopper, ctx.options.workers)
 
     async def run(self) -> ApplyResult:
         """Go as far as it goes. Returns: where it came to, and why it stopped there."""
@@ -114,9 +116,10 @@ class Applying:
     async def _observe(self) -> None:
         """Read every target SIM of the plan before anything is sent."""
         ctx = self.ctx
-        targets = [target for run in slices(ctx.journal.items(ctx.plan_id), 2500) for target in targets_of(run)]
-        ctx.progress("observing", {"sims": len(targets)})
-        await self._reader.read(targets, full=True)
+        acting = sum(sims for action, sims in ctx.header.counts.items() if Action(action).acts)
+        ctx.progress("observing", {"sims": acting})
+        runs = slices(ctx.journal.items(ctx.plan_id), SLICE)
+        await self._reader.read((target for run in runs for target in targets_of(run)), full=True)
 
     async def _settle_all(self) -> None:
         """Settle every claim whose outcome an earlier run never learned."""

@@ -98,12 +98,8 @@ class Converger:
         return pending
 
     async def _read(self, keys: Sequence[str]) -> None:
-        targets = [
-            target
-            for start in range(0, len(keys), SLICE)
-            for target in targets_of(self._items(keys[start : start + SLICE]))
-        ]
-        await self.reader.read(targets, full=True)
+        runs = (self._items(keys[start : start + SLICE]) for start in range(0, len(keys), SLICE))
+        await self.reader.read((target for run in runs for target in targets_of(run)), full=True)
 
     def _items(self, keys: Sequence[str]) -> Sequence[Item]:
         return self.ctx.journal.items_by_key(self.ctx.plan_id, keys)

@@ -1,19 +1,23 @@
 """Reading the target side back by the cheapest way there is."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from migrator.core.fleet import TargetLink
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item
 from migrator.errors import PlatformError
 from migrator.executor.context import Stopper
-from migrator.ports import Clock, Journal, TargetPlatform
+from migrator.executor.crew import several
+from migrator.ports import Clock, Journal, Search, TargetPlatform
 
 __all__ = ["Reader", "targets_of"]
 
 MOST_PAGES = 100_000
+ABSENT_A_COMMIT = 5000
 
 
 @dataclass(slots=True)
@@ -22,36 +26,41 @@ class Reader:
 
     The list costs a request per page of devices and can stop early, as the newest devices come first; a look-up costs
     a request per hundred ICCIDs, and one more per hundred devices found where tags are needed.
+
+    Args:
+        workers: look-ups in flight.
     """
 
     target: TargetPlatform
     journal: Journal
     clock: Clock
     stopper: Stopper
+    workers: int
     _devices: int | None = field(default=None, init=False)
     _counted: bool = field(default=False, init=False)
 
     async def read(self, iccids: Iterable[Iccid], *, full: bool, newest: bool = False, thorough: bool = False) -> None:
-        """Read some SIMs and keep what was seen, page by page; those not seen are kept as absent.
+        """Read some SIMs and keep what was seen, answer by answer; those not seen are kept as absent at the end.
 
         Args:
-            iccids: which.
+            iccids: which; may be longer than memory.
             full: whether every value matters, tags among them.
             newest: whether they were just claimed, so that they head the list.
             thorough: whether to look up, too, what our own list does not show: it may be somebody else's.
         """
-        wanted = {iccid.key: iccid for iccid in iccids}
         asked_at = self._now()
-        if newest and len(wanted) > self.target.max_lookup:
-            await self._from_list(wanted, most_pages=math.ceil(len(wanted) / self.target.page_size) + 1)
-            await self._from_lookups(wanted, full=full)
-        elif await self._list_is_cheaper(len(wanted), full=full):
-            await self._from_list(wanted, most_pages=MOST_PAGES)
-            if thorough:
-                await self._from_lookups(wanted, full=full)
-        else:
-            await self._from_lookups(wanted, full=full)
-        self.journal.observed((), wanted.values(), now=asked_at)
+        with closing(self.journal.search(iccids)) as search:
+            if newest and len(search) > self.target.max_lookup:
+                await self._from_list(search, most_pages=math.ceil(len(search) / self.target.page_size) + 1)
+                await self._from_lookups(search, full=full)
+            elif await self._list_is_cheaper(len(search), full=full):
+                await self._from_list(search, most_pages=MOST_PAGES)
+                if thorough:
+                    await self._from_lookups(search, full=full)
+            else:
+                await self._from_lookups(search, full=full)
+            for absent in _lists(search.missing(), ABSENT_A_COMMIT):
+                self.journal.observed((), absent, now=asked_at)
 
     def claimed(self, devices: int) -> None:
         """Keep the count of devices right after a claim."""
@@ -74,36 +83,39 @@ class Reader:
         except PlatformError:
             return None
 
-    async def _from_list(self, wanted: dict[str, Iccid], *, most_pages: int) -> None:
-        """Read pages until everything wanted was seen or the list ends. What was seen is no longer in `wanted`."""
+    async def _from_list(self, search: Search, *, most_pages: int) -> None:
+        """Read pages until everything wanted was seen or the list ends. It has no numbers: one page names the next."""
         cursor: str | None = None
         for _ in range(most_pages):
             await self.stopper.checkpoint()
             asked_at = self._now()
             page = await self.target.devices(cursor)
-            self._keep(_matches(page.links, wanted), wanted, asked_at)
+            wanted = search.among([iccid.key for link in page.links for iccid in (link.iccid, *link.other_iccids)])
+            self._keep(_matches(page.links, wanted), search, asked_at)
             cursor = page.cursor
-            if cursor is None or not wanted:
+            if cursor is None or not len(search):
                 break
 
-    async def _from_lookups(self, wanted: dict[str, Iccid], *, full: bool) -> None:
-        """Look ICCIDs up, a hundred at a time. What was seen is no longer in `wanted`."""
-        iccids = list(wanted.values())
-        for start in range(0, len(iccids), self.target.max_lookup):
-            run = {iccid.key: iccid for iccid in iccids[start : start + self.target.max_lookup]}
+    async def _from_lookups(self, search: Search, *, full: bool) -> None:
+        """Look ICCIDs up, a hundred at a time and several times a hundred at once."""
+
+        async def look_up(iccids: Sequence[Iccid]) -> None:
             await self.stopper.checkpoint()
             asked_at = self._now()
-            found = _matches(await self.target.links_by_iccid(list(run.values())), run)
+            wanted = {iccid.key: iccid for iccid in iccids}
+            found = _matches(await self.target.links_by_iccid(iccids), wanted)
             device_ids = [link.device_id for link in found.values() if link.device_id is not None]
             if full and device_ids:
-                found |= _matches(await self.target.devices_by_id(device_ids), run)
-            self._keep(found, wanted, asked_at)
+                found |= _matches(await self.target.devices_by_id(device_ids), wanted)
+            self._keep(found, search, asked_at)
 
-    def _keep(self, found: Mapping[str, TargetLink], wanted: dict[str, Iccid], asked_at: float) -> None:
+        await several(_lists(search.missing(), self.target.max_lookup), look_up, workers=self.workers)
+
+    def _keep(self, found: Mapping[str, TargetLink], search: Search, asked_at: float) -> None:
         """Keep what was seen as of when it was asked for: an answer may have been long on its way."""
-        self.journal.observed(found.values(), (), now=asked_at)
-        for key in found:
-            wanted.pop(key, None)
+        if found:
+            self.journal.observed(found.values(), (), now=asked_at)
+            search.drop(list(found))
 
     def _now(self) -> float:
         return self.clock.now().timestamp()
@@ -118,6 +130,13 @@ def _matches(links: Iterable[TargetLink], wanted: Mapping[str, Iccid]) -> dict[s
                 found[iccid.key] = link if iccid == link.iccid else replace(link, iccid=wanted[iccid.key])
                 break
     return found
+
+
+def _lists(iccids: Iterable[Iccid], size: int) -> Iterator[list[Iccid]]:
+    """`iccids` in lists of at most `size`."""
+    rest = iter(iccids)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def targets_of(items: Iterable[Item]) -> list[Iccid]:

@@ -1,21 +1,21 @@
 """What the planner is given: inventory, pairs, target SIMs and journal in one join, a page at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Executable, bindparam, literal_column, or_, select
+from sqlalchemy import bindparam, literal_column, or_, select
 
 from migrator.core.candidates import Candidate
 from migrator.core.journal import CLAIMED_UNSEEN
 from migrator.core.states import StepState
-from migrator.store.engine import Database
+from migrator.store.engine import Database, Query
 from migrator.store.inventory import Inventory
-from migrator.store.plan_tables import steps
+from migrator.store.plan_tables import plans, steps
 from migrator.store.rows import (
     LINK_COLUMNS,
     PAGE,
     PAIR_COLUMNS,
     SIM_COLUMNS,
-    AnyRow,
     among,
     by_page,
     chunks,
@@ -37,9 +37,10 @@ _READ_AT = _LINK_END - 1
 _MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _claimed_before = (
     select(literal_column("1"))
+    .where(steps.c.plan_no.in_(select(plans.c.plan_no)))  # known few: with them, the index finds a SIM's step at once
     .where(steps.c.source_key == source_sims.c.key)
     .where(steps.c.kind == literal_column("'claim'"))
-    .where(or_(steps.c.state.in_(_MAY_BE_PAID), steps.c.code == CLAIMED_UNSEEN))
+    .where(or_(steps.c.code == CLAIMED_UNSEEN, *(steps.c.state == state for state in _MAY_BE_PAID)))
     .exists()
 )
 _ALL = (
@@ -50,8 +51,8 @@ _ALL = (
     .where(source_sims.c.snapshot_id == bindparam("snapshot_id"))
     .order_by(source_sims.c.key)
 )
-_NEXT = _ALL.where(source_sims.c.key > bindparam("after")).limit(PAGE).add_columns(_claimed_before)
-_AMONG = _ALL.where(among(source_sims.c.key, bindparam("keys"))).add_columns(_claimed_before)
+_NEXT = Query(_ALL.where(source_sims.c.key > bindparam("after")).limit(PAGE).add_columns(_claimed_before))
+_AMONG = Query(_ALL.where(among(source_sims.c.key, bindparam("keys"))).add_columns(_claimed_before))
 
 
 def candidates(database: Database, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
@@ -68,10 +69,10 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
     if snapshot_id is None:
         return
 
-    def rows(statement: Executable, **values: str) -> Sequence[AnyRow]:
-        return database.rows(statement, snapshot_id=snapshot_id, **values)
+    def rows(query: Query, **values: str) -> Sequence[tuple[Any, ...]]:
+        return database.tuples(query, snapshot_id=snapshot_id, **values)
 
-    def some(keys: Iterable[str]) -> Iterator[AnyRow]:
+    def some(keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
         for chunk in chunks(sorted(set(keys))):
             yield from rows(_AMONG, keys=json_list(chunk))
 
@@ -80,11 +81,11 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
     inventory.must_be_in_force(snapshot_id)
 
 
-def _candidate(row: AnyRow) -> Candidate:
+def _candidate(row: Sequence[Any]) -> Candidate:
     return Candidate(
-        sim=sim_from(row[:_SIM_END]),
-        pair=None if row[_SIM_END] is None else pair_from(row[_SIM_END:_PAIR_END]),
-        target=link_from(row[_PAIR_END:_LINK_END]),
+        sim_from(row[:_SIM_END]),
+        None if row[_SIM_END] is None else pair_from(row[_SIM_END:_PAIR_END]),
+        link_from(row[_PAIR_END:_LINK_END]),
         target_read=row[_READ_AT] is not None,
         migrated_before=bool(row[_LINK_END]),
     )

@@ -26,7 +26,7 @@ from sqlalchemy.schema import CreateTable
 from migrator.core.fleet import Pair
 from migrator.core.identifiers import Iccid
 from migrator.errors import InputError
-from migrator.store.engine import Database, driver_sql, insert_many
+from migrator.store.engine import Database, Query, driver_sql, insert_many
 from migrator.store.inventory import in_force
 from migrator.store.rows import PAGE, PAIR_COLUMNS, among, by_page, chunks, in_iccid_order, json_list, pair_from
 from migrator.store.tables import pairs, source_sims, target_links
@@ -46,13 +46,19 @@ _FIRST = 3
 
 _same_source = pairs.c.source_key == _incoming.c.source_key
 _contradicts = pairs.c.target_key != _incoming.c.target_key
-_NEXT = select(*PAIR_COLUMNS).where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
-_NEXT_TARGETS = (
+_ALL = select(*PAIR_COLUMNS)
+_NEXT = Query(_ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE))
+_TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
     .where(pairs.c.target_key > bindparam("after"))
     .order_by(pairs.c.target_key)
     .limit(PAGE)
 )
+_NEXT_TARGETS = Query(_TARGETS)
+_in_inventory = select(source_sims.c.key).where(
+    source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.source_key
+)
+_NEXT_OF_INVENTORY = Query(_TARGETS.where(_in_inventory.exists()))
 
 
 class Pairs:
@@ -87,12 +93,17 @@ class Pairs:
 
     def all(self) -> Iterator[Pair]:
         """Every pair, sorted by source ICCID as text."""
-        yield from map(pair_from, in_iccid_order(by_page(lambda after: self._db.rows(_NEXT, after=after))))
+        yield from map(pair_from, in_iccid_order(self._pages()))
 
     def targets(self) -> Iterator[Iccid]:
         """Every target ICCID, sorted as text."""
-        for row in in_iccid_order(by_page(lambda after: self._db.rows(_NEXT_TARGETS, after=after))):
-            yield Iccid(row.target_iccid, row.target_key)
+        for key, digits in in_iccid_order(by_page(lambda after: self._db.tuples(_NEXT_TARGETS, after=after))):
+            yield Iccid(digits, key)
+
+    def targets_of_inventory(self) -> Iterator[Iccid]:
+        """The target ICCIDs of the SIMs that are in the inventory in force, sorted by key."""
+        for key, digits in by_page(lambda after: self._db.tuples(_NEXT_OF_INVENTORY, after=after)):
+            yield Iccid(digits, key)
 
     def for_source(self, iccid: Iccid) -> Pair | None:
         """The pair of a source SIM, by its ICCID with or without check digit; None if it has none."""
@@ -141,9 +152,12 @@ class Pairs:
     def fingerprint(self) -> str:
         """SHA-256 over the pairs by their keys: the same for the same pairs, wherever they came from."""
         digest = hashlib.sha256()
-        for row in by_page(lambda after: self._db.rows(_NEXT, after=after)):
-            digest.update(f"{row.source_key},{row.target_key}\n".encode())
+        for source_key, _, target_key, *_ in self._pages():
+            digest.update(f"{source_key},{target_key}\n".encode())
         return digest.hexdigest()
+
+    def _pages(self) -> Iterator[tuple[Any, ...]]:
+        return by_page(lambda after: self._db.tuples(_NEXT, after=after))
 
     def _among(self, wanted: Executable, keys: Iterable[str]) -> Iterator[Pair]:
         for chunk in chunks(keys):

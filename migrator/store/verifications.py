@@ -29,6 +29,7 @@ from migrator.store.rows import (
     link_values,
     sim_from,
 )
+from migrator.store.searches import SqlSearch
 from migrator.store.tables import source_sims, target_links
 
 __all__ = ["ReportRow", "Verifications", "in_wave", "set_aside"]
@@ -88,9 +89,16 @@ _UNPLANNED = (
 class Verifications(Requests):
     """Observations, verdicts and report rows; a part of the journal."""
 
+    def search(self, iccids: Iterable[Iccid]) -> SqlSearch:
+        """Begin to look for some target SIMs; close it at the end."""
+        return SqlSearch(self._db, iccids)
+
     def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:
-        """Keep what the target showed; `absent` were looked for and not seen. Only the latest look is kept."""
-        with self._db.write() as connection:
+        """Keep what the target showed; `absent` were looked for and not seen. Only the latest look is kept.
+
+        It can be read again, so it does not wait for the disk; a step that is moved by it does, and takes it along.
+        """
+        with self._db.write(durable=False) as connection:
             for seen in chunks(links):
                 rows = [(*link_values(link), raw_text(link.raw), now) for link in seen]
                 insert_many(connection, _UPSERT_LINK, rows)
