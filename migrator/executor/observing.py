@@ -17,7 +17,7 @@ from migrator.ports import Clock, Journal, Search, TargetPlatform
 __all__ = ["Reader", "targets_of"]
 
 MOST_PAGES = 100_000
-ABSENT_A_COMMIT = 5000
+ABSENT_A_COMMIT = 1000
 
 
 @dataclass(slots=True)

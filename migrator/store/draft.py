@@ -53,6 +53,7 @@ class Draft:
         """Add changes, sorted by source ICCID as text over all batches. Their fingerprint grows along."""
         for chunk in chunks(batch):
             rows = list(map(self._row, chunk))
+            self._digest.update("".join(f"{document}\n" for *_, document in rows).encode())
             with self._db.write(durable=False) as connection:
                 connection.exec_driver_sql(_INSERT, rows)
 
@@ -103,7 +104,6 @@ class Draft:
 
     def _row(self, change: Change) -> tuple[Any, ...]:
         document = change_line(change)
-        self._digest.update(f"{document}\n".encode())
         self._waves.add(change.wave)
         return (
             self._plan_no,
