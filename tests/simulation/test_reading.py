@@ -33,7 +33,7 @@ class Carrier:
 
     Args:
         fails_at: the look-up that fails, counted from 1.
-        stops_at: the look-up during which somebody asks to stop.
+        stops_at: the look-up at whose beginning somebody asks to stop.
         lists: whether the devices are counted, and so may be listed.
     """
 
@@ -70,10 +70,10 @@ class Carrier:
         self.looked_up += [iccid.digits for iccid in iccids]
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        await anyio.sleep(REPLY_S)
-        self.in_flight -= 1
         if number == self.stops_at:
             self.stopper.stop("enough")
+        await anyio.sleep(REPLY_S)
+        self.in_flight -= 1
         if number == self.fails_at:
             raise Transient("no answer")
         wanted = {iccid.key for iccid in iccids}
@@ -175,7 +175,7 @@ def test_failed_lookup_leaves_what_was_seen_and_calls_nothing_absent(store: Stor
 
 
 def test_stop_lets_what_is_in_flight_come_home_and_begins_nothing_more(store: Store) -> None:
-    carrier = Carrier(ours=set(range(1, SIMS + 1)), stops_at=1)
+    carrier = Carrier(ours=set(range(1, SIMS + 1)), stops_at=3)
     with pytest.raises(Interrupted):
         read(store, carrier, workers=3)
     assert carrier.lookups == 3
