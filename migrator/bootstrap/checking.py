@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.core.candidates import Candidate
 from migrator.core.fleet import Pair
 from migrator.core.pairing import CONFLICTS, Standing, TargetView, standing, target_view
-from migrator.executor.context import Stopper
+from migrator.executor.context import ApplyOptions, Stopper
 from migrator.executor.observing import Reader
 from migrator.platforms.hologram.wire import record_eids
 from migrator.ports import Clock, Progress, TargetPlatform
@@ -71,7 +71,7 @@ async def look_at_targets(
     """
     account = await target.account()
     progress("observing", {"sims": store.pairs.count()})
-    reader = Reader(target, store.journal, clock, stopper)
+    reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
     await reader.read(store.pairs.targets(), full=True, thorough=True)
     return account.org_id
 

@@ -1,6 +1,7 @@
 """`plan create` and `verify`, put together from store, target and core."""
 
 import hashlib
+from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 

@@ -120,7 +120,8 @@ def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
         new = {pair.source.key: pair for pair in chunk}
         had = store.pairs.by_source_keys(new)
         moved = {key: pair for key, pair in new.items() if key not in had or had[key].target != pair.target}
-        bad = [moved[one.sim.iccid.key] for one in store.plans.candidates(where_keys=moved) if one.migrated_before]
+        settled = store.plans.claimed_before(moved)
+        bad = [pair for key, pair in moved.items() if key in settled]
         problems += [
             Problem("already_claimed", f"{pair.origin}: {pair.source} was claimed for already, or may have been")
             for pair in bad

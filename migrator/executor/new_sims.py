@@ -33,7 +33,9 @@ class NewSims:
     _reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._reader = Reader(self.ctx.target, self.ctx.migration, self.ctx.clock, self.ctx.stopper)
+        self._reader = Reader(
+            self.ctx.target, self.ctx.migration, self.ctx.clock, self.ctx.stopper, self.ctx.options.workers
+        )
 
     async def _read(self, items: Sequence[SwitchItem]) -> dict[str, Item]:
         """The migration's own items, with a fresh read of their target SIMs, by key."""

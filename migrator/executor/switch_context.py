@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import anyio
-
 from migrator.core.journal import RequestOutcome
 from migrator.core.policy import Gates
 from migrator.core.states import StepEvent
 from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchKind
-from migrator.errors import Interrupted, MigratorError, OutcomeUnknown, PlatformError, Transient
+from migrator.errors import OutcomeUnknown, PlatformError, Transient
 from migrator.executor.context import Stopper, quiet
+from migrator.executor.crew import several
 from migrator.ports import Clock, Journal, Progress, SourceSwitch, SwitchJournal, SwitchRequest, TargetPlatform
 
 __all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
@@ -90,23 +89,12 @@ async def in_parallel(
 
     Raises: the first trouble, once what was in flight has ended; Interrupted.
     """
-    waiting = iter(jobs)
-    trouble: list[MigratorError | Interrupted] = []
 
-    async def worker() -> None:
-        for job in waiting:
-            if trouble or stopper.is_stopping:
-                return
-            try:
-                await work(job)
-            except (MigratorError, Interrupted) as error:  # the others in flight come home before it is told
-                trouble.append(error)
+    async def one(job: T) -> None:
+        stopper.check()
+        await work(job)
 
-    async with anyio.create_task_group() as tasks:
-        for _ in range(min(workers, len(jobs))):
-            tasks.start_soon(worker)
-    if trouble:
-        raise trouble[0]
+    await several(jobs, one, workers=min(workers, len(jobs)))
     stopper.check()
 
 

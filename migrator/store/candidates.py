@@ -9,7 +9,7 @@ from migrator.core.candidates import Candidate
 from migrator.core.journal import CLAIMED_UNSEEN
 from migrator.core.states import StepState
 from migrator.store.engine import Database, Query
-from migrator.store.inventory import Inventory
+from migrator.store.inventory import Inventory, in_force
 from migrator.store.plan_tables import plans, steps
 from migrator.store.rows import (
     LINK_COLUMNS,
@@ -27,7 +27,7 @@ from migrator.store.rows import (
 )
 from migrator.store.tables import pairs, source_sims, target_links
 
-__all__ = ["candidates"]
+__all__ = ["candidates", "claimed_before"]
 
 _SIM_END = len(SIM_COLUMNS)
 _PAIR_END = _SIM_END + len(PAIR_COLUMNS)
@@ -50,6 +50,11 @@ _ALL = (
     .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
     .where(source_sims.c.snapshot_id == bindparam("snapshot_id"))
     .order_by(source_sims.c.key)
+)
+_CLAIMED_AMONG = Query(
+    select(source_sims.c.key)
+    .where(source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys")))
+    .where(_claimed_before)
 )
 _NEXT = Query(_ALL.where(source_sims.c.key > bindparam("after")).limit(PAGE).add_columns(_claimed_before))
 _AMONG = Query(_ALL.where(among(source_sims.c.key, bindparam("keys"))).add_columns(_claimed_before))
@@ -79,6 +84,12 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
     found = by_page(lambda after: rows(_NEXT, after=after)) if where_keys is None else some(where_keys)
     yield from map(_candidate, in_iccid_order(found))
     inventory.must_be_in_force(snapshot_id)
+
+
+def claimed_before(database: Database, keys: Iterable[str]) -> set[str]:
+    """Those of some SIMs of the inventory for which a plan claimed a SIM, or may have."""
+    found = (row for chunk in chunks(keys) for row in database.tuples(_CLAIMED_AMONG, keys=json_list(chunk)))
+    return {key for (key,) in found}
 
 
 def _candidate(row: Sequence[Any]) -> Candidate:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select
 from migrator.core.fleet import AccountLimits, SourceSim
 from migrator.core.identifiers import Iccid
 from migrator.errors import StoreBusy
-from migrator.store.engine import Database
+from migrator.store.engine import Database, Query
 from migrator.store.rows import (
     PAGE,
     SIM_COLUMNS,
@@ -34,6 +34,11 @@ _OF_SNAPSHOT = (
     select(*SIM_COLUMNS).where(source_sims.c.snapshot_id == bindparam("snapshot_id")).order_by(source_sims.c.key)
 )
 _NEXT_SIMS = _OF_SNAPSHOT.where(source_sims.c.key > bindparam("after")).limit(PAGE)
+_ICCIDS_AMONG = Query(
+    select(source_sims.c.key, source_sims.c.iccid).where(
+        source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys"))
+    )
+)
 _SIMS_AMONG = _OF_SNAPSHOT.where(among(source_sims.c.key, bindparam("keys")))
 
 
@@ -71,22 +76,17 @@ class Inventory(Snapshots):
         for chunk in chunks(sorted(set(keys))):
             yield from self._db.rows(_SIMS_AMONG, snapshot_id=snapshot_id, keys=json_list(chunk))
 
+    def iccids(self, keys: Iterable[str]) -> dict[str, Iccid]:
+        """Those of some keys that are SIMs of the inventory, with the ICCID as 1NCE lists it."""
+        found = (row for chunk in chunks(keys) for row in self._db.tuples(_ICCIDS_AMONG, keys=json_list(chunk)))
+        return {key: Iccid(digits, key) for key, digits in found}
+
     def must_be_in_force(self, snapshot_id: int) -> None:
         """Raises: StoreBusy, if another snapshot came into force since."""
         if self.snapshot_id() != snapshot_id:
             raise StoreBusy(
                 "another command replaced the inventory while it was read", hint="run the same command again"
             )
-
-    def iccids(self, keys: Iterable[str]) -> dict[str, Iccid]:
-        """Those of some SIMs that the inventory in force holds, by key, as the carrier lists them; and nothing else."""
-        sim = source_sims.c
-        wanted = select(sim.key, sim.iccid).where(sim.snapshot_id == in_force, among(sim.key, bindparam("keys")))
-        return {
-            row.key: Iccid(row.iccid, row.key)
-            for chunk in chunks(keys)
-            for row in self._db.rows(wanted, keys=json_list(chunk))
-        }
 
     def listed(self, snapshot_id: int, keys: Iterable[str]) -> dict[str, tuple[SourceSim, dict[str, Any]]]:
         """Those of some SIMs that a snapshot holds already, each with its raw record: also of one that is open."""

@@ -47,7 +47,8 @@ _FIRST = 3
 _same_source = pairs.c.source_key == _incoming.c.source_key
 _contradicts = pairs.c.target_key != _incoming.c.target_key
 _ALL = select(*PAIR_COLUMNS)
-_NEXT = Query(_ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE))
+_PAGE = _ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
+_NEXT = Query(_PAGE)
 _TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
     .where(pairs.c.target_key > bindparam("after"))
@@ -55,10 +56,14 @@ _TARGETS = (
     .limit(PAGE)
 )
 _NEXT_TARGETS = Query(_TARGETS)
-_in_inventory = select(source_sims.c.key).where(
-    source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.source_key
-)
-_NEXT_OF_INVENTORY = Query(_TARGETS.where(_in_inventory.exists()))
+
+
+def _in_inventory(key: ColumnElement[str]) -> ColumnElement[bool]:
+    sim = source_sims.c
+    return select(sim.key).where(sim.snapshot_id == in_force, sim.key == key).exists()
+
+
+_NEXT_OF_INVENTORY = Query(_TARGETS.where(_in_inventory(pairs.c.source_key)))
 
 
 class Pairs:
@@ -121,17 +126,17 @@ class Pairs:
 
     def orphans(self) -> Iterator[Pair]:
         """Pairs whose source is no SIM of the inventory in force, sorted by source key."""
-        wanted = _NEXT.where(~_in_inventory(pairs.c.source_key))
+        wanted = _PAGE.where(~_in_inventory(pairs.c.source_key))
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def misplaced(self) -> Iterator[Pair]:
         """Pairs whose target is another SIM of the inventory in force, sorted by source key."""
-        wanted = _NEXT.where(_in_inventory(pairs.c.target_key), pairs.c.source_key != pairs.c.target_key)
+        wanted = _PAGE.where(_in_inventory(pairs.c.target_key), pairs.c.source_key != pairs.c.target_key)
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def chips(self) -> Iterator[tuple[Pair, dict[str, Any]]]:
         """Pairs with an EID whose target was seen, each with the target carrier's own record."""
-        wanted = _NEXT.add_columns(target_links.c.raw).join_from(
+        wanted = _PAGE.add_columns(target_links.c.raw).join_from(
             pairs, target_links, target_links.c.key == pairs.c.target_key
         )
         wanted = wanted.where(pairs.c.eid.is_not(None), target_links.c.raw.is_not(None))
@@ -162,11 +167,6 @@ class Pairs:
     def _among(self, wanted: Executable, keys: Iterable[str]) -> Iterator[Pair]:
         for chunk in chunks(keys):
             yield from map(pair_from, self._db.rows(wanted, keys=json_list(chunk)))
-
-
-def _in_inventory(key: ColumnElement[str]) -> ColumnElement[bool]:
-    sim = source_sims.c
-    return select(sim.key).where(sim.snapshot_id == in_force, sim.key == key).exists()
 
 
 def _values(pair: Pair) -> tuple[str, str, str, str, str]:

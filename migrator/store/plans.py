@@ -14,7 +14,7 @@ from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import header_from
 from migrator.errors import InputError
 from migrator.store.audit import note
-from migrator.store.candidates import candidates
+from migrator.store.candidates import candidates, claimed_before
 from migrator.store.documents import change_of, document_text
 from migrator.store.draft import Draft, PlanState
 from migrator.store.engine import Database
@@ -46,6 +46,10 @@ class Plans:
     def candidates(self, *, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
         """What the planner is given: see `store.candidates`."""
         return candidates(self._db, where_keys)
+
+    def claimed_before(self, keys: Iterable[str]) -> set[str]:
+        """Those of some source SIMs of the inventory for which a plan claimed a SIM, or may have."""
+        return claimed_before(self._db, keys)
 
     @contextmanager
     def draft(self, now: float, *, policy_text: str = "", policy: Mapping[str, Any] | None = None) -> Iterator[Draft]:

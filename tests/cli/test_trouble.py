@@ -102,6 +102,20 @@ def test_every_violation_of_a_pair_file_is_listed_with_its_line(desk: Desk) -> N
     assert desk.json("pair", "check").data["paired"] == 0
 
 
+def test_a_sim_that_was_migrated_keeps_its_pair_even_against_replace(desk: Desk) -> None:
+    """Its claim is paid: another pair would claim a second SIM for it."""
+    desk.applied()
+    desk.run("pair", "export", "pairs.csv")
+    _, first, second, *_ = (desk.folder / "pairs.csv").read_text().splitlines()
+    (one, its, *_), (other, others, *_) = first.split(","), second.split(",")
+    swapped = "\n".join(["source_iccid,target_iccid", f"{one},{others}", f"{other},{its}"])
+    ended = desk.json("pair", "import", desk.write("swapped.csv", swapped), "--replace")
+    assert ended.code == 2
+    assert {error["code"] for error in ended.document["errors"]} == {"already_claimed"}
+    desk.run("pair", "export", "again.csv")
+    assert (desk.folder / "again.csv").read_text() == (desk.folder / "pairs.csv").read_text()
+
+
 def test_a_pool_smaller_than_the_fleet_changes_nothing(desk: Desk) -> None:
     desk.run("inventory", "pull")
     ended = desk.run("pair", "pool", desk.write("few.txt", "89445000000000000018\n"))

@@ -62,6 +62,7 @@ def test_a_sim_counts_as_migrated_once_a_plan_claimed_for_it(store: Store) -> No
     store.journal.move("p1", StepKind.CLAIM, StepEvent.CONFIRMED, {key(1): ("", "")}, now=NOW)
     store.journal.move("p1", StepKind.CLAIM, StepEvent.REFUSED_FOR_GOOD, {key(2): ("", "")}, now=NOW)
     assert [one.migrated_before for one in store.plans.candidates()] == [True, False]
+    assert store.plans.claimed_before([key(1), key(2), key(3)]) == {key(1)}
 
 
 def test_a_planner_is_told_when_the_inventory_is_replaced_under_it(store: Store) -> None:
