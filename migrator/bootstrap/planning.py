@@ -1,9 +1,12 @@
 """`plan create` and `verify`, put together from store, target and core."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
 
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
@@ -48,7 +51,7 @@ async def make_plan(
 
     `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out.
 
-    Raises: InputError, for an unknown data plan or zone; PlatformError.
+    Raises: InputError, for an unknown data plan or zone; PlatformError; Interrupted, and then there is no plan.
     """
     policy = loaded.policy
     account = await target.account()
@@ -60,7 +63,13 @@ async def make_plan(
     reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
     await reader.read(_targets(store, selection), full=True, thorough=True)
     stopper.check()
-    return _stored(
+
+    async def each_batch(sims: int) -> None:
+        progress("planning", {"sims": sims})
+        await anyio.lowlevel.checkpoint()  # signals and the lease's heartbeat get their turn
+        stopper.check()
+
+    return await _stored(
         store,
         loaded,
         account.org_id,
@@ -69,6 +78,7 @@ async def make_plan(
         max_rps=max_rps,
         now=clock.now().timestamp(),
         selection=selection,
+        each_batch=each_batch,
     )
 
 
@@ -80,7 +90,7 @@ def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid]:
     return (pair.target for one, pair in paired if pair is not None and selection.selects(one))
 
 
-def _stored(
+async def _stored(
     store: "Store",
     loaded: "LoadedPolicy",
     org_id: int,
@@ -90,6 +100,7 @@ def _stored(
     max_rps: float,
     now: float,
     selection: "Selection | None",
+    each_batch: Callable[[int], Awaitable[None]],
 ) -> PlanHeader:
     policy = loaded.policy
     repeated = repeated_names(store.plans.candidates(), policy)
@@ -106,8 +117,10 @@ def _stored(
     tally, names = Tally(), NameWatch()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
         changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
+        await each_batch(0)
         while batch := list(islice(changes, BATCH)):
             draft.add(batch)
+            await each_batch(len(batch))
 
         def make_header(changes_sha256: str) -> PlanHeader:
             prints = Fingerprints(

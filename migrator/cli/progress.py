@@ -19,6 +19,7 @@ WORDS = {
     "again": "the list moved while it was read: reading it again",
     "quotas": "what remains: {total} SIMs read",
     "observing": "reading {sims} target SIMs at Hologram",
+    "planning": "{total} SIMs planned",
     "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
     "wave": "wave {wave}",
     "resting": "wave {wave} rests for {left_s} s before the next one opens",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench.applying import applying
 from tests.bench.measures import Measure, table
+from tests.bench.planning import planning
 from tests.bench.pulling import killed, pace, pace_virtual
 from tests.bench.reporting import reporting
 from tests.bench.sizes import sizes
@@ -23,6 +24,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "pace_virtual": pace_virtual,
     "applying": applying,
     "sizes": sizes,
+    "planning": planning,
     "killed": killed,
     "storing": storing,
     "reporting": reporting,

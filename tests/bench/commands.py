@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.bench.carriers import ROOT
 
-__all__ = ["Desk", "Ended"]
+__all__ = ["COST", "Desk", "Ended"]
 
 FASTEST = "10000"
 COST = "cost.json"
