@@ -265,8 +265,8 @@ def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
 
 def plan_lines(store: "Store", header: "PlanHeader") -> Iterator[str]:
     """The plan's file, line by line."""
-    from migrator.core.plan_document import change_line, header_line
+    from migrator.core.plan_document import header_line
 
     yield header_line(header) + "\n"
-    for change in store.plans.changes(header.plan_id):
-        yield change_line(change) + "\n"
+    for _, line in store.plans.lines(header.plan_id):
+        yield line + "\n"

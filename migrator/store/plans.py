@@ -17,7 +17,7 @@ from migrator.store.audit import note
 from migrator.store.candidates import candidates, claimed_before
 from migrator.store.documents import change_of, document_text
 from migrator.store.draft import Draft, PlanState
-from migrator.store.engine import Database
+from migrator.store.engine import Database, Query
 from migrator.store.plan_tables import changes, plans
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.staleness import differences
@@ -29,6 +29,13 @@ ABANDONED_AFTER_S = 3600.0
 
 _CHANGES = (
     select(changes.c.source_key, changes.c.source_iccid, changes.c.target_key, changes.c.document)
+    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .order_by(changes.c.source_key)
+    .limit(PAGE)
+)
+
+_LINES = Query(
+    select(changes.c.source_key, changes.c.source_iccid, changes.c.document)
     .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
     .order_by(changes.c.source_key)
     .limit(PAGE)
@@ -140,8 +147,9 @@ class Plans:
 
     def lines(self, plan_id: str) -> Iterator[PlanLine]:
         """The lines of a plan's file, letter by letter: what its fingerprint is of. Raises: InputError, as `header`."""
-        for row in in_iccid_order(self._pages(_CHANGES, plan_row(self._db, plan_id).plan_no)):
-            yield PlanLine(row.source_iccid, row.document)
+        plan_no = plan_row(self._db, plan_id).plan_no
+        rows = by_page(lambda after: self._db.tuples(_LINES, plan_no=plan_no, after=after))
+        return (PlanLine(digits, document) for _, digits, document in in_iccid_order(rows))
 
     def change(self, plan_id: str, iccid: Iccid) -> Change | None:
         """What a plan says of one source SIM; None if it does not hold it."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.bench.applying import applying
+from tests.bench.drafting import drafting
 from tests.bench.measures import Measure, table
 from tests.bench.planning import planning
 from tests.bench.pulling import killed, pace, pace_virtual
@@ -28,6 +29,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "killed": killed,
     "storing": storing,
     "reporting": reporting,
+    "drafting": drafting,
     "startup": startup,
 }
 

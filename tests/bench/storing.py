@@ -18,7 +18,7 @@ from migrator.store import Store
 from tests.bench.measures import Measure
 from tests.support import run_virtual
 
-__all__ = ["storing"]
+__all__ = ["by_sqlite", "storing"]
 
 SIMS, PAGE, ROUNDS = 20_000, 100, 5
 FASTEST = 1e6
@@ -31,7 +31,7 @@ def storing(folder: Path) -> Iterator[Measure]:
     for number in range(ROUNDS):
         store = folder / f"ours-{number}.db"
         ours.append(_by_the_store(store, pages))
-        plain.append(_by_sqlite(folder / f"plain-{number}.db", store))
+        plain.append(by_sqlite(folder / f"plain-{number}.db", store, "source_sims", "rowid", commit_every=PAGE))
     yield Measure(
         what="inventory rows written per second by `save_page`",
         value=SIMS / min(ours),
@@ -70,25 +70,26 @@ def _by_the_store(path: Path, pages: Sequence[SourcePage]) -> float:
         return time.perf_counter() - began
 
 
-def _by_sqlite(path: Path, store: Path) -> float:
-    """The rows that the store wrote, into the same table in an empty file. Returns: seconds."""
-    made, rows = _table_and_rows(store)
-    insert = f"INSERT INTO source_sims VALUES ({', '.join('?' * len(rows[0]))})"  # noqa: S608 - only question marks go in
+def by_sqlite(path: Path, store: Path, name: str, order: str, *, commit_every: int) -> float:
+    """The rows that the store wrote into a table, into the same one in an empty file. Returns: seconds."""
+    made, rows = _table_and_rows(store, name, order)
+    insert = f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})"  # noqa: S608 - a table of ours
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         for statement in made:
             connection.execute(statement)
         began = time.perf_counter()
-        for start in range(0, len(rows), PAGE):
-            connection.executemany(insert, rows[start : start + PAGE])
+        for start in range(0, len(rows), commit_every):
+            connection.executemany(insert, rows[start : start + commit_every])
             connection.commit()
         return time.perf_counter() - began
 
 
-def _table_and_rows(store: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
+def _table_and_rows(store: Path, name: str, order: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The statements that make the table and its indexes, and all of its rows in the order of writing."""
     with closing(sqlite3.connect(store)) as connection:
-        told = "SELECT sql FROM sqlite_master WHERE tbl_name = 'source_sims' AND sql IS NOT NULL ORDER BY type DESC"
-        made = [sql for (sql,) in connection.execute(told)]
-        return made, connection.execute("SELECT * FROM source_sims ORDER BY rowid").fetchall()
+        told = "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type DESC"
+        made = [sql for (sql,) in connection.execute(told, (name,))]
+        rows = connection.execute(f"SELECT * FROM {name} ORDER BY {order}")  # noqa: S608 - a table of ours
+        return made, rows.fetchall()

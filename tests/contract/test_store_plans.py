@@ -134,6 +134,7 @@ def test_the_fingerprint_of_the_changes_is_that_of_their_lines_in_a_plan_file(st
     header = planned(store, made)
     lines = "".join(f"{change_line(one)}\n" for one in made)
     assert header.fingerprints.changes == hashlib.sha256(lines.encode()).hexdigest()
+    assert "".join(f"{line.text}\n" for line in store.plans.lines(header.plan_id)) == lines
 
 
 def test_the_policy_is_kept_letter_by_letter_and_as_values(store: Store) -> None:

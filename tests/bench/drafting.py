@@ -1,0 +1,55 @@
+"""Rows of a plan written by a draft, held against the same rows by plain `sqlite3.executemany`."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from migrator.bootstrap.planning import BATCH
+from migrator.bootstrap.rehearsal import pool_of
+from migrator.core.fleet import Pair
+from migrator.core.identifiers import Iccid
+from migrator.core.plan import Change
+from migrator.core.planner import Planner
+from migrator.inputs.policy_file import parse_policy
+from migrator.store import Store
+from migrator.store.rows import PAGE
+from tests.bench.fleet import stock
+from tests.bench.measures import Measure
+from tests.bench.storing import by_sqlite
+from tests.bench.whole_way import POLICY
+
+__all__ = ["drafting"]
+
+SIMS, ROUNDS = 20_000, 5
+
+
+def drafting(folder: Path) -> Iterator[Measure]:
+    """20,000 changes, a commit per 1,000 of them as the store does; the best of five rounds of either, in turns."""
+    state = folder / "migrator.db"
+    stock(state, SIMS)
+    ours, plain = [], []
+    with Store.open(f"sqlite:///{state}", now=0.0) as store:
+        changes = _changes(store)
+        for number in range(ROUNDS):
+            with store.plans.draft(0.0) as draft:
+                began = time.perf_counter()
+                for start in range(0, SIMS, BATCH):
+                    draft.add(changes[start : start + BATCH])
+                ours.append(time.perf_counter() - began)
+                other = folder / f"plain-{number}.db"
+                plain.append(by_sqlite(other, state, "changes", "source_key", commit_every=PAGE))
+    yield Measure(
+        what="plan rows written per second by a draft, their lines and hash made",
+        value=SIMS / min(ours),
+        against=SIMS / min(plain),
+        against_what="plain executemany",
+        least=0.5,
+    )
+
+
+def _changes(store: Store) -> Sequence[Change]:
+    """A claim for every SIM of the inventory."""
+    targets = map(Iccid.parse, pool_of(SIMS))
+    pairs = [Pair(sim.iccid, new, "bench") for sim, new in zip(store.inventory.sims(), targets, strict=True)]
+    store.pairs.add(pairs, replace=False, now=0.0)
+    return list(Planner(parse_policy(POLICY, name="bench").policy, org_id=4711).changes(store.plans.candidates()))
