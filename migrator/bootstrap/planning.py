@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["look", "make_plan", "settle_earlier", "unsettled_plans"]
 
-BATCH = 5000
+BATCH = 1000
 ID_DIGITS = 10
 
 
