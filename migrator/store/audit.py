@@ -14,9 +14,9 @@ from migrator.core.journal import RequestOutcome
 from migrator.core.plan_document import header_from
 from migrator.core.states import STEP_TRANSITIONS, StepState
 from migrator.store.documents import document_text
-from migrator.store.engine import Database
+from migrator.store.engine import Database, Query
 from migrator.store.plan_tables import changes, events, plans, requests, steps
-from migrator.store.rows import PAGE, AnyRow
+from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.tables import meta
 
 __all__ = ["Audit", "Told", "note"]
@@ -31,10 +31,10 @@ _NEXT_REQUESTS = (
     .order_by(requests.c.request_id)
     .limit(PAGE)
 )
-_NEXT_DOCUMENTS = (
+_DOCUMENTS = Query(
     select(changes.c.source_key, changes.c.source_iccid, changes.c.document)
-    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_iccid > bindparam("after"))
-    .order_by(changes.c.source_iccid)
+    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .order_by(changes.c.source_key)
     .limit(PAGE)
 )
 
@@ -173,10 +173,8 @@ class Audit:
                 yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
 
     def _documents(self, plan_no: int) -> Iterator[str]:
-        after = ""
-        while rows := self._db.rows(_NEXT_DOCUMENTS, plan_no=plan_no, after=after):
-            yield from (row.document for row in rows)
-            after = rows[-1].source_iccid
+        rows = by_page(lambda after: self._db.tuples(_DOCUMENTS, plan_no=plan_no, after=after))
+        return (document for _, _, document in in_iccid_order(rows))
 
 
 def _hash_of(documents: Iterable[str]) -> str:
