@@ -1,7 +1,7 @@
 """How many requests a wave will take, about: what can be told from the plan alone."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,18 +29,23 @@ class WaveCalls:
     """
 
     sims: int = 0
-    claims: int = 0
+    alike: Counter[tuple[bool, ...]] = field(default_factory=Counter)  # SIMs to claim, by which limits they set
     states: int = 0
     names: int = 0
     _claimed: Counter[Limits] = field(default_factory=Counter)
     _mended: Counter[Limits] = field(default_factory=Counter)
     _scattered: int = 0
 
+    @property
+    def claims(self) -> int:
+        """SIMs to claim."""
+        return self.alike.total()
+
     def add(self, change: Change) -> None:
         """Count one SIM of the wave."""
         self.sims += 1
         if change.action is Action.CLAIM:
-            self.claims += 1
+            self.alike[_alike((change.overage_limit_bytes, change.sms_limit))] += 1
             self.names += change.name is not None
             self.states += change.state is DesiredState.PAUSE
             self._note(self._claimed, (change.overage_limit_bytes, change.sms_limit))
@@ -72,11 +77,10 @@ class WaveCalls:
         Args:
             with_claim: whether a claim carries limits.
         """
-        claims = _parts(self.claims, CLAIM_MOST)
-        read_back = max(0, claims - 1) * _parts(CLAIM_MOST, PAGE)
-        read_back += _parts(self.claims - max(0, claims - 1) * CLAIM_MOST, PAGE)
+        full, rest = sum(sims // CLAIM_MOST for sims in self.alike.values()), self.alike.values()
+        read_back = full * _parts(CLAIM_MOST, PAGE) + sum(_parts(sims % CLAIM_MOST, PAGE) for sims in rest)
         return {
-            "claims": claims,
+            "claims": sum(_parts(sims, CLAIM_MOST) for sims in self.alike.values()),
             "limits": _claim_limit_calls(self._claimed, with_claim=with_claim)
             + sum(_parts(sims, BULK_MOST) for sims in self._mended.values())
             + self._scattered,
@@ -87,18 +91,33 @@ class WaveCalls:
 
 
 def _claim_limit_calls(sizes: Mapping[Limits, int], *, with_claim: bool) -> int:
-    """Calls for the limits that the claims do not carry, claim by claim: SIMs come sorted by their limits."""
-    calls, batch, left = 0, Counter[Limits](), CLAIM_MOST
+    """Calls for the limits that the claims do not carry, claim by claim, as `packing.claim_runs` makes them.
+
+    Full claims of equal limits come first; what is left of each set is packed together.
+    """
+    calls = 0
+    packs: defaultdict[tuple[bool, ...], list[Limits]] = defaultdict(list)
     for limits in sorted(sizes, key=_order):
-        rest = sizes[limits]
-        while rest:
-            here = min(rest, left)
-            batch[limits] += here
-            rest, left = rest - here, left - here
-            if not left:
-                calls += _batch_calls(batch, with_claim=with_claim)
-                batch, left = Counter(), CLAIM_MOST
-    return calls + _batch_calls(batch, with_claim=with_claim)
+        packs[_alike(limits)].append(limits)
+    for pack in packs.values():
+        batch, left = Counter[Limits](), CLAIM_MOST
+        for limits in pack:
+            full, rest = divmod(sizes[limits], CLAIM_MOST)
+            calls += full * _batch_calls({limits: CLAIM_MOST}, with_claim=with_claim)
+            while rest:
+                here = min(rest, left)
+                batch[limits] += here
+                rest, left = rest - here, left - here
+                if not left:
+                    calls += _batch_calls(batch, with_claim=with_claim)
+                    batch, left = Counter(), CLAIM_MOST
+        calls += _batch_calls(batch, with_claim=with_claim)
+    return calls
+
+
+def _alike(limits: Limits) -> tuple[bool, ...]:
+    """SIMs share a claim only where the same limits are sent."""
+    return tuple(limit is None for limit in limits)
 
 
 def _order(limits: Limits) -> tuple[float, float]:
