@@ -2,9 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
+FIRST ?= 0
+SEEDS ?= 1000
+JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check fmt lint types bench simulate screenshot lowest constraints clean
+.PHONY: demo test check fmt lint types bench simulate mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -30,8 +33,16 @@ types: .venv/.ready
 bench: .venv/.ready
 	$(BIN)/python -m tests.bench
 
-# Both carriers on loopback, for rehearsals: make simulate SEED=7
+# Fault schedules, each drawn from a seed: make simulate SEEDS=10000 FIRST=0 JOBS=8
 simulate: .venv/.ready
+	$(BIN)/python -m tests.simulation.many --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
+
+# Each safety rule taken out in turn: does a schedule notice?
+mutations: .venv/.ready
+	$(BIN)/python -m tests.simulation.mutations --jobs $(JOBS)
+
+# Both carriers on loopback, for rehearsals: make serve SEED=7
+serve: .venv/.ready
 	$(BIN)/migrator simulate serve --seed $(SEED)
 
 # The picture of the report in docs/, taken by its own test; needs a Chromium.

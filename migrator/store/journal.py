@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import JobRecord, RequestOutcome
 from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
-from migrator.errors import IllegalTransition, StoreError
+from migrator.errors import IllegalTransition, StoreBusy, StoreError
 from migrator.ports import Outgoing
 from migrator.store.audit import note
 from migrator.store.counts import Counts
@@ -18,10 +18,15 @@ from migrator.store.engine import storable
 from migrator.store.moves import move_steps
 from migrator.store.plan_tables import plans, request_items, requests, runs, steps
 from migrator.store.plans import plan_row
+from migrator.store.rows import AnyRow
 
 __all__ = ["SqlJournal"]
 
-_RUN = select(runs.c.plan_no, plans.c.plan_id).join_from(runs, plans).where(runs.c.run_id == bindparam("run_id"))
+_RUN = (
+    select(runs.c.plan_no, runs.c.state, runs.c.ended_at, plans.c.plan_id)
+    .join_from(runs, plans)
+    .where(runs.c.run_id == bindparam("run_id"))
+)
 
 DIED = ("process_died", "the process that sent it ended before an answer was on disk")
 
@@ -49,7 +54,7 @@ class SqlJournal(Counts):
             return run_id
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note how a run ended. Raises: IllegalTransition, if it is over already."""
+        """Note how a run ended. Raises: StoreBusy, if it lost the store to another; IllegalTransition, if it is over."""
         ended = {"ended_at": now, "exit_code": exit_code, "reason": storable(reason)}
         moved = 0
         with self._db.write() as connection:
@@ -58,6 +63,7 @@ class SqlJournal(Counts):
                     this = (runs.c.run_id == run_id) & (runs.c.state == was)
                     moved += connection.execute(update(runs).where(this).values(state=to, **ended)).rowcount
             if moved != 1:
+                _raise_if_replaced(connection.execute(_RUN, {"run_id": run_id}).one_or_none(), run_id)
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
             plan_id = connection.scalar(select(plans.c.plan_id).join_from(runs, plans).where(runs.c.run_id == run_id))
             note(connection, now, "run.ended", plan_id, {"run_id": run_id, "exit_code": exit_code, "reason": reason})
@@ -89,16 +95,13 @@ class SqlJournal(Counts):
     ) -> int:
         """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
 
-        Raises: IllegalTransition, if one of the steps is not PENDING, or a SIM is named twice or not in the plan; then
-            nothing is written.
+        Raises: StoreBusy, if the run lost the store to another; IllegalTransition, if one of the steps is not PENDING, or a SIM is named twice or not in the plan; then nothing is written.
         """
         intended = dict.fromkeys(keys, ("", ""))
         if len(intended) != len(keys):
             raise IllegalTransition(f"a request of {len(keys)} SIMs names one of them twice")
         with self._db.write() as connection:
-            run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
-            if run is None:
-                raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+            run = _living(connection, run_id)
             plan_no, body = run.plan_no, raw_text(outgoing.body)
             request = {
                 "plan_no": plan_no,
@@ -200,3 +203,22 @@ class SqlJournal(Counts):
             if count or lost:
                 note(connection, now, "run.took_over", plan_id, {"steps": count, "requests": list(lost)})
             return count
+
+
+def _living(connection: Connection, run_id: int) -> AnyRow:
+    """The row of a run that may still send. Raises: StoreBusy, if another run has taken the store over."""
+    run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
+    if run is None:
+        raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+    _raise_if_replaced(run, run_id)
+    return run
+
+
+def _raise_if_replaced(run: AnyRow | None, run_id: int) -> None:
+    """Raises: StoreBusy, if another run took this one for dead: it was ended without a word of its own."""
+    if run is not None and run.state == RunState.STOPPED and run.ended_at is None:
+        raise StoreBusy(
+            f"run {run_id} lost the store to another run, and sends nothing more",
+            code="lease_lost",
+            hint="see `migrator status`; the same command goes on once the other run has ended",
+        )

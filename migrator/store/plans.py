@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Executable, Row, bindparam, func, insert, select, update
 
@@ -33,6 +34,8 @@ _CHANGES = (
     .order_by(changes.c.source_key)
     .limit(PAGE)
 )
+_PLAN = select(plans).where(plans.c.plan_id == bindparam("plan_id"))
+_KNOWN: WeakKeyDictionary[Database, dict[str, Row[Any]]] = WeakKeyDictionary()
 
 _LINES = Query(
     select(changes.c.source_key, changes.c.source_iccid, changes.c.document)
@@ -106,7 +109,7 @@ class Plans:
 
     def state(self, plan_id: str) -> PlanState:
         """How far a plan has come. Raises: InputError, if there is none of this id."""
-        return PlanState(plan_row(self._db, plan_id).state)
+        return PlanState(_fresh_row(self._db, plan_id).state)
 
     def header(self, plan_id: str) -> PlanHeader:
         """A plan's header. Raises: InputError, if there is no such plan."""
@@ -185,9 +188,19 @@ class Plans:
 
 
 def plan_row(database: Database, plan_id: str) -> Row[Any]:
-    """The row of a plan. Raises: InputError, if there is no such plan."""
+    """The row of a plan, as it was when this process first asked for it: nothing of it but its state ever changes.
+
+    Raises: InputError, if there is no such plan.
+    """
+    known = _KNOWN.setdefault(database, {})
+    if plan_id not in known:
+        known[plan_id] = _fresh_row(database, plan_id)
+    return known[plan_id]
+
+
+def _fresh_row(database: Database, plan_id: str) -> Row[Any]:
     with database.read() as connection:
-        row = connection.execute(select(plans).where(plans.c.plan_id == plan_id)).one_or_none()
+        row = connection.execute(_PLAN, {"plan_id": plan_id}).one_or_none()
     if row is None:
         raise InputError(
             f"there is no plan {plan_id!r} in this store",

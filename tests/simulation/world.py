@@ -4,14 +4,21 @@ What happens in it goes through the true client, pacer, executor and SQL; only t
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
+from typing import Any
+from unittest import mock
 
 import anyio
 import httpx
 
+from migrator import bootstrap
 from migrator.bootstrap.planning import make_plan
 from migrator.bootstrap.steering import ceiling, steer
 from migrator.core.fleet import Pair
@@ -30,7 +37,7 @@ from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
 from migrator.platforms.pacing import AdaptivePacer, Pacer
 from migrator.platforms.simulation import FaultPlan, InProcessTransport
 from migrator.ports import Progress
-from migrator.store import Store
+from migrator.store import Owner, Store
 from tests.support import run_virtual
 
 __all__ = ["POLICY", "Crash", "World", "crash_at", "new_sims"]
@@ -49,19 +56,34 @@ max_failure_share = 1.0
 """
 
 
+COMPILED: dict[Any, Any] = {}
+"""SQL that was compiled once, for every store of this process."""
+
+MOVES = """\
+CREATE TABLE moves (source_key TEXT, kind TEXT, was TEXT, became TEXT);
+CREATE TRIGGER first_move AFTER INSERT ON steps
+    BEGIN INSERT INTO moves VALUES (NEW.source_key, NEW.kind, 'pending', NEW.state); END;
+CREATE TRIGGER next_move AFTER UPDATE OF state ON steps
+    BEGIN INSERT INTO moves VALUES (NEW.source_key, NEW.kind, OLD.state, NEW.state); END;
+UPDATE meta SET value = 'simulation' WHERE name = 'lineage';
+"""
+"""SQLite itself keeps a list of every move of a step, whoever made it, and loses those that were rolled back."""
+
+
 class Crash(BaseException):
     """The process dies here: no handler of ours may see it."""
 
 
-def crash_at(point: str, count: int) -> Hooks:
-    """Hooks that die the `count`-th time that `point` is passed."""
+def crash_at(point: str, count: int, doomed: StepKind | None = None) -> Hooks:
+    """Hooks that die the `count`-th time that `point` is passed, by writes of one kind or of any."""
     left = count
 
-    def pass_by(_kind: StepKind) -> None:
+    def pass_by(kind: StepKind) -> None:
         nonlocal left
-        left -= 1
+        left -= doomed in {None, kind}
         if left == 0:
-            raise Crash(point)
+            left = -1
+            raise Crash(f"{point}:{kind}")
 
     return Hooks(**{point: pass_by})
 
@@ -69,6 +91,18 @@ def crash_at(point: str, count: int) -> Hooks:
 def new_sims(count: int) -> list[str]:
     """ICCIDs of SIMs that the target carrier delivered to us."""
     return [f"8944500{number:012d}" for number in range(1, count + 1)]
+
+
+@lru_cache(maxsize=1)
+def empty_store() -> bytes:
+    """A new store, as a file's content: bringing one up to the newest schema takes as long as a small migration."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.db"
+        with Store.open(f"sqlite:///{path}", now=EPOCH.timestamp()) as store, store._db.write() as connection:
+            for statement in MOVES.split(";\n"):
+                if statement.strip():
+                    connection.exec_driver_sql(_whole(statement))
+        return path.read_bytes()
 
 
 @dataclass(slots=True)
@@ -107,6 +141,7 @@ class World:
     def _process(self, body: Callable[[], Any]) -> Any:
         async def lived() -> Any:
             self._began_at = anyio.current_time()
+            self.wait(0.0)
             try:
                 return await body()
             finally:
@@ -118,11 +153,25 @@ class World:
         except BaseExceptionGroup as group:
             raise _first(group) from None
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two processes, for the carriers as well."""
+        self.elapsed_s += seconds
+        for clock in (self.source._account.clock, self.target._clock):
+            clock._now_s = self.elapsed_s
+            clock._loop_s = float("inf")  # whichever event loop asks next is a new one
+
     # --- the parts ---
 
     def store(self) -> Store:
-        """The store, opened anew: what a process sees that starts."""
-        return Store.open(f"sqlite:///{self.folder / 'state.db'}", now=self.now().timestamp())
+        """The store, opened anew: what a process sees that starts. It need not outlive a power cut, and is quick."""
+        path = self.folder / "state.db"
+        if not path.exists():
+            path.write_bytes(empty_store())
+        store = Store.open(f"sqlite:///{path}", now=self.now().timestamp())
+        store._db._synchronous = "OFF"
+        store._db.pragma("synchronous = OFF")
+        _share_compiled(store)
+        return store
 
     def policy(self) -> LoadedPolicy:
         """The policy, parsed."""
@@ -157,6 +206,16 @@ class World:
         with self.store() as store:
             result: PullResult = self._process(body)
             return result
+
+    def pulled(self, sims: Sequence[SourceSim]) -> None:
+        """What a pull of these SIMs leaves in the store, without the pull."""
+        rows = [SourceRow({"iccid": sim.iccid.digits}, sim) for sim in sims]
+        now = self.now().timestamp()
+        with self.store() as store:
+            snapshot = store.inventory.open_snapshot("v2", now)
+            store.inventory.save_page(snapshot.snapshot_id, 1, SourcePage(1, rows, len(rows), 1), now)
+            store.inventory.end_pass(snapshot.snapshot_id, 1)
+            store.inventory.complete_snapshot(snapshot.snapshot_id, 1, now)
 
     def pair(self, targets: Iterable[str] | None = None) -> None:
         """Deal new SIMs to the old ones in order; they lie in our inventory at Hologram unless given."""
@@ -194,15 +253,24 @@ class World:
         options: ApplyOptions | None = None,
         progress: Progress = quiet,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        before: Callable[[Store], None] | None = None,
+        leased: bool = False,
     ) -> ApplyResult:
         """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so.
 
-        `beside` is what somebody else does meanwhile; `stopper` is this run's.
+        Args:
+            hooks: crash points.
+            options: instead of the world's own.
+            progress: told what happens.
+            beside: what somebody else does meanwhile; `self.stopper` is this run's.
+            before: is shown the run's store before anything is done with it.
+            leased: whether the run holds the lease and beats. Each beat takes as long as a request.
         """
+
         stopper = self.stopper = Stopper()
 
         async def body() -> ApplyResult:
-            async with self.http() as http:
+            async with self.http() as http, self._holding(store, stopper, wanted=leased):
                 header = store.plans.header(store.plans.newest() or "")
                 stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
                 ctx = Context(
@@ -225,8 +293,23 @@ class World:
                 return result
 
         with self.store() as store:
+            if before is not None:
+                before(store)
             result: ApplyResult = self._process(body)
             return result
+
+    @asynccontextmanager
+    async def _holding(self, store: Store, stopper: Stopper, *, wanted: bool) -> AsyncIterator[None]:
+        """Hold the lease as a process of this host does; one that crashes never gives it back."""
+        if not wanted:
+            yield
+            return
+        me = Owner("here", 1, self.now().timestamp())
+        store.lease.acquire(me, me.started_at, is_gone=lambda _other: True)
+        with mock.patch.object(bootstrap, "SystemClock", lambda: self):
+            async with bootstrap.heartbeat(store, me, stopper):
+                yield
+        store.lease.release(me)
 
     def apply_until_quiet(self, most: int = 12) -> ApplyResult:
         """Run `apply` again and again, as an operator does after exit 7."""
@@ -234,7 +317,7 @@ class World:
         for _ in range(most):
             if result.exit_code is not ExitCode.RESUMABLE:
                 break
-            self.elapsed_s += 60
+            self.wait(60)
             result = self.apply()
         return result
 
@@ -300,6 +383,19 @@ class World:
                 change.zone,
             )
             assert link.state == ("LIVE" if change.state == "live" else "PAUSED-USER")
+
+
+def _share_compiled(store: Store) -> None:
+    """Compile each statement once for all stores. SQLAlchemy's cache belongs to one engine and one dialect object."""
+    database = store._db
+    dialect = COMPILED.setdefault("dialect", database._engine.dialect)
+    database._engine.dialect = database._connection.dialect = dialect
+    database._connection.execution_options(compiled_cache=COMPILED)
+
+
+def _whole(statement: str) -> str:
+    """A trigger's body ends in a semicolon of its own."""
+    return f"{statement};" if statement.rstrip().endswith("END") else statement
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,0 +1,331 @@
+"""What must hold after every schedule, whatever happened in it: journal, ledger and the carrier's truth compared."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from migrator.bootstrap.reporting import reconciliation
+from migrator.core.journal import RequestOutcome
+from migrator.core.plan import Action, Change
+from migrator.core.policy import LimitsTiming, Policy
+from migrator.core.results import ApplyResult
+from migrator.core.states import STEP_TRANSITIONS, StepKind, StepState
+from migrator.platforms.hologram.simulator import ClaimPolicy
+from migrator.platforms.hologram.simulator.model import Condition, SimulatedLink
+from migrator.platforms.simulation import LedgerEntry
+from migrator.store import Store
+from tests.simulation.mishaps import People
+from tests.simulation.world import EPOCH, World
+
+__all__ = ["Lived", "Run", "check_all"]
+
+PROMPT_S = 30.0
+"""Limits that do not ride on the claim follow it within this, once a read has shown the SIM and nothing hinders."""
+
+NOT_LIVE = float("-inf")
+
+
+@dataclass(slots=True)
+class Run:
+    """One process: when it began, which requests are its own, and how it ended (None: it died)."""
+
+    began_s: float
+    first: int
+    claimed_before: int
+    max_sims: int | None = None
+    last: int = 0
+    claimed_after: int = 0
+    result: ApplyResult | None = None
+    known: dict[int, float | None] = field(default_factory=dict)
+    stale: set[int] = field(default_factory=set)
+    begun_at_take_over: int | None = None
+    begun: int = 0
+
+
+@dataclass(slots=True)
+class Lived:
+    """A schedule that was lived through."""
+
+    seed: int
+    world: World
+    people: People
+    policy: Policy
+    runs: list[Run]
+    met: Counter[str]
+    never: frozenset[str]
+    """Targets that cannot be claimed, for us."""
+    odd: frozenset[str]
+    """Targets that may differ from the plan for ever."""
+    is_open: bool
+    """Whether no gate or cap kept the plan from being carried out as a whole."""
+    writes_at_rest: int = 0
+
+
+def check_all(lived: Lived) -> None:
+    """Raises: AssertionError, naming what does not hold."""
+    with lived.world.store() as store:
+        plan_id = store.plans.newest() or ""
+        changes = list(store.plans.changes(plan_id))
+        plan = {str(one.target_iccid): one for one in changes if one.action.acts}
+        charges(lived, plan)
+        claims(lived, plan)
+        conflicts(lived)
+        money(lived, plan)
+        waves(lived, store, plan)
+        limits(lived, plan)
+        promptness(lived, plan)
+        journal(lived, store, plan_id, plan)
+        requests(lived, store, plan_id)
+        moves(lived, store)
+        report(store, plan_id, len(changes))
+        ends(lived, plan)
+    stopped(lived)
+    assert lived.world.target.ledger.forbidden == []
+    assert lived.writes_at_rest == 0, f"{lived.writes_at_rest} writes were sent with nothing left to do"
+
+
+def charges(lived: Lived, plan: dict[str, Change]) -> None:
+    """Each SIM is charged at most once, and once where the plan could be fulfilled."""
+    charged = lived.world.target.ledger.charges
+    assert all(times == 1 for times in charged.values()), charged
+    wanted = {iccid for iccid, change in plan.items() if change.action is Action.CLAIM}
+    assert set(charged) <= wanted - lived.never
+    if lived.is_open:
+        by_hand = {iccid for _, iccid, deed in lived.people.deeds if deed == "claimed"}
+        assert wanted - lived.never - by_hand <= set(charged), "a SIM that could be claimed was not"
+
+
+def claims(lived: Lived, plan: dict[str, Change]) -> None:
+    """No claim was ever sent for a SIM that was somebody's, as far as a run could see when it began."""
+    lag_s = max(lived.world.switches.read_lag_s, 0.0)
+    sims = lived.world.target.sims
+    for run in lived.runs:
+        for entry in _claims(lived, run):
+            for iccid in entry.body["sims"]:
+                assert iccid in plan, f"{iccid} is not to be claimed"
+                if (since_s := _held_since(lived, sims[iccid] if iccid in sims else None, entry.at_s)) is None:
+                    continue
+                by_hand = any(at_s == since_s and iccid == other for at_s, other, _ in lived.people.deeds)
+                unseen = by_hand and since_s + lag_s >= run.began_s
+                elsewhere = sims[iccid].at(entry.at_s).org_id != lived.world.target.org_id  # our own list hides these
+                assert unseen or elsewhere, f"{iccid} was claimed at {since_s}, and a claim was sent at {entry.at_s}"
+
+
+def conflicts(lived: Lived) -> None:
+    """A SIM that the carrier refused by name is not claimed again."""
+    switches = lived.world.switches
+    if switches.claim_policy not in {ClaimPolicy.ALL_OR_NOTHING, ClaimPolicy.FALSE_BUT_SOME}:
+        return
+    named: Counter[str] = Counter()
+    for run in lived.runs:
+        for entry in _claims(lived, run):
+            is_readable = entry.fault in {"none", "slow"} and entry.status not in {401, 403, 429}
+            if is_readable and run.result is not None and not switches.poison & set(entry.body["sims"]):
+                named.update(lived.never & set(entry.body["sims"]))
+    assert all(times == 1 for times in named.values()), f"refused by name, and claimed again: {named}"
+
+
+def _held_since(lived: Lived, link: SimulatedLink | None, at_s: float) -> float | None:
+    """When somebody had claimed the SIM by then; None if nobody had."""
+    if link is None or link.claimed_at is None:
+        return None
+    since_s = round((link.claimed_at - EPOCH).total_seconds(), 6)
+    exact = next((s for s, now in link._conditions if now.device_id is not None), since_s)
+    return exact if exact < at_s else None
+
+
+def money(lived: Lived, plan: dict[str, Change]) -> None:
+    """No claim without the balance for it; never more than the caps of the policy and of the run."""
+    assert len(lived.world.target.ledger.charges) <= lived.policy.caps.max_sims
+    for run in lived.runs:
+        for number, entry in enumerate(lived.world.target.ledger.entries[run.first : run.last], run.first):
+            if entry.path.endswith("bulkclaim") and (known := run.known.get(number)) is not None:
+                assert known >= len(entry.body["sims"]), f"{len(entry.body['sims'])} SIMs claimed with {known} dollars"
+        if run.max_sims is not None:
+            assert run.claimed_after - run.claimed_before <= run.max_sims
+    acting = sum(change.action is Action.CLAIM for change in plan.values())
+    if lived.policy.caps.max_sims < acting:
+        assert not lived.world.target.ledger.charges, "a plan past its cap was begun"
+
+
+def waves(lived: Lived, store: Store, plan: dict[str, Change]) -> None:
+    """No wave is claimed before enough of the one before it truly was as planned."""
+    names = store.plans.header(store.plans.newest() or "").waves
+    share = lived.policy.gates.verified_share
+    for before, wave in pairwise(names):
+        mine = [iccid for iccid, change in plan.items() if change.wave == before]
+        if any(lived.people.touched(iccid) for iccid in mine) or not mine:
+            continue
+        firsts = [entry.at_s for entry in _claims(lived) for iccid in entry.body["sims"] if plan[iccid].wave == wave]
+        if firsts:
+            sims = lived.world.target.sims
+            right = sum(iccid in sims and _is_as_planned(lived, iccid, plan[iccid], min(firsts)) for iccid in mine)
+            assert right >= share * len(mine), f"wave {wave} opened with {right} of {len(mine)} of {before} in line"
+
+
+def limits(lived: Lived, plan: dict[str, Change]) -> None:
+    """At no moment did a write of ours leave a link live with more allowed than planned."""
+    for iccid, change in plan.items():
+        link = lived.world.target.sims.get(iccid)
+        if link is None:
+            continue
+        deeds = {at_s for at_s, other, _ in lived.people.deeds if other == iccid}
+        for name, planned in (("overage_limit", change.overage_limit_bytes), ("sms_limit", change.sms_limit)):
+            if planned is not None:
+                _limit(lived, link, name, _width(planned), deeds)
+
+
+def _limit(lived: Lived, link: SimulatedLink, name: str, planned: float, deeds: set[float]) -> None:
+    after_claim = lived.policy.claim.limits is LimitsTiming.AFTER_CLAIM
+    conditions = link._conditions
+    before = _allowed(lived, conditions[0][1], name)
+    for (_, was), (since_s, now) in pairwise(conditions):
+        allowed = _allowed(lived, now, name)
+        just_claimed = was.device_id is None and now.device_id is not None
+        excused = since_s in deeds or (after_claim and just_claimed) or since_s == float("-inf")
+        assert excused or allowed <= max(planned, before), f"{link.iccid} {name} {allowed} > {planned} at {since_s}"
+        before = allowed
+
+
+def _allowed(lived: Lived, now: Condition, name: str) -> float:
+    is_live = now.state in {"LIVE", "LIVE-PENDING", "PAUSED-PENDING-USER"}
+    if now.device_id is None or now.org_id != lived.world.target.org_id or not is_live:
+        return NOT_LIVE
+    return _width(getattr(now, name))
+
+
+def _width(limit: int) -> float:
+    return float("inf") if limit == -1 else float(limit)
+
+
+def promptness(lived: Lived, plan: dict[str, Change]) -> None:
+    """Where limits do not ride on the claim, they are the next thing that happens to a SIM that was seen as ours."""
+    if lived.policy.claim.limits is not LimitsTiming.AFTER_CLAIM:
+        return
+    entries = lived.world.target.ledger.entries
+    for run in lived.runs:
+        for number, entry in enumerate(entries[run.first : run.last], run.first):
+            if entry.path.endswith("bulkclaim"):
+                for iccid in entry.body["sims"]:
+                    rest = [entry for at, entry in enumerate(entries) if number < at < run.last and at not in run.stale]
+                    _prompt(lived, iccid, plan[iccid], number, rest)
+
+
+def _prompt(lived: Lived, iccid: str, change: Change, number: int, rest: list[LedgerEntry]) -> None:
+    link = lived.world.target.sims.get(iccid)
+    claimed_s = _claimed_s(link)
+    needed = (change.overage_limit_bytes or 0) >= 0 or (change.sms_limit is not None and change.sms_limit < 100)
+    at_s = lived.world.target.ledger.entries[number].at_s
+    if link is None or claimed_s is None or abs(claimed_s - at_s) > 1e-6 or not needed:
+        return
+    seen_s: float | None = None
+    for entry in rest:
+        if entry.fault != "none" or entry.status != 200:
+            return  # something hinders, and promptness cannot be asked for
+        if entry.path.endswith("usagelimit") and link.device_id in entry.body["deviceids"]:
+            return
+        shows = iccid in entry.query.get("sims", "") and entry.at_s - lived.world.switches.read_lag_s >= claimed_s
+        seen_s = entry.at_s if seen_s is None and shows else seen_s
+        assert seen_s is None or entry.at_s - seen_s <= PROMPT_S, f"{iccid} was ours for {entry.at_s - seen_s:.0f} s"
+
+
+def _claimed_s(link: SimulatedLink | None) -> float | None:
+    return None if link is None else next((s for s, now in link._conditions if now.device_id is not None), None)
+
+
+def journal(lived: Lived, store: Store, plan_id: str, plan: dict[str, Change]) -> None:
+    """What the journal calls done is so, and what was charged is done."""
+    charged, ours = lived.world.target.ledger.charges, lived.world.ours()
+    for item in store.journal.items(plan_id):
+        iccid, state = str(item.change.target_iccid), item.state_of(StepKind.CLAIM)
+        assert state is not StepState.IN_FLIGHT
+        if state is StepState.DONE:
+            assert iccid in ours or lived.people.touched(iccid), f"{iccid} is not ours, and its claim is done"
+        if iccid in charged:
+            assert state in {StepState.DONE, StepState.UNCERTAIN}, f"{iccid} was charged, and its claim is {state}"
+        assert plan[iccid].action is Action.CLAIM or state is StepState.PENDING
+
+
+def requests(lived: Lived, store: Store, plan_id: str) -> None:
+    """Each write that arrived is one request of the journal; a request that never arrived has no answer either."""
+    arrived: Counter[str] = Counter()
+    for entry in lived.world.target.ledger.entries:
+        is_tag = entry.path.endswith("/devices/tags")
+        if entry.method != "GET" and not is_tag and entry.status != 429:
+            arrived[_shape(entry.method, entry.path.removeprefix("/api/1"), entry.body)] += 1
+    sure: Counter[str] = Counter()
+    told: Counter[str] = Counter()
+    for record in store.journal.requests(plan_id):
+        shape = _shape(record.method, record.path.partition("?")[0], record.body)
+        told[shape] += 1
+        sure[shape] += record.outcome in {RequestOutcome.ACCEPTED, RequestOutcome.REFUSED}
+    assert not arrived - told, f"sent without a word in the journal: {arrived - told}"
+    assert not sure - arrived, f"answered, as the journal says, and never sent: {sure - arrived}"
+
+
+def _shape(method: str, path: str, body: Any) -> str:
+    return f"{method} {path} {json.dumps(body, sort_keys=True)}"
+
+
+def moves(lived: Lived, store: Store) -> None:
+    """SQLite's own list of moves has only what the table allows: nothing that is done was ever begun again."""
+    known = {(was.value, to.value): (was, event) for (was, event), to in STEP_TRANSITIONS.items()}
+    with store._db.read() as connection:
+        rows = connection.exec_driver_sql("SELECT source_key, kind, was, became FROM moves").all()
+    for key, kind, was, became in rows:
+        assert (was, became) in known, f"step {kind} of {key} went from {was} to {became}"
+        lived.met[f"move {was} --{known[was, became][1]}"] += 1
+
+
+def report(store: Store, plan_id: str, planned: int) -> None:
+    """Every SIM is in one bucket, and the buckets sum to the inventory."""
+    model = reconciliation(store, plan_id)
+    rows = Counter(row.source_iccid for row in model.rows())
+    assert set(rows.values()) <= {1}
+    assert sum(model.buckets().values()) == model.inventory_total == len(rows) == planned
+
+
+def ends(lived: Lived, plan: dict[str, Change]) -> None:
+    """What nobody else touched is as planned; what a person changed after it was verified stays as they left it."""
+    if not lived.is_open:
+        return
+    by_hand = {iccid for _, iccid, deed in lived.people.deeds if deed in {"claimed", "changed"}}
+    for iccid, change in plan.items():
+        if iccid not in lived.never | lived.odd | by_hand:
+            now = lived.world.target.sims[iccid].at(lived.world.elapsed_s)
+            assert _is_as_planned(lived, iccid, change, lived.world.elapsed_s), f"{iccid}: {now} is not {change}"
+    for iccid, facts in lived.people.meant.items():
+        link = lived.world.target.sims[iccid]
+        assert {name: getattr(link, name) for name in facts} == facts, f"{iccid} was changed back from {facts}"
+
+
+def _is_as_planned(lived: Lived, iccid: str, change: Change, at_s: float) -> bool:
+    now = lived.world.target.sims[iccid].at(at_s)
+    wanted = (
+        lived.world.target.org_id,
+        change.name,
+        change.state.reached_as.name.replace("_", "-") if change.state is not None else now.state,
+        now.overage_limit if change.overage_limit_bytes is None else change.overage_limit_bytes,
+        now.sms_limit if change.sms_limit is None else change.sms_limit,
+        change.data_plan_id,
+        change.zone,
+    )
+    found = (now.org_id, now.name, now.state, now.overage_limit, now.sms_limit, now.plan_id, now.zone)
+    return now.device_id is not None and found == wanted
+
+
+def _claims(lived: Lived, run: Run | None = None) -> Iterator[LedgerEntry]:
+    entries: Iterable[LedgerEntry] = lived.world.target.ledger.entries
+    if run is not None:
+        entries = lived.world.target.ledger.entries[run.first : run.last]
+    return (entry for entry in entries if entry.path.endswith("bulkclaim"))
+
+
+def stopped(lived: Lived) -> None:
+    """A run that lost the store begins no further request."""
+    for run in lived.runs:
+        if run.begun_at_take_over is not None:
+            assert run.begun == run.begun_at_take_over, "a run that lost the store went on sending"

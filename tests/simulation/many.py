@@ -1,0 +1,109 @@
+"""Many seeds, on every core: `make simulate SEEDS=10000`.
+
+Prints the seeds that fail, each with the command that replays it, and what the schedules met on their way: faults,
+crash points, and every move of the transition table. Exit code 1 if a seed failed.
+"""
+
+import argparse
+import gc
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrator.core.states import STEP_TRANSITIONS
+from tests.simulation.test_seeds import lived
+
+__all__ = ["Tally", "live", "main"]
+
+CHUNK = 20
+MEMORY = Path("/dev/shm")  # noqa: S108 - private folders are made in it; a disk would have to forget these files again
+
+
+@dataclass(slots=True)
+class Tally:
+    """What some seeds came to."""
+
+    seeds: int = 0
+    met: Counter[str] = field(default_factory=Counter)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def add(self, other: "Tally") -> None:
+        """Count another's in."""
+        self.seeds += other.seeds
+        self.met += other.met
+        self.failed |= other.failed
+
+
+def live(seeds: Sequence[int]) -> Tally:
+    """Live through some seeds, one after the other."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    tally = Tally()
+    for seed in seeds:
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+            try:
+                tally.met += lived(seed, Path(folder)).met
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is told, and the next seed is tried
+                where = "".join(traceback.format_tb(error.__traceback__)[-1:])
+                tally.failed[seed] = f"{where}{type(error).__name__}: {error}"
+        tally.seeds += 1
+    return tally
+
+
+def main() -> None:
+    """Run many seeds and print what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    asked = parser.parse_args()
+    began, total = time.monotonic(), Tally()
+    for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked.jobs):
+        total.add(tally)
+        for seed, why in tally.failed.items():
+            print(f"\nseed {seed} failed: {why}\nreplay: python -m tests.simulation.test_seeds {seed} {seed + 1}")
+        _show_progress(total, began)
+    _print(total, time.monotonic() - began, asked.jobs)
+    sys.exit(bool(total.failed))
+
+
+def _tallies(seeds: range, jobs: int) -> Iterator[Tally]:
+    chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
+    if jobs == 1:
+        yield from map(live, chunks)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(live, chunks)
+
+
+def _show_progress(total: Tally, began: float) -> None:
+    rate = total.seeds / (time.monotonic() - began)
+    end = "" if sys.stderr.isatty() else "\n"
+    if sys.stderr.isatty() or total.seeds % 1000 == 0:
+        print(f"\r{total.seeds} seeds, {len(total.failed)} failed, {rate:.1f} a second ", end=end, file=sys.stderr)
+
+
+def _print(total: Tally, seconds: float, jobs: int) -> None:
+    moves = {f"move {was} --{event}": f"{was} --{event}--> {to}" for (was, event), to in STEP_TRANSITIONS.items()}
+    print("\nWhat went wrong, and how often:")
+    for name, times in sorted(total.met.items()):
+        if name not in moves:
+            print(f"  {times:9,} {name}")
+    print("\nMoves of the transition table:")
+    for name, words in moves.items():
+        print(f"  {total.met[name]:9,} {words}")
+    never = [words for name, words in moves.items() if not total.met[name]]
+    print(f"\nNever taken: {', '.join(never) or 'none'}")
+    failed = f"{len(total.failed)} failed" + "".join(f" {seed}" for seed in sorted(total.failed))
+    print(f"{total.seeds} seeds, {failed}, {total.seeds / seconds:.1f} seeds a second with {jobs} processes")
+
+
+if __name__ == "__main__":
+    main()
