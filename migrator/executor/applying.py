@@ -53,7 +53,7 @@ class Applying:
     async def settle(self) -> None:
         """Only learn what became of claims that an earlier run left without an outcome; sends nothing."""
         self.ctx.journal.reclaim_in_flight(self.ctx.plan_id, self.ctx.now())
-        await self._settle_all()
+        await self._settle_all(None)
 
     async def _all_waves(self) -> None:
         ctx, began_at = self.ctx, self.ctx.now()
@@ -68,11 +68,12 @@ class Applying:
             )
         money = await self._money(account)
         await self._observe()
-        await self._settle_all()
+        first_aid = Changer(ctx, None, bulk_names=False)
+        await self._secure_all(first_aid)
+        await self._settle_all(first_aid)
         tag_id = await tag_id_of(ctx)
         changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
         claimer = Claimer(ctx, self._reader, money, changer, tag_id)
-        await self._secure_all(changer)
         converger = Converger(ctx, self._reader, changer, read_since=began_at)
         await Waves(ctx, claimer, changer, converger).carry_out()
 
@@ -121,14 +122,14 @@ class Applying:
         runs = slices(ctx.journal.items(ctx.plan_id), SLICE)
         await self._reader.read((target for run in runs for target in targets_of(run)), full=True)
 
-    async def _settle_all(self) -> None:
-        """Settle every claim whose outcome an earlier run never learned."""
+    async def _settle_all(self, changer: Changer | None) -> None:
+        """Settle every claim whose outcome an earlier run never learned; `changer` secures those that are ours."""
         ctx = self.ctx
         uncertain = [
             item.key for item in ctx.journal.items(ctx.plan_id) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN
         ]
         if uncertain:
-            await settle_claims(ctx, self._reader, uncertain)
+            await settle_claims(ctx, self._reader, uncertain, None if changer is None else changer.secure)
 
     def _check_wave(self) -> None:
         """Raises: InputError, if the plan has no such wave."""

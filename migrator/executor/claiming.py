@@ -226,7 +226,7 @@ class Claimer:
         return self.ctx.journal.items_by_key(self.ctx.plan_id, [item.key for item in items])
 
     async def _settle(self, items: Sequence[Item]) -> None:
-        await settle_claims(self.ctx, self.reader, [item.key for item in items])
+        await settle_claims(self.ctx, self.reader, [item.key for item in items], self.changer.secure)
 
     def _same_again(self, items: Sequence[Item]) -> list[ClaimBatch]:
         """What of `items` is pending still, packed anew."""

@@ -1,6 +1,6 @@
 """Uncertain steps are settled by reading, never by sending again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from migrator.core.journal import CLAIMED_UNSEEN, Item
 from migrator.core.states import StepEvent, StepKind, StepState
@@ -19,10 +19,13 @@ MOST_CLAIMS = 3
 """A SIM that this many accepted claims left out without a word is shown to a person."""
 
 
-async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str]) -> None:
+Secure = Callable[[Sequence[Item]], Awaitable[None]]
+
+
+async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secure: Secure | None = None) -> None:
     """Read the uncertain ones of `keys` until each is known to be claimed, or surely is not.
 
-    Absent means: two agreeing reads, the last of them at least `absent_after_s` after the request ended. A SIM that
+    Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two agreeing reads, the last of them at least `absent_after_s` after the request ended. A SIM that
     the carrier named as claimed is looked for ten times as long and then shown to a person, never sent again.
 
     Raises: Transient, if the carrier cannot be read; Interrupted. What is uncertain then stays so, on disk.
@@ -34,7 +37,10 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str]) -> No
         if not items:
             return
         await reader.read(targets_of(items), full=False)
-        absent = _move_present(ctx, _uncertain(ctx, keys))
+        found = _uncertain(ctx, keys)
+        absent = _move_present(ctx, found)
+        if secure is not None:
+            await secure([item for item in found if item.target is not None and item.target.is_claimed])
         ripe = [item for item in absent if item.key in absent_before and _rested(ctx, item)]
         _move_absent(ctx, ripe)
         absent_before = frozenset(item.key for item in absent)

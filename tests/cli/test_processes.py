@@ -1,77 +1,122 @@
-"""Real processes, really killed: `apply` against carriers on loopback, resumed until it is done."""
+"""Real processes, really killed: `apply` against `simulate serve`, resumed until it is done."""
 
-import json
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import IO, Any
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
-from tests.cli.conftest import Desk
+from migrator.store import Store
+from tests.cli.conftest import POLICY
 
-KILLS = 4
+KILLS = 30
+SIMS = 160
+PATIENCE_S = 120.0
+
+QUICK = "import migrator.bootstrap as b; b.START_RPS = 500.0; from migrator.cli import main; main()"
+"""The command line, without the seconds in which a real run feels its way up to the carrier's rate."""
 
 
-@pytest.mark.slow
-def test_a_process_that_is_killed_again_and_again_loses_nothing(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(sims=40)
-    plan = desk.planned()
-    command = [sys.executable, "-m", "migrator", "apply", "--confirm", str(plan["claims"])]
-    chance = random.Random(3)
-    killed = 0
-    for _ in range(KILLS):
-        process = subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """Both carriers as a process of their own, seen from outside."""
+
+    settings: dict[str, str]
+
+    def seen(self, what: str) -> dict[str, Any]:
+        """What `_simulator/...` tells of Hologram."""
+        base = self.settings["HOLOGRAM_BASE_URL"].removesuffix("/api/1")
+        told: dict[str, Any] = httpx.get(f"{base}/_simulator/{what}", timeout=PATIENCE_S).json()
+        return told
+
+    def command(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        environment = {**os.environ, **self.settings}
+        return subprocess.Popen(
+            [sys.executable, "-c", QUICK, *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *words: str) -> str:
+        """Run a command to its end, which is a good one. Returns: what it said."""
+        process = self.command(*words)
+        said, _ = process.communicate(timeout=2 * PATIENCE_S)
+        assert process.returncode == 0, said
+        return said
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Carriers]:
+    """`simulate serve` in a process, with replies that take long enough to be killed in."""
+    options = ["--sims", str(SIMS), "--port", "0", "--latency-ms", "10", "--pending-s", "0.5", "--onence-rps", "0"]
+    command = [sys.executable, "-m", "migrator", "simulate", "serve", *options, "--pool-file", str(folder / "pool.txt")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(6)]
+        settings = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
+        quick = {"HOLOGRAM_MAX_RPS": "500", "ONENCE_MAX_RPS": "500", "MIGRATOR_ABSENT_AFTER_S": "1"}
         try:
-            process.wait(timeout=chance.uniform(1.0, 4.0))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            killed += 1
-    assert killed
-    last = subprocess.run(command, env=os.environ, check=False, capture_output=True, text=True, timeout=120)
-    assert last.returncode == 0, last.stdout + last.stderr
-    ledger = desk.rehearsal.hologram.ledger
-    assert set(ledger.charges.values()) == {1}
-    assert len(ledger.charges) == plan["claims"]
-    assert ledger.forbidden == []
-
-
-@pytest.mark.slow
-def test_a_running_apply_is_paused_and_resumed_from_another_process(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(sims=30)
-    plan = desk.planned()
-    os.environ["HOLOGRAM_MAX_RPS"] = "8"  # the desk puts it back
-    command = [sys.executable, "-m", "migrator", "--events", "apply", "--confirm", str(plan["claims"])]
-    with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
-        assert run.stdout is not None
-        try:
-            _read_until(run.stdout, "claimed")
-            assert "stands still" in _migrator("run", "pause").stdout
-            told = _read_until(run.stdout, "paused")
-            assert "paused by" in told["order"]
-            paused_at = len(desk.rehearsal.hologram.ledger.entries)
-            assert '"state": "paused"' in _migrator("--json", "status").stdout
-            assert len(desk.rehearsal.hologram.ledger.entries) - paused_at <= 1
-            assert "goes on" in _migrator("run", "resume").stdout
-            _read_until(run.stdout, "resumed")
-            assert _read_until(run.stdout, "result")["exit_code"] == 0
+            yield Carriers(settings | quick | {"MIGRATOR_CLAIM_BATCH": "12"})
         finally:
-            run.kill()
-    assert set(desk.rehearsal.hologram.ledger.charges.values()) == {1}
+            process.kill()
 
 
-def _migrator(*words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "migrator", *words]
-    return subprocess.run(command, env=os.environ, check=True, capture_output=True, text=True, timeout=60)
+def killed_somewhere(carriers: Carriers, count: str, chance: random.Random) -> None:
+    """Kill one `apply` a little after it has sent a few requests, wherever it is then."""
+    until = carriers.seen("ledger")["requests"] + chance.randint(1, 25)
+    process = carriers.command("apply", "--confirm", count)
+    deadline = time.monotonic() + PATIENCE_S
+    while carriers.seen("ledger")["requests"] < until and process.poll() is None:
+        assert time.monotonic() < deadline
+    try:
+        process.wait(chance.uniform(0.0, 0.05))
+    except subprocess.TimeoutExpired:
+        process.kill()
+    said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == -9, f"it ended before it was killed: {said}"
 
 
-def _read_until(stream: IO[str], event: str) -> dict[str, Any]:
-    """The next event of this name; the stream's end is a failure."""
-    for line in stream:
-        told: dict[str, Any] = json.loads(line)
-        if told["event"] == event:
-            return told
-    raise AssertionError(f"the run ended before it told of {event!r}")
+@pytest.mark.slow
+def test_a_process_that_is_killed_at_thirty_moments_charges_every_sim_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
+    chance = random.Random(3)
+    with served(tmp_path) as carriers:
+        for words in ("inventory pull", "pair pool pool.txt", "plan create --policy policy.toml"):
+            carriers.run(*words.split())
+        with Store.open("sqlite:///migrator.db", now=0.0) as store:
+            header = store.plans.header(store.plans.newest() or "")
+        for _ in range(KILLS):
+            killed_somewhere(carriers, str(header.claims), chance)
+        carriers.run("apply", "--confirm", str(header.claims))
+        _check(carriers, header.claims)
+        writes = carriers.seen("ledger")["writes"]
+        carriers.run("apply")
+        assert carriers.seen("ledger")["writes"] == writes
+
+
+def _check(carriers: Carriers, claims: int) -> None:
+    """The carrier's ledger and truth agree with the journal."""
+    ledger, truth = carriers.seen("ledger"), carriers.seen("truth")
+    assert (ledger["sims_charged"], ledger["charged_more_than_once"], ledger["forbidden"]) == (claims, [], [])
+    with Store.open("sqlite:///migrator.db", now=0.0) as store:
+        plan_id = store.plans.newest() or ""
+        assert dict(store.journal.verdicts(plan_id)) == {"ok": claims}
+        for item in store.journal.items(plan_id):
+            link = truth[str(item.change.target_iccid)]
+            shown = (link["name"], link["overage_limit"], link["sms_limit"])
+            assert link["device_id"] is not None
+            assert shown == (item.change.name, item.change.overage_limit_bytes, item.change.sms_limit)

@@ -81,7 +81,7 @@ def check_all(lived: Lived) -> None:
         requests(lived, store, plan_id)
         moves(lived, store)
         report(store, plan_id, len(changes))
-        ends(lived, plan)
+        ends(lived, plan, _given_up(store, plan_id))
     stopped(lived)
     assert lived.world.target.ledger.forbidden == []
     assert lived.writes_at_rest == 0, f"{lived.writes_at_rest} writes were sent with nothing left to do"
@@ -288,13 +288,22 @@ def report(store: Store, plan_id: str, planned: int) -> None:
     assert sum(model.buckets().values()) == model.inventory_total == len(rows) == planned
 
 
-def ends(lived: Lived, plan: dict[str, Change]) -> None:
+def _given_up(store: Store, plan_id: str) -> set[str]:
+    """Targets of which the carrier refused a setting for good, as the journal says."""
+    return {
+        str(item.change.target_iccid)
+        for item in store.journal.items(plan_id)
+        if any(step.state is StepState.FAILED for kind, step in item.steps.items() if kind is not StepKind.CLAIM)
+    }
+
+
+def ends(lived: Lived, plan: dict[str, Change], given_up: set[str]) -> None:
     """What nobody else touched is as planned; what a person changed after it was verified stays as they left it."""
     if not lived.is_open:
         return
     by_hand = {iccid for _, iccid, deed in lived.people.deeds if deed in {"claimed", "changed"}}
     for iccid, change in plan.items():
-        if iccid not in lived.never | lived.odd | by_hand:
+        if iccid not in lived.never | lived.odd | by_hand | given_up:
             now = lived.world.target.sims[iccid].at(lived.world.elapsed_s)
             assert _is_as_planned(lived, iccid, change, lived.world.elapsed_s), f"{iccid}: {now} is not {change}"
     for iccid, facts in lived.people.meant.items():

@@ -18,7 +18,7 @@ STALE_S = 1e6
 
 @dataclass(slots=True)
 class Death:
-    """The process dies right before its `count`-th statement of SQL, or before its `count`-th commit.
+    """The process dies right before its `count`-th change of the store, or before its `count`-th commit.
 
     From then on nothing of it reaches the store: a dead process notes nothing.
     """
@@ -40,7 +40,7 @@ class Death:
     def _pass(self, phase: str, statement: str) -> None:
         if self.is_dead:
             raise Crash("dead already")
-        if phase != self.phase or statement.startswith("PRAGMA"):
+        if phase != self.phase or not statement.startswith(("INSERT", "UPDATE", "DELETE", "commit")):
             return
         self.count -= 1
         if self.count == 0:

@@ -121,7 +121,7 @@ def _fate(seed: int, folder: Path) -> Fate:
         never=set(bad),
         rates=_rates(chance),
         stale=chance.choice([0.0, 0.0, 0.0, 0.2, 0.5]),
-        leased=chance.random() < 0.12,
+        leased=chance.random() < 0.15,
         meddled=chance.random() < 0.25,
         unruly=chance.random() < 0.2,
         poor=chance.random() < 0.15,
@@ -173,7 +173,7 @@ def _dealt(chance: random.Random, bad: list[str]) -> tuple[list[str], list[str],
 
 def _switches(chance: random.Random, targets: list[str], poison: frozenset[str]) -> HologramSwitches:
     pending = chance.choice([(0.0, 0.0), (1.0, 5.0), (10.0, 300.0)])
-    rate = chance.choice([None, None, None, RateLimit(5, 5), RateLimit(3, 1, None)])
+    rate = chance.choice([None, None, None, RateLimit(1, 2, 3), RateLimit(3, 1, None)])
     few = frozenset(target for target in targets if chance.random() < 0.3)
     return HologramSwitches(
         edition=chance.choice(list(Edition)),
@@ -225,7 +225,7 @@ def _troubled(fate: Fate) -> ApplyResult | None:
         if result is not None and result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}:
             return result
         fate.world.target.api_key = "hologram-invented-key"
-        fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset())
+        fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset(), max_devices=None)
         if fate.chance.random() < 0.7:
             fate.world.target.balance = RICH
         fate.world.wait(fate.chance.choice([0, 1, 30, 300]))
@@ -239,7 +239,7 @@ def _calm(fate: Fate) -> None:
     world.target.balance = RICH
     world.target.api_key = "hologram-invented-key"
     world.target.switches = replace(
-        world.target.switches, stuck=frozenset(), denied=frozenset(), read_lag_s=min(world.switches.read_lag_s, 45.0)
+        world.target.switches, stuck=frozenset(), denied=frozenset(), max_devices=None
     )
     world.wait(1000)
     fate.people.unlock()
@@ -317,7 +317,7 @@ def _trouble(fate: Fate) -> Trouble:
     chance, world = fate.chance, fate.world
     at: dict[int, Callable[[], None]] = {}
     if fate.unruly:
-        happening = chance.choice([_refuse_key, _deny, _bankrupt])
+        happening = chance.choice([_refuse_key, _deny, _bankrupt, _refuse_changes])
         at[chance.randint(1, 25)] = partial(happening, fate)
     kinds = [fault for fault in Fault if fault is not Fault.NONE]
     scripted = chance.choices(kinds, k=chance.choice([0, 0, 0, 1, 1, 2, 4]))
@@ -335,6 +335,13 @@ def _deny(fate: Fate) -> None:
     fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset({denied}))
 
 
+def _refuse_changes(fate: Fate) -> None:
+    """The carrier takes a smaller batch than we send, or none at all."""
+    most = fate.chance.choice([0, 1])
+    fate.met[f"changes refused of more than {most}"] += 1
+    fate.world.target.switches = replace(fate.world.target.switches, max_devices=most)
+
+
 def _bankrupt(fate: Fate) -> None:
     fate.met["balance gone in mid-run"] += 1
     fate.world.target.balance = Decimal(0)
@@ -343,15 +350,15 @@ def _bankrupt(fate: Fate) -> None:
 def _deaths(fate: Fate, run: Run) -> tuple[Hooks | None, Death | None]:
     """How this process dies, or loses the store to another; mostly not at all."""
     chance = fate.chance
-    way = chance.choice(["", "", "", "", "", "point", "point", "kind", "sql", "sql", "lease"])
-    if way == "lease" and fate.leased:
+    way = chance.choice(["", "", "", "", "", "point", "point", "kind", "sql", "sql"])
+    if fate.leased and chance.random() < 0.5:
         return _takeover_at(fate, run, chance.choice(POINTS), chance.randint(1, 6)), None
     if way == "point":
         return crash_at(chance.choice(POINTS), chance.randint(1, 8)), None
     if way == "kind":
         return crash_at(chance.choice(POINTS), chance.randint(1, 2), chance.choice(list(StepKind))), None
     if way == "sql":
-        return None, Death(chance.choice(["before", "commit"]), chance.randint(1, 200))
+        return None, Death(chance.choice(["before", "commit"]), chance.randint(1, 60))
     return None, None
 
 

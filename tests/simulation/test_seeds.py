@@ -46,7 +46,7 @@ def test_what_failed_once_stays_right(seed: int, tmp_path: Path) -> None:
 
 
 def main() -> None:
-    """Run a range of seeds, one after the other, with what is needed to find out why one fails."""
+    """Run a range of seeds, one after the other, with what is needed to find out why one fails; --fail-fast ends at the first."""
     first, last = int(sys.argv[1]), int(sys.argv[2])
     began, failed = time.monotonic(), 0
     for seed in range(first, last):
@@ -56,6 +56,8 @@ def main() -> None:
             except Exception:  # noqa: BLE001 - whatever it was, it is told, and the next seed is tried
                 failed += 1
                 print(f"seed {seed}: {traceback.format_exc(limit=-3)}")
+                if "--fail-fast" in sys.argv:
+                    break
     rate = (last - first) / (time.monotonic() - began)
     print(f"{last - first} seeds, {failed} failed, {rate:.1f} seeds a second")
     sys.exit(failed > 0)

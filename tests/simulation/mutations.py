@@ -1,0 +1,229 @@
+"""Each safety rule taken out in turn, on a copy of the tree: do the schedules notice, and how soon?
+
+`make mutations`, or `python -m tests.simulation.mutations [RULE ...] --jobs 2`. Not part of CI, which only sees to it
+that every text below is still found where it should be.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["MUTATIONS", "ROOT", "Mutation", "main", "patched"]
+
+ROOT = Path(__file__).parents[2]
+MOST_SEEDS, CHUNK = 1000, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One rule, and how to take it out: `old` becomes `new` in `file`, where it stands exactly once."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+
+
+MUTATIONS = (
+    Mutation(
+        "read before resend",
+        "migrator/executor/settling.py",
+        "        await reader.read(targets_of(items), full=False)\n        found",
+        "        _move_absent(ctx, items)\n        return\n        found",
+    ),
+    Mutation(
+        "two agreeing reads",
+        "migrator/executor/settling.py",
+        "if item.key in absent_before and _rested(ctx, item)]",
+        "if _rested(ctx, item)]",
+    ),
+    Mutation(
+        "wait for the reads' lag",
+        "migrator/executor/settling.py",
+        "if item.key in absent_before and _rested(ctx, item)]",
+        "if item.key in absent_before]",
+    ),
+    Mutation(
+        "guard in SQL (steps begun before)",
+        "migrator/store/moves.py",
+        "        where=steps.c.state == S.PENDING,\n",
+        "",
+    ),
+    Mutation(
+        "guard in SQL (steps under way)",
+        "migrator/store/moves.py",
+        "update(steps).where(this, steps.c.state == was)",
+        "update(steps).where(this)",
+    ),
+    Mutation(
+        "smallest limit first",
+        "migrator/core/packing.py",
+        "return min(bounded) if bounded else NO_LIMIT",
+        "return max(bounded) if bounded else NO_LIMIT",
+    ),
+    Mutation(
+        "resume only with limits on record",
+        "migrator/executor/changing.py",
+        "item.target.state is LinkState.PAUSED_USER and _is_limited(item.change, item.target)",
+        "item.target.state is LinkState.PAUSED_USER",
+    ),
+    Mutation(
+        "intent before send",
+        "migrator/executor/sending.py",
+        "    request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n"
+        "    ctx.hooks.after_intent(kind)\n    try:\n        reply = await effect()\n",
+        "    try:\n        reply = await effect()\n        request_id = ctx.journal.begin("
+        "ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n",
+    ),
+    Mutation(
+        "what is lost is uncertain",
+        "migrator/executor/sending.py",
+        "            ctx.journal.move(ctx.plan_id, kind, StepEvent.LOST, lost, now=ctx.now())\n",
+        "            ctx.journal.move(ctx.plan_id, kind, StepEvent.REFUSED_FOR_NOW, lost, now=ctx.now())\n",
+    ),
+    Mutation(
+        "what a dead process left is uncertain",
+        "migrator/store/journal.py",
+        "state = advance(StepState.IN_FLIGHT, StepEvent.LOST)",
+        "state = advance(StepState.IN_FLIGHT, StepEvent.REFUSED_FOR_NOW)",
+    ),
+    Mutation(
+        "reclaim at the start of a run",
+        "migrator/executor/applying.py",
+        "        ctx.journal.reclaim_in_flight(ctx.plan_id, ctx.now())\n        account",
+        "        account",
+    ),
+    Mutation(
+        "settle at the start of a run",
+        "migrator/executor/applying.py",
+        "        await self._settle_all(first_aid)\n",
+        "",
+    ),
+    Mutation(
+        "observe first",
+        "migrator/executor/applying.py",
+        "        await self._observe()\n",
+        "",
+    ),
+    Mutation(
+        "secure right after the read-back",
+        "migrator/executor/claiming.py",
+        "            await self.changer.secure(self._fresh(present))\n",
+        "",
+    ),
+    Mutation(
+        "secure while others are waited for",
+        "migrator/executor/settling.py",
+        "        if secure is not None:\n",
+        "        if secure is not None and not absent:\n",
+    ),
+    Mutation(
+        "no orders once verified",
+        "migrator/core/journal.py",
+        "return self.change.action is not Action.NO_OP and self.verdict not in {Verdict.OK, Verdict.MISMATCH}",
+        "return self.change.action is not Action.NO_OP",
+    ),
+    Mutation(
+        "balance before each claim",
+        "migrator/executor/guards.py",
+        "if balance is not None and balance < need:",
+        "if balance is not None and balance < 0 * need:",
+    ),
+    Mutation(
+        "caps before each claim",
+        "migrator/executor/guards.py",
+        "if total > caps.max_sims:",
+        "if total > 10**9:",
+    ),
+    Mutation(
+        "what is somebody's is not claimed",
+        "migrator/core/journal.py",
+        "return self.change.action is Action.CLAIM and is_open and nobody_has_it",
+        "return self.change.action is Action.CLAIM and is_open",
+    ),
+    Mutation(
+        "a conflict is never claimed",
+        "migrator/executor/claiming.py",
+        "self._move(StepEvent.PROBED_CONFLICT, {key",
+        "self._move(StepEvent.PROBED_ABSENT, {key",
+    ),
+    Mutation(
+        "a lost lease ends the run",
+        "migrator/store/journal.py",
+        "    _raise_if_replaced(connection, run_id)\n    return",
+        "    return",
+    ),
+    Mutation(
+        "a gate opens by what is verified",
+        "migrator/executor/applying.py",
+        "        if check_gate(ctx, before):\n            return\n",
+        "        return\n",
+    ),
+    Mutation(
+        "a claim takes no more than asked",
+        "migrator/executor/claiming.py",
+        "left = most - (self.money.claimed() - self._claimed_before)",
+        "left = most",
+    ),
+)
+
+
+def patched(mutation: Mutation, root: Path = ROOT) -> str:
+    """The file without the rule. Raises: ValueError, if the rule's text is not found exactly once."""
+    text = (root / mutation.file).read_text(encoding="utf-8")
+    if text.count(mutation.old) != 1:
+        times = text.count(mutation.old)
+        raise ValueError(f"{mutation.rule}: its text is found {times} times in {mutation.file}; bring it up to date")
+    return text.replace(mutation.old, mutation.new)
+
+
+def caught_at(mutation: Mutation) -> str:
+    """The first seed that notices, and what it says; how many passed if none does."""
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("migrator", "migrations", "tests"):
+            shutil.copytree(ROOT / part, Path(folder) / part, ignore=shutil.ignore_patterns("__pycache__"))
+        (Path(folder) / mutation.file).write_text(patched(mutation), encoding="utf-8")
+        for first in range(0, MOST_SEEDS, CHUNK):
+            command = [sys.executable, "-m", "tests.simulation.test_seeds", str(first), str(first + CHUNK), "--fail-fast"]
+            environment = {**os.environ, "PYTHONPATH": folder}
+            ran = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+            if ran.returncode:
+                return _first_failure(ran.stdout + ran.stderr)
+    return f"NOT CAUGHT in {MOST_SEEDS} seeds"
+
+
+def _first_failure(printed: str) -> str:
+    lines = [line for line in printed.splitlines() if line.strip()]
+    seed = next((line.split(":")[0] for line in lines if line.startswith("seed ")), "before the first seed")
+    error = next((line for line in lines if "Error: " in line or line.endswith("Error")), lines[-1] if lines else "")
+    return f"{seed}: {error[:110]}"
+
+
+def main() -> None:
+    """Try the rules that are named, or all of them; print a line for each. Exit code 1 if one is not caught."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rules", nargs="*", help="part of the rules' names; default: every rule")
+    parser.add_argument("--jobs", type=int, default=2)
+    asked = parser.parse_args()
+    chosen = [one for one in MUTATIONS if not asked.rules or any(part in one.rule for part in asked.rules)]
+    missed = 0
+    for mutation, told in zip(chosen, _in_turn(chosen, asked.jobs), strict=True):
+        missed += told.startswith("NOT")
+        print(f"{mutation.rule:42} {told}", flush=True)
+    sys.exit(bool(missed))
+
+
+def _in_turn(chosen: list[Mutation], jobs: int) -> Iterator[str]:
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(caught_at, chosen)
+
+
+if __name__ == "__main__":
+    main()
