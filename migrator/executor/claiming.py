@@ -149,7 +149,12 @@ class Claimer:
         """Nothing should have happened: look all the same, then leave the SIMs as they were."""
         absent: Sequence[Item] = items
         if isinstance(error, RateLimited):
-            absent = await self._read_back(items, event=StepEvent.CONFIRMED)
+            unclaimed = await self._read_back(items, event=StepEvent.CONFIRMED)
+            taken = [item for item in unclaimed if item.target is not None and item.target.is_claimed]
+            self._move(
+                StepEvent.REFUSED_FOR_GOOD, keys_of(taken, "claimed_elsewhere", "the read-back shows it as taken")
+            )
+            absent = [item for item in unclaimed if item not in taken]
         self._move(StepEvent.REFUSED_FOR_NOW, keys_of(absent, error.code, error.message))
         self._refused_in_a_row += 1
         if self._refused_in_a_row > MOST_REFUSALS:

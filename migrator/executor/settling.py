@@ -25,8 +25,10 @@ Secure = Callable[[Sequence[Item]], Awaitable[None]]
 async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secure: Secure | None = None) -> None:
     """Read the uncertain ones of `keys` until each is known to be claimed, or surely is not.
 
-    Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two agreeing reads, the last of them at least `absent_after_s` after the request ended. A SIM that
-    the carrier named as claimed is looked for ten times as long and then shown to a person, never sent again.
+    Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two
+    agreeing reads, both asked for at least `absent_after_s` after the request ended, as an earlier one may only show
+    the lag. A SIM that the carrier named as claimed is looked for ten times as long and then shown to a person, never
+    sent again.
 
     Raises: Transient, if the carrier cannot be read; Interrupted. What is uncertain then stays so, on disk.
     """
@@ -43,7 +45,7 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
             await secure([item for item in found if item.target is not None and item.target.is_claimed])
         ripe = [item for item in absent if item.key in absent_before and _rested(ctx, item)]
         _move_absent(ctx, ripe)
-        absent_before = frozenset(item.key for item in absent)
+        absent_before = frozenset(item.key for item in absent if _rested(ctx, item))
         waiting = [item for item in absent if item not in ripe]
         if not waiting:
             return

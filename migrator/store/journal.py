@@ -54,7 +54,7 @@ class SqlJournal(Counts):
             return run_id
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note how a run ended. Raises: StoreBusy, if it lost the store to another; IllegalTransition, if it is over."""
+        """Note how a run ended. Raises: StoreBusy, if another took it for dead; IllegalTransition, if it is over."""
         ended = {"ended_at": now, "exit_code": exit_code, "reason": storable(reason)}
         moved = 0
         with self._db.write() as connection:
@@ -95,7 +95,8 @@ class SqlJournal(Counts):
     ) -> int:
         """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
 
-        Raises: StoreBusy, if the run lost the store to another; IllegalTransition, if one of the steps is not PENDING, or a SIM is named twice or not in the plan; then nothing is written.
+        Raises: StoreBusy, if another run took this one for dead; IllegalTransition, if one of the steps is not PENDING,
+            or a SIM is named twice or not in the plan. Then nothing is written.
         """
         intended = dict.fromkeys(keys, ("", ""))
         if len(intended) != len(keys):

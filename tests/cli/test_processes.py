@@ -18,7 +18,7 @@ from migrator.store import Store
 from tests.cli.conftest import POLICY
 
 KILLS = 30
-SIMS = 160
+SIMS = 240
 PATIENCE_S = 120.0
 
 QUICK = "import migrator.bootstrap as b; b.START_RPS = 500.0; from migrator.cli import main; main()"
@@ -74,7 +74,7 @@ def served(folder: Path) -> Iterator[Carriers]:
 
 def killed_somewhere(carriers: Carriers, count: str, chance: random.Random) -> None:
     """Kill one `apply` a little after it has sent a few requests, wherever it is then."""
-    until = carriers.seen("ledger")["requests"] + chance.randint(1, 25)
+    until = carriers.seen("ledger")["requests"] + chance.randint(1, 20)
     process = carriers.command("apply", "--confirm", count)
     deadline = time.monotonic() + PATIENCE_S
     while carriers.seen("ledger")["requests"] < until and process.poll() is None:

@@ -106,7 +106,7 @@ def claims(lived: Lived, plan: dict[str, Change]) -> None:
         for entry in _claims(lived, run):
             for iccid in entry.body["sims"]:
                 assert iccid in plan, f"{iccid} is not to be claimed"
-                if (since_s := _held_since(lived, sims[iccid] if iccid in sims else None, entry.at_s)) is None:
+                if (since_s := _held_since(sims.get(iccid), entry.at_s)) is None:
                     continue
                 by_hand = any(at_s == since_s and iccid == other for at_s, other, _ in lived.people.deeds)
                 unseen = by_hand and since_s + lag_s >= run.began_s
@@ -128,7 +128,7 @@ def conflicts(lived: Lived) -> None:
     assert all(times == 1 for times in named.values()), f"refused by name, and claimed again: {named}"
 
 
-def _held_since(lived: Lived, link: SimulatedLink | None, at_s: float) -> float | None:
+def _held_since(link: SimulatedLink | None, at_s: float) -> float | None:
     """When somebody had claimed the SIM by then; None if nobody had."""
     if link is None or link.claimed_at is None:
         return None

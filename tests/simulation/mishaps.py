@@ -66,11 +66,11 @@ class Trouble(FaultPlan):
         rates: Mapping[Fault, float],
         seed: int,
         scripted: list[Fault],
-        at: dict[int, Callable[[], None]],
+        at: Mapping[int, Callable[[], None]],
         stale: float = 0.0,
     ) -> None:
         FaultPlan.__init__(self, rates=rates, seed=seed, scripted=scripted, scripted_for=_is_journaled)
-        self._world, self._at, self._stale, self._seen = world, at, stale, 0
+        self._world, self._at, self._stale, self._seen = world, dict(at), stale, 0
         self._lag_s: float | None = None
         self.balance_read: float | None = None
         self.known: dict[int, float | None] = {}
@@ -165,8 +165,9 @@ class People:
 
 
 def take_over(world: World, plan_id: str) -> None:
-    """Another process finds the lease free to take, takes it, begins its own run, and dies before it does anything."""
+    """Another process takes the lease, begins its own run, takes in what the first has in flight, and dies."""
     with world.store() as store:
         now = world.now().timestamp()
         store.lease.acquire(Owner("elsewhere", 2, now), now, is_gone=lambda _other: True)
         store.journal.start_run(plan_id, "elsewhere", now)
+        store.journal.reclaim_in_flight(plan_id, now)

@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 __all__ = ["MUTATIONS", "ROOT", "Mutation", "main", "patched"]
 
 ROOT = Path(__file__).parents[2]
-MOST_SEEDS, CHUNK = 1000, 20
+CHUNK = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,9 @@ MUTATIONS = (
         "migrator/executor/sending.py",
         "    request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n"
         "    ctx.hooks.after_intent(kind)\n    try:\n        reply = await effect()\n",
-        "    try:\n        reply = await effect()\n        request_id = ctx.journal.begin("
-        "ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n",
+        "    try:\n        try:\n            reply = await effect()\n        finally:\n"
+        "            ctx.hooks.after_intent(kind)\n"
+        "            request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n",
     ),
     Mutation(
         "what is lost is uncertain",
@@ -184,19 +186,26 @@ def patched(mutation: Mutation, root: Path = ROOT) -> str:
     return text.replace(mutation.old, mutation.new)
 
 
-def caught_at(mutation: Mutation) -> str:
+def caught_at(mutation: Mutation, most: int) -> str:
     """The first seed that notices, and what it says; how many passed if none does."""
     with tempfile.TemporaryDirectory() as folder:
         for part in ("migrator", "migrations", "tests"):
             shutil.copytree(ROOT / part, Path(folder) / part, ignore=shutil.ignore_patterns("__pycache__"))
         (Path(folder) / mutation.file).write_text(patched(mutation), encoding="utf-8")
-        for first in range(0, MOST_SEEDS, CHUNK):
-            command = [sys.executable, "-m", "tests.simulation.test_seeds", str(first), str(first + CHUNK), "--fail-fast"]
+        for first in range(0, most, CHUNK):
+            command = [
+                sys.executable,
+                "-m",
+                "tests.simulation.test_seeds",
+                str(first),
+                str(first + CHUNK),
+                "--fail-fast",
+            ]
             environment = {**os.environ, "PYTHONPATH": folder}
             ran = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
             if ran.returncode:
                 return _first_failure(ran.stdout + ran.stderr)
-    return f"NOT CAUGHT in {MOST_SEEDS} seeds"
+    return f"NOT CAUGHT in {most} seeds"
 
 
 def _first_failure(printed: str) -> str:
@@ -211,18 +220,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rules", nargs="*", help="part of the rules' names; default: every rule")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many to try before giving up")
     asked = parser.parse_args()
     chosen = [one for one in MUTATIONS if not asked.rules or any(part in one.rule for part in asked.rules)]
     missed = 0
-    for mutation, told in zip(chosen, _in_turn(chosen, asked.jobs), strict=True):
+    for mutation, told in zip(chosen, _in_turn(chosen, asked.jobs, asked.seeds), strict=True):
         missed += told.startswith("NOT")
         print(f"{mutation.rule:42} {told}", flush=True)
     sys.exit(bool(missed))
 
 
-def _in_turn(chosen: list[Mutation], jobs: int) -> Iterator[str]:
+def _in_turn(chosen: list[Mutation], jobs: int, most: int) -> Iterator[str]:
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(caught_at, chosen)
+        yield from pool.map(caught_at, chosen, repeat(most))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from tests.simulation.schedules import live_through
 
 CHUNKS, PER_CHUNK = 24, 12
 
-KEPT = (100913,)
-"""Seeds that failed once, or found something odd."""
+KEPT = (2012, 2023)
+"""Seeds that failed once: one bad read right after the lag had passed was enough to send a claim again."""
 
 
 def lived(seed: int, folder: Path) -> Lived:
@@ -46,7 +46,7 @@ def test_what_failed_once_stays_right(seed: int, tmp_path: Path) -> None:
 
 
 def main() -> None:
-    """Run a range of seeds, one after the other, with what is needed to find out why one fails; --fail-fast ends at the first."""
+    """Run a range of seeds, one after the other, and show where each failed; --fail-fast ends at the first."""
     first, last = int(sys.argv[1]), int(sys.argv[2])
     began, failed = time.monotonic(), 0
     for seed in range(first, last):

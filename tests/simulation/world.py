@@ -306,7 +306,7 @@ class World:
             return
         me = Owner("here", 1, self.now().timestamp())
         store.lease.acquire(me, me.started_at, is_gone=lambda _other: True)
-        with mock.patch.object(bootstrap, "SystemClock", lambda: self):
+        with mock.patch.object(bootstrap, "SystemClock", return_value=self):
             async with bootstrap.heartbeat(store, me, stopper):
                 yield
         store.lease.release(me)

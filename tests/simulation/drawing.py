@@ -1,0 +1,166 @@
+"""What is drawn from a seed for one schedule: the fleet, the policy, the carrier, and the troubles."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from migrator.core.fleet import SourceSim
+from migrator.executor.context import ApplyOptions
+from migrator.platforms.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
+from migrator.platforms.simulation import Fault, RateLimit
+from tests.builders import sim
+from tests.simulation.invariants import Run
+from tests.simulation.mishaps import People
+from tests.simulation.world import World, new_sims
+
+__all__ = ["Fate", "by_hand", "fate_of"]
+
+FLEETS = (1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12)
+AFTER_CLAIM = 'zone = "global"\nlimits = "after_claim"'
+ONE_WAVE = '[[waves]]\nname = "all"\n'
+TWO_WAVES = '[[waves]]\nname = "canary"\ncount = 2\n[[waves]]\nname = "rest"\n'
+THREE_WAVES = '[[waves]]\nname = "a"\ncount = 1\n[[waves]]\nname = "b"\ncount = 2\n[[waves]]\nname = "c"\n'
+
+
+@dataclass(slots=True)
+class Fate:
+    """What is drawn for one schedule, and what has come of it so far."""
+
+    seed: int
+    chance: random.Random
+    world: World
+    people: People
+    targets: list[str]
+    never: set[str]
+    rates: dict[Fault, float]
+    stale: float
+    leased: bool
+    meddled: bool
+    unruly: bool
+    decided: bool
+    poor: bool
+    met: Counter[str] = field(default_factory=Counter)
+    runs: list[Run] = field(default_factory=list)
+
+
+def fate_of(seed: int, folder: Path) -> Fate:
+    chance = random.Random(seed)
+    sims = chance.choice(FLEETS)
+    targets = new_sims(sims)
+    share = chance.choice([0, 0, 0, 0.1, 0.3])
+    bad = [target for target in targets if chance.random() < share]
+    world = World(folder, sims=sims, seed=seed, policy_text=_policy(chance, sims), options=_options(chance))
+    foreign, poison, unknown = _dealt(chance, bad)
+    world.switches = world.target.switches = _switches(chance, targets, frozenset(poison))
+    world.pulled([_sim(chance, number) for number in range(1, sims + 1)])
+    world.target.stock([target for target in targets if target not in {*foreign, *unknown}])
+    world.target.stock_foreign(foreign)
+    people = People(world)
+    if chance.random() < 0.2:
+        for target in targets:
+            if target not in bad and chance.random() < 0.4:
+                people.claim(target, **by_hand(chance))
+    world.pair(targets)
+    world.plan()
+    fate = Fate(
+        seed=seed,
+        chance=chance,
+        world=world,
+        people=people,
+        targets=targets,
+        never=set(bad),
+        rates=_rates(chance),
+        stale=chance.choice([0.0, 0.0, 0.0, 0.2, 0.5]),
+        leased=chance.random() < 0.15,
+        meddled=chance.random() < 0.25,
+        unruly=chance.random() < 0.2,
+        decided=chance.random() < 0.15,
+        poor=chance.random() < 0.15,
+    )
+    if fate.poor:
+        world.target.balance = Decimal(chance.randint(0, sims))
+        fate.met["balance too small"] += 1
+    return fate
+
+
+def _policy(chance: random.Random, sims: int) -> str:
+    waves = chance.choice([ONE_WAVE, ONE_WAVE, TWO_WAVES, THREE_WAVES])
+    zone = AFTER_CLAIM if chance.random() < 0.3 else 'zone = "global"'
+    share = chance.choice(["0.0", "0.5", "1.0"])
+    failures = chance.choice([1000, 1000, 1000, 1])
+    caps = f"[caps]\nmax_sims = {chance.randint(1, sims)}\n" if chance.random() < 0.04 else ""
+    gates = f"[gates]\nverified_share = {share}\nmax_failures = {failures}\nmax_failure_share = 1.0\n"
+    return f"policy_version = 1\n[claim]\ndata_plan_id = 2096\n{zone}\n{waves}{gates}{caps}"
+
+
+def _options(chance: random.Random) -> ApplyOptions:
+    return ApplyOptions(
+        claim_batch=chance.choice([1, 3, 2500]),
+        batch=chance.choice([2, 500]),
+        wait_s=chance.choice([0, 60, 300]),
+        max_sims=chance.choice([None] * 9 + [2]),
+        workers=chance.choice([1, 8]),
+    )
+
+
+def _sim(chance: random.Random, number: int) -> SourceSim:
+    """A source SIM; many have different volumes, some the same name, a few are off."""
+    return sim(
+        number,
+        status=chance.choice(["Enabled"] * 7 + ["Disabled"] * 2 + ["Expired"]),
+        label=chance.choice(["pump", f"unit {number}"]),
+        data_quota_mb=Decimal(chance.choice([10, 500, 500, 2000])),
+        sms_quota=Decimal(chance.choice([5, 20, 250, 250])),
+    )
+
+
+def _dealt(chance: random.Random, bad: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Bad targets: those of strangers, those that spoil a claim, and those that the carrier does not know."""
+    dealt: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for target in bad:
+        chance.choice([dealt[0], dealt[0], dealt[1], dealt[2]]).append(target)
+    return dealt
+
+
+def _switches(chance: random.Random, targets: list[str], poison: frozenset[str]) -> HologramSwitches:
+    pending = chance.choice([(0.0, 0.0), (1.0, 5.0), (10.0, 300.0)])
+    rate = chance.choice([None, None, None, RateLimit(1, 2, 3), RateLimit(3, 1, None)])
+    few = frozenset(target for target in targets if chance.random() < 0.3)
+    return HologramSwitches(
+        edition=chance.choice(list(Edition)),
+        claim_policy=chance.choice(list(ClaimPolicy)),
+        claim_failure_status=chance.choice([200, 400, 422]),
+        insufficient_status=chance.choice([200, 402]),
+        poison=poison,
+        claim_pending_s=pending,
+        state_pending_s=pending,
+        stuck=few if chance.random() < 0.08 else frozenset(),
+        paused_by_system=few if chance.random() < 0.04 else frozenset(),
+        limits_lag_s=chance.choice([0.0, 0.0, 0.0, 10.0]),  # with the reads' lag still within `absent_after_s`
+        limits_locked_while_pending=chance.random() < 0.3,
+        read_lag_s=chance.choice([0.0, 0.0, 5.0, 45.0]),
+        jobs_forbidden=chance.random() < 0.5,
+        rate_limit=rate,
+        features=frozenset({"bulk_rename"}) if chance.random() < 0.7 else frozenset(),
+        features_listed=chance.random() < 0.5,
+        latency_s=chance.choice([0.0, 0.15]),
+    )
+
+
+def _rates(chance: random.Random) -> dict[Fault, float]:
+    """Some kinds of fault, at some rate; seldom all of them."""
+    kinds = [fault for fault in Fault if fault is not Fault.NONE and chance.random() < 0.5]
+    share = chance.choice([0.0, 0.02, 0.05, 0.2])
+    return {kind: share / max(1, len(kinds)) for kind in kinds}
+
+
+def by_hand(chance: random.Random) -> dict[str, Any]:
+    """How somebody left a SIM that they claimed by hand."""
+    return {
+        "state": chance.choice(["LIVE", "PAUSED-USER"]),
+        "overage_limit": chance.choice([-1, 0, 10 * 1_048_576, 5_000 * 1_048_576]),
+        "sms_limit": chance.choice([0, 5, 100]),
+    }

@@ -1,0 +1,113 @@
+"""What happens around the runs of a schedule: at a request in their midst, or between two of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from migrator.core.journal import Item, Verdict
+from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.platforms.hologram.simulator.choices import Operation
+from tests.simulation.drawing import Fate, by_hand
+from tests.simulation.world import World
+
+__all__ = ["HAPPENINGS", "decide", "meddle"]
+
+
+def refuse_key(fate: Fate) -> None:
+    fate.met["key refused (401)"] += 1
+    fate.world.target.api_key = "another key"
+
+
+def deny(fate: Fate) -> None:
+    fate.met["permission refused (403)"] += 1
+    denied = fate.chance.choice([Operation.CLAIM, Operation.STATE, Operation.LIMITS, Operation.RENAME])
+    fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset({denied}))
+
+
+def refuse_changes(fate: Fate) -> None:
+    """The carrier takes a smaller batch than we send, or none at all."""
+    most = fate.chance.choice([0, 1])
+    fate.met[f"changes refused of more than {most}"] += 1
+    fate.world.target.switches = replace(fate.world.target.switches, max_devices=most)
+
+
+def set_aside(fate: Fate) -> None:
+    """An operator sets SIMs aside that a run at work has in its list: their rows must stop it."""
+    with fate.world.store() as store:
+        plan_id = store.plans.newest() or ""
+        for item in list(store.journal.items(plan_id)):
+            target = str(item.change.target_iccid)
+            if item.awaits_claim and target not in fate.never and not _is_held(fate.world, target):
+                skip = (StepKind.CLAIM, StepEvent.OPERATOR_SKIP)
+                store.journal.move(plan_id, *skip, {item.key: ("", "")}, now=fate.world.now().timestamp())
+                fate.never.add(target)
+                fate.people.note(target, "set aside")
+                fate.met["set aside in mid-run"] += 1
+                return
+
+
+def bankrupt(fate: Fate) -> None:
+    fate.met["balance gone in mid-run"] += 1
+    fate.world.target.balance = Decimal(0)
+
+
+def meddle(fate: Fate, *, is_first: bool) -> None:
+    """Somebody claims SIMs by hand, takes one for another organization, or changes what was verified."""
+    chance, people = fate.chance, fate.people
+    for target in fate.targets:
+        link = fate.world.target.sims.get(target)
+        if link is None or target in fate.never or chance.random() > 0.3:
+            continue
+        if link.device_id is None:
+            if chance.random() < 0.25:
+                fate.never.add(target)
+                people.claim(target, org_id=fate.world.target.other_org_id)
+                fate.met["taken by another organization"] += 1
+            else:
+                people.claim(target, **by_hand(chance))
+                fate.met["claimed by hand " + ("before" if is_first else "between") + " runs"] += 1
+        elif _is_verified(fate.world, target):
+            deeds: list[dict[str, Any]] = [{"state": "PAUSED-USER"}, {"name": "in repair"}, {"sms_limit": 0}]
+            people.change(target, **chance.choice(deeds))
+            fate.met["changed by hand after it was verified"] += 1
+
+
+def decide(fate: Fate) -> None:
+    """An operator has what failed tried again or set aside, and sets aside what was not begun; by the journal alone."""
+    chance, world = fate.chance, fate.world
+    with world.store() as store:
+        plan_id = store.plans.newest() or ""
+        for item in list(store.journal.items(plan_id)):
+            target = str(item.change.target_iccid)
+            for kind, event in _decisions(item, is_free=target not in fate.never and not _is_held(world, target)):
+                if chance.random() < 0.3:
+                    store.journal.move(plan_id, kind, event, {item.key: ("", "")}, now=world.now().timestamp())
+                    fate.met[f"operator: {event} of {kind}"] += 1
+                    if kind is StepKind.CLAIM:
+                        fate.never.add(target)
+                        fate.people.note(target, "set aside")
+
+
+def _decisions(item: Item, *, is_free: bool) -> Iterator[tuple[StepKind, StepEvent]]:
+    """What an operator may decide about one SIM. A claim is only ever set aside: the carrier's no was a no."""
+    for kind, step in item.steps.items():
+        if step.state is StepState.FAILED:
+            yield kind, StepEvent.OPERATOR_SKIP if kind is StepKind.CLAIM else StepEvent.OPERATOR_RETRY
+    if item.awaits_claim and is_free:
+        yield StepKind.CLAIM, StepEvent.OPERATOR_SKIP
+
+
+def _is_held(world: World, target: str) -> bool:
+    link = world.target.sims.get(target)
+    return link is None or link.device_id is not None
+
+
+def _is_verified(world: World, target: str) -> bool:
+    with world.store() as store:
+        items = store.journal.items(store.plans.newest() or "")
+        return any(str(item.change.target_iccid) == target and item.verdict is Verdict.OK for item in items)
+
+
+HAPPENINGS = (refuse_key, deny, bankrupt, refuse_changes, set_aside)
+"""At some request of a run."""
