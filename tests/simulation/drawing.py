@@ -91,7 +91,7 @@ def _policy(chance: random.Random, sims: int) -> str:
     zone = AFTER_CLAIM if chance.random() < 0.3 else 'zone = "global"'
     share = chance.choice(["0.0", "0.5", "1.0"])
     failures = chance.choice([1000, 1000, 1000, 1])
-    caps = f"[caps]\nmax_sims = {chance.randint(1, sims)}\n" if chance.random() < 0.04 else ""
+    caps = f"[caps]\nmax_sims = {chance.randint(1, sims)}\n" if chance.random() < 0.08 else ""
     gates = f"[gates]\nverified_share = {share}\nmax_failures = {failures}\nmax_failure_share = 1.0\n"
     return f"policy_version = 1\n[claim]\ndata_plan_id = 2096\n{zone}\n{waves}{gates}{caps}"
 

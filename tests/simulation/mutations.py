@@ -48,8 +48,8 @@ MUTATIONS = (
     Mutation(
         "wait for the reads' lag",
         "migrator/executor/settling.py",
-        "if item.key in absent_before and _rested(ctx, item)]",
-        "if item.key in absent_before]",
+        "return item.read_at is not None and item.read_at >= _ripe_at(ctx, item)",
+        "return item.read_at is not None",
     ),
     Mutation(
         "guard in SQL (steps begun before)",
