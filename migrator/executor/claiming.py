@@ -171,7 +171,7 @@ class Claimer:
         absent = await self._read_back(items)
         await self._raise_if_poor(absent, error)
         self._raise_if_limits_are_not_allowed(absent, error)
-        if not refused and len(absent) == 1:
+        if not refused and absent and len(items) == 1:  # of several, one that is ours by now may have been the reason
             refused = {absent[0].key: words}
         self._fail({item.key: refused[item.key] for item in absent if item.key in refused})
         left = [item for item in absent if item.key not in refused]

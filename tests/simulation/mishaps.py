@@ -14,6 +14,8 @@ from tests.simulation.world import Crash, World
 __all__ = ["Death", "People", "Trouble", "take_over"]
 
 STALE_S = 1e6
+FRESH_BETWEEN = 8
+"""Look-ups after a stale one that are not: more than the client tries for one answer, so that one read is bad."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ class Trouble(FaultPlan):
     Args:
         world: where they happen.
         at: what happens when the n-th request from now arrives, from 1.
-        stale: chance that a look-up by ICCID is answered by a replica that knows nothing yet; never twice running.
+        stale: chance that a look-up by ICCID is answered by a replica that knows nothing yet; two such answers
+            never follow each other.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Trouble(FaultPlan):
         FaultPlan.__init__(self, rates=rates, seed=seed, scripted=scripted, scripted_for=_is_journaled)
         self._world, self._at, self._stale, self._seen = world, dict(at), stale, 0
         self._lag_s: float | None = None
+        self._fresh_left = 0
         self.balance_read: float | None = None
         self.known: dict[int, float | None] = {}
         self.stale_reads: set[int] = set()
@@ -94,13 +98,14 @@ class Trouble(FaultPlan):
         target = self._world.target
         if self._lag_s is not None:
             target.switches = replace(target.switches, read_lag_s=self._lag_s)
-            was_stale, self._lag_s = True, None
-        else:
-            was_stale = False
-        draws = self._stale and not was_stale and method == "GET" and path.endswith("links/cellular")
-        if draws and self._random.random() < self._stale:
+            self._lag_s = None
+        if method != "GET" or not path.endswith("links/cellular"):
+            return
+        self._fresh_left -= 1
+        if self._stale and self._fresh_left < 0 and self._random.random() < self._stale:
             self.met["stale look-up"] += 1
             self.stale_reads.add(len(target.ledger.entries))
+            self._fresh_left = FRESH_BETWEEN
             self._lag_s = target.switches.read_lag_s
             target.switches = replace(target.switches, read_lag_s=STALE_S)
 
