@@ -1,6 +1,7 @@
 """The journal: intent before a request leaves, outcome after; steps move under a guard, or nothing is written."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -18,7 +19,6 @@ from migrator.store.engine import storable
 from migrator.store.moves import move_steps
 from migrator.store.plan_tables import plans, request_items, requests, runs, steps
 from migrator.store.plans import plan_row
-from migrator.store.rows import AnyRow
 
 __all__ = ["SqlJournal"]
 
@@ -206,7 +206,7 @@ class SqlJournal(Counts):
             return count
 
 
-def _living(connection: Connection, run_id: int) -> AnyRow:
+def _living(connection: Connection, run_id: int) -> Any:
     """The row of a run that may still send. Raises: StoreBusy, if another run has taken the store over."""
     run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
     if run is None:
@@ -215,7 +215,7 @@ def _living(connection: Connection, run_id: int) -> AnyRow:
     return run
 
 
-def _raise_if_replaced(run: AnyRow | None, run_id: int) -> None:
+def _raise_if_replaced(run: Any, run_id: int) -> None:
     """Raises: StoreBusy, if another run took this one for dead: it was ended without a word of its own."""
     if run is not None and run.state == RunState.STOPPED and run.ended_at is None:
         raise StoreBusy(

@@ -3,16 +3,14 @@
 What happens in it goes through the true client, pacer, executor and SQL; only the network and the clock are ours.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
-from typing import Any
 from unittest import mock
 
 import anyio
@@ -21,7 +19,7 @@ import httpx
 from migrator import bootstrap
 from migrator.bootstrap.planning import make_plan
 from migrator.bootstrap.steering import ceiling, steer
-from migrator.core.fleet import Pair
+from migrator.core.fleet import Pair, SourceSim
 from migrator.core.identifiers import Iccid
 from migrator.core.plan import PlanHeader
 from migrator.core.results import ApplyResult, ExitCode, PullResult
@@ -36,7 +34,7 @@ from migrator.platforms.onence.adapter import OnenceSource
 from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
 from migrator.platforms.pacing import AdaptivePacer, Pacer
 from migrator.platforms.simulation import FaultPlan, InProcessTransport
-from migrator.ports import Progress
+from migrator.ports import Progress, SourcePage, SourceRow
 from migrator.store import Owner, Store
 from tests.support import run_virtual
 
@@ -266,7 +264,6 @@ class World:
             before: is shown the run's store before anything is done with it.
             leased: whether the run holds the lease and beats. Each beat takes as long as a request.
         """
-
         stopper = self.stopper = Stopper()
 
         async def body() -> ApplyResult:
