@@ -169,10 +169,11 @@ class People:
                 self.note(link.iccid, "unlocked")
 
 
-def take_over(world: World, plan_id: str) -> None:
-    """Another process takes the lease, begins its own run, takes in what the first has in flight, and dies."""
+def take_over(world: World, plan_id: str, *, reclaims: bool) -> None:
+    """Another process takes the lease, begins its own run, perhaps takes in what the first has in flight, and dies."""
     with world.store() as store:
         now = world.now().timestamp()
         store.lease.acquire(Owner("elsewhere", 2, now), now, is_gone=lambda _other: True)
         store.journal.start_run(plan_id, "elsewhere", now)
-        store.journal.reclaim_in_flight(plan_id, now)
+        if reclaims:
+            store.journal.reclaim_in_flight(plan_id, now)

@@ -196,7 +196,7 @@ def _takeover_at(fate: Fate, run: Run, point: str, count: int) -> Hooks:
         if left == 0:
             with fate.world.store() as store:
                 plan_id = store.plans.newest() or ""
-            take_over(fate.world, plan_id)
+            take_over(fate.world, plan_id, reclaims=fate.seed % 2 == 0)
             fate.met[f"lease lost {point}"] += 1
             run.begun_at_take_over = _begun(fate.world)
 
