@@ -99,8 +99,8 @@ MUTATIONS = (
     Mutation(
         "reclaim at the start of a run",
         "migrator/executor/applying.py",
-        "        ctx.journal.reclaim_in_flight(ctx.plan_id, ctx.now())\n        account",
-        "        account",
+        "        ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)\n        self._check_wave()",
+        "        self._check_wave()",
     ),
     Mutation(
         "settle at the start of a run",
@@ -129,8 +129,8 @@ MUTATIONS = (
     Mutation(
         "no orders once verified",
         "migrator/core/journal.py",
-        "return self.change.action is not Action.NO_OP and self.verdict not in {Verdict.OK, Verdict.MISMATCH}",
-        "return self.change.action is not Action.NO_OP",
+        "return self.change.action is not Action.NO_OP and not is_judged and not self.is_set_aside",
+        "return self.change.action is not Action.NO_OP and not self.is_set_aside",
     ),
     Mutation(
         "balance before each claim",
@@ -159,13 +159,13 @@ MUTATIONS = (
     Mutation(
         "a lost lease ends the run",
         "migrator/store/journal.py",
-        "    _raise_if_replaced(connection, run_id)\n    return",
-        "    return",
+        "    _raise_if_replaced(run, run_id)\n    return run",
+        "    return run",
     ),
     Mutation(
         "a gate opens by what is verified",
-        "migrator/executor/applying.py",
-        "        if check_gate(ctx, before):\n            return\n",
+        "migrator/executor/waves.py",
+        "        if decision is Gate.OPEN:\n            return\n",
         "        return\n",
     ),
     Mutation(
