@@ -1,12 +1,14 @@
 """What happens around the runs of a schedule: at a request in their midst, or between two of them."""
 
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from migrator.core.journal import Item, Verdict
+from migrator.core.orders import Selection
 from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.errors import InputError
 from migrator.platforms.hologram.simulator.choices import Operation
 from tests.simulation.drawing import Fate, by_hand
 from tests.simulation.world import World
@@ -74,28 +76,32 @@ def meddle(fate: Fate, *, is_first: bool) -> None:
 
 
 def decide(fate: Fate) -> None:
-    """An operator has what failed tried again or set aside, and sets aside what was not begun; by the journal alone."""
-    chance, world = fate.chance, fate.world
+    """An operator has what failed tried again or set aside, and sets aside what was not begun: `retry` and `skip`."""
+    world = fate.world
     with world.store() as store:
-        plan_id = store.plans.newest() or ""
+        plan_id, now = store.plans.newest() or "", world.now().timestamp()
         for item in list(store.journal.items(plan_id)):
             target = str(item.change.target_iccid)
-            for kind, event in _decisions(item, is_free=target not in fate.never and not _is_held(world, target)):
-                if chance.random() < 0.3:
-                    store.journal.move(plan_id, kind, event, {item.key: ("", "")}, now=world.now().timestamp())
-                    fate.met[f"operator: {event} of {kind}"] += 1
-                    if kind is StepKind.CLAIM:
-                        fate.never.add(target)
-                        fate.people.note(target, "set aside")
+            deed = _decision(item, is_free=target not in fate.never and not _is_held(world, target))
+            if deed is None or fate.chance.random() >= 0.3:
+                continue
+            chosen = Selection(keys=frozenset({item.key}))
+            if deed == "retry":
+                store.interventions.retry(plan_id, chosen, now=now)
+            else:
+                with suppress(InputError):  # something about it is in doubt: first that must be settled
+                    store.interventions.skip(plan_id, chosen, now=now)
+                    fate.never.add(target)
+                    fate.people.note(target, "set aside")
+            fate.met[f"operator: {deed}"] += 1
 
 
-def _decisions(item: Item, *, is_free: bool) -> Iterator[tuple[StepKind, StepEvent]]:
+def _decision(item: Item, *, is_free: bool) -> str | None:
     """What an operator may decide about one SIM. A claim is only ever set aside: the carrier's no was a no."""
-    for kind, step in item.steps.items():
-        if step.state is StepState.FAILED:
-            yield kind, StepEvent.OPERATOR_SKIP if kind is StepKind.CLAIM else StepEvent.OPERATOR_RETRY
-    if item.awaits_claim and is_free:
-        yield StepKind.CLAIM, StepEvent.OPERATOR_SKIP
+    failed = {kind for kind, step in item.steps.items() if step.state is StepState.FAILED}
+    if failed:
+        return "skip" if StepKind.CLAIM in failed else "retry"
+    return "skip" if item.awaits_claim and is_free else None
 
 
 def _is_held(world: World, target: str) -> bool:
