@@ -145,5 +145,6 @@ def _brief(body: Mapping[str, Any]) -> str:
         if isinstance(value, list) and len(value) > 1:
             parts.append(f"{key}=[{value[0]}, ... {len(value)} in all]")
         else:
-            parts.append(f"{key}={value}")
+            text = str(value)
+            parts.append(f"{key}={text if len(text) <= SHOWN_TEXT else text[:SHOWN_TEXT] + '…'}")
     return ", ".join(parts)
