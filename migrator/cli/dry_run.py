@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outbox", "outbox", "told"]
 
-SHOWN = 40
+SHOWN, SHOWN_TEXT = 40, 60
 BEFORE = "before the waves"
 """Where a tag that must be made is counted, and what is left to set on SIMs of an earlier run."""
 
