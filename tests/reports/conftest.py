@@ -22,9 +22,12 @@ def chromium() -> str | None:
     return os.environ.get("MIGRATOR_TEST_CHROMIUM") or next(filter(None, found), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; each has a page of its own."""
+    """One browser for the tests of a module; each has a page of its own.
+
+    Never for longer: an event loop runs in this thread as long as it lives, and other tests start one of their own.
+    """
     path = chromium()
     if path is None:
         pytest.skip("no Chromium on this machine: install it, or name one in MIGRATOR_TEST_CHROMIUM")
