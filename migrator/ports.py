@@ -578,10 +578,10 @@ class Journal(Protocol):
         """Keep the results of a verification."""
         ...
 
-    def verdicts(self, plan_id: str, wave: str | None = None) -> Mapping[str, int]:
+    def verdicts(self, plan_id: str, wave: str | None = None, *, changing: bool = False) -> Mapping[str, int]:
         """How many acting SIMs have each verdict; those never verified are counted as "unread".
 
-        SIMs that an operator set aside are not counted.
+        SIMs that an operator set aside are not counted; with `changing`, nor are those with nothing to do.
         """
         ...
 

@@ -66,7 +66,6 @@ def apply(shared: Globals, /, **options: Any) -> int:
 
 def _apply(shared: Globals, options: Options) -> Outcome:
     from migrator import bootstrap
-    from migrator.cli.plan_approve import require_approvals
 
     if options.requests is not None:
         _refuse_requests(options.requests, is_dry_run=options.dry_run)
@@ -76,16 +75,24 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         header = _plan(store, options.plan)
         if store.plans.state(header.plan_id) == "finished":
             return _look_only(shared, chosen, store, header)
-        _refuse_stale(store, header)
         if options.dry_run:
+            _refuse_stale(store, header)
             return _dry_run(shared, chosen, store, header, options)
-        _refuse_held(store, header.plan_id)
-        require_approvals(store, header)
+        _check(store, header)
         _confirm(shared, store, header, options)
         result = _run(shared, chosen, store, header, options)
-        if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
-            store.plans.finish(header.plan_id, bootstrap.SystemClock().now().timestamp())
     return _told(result)
+
+
+def _check(store: "Store", header: "PlanHeader") -> None:
+    """Raises: StalePlan or Halted, if the plan may not be carried out: stale, used up, held, or not approved."""
+    from migrator.cli.plan_approve import require_approvals
+
+    if store.plans.state(header.plan_id) == "finished":
+        raise StalePlan(f"plan {header.plan_id} was finished meanwhile", code="plan_used", hint="make a new plan")
+    _refuse_stale(store, header)
+    _refuse_held(store, header.plan_id)
+    require_approvals(store, header)
 
 
 def _refuse_requests(requests: Path, *, is_dry_run: bool) -> None:
@@ -171,6 +178,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
     from migrator.executor.applying import Applying
 
     with bootstrap.holding_lease(store) as me, watching(shared) as progress:
+        _check(store, header)  # again, as others may have been at it while the confirmation was awaited
 
         async def body(stopper: "Stopper") -> ApplyResult:
             async with bootstrap.target(chosen, store, stopper) as target, bootstrap.heartbeat(store, me, stopper):
@@ -188,7 +196,10 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
                 ctx = _context(chosen, header, options, parts)
                 return await Applying(ctx).run()
 
-        return bootstrap.run_async(body)
+        result = bootstrap.run_async(body)
+        if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
+            store.plans.finish(header.plan_id, bootstrap.SystemClock().now().timestamp())
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +230,7 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
         options=ApplyOptions(
             max_sims=options.max_sims,
             wave=options.wave,
+            soaks=not options.dry_run,
             max_duration_s=longest_s,
             wait_s=chosen.settle_timeout_s if wait_s is None else wait_s,
             absent_after_s=chosen.absent_after_s,

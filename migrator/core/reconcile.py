@@ -94,7 +94,8 @@ _OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
 def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
     """Judge one SIM by what was read last.
 
-    A difference is pending while the carrier or we are still at it, and a mismatch once waiting will not mend it. A SIM
+    A SIM is pending while the carrier or we are still at one of its differences (a name that was cut must not keep it
+    from being paused), and a mismatch once waiting will mend none of them. A SIM
     that is not there is pending while its claim may still come true, and missing when it should be there.
 
     Args:
@@ -111,8 +112,14 @@ def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
     found = differences(item.change, item.target, org_id)
     if not found:
         return Verified(item.key, Verdict.OK)
-    lasts = any(_lasts(item, item.target, finding.code, lag_s) for finding in found)
+    lasting = [finding for finding in found if _lasts(item, item.target, finding.code, lag_s)]
+    is_left_alone = lag_s is None or any(finding.code in _UNTOUCHABLE for finding in lasting)
+    lasts = bool(lasting) if is_left_alone else len(lasting) == len(found)
     return Verified(item.key, Verdict.MISMATCH if lasts else Verdict.PENDING, found)
+
+
+_UNTOUCHABLE = {FindingCode.WRONG_ORGANIZATION, FindingCode.WRONG_PLAN}
+"""A SIM with one of these takes no orders, so that nothing else of it is going to be mended either."""
 
 
 def _lasts(item: Item, target: TargetLink, code: FindingCode, lag_s: float | None) -> bool:

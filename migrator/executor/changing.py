@@ -28,6 +28,9 @@ __all__ = ["MOST_ATTEMPTS", "UNPROVEN", "Changer"]
 MOST_ATTEMPTS = 6
 """Orders that change nothing, after which a person should look."""
 
+MOST_LOST = 20
+"""Orders in a row without an answer, after which the run stops and can be resumed."""
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 300.0
 
 UNPROVEN = "unproven"
@@ -54,6 +57,7 @@ class Changer:
     tag_id: int | None
     bulk_names: bool
     _trouble: MigratorError | Interrupted | None = field(default=None, init=False)
+    _lost_in_a_row: int = field(default=0, init=False)
 
     async def send_missing(self, items: Iterable[Item]) -> None:
         """Send what differs from the record and may be sent now, in the order limits, state, tag, name.
@@ -62,6 +66,7 @@ class Changer:
         """
         ours = [item for item in items if self._is_ours(item)]
         await self.secure(ours)
+        check_failures(self.ctx)
         await self._tags(ours)
         await self._names(ours)
 
@@ -131,7 +136,8 @@ class Changer:
             await send(
                 self.ctx, StepKind.NAME, group, target.request_names(ids, name), lambda: target.set_names(ids, name)
             )
-        except OutcomeUnknown:
+        except OutcomeUnknown as error:
+            self._lost(error)
             return True
         except Transient as error:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of(group, error.code, error.message))
@@ -148,7 +154,8 @@ class Changer:
         ids = _device_ids(items)
         try:
             _, reply = await send(self.ctx, kind, items, order.request(ids), lambda: order.effect(ids))
-        except OutcomeUnknown:
+        except OutcomeUnknown as error:
+            self._lost(error)
             return  # the steps are UNCERTAIN already; the next read tells
         except (NotAuthorised, Transient) as error:
             self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, error.code, error.message))
@@ -162,7 +169,14 @@ class Changer:
                 self._later(kind, item, untouched[item.key])
         self._unproven(kind, [item for item in items if item.key not in untouched])
 
+    def _lost(self, error: OutcomeUnknown) -> None:
+        """Raises: the error, after so many in a row: a gateway that never answers would be sent a whole fleet."""
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= MOST_LOST:
+            raise error
+
     def _unproven(self, kind: StepKind, items: Sequence[Item]) -> None:
+        self._lost_in_a_row = 0
         self._move(kind, StepEvent.LOST, keys_of(items, UNPROVEN, "accepted; the record has yet to show it"))
         self.ctx.progress(kind.value, {"sims": len(items)})
 
@@ -170,7 +184,8 @@ class Changer:
         """A bulk change refused as a whole, which did nothing: halve it, down to the SIMs that are meant."""
         if len(items) == 1:
             self._move(kind, StepEvent.REFUSED_FOR_GOOD, keys_of(items, f"{kind.value}_refused", words))
-            check_failures(self.ctx)
+            if kind is StepKind.TAG:  # limits and state are seen through for all others first: see `send_missing`
+                check_failures(self.ctx)
             return
         self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, f"{kind.value}_refused", words))
         half = len(items) // 2
@@ -232,7 +247,8 @@ class Changer:
         outgoing = self.ctx.target.request_name(device_id, name)
         try:
             await send(self.ctx, StepKind.NAME, [item], outgoing, lambda: self.ctx.target.set_name(device_id, name))
-        except OutcomeUnknown:
+        except OutcomeUnknown as error:
+            self._lost(error)
             return True
         except (NotAuthorised, Transient) as error:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of([item], error.code, error.message))
@@ -242,6 +258,7 @@ class Changer:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_GOOD, keys_of([item], "name_refused", words))
             check_failures(self.ctx)
             return False
+        self._lost_in_a_row = 0
         self._move(StepKind.NAME, StepEvent.CONFIRMED, keys_of([item]))
         self.ctx.progress("name", {"sims": 1})
         return True

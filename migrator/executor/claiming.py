@@ -33,6 +33,9 @@ from migrator.ports import Claim, ClaimReply
 
 __all__ = ["Claimer"]
 
+OLDEST_LOOK_S = 600.0
+"""How old a look at a SIM may be when it is claimed: waves rest for days, and people work at the carrier's console."""
+
 MOST_LOST = 3
 """Claims in a row without an answer, after which the run stops and can be resumed."""
 
@@ -72,7 +75,8 @@ class Claimer:
 
         Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
         """
-        queue = deque(claim_batches([item for item in items if item.awaits_claim], most=self.ctx.options.claim_batch))
+        waiting = await self._looked_at([item for item in items if item.awaits_claim])
+        queue = deque(claim_batches(waiting, most=self.ctx.options.claim_batch))
         while queue:
             batch = self._within_max_sims(queue.popleft())
             if batch is None:
@@ -80,6 +84,15 @@ class Claimer:
             check_failures(self.ctx)
             await self.money.check(len(batch.items))
             queue.extendleft(reversed(await self._one(batch)))
+
+    async def _looked_at(self, items: Sequence[Item]) -> list[Item]:
+        """Those of `items` that still await their claim, none of them seen longer ago than `OLDEST_LOOK_S`."""
+        oldest = self.ctx.now() - OLDEST_LOOK_S
+        old = [item for item in items if (item.read_at or 0.0) < oldest]
+        if not old:
+            return list(items)
+        await self.reader.read(targets_of(old), full=False)
+        return [item for item in self._fresh(items) if item.awaits_claim]
 
     def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
         """As much of `batch` as this run may still claim; None for nothing."""

@@ -161,6 +161,7 @@ class ApplyOptions:
     Args:
         max_sims: the most SIMs to claim in this run; None for no such limit.
         wave: the only wave to work on; None for all.
+        soaks: whether waves rest; a dry run has no time for that.
         max_duration_s: how long to go on; None for no such limit.
         wait_s: how long to stay for SIMs that are only pending.
         absent_after_s: how long after a lost claim its absence is believed.
@@ -171,6 +172,7 @@ class ApplyOptions:
 
     max_sims: int | None = None
     wave: str | None = None
+    soaks: bool = True
     max_duration_s: float | None = None
     wait_s: float = 1800.0
     absent_after_s: float = 60.0

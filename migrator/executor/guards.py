@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from migrator.core.gates import Gate, broken_bound, gate
+from migrator.core.journal import CLAIMED_UNSEEN
 from migrator.core.states import StepKind, StepState
 from migrator.core.units import money
 from migrator.errors import Halted, InputError, InsufficientBalance
@@ -59,7 +60,8 @@ class Money:
         """SIMs that this plan has claimed, or may have claimed, over all its runs."""
         counts = self.ctx.journal.step_counts(self.ctx.plan_id)
         spent = (StepState.DONE, StepState.UNCERTAIN, StepState.IN_FLIGHT)
-        return sum(counts.get((StepKind.CLAIM, state), 0) for state in spent)
+        unseen = self.ctx.journal.failure_codes(self.ctx.plan_id).get(CLAIMED_UNSEEN, 0)  # the carrier says it charged
+        return unseen + sum(counts.get((StepKind.CLAIM, state), 0) for state in spent)
 
     async def check(self, sims: int) -> None:
         """Raises: Halted or InsufficientBalance, if `sims` more may not be claimed; then nothing was sent."""
@@ -109,4 +111,4 @@ def check_failures(ctx: Context) -> None:
 
 def gate_after(ctx: Context, wave: str) -> Gate:
     """Whether the wave after `wave` may open: enough of its SIMs are verified."""
-    return gate(ctx.journal.verdicts(ctx.plan_id, wave), ctx.policy.gates.verified_share)
+    return gate(ctx.journal.verdicts(ctx.plan_id, wave, changing=True), ctx.policy.gates.verified_share)

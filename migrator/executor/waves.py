@@ -80,7 +80,7 @@ class Waves:
         """Open a wave. Raises: Halted, if the one before has not enough verified SIMs; Interrupted, if it may yet."""
         self._check_gate(before, wave)
         soak_s = _soak_s(self.ctx, before)
-        if not soak_s:
+        if not soak_s or not self.ctx.options.soaks:
             return
         open_at = self.ctx.journal.gate_reached(self.ctx.plan_id, before, self.ctx.now()) + soak_s
         rest_s = open_at - self.ctx.now()
@@ -99,7 +99,9 @@ class Waves:
         await self.ctx.stopper.sleep(rest_s)
         self._wait_s -= rest_s
         self.converger.read_since = self.ctx.now()
-        await self.converger.converge(wave, wait_s=0)
+        only = self.ctx.options.wave
+        looking = self.converger if only in {None, wave} else replace(self.converger, changer=None)
+        await looking.converge(wave, wait_s=0)
 
     def _check_gate(self, before: str, wave: str) -> None:
         """Raises: Halted, if the gate is closed; Interrupted, if it cannot decide."""

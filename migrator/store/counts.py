@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.journal import UNREAD, Failures, Verdict
+from migrator.core.plan import Action
 from migrator.core.states import StepKind, StepState
 from migrator.store.items import ACTING
 from migrator.store.plan_tables import changes, steps, verifications, wave_gates
@@ -23,17 +24,18 @@ _is_verified = select(verifications.c.verdict).where(_verified, verifications.c.
 class Counts(Verifications):
     """Counts and gates; a part of the journal."""
 
-    def verdicts(self, plan_id: str, wave: str | None = None) -> Mapping[str, int]:
+    def verdicts(self, plan_id: str, wave: str | None = None, *, changing: bool = False) -> Mapping[str, int]:
         """How many acting SIMs have each verdict; those never verified are counted as "unread".
 
-        SIMs that an operator set aside are not counted.
+        SIMs that an operator set aside are not counted; with `changing`, nor are those with nothing to do.
         """
+        counting = ACTING if not changing else tuple(action for action in ACTING if action != Action.NO_OP)
         plan_no = plan_row(self._db, plan_id).plan_no
         verdict = func.coalesce(verifications.c.verdict, UNREAD).label("verdict")
         counted = (
             select(verdict, func.count().label("sims"))
             .outerjoin_from(changes, verifications, _verified)
-            .where(changes.c.plan_no == plan_no, changes.c.action.in_(ACTING), in_wave(wave))
+            .where(changes.c.plan_no == plan_no, changes.c.action.in_(counting), in_wave(wave))
             .where(changes.c.source_key.not_in(set_aside(plan_no)))
             .group_by(verdict)
         )

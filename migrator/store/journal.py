@@ -1,15 +1,15 @@
 """The journal: intent before a request leaves, outcome after; steps move under a guard, or nothing is written."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit import hash_of_lines, request_digest
-from migrator.core.journal import JobRecord, RequestOutcome
+from migrator.core.journal import CLAIMED_UNSEEN, JobRecord, RequestOutcome
 from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
-from migrator.errors import IllegalTransition, StoreBusy, StoreError
+from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
 from migrator.ports import Outgoing
 from migrator.store.audit import note
 from migrator.store.counts import Counts
@@ -27,6 +27,23 @@ _RUN = (
     .join_from(runs, plans)
     .where(runs.c.run_id == bindparam("run_id"))
 )
+
+_claims = requests.alias("claims")
+_last_claim = (
+    select(func.max(_claims.c.request_id))
+    .select_from(request_items.join(_claims, _claims.c.request_id == request_items.c.request_id))
+    .where(request_items.c.plan_no == steps.c.plan_no, request_items.c.source_key == steps.c.source_key)
+    .where(_claims.c.kind == StepKind.CLAIM)
+    .correlate(steps)
+    .scalar_subquery()
+)
+_was_accepted = (
+    select(requests.c.request_id)
+    .where(requests.c.request_id == _last_claim, requests.c.outcome == RequestOutcome.ACCEPTED)
+    .correlate(steps)
+    .exists()
+)
+"""The carrier said yes to the claim of this SIM: its process died before it noted what the reply said of each."""
 
 DIED = ("process_died", "the process that sent it ended before an answer was on disk")
 
@@ -104,6 +121,8 @@ class SqlJournal(Counts):
         with self._db.write() as connection:
             run = _living(connection, run_id)
             plan_no, body = run.plan_no, raw_text(outgoing.body)
+            if kind is StepKind.CLAIM:
+                _refuse_claimed_elsewhere(connection, plan_no, keys)
             request = {
                 "plan_no": plan_no,
                 "run_id": run_id,
@@ -199,11 +218,33 @@ class SqlJournal(Counts):
                 update(requests).where(waiting).values(outcome=RequestOutcome.LOST, outcome_at=now, message=message)
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
+            named = flying & (steps.c.kind == StepKind.CLAIM) & _was_accepted
+            kept = update(steps).where(named).values(state=state, since=now, code=CLAIMED_UNSEEN, message=message)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
-            count = connection.execute(settled).rowcount
+            count = connection.execute(kept).rowcount + connection.execute(settled).rowcount
             if count or lost:
                 note(connection, now, "run.took_over", plan_id, {"steps": count, "requests": list(lost)})
             return count
+
+
+def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
+    """Raises: StalePlan, if another plan has claimed a SIM for one of these, or may have: it would be paid twice."""
+    spent = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
+    others = select(plans.c.plan_no).where(plans.c.plan_no != plan_no, plans.c.started_at.is_not(None))
+    claimed = (
+        select(func.count(steps.c.source_key.distinct()), func.min(plans.c.plan_id))
+        .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+        .where(steps.c.plan_no.in_(others), steps.c.kind == StepKind.CLAIM)
+        .where(steps.c.source_key.in_(keys))
+        .where(steps.c.state.in_(spent) | (steps.c.code == CLAIMED_UNSEEN))
+    )
+    sims, plan_id = connection.execute(claimed).one()
+    if sims:
+        raise StalePlan(
+            f"{sims} SIMs of this claim have a new SIM under plan {plan_id}, or may have; nothing was sent for them",
+            code="claimed_by_another_plan",
+            hint="make a new plan: what is claimed already is never claimed again",
+        )
 
 
 def _living(connection: Connection, run_id: int) -> Any:
@@ -212,14 +253,21 @@ def _living(connection: Connection, run_id: int) -> Any:
     if run is None:
         raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
     _raise_if_replaced(run, run_id)
+    newer = select(runs.c.run_id).where(runs.c.run_id > run_id, runs.c.state == RunState.RUNNING).limit(1)
+    if connection.scalar(newer) is not None:
+        _raise_lost(run_id)
     return run
 
 
 def _raise_if_replaced(run: Any, run_id: int) -> None:
     """Raises: StoreBusy, if another run took this one for dead: it was ended without a word of its own."""
     if run is not None and run.state == RunState.STOPPED and run.ended_at is None:
-        raise StoreBusy(
-            f"run {run_id} lost the store to another run, and sends nothing more",
-            code="lease_lost",
-            hint="see `migrator status`; the same command goes on once the other run has ended",
-        )
+        _raise_lost(run_id)
+
+
+def _raise_lost(run_id: int) -> NoReturn:
+    raise StoreBusy(
+        f"run {run_id} lost the store to another run, and sends nothing more",
+        code="lease_lost",
+        hint="see `migrator status`; the same command goes on once the other run has ended",
+    )

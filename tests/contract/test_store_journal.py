@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from migrator.core.journal import RequestOutcome, Step
+from migrator.core.journal import CLAIMED_UNSEEN, RequestOutcome, Step
 from migrator.core.plan import Action
 from migrator.core.states import (
     STEP_TRANSITIONS,
@@ -30,7 +30,7 @@ from migrator.core.states import (
     StepKind,
     StepState,
 )
-from migrator.errors import IllegalTransition, InputError, StoreBusy, StoreError
+from migrator.errors import IllegalTransition, InputError, StalePlan, StoreBusy, StoreError
 from migrator.ports import Journal, Outgoing
 from migrator.store import PlanState, Store
 from tests.contract.store_kit import NOW, SENT, change, key, open_store, planned, states
@@ -194,7 +194,51 @@ def test_kinds_and_plans_do_not_touch_each_other(store: Store, run: int) -> None
     move(store, StepEvent.CONFIRMED, 1)
     assert states(store, StepKind.NAME)[key(1)] is StepState.IN_FLIGHT
     assert states(store, plan_id="p2") == {key(1): StepState.PENDING}
-    begin(store, store.journal.start_run("p2", "me", NOW), 1)
+    begin(store, store.journal.start_run("p2", "me", NOW), 1, kind=StepKind.NAME)
+
+
+def test_a_sim_that_another_plan_claimed_or_may_have_is_not_claimed_again(store: Store, run: int) -> None:
+    planned(store, [change(1), change(2)], plan_id="p2")
+    begin(store, run, 1)
+    other = store.journal.start_run("p2", "me", NOW)
+    for event in (StepEvent.LOST, StepEvent.PROBED_PRESENT):
+        with pytest.raises(StalePlan, match="under plan p1"):
+            begin(store, other, 1)
+        move(store, event, 1)
+    with pytest.raises(StalePlan):
+        begin(store, other, 1, 2)
+    begin(store, other, 2)
+
+
+def test_a_sim_that_another_plan_surely_failed_to_claim_may_be_claimed(store: Store, run: int) -> None:
+    planned(store, [change(1), change(2)], plan_id="p2")
+    begin(store, run, 1, 2)
+    store.journal.move("p1", CLAIM, StepEvent.REFUSED_FOR_GOOD, {key(1): ("claim_refused", "no")}, now=NOW)
+    store.journal.move("p1", CLAIM, StepEvent.LOST, {key(2): (CLAIMED_UNSEEN, "")}, now=NOW)
+    store.journal.move("p1", CLAIM, StepEvent.PROBED_CONFLICT, {key(2): (CLAIMED_UNSEEN, "")}, now=NOW)
+    other = store.journal.start_run("p2", "me", NOW)
+    begin(store, other, 1)
+    with pytest.raises(StalePlan):
+        begin(store, other, 2)
+
+
+def test_a_run_begins_nothing_once_a_later_one_is_at_work(store: Store, run: int) -> None:
+    planned(store, [change(1)], plan_id="p2")
+    later = store.journal.start_run("p2", "me", NOW)
+    with pytest.raises(StoreBusy, match="lost the store"):
+        begin(store, run, 2)
+    store.journal.end_run(later, RunEvent.STOP, exit_code=7, reason="", now=NOW)
+    begin(store, run, 2)
+
+
+def test_a_claim_that_was_answered_and_not_noted_is_looked_for_and_not_sent_again(store: Store, run: int) -> None:
+    """The carrier said yes: which of its SIMs it named went down with the process."""
+    accepted = begin(store, run, 1)
+    store.journal.answered(accepted, RequestOutcome.ACCEPTED, now=NOW)
+    begin(store, run, 2)
+    assert store.journal.reclaim_in_flight("p1", NOW) == 2
+    codes = {item.key: item.steps[CLAIM].code for item in store.journal.items_by_key("p1", [key(1), key(2)])}
+    assert codes == {key(1): CLAIMED_UNSEEN, key(2): "process_died"}
 
 
 def test_nothing_to_move_is_no_move(store: Store) -> None:

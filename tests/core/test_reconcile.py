@@ -76,9 +76,13 @@ def test_once_the_plan_is_finished_every_difference_is_drift() -> None:
     assert verify_item(item(state="LIVE-PENDING"), ORG, lag_s=None).verdict is Verdict.PENDING
 
 
-def test_one_lasting_difference_outweighs_those_that_may_pass() -> None:
+def test_one_lasting_difference_does_not_keep_the_others_from_being_mended() -> None:
+    """A SIM whose verdict is final takes no orders: a name that was cut must not leave it live, or without limits."""
     failed = (StepKind.NAME, StepState.FAILED)
-    assert verify_item(item(failed, name="x", state="LIVE-PENDING"), ORG, lag_s=60).verdict is Verdict.MISMATCH
+    assert verify_item(item(failed, name="x", state="LIVE-PENDING"), ORG, lag_s=60).verdict is Verdict.PENDING
+    assert verify_item(item(failed, name="x", overage_limit_bytes=1), ORG, lag_s=60).verdict is Verdict.PENDING
+    assert verify_item(item(failed, name="x", state="LIVE-PENDING"), ORG, lag_s=None).verdict is Verdict.MISMATCH
+    assert verify_item(item(failed, name="x", data_plan_id=1, sms_limit=1), ORG, lag_s=60).verdict is Verdict.MISMATCH
 
 
 @pytest.mark.parametrize("state", ["PAUSED-SYS", "DEAD", "TEST-ACTIVATE", "WEIRD"])

@@ -159,8 +159,8 @@ MUTATIONS = (
     Mutation(
         "a lost lease ends the run",
         "migrator/store/journal.py",
-        "    _raise_if_replaced(run, run_id)\n    return run",
-        "    return run",
+        "    _raise_if_replaced(run, run_id)\n    newer",
+        "    newer",
     ),
     Mutation(
         "a gate opens by what is verified",
