@@ -25,5 +25,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_events"),
     )
     op.execute(
+        "INSERT INTO meta (name, value) "
+        "SELECT 'audited_after_switch_request', COALESCE(MAX(request_id), 0) FROM switch_requests"
+    )
+    op.execute(
         "INSERT INTO meta (name, value) SELECT 'audited_after_request', COALESCE(MAX(request_id), 0) FROM requests"
     )

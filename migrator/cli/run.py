@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
-from migrator.core.orders import CEILING_SETTINGS, Ceiling, Order, OrderKind
+from migrator.core.orders import CEILING_SETTINGS, Order, OrderKind
 from migrator.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _resume(shared: Globals, plan: str | None) -> Outcome:
     with bootstrap.store_of(shared.state, shared.config) as store:
         ordered = store.steering.ordered_plans()
         plan_id = ordered[0] if plan is None and ordered else plan_in_use(store, plan)
-        order = store.steering.withdraw(plan_id)
+        order = store.steering.withdraw(plan_id, by=bootstrap.operator(), now=bootstrap.SystemClock().now().timestamp())
         holder = living_holder(store) if _is_running(store, plan_id) else None
     data = {
         "plan_id": plan_id,
@@ -130,7 +130,7 @@ def _rate(shared: Globals, per_second: str, carrier: str) -> Outcome:
     asked = None if per_second.lower() == "auto" else rate_of(per_second)
     with bootstrap.open_store(shared.state or chosen.state) as store:
         now = bootstrap.SystemClock().now().timestamp()
-        store.steering.set_ceiling(carrier, None if asked is None else Ceiling(asked, bootstrap.operator(), now))
+        store.steering.set_ceiling(carrier, asked, by=bootstrap.operator(), now=now)
     effective = setting if asked is None else min(asked, setting)
     data = {"carrier": carrier, "ordered": asked, "setting": setting, "effective": effective}
     text = [f"{carrier}: at most {effective:g} requests a second."]

@@ -3,6 +3,7 @@
 from sqlalchemy import insert, select
 
 from migrator.core.approvals import Approval
+from migrator.store.audit import note
 from migrator.store.engine import Database
 from migrator.store.plan_tables import approvals
 from migrator.store.plans import plan_row
@@ -27,6 +28,8 @@ class Approvals:
         }
         with self._db.write() as connection:
             connection.execute(insert(approvals).values(values))
+            given = {"by": approval.approved_by, "changes_sha256": approval.changes_sha256, "note": approval.note}
+            note(connection, approval.approved_at, "plan.approved", plan_id, given)
 
     def of(self, plan_id: str) -> list[Approval]:
         """Every approval of a plan, oldest first. Raises: InputError, if there is no such plan."""

@@ -5,21 +5,23 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from migrator.core.audit import GENESIS, AuditEvent, chain_problems, digest_of, request_digest
+from migrator.core.audit import GENESIS, AuditEvent, chain_problems, digest_of, hash_of_lines, request_digest
 from migrator.core.journal import RequestOutcome
 from migrator.core.plan_document import header_from
-from migrator.core.states import STEP_TRANSITIONS, StepState
+from migrator.core.states import STEP_TRANSITIONS, StepEvent, StepState
 from migrator.store.documents import document_text
 from migrator.store.engine import Database, Query
 from migrator.store.plan_tables import changes, events, plans, requests, steps
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
+from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_steps
 from migrator.store.tables import meta
 
-__all__ = ["Audit", "Told", "note"]
+__all__ = ["Audit", "Told", "moved", "note", "switch_items_digest"]
 
 _LAST = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
 _INSERT = insert(events)
@@ -57,9 +59,15 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
     connection.execute(_INSERT, event | {"detail": text, "digest": digest})
 
 
+def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """What the log tells of steps that moved by one event; `keys` has code and message by SIM key."""
+    told = (f"{key} {code}" for key, (code, _) in keys.items())
+    return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(told)}
+
+
 @dataclass(slots=True)
 class Told:
-    """What a log tells of requests and steps, gathered while its events are read.
+    """What a log tells of the requests and steps of one kind of plan.
 
     `sent` and `answered` are by request; `done` counts the steps that came to their end, by plan and kind.
     """
@@ -68,21 +76,37 @@ class Told:
     answered: dict[int, str] = field(default_factory=dict)
     done: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
+    def note(self, what: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
+        """Gather from one event."""
+        if what == "request_sent":
+            self.sent[detail["request_id"]] = detail
+        elif what == "request_answered":
+            self.answered[detail["request_id"]] = detail["outcome"]
+        elif what == "run_took_over":
+            self.answered.update(dict.fromkeys(detail["requests"], RequestOutcome.LOST.value))
+        elif what == "steps_moved" and advances_to_done(detail["event"]):
+            self.done[plan_id, detail["kind"]] += detail["sims"]
+
+
+@dataclass(slots=True)
+class _Log:
+    """What a log tells, gathered while its events are read: of migrations and of switches, which were `made`."""
+
+    migrations: Told = field(default_factory=Told)
+    switches: Told = field(default_factory=Told)
+    made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
     def noting(self, log: Iterable[AuditEvent]) -> Iterator[AuditEvent]:
         """The same events, noted as they pass."""
         for event in log:
-            self._note(event.kind, event.plan_id, event.detail)
+            family, _, what = event.kind.partition(".")
+            if family != "switch":
+                self.migrations.note(f"{family}_{what}", event.plan_id, event.detail)
+            elif what == "made":
+                self.made[event.detail["switch_id"]] = event.detail
+            else:
+                self.switches.note(what, event.detail["switch_id"], event.detail)
             yield event
-
-    def _note(self, kind: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
-        if kind == "request.sent":
-            self.sent[detail["request_id"]] = detail
-        elif kind == "request.answered":
-            self.answered[detail["request_id"]] = detail["outcome"]
-        elif kind == "run.took_over":
-            self.answered.update(dict.fromkeys(detail["requests"], RequestOutcome.LOST.value))
-        elif kind == "steps.moved" and advances_to_done(detail["event"]):
-            self.done[plan_id, detail["kind"]] += detail["sims"]
 
 
 def advances_to_done(event: str) -> bool:
@@ -122,47 +146,50 @@ class Audit:
         Args:
             head: a digest that was noted before, which the chain must still hold.
         """
-        told = Told()
+        told = _Log()
         yield from chain_problems(told.noting(self.events()), head=head)
-        yield from self._request_problems(told.sent, told.answered)
-        if not self.first_audited():
-            yield from self._step_problems(told.done)
+        for journal, log in ((_MIGRATIONS, told.migrations), (_SWITCHES, told.switches)):
+            first = self._first(journal)
+            yield from self._request_problems(journal, log, first)
+            if not first:
+                yield from self._step_problems(journal, log.done)
         yield from self._plan_problems()
+        yield from self._switch_problems(told.made)
 
-    def _step_problems(self, told: Mapping[tuple[str | None, str], int]) -> Iterator[str]:
+    def _step_problems(self, journal: "_Journal", told: Mapping[tuple[str | None, str], int]) -> Iterator[str]:
         """DONE is the end of a step, so each one must have been told as such."""
-        counted = (
-            select(plans.c.plan_id, steps.c.kind, func.count().label("sims"))
-            .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
-            .where(steps.c.state == StepState.DONE)
-            .group_by(plans.c.plan_id, steps.c.kind)
-        )
-        found = {(row.plan_id, row.kind): row.sims for row in self._db.rows(counted)}
+        found = {(row.plan_id, row.kind): row.sims for row in self._db.rows(journal.done)}
         for plan_id, kind in sorted(set(found) | set(told), key=str):
             here, there = found.get((plan_id, kind), 0), told.get((plan_id, kind), 0)
             if here != there:
                 yield f"plan {plan_id}: {here} steps {kind} are done in the journal, and {there} in the log"
 
-    def _request_problems(self, sent: dict[int, Mapping[str, Any]], answered: Mapping[int, str]) -> Iterator[str]:
-        first = self.first_audited()
-        after = 0
-        while rows := self._db.rows(_NEXT_REQUESTS, after=after):
+    def _request_problems(self, journal: "_Journal", told: Told, first: int) -> Iterator[str]:
+        sent, after, name = dict(told.sent), 0, journal.name
+        while rows := self._db.rows(journal.requests, after=after):
             for row in rows:
                 detail = sent.pop(row.request_id, None)
                 if detail is None:
                     if row.request_id > first:
-                        yield f"request {row.request_id} is in the journal, and the log does not know it"
+                        yield f"{name} {row.request_id} is in the journal, and the log does not know it"
                 elif detail["sha256"] != request_digest(row.method, row.path, row.body):
-                    yield f"request {row.request_id} is not what was sent"
-                elif row.outcome != answered.get(row.request_id, RequestOutcome.SENT.value):
-                    yield f"request {row.request_id} is {row.outcome} in the journal, and another outcome in the log"
+                    yield f"{name} {row.request_id} is not what was sent"
+                elif row.outcome != told.answered.get(row.request_id, RequestOutcome.SENT.value):
+                    yield f"{name} {row.request_id} is {row.outcome} in the journal, and another outcome in the log"
             after = rows[-1].request_id
-        yield from (f"request {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
+        yield from (f"{name} {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
 
     def first_audited(self) -> int:
         """The last request that was sent before there was a log."""
+        return self._first(_MIGRATIONS)
+
+    def first_audited_switch(self) -> int:
+        """The same for requests of cutovers and rollbacks."""
+        return self._first(_SWITCHES)
+
+    def _first(self, journal: "_Journal") -> int:
         with self._db.read() as connection:
-            value = connection.scalar(select(meta.c.value).where(meta.c.name == "audited_after_request"))
+            value = connection.scalar(select(meta.c.value).where(meta.c.name == journal.first))
         return int(value or 0)
 
     def _plan_problems(self) -> Iterator[str]:
@@ -172,9 +199,73 @@ class Audit:
             if _hash_of(self._documents(row.plan_no)) != expected:
                 yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
 
+    def _switch_problems(self, told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        """A cutover or rollback plan is held against what the log says was made: its header, and its SIMs."""
+        has_no_events = self.first_audited() or self.first_audited_switch()
+        missing = set(told)
+        for row in self._db.rows(select(switch_plans).order_by(switch_plans.c.switch_no)):
+            missing.discard(row.switch_id)
+            made = told.get(row.switch_id)
+            if made is None:
+                if not has_no_events:
+                    yield f"plan {row.switch_id} is in the store, and the log does not know it"
+            elif (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
+                yield f"plan {row.switch_id} is not what was made"
+        yield from (f"plan {switch_id} is in the log, and not in the store" for switch_id in sorted(missing))
+
+    def _switch_items(self, switch_no: int) -> str:
+        with self._db.read() as connection:
+            return switch_items_digest(connection, switch_no)
+
     def _documents(self, plan_no: int) -> Iterator[str]:
         rows = by_page(lambda after: self._db.tuples(_DOCUMENTS, plan_no=plan_no, after=after))
         return (document for _, _, document in in_iccid_order(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    """Where one kind of plan has its requests and steps.
+
+    `requests` is a page after `after`, `done` counts steps by `plan_id` and `kind`, and `first` is the name of the fact
+    that tells which requests were sent before there was a log.
+    """
+
+    name: str
+    requests: Select[Any]
+    done: Select[Any]
+    first: str
+
+
+_MIGRATIONS = _Journal(
+    "request",
+    _NEXT_REQUESTS,
+    select(plans.c.plan_id, steps.c.kind, func.count().label("sims"))
+    .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+    .where(steps.c.state == StepState.DONE)
+    .group_by(plans.c.plan_id, steps.c.kind),
+    "audited_after_request",
+)
+_SWITCHES = _Journal(
+    "switch request",
+    select(switch_requests)
+    .where(switch_requests.c.request_id > bindparam("after"))
+    .order_by(switch_requests.c.request_id)
+    .limit(PAGE),
+    select(switch_plans.c.switch_id.label("plan_id"), switch_steps.c.kind, func.count().label("sims"))
+    .join_from(switch_steps, switch_plans, switch_plans.c.switch_no == switch_steps.c.switch_no)
+    .where(switch_steps.c.state == StepState.DONE)
+    .group_by(switch_plans.c.switch_id, switch_steps.c.kind),
+    "audited_after_switch_request",
+)
+
+
+def switch_items_digest(connection: Connection, switch_no: int) -> str:
+    """SHA-256 over all that steers a cutover or rollback: each SIM's place, action, wave and document."""
+    item, digest = switch_items.c, hashlib.sha256()
+    steering = select(item.source_key, item.position, item.action, item.wave, item.document)
+    for row in connection.execute(steering.where(item.switch_no == switch_no).order_by(item.position)):
+        digest.update(f"{document_text(list(row))}\n".encode())
+    return digest.hexdigest()
 
 
 def _hash_of(documents: Iterable[str]) -> str:

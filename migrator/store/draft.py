@@ -48,6 +48,7 @@ class Draft:
         self._digest = hashlib.sha256()
         self._waves: set[str | None] = set()
         self._is_plan = False
+        self._is_kept_already = False
 
     def add(self, batch: Iterable[Change]) -> None:
         """Add changes, sorted by source ICCID as text over all batches. Their fingerprint grows along."""
@@ -77,6 +78,8 @@ class Draft:
                 connection.execute(
                     update(plans).where(plans.c.plan_no == stored.plan_no).values(made_no=made_no, created_at=self._now)
                 )
+                note(connection, self._now, "plan.made_again", header.plan_id, {})
+                self._is_kept_already = True
                 return header_from(json.loads(stored.header))
             connection.execute(
                 update(plans)
@@ -95,12 +98,15 @@ class Draft:
             return
         mine = changes.c.plan_no == self._plan_no
         some = select(changes.c.source_key).where(mine).limit(10 * PAGE)
-        dropped = 1
+        dropped, total = 1, 0
         while dropped:
             with self._db.write(durable=False) as connection:
                 dropped = connection.execute(delete(changes).where(mine, changes.c.source_key.in_(some))).rowcount
+            total += dropped
         with self._db.write() as connection:
             connection.execute(delete(plans).where(plans.c.plan_no == self._plan_no))
+            if not self._is_kept_already:
+                note(connection, self._now, "plan.discarded", None, {"changes": total})
 
     def _row(self, change: Change) -> tuple[Any, ...]:
         document = change_line(change)

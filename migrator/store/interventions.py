@@ -13,6 +13,7 @@ from migrator.core.plan import Action
 from migrator.core.plan_document import header_from
 from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import InputError
+from migrator.store.audit import moved, note
 from migrator.store.draft import PlanState
 from migrator.store.engine import Database
 from migrator.store.items import ACTING
@@ -77,9 +78,9 @@ class Interventions:
                 code = CLAIMED_UNSEEN if step.code == CLAIMED_UNSEEN else RETRIED
                 moves[StepKind(step.kind)][step.source_key] = (code, step.message)
             if found and not dry_run:
-                _move(connection, row.plan_no, StepEvent.OPERATOR_RETRY, moves, now)
+                _move(connection, row, StepEvent.OPERATOR_RETRY, moves, now)
                 _forget_verdicts(connection, row.plan_no, {step.source_key for step in found})
-                _reopen(connection, row.plan_no)
+                _reopen(connection, row, now)
         return Intervened(len({step.source_key for step in found}), Counter(step.code for step in found))
 
     def skip(self, plan_id: str, chosen: Selection, *, now: float, dry_run: bool = False) -> Intervened:
@@ -106,7 +107,7 @@ class Interventions:
             for sim in sims:
                 codes[_plan_skip(moves, sim, by_key[sim.source_key])] += 1
             if not dry_run:
-                _move(connection, row.plan_no, StepEvent.OPERATOR_SKIP, moves, now)
+                _move(connection, row, StepEvent.OPERATOR_SKIP, moves, now)
         return Intervened(len(sims), codes)
 
     def not_in_plan(self, plan_id: str, keys: Iterable[str]) -> set[str]:
@@ -205,9 +206,10 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
     return WAITING if taken else NOT_BEGUN
 
 
-def _move(connection: Connection, plan_no: int, event: StepEvent, moves: Moves, now: float) -> None:
+def _move(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, now: float) -> None:
     for kind, keys in moves.items():
-        move_steps(connection, plan_no, kind, event, keys, now=now)
+        move_steps(connection, plan.plan_no, kind, event, keys, now=now)
+        note(connection, now, "steps.moved", plan.plan_id, moved(kind, event, keys))
 
 
 def _forget_verdicts(connection: Connection, plan_no: int, keys: Iterable[str]) -> None:
@@ -216,7 +218,8 @@ def _forget_verdicts(connection: Connection, plan_no: int, keys: Iterable[str]) 
         connection.execute(delete(verifications).where(mine))
 
 
-def _reopen(connection: Connection, plan_no: int) -> None:
+def _reopen(connection: Connection, plan: AnyRow, now: float) -> None:
     """A finished plan is in use again."""
-    finished = (plans.c.plan_no == plan_no) & (plans.c.state == PlanState.FINISHED)
-    connection.execute(update(plans).where(finished).values(state=PlanState.STARTED, finished_at=None))
+    finished = (plans.c.plan_no == plan.plan_no) & (plans.c.state == PlanState.FINISHED)
+    if connection.execute(update(plans).where(finished).values(state=PlanState.STARTED, finished_at=None)).rowcount:
+        note(connection, now, "plan.reopened", plan.plan_id, {})

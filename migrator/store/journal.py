@@ -11,7 +11,7 @@ from migrator.core.journal import CLAIMED_UNSEEN, JobRecord, RequestOutcome
 from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
 from migrator.ports import Outgoing
-from migrator.store.audit import note
+from migrator.store.audit import moved, note
 from migrator.store.counts import Counts
 from migrator.store.documents import raw_text
 from migrator.store.draft import PlanState
@@ -199,9 +199,7 @@ class SqlJournal(Counts):
         with self._db.write() as connection:
             move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
             if keys:
-                told = (f"{key} {code}" for key, (code, _) in keys.items())
-                moved = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(told)}
-                note(connection, now, "steps.moved", plan_id, moved)
+                note(connection, now, "steps.moved", plan_id, moved(kind, event, keys))
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.

@@ -26,6 +26,7 @@ from sqlalchemy.schema import CreateTable
 from migrator.core.fleet import Pair
 from migrator.core.identifiers import Iccid
 from migrator.errors import InputError
+from migrator.store.audit import note
 from migrator.store.engine import Database, Query, driver_sql, insert_many
 from migrator.store.inventory import in_force
 from migrator.store.rows import PAGE, PAIR_COLUMNS, among, by_page, chunks, in_iccid_order, json_list, pair_from
@@ -49,6 +50,7 @@ _contradicts = pairs.c.target_key != _incoming.c.target_key
 _ALL = select(*PAIR_COLUMNS)
 _PAGE = _ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
 _NEXT = Query(_PAGE)
+_KEYS = driver_sql(select(pairs.c.source_key, pairs.c.target_key).order_by(pairs.c.source_key))
 _TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
     .where(pairs.c.target_key > bindparam("after"))
@@ -94,6 +96,9 @@ class Pairs:
                 _refuse_contradictions(connection)
             _replace_all(connection)
             connection.execute(delete(_incoming))
+            if counts["added"] or counts["replaced"]:
+                told = counts | {"pairs": _count(connection), "fingerprint": _fingerprint(connection)}
+                note(connection, now, "pairs.changed", None, told)
         return counts
 
     def all(self) -> Iterator[Pair]:
@@ -152,14 +157,12 @@ class Pairs:
     def count(self) -> int:
         """How many pairs there are."""
         with self._db.read() as connection:
-            return connection.execute(select(func.count()).select_from(pairs)).scalar_one()
+            return _count(connection)
 
     def fingerprint(self) -> str:
         """SHA-256 over the pairs by their keys: the same for the same pairs, wherever they came from."""
-        digest = hashlib.sha256()
-        for source_key, _, target_key, *_ in self._pages():
-            digest.update(f"{source_key},{target_key}\n".encode())
-        return digest.hexdigest()
+        with self._db.read() as connection:
+            return _fingerprint(connection)
 
     def _pages(self) -> Iterator[tuple[Any, ...]]:
         return by_page(lambda after: self._db.tuples(_NEXT, after=after))
@@ -167,6 +170,17 @@ class Pairs:
     def _among(self, wanted: Executable, keys: Iterable[str]) -> Iterator[Pair]:
         for chunk in chunks(keys):
             yield from map(pair_from, self._db.rows(wanted, keys=json_list(chunk)))
+
+
+def _count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(pairs)).scalar_one()
+
+
+def _fingerprint(connection: Connection) -> str:
+    digest = hashlib.sha256()
+    for source_key, target_key in connection.exec_driver_sql(_KEYS):
+        digest.update(f"{source_key},{target_key}\n".encode())
+    return digest.hexdigest()
 
 
 def _values(pair: Pair) -> tuple[str, str, str, str, str]:

@@ -11,6 +11,7 @@ from migrator.core.fleet import AccountLimits
 from migrator.core.identifiers import Iccid
 from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
+from migrator.store.audit import note
 from migrator.store.engine import Database, driver_sql
 from migrator.store.rows import PAGE, decimal_text
 from migrator.store.snapshot_rows import (
@@ -182,6 +183,7 @@ class Snapshots:
                     fingerprint=fingerprint(connection, snapshot_id),
                 )
             )
+            _note_completed(connection, snapshot_id, now)
         self._drop_rows()
 
     def _drop_rows(self) -> None:
@@ -210,6 +212,13 @@ def _count(snapshot_id: int) -> Select[Any]:
 
 def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -> None:
     connection.execute(update(snapshots).where(snapshots.c.snapshot_id == snapshot_id).values(state=state))
+
+
+def _note_completed(connection: Connection, snapshot_id: int, now: float) -> None:
+    """Tell where the inventory came from: 1NCE's API by its version, or the file of an import."""
+    row = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == snapshot_id)).one()
+    told = {name: getattr(row, name) for name in ("api_version", "origin", "sims", "unreadable", "fingerprint")}
+    note(connection, now, "inventory.completed", None, {"snapshot_id": snapshot_id, **told})
 
 
 def _keep_only(connection: Connection, snapshot_id: int, last_pass: int) -> None:

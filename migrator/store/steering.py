@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.orders import Ceiling, Learned, Order, OrderKind
+from migrator.store.audit import note
 from migrator.store.documents import document_text
 from migrator.store.engine import Database, storable
 from migrator.store.plan_tables import orders, plans, rates
@@ -38,14 +39,23 @@ class Steering:
         statement = insert(orders).values(plan_no=plan_row(self._db, plan_id).plan_no, **values)
         with self._db.write() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["plan_no"], set_=values))
+            given = {"order": order.kind.value, "by": storable(order.given_by)}
+            note(connection, order.given_at, "order.given", plan_id, given)
 
-    def withdraw(self, plan_id: str) -> Order | None:
-        """Let a plan go on. Returns: the order that was in force. Raises: InputError, if there is no such plan."""
+    def withdraw(self, plan_id: str, *, by: str, now: float) -> Order | None:
+        """Let a plan go on (`now` in UTC seconds).
+
+        Returns: the order that was in force; None, and nothing is noted, if there was none.
+        Raises: InputError, if there is no such plan.
+        """
         this = orders.c.plan_no == plan_row(self._db, plan_id).plan_no
         with self._db.write() as connection:
             row = connection.execute(select(orders).where(this)).one_or_none()
+            if row is None:
+                return None
             connection.execute(delete(orders).where(this))
-        return None if row is None else _order(row)
+            note(connection, now, "order.withdrawn", plan_id, {"order": row.kind, "by": storable(by)})
+        return _order(row)
 
     def ordered_plans(self) -> list[str]:
         """The plans with an order in force, the latest order first."""
@@ -61,14 +71,15 @@ class Steering:
             return None
         return Ceiling(rows[0].ceiling, rows[0].ceiling_by, rows[0].ceiling_at)
 
-    def set_ceiling(self, carrier: str, ceiling: Ceiling | None) -> None:
-        """Set the ceiling of a carrier, or take it away."""
-        if ceiling is None:
-            values: dict[str, Any] = {"ceiling": None, "ceiling_by": "", "ceiling_at": None}
-        else:
-            told = storable(ceiling.given_by)
-            values = {"ceiling": ceiling.per_second, "ceiling_by": told, "ceiling_at": ceiling.given_at}
-        self._save_rate(carrier, values)
+    def set_ceiling(self, carrier: str, per_second: float | None, *, by: str, now: float) -> None:
+        """Set the ceiling of a carrier, or take it away with None. `now` is UTC seconds."""
+        values: dict[str, Any] = {"ceiling": None, "ceiling_by": "", "ceiling_at": None}
+        if per_second is not None:
+            values = {"ceiling": per_second, "ceiling_by": storable(by), "ceiling_at": now}
+        with self._db.write() as connection:
+            _save_rate(connection, carrier, values)
+            told = {"carrier": carrier, "per_second": per_second, "by": storable(by)}
+            note(connection, now, "rate.set", None, told)
 
     def learned(self, carrier: str) -> Learned | None:
         """What a pacer learned last; None if none did."""
@@ -79,12 +90,14 @@ class Steering:
 
     def save_learned(self, carrier: str, learned: Learned) -> None:
         """Keep what a pacer learned for the next process."""
-        self._save_rate(carrier, {"learned": document_text(dict(learned.values)), "learned_at": learned.at})
-
-    def _save_rate(self, carrier: str, values: dict[str, Any]) -> None:
-        statement = insert(rates).values({"carrier": carrier, "ceiling_by": "", **values})
+        values = {"learned": document_text(dict(learned.values)), "learned_at": learned.at}
         with self._db.write() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["carrier"], set_=values))
+            _save_rate(connection, carrier, values)
+
+
+def _save_rate(connection: Connection, carrier: str, values: dict[str, Any]) -> None:
+    statement = insert(rates).values({"carrier": carrier, "ceiling_by": "", **values})
+    connection.execute(statement.on_conflict_do_update(index_elements=["carrier"], set_=values))
 
 
 def _order(row: AnyRow) -> Order:

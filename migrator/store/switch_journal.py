@@ -7,17 +7,19 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import RequestOutcome
 from migrator.core.states import RUN_TRANSITIONS, STEP_TRANSITIONS, RunEvent, RunState, StepEvent, StepState, advance
 from migrator.core.switch_plan import SwitchKind
 from migrator.errors import IllegalTransition, StoreError
 from migrator.ports import SwitchRequest
+from migrator.store.audit import moved
 from migrator.store.documents import document_text, raw_text
 from migrator.store.draft import PlanState
 from migrator.store.engine import storable
 from migrator.store.rows import among, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_runs, switch_steps
-from migrator.store.switches import Switches, may_yet_take_effect, switch_row
+from migrator.store.switches import Switches, may_yet_take_effect, note_switch, switch_row
 
 __all__ = ["SwitchJournal"]
 
@@ -39,7 +41,9 @@ class SwitchJournal(Switches):
         with self._db.write() as connection:
             connection.execute(update(switch_plans).where(unused).values(state=PlanState.STARTED, started_at=now))
             connection.execute(update(switch_runs).where(dead).values(state=taken_over, reason="its process died"))
-            return int(connection.execute(insert(switch_runs).values(run)).lastrowid)
+            run_id = int(connection.execute(insert(switch_runs).values(run)).lastrowid)
+            note_switch(connection, now, "run_started", switch_id, run_id=run_id, owner=owner)
+            return run_id
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
         """Note how a run ended. Raises: IllegalTransition, if it is over already."""
@@ -49,6 +53,9 @@ class SwitchJournal(Switches):
         with self._db.write() as connection:
             if connection.execute(update(switch_runs).where(this).values(ended)).rowcount != 1:
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
+            _, switch_id = _plan_of_run(connection, run_id)
+            told = {"run_id": run_id, "exit_code": exit_code, "reason": ended["reason"]}
+            note_switch(connection, now, "run_ended", switch_id, **told)
 
     def runs(self, switch_id: str) -> Sequence[Mapping[str, Any]]:
         """The runs of a plan, oldest first, as JSON values. Times are UTC seconds."""
@@ -81,16 +88,15 @@ class SwitchJournal(Switches):
             written.
         """
         with self._db.write() as connection:
-            switch_no = connection.scalar(select(switch_runs.c.switch_no).where(switch_runs.c.run_id == run_id))
-            if switch_no is None:
-                raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+            switch_no, switch_id = _plan_of_run(connection, run_id)
+            body = raw_text(sent.body)
             request = {
                 "switch_no": switch_no,
                 "run_id": run_id,
                 "kind": kind.value,
                 "method": sent.method,
                 "path": sent.path,
-                "body": raw_text(sent.body),
+                "body": body,
                 "sims": len(before),
                 "intent_at": now,
                 "outcome": RequestOutcome.SENT,
@@ -106,6 +112,17 @@ class SwitchJournal(Switches):
             )
             told = [{"at_key": key, "was": document_text(values) if values else None} for key, values in before.items()]
             connection.execute(noted, told)
+            note_switch(
+                connection,
+                now,
+                "request_sent",
+                switch_id,
+                request_id=request_id,
+                kind=kind.value,
+                sims=len(before),
+                sims_sha256=hash_of_lines(before),
+                sha256=request_digest(sent.method, sent.path, body),
+            )
             return request_id
 
     def answered(
@@ -125,6 +142,9 @@ class SwitchJournal(Switches):
         with self._db.write() as connection:
             if connection.execute(update(switch_requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
+            run_id = connection.scalar(select(row.run_id).where(row.request_id == request_id))
+            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
+            note_switch(connection, now, "request_answered", _plan_of_run(connection, run_id)[1], **answer)
 
     def move(
         self, switch_id: str, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]], *, now: float
@@ -138,6 +158,7 @@ class SwitchJournal(Switches):
         switch_no = switch_row(self._db, switch_id).switch_no
         with self._db.write() as connection:
             _move(connection, switch_no, kind, event, keys, now=now)
+            note_switch(connection, now, "steps_moved", switch_id, **moved(kind, event, keys))
 
     def reclaim_in_flight(self, switch_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
@@ -151,9 +172,13 @@ class SwitchJournal(Switches):
         lost = {"outcome": RequestOutcome.LOST, "outcome_at": now, "message": message}
         state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
         with self._db.write() as connection:
+            open_requests = connection.scalars(select(switch_requests.c.request_id).where(waiting)).all()
             connection.execute(update(switch_requests).where(waiting).values(lost))
             settled = update(switch_steps).where(flying).values(state=state, since=now, code=code, message=message)
-            return connection.execute(settled).rowcount
+            count = connection.execute(settled).rowcount
+            if count or open_requests:
+                note_switch(connection, now, "run_took_over", switch_id, steps=count, requests=list(open_requests))
+            return count
 
     # --- counts ---------------------------------------------------------------------------------------------------
 
@@ -191,6 +216,15 @@ class SwitchJournal(Switches):
         """Every write of a plan, oldest first: its columns by name; `body` is JSON text."""
         wanted = select(switch_requests).where(switch_requests.c.switch_no == switch_row(self._db, switch_id).switch_no)
         return [row._asdict() for row in self._db.rows(wanted.order_by(switch_requests.c.request_id))]
+
+
+def _plan_of_run(connection: Connection, run_id: int | None) -> tuple[int, str]:
+    """Number and id of the plan that a run carries out. Raises: StoreError, if there is no such run."""
+    of_run = select(switch_plans.c.switch_no, switch_plans.c.switch_id).join_from(switch_runs, switch_plans)
+    row = connection.execute(of_run.where(switch_runs.c.run_id == run_id)).one_or_none()
+    if row is None:
+        raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+    return int(row.switch_no), str(row.switch_id)
 
 
 def _this_step(switch_no: int, kind: SwitchKind) -> Any:

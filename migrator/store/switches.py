@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from migrator.core.audit import hash_of_lines
 from migrator.core.cutover import NOT_EFFECTIVE
 from migrator.core.states import StepState
 from migrator.core.switch_plan import (
@@ -22,13 +23,15 @@ from migrator.core.switch_plan import (
     row_line,
 )
 from migrator.errors import InputError
+from migrator.store.audit import note, switch_items_digest
 from migrator.store.draft import PlanState
 from migrator.store.engine import Database
+from migrator.store.plan_tables import plans
 from migrator.store.plans import plan_row
 from migrator.store.rows import PAGE, among, chunks, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_steps
 
-__all__ = ["Switches", "may_yet_take_effect", "switch_row"]
+__all__ = ["Switches", "may_yet_take_effect", "note_switch", "switch_row"]
 
 ACTING = tuple(action.value for action in SwitchAction if action.acts)
 OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
@@ -74,6 +77,7 @@ class Switches:
             this = switch_plans.c.switch_id == header.switch_id
             again = update(switch_plans).where(this).values(made_no=made_no, created_at=now)
             if connection.execute(again).rowcount:
+                note(connection, now, "switch.made_again", header.plan_id, {"switch_id": header.switch_id})
                 return
             values = {
                 "switch_id": header.switch_id,
@@ -87,6 +91,15 @@ class Switches:
             switch_no = int(connection.execute(insert(switch_plans).values(values)).lastrowid)
             for chunk in chunks(enumerate(rows)):
                 connection.execute(insert(switch_items), [_values(switch_no, at, row) for at, row in chunk])
+            made = {
+                "switch_id": header.switch_id,
+                "direction": header.direction.value,
+                "count": header.count,
+                "fingerprint": header.fingerprint,
+                "header": hash_of_lines([values["header"]]),
+                "items": switch_items_digest(connection, switch_no),
+            }
+            note(connection, now, "switch.made", header.plan_id, made)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -184,8 +197,10 @@ class Switches:
     def finish(self, switch_id: str, now: float) -> None:
         """Note that a plan is used up."""
         this = (switch_plans.c.switch_id == switch_id) & (switch_plans.c.state != PlanState.FINISHED)
+        finished = update(switch_plans).where(this).values(state=PlanState.FINISHED, finished_at=now)
         with self._db.write() as connection:
-            connection.execute(update(switch_plans).where(this).values(state=PlanState.FINISHED, finished_at=now))
+            if connection.execute(finished).rowcount:
+                note_switch(connection, now, "finished", switch_id)
 
     def _pages(self, statement: Any, switch_no: int, **values: Any) -> Iterator[SwitchItem]:
         after = -1
@@ -210,6 +225,13 @@ def switch_row(database: Database, switch_id: str) -> Row[Any]:
             hint="`migrator cutover plan` or `migrator rollback plan` makes one",
         )
     return row
+
+
+def note_switch(connection: Connection, now: float, what: str, switch_id: str, **told: Any) -> None:
+    """Add `switch.WHAT` to the log, under the migration's plan, within the caller's transaction."""
+    of_migration = select(plans.c.plan_id).join_from(switch_plans, plans).where(switch_plans.c.switch_id == switch_id)
+    detail = {"switch_id": switch_id, **told}
+    note(connection, now, f"switch.{what}", connection.scalar(of_migration), detail)
 
 
 def _values(switch_no: int, position: int, row: SwitchRow) -> dict[str, Any]:

@@ -4,16 +4,25 @@ import hashlib
 import json
 import sqlite3
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from migrator.bootstrap.evidence import gather
+from migrator.core.approvals import Approval
 from migrator.core.audit import GENESIS, AuditEvent, chain_problems, digest_of, event_document
+from migrator.core.journal import RequestOutcome
+from migrator.core.orders import Order, OrderKind, Selection
+from migrator.core.results import ExitCode
+from migrator.core.states import StepEvent, StepKind
 from migrator.errors import InputError
 from migrator.reports.evidence import evidence_problems
+from migrator.store import Store
+from tests.contract.store_kit import NOW, SENT, change, key, open_store, planned
+from tests.simulation.switching import SwitchWorld, switch_crash_at
 from tests.simulation.world import Crash, World, crash_at
 
 Edit = Callable[[sqlite3.Connection], object]
@@ -118,6 +127,152 @@ def test_a_chain_says_where_it_breaks() -> None:
     assert list(chain_problems([first, second])) == []
     assert any("event 2" in words for words in chain_problems([first, event(2, GENESIS)]))
     assert any("missing" in words for words in chain_problems([second]))
+
+
+# --- every event that matters -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def switched(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
+    """A fleet that was cut over through a crash, and half of it rolled back."""
+    world = SwitchWorld(tmp_path_factory.mktemp("switched"), sims=12)
+    world.migrated()
+    world.cutover_plan(waves=(3,))
+    with pytest.raises(Crash):
+        world.cut_over(hooks=switch_crash_at("after_effect", 1))
+    world.elapsed_s += 600
+    for _ in range(5):
+        if world.cut_over().exit_code is ExitCode.DONE:
+            break
+        world.elapsed_s += 600
+    world.rollback_plan()
+    assert world.roll_back().exit_code is ExitCode.DONE
+    return world
+
+
+def test_a_log_of_switches_that_nobody_touched_holds(switched: SwitchWorld, tmp_path: Path) -> None:
+    assert problems(switched, tmp_path) == []
+
+
+SWITCH_EDITS = {
+    "a request was changed": "UPDATE switch_requests SET body = replace(body, 'Disabled', 'Enabled') "
+    "WHERE body LIKE '%Disabled%'",
+    "a request was removed": "DELETE FROM switch_requests WHERE request_id = 1",
+    "a request was added": "INSERT INTO switch_requests (switch_no, run_id, kind, method, path, body, sims, intent_at, "
+    "outcome, message) SELECT switch_no, run_id, kind, method, path, body, sims, intent_at, outcome, '' "
+    "FROM switch_requests LIMIT 1",
+    "an outcome was changed": "UPDATE switch_requests SET outcome = 'refused' WHERE outcome = 'accepted'",
+    "a lost request is told as accepted": "UPDATE switch_requests SET outcome = 'accepted' WHERE outcome = 'lost'",
+    "a step was set back": "UPDATE switch_steps SET state = 'pending' WHERE kind = 'source' AND source_key = "
+    "(SELECT min(source_key) FROM switch_steps WHERE state = 'done')",
+    "a pause was set back": "UPDATE switch_steps SET state = 'pending' WHERE kind = 'pause' AND state = 'done'",
+    "a SIM was added to a plan": "UPDATE switch_items SET action = 'SWITCH_OFF' WHERE action <> 'SWITCH_OFF'",
+    "a SIM was moved to another wave": "UPDATE switch_items SET wave = 'first-3' WHERE wave = 'rest'",
+    "a plan was changed": "UPDATE switch_plans SET header = replace(header, '\"count\":', '\"count\":1')",
+    "a plan was renamed": "UPDATE switch_plans SET switch_id = 'c0'",
+}
+
+
+@pytest.mark.parametrize("what", SWITCH_EDITS)
+def test_of_cutover_and_rollback_it_is_found_when(what: str, switched: SwitchWorld, tmp_path: Path) -> None:
+    def edit(plain: sqlite3.Connection) -> None:
+        where = " WHERE switch_no = 1" if what == "a plan was renamed" else ""
+        assert plain.execute(SWITCH_EDITS[what] + where).rowcount
+
+    assert problems(switched, tmp_path, edit)
+
+
+def test_each_step_of_a_cutover_is_an_event_under_the_plan_of_its_migration(switched: SwitchWorld) -> None:
+    with switched.store() as store:
+        told = [event for event in store.audit.events() if event.kind.startswith("switch.")]
+        plan_id = store.plans.newest()
+    assert {event.kind.partition(".")[2] for event in told} == {
+        "made",
+        "run_started",
+        "run_ended",
+        "run_took_over",
+        "request_sent",
+        "request_answered",
+        "steps_moved",
+    }
+    assert {event.plan_id for event in told} == {plan_id}
+
+
+def newest(store: Store) -> tuple[str, str | None, Mapping[str, Any]]:
+    event = list(store.audit.events())[-1]
+    return event.kind, event.plan_id, event.detail
+
+
+def test_what_people_order_and_approve_is_told_with_their_names(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ready()
+    with world.store() as store:
+        plan_id = store.plans.newest() or ""
+        store.approvals.add(plan_id, Approval("ada", 5.0, "f" * 64, "as agreed"))
+        assert newest(store) == (
+            "plan.approved",
+            plan_id,
+            {"by": "ada", "changes_sha256": "f" * 64, "note": "as agreed"},
+        )
+        store.steering.give(plan_id, Order(OrderKind.PAUSE, "bob", 6.0))
+        assert newest(store) == ("order.given", plan_id, {"order": "pause", "by": "bob"})
+        store.steering.withdraw(plan_id, by="eve", now=7.0)
+        assert newest(store) == ("order.withdrawn", plan_id, {"order": "pause", "by": "eve"})
+        store.steering.set_ceiling("hologram", 3.0, by="bob", now=8.0)
+        assert newest(store) == ("rate.set", None, {"carrier": "hologram", "per_second": 3.0, "by": "bob"})
+        assert list(store.audit.problems()) == []
+
+
+def test_an_order_that_was_not_there_leaves_no_event(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ready()
+    with world.store() as store:
+        head = store.audit.head()
+        store.steering.withdraw(store.plans.newest() or "", by="eve", now=7.0)
+        assert store.audit.head() == head
+
+
+def test_inventory_and_pairs_are_told_with_count_and_fingerprint(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ready()
+    with world.store() as store:
+        told = {event.kind: event.detail for event in store.audit.events()}
+        summary = store.inventory.summary()
+        assert told["inventory.completed"]["sims"] == summary["count"] == world.sims
+        assert told["inventory.completed"]["fingerprint"] == summary["fingerprint"]
+        assert told["inventory.completed"]["origin"] is None  # a pull
+        assert told["pairs.changed"]["pairs"] == store.pairs.count()
+        assert told["pairs.changed"]["fingerprint"] == store.pairs.fingerprint()
+        head = store.audit.head()
+        store.pairs.add(list(store.pairs.all()), replace=False, now=9.0)
+        assert store.audit.head() == head, "nothing changed"
+
+
+def test_a_plan_in_the_making_that_is_dropped_is_told(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        with store.plans.draft(NOW) as draft:
+            draft.add([change(1), change(2)])
+        assert newest(store) == ("plan.discarded", None, {"changes": 2})
+
+
+def test_retry_and_skip_are_told_and_the_steps_still_add_up(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        planned(store, [change(1), change(2), change(3)])
+        run = store.journal.start_run("p1", "me", NOW)
+        keys = [key(1), key(2)]
+        request = store.journal.begin(run, StepKind.CLAIM, keys, SENT, wave=None, now=NOW)
+        store.journal.answered(request, RequestOutcome.REFUSED, now=NOW)
+        store.journal.move("p1", StepKind.CLAIM, StepEvent.REFUSED_FOR_GOOD, dict.fromkeys(keys, ("no", "")), now=NOW)
+        store.plans.finish("p1", NOW)
+        store.interventions.retry("p1", Selection(), now=NOW)
+        told = [event for event in store.audit.events() if event.kind == "steps.moved"]
+        assert (told[-1].detail["event"], told[-1].detail["sims"]) == ("operator_retry", 2)
+        assert newest(store)[0] == "plan.reopened"
+        found = dict.fromkeys(keys, ("", ""))
+        store.journal.move("p1", StepKind.CLAIM, StepEvent.PROBED_PRESENT, found, now=NOW)
+        store.interventions.skip("p1", Selection(), now=NOW)
+        assert newest(store)[2]["event"] == "operator_skip"
+        assert list(store.audit.problems()) == []
 
 
 # --- evidence -----------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_an_order_is_seen_by_another_connection_at_once(store: Store, tmp_path: 
         assert store.steering.order("p1") is None
         other.steering.give("p1", PAUSE)
         assert store.steering.order("p1") == PAUSE
-        assert other.steering.withdraw("p1") == PAUSE
+        assert other.steering.withdraw("p1", by="bob", now=NOW) == PAUSE
         assert store.steering.order("p1") is None
 
 
@@ -75,7 +75,7 @@ def test_an_order_for_a_plan_that_is_not_there_is_refused(store: Store) -> None:
 
 
 def test_to_withdraw_what_was_not_ordered_changes_nothing(store: Store) -> None:
-    assert store.steering.withdraw("p1") is None
+    assert store.steering.withdraw("p1", by="bob", now=NOW) is None
 
 
 # --- rates --------------------------------------------------------------------------------------------------------
@@ -83,10 +83,10 @@ def test_to_withdraw_what_was_not_ordered_changes_nothing(store: Store) -> None:
 
 def test_a_ceiling_and_what_was_learned_are_kept_apart(store: Store) -> None:
     store.steering.save_learned("hologram", Learned({"per_second": 6.5}, NOW))
-    store.steering.set_ceiling("hologram", Ceiling(3.0, "anna", NOW))
+    store.steering.set_ceiling("hologram", 3.0, by="anna", now=NOW)
     assert store.steering.ceiling("hologram") == Ceiling(3.0, "anna", NOW)
     assert store.steering.learned("hologram") == Learned({"per_second": 6.5}, NOW)
-    store.steering.set_ceiling("hologram", None)
+    store.steering.set_ceiling("hologram", None, by="anna", now=NOW)
     assert store.steering.ceiling("hologram") is None
     assert store.steering.learned("hologram") == Learned({"per_second": 6.5}, NOW)
     assert store.steering.ceiling("1nce") is None

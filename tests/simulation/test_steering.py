@@ -11,7 +11,7 @@ import pytest
 
 from migrator.bootstrap.steering import keeping_pace, remember
 from migrator.core.identifiers import Iccid
-from migrator.core.orders import Ceiling, Order, OrderKind
+from migrator.core.orders import Order, OrderKind
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import StepKind, StepState
 from migrator.executor.context import LONG_PAUSE_S, Hooks
@@ -32,7 +32,7 @@ def give(world: World, kind: OrderKind) -> None:
 
 def withdraw(world: World) -> None:
     with world.store() as store:
-        store.steering.withdraw(store.plans.newest() or "")
+        store.steering.withdraw(store.plans.newest() or "", by="anna", now=0.0)
 
 
 def sent(world: World) -> int:
@@ -258,7 +258,7 @@ def test_a_rate_counts_from_the_next_request_on(world: World) -> None:
         while steps_in(world, StepState.DONE) == 0:  # noqa: ASYNC110 - commits tell nobody
             await anyio.sleep(0.1)
         with world.store() as store:
-            store.steering.set_ceiling("hologram", Ceiling(0.25, "anna", 0.0))
+            store.steering.set_ceiling("hologram", 0.25, by="anna", now=0.0)
         at_s.append(world.target.now.timestamp())
 
     assert world.apply(beside=slow_down).exit_code is ExitCode.DONE
@@ -270,7 +270,7 @@ def test_a_rate_counts_from_the_next_request_on(world: World) -> None:
 
 def test_a_rate_never_goes_above_the_setting(world: World) -> None:
     with world.store() as store:
-        store.steering.set_ceiling("hologram", Ceiling(10_000.0, "anna", 0.0))
+        store.steering.set_ceiling("hologram", 10_000.0, by="anna", now=0.0)
     world.apply()
     assert world.elapsed_s > 12 / 200
 
