@@ -1,7 +1,7 @@
 """The evidence of one plan, gathered from the store."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from migrator.reports.evidence import write_evidence
 from migrator.reports.model import moment
 
 if TYPE_CHECKING:
+    from migrator.core.approvals import Approval
     from migrator.core.journal import Item, Verified
     from migrator.store import Store
 
@@ -34,10 +35,11 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
         "org_id": header.org_id,
         "head": head,
         "audited_after_request": store.audit.first_audited(),
+        "audited_after_switch_request": store.audit.first_audited_switch(),
         "written_at": moment(now),
         "tool_version": __version__,
     }
-    members = {
+    members: dict[str, Callable[[], Iterable[str]]] = {
         "plan.jsonl": lambda: _plan(store, plan_id),
         "policy.toml": lambda: store.plans.policy_text(plan_id).splitlines(),
         "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
@@ -45,12 +47,52 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
         "events.jsonl": lambda: (_line(event_document(event)) for event in store.audit.events()),
         "sims.jsonl": lambda: (_line(_sim(item, last)) for item, last, *_ in store.journal.report_rows(plan_id)),
     }
+    if store.approvals.of(plan_id):
+        members["approvals.jsonl"] = lambda: (_line(_approval(one)) for one in store.approvals.of(plan_id))
+    switch_ids = [one["switch_id"] for one in store.switches.of_plan(plan_id)]
+    if switch_ids:
+        members["switches.jsonl"] = lambda: map(_line, _switches(store, plan_id))
+        members["switch_sims.jsonl"] = lambda: map(_line, _switch_sims(store, switch_ids))
+        members["switch_requests.jsonl"] = lambda: map(_as_sent, _switch_requests(store, switch_ids))
     return write_evidence(path, members, facts), head
 
 
 def _plan(store: "Store", plan_id: str) -> Iterator[str]:
     yield header_line(store.plans.header(plan_id))
     yield from map(change_line, store.plans.changes(plan_id))
+
+
+def _approval(given: "Approval") -> dict[str, Any]:
+    return {
+        "approved_by": given.approved_by,
+        "approved_at": moment(given.approved_at),
+        "changes_sha256": given.changes_sha256,
+        "note": given.note,
+    }
+
+
+def _switches(store: "Store", plan_id: str) -> Iterator[dict[str, Any]]:
+    """Each cutover and rollback plan, how far it is, and its runs; `header` is its own, letter by letter."""
+    for one in store.switches.of_plan(plan_id):
+        times = {name: moment(one[name]) for name in ("created_at", "started_at", "finished_at")}
+        header, _ = store.switches.stored(one["switch_id"])
+        steps = [
+            {"step": kind.value, "state": state.value, "code": code, "sims": sims}
+            for (kind, state, code), sims in sorted(store.switches.step_counts(one["switch_id"]).items())
+        ]
+        yield {**one, **times, "header": header, "steps": steps, "runs": store.switches.runs(one["switch_id"])}
+
+
+def _switch_sims(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for switch_id in switch_ids:
+        yield from ({"switch_id": switch_id, **item} for item in store.switches.stored(switch_id)[1])
+
+
+def _switch_requests(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for switch_id in switch_ids:
+        for row in store.switches.requests(switch_id):
+            told = {name: value for name, value in row.items() if name != "switch_no"}
+            yield {"switch_id": switch_id, **told, "body": json.loads(row["body"])}
 
 
 def _run(run: Any) -> dict[str, Any]:

@@ -53,11 +53,12 @@ def _brief(detail: Any) -> str:
 @click.command("verify", epilog="Exit codes: 0 it holds, 2 no store or no evidence file, 3 something was changed.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--head", metavar="DIGEST", help="A head that was noted before, which the log must still hold.")
+@click.option("--manifest", metavar="DIGEST", help="The manifest of FILE as it was noted when FILE was written.")
 @global_options
 @click.pass_obj
-def verify(shared: Globals, /, *, file: Path | None, head: str | None) -> int:
+def verify(shared: Globals, /, *, file: Path | None, head: str | None, manifest: str | None) -> int:
     """Check the store's log, journal and plans against each other; or FILE, an evidence zip, without any store."""
-    return finish("audit verify", shared, lambda: _evidence(file, head) if file else _store(shared, head))
+    return finish("audit verify", shared, lambda: _evidence(file, head, manifest) if file else _store(shared, head))
 
 
 def _store(shared: Globals, head: str | None) -> Outcome:
@@ -69,16 +70,22 @@ def _store(shared: Globals, head: str | None) -> Outcome:
     return _told("The log", {"head": newest, "problems": found}, found)
 
 
-def _evidence(file: Path, head: str | None) -> Outcome:
+def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
     from migrator.reports.evidence import evidence_problems
 
-    manifest, found = evidence_problems(file, head=head)
-    data = {"plan_id": manifest["plan_id"], "head": manifest["head"], "problems": found}
+    manifest, found = evidence_problems(file, head=head, manifest_sha256=noted)
+    data = {
+        "plan_id": manifest["plan_id"],
+        "head": manifest["head"],
+        "manifest_sha256": manifest["sha256"],
+        "problems": found,
+    }
     return _told(f"The evidence of plan {manifest['plan_id']}", data, found)
 
 
 def _told(what: str, data: dict[str, Any], found: list[str]) -> Outcome:
     if not found:
-        return Outcome(data, [f"{what} holds. Head: {data['head']}"])
+        noted = f", manifest: {data['manifest_sha256']}" if "manifest_sha256" in data else ""
+        return Outcome(data, [f"{what} holds. Head: {data['head']}{noted}"])
     problems = [Problem("audit", words) for words in found]
     return Outcome(data, [f"{what} does not hold: {len(found)} problems."], ExitCode.ATTENTION, problems)

@@ -67,7 +67,7 @@ class Outbox:
 @contextmanager
 def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
     """An outbox that also writes every request into a file, whole or not at all; `-` is stdout. Raises: InputError."""
-    from migrator.reports.writers import beside
+    from migrator.reports.placing import text_beside
 
     if requests is None:
         yield Outbox(keep_all)
@@ -75,7 +75,7 @@ def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
         yield Outbox(keep_all, lambda line: click.echo(line, nl=False))
     else:
         try:
-            with beside(requests, mode=0o600) as out:
+            with text_beside(requests) as out:
                 yield Outbox(keep_all, out.write)
         except OSError as error:
             words = f"{requests} cannot be written: {error.strerror or error}"

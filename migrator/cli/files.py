@@ -38,10 +38,10 @@ def refuse_unwritable(file: Path) -> None:
 
 
 def _replaced(file: Path, lines: Iterable[str]) -> int:
-    from migrator.reports.writers import beside
+    from migrator.reports.placing import text_beside
 
     count = 0
-    with beside(file, mode=0o644) as out:
+    with text_beside(file, mode=0o644) as out:
         for line in lines:
             out.write(line)
             count += 1

@@ -48,10 +48,10 @@ class ProblemLog:
             self._out.write(_line(problem))
 
     def _opened(self) -> TextIO:
-        from migrator.reports.writers import beside
+        from migrator.reports.placing import text_beside
 
         try:
-            return self._closing.enter_context(beside(self.path))
+            return self._closing.enter_context(text_beside(self.path))
         except OSError as error:
             words = f"{self.path} cannot be written: {error.strerror or error}"
             raise InputError(words, code="unwritable", hint="choose a file for the problems: --problems") from error

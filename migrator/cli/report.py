@@ -1,37 +1,46 @@
 """`report`: the reconciliation, in files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.files import refuse_unwritable
 from migrator.core.results import ExitCode
 from migrator.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from migrator.reports.model import Reconciliation
     from migrator.reports.writers import Written
+    from migrator.store import Store
 
 __all__ = ["report"]
 
 KNOWN = ("html", "json", "csv", "md")
-CODES = "0 written, 1 the buckets do not add up, 2 no plan or unwritable folder, 5 a plan file of another store."
+CODES = "0 written, 1 the buckets do not add up, 2 no plan or unwritable place, 5 a plan file of another store."
 
 
 @click.command("report", epilog=f"Exit codes: {CODES}")
 @click.argument("plan", required=False)
 @click.option("--format", "formats", default=",".join(KNOWN), show_default=True, help="Some of html, json, csv, md.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder [reports/PLAN].")
+@click.option(
+    "--evidence",
+    metavar="FILE.zip",
+    type=click.Path(path_type=Path),
+    help="Also write plan, journal and log into one zip that `audit verify` checks without the store.",
+)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of reconciliation.json, and do nothing else.")
 @global_options
 @click.pass_obj
-def report(shared: Globals, /, *, plan: str | None, formats: str, out: Path | None, schema: bool) -> int:
+def report(shared: Globals, /, *, schema: bool, **asked: Any) -> int:
     """Write PLAN's reconciliation: every source SIM in exactly one bucket, from what was read last.
 
     PLAN is an id or a plan file; default the newest. The HTML page is one file that needs no network.
     """
-    return finish("report", shared, _schema if schema else lambda: _report(shared, plan, formats, out))
+    return finish("report", shared, _schema if schema else lambda: _report(shared, **asked))
 
 
 def _schema() -> Outcome:
@@ -41,17 +50,37 @@ def _schema() -> Outcome:
     return Outcome({}, is_on_stdout=True)
 
 
-def _report(shared: Globals, plan: str | None, formats: str, out: Path | None) -> Outcome:
+def _report(shared: Globals, *, plan: str | None, formats: str, out: Path | None, evidence: Path | None) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.reporting import reconciliation
     from migrator.cli.lookups import plan_or_file
     from migrator.reports.writers import write_report
 
     wanted = _formats(formats)
+    if evidence is not None:
+        refuse_unwritable(evidence)
     with bootstrap.store_of(shared.state, shared.config) as store:
         plan_id = plan_or_file(store, plan)
         model = reconciliation(store, plan_id, now=bootstrap.SystemClock().now().timestamp())
-        return _told(model, write_report(model, out or Path("reports") / plan_id, wanted))
+        outcome = _told(model, write_report(model, out or Path("reports") / plan_id, wanted))
+        return outcome if evidence is None else _with_evidence(store, plan_id, evidence, outcome)
+
+
+def _with_evidence(store: "Store", plan_id: str, file: Path, outcome: Outcome) -> Outcome:
+    """The same, with the evidence written and what is to be noted of it."""
+    from migrator.bootstrap import SystemClock
+    from migrator.bootstrap.evidence import gather
+
+    digest, head = gather(store, plan_id, file, now=SystemClock().now().timestamp())
+    told = {"file": str(file), "manifest_sha256": digest, "head": head}
+    text = [
+        *outcome.text,
+        f"wrote {file}; `migrator audit verify {file}` checks it",
+        "Note these elsewhere, in a ticket, to hold them against it later:",
+        f"  manifest {digest}",
+        f"  head     {head}",
+    ]
+    return replace(outcome, data={**outcome.data, "evidence": told}, text=text)
 
 
 def _formats(text: str) -> list[str]:

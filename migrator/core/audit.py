@@ -6,7 +6,7 @@ anew: so the newest hash (the head) should be noted elsewhere, in a ticket, and 
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ __all__ = [
     "event_from",
     "hash_of_lines",
     "request_digest",
+    "switch_item_line",
 ]
 
 GENESIS = "0" * 64
@@ -53,6 +54,11 @@ def request_digest(method: str, path: str, body: str) -> str:
 def hash_of_lines(lines: Iterable[str]) -> str:
     """SHA-256 over some texts, whatever their order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def switch_item_line(item: Sequence[Any]) -> str:
+    """One SIM of a cutover or rollback plan (key, position, action, wave, document), as it counts for the digest."""
+    return f"{_one_spelling(list(item))}\n"
 
 
 def chain_problems(events: Iterable[AuditEvent], *, head: str | None = None) -> Iterator[str]:

@@ -2,23 +2,23 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from migrator.core.audit import chain_problems, event_from, request_digest
+from migrator.core.audit import chain_problems, event_from, hash_of_lines, request_digest, switch_item_line
 from migrator.errors import InputError
+from migrator.reports.placing import beside
 
 __all__ = ["EVIDENCE_VERSION", "MANIFEST", "evidence_problems", "write_evidence"]
 
 EVIDENCE_VERSION = 1
 MANIFEST = "manifest.json"
 KIND = "migrator-evidence"
-PLAN, EVENTS, REQUESTS = "plan.jsonl", "events.jsonl", "requests.jsonl"
+PLAN, EVENTS, REQUESTS, APPROVALS = "plan.jsonl", "events.jsonl", "requests.jsonl", "approvals.jsonl"
+SWITCHES, SWITCH_SIMS, SWITCH_REQUESTS = "switches.jsonl", "switch_sims.jsonl", "switch_requests.jsonl"
 BLOCK = 1 << 20
 
 
@@ -34,7 +34,7 @@ def write_evidence(path: Path, members: Mapping[str, Callable[[], Iterable[str]]
     Raises: InputError, if the file cannot be written.
     """
     try:
-        with _whole(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        with beside(path) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             held = {name: _write(archive, name, lines()) for name, lines in members.items()}
             manifest = {"kind": KIND, "evidence_version": EVIDENCE_VERSION, **facts, "members": held}
             text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
@@ -44,19 +44,6 @@ def write_evidence(path: Path, members: Mapping[str, Callable[[], Iterable[str]]
             f"{path} cannot be written: {error.strerror}", code="unwritable", hint="name a file in another folder"
         ) from None
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A private file that takes the place of `path` only when it is whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        yield Path(name)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _write(archive: zipfile.ZipFile, name: str, lines: Iterable[str]) -> dict[str, Any]:
@@ -70,18 +57,28 @@ def _write(archive: zipfile.ZipFile, name: str, lines: Iterable[str]) -> dict[st
     return {"sha256": digest.hexdigest(), "bytes": size}
 
 
-def evidence_problems(path: Path, *, head: str | None = None) -> tuple[Mapping[str, Any], list[str]]:
+def evidence_problems(
+    path: Path, *, head: str | None = None, manifest_sha256: str | None = None
+) -> tuple[Mapping[str, Any], list[str]]:
     """Check a zip by itself: checksums, the chain of events, the plan's fingerprint, requests against events.
 
-    Returns: its manifest, and what does not hold, in words.
+    Args:
+        path: the zip.
+        head: the head of the log that was noted when it was written, or before.
+        manifest_sha256: what was noted of the manifest when it was written.
+
+    Returns: its manifest with its `sha256`, and what does not hold, in words.
     Raises: InputError, if the file is no evidence.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            manifest = json.loads(archive.read(MANIFEST))
+            text = archive.read(MANIFEST)
+            manifest = {**json.loads(text), "sha256": hashlib.sha256(text).hexdigest()}
             if manifest["kind"] != KIND or manifest["evidence_version"] != EVIDENCE_VERSION:
                 raise InputError(f"{path} is evidence of another kind or version", code="not_evidence")
             damaged = list(_damaged(archive, manifest["members"]))
+            if manifest_sha256 not in {None, manifest["sha256"]}:
+                damaged.append("the manifest is not the one that was noted")
             return manifest, damaged or list(_contradictions(archive, manifest, head))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", code="unreadable") from None
@@ -114,19 +111,46 @@ def _contradictions(archive: zipfile.ZipFile, manifest: Mapping[str, Any], head:
     expected = next(plan)["fingerprints"]["changes"]
     if _plan_digest(archive) != expected:
         yield "the changes of the plan have another fingerprint than its header says"
-    sent = {
-        row["detail"]["request_id"]: row["detail"]["sha256"]
-        for row in _rows(archive, EVENTS)
-        if row["kind"] == "request.sent" and row["plan_id"] == manifest["plan_id"]
-    }
-    for row in _rows(archive, REQUESTS):
+    mine = [row for row in _rows(archive, EVENTS) if row["plan_id"] == manifest["plan_id"]]
+    for kind, name, first in (
+        ("request.sent", REQUESTS, "audited_after_request"),
+        ("switch.request_sent", SWITCH_REQUESTS, "audited_after_switch_request"),
+    ):
+        sent = {row["detail"]["request_id"]: row["detail"]["sha256"] for row in mine if row["kind"] == kind}
+        yield from _unlike_the_log(archive, name, sent, manifest[first])
+    yield from _switches_unlike_the_log(archive, [row["detail"] for row in mine if row["kind"] == "switch.made"])
+    yield from _approvals_unlike_the_log(archive, [row["detail"] for row in mine if row["kind"] == "plan.approved"])
+
+
+def _unlike_the_log(archive: zipfile.ZipFile, name: str, sent: dict[int, str], first: int) -> Iterator[str]:
+    """Requests that are not as they were sent. Up to the number `first` there was no log yet."""
+    for row in _rows(archive, name):
         told = sent.pop(row["request_id"], None)
         body = json.dumps(row["body"], separators=(",", ":"))
-        if told != request_digest(row["method"], row["path"], body) and (
-            told is not None or row["request_id"] > manifest["audited_after_request"]
-        ):
-            yield f"request {row['request_id']} is not what the log says was sent"
-    yield from (f"request {request_id} is in the log alone" for request_id in sorted(sent))
+        is_older = told is None and row["request_id"] <= first
+        if not is_older and told != request_digest(row["method"], row["path"], body):
+            yield f"{name}: request {row['request_id']} is not what the log says was sent"
+    yield from (f"{name}: request {request_id} is in the log alone" for request_id in sorted(sent))
+
+
+def _switches_unlike_the_log(archive: zipfile.ZipFile, made: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    headers = {row["switch_id"]: hash_of_lines([row["header"]]) for row in _rows(archive, SWITCHES)}
+    sims: dict[str, Any] = defaultdict(hashlib.sha256)
+    for row in _rows(archive, SWITCH_SIMS):
+        steering = [row[name] for name in ("source_key", "position", "action", "wave", "document")]
+        sims[row["switch_id"]].update(switch_item_line(steering).encode())
+    for told in made:
+        switch_id = told["switch_id"]
+        if (headers.get(switch_id), sims[switch_id].hexdigest()) != (told["header"], told["items"]):
+            yield f"plan {switch_id} is not what the log says was made"
+
+
+def _approvals_unlike_the_log(archive: zipfile.ZipFile, given: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    names = ("changes_sha256", "note")
+    held = {(row["approved_by"], *(row[name] for name in names)) for row in _rows(archive, APPROVALS)}
+    for told in given:
+        if (told["by"], *(told[name] for name in names)) not in held:
+            yield f"the approval of {told['by']} is in the log alone"
 
 
 def _plan_digest(archive: zipfile.ZipFile) -> str:
@@ -140,5 +164,8 @@ def _plan_digest(archive: zipfile.ZipFile) -> str:
 
 
 def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
+    """The lines of a member; none if it is not there: what was not done has none."""
+    if name not in archive.namelist():
+        return
     with archive.open(name) as lines:
         yield from map(json.loads, lines)

@@ -1,9 +1,8 @@
 """A report in files. Each is written beside its place, and all are moved into place only when every one is whole."""
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -15,9 +14,10 @@ from migrator.reports.html_page import write_html
 from migrator.reports.json_file import write_json
 from migrator.reports.markdown import write_md
 from migrator.reports.model import Reconciliation
+from migrator.reports.placing import text_beside
 from migrator.reports.tally import Tally
 
-__all__ = ["FORMATS", "Written", "beside", "spreadsheet_safe", "write_report"]
+__all__ = ["FORMATS", "Written", "spreadsheet_safe", "write_report"]
 
 FORMATS: Mapping[str, Callable[[Book, TextIO], None]] = {
     "html": write_html,
@@ -62,23 +62,7 @@ def _write_all(book: Book, formats: Mapping[Path, str]) -> None:
     """Nothing is moved into its place before all of it is on disk."""
     with ExitStack() as places:
         for path, name in formats.items():
-            out = places.enter_context(beside(path))
+            out = places.enter_context(text_beside(path))
             FORMATS[name](book, out)
             out.flush()
             os.fsync(out.fileno())
-
-
-@contextmanager
-def beside(path: Path, *, mode: int = 0o600) -> Iterator[TextIO]:
-    """A file of this mode that takes the place of `path` only when it is whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

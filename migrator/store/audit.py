@@ -10,7 +10,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from migrator.core.audit import GENESIS, AuditEvent, chain_problems, digest_of, hash_of_lines, request_digest
+from migrator.core.audit import (
+    GENESIS,
+    AuditEvent,
+    chain_problems,
+    digest_of,
+    hash_of_lines,
+    request_digest,
+    switch_item_line,
+)
 from migrator.core.journal import RequestOutcome
 from migrator.core.plan_document import header_from
 from migrator.core.states import STEP_TRANSITIONS, StepEvent, StepState
@@ -264,7 +272,7 @@ def switch_items_digest(connection: Connection, switch_no: int) -> str:
     item, digest = switch_items.c, hashlib.sha256()
     steering = select(item.source_key, item.position, item.action, item.wave, item.document)
     for row in connection.execute(steering.where(item.switch_no == switch_no).order_by(item.position)):
-        digest.update(f"{document_text(list(row))}\n".encode())
+        digest.update(switch_item_line(row).encode())
     return digest.hexdigest()
 
 

@@ -117,6 +117,32 @@ class Switches:
         """A plan's header. Raises: InputError, if there is no such plan."""
         return header_from(switch_row(self._db, switch_id).header)
 
+    def of_plan(self, plan_id: str) -> list[dict[str, Any]]:
+        """The cutover and rollback plans of a migration, oldest first.
+
+        Returns: id, direction, state, count, and times in UTC seconds; None for what did not happen yet.
+        """
+        plan_no = plan_row(self._db, plan_id).plan_no
+        made = select(switch_plans).where(switch_plans.c.plan_no == plan_no).order_by(switch_plans.c.made_no)
+        names = ("switch_id", "direction", "state", "created_at", "started_at", "finished_at")
+        return [
+            {name: getattr(row, name) for name in names} | {"count": header_from(row.header).count}
+            for row in self._db.rows(made)
+        ]
+
+    def stored(self, switch_id: str) -> tuple[str, Iterator[dict[str, Any]]]:
+        """A plan's header letter by letter, and of each SIM all that steers it, in the plan's order."""
+        row = switch_row(self._db, switch_id)
+        return row.header, self._stored_items(row.switch_no)
+
+    def _stored_items(self, switch_no: int) -> Iterator[dict[str, Any]]:
+        item, after = switch_items.c, -1
+        page = select(item.source_key, item.position, item.action, item.wave, item.document).order_by(item.position)
+        mine = page.where(item.switch_no == switch_no, item.position > bindparam("after")).limit(PAGE)
+        while rows := self._db.rows(mine, after=after):
+            yield from (row._asdict() for row in rows)
+            after = rows[-1].position
+
     def newest(self, direction: Direction | None = None) -> str | None:
         """The id of the plan that was made last, in this direction or any; None if there is none."""
         made = select(switch_plans.c.switch_id).order_by(switch_plans.c.made_no.desc()).limit(1)

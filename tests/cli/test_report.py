@@ -179,3 +179,32 @@ def test_the_policy_is_in_the_report_letter_by_letter(desk: Desk) -> None:
     desk.run("report")
     assert document(plan)["policy"] == text
     assert "# &lt;as agreed&gt; on &amp; off" in page(plan)
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+
+
+def test_evidence_is_written_with_what_to_note_and_is_checked_without_a_store(desk: Desk) -> None:
+    plan = desk.applied()
+    made = desk.json("report", "--format", "md", "--evidence", "evidence.zip")
+    assert made.code == 0
+    noted = made.data["evidence"]
+    again = desk.run("report", "--format", "md", "--evidence", "evidence.zip")
+    assert "Note these elsewhere" in again.out
+    assert noted["head"] in again.out
+    checked = desk.json("audit", "verify", "evidence.zip", "--head", noted["head"], "--state", "sqlite:///not/there.db")
+    assert (checked.code, checked.data["plan_id"]) == (0, plan["plan_id"])
+    told = checked.data["manifest_sha256"]
+    assert told in again.out
+    assert desk.run("audit", "verify", "evidence.zip", "--manifest", told).code == 0
+    assert desk.run("audit", "verify", "evidence.zip", "--manifest", "0" * 64).code == 3
+
+
+@pytest.mark.parametrize("place", ["no/such/evidence.zip", "."])
+def test_evidence_for_which_there_is_no_place_is_refused_and_nothing_is_written(desk: Desk, place: str) -> None:
+    desk.planned()
+    before = sorted(Path().rglob("*"))
+    refused = desk.run("report", "--evidence", place)
+    assert refused.code == 2
+    assert "cannot be written" in refused.err
+    assert sorted(Path().rglob("*")) == before

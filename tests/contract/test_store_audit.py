@@ -334,6 +334,60 @@ def test_an_edit_of_the_evidence_is_found(
     assert evidence_problems(rewritten(evidence, name, edit, sums=sums))[1]
 
 
+@pytest.fixture
+def evidence_of_switches(switched: SwitchWorld, tmp_path: Path) -> Path:
+    copy = World(tmp_path)
+    with switched.store() as store:
+        store.backup(tmp_path / "state.db")
+    with copy.store() as store:
+        plan_id = store.plans.newest() or ""
+        store.approvals.add(plan_id, Approval("ada", 5.0, "f" * 64, "as agreed"))
+        gather(store, plan_id, tmp_path / "evidence.zip", now=0.0)
+    return tmp_path / "evidence.zip"
+
+
+def test_evidence_holds_approvals_and_what_was_switched(evidence_of_switches: Path, switched: SwitchWorld) -> None:
+    assert evidence_problems(evidence_of_switches)[1] == []
+    with zipfile.ZipFile(evidence_of_switches) as archive:
+        held = {
+            name: [json.loads(line) for line in archive.read(f"{name}.jsonl").splitlines()]
+            for name in ("approvals", "switches", "switch_sims", "switch_requests")
+        }
+    assert [one["approved_by"] for one in held["approvals"]] == ["ada"]
+    assert [one["direction"] for one in held["switches"]] == ["cutover", "rollback"]
+    sent = [one["body"] for one in held["switch_requests"] if one["kind"] == "source"]
+    arrived = [entry.body for entry in switched.source.writes]
+    assert arrived
+    assert all(body in sent for body in arrived)
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        ("approvals.jsonl", lambda text: text.replace("ada", "eve")),
+        ("approvals.jsonl", lambda _: ""),
+        ("switches.jsonl", lambda text: text.replace('count\\":', 'count\\":1')),
+        ("switches.jsonl", lambda text: text.partition("\n")[2]),
+        ("switch_sims.jsonl", lambda text: text.replace('"wave":"rest"', '"wave":"first-3"')),
+        ("switch_sims.jsonl", lambda text: text.partition("\n")[2]),
+        ("switch_requests.jsonl", lambda text: text.replace("Disabled", "Enabled")),
+        ("switch_requests.jsonl", lambda text: text.partition("\n")[2]),
+    ],
+)
+def test_an_edit_of_what_was_switched_is_found_in_the_evidence(
+    evidence_of_switches: Path, name: str, edit: Callable[[str], str]
+) -> None:
+    assert evidence_problems(rewritten(evidence_of_switches, name, edit, sums=True))[1]
+
+
+def test_a_manifest_that_was_mended_is_not_the_one_that_was_noted(evidence: Path) -> None:
+    noted = evidence_problems(evidence)[0]["sha256"]
+    assert evidence_problems(evidence, manifest_sha256=noted)[1] == []
+    mended = rewritten(evidence, "sims.jsonl", lambda text: text.replace("ok", "missing", 1), sums=True)
+    assert evidence_problems(mended)[1] == []
+    assert evidence_problems(mended, manifest_sha256=noted)[1]
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all"])
 def test_what_is_no_evidence_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.zip").write_bytes(content)
