@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from migrator.bootstrap.planning import look
 from migrator.core.cutover import Demand, Overlap, claimed_at_s, cutover_row, rollback_row, unplanned_row
 from migrator.core.fleet import SourceSim, SourceStatus
+from migrator.core.gates import Gate, gate
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.plan import PlanHeader
 from migrator.core.switch_plan import (
@@ -23,6 +24,7 @@ from migrator.core.switch_plan import (
     header_line,
     row_line,
 )
+from migrator.errors import Halted
 from migrator.executor.context import Stopper
 from migrator.executor.switch_context import in_parallel
 from migrator.ports import Clock, Progress, TargetPlatform
@@ -89,9 +91,15 @@ async def make_cutover(
         clock: the time.
         stopper: looked at between requests.
         progress: told what happens.
+
+    Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
     await target.account()
     await look(store, target, header, absent_after_s=absent_after_s, clock=clock, stopper=stopper, progress=progress)
+    few = _too_few_verified(store, header.plan_id, demand.verified_share)
+    if few is not None:
+        hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
+        raise Halted(few, code="gate_closed", hint=hint)
     rows: list[SwitchRow] = []
     overlap, off = Overlap(), store.switches.switched_off(header.plan_id)
     for found in _chunked(_facts(store, header, off)):
@@ -100,7 +108,11 @@ async def make_cutover(
         rows += await _judged(target, found, demand, header.org_id, stopper)
         progress("judged", {"sims": len(found)})
     rows += [unplanned_row(source) for source in store.journal.unplanned(header.plan_id)]
-    summary = {"double_billing": overlap.told(_price(header)), "reminders": list(REMINDERS[Direction.CUTOVER])}
+    summary = {
+        "double_billing": overlap.told(_price(header)),
+        "reminders": list(REMINDERS[Direction.CUTOVER]),
+        "verified_share": str(demand.verified_share),
+    }
     return _kept(
         store,
         header,
@@ -218,8 +230,8 @@ def _kept(
     acting = [row for row in rows if row.action.acts]
     used = dict.fromkeys(row.wave or "" for row in acting)
     names = tuple(used) if waves else tuple(name for name in header.waves if name in used)
-    about = (store.lineage, header.plan_id, direction.value, repr(None if demand is None else demand.require.value))
-    print_ = fingerprint_of(about, rows)
+    asked = () if demand is None else (demand.require.value, str(demand.rest_s), str(demand.verified_share))
+    print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), rows)
     made = SwitchHeader(
         switch_id=_unused_id(store, direction, print_),
         direction=direction,
@@ -267,8 +279,19 @@ def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
     if newer is not None:
         reasons.append(f"plan {newer}, which was started later, switches some of the same SIMs")
     if header.direction is Direction.CUTOVER and store.switches.state(header.switch_id) == "created":
+        share = Decimal(header.summary.get("verified_share", "0"))
+        reasons += filter(None, [_too_few_verified(store, header.plan_id, share)])
         reasons += islice(_no_longer_verified(store, header), 20)
     return reasons
+
+
+def _too_few_verified(store: "Store", plan_id: str, share: Decimal) -> str | None:
+    """In words, that fewer SIMs of a migration are verified than this share of those that it acts on."""
+    verdicts = store.journal.verdicts(plan_id)
+    if gate(verdicts, share) is Gate.OPEN:
+        return None
+    verified, total = verdicts.get(Verdict.OK, 0), sum(verdicts.values())
+    return f"{verified} of {total} SIMs of plan {plan_id} are verified, and [cutover] verified_share asks for {share}"
 
 
 def _no_longer_verified(store: "Store", header: SwitchHeader) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`cutover`: switch the old SIMs off, once their new ones have shown that they work."""
 
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,14 @@ import click
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.files import refuse_unwritable, written
 from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, applied, rest_s, wave_counts
+from migrator.cli.switching import verified_share as share_of
 from migrator.core.switch_plan import Direction, Require, SwitchAction
 from migrator.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from migrator.core.cutover import Demand
     from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchRow
     from migrator.executor.context import Stopper
     from migrator.store import Store
@@ -25,17 +28,23 @@ SHOWN = 20
 SILENT = "--accept-silent-units"
 
 
-@click.command("plan", epilog="Exit codes: 0 done, 2 input, 4 refused, 7 resumable, 9 another run holds the store.")
+@click.command("plan", epilog="Exit codes: 0 done, 2 input, 4 refused, 6 too few are verified, 7 resumable, 9 held.")
 @click.argument("plan_id", metavar="[PLAN]", required=False)
 @click.option(
     "--require",
     type=click.Choice([require.value for require in Require]),
-    default=Require.TRAFFIC.value,
-    show_default=True,
-    help="What a new SIM must have shown: a data session since its claim, or only the right record.",
+    help="What a new SIM must have shown: a data session since its claim, or only the right record. "
+    "Default: the policy's, which is traffic unless it says otherwise.",
 )
-@click.option(SILENT, is_flag=True, help="With --require verified: units may fall silent, and that is accepted.")
-@click.option("--rest", metavar="DURATION", help="Only SIMs claimed, and last changed by us, this long ago (24h).")
+@click.option(SILENT, is_flag=True, help="Where a right record is enough: units may fall silent, and that is accepted.")
+@click.option(
+    "--rest",
+    metavar="DURATION",
+    help="Only SIMs claimed, and last changed by us, this long ago (24h). Default: the policy's.",
+)
+@click.option(
+    "--verified-share", metavar="SHARE", help="Of PLAN's SIMs, so many must be verified. Default: the policy's."
+)
 @click.option("--waves", metavar="N,N", help="SIMs in the first waves (10,100); the rest follows. Default: the plan's.")
 @click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write it as JSON Lines.")
 @global_options
@@ -53,31 +62,26 @@ def _plan(
     shared: Globals,
     *,
     plan_id: str | None,
-    require: str,
-    accept_silent_units: bool,
-    rest: str | None,
     waves: str | None,
     out: Path | None,
+    **asked: Any,
 ) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.switching import make_cutover
     from migrator.cli.lookups import plan_id_of
     from migrator.cli.progress import watching
-    from migrator.core.cutover import Demand
 
-    demand = Demand(Require(require), rest_s(rest), bootstrap.SystemClock().now().timestamp())
     counts = wave_counts(waves)
-    _accept_silence(shared, demand.require, is_accepted=accept_silent_units)
     if out is not None:
         refuse_unwritable(out)
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
-    with (
-        bootstrap.open_store(shared.state or chosen.state) as store,
-        bootstrap.holding_lease(store) as me,
-        watching(shared) as progress,
-    ):
+    with ExitStack() as stack:
+        store = stack.enter_context(bootstrap.open_store(shared.state or chosen.state))
         migration = store.plans.header(plan_id_of(store, plan_id))
+        demand = _demand(shared, store, migration.plan_id, **asked)
+        me = stack.enter_context(bootstrap.holding_lease(store))
+        progress = stack.enter_context(watching(shared))
 
         async def body(stopper: "Stopper") -> "SwitchHeader":
             async with (
@@ -99,6 +103,32 @@ def _plan(
         return planned(store, bootstrap.run_async(body), out)
 
 
+def _demand(  # one argument per option
+    shared: Globals,
+    store: "Store",
+    plan_id: str,
+    *,
+    require: str | None,
+    rest: str | None,
+    verified_share: str | None,
+    accept_silent_units: bool,
+) -> "Demand":
+    """What a new SIM must have shown: what was asked for, else what the policy of the migration says."""
+    from migrator.bootstrap import SystemClock
+    from migrator.core.cutover import Demand
+    from migrator.inputs.policy_file import stored_policy
+
+    policy = stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").cutover
+    demand = Demand(
+        Require(require or policy.require.value),
+        rest_s(rest, policy.rest_s),
+        SystemClock().now().timestamp(),
+        share_of(verified_share, policy.verified_share),
+    )
+    _accept_silence(shared, demand.require, is_accepted=accept_silent_units)
+    return demand
+
+
 def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> None:
     """Have the weaker demand confirmed by itself. Raises: InputError."""
     import sys
@@ -106,12 +136,12 @@ def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> 
     if require is Require.TRAFFIC or is_accepted:
         return
     words = (
-        "--require verified shows that the new SIM is set up, not that it is in the unit: units whose SIM was not "
-        "swapped fall silent, and need a visit"
+        "a right record (require verified) shows that the new SIM is set up, not that it is in the unit: units whose "
+        "SIM was not swapped fall silent, and need a visit"
     )
     asks = not (shared.no_input or shared.json) and sys.stdin.isatty()
     if not (asks and click.confirm(f"{words}. Accept that?", err=True)):
-        raise InputError(words, code="silent_units", hint=f"add {SILENT} to accept that, or leave --require out")
+        raise InputError(words, code="silent_units", hint=f"add {SILENT} to accept that, or --require traffic")
 
 
 @click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")

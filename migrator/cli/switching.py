@@ -3,6 +3,7 @@
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, TargetPlatform
     from migrator.store import Store
 
-__all__ = ["APPLY_CODES", "SwitchOptionsGiven", "applied", "rest_s", "switch_id_of", "wave_counts"]
+__all__ = ["APPLY_CODES", "SwitchOptionsGiven", "applied", "rest_s", "switch_id_of", "verified_share", "wave_counts"]
 
 APPLY_CODES = (
     "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or too "
@@ -93,9 +94,23 @@ def _id_in_file(store: "Store", file: Path) -> str:
     return header.switch_id
 
 
-def rest_s(text: str | None) -> float:
-    """Seconds of `--rest`; 0 without it. Raises: InputError, naming the option."""
-    return 0.0 if text is None else _duration(text, "--rest")
+def rest_s(text: str | None, default: float) -> float:
+    """Seconds of `--rest`, or what the policy asks for. Raises: InputError, naming the option."""
+    return default if text is None else _duration(text, "--rest")
+
+
+def verified_share(text: str | None, default: Decimal) -> Decimal:
+    """The share of `--verified-share`, or what the policy asks for. Raises: InputError, naming the option."""
+    if text is None:
+        return default
+    try:
+        share = Decimal(text)
+    except InvalidOperation:
+        share = Decimal(-1)
+    if not (share.is_finite() and 0 <= share <= 1):
+        hint = "a number from 0 (asks nothing) to 1 (all of them), such as 0.99"
+        raise InputError(f"--verified-share: {text!r} is no share", code="bad_share", hint=hint)
+    return share
 
 
 def wave_counts(text: str | None) -> tuple[int, ...]:
@@ -231,11 +246,11 @@ def _context(chosen: "Settings", header: "SwitchHeader", given: SwitchOptionsGiv
     from migrator import bootstrap
     from migrator.bootstrap.crashing import switch_hooks_from_environment
     from migrator.executor.switch_context import SwitchContext, SwitchOptions
-    from migrator.inputs.policy_file import parse_policy
+    from migrator.inputs.policy_file import stored_policy
 
     store, clock = parts.store, bootstrap.SystemClock()
     wait_s = chosen.settle_timeout_s if given.wait is None else _duration(given.wait, "--wait")
-    policy = parse_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}").policy
+    policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
     return SwitchContext(
         header=header,
         gates=policy.gates,

@@ -78,11 +78,15 @@ def claimed_at_s(target: TargetLink, journaled_s: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a new SIM must have shown. `rest_s`: seconds since it was claimed, and since we last changed it."""
+    """What a new SIM must have shown. `rest_s`: seconds since it was claimed, and since we last changed it.
+
+    `verified_share` of all SIMs that the migration's plan acts on must be verified before any old one is switched off.
+    """
 
     require: Require
     rest_s: float
     now_s: float
+    verified_share: Decimal = Decimal(0)
 
 
 def is_alive(target: TargetLink | None, verdict: Verdict | None, org_id: int) -> bool:

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from migrator.core.cutover import ALREADY, Told, is_done, is_open
+from migrator.core.gates import Gate, broken_bound, gate
+from migrator.core.journal import Failures, Verdict
 from migrator.core.packing import slices
 from migrator.core.results import ExitCode
 from migrator.core.states import RunEvent, StepState
@@ -155,10 +156,12 @@ class Switching:
     async def _open_gate(self, before: str, wave: str) -> None:
         """Raises: Halted, if too few SIMs of the wave before are as wanted; Interrupted, if it still works on them."""
         found, share = await self._look_after(before), self.ctx.gates.verified_share
-        if not found["all"] or Decimal(found["ok"]) / found["all"] >= share:
+        rest = found["all"] - found["ok"] - found["open"]
+        state = gate({Verdict.OK: found["ok"], Verdict.PENDING: found["open"], Verdict.MISMATCH: rest}, share)
+        if state is Gate.OPEN:
             return
         words = f"wave {before!r} has {found['ok']} of {found['all']} SIMs switched, proved and alive"
-        if found["open"] and Decimal(found["ok"] + found["open"]) / found["all"] >= share:
+        if state is Gate.UNDECIDED:
             raise Interrupted(f"{words}, and {found['open']} that are not proved yet", ExitCode.RESUMABLE)
         raise Halted(
             f"wave {wave!r} stays closed: {words}, and [gates] verified_share asks for {share}{self._silent_words()}",
@@ -170,13 +173,12 @@ class Switching:
         """Raises: Halted, if more SIMs failed or were set aside in trouble than the policy bears."""
         gates, counts = self.ctx.gates, self.ctx.journal.step_counts(self.ctx.switch_id)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED)
-        failed, begun = sum(bad.values()), sum(n for (kind, *_), n in counts.items() if kind is SwitchKind.SOURCE)
-        too_large_a_share = begun >= gates.min_sample and failed > gates.max_failure_share * begun
-        if failed > gates.max_failures or too_large_a_share:
+        begun = sum(n for (kind, *_), n in counts.items() if kind is SwitchKind.SOURCE)
+        broken = broken_bound(Failures(by_wave={"": bad.total()}, by_code=bad, begun={"": begun}), gates)
+        if broken is not None:
             codes = ", ".join(f"{code} {count}" for code, count in bad.most_common(SHOWN))
             raise Halted(
-                f"{failed} SIMs could not be switched, past [gates] max_failures = {gates.max_failures} or "
-                f"max_failure_share = {gates.max_failure_share}: {codes}",
+                f"{broken}; what could not be switched: {codes}",
                 code="too_many_failures",
                 hint="mend the cause, then make a new plan",
             )

@@ -90,9 +90,9 @@ class Desk:
         self.paired()
         return self.json("plan", "create", "--policy", self.write("policy.toml", policy)).data
 
-    def applied(self) -> dict[str, Any]:
+    def applied(self, policy: str = POLICY) -> dict[str, Any]:
         """And carried out. Returns: the plan's data."""
-        plan = self.planned()
+        plan = self.planned(policy)
         assert self.run("apply", "--confirm", str(plan["claims"])).code == 0
         return plan
 

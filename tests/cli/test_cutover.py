@@ -13,15 +13,15 @@ import pytest
 
 from migrator.platforms.onence.simulator import OnenceSwitches
 from migrator.store import Owner, Store
-from tests.cli.conftest import Desk
+from tests.cli.conftest import POLICY, Desk
 
 MEGABYTE = 1_048_576
 QUICK = OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
 
 
-def alive(desk: Desk, *, but: int = 0) -> None:
+def alive(desk: Desk, *, but: int = 0, policy: str = POLICY) -> None:
     """Migrate, and let all new SIMs but some pass data."""
-    desk.applied()
+    desk.applied(policy)
     claimed = sorted(iccid for iccid, link in desk.rehearsal.hologram.sims.items() if link.device_id is not None)
     for iccid in claimed[: len(claimed) - but]:
         link = desk.rehearsal.hologram.sims[iccid]
@@ -188,3 +188,43 @@ def test_a_killed_cutover_goes_on_with_the_same_command(desk: Desk, monkeypatch:
     done = desk.json("cutover", "apply")
     assert done.code == 0, done.err
     assert done.data["proved"] == plan["count"]
+
+
+# --- what the policy says of cutover ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_policy(make_desk: Callable[..., Desk]) -> Desk:
+    made = make_desk(onence=QUICK)
+    alive(made, but=3, policy=f'{POLICY}[cutover]\nrequire = "verified"\nrest = "1h"\nverified_share = 1\n')
+    return made
+
+
+def test_the_policy_says_what_a_new_sim_must_have_shown_and_an_option_wins(by_policy: Desk) -> None:
+    refused = by_policy.run("cutover", "plan", "--rest", "0s")
+    assert refused.code == 2
+    assert "fall silent" in refused.err
+    strict = by_policy.json("cutover", "plan", "--rest", "0s", "--require", "traffic")
+    accepted = by_policy.json("cutover", "plan", "--rest", "0s", "--accept-silent-units")
+    assert (strict.data["require"], accepted.data["require"]) == ("traffic", "verified")
+    assert accepted.data["count"] == strict.data["count"] + 3
+    rested = by_policy.json("cutover", "plan", "--accept-silent-units")
+    assert rested.data["count"] == 0
+    assert "not_rested" in rested.data["reasons"]
+
+
+def test_nothing_is_switched_off_before_enough_of_the_fleet_is_verified(by_policy: Desk) -> None:
+    options = ("--require", "traffic", "--rest", "0s")
+    count = by_policy.json("cutover", "plan", *options).data["count"]
+    claimed = sorted(iccid for iccid, link in by_policy.rehearsal.hologram.sims.items() if link.device_id is not None)
+    by_policy.rehearsal.hologram.sims[claimed[-1]].overage_limit = 7  # one of the silent ones: it is in no cutover
+    assert by_policy.run("verify").code == 3
+    stale = by_policy.run("cutover", "apply", "--confirm", str(count))
+    assert stale.code == 5
+    assert "verified_share asks for 1" in stale.err
+    few = by_policy.run("cutover", "plan", *options)
+    assert few.code == 6
+    assert "verified_share asks for 1" in few.err
+    assert by_policy.json("cutover", "plan", *options, "--verified-share", "0.5").data["count"] == count
+    assert by_policy.run("cutover", "plan", *options, "--verified-share", "2").code == 2
+    assert by_policy.rehearsal.onence.writes == []

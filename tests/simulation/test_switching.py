@@ -380,6 +380,18 @@ def test_too_many_sims_in_trouble_halt_the_run(tmp_path: Path) -> None:
     assert "expired 4" in result.reason
 
 
+def test_a_code_with_a_bound_of_its_own_halts_the_run_at_that(tmp_path: Path) -> None:
+    bounded = f"{POLICY}\n[gates.max_failures_by_code]\nexpired = 1\n"
+    world = migrated(tmp_path, policy_text=bounded)
+    header = world.cutover_plan(waves=(6,))
+    for old in sorted(world.meant(header))[:2]:
+        truly(world, old).status = SimStatus.EXPIRED
+    world.served.clear()
+    result = world.cut_over()
+    assert result.exit_code is ExitCode.HALTED
+    assert "[gates.max_failures_by_code] expired = 1" in result.reason
+
+
 # --- trouble ------------------------------------------------------------------------------------------------------
 
 LOST = [Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.HANG_AFTER, Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER]
