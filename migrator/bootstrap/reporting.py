@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from migrator import __version__
 from migrator.bootstrap import process_is_gone
+from migrator.bootstrap.switched import switches_of
+from migrator.bootstrap.switching import overlap_of
 from migrator.core.plan import PlanHeader
 from migrator.core.states import StepKind, StepState
 from migrator.core.units import money
@@ -44,6 +46,8 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
         generated_at=now,
         tool=f"migrator {__version__}",
         running=_running(store),
+        double_billing=overlap_of(store, header, now),
+        switches=switches_of(store, plan_id),
     )
 
 

@@ -29,6 +29,7 @@ def list_jobs(shared: Globals, /, *, plan: str | None, every: bool) -> int:
 
 def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
     from migrator import bootstrap
+    from migrator.bootstrap.switched import switch_line, switches_of
     from migrator.cli.lookups import plan_id_of
     from migrator.reports.model import moment
 
@@ -36,6 +37,7 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
         plan_id = plan_id_of(store, plan)
         runs = store.journal.runs(plan_id)
         requests = store.journal.requests(plan_id)
+        switches = switches_of(store, plan_id)
     shown = [job_values(record) for record in requests if every or record.method == "POST"]
     hidden = len(requests) - len(shown)
     run_rows = [(run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason) for run in runs]
@@ -46,7 +48,8 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
     ]
     if hidden:
         text.append(f"{hidden} requests for single SIMs are left out; --all shows them.")
-    data = {"plan_id": plan_id, "runs": [_run_values(run) for run in runs], "requests": shown}
+    text += (f"{switch_line(one)} `migrator cutover show {one['switch_id']}`" for one in switches)
+    data = {"plan_id": plan_id, "switches": switches, "runs": [_run_values(run) for run in runs], "requests": shown}
     return Outcome(data, text)
 
 

@@ -17,13 +17,16 @@ def info(shared: Globals, /) -> int:
 
 def _info(shared: Globals) -> Outcome:
     from migrator import bootstrap
+    from migrator.bootstrap.switched import switch_line, switches_of
     from migrator.reports.model import moment
 
     with bootstrap.store_of(shared.state, shared.config) as store:
         data = store.info()
+        plans = store.plans.list()
+        lines = [switch_line(one) for plan in plans for one in switches_of(store, plan["plan_id"])]
     data["created_at"] = moment(data["created_at"])
     data |= {f"{name} rows": count for name, count in data.pop("counts").items()}
-    return Outcome(data, (table("State store", ("", ""), [(k.replace("_", " "), v) for k, v in data.items()]),))
+    return Outcome(data, (table("State store", ("", ""), [(k.replace("_", " "), v) for k, v in data.items()]), *lines))
 
 
 @click.command("upgrade", epilog="Exit codes: 0 done, 1 the store cannot be upgraded, 2 there is no store.")

@@ -117,6 +117,7 @@ def _line(data: Any) -> str:
 
 def _of(store: "Store", plan_id: str) -> Outcome:
     from migrator.bootstrap import SystemClock
+    from migrator.bootstrap.switched import switch_line, switches_of
     from migrator.cli.lookups import finding_counts, living_holder
 
     header, journal = store.plans.header(plan_id), store.journal
@@ -135,6 +136,7 @@ def _of(store: "Store", plan_id: str) -> Outcome:
         "failed": dict(journal.failure_codes(plan_id)),
         "findings": finding_counts(store, plan_id),
         "stuck": asdict(stuck),
+        "switches": switches_of(store, plan_id),
         "order": None if order is None else _order_values(order),
         "rates": _rates(store),
         "running": None if holder is None else str(holder),
@@ -144,6 +146,7 @@ def _of(store: "Store", plan_id: str) -> Outcome:
     text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
     if order is not None:
         text.append(f"It is {order}; `migrator run resume {plan_id}` lets it go on.")
+    text += map(switch_line, data["switches"])
     return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
 
 

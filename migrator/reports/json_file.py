@@ -57,6 +57,8 @@ def _head(book: Book) -> dict[str, Any]:
             for group in tally.findings()
         ],
         "money": report.money,
+        "double_billing": report.double_billing,
+        "switches": list(report.switches),
         "runs": [run_values(run) for run in report.runs],
     }
 

@@ -1,8 +1,8 @@
 """The reconciliation as Markdown, for a ticket: counts, findings, bulk requests and money; no SIM by SIM."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TextIO
+from typing import Any, TextIO
 
 from migrator.core.reconcile import Bucket
 from migrator.reports.book import Book
@@ -31,8 +31,22 @@ def write_md(book: Book, out: TextIO) -> None:
     _write_people(book, out)
     _write_jobs(book, out)
     out.write("\n## Money\n\n")
+    _write_facts(report.money, out)
+    if report.double_billing:
+        out.write("\n## Double billing\n\n")
+        _write_facts(report.double_billing, out)
+    if report.switches:
+        out.write("\n## Cutover and rollback\n\n")
+        names = ("switch_id", "direction", "state", "count", "switched", "failed", "aside", "paused")
+        _write_row(out, ("plan", "direction", "state", "SIMs", "switched", "failed", "set aside", "new SIMs paused"))
+        out.write("|---|---|---|---:|---:|---:|---:|---:|\n")
+        for one in report.switches:
+            _write_row(out, (str(one[name]) for name in names))
+
+
+def _write_facts(facts: Mapping[str, Any], out: TextIO) -> None:
     out.writelines(
-        f"- {key.replace('_', ' ')}: {'unknown' if value is None else value}\n" for key, value in report.money.items()
+        f"- {key.replace('_', ' ')}: {'unknown' if value is None else value}\n" for key, value in facts.items()
     )
 
 

@@ -78,6 +78,8 @@ class Reconciliation:
         generated_at: now, in UTC seconds.
         tool: name and version of this program.
         running: who is at it now, in words; None if nobody is.
+        double_billing: what being on at both carriers costs now, as JSON values; empty if nobody reckoned it.
+        switches: the cutover and rollback plans and how far they are, oldest first, as JSON values.
     """
 
     plan_id: str
@@ -93,6 +95,8 @@ class Reconciliation:
     generated_at: float = 0.0
     tool: str = "migrator"
     running: str | None = None
+    double_billing: Mapping[str, Any] = field(default_factory=dict)
+    switches: Sequence[Mapping[str, Any]] = ()
 
 
 def row_of(

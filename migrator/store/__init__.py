@@ -11,7 +11,7 @@ from typing import Any, Self
 from sqlalchemy import delete, func, insert, select
 
 from migrator.errors import InputError
-from migrator.store import plan_tables, tables
+from migrator.store import plan_tables, switch_tables, tables
 from migrator.store.approvals import Approvals
 from migrator.store.audit import Audit
 from migrator.store.draft import Draft, PlanState
@@ -111,7 +111,13 @@ class Store:
         with self._db.read() as connection:
             counts = {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in (tables.snapshots, tables.pairs, plan_tables.plans, plan_tables.requests)
+                for table in (
+                    tables.snapshots,
+                    tables.pairs,
+                    plan_tables.plans,
+                    plan_tables.requests,
+                    switch_tables.switch_plans,
+                )
             }
             found = revision(connection)
         holder = self.lease.holder()

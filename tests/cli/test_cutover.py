@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from migrator.platforms.onence.simulator import OnenceSwitches
@@ -188,6 +189,24 @@ def test_a_killed_cutover_goes_on_with_the_same_command(desk: Desk, monkeypatch:
     done = desk.json("cutover", "apply")
     assert done.code == 0, done.err
     assert done.data["proved"] == plan["count"]
+
+
+def test_report_status_jobs_and_state_tell_of_a_cutover_and_its_rollback(desk: Desk) -> None:
+    both = desk.json("report", "--format", "json", "--out", "before")
+    plan = cut_over(desk)
+    assert desk.json("rollback", "plan").data["count"] == plan["count"]
+    assert desk.run("report", "--out", "after").code == both.code == 0
+    told = [json.loads(Path(folder, "reconciliation.json").read_text()) for folder in ("before", "after")]
+    assert told[0]["switches"] == []
+    assert told[0]["double_billing"]["on_both_sides"] - told[1]["double_billing"]["on_both_sides"] == plan["count"]
+    cutover, rollback = told[1]["switches"]
+    assert (cutover["state"], cutover["switched"], cutover["failed"]) == ("finished", plan["count"], 0)
+    assert (rollback["state"], rollback["switched"]) == ("created", 0)
+    jsonschema.validate(told[1], json.loads(desk.run("report", "--schema").out), jsonschema.Draft202012Validator)
+    line = f"Cutover {plan['switch_id']}: finished, {plan['count']} of {plan['count']} SIMs switched off at 1NCE."
+    for command in (("status",), ("jobs", "list"), ("state", "info")):
+        assert line in " ".join(desk.run(*command).out.split()), command
+    assert desk.json("status").data["switches"] == told[1]["switches"]
 
 
 # --- what the policy says of cutover ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from migrator.core.journal import JobRecord
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment
 from migrator.reports.writers import Written, write_report
 
-__all__ = ["AWKWARD", "NOW", "awkward", "iccid", "reconciliation", "row", "written"]
+__all__ = ["AWKWARD", "NOW", "awkward", "iccid", "reconciliation", "row", "switch", "written"]
 
 NOW = 1_795_000_000.0
 MB = 1_048_576
@@ -117,10 +117,39 @@ def reconciliation(sims: int = 120, **values: Any) -> Reconciliation:
         "policy_text": 'policy_version = 1\n[claim]\ndata_plan_id = 2096\nzone = "global"\n',
         "approvals": [_approval()],
         "pace": _pace(),
+        "double_billing": {
+            "on_both_sides": sims // 2,
+            "claimed": sims * 9 // 10,
+            "hologram_price_per_sim_and_period": "1.00",
+            "hologram_per_day": "2.00",
+            "left_behind_mb": None,
+            "left_behind_mb_read_of_sims": 0,
+            "left_behind_days": None,
+            "left_behind_days_read_of_sims": 0,
+        },
+        "switches": [switch()],
         "generated_at": NOW,
         "tool": "migrator 0.0",
     }
     return Reconciliation(**(told | values))
+
+
+def switch(**values: Any) -> dict[str, Any]:
+    """A cutover plan, half way."""
+    told: dict[str, Any] = {
+        "switch_id": "c0a1b2c3d4e",
+        "direction": "cutover",
+        "state": "started",
+        "created_at": moment(NOW - 250),
+        "started_at": moment(NOW - 200),
+        "finished_at": None,
+        "count": 40,
+        "switched": 20,
+        "failed": 2,
+        "aside": 1,
+        "paused": 0,
+    }
+    return told | values
 
 
 def written(folder: Path, report: Reconciliation | None = None, *formats: str) -> Written:

@@ -23,7 +23,7 @@ from migrator.reports.html_page import TEMPLATES
 from migrator.reports.json_file import schema_text
 from migrator.reports.model import COLUMNS, Reconciliation
 from migrator.reports.remedies import remedy
-from tests.reports.samples import AWKWARD, awkward, iccid, reconciliation, row, written
+from tests.reports.samples import AWKWARD, awkward, iccid, reconciliation, row, switch, written
 
 NAMES = ["reconciliation.csv", "reconciliation.html", "reconciliation.json", "reconciliation.md"]
 
@@ -116,6 +116,34 @@ def test_jobs_tell_charges_expected_and_charged_and_runs_and_approvals_tell_who(
     assert told["approvals"][0]["approved_by"] == "ada"
     assert "ada" in (written(tmp_path).files and text(tmp_path, "html"))
     assert "approved by ada" in text(tmp_path, "md")
+
+
+def test_double_billing_and_cutovers_are_told_in_every_format_but_the_csv(tmp_path: Path) -> None:
+    told = document(tmp_path, reconciliation(120))
+    assert told["double_billing"]["hologram_per_day"] == "2.00"
+    assert told["switches"] == [switch()]
+    written(tmp_path, reconciliation(120))
+    for words in (text(tmp_path, "html"), text(tmp_path, "md")):
+        assert "Double billing" in words
+        assert "c0a1b2c3d4e" in words
+    assert "- left behind mb: unknown" in text(tmp_path, "md")
+    assert "| c0a1b2c3d4e | cutover | started | 40 | 20 | 2 | 1 | 0 |" in text(tmp_path, "md")
+
+
+def test_a_migration_without_a_cutover_says_so_on_the_page(tmp_path: Path) -> None:
+    written(tmp_path, reconciliation(2, switches=[], double_billing={}))
+    table = text(tmp_path, "html").partition("Cutover and rollback plans</caption>")[2].partition("</table>")[0]
+    assert "none" in table
+    assert "Cutover" not in text(tmp_path, "md")
+
+
+@pytest.mark.parametrize("awkward_text", AWKWARD)
+def test_what_a_switch_plan_says_is_escaped_on_the_page(tmp_path: Path, awkward_text: str) -> None:
+    report = reconciliation(2, switches=[switch(switch_id=awkward_text, state=awkward_text)])
+    written(tmp_path, report, "html")
+    page = text(tmp_path, "html")
+    assert page.count("<script") == 2
+    assert "<img" not in page
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------

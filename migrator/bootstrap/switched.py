@@ -1,0 +1,49 @@
+"""How far the cutovers and rollbacks of a migration are, for reports and for a line in other commands."""
+
+from typing import TYPE_CHECKING, Any
+
+from migrator.core.cutover import ALREADY
+from migrator.core.states import StepState
+from migrator.core.switch_plan import SwitchKind
+from migrator.reports.model import moment
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["switch_line", "switches_of"]
+
+
+def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
+    """The cutover and rollback plans of a migration as JSON values, oldest first; counts are SIMs.
+
+    `switched` were proved or found so already, `failed` were refused, `aside` were set aside in trouble, and `paused`
+    are new SIMs that a rollback paused.
+    """
+    return [_values(store, one) for one in store.switches.of_plan(plan_id)]
+
+
+def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
+    counts = store.switches.step_counts(one["switch_id"])
+    source = [(state, code, sims) for (kind, state, code), sims in counts.items() if kind is SwitchKind.SOURCE]
+    done = sum(sims for state, code, sims in source if state is StepState.DONE or code == ALREADY)
+    return {
+        **one,
+        **{name: moment(one[name]) for name in ("created_at", "started_at", "finished_at")},
+        "switched": done,
+        "failed": sum(sims for (_, state, _), sims in counts.items() if state is StepState.FAILED),
+        "aside": sum(n for (_, state, code), n in counts.items() if state is StepState.SKIPPED and code != ALREADY),
+        "paused": sum(
+            sims for (kind, state, _), sims in counts.items() if (kind, state) == (SwitchKind.PAUSE, StepState.DONE)
+        ),
+    }
+
+
+def switch_line(values: dict[str, Any]) -> str:
+    """One of them in a line."""
+    way = "off" if values["direction"] == "cutover" else "on again"
+    parts = [f"{values['switched']} of {values['count']} SIMs switched {way} at 1NCE"]
+    parts += [
+        f"{values[name]} {words}" for name, words in (("failed", "failed"), ("aside", "set aside")) if values[name]
+    ]
+    name = str(values["direction"]).capitalize()
+    return f"{name} {values['switch_id']}: {values['state']}, {', '.join(parts)}."
