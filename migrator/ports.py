@@ -5,7 +5,7 @@ Every method of a platform is one HTTP exchange unless it says otherwise. Errors
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -40,6 +40,7 @@ __all__ = [
     "SourcePlatform",
     "SourceRow",
     "SourceSwitch",
+    "SourceUsage",
     "SwitchJournal",
     "SwitchOrder",
     "SwitchRequest",
@@ -117,6 +118,14 @@ class SourcePlatform(Protocol):
 
     async def account_limits(self) -> AccountLimits:
         """The monthly caps that apply to every SIM of the account."""
+        ...
+
+
+class SourceUsage(Protocol):
+    """Tells what single SIMs of the source use. Read-only; a request per SIM."""
+
+    async def used_days(self, iccid: Iccid, first: date, last: date) -> Mapping[date, bool] | None:
+        """By day, whether a SIM used anything; None where no usable answer came."""
         ...
 
 

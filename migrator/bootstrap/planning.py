@@ -21,7 +21,7 @@ from migrator.executor.context import ApplyOptions, Context, Stopper
 from migrator.executor.converging import Converger
 from migrator.executor.guards import price_of
 from migrator.executor.observing import Reader
-from migrator.ports import Clock, Progress, TargetPlatform
+from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -206,6 +206,7 @@ async def look(
     clock: Clock,
     stopper: Stopper,
     progress: Progress,
+    listed: Callable[[DevicePage], None] = lambda _page: None,
 ) -> None:
     """Read every SIM of a plan afresh and keep the verdicts; sends no write.
 
@@ -218,10 +219,11 @@ async def look(
         clock: the time.
         stopper: looked at between requests.
         progress: told what happens.
+        listed: shown every page of the device list that is read for this.
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
     ctx = _reading(store, target, header, absent_after_s, clock, stopper, progress)
-    reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers)
+    reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers, listed)
     converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
     await converger.converge(None, wait_s=0)
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from migrator.bootstrap.planning import look
-from migrator.core.cutover import Demand, Overlap, claimed_at_s, cutover_row, rollback_row, unplanned_row
+from migrator.core.cutover import Demand, Overlap, cutover_row, rollback_row, unplanned_row
 from migrator.core.fleet import SourceSim, SourceStatus
 from migrator.core.gates import Gate, gate
 from migrator.core.journal import Item, Verdict, Verified
@@ -27,6 +27,7 @@ from migrator.core.switch_plan import (
 from migrator.errors import Halted
 from migrator.executor.context import Stopper
 from migrator.executor.switch_context import in_parallel
+from migrator.executor.usage import sessions_since_claim
 from migrator.ports import Clock, Progress, TargetPlatform
 
 if TYPE_CHECKING:
@@ -178,11 +179,7 @@ async def _judged(
     silent = [number for number, row in enumerate(rows) if row.reason is SwitchReason.NO_TRAFFIC]
 
     async def ask(number: int) -> None:
-        link = found[number].item.target
-        since_s = None if link is None else claimed_at_s(link, found[number].claimed_s)
-        if link is None or link.link_id is None or since_s is None:
-            return
-        sessions = await target.data_sessions(link.link_id, since_s=since_s)
+        sessions = await sessions_since_claim(target, found[number].item.target, found[number].claimed_s)
         if sessions:
             newest_s = max(session.at_s for session in sessions)
             rows[number] = _row(found[number], demand, org_id, session_s=newest_s)

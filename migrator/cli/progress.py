@@ -33,6 +33,7 @@ WORDS = {
     "name": "{total} SIMs named",
     "verified": "{total} SIMs read and compared",
     "judged": "{total} SIMs judged",
+    "lives": "{total} SIMs asked for signs of life",
     "switched": "{total} SIMs: order sent to 1NCE",
     "proved": "{total} SIMs proved by reading",
     "put_to_rest": "{total} SIMs: pause sent to Hologram",

@@ -1,63 +1,199 @@
-"""`verify`: fresh reads of every SIM of a plan, compared with what was planned."""
+"""`verify`: fresh reads of every SIM of a plan, compared with what was planned; and what else there is to prove."""
 
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.core.results import ExitCode
-from migrator.errors import Problem
+from migrator.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from migrator.bootstrap.proving import DeviceWatch
+    from migrator.cli.proofs import Lives
     from migrator.core.plan import PlanHeader
     from migrator.executor.context import Stopper
     from migrator.inputs.settings import Settings
+    from migrator.ports import Progress
     from migrator.store import Store
 
 __all__ = ["verified", "verify"]
 
 
-@click.command("verify", epilog="Exit codes: 0 all as planned, 3 differences, 7 all that is left is pending.")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be looked at beyond the record."""
+
+    thorough: bool = False
+    source: bool = False
+    traffic: bool = False
+    old_silent: bool = False
+
+
+@click.command(
+    "verify",
+    epilog="Exit codes: 0 all as planned, 3 differences, 4 refused, 7 all that is left is pending, or a carrier is "
+    "down. With --watch: 3 when there was drift, else 7 while SIMs are pending, else 0.",
+)
 @click.argument("plan", required=False)
+@click.option("--thorough", is_flag=True, help="Read the whole device list, to find every device that nobody planned.")
+@click.option("--source", is_flag=True, help="Read 1NCE's list, too: SIMs that changed there since the plan.")
+@click.option("--traffic", is_flag=True, help="Proof of life: data sessions on the new SIMs, and in which unit.")
+@click.option("--old-silent", is_flag=True, help="With --traffic: whether the old SIM is silent (a request per SIM).")
+@click.option("--watch", is_flag=True, help="Read again and again; end with 3 as soon as there is drift.")
+@click.option("--every", metavar="DURATION", default="60s", show_default=True, help="How often, with --watch.")
+@click.option("--for", "for_", metavar="DURATION", help="How long to watch; without it, until Ctrl-C.")
+@click.option("--keep-going", is_flag=True, help="With --watch: go on after drift, and tell what comes and goes.")
 @global_options
 @click.pass_obj
-def verify(shared: Globals, /, *, plan: str | None) -> int:
-    """Read every SIM of PLAN (default the newest) afresh at Hologram and compare. Sends no write."""
-    return finish("verify", shared, lambda: _verify(shared, plan))
+def verify(
+    shared: Globals,
+    /,
+    *,
+    plan: str | None,
+    thorough: bool,
+    source: bool,
+    traffic: bool,
+    old_silent: bool,
+    watch: bool,
+    every: str,
+    for_: str | None,
+    keep_going: bool,
+) -> int:
+    """Read every SIM of PLAN (default the newest) afresh at Hologram and compare. Sends no write.
+
+    Devices that carry the plan's tag, or belong to SIMs that it leaves alone, and that no plan put there are told as
+    unexpected wherever the device list is read, which is when that is cheaper than looking SIMs up.
+    """
+    asked = Asked(thorough, source, traffic, old_silent)
+
+    def body() -> Outcome:
+        from migrator.cli.verify_watch import watched
+
+        _refuse_nonsense(asked, watch=watch, bound=for_ is not None or keep_going)
+        if watch:
+            return watched(shared, plan, every=every, for_=for_, keep_going=keep_going)
+        return _verify(shared, plan, asked)
+
+    return finish("verify", shared, body)
 
 
-def _verify(shared: Globals, plan: str | None) -> Outcome:
+def _refuse_nonsense(asked: Asked, *, watch: bool, bound: bool) -> None:
+    """Raises: InputError, for options that say nothing together."""
+    problem = ""
+    if watch and asked != Asked():
+        problem = "--watch reads the record only: not with --thorough, --source, --traffic or --old-silent"
+    elif bound and not watch:
+        problem = "--for and --keep-going are about --watch"
+    elif asked.old_silent and not asked.traffic:
+        problem = "--old-silent is a part of --traffic"
+    if problem:
+        raise InputError(problem, code="bad_options", hint="see `migrator verify --help`")
+
+
+def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import plan_id_of
 
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
+    if asked.source or asked.old_silent:
+        chosen.onence()
     with bootstrap.open_store(shared.state or chosen.state) as store:
-        return verified(shared, chosen, store, store.plans.header(plan_id_of(store, plan)))
+        return verified(shared, chosen, store, store.plans.header(plan_id_of(store, plan)), asked)
 
 
-def verified(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader") -> Outcome:
-    """Verify a plan and tell the outcome."""
+def verified(
+    shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", asked: Asked | None = None
+) -> Outcome:
+    """Verify a plan and tell the outcome; `asked` None: its record and nothing else."""
     from migrator import bootstrap
-    from migrator.bootstrap.planning import look
+    from migrator.bootstrap.proving import DeviceWatch
     from migrator.cli.progress import watching
+    from migrator.cli.proofs import Lives, lives_told, most_kept, source_told, unexpected_told
 
-    with watching(shared) as progress:
+    told: list[Outcome] = []
+    devices, lives = DeviceWatch(store, header, most_kept(shared)), Lives(most_kept(shared))
+    with watching(shared) as progress, closing(devices):
 
         async def body(stopper: "Stopper") -> None:
-            async with bootstrap.target(chosen, store, stopper, read_only=True) as target:
-                await look(
-                    store,
-                    target,
-                    header,
-                    absent_after_s=chosen.absent_after_s,
-                    clock=bootstrap.SystemClock(),
-                    stopper=stopper,
-                    progress=progress,
-                )
+            from migrator.bootstrap.proving import look_at_source
+
+            work = _Work(chosen, store, header, stopper, progress)
+            await _look_at_target(work, asked, devices, lives)
+            if asked is not None and asked.source:
+                async with bootstrap.source(chosen, store, stopper) as source:
+                    found = await look_at_source(
+                        store,
+                        source,
+                        header,
+                        most=most_kept(shared),
+                        clock=bootstrap.SystemClock(),
+                        stopper=stopper,
+                        progress=progress,
+                    )
+                told.append(source_told(found))
 
         bootstrap.run_async(body)
-    return _told(store, header)
+    parts = [_told(store, header)]
+    if asked is not None:
+        parts.append(unexpected_told(devices))
+    parts += told
+    if asked is not None and asked.traffic:
+        parts.append(lives_told(lives))
+    return _joined(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every look shares."""
+
+    chosen: "Settings"
+    store: "Store"
+    header: "PlanHeader"
+    stopper: "Stopper"
+    progress: "Progress"
+
+
+async def _look_at_target(work: _Work, asked: Asked | None, devices: "DeviceWatch", lives: "Lives") -> None:
+    """Read the plan's SIMs afresh; then whatever else of the new side was asked for."""
+    from contextlib import AsyncExitStack
+
+    from migrator import bootstrap
+    from migrator.bootstrap.planning import look
+    from migrator.bootstrap.proving import prove_life
+
+    chosen, store, stopper, clock = work.chosen, work.store, work.stopper, bootstrap.SystemClock()
+    async with AsyncExitStack() as stack:
+        target = await stack.enter_async_context(bootstrap.target(chosen, store, stopper, read_only=True))
+        await look(
+            store,
+            target,
+            work.header,
+            absent_after_s=chosen.absent_after_s,
+            clock=clock,
+            stopper=stopper,
+            progress=work.progress,
+            listed=(lambda _page: None) if asked is None else devices.see,
+        )
+        if asked is not None and asked.thorough:
+            await devices.read_all(target, stopper)
+        if asked is not None and asked.traffic:
+            usage = None
+            if asked.old_silent:
+                usage = await stack.enter_async_context(bootstrap.source(chosen, store, stopper))
+            await prove_life(
+                store,
+                target,
+                work.header,
+                lives.keep,
+                source=usage,
+                clock=clock,
+                stopper=stopper,
+                progress=work.progress,
+            )
 
 
 def _told(store: "Store", header: "PlanHeader") -> Outcome:
@@ -79,3 +215,15 @@ def _told(store: "Store", header: "PlanHeader") -> Outcome:
         problem = Problem("stopped", f"{verdicts['pending']} SIMs are pending", "`migrator apply` goes on with them")
         return Outcome(data, text, ExitCode.RESUMABLE, (problem,))
     return Outcome(data, [*text, "Every SIM of the plan is as planned."])
+
+
+def _joined(parts: list[Outcome]) -> Outcome:
+    """One outcome of several: what needs attention outranks what only waits."""
+    codes = {ExitCode(part.exit_code) for part in parts}
+    worst = next((code for code in (ExitCode.ATTENTION, ExitCode.RESUMABLE) if code in codes), ExitCode.DONE)
+    return Outcome(
+        {name: value for part in parts for name, value in part.data.items()},
+        [line for part in parts for line in part.text],
+        worst,
+        tuple(problem for part in parts for problem in part.problems),
+    )

@@ -31,6 +31,7 @@ __all__ = [
     "Sight",
     "Sighting",
     "Told",
+    "alive_at_s",
     "claimed_at_s",
     "cutover_row",
     "echo_of",
@@ -71,6 +72,12 @@ def claimed_at_s(target: TargetLink, journaled_s: float | None) -> float | None:
     """When the new SIM was claimed (UTC seconds): by its own record, else by our journal; None if neither tells."""
     recorded_s = moment_s(target.claimed_at)
     return journaled_s if recorded_s is None else recorded_s
+
+
+def alive_at_s(target: TargetLink, claimed_s: float, session_s: float | None) -> float | None:
+    """A new SIM's last sign of life since its claim (UTC seconds): by its own record, else by usage; None if none."""
+    moments = (moment_s(target.last_connected_at), session_s)
+    return next((at_s for at_s in moments if at_s is not None and at_s >= claimed_s), None)
 
 
 # --- cutover ------------------------------------------------------------------------------------------------------
@@ -203,11 +210,11 @@ def _life(target: TargetLink, claimed_s: float | None, session_s: float | None) 
     """A session from before the claim proves nothing: the SIM may have been tested on another account."""
     if claimed_s is None:
         return SwitchReason.NO_TRAFFIC, "when it was claimed is not known"
-    connected_s = moment_s(target.last_connected_at)
-    if connected_s is not None and connected_s >= claimed_s:
+    connected_s, alive_s = moment_s(target.last_connected_at), alive_at_s(target, claimed_s, session_s)
+    if alive_s is not None and alive_s == connected_s:
         return f"connected {target.last_connected_at}"
-    if session_s is not None and session_s >= claimed_s:
-        return f"data session {datetime.fromtimestamp(session_s, UTC):%Y-%m-%d %H:%M:%S}"
+    if alive_s is not None:
+        return f"data session {datetime.fromtimestamp(alive_s, UTC):%Y-%m-%d %H:%M:%S}"
     seen = "" if connected_s is None else f"; the last connection, {target.last_connected_at}, is older"
     return SwitchReason.NO_TRAFFIC, f"no data session since its claim{seen}"
 

@@ -1,7 +1,7 @@
 """Reading the target side back by the cheapest way there is."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -12,7 +12,7 @@ from migrator.core.journal import Item
 from migrator.errors import PlatformError
 from migrator.executor.context import Stopper
 from migrator.executor.crew import several
-from migrator.ports import Clock, Journal, Search, TargetPlatform
+from migrator.ports import Clock, DevicePage, Journal, Search, TargetPlatform
 
 __all__ = ["Reader", "targets_of"]
 
@@ -29,6 +29,7 @@ class Reader:
 
     Args:
         workers: look-ups in flight.
+        listed: shown every page of the list that is read, where it is; nothing is read for its sake.
     """
 
     target: TargetPlatform
@@ -36,6 +37,7 @@ class Reader:
     clock: Clock
     stopper: Stopper
     workers: int
+    listed: Callable[[DevicePage], None] = lambda _page: None
     _devices: int | None = field(default=None, init=False)
     _counted: bool = field(default=False, init=False)
 
@@ -90,6 +92,7 @@ class Reader:
             await self.stopper.checkpoint()
             asked_at = self._now()
             page = await self.target.devices(cursor)
+            self.listed(page)
             wanted = search.among([iccid.key for link in page.links for iccid in (link.iccid, *link.other_iccids)])
             self._keep(_matches(page.links, wanted), search, asked_at)
             cursor = page.cursor

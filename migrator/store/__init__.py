@@ -16,6 +16,7 @@ from migrator.store.approvals import Approvals
 from migrator.store.audit import Audit
 from migrator.store.draft import Draft, PlanState
 from migrator.store.engine import BUSY_TIMEOUT_S, Database, create_file, path_of
+from migrator.store.expectations import Expectations
 from migrator.store.faults import file_trouble
 from migrator.store.interventions import Interventions
 from migrator.store.inventory import Inventory
@@ -46,6 +47,7 @@ class Store:
         self.journal = SqlJournal(database)
         self.audit = Audit(database)
         self.reporting = Reporting(database)
+        self.expectations = Expectations(database)
         self.switches = SwitchJournal(database)
         self.lease = Lease(database)
         self.steering = Steering(database)

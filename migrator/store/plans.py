@@ -13,6 +13,7 @@ from migrator.core.identifiers import Iccid
 from migrator.core.plan import Action, Change, PlanHeader, Reason
 from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import header_from
+from migrator.core.proof import SourceChange
 from migrator.errors import InputError
 from migrator.store.audit import note
 from migrator.store.candidates import candidates, claimed_before
@@ -21,7 +22,7 @@ from migrator.store.draft import Draft, PlanState
 from migrator.store.engine import Database, Query
 from migrator.store.plan_tables import changes, plans
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
-from migrator.store.staleness import differences
+from migrator.store.staleness import differences, source_changes
 
 __all__ = ["Plans", "plan_row"]
 
@@ -165,6 +166,10 @@ class Plans:
     def differences(self, plan_id: str) -> list[str]:
         """What has changed since a plan was made: see `store.staleness`. Empty: the plan may be applied."""
         return differences(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id))
+
+    def source_changes(self, plan_id: str, switched_off: Collection[str] = ()) -> Iterator[SourceChange]:
+        """What is not as a plan used it in the inventory in force: see `store.staleness`."""
+        return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id), switched_off)
 
     def _pages(self, statement: Executable, plan_no: int) -> Iterator[AnyRow]:
         return by_page(lambda after: self._db.rows(statement, plan_no=plan_no, after=after))

@@ -1,6 +1,6 @@
 """Whether the world is still what a plan was made from. Compared row by row: fingerprints only say that it is not."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 
 from migrator.core.fleet import SourceStatus, source_status
 from migrator.core.plan import PlanHeader, Reason
+from migrator.core.proof import SourceChange, SourceChangeCode
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out
@@ -15,7 +16,7 @@ from migrator.store.rows import PAGE, AnyRow
 from migrator.store.snapshot_rows import plain_number
 from migrator.store.tables import pairs, snapshots, source_sims
 
-__all__ = ["SHOWN", "differences"]
+__all__ = ["SHOWN", "differences", "source_changes"]
 
 SHOWN = 20
 """Differences that are told one by one; of the others only the count."""
@@ -28,6 +29,7 @@ _VALUES = (  # what a plan uses of a SIM: name in the document, column, words
     ("data_quota_mb", _sim.data_quota_mb, "booked data volume"),
     ("sms_quota", _sim.sms_quota, "booked SMS volume"),
 )
+_CODES = {"status": SourceChangeCode.STATUS, "label": SourceChangeCode.LABEL}
 _is_selected = changes.c.reason != Reason.NOT_SELECTED
 """What becomes of a SIM that the plan was told to leave alone is no matter: it used nothing of it."""
 
@@ -53,64 +55,90 @@ def differences(database: Database, plan_no: int, header: PlanHeader) -> list[st
     return [*shown, f"and {more} more"] if more else shown
 
 
+def source_changes(
+    database: Database, plan_no: int, header: PlanHeader, switched_off: Collection[str]
+) -> Iterator[SourceChange]:
+    """The SIMs of the source that are not as a plan used them, one by one.
+
+    Args:
+        database: where the plan is, and an inventory in force that was read afresh.
+        plan_no: the plan.
+        header: its header.
+        switched_off: keys of SIMs that a cutover of ours switched off: that they are off is no news.
+    """
+    with database.read() as connection:
+        yield from _at_source(connection, plan_no, header, switched_off)
+
+
 def _all(connection: Connection, plan_no: int, header: PlanHeader) -> Iterator[str]:
+    for change in _at_source(connection, plan_no, header, ()):
+        yield f"{change.iccid}: {change.words}"
+    yield from _other_pairs(connection, plan_no)
+
+
+def _at_source(
+    connection: Connection, plan_no: int, header: PlanHeader, switched_off: Collection[str]
+) -> Iterator[SourceChange]:
     now = connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force))
     if now != header.fingerprints.inventory:
         yield from _gone(connection, plan_no)
         yield from _new(connection, plan_no)
-        yield from _changed(connection, plan_no)
-    yield from _other_pairs(connection, plan_no)
+        yield from _changed(connection, plan_no, switched_off)
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> Iterator[AnyRow]:
     yield from connection.execute(statement.execution_options(yield_per=PAGE))
 
 
-def _gone(connection: Connection, plan_no: int) -> Iterator[str]:
+def _gone(connection: Connection, plan_no: int) -> Iterator[SourceChange]:
     missing = (
         select(changes.c.source_iccid)
         .where(changes.c.plan_no == plan_no, _is_selected, ~select(_sim.key).where(_here).exists())
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, missing):
-        yield f"{row.source_iccid}: no longer in the inventory"
+        yield SourceChange(row.source_iccid, (SourceChangeCode.GONE,), "no longer in the inventory")
 
 
-def _new(connection: Connection, plan_no: int) -> Iterator[str]:
+def _new(connection: Connection, plan_no: int) -> Iterator[SourceChange]:
     planned = select(changes.c.plan_no).where(changes.c.plan_no == plan_no, changes.c.source_key == _sim.key)
     known = select(left_out.c.plan_no).where(left_out.c.plan_no == plan_no, left_out.c.source_key == _sim.key)
     added = (
         select(_sim.iccid).where(_sim.snapshot_id == in_force, ~planned.exists(), ~known.exists()).order_by(_sim.key)
     )
     for row in _rows(connection, added):
-        yield f"{row.iccid}: new in the inventory"
+        yield SourceChange(row.iccid, (SourceChangeCode.NEW,), "new in the inventory")
 
 
-def _changed(connection: Connection, plan_no: int) -> Iterator[str]:
+def _changed(connection: Connection, plan_no: int, switched_off: Collection[str]) -> Iterator[SourceChange]:
     """SQLite finds the SIMs whose values are spelled differently; whether they are different is decided here."""
     planned = [func.json_extract(changes.c.document, f"$.source.{name}").label(name) for name, _, _ in _VALUES]
     current = [column.label(f"now_{name}") for name, column, _ in _VALUES]
     moved = [was.is_distinct_from(column) for was, (_, column, _) in zip(planned, _VALUES, strict=True)]
     differing = (
-        select(changes.c.source_iccid, *planned, *current)
+        select(changes.c.source_key, changes.c.source_iccid, *planned, *current)
         .join_from(changes, source_sims, _here)
         .where(changes.c.plan_no == plan_no, _is_selected, or_(*moved))
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, differing):
-        told = "; ".join(_told(row))
+        told = list(_told(row, is_ours_to_be_off=row.source_key in switched_off))
         if told:
-            yield f"{row.source_iccid}: {told}"
+            codes = tuple(dict.fromkeys(code for code, _ in told))
+            yield SourceChange(row.source_iccid, codes, "; ".join(words for _, words in told))
 
 
-def _told(row: AnyRow) -> Iterator[str]:
+def _told(row: AnyRow, *, is_ours_to_be_off: bool) -> Iterator[tuple[SourceChangeCode, str]]:
     values = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to a column by its name
     for name, _, words in _VALUES:
         was, now = values[name], values[f"now_{name}"]
         if name in _VOLUMES:
             was, now = plain_number(was), plain_number(now)
-        if was != now and not _is_unused(name, was, now):
-            yield f"its {words} was {_shown(was)} and is {_shown(now)}"
+        if was == now or _is_unused(name, was, now):
+            continue
+        if name == "status" and is_ours_to_be_off and source_status(now) is SourceStatus.DISABLED:
+            continue
+        yield _CODES.get(name, SourceChangeCode.QUOTA), f"its {words} was {_shown(was)} and is {_shown(now)}"
 
 
 def _is_unused(name: str, was: str | None, now: str | None) -> bool:

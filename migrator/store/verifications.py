@@ -1,5 +1,6 @@
 """What the target showed, what was made of it, and the rows of a report."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -11,7 +12,7 @@ from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.states import StepKind, StepState
 from migrator.store.documents import findings_from, findings_text, raw_text
-from migrator.store.engine import driver_sql, insert_many
+from migrator.store.engine import Query, driver_sql, insert_many
 from migrator.store.inventory import in_force
 from migrator.store.items import ITEMS, items_of
 from migrator.store.plan_tables import changes, request_items, requests, steps, verifications
@@ -71,6 +72,12 @@ _SENT_AMONG = (
     .join_from(request_items, requests)
     .where(request_items.c.plan_no == bindparam("plan_no"), among(request_items.c.source_key, bindparam("keys")))
     .order_by(request_items.c.source_key, request_items.c.request_id)
+)
+
+_RECORDS = Query(
+    select(target_links.c.key, target_links.c.raw).where(
+        target_links.c.raw.is_not(None), among(target_links.c.key, bindparam("keys"))
+    )
 )
 
 _UNPLANNED = (
@@ -134,6 +141,11 @@ class Verifications(Requests):
         plan_no = plan_row(self._db, plan_id).plan_no
         for row in by_page(lambda after: self._db.rows(_NEXT_VERIFIED, plan_no=plan_no, after=after)):
             yield _judged(row), row.verified_at
+
+    def records(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The target carrier's own records of some target SIMs, as they were read last; by the target's key."""
+        found = (row for chunk in chunks(keys) for row in self._db.tuples(_RECORDS, keys=json_list(chunk)))
+        return {key: json.loads(raw) for key, raw in found}
 
     def verification_at(self, plan_id: str) -> float | None:
         """When a SIM of the plan was last judged (UTC seconds); None if none ever was."""

@@ -34,6 +34,7 @@ __all__ = [
     "profile_link",
     "record_eids",
     "records",
+    "seen_imei",
 ]
 
 NO_DEVICE = 0
@@ -129,6 +130,13 @@ def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
     """The chips that a device's or a profile's own record names; the field is null on most of them."""
     profiles = [record, *records(record.get("links"), "cellular")]
     return frozenset(eid for profile in profiles if (eid := text_of(profile.get("eid"))) is not None)
+
+
+def seen_imei(device: Mapping[str, Any]) -> str | None:
+    """The hardware that a device was last seen in: by its last session, else by the device itself."""
+    session = device.get("lastsession")
+    told = text_of(session.get("imei")) if isinstance(session, Mapping) else None
+    return told or text_of(device.get("imei")) or text_of(device.get("imei_sv"))
 
 
 def _link(iccid: Iccid, profile: Mapping[str, Any], *, device_id: int | None, raw: Mapping[str, Any]) -> TargetLink:

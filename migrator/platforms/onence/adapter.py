@@ -1,5 +1,7 @@
-"""1NCE as a `SourcePlatform`: pages of SIMs, what remains of their volumes, and the account's monthly caps."""
+"""1NCE as a `SourcePlatform` and `SourceUsage`: pages of SIMs, their volumes and usage, the account's monthly caps."""
 
+from collections.abc import Mapping
+from datetime import date
 from http import HTTPStatus
 from typing import Literal
 
@@ -111,6 +113,24 @@ class OnenceSource:
     async def sms_remaining(self, iccid: Iccid) -> Remaining:
         """What is left of the SMS volume. A failed read is told as such, never as zero."""
         return await self._remaining(iccid, "sms")
+
+    async def used_days(self, iccid: Iccid, first: date, last: date) -> Mapping[date, bool] | None:
+        """By day, whether a SIM used anything; None where no usable answer came, which is that SIM's trouble alone.
+
+        Raises: NotAuthorised, for a login that fails; that is everybody's trouble.
+        """
+        version = await self._settled_version()
+        asked: dict[str, str | int] = {"start_dt": first.isoformat(), "end_dt": last.isoformat()}
+        await self._client.log_in()
+        try:
+            reply = await self._client.get(f"/{version}/sims/{wire.api_iccid(iccid)}/usage", asked)
+        except NotAuthorised as error:
+            if error.code == LOGIN_REFUSED or error.status != HTTPStatus.FORBIDDEN:
+                raise
+            return None
+        except (Permanent, Transient, WireMismatch):
+            return None
+        return wire.used_days(reply.body)
 
     async def account_limits(self) -> AccountLimits:
         """The monthly caps that apply to every SIM of the account; v2 has no such call (reference, section 14)."""

@@ -6,7 +6,7 @@ may be text, and nothing but a plausible ICCID is required. Pure: no network, no
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +30,7 @@ __all__ = [
     "source_page",
     "source_row",
     "update_object",
+    "used_days",
 ]
 
 PAGE_SIZE = 100
@@ -176,6 +177,34 @@ def remaining(reply: Reply) -> Remaining:
     volume = decimal_of(record.get("volume"))
     reading = QuotaReading.FAILED if volume is None else QuotaReading.READ
     return Remaining(reading, volume=volume, expires_at=text_of(record.get("expiry_date")), raw=record)
+
+
+def used_days(body: Any) -> dict[date, bool] | None:
+    """By day, whether anything was used: data or messages; None where the body is no usage (section 7).
+
+    Its last row is a sum, dated TOTAL. A day whose volumes cannot be read is left out: it proves nothing.
+    """
+    stats = body.get("stats") if isinstance(body, Mapping) else None
+    if not isinstance(stats, list):
+        return None
+    days = {}
+    for row in stats:
+        day = _day(row.get("date")) if isinstance(row, Mapping) else None
+        volumes = [
+            decimal_of(row[name].get("volume")) for name in ("data", "sms") if isinstance(row.get(name), Mapping)
+        ]
+        told = [volume for volume in volumes if volume is not None]
+        if day is not None and (any(told) or len(told) == len(volumes) > 0):
+            days[day] = any(told)
+    return days
+
+
+def _day(value: Any) -> date | None:
+    """A day, of which the contract's own example is a full timestamp."""
+    try:
+        return date.fromisoformat((text_of(value) or "")[:10])
+    except ValueError:
+        return None
 
 
 def account_limits(body: Any) -> AccountLimits:
