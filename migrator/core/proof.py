@@ -174,7 +174,7 @@ QUIET_DAYS = 2
 """An old SIM is silent if it used nothing today and yesterday.
 
 1NCE tells usage by the day, and neither the day's time zone nor how late it is filled in is known (reference, section
-7): less than two days would prove nothing.
+7): a part of a day would prove nothing, and the row of today may be missing.
 """
 LONGEST_DAYS = 180
 """1NCE keeps six months (reference, section 7)."""
@@ -204,7 +204,7 @@ def old_side(used: Mapping[date, bool] | None, asked: tuple[date, date] | None) 
     told = None if last is None else last.isoformat()
     if last is not None and last >= latest[-1]:
         return OldSide.TALKS, told
-    is_told = all(day in used and day >= first for day in latest)
+    is_told = all(day in used and day >= first for day in latest[1:])
     return (OldSide.SILENT if is_told else OldSide.UNKNOWN), told
 
 

@@ -26,7 +26,7 @@ def _has_step(**values: Any) -> ColumnElement[bool]:
 _was_there = func.json_extract(changes.c.document, "$.before.device_id").is_not(None)
 _was_claimed = _has_step(kind=StepKind.CLAIM, state=StepState.DONE)
 _is_left_alone = _has_step(state=StepState.SKIPPED)
-_is_put_there = or_(_was_claimed, _was_there, changes.c.action.in_(ACTING) & ~_is_left_alone)
+_is_put_there = or_(_was_claimed, _was_there, or_(*(changes.c.action == action for action in ACTING)) & ~_is_left_alone)
 """A SIM that was ours when the plan was made is no surprise, whatever the plan does with it."""
 
 _NEXT = (
