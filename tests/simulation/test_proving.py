@@ -12,6 +12,7 @@ import pytest
 from migrator.bootstrap.planning import look
 from migrator.bootstrap.proving import DeviceWatch, prove_life
 from migrator.bootstrap.watching import MOST_FAILURES, Drift, DriftWatch, Moved, drift_of
+from migrator.core.journal import Finding, FindingCode, Verdict, Verified
 from migrator.core.plan import DesiredState
 from migrator.core.proof import Life, OldSide, Proof
 from migrator.errors import Interrupted, Transient
@@ -162,14 +163,13 @@ def test_on_the_day_of_the_claim_nothing_is_known_of_the_old_sims(tmp_path: Path
 
 
 def test_usage_shows_life_where_the_record_does_not(tmp_path: Path) -> None:
-    """A record may lag behind: only usage shows the session then."""
-    world = migrated(tmp_path)
+    """`lastsession` may be absent, and `last_connect_time` empty."""
+    world = migrated(tmp_path, switches=HologramSwitches(lastsession_shown=False, last_connect_shown=False))
     iccid = min(world.ours())
     link = world.target.sims[iccid]
     assert link.claimed_at is not None
     world.wait(3600)
     world.target.add_session(iccid, link.claimed_at + timedelta(seconds=60), 1024, "352099001761481")
-    link.sessions.clear()  # its record knows nothing of it
     told = {proof.target_iccid: (proof.life, proof.target_imei) for proof in proofs(world, old=False)}
     assert told[iccid] == (Life.ALIVE, "352099001761481")
     with world.store() as store:
@@ -243,6 +243,23 @@ def test_a_sim_that_is_still_pending_is_no_drift(tmp_path: Path) -> None:
 
     told, watch = watched(world, goes_on=False, for_s=600, beside=beside)
     assert (told, watch.seen) == ([], False)
+
+
+def test_only_what_was_found_just_now_and_lasts_is_drift(tmp_path: Path) -> None:
+    world = migrated(tmp_path)
+    wrong, pending = (
+        Finding(FindingCode.WRONG_NAME, "a", "b"),
+        Finding(FindingCode.STATE_PENDING, "LIVE", "LIVE-PENDING"),
+    )
+    with world.store() as store:
+        plan_id = store.plans.newest() or ""
+        waits, lasts, aside = [item.key for item in store.journal.items(plan_id)][:3]
+        store.journal.verified(plan_id, [Verified(aside, Verdict.MISMATCH, (wrong,))], now=world.now().timestamp())
+        world.wait(60)
+        since_s = world.now().timestamp()
+        found = [Verified(waits, Verdict.PENDING, (wrong,)), Verified(lasts, Verdict.MISMATCH, (wrong, pending))]
+        store.journal.verified(plan_id, found, now=since_s)
+        assert drift_of(store, plan_id, since_s) == {(lasts, "wrong_name"): wrong}
 
 
 def test_a_watch_outlives_a_carrier_that_is_down_for_a_while_and_not_for_ever() -> None:

@@ -132,7 +132,7 @@ def _device_link(
         "datathreshold" if edition == Edition.REF_1 else "data_threshold": now.threshold,
         "plan": _plan(now),
         "last_network_used": "Invented Mobile" if last else "",
-        "last_connect_time": stamp(last.begin) if last else "",
+        "last_connect_time": stamp(last.begin) if last and world.switches.last_connect_shown else "",
         "cur_billing_data_used": sum(session.bytes_ for session in link.sessions) if last else 0,
         "last_billing_data_used": 0,
     }
