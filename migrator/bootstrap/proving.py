@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from migrator.core.cutover import claimed_at_s
-from migrator.core.fleet import TargetLink
+from migrator.core.fleet import LinkState, TargetLink
 from migrator.core.journal import Item
 from migrator.core.plan import PlanHeader
 from migrator.core.proof import (
@@ -137,7 +137,8 @@ class DeviceWatch:
         ours, left_alone = set(expected.among(keys)), set(held.among(keys))
         for link in page.links:
             mine = {iccid.key for iccid in (link.iccid, *link.other_iccids)}
-            if link.is_held_by(self.header.org_id) and not mine & ours:
+            is_ours = link.is_held_by(self.header.org_id) and link.state is not LinkState.RETIRED
+            if is_ours and not mine & ours:
                 self._judge(link, is_left_alone=bool(mine & left_alone))
         self.devices += len(page.links)
         self.is_complete = page.cursor is None

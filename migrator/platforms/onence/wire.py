@@ -189,14 +189,17 @@ def used_days(body: Any) -> dict[date, bool] | None:
         return None
     days = {}
     for row in stats:
-        day = _day(row.get("date")) if isinstance(row, Mapping) else None
-        volumes = [
-            decimal_of(row[name].get("volume")) for name in ("data", "sms") if isinstance(row.get(name), Mapping)
-        ]
+        if not isinstance(row, Mapping):
+            continue
+        day, volumes = _day(row.get("date")), [_volume(row.get(service)) for service in ("data", "sms")]
         told = [volume for volume in volumes if volume is not None]
-        if day is not None and (any(told) or len(told) == len(volumes) > 0):
+        if day is not None and (any(told) or len(told) == len(volumes)):
             days[day] = any(told)
     return days
+
+
+def _volume(entry: Any) -> Decimal | None:
+    return decimal_of(entry.get("volume")) if isinstance(entry, Mapping) else None
 
 
 def _day(value: Any) -> date | None:
