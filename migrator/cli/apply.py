@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -34,6 +34,7 @@ class Options:
     dry_run: bool
     requests: Path | None
     confirm: int | None
+    confirm_pauses: int | None
     max_sims: int | None
     wait: str | None
     wave: str | None
@@ -49,6 +50,7 @@ class Options:
     help="With --dry-run: write every request, whole, as JSON Lines; `-` is stdout.",
 )
 @click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan create` says it.")
+@click.option("--confirm-pauses", type=int, metavar="COUNT", help="How many live SIMs the plan will pause, if any.")
 @click.option("--max-sims", type=click.IntRange(1), help="Claim at most so many SIMs now; then stop with exit 6.")
 @click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be verified.")
 @click.option("--wait", metavar="DURATION", help="How long to stay for SIMs that are only pending [30m].")
@@ -145,10 +147,15 @@ def _refuse_held(store: "Store", plan_id: str) -> None:
 
 
 def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Options) -> None:
-    """Have the number of claims confirmed before a plan is used the first time. Raises: InputError."""
-    if store.plans.state(header.plan_id) == "started" or not header.claims:
-        return
+    """Have what cannot be taken back confirmed before a plan is used the first time. Raises: InputError."""
     given = options.confirm
+    if given is not None and given != header.claims:
+        _refuse_count(header, given)
+    if store.plans.state(header.plan_id) == "started":
+        return
+    _confirm_pauses(header, options.confirm_pauses)
+    if not header.claims:
+        return
     if given is None:
         if shared.no_input or shared.json or not sys.stdin.isatty():
             raise InputError(
@@ -164,10 +171,26 @@ def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Opt
         )
         given = click.prompt("Type the number of SIMs to claim", type=int, err=True)
     if given != header.claims:
+        _refuse_count(header, given)
+
+
+def _refuse_count(header: "PlanHeader", given: int) -> NoReturn:
+    raise InputError(
+        f"the plan claims {header.claims} SIMs, not {given}; nothing was sent",
+        code="confirm",
+        hint="confirm the number that `migrator plan show` prints",
+    )
+
+
+def _confirm_pauses(header: "PlanHeader", given: int | None) -> None:
+    """Raises: InputError, if the plan pauses SIMs that are live now, and not just so many were confirmed."""
+    pauses = header.summary.get("live_pauses", 0)
+    if pauses and given != pauses:
         raise InputError(
-            f"the plan claims {header.claims} SIMs, not {given}; nothing was sent",
-            code="confirm",
-            hint="confirm the number that `migrator plan show` prints",
+            f"plan {header.plan_id} pauses {pauses} SIMs that are live at Hologram now: their units fall silent",
+            code="confirm_pauses",
+            hint="old SIMs that were switched off look disabled, and [status] disabled may say pause: set it to live "
+            f"in the policy and make a new plan; or, if it is meant, add --confirm-pauses {pauses}",
         )
 
 

@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
 from migrator.core.calls import KINDS, PAGE, WaveCalls
+from migrator.core.fleet import LinkState, link_state
 from migrator.core.mapping import NO_LIMIT
 from migrator.core.plan import Action, Change, DesiredState, Prices
 from migrator.core.policy import DataBasis, LimitsTiming, Policy, Rule, Wave
@@ -64,6 +65,7 @@ class Tally:
 
     _cells: dict[Kind, _Cell] = field(default_factory=dict)
     _calls: dict[str, WaveCalls] = field(default_factory=dict)
+    live_pauses: int = 0  # SIMs that are live at Hologram now, and that the plan pauses
 
     def counting(self, changes: Iterable[Change]) -> Iterator[Change]:
         """Pass `changes` through, counted."""
@@ -80,6 +82,8 @@ class Tally:
         cell.sims += 1
         if cell.acts:
             cell.add(change)
+            if change.state is DesiredState.PAUSE and change.before:
+                self.live_pauses += link_state(change.before.get("state")) is LinkState.LIVE
             wave = change.wave or ""
             calls = self._calls.get(wave)
             if calls is None:
@@ -122,6 +126,7 @@ class Tally:
             "groups": [group for group in groups if group["sims"]],
             "money": self._money(prices, balance),
             "calls": calls,
+            "live_pauses": self.live_pauses,
             "minutes": round(sum(calls.values()) / max_rps / 60, 1),
             "max_rps": max_rps,
             "warnings": list(self._warnings(policy, prices, balance, groups)),
@@ -202,6 +207,8 @@ class Tally:
         paused = self._acting(lambda kind: kind[0] == Action.CLAIM).paused
         if paused:
             yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram"
+        if self.live_pauses:
+            yield f"{self.live_pauses} SIMs are live at Hologram now and will be PAUSED: their units fall silent"
         yield from _unknown_prices(prices, everybody)
         yield from self._money_words(policy, prices, balance)
 
