@@ -56,7 +56,7 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
         if result.problems:
             _refuse(result.problems, file, problems, Path(store.info()["path"]).with_name("pairing-problems.txt"))
         _refuse_settled(store, result.pairs)
-        counts = _add(store, result.pairs, replace=replace)
+        counts = dict(store.pairs.add_values(result.values, replace=replace, now=_now()))
     return _imported(result, counts, unused)
 
 
@@ -131,9 +131,13 @@ def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
 
 
 def _add(store: "Store", pairs: Iterable["Pair"], *, replace: bool) -> dict[str, int]:
+    return dict(store.pairs.add(pairs, replace=replace, now=_now()))
+
+
+def _now() -> float:
     from migrator import bootstrap
 
-    return dict(store.pairs.add(pairs, replace=replace, now=bootstrap.SystemClock().now().timestamp()))
+    return bootstrap.SystemClock().now().timestamp()
 
 
 @click.command("pool", epilog="Exit codes: 0 done, 2 problems in the file or fewer new SIMs than needed.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from migrator.core.identifiers import Eid, Iccid
 from migrator.core.units import Bytes
@@ -13,6 +13,7 @@ __all__ = [
     "AccountLimits",
     "LinkState",
     "Pair",
+    "PairValues",
     "QuotaReading",
     "SourceSim",
     "SourceStatus",
@@ -151,6 +152,10 @@ class Pair:
     target: Iccid
     origin: str
     eid: Eid | None = None
+
+
+PairValues: TypeAlias = tuple[str, str, str, str, str, str | None]
+"""A pair as plain values: source key and ICCID, target key and ICCID, origin, EID. For pairs by the million."""
 
 
 @dataclass(frozen=True, slots=True)

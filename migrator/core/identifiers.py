@@ -30,9 +30,15 @@ def _canonical(digits: str) -> str:
     Stripping as long as the last digit is right (and not once) is what makes this an equivalence: one 19-digit body in
     ten ends, by chance, in the right Luhn digit of its first 18, and must still equal its own 20-digit form.
     """
-    while len(digits) > ICCID_SHORTEST and luhn_digit(digits[:-1]) == digits[-1]:
-        digits = digits[:-1]
-    return digits
+    codes = digits.encode("ascii")
+    while len(codes) > ICCID_SHORTEST and _ends_in_its_luhn_digit(codes):
+        codes = codes[:-1]
+    return digits[: len(codes)]
+
+
+def _ends_in_its_luhn_digit(codes: bytes) -> bool:
+    """Whether the last of these character codes is the Luhn digit of those before: `luhn_digit` in half the time."""
+    return (sum(codes[::-2]) + sum(codes[-2::-2].translate(_DOUBLED)) - ord("0") * len(codes)) % 10 == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Iccid:
     @property
     def has_right_check_digit(self) -> bool:
         """Whether the last digit is the Luhn digit of those before (by chance true for one bare body in ten)."""
+        if len(self.digits) > ICCID_SHORTEST:  # then it is not in the key
+            return len(self.key) < len(self.digits)
         return luhn_digit(self.digits[:-1]) == self.digits[-1]
 
     def __str__(self) -> str:

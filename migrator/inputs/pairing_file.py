@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.core.fleet import Pair
+from migrator.core.fleet import Pair, PairValues
 from migrator.core.identifiers import Eid, Iccid, NotAnIdentifier, luhn_digit
 from migrator.errors import Problem
 from migrator.inputs.pairing_memory import Seen
@@ -50,6 +50,11 @@ class ImportResult:
     def pairs(self) -> Iterator[Pair]:
         """What to write, in the file's order: new pairs, other targets and EIDs. From a file: it may be a million."""
         return iter(()) if self.problems else self._seen.new()
+
+    @property
+    def values(self) -> Iterator[PairValues]:
+        """The same as plain values."""
+        return iter(()) if self.problems else self._seen.new_values()
 
 
 def plan_import(
@@ -117,10 +122,10 @@ class _Draft:
         return Pair(source, target, f"{self.file}:{row.line}", eid)
 
     def _iccid(self, row: PairRow, side: str, text: str) -> Iccid | None:
-        place = f"{self.file}:{row.line}"
         try:
             iccid = Iccid.parse(text)
         except NotAnIdentifier as error:
+            place = f"{self.file}:{row.line}"
             if not text:
                 problem = Problem(f"empty_{side}", f"{place}: no {side} ICCID", "fill it in, or remove the line")
             elif rounding_notation(text):
@@ -132,7 +137,8 @@ class _Draft:
             return None
         if len(iccid.digits) == WITH_CHECK_DIGIT and not iccid.has_right_check_digit:
             expected = luhn_digit(iccid.digits[:-1])
-            self._warn(f"{place}: {side} {iccid} ends in {iccid.digits[-1]}, its check digit would be {expected}")
+            words = f"{side} {iccid} ends in {iccid.digits[-1]}, its check digit would be {expected}"
+            self._warn(f"{self.file}:{row.line}: {words}")
         return iccid
 
     def _eid(self, row: PairRow) -> Eid | None:

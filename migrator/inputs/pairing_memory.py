@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Literal
 
-from migrator.core.fleet import Pair
+from migrator.core.fleet import Pair, PairValues
 from migrator.core.identifiers import Eid, Iccid
 
 __all__ = ["Seen"]
@@ -56,6 +56,13 @@ class Seen:
         """The pairs to be written, in the file's order; may be asked for again."""
         for row in self._db.execute(f"SELECT {_COLUMNS} FROM seen WHERE is_new ORDER BY line"):  # noqa: S608 - constant
             yield self._pair(*row)
+
+    def new_values(self) -> Iterator[PairValues]:
+        """The same as plain values: source key and ICCID, target key and ICCID, origin, EID."""
+        wanted = (
+            "SELECT source_key, source, target_key, target, ? || ':' || line, eid FROM seen WHERE is_new ORDER BY line"
+        )
+        return self._db.execute(wanted, (self._file,))
 
     def _pair(self, line: int, source_key: str, source: str, target_key: str, target: str, eid: str | None) -> Pair:  # noqa: PLR0917 - a row
         chip = None if eid is None else Eid(eid)

@@ -148,6 +148,8 @@ def _is_utf8(line: bytes) -> bool:
 
 def unwrapped(cell: str) -> str:
     """A value without what people put around it so that a spreadsheet leaves it alone: '898..., ="898...", spaces."""
+    if cell.isdigit():  # most are, and a fleet has millions
+        return cell
     text = cell.strip()
     if text.startswith('="') and text.endswith('"'):
         text = text[2:-1]

@@ -17,13 +17,14 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal_column,
     select,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.schema import CreateTable
 
-from migrator.core.fleet import Pair
+from migrator.core.fleet import Pair, PairValues
 from migrator.core.identifiers import Iccid
 from migrator.errors import InputError
 from migrator.store.audit import note
@@ -50,7 +51,9 @@ _contradicts = pairs.c.target_key != _incoming.c.target_key
 _ALL = select(*PAIR_COLUMNS)
 _PAGE = _ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
 _NEXT = Query(_PAGE)
-_KEYS = driver_sql(select(pairs.c.source_key, pairs.c.target_key).order_by(pairs.c.source_key))
+_line = pairs.c.source_key.concat(literal_column("','")).concat(pairs.c.target_key).concat(literal_column("char(10)"))
+_LINES = driver_sql(select(_line).order_by(pairs.c.source_key))
+_LINES_AT_ONCE = 10_000
 _TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
     .where(pairs.c.target_key > bindparam("after"))
@@ -63,9 +66,6 @@ _NEXT_TARGETS = Query(_TARGETS)
 def _in_inventory(key: ColumnElement[str]) -> ColumnElement[bool]:
     sim = source_sims.c
     return select(sim.key).where(sim.snapshot_id == in_force, sim.key == key).exists()
-
-
-_NEXT_OF_INVENTORY = Query(_TARGETS.where(_in_inventory(pairs.c.source_key)))
 
 
 class Pairs:
@@ -85,11 +85,15 @@ class Pairs:
         Raises: InputError, if a source would have two targets or a target two sources. An importer that wants to list
             every violation with its line looks before, by `by_source_keys` and `by_target_keys`.
         """
+        return self.add_values(map(_values, new), replace=replace, now=now)
+
+    def add_values(self, new: Iterable[PairValues], *, replace: bool, now: float) -> dict[str, int]:
+        """The same for pairs as plain values. Returns and raises: as `add`."""
         with self._db.write() as connection:
             connection.execute(CreateTable(_incoming, if_not_exists=True))
             connection.execute(delete(_incoming))
             for chunk in chunks(new):
-                insert_many(connection, _INSERT, [(*_values(pair), now, _eid(pair)) for pair in chunk])
+                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
             _refuse_doubles(connection)
             counts = _counts(connection)
             if counts["replaced"] and not replace:
@@ -108,11 +112,6 @@ class Pairs:
     def targets(self) -> Iterator[Iccid]:
         """Every target ICCID, sorted as text."""
         for key, digits in in_iccid_order(by_page(lambda after: self._db.tuples(_NEXT_TARGETS, after=after))):
-            yield Iccid(digits, key)
-
-    def targets_of_inventory(self) -> Iterator[Iccid]:
-        """The target ICCIDs of the SIMs that are in the inventory in force, sorted by key."""
-        for key, digits in by_page(lambda after: self._db.tuples(_NEXT_OF_INVENTORY, after=after)):
             yield Iccid(digits, key)
 
     def for_source(self, iccid: Iccid) -> Pair | None:
@@ -178,17 +177,15 @@ def _count(connection: Connection) -> int:
 
 def _fingerprint(connection: Connection) -> str:
     digest = hashlib.sha256()
-    for source_key, target_key in connection.exec_driver_sql(_KEYS):
-        digest.update(f"{source_key},{target_key}\n".encode())
+    lines = connection.exec_driver_sql(_LINES)
+    while some := lines.fetchmany(_LINES_AT_ONCE):
+        digest.update("".join(line for (line,) in some).encode())
     return digest.hexdigest()
 
 
-def _values(pair: Pair) -> tuple[str, str, str, str, str]:
-    return pair.source.key, pair.source.digits, pair.target.key, pair.target.digits, pair.origin
-
-
-def _eid(pair: Pair) -> str | None:
-    return None if pair.eid is None else pair.eid.digits
+def _values(pair: Pair) -> PairValues:
+    eid = None if pair.eid is None else pair.eid.digits
+    return pair.source.key, pair.source.digits, pair.target.key, pair.target.digits, pair.origin, eid
 
 
 def _refuse_doubles(connection: Connection) -> None:
