@@ -486,6 +486,10 @@ class Search(Protocol):
         """Note that some were seen, which were wanted and not seen before."""
         ...
 
+    def note_absent(self, *, now: float) -> None:
+        """Keep in the journal that all others were looked for and not seen, as of `now` (UTC seconds)."""
+        ...
+
     def close(self) -> None:
         """Forget it all."""
         ...
@@ -575,8 +579,8 @@ class Journal(Protocol):
         """Note the carrier's own word on one of its jobs."""
         ...
 
-    def search(self, iccids: Iterable[Iccid]) -> Search:
-        """Begin to look for some target SIMs; close it at the end."""
+    def search(self, iccids: Iterable[Iccid] | None) -> Search:
+        """Begin to look for some target SIMs, or for those paired with the inventory in force; close it at the end."""
         ...
 
     def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:

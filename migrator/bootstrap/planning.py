@@ -82,10 +82,10 @@ async def make_plan(
     )
 
 
-def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid]:
-    """The targets of those SIMs that are in the inventory in force and that the plan is about."""
+def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid] | None:
+    """The targets of those SIMs that are in the inventory in force and that the plan is about; None: of all."""
     if selection is None:
-        return store.pairs.targets_of_inventory()
+        return None
     paired = ((one, one.pair) for one in store.plans.candidates())
     return (pair.target for one, pair in paired if pair is not None and selection.selects(one))
 

@@ -45,10 +45,11 @@ class WaveCalls:
         """Count one SIM of the wave."""
         self.sims += 1
         if change.action is Action.CLAIM:
-            self.alike[_alike((change.overage_limit_bytes, change.sms_limit))] += 1
+            limits = (change.overage_limit_bytes, change.sms_limit)
+            self.alike[_alike(limits)] += 1
             self.names += change.name is not None
             self.states += change.state is DesiredState.PAUSE
-            self._note(self._claimed, (change.overage_limit_bytes, change.sms_limit))
+            self._note(self._claimed, limits)
         elif change.action is not Action.NO_OP:
             self._mend(change)
 
@@ -117,7 +118,8 @@ def _claim_limit_calls(sizes: Mapping[Limits, int], *, with_claim: bool) -> int:
 
 def _alike(limits: Limits) -> tuple[bool, ...]:
     """SIMs share a claim only where the same limits are sent."""
-    return tuple(limit is None for limit in limits)
+    overage, sms = limits
+    return overage is None, sms is None
 
 
 def _order(limits: Limits) -> tuple[float, float]:

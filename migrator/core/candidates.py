@@ -1,16 +1,14 @@
 """What the planner is given for one SIM."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from migrator.core.fleet import Pair, SourceSim, TargetLink
 
 __all__ = ["Candidate", "Selects"]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):  # made in half the time of a frozen dataclass, a million times
     """One source SIM with its pair, and what the target showed for that pair's ICCID.
 
     `target` None with `target_read` True: looked for and not on our organization. `migrated_before`: an earlier plan

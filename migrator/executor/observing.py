@@ -17,7 +17,6 @@ from migrator.ports import Clock, DevicePage, Journal, Search, TargetPlatform
 __all__ = ["Reader", "targets_of"]
 
 MOST_PAGES = 100_000
-ABSENT_A_COMMIT = 1000
 
 
 @dataclass(slots=True)
@@ -41,11 +40,13 @@ class Reader:
     _devices: int | None = field(default=None, init=False)
     _counted: bool = field(default=False, init=False)
 
-    async def read(self, iccids: Iterable[Iccid], *, full: bool, newest: bool = False, thorough: bool = False) -> None:
+    async def read(
+        self, iccids: Iterable[Iccid] | None, *, full: bool, newest: bool = False, thorough: bool = False
+    ) -> None:
         """Read some SIMs and keep what was seen, answer by answer; those not seen are kept as absent at the end.
 
         Args:
-            iccids: which; may be longer than memory.
+            iccids: which; may be longer than memory. None: those paired with the inventory in force.
             full: whether every value matters, tags among them.
             newest: whether they were just claimed, so that they head the list.
             thorough: whether to look up, too, what our own list does not show: it may be somebody else's.
@@ -61,8 +62,7 @@ class Reader:
                     await self._from_lookups(search, full=full)
             else:
                 await self._from_lookups(search, full=full)
-            for absent in _lists(search.missing(), ABSENT_A_COMMIT):
-                self.journal.observed((), absent, now=asked_at)
+            search.note_absent(now=asked_at)
 
     def claimed(self, devices: int) -> None:
         """Keep the count of devices right after a claim."""

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete, func, insert, select
+from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete, func, literal, select
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.schema import CreateTable
 
 from migrator.core.identifiers import Iccid
 from migrator.store.engine import Database, Query, driver_sql
+from migrator.store.inventory import in_force
 from migrator.store.rows import PAGE, among, by_page, chunks, json_list
+from migrator.store.tables import pairs, source_sims, target_links
 
 __all__ = ["SqlSearch"]
 
@@ -24,6 +27,10 @@ _sought = Table(
 _numbers = count(1)  # searches may overlap
 _NAMES = tuple(column.name for column in _sought.c)
 _INSERT = driver_sql(insert(_sought).prefix_with("OR IGNORE").values(dict.fromkeys(_NAMES)), _NAMES)
+_paired = select(bindparam("search"), pairs.c.target_key, pairs.c.target_iccid).where(
+    pairs.c.source_key.in_(select(source_sims.c.key).where(source_sims.c.snapshot_id == in_force))
+)
+_INSERT_PAIRED = insert(_sought).from_select(list(_NAMES), _paired)
 _mine = _sought.c.search == bindparam("search")
 _DROP = driver_sql(delete(_sought).where(_mine, _sought.c.key == bindparam("key")))
 _AMONG = Query(select(_sought.c.key, _sought.c.iccid).where(_mine, among(_sought.c.key, bindparam("keys"))))
@@ -33,17 +40,43 @@ _NEXT = Query(
     .order_by(_sought.c.key)
     .limit(PAGE)
 )
+_ABSENT_A_COMMIT = 10 * PAGE
+_some = (
+    select(_sought.c.key)
+    .where(_mine, _sought.c.key > bindparam("after"))
+    .order_by(_sought.c.key)
+    .limit(_ABSENT_A_COMMIT)
+    .subquery()
+)
+_LAST_OF_SOME = select(func.max(_some.c.key))
+
+
+def _note_absent() -> Insert:
+    """Links that were looked for and not seen, from one key to another; what was seen later than that stays."""
+    unseen = select(_sought.c.key, _sought.c.iccid, literal(0), bindparam("now")).where(
+        _mine, _sought.c.key > bindparam("after"), _sought.c.key <= bindparam("upto")
+    )
+    statement = insert(target_links).from_select(["key", "iccid", "present", "read_at"], unseen)
+    values = {column.name: statement.excluded[column.name] for column in target_links.c if not column.primary_key}
+    is_newer = statement.excluded.read_at >= target_links.c.read_at
+    return statement.on_conflict_do_update(index_elements=["key"], set_=values, where=is_newer)
+
+
+_NOTE_ABSENT = _note_absent()
 
 
 class SqlSearch:
     """Fulfils `ports.Search`. Its rows are this connection's own, and no other process waits for them."""
 
-    def __init__(self, database: Database, iccids: Iterable[Iccid]) -> None:
+    def __init__(self, database: Database, iccids: Iterable[Iccid] | None) -> None:
+        """Note what is wanted; None: the target of every pair whose source is in the inventory in force."""
         self._db = database
         self._number = next(_numbers)
         with database.read() as connection:
             connection.execute(CreateTable(_sought, if_not_exists=True))
-        for chunk in chunks(iccids):
+            if iccids is None:
+                connection.execute(_INSERT_PAIRED, {"search": self._number})
+        for chunk in chunks(iccids or ()):
             with database.read() as connection:
                 rows = [(self._number, iccid.key, iccid.digits) for iccid in chunk]
                 connection.exec_driver_sql(_INSERT, rows)
@@ -70,6 +103,18 @@ class SqlSearch:
             with self._db.read() as connection:
                 connection.exec_driver_sql(_DROP, [(self._number, key) for key in keys])
             self._left -= len(keys)
+
+    def note_absent(self, *, now: float) -> None:
+        """Keep in the journal that all others were looked for and not seen, as of `now` (UTC seconds)."""
+        after = ""
+        while True:
+            with self._db.write(durable=False) as connection:  # it can be read again
+                upto = connection.scalar(_LAST_OF_SOME, {"search": self._number, "after": after})
+                if upto is None:
+                    return
+                values = {"search": self._number, "after": after, "upto": upto, "now": now}
+                connection.execute(_NOTE_ABSENT, values)
+            after = upto
 
     def close(self) -> None:
         """Forget it all."""

@@ -96,8 +96,8 @@ _UNPLANNED = (
 class Verifications(Requests):
     """Observations, verdicts and report rows; a part of the journal."""
 
-    def search(self, iccids: Iterable[Iccid]) -> SqlSearch:
-        """Begin to look for some target SIMs; close it at the end."""
+    def search(self, iccids: Iterable[Iccid] | None) -> SqlSearch:
+        """Begin to look for some target SIMs, or for those paired with the inventory in force; close it at the end."""
         return SqlSearch(self._db, iccids)
 
     def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:

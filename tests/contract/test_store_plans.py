@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -135,6 +137,42 @@ def test_the_fingerprint_of_the_changes_is_that_of_their_lines_in_a_plan_file(st
     lines = "".join(f"{change_line(one)}\n" for one in made)
     assert header.fingerprints.changes == hashlib.sha256(lines.encode()).hexdigest()
     assert "".join(f"{line.text}\n" for line in store.plans.lines(header.plan_id)) == lines
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])), st.dictionaries(st.text(max_size=5), st.none() | st.integers())
+)
+@settings(max_examples=50, deadline=None)
+def test_a_line_has_one_spelling_whoever_writes_it(text: str, before: dict[str, int | None]) -> None:
+    """The store writes lines with a quicker encoder than the files: not a byte may differ, or files look edited."""
+    before = {name.encode("utf-8", "ignore").decode(): value for name, value in before.items()}
+    one = change(1, name=text, detail=text, source={"status": text, "label": None}, before=before)
+    with TemporaryDirectory() as folder, open_store(Path(folder)) as store:
+        header = planned(store, [one])
+        assert [line.text for line in store.plans.lines(header.plan_id)] == [change_line(one)]
+
+
+def test_a_search_without_a_list_is_for_the_targets_paired_with_the_inventory(store: Store) -> None:
+    pulled(store, map(sim, range(1, 4)))
+    store.pairs.add(map(pair, (1, 2, 9)), replace=False, now=NOW)
+    with closing(store.journal.search(None)) as search:
+        assert len(search) == 2
+        assert set(search.missing()) == {target_iccid(1), target_iccid(2)}
+
+
+def test_what_was_not_seen_is_absent_and_what_was_seen_later_stays(store: Store) -> None:
+    pulled(store, map(sim, range(1, 4)))
+    store.pairs.add(map(pair, (1, 2, 3)), replace=False, now=NOW)
+    store.journal.observed([target(1)], [], now=NOW - 10)
+    store.journal.observed([target(2)], [], now=NOW + 10)
+    with closing(store.journal.search(None)) as search:
+        search.drop([target_iccid(3).key])
+        search.note_absent(now=NOW)
+    assert [(one.target is not None, one.target_read) for one in store.plans.candidates()] == [
+        (False, True),
+        (True, True),
+        (False, False),
+    ]
 
 
 def test_the_policy_is_kept_letter_by_letter_and_as_values(store: Store) -> None:

@@ -333,7 +333,7 @@ def test_no_wave_holds_more_than_it_has_room_for(fleet: list[Candidate], rules: 
 def test_how_a_volume_is_written_does_not_matter(fleet: list[Candidate], rules: Policy, data: st.DataObject) -> None:
     """500 and 500.000 are one volume: a plan must not depend on which of them was seen first."""
     again = [
-        replace(one, sim=replace(one.sim, data_quota_mb=_with_zeros(one.sim.data_quota_mb, data.draw(st.booleans()))))
+        one._replace(sim=replace(one.sim, data_quota_mb=_with_zeros(one.sim.data_quota_mb, data.draw(st.booleans()))))
         for one in fleet
     ]
     assert [replace(one, source={}) for one in plan(again, rules)] == [
@@ -362,7 +362,7 @@ def test_with_one_wave_the_order_of_the_input_does_not_matter(fleet: list[Candid
 def test_planning_again_after_everything_was_applied_gives_only_no_op(fleet: list[Candidate], rules: Policy) -> None:
     """A target that shows each planned value is exactly what a full apply leaves behind."""
     changes = {change.source_iccid: change for change in plan(fleet, rules)}
-    applied = [replace(one, target=_as_applied(changes[one.sim.iccid]), migrated_before=True) for one in fleet]
+    applied = [one._replace(target=_as_applied(changes[one.sim.iccid]), migrated_before=True) for one in fleet]
     for again in plan(applied, rules):
         if changes[again.source_iccid].action.acts:
             assert again.action is Action.NO_OP
