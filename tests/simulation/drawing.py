@@ -1,6 +1,7 @@
 """What is drawn from a seed for one schedule: the fleet, the policy, the carrier, and the troubles."""
 
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,6 +15,7 @@ from migrator.platforms.simulation import Fault, RateLimit
 from tests.builders import sim
 from tests.simulation.invariants import Run
 from tests.simulation.mishaps import People
+from tests.simulation.steered import Operator
 from tests.simulation.world import World, new_sims
 
 __all__ = ["Fate", "by_hand", "fate_of"]
@@ -42,6 +44,7 @@ class Fate:
     unruly: bool
     decided: bool
     poor: bool
+    operator: Operator | None
     met: Counter[str] = field(default_factory=Counter)
     runs: list[Run] = field(default_factory=list)
 
@@ -52,7 +55,9 @@ def fate_of(seed: int, folder: Path) -> Fate:
     targets = new_sims(sims)
     share = chance.choice([0, 0, 0, 0.1, 0.3])
     bad = [target for target in targets if chance.random() < share]
-    world = World(folder, sims=sims, seed=seed, policy_text=_policy(chance, sims), options=_options(chance))
+    apart = random.Random(f"{seed}, steered")  # a chance of its own, so that older seeds draw what they always drew
+    policy = _soaking(apart, _policy(chance, sims))
+    world = World(folder, sims=sims, seed=seed, policy_text=policy, options=_options(chance))
     foreign, poison, unknown = _dealt(chance, bad)
     world.switches = world.target.switches = _switches(chance, targets, frozenset(poison))
     world.pulled([_sim(chance, number) for number in range(1, sims + 1)])
@@ -79,6 +84,7 @@ def fate_of(seed: int, folder: Path) -> Fate:
         unruly=chance.random() < 0.2,
         decided=chance.random() < 0.15,
         poor=chance.random() < 0.15,
+        operator=Operator(world, apart) if apart.random() < 0.2 else None,
     )
     if fate.poor:
         world.target.balance = Decimal(chance.randint(0, sims))
@@ -94,6 +100,14 @@ def _policy(chance: random.Random, sims: int) -> str:
     caps = f"[caps]\nmax_sims = {chance.randint(1, sims)}\n" if chance.random() < 0.08 else ""
     gates = f"[gates]\nverified_share = {share}\nmax_failures = {failures}\nmax_failure_share = 1.0\n"
     return f"policy_version = 1\n[claim]\ndata_plan_id = 2096\n{zone}\n{waves}{gates}{caps}"
+
+
+def _soaking(chance: random.Random, policy: str) -> str:
+    """The policy, whose first waves perhaps rest before the next one opens."""
+    if chance.random() < 0.6:
+        return policy
+    soak = chance.choice(["20s", "5m", "20m"])
+    return re.sub(r"^count = \d+$", rf'\g<0>\nsoak = "{soak}"', policy, flags=re.MULTILINE)
 
 
 def _options(chance: random.Random) -> ApplyOptions:

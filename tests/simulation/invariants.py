@@ -19,6 +19,7 @@ from migrator.platforms.hologram.simulator.model import Condition, SimulatedLink
 from migrator.platforms.simulation import LedgerEntry
 from migrator.store import Store
 from tests.simulation.mishaps import People
+from tests.simulation.steered import Given, check_obeyed
 from tests.simulation.world import EPOCH, World
 
 __all__ = ["Lived", "Run", "check_all"]
@@ -60,6 +61,8 @@ class Lived:
     """Targets that cannot be claimed, for us."""
     odd: frozenset[str]
     """Targets that may differ from the plan for ever."""
+    orders: list[Given]
+    """What an operator ordered while runs were at work."""
     is_open: bool
     """Whether no gate or cap kept the plan from being carried out as a whole."""
     writes_at_rest: int = 0
@@ -85,6 +88,7 @@ def check_all(lived: Lived) -> None:
         report(store, plan_id, len(changes))
         ends(lived, plan, _given_up(store, plan_id))
     stopped(lived)
+    obeyed(lived)
     assert lived.world.target.ledger.forbidden == []
     assert lived.writes_at_rest == 0, f"{lived.writes_at_rest} writes were sent with nothing left to do"
 
@@ -155,7 +159,8 @@ def money(lived: Lived, plan: dict[str, Change]) -> None:
 
 
 def waves(lived: Lived, store: Store, plan: dict[str, Change]) -> None:
-    """No wave is claimed before enough of the one before it truly was as planned."""
+    """No wave is claimed before enough of the one before it truly was as planned, and had been for its soak."""
+    soaks = {wave.name: wave.soak_s for wave in lived.policy.waves}
     names = store.plans.header(store.plans.newest() or "").waves
     share = lived.policy.gates.verified_share
     for before, wave in pairwise(names):
@@ -165,8 +170,12 @@ def waves(lived: Lived, store: Store, plan: dict[str, Change]) -> None:
         firsts = [entry.at_s for entry in _claims(lived) for iccid in entry.body["sims"] if plan[iccid].wave == wave]
         if firsts:
             sims = lived.world.target.sims
-            right = sum(iccid in sims and _is_as_planned(lived, iccid, plan[iccid], min(firsts)) for iccid in mine)
-            assert right >= share * len(mine), f"wave {wave} opened with {right} of {len(mine)} of {before} in line"
+            for at_s in (min(firsts), min(firsts) - soaks[before]):
+                right = sum(iccid in sims and _is_as_planned(lived, iccid, plan[iccid], at_s) for iccid in mine)
+                words = (
+                    f"wave {wave} opened at {min(firsts)}; at {at_s} {right} of {len(mine)} of {before} were in line"
+                )
+                assert right >= share * len(mine), words
 
 
 def limits(lived: Lived, plan: dict[str, Change]) -> None:
@@ -334,6 +343,14 @@ def _claims(lived: Lived, run: Run | None = None) -> Iterator[LedgerEntry]:
     if run is not None:
         entries = lived.world.target.ledger.entries[run.first : run.last]
     return (entry for entry in entries if entry.path.endswith("bulkclaim"))
+
+
+def obeyed(lived: Lived) -> None:
+    """An operator's order holds from the next request on, in the run that was at work."""
+    entries = lived.world.target.ledger.entries
+    for given in lived.orders:
+        run = next(run for run in reversed(lived.runs) if run.began_s <= given.from_s)
+        check_obeyed(given, entries[run.first : run.last])
 
 
 def stopped(lived: Lived) -> None:

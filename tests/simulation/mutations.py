@@ -174,6 +174,30 @@ MUTATIONS = (
         "left = most - (self.money.claimed() - self._claimed_before)",
         "left = most",
     ),
+    Mutation(
+        "orders hold from the next request on",
+        "migrator/executor/context.py",
+        "while (order := self._order()) is not None:",
+        "while (order := _no_order()) is not None:",
+    ),
+    Mutation(
+        "a long pause ends with a look",
+        "migrator/executor/context.py",
+        "self._must_look_again = self._must_look_again or paused_s >= LONG_PAUSE_S",
+        "self._must_look_again = False",
+    ),
+    Mutation(
+        "a rate that was ordered",
+        "migrator/platforms/pacing.py",
+        "            self._keep_below(self.ceiling_now())\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "a wave rests",
+        "migrator/executor/waves.py",
+        "rest_s = open_at - self.ctx.now()",
+        "rest_s = 0.0",
+    ),
 )
 
 

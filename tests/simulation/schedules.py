@@ -49,6 +49,7 @@ def live_through(seed: int, folder: Path) -> Lived:
         met=fate.met,
         never=frozenset(fate.never),
         odd=fate.world.switches.paused_by_system,
+        orders=[] if fate.operator is None else fate.operator.given,
         is_open=last.exit_code is not ExitCode.HALTED,
         writes_at_rest=writes_at_rest,
     )
@@ -73,6 +74,8 @@ def _troubled(fate: Fate) -> ApplyResult | None:
         if fate.decided and number:
             decide(fate)
         result = _one_run(fate, _trouble(fate))
+        if fate.operator is not None:
+            fate.operator.go_on()
         if result is not None and result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}:
             return result
         fate.world.target.api_key = "hologram-invented-key"
@@ -134,9 +137,14 @@ def _one_run(fate: Fate, trouble: Trouble) -> ApplyResult | None:
     )
     options = replace(world.options, max_sims=run.max_sims, wait_s=900.0 if is_calm else world.options.wait_s)
     hooks, death = (None, None) if is_calm else _deaths(fate, run)
+    operator = None if is_calm else fate.operator
     try:
         run.result = world.apply(
-            hooks=hooks, options=options, before=None if death is None else death.watch, leased=fate.leased
+            hooks=hooks,
+            options=options,
+            before=None if death is None else death.watch,
+            beside=None if operator is None else operator.at_work,
+            leased=fate.leased,
         )
     except Crash as crash:
         fate.met[f"crash {crash}"] += not str(crash).startswith("sql") and "dead" not in str(crash)
@@ -235,5 +243,8 @@ def _count_faults(fate: Fate) -> None:
             met["claim with poison"] += bool(switches.poison & set(entry.body["sims"]))
     met[f"read lag {switches.read_lag_s:g} s"] += bool(switches.read_lag_s)
     met["limits lag"] += bool(switches.limits_lag_s)
+    for given in fate.operator.given if fate.operator is not None else ():
+        met[f"operator: {given.word}"] += 1
+    met["waves that soak"] += any(wave.soak_s for wave in fate.world.policy().policy.waves)
     met["stuck SIMs"] += bool(switches.stuck)
     met["limits locked while pending"] += switches.limits_locked_while_pending
