@@ -70,7 +70,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
     from migrator import bootstrap
 
     if options.requests is not None:
-        _refuse_requests(options.requests, is_dry_run=options.dry_run)
+        _refuse_requests(shared, options.requests, is_dry_run=options.dry_run)
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
     with bootstrap.open_store(shared.state or chosen.state) as store:
@@ -97,15 +97,15 @@ def _check(store: "Store", header: "PlanHeader") -> None:
     require_approvals(store, header)
 
 
-def _refuse_requests(requests: Path, *, is_dry_run: bool) -> None:
+def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
     """Raises: InputError, if the requests cannot be written, or would be sent instead."""
-    from migrator.cli.files import refuse_unwritable
+    from migrator.cli.files import check_destination
 
     if not is_dry_run:
         raise InputError(
             "--requests goes with --dry-run", code="usage", hint="`migrator jobs list` shows what was sent"
         )
-    refuse_unwritable(requests)
+    check_destination(shared, requests)
 
 
 def _plan(store: "Store", given: str | None) -> "PlanHeader":

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Outcome, table
+from migrator.cli.files import is_stdout, unwritable
 from migrator.core.results import ApplyResult, ExitCode
-from migrator.errors import InputError, Problem
+from migrator.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,15 +72,14 @@ def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
 
     if requests is None:
         yield Outbox(keep_all)
-    elif str(requests) == "-":
+    elif is_stdout(requests):
         yield Outbox(keep_all, lambda line: click.echo(line, nl=False))
     else:
         try:
             with text_beside(requests) as out:
                 yield Outbox(keep_all, out.write)
         except OSError as error:
-            words = f"{requests} cannot be written: {error.strerror or error}"
-            raise InputError(words, code="unwritable", hint="choose another file") from error
+            raise unwritable(requests, error.strerror or str(error)) from error
 
 
 def told(header: "PlanHeader", result: ApplyResult, sent: Outbox, requests: Path | None) -> Outcome:
@@ -91,7 +91,7 @@ def told(header: "PlanHeader", result: ApplyResult, sent: Outbox, requests: Path
         "requests": sent.kept if sent.keep_all else [],
         "would_end": result.reason,
     }
-    is_on_stdout = str(requests) == "-"
+    is_on_stdout = is_stdout(requests)
     text = list(_text(header, sent, requests))
     if result.exit_code is ExitCode.DONE:
         return Outcome(data, text, is_on_stdout=is_on_stdout)

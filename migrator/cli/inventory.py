@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import written
+from migrator.cli.files import check_destination, is_stdout, written
 from migrator.core.results import ExitCode, PullResult
 from migrator.errors import Problem
 
@@ -278,13 +278,14 @@ def _export(shared: Globals, file: Path, kind: str) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
 
+    check_destination(shared, file)
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         rows = (sim_values(sim) for sim in store.inventory.sims())
         lines = _csv_lines(rows) if kind == "csv" else (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         count = written(file, lines) - (kind == "csv")
     text = (f"{count} SIMs written to {file}.",)
-    return Outcome({"file": str(file), "sims": count}, text, is_on_stdout=str(file) == "-")
+    return Outcome({"file": str(file), "sims": count}, text, is_on_stdout=is_stdout(file))
 
 
 def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:

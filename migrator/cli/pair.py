@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import written
+from migrator.cli.files import check_destination, is_stdout, written
 from migrator.core.results import ExitCode
 from migrator.errors import InputError, Problem
 
@@ -326,12 +326,13 @@ def export(shared: Globals, /, *, file: Path) -> int:
 def _export(shared: Globals, file: Path) -> Outcome:
     from migrator import bootstrap
 
+    check_destination(shared, file)
     with bootstrap.store_of(shared.state, shared.config) as store:
         has_chips = any(pair.eid is not None for pair in store.pairs.all())
         lines = (_csv_line(pair, has_chips=has_chips) for pair in store.pairs.all())
         count = written(file, _headed(lines, has_chips=has_chips)) - 1
     text = (f"{count} pairs written to {file}.",)
-    return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=str(file) == "-")
+    return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=is_stdout(file))
 
 
 def _csv_line(pair: "Pair", *, has_chips: bool) -> str:

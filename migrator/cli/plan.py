@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
-from migrator.cli.files import refuse_unwritable, written
+from migrator.cli.files import check_destination, is_stdout, written
 from migrator.core.plan import Action
 from migrator.errors import Problem
 
@@ -75,7 +76,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | N
     loaded = read_policy(policy_file)
     selection = None if where is None else _selection(where)
     if out is not None:
-        refuse_unwritable(out)
+        check_destination(shared, out)
     chosen = bootstrap.settings(shared.config)
     max_rps = chosen.hologram().max_rps
 
@@ -108,7 +109,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | N
             header = bootstrap.run_async(body)
         if out is not None:
             written(out, plan_lines(store, header))
-    return _shown(header, [], next_step=True)
+    return replace(_shown(header, [], next_step=True), is_on_stdout=is_stdout(out))
 
 
 def _selection(where: str) -> "Selection":
@@ -255,12 +256,13 @@ def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import plan_id_of
 
+    check_destination(shared, file)
     with bootstrap.store_of(shared.state, shared.config) as store:
         plan_id = plan_id_of(store, plan)
         lines = written(file, plan_lines(store, store.plans.header(plan_id)))
     data: Mapping[str, Any] = {"plan_id": plan_id, "file": str(file), "sims": lines - 1}
     text = (f"Plan {plan_id}: {lines - 1} SIMs written to {file}.",)
-    return Outcome(data, text, is_on_stdout=str(file) == "-")
+    return Outcome(data, text, is_on_stdout=is_stdout(file))
 
 
 def plan_lines(store: "Store", header: "PlanHeader") -> Iterator[str]:

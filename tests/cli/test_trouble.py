@@ -303,12 +303,6 @@ def test_a_plan_is_stale_when_its_policy_file_says_something_else(desk: Desk) ->
     assert writes(desk) == 0
 
 
-def test_an_export_to_stdout_is_nothing_but_the_export(desk: Desk) -> None:
-    desk.run("inventory", "pull")
-    lines = desk.json("inventory", "export", "-").out.splitlines()
-    assert [set(json.loads(line)) >= {"iccid", "status"} for line in lines] == [True] * desk.sims
-
-
 def test_a_plan_that_cannot_be_written_is_not_made(desk: Desk) -> None:
     desk.paired()
     ended = desk.run("plan", "create", "--policy", desk.write("p.toml", POLICY), "--out", "nowhere/plan.jsonl")
