@@ -1,6 +1,7 @@
 """What every command takes, and how every command ends: one outcome, rendered in one place."""
 
 import json
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from migrator.cli.tables import PIPE_WIDTH, printable, table, wrapped
 from migrator.errors import Interrupted, MigratorError, Problem
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Globals", "Outcome", "finish", "global_options", "table"]
+__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "table"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPLAIN_CRASHES = 2
@@ -142,10 +144,12 @@ def _print(parts: Sequence["RenderableType"]) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True) if sys.stdout.isatty() else Console(width=200, highlight=False)
+    is_terminal = sys.stdout.isatty()
+    console = Console(highlight=False) if is_terminal else Console(width=PIPE_WIDTH, highlight=False)
     for part in parts:
         if isinstance(part, str):
-            console.print(part, markup=False, soft_wrap=True)
+            text = wrapped(printable(part), console.width) if is_terminal else printable(part)
+            console.print(text, markup=False, soft_wrap=True)
         else:
             console.print(part)
 
@@ -155,47 +159,20 @@ MOST_PROBLEMS = 51
 
 
 def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     for problem in problems[:MOST_PROBLEMS]:
-        click.echo(f"{_PREFIX.get(problem.code, 'error')}: {printable(problem.message)}", err=True)
+        _say(f"{_PREFIX.get(problem.code, 'error')}: {problem.message}", width)
         if problem.hint:
-            click.echo(f"  {printable(problem.hint)}", err=True)
+            _say(problem.hint, width, "  ")
     if len(problems) > MOST_PROBLEMS:
         more = "" if shared.json else "; --json lists all"
-        click.echo(f"... and {len(problems) - MOST_PROBLEMS} more{more}", err=True)
+        _say(f"... and {len(problems) - MOST_PROBLEMS} more{more}", width)
+
+
+def _say(text: str, width: int | None, indent: str = "") -> None:
+    """A line on stderr, broken between words where that is a terminal."""
+    shown = printable(text)
+    click.echo(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True)
 
 
 _PREFIX = {"interrupted": "stopped", "attention": "attention", "warning": "warning", "stopped": "stopped"}
-
-
-def printable(text: object) -> str:
-    """`text` with everything that could steer a terminal made visible."""
-    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in str(text))
-
-
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "RenderableType":
-    """A plain table; numbers stand right. Values are escaped for the terminal."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for number, column in enumerate(columns):
-        is_number = bool(rows) and all(_is_amount(row[number]) for row in rows)
-        is_iccid = "iccid" in column.lower() or column in {"source", "target"}
-        shown.add_column(
-            column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_iccid or is_number
-        )
-    for row in rows:
-        shown.add_row(*(escape("" if value is None else printable(value)) for value in row))
-    return shown
-
-
-def _is_amount(value: object) -> bool:
-    """Whether a value stands right in its column: a count, a sum of money, or a word in place of one."""
-    if isinstance(value, int | float):
-        return True
-    text = str(value)
-    return text == "unknown" or (text.replace(".", "", 1).isdigit() and len(text) < ICCID_LENGTH)
-
-
-ICCID_LENGTH = 18

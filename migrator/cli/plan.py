@@ -11,6 +11,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.files import check_destination, is_stdout, written
+from migrator.core.names import shown as shown_name
 from migrator.core.plan import Action
 from migrator.errors import Problem
 
@@ -24,7 +25,6 @@ __all__ = ["create", "export", "list_plans", "show"]
 SHOWN = 20
 LONGEST_NAME = 40
 MONEY = ("charged_now", "per_period_at_least", "per_period_at_most", "price_per_sim", "balance")
-CALLS = ("claims", "limits", "states", "names", "reads")
 CREATE_HELP = """\
 Make a plan from inventory, pairs and policy, and what Hologram shows of the new SIMs. Sends no write.
 
@@ -137,7 +137,6 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
         (key.replace("_", " "), "unknown" if summary["money"][key] is None else summary["money"][key]) for key in MONEY
     ]
     rows = [(c.source_iccid, c.target_iccid, c.action, c.reason, c.wave, _short(c.name), c.detail) for c in changes]
-    calls = [(kind, summary["calls"][kind]) for kind in CALLS]
     text: list[Any] = [
         f"Plan {header.plan_id}: {header.claims} SIMs to claim at organization {header.org_id}.",
         *([f"Only SIMs where {printable(summary['where'])}"] if summary.get("where") else []),
@@ -145,7 +144,6 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
         table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
         *summary_tables(summary),
         table("Money", ("", "amount"), money),
-        table("Calls to Hologram, about", ("", "requests"), calls),
         f"At {summary['max_rps']:g} requests a second, that is {summary['minutes']} minutes at least.",
     ]
     if rows:
@@ -162,7 +160,7 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
 
 def _short(name: object) -> str:
     """A name for a table's cell; `plan export` has it whole."""
-    text = "" if name is None else str(name)
+    text = "" if name is None else shown_name(str(name))
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
