@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from migrator.errors import Problem
 if TYPE_CHECKING:
     from migrator.bootstrap.importing import Imported
     from migrator.core.fleet import SourceSim
+    from migrator.core.results import Dropped
     from migrator.inputs.inventory_file import InventoryFile
 
 __all__ = ["export", "import_file", "pull", "show"]
@@ -57,6 +59,7 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool) -> Outcome:
 
 def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
     problems = [Problem("warning", words) for words in result.warnings]
+    problems += _dropped(result.dropped)
     data = {
         "sims": result.sims,
         "listed": result.listed,
@@ -67,6 +70,7 @@ def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
         "api_version": result.api_version,
         "quotas_read": result.quotas_read,
         "quotas_failed": result.quotas_failed,
+        "dropped": asdict(result.dropped),
         "inventory": dict(summary),
     }
     if not result.settled:
@@ -89,6 +93,14 @@ def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
     )
 
 
+def _dropped(dropped: "Dropped") -> Iterator[Problem]:
+    """A word on SIMs that the inventory had before; nothing where there are none."""
+    if dropped.sims:
+        words = f"the inventory before had SIMs that this one has not: {dropped}"
+        hint = "is this the right 1NCE account? Plans that act on these SIMs are stale; their pairs are kept"
+        yield Problem("warning", words, hint)
+
+
 NEXT = "Next: `migrator pair import FILE` or `migrator pair pool FILE`."
 
 
@@ -107,18 +119,19 @@ def _by_status(summary: Mapping[str, Any]) -> Any:
     multiple=True,
     help="Which column holds a field (iccid, status, label, ...), where titles and values do not tell.",
 )
+@click.option("--replace", is_flag=True, help="Let the file leave out SIMs that the inventory has now.")
 @click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
 @global_options
 @click.pass_obj
-def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], problems: Path | None) -> int:
+def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], replace: bool, problems: Path | None) -> int:
     """Read the fleet from FILE into the store, where 1NCE's API is not at hand; `-` is stdin. All or nothing.
 
     FILE is the portal's CSV (Export SIMs) or what `inventory export` wrote. PIN and PUK columns are dropped.
     """
-    return finish("inventory import", shared, lambda: _import(shared, file, columns, problems))
+    return finish("inventory import", shared, lambda: _import(shared, file, columns, problems, replace=replace))
 
 
-def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None) -> Outcome:
+def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.importing import import_inventory
     from migrator.cli.problem_log import problem_log
@@ -138,7 +151,7 @@ def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path 
         log = stack.enter_context(problem_log(problems, beside_store, headline=f"read as: {headline}"))
         progress = stack.enter_context(watching(shared))
         clock = bootstrap.SystemClock()
-        result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress)
+        result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress, replace=replace)
         return _imported(opened, result, store.inventory.summary())
 
 
@@ -155,6 +168,7 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
         "unknown_statuses": dict(file.statuses.times),
         "without_status": result.without_status,
         "without_quota": result.without_quota,
+        "dropped": asdict(result.dropped),
         "inventory": dict(summary),
     }
     again = f" {result.repeated} rows said the same again." if result.repeated else ""
@@ -170,6 +184,7 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
 
 def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Problem]:
     """What a person should know of an import that is in force."""
+    yield from _dropped(result.dropped)
     if result.without_status:
         words = ", ".join(f"{word} ({times})" for word, times in file.statuses.times.items())
         hint = "plans leave these SIMs alone. Which column is it: --column status=TITLE"

@@ -163,6 +163,48 @@ def test_a_plan_made_from_an_import_is_not_stale_when_a_pull_finds_the_same(desk
     assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
 
 
+def test_a_file_that_leaves_sims_out_changes_nothing_and_says_how_many(desk: Desk) -> None:
+    desk.paired()
+    before = exported(desk)
+    ended = desk.json("inventory", "import", sims_file(desk, line(1), line(2)))
+    assert (ended.code, ended.document["errors"][0]["code"]) == (2, "inventory_shrinks")
+    assert f"{desk.sims} of its SIMs, {desk.sims} of them with a pair" in ended.document["errors"][0]["message"]
+    assert "--replace" in ended.document["errors"][0]["hint"]
+    assert exported(desk) == before
+    assert desk.json("plan", "create", "--policy", desk.write("p.toml", POLICY)).data["claims"] > 0
+
+
+def test_a_file_of_as_many_other_sims_is_refused_too(desk: Desk) -> None:
+    desk.run("inventory", "import", sims_file(desk, line(1), line(2)))
+    assert desk.run("inventory", "import", sims_file(desk, line(2), line(3))).code == 2
+
+
+def test_a_file_may_leave_sims_out_when_told_and_its_pairs_stay(desk: Desk) -> None:
+    desk.run("inventory", "import", sims_file(desk, line(1), line(2), line(3)))
+    desk.run("pair", "pool", desk.pool())
+    ended = desk.json("inventory", "import", sims_file(desk, line(3)), "--replace")
+    assert ended.code == 0, ended.err
+    dropped = ended.data["dropped"]
+    assert (dropped["sims"], dropped["paired"]) == (2, 2)
+    assert dropped["first"] == [source_iccid(1).digits, source_iccid(2).digits]
+    assert "is this the right 1NCE account?" in ended.err
+    assert len(desk.run("pair", "export", "-").out.splitlines()) == 1 + 3
+
+
+def test_a_file_that_only_adds_sims_needs_no_word(desk: Desk) -> None:
+    desk.run("inventory", "import", sims_file(desk, line(1)))
+    ended = desk.json("inventory", "import", sims_file(desk, line(2), line(1)))
+    assert (ended.code, ended.data["dropped"]["sims"]) == (0, 0)
+
+
+def test_a_pull_tells_of_sims_that_are_gone(desk: Desk) -> None:
+    desk.paired()
+    desk.rehearsal.onence.fleet.pop()
+    ended = desk.json("inventory", "pull")
+    assert (ended.code, ended.data["dropped"]["sims"], ended.data["dropped"]["paired"]) == (0, 1, 1)
+    assert "1 of its SIMs, 1 of them with a pair" in ended.err
+
+
 def test_a_pull_replaces_an_import(desk: Desk) -> None:
     desk.run("inventory", "import", sims_file(desk, line(1)))
     assert desk.run("inventory", "pull").code == 0
