@@ -1,6 +1,6 @@
 """`pair`: which new SIM follows which old one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,7 +14,8 @@ from migrator.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from migrator.bootstrap.checking import PairCheck
-    from migrator.core.fleet import Pair
+    from migrator.core.fleet import Pair, SourceSim
+    from migrator.core.identifiers import Iccid
     from migrator.inputs.pairing_file import ImportResult
     from migrator.store import Store
 
@@ -149,24 +150,62 @@ def _now() -> float:
     help="How to count ranges: all digits as one number, or without the check digit (which is then computed).",
 )
 @click.option("--partial", is_flag=True, help="Pair as many as the pool allows, instead of refusing.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    help="Deal none to SIMs that this policy skips for their status.",
+)
+@click.option("--where", metavar="EXPR", help="Deal only to SIMs for which this holds: as for `plan create`.")
 @global_options
 @click.pass_obj
-def pool(shared: Globals, /, *, file: Path, range_mode: Any, partial: bool) -> int:
-    """Deal new SIMs from FILE (one ICCID a line, or first-last) to unpaired source SIMs, both in ICCID order."""
-    return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, partial=partial))
+def pool(
+    shared: Globals,
+    /,
+    *,
+    file: Path,
+    range_mode: Any,
+    partial: bool,
+    policy_file: Path | None,
+    where: str | None,
+) -> int:
+    """Deal new SIMs from FILE (one ICCID a line, or first-last) to unpaired source SIMs, both in ICCID order.
+
+    Without --policy or --where, every unpaired SIM gets one, expired ones too.
+    """
+    due = (policy_file, where)
+    return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, due, partial=partial))
 
 
-def _pool(shared: Globals, file: Path, range_mode: Any, *, partial: bool) -> Outcome:
+def _due(policy_file: Path | None, where: str | None) -> "Callable[[SourceSim], bool]":
+    """Which SIMs are to get a new one. Raises: InputError, for a policy or an expression that is none."""
+    from migrator.core.candidates import Candidate
+    from migrator.core.selection import every_sim, left_behind
+    from migrator.inputs.policy_file import read_policy
+
+    is_left = None if policy_file is None else left_behind(read_policy(policy_file).policy)
+    if where is None:
+        return every_sim if is_left is None else lambda sim: not is_left(sim)
+    from migrator.inputs.selection import parse_selection  # its grammar costs an import
+
+    selects = parse_selection(where).selects
+    return lambda sim: selects(Candidate(sim)) and not (is_left is not None and is_left(sim))
+
+
+def _pool(
+    shared: Globals, file: Path, range_mode: Any, due: tuple[Path | None, str | None], *, partial: bool
+) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
     from migrator.inputs.pool_file import deal, read_pool
 
+    is_due = _due(*due)
     entries = read_pool(file, range_mode=range_mode)
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         _refuse_source_sims(store, entries)
         paired = {pair.source.key for pair in store.pairs.all()}
-        unpaired = [sim.iccid for sim in store.inventory.sims() if sim.iccid.key not in paired]
+        unpaired, left_out, expired = _awaiting(store.inventory.sims(), paired, is_due)
         dealt = deal(unpaired, entries, taken={target.key for target in store.pairs.targets()})
         if dealt.missing and not partial:
             raise InputError(
@@ -177,9 +216,40 @@ def _pool(shared: Globals, file: Path, range_mode: Any, *, partial: bool) -> Out
             )
         counts = _add(store, dealt.pairs, replace=False)
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in entries if entry.warning]
-    data = {"added": counts["added"], "unpaired": len(dealt.missing), "unused": len(dealt.unused)}
+    spent = sum(pair.source.key in expired for pair in dealt.pairs)
+    if spent:
+        words = f"{spent} of these pairs are for expired SIMs, which a policy skips unless it says otherwise"
+        hint = "`--policy FILE` deals none to SIMs that the policy skips, nor does `--where 'status != \"expired\"'`"
+        warnings.append(Problem("warning", words, hint))
+    data = {
+        "added": counts["added"],
+        "unpaired": len(dealt.missing),
+        "unused": len(dealt.unused),
+        "left_out": left_out,
+        "for_expired": spent,
+    }
     text = f"{data['added']} pairs made, {data['unpaired']} source SIMs left without, {data['unused']} new SIMs unused."
-    return Outcome(data, (text, NEXT), problems=warnings)
+    spared = (f"{left_out} unpaired source SIMs were left out, as you asked.",) if left_out else ()
+    return Outcome(data, (text, *spared, NEXT), problems=warnings)
+
+
+def _awaiting(
+    sims: "Iterable[SourceSim]", paired: Container[str], is_due: "Callable[[SourceSim], bool]"
+) -> tuple[list["Iccid"], int, set[str]]:
+    """SIMs without a pair that are to get one, how many are not, and the keys of those that are expired."""
+    due: list[Iccid] = []
+    expired: set[str] = set()
+    left_out = 0
+    for sim in sims:
+        if sim.iccid.key in paired:
+            continue
+        if not is_due(sim):
+            left_out += 1
+            continue
+        due.append(sim.iccid)
+        if sim.status == "expired":
+            expired.add(sim.iccid.key)
+    return due, left_out, expired
 
 
 def _refuse_source_sims(store: "Store", entries: Sequence[Any]) -> None:
