@@ -158,7 +158,8 @@ class _Importing:
         """Judge the file as a whole. Raises: InputError, if there was any problem."""
         self._judge_zeros()
         if self.problems:
-            words = f"{self.name}: {self.problems:,} problems; the inventory is what it was before"
+            problems = "1 problem" if self.problems == 1 else f"{self.problems:,} problems"
+            words = f"{self.name}: {problems}; the inventory is what it was before"
             raise InputError(words, code="inventory_import")
         if not self.result.sims:
             raise InputError(

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -160,9 +161,10 @@ MOST_PROBLEMS = 51
 
 def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    for problem in problems[:MOST_PROBLEMS]:
+    shown = problems[:MOST_PROBLEMS]
+    for problem, following in zip_longest(shown, shown[1:]):
         _say(f"{_PREFIX.get(problem.code, 'error')}: {problem.message}", width)
-        if problem.hint:
+        if problem.hint and (following is None or problem.hint != following.hint):  # once for all of a kind
             _say(problem.hint, width, "  ")
     if len(problems) > MOST_PROBLEMS:
         more = "" if shared.json else "; --json lists all"

@@ -12,6 +12,7 @@ import click
 
 from migrator.cli.common import Outcome, table
 from migrator.cli.files import is_stdout, unwritable
+from migrator.cli.words import counted
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.errors import Problem
 
@@ -109,8 +110,8 @@ def _by_wave(sent: Outbox) -> list[dict[str, Any]]:
 
 def _text(header: "PlanHeader", sent: Outbox, requests: Path | None) -> Iterator[Any]:
     yield (
-        f"Dry run of plan {header.plan_id}: {sent.total} writes would go out; none did, and nothing was changed. "
-        "The connection it ran on lets no write through."
+        f"Dry run of plan {header.plan_id}: {counted(sent.total, 'write')} would go out; none did, and nothing was "
+        "changed. The connection it ran on lets no write through."
     )
     rows = [(wave, method, path, count) for (wave, method, path), count in sent.counts.items()]
     yield table("By wave", ("wave", "method", "path", "requests"), rows)
@@ -125,7 +126,7 @@ def _text(header: "PlanHeader", sent: Outbox, requests: Path | None) -> Iterator
     if sent.total > SHOWN and requests is None:
         yield f"... and {sent.total - SHOWN} more; --json lists all, --requests FILE writes them."
     if requests is not None:
-        yield f"All {sent.total} requests are in {requests}."
+        yield f"All of them are in {requests}."
 
 
 def _document(out: "Outgoing") -> dict[str, Any]:

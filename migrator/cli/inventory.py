@@ -12,6 +12,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode, PullResult
 from migrator.errors import Problem
 
@@ -75,19 +76,19 @@ def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
     }
     if not result.settled:
         off = "" if result.listed is None else f", {abs(result.listed - result.sims)} off"
-        words = f"the list would not settle: 1NCE says {result.listed} SIMs, {result.sims} were read{off}"
+        words = f"the list would not settle: 1NCE says {result.listed}, and {result.sims} were read{off}"
         hint = "SIMs are coming or going; run `migrator inventory pull` again. What was read is kept"
         problems.append(Problem("unsettled_list", words, hint))
         return Outcome(data, (), ExitCode.RESUMABLE, problems)
     if result.unreadable:
-        words = f"{result.unreadable} rows hold no ICCID that can be read; they are left out"
+        words = f"{counted(result.unreadable, 'row')} without an ICCID that can be read, left out"
         problems.append(Problem("attention", words, "`migrator inventory show` lists them"))
     if result.quotas_failed:
-        words = f"what remains could not be read for {result.quotas_failed} SIMs: it stays unknown, it is not zero"
+        words = f"what remains could not be read for {n_sims(result.quotas_failed)}: it stays unknown, it is not zero"
         problems.append(Problem("attention", words, "run `migrator inventory pull --quotas` again"))
     attention = bool(result.unreadable or result.quotas_failed)
     passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
-    text = f"{result.sims} SIMs in the inventory (1NCE API {result.api_version}, read in {passes})."
+    text = f"{n_sims(result.sims)} in the inventory (1NCE API {result.api_version}, read in {passes})."
     return Outcome(
         data, (text, _by_status(summary), NEXT), ExitCode.ATTENTION if attention else ExitCode.DONE, problems
     )
@@ -171,8 +172,8 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
         "dropped": asdict(result.dropped),
         "inventory": dict(summary),
     }
-    again = f" {result.repeated} rows said the same again." if result.repeated else ""
-    text: list[Any] = [f"{result.sims} SIMs in the inventory, from {file.name}.{again}"]
+    again = f" {counted(result.repeated, 'row')} said the same again." if result.repeated else ""
+    text: list[Any] = [f"{n_sims(result.sims)} in the inventory, from {file.name}.{again}"]
     if used:
         rows = [(column.field, column.title, column.how) for column in used]
         rows += [("(not used)", title, "") for title in file.unused_titles]
@@ -188,18 +189,18 @@ def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Prob
     if result.without_status:
         words = ", ".join(f"{word} ({times})" for word, times in file.statuses.times.items())
         hint = "plans leave these SIMs alone. Which column is it: --column status=TITLE"
-        yield Problem("attention", f"{result.without_status} SIMs have a status that is not known: {words}", hint)
+        yield Problem("attention", f"{n_sims(result.without_status)} with a status that is not known: {words}", hint)
     if file.secret_titles:
         words = f"not read, as they hold secrets of the SIMs: {', '.join(file.secret_titles)}"
         yield Problem("warning", words, "keep that file as safe as a list of passwords")
     if file.fallback.replaced:
-        words = f"{file.name} is not all UTF-8: {file.fallback.replaced} bytes were read as Windows-1252"
+        words = f"{file.name} is not all UTF-8: read as Windows-1252: {counted(file.fallback.replaced, 'byte')}"
         yield Problem("warning", words, 'look at labels with accents, or export as "CSV UTF-8"')
     if result.rounded:
         words = f"the ICCID ends in zeros, as a spreadsheet leaves them: {', '.join(result.rounded[:10])}"
         yield Problem("warning", words, "compare it with the card")
     if result.without_quota:
-        words = f"{result.without_quota} SIMs come without a booked data volume"
+        words = f"{n_sims(result.without_quota)} without a booked data volume"
         hint = (
             'basis = "total" blocks them; `inventory pull` or basis = "fixed" helps, or a column of tariffs, as '
             '"500 MB, 250 SMS" without top-ups: --column data_quota_mb=TITLE --column sms_quota=TITLE'
@@ -243,12 +244,15 @@ def _origin(summary: Mapping[str, Any]) -> str:
     return f"1NCE's API {summary['api_version']} at {summary['taken_at']}"
 
 
+UNKNOWN_SIM = "`migrator inventory export -` lists all; a SIM that is new at 1NCE needs `migrator inventory pull`"
+
+
 def _one(store: Any, iccid: Any) -> Outcome:
     from migrator.errors import InputError
 
     sim = store.inventory.find(iccid)
     if sim is None:
-        raise InputError(f"{iccid} is not in the inventory", code="unknown_sim", hint="`migrator inventory export -`")
+        raise InputError(f"{iccid} is not in the inventory", code="unknown_sim", hint=UNKNOWN_SIM)
     values = sim_values(sim)
     return Outcome(
         {"sim": values, "raw": store.inventory.raw(iccid)}, (table(str(sim.iccid), ("", ""), list(values.items())),)
@@ -299,7 +303,7 @@ def _export(shared: Globals, file: Path, kind: str) -> Outcome:
         rows = (sim_values(sim) for sim in store.inventory.sims())
         lines = _csv_lines(rows) if kind == "csv" else (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         count = written(file, lines) - (kind == "csv")
-    text = (f"{count} SIMs written to {file}.",)
+    text = (f"{n_sims(count)} written to {file}.",)
     return Outcome({"file": str(file), "sims": count}, text, is_on_stdout=is_stdout(file))
 
 

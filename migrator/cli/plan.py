@@ -11,6 +11,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.words import n_sims
 from migrator.core.names import shown as shown_name
 from migrator.core.plan import Action
 from migrator.errors import Problem
@@ -138,7 +139,7 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
     ]
     rows = [(c.source_iccid, c.target_iccid, c.action, c.reason, c.wave, _short(c.name), c.detail) for c in changes]
     text: list[Any] = [
-        f"Plan {header.plan_id}: {header.claims} SIMs to claim at organization {header.org_id}.",
+        f"Plan {header.plan_id}: {n_sims(header.claims)} to claim at organization {header.org_id}.",
         *([f"Only SIMs where {printable(summary['where'])}"] if summary.get("where") else []),
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
@@ -259,7 +260,7 @@ def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
         plan_id = plan_id_of(store, plan)
         lines = written(file, plan_lines(store, store.plans.header(plan_id)))
     data: Mapping[str, Any] = {"plan_id": plan_id, "file": str(file), "sims": lines - 1}
-    text = (f"Plan {plan_id}: {lines - 1} SIMs written to {file}.",)
+    text = (f"Plan {plan_id}: {n_sims(lines - 1)} written to {file}.",)
     return Outcome(data, text, is_on_stdout=is_stdout(file))
 
 

@@ -11,6 +11,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.words import n_sims
 from migrator.core.plan_diff import DiffTally, PlanLine, SimDifference, Values, compared, header_differences
 from migrator.core.results import ExitCode
 from migrator.errors import Problem
@@ -145,7 +146,7 @@ def _told(
     title = f"From plan {before.header.plan_id} to plan {after.header.plan_id}"
     if data["is_same"]:
         return Outcome(data, (f"{title}: no differences.",))
-    text: list[Any] = [f"{title}: {count} SIMs differ."]
+    text: list[Any] = [f"{title}: {n_sims(count)} with differences."]
     if header:
         rows = [(name, _brief(was), _brief(now)) for name, (was, now) in header.items()]
         text.append(table("Of the plan as a whole", ("value", "before", "after"), rows))

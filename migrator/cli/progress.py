@@ -23,10 +23,10 @@ WORDS = {
     "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
     "wave": "wave {wave}",
     "resting": "wave {wave} rests for {left_s} s before the next one opens",
-    "stuck": "{sims} SIMs have been pending for more than {minutes} minutes: ask Hologram's support about them",
+    "stuck": "{sims} SIMs stuck: Hologram has moved them for more than {minutes} minutes; ask its support about them",
     "claimed": "{total} SIMs claimed",
     "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
-    "settling": "{sims} SIMs uncertain: reading until their outcome is sure",
+    "settling": "{sims} SIMs uncertain: sent, outcome unknown; reading until it is sure",
     "limits": "{total} SIMs: limits sent",
     "state": "{total} SIMs: state sent",
     "tag": "{total} SIMs: tag sent",
@@ -40,7 +40,7 @@ WORDS = {
     "unproved": "{sims} SIMs not proved yet; waiting up to {left_s} s more",
     "paused": "{order}: standing still until `migrator run resume`",
     "resumed": "resumed after {paused_s} s",
-    "waiting": "{sims} SIMs still pending at Hologram; waiting up to {left_s} s more",
+    "waiting": "{sims} SIMs pending, not as planned yet; waiting up to {left_s} s more",
 }
 ONCE = {
     "no_balance",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rows", "printable", "table", "wrapped"]
 
+INDENT = 3
 PIPE_WIDTH = 200
 """Columns of what is not a terminal."""
 
@@ -61,7 +62,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A plain table where it fits, numbers on the right; else one row below the other, each value on a line.
+    """A plain table where it fits, numbers on the right; else one row below the other, each value with its heading.
 
     Args:
         title: what stands above; "" for nothing.
@@ -77,13 +78,17 @@ class Rows:
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """What rich asks for."""
+        from rich.text import Text
+
         del console
         least = sum(self._least(number) + GAP for number in range(len(self.columns))) - 1
         spare = options.max_width - least
+        if self.title:
+            yield Text(self.title)
         if spare >= 0:
             yield self._table(self._widths(spare))
         else:
-            yield from self._listing()
+            yield from self._listing(options.max_width)
 
     def _texts(self, number: int) -> Iterator[str]:
         return (row[number] for row in self.rows)
@@ -120,13 +125,7 @@ class Rows:
         from rich.table import Table
         from rich.text import Text
 
-        shown = Table(
-            title=Text(self.title) if self.title else None,
-            box=box.SIMPLE_HEAD,
-            title_justify="left",
-            pad_edge=False,
-            show_header=any(self.columns),
-        )
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(self.columns))
         for column, is_number, width in zip(self.columns, self.numeric, widths, strict=True):
             shown.add_column(
                 Text(column), justify="right" if is_number else "left", overflow="fold", width=max(width, 1)
@@ -135,24 +134,31 @@ class Rows:
             shown.add_row(*map(Text, row))
         return shown
 
-    def _listing(self) -> Iterator[Any]:
+    def _listing(self, width: int) -> Iterator[Any]:
         """Each row as its first value, and below it the others with their headings; empty ones are left out."""
-        from rich.table import Table
+        from rich.padding import Padding
         from rich.text import Text
 
-        if self.title:
-            yield Text(self.title)
         for first, *others in self.rows:
-            yield Text(f" {self.columns[0]} {first}".rstrip())
-            grid = Table.grid(padding=(0, 1))
-            grid.add_column(width=2)
-            grid.add_column(max_width=FOLDABLE)
-            grid.add_column(overflow="fold")
-            for column, text in zip(self.columns[1:], others, strict=True):
-                if text:
-                    grid.add_row("", Text(column), Text(text))
-            yield grid
+            yield Text(f" {self.columns[0]}: {first}", overflow="fold")
+            told = zip(self.columns[1:], others, strict=True)
+            parts = [f"{column}: {text}" if column else text for column, text in told if text]
+            for line in _packed(parts, width - INDENT):
+                yield Padding(Text(line, overflow="fold"), (0, 0, 0, INDENT))
         yield Text("")
+
+
+def _packed(parts: Sequence[str], width: int) -> Iterator[str]:
+    """As many of these beside each other as fit; one that has lines of its own stands alone."""
+    line = ""
+    for part in parts:
+        longer = f"{line}{' ' * GAP}{part}" if line else part
+        if line and ("\n" in longer or _cells(longer) > width):
+            yield line
+            longer = part
+        line = longer
+    if line:
+        yield line
 
 
 def _cells(text: str) -> int:

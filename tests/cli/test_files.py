@@ -56,7 +56,9 @@ def test_a_device_is_written_through_and_stays_a_device(desk: Desk, export: tupl
     ready(desk)
     os.mkfifo(desk.folder / "pipe")
     heard: list[str] = []
-    listener = threading.Thread(target=lambda: heard.append((desk.folder / "pipe").read_text(encoding="utf-8")))
+    listener = threading.Thread(
+        target=lambda: heard.append((desk.folder / "pipe").read_text(encoding="utf-8")), daemon=True
+    )
     listener.start()
     ended = desk.run(*export, "pipe")
     listener.join(timeout=10)

@@ -135,7 +135,7 @@ def test_a_status_that_nobody_knows_is_said_and_never_acted_on(desk: Desk) -> No
 def test_sims_without_a_quota_are_said_and_blocked_by_a_policy_that_needs_it(desk: Desk) -> None:
     ended = desk.run("inventory", "import", desk.write("list.csv", f"ICCID,Status\n{source_iccid(1)},Activated\n"))
     assert ended.code == 0
-    assert "1 SIMs come without a booked data volume" in ended.err
+    assert "1 SIM without a booked data volume" in ended.err
     desk.run("pair", "pool", desk.pool())
     plan = desk.json("plan", "create", "--policy", desk.write("policy.toml", POLICY)).data
     assert plan["reasons"] == {"quota_missing": 1}

@@ -76,7 +76,7 @@ def test_a_pool_for_everybody_says_how_many_new_sims_went_to_expired_ones(aged: 
     expired = sum(sim["status"] == "expired" for sim in fleet(aged))
     ended = aged.json("pair", "pool", aged.pool())
     assert ended.data["for_expired"] == expired
-    assert f"{expired} of these pairs are for expired SIMs" in ended.err
+    assert f"of these pairs, {expired} for expired SIMs" in ended.err
     assert "--policy FILE" in ended.err
 
 
