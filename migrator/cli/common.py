@@ -1,10 +1,12 @@
 """What every command takes, and how every command ends: one outcome, rendered in one place."""
 
 import json
+import logging
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -65,7 +67,9 @@ def global_options(command: F) -> F:
         click.option("--json", is_flag=True, default=None, help="Print one JSON document."),
         click.option("--events", is_flag=True, default=None, help="Print what happens as NDJSON."),
         click.option("-q", "--quiet", is_flag=True, default=None, help="No progress."),
-        click.option("-v", "--verbose", count=True, default=None, help="More on stderr; -vv with tracebacks."),
+        click.option(
+            "-v", "--verbose", count=True, default=None, help="Tell every request on stderr; -vv also tracebacks."
+        ),
         click.option("--no-input", is_flag=True, default=None, help="Never ask; fail instead."),
     )
     for option in reversed(options):
@@ -97,7 +101,8 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     No traceback reaches a user unless `-vv` asks for it.
     """
     try:
-        outcome = body()
+        with _log_shown(shared):
+            outcome = body()
     except MigratorError as error:
         outcome = Outcome({}, (), error.exit_code, error.problems)
         return _tell(name, shared, outcome, status="error", crash=error)
@@ -115,6 +120,31 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
         )
         return _tell(name, shared, Outcome({}, (), 1, (problem,)), status="error", crash=error)
     return _tell(name, shared, outcome, status="success" if outcome.exit_code == 0 else "partial")
+
+
+@contextmanager
+def _log_shown(shared: Globals) -> Iterator[None]:
+    """With -v, our own log on stderr: each request with the status of its answer, never its headers or body."""
+    log = logging.getLogger("migrator")
+    if not shared.verbose:
+        yield
+        return
+    handler, before = _Stderr(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+class _Stderr(logging.Handler):
+    """Writes to what stderr is at the moment: a progress bar takes its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        click.echo(printable(f"{record.levelname.lower()}: {record.getMessage()}"), err=True)
 
 
 def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: BaseException | None = None) -> int:

@@ -74,7 +74,7 @@ def refuse_unwritable(file: Path) -> None:
     if not place.parent.is_dir():
         raise unwritable(file, f"there is no folder {place.parent}")
     if not os.access(place.parent, os.W_OK):
-        raise unwritable(file, f"the folder {place.parent} cannot be written")
+        raise unwritable(file, f"no right to write in {place.parent}")
 
 
 def _replaced(file: Path, lines: Iterable[str]) -> int:

@@ -229,8 +229,16 @@ def _show(shared: Globals, iccid: str | None) -> Outcome:
         summary = store.inventory.summary()
         unreadable = [problem for problem, _ in store.inventory.unreadable()]
     summary |= {"taken_at": moment(summary["taken_at"]), "unreadable_rows": unreadable}
-    rows = [("from", _origin(summary))]
-    rows += [(key.replace("_", " "), value) for key, value in summary.items() if not isinstance(value, dict | list)]
+    rows = [
+        ("SIMs", summary["count"]),
+        ("from", _origin(summary)),
+        ("rows left out", summary["unreadable"]),
+        ("fingerprint", summary["fingerprint"]),
+    ]
+    if summary["open"] is not None:
+        rows.append(
+            ("not finished", f"a pull begun at {moment(summary['open']['started_at'])}: `inventory pull` again")
+        )
     text = [table("Inventory", ("", ""), rows), _by_status(summary)]
     if unreadable:
         text.append(table("Rows without a readable ICCID", ("problem",), [(problem,) for problem in unreadable]))
