@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.common import Globals, Outcome, finish, global_options, say, table
 from migrator.cli.words import n_sims, verdict_word
 from migrator.core.orders import halted_by
 from migrator.core.results import ApplyResult, ExitCode
@@ -165,10 +165,9 @@ def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Opt
                 hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
             )
         cost = header.summary["money"]["charged_now"] or "an amount that Hologram does not show"
-        click.echo(
+        say(
             f"Plan {header.plan_id} claims {n_sims(header.claims)} at organization {header.org_id} and charges {cost} "
-            "at once. This cannot be undone.",
-            err=True,
+            "at once. This cannot be undone."
         )
         given = click.prompt("Type the number of SIMs to claim", type=int, err=True)
     if given != header.claims:

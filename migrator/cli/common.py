@@ -20,7 +20,7 @@ from migrator.errors import Interrupted, MigratorError, Problem
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "table"]
+__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "say", "table"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPLAIN_CRASHES = 2
@@ -190,20 +190,20 @@ MOST_PROBLEMS = 51
 
 
 def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     shown = problems[:MOST_PROBLEMS]
     for problem, following in zip_longest(shown, shown[1:]):
-        _say(f"{_PREFIX.get(problem.code, 'error')}: {problem.message}", width)
+        say(f"{_PREFIX.get(problem.code, 'error')}: {problem.message}")
         if problem.hint and (following is None or problem.hint != following.hint):  # once for all of a kind
-            _say(problem.hint, width, "  ")
+            say(problem.hint, "  ")
     if len(problems) > MOST_PROBLEMS:
         more = "" if shared.json else "; --json lists all"
-        _say(f"... and {len(problems) - MOST_PROBLEMS} more{more}", width)
+        say(f"... and {len(problems) - MOST_PROBLEMS} more{more}")
 
 
-def _say(text: str, width: int | None, indent: str = "") -> None:
+def say(text: str, indent: str = "") -> None:
     """A line on stderr, broken between words where that is a terminal."""
     shown = printable(text)
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     click.echo(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True)
 
 

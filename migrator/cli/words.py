@@ -1,7 +1,7 @@
 """What people read for the codes of the store: one word, one meaning. Programs get the codes themselves.
 
 A SIM is *pending* when it is not as planned yet and may still become so. A step is *to do* when nothing was sent for
-it, and *uncertain* when something was and nobody knows what came of it: it is read before anything is sent again.
+it, and *uncertain* when something was and no record has shown it yet: it is read before anything is sent again.
 """
 
 from collections.abc import Mapping

@@ -191,6 +191,14 @@ def test_a_file_may_leave_sims_out_when_told_and_its_pairs_stay(desk: Desk) -> N
     assert len(desk.run("pair", "export", "-").out.splitlines()) == 1 + 3
 
 
+def test_one_sim_is_told_in_the_singular(desk: Desk) -> None:
+    ended = desk.run("inventory", "import", sims_file(desk, line(1)))
+    assert "1 SIM listed" in ended.err
+    assert "1 SIM in the inventory" in ended.out
+    eleven = desk.run("inventory", "import", sims_file(desk, *map(line, range(1, 12))))
+    assert "11 SIMs listed" in eleven.err
+
+
 def test_a_file_that_only_adds_sims_needs_no_word(desk: Desk) -> None:
     desk.run("inventory", "import", sims_file(desk, line(1)))
     ended = desk.json("inventory", "import", sims_file(desk, line(2), line(1)))
