@@ -14,6 +14,7 @@ from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, TargetLi
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Failures, Item, JobRecord, RequestOutcome, RequestRecord, Verified
 from migrator.core.plan import DesiredState, PlanHeader, Prices
+from migrator.core.results import Dropped
 from migrator.core.states import RunEvent, StepEvent, StepKind, StepState
 from migrator.core.switch_plan import SwitchItem, SwitchKind
 from migrator.core.units import Bytes
@@ -461,8 +462,11 @@ class InventoryStore(Protocol):
         """Keep the account's monthly caps."""
         ...
 
-    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> None:
-        """Drop SIMs that the last pass did not list, and make this the inventory in force, at once."""
+    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
+        """Drop SIMs that the last pass did not list, and make this the inventory in force, at once.
+
+        Returns: what the inventory before had, and this one has not.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from migrator.core.fleet import SourceSim
+from migrator.core.results import Dropped
 from migrator.errors import InputError, Problem
 from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded
 from migrator.ports import Clock, Progress, SourcePage, SourceRow
@@ -35,6 +36,7 @@ class Imported:
         without_status: SIMs whose status is unknown; plans will not act on them.
         without_quota: SIMs without a booked data volume.
         rounded: places of ICCIDs that end in zeros as a spreadsheet leaves them; too few to be sure.
+        dropped: SIMs that the inventory had before, and the file has not.
     """
 
     sims: int = 0
@@ -42,10 +44,17 @@ class Imported:
     without_status: int = 0
     without_quota: int = 0
     rounded: list[str] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
 
 
 def import_inventory(
-    store: "Store", file: "InventoryFile", *, clock: Clock, note: Callable[[Problem], None], progress: Progress
+    store: "Store",
+    file: "InventoryFile",
+    *,
+    clock: Clock,
+    note: Callable[[Problem], None],
+    progress: Progress,
+    replace: bool = False,
 ) -> Imported:
     """Read a file into the store. It becomes the inventory in force when every row of it is sound.
 
@@ -55,6 +64,7 @@ def import_inventory(
         clock: the time.
         note: told every problem, in the file's order.
         progress: told after every thousand rows.
+        replace: whether the file may leave out SIMs of the inventory in force.
 
     Raises: InputError, if there was a problem or no SIM: then the inventory is what it was before.
     """
@@ -66,11 +76,26 @@ def import_inventory(
             importing.take(number, rows, now)
             progress("page", {"sims": len(rows), "page": number, "listed": None})
         importing.finish()
+        dropped = store.inventory.dropped(snapshot.snapshot_id)
+        if not replace:
+            _refuse_gaps(file.name, importing.result.sims, dropped)
     except BaseException:
         store.inventory.discard_snapshot(snapshot.snapshot_id)
         raise
     store.inventory.complete_snapshot(snapshot.snapshot_id, 1, clock.now().timestamp())
+    importing.result.dropped = dropped
     return importing.result
+
+
+def _refuse_gaps(name: str, sims: int, dropped: Dropped) -> None:
+    """A part of the fleet, or the file of another customer, must not pass for the whole fleet.
+
+    Raises: InputError, if the inventory in force has SIMs that the file leaves out.
+    """
+    if dropped.sims:
+        words = f"{name} has {sims} SIMs and leaves out, of the inventory in force, {dropped}; nothing was changed"
+        hint = "a file stands for the whole fleet: put its parts into one. If these SIMs are gone for good: --replace"
+        raise InputError(words, code="inventory_shrinks", hint=hint)
 
 
 def _batches(rows: Iterable["ImportedRow"]) -> Iterator[list["ImportedRow"]]:
@@ -133,7 +158,8 @@ class _Importing:
         """Judge the file as a whole. Raises: InputError, if there was any problem."""
         self._judge_zeros()
         if self.problems:
-            words = f"{self.name}: {self.problems:,} problems; the inventory is what it was before"
+            problems = "1 problem" if self.problems == 1 else f"{self.problems:,} problems"
+            words = f"{self.name}: {problems}; the inventory is what it was before"
             raise InputError(words, code="inventory_import")
         if not self.result.sims:
             raise InputError(

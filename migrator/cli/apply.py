@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.common import Globals, Outcome, finish, global_options, say, table
+from migrator.cli.words import n_sims, verdict_word
 from migrator.core.orders import halted_by
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.errors import InputError, Problem, StalePlan
@@ -70,7 +71,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
     from migrator import bootstrap
 
     if options.requests is not None:
-        _refuse_requests(options.requests, is_dry_run=options.dry_run)
+        _refuse_requests(shared, options.requests, is_dry_run=options.dry_run)
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
     with bootstrap.open_store(shared.state or chosen.state) as store:
@@ -97,15 +98,15 @@ def _check(store: "Store", header: "PlanHeader") -> None:
     require_approvals(store, header)
 
 
-def _refuse_requests(requests: Path, *, is_dry_run: bool) -> None:
+def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
     """Raises: InputError, if the requests cannot be written, or would be sent instead."""
-    from migrator.cli.files import refuse_unwritable
+    from migrator.cli.files import check_destination
 
     if not is_dry_run:
         raise InputError(
             "--requests goes with --dry-run", code="usage", hint="`migrator jobs list` shows what was sent"
         )
-    refuse_unwritable(requests)
+    check_destination(shared, requests)
 
 
 def _plan(store: "Store", given: str | None) -> "PlanHeader":
@@ -159,15 +160,14 @@ def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Opt
     if given is None:
         if shared.no_input or shared.json or not sys.stdin.isatty():
             raise InputError(
-                f"plan {header.plan_id} claims {header.claims} SIMs, which bills at once and cannot be undone",
+                f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
                 code="confirm",
                 hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
             )
         cost = header.summary["money"]["charged_now"] or "an amount that Hologram does not show"
-        click.echo(
-            f"Plan {header.plan_id} claims {header.claims} SIMs at organization {header.org_id} and charges {cost} at "
-            "once. This cannot be undone.",
-            err=True,
+        say(
+            f"Plan {header.plan_id} claims {n_sims(header.claims)} at organization {header.org_id} and charges {cost} "
+            "at once. This cannot be undone."
         )
         given = click.prompt("Type the number of SIMs to claim", type=int, err=True)
     if given != header.claims:
@@ -176,7 +176,7 @@ def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Opt
 
 def _refuse_count(header: "PlanHeader", given: int) -> NoReturn:
     raise InputError(
-        f"the plan claims {header.claims} SIMs, not {given}; nothing was sent",
+        f"the plan claims {n_sims(header.claims)}, not {given}; nothing was sent",
         code="confirm",
         hint="confirm the number that `migrator plan show` prints",
     )
@@ -187,7 +187,7 @@ def _confirm_pauses(header: "PlanHeader", given: int | None) -> None:
     pauses = header.summary.get("live_pauses", 0)
     if pauses and given != pauses:
         raise InputError(
-            f"plan {header.plan_id} pauses {pauses} SIMs that are live at Hologram now: their units fall silent",
+            f"plan {header.plan_id} pauses what is live at Hologram now, {n_sims(pauses)}: their units fall silent",
             code="confirm_pauses",
             hint="old SIMs that were switched off look disabled, and [status] disabled may say pause: set it to live "
             f"in the policy and make a new plan; or, if it is meant, add --confirm-pauses {pauses}",
@@ -300,11 +300,11 @@ def _told(result: ApplyResult) -> Outcome:
     rows = [
         ("claimed so far", result.claimed),
         ("writes in this run", result.writes),
-        *((f"{verdict}", count) for verdict, count in result.verdicts.items()),
+        *((verdict_word(verdict), count) for verdict, count in result.verdicts.items()),
         ("blocked by the plan", result.blocked),
         ("skipped by the plan", result.skipped),
     ]
-    text: list[Any] = [f"Plan {result.plan_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
+    text: list[Any] = [f"Plan {result.plan_id}, run {result.run_id}: {result.reason}.", table("", ("", ""), rows)]
     if result.failed:
         text.append(table("Failed steps", ("code", "SIMs"), list(result.failed.items())))
     if result.exit_code is ExitCode.DONE:

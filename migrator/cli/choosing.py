@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from migrator.cli.common import Globals, Outcome, table
+from migrator.cli.words import n_sims
 from migrator.core.orders import Selection
 from migrator.errors import InputError
 
@@ -94,7 +95,7 @@ def told(plan_id: str, asked: Asked, came: "Intervened", words: str, *, next_ste
         next_step: the command that goes on.
     """
     data = {"plan_id": plan_id, "sims": came.sims, "codes": dict(came.by_code), "dry_run": asked.dry_run}
-    text: list[Any] = [f"Plan {plan_id}: {came.sims} SIMs {words}."]
+    text: list[Any] = [f"Plan {plan_id}: {n_sims(came.sims)} {words}."]
     if came.by_code:
         text.append(table("", ("code", "SIMs"), sorted(came.by_code.items())))
     if not came.sims:

@@ -1,21 +1,26 @@
 """What every command takes, and how every command ends: one outcome, rendered in one place."""
 
 import json
+import logging
+import shutil
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from migrator.cli.tables import PIPE_WIDTH, printable, table, wrapped
 from migrator.errors import Interrupted, MigratorError, Problem
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Globals", "Outcome", "finish", "global_options", "table"]
+__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "say", "table"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPLAIN_CRASHES = 2
@@ -62,7 +67,9 @@ def global_options(command: F) -> F:
         click.option("--json", is_flag=True, default=None, help="Print one JSON document."),
         click.option("--events", is_flag=True, default=None, help="Print what happens as NDJSON."),
         click.option("-q", "--quiet", is_flag=True, default=None, help="No progress."),
-        click.option("-v", "--verbose", count=True, default=None, help="More on stderr; -vv with tracebacks."),
+        click.option(
+            "-v", "--verbose", count=True, default=None, help="Tell every request on stderr; -vv also tracebacks."
+        ),
         click.option("--no-input", is_flag=True, default=None, help="Never ask; fail instead."),
     )
     for option in reversed(options):
@@ -94,7 +101,8 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     No traceback reaches a user unless `-vv` asks for it.
     """
     try:
-        outcome = body()
+        with _log_shown(shared):
+            outcome = body()
     except MigratorError as error:
         outcome = Outcome({}, (), error.exit_code, error.problems)
         return _tell(name, shared, outcome, status="error", crash=error)
@@ -112,6 +120,31 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
         )
         return _tell(name, shared, Outcome({}, (), 1, (problem,)), status="error", crash=error)
     return _tell(name, shared, outcome, status="success" if outcome.exit_code == 0 else "partial")
+
+
+@contextmanager
+def _log_shown(shared: Globals) -> Iterator[None]:
+    """With -v, our own log on stderr: each request with the status of its answer, never its headers or body."""
+    log = logging.getLogger("migrator")
+    if not shared.verbose:
+        yield
+        return
+    handler, before = _Stderr(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+class _Stderr(logging.Handler):
+    """Writes to what stderr is at the moment: a progress bar takes its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        click.echo(printable(f"{record.levelname.lower()}: {record.getMessage()}"), err=True)
 
 
 def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: BaseException | None = None) -> int:
@@ -142,10 +175,12 @@ def _print(parts: Sequence["RenderableType"]) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True) if sys.stdout.isatty() else Console(width=200, highlight=False)
+    is_terminal = sys.stdout.isatty()
+    console = Console(highlight=False) if is_terminal else Console(width=PIPE_WIDTH, highlight=False)
     for part in parts:
         if isinstance(part, str):
-            console.print(part, markup=False, soft_wrap=True)
+            text = wrapped(printable(part), console.width) if is_terminal else printable(part)
+            console.print(text, markup=False, soft_wrap=True)
         else:
             console.print(part)
 
@@ -155,47 +190,21 @@ MOST_PROBLEMS = 51
 
 
 def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
-    for problem in problems[:MOST_PROBLEMS]:
-        click.echo(f"{_PREFIX.get(problem.code, 'error')}: {printable(problem.message)}", err=True)
-        if problem.hint:
-            click.echo(f"  {printable(problem.hint)}", err=True)
+    shown = problems[:MOST_PROBLEMS]
+    for problem, following in zip_longest(shown, shown[1:]):
+        say(f"{_PREFIX.get(problem.code, 'error')}: {problem.message}")
+        if problem.hint and (following is None or problem.hint != following.hint):  # once for all of a kind
+            say(problem.hint, "  ")
     if len(problems) > MOST_PROBLEMS:
         more = "" if shared.json else "; --json lists all"
-        click.echo(f"... and {len(problems) - MOST_PROBLEMS} more{more}", err=True)
+        say(f"... and {len(problems) - MOST_PROBLEMS} more{more}")
+
+
+def say(text: str, indent: str = "") -> None:
+    """A line on stderr, broken between words where that is a terminal."""
+    shown = printable(text)
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    click.echo(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True)
 
 
 _PREFIX = {"interrupted": "stopped", "attention": "attention", "warning": "warning", "stopped": "stopped"}
-
-
-def printable(text: object) -> str:
-    """`text` with everything that could steer a terminal made visible."""
-    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in str(text))
-
-
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "RenderableType":
-    """A plain table; numbers stand right. Values are escaped for the terminal."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for number, column in enumerate(columns):
-        is_number = bool(rows) and all(_is_amount(row[number]) for row in rows)
-        is_iccid = "iccid" in column.lower() or column in {"source", "target"}
-        shown.add_column(
-            column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_iccid or is_number
-        )
-    for row in rows:
-        shown.add_row(*(escape("" if value is None else printable(value)) for value in row))
-    return shown
-
-
-def _is_amount(value: object) -> bool:
-    """Whether a value stands right in its column: a count, a sum of money, or a word in place of one."""
-    if isinstance(value, int | float):
-        return True
-    text = str(value)
-    return text == "unknown" or (text.replace(".", "", 1).isdigit() and len(text) < ICCID_LENGTH)
-
-
-ICCID_LENGTH = 18

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import refuse_unwritable, written
+from migrator.cli.files import check_destination, is_stdout, written
 from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, applied, rest_s, wave_counts
 from migrator.cli.switching import verified_share as share_of
 from migrator.core.switch_plan import Direction, Require, SwitchAction
@@ -73,7 +73,7 @@ def _plan(
 
     counts = wave_counts(waves)
     if out is not None:
-        refuse_unwritable(out)
+        check_destination(shared, out)
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
     with ExitStack() as stack:
@@ -254,7 +254,7 @@ def planned(
         **header.summary,
         "sims": [row_document(row) for row in first],
     }
-    return Outcome(data, _told(header, first, next_step=next_step), is_on_stdout=str(out) == "-")
+    return Outcome(data, _told(header, first, next_step=next_step), is_on_stdout=is_stdout(out))
 
 
 def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -> list[Any]:

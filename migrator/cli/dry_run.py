@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Outcome, table
+from migrator.cli.files import is_stdout, unwritable
+from migrator.cli.words import counted
 from migrator.core.results import ApplyResult, ExitCode
-from migrator.errors import InputError, Problem
+from migrator.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,15 +73,14 @@ def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
 
     if requests is None:
         yield Outbox(keep_all)
-    elif str(requests) == "-":
+    elif is_stdout(requests):
         yield Outbox(keep_all, lambda line: click.echo(line, nl=False))
     else:
         try:
             with text_beside(requests) as out:
                 yield Outbox(keep_all, out.write)
         except OSError as error:
-            words = f"{requests} cannot be written: {error.strerror or error}"
-            raise InputError(words, code="unwritable", hint="choose another file") from error
+            raise unwritable(requests, error.strerror or str(error)) from error
 
 
 def told(header: "PlanHeader", result: ApplyResult, sent: Outbox, requests: Path | None) -> Outcome:
@@ -91,7 +92,7 @@ def told(header: "PlanHeader", result: ApplyResult, sent: Outbox, requests: Path
         "requests": sent.kept if sent.keep_all else [],
         "would_end": result.reason,
     }
-    is_on_stdout = str(requests) == "-"
+    is_on_stdout = is_stdout(requests)
     text = list(_text(header, sent, requests))
     if result.exit_code is ExitCode.DONE:
         return Outcome(data, text, is_on_stdout=is_on_stdout)
@@ -109,8 +110,8 @@ def _by_wave(sent: Outbox) -> list[dict[str, Any]]:
 
 def _text(header: "PlanHeader", sent: Outbox, requests: Path | None) -> Iterator[Any]:
     yield (
-        f"Dry run of plan {header.plan_id}: {sent.total} writes would go out; none did, and nothing was changed. "
-        "The connection it ran on lets no write through."
+        f"Dry run of plan {header.plan_id}: {counted(sent.total, 'write')} would go out; none did, and nothing was "
+        "changed. The connection it ran on lets no write through."
     )
     rows = [(wave, method, path, count) for (wave, method, path), count in sent.counts.items()]
     yield table("By wave", ("wave", "method", "path", "requests"), rows)
@@ -125,7 +126,7 @@ def _text(header: "PlanHeader", sent: Outbox, requests: Path | None) -> Iterator
     if sent.total > SHOWN and requests is None:
         yield f"... and {sent.total - SHOWN} more; --json lists all, --requests FILE writes them."
     if requests is not None:
-        yield f"All {sent.total} requests are in {requests}."
+        yield f"All of them are in {requests}."
 
 
 def _document(out: "Outgoing") -> dict[str, Any]:

@@ -3,12 +3,26 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 import click
 
+from migrator.cli.common import Globals
 from migrator.errors import InputError
 
-__all__ = ["refuse_unwritable", "written"]
+__all__ = ["check_destination", "is_stdout", "refuse_unwritable", "unwritable", "written"]
+
+STDOUT = 1
+
+
+def is_stdout(file: Path | None) -> bool:
+    """Whether this is standard output: `-`, or another name for it such as /dev/stdout."""
+    if file is None or str(file) == "-":
+        return file is not None
+    try:
+        return os.path.samestat(file.stat(), os.fstat(STDOUT))
+    except OSError:
+        return False
 
 
 def written(file: Path, lines: Iterable[str]) -> int:
@@ -16,7 +30,7 @@ def written(file: Path, lines: Iterable[str]) -> int:
 
     Raises: InputError, if the file cannot be written; then whatever was there before is still there.
     """
-    if str(file) == "-":
+    if is_stdout(file):
         count = 0
         for line in lines:
             click.echo(line, nl=False)
@@ -25,23 +39,49 @@ def written(file: Path, lines: Iterable[str]) -> int:
     try:
         return _replaced(file, lines)
     except OSError as error:
-        raise InputError(
-            f"{file} cannot be written: {error.strerror or error}", code="unwritable", hint="choose another file"
-        ) from error
+        raise unwritable(file, error.strerror or str(error)) from error
+
+
+def unwritable(file: Path, why: str) -> InputError:
+    """The error for a file that cannot be written."""
+    hint = "nothing was lost; make room, or choose a file in a folder that is there and can be written"
+    return InputError(f"{file} cannot be written: {why}", code="unwritable", hint=hint)
+
+
+def check_destination(shared: Globals, file: Path) -> None:
+    """Raises: InputError, if `written` could not put a file there, or if stdout would hold two things."""
+    if is_stdout(file) and (shared.json or shared.events):
+        option = "--json" if shared.json else "--events"
+        words = f"stdout cannot hold both the file and what {option} prints"
+        raise InputError(words, code="usage", hint=f"name a file in place of {file}, or leave {option} out")
+    refuse_unwritable(file)
 
 
 def refuse_unwritable(file: Path) -> None:
     """Raises: InputError, if `written` could not put a file there."""
-    if str(file) != "-" and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
-        hint = "choose a file in a folder that is there and can be written"
-        raise InputError(f"{file} cannot be written", code="unwritable", hint=hint)
+    from migrator.reports.placing import real_place
+
+    if is_stdout(file):
+        return
+    try:
+        place, there = real_place(file)
+    except OSError as error:
+        raise unwritable(file, error.strerror or str(error)) from error
+    if there is not None and S_ISDIR(there.st_mode):
+        raise unwritable(file, "it is a directory")
+    if there is not None and not S_ISREG(there.st_mode):
+        return  # a device or a pipe: nothing is put in its place
+    if not place.parent.is_dir():
+        raise unwritable(file, f"there is no folder {place.parent}")
+    if not os.access(place.parent, os.W_OK):
+        raise unwritable(file, f"no right to write in {place.parent}")
 
 
 def _replaced(file: Path, lines: Iterable[str]) -> int:
     from migrator.reports.placing import text_beside
 
     count = 0
-    with text_beside(file, mode=0o644) as out:
+    with text_beside(file, mode=0o666) as out:
         for line in lines:
             out.write(line)
             count += 1

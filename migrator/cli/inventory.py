@@ -4,19 +4,22 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import written
+from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode, PullResult
 from migrator.errors import Problem
 
 if TYPE_CHECKING:
     from migrator.bootstrap.importing import Imported
     from migrator.core.fleet import SourceSim
+    from migrator.core.results import Dropped
     from migrator.inputs.inventory_file import InventoryFile
 
 __all__ = ["export", "import_file", "pull", "show"]
@@ -57,6 +60,7 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool) -> Outcome:
 
 def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
     problems = [Problem("warning", words) for words in result.warnings]
+    problems += _dropped(result.dropped)
     data = {
         "sims": result.sims,
         "listed": result.listed,
@@ -67,26 +71,35 @@ def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
         "api_version": result.api_version,
         "quotas_read": result.quotas_read,
         "quotas_failed": result.quotas_failed,
+        "dropped": asdict(result.dropped),
         "inventory": dict(summary),
     }
     if not result.settled:
         off = "" if result.listed is None else f", {abs(result.listed - result.sims)} off"
-        words = f"the list would not settle: 1NCE says {result.listed} SIMs, {result.sims} were read{off}"
+        words = f"the list would not settle: 1NCE says {result.listed}, and {result.sims} were read{off}"
         hint = "SIMs are coming or going; run `migrator inventory pull` again. What was read is kept"
         problems.append(Problem("unsettled_list", words, hint))
         return Outcome(data, (), ExitCode.RESUMABLE, problems)
     if result.unreadable:
-        words = f"{result.unreadable} rows hold no ICCID that can be read; they are left out"
+        words = f"{counted(result.unreadable, 'row')} without an ICCID that can be read, left out"
         problems.append(Problem("attention", words, "`migrator inventory show` lists them"))
     if result.quotas_failed:
-        words = f"what remains could not be read for {result.quotas_failed} SIMs: it stays unknown, it is not zero"
+        words = f"what remains could not be read for {n_sims(result.quotas_failed)}: it stays unknown, it is not zero"
         problems.append(Problem("attention", words, "run `migrator inventory pull --quotas` again"))
     attention = bool(result.unreadable or result.quotas_failed)
     passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
-    text = f"{result.sims} SIMs in the inventory (1NCE API {result.api_version}, read in {passes})."
+    text = f"{n_sims(result.sims)} in the inventory (1NCE API {result.api_version}, read in {passes})."
     return Outcome(
         data, (text, _by_status(summary), NEXT), ExitCode.ATTENTION if attention else ExitCode.DONE, problems
     )
+
+
+def _dropped(dropped: "Dropped") -> Iterator[Problem]:
+    """A word on SIMs that the inventory had before; nothing where there are none."""
+    if dropped.sims:
+        words = f"the inventory before had SIMs that this one has not: {dropped}"
+        hint = "is this the right 1NCE account? Plans that act on these SIMs are stale; their pairs are kept"
+        yield Problem("warning", words, hint)
 
 
 NEXT = "Next: `migrator pair import FILE` or `migrator pair pool FILE`."
@@ -107,18 +120,19 @@ def _by_status(summary: Mapping[str, Any]) -> Any:
     multiple=True,
     help="Which column holds a field (iccid, status, label, ...), where titles and values do not tell.",
 )
+@click.option("--replace", is_flag=True, help="Let the file leave out SIMs that the inventory has now.")
 @click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
 @global_options
 @click.pass_obj
-def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], problems: Path | None) -> int:
+def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], replace: bool, problems: Path | None) -> int:
     """Read the fleet from FILE into the store, where 1NCE's API is not at hand; `-` is stdin. All or nothing.
 
     FILE is the portal's CSV (Export SIMs) or what `inventory export` wrote. PIN and PUK columns are dropped.
     """
-    return finish("inventory import", shared, lambda: _import(shared, file, columns, problems))
+    return finish("inventory import", shared, lambda: _import(shared, file, columns, problems, replace=replace))
 
 
-def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None) -> Outcome:
+def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.importing import import_inventory
     from migrator.cli.problem_log import problem_log
@@ -138,7 +152,7 @@ def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path 
         log = stack.enter_context(problem_log(problems, beside_store, headline=f"read as: {headline}"))
         progress = stack.enter_context(watching(shared))
         clock = bootstrap.SystemClock()
-        result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress)
+        result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress, replace=replace)
         return _imported(opened, result, store.inventory.summary())
 
 
@@ -155,10 +169,11 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
         "unknown_statuses": dict(file.statuses.times),
         "without_status": result.without_status,
         "without_quota": result.without_quota,
+        "dropped": asdict(result.dropped),
         "inventory": dict(summary),
     }
-    again = f" {result.repeated} rows said the same again." if result.repeated else ""
-    text: list[Any] = [f"{result.sims} SIMs in the inventory, from {file.name}.{again}"]
+    again = f" {counted(result.repeated, 'row')} said the same again." if result.repeated else ""
+    text: list[Any] = [f"{n_sims(result.sims)} in the inventory, from {file.name}.{again}"]
     if used:
         rows = [(column.field, column.title, column.how) for column in used]
         rows += [("(not used)", title, "") for title in file.unused_titles]
@@ -170,21 +185,22 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
 
 def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Problem]:
     """What a person should know of an import that is in force."""
+    yield from _dropped(result.dropped)
     if result.without_status:
         words = ", ".join(f"{word} ({times})" for word, times in file.statuses.times.items())
         hint = "plans leave these SIMs alone. Which column is it: --column status=TITLE"
-        yield Problem("attention", f"{result.without_status} SIMs have a status that is not known: {words}", hint)
+        yield Problem("attention", f"{n_sims(result.without_status)} with a status that is not known: {words}", hint)
     if file.secret_titles:
         words = f"not read, as they hold secrets of the SIMs: {', '.join(file.secret_titles)}"
         yield Problem("warning", words, "keep that file as safe as a list of passwords")
     if file.fallback.replaced:
-        words = f"{file.name} is not all UTF-8: {file.fallback.replaced} bytes were read as Windows-1252"
+        words = f"{file.name} is not all UTF-8: read as Windows-1252: {counted(file.fallback.replaced, 'byte')}"
         yield Problem("warning", words, 'look at labels with accents, or export as "CSV UTF-8"')
     if result.rounded:
         words = f"the ICCID ends in zeros, as a spreadsheet leaves them: {', '.join(result.rounded[:10])}"
         yield Problem("warning", words, "compare it with the card")
     if result.without_quota:
-        words = f"{result.without_quota} SIMs come without a booked data volume"
+        words = f"{n_sims(result.without_quota)} without a booked data volume"
         hint = (
             'basis = "total" blocks them; `inventory pull` or basis = "fixed" helps, or a column of tariffs, as '
             '"500 MB, 250 SMS" without top-ups: --column data_quota_mb=TITLE --column sms_quota=TITLE'
@@ -213,8 +229,16 @@ def _show(shared: Globals, iccid: str | None) -> Outcome:
         summary = store.inventory.summary()
         unreadable = [problem for problem, _ in store.inventory.unreadable()]
     summary |= {"taken_at": moment(summary["taken_at"]), "unreadable_rows": unreadable}
-    rows = [("from", _origin(summary))]
-    rows += [(key.replace("_", " "), value) for key, value in summary.items() if not isinstance(value, dict | list)]
+    rows = [
+        ("SIMs", summary["count"]),
+        ("from", _origin(summary)),
+        ("rows left out", summary["unreadable"]),
+        ("fingerprint", summary["fingerprint"]),
+    ]
+    if summary["open"] is not None:
+        rows.append(
+            ("not finished", f"a pull begun at {moment(summary['open']['started_at'])}: `inventory pull` again")
+        )
     text = [table("Inventory", ("", ""), rows), _by_status(summary)]
     if unreadable:
         text.append(table("Rows without a readable ICCID", ("problem",), [(problem,) for problem in unreadable]))
@@ -228,12 +252,15 @@ def _origin(summary: Mapping[str, Any]) -> str:
     return f"1NCE's API {summary['api_version']} at {summary['taken_at']}"
 
 
+UNKNOWN_SIM = "`migrator inventory export -` lists all; a SIM that is new at 1NCE needs `migrator inventory pull`"
+
+
 def _one(store: Any, iccid: Any) -> Outcome:
     from migrator.errors import InputError
 
     sim = store.inventory.find(iccid)
     if sim is None:
-        raise InputError(f"{iccid} is not in the inventory", code="unknown_sim", hint="`migrator inventory export -`")
+        raise InputError(f"{iccid} is not in the inventory", code="unknown_sim", hint=UNKNOWN_SIM)
     values = sim_values(sim)
     return Outcome(
         {"sim": values, "raw": store.inventory.raw(iccid)}, (table(str(sim.iccid), ("", ""), list(values.items())),)
@@ -278,13 +305,14 @@ def _export(shared: Globals, file: Path, kind: str) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
 
+    check_destination(shared, file)
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         rows = (sim_values(sim) for sim in store.inventory.sims())
         lines = _csv_lines(rows) if kind == "csv" else (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         count = written(file, lines) - (kind == "csv")
-    text = (f"{count} SIMs written to {file}.",)
-    return Outcome({"file": str(file), "sims": count}, text, is_on_stdout=str(file) == "-")
+    text = (f"{n_sims(count)} written to {file}.",)
+    return Outcome({"file": str(file), "sims": count}, text, is_on_stdout=is_stdout(file))
 
 
 def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.words import counted, step_word
 from migrator.core.journal import RequestRecord
 from migrator.errors import InputError
 
@@ -47,7 +48,7 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
         table("Requests", COLUMNS, rows),
     ]
     if hidden:
-        text.append(f"{hidden} requests for single SIMs are left out; --all shows them.")
+        text.append(f"{counted(hidden, 'request')} for a single SIM left out; --all shows them.")
     text += (f"{switch_line(one)} `migrator cutover show {one['switch_id']}`" for one in switches)
     data = {"plan_id": plan_id, "switches": switches, "runs": [_run_values(run) for run in runs], "requests": shown}
     return Outcome(data, text)
@@ -109,7 +110,8 @@ def _show(shared: Globals, job: str) -> Outcome:
         shown = [(key, value) for key, value in values.items() if key not in {"sims_of_it", "body"}]
         text.append(table(f"Request {values['request_id']}", ("", ""), shown))
         rows = [
-            (sim["source_iccid"], sim["target_iccid"], sim["state"], sim["message"]) for sim in values["sims_of_it"]
+            (sim["source_iccid"], sim["target_iccid"], step_word(sim["state"]), sim["message"])
+            for sim in values["sims_of_it"]
         ]
         text.append(table("", ("source", "target", "step", "message"), rows))
     return Outcome({"requests": parts}, text)

@@ -1,6 +1,6 @@
 """`pair`: which new SIM follows which old one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import written
+from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode
 from migrator.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from migrator.bootstrap.checking import PairCheck
-    from migrator.core.fleet import Pair
+    from migrator.core.fleet import Pair, SourceSim
+    from migrator.core.identifiers import Iccid
     from migrator.inputs.pairing_file import ImportResult
     from migrator.store import Store
 
@@ -68,7 +70,7 @@ def _refuse(found: Sequence[Problem], file: Path, wanted: Path | None, default: 
     """Raises: InputError, with every problem; where there are more than fit on a screen, they are in a file, too."""
     from migrator.cli.problem_log import problem_log
 
-    words = f"{file}: {len(found)} problems; nothing was changed"
+    words = f"{file}: {counted(len(found), 'problem')}; nothing was changed"
     with problem_log(wanted, default) as log:
         for problem in found:
             log.note(problem)
@@ -92,7 +94,7 @@ def _imported(result: "ImportResult", counts: Mapping[str, int], unused: Sequenc
         "unused_columns": list(unused),
     }
     text: list[Any] = [
-        f"{data['added']} pairs added, {data['replaced']} replaced, {data['unchanged']} unchanged"
+        f"{counted(counts['added'], 'pair')} added, {data['replaced']} replaced, {data['unchanged']} unchanged"
         + (f", {completed} given an EID." if completed else ".")
     ]
     if changes:
@@ -101,7 +103,7 @@ def _imported(result: "ImportResult", counts: Mapping[str, int], unused: Sequenc
         text.append(table(f"Replaced{more}", ("source", "old target", "new target", "from"), rows))
     warnings = [Problem("warning", words) for words in result.warnings[:SHOWN]]
     if result.odd_digits:
-        words = f"{result.odd_digits} check digits are not right; the ICCIDs and EIDs were taken as they stand"
+        words = f"check digits that are not right: {result.odd_digits}; the ICCIDs and EIDs were taken as they stand"
         warnings.append(
             Problem("warning", words, "compare them with the cards: a mistyped target may be somebody else's")
         )
@@ -149,37 +151,109 @@ def _now() -> float:
     help="How to count ranges: all digits as one number, or without the check digit (which is then computed).",
 )
 @click.option("--partial", is_flag=True, help="Pair as many as the pool allows, instead of refusing.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    help="Deal none to SIMs that this policy skips for their status.",
+)
+@click.option("--where", metavar="EXPR", help="Deal only to SIMs for which this holds: as for `plan create`.")
 @global_options
 @click.pass_obj
-def pool(shared: Globals, /, *, file: Path, range_mode: Any, partial: bool) -> int:
-    """Deal new SIMs from FILE (one ICCID a line, or first-last) to unpaired source SIMs, both in ICCID order."""
-    return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, partial=partial))
+def pool(
+    shared: Globals,
+    /,
+    *,
+    file: Path,
+    range_mode: Any,
+    partial: bool,
+    policy_file: Path | None,
+    where: str | None,
+) -> int:
+    """Deal new SIMs from FILE (one ICCID a line, or first-last) to unpaired source SIMs, both in ICCID order.
+
+    Without --policy or --where, every unpaired SIM gets one, expired ones too.
+    """
+    due = (policy_file, where)
+    return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, due, partial=partial))
 
 
-def _pool(shared: Globals, file: Path, range_mode: Any, *, partial: bool) -> Outcome:
+def _due(policy_file: Path | None, where: str | None) -> "Callable[[SourceSim], bool]":
+    """Which SIMs are to get a new one. Raises: InputError, for a policy or an expression that is none."""
+    from migrator.core.candidates import Candidate
+    from migrator.core.selection import every_sim, left_behind
+    from migrator.inputs.policy_file import read_policy
+
+    is_left = None if policy_file is None else left_behind(read_policy(policy_file).policy)
+    if where is None:
+        return every_sim if is_left is None else lambda sim: not is_left(sim)
+    from migrator.inputs.selection import parse_selection  # its grammar costs an import
+
+    selects = parse_selection(where).selects
+    return lambda sim: selects(Candidate(sim)) and not (is_left is not None and is_left(sim))
+
+
+def _pool(
+    shared: Globals, file: Path, range_mode: Any, due: tuple[Path | None, str | None], *, partial: bool
+) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
     from migrator.inputs.pool_file import deal, read_pool
 
+    is_due = _due(*due)
     entries = read_pool(file, range_mode=range_mode)
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         _refuse_source_sims(store, entries)
         paired = {pair.source.key for pair in store.pairs.all()}
-        unpaired = [sim.iccid for sim in store.inventory.sims() if sim.iccid.key not in paired]
+        unpaired, left_out, expired = _awaiting(store.inventory.sims(), paired, is_due)
         dealt = deal(unpaired, entries, taken={target.key for target in store.pairs.targets()})
         if dealt.missing and not partial:
             raise InputError(
-                f"{file} has {len(dealt.pairs)} free SIMs for {len(unpaired)} unpaired source SIMs: "
-                f"{len(dealt.missing)} too few; nothing was changed",
+                f"{file} has {counted(len(dealt.pairs), 'free SIM')} for "
+                f"{counted(len(unpaired), 'unpaired source SIM')}: {len(dealt.missing)} too few; nothing was changed",
                 code="pool_too_small",
                 hint="add SIMs to the file, or pair as many as there are with --partial",
             )
         counts = _add(store, dealt.pairs, replace=False)
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in entries if entry.warning]
-    data = {"added": counts["added"], "unpaired": len(dealt.missing), "unused": len(dealt.unused)}
-    text = f"{data['added']} pairs made, {data['unpaired']} source SIMs left without, {data['unused']} new SIMs unused."
-    return Outcome(data, (text, NEXT), problems=warnings)
+    spent = sum(pair.source.key in expired for pair in dealt.pairs)
+    if spent:
+        words = f"of these pairs, {spent} for expired SIMs, which a policy skips unless it says otherwise"
+        hint = "`--policy FILE` deals none to SIMs that the policy skips, nor does `--where 'status != \"expired\"'`"
+        warnings.append(Problem("warning", words, hint))
+    data = {
+        "added": counts["added"],
+        "unpaired": len(dealt.missing),
+        "unused": len(dealt.unused),
+        "left_out": left_out,
+        "for_expired": spent,
+    }
+    text = (
+        f"{counted(data['added'], 'pair')} made, {counted(data['unpaired'], 'source SIM')} left without, "
+        f"{counted(data['unused'], 'new SIM')} unused."
+    )
+    spared = (f"{counted(left_out, 'unpaired source SIM')} left out, as you asked.",) if left_out else ()
+    return Outcome(data, (text, *spared, NEXT), problems=warnings)
+
+
+def _awaiting(
+    sims: "Iterable[SourceSim]", paired: Container[str], is_due: "Callable[[SourceSim], bool]"
+) -> tuple[list["Iccid"], int, set[str]]:
+    """SIMs without a pair that are to get one, how many are not, and the keys of those that are expired."""
+    due: list[Iccid] = []
+    expired: set[str] = set()
+    left_out = 0
+    for sim in sims:
+        if sim.iccid.key in paired:
+            continue
+        if not is_due(sim):
+            left_out += 1
+            continue
+        due.append(sim.iccid)
+        if sim.status == "expired":
+            expired.add(sim.iccid.key)
+    return due, left_out, expired
 
 
 def _refuse_source_sims(store: "Store", entries: Sequence[Any]) -> None:
@@ -191,7 +265,7 @@ def _refuse_source_sims(store: "Store", entries: Sequence[Any]) -> None:
         if entry.iccid.key in known
     )
     if problems:
-        words = f"{len(problems)} SIMs of the pool belong to the old fleet; nothing was changed"
+        words = f"the pool holds {n_sims(len(problems))} of the old fleet; nothing was changed"
         raise InputError(words, problems=(*problems, Problem("pool", words, "is this the right file?")))
 
 
@@ -214,7 +288,7 @@ def _identity(shared: Globals) -> Outcome:
         own = [Pair(sim.iccid, sim.iccid, "identity") for sim in store.inventory.sims() if sim.iccid.key not in paired]
         counts = _add(store, own, replace=False)
     warning = Problem("warning", "a 1NCE SIM cannot be claimed at Hologram, unless Hologram took its profile over")
-    text = f"{counts['added']} SIMs paired with themselves."
+    text = f"{n_sims(counts['added'])} paired with {'itself' if counts['added'] == 1 else 'themselves'}."
     return Outcome({"added": counts["added"]}, (text, NEXT), problems=(warning,))
 
 
@@ -269,8 +343,8 @@ def _checked(found: "PairCheck", *, is_live: bool) -> Outcome:
     used = counts["paired"] + counts["conflicting"]
     text: list[Any] = [
         table("Pairing", ("", "SIMs"), list(counts.items())),
-        f"{found.inventory} source SIMs = {' + '.join(f'{counts[one]} {one}' for one in SOURCE_COUNTS)}.",
-        f"{found.targets} known target SIMs = {used} in pairs of these + {counts['unused']} unused.",
+        f"{counted(found.inventory, 'source SIM')} = {' + '.join(f'{counts[one]} {one}' for one in SOURCE_COUNTS)}.",
+        f"{counted(found.targets, 'known target SIM')} = {used} in pairs of these + {counts['unused']} unused.",
     ]
     if found.seen:
         when = "just now" if is_live else "when they were last read (--live reads them now)"
@@ -281,11 +355,11 @@ def _checked(found: "PairCheck", *, is_live: bool) -> Outcome:
         more = f" (the first {SHOWN}; --json lists all)" if len(found.conflicts) > SHOWN else ""
         text.append(table(f"Conflicts{more}", ("source", "target", "why"), rows))
     problems = [
-        *_problems(found.unpaired, "SIMs have no target", "`pair import` or `pair pool`"),
-        *_problems(found.orphans, "paired SIMs left the inventory", "nothing happens to them"),
+        *_problems(found.unpaired, "without a target", "`pair import` or `pair pool`"),
+        *_problems(found.orphans, "paired, and not in the inventory any more", "nothing happens to them"),
         *_problems(
             [one.source for one in found.conflicts],
-            "SIMs have a target that cannot be used",
+            "with a target that cannot be used",
             "give them another one: `pair import --replace`",
         ),
     ]
@@ -311,7 +385,7 @@ def _problems(iccids: Sequence[str], words: str, hint: str) -> list[Problem]:
     if not iccids:
         return []
     named = ", ".join(iccids[:SHOWN]) + (", ... (--json lists all)" if len(iccids) > SHOWN else "")
-    return [Problem("attention", f"{len(iccids)} {words}: {named}", hint)]
+    return [Problem("attention", f"{n_sims(len(iccids))} {words}: {named}", hint)]
 
 
 @click.command("export", epilog="Exit codes: 0 done, 2 unwritable file.")
@@ -326,12 +400,13 @@ def export(shared: Globals, /, *, file: Path) -> int:
 def _export(shared: Globals, file: Path) -> Outcome:
     from migrator import bootstrap
 
+    check_destination(shared, file)
     with bootstrap.store_of(shared.state, shared.config) as store:
         has_chips = any(pair.eid is not None for pair in store.pairs.all())
         lines = (_csv_line(pair, has_chips=has_chips) for pair in store.pairs.all())
         count = written(file, _headed(lines, has_chips=has_chips)) - 1
-    text = (f"{count} pairs written to {file}.",)
-    return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=str(file) == "-")
+    text = (f"{counted(count, 'pair')} written to {file}.",)
+    return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=is_stdout(file))
 
 
 def _csv_line(pair: "Pair", *, has_chips: bool) -> str:

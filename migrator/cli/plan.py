@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
-from migrator.cli.files import refuse_unwritable, written
+from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.words import n_sims
+from migrator.core.names import shown as shown_name
 from migrator.core.plan import Action
 from migrator.errors import Problem
 
@@ -23,7 +26,6 @@ __all__ = ["create", "export", "list_plans", "show"]
 SHOWN = 20
 LONGEST_NAME = 40
 MONEY = ("charged_now", "per_period_at_least", "per_period_at_most", "price_per_sim", "balance")
-CALLS = ("claims", "limits", "states", "names", "reads")
 CREATE_HELP = """\
 Make a plan from inventory, pairs and policy, and what Hologram shows of the new SIMs. Sends no write.
 
@@ -75,7 +77,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | N
     loaded = read_policy(policy_file)
     selection = None if where is None else _selection(where)
     if out is not None:
-        refuse_unwritable(out)
+        check_destination(shared, out)
     chosen = bootstrap.settings(shared.config)
     max_rps = chosen.hologram().max_rps
 
@@ -108,7 +110,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | N
             header = bootstrap.run_async(body)
         if out is not None:
             written(out, plan_lines(store, header))
-    return _shown(header, [], next_step=True)
+    return replace(_shown(header, [], next_step=True), is_on_stdout=is_stdout(out))
 
 
 def _selection(where: str) -> "Selection":
@@ -136,15 +138,13 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
         (key.replace("_", " "), "unknown" if summary["money"][key] is None else summary["money"][key]) for key in MONEY
     ]
     rows = [(c.source_iccid, c.target_iccid, c.action, c.reason, c.wave, _short(c.name), c.detail) for c in changes]
-    calls = [(kind, summary["calls"][kind]) for kind in CALLS]
     text: list[Any] = [
-        f"Plan {header.plan_id}: {header.claims} SIMs to claim at organization {header.org_id}.",
+        f"Plan {header.plan_id}: {n_sims(header.claims)} to claim at organization {header.org_id}.",
         *([f"Only SIMs where {printable(summary['where'])}"] if summary.get("where") else []),
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
         *summary_tables(summary),
         table("Money", ("", "amount"), money),
-        table("Calls to Hologram, about", ("", "requests"), calls),
         f"At {summary['max_rps']:g} requests a second, that is {summary['minutes']} minutes at least.",
     ]
     if rows:
@@ -161,7 +161,7 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
 
 def _short(name: object) -> str:
     """A name for a table's cell; `plan export` has it whole."""
-    text = "" if name is None else str(name)
+    text = "" if name is None else shown_name(str(name))
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
@@ -255,12 +255,13 @@ def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import plan_id_of
 
+    check_destination(shared, file)
     with bootstrap.store_of(shared.state, shared.config) as store:
         plan_id = plan_id_of(store, plan)
         lines = written(file, plan_lines(store, store.plans.header(plan_id)))
     data: Mapping[str, Any] = {"plan_id": plan_id, "file": str(file), "sims": lines - 1}
-    text = (f"Plan {plan_id}: {lines - 1} SIMs written to {file}.",)
-    return Outcome(data, text, is_on_stdout=str(file) == "-")
+    text = (f"Plan {plan_id}: {n_sims(lines - 1)} written to {file}.",)
+    return Outcome(data, text, is_on_stdout=is_stdout(file))
 
 
 def plan_lines(store: "Store", header: "PlanHeader") -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
+from migrator.cli.words import n_sims
 from migrator.core.approvals import Approval, approvers, same_person
 from migrator.errors import Halted, InputError, Problem, StalePlan, StoreError
 
@@ -53,7 +54,7 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
         values = approval_values(store, header)
     counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
     again = f"{who} had approved it before, and counts once. " if is_known else ""
-    text = (f"{who} approves plan {header.plan_id}, {header.claims} SIMs to claim. {again}Approvals: {counted}.",)
+    text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)
     return Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
 
 
@@ -116,14 +117,14 @@ def _confirmed(shared: Globals, header: "PlanHeader", given: int | None) -> None
     if given is None:
         if shared.no_input or shared.json or not sys.stdin.isatty():
             raise InputError(
-                f"plan {header.plan_id} claims {header.claims} SIMs, which bills at once and cannot be undone",
+                f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
                 code="confirm",
                 hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
             )
         given = click.prompt("Type the number of SIMs that the plan claims", type=int, err=True)
     if given != header.claims:
         raise InputError(
-            f"the plan claims {header.claims} SIMs, not {given}; nothing was approved",
+            f"the plan claims {n_sims(header.claims)}, not {given}; nothing was approved",
             code="confirm",
             hint="confirm the number that `migrator plan show` prints",
         )

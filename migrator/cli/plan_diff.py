@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
-from migrator.cli.files import refuse_unwritable, written
+from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.words import n_sims
 from migrator.core.plan_diff import DiffTally, PlanLine, SimDifference, Values, compared, header_differences
 from migrator.core.results import ExitCode
 from migrator.errors import Problem
@@ -53,14 +54,14 @@ class _Side:
 
 def _diff(shared: Globals, names: tuple[str, str], out: Path | None, show_all: bool, exit_code: bool) -> Outcome:
     if out is not None:
-        refuse_unwritable(out)
+        check_destination(shared, out)
     tally = DiffTally()
     shown: list[SimDifference] = []
     with ExitStack() as closing:
         before, after = _sides(shared, names, closing)
         header = _header_differences(before, after)
         found = tally.counting(compared(before.lines(), after.lines()))
-        as_text = not (shared.json or shared.events or str(out) == "-")
+        as_text = not (shared.json or shared.events or is_stdout(out))
         noted = _noting(found, shown, show_all=show_all, as_text=as_text)
         if out is None:
             for _ in noted:
@@ -68,7 +69,7 @@ def _diff(shared: Globals, names: tuple[str, str], out: Path | None, show_all: b
         else:
             written(out, (json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in noted))
     outcome = _told(before, after, header, tally, shown, is_listed=show_all)
-    is_on_stdout = str(out) == "-"
+    is_on_stdout = is_stdout(out)
     if exit_code and (header or tally.kinds):
         problem = Problem("attention", "the plans differ")
         return Outcome(outcome.data, outcome.text, ExitCode.ATTENTION, (problem,), is_on_stdout)
@@ -145,7 +146,7 @@ def _told(
     title = f"From plan {before.header.plan_id} to plan {after.header.plan_id}"
     if data["is_same"]:
         return Outcome(data, (f"{title}: no differences.",))
-    text: list[Any] = [f"{title}: {count} SIMs differ."]
+    text: list[Any] = [f"{title}: {n_sims(count)} with differences."]
     if header:
         rows = [(name, _brief(was), _brief(now)) for name, (was, now) in header.items()]
         text.append(table("Of the plan as a whole", ("value", "before", "after"), rows))

@@ -15,27 +15,17 @@ CALLS = ("claims", "limits", "states", "names", "reads")
 
 def summary_tables(summary: Mapping[str, Any]) -> list["RenderableType"]:
     """The tables of a plan's summary: what happens wave after wave, and what the limits of each rule may cost."""
-    return [_waves(summary), _groups(summary)]
+    return [_waves(summary), _requests(summary), _groups(summary)]
 
 
 def _waves(summary: Mapping[str, Any]) -> "RenderableType":
-    columns = (
-        "wave",
-        "SIMs",
-        "claims",
-        "requests",
-        *(f"… {kind}" for kind in CALLS[1:]),
-        "hours",
-        "then rests",
-        "charged",
-    )
+    columns = ("wave", "SIMs", "to claim", "requests", "hours", "then rests", "charged")
     rows = [
         (
             wave["wave"],
             wave["sims"],
             wave["claims"],
             sum(wave["calls"].values()),
-            *(wave["calls"][kind] for kind in CALLS[1:]),
             wave["hours"],
             f"{wave['soak_hours']:g} h" if wave["soak_hours"] else "",
             _known(wave["charged_now"]),
@@ -43,6 +33,14 @@ def _waves(summary: Mapping[str, Any]) -> "RenderableType":
         for wave in summary["by_wave"]
     ]
     return table("Waves", columns, rows)
+
+
+def _requests(summary: Mapping[str, Any]) -> "RenderableType":
+    """Requests of each kind, wave by wave and in all; what is read before the first wave stands alone."""
+    before = {kind: summary["calls"][kind] - sum(wave["calls"][kind] for wave in summary["by_wave"]) for kind in CALLS}
+    parts = [("before the waves", before), *((wave["wave"], wave["calls"]) for wave in summary["by_wave"])]
+    rows = [(name, *(calls[kind] for kind in CALLS)) for name, calls in (*parts, ("sum", summary["calls"]))]
+    return table("Requests to Hologram, about", ("", *CALLS), rows)
 
 
 def _groups(summary: Mapping[str, Any]) -> "RenderableType":

@@ -1,6 +1,7 @@
 """What a person or a program sees while work goes on: a bar at a terminal, lines elsewhere, NDJSON on demand."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -23,10 +24,10 @@ WORDS = {
     "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
     "wave": "wave {wave}",
     "resting": "wave {wave} rests for {left_s} s before the next one opens",
-    "stuck": "{sims} SIMs have been pending for more than {minutes} minutes: ask Hologram's support about them",
+    "stuck": "{sims} SIMs stuck: Hologram has moved them for more than {minutes} minutes; ask its support about them",
     "claimed": "{total} SIMs claimed",
     "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
-    "settling": "{sims} SIMs uncertain: reading until their outcome is sure",
+    "settling": "{sims} SIMs uncertain: sent, and not seen on the record yet; reading until it is sure",
     "limits": "{total} SIMs: limits sent",
     "state": "{total} SIMs: state sent",
     "tag": "{total} SIMs: tag sent",
@@ -40,7 +41,7 @@ WORDS = {
     "unproved": "{sims} SIMs not proved yet; waiting up to {left_s} s more",
     "paused": "{order}: standing still until `migrator run resume`",
     "resumed": "resumed after {paused_s} s",
-    "waiting": "{sims} SIMs still pending at Hologram; waiting up to {left_s} s more",
+    "waiting": "{sims} SIMs pending, not as planned yet; waiting up to {left_s} s more",
 }
 ONCE = {
     "no_balance",
@@ -57,6 +58,9 @@ ONCE = {
     "resumed",
 }
 """Events worth a line of their own off a terminal; the others are told as a total at the end."""
+
+
+_ONE = re.compile(r"(?<!\d)1 SIMs")
 
 
 @contextmanager
@@ -101,7 +105,7 @@ class _Lines:
         """Tell the totals."""
         for event, total in self._totals.items():
             if event not in ONCE and event in WORDS:
-                click.echo(self._prefix + WORDS[event].format(total=total), err=True)
+                click.echo(self._prefix + _words(event, {}, total), err=True)
 
 
 @contextmanager
@@ -129,4 +133,4 @@ def _bar() -> Iterator[Progress]:
 
 
 def _words(event: str, values: Mapping[str, Any], total: int) -> str:
-    return WORDS.get(event, event).format(total=total, **values)
+    return _ONE.sub("1 SIM", WORDS.get(event, event).format(total=total, **values))

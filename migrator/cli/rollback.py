@@ -7,7 +7,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
 from migrator.cli.cutover import planned
-from migrator.cli.files import refuse_unwritable
+from migrator.cli.files import check_destination
 from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, applied, wave_counts
 from migrator.core.switch_plan import Direction
 from migrator.errors import InputError, Problem
@@ -46,7 +46,7 @@ def _plan(shared: Globals, plan_id: str | None, file: Path | None, waves: str | 
     counts = wave_counts(waves)
     listed = None if file is None else _listed(file)
     if out is not None:
-        refuse_unwritable(out)
+        check_destination(shared, out)
     with bootstrap.store_of(shared.state, shared.config) as store, bootstrap.holding_lease(store):
         given = plan_id_of(store, plan_id or _plan_of_cutover(store))
         now = bootstrap.SystemClock().now().timestamp()

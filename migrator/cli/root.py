@@ -115,6 +115,20 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"migrator.cli.{module}"), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant. Raises: UsageError, with the one that looks most like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from migrator.inputs.problems import closest
+
+            close = closest(args[0], self.entries)
+            if close is None:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{close}'?", ctx) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, from the table alone."""
         del ctx

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.words import step_word, verdict_word
 from migrator.core.orders import CEILING_SETTINGS
 from migrator.errors import InputError, Interrupted
 
@@ -23,7 +24,7 @@ __all__ = ["status"]
 
 RUN_COLUMNS = ("run", "state", "started", "exit", "reason")
 STUCK_HINT = (
-    "A SIM that stays *-PENDING at Hologram can only be freed there: write to its support with the ICCIDs. The rest of "
+    "A SIM that stays *-PENDING there can only be freed by Hologram: write to its support with the ICCIDs. The rest of "
     "the plan goes on; `migrator skip --iccids FILE` stops waiting for them."
 )
 
@@ -103,10 +104,10 @@ def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
 def _line(data: Any) -> str:
     """What may change from one look to the next, on one line."""
     waves = (
-        f"{wave}: " + ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
+        f"{wave}: " + ", ".join(f"{count} {verdict_word(verdict)}" for verdict, count in sorted(counts.items()))
         for wave, counts in data["waves"].items()
     )
-    steps = ", ".join(f"{step['kind']} {step['state']} {step['sims']}" for step in data["steps"])
+    steps = ", ".join(f"{step['kind']} {step_word(step['state'])} {step['sims']}" for step in data["steps"])
     order = None if data["order"] is None else f"{data['order']['kind']} by {data['order']['by']}"
     run = f"{data['running']} is at it" if data["running"] else "no run is alive"
     return "; ".join(filter(None, (data["state"], run, order, *waves, steps)))
@@ -191,8 +192,12 @@ def _tables(store: "Store", data: dict[str, Any]) -> list[Any]:
     run_rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
     if run_rows:
         run_rows[-1][1] = data["last_run"]["state"]
-    waves = [(wave, verdict, count) for wave, counts in data["waves"].items() for verdict, count in counts.items()]
-    steps = [(step["kind"], step["state"], step["sims"]) for step in data["steps"]]
+    waves = [
+        (wave, verdict_word(verdict), count)
+        for wave, counts in data["waves"].items()
+        for verdict, count in counts.items()
+    ]
+    steps = [(step["kind"], step_word(step["state"]), step["sims"]) for step in data["steps"]]
     rates = [(rate["carrier"], rate["ceiling"], rate["by"], _rounded(rate["learned"])) for rate in data["rates"]]
     parts: Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]] = (
         ("Steps", ("step", "state", "SIMs"), steps),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, table
+from migrator.cli.words import counted
 from migrator.core.orders import halted_by
 from migrator.core.results import ExitCode
 from migrator.core.switch_plan import Direction
@@ -342,8 +343,9 @@ def _as_switch(out: Any) -> "SwitchRequest":
 def _dry_outcome(header: "SwitchHeader", result: "SwitchResult", sent: "Sequence[SwitchRequest]") -> Outcome:
     requests = [{"method": out.method, "path": out.path, "body": _plain(out.body)} for out in sent]
     rows = [(number, out.method, out.path, _brief(out.body)) for number, out in enumerate(sent[:SHOWN_REQUESTS], 1)]
+    writes = counted(len(sent), "write")
     text: list[Any] = [
-        f"Dry run of plan {header.switch_id}: {len(sent)} writes would go out; none did, and nothing was changed.",
+        f"Dry run of plan {header.switch_id}: {writes} would go out; none did, and nothing was changed.",
         table("", ("", "method", "path", "body"), rows),
     ]
     if len(sent) > SHOWN_REQUESTS:

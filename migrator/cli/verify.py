@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.words import n_sims, verdict_word
 from migrator.core.results import ExitCode
 from migrator.errors import InputError, Problem
 
@@ -203,16 +204,18 @@ def _told(store: "Store", header: "PlanHeader") -> Outcome:
     findings = finding_counts(store, header.plan_id)
     blocked = header.counts.get("BLOCK", 0)
     data = {"plan_id": header.plan_id, "verdicts": verdicts, "findings": findings, "blocked": blocked}
-    text: list[Any] = [table(f"Plan {header.plan_id}", ("verdict", "SIMs"), [*verdicts.items(), ("blocked", blocked)])]
+    shown = [(verdict_word(verdict), count) for verdict, count in verdicts.items()]
+    text: list[Any] = [table(f"Plan {header.plan_id}", ("verdict", "SIMs"), [*shown, ("blocked", blocked)])]
     if findings:
         text.append(table("What differs", ("finding", "SIMs"), list(findings.items())))
     lasting = verdicts.get("mismatch", 0) + verdicts.get("missing", 0)
     if lasting or blocked:
-        words = f"{lasting} SIMs differ from the plan, {blocked} are blocked"
+        words = f"{n_sims(lasting)} not as planned for good, {blocked} blocked"
         problem = Problem("attention", words, "`migrator report` lists them SIM by SIM")
         return Outcome(data, text, ExitCode.ATTENTION, (problem,))
     if verdicts.get("pending", 0):
-        problem = Problem("stopped", f"{verdicts['pending']} SIMs are pending", "`migrator apply` goes on with them")
+        words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
+        problem = Problem("stopped", words, "`migrator apply` goes on with them")
         return Outcome(data, text, ExitCode.RESUMABLE, (problem,))
     return Outcome(data, [*text, "Every SIM of the plan is as planned."])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from migrator.cli.common import Globals, Outcome, printable
+from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode
 from migrator.errors import InputError, Interrupted, Problem
 
@@ -98,13 +99,14 @@ def _told(store: "Store", header: "PlanHeader", watch: "DriftWatch") -> Outcome:
     data = {"plan_id": header.plan_id, "rounds": watch.rounds, "drift_seen": watch.seen, "drift_now": now}
     data |= {"verdicts": verdicts}
     if watch.seen:
-        words = f"there was drift: {now} findings stand now, after {watch.rounds} rounds"
+        words = f"there was drift: {counted(now, 'finding')} now, after {counted(watch.rounds, 'round')}"
         problem = Problem("attention", words, "`migrator report` lists them SIM by SIM")
         return Outcome(data, (), ExitCode.ATTENTION, (problem,))
     if verdicts.get("pending", 0):
-        problem = Problem("stopped", f"{verdicts['pending']} SIMs are pending", "`migrator apply` goes on with them")
+        words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
+        problem = Problem("stopped", words, "`migrator apply` goes on with them")
         return Outcome(data, (), ExitCode.RESUMABLE, (problem,))
-    return Outcome(data, [f"No drift in {watch.rounds} rounds."])
+    return Outcome(data, [f"No drift in {counted(watch.rounds, 'round')}."])
 
 
 def _tell(shared: Globals, moved: "Moved") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-__all__ = ["ApplyResult", "ExitCode", "PullResult"]
+__all__ = ["ApplyResult", "Dropped", "ExitCode", "PullResult"]
 
 
 class ExitCode(IntEnum):
@@ -23,6 +23,22 @@ class ExitCode(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """SIMs of the inventory in force that a new one does not have: how many, how many of them have a pair, the first.
+
+    `first` holds ICCIDs as 1NCE listed them.
+    """
+
+    sims: int = 0
+    paired: int = 0
+    first: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        named = ", ".join(self.first) + (", ..." if self.sims > len(self.first) else "")
+        return f"{self.sims} of its SIMs, {self.paired} of them with a pair ({named})"
+
+
+@dataclass(frozen=True, slots=True)
 class PullResult:
     """What `inventory pull` brought. `listed` is what 1NCE said there is; None if it did not say."""
 
@@ -36,6 +52,7 @@ class PullResult:
     quotas_read: int = 0
     quotas_failed: int = 0
     warnings: tuple[str, ...] = ()
+    dropped: Dropped = field(default_factory=Dropped)
 
 
 @dataclass(frozen=True, slots=True)

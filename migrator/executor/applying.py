@@ -150,9 +150,8 @@ class Applying:
         if attention:
             return self._result(ExitCode.ATTENTION, f"done; {attention} SIMs need attention", "see `migrator report`")
         if waiting:
-            return self._result(
-                ExitCode.RESUMABLE, f"{waiting} SIMs are still pending at Hologram", "run the same command again later"
-            )
+            words = f"pending, not as planned yet: {waiting} of its SIMs"
+            return self._result(ExitCode.RESUMABLE, words, "run the same command again later")
         whole = "the plan" if wave is None else f"wave {wave!r}"
         return self._result(ExitCode.DONE, f"every SIM of {whole} is verified", "")
 

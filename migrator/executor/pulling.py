@@ -12,7 +12,7 @@ import anyio
 
 from migrator.core.fleet import QuotaReading
 from migrator.core.identifiers import Iccid
-from migrator.core.results import PullResult
+from migrator.core.results import Dropped, PullResult
 from migrator.errors import InputError, Interrupted, MigratorError
 from migrator.executor.context import Stopper, quiet
 from migrator.ports import (
@@ -60,12 +60,13 @@ class Pulling:
         passed, number = await self._passes(snapshot)
         settled = _is_settled(passed)
         read = failed = 0
+        dropped = Dropped()
         if settled:
             if self.limits:
                 self.store.save_account_limits(await self.source.account_limits())
             if self.quotas:
                 read, failed = await self._all_readings(snapshot.snapshot_id)
-            self._complete(snapshot, passed, number)
+            dropped = self._complete(snapshot, passed, number)
         return PullResult(
             sims=passed.sims,
             listed=passed.last_total,
@@ -77,16 +78,17 @@ class Pulling:
             quotas_read=read,
             quotas_failed=failed,
             warnings=(self.source.warning,) if self.source.warning else (),
+            dropped=dropped,
         )
 
-    def _complete(self, snapshot: Snapshot, passed: ListPass, number: int) -> None:
+    def _complete(self, snapshot: Snapshot, passed: ListPass, number: int) -> Dropped:
         if passed.sims == 0:
             raise InputError(
                 "1NCE lists no SIM for these credentials; the inventory was left as it was",
                 code="empty_inventory",
                 hint="check that the API user belongs to the organization that holds the SIMs",
             )
-        self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
+        return self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
 
     async def _passes(self, snapshot: Snapshot) -> tuple[ListPass, int]:
         """Read the list until it is settled, or often enough to say that it will not settle now."""

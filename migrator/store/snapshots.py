@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.fleet import AccountLimits
 from migrator.core.identifiers import Iccid
+from migrator.core.results import Dropped
 from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
 from migrator.store.audit import note
@@ -24,9 +25,12 @@ from migrator.store.snapshot_rows import (
     save_unreadable,
     told_totals,
 )
-from migrator.store.tables import account_limits, snapshot_pages, snapshots, source_sims, unreadable_rows
+from migrator.store.tables import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
 
 __all__ = ["SnapshotState", "Snapshots"]
+
+NAMED = 3
+"""How many SIMs that are gone are told by their ICCID."""
 
 
 class SnapshotState(StrEnum):
@@ -159,14 +163,22 @@ class Snapshots:
             _set_state(connection, snapshot_id, SnapshotState.DISCARDED)
         self._drop_rows()
 
-    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> None:
+    def dropped(self, snapshot_id: int) -> Dropped:
+        """What the inventory in force has, and this snapshot has not."""
+        with self._db.read() as connection:
+            return _dropped(connection, snapshot_id)
+
+    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
         """Drop what the last pass did not list, and make this the inventory in force, at once.
 
         The rows of the one before are dropped afterwards, in transactions of their own; its summary stays.
+
+        Returns: what the one before had, and this one has not.
         """
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
             _keep_only(connection, snapshot_id, last_pass)
+            dropped = _dropped(connection, snapshot_id)
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.state == SnapshotState.IN_FORCE)
@@ -185,6 +197,7 @@ class Snapshots:
             )
             _note_completed(connection, snapshot_id, now)
         self._drop_rows()
+        return dropped
 
     def _drop_rows(self) -> None:
         """Drop what is left of snapshots that nobody needs, a few thousand rows at a time. May be cut short."""
@@ -208,6 +221,20 @@ def _counted(which: ColumnElement[bool]) -> Select[Any]:
 
 def _count(snapshot_id: int) -> Select[Any]:
     return _counted(source_sims.c.snapshot_id == snapshot_id)
+
+
+def _dropped(connection: Connection, snapshot_id: int) -> Dropped:
+    old, new = source_sims.alias().c, source_sims.alias().c
+    in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
+    stays = select(new.key).where(new.snapshot_id == snapshot_id, new.key == old.key).exists()
+    is_paired = select(pairs.c.source_key).where(pairs.c.source_key == old.key).exists()
+    gone = (old.snapshot_id == in_force) & ~stays
+    sims = connection.scalar(select(func.count(old.key)).where(gone)) or 0
+    if not sims:
+        return Dropped()
+    paired = connection.scalar(select(func.count(old.key)).where(gone & is_paired)) or 0
+    first = connection.scalars(select(old.iccid).where(gone).order_by(old.key).limit(NAMED))
+    return Dropped(sims, paired, tuple(first))
 
 
 def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -> None:

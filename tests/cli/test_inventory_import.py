@@ -135,7 +135,7 @@ def test_a_status_that_nobody_knows_is_said_and_never_acted_on(desk: Desk) -> No
 def test_sims_without_a_quota_are_said_and_blocked_by_a_policy_that_needs_it(desk: Desk) -> None:
     ended = desk.run("inventory", "import", desk.write("list.csv", f"ICCID,Status\n{source_iccid(1)},Activated\n"))
     assert ended.code == 0
-    assert "1 SIMs come without a booked data volume" in ended.err
+    assert "1 SIM without a booked data volume" in ended.err
     desk.run("pair", "pool", desk.pool())
     plan = desk.json("plan", "create", "--policy", desk.write("policy.toml", POLICY)).data
     assert plan["reasons"] == {"quota_missing": 1}
@@ -161,6 +161,56 @@ def test_a_plan_made_from_an_import_is_not_stale_when_a_pull_finds_the_same(desk
     ended = desk.run("apply", "--confirm", str(plan["claims"]))
     assert ended.code != 5, ended.err
     assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
+
+
+def test_a_file_that_leaves_sims_out_changes_nothing_and_says_how_many(desk: Desk) -> None:
+    desk.paired()
+    before = exported(desk)
+    ended = desk.json("inventory", "import", sims_file(desk, line(1), line(2)))
+    assert (ended.code, ended.document["errors"][0]["code"]) == (2, "inventory_shrinks")
+    assert f"{desk.sims} of its SIMs, {desk.sims} of them with a pair" in ended.document["errors"][0]["message"]
+    assert "--replace" in ended.document["errors"][0]["hint"]
+    assert exported(desk) == before
+    assert desk.json("plan", "create", "--policy", desk.write("p.toml", POLICY)).data["claims"] > 0
+
+
+def test_a_file_of_as_many_other_sims_is_refused_too(desk: Desk) -> None:
+    desk.run("inventory", "import", sims_file(desk, line(1), line(2)))
+    assert desk.run("inventory", "import", sims_file(desk, line(2), line(3))).code == 2
+
+
+def test_a_file_may_leave_sims_out_when_told_and_its_pairs_stay(desk: Desk) -> None:
+    desk.run("inventory", "import", sims_file(desk, line(1), line(2), line(3)))
+    desk.run("pair", "pool", desk.pool())
+    ended = desk.json("inventory", "import", sims_file(desk, line(3)), "--replace")
+    assert ended.code == 0, ended.err
+    dropped = ended.data["dropped"]
+    assert (dropped["sims"], dropped["paired"]) == (2, 2)
+    assert dropped["first"] == [source_iccid(1).digits, source_iccid(2).digits]
+    assert "is this the right 1NCE account?" in ended.err
+    assert len(desk.run("pair", "export", "-").out.splitlines()) == 1 + 3
+
+
+def test_one_sim_is_told_in_the_singular(desk: Desk) -> None:
+    ended = desk.run("inventory", "import", sims_file(desk, line(1)))
+    assert "1 SIM listed" in ended.err
+    assert "1 SIM in the inventory" in ended.out
+    eleven = desk.run("inventory", "import", sims_file(desk, *map(line, range(1, 12))))
+    assert "11 SIMs listed" in eleven.err
+
+
+def test_a_file_that_only_adds_sims_needs_no_word(desk: Desk) -> None:
+    desk.run("inventory", "import", sims_file(desk, line(1)))
+    ended = desk.json("inventory", "import", sims_file(desk, line(2), line(1)))
+    assert (ended.code, ended.data["dropped"]["sims"]) == (0, 0)
+
+
+def test_a_pull_tells_of_sims_that_are_gone(desk: Desk) -> None:
+    desk.paired()
+    desk.rehearsal.onence.fleet.pop()
+    ended = desk.json("inventory", "pull")
+    assert (ended.code, ended.data["dropped"]["sims"], ended.data["dropped"]["paired"]) == (0, 1, 1)
+    assert "1 of its SIMs, 1 of them with a pair" in ended.err
 
 
 def test_a_pull_replaces_an_import(desk: Desk) -> None:

@@ -100,7 +100,7 @@ def test_odd_digits_and_columns_without_a_use_are_said(desk: Desk) -> None:
     name = desk.write("pairs.csv", f"source_iccid,target_iccid,eid,imei\n{source},{SIX[0]},{EID[:-1]}1,860000\n")
     ended = desk.run("pair", "import", name)
     assert ended.code == 0
-    assert "1 check digits are not right" in ended.err
+    assert "check digits that are not right: 1" in ended.err
     assert "columns not used: imei" in ended.err
 
 

@@ -303,14 +303,41 @@ def test_a_plan_is_stale_when_its_policy_file_says_something_else(desk: Desk) ->
     assert writes(desk) == 0
 
 
-def test_an_export_to_stdout_is_nothing_but_the_export(desk: Desk) -> None:
-    desk.run("inventory", "pull")
-    lines = desk.json("inventory", "export", "-").out.splitlines()
-    assert [set(json.loads(line)) >= {"iccid", "status"} for line in lines] == [True] * desk.sims
-
-
 def test_a_plan_that_cannot_be_written_is_not_made(desk: Desk) -> None:
     desk.paired()
     ended = desk.run("plan", "create", "--policy", desk.write("p.toml", POLICY), "--out", "nowhere/plan.jsonl")
     assert ended.code == 2
     assert desk.json("plan", "list").data["plans"] == []
+
+
+@pytest.mark.parametrize("option", ["-v", "-vv"])
+def test_every_request_is_told_when_asked_and_no_secret_with_it(desk: Desk, option: str) -> None:
+    desk.run("inventory", "pull")
+    desk.run("pair", "pool", desk.pool())
+    quiet = desk.run("plan", "create", "--policy", desk.write("policy.toml", POLICY))
+    told = [
+        desk.run(option, *words)
+        for words in (
+            ("inventory", "pull"),
+            ("plan", "create", "--policy", "policy.toml"),
+            ("apply", "--confirm", str(desk.json("plan", "show").data["claims"])),
+            ("doctor",),
+        )
+    ]
+    assert "GET" not in quiet.err
+    assert "1NCE GET" in told[0].err
+    assert "Hologram POST /links/cellular/bulkclaim -> 200" in told[2].err
+    environment = desk.rehearsal.environment()
+    secrets = {environment["ONENCE_CLIENT_SECRET"], environment["HOLOGRAM_API_KEY"], "Bearer", "apikey", "Basic"}
+    assert not [secret for secret in secrets for ended in told if secret in ended.out + ended.err]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(("inventry", "pull"), "inventory"), (("plan", "creat"), "create"), (("Status",), "status")]
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(
+    desk: Desk, words: tuple[str, ...], meant: str
+) -> None:
+    ended = desk.json(*words)
+    assert ended.code == 2
+    assert f"Did you mean '{meant}'?" in ended.document["errors"][0]["message"]

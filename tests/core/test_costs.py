@@ -238,3 +238,14 @@ def test_actions_are_counted_once_each() -> None:
         tally.add(change)
     assert tally.actions == Counter({"CLAIM": 1, "BLOCK": 1})
     assert tally.claims == 1
+
+
+@pytest.mark.parametrize(("balance", "times_told"), [("1.79", 1), ("1.80", 0), ("0", 1), (None, 0)])
+def test_a_balance_that_is_too_small_for_the_claims_is_told(balance: str | None, times_told: int) -> None:
+    """Three SIMs at 0.60 each."""
+    rules = policy()
+    held = None if balance is None else Decimal(balance)
+    summary = summed(planned(fleet_of("a", "b", "c"), rules), rules, balance=held)
+    words = [words for words in summary["warnings"] if "the balance is" in words]
+    assert len(words) == times_told
+    assert all("claiming 3 SIMs costs 1.80" in told for told in words)

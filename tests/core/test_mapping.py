@@ -101,6 +101,15 @@ def test_nothing_left_can_be_given_the_minimum() -> None:
     assert limit.value == 2 * MB
 
 
+@pytest.mark.parametrize("left", ["0", "-0.5", "-300"])
+def test_what_is_used_up_or_overdrawn_is_never_raised_to_the_minimum_unasked(left: str) -> None:
+    rule = DataLimitPolicy(basis=DataBasis.REMAINING, minimum_mb=Decimal(2), round_up_to_mb=Decimal(1))
+    overdrawn = sim(data_reading=QuotaReading.READ, data_remaining_mb=Decimal(left))
+    outcome = data_limit(overdrawn, rule, NO_ACCOUNT)
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.LIMIT_ZERO
+
+
 @pytest.mark.parametrize(("booked", "expected_mb"), [("0.4", 10), ("10", 10), ("11", 20), ("499", 500), ("501", 500)])
 def test_rounding_minimum_and_maximum_apply_in_that_order(booked: str, expected_mb: int) -> None:
     rule = DataLimitPolicy(round_up_to_mb=Decimal(10), minimum_mb=Decimal(5), maximum_mb=Decimal(500))

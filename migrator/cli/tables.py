@@ -1,0 +1,183 @@
+"""Words and tables for people: nothing that could steer a terminal, nothing cut off where the terminal is narrow."""
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+__all__ = ["Rows", "printable", "table", "wrapped"]
+
+INDENT = 3
+PIPE_WIDTH = 200
+"""Columns of what is not a terminal."""
+
+FOLDABLE = 16
+"""Words longer than this may be broken into lines of this width; numbers and ICCIDs never are."""
+
+GAP = 3
+"""Places between two columns; one less stands at the edges."""
+
+ICCID_LENGTH = 18
+_COMMAND = re.compile(r"`[^`\n]*`")
+
+
+def printable(text: object) -> str:
+    """`text` with everything that could steer a terminal made visible; ends of lines stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "backslashreplace").decode()
+        for char in str(text)
+    )
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """`text` in lines of at most this width, broken between words; commands in backticks stay whole, to be copied."""
+    kept = _COMMAND.sub(lambda match: match[0].replace(" ", "\0"), text)
+    lines = (
+        textwrap.wrap(
+            line,
+            max(width, FOLDABLE),
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+            drop_whitespace=True,
+        )
+        or [""]
+        for line in kept.split("\n")
+    )
+    return "\n".join(part for of_line in lines for part in of_line).replace("\0", " ")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Rows":
+    """Rows under their columns. Values are escaped for the terminal."""
+    texts = [tuple("" if value is None else printable(value) for value in row) for row in rows]
+    numeric = tuple(bool(rows) and all(_is_amount(row[number]) for row in rows) for number in range(len(columns)))
+    return Rows(title, tuple(columns), texts, numeric)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A plain table where it fits, numbers on the right; else one row below the other, each value with its heading.
+
+    Args:
+        title: what stands above; "" for nothing.
+        columns: their headings.
+        rows: a text per column.
+        numeric: of each column, whether it holds amounts.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    numeric: tuple[bool, ...]
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """What rich asks for."""
+        from rich.text import Text
+
+        del console
+        least = sum(self._least(number) + GAP for number in range(len(self.columns))) - 1
+        spare = options.max_width - least
+        if self.title:
+            yield Text(self.title)
+        if spare >= 0:
+            yield self._table(self._widths(spare))
+        else:
+            yield from self._listing(options.max_width)
+
+    def _texts(self, number: int) -> Iterator[str]:
+        return (row[number] for row in self.rows)
+
+    def _is_whole(self, number: int) -> bool:
+        """Whether what stands in this column is never broken."""
+        column = self.columns[number].lower()
+        return self.numeric[number] or "iccid" in column or column in {"source", "target"}
+
+    def _least(self, number: int) -> int:
+        """The width below which a column is no more use."""
+        heading = max(map(_cells, self.columns[number].split()), default=0)
+        if self._is_whole(number):
+            return max(heading, *map(_cells, self._texts(number)), 0)
+        words = (min(_cells(word), FOLDABLE) for text in self._texts(number) for word in text.split())
+        return max(heading, max(words, default=0))
+
+    def _widths(self, spare: int) -> list[int]:
+        """What each column needs, as far as there is room: those that need least come first."""
+        widths = [self._least(number) for number in range(len(self.columns))]
+        most = [
+            max(map(_cells, (*self.columns[number].split("\n"), *_lines(self._texts(number)))), default=0)
+            for number in range(len(self.columns))
+        ]
+        wanting = sorted(range(len(widths)), key=lambda number: most[number] - widths[number])
+        for place, number in enumerate(wanting):
+            more = min(max(most[number] - widths[number], 0), spare // (len(wanting) - place))
+            widths[number] += more
+            spare -= more
+        return widths
+
+    def _table(self, widths: Sequence[int]) -> Any:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(self.columns))
+        for column, is_number, width in zip(self.columns, self.numeric, widths, strict=True):
+            shown.add_column(
+                Text(column), justify="right" if is_number else "left", overflow="fold", width=max(width, 1)
+            )
+        for row in self.rows:
+            shown.add_row(*map(Text, row))
+        return shown
+
+    def _listing(self, width: int) -> Iterator[Any]:
+        """Each row as its first value, and below it the others with their headings; empty ones are left out."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        for first, *others in self.rows:
+            yield Text(f" {self.columns[0]}: {first}", overflow="fold")
+            told = zip(self.columns[1:], others, strict=True)
+            parts = [f"{column}: {text}" if column else text for column, text in told if text]
+            for line in _packed(parts, width - INDENT):
+                yield Padding(Text(line, overflow="fold"), (0, 0, 0, INDENT))
+        yield Text("")
+
+
+def _packed(parts: Sequence[str], width: int) -> Iterator[str]:
+    """As many of these beside each other as fit; one that has lines of its own stands alone."""
+    line = ""
+    for part in parts:
+        longer = f"{line}{' ' * GAP}{part}" if line else part
+        if line and ("\n" in longer or _cells(longer) > width):
+            yield line
+            longer = part
+        line = longer
+    if line:
+        yield line
+
+
+def _cells(text: str) -> int:
+    """How many places of a terminal a text takes: letters of some scripts take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _lines(texts: Iterator[str]) -> Iterator[str]:
+    for text in texts:
+        yield from text.split("\n")
+
+
+def _is_amount(value: object) -> bool:
+    """Whether a value stands right in its column: a count, a sum of money, or a word in place of one."""
+    if isinstance(value, int | float):
+        return True
+    text = str(value)
+    return text == "unknown" or (text.replace(".", "", 1).isdigit() and len(text) < ICCID_LENGTH)

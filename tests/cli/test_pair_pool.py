@@ -1,0 +1,88 @@
+"""`pair pool`: to whom new SIMs are dealt, so that none is spent on a SIM that stays behind."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from migrator.platforms.onence.simulator.model import SimStatus
+from tests.cli.conftest import POLICY, Desk
+
+LEFT = """\
+[[rule]]
+name = "the first label stays"
+when = { label = "Unit*" }
+[rule.status]
+enabled = "skip"
+"""
+
+
+def fleet(desk: Desk) -> list[dict[str, str]]:
+    """The SIMs of the inventory, some of them expired."""
+    assert desk.run("inventory", "pull").code == 0
+    return [json.loads(line) for line in desk.run("inventory", "export", "-").out.splitlines()]
+
+
+def paired(desk: Desk) -> set[str]:
+    """Source ICCIDs that have a new SIM."""
+    return {line.partition(",")[0] for line in desk.run("pair", "export", "-").out.splitlines()[1:]}
+
+
+@pytest.fixture
+def aged(desk: Desk) -> Desk:
+    """A desk where three SIMs are expired."""
+    for number in (0, 5, 11):
+        desk.rehearsal.onence.fleet[number].status = SimStatus.EXPIRED
+    return desk
+
+
+def test_a_pool_spares_sims_that_the_policy_skips(aged: Desk) -> None:
+    sims = fleet(aged)
+    statuses = Counter(sim["status"] for sim in sims)
+    ended = aged.json("pair", "pool", aged.pool(), "--policy", aged.write("policy.toml", POLICY))
+    assert ended.code == 0, ended.err
+    assert ended.data["left_out"] == statuses["expired"] >= 3
+    assert (ended.data["for_expired"], ended.data["unpaired"]) == (0, 0)
+    assert paired(aged) == {sim["iccid"] for sim in sims if sim["status"] != "expired"}
+    plan = aged.json("plan", "create", "--policy", "policy.toml").data
+    assert plan["reasons"].get("no_pairing", 0) == 0
+
+
+def test_a_pool_follows_the_rules_of_the_policy_too(aged: Desk) -> None:
+    sims = fleet(aged)
+    aged.run("pair", "pool", aged.pool(), "--policy", aged.write("policy.toml", POLICY + LEFT))
+    stays = {s["iccid"] for s in sims if s["status"] == "enabled" and (s["label"] or "").startswith("Unit")}
+    assert stays
+    assert paired(aged) == {s["iccid"] for s in sims if s["status"] != "expired"} - stays
+
+
+def test_a_pool_is_dealt_to_those_that_an_expression_picks(aged: Desk) -> None:
+    sims = fleet(aged)
+    ended = aged.json("pair", "pool", aged.pool(), "--where", 'status == "disabled" or iccid like "*1"')
+    assert ended.code == 0, ended.err
+    picked = {s["iccid"] for s in sims if s["status"] == "disabled" or s["iccid"].endswith("1")}
+    assert paired(aged) == picked
+    assert ended.data["left_out"] == len(sims) - len(picked)
+
+
+def test_an_expression_and_a_policy_both_count(aged: Desk) -> None:
+    sims = fleet(aged)
+    aged.run("pair", "pool", aged.pool(), "--where", "not paired", "--policy", aged.write("policy.toml", POLICY))
+    assert paired(aged) == {sim["iccid"] for sim in sims if sim["status"] != "expired"}
+
+
+def test_a_pool_for_everybody_says_how_many_new_sims_went_to_expired_ones(aged: Desk) -> None:
+    expired = sum(sim["status"] == "expired" for sim in fleet(aged))
+    ended = aged.json("pair", "pool", aged.pool())
+    assert ended.data["for_expired"] == expired
+    assert f"of these pairs, {expired} for expired SIMs" in ended.err
+    assert "--policy FILE" in ended.err
+
+
+@pytest.mark.parametrize("words", [("--where", "status = 3"), ("--policy", "none.toml")])
+def test_what_cannot_be_read_changes_nothing(aged: Desk, words: tuple[str, str]) -> None:
+    fleet(aged)
+    assert aged.run("pair", "pool", aged.pool(), *words).code == 2
+    assert not paired(aged)
+    assert Path("migrator.db").exists()
