@@ -591,6 +591,10 @@ class Journal(Protocol):
         """Keep what the target showed; `absent` were looked for and not seen."""
         ...
 
+    def forget_future_looks(self, now: float) -> None:
+        """Take looks that were noted for a later time than `now` for old ones: the clock was set back since."""
+        ...
+
     def verified(self, plan_id: str, results: Iterable[Verified], *, now: float) -> None:
         """Keep the results of a verification."""
         ...

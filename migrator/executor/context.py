@@ -3,6 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -14,7 +15,7 @@ from migrator.core.states import StepKind
 from migrator.errors import Interrupted, LookAgain, NotSent
 from migrator.ports import Clock, Journal, Progress, TargetPlatform
 
-__all__ = ["ApplyOptions", "Context", "Hooks", "Stopper", "quiet"]
+__all__ = ["ApplyOptions", "Context", "Hooks", "SteadyClock", "Stopper", "quiet"]
 
 ORDER_POLL_S = 1.0
 """How often a paused run looks whether it may go on."""
@@ -24,6 +25,26 @@ SLEEP_SLICE_S = 5.0
 
 LONG_PAUSE_S = 60.0
 """A pause after which a run reads the target side anew: people do things at the carrier's console meanwhile."""
+
+
+@dataclass(slots=True)
+class SteadyClock:
+    """A clock that no step of the host's own moves: it is read once, and what passes since is counted beside it.
+
+    Waits of the engine are differences of journaled times; were the host's clock set forward in their midst, they
+    would be over too early.
+    """
+
+    clock: Clock
+    _began: tuple[datetime, float] | None = field(default=None, init=False)  # by the clock, and by anyio's
+
+    def now(self) -> datetime:
+        """The time in UTC. It runs from the first call on, and only within one event loop."""
+        here_s = anyio.current_time()
+        if self._began is None:
+            self._began = (self.clock.now(), here_s)
+        at, began_s = self._began
+        return at + timedelta(seconds=here_s - began_s)
 
 
 def quiet(_event: str, _values: Mapping[str, Any]) -> None:
@@ -186,6 +207,7 @@ class Context:
     """One run's surroundings.
 
     Args:
+        clock: the host's; the run goes by it as it was at its beginning.
         claimed_before: SIMs that the plan had claimed when the run began; None until that was counted.
     """
 
@@ -200,6 +222,9 @@ class Context:
     progress: Progress = quiet
     hooks: Hooks = field(default_factory=Hooks)
     claimed_before: int | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = SteadyClock(self.clock)
 
     @property
     def plan_id(self) -> str:

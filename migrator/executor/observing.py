@@ -39,6 +39,7 @@ class Reader:
     listed: Callable[[DevicePage], None] = lambda _page: None
     _devices: int | None = field(default=None, init=False)
     _counted: bool = field(default=False, init=False)
+    _trusts_looks: bool = field(default=False, init=False)
 
     async def read(
         self, iccids: Iterable[Iccid] | None, *, full: bool, newest: bool = False, thorough: bool = False
@@ -52,6 +53,9 @@ class Reader:
             thorough: whether to look up, too, what our own list does not show: it may be somebody else's.
         """
         asked_at = self._now()
+        if not self._trusts_looks:
+            self.journal.forget_future_looks(asked_at)
+            self._trusts_looks = True
         with closing(self.journal.search(iccids)) as search:
             if newest and len(search) > self.target.max_lookup:
                 await self._from_list(search, most_pages=math.ceil(len(search) / self.target.page_size) + 1)

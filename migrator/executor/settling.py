@@ -27,11 +27,13 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
 
     Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two
     agreeing reads, both asked for at least `absent_after_s` after the request ended, as an earlier one may only show
-    the lag. A SIM that the carrier named as claimed is looked for ten times as long and then shown to a person, never
-    sent again.
+    the lag. When a request of an earlier process ended is known by the host's clock alone, which may have been set
+    since; it surely had ended when this began to look, so the wait counts from here. A SIM that the carrier named as
+    claimed is looked for ten times as long and then shown to a person, never sent again.
 
     Raises: Transient, if the carrier cannot be read; Interrupted. What is uncertain then stays so, on disk.
     """
+    began_at = ctx.now()
     absent_before: frozenset[str] = frozenset()
     pause_s = FIRST_PAUSE_S
     while True:
@@ -43,14 +45,14 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
         absent = _move_present(ctx, found)
         if secure is not None:
             await secure([item for item in found if item.target is not None and item.target.is_claimed])
-        ripe = [item for item in absent if item.key in absent_before and _rested(ctx, item)]
+        ripe = [item for item in absent if item.key in absent_before and _rested(ctx, item, began_at)]
         _move_absent(ctx, ripe)
-        absent_before = frozenset(item.key for item in absent if _rested(ctx, item))
+        absent_before = frozenset(item.key for item in absent if _rested(ctx, item, began_at))
         waiting = [item for item in absent if item not in ripe]
         if not waiting:
             return
         ctx.progress("settling", {"sims": len(waiting)})
-        next_ripe_s = min(_ripe_at(ctx, item) for item in waiting) - ctx.now()
+        next_ripe_s = min(_ripe_at(ctx, item, began_at) for item in waiting) - ctx.now()
         await ctx.stopper.sleep(max(FIRST_PAUSE_S, min(pause_s, next_ripe_s)))
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
@@ -94,15 +96,17 @@ def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
     _move(ctx, StepEvent.PROBED_CONFLICT, odd)
 
 
-def _ripe_at(ctx: Context, item: Item) -> float:
+def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
+    """From when on a read counts; `began_at` is when this process began to look."""
     step = item.steps[StepKind.CLAIM]
+    ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
     factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
-    return step.since + factor * ctx.options.absent_after_s
+    return max(ended_at + factor * ctx.options.absent_after_s, began_at + ctx.options.absent_after_s)
 
 
-def _rested(ctx: Context, item: Item) -> bool:
+def _rested(ctx: Context, item: Item, began_at: float) -> bool:
     """Whether the last read was asked for late enough; when it was answered says nothing."""
-    return item.read_at is not None and item.read_at >= _ripe_at(ctx, item)
+    return item.read_at is not None and item.read_at >= _ripe_at(ctx, item, began_at)
 
 
 def _move(ctx: Context, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:

@@ -42,13 +42,13 @@ MUTATIONS = (
     Mutation(
         "two agreeing reads",
         "migrator/executor/settling.py",
-        "if item.key in absent_before and _rested(ctx, item)]",
-        "if _rested(ctx, item)]",
+        "if item.key in absent_before and _rested(ctx, item, began_at)]",
+        "if _rested(ctx, item, began_at)]",
     ),
     Mutation(
         "wait for the reads' lag",
         "migrator/executor/settling.py",
-        "return item.read_at is not None and item.read_at >= _ripe_at(ctx, item)",
+        "return item.read_at is not None and item.read_at >= _ripe_at(ctx, item, began_at)",
         "return item.read_at is not None",
     ),
     Mutation(

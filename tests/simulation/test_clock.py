@@ -1,0 +1,77 @@
+"""The host's clock is set in the midst of things: no wait for a lost claim gets shorter by that, and none endless."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.core.results import ExitCode
+from migrator.platforms.hologram.simulator import HologramSwitches
+from migrator.platforms.simulation import Fault, FaultPlan
+from tests.simulation.world import World
+
+HOUR_S = 3600.0
+LAG_S = 45.0
+
+
+@dataclass(slots=True)
+class Jumpy(World):
+    """A world whose host's clock is off by `jumped_s`; the carriers' and the event loop's are not."""
+
+    jumped_s: float = 0.0
+
+    def now(self) -> datetime:
+        return World.now(self) + timedelta(seconds=self.jumped_s)
+
+
+def lost_claim(folder: Path, fault: Fault = Fault.LOSE_AFTER) -> Jumpy:
+    """Ready to apply; the answer to the first claim will be lost, after it took effect, and reads lag behind."""
+    world = Jumpy(folder, sims=4, switches=HologramSwitches(read_lag_s=LAG_S))
+    world.faults = FaultPlan(scripted=[fault], scripted_for=lambda _verb, path: path.endswith("bulkclaim"))
+    world.ready()
+    return world
+
+
+def test_a_clock_set_forward_while_a_lost_claim_is_waited_for_shortens_nothing(tmp_path: Path) -> None:
+    world = lost_claim(tmp_path)
+
+    def set_forward(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "settling":
+            world.jumped_s = HOUR_S
+
+    result = world.apply(progress=set_forward)
+    assert result.exit_code is ExitCode.DONE, result
+    world.check_fulfilled()
+    assert len(world.claims_sent()) == 1
+
+
+@pytest.mark.parametrize("jumped_s", [HOUR_S, -HOUR_S])
+def interrupted(world: Jumpy) -> Jumpy:
+    """After a run that was told to stop when it had lost an answer: what became of the claim is for the next one."""
+
+    def stop(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "claim_lost":
+            world.stopper.stop("interrupted")
+
+    assert world.apply(progress=stop).exit_code is ExitCode.INTERRUPTED
+    return world
+
+
+@pytest.mark.parametrize("jumped_s", [HOUR_S, -HOUR_S])
+def test_a_clock_set_between_an_interruption_and_the_resume_shortens_nothing(tmp_path: Path, jumped_s: float) -> None:
+    world = interrupted(lost_claim(tmp_path))
+    world.jumped_s = jumped_s
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    assert len(world.claims_sent()) == 1
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_until_it_has_come_round_again(tmp_path: Path) -> None:
+    world = interrupted(lost_claim(tmp_path, Fault.LOSE_BEFORE))
+    world.jumped_s, before_s = -HOUR_S, world.elapsed_s
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    assert world.elapsed_s - before_s < HOUR_S / 2
