@@ -17,6 +17,7 @@ from migrator.core.results import ExitCode
 from migrator.core.states import StepState
 from migrator.core.switch_plan import Direction, Require, SwitchHeader, SwitchKind
 from migrator.executor.context import Stopper, quiet
+from migrator.executor.old_sims import QUEUE_S
 from migrator.executor.switch_context import SwitchContext, SwitchHooks, SwitchOptions
 from migrator.executor.switching import Switching, SwitchResult
 from migrator.platforms.hologram.simulator import HologramSwitches
@@ -343,7 +344,8 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
     assert world.paused() - were_paused == meant, seed
     _check_journal(world, header)
     world.check_values()
-    assert world.resent() == [], seed
+    if effect_s < QUEUE_S:  # one that takes longer is given up as not effective, and then ordered again unseen
+        assert world.resent() == [], seed
 
 
 def _check_journal(world: SwitchWorld, header: SwitchHeader) -> None:
