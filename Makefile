@@ -7,7 +7,7 @@ SEEDS ?= 1000
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check fmt lint types bench simulate mutations serve screenshot lowest constraints clean
+.PHONY: demo test check fmt lint types bench simulate simulate-cutover mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -36,6 +36,10 @@ bench: .venv/.ready
 # Fault schedules, each drawn from a seed: make simulate SEEDS=10000 FIRST=0 JOBS=8
 simulate: .venv/.ready
 	$(BIN)/python -m tests.simulation.many --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
+
+# The same for cutovers and the way back: make simulate-cutover SEEDS=2000
+simulate-cutover: .venv/.ready
+	$(BIN)/python -m tests.simulation.many --what cutover --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready

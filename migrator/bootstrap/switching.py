@@ -1,12 +1,14 @@
 """`cutover plan` and `rollback plan`, put together from store, target and core; and what makes such a plan stale."""
 
 import hashlib
+import json
+import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 from migrator.bootstrap.planning import look
 from migrator.core.cutover import Demand, Overlap, cutover_row, rollback_row, unplanned_row
@@ -22,6 +24,7 @@ from migrator.core.switch_plan import (
     SwitchRow,
     fingerprint_of,
     header_line,
+    row_from,
     row_line,
 )
 from migrator.errors import Halted
@@ -101,29 +104,29 @@ async def make_cutover(
     if few is not None:
         hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
         raise Halted(few, code="gate_closed", hint=hint)
-    rows: list[SwitchRow] = []
     overlap, off = Overlap(), store.switches.switched_off(header.plan_id)
-    for found in _chunked(_facts(store, header, off)):
-        for one in found:
-            overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=demand.now_s)
-        rows += await _judged(target, found, demand, header.org_id, stopper)
-        progress("judged", {"sims": len(found)})
-    rows += [unplanned_row(source) for source in store.journal.unplanned(header.plan_id)]
-    summary = {
-        "double_billing": overlap.told(_price(header)),
-        "reminders": list(REMINDERS[Direction.CUTOVER]),
-        "verified_share": str(demand.verified_share),
-    }
-    return _kept(
-        store,
-        header,
-        Direction.CUTOVER,
-        _in_waves(rows, waves),
-        waves=waves,
-        summary=summary,
-        now=demand.now_s,
-        demand=demand,
-    )
+    with _Spool() as rows:
+        for found in _chunked(_facts(store, header, off)):
+            for one in found:
+                overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=demand.now_s)
+            rows.add(await _judged(target, found, demand, header.org_id, stopper))
+            progress("judged", {"sims": len(found)})
+        rows.add(map(unplanned_row, store.journal.unplanned(header.plan_id)))
+        summary = {
+            "double_billing": overlap.told(_price(header)),
+            "reminders": list(REMINDERS[Direction.CUTOVER]),
+            "verified_share": str(demand.verified_share),
+        }
+        return _kept(
+            store,
+            header,
+            Direction.CUTOVER,
+            _in_waves(rows, waves),
+            waves=waves,
+            summary=summary,
+            now=demand.now_s,
+            demand=demand,
+        )
 
 
 def make_rollback(
@@ -139,14 +142,14 @@ def make_rollback(
         now: UTC seconds.
     """
     off = store.switches.switched_off(header.plan_id)
-    rows = [
+    rows = (
         rollback_row(
             change,
             is_ours_to_undo=change.source_iccid.key in off,
             is_listed=listed is None or change.source_iccid.key in listed,
         )
         for change in store.plans.changes(header.plan_id)
-    ]
+    )
     summary = {"double_billing": overlap_of(store, header, now), "reminders": list(REMINDERS[Direction.ROLLBACK])}
     return _kept(store, header, Direction.ROLLBACK, _in_waves(rows, waves), waves=waves, summary=summary, now=now)
 
@@ -202,53 +205,84 @@ def _row(one: _Found, demand: Demand, org_id: int, *, session_s: float | None = 
     )
 
 
-def _in_waves(rows: Sequence[SwitchRow], counts: Sequence[int]) -> list[SwitchRow]:
+class _Spool:
+    """Rows that wait in a nameless file: a plan's header tells of all of them, and memory should hold a page."""
+
+    def __init__(self) -> None:
+        self._file: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - see __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
+
+    def add(self, rows: Iterable[SwitchRow]) -> None:
+        """Put some rows behind the others."""
+        self._file.writelines(f"{row_line(row)}\n" for row in rows)
+
+    def __iter__(self) -> Iterator[SwitchRow]:
+        self._file.seek(0)
+        return (row_from(json.loads(line)) for line in self._file)
+
+
+def _in_waves(rows: Iterable[SwitchRow], counts: Sequence[int]) -> Iterator[SwitchRow]:
     """The rows, dealt out anew where counts are given: the first so many SIMs that act, and so on, then the rest."""
     if not counts:
-        return list(rows)
+        yield from rows
+        return
     names = [f"first-{number}" if at == 1 else f"wave-{at}-of-{number}" for at, number in enumerate(counts, 1)]
     places = iter([name for name, number in zip(names, counts, strict=True) for _ in range(number)])
-    return [replace(row, wave=next(places, REST)) if row.action.acts else row for row in rows]
+    for row in rows:
+        yield replace(row, wave=next(places, REST)) if row.action.acts else row
 
 
 def _kept(
     store: "Store",
     header: PlanHeader,
     direction: Direction,
-    rows: Sequence[SwitchRow],
+    rows: Iterable[SwitchRow],
     *,
     waves: Sequence[int],
     summary: dict[str, Any],
     now: float,
     demand: Demand | None = None,
 ) -> SwitchHeader:
-    counts = Counter(row.action.value for row in rows)
-    reasons = Counter(row.reason.value for row in rows)
-    acting = [row for row in rows if row.action.acts]
-    used = dict.fromkeys(row.wave or "" for row in acting)
-    names = tuple(used) if waves else tuple(name for name in header.waves if name in used)
+    counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
     asked = () if demand is None else (demand.require.value, str(demand.rest_s), str(demand.verified_share))
-    print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), rows)
-    made = SwitchHeader(
-        switch_id=_unused_id(store, direction, print_),
-        direction=direction,
-        plan_id=header.plan_id,
-        lineage=store.lineage,
-        org_id=header.org_id,
-        require=None if demand is None else demand.require,
-        rest_s=0.0 if demand is None else demand.rest_s,
-        count=len(acting),
-        counts=dict(sorted(counts.items())),
-        waves=names,
-        fingerprint=print_,
-        summary={
-            "reasons": dict(sorted(reasons.items())),
-            "inventory_taken_at": store.inventory.summary()["taken_at"],
-            **summary,
-        },
-    )
-    store.switches.add(made, rows, now)
-    return made
+    with _Spool() as kept:
+
+        def counted() -> Iterator[SwitchRow]:
+            for row in rows:
+                counts[row.action.value] += 1
+                reasons[row.reason.value] += 1
+                if row.action.acts:
+                    used[row.wave or ""] = None
+                kept.add([row])
+                yield row
+
+        print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), counted())
+        names = tuple(used) if waves else tuple(name for name in header.waves if name in used)
+        made = SwitchHeader(
+            switch_id=_unused_id(store, direction, print_),
+            direction=direction,
+            plan_id=header.plan_id,
+            lineage=store.lineage,
+            org_id=header.org_id,
+            require=None if demand is None else demand.require,
+            rest_s=0.0 if demand is None else demand.rest_s,
+            count=sum(counts[action.value] for action in SwitchAction if action.acts),
+            counts=dict(sorted(counts.items())),
+            waves=names,
+            fingerprint=print_,
+            summary={
+                "reasons": dict(sorted(reasons.items())),
+                "inventory_taken_at": store.inventory.summary()["taken_at"],
+                **summary,
+            },
+        )
+        store.switches.add(made, kept, now)
+        return made
 
 
 def _unused_id(store: "Store", direction: Direction, fingerprint: str) -> str:

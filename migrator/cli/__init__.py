@@ -3,7 +3,7 @@
 import gc
 import sys
 
-__all__ = ["main"]
+__all__ = ["RECORDS_BETWEEN_LOOKS", "main"]
 
 RECORDS_BETWEEN_LOOKS = 50_000
 """New objects between two looks of the garbage collector: fleets are read as records by the million, without a cycle

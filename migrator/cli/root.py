@@ -74,6 +74,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "state": {
         "info": ("state:info", "The store: where, which schema, what it holds."),
         "upgrade": ("state:upgrade", "Bring the store's schema up to date (a backup first)."),
+        "backup": ("state:backup", "Copy the store into a new file, also while a run is at work."),
     },
 }
 

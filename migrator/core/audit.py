@@ -18,6 +18,7 @@ __all__ = [
     "event_document",
     "event_from",
     "hash_of_lines",
+    "plan_digest",
     "request_digest",
     "switch_item_line",
 ]
@@ -54,6 +55,11 @@ def request_digest(method: str, path: str, body: str) -> str:
 def hash_of_lines(lines: Iterable[str]) -> str:
     """SHA-256 over some texts, whatever their order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def plan_digest(header: str, policy_text: str, policy_json: str) -> str:
+    """SHA-256 over all of a plan but its changes, whose fingerprint the header holds."""
+    return hashlib.sha256(_one_spelling([header, policy_text, policy_json]).encode()).hexdigest()
 
 
 def switch_item_line(item: Sequence[Any]) -> str:

@@ -105,8 +105,11 @@ class Store:
             return Store(database, closing.pop_all())
 
     def backup(self, target: Path) -> None:
-        """Copy the store into a new private file. Raises: InputError, if the file exists; StoreError."""
-        self._db.backup_to(target)
+        """Copy the store into a new private file that nobody holds, whole or not at all; it may be in use meanwhile.
+
+        Raises: InputError, if the file exists or has no folder; StoreError.
+        """
+        self._db.whole_copy_to(target)
 
     def info(self) -> dict[str, Any]:
         """What there is to know of the store, as JSON values: where, how large, which schema, how much is in it."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,7 +24,7 @@ from migrator.core.plan_document import header_from
 from migrator.core.states import STEP_TRANSITIONS, StepEvent, StepState
 from migrator.store.documents import document_text
 from migrator.store.engine import Database, Query
-from migrator.store.plan_tables import changes, events, plans, requests, steps
+from migrator.store.plan_tables import changes, events, plans, request_items, requests, steps
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_steps
 from migrator.store.tables import meta
@@ -73,27 +73,32 @@ def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) 
     return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(told)}
 
 
+Answer = tuple[str, int | None, str | None]
+ENDS = (StepState.DONE, StepState.SKIPPED)
+
+
 @dataclass(slots=True)
 class Told:
     """What a log tells of the requests and steps of one kind of plan.
 
-    `sent` and `answered` are by request; `done` counts the steps that came to their end, by plan and kind.
+    `sent` and `answered` (outcome, status, job id) are by request; `ended` counts the steps that came to an end that
+    none leaves, by plan, kind and state.
     """
 
     sent: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    answered: dict[int, str] = field(default_factory=dict)
-    done: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    answered: dict[int, Answer] = field(default_factory=dict)
+    ended: Counter[tuple[str | None, str, StepState]] = field(default_factory=Counter)
 
     def note(self, what: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
         """Gather from one event."""
         if what == "request_sent":
             self.sent[detail["request_id"]] = detail
         elif what == "request_answered":
-            self.answered[detail["request_id"]] = detail["outcome"]
+            self.answered[detail["request_id"]] = (detail["outcome"], detail["status"], detail["job_id"])
         elif what == "run_took_over":
-            self.answered.update(dict.fromkeys(detail["requests"], RequestOutcome.LOST.value))
-        elif what == "steps_moved" and advances_to_done(detail["event"]):
-            self.done[plan_id, detail["kind"]] += detail["sims"]
+            self.answered.update(dict.fromkeys(detail["requests"], (RequestOutcome.LOST.value, None, None)))
+        elif what == "steps_moved" and (end := end_by(detail["event"])) is not None:
+            self.ended[plan_id, detail["kind"], end] += detail["sims"]
 
 
 @dataclass(slots=True)
@@ -117,9 +122,9 @@ class _Log:
             yield event
 
 
-def advances_to_done(event: str) -> bool:
-    """Whether a step that takes this event has come to its end."""
-    return any(taken == event and to is StepState.DONE for (_, taken), to in STEP_TRANSITIONS.items())
+def end_by(event: str) -> StepState | None:
+    """The state without a way out that a step is in after this event; None, if it may go on from there."""
+    return next((to for (_, taken), to in STEP_TRANSITIONS.items() if taken == event and to in ENDS), None)
 
 
 class Audit:
@@ -149,43 +154,63 @@ class Audit:
         return GENESIS if last is None else str(last.digest)
 
     def problems(self, *, head: str | None = None) -> Iterator[str]:
-        """What does not hold: the chain, requests against their events, plans against their fingerprints.
+        """What does not hold: the chain, and every table that the log speaks of against its events.
 
         Args:
             head: a digest that was noted before, which the chain must still hold.
         """
-        told = _Log()
-        yield from chain_problems(told.noting(self.events()), head=head)
+        from migrator.store.held import Expected  # noqa: PLC0415 - it knows the modules that write the log
+
+        told, rows = _Log(), Expected()
+        yield from chain_problems(told.noting(rows.noting(self.events())), head=head)
         for journal, log in ((_MIGRATIONS, told.migrations), (_SWITCHES, told.switches)):
             first = self._first(journal)
             yield from self._request_problems(journal, log, first)
             if not first:
-                yield from self._step_problems(journal, log.done)
+                yield from self._step_problems(journal, log.ended)
         yield from self._plan_problems()
         yield from self._switch_problems(told.made)
+        yield from rows.problems(self._db)
 
-    def _step_problems(self, journal: "_Journal", told: Mapping[tuple[str | None, str], int]) -> Iterator[str]:
-        """DONE is the end of a step, so each one must have been told as such."""
-        found = {(row.plan_id, row.kind): row.sims for row in self._db.rows(journal.done)}
-        for plan_id, kind in sorted(set(found) | set(told), key=str):
-            here, there = found.get((plan_id, kind), 0), told.get((plan_id, kind), 0)
+    def _step_problems(
+        self, journal: "_Journal", told: Mapping[tuple[str | None, str, StepState], int]
+    ) -> Iterator[str]:
+        """No step leaves DONE or SKIPPED, so each one that is there must have been told as such."""
+        found = {(row.plan_id, row.kind, StepState(row.state)): row.sims for row in self._db.rows(journal.ended)}
+        for plan_id, kind, state in sorted(set(found) | set(told), key=str):
+            here, there = found.get((plan_id, kind, state), 0), told.get((plan_id, kind, state), 0)
             if here != there:
-                yield f"plan {plan_id}: {here} steps {kind} are done in the journal, and {there} in the log"
+                yield f"plan {plan_id}: {here} steps {kind} are {state} in the journal, and {there} in the log"
 
     def _request_problems(self, journal: "_Journal", told: Told, first: int) -> Iterator[str]:
         sent, after, name = dict(told.sent), 0, journal.name
         while rows := self._db.rows(journal.requests, after=after):
+            named = self._named(journal, after, rows[-1].request_id)
             for row in rows:
                 detail = sent.pop(row.request_id, None)
+                answer = told.answered.get(row.request_id, (RequestOutcome.SENT.value, None, None))
                 if detail is None:
                     if row.request_id > first:
                         yield f"{name} {row.request_id} is in the journal, and the log does not know it"
                 elif detail["sha256"] != request_digest(row.method, row.path, row.body):
                     yield f"{name} {row.request_id} is not what was sent"
-                elif row.outcome != told.answered.get(row.request_id, RequestOutcome.SENT.value):
-                    yield f"{name} {row.request_id} is {row.outcome} in the journal, and another outcome in the log"
+                elif (detail["kind"], detail["sims"]) != (row.kind, row.sims):
+                    yield f"{name} {row.request_id} is for {row.sims} SIMs ({row.kind}) in the journal alone"
+                elif named is not None and detail["sims_sha256"] != hash_of_lines(named[row.request_id]):
+                    yield f"{name} {row.request_id} names other SIMs than those that it was sent for"
+                elif (row.outcome, row.status, row.job_id) != answer:
+                    yield f"{name} {row.request_id} is {row.outcome} in the journal, and otherwise in the log"
             after = rows[-1].request_id
         yield from (f"{name} {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
+
+    def _named(self, journal: "_Journal", after: int, last: int) -> dict[int, list[str]] | None:
+        """The SIMs of some requests, where the journal keeps them beside the body."""
+        if journal.items is None:
+            return None
+        named: dict[int, list[str]] = defaultdict(list)
+        for row in self._db.rows(journal.items, after=after, last=last):
+            named[row.request_id].append(row.source_key)
+        return named
 
     def first_audited(self) -> int:
         """The last request that was sent before there was a log."""
@@ -234,24 +259,28 @@ class Audit:
 class _Journal:
     """Where one kind of plan has its requests and steps.
 
-    `requests` is a page after `after`, `done` counts steps by `plan_id` and `kind`, and `first` is the name of the fact
-    that tells which requests were sent before there was a log.
+    `requests` is a page after `after`, `ended` counts steps by `plan_id`, `kind` and `state`, `first` names the fact
+    that tells which requests were sent before there was a log, `items` are the SIMs of a page of requests.
     """
 
     name: str
     requests: Select[Any]
-    done: Select[Any]
+    ended: Select[Any]
     first: str
+    items: Select[Any] | None = None
 
 
 _MIGRATIONS = _Journal(
     "request",
     _NEXT_REQUESTS,
-    select(plans.c.plan_id, steps.c.kind, func.count().label("sims"))
+    select(plans.c.plan_id, steps.c.kind, steps.c.state, func.count().label("sims"))
     .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
-    .where(steps.c.state == StepState.DONE)
-    .group_by(plans.c.plan_id, steps.c.kind),
+    .where(steps.c.state.in_(ENDS))
+    .group_by(plans.c.plan_id, steps.c.kind, steps.c.state),
     "audited_after_request",
+    select(request_items.c.request_id, request_items.c.source_key).where(
+        request_items.c.request_id > bindparam("after"), request_items.c.request_id <= bindparam("last")
+    ),
 )
 _SWITCHES = _Journal(
     "switch request",
@@ -259,10 +288,12 @@ _SWITCHES = _Journal(
     .where(switch_requests.c.request_id > bindparam("after"))
     .order_by(switch_requests.c.request_id)
     .limit(PAGE),
-    select(switch_plans.c.switch_id.label("plan_id"), switch_steps.c.kind, func.count().label("sims"))
+    select(
+        switch_plans.c.switch_id.label("plan_id"), switch_steps.c.kind, switch_steps.c.state, func.count().label("sims")
+    )
     .join_from(switch_steps, switch_plans, switch_plans.c.switch_no == switch_steps.c.switch_no)
-    .where(switch_steps.c.state == StepState.DONE)
-    .group_by(switch_plans.c.switch_id, switch_steps.c.kind),
+    .where(switch_steps.c.state.in_(ENDS))
+    .group_by(switch_plans.c.switch_id, switch_steps.c.kind, switch_steps.c.state),
     "audited_after_switch_request",
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
+from migrator.core.audit import plan_digest
 from migrator.core.plan import Change, PlanHeader
 from migrator.core.plan_document import change_document, header_from, header_line
 from migrator.errors import StoreError
@@ -90,10 +91,18 @@ class Draft:
                 .values(plan_id=header.plan_id, state=PlanState.CREATED, header=header_line(header), made_no=made_no)
             )
             self._note_left_out(connection)
-            made = {"changes_sha256": header.fingerprints.changes, "claims": header.claims}
+            made = {
+                "changes_sha256": header.fingerprints.changes,
+                "claims": header.claims,
+                "plan_sha256": self._plan_digest(connection),
+            }
             note(connection, self._now, "plan.made", header.plan_id, made)
         self._is_plan = True
         return header
+
+    def _plan_digest(self, connection: Connection) -> str:
+        kept = select(plans.c.header, plans.c.policy_text, plans.c.policy_json).where(plans.c.plan_no == self._plan_no)
+        return plan_digest(*connection.execute(kept).one())
 
     def discard(self) -> None:
         """Drop what was added, unless it became a plan; a few thousand rows at a time."""

@@ -171,13 +171,42 @@ class Database:
     def backup_to(self, target: Path) -> None:
         """Copy the store, as it is at this moment, into a new private file. Raises: StoreError, InputError."""
         if not create_file(target):
-            raise InputError(f"{target} exists already", code="file_exists", hint="name another file, or remove it")
+            raise _exists(target)
         try:
             with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
                 source.backup(copy)
         except sqlite3.Error as error:
             target.unlink(missing_ok=True)
             raise store_trouble(error, target) from None
+
+    def whole_copy_to(self, target: Path) -> None:
+        """Copy the store as it is now beside `target`, and give the copy that name once it is checked and on disk.
+
+        Nobody who reads or writes the store meanwhile waits for it.
+
+        Raises: InputError, if there is a `target` already, or no folder for it; StoreError. Then nothing is left.
+        """
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        if os.path.lexists(target):
+            raise _exists(target)
+        self.backup_to(part)
+        try:
+            with closing(sqlite3.connect(part)) as copy:
+                copy.execute("DELETE FROM lease")  # nobody holds a copy
+                copy.commit()
+                copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
+                found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if found != "ok":
+                raise StoreError(
+                    f"the copy of {self.path} is damaged ({found}), so it was not kept", code="backup_damaged"
+                )
+            _place(part, target)
+        except sqlite3.Error as error:
+            raise store_trouble(error, target) from None
+        except OSError as error:
+            raise file_trouble(error, target) from None
+        finally:
+            part.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the file back. May be called twice."""
@@ -186,6 +215,27 @@ class Database:
 
     def _driver_connection(self) -> sqlite3.Connection:
         return cast("sqlite3.Connection", self._connection.connection.driver_connection)
+
+
+def _exists(path: Path) -> InputError:
+    return InputError(f"{path} exists already", code="file_exists", hint="name another file, or remove it")
+
+
+def _place(part: Path, target: Path) -> None:
+    """Give a file its name, unless somebody has it; a second name never takes the place of a file, as renaming does."""
+    handle = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:  # a file system without second names, such as a stick's
+        if os.path.lexists(target):
+            raise _exists(target) from None
+        part.rename(target)
 
 
 def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -101,7 +101,7 @@ class Pairs:
             _replace_all(connection)
             connection.execute(delete(_incoming))
             if counts["added"] or counts["replaced"]:
-                told = counts | {"pairs": _count(connection), "fingerprint": _fingerprint(connection)}
+                told = counts | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
                 note(connection, now, "pairs.changed", None, told)
         return counts
 
@@ -161,7 +161,7 @@ class Pairs:
     def fingerprint(self) -> str:
         """SHA-256 over the pairs by their keys: the same for the same pairs, wherever they came from."""
         with self._db.read() as connection:
-            return _fingerprint(connection)
+            return fingerprint_of_pairs(connection)
 
     def _pages(self) -> Iterator[tuple[Any, ...]]:
         return by_page(lambda after: self._db.tuples(_NEXT, after=after))
@@ -175,7 +175,8 @@ def _count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(pairs)).scalar_one()
 
 
-def _fingerprint(connection: Connection) -> str:
+def fingerprint_of_pairs(connection: Connection) -> str:
+    """SHA-256 over the keys of every pair, in their order."""
     digest = hashlib.sha256()
     lines = connection.exec_driver_sql(_LINES)
     while some := lines.fetchmany(_LINES_AT_ONCE):

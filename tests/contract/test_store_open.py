@@ -293,6 +293,57 @@ def test_a_backup_is_a_private_store_of_its_own_and_never_overwrites(tmp_path: P
         assert list(copy.inventory.sims()) == [sim(1)]
 
 
+def test_a_backup_is_taken_while_another_process_writes_and_holds_what_was_committed(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store, closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        pulled(store, [sim(1)])
+        store.lease.acquire(Owner("host", 1, 1.0), NOW, is_gone=lambda _owner: False)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM source_sims")
+        store.backup(tmp_path / "copy.db")
+        other.execute("ROLLBACK")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "state.db"]
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "copy.db").rename(tmp_path / "elsewhere" / "state.db")
+    with open_store(tmp_path / "elsewhere") as copy:
+        assert list(copy.inventory.sims()) == [sim(1)]
+        assert copy.lease.holder() is None
+        assert list(copy.audit.problems()) == []
+
+
+def test_a_backup_that_came_out_damaged_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(self: Database, target: Path) -> None:
+        backup_to(self, target)
+        with target.open("r+b") as file:  # what a bad disk does to the middle of a file
+            file.seek(target.stat().st_size // 2)
+            file.write(bytes(range(256)) * 64)
+
+    backup_to = Database.backup_to
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(number) for number in range(1, 300)])
+        monkeypatch.setattr(Database, "backup_to", damaged)
+        with pytest.raises(StoreError):
+            store.backup(tmp_path / "copy.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
+
+
+def test_a_backup_without_a_folder_for_it_is_refused(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store, pytest.raises(InputError):
+        store.backup(tmp_path / "no" / "copy.db")
+
+
+def test_a_file_that_came_while_a_backup_was_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(self: Database, target: Path) -> None:
+        backup_to(self, target)
+        (tmp_path / "copy.db").write_text("mine", encoding="utf-8")
+
+    backup_to = Database.backup_to
+    with open_store(tmp_path) as store:
+        monkeypatch.setattr(Database, "backup_to", slow)
+        with pytest.raises(InputError, match="exists already"):
+            store.backup(tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").read_text(encoding="utf-8") == "mine"
+
+
 def test_closing_twice_is_no_trouble(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.close()

@@ -1,4 +1,4 @@
-"""Many seeds, on every core: `make simulate SEEDS=10000`.
+"""Many seeds, on every core: `make simulate SEEDS=10000`, or `make simulate-cutover SEEDS=2000`.
 
 Prints the seeds that fail, each with the command that replays it, and what the schedules met on their way: faults,
 crash points, and every move of the transition table. Exit code 1 if a seed failed.
@@ -15,9 +15,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 
 from migrator.core.states import STEP_TRANSITIONS
+from tests.simulation.switching import live_through_a_switch
 from tests.simulation.test_seeds import lived
 
 __all__ = ["Tally", "live", "main"]
@@ -41,15 +43,18 @@ class Tally:
         self.failed |= other.failed
 
 
-def live(seeds: Sequence[int]) -> Tally:
-    """Live through some seeds, one after the other."""
+def live(seeds: Sequence[int], what: str = "migration") -> Tally:
+    """Live through some seeds, one after the other; `what` is "migration" or "cutover" (and the way back)."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     tally = Tally()
     for seed in seeds:
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             try:
-                tally.met += lived(seed, Path(folder)).met
+                if what == "cutover":
+                    live_through_a_switch(seed, Path(folder))
+                else:
+                    tally.met += lived(seed, Path(folder)).met
             except Exception as error:  # noqa: BLE001 - whatever it was, it is told, and the next seed is tried
                 where = "".join(traceback.format_tb(error.__traceback__)[-1:])
                 tally.failed[seed] = f"{where}{type(error).__name__}: {error}"
@@ -63,24 +68,34 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--what", choices=("migration", "cutover"), default="migration")
     asked = parser.parse_args()
     began, total = time.monotonic(), Tally()
-    for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked.jobs):
+    for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked.jobs, asked.what):
         total.add(tally)
         for seed, why in tally.failed.items():
-            print(f"\nseed {seed} failed: {why}\nreplay: python -m tests.simulation.test_seeds {seed} {seed + 1}")
+            print(f"\nseed {seed} failed: {why}\n{_replay(asked.what, seed)}")
         _show_progress(total, began)
-    _print(total, time.monotonic() - began, asked.jobs)
+    seconds = time.monotonic() - began
+    if asked.what == "migration":
+        _print(total)
+    _print_end(total, seconds, asked.jobs)
     sys.exit(bool(total.failed))
 
 
-def _tallies(seeds: range, jobs: int) -> Iterator[Tally]:
+def _replay(what: str, seed: int) -> str:
+    if what == "cutover":
+        return f"replay: python -m tests.simulation.many --what cutover --first {seed} --seeds 1 --jobs 1"
+    return f"replay: python -m tests.simulation.test_seeds {seed} {seed + 1}"
+
+
+def _tallies(seeds: range, jobs: int, what: str) -> Iterator[Tally]:
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     if jobs == 1:
-        yield from map(live, chunks)
+        yield from map(live, chunks, repeat(what))
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(live, chunks)
+        yield from pool.map(live, chunks, repeat(what))
 
 
 def _show_progress(total: Tally, began: float) -> None:
@@ -90,7 +105,7 @@ def _show_progress(total: Tally, began: float) -> None:
         print(f"\r{total.seeds} seeds, {len(total.failed)} failed, {rate:.1f} a second ", end=end, file=sys.stderr)
 
 
-def _print(total: Tally, seconds: float, jobs: int) -> None:
+def _print(total: Tally) -> None:
     moves = {f"move {was} --{event}": f"{was} --{event}--> {to}" for (was, event), to in STEP_TRANSITIONS.items()}
     print("\nWhat went wrong, and how often:")
     for name, times in sorted(total.met.items()):
@@ -101,6 +116,9 @@ def _print(total: Tally, seconds: float, jobs: int) -> None:
         print(f"  {total.met[name]:9,} {words}")
     never = [words for name, words in moves.items() if not total.met[name]]
     print(f"\nNever taken: {', '.join(never) or 'none'}")
+
+
+def _print_end(total: Tally, seconds: float, jobs: int) -> None:
     failed = f"{len(total.failed)} failed" + "".join(f" {seed}" for seed in sorted(total.failed))
     print(f"{total.seeds} seeds, {failed}, {total.seeds / seconds:.1f} seeds a second with {jobs} processes")
 

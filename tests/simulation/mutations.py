@@ -30,6 +30,7 @@ class Mutation:
     file: str
     old: str
     new: str
+    what: str = "migration"
 
 
 MUTATIONS = (
@@ -198,6 +199,83 @@ MUTATIONS = (
         "rest_s = open_at - self.ctx.now()",
         "rest_s = 0.0",
     ),
+    Mutation(
+        "cutover: only what is verified",
+        "migrator/core/cutover.py",
+        "return is_ours and target is not None and verdict is Verdict.OK and target.state is LinkState.LIVE",
+        "return is_ours and target is not None",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: proof of life",
+        "migrator/core/cutover.py",
+        "if demand.require is Require.VERIFIED:",
+        "if demand.require is not None:",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: rest before the old SIM goes",
+        "migrator/core/cutover.py",
+        "if demand.rest_s and (rested_s is None or rested_s < demand.rest_s):",
+        "if demand.rest_s and rested_s is None:",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: the label goes along",
+        "migrator/executor/old_sims.py",
+        "label=sim.label, imei_lock=bool(sim.imei_lock)",
+        "label=None, imei_lock=bool(sim.imei_lock)",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: the IMEI lock goes along",
+        "migrator/executor/old_sims.py",
+        "imei_lock=bool(sim.imei_lock)",
+        "imei_lock=False",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: an unknown IMEI lock leaves the SIM on",
+        "migrator/core/cutover.py",
+        "    if sim.imei_lock is None:\n",
+        "    if False:\n",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: what is done is not ordered again",
+        "migrator/core/cutover.py",
+        "    if sim.status is direction.wanted and not must_order:\n        return Told(ALREADY)\n",
+        "",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: a new SIM is looked at before its old one goes",
+        "migrator/executor/old_sims.py",
+        "aside |= await self.guard(ready) if ready else {}",
+        "aside |= {}",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: what a dead process left is uncertain",
+        "migrator/executor/switching.py",
+        "        ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())\n",
+        "",
+        "cutover",
+    ),
+    Mutation(
+        "rollback: no pause before the old SIM is proved on",
+        "migrator/executor/new_sims.py",
+        "return is_settled_as_wanted(item, SwitchKind.SOURCE) and is_open",
+        "return is_open",
+        "cutover",
+    ),
+    Mutation(
+        "rollback: the old SIM is read once more before the pause",
+        "migrator/executor/new_sims.py",
+        "            if not _is_on(looks[item.key]):\n",
+        "            if False:\n",
+        "cutover",
+    ),
 )
 
 
@@ -217,19 +295,20 @@ def caught_at(mutation: Mutation, most: int) -> str:
             shutil.copytree(ROOT / part, Path(folder) / part, ignore=shutil.ignore_patterns("__pycache__"))
         (Path(folder) / mutation.file).write_text(patched(mutation), encoding="utf-8")
         for first in range(0, most, CHUNK):
-            command = [
-                sys.executable,
-                "-m",
-                "tests.simulation.test_seeds",
-                str(first),
-                str(first + CHUNK),
-                "--fail-fast",
-            ]
+            command = [sys.executable, "-m", *_tried(mutation.what, first)]
             environment = {**os.environ, "PYTHONPATH": folder}
             ran = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
             if ran.returncode:
                 return _first_failure(ran.stdout + ran.stderr)
     return f"NOT CAUGHT in {most} seeds"
+
+
+def _tried(what: str, first: int) -> list[str]:
+    """The module and its arguments that try some seeds."""
+    if what == "cutover":
+        asked = ["--first", str(first), "--seeds", str(CHUNK), "--jobs", "1"]
+        return ["tests.simulation.many", "--what", what, *asked]
+    return ["tests.simulation.test_seeds", str(first), str(first + CHUNK), "--fail-fast"]
 
 
 def _first_failure(printed: str) -> str:

@@ -1,5 +1,6 @@
 """The small world, with cutovers and rollbacks in it, and a watchman who looks after every single request."""
 
+import json
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -13,8 +14,10 @@ import httpx
 from migrator.bootstrap.switching import make_cutover, make_rollback
 from migrator.core.cutover import Demand
 from migrator.core.results import ExitCode
+from migrator.core.states import StepState
 from migrator.core.switch_plan import Direction, Require, SwitchHeader, SwitchKind
 from migrator.executor.context import Stopper, quiet
+from migrator.executor.old_sims import QUEUE_S
 from migrator.executor.switch_context import SwitchContext, SwitchHooks, SwitchOptions
 from migrator.executor.switching import Switching, SwitchResult
 from migrator.platforms.hologram.simulator import HologramSwitches
@@ -30,6 +33,8 @@ __all__ = ["SwitchWorld", "Watched", "live_through_a_switch", "switch_crash_at"]
 
 BASE_URL = "https://onence.test/management-api/"
 MEGABYTE = 1_048_576
+STALE_READ_S = 120.0
+"""No order rests on a read that is older: a batch is read, its new SIMs are, and then it goes out."""
 
 
 def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> SwitchHooks:
@@ -48,11 +53,12 @@ def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> S
 class Watched(InProcessTransport):
     """Looks at the truth after every exchange, whatever became of it."""
 
-    def __init__(self, app: Any, look: Callable[[], None]) -> None:
+    def __init__(self, app: Any, look: Callable[[], None], see: Callable[[httpx.Request], None]) -> None:
         super().__init__(app)
-        self._look = look
+        self._look, self._see = look, see
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._see(request)
         try:
             return await super().handle_async_request(request)
         finally:
@@ -91,6 +97,7 @@ class SwitchWorld(World):
         claimed_at = self.target.sims[new].claimed_at
         assert claimed_at is not None
         self.target.add_session(new, claimed_at + timedelta(seconds=after_s), MEGABYTE, "352099001761481")
+        self.connected.add(new)
         self.elapsed_s += 120  # and our clock is past it
 
     def cutover_plan(
@@ -171,7 +178,7 @@ class SwitchWorld(World):
         return self.switch(Direction.ROLLBACK, **options)
 
     def _watched(self, carrier: Any, base_url: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=Watched(carrier, self.watch), base_url=base_url)
+        return httpx.AsyncClient(transport=Watched(carrier, self.watch_and_note, self.see_order), base_url=base_url)
 
     # --- the truth ---
 
@@ -190,9 +197,59 @@ class SwitchWorld(World):
         return self.old_state(old) == "Enabled" or self.target.sims[new].state == "LIVE"
 
     def watch(self) -> None:
-        """No unit that was served is ever without service: neither SIM off before the other is on."""
+        """What holds at every moment, whatever a run believes.
+
+        No unit that was served is ever without service: neither SIM off before the other is on. No old SIM goes off
+        that may not (`may_go_off`), and no label and no IMEI lock ever changes.
+        """
         for old, new in self._pairs().items():
             assert old not in self.served or self.is_served(old, new), f"{old} is off, and so is its new SIM {new}"
+        if self.may_go_off is not None:
+            assert self.off() <= self.may_go_off, f"{sorted(self.off() - self.may_go_off)} went off and had no right to"
+            assert self.values() == self.before, "a label or an IMEI lock is not as it was"
+
+    def watch_and_note(self) -> None:
+        """After every exchange."""
+        self.note_states()
+        self.watch()
+
+    def proved(self, header: SwitchHeader, *, now_s: float) -> set[str]:
+        """Old SIMs whose new SIM truly is what a cutover asks for, by the carrier's own record."""
+        passed, ours = set[str](), self._pairs()
+        for old, new in ours.items():
+            sim = self.target.sims[new]
+            if sim.claimed_at is None or sim.state != "LIVE" or sim.org_id != self.target.org_id:
+                continue
+            has_rested = now_s - sim.claimed_at.timestamp() >= header.rest_s
+            if has_rested and (header.require is Require.VERIFIED or new in self.connected):
+                passed.add(old)
+        return passed
+
+    def resent(self) -> list[str]:
+        """Orders that arrived for a SIM which had been as ordered for longer than any read is old."""
+        return self._resent
+
+    def see_order(self, request: httpx.Request) -> None:
+        """Look at an update on its way to 1NCE, before it arrives."""
+        if request.method not in {"PUT", "POST"} or "/sims" not in request.url.path:
+            return
+        body = json.loads(request.content)
+        now_s = self.now().timestamp()
+        for update in body if isinstance(body, list) else [body]:
+            since = self._as_it_is_since.get((update["iccid"], str(update["status"])))
+            if since is not None and now_s - since > STALE_READ_S:
+                self._resent.append(f"{update['iccid']} {update['status']}")
+
+    def note_states(self) -> None:
+        """Remember since when each old SIM is what it is."""
+        now_s = self.now().timestamp()
+        known = {(sim.iccid, str(sim.status)): now_s for sim in self.source.fleet}
+        self._as_it_is_since = {key: self._as_it_is_since.get(key, at) for key, at in known.items()}
+
+    may_go_off: set[str] | None = field(default=None, init=False)
+    connected: set[str] = field(default_factory=set, init=False)
+    _resent: list[str] = field(default_factory=list, init=False)
+    _as_it_is_since: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
 
     def _pairs(self) -> dict[str, str]:
         """The pairs, read once: the watchman comes by often."""
@@ -270,16 +327,36 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
         switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
     )
     world.migrated(silent=chance.randint(0, 3))
+    if chance.random() < 0.5:  # somebody paused a new SIM: it is not as planned any more, and its old one must stay
+        world.target.sims[min(world.connected)].state = "PAUSED-USER"
     off, were_paused = world.off(), world.paused()
-    meant = world.meant(world.cutover_plan(waves=chance.choice([(), (2,), (1, 3)])))
+    require, rest_s = chance.choice([Require.TRAFFIC, Require.TRAFFIC, Require.VERIFIED]), chance.choice([0.0, 900.0])
+    header = world.cutover_plan(require=require, rest_s=rest_s, waves=chance.choice([(), (2,), (1, 3)]))
+    meant = world.meant(header)
+    world.may_go_off = off | world.proved(header, now_s=world.now().timestamp())
     _until_over(world, chance, Direction.CUTOVER)
     assert world.off() - off == meant, seed
-    world.check_values()
-    assert world.meant(world.rollback_plan()) == meant
+    _check_journal(world, header)
+    header = world.rollback_plan()
+    assert world.meant(header) == meant
     _until_over(world, chance, Direction.ROLLBACK)
     assert world.off() == off, seed
     assert world.paused() - were_paused == meant, seed
+    _check_journal(world, header)
     world.check_values()
+    if effect_s < QUEUE_S:  # one that takes longer is given up as not effective, and then ordered again unseen
+        assert world.resent() == [], seed
+
+
+def _check_journal(world: SwitchWorld, header: SwitchHeader) -> None:
+    """Journal, log and truth agree on every SIM of a plan that is carried out."""
+    wanted = "Disabled" if header.direction is Direction.CUTOVER else "Enabled"
+    with world.store() as store:
+        items = list(store.switches.all_items(header.switch_id))
+        assert {item.row.source_iccid.digits for item in items} == world.meant(header)
+        assert {item.state_of(SwitchKind.SOURCE) for item in items} <= {StepState.DONE, StepState.SKIPPED}
+        assert {world.old_state(item.row.source_iccid.digits) for item in items} <= {wanted}
+        assert list(store.audit.problems()) == []
 
 
 def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction) -> None:

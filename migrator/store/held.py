@@ -1,0 +1,235 @@
+"""Rows held against the log: what an operator said, plans, runs, pairs and the inventory are what the events tell.
+
+Rows that are older than the log have no event. They are borne only where they say so themselves: dated before the first
+event, and of a plan whose making the log does not tell either.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+
+from migrator.core.audit import AuditEvent, plan_digest
+from migrator.store.draft import PlanState
+from migrator.store.engine import Database, storable
+from migrator.store.pairs import fingerprint_of_pairs
+from migrator.store.plan_tables import approvals, changes, orders, plans, rates, runs
+from migrator.store.rows import AnyRow
+from migrator.store.snapshot_rows import fingerprint
+from migrator.store.switch_tables import switch_plans, switch_runs
+from migrator.store.tables import snapshots
+
+__all__ = ["Expected"]
+
+_change = changes.c
+_TARGET = func.json_extract(_change.document, "$.target_iccid")
+_LIES = or_(
+    _change.action.is_distinct_from(func.json_extract(_change.document, "$.action")),
+    _change.wave.is_distinct_from(func.json_extract(_change.document, "$.wave")),
+    _change.target_key.is_distinct_from(func.substr(_TARGET, 1, func.length(_change.target_key))),
+    and_(_change.target_key.is_not(None), func.length(_TARGET) - func.length(_change.target_key) > 1),
+)
+"""What steers a run stands in columns beside the document that is hashed; a key is an ICCID without its check digit."""
+
+_PLANS = (
+    select(
+        plans.c.plan_id,
+        plans.c.state,
+        plans.c.created_at,
+        plans.c.header,
+        plans.c.policy_text,
+        plans.c.policy_json,
+        select(func.count()).where(_change.plan_no == plans.c.plan_no, _LIES).scalar_subquery().label("lies"),
+    )
+    .where(plans.c.plan_id.is_not(None))
+    .order_by(plans.c.plan_no)
+)
+_APPROVALS = (
+    select(plans.c.plan_id, approvals).join_from(approvals, plans, isouter=True).order_by(approvals.c.approval_id)
+)
+_ORDERS = select(plans.c.plan_id, orders).join_from(orders, plans, isouter=True)
+_RUNS = select(plans.c.plan_id, runs).join_from(runs, plans, isouter=True).order_by(runs.c.run_id)
+_SWITCH_RUNS = (
+    select(plans.c.plan_id, switch_runs)
+    .join_from(switch_runs, switch_plans, isouter=True)
+    .join(plans, plans.c.plan_no == switch_plans.c.plan_no, isouter=True)
+    .order_by(switch_runs.c.run_id)
+)
+
+_Approval = tuple[str | None, str, str, str, float]
+_Run = tuple[str, int | None, str]
+
+
+@dataclass(slots=True)
+class Expected:
+    """What the rows should be by the events that were noted."""
+
+    first_at: float | None = None
+    made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    states: dict[str, PlanState] = field(default_factory=dict)
+    switch_states: dict[str, PlanState] = field(default_factory=dict)
+    approved: Counter[_Approval] = field(default_factory=Counter)
+    orders: dict[str | None, tuple[str, str, float]] = field(default_factory=dict)
+    ceilings: dict[str, tuple[float | None, str, float | None]] = field(default_factory=dict)
+    runs: dict[int, _Run] = field(default_factory=dict)
+    switch_runs: dict[int, _Run] = field(default_factory=dict)
+    pairs: str | None = None
+    inventory: tuple[int, str] | None = None
+
+    def noting(self, log: Iterable[AuditEvent]) -> Iterator[AuditEvent]:
+        """The same events, noted as they pass."""
+        for event in log:
+            self.note(event)
+            yield event
+
+    def note(self, event: AuditEvent) -> None:
+        """Gather from one event."""
+        if self.first_at is None:
+            self.first_at = event.at
+        detail, plan_id, kind = event.detail, event.plan_id, event.kind
+        if kind == "pairs.changed":
+            self.pairs = detail["fingerprint"]
+        elif kind == "inventory.completed":
+            self.inventory = (detail["snapshot_id"], detail["fingerprint"])
+        elif kind.startswith("switch."):
+            what = kind.removeprefix("switch.")
+            what = what if what.startswith("run_") else f"plan_{what}"
+            self._note_course(self.switch_states, self.switch_runs, what, detail["switch_id"], detail)
+        elif kind.startswith(("plan.", "run.")):
+            if kind == "plan.made" and plan_id is not None:
+                self.made[plan_id] = detail
+            self._note_course(self.states, self.runs, kind.replace(".", "_"), plan_id, detail)
+        self._note_word(event)
+
+    def _note_word(self, event: AuditEvent) -> None:
+        """Gather what somebody said: approvals, orders, rates."""
+        detail, plan_id, kind = event.detail, event.plan_id, event.kind
+        if kind == "plan.approved":
+            self.approved[plan_id, detail["by"], detail["changes_sha256"], detail["note"], event.at] += 1
+        elif kind == "order.given":
+            self.orders[plan_id] = (detail["order"], detail["by"], event.at)
+        elif kind == "order.withdrawn":
+            self.orders.pop(plan_id, None)
+        elif kind == "rate.set":
+            is_free = detail["per_second"] is None
+            told = (None, "", None) if is_free else (detail["per_second"], detail["by"], event.at)
+            self.ceilings[detail["carrier"]] = told
+
+    @staticmethod
+    def _note_course(
+        states: dict[str, PlanState], ran: dict[int, _Run], what: str, plan_id: str | None, detail: Mapping[str, Any]
+    ) -> None:
+        if what == "run_started":
+            ran[detail["run_id"]] = (detail["owner"], None, "")
+        elif what == "run_ended" and detail["run_id"] in ran:
+            ran[detail["run_id"]] = (ran[detail["run_id"]][0], detail["exit_code"], storable(detail["reason"]))
+        if plan_id is None:
+            return
+        if what == "plan_made":
+            states[plan_id] = PlanState.CREATED
+        elif plan_id not in states:
+            return  # made before there was a log: nobody can tell
+        elif what == "run_started" and states[plan_id] is PlanState.CREATED:
+            states[plan_id] = PlanState.STARTED
+        elif what == "plan_finished":
+            states[plan_id] = PlanState.FINISHED
+        elif what == "plan_reopened":
+            states[plan_id] = PlanState.STARTED
+
+    # --- holding the rows against it ------------------------------------------------------------------------------
+
+    def problems(self, database: Database) -> Iterator[str]:
+        """What is in the tables and not in the log, or the other way round, or different; in words."""
+        yield from self._of_plans(database)
+        yield from self._of_switch_states(database)
+        yield from self._of_approvals(database)
+        yield from self._of_orders(database)
+        yield from self._of_rates(database)
+        yield from self._of_runs(database, _RUNS, self.runs, "run")
+        yield from self._of_runs(database, _SWITCH_RUNS, self.switch_runs, "switch run")
+        yield from self._of_inputs(database)
+
+    def _is_older(self, at: float | None, plan_id: str | None) -> bool:
+        """Whether a row may have no event, as it was there before the log."""
+        return plan_id not in self.made and at is not None and (self.first_at is None or at < self.first_at)
+
+    def _of_plans(self, database: Database) -> Iterator[str]:
+        missing = set(self.made)
+        for row in database.rows(_PLANS):
+            missing.discard(row.plan_id)
+            made = self.made.get(row.plan_id)
+            if made is None:
+                if not self._is_older(row.created_at, row.plan_id):
+                    yield f"plan {row.plan_id} is in the store, and the log does not know it"
+            elif made.get("plan_sha256") not in {None, plan_digest(row.header, row.policy_text, row.policy_json)}:
+                yield f"plan {row.plan_id} is not what was made: its header or policy was changed"
+            elif row.state != self.states[row.plan_id]:
+                yield f"plan {row.plan_id} is {row.state} in the store, and {self.states[row.plan_id]} by the log"
+            if row.lies:
+                yield f"plan {row.plan_id} is not what was made: {row.lies} SIMs have another action, wave or target"
+        yield from (f"plan {plan_id} is in the log, and not in the store" for plan_id in sorted(missing))
+
+    def _of_switch_states(self, database: Database) -> Iterator[str]:
+        for row in database.rows(select(switch_plans.c.switch_id, switch_plans.c.state)):
+            told = self.switch_states.get(row.switch_id)
+            if told is not None and row.state != told:
+                yield f"plan {row.switch_id} is {row.state} in the store, and {told} by the log"
+
+    def _of_approvals(self, database: Database) -> Iterator[str]:
+        told = self.approved.copy()
+        for row in database.rows(_APPROVALS):
+            one = (row.plan_id, row.approved_by, row.changes_sha256, row.note, row.approved_at)
+            if told[one]:
+                told[one] -= 1
+            elif not self._is_older(row.approved_at, row.plan_id):
+                yield f"plan {row.plan_id}: an approval by {row.approved_by} is in the store, and not in the log"
+        for (plan_id, by, *_), times in told.items():
+            if times:
+                yield f"plan {plan_id}: an approval by {by} is in the log, and not in the store"
+
+    def _of_orders(self, database: Database) -> Iterator[str]:
+        told = dict(self.orders)
+        for row in database.rows(_ORDERS):
+            given = told.pop(row.plan_id, None)
+            if given != (row.kind, row.given_by, row.given_at) and not self._is_older(row.given_at, row.plan_id):
+                yield f"plan {row.plan_id}: the order to {row.kind} is not what the log tells"
+        yield from (f"plan {plan_id}: an order to {kind} is in the log alone" for plan_id, (kind, *_) in told.items())
+
+    def _of_rates(self, database: Database) -> Iterator[str]:
+        told = dict(self.ceilings)
+        for row in database.rows(select(rates)):
+            is_older = row.carrier not in told and self._is_older(row.ceiling_at, None)
+            set_to = told.pop(row.carrier, (None, "", None))
+            if set_to != (row.ceiling, row.ceiling_by, row.ceiling_at) and not is_older:
+                yield f"the most requests per second at {row.carrier} are not what the log tells"
+        yield from (f"the rate of {carrier} is in the log alone" for carrier, (rate, *_) in told.items() if rate)
+
+    def _of_runs(self, database: Database, wanted: Select[Any], told: Mapping[int, _Run], name: str) -> Iterator[str]:
+        missing = set(told)
+        for row in database.rows(wanted):
+            missing.discard(row.run_id)
+            expected = told.get(row.run_id)
+            if expected is None:
+                if not self._is_older(row.started_at, row.plan_id):
+                    yield f"{name} {row.run_id} is in the journal, and the log does not know it"
+            elif not _is_same_run(row, expected):
+                yield f"{name} {row.run_id} is not what the log tells"
+        yield from (f"{name} {run_id} is in the log, and not in the journal" for run_id in sorted(missing))
+
+    def _of_inputs(self, database: Database) -> Iterator[str]:
+        with database.read() as connection:
+            if self.pairs is not None and fingerprint_of_pairs(connection) != self.pairs:
+                yield "the pairs are not what the log tells"
+            if self.inventory is not None:
+                snapshot_id, told = self.inventory
+                is_there = connection.scalar(select(func.count()).where(snapshots.c.snapshot_id == snapshot_id))
+                if not is_there or fingerprint(connection, snapshot_id) != told:
+                    yield "the inventory is not what the log tells"
+
+
+def _is_same_run(row: AnyRow, told: _Run) -> bool:
+    """A run that was never ended may have been taken for dead, which its reason tells and no event of its own."""
+    owner, exit_code, reason = told
+    return (row.owner, row.exit_code) == (owner, exit_code) and (exit_code is None or row.reason == reason)
