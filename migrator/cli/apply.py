@@ -149,6 +149,8 @@ def _refuse_held(store: "Store", plan_id: str) -> None:
 
 def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Options) -> None:
     """Have what cannot be taken back confirmed before a plan is used the first time. Raises: InputError."""
+    from migrator.cli.lookups import unfinished_besides
+
     given = options.confirm
     if given is not None and given != header.claims:
         _refuse_count(header, given)
@@ -159,10 +161,12 @@ def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Opt
         return
     if given is None:
         if shared.no_input or shared.json or not sys.stdin.isatty():
+            begun = unfinished_besides(store, header.plan_id)
+            other = "" if begun is None else f"; or `migrator apply {begun}`, to go on with the plan that was begun"
             raise InputError(
                 f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
                 code="confirm",
-                hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
+                hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}{other}",
             )
         cost = header.summary["money"]["charged_now"] or "an amount that Hologram does not show"
         say(

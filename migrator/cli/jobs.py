@@ -31,11 +31,11 @@ def list_jobs(shared: Globals, /, *, plan: str | None, every: bool) -> int:
 def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.switched import switch_line, switches_of
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_looked_at
     from migrator.reports.model import moment
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        plan_id = plan_id_of(store, plan)
+        plan_id = plan_looked_at(store, plan)
         runs = store.journal.runs(plan_id)
         requests = store.journal.requests(plan_id)
         switches = switches_of(store, plan_id)

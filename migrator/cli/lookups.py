@@ -1,6 +1,7 @@
 """Finding what a command line names: SIMs, plans, an inventory that must be there."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,17 @@ if TYPE_CHECKING:
     from migrator.store import Owner, Store
 
 __all__ = [
+    "Steered",
     "finding_counts",
     "living_holder",
     "parsed_iccid",
     "plan_id_of",
     "plan_in_use",
+    "plan_looked_at",
     "plan_or_file",
     "required_inventory",
+    "steered",
+    "unfinished_besides",
 ]
 
 
@@ -52,8 +57,64 @@ def plan_id_of(store: "Store", given: str | None) -> str:
     return given
 
 
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What an order is for: a migration's plan, or its cutover or rollback. Either way it stands by the first.
+
+    Args:
+        plan_id: the migration's plan.
+        named: its id, or that of the cutover or rollback.
+        command: what carries it out.
+        is_running: whether the journal knows of a run of it that has not ended; its process may be dead.
+        is_over: whether it is finished.
+    """
+
+    plan_id: str
+    named: str
+    command: str
+    is_running: bool
+    is_over: bool
+
+
+def steered(store: "Store", given: str | None) -> Steered:
+    """What an order is for: `given`, or the cutover or rollback that is at work, or the plan in use."""
+    switch_id = _switch_at_work(store) if given is None else given if store.switches.exists(given) else None
+    if switch_id is not None:
+        header = store.switches.header(switch_id)
+        return Steered(
+            plan_id=header.plan_id,
+            named=switch_id,
+            command=f"{header.direction} apply",
+            is_running=_is_switching(store, switch_id),
+            is_over=store.switches.state(switch_id) == "finished",
+        )
+    plan_id = plan_in_use(store, given)
+    return Steered(
+        plan_id=plan_id,
+        named=plan_id,
+        command="apply",
+        is_running=any(run.state == "running" for run in store.journal.runs(plan_id)),
+        is_over=store.plans.state(plan_id) == "finished",
+    )
+
+
+def _switch_at_work(store: "Store") -> str | None:
+    """The cutover or rollback that a living process is at; None if there is none."""
+    newest = store.switches.newest()
+    plans = [] if newest is None else store.switches.of_plan(store.switches.header(newest).plan_id)
+    running = [str(one["switch_id"]) for one in plans if _is_switching(store, one["switch_id"])]
+    return running[-1] if running and living_holder(store) is not None else None
+
+
+def _is_switching(store: "Store", switch_id: str) -> bool:
+    return any(run["state"] == "running" for run in store.switches.runs(switch_id))
+
+
 def plan_in_use(store: "Store", given: str | None) -> str:
-    """The plan that an order is for: `given`, or the one whose run was started last, or the newest."""
+    """The plan that is meant: `given`, or the one whose run was started last and that is not finished, or the newest.
+
+    A plan that was made since is not begun: a bare word is about the one that is.
+    """
     if given is not None:
         return plan_id_of(store, given)
     begun = [plan for plan in store.plans.list() if plan["state"] == "started"]
@@ -61,6 +122,22 @@ def plan_in_use(store: "Store", given: str | None) -> str:
         plan["plan_id"]: max((run.run_id for run in store.journal.runs(plan["plan_id"])), default=0) for plan in begun
     }
     return max(last, key=last.__getitem__) if last else plan_id_of(store, None)
+
+
+def plan_looked_at(store: "Store", given: str | None) -> str:
+    """The plan that a look is for: `given`, or the one that a living run is at, or the newest.
+
+    Raises: InputError, if there is none.
+    """
+    if given is None and living_holder(store) is not None:
+        return plan_in_use(store, None)
+    return plan_id_of(store, given)
+
+
+def unfinished_besides(store: "Store", plan_id: str) -> str | None:
+    """Another plan that was begun and is not finished; None if there is none."""
+    others = [plan["plan_id"] for plan in store.plans.list() if plan["state"] == "started"]
+    return next((str(other) for other in others if other != plan_id), None)
 
 
 def living_holder(store: "Store") -> "Owner | None":

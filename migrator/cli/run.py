@@ -9,7 +9,7 @@ from migrator.core.orders import CEILING_SETTINGS, Order, OrderKind
 from migrator.errors import InputError
 
 if TYPE_CHECKING:
-    from migrator.store import Store
+    from migrator.cli.lookups import Steered
 
 __all__ = ["abort", "pause", "rate", "resume"]
 
@@ -23,7 +23,8 @@ EPILOG = "Exit codes: 0 done, 2 no plan yet, or input."
 def pause(shared: Globals, /, *, plan: str | None) -> int:
     """Hold the run of PLAN (default the one in use) where it stands, after the request in flight.
 
-    The order outlives the process: until `run resume`, `apply` of this plan sends nothing and ends with exit 6.
+    PLAN may be a cutover's or a rollback's, too. The order outlives the process: until `run resume`, nothing of this
+    plan and of its cutover goes out, and their commands end with exit 6.
     """
     return finish("run pause", shared, lambda: _give(shared, plan, OrderKind.PAUSE))
 
@@ -35,36 +36,41 @@ def pause(shared: Globals, /, *, plan: str | None) -> int:
 def abort(shared: Globals, /, *, plan: str | None) -> int:
     """End the run of PLAN (default the one in use) after the request in flight, with exit 6.
 
-    The order outlives the process: until `run resume`, `apply` of this plan sends nothing and ends with exit 6.
+    PLAN may be a cutover's or a rollback's, too. The order outlives the process: until `run resume`, nothing of this
+    plan and of its cutover goes out, and their commands end with exit 6.
     """
     return finish("run abort", shared, lambda: _give(shared, plan, OrderKind.ABORT))
 
 
 def _give(shared: Globals, plan: str | None, kind: OrderKind) -> Outcome:
     from migrator import bootstrap
-    from migrator.cli.lookups import living_holder, plan_in_use
+    from migrator.cli.lookups import living_holder, steered
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        plan_id = plan_in_use(store, plan)
-        if store.plans.state(plan_id) == "finished":
-            hint = "name the plan that is meant; `migrator plan list` shows them"
-            raise InputError(f"plan {plan_id} is finished: there is no run of it to {kind}", code="finished", hint=hint)
+        meant = steered(store, plan)
+        if meant.is_over:
+            hint = "name the plan that is meant; `migrator plan list` and `migrator status` show them"
+            words = f"plan {meant.named} is finished: there is no run of it to {kind}"
+            raise InputError(words, code="finished", hint=hint)
         order = Order(kind, bootstrap.operator(), bootstrap.SystemClock().now().timestamp())
-        store.steering.give(plan_id, order)
-        holder = living_holder(store) if _is_running(store, plan_id) else None
+        store.steering.give(meant.plan_id, order)
+        holder = living_holder(store) if meant.is_running else None
     if holder is None:
         told = "No run of it is alive: the order holds the next one."
     elif kind is OrderKind.PAUSE:
         told = f"{holder} stands still after the request in flight."
     else:
         told = f"{holder} ends after the request in flight."
-    data = {"plan_id": plan_id, "order": order_values(order), "running": None if holder is None else str(holder)}
-    return Outcome(data, [f"Plan {plan_id} is {order}. {told}", f"Next: `migrator run resume {plan_id}`."])
+    data = _data(meant, holder) | {"order": order_values(order)}
+    return Outcome(data, [f"Plan {meant.named} is {order}. {told}", f"Next: `migrator run resume {meant.named}`."])
 
 
-def _is_running(store: "Store", plan_id: str) -> bool:
-    """Whether the journal knows of a run of this plan that has not ended; its process may be dead."""
-    return any(run.state == "running" for run in store.journal.runs(plan_id))
+def _data(meant: "Steered", holder: object) -> dict[str, Any]:
+    return {
+        "plan_id": meant.plan_id,
+        "switch_id": None if meant.named == meant.plan_id else meant.named,
+        "running": None if holder is None else str(holder),
+    }
 
 
 def order_values(order: Order) -> dict[str, Any]:
@@ -88,20 +94,20 @@ def resume(shared: Globals, /, *, plan: str | None) -> int:
 
 def _resume(shared: Globals, plan: str | None) -> Outcome:
     from migrator import bootstrap
-    from migrator.cli.lookups import living_holder, plan_in_use
+    from migrator.cli.lookups import living_holder, steered
 
     with bootstrap.store_of(shared.state, shared.config) as store:
         ordered = store.steering.ordered_plans()
-        plan_id = ordered[0] if plan is None and ordered else plan_in_use(store, plan)
-        order = store.steering.withdraw(plan_id, by=bootstrap.operator(), now=bootstrap.SystemClock().now().timestamp())
-        holder = living_holder(store) if _is_running(store, plan_id) else None
-    data = {
-        "plan_id": plan_id,
-        "withdrawn": None if order is None else order_values(order),
-        "running": None if holder is None else str(holder),
-    }
-    first = f"Plan {plan_id} had no order in force." if order is None else f"Plan {plan_id} may go on: it was {order}."
-    then = f"{holder} goes on." if holder is not None else f"Next: `migrator apply {plan_id}`."
+        meant = steered(store, plan)
+        if plan is None and ordered and meant.plan_id != ordered[0]:
+            meant = steered(store, ordered[0])
+        now = bootstrap.SystemClock().now().timestamp()
+        order = store.steering.withdraw(meant.plan_id, by=bootstrap.operator(), now=now)
+        holder = living_holder(store) if meant.is_running else None
+    data = _data(meant, holder) | {"withdrawn": None if order is None else order_values(order)}
+    named = meant.named
+    first = f"Plan {named} had no order in force." if order is None else f"Plan {named} may go on: it was {order}."
+    then = f"{holder} goes on." if holder is not None else f"Next: `migrator {meant.command} {named}`."
     return Outcome(data, [first, then])
 
 

@@ -36,19 +36,20 @@ STUCK_HINT = (
 @global_options
 @click.pass_obj
 def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> int:
-    """Where PLAN (default the newest) stands: steps, verdicts, failures, the last run, and the command that goes on.
+    """Where PLAN (default the one at work, else the newest) stands, and the command that goes on.
 
-    Tells an order in force (`run pause`, `run abort`), the rates that were set, and SIMs stuck at Hologram, too.
+    Shows steps, verdicts, failures, the last run, an order in force (`run pause`, `run abort`), the rates that were
+    set, and SIMs stuck at Hologram.
     """
     return finish("status", shared, lambda: _watch(shared, plan, every) if watch else _status(shared, plan))
 
 
 def _status(shared: Globals, plan: str | None) -> Outcome:
     from migrator import bootstrap
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_looked_at
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        return _of(store, plan_id_of(store, plan))
+        return _of(store, plan_looked_at(store, plan))
 
 
 # --- watching -----------------------------------------------------------------------------------------------------
@@ -57,14 +58,14 @@ def _status(shared: Globals, plan: str | None) -> Outcome:
 def _watch(shared: Globals, plan: str | None, every: str) -> Outcome:
     """Tell of every change until no run is alive. Ctrl-C ends it like any other end."""
     from migrator import bootstrap
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_looked_at
     from migrator.inputs.settings import duration_s
 
     every_s = duration_s(every)
     if every_s <= 0:
         raise InputError("--every is zero", code="bad_duration", hint="give a duration such as 5s")
     with bootstrap.store_of(shared.state, shared.config) as store:
-        plan_id = plan_id_of(store, plan)
+        plan_id = plan_looked_at(store, plan)
 
         async def body(stopper: "Stopper") -> None:
             before: object = None
@@ -119,7 +120,7 @@ def _line(data: Any) -> str:
 def _of(store: "Store", plan_id: str) -> Outcome:
     from migrator.bootstrap import SystemClock
     from migrator.bootstrap.switched import switch_line, switches_of
-    from migrator.cli.lookups import finding_counts, living_holder
+    from migrator.cli.lookups import finding_counts, living_holder, unfinished_besides
 
     header, journal = store.plans.header(plan_id), store.journal
     state = str(store.plans.state(plan_id))
@@ -138,6 +139,7 @@ def _of(store: "Store", plan_id: str) -> Outcome:
         "findings": finding_counts(store, plan_id),
         "stuck": asdict(stuck),
         "switches": switches_of(store, plan_id),
+        "unfinished": unfinished_besides(store, plan_id),
         "order": None if order is None else _order_values(order),
         "rates": _rates(store),
         "running": None if holder is None else str(holder),
@@ -147,6 +149,8 @@ def _of(store: "Store", plan_id: str) -> Outcome:
     text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
     if order is not None:
         text.append(f"It is {order}; `migrator run resume {plan_id}` lets it go on.")
+    if data["unfinished"] is not None:
+        text.append(f"Plan {data['unfinished']} was begun and is not finished: `migrator apply {data['unfinished']}`.")
     text += map(switch_line, data["switches"])
     return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
 

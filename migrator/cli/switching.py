@@ -150,7 +150,7 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
             return _finished_before(store, header)
         _refuse_stale(store, header)
         if not given.dry_run and (order := store.steering.order(header.plan_id)) is not None:
-            raise halted_by(order, header.plan_id)
+            raise halted_by(order, header.switch_id, f"{header.direction} apply")
         if given.dry_run:
             return _dry_run(shared, chosen, store, header, given)
         if not header.count:
@@ -220,7 +220,8 @@ def _run(  # noqa: PLR0917 - handed through as they came
     with watching(shared) as progress:
 
         async def body(stopper: "Stopper") -> "SwitchResult":
-            stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
+            command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both
+            stopper.obey(lambda: store.steering.order(header.plan_id), header.switch_id, progress, command)
             async with AsyncExitStack() as stack:
                 target = await stack.enter_async_context(bootstrap.target(chosen, store, stopper))
                 source = await stack.enter_async_context(bootstrap.source_switch(chosen, store, stopper))

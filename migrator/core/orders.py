@@ -42,9 +42,15 @@ class Order:
         return f"{self.past} by {self.given_by} at {when}"
 
 
-def halted_by(order: Order, plan_id: str) -> Halted:
-    """The error of a run that an order keeps from going on; its code is `paused` or `aborted`."""
-    hint = f"`migrator run resume {plan_id}` withdraws the order; then `migrator apply {plan_id}` goes on"
+def halted_by(order: Order, plan_id: str, command: str = "apply") -> Halted:
+    """The error of a run that an order keeps from going on; its code is `paused` or `aborted`.
+
+    Args:
+        order: the order in force.
+        plan_id: the plan that is carried out.
+        command: what carries it out, and goes on with it.
+    """
+    hint = f"`migrator run resume {plan_id}` withdraws the order; then `migrator {command} {plan_id}` goes on"
     return Halted(f"plan {plan_id} was {order}", code=order.past, hint=hint)
 
 

@@ -71,19 +71,21 @@ class Stopper:
     )  # by anyio's clock, with the reason and exit code
     _order: Callable[[], Order | None] = field(default=_no_order, init=False)
     _plan_id: str = field(default="", init=False)
+    _command: str = field(default="apply", init=False)
     _progress: Progress = field(default=quiet, init=False)
     _paused_at: float | None = field(default=None, init=False)
     _must_look_again: bool = field(default=False, init=False)
 
-    def obey(self, order: Callable[[], Order | None], plan_id: str, progress: Progress) -> None:
+    def obey(self, order: Callable[[], Order | None], plan_id: str, progress: Progress, command: str = "apply") -> None:
         """From now on obey the orders for a plan.
 
         Args:
             order: reads the order in force; called before every request.
             plan_id: the plan.
             progress: told when the run is paused and when it goes on.
+            command: what goes on with the plan after an abort.
         """
-        self._order, self._plan_id, self._progress = order, plan_id, progress
+        self._order, self._plan_id, self._progress, self._command = order, plan_id, progress, command
 
     def stop(self, reason: str, exit_code: int = 130) -> None:
         """Ask the run to stop after the request in flight."""
@@ -116,7 +118,7 @@ class Stopper:
         waited = False
         while (order := self._order()) is not None:
             if order.kind is OrderKind.ABORT:
-                raise halted_by(order, self._plan_id)
+                raise halted_by(order, self._plan_id, self._command)
             self._note_pause(order)
             waited = True
             await self._rest(ORDER_POLL_S)

@@ -64,6 +64,26 @@ def test_cutover_and_rollback_from_end_to_end(desk: Desk) -> None:
     assert off(desk) == before
 
 
+@pytest.mark.parametrize(("order", "past"), [("pause", "paused"), ("abort", "aborted")])
+def test_an_order_by_the_id_of_a_cutover_holds_it_though_its_migration_is_finished(
+    desk: Desk, order: str, past: str
+) -> None:
+    plan = desk.json("cutover", "plan").data
+    given = desk.json("run", order, plan["switch_id"])
+    assert given.code == 0, given.err
+    assert (given.data["switch_id"], given.data["plan_id"]) == (plan["switch_id"], plan["plan_id"])
+    held = desk.json("cutover", "apply", "--confirm", str(plan["count"]))
+    assert held.code == 6
+    (problem,) = held.document["errors"]
+    assert problem["code"] == past
+    assert f"migrator cutover apply {plan['switch_id']}" in problem["hint"]
+    assert desk.rehearsal.onence.writes == []
+    resumed = desk.run("run", "resume", plan["switch_id"])
+    assert f"migrator cutover apply {plan['switch_id']}" in resumed.out
+    assert desk.run("cutover", "apply", "--confirm", str(plan["count"])).code == 0
+    assert desk.run("run", order, plan["switch_id"]).code == 2
+
+
 def test_nothing_is_sent_without_the_number_of_sims(desk: Desk) -> None:
     count = desk.json("cutover", "plan").data["count"]
     unasked, wrong = desk.run("cutover", "apply"), desk.run("cutover", "apply", "--confirm", str(count + 1))

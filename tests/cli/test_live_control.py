@@ -86,6 +86,23 @@ def test_a_finished_plan_has_no_run_to_pause(desk: Desk) -> None:
     assert "finished" in ended.err
 
 
+def test_a_plan_made_since_does_not_hide_the_one_that_was_begun(desk: Desk) -> None:
+    """The next plan is made while the first is under way: bare words about runs mean the first, `apply` the newest."""
+    first = desk.planned()
+    desk.run("apply", "--confirm", str(first["claims"]), "--max-sims", "1")
+    second = desk.json("plan", "create", "--policy", "policy.toml").data
+    assert second["plan_id"] != first["plan_id"]
+    asked = desk.json("apply")
+    assert asked.code == 2
+    assert f"migrator apply {first['plan_id']}" in asked.document["errors"][0]["hint"]
+    assert desk.json("status").data["unfinished"] == first["plan_id"]
+    assert desk.json("run", "pause").data["plan_id"] == first["plan_id"]
+    with Store.open(URL, now=0.0) as store:
+        now = SystemClock().now().timestamp()
+        store.lease.acquire(owner(now), now, is_gone=lambda _owner: False)
+    assert desk.json("status").data["plan_id"] == first["plan_id"]
+
+
 @pytest.mark.parametrize(
     "command", [("run", "pause"), ("run", "resume"), ("retry", "--code", "x"), ("skip", "--code", "x")]
 )
