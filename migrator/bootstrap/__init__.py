@@ -243,7 +243,7 @@ def process_is_gone(other: "Owner") -> bool:
 
 
 def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
-    """Run `body` with a stopper that the first Ctrl-C or SIGTERM pulls; the second leaves at once."""
+    """Run `body` with a stopper that the first Ctrl-C, SIGTERM or SIGHUP pulls; the second leaves at once."""
 
     async def main() -> T:
         stopper = Stopper()
@@ -262,7 +262,8 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
 
 
 async def _obey_signals(stopper: Stopper) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # the terminal was closed
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hang_up) as signals:
         async for _ in signals:
             if stopper.is_stopping:
                 os._exit(130)  # the journal holds every intent: nothing is lost by leaving here

@@ -10,6 +10,7 @@ import anyio.lowlevel
 
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
+from migrator.core.gates import Gate, gate
 from migrator.core.identifiers import Iccid
 from migrator.core.names import NameWatch
 from migrator.core.plan import Fingerprints, PlanHeader, Prices
@@ -21,6 +22,7 @@ from migrator.executor.context import ApplyOptions, Context, Stopper
 from migrator.executor.converging import Converger
 from migrator.executor.guards import price_of
 from migrator.executor.observing import Reader
+from migrator.inputs.policy_file import stored_policy
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 
 if TYPE_CHECKING:
@@ -226,6 +228,16 @@ async def look(
     reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers, listed)
     converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
     await converger.converge(None, wait_s=0)
+    if not is_finished:
+        _note_lost_gates(store, header)
+
+
+def _note_lost_gates(store: "Store", header: PlanHeader) -> None:
+    """A wave that this look shows below its gate rests anew once it is back."""
+    share = stored_policy(store.plans.policy_text(header.plan_id), name=header.plan_id).gates.verified_share
+    for wave in header.waves:
+        if gate(store.journal.verdicts(header.plan_id, wave, changing=True), share) is not Gate.OPEN:
+            store.journal.gate_lost(header.plan_id, wave)
 
 
 def _reading(  # noqa: PLR0917 - handed through as they came

@@ -21,6 +21,7 @@ WORDS = {
     "quotas": "what remains: {total} SIMs read",
     "observing": "reading {sims} target SIMs at Hologram",
     "planning": "{total} SIMs planned",
+    "no_price": "Hologram shows no price: [caps] max_spend_now cannot be checked, only max_sims holds",
     "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
     "wave": "wave {wave}",
     "resting": "wave {wave} rests for {left_s} s before the next one opens",
@@ -45,6 +46,7 @@ WORDS = {
 }
 ONCE = {
     "no_balance",
+    "no_price",
     "again",
     "observing",
     "wave",

@@ -10,7 +10,7 @@ from migrator.core.calls import KINDS, PAGE, WaveCalls
 from migrator.core.fleet import LinkState, link_state
 from migrator.core.mapping import NO_LIMIT
 from migrator.core.plan import Action, Change, DesiredState, Prices
-from migrator.core.policy import DataBasis, LimitsTiming, Policy, Rule, Wave
+from migrator.core.policy import DataBasis, LimitsTiming, Policy, Rule, Wave, WithoutPrice
 from migrator.core.units import PRICE_BYTES_PER_MB, money
 
 __all__ = ["DEFAULT_GROUP", "Tally"]
@@ -223,6 +223,10 @@ class Tally:
     def _money_words(self, policy: Policy, prices: Prices, balance: Decimal | None) -> Iterator[str]:
         """What stands in the way of claiming all."""
         need = None if prices.per_period is None else prices.per_period * self.claims
+        if need is None and self.claims:
+            stops = policy.caps.without_price is WithoutPrice.STOP
+            then = "claims nothing" if stops else f"is bound by max_sims = {policy.caps.max_sims} alone"
+            yield f"[caps] max_spend_now cannot be checked without a price: `apply` {then} (without_price)"
         if need is not None and balance is not None and balance < need:
             yield f"the balance is {money(balance)}, and claiming {self.claims} SIMs costs {money(need)}"
         if need is not None and need > policy.caps.max_spend_now:

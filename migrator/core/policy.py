@@ -27,6 +27,7 @@ __all__ = [
     "StatusRule",
     "Wave",
     "WhenZero",
+    "WithoutPrice",
 ]
 
 
@@ -72,6 +73,13 @@ class LimitsTiming(StrEnum):
 
     WITH_CLAIM = "with_claim"  # in the claim itself: never a moment without them
     AFTER_CLAIM = "after_claim"  # right after, for accounts that may not set them on the claim
+
+
+class WithoutPrice(StrEnum):
+    """What becomes of a cap on money where the carrier shows no price to hold it against."""
+
+    GO_ON = "go_on"  # say so, and let `max_sims` and the confirmed number be the bounds
+    STOP = "stop"  # claim nothing
 
 
 class OnDuplicate(StrEnum):
@@ -172,10 +180,14 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """`[caps]`: the most SIMs to claim and the most money to spend at once, over the whole plan."""
+    """`[caps]`: the most SIMs to claim and the most money to spend at once, over the whole plan.
+
+    `without_price` is for accounts that are shown no prices, as invoiced ones: the second cannot be checked there.
+    """
 
     max_sims: int = 100_000
     max_spend_now: Decimal = Decimal("5000.00")
+    without_price: WithoutPrice = WithoutPrice.GO_ON
 
 
 @dataclass(frozen=True, slots=True)

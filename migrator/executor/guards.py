@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from migrator.core.gates import Gate, broken_bound, gate
 from migrator.core.journal import CLAIMED_UNSEEN
+from migrator.core.policy import WithoutPrice
 from migrator.core.states import StepKind, StepState
 from migrator.core.units import money
 from migrator.errors import Halted, InputError, InsufficientBalance
@@ -49,7 +50,7 @@ class Money:
 
     Args:
         price: per SIM at the claim; None where it is unknown.
-        told: whether the operator was told that there is no balance to read.
+        told: whether the operator was told that there is no balance to read, or no price.
     """
 
     ctx: Context
@@ -67,6 +68,7 @@ class Money:
         """Raises: Halted or InsufficientBalance, if `sims` more may not be claimed; then nothing was sent."""
         self.check_caps(sims)
         if self.price is None:
+            self._check_unpriced()
             return
         balance = await self.ctx.target.balance()
         need = self.price * sims
@@ -78,6 +80,19 @@ class Money:
                 f"the balance is {money(balance)} and the next {sims} SIMs cost {money(need)}; nothing was sent",
                 hint="add funds at Hologram, then run the same command again",
             )
+
+    def _check_unpriced(self) -> None:
+        """Raises: Halted, if the policy wants nothing claimed where its cap on money cannot be checked."""
+        if self.ctx.policy.caps.without_price is WithoutPrice.STOP:
+            raise Halted(
+                "Hologram shows no price for this plan: [caps] max_spend_now cannot be checked, and nothing was sent",
+                code="cap_unknown_price",
+                hint='if that is right for this account, set [caps] without_price = "go_on" in the policy and make a '
+                "new plan: max_sims then is the bound",
+            )
+        if not self.told:
+            self.told = True
+            self.ctx.progress("no_price", {})
 
     def check_caps(self, sims: int) -> None:
         """Raises: Halted, if the policy's caps do not allow `sims` more."""

@@ -24,6 +24,7 @@ from migrator.core.policy import (
     StatusPolicy,
     StatusRule,
     WhenZero,
+    WithoutPrice,
 )
 from migrator.inputs.problems import nearest, spelled
 from migrator.inputs.settings_values import as_text, parsed_duration
@@ -162,7 +163,10 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "max_failures_by_code": _CODES,
         },
     ),
-    "caps": (Caps, {"max_sims": whole(least=0), "max_spend_now": number()}),
+    "caps": (
+        Caps,
+        {"max_sims": whole(least=0), "max_spend_now": number(), "without_price": choice(WithoutPrice)},
+    ),
     "approvals": (Approvals, {"required": whole(least=0, most=100)}),
     "cutover": (CutoverPolicy, {"require": choice(CutoverProof), "rest": _DURATION, "verified_share": _SHARE}),
 }

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -72,13 +73,19 @@ def served(folder: Path) -> Iterator[Carriers]:
             process.kill()
 
 
-def killed_somewhere(carriers: Carriers, count: str, chance: random.Random) -> None:
-    """Kill one `apply` a little after it has sent a few requests, wherever it is then."""
-    until = carriers.seen("ledger")["requests"] + chance.randint(1, 20)
+def under_way(carriers: Carriers, count: str, requests: int) -> subprocess.Popen[str]:
+    """An `apply` that has sent so many requests."""
+    until = carriers.seen("ledger")["requests"] + requests
     process = carriers.command("apply", "--confirm", count)
     deadline = time.monotonic() + PATIENCE_S
     while carriers.seen("ledger")["requests"] < until and process.poll() is None:
         assert time.monotonic() < deadline
+    return process
+
+
+def killed_somewhere(carriers: Carriers, count: str, chance: random.Random) -> None:
+    """Kill one `apply` a little after it has sent a few requests, wherever it is then."""
+    process = under_way(carriers, count, chance.randint(1, 20))
     try:
         process.wait(chance.uniform(0.0, 0.05))
     except subprocess.TimeoutExpired:
@@ -106,6 +113,31 @@ def test_a_process_that_is_killed_at_thirty_moments_charges_every_sim_once(
         writes = carriers.seen("ledger")["writes"]
         carriers.run("apply")
         assert carriers.seen("ledger")["writes"] == writes
+
+
+@pytest.mark.slow
+def test_signals_end_a_run_in_good_order_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, a service manager's stop, and a terminal that was closed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
+    with served(tmp_path) as carriers:
+        for words in ("inventory pull", "pair pool pool.txt", "plan create --policy policy.toml"):
+            carriers.run(*words.split())
+        with Store.open("sqlite:///migrator.db", now=0.0) as store:
+            claims = store.plans.header(store.plans.newest() or "").claims
+        for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = under_way(carriers, str(claims), 12)
+            process.send_signal(sent)
+            said, _ = process.communicate(timeout=PATIENCE_S)
+            assert process.returncode == 130, said
+            assert "everything so far is on disk" in said
+        with Store.open("sqlite:///migrator.db", now=0.0) as store:
+            plan_id = store.plans.newest() or ""
+            assert [run.exit_code for run in store.journal.runs(plan_id)] == [130] * 3
+        carriers.run("apply", "--confirm", str(claims))
+        _check(carriers, claims)
 
 
 def _check(carriers: Carriers, claims: int) -> None:

@@ -10,7 +10,7 @@ from migrator.core.results import ExitCode
 from migrator.executor.context import ApplyOptions
 from migrator.platforms.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan
-from tests.simulation.world import Crash, World, crash_at, new_sims
+from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
 
 
 @pytest.fixture
@@ -188,6 +188,27 @@ def test_a_balance_that_vanishes_under_a_claim_halts_the_run_with_nothing_marked
 def test_invoiced_organizations_have_no_balance_and_go_on(world: World) -> None:
     world.ready()
     world.target.balance = None
+    assert world.apply().exit_code is ExitCode.DONE
+
+
+def test_a_cap_on_money_that_cannot_be_checked_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path, switches=HologramSwitches(plan_prices_shown=False))
+    header = world.ready()
+    assert any("cannot be checked without a price" in words for words in header.summary["warnings"])
+    told: list[str] = []
+    assert world.apply(progress=lambda event, _values: told.append(event)).exit_code is ExitCode.DONE
+    assert told.count("no_price") == 1
+
+
+def test_a_cap_on_money_that_cannot_be_checked_stops_the_run_where_the_policy_says_so(tmp_path: Path) -> None:
+    policy = f'{POLICY}[caps]\nwithout_price = "stop"\n'
+    world = World(tmp_path, switches=HologramSwitches(plan_prices_shown=False), policy_text=policy)
+    world.ready()
+    result = world.apply()
+    assert result.exit_code is ExitCode.HALTED
+    assert "without_price" in result.hint
+    assert world.claims_sent() == []
+    world.target.switches = HologramSwitches()
     assert world.apply().exit_code is ExitCode.DONE
 
 

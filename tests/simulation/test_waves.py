@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from migrator.bootstrap.planning import look
 from migrator.core.policy import Gates, Policy, Wave
 from migrator.core.results import ExitCode
-from migrator.executor.context import ApplyOptions
+from migrator.executor.context import ApplyOptions, Stopper
 from migrator.inputs.policy_file import LoadedPolicy
 from migrator.platforms.hologram.simulator import HologramSwitches, Operation
 from migrator.platforms.simulation import Fault, FaultPlan
-from tests.simulation.world import World, new_sims
+from tests.simulation.world import POLICY, World, new_sims
 
 BEARING = Gates(max_failures=1000, max_failure_share=Decimal(1))
 TWO = (Wave("canary", 4), Wave("rest"))
@@ -87,6 +88,41 @@ def test_a_rest_begins_anew_after_the_gate_was_lost(tmp_path: Path) -> None:
         assert store.journal.gate_reached(plan_id, "canary", 200.0) == 100.0
         store.journal.gate_lost(plan_id, "canary")
         assert store.journal.gate_reached(plan_id, "canary", 300.0) == 300.0
+
+
+def test_a_verify_that_finds_a_resting_wave_below_its_gate_has_it_rest_anew(tmp_path: Path) -> None:
+    """What was wrong and is right again was not left in peace for its time."""
+    two = '[[waves]]\nname = "canary"\ncount = 4\nsoak = "24h"\n[[waves]]\nname = "rest"'
+    world = World(tmp_path, policy_text=POLICY.replace('[[waves]]\nname = "all"', two))
+    world.ready()
+    assert world.apply().exit_code is ExitCode.RESUMABLE
+    names = {link.iccid: link.name for link in world.target.sims.values()}
+    for change in ("somebody else's", None):
+        world.wait(12 * 3600)
+        for link in world.target.sims.values():
+            link.name = change or names[link.iccid]
+        verify(world)
+    world.wait(2 * 3600)  # 26 hours after the gate was reached first
+    again = world.apply()
+    assert (again.exit_code, len(world.claims_sent())) == (ExitCode.RESUMABLE, 1)
+    assert "rests until" in again.reason
+    world.wait(24 * 3600)
+    assert world.apply().exit_code is ExitCode.DONE
+
+
+def verify(world: World) -> None:
+    """What `verify` reads and notes."""
+
+    async def body() -> None:
+        async with world.http() as http:
+            header = store.plans.header(store.plans.newest() or "")
+            target = world.hologram(http)
+            await look(
+                store, target, header, absent_after_s=60.0, clock=world, stopper=Stopper(), progress=lambda *_: None
+            )
+
+    with world.store() as store:
+        world._process(body)
 
 
 # --- gates --------------------------------------------------------------------------------------------------------
