@@ -71,8 +71,9 @@ class OldSims:
         doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
         aside: dict[str, Told] = {}
         for item in pending:
-            must_order = item.key in doubted or _code_of(item) == NOT_EFFECTIVE
-            told = obstacle_at_source(looks[item.key].sight, ctx.header.direction, must_order=must_order)
+            told = obstacle_at_source(
+                looks[item.key].sight, ctx.header.direction, must_order=item.key in doubted
+            )  # an order of our own that was given up and took effect late needs no second one
             if told is not None:
                 aside[item.key] = told
         ready = [item for item in pending if item.key not in aside]
