@@ -42,7 +42,7 @@ def csv_records(
     start = before
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
+            if (cells and cells[0].strip()) or any(cell.strip() for cell in cells):
                 yield start, cells
             start = before + reader.line_num
     except csv.Error as error:

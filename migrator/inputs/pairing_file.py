@@ -182,9 +182,20 @@ class _Draft:
             had: the pair that the source has now.
             holder: the pair that the target is in now.
         """
+        source_key, target_key = pair.source.key, pair.target.key
+        if (
+            had is holder is None
+            and pair.eid is None
+            and source_key in known
+            and target_key not in known
+            and source_key not in self.by_source
+            and target_key not in self.by_target
+        ):  # what nearly every row is: new in every way
+            self._take(Pair(known[source_key], pair.target, pair.origin))
+            return
         if self._is_repeated(pair):
             return
-        pair = Pair(known.get(pair.source.key, pair.source), pair.target, pair.origin, pair.eid)
+        pair = Pair(known.get(source_key, pair.source), pair.target, pair.origin, pair.eid)
         clashes = self._clashes_in_file(pair)
         is_new = not clashes and self._is_change(pair, known, had, holder)
         if not clashes:
@@ -195,6 +206,13 @@ class _Draft:
         elif had is None or had.target != pair.target:
             self._is_known(pair, known)
             self._fits_existing(pair, had, holder)
+
+    def _take(self, pair: Pair) -> None:
+        """Take in a row that is at odds with nothing."""
+        if looks_rounded(pair.target.digits):
+            self.rounded_targets.append(pair)
+        self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
+        self.at_hand.append((_line(pair), pair, True))
 
     def _is_change(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> bool:
         """Whether a row that clashes with none in the file is to be written."""

@@ -1,9 +1,9 @@
 """The rows of a pairing file: a CSV of source and target ICCIDs, in the shapes that spreadsheets leave it in."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from migrator.core.identifiers import Iccid, NotAnIdentifier
 from migrator.errors import InputError
@@ -17,8 +17,7 @@ SOURCE, TARGET, EID = "source_iccid", "target_iccid", "eid"
 HEADER_REMEDY = f"make the first line {SOURCE},{TARGET}; or give two columns of ICCIDs and no header"
 
 
-@dataclass(frozen=True, slots=True)
-class PairRow:
+class PairRow(NamedTuple):  # made in half the time of a frozen dataclass, a million times
     """One row as it was written, without the quotes and apostrophes around its values; a missing value is empty."""
 
     line: int
@@ -50,9 +49,12 @@ def read_pairs(path: Path, *, unused: Callable[[Sequence[str]], None] | None = N
         others = [] if headerless else [title for at, title in enumerate(cells) if at not in columns and title.strip()]
         if others and unused is not None:
             unused(others)
-        row = None
+        source, target, *eid = columns
+        widest, row = max(columns), None
         for line, cells in chain([first] if headerless else [], records):
-            row = PairRow(line, *(_cell(cells, column) for column in columns))
+            whole = cells if len(cells) > widest else [*cells, *[""] * (widest + 1 - len(cells))]
+            chip = unwrapped(whole[eid[0]]) if eid else ""
+            row = PairRow(line, unwrapped(whole[source]), unwrapped(whole[target]), chip)
             yield row
         if row is None:
             raise InputError(f"{path} has a header and no pairs", code="empty_file", hint="add a line for each SIM")
@@ -86,7 +88,3 @@ def _columns(cells: list[str], place: str) -> tuple[int, ...]:
             f"{place}: more than one column {spelled(twice)}", code="no_header", hint="remove or rename all but one"
         )
     return tuple(names.index(name) for name in (SOURCE, TARGET, EID) if name in names)
-
-
-def _cell(cells: list[str], column: int) -> str:
-    return unwrapped(cells[column]) if column < len(cells) else ""

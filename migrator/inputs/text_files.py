@@ -166,4 +166,4 @@ def rounding_notation(text: str) -> bool:
 
 def looks_rounded(digits: str) -> bool:
     """Whether nothing but zeros follows the 15 digits that a spreadsheet keeps of a number."""
-    return len(digits) > SIGNIFICANT_DIGITS and not digits[SIGNIFICANT_DIGITS:].strip("0")
+    return digits.endswith("0") and len(digits) > SIGNIFICANT_DIGITS and not digits[SIGNIFICANT_DIGITS:].strip("0")
