@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
+from migrator.bootstrap.collecting import collecting_rarely
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
@@ -71,17 +72,18 @@ async def make_plan(
         await anyio.lowlevel.checkpoint()  # signals and the lease's heartbeat get their turn
         stopper.check()
 
-    return await _stored(
-        store,
-        loaded,
-        account.org_id,
-        prices,
-        balance=balance,
-        max_rps=max_rps,
-        now=clock.now().timestamp(),
-        selection=selection,
-        each_batch=each_batch,
-    )
+    with collecting_rarely():
+        return await _stored(
+            store,
+            loaded,
+            account.org_id,
+            prices,
+            balance=balance,
+            max_rps=max_rps,
+            now=clock.now().timestamp(),
+            selection=selection,
+            each_batch=each_batch,
+        )
 
 
 def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid] | None:

@@ -40,11 +40,12 @@ def import_file(shared: Globals, /, *, file: Path, replace: bool, problems: Path
 
 def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool) -> Outcome:
     from migrator import bootstrap
+    from migrator.bootstrap.collecting import collecting_rarely
     from migrator.cli.lookups import required_inventory
     from migrator.inputs.pairing_file import plan_import, read_pairs
 
     unused: list[str] = []
-    with bootstrap.store_of(shared.state, shared.config) as store:
+    with bootstrap.store_of(shared.state, shared.config) as store, collecting_rarely():
         required_inventory(store)
         has_pairs = store.pairs.count() > 0  # a first import need not ask a million times
         result = plan_import(

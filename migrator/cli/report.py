@@ -52,6 +52,7 @@ def _schema() -> Outcome:
 
 def _report(shared: Globals, *, plan: str | None, formats: str, out: Path | None, evidence: Path | None) -> Outcome:
     from migrator import bootstrap
+    from migrator.bootstrap.collecting import collecting_rarely
     from migrator.bootstrap.reporting import reconciliation
     from migrator.cli.lookups import plan_or_file
     from migrator.reports.writers import write_report
@@ -59,7 +60,7 @@ def _report(shared: Globals, *, plan: str | None, formats: str, out: Path | None
     wanted = _formats(formats)
     if evidence is not None:
         refuse_unwritable(evidence)
-    with bootstrap.store_of(shared.state, shared.config) as store:
+    with bootstrap.store_of(shared.state, shared.config) as store, collecting_rarely():
         plan_id = plan_or_file(store, plan)
         model = reconciliation(store, plan_id, now=bootstrap.SystemClock().now().timestamp())
         outcome = _told(model, write_report(model, out or Path("reports") / plan_id, wanted))

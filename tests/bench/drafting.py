@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from migrator.bootstrap.collecting import collecting_rarely
 from migrator.bootstrap.planning import BATCH
 from migrator.bootstrap.rehearsal import pool_of
 from migrator.core.fleet import Pair
@@ -28,7 +29,7 @@ def drafting(folder: Path) -> Iterator[Measure]:
     state = folder / "migrator.db"
     stock(state, SIMS)
     ours, plain = [], []
-    with Store.open(f"sqlite:///{state}", now=0.0) as store:
+    with Store.open(f"sqlite:///{state}", now=0.0) as store, collecting_rarely():  # as `plan create` does
         changes = _changes(store)
         for number in range(ROUNDS):
             with store.plans.draft(0.0) as draft:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 __all__ = ["Kind", "Planned", "kind_of", "to_apply", "to_plan", "to_pull"]
 
-LIST_PAGE, RECORD_PAGE = 100, 1000
+LIST_PAGE, RECORD_PAGE, LOOKUP_MOST = 100, 1000, 100
 CLAIM_MOST, CHANGE_MOST = 2500, 500
 
 
@@ -80,9 +80,14 @@ def to_pull(sims: int) -> Counter[Kind]:
     return Counter({Kind.LOGIN: 1, Kind.LIST: _parts(sims, LIST_PAGE)})
 
 
-def to_plan(devices: int = 0) -> Counter[Kind]:
-    """For `plan create` in an organization that has so many devices already."""
-    return _preamble(devices) + Counter({Kind.BALANCE: 1})
+def to_plan(targets: int, devices: int = 0) -> Counter[Kind]:
+    """For `plan create` about so many targets, in an organization that has so many devices already.
+
+    A target may be somebody else's, dead or in Test Mode, and a list of our own devices does not show that: what the
+    list does not have must be looked up, 100 ICCIDs a request.
+    """
+    record = _parts(devices, RECORD_PAGE) + _parts(max(0, targets - devices), LOOKUP_MOST)
+    return Counter({Kind.ACCOUNT: 2, Kind.DATA_PLANS: 1, Kind.BALANCE: 1, Kind.RECORD: record})
 
 
 def to_apply(sims: Iterable[Planned], devices: int = 0) -> Counter[Kind]:

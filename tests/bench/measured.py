@@ -1,6 +1,5 @@
 """Runs one command line of the tool and writes what it took as JSON: `measured FILE WORDS...`."""
 
-import gc
 import json
 import re
 import resource
@@ -8,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from migrator.cli import RECORDS_BETWEEN_LOOKS
 from migrator.cli.root import run
 
 STATUS = Path("/proc/self/status")
@@ -25,7 +23,6 @@ def peak_bytes() -> int:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(RECORDS_BETWEEN_LOOKS)  # as `migrator` itself does
     code = run(sys.argv[2:])
     Path(sys.argv[1]).write_text(json.dumps({"peak_bytes": peak_bytes(), "cpu_s": time.process_time()}))
     sys.exit(code)

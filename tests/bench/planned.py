@@ -3,7 +3,6 @@
 What is left is our own time; what the carrier's would be follows from the look-ups and the rate.
 """
 
-import gc
 import json
 import sys
 import time
@@ -17,7 +16,6 @@ import anyio
 
 from migrator.bootstrap import SystemClock
 from migrator.bootstrap.planning import make_plan
-from migrator.cli import RECORDS_BETWEEN_LOOKS
 from migrator.core.fleet import TargetLink
 from migrator.core.identifiers import Iccid
 from migrator.core.plan import PlanHeader, Prices
@@ -91,6 +89,5 @@ def planned(policy: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(RECORDS_BETWEEN_LOOKS)  # as `migrator` itself does
     cost = planned(Path(sys.argv[1]))
     Path(sys.argv[2]).write_text(json.dumps(cost))

@@ -15,8 +15,10 @@ def test_a_pull_logs_in_once_and_reads_every_page_of_a_hundred() -> None:
     assert to_pull(201) == {Kind.LOGIN: 1, Kind.LIST: 3}
 
 
-def test_a_plan_in_an_empty_organization_still_takes_a_look_at_it() -> None:
-    assert to_plan() == {Kind.ACCOUNT: 2, Kind.DATA_PLANS: 1, Kind.BALANCE: 1, Kind.RECORD: 1}
+def test_a_plan_looks_up_what_our_own_list_does_not_show() -> None:
+    account = {Kind.ACCOUNT: 2, Kind.DATA_PLANS: 1, Kind.BALANCE: 1}
+    assert to_plan(201) == {**account, Kind.RECORD: 3}
+    assert to_plan(1500, devices=1400) == {**account, Kind.RECORD: 3}
 
 
 def test_one_sim_of_its_own_takes_a_claim_two_reads_and_a_name() -> None:
