@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.bootstrap.rehearsal import pool_of
 from migrator.core.approvals import Approval
+from migrator.core.identifiers import Iccid
 from migrator.core.orders import Order, OrderKind, Selection
 from migrator.core.plan import Action
 from migrator.core.results import ExitCode
@@ -38,6 +40,23 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
 
 def test_what_nobody_touched_holds(steered: SwitchWorld, tmp_path: Path) -> None:
     assert problems(steered, tmp_path) == []
+
+
+def test_keys_that_lack_more_than_a_check_digit_are_what_they_should_be(tmp_path: Path) -> None:
+    """In one ICCID of ten the digit before the check digit is right by chance, and is not in the key either."""
+    short = [new for new in pool_of(300) if len(new) - len(Iccid.parse(new).key) > 1][:6]
+    world = SwitchWorld(tmp_path, sims=6)
+    world.pull()
+    world.target.stock(short)
+    world.pair(short)
+    world.plan()
+    with world.store() as store:
+        assert list(store.audit.problems()) == []
+        with store._db.write() as connection:
+            cut = "UPDATE changes SET target_key = substr(target_key, 1, 17) WHERE target_key IS NOT NULL"
+            edited = connection.exec_driver_sql(cut).rowcount
+        (problem,) = store.audit.problems()
+    assert f"{edited} SIMs have another action, wave or target" in problem
 
 
 EDITS = {
