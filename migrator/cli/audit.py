@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.words import counted
 from migrator.core.results import ExitCode
 from migrator.errors import Problem
 
@@ -88,4 +89,4 @@ def _told(what: str, data: dict[str, Any], found: list[str]) -> Outcome:
         noted = f", manifest: {data['manifest_sha256']}" if "manifest_sha256" in data else ""
         return Outcome(data, [f"{what} holds. Head: {data['head']}{noted}"])
     problems = [Problem("audit", words) for words in found]
-    return Outcome(data, [f"{what} does not hold: {len(found)} problems."], ExitCode.ATTENTION, problems)
+    return Outcome(data, [f"{what} does not hold: {counted(len(found), 'problem')}."], ExitCode.ATTENTION, problems)
