@@ -4,8 +4,9 @@ import getpass
 import os
 import signal
 import socket
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -262,12 +263,26 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
 
 
 async def _obey_signals(stopper: Stopper) -> None:
-    hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # the terminal was closed
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hang_up) as signals:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *_hang_ups()) as signals:
         async for _ in signals:
+            _leave_lost_terminal()
             if stopper.is_stopping:
                 os._exit(130)  # the journal holds every intent: nothing is lost by leaving here
             stopper.stop("interrupted; everything so far is on disk")
+
+
+def _hang_ups() -> list[signal.Signals]:
+    """What tells that the terminal was closed; nothing, where that was to be borne from the start (`nohup`)."""
+    hang_up = getattr(signal, "SIGHUP", None)  # not on every system
+    return [] if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN else [hang_up]
+
+
+def _leave_lost_terminal() -> None:
+    """Send what is still said to nowhere, if it goes to a terminal that is gone: a run must not end by a word to it."""
+    for number in (1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(number).st_mode) and not os.isatty(number):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

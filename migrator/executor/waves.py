@@ -1,5 +1,6 @@
 """Wave after wave: claim, set, verify; the next one opens when enough of the last is verified and has rested."""
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -82,11 +83,16 @@ class Waves:
         soak_s = _soak_s(self.ctx, before)
         if not soak_s or not self.ctx.options.soaks:
             return
-        open_at = self.ctx.journal.gate_reached(self.ctx.plan_id, before, self.ctx.now()) + soak_s
-        rest_s = open_at - self.ctx.now()
-        if rest_s > 0:
-            await self._rest(before, rest_s, until=datetime.fromtimestamp(open_at, UTC))
-            self._check_gate(before, wave)
+        open_at = -math.inf
+        while open_at != (anew := self._reached_at(before) + soak_s):  # lost and reached again while it rested
+            open_at = anew
+            rest_s = open_at - self.ctx.now()
+            if rest_s > 0:
+                await self._rest(before, rest_s, until=datetime.fromtimestamp(open_at, UTC))
+                self._check_gate(before, wave)
+
+    def _reached_at(self, wave: str) -> float:
+        return self.ctx.journal.gate_reached(self.ctx.plan_id, wave, self.ctx.now())
 
     async def _rest(self, wave: str, rest_s: float, *, until: datetime) -> None:
         """Stay while a wave rests, then look at it again: something may have gone wrong with its SIMs.

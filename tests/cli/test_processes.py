@@ -25,6 +25,9 @@ PATIENCE_S = 120.0
 QUICK = "import migrator.bootstrap as b; b.START_RPS = 500.0; from migrator.cli import main; main()"
 """The command line, without the seconds in which a real run feels its way up to the carrier's rate."""
 
+TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+"""Makes the terminal at stdin the one whose closing is told to this process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Carriers:
@@ -38,11 +41,12 @@ class Carriers:
         told: dict[str, Any] = httpx.get(f"{base}/_simulator/{what}", timeout=PATIENCE_S).json()
         return told
 
-    def command(self, *words: str) -> subprocess.Popen[str]:
+    def command(self, *words: str, ignores_hang_up: bool = False) -> subprocess.Popen[str]:
         """Start a command."""
         environment = {**os.environ, **self.settings}
+        before = ["nohup"] if ignores_hang_up else []
         return subprocess.Popen(
-            [sys.executable, "-c", QUICK, *words],
+            [*before, sys.executable, "-c", QUICK, *words],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -73,10 +77,10 @@ def served(folder: Path) -> Iterator[Carriers]:
             process.kill()
 
 
-def under_way(carriers: Carriers, count: str, requests: int) -> subprocess.Popen[str]:
+def under_way(carriers: Carriers, count: str, requests: int, *, ignores_hang_up: bool = False) -> subprocess.Popen[str]:
     """An `apply` that has sent so many requests."""
     until = carriers.seen("ledger")["requests"] + requests
-    process = carriers.command("apply", "--confirm", count)
+    process = carriers.command("apply", "--confirm", count, ignores_hang_up=ignores_hang_up)
     deadline = time.monotonic() + PATIENCE_S
     while carriers.seen("ledger")["requests"] < until and process.poll() is None:
         assert time.monotonic() < deadline
@@ -113,6 +117,50 @@ def test_a_process_that_is_killed_at_thirty_moments_charges_every_sim_once(
         writes = carriers.seen("ledger")["writes"]
         carriers.run("apply")
         assert carriers.seen("ledger")["writes"] == writes
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_ends_a_run_in_good_order_unless_it_was_to_bear_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The terminal is truly gone: what is said to it fails. Under `nohup` the run goes on to its end."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
+    with served(tmp_path) as carriers:
+        for words in ("inventory pull", "pair pool pool.txt", "plan create --policy policy.toml"):
+            carriers.run(*words.split())
+        with Store.open("sqlite:///migrator.db", now=0.0) as store:
+            plan_id = store.plans.newest() or ""
+            claims = store.plans.header(plan_id).claims
+        for _ in range(3):
+            assert in_a_terminal_that_is_closed(carriers, claims) == 130
+        process = under_way(carriers, str(claims), 12, ignores_hang_up=True)
+        process.send_signal(signal.SIGHUP)
+        said, _ = process.communicate(timeout=2 * PATIENCE_S)
+        assert process.returncode == 0, said
+        with Store.open("sqlite:///migrator.db", now=0.0) as store:
+            assert [run.exit_code for run in store.journal.runs(plan_id)] == [130, 130, 130, 0]
+        _check(carriers, claims)
+
+
+def in_a_terminal_that_is_closed(carriers: Carriers, claims: int) -> int:
+    """Close the terminal of an `apply` that is under way. Returns: its exit code."""
+    until = carriers.seen("ledger")["requests"] + 12
+    terminal, inner = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKE_TERMINAL + QUICK, "apply", "--confirm", str(claims)],
+        env={**os.environ, **carriers.settings, "TERM": "xterm"},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    )
+    os.close(inner)
+    deadline = time.monotonic() + PATIENCE_S
+    while carriers.seen("ledger")["requests"] < until:
+        assert time.monotonic() < deadline
+    os.close(terminal)
+    return process.wait(PATIENCE_S)
 
 
 @pytest.mark.slow

@@ -160,8 +160,10 @@ MUTATIONS = (
     Mutation(
         "a lost lease ends the run",
         "migrator/store/journal.py",
-        "    _raise_if_replaced(run, run_id)\n    newer",
-        "    newer",
+        "    _raise_if_replaced(run, run_id)\n"
+        "    newer = select(runs.c.run_id).where(runs.c.run_id > run_id, runs.c.state == RunState.RUNNING).limit(1)\n"
+        "    if connection.scalar(newer) is not None:\n        _raise_lost(run_id)\n",
+        "",
     ),
     Mutation(
         "a gate opens by what is verified",

@@ -125,6 +125,24 @@ def verify(world: World) -> None:
         world._process(body)
 
 
+def test_a_rest_begins_anew_in_the_run_that_waits_for_it_when_verify_finds_the_gate_lost(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=600), Wave("rest")))
+    rests: list[float] = []
+
+    def lose(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "resting":
+            rests.append(world.now().timestamp())
+            if len(rests) == 1:
+                with world.store() as store:
+                    store.journal.gate_lost(store.plans.newest() or "", "canary")
+
+    assert world.apply(progress=lose, options=ApplyOptions(wait_s=7200)).exit_code is ExitCode.DONE
+    (first_at, _), (second_at, _) = world.claims_sent()
+    assert len(rests) == 2
+    assert second_at - first_at >= 1200
+    world.check_fulfilled()
+
+
 # --- gates --------------------------------------------------------------------------------------------------------
 
 
