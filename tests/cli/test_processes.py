@@ -25,6 +25,9 @@ PATIENCE_S = 120.0
 QUICK = "import migrator.bootstrap as b; b.START_RPS = 500.0; from migrator.cli import main; main()"
 """The command line, without the seconds in which a real run feels its way up to the carrier's rate."""
 
+HEED_HANG_UPS = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+"""Whoever runs these tests may have been told to bear hang-ups, and children inherit that."""
+
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
 """Makes the terminal at stdin the one whose closing is told to this process."""
 
@@ -44,9 +47,10 @@ class Carriers:
     def command(self, *words: str, ignores_hang_up: bool = False) -> subprocess.Popen[str]:
         """Start a command."""
         environment = {**os.environ, **self.settings}
-        before = ["nohup"] if ignores_hang_up else []
+        python = ["nohup", sys.executable] if ignores_hang_up else [sys.executable]
+        code = QUICK if ignores_hang_up else HEED_HANG_UPS + QUICK
         return subprocess.Popen(
-            [*before, sys.executable, "-c", QUICK, *words],
+            [*python, "-c", code, *words],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -148,7 +152,7 @@ def in_a_terminal_that_is_closed(carriers: Carriers, claims: int) -> int:
     until = carriers.seen("ledger")["requests"] + 12
     terminal, inner = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", TAKE_TERMINAL + QUICK, "apply", "--confirm", str(claims)],
+        [sys.executable, "-c", HEED_HANG_UPS + TAKE_TERMINAL + QUICK, "apply", "--confirm", str(claims)],
         env={**os.environ, **carriers.settings, "TERM": "xterm"},
         stdin=inner,
         stdout=inner,
