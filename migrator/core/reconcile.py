@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from migrator.core.fleet import LinkState, TargetLink
 from migrator.core.journal import Finding, FindingCode, Item, Verdict, Verified
+from migrator.core.packing import allows_no_more
 from migrator.core.plan import Action, Change, Reason
 from migrator.core.states import StepKind, StepState
 
@@ -130,7 +131,17 @@ def _lasts(item: Item, target: TargetLink, code: FindingCode, lag_s: float | Non
     if kind is None or code is FindingCode.PAUSED_BY_SYSTEM:
         return True
     takes_orders = target.state in {LinkState.LIVE, LinkState.PAUSED_USER} or target.state.is_pending
-    return not takes_orders or _is_over(item, kind, lag_s)
+    is_over = _is_over(item, kind, lag_s) or (kind is StepKind.STATE and _waits_for_refused_limits(item, target))
+    return not takes_orders or is_over
+
+
+def _waits_for_refused_limits(item: Item, target: TargetLink) -> bool:
+    """Whether a paused SIM is resumed only once its limits are narrow enough, and they were given up: it never is."""
+    step, change = item.steps.get(StepKind.LIMITS), item.change
+    if target.state is not LinkState.PAUSED_USER or step is None or step.state is not StepState.FAILED:
+        return False
+    limits = ((change.overage_limit_bytes, target.overage_limit_bytes), (change.sms_limit, target.sms_limit))
+    return not all(allows_no_more(observed, planned) for planned, observed in limits)
 
 
 def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:

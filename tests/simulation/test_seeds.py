@@ -22,6 +22,8 @@ KEPT = (
     1114,  # a claim refused without a word on which SIMs: the one that was left was blamed for another's fault
     2012,  # one bad read right after the lag had passed was enough to send a claim again
     2023,  # the same
+    101100,  # limits that were refused for good, and a pause that waited for them for ever
+    101670,  # the same
 )
 """Seeds that failed once, each of them for a fault of ours."""
 
