@@ -45,6 +45,10 @@ class Fate:
     decided: bool
     poor: bool
     operator: Operator | None
+    by_wave: random.Random | None
+    """Draws the one wave of a run; None, if every run is for all of them."""
+    persists: bool
+    """Whether an operator has all that the carrier refused for good tried again once it is calm."""
     met: Counter[str] = field(default_factory=Counter)
     runs: list[Run] = field(default_factory=list)
 
@@ -85,6 +89,8 @@ def fate_of(seed: int, folder: Path) -> Fate:
         decided=chance.random() < 0.15,
         poor=chance.random() < 0.15,
         operator=Operator(world, apart) if apart.random() < 0.2 else None,
+        by_wave=random.Random(f"{seed}, by wave") if apart.random() < 0.15 else None,
+        persists=apart.random() < 0.3,
     )
     if fate.poor:
         world.target.balance = Decimal(chance.randint(0, sims))

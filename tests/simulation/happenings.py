@@ -13,7 +13,7 @@ from migrator.platforms.hologram.simulator.choices import Operation
 from tests.simulation.drawing import Fate, by_hand
 from tests.simulation.world import World
 
-__all__ = ["HAPPENINGS", "decide", "meddle"]
+__all__ = ["HAPPENINGS", "decide", "meddle", "persist"]
 
 
 def refuse_key(fate: Fate) -> None:
@@ -94,6 +94,17 @@ def decide(fate: Fate) -> None:
                     fate.never.add(target)
                     fate.people.note(target, "set aside")
             fate.met[f"operator: {deed}"] += 1
+
+
+def persist(fate: Fate) -> None:
+    """An operator has every setting that was refused for good tried again, when what was wrong has been mended."""
+    with fate.world.store() as store:
+        plan_id = store.plans.newest() or ""
+        failed = [item for item in store.journal.items(plan_id) if _decision(item, is_free=False) == "retry"]
+        if failed:
+            chosen = Selection(keys=frozenset(item.key for item in failed))
+            store.interventions.retry(plan_id, chosen, now=fate.world.now().timestamp())
+            fate.met["operator: retry when calm"] += 1
 
 
 def _decision(item: Item, *, is_free: bool) -> str | None:

@@ -38,6 +38,7 @@ class Run:
     first: int
     claimed_before: int
     max_sims: int | None = None
+    wave: str | None = None
     last: int = 0
     claimed_after: int = 0
     result: ApplyResult | None = None
@@ -159,9 +160,15 @@ def money(lived: Lived, plan: dict[str, Change]) -> None:
 
 
 def waves(lived: Lived, store: Store, plan: dict[str, Change]) -> None:
-    """No wave is claimed before enough of the one before it truly was as planned, and had been for its soak."""
+    """No wave is claimed before enough of the one before it truly was as planned, and had been for its soak.
+
+    Nor by a run that is for another wave alone.
+    """
     soaks = {wave.name: wave.soak_s for wave in lived.policy.waves}
     names = store.plans.header(store.plans.newest() or "").waves
+    for run in lived.runs:
+        asked = {plan[iccid].wave for entry in _claims(lived, run) for iccid in entry.body["sims"]}
+        assert run.wave is None or asked <= {run.wave}, f"claims of waves {asked}, and only {run.wave} was asked for"
     share = lived.policy.gates.verified_share
     for before, wave in pairwise(names):
         mine = [iccid for iccid, change in plan.items() if change.wave == before]

@@ -14,7 +14,7 @@ from migrator.executor.context import Hooks
 from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Store
 from tests.simulation.drawing import Fate, fate_of
-from tests.simulation.happenings import HAPPENINGS, decide, meddle
+from tests.simulation.happenings import HAPPENINGS, decide, meddle, persist
 from tests.simulation.invariants import Lived, Run
 from tests.simulation.mishaps import Death, Trouble, take_over
 from tests.simulation.world import Crash, World, crash_at
@@ -38,6 +38,8 @@ def live_through(seed: int, folder: Path) -> Lived:
     fate = fate_of(seed, folder)
     result = _troubled(fate)
     _calm(fate)
+    if fate.persists:
+        persist(fate)
     last, writes_at_rest = _settled(fate, result)
     _count_faults(fate)
     return Lived(
@@ -76,7 +78,8 @@ def _troubled(fate: Fate) -> ApplyResult | None:
         result = _one_run(fate, _trouble(fate))
         if fate.operator is not None:
             fate.operator.go_on()
-        if result is not None and result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}:
+        is_whole = fate.runs[-1].wave is None
+        if is_whole and result is not None and result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}:
             return result
         fate.world.target.api_key = "hologram-invented-key"
         fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset(), max_devices=None)
@@ -134,8 +137,10 @@ def _one_run(fate: Fate, trouble: Trouble) -> ApplyResult | None:
         first=len(entries),
         claimed_before=len(world.target.ledger.charges),
         max_sims=None if is_calm else world.options.max_sims,
+        wave=None if is_calm else _one_wave(fate),
     )
-    options = replace(world.options, max_sims=run.max_sims, wait_s=900.0 if is_calm else world.options.wait_s)
+    wait_s = 900.0 if is_calm else world.options.wait_s
+    options = replace(world.options, max_sims=run.max_sims, wave=run.wave, wait_s=wait_s)
     hooks, death = (None, None) if is_calm else _deaths(fate, run)
     operator = None if is_calm else fate.operator
     try:
@@ -158,6 +163,14 @@ def _one_run(fate: Fate, trouble: Trouble) -> ApplyResult | None:
         fate.met.update(trouble.met + (death.met if death is not None else Counter()))
     _note_end(fate, run)
     return run.result
+
+
+def _one_wave(fate: Fate) -> str | None:
+    """The wave of a run that is for one wave alone."""
+    if fate.by_wave is None or fate.by_wave.random() < 0.4:
+        return None
+    fate.met["--wave"] += 1
+    return fate.by_wave.choice(fate.world.policy().policy.waves).name
 
 
 def _note_end(fate: Fate, run: Run) -> None:
