@@ -547,8 +547,13 @@ class Journal(Protocol):
         status: int | None = None,
         job_id: str | None = None,
         message: str = "",
+        in_doubt: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        """Note what a request was answered."""
+        """Note what a request was answered, and in the same transaction what that leaves in doubt.
+
+        Args:
+            in_doubt: code and message by SIM key; their steps become UNCERTAIN.
+        """
         ...
 
     def move(

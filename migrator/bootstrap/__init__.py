@@ -108,8 +108,9 @@ def holding_lease(store: "Store") -> Iterator["Owner"]:
 
 @asynccontextmanager
 async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncIterator[None]:
-    """Beat every ten seconds; a lease that was taken over stops the run after the request in flight."""
+    """Beat every ten seconds. Once the lease was taken over, no request leaves any more."""
     clock = SystemClock()
+    stopper.while_leased(lambda: store.lease.must_be_held_by(me))
 
     async def beat() -> None:
         while True:

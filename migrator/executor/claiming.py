@@ -111,7 +111,14 @@ class Claimer:
         claim = self._claim_of(batch)
         outgoing = self.ctx.target.request_claim(claim)
         try:
-            _, reply = await send(self.ctx, StepKind.CLAIM, batch.items, outgoing, lambda: self.ctx.target.claim(claim))
+            _, reply = await send(
+                self.ctx,
+                StepKind.CLAIM,
+                batch.items,
+                outgoing,
+                lambda: self.ctx.target.claim(claim),
+                said=lambda reply: _said(batch.items, reply),
+            )
         except OutcomeUnknown as error:
             self.ctx.progress("claim_lost", {"sims": len(batch.items), "why": error.message})
             await self._settle(batch.items)
@@ -145,15 +152,8 @@ class Claimer:
         )
 
     async def _after_answer(self, items: Sequence[Item], reply: ClaimReply) -> None:
-        """The reply claims success. What it says of each SIM goes on disk before anything else is asked."""
+        """The reply claims success, and what it says of each SIM is on disk: see what is true."""
         refused = _by_item(items, reply.reasons)
-        named = {key for key in (_key_of(sim) for sim in reply.claimed) if key}
-        rest = [item for item in items if item.key not in refused]
-        told = [item for item in rest if _target_key(item) in named]
-        untold = [item for item in rest if _target_key(item) not in named]
-        self._doubt(told, CLAIMED_UNSEEN, "the reply names it as claimed, and no read shows it yet")
-        self._doubt(untold, "not_in_reply", "the reply does not name it")
-        self._doubt_for(refused)
         absent = await self._read_back(items)
         self._fail({item.key: words for item in absent if (words := refused.get(item.key)) is not None})
         await self._settle([item for item in absent if item.key not in refused])
@@ -265,6 +265,19 @@ class Claimer:
     def _move(self, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:
             self.ctx.journal.move(self.ctx.plan_id, StepKind.CLAIM, event, keys, now=self.ctx.now())
+
+
+def _said(items: Sequence[Item], reply: ClaimReply) -> dict[str, tuple[str, str]]:
+    """What an answer says of each SIM, as code and words: until a read shows it, each stays in doubt."""
+    named = {key for key in (_key_of(sim) for sim in reply.claimed) if key}
+    told = [item for item in items if _target_key(item) in named]
+    untold = [item for item in items if _target_key(item) not in named]
+    refused = {key: (_code(words), words) for key, words in _by_item(items, reply.reasons).items()}
+    return {
+        **keys_of(told, CLAIMED_UNSEEN, "the reply names it as claimed, and no read shows it yet"),
+        **keys_of(untold, "not_in_reply", "the reply does not name it"),
+        **refused,
+    }
 
 
 def _target_key(item: Item) -> str:

@@ -51,6 +51,10 @@ def quiet(_event: str, _values: Mapping[str, Any]) -> None:
     """Progress that nobody watches."""
 
 
+def _at_ease() -> None:
+    """The lease of a process that needs none."""
+
+
 def _no_order() -> Order | None:
     """What a run is told that nobody steers."""
     return None
@@ -69,6 +73,7 @@ class Stopper:
     _deadline: tuple[float, str, int] = field(
         default=(math.inf, "", 0), init=False
     )  # by anyio's clock, with the reason and exit code
+    _must_hold_lease: Callable[[], None] = field(default=_at_ease, init=False)
     _order: Callable[[], Order | None] = field(default=_no_order, init=False)
     _plan_id: str = field(default="", init=False)
     _command: str = field(default="apply", init=False)
@@ -86,6 +91,17 @@ class Stopper:
             command: what goes on with the plan after an abort.
         """
         self._order, self._plan_id, self._progress, self._command = order, plan_id, progress, command
+
+    def while_leased(self, must_hold_lease: Callable[[], None]) -> None:
+        """From now on send nothing without the lease: it is looked at right before each request leaves.
+
+        A heartbeat alone is too slow: a process that stood still while another took over and claimed must not send
+        what it was about to.
+
+        Args:
+            must_hold_lease: raises StoreBusy, if another process has it.
+        """
+        self._must_hold_lease = must_hold_lease
 
     def stop(self, reason: str, exit_code: int = 130) -> None:
         """Ask the run to stop after the request in flight."""
@@ -112,9 +128,11 @@ class Stopper:
     async def checkpoint(self) -> bool:
         """Stand still here while the run is paused. Returns: whether it did.
 
-        Raises: Interrupted, if somebody asked to stop; Halted, if the run is aborted; LookAgain, after a long pause.
+        Raises: Interrupted, if somebody asked to stop; Halted, if the run is aborted; LookAgain, after a long pause;
+            StoreBusy, if another process took the lease.
         """
         self.check()
+        self._must_hold_lease()
         waited = False
         while (order := self._order()) is not None:
             if order.kind is OrderKind.ABORT:
@@ -122,6 +140,7 @@ class Stopper:
             self._note_pause(order)
             waited = True
             await self._rest(ORDER_POLL_S)
+            self._must_hold_lease()
         self._note_resume()
         if self._must_look_again:
             raise LookAgain("the run was paused for long, and what it knew is old", exit_code=7)

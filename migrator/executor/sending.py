@@ -1,6 +1,6 @@
 """One write: its intent on disk, the request, its outcome on disk."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from migrator.core.journal import Item, RequestOutcome
@@ -20,11 +20,19 @@ def keys_of(items: Sequence[Item], code: str = "", message: str = "") -> dict[st
 
 
 async def send(
-    ctx: Context, kind: StepKind, items: Sequence[Item], outgoing: Outgoing, effect: Callable[[], Awaitable[T]]
+    ctx: Context,
+    kind: StepKind,
+    items: Sequence[Item],
+    outgoing: Outgoing,
+    effect: Callable[[], Awaitable[T]],
+    *,
+    said: Callable[[T], Mapping[str, tuple[str, str]]] | None = None,
 ) -> tuple[int, T]:
     """Journal the intent, act, journal what came back. Returns: the request's id and the reply.
 
-    The steps are left IN_FLIGHT for the caller to settle, whatever comes: only it knows what the answer is worth.
+    The steps are left IN_FLIGHT for the caller to settle, whatever comes: only it knows what the answer is worth. With
+    `said`, which gives code and words by SIM key, an answer leaves them UNCERTAIN, and that is kept in one with the
+    answer: a process that dies right after it has forgotten nothing of what the carrier said.
 
     Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, before its intent.
     """
@@ -47,7 +55,8 @@ async def send(
         raise
     ctx.hooks.after_effect(kind)
     job_id = getattr(reply, "job_id", None)
-    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id)
+    in_doubt = None if said is None else said(reply)
+    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id, in_doubt=in_doubt)
     ctx.hooks.after_outcome(kind)
     return request_id, reply
 

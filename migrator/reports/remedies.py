@@ -22,7 +22,10 @@ BUCKET_WORDS: Mapping[Bucket, str] = MappingProxyType(
 
 _GOES_ON = "Run `migrator apply` again: it reads first, then sends only what is missing."
 _SET_AGAIN = "See who changed it. To set it again, make a new plan: the SIM is adopted, not claimed again."
-_ASK = "Ask Hologram about these ICCIDs before anything else: it may have charged for them. Nothing claims them again."
+_ASK = (
+    "Ask Hologram about these ICCIDs before anything else: it may have charged for them. Nothing claims them again, "
+    "unless `migrator retry --never-claimed` says that Hologram took its word back."
+)
 _POLICY = "Change the policy if that is not what you want, then make a new plan."
 _READ_QUOTAS = "Run `migrator inventory pull --quotas`, then make a new plan."
 

@@ -51,16 +51,20 @@ class Interventions:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def retry(self, plan_id: str, chosen: Selection, *, now: float, dry_run: bool = False) -> Intervened:
+    def retry(
+        self, plan_id: str, chosen: Selection, *, now: float, never_claimed: bool = False, dry_run: bool = False
+    ) -> Intervened:
         """Have FAILED steps looked into again: they become UNCERTAIN, so that `apply` reads before it sends.
 
         Their SIMs take orders again, whatever was found of them before, and a finished plan is in use again. A claim
-        that the carrier named as done keeps that code: it is looked for again, and never sent again.
+        that the carrier named as done keeps that code: it is looked for again, and never sent again, unless
+        `never_claimed`.
 
         Args:
             plan_id: the plan.
             chosen: which SIMs; with codes, only the steps that failed under one of them.
             now: UTC seconds.
+            never_claimed: the carrier took its word back; what no read shows in due time may be sent again.
             dry_run: only count.
 
         Raises: InputError, if there is no such plan or wave.
@@ -75,7 +79,8 @@ class Interventions:
             found = connection.execute(failed).all()
             moves: Moves = defaultdict(dict)
             for step in found:
-                code = CLAIMED_UNSEEN if step.code == CLAIMED_UNSEEN else RETRIED
+                is_named = step.code == CLAIMED_UNSEEN and not never_claimed
+                code = CLAIMED_UNSEEN if is_named else RETRIED
                 moves[StepKind(step.kind)][step.source_key] = (code, step.message)
             if found and not dry_run:
                 _move(connection, row, StepEvent.OPERATOR_RETRY, moves, now)

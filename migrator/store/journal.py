@@ -28,23 +28,6 @@ _RUN = (
     .where(runs.c.run_id == bindparam("run_id"))
 )
 
-_claims = requests.alias("claims")
-_last_claim = (
-    select(func.max(_claims.c.request_id))
-    .select_from(request_items.join(_claims, _claims.c.request_id == request_items.c.request_id))
-    .where(request_items.c.plan_no == steps.c.plan_no, request_items.c.source_key == steps.c.source_key)
-    .where(_claims.c.kind == StepKind.CLAIM)
-    .correlate(steps)
-    .scalar_subquery()
-)
-_was_accepted = (
-    select(requests.c.request_id)
-    .where(requests.c.request_id == _last_claim, requests.c.outcome == RequestOutcome.ACCEPTED)
-    .correlate(steps)
-    .exists()
-)
-"""The carrier said yes to the claim of this SIM: its process died before it noted what the reply said of each."""
-
 DIED = ("process_died", "the process that sent it ended before an answer was on disk")
 
 
@@ -160,18 +143,34 @@ class SqlJournal(Counts):
         status: int | None = None,
         job_id: str | None = None,
         message: str = "",
+        in_doubt: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        """Note what a request was answered. Raises: IllegalTransition, if its outcome is known already."""
+        """Note what a request was answered, and in the same transaction what that leaves in doubt.
+
+        Args:
+            request_id: the request.
+            outcome: what the answer means for it.
+            now: UTC seconds.
+            status: the HTTP status.
+            job_id: the carrier's.
+            message: the carrier's words.
+            in_doubt: code and message by SIM key; their steps become UNCERTAIN.
+
+        Raises: IllegalTransition, if its outcome is known already; then nothing is written.
+        """
         waiting = (requests.c.request_id == request_id) & (requests.c.outcome == RequestOutcome.SENT)
         told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": job_id, "message": storable(message)}
         with self._db.write() as connection:
             if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
-            plan_id = connection.scalar(
-                select(plans.c.plan_id).join_from(requests, plans).where(requests.c.request_id == request_id)
-            )
+            of_request = select(plans.c.plan_id, plans.c.plan_no, requests.c.kind).join_from(requests, plans)
+            sent = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
             answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
-            note(connection, now, "request.answered", plan_id, answer)
+            note(connection, now, "request.answered", sent.plan_id, answer)
+            if in_doubt:
+                kind = StepKind(sent.kind)
+                move_steps(connection, sent.plan_no, kind, StepEvent.LOST, in_doubt, now=now)
+                note(connection, now, "steps.moved", sent.plan_id, moved(kind, StepEvent.LOST, in_doubt))
 
     def move(
         self,
@@ -216,10 +215,8 @@ class SqlJournal(Counts):
                 update(requests).where(waiting).values(outcome=RequestOutcome.LOST, outcome_at=now, message=message)
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
-            named = flying & (steps.c.kind == StepKind.CLAIM) & _was_accepted
-            kept = update(steps).where(named).values(state=state, since=now, code=CLAIMED_UNSEEN, message=message)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
-            count = connection.execute(kept).rowcount + connection.execute(settled).rowcount
+            count = connection.execute(settled).rowcount
             if count or lost:
                 note(connection, now, "run.took_over", plan_id, {"steps": count, "requests": list(lost)})
             return count

@@ -75,12 +75,14 @@ class Lease:
         with self._db.write() as connection:
             moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
             if moved.rowcount != 1:
-                held = _holder(connection)
-                raise StoreBusy(
-                    code=LOST,
-                    message=f"this run lost the store to {'nobody' if held is None else _owner(held)}",
-                    hint="see `migrator status`; the same command goes on once the other run has ended",
-                )
+                raise _lost_to(_holder(connection))
+
+    def must_be_held_by(self, owner: Owner) -> None:
+        """Raises: StoreBusy, if somebody else took over."""
+        with self._db.read() as connection:
+            held = _holder(connection)
+        if held is None or _owner(held) != owner:
+            raise _lost_to(held)
 
     @staticmethod
     def is_lost(error: StoreError) -> bool:
@@ -101,6 +103,14 @@ class Lease:
 
 def _holder(connection: Connection) -> AnyRow | None:
     return connection.execute(select(lease)).one_or_none()
+
+
+def _lost_to(held: AnyRow | None) -> StoreBusy:
+    return StoreBusy(
+        code=LOST,
+        message=f"this run lost the store to {'nobody' if held is None else _owner(held)}",
+        hint="see `migrator status`; the same command goes on once the other run has ended",
+    )
 
 
 def _owner(row: AnyRow) -> Owner:

@@ -231,14 +231,20 @@ def test_a_run_begins_nothing_once_a_later_one_is_at_work(store: Store, run: int
     begin(store, run, 2)
 
 
-def test_a_claim_that_was_answered_and_not_noted_is_looked_for_and_not_sent_again(store: Store, run: int) -> None:
-    """The carrier said yes: which of its SIMs it named went down with the process."""
-    accepted = begin(store, run, 1)
-    store.journal.answered(accepted, RequestOutcome.ACCEPTED, now=NOW)
-    begin(store, run, 2)
-    assert store.journal.reclaim_in_flight("p1", NOW) == 2
+def test_an_answer_and_what_it_says_of_each_sim_are_on_disk_together(store: Store, run: int) -> None:
+    request = begin(store, run, 1, 2)
+    said = {key(1): (CLAIMED_UNSEEN, "named"), key(2): ("not_in_reply", "")}
+    store.journal.answered(request, RequestOutcome.ACCEPTED, now=NOW, in_doubt=said)
+    assert store.journal.reclaim_in_flight("p1", NOW) == 0
     codes = {item.key: item.steps[CLAIM].code for item in store.journal.items_by_key("p1", [key(1), key(2)])}
-    assert codes == {key(1): CLAIMED_UNSEEN, key(2): "process_died"}
+    assert codes == {key(1): CLAIMED_UNSEEN, key(2): "not_in_reply"}
+
+
+def test_an_answer_about_a_sim_that_is_not_in_flight_is_not_kept_at_all(store: Store, run: int) -> None:
+    request = begin(store, run, 1)
+    with pytest.raises(IllegalTransition):
+        store.journal.answered(request, RequestOutcome.ACCEPTED, now=NOW, in_doubt={key(2): ("", "")})
+    assert [record.outcome for record in store.journal.requests("p1")] == [RequestOutcome.SENT]
 
 
 def test_nothing_to_move_is_no_move(store: Store) -> None:

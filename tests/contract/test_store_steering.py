@@ -122,6 +122,13 @@ def test_a_claim_that_the_carrier_named_keeps_its_code(store: Store) -> None:
     assert item.steps[CLAIM].code == CLAIMED_UNSEEN
 
 
+def test_a_claim_that_the_carrier_took_back_may_be_sent_again(store: Store) -> None:
+    fail(store, 1, code=CLAIMED_UNSEEN)
+    store.interventions.retry("p1", Selection(), now=NOW, never_claimed=True)
+    (item,) = store.journal.items_by_key("p1", [key(1)])
+    assert item.steps[CLAIM].code == RETRIED
+
+
 def test_retry_puts_a_finished_plan_in_use_again_only_if_something_failed(store: Store) -> None:
     begin(store, 2)
     move(store, StepEvent.CONFIRMED, 2)

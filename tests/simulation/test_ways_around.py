@@ -7,13 +7,20 @@ from typing import Any
 
 import pytest
 
+from migrator import bootstrap
 from migrator.core.fleet import Pair
 from migrator.core.identifiers import Iccid
 from migrator.core.plan import Action, Reason
-from migrator.core.results import ExitCode
-from migrator.executor.context import ApplyOptions
+from migrator.core.results import ApplyResult, ExitCode
+from migrator.core.states import StepKind
+from migrator.errors import StoreBusy
+from migrator.executor.applying import Applying
+from migrator.executor.context import ApplyOptions, Context, Stopper
+from migrator.platforms.hologram.adapter import HologramTarget
 from migrator.platforms.hologram.simulator import ClaimPolicy, HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan, LedgerEntry
+from migrator.ports import Claim, ClaimReply
+from migrator.store import Owner
 from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
 
 
@@ -201,3 +208,64 @@ def test_a_source_whose_claim_has_no_outcome_is_not_claimed_for_another_target(t
         pairs = [Pair(old, Iccid.parse(new), "test") for old, new in zip(sims, spare, strict=True)]
         store.pairs.add(pairs, replace=True, now=world.now().timestamp())
     assert world.plan().claims == 0
+
+
+def test_sims_that_a_reply_left_out_are_not_taken_for_claimed_when_the_process_dies_then(tmp_path: Path) -> None:
+    """Two of twelve cannot be claimed yet, and the reply says nothing of them; later the carrier delivers them."""
+    world = World(tmp_path, switches=quick(claim_policy=ClaimPolicy.SKIP_BAD))
+    world.pull()
+    targets = new_sims(world.sims)
+    world.target.stock(targets[2:])
+    world.pair(targets)
+    world.plan()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_outcome", 1, StepKind.CLAIM))
+    world.target.stock(targets[:2])
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_run_that_stood_still_while_another_took_over_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claim waits for its turn; the other run settles it as not sent, and claims. Then the first one wakes up."""
+    world = World(tmp_path, switches=quick())
+    world.ready()
+    claim = HologramTarget.claim
+    slept: list[HologramTarget] = []
+    others: list[ApplyResult] = []
+
+    async def asleep(target: HologramTarget, wanted: Claim) -> ClaimReply:
+        if not slept:
+            slept.append(target)
+            others.append(await _of_another_process(world))
+        return await claim(target, wanted)
+
+    monkeypatch.setattr(HologramTarget, "claim", asleep)
+    monkeypatch.setattr(bootstrap, "HEARTBEAT_S", 1e9)  # it stands still as well
+    with pytest.raises(StoreBusy, match="lost the store"):
+        world.apply(leased=True)
+    assert others[0].exit_code is ExitCode.DONE
+    assert len(world.claims_sent()) == 1
+    world.check_fulfilled()
+
+
+async def _of_another_process(world: World) -> ApplyResult:
+    """A whole run, beside the one that stands still: its own connection to the store, its own stopper."""
+    others = Owner("elsewhere", 2, world.now().timestamp())
+    stopper = Stopper()
+    with world.store() as store:
+        store.lease.acquire(others, others.started_at, is_gone=lambda _first: True)
+        header = store.plans.header(store.plans.newest() or "")
+        async with world.http() as http:
+            ctx = Context(
+                header=header,
+                policy=world.policy().policy,
+                run_id=store.journal.start_run(header.plan_id, str(others), others.started_at),
+                target=world.hologram(http, store, stopper),
+                journal=store.journal,
+                clock=world,
+                options=world.options,
+                stopper=stopper,
+            )
+            return await Applying(ctx).run()
