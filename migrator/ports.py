@@ -20,6 +20,7 @@ from migrator.core.switch_plan import SwitchItem, SwitchKind
 from migrator.core.units import Bytes
 
 __all__ = [
+    "LONGEST_CLAIM_S",
     "Account",
     "CarrierJob",
     "ChangeReply",
@@ -48,6 +49,10 @@ __all__ = [
     "Tag",
     "TargetPlatform",
 ]
+
+
+LONGEST_CLAIM_S = 180.0
+"""How long a claim of up to 2,500 SIMs may take: we wait so long for its answer, and reckon so long with its effect."""
 
 
 class Clock(Protocol):

@@ -11,6 +11,7 @@ from migrator.core.states import StepKind, StepState
 
 __all__ = [
     "CLAIMED_UNSEEN",
+    "PROCESS_DIED",
     "RETRIED",
     "UNREAD",
     "Failures",
@@ -28,6 +29,9 @@ __all__ = [
 
 CLAIMED_UNSEEN = "claimed_unseen"
 """The code of a claim that the carrier named as done, and that no read shows."""
+
+PROCESS_DIED = "process_died"
+"""The code of a step whose process ended before an answer was on disk."""
 
 RETRIED = "retried"
 """The code of a step that an operator wants tried again: what is known of it begins anew."""

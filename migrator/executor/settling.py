@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from migrator.core.journal import CLAIMED_UNSEEN, Item
+from migrator.core.journal import CLAIMED_UNSEEN, PROCESS_DIED, Item
 from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.errors import OutcomeUnknown
 from migrator.executor.context import Context
 from migrator.executor.observing import Reader, targets_of
 
@@ -19,6 +20,8 @@ MOST_CLAIMS = 3
 """A SIM that this many accepted claims left out without a word is shown to a person."""
 
 
+_UNANSWERED = frozenset({OutcomeUnknown.code, PROCESS_DIED})
+
 Secure = Callable[[Sequence[Item]], Awaitable[None]]
 
 
@@ -27,7 +30,9 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
 
     Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two
     agreeing reads, both asked for at least `absent_after_s` after the request ended, as an earlier one may only show
-    the lag. When a request of an earlier process ended is known by the host's clock alone, which may have been set
+    the lag. One that was not answered may go on at the carrier, for as long as we would have waited for its answer
+    (`at_work_s`): a connection that broke, a gateway that gave up, a process that died ended nothing there. When a
+    request of an earlier process ended is known by the host's clock alone, which may have been set
     since; it surely had ended when this began to look, so the wait counts from here. A SIM that the carrier named as
     claimed is looked for ten times as long and then shown to a person, never sent again.
 
@@ -101,7 +106,8 @@ def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
     step = item.steps[StepKind.CLAIM]
     ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
     factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
-    return max(ended_at + factor * ctx.options.absent_after_s, began_at + ctx.options.absent_after_s)
+    at_work_s = ctx.options.at_work_s if step.code in _UNANSWERED else 0.0
+    return max(ended_at + at_work_s + factor * ctx.options.absent_after_s, began_at + ctx.options.absent_after_s)
 
 
 def _rested(ctx: Context, item: Item, began_at: float) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit import hash_of_lines, request_digest
-from migrator.core.journal import CLAIMED_UNSEEN, JobRecord, RequestOutcome
+from migrator.core.journal import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, RequestOutcome
 from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
 from migrator.ports import Outgoing
@@ -28,7 +28,7 @@ _RUN = (
     .where(runs.c.run_id == bindparam("run_id"))
 )
 
-DIED = ("process_died", "the process that sent it ended before an answer was on disk")
+DIED = (PROCESS_DIED, "the process that sent it ended before an answer was on disk")
 
 
 class SqlJournal(Counts):

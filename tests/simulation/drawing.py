@@ -45,6 +45,8 @@ class Fate:
     decided: bool
     poor: bool
     operator: Operator | None
+    late: random.Random | None
+    """Draws whether a run's first claim is carried out long after its connection broke; None, if none ever is."""
     by_wave: random.Random | None
     """Draws the one wave of a run; None, if every run is for all of them."""
     persists: bool
@@ -91,6 +93,7 @@ def fate_of(seed: int, folder: Path) -> Fate:
         operator=Operator(world, apart) if apart.random() < 0.2 else None,
         by_wave=random.Random(f"{seed}, by wave") if apart.random() < 0.15 else None,
         persists=apart.random() < 0.3,
+        late=random.Random(f"{seed}, late") if apart.random() < 0.15 else None,
     )
     if fate.poor:
         world.target.balance = Decimal(chance.randint(0, sims))
@@ -166,13 +169,14 @@ def _switches(chance: random.Random, targets: list[str], poison: frozenset[str])
         rate_limit=rate,
         features=frozenset({"bulk_rename"}) if chance.random() < 0.7 else frozenset(),
         features_listed=chance.random() < 0.5,
+        late_s=20.0 + 0.55 * len(targets) ** 2,  # up to 100 s
         latency_s=chance.choice([0.0, 0.15]),
     )
 
 
 def _rates(chance: random.Random) -> dict[Fault, float]:
     """Some kinds of fault, at some rate; seldom all of them."""
-    kinds = [fault for fault in Fault if fault is not Fault.NONE and chance.random() < 0.5]
+    kinds = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE} and chance.random() < 0.5]
     share = chance.choice([0.0, 0.02, 0.05, 0.2])
     return {kind: share / max(1, len(kinds)) for kind in kinds}
 

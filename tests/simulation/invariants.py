@@ -77,6 +77,7 @@ def check_all(lived: Lived) -> None:
         plan = {str(one.target_iccid): one for one in changes if one.action.acts}
         charges(lived, plan)
         claims(lived, plan)
+        unfinished(lived)
         conflicts(lived)
         money(lived, plan)
         waves(lived, store, plan)
@@ -119,6 +120,17 @@ def claims(lived: Lived, plan: dict[str, Change]) -> None:
                 unseen = by_hand and since_s + lag_s >= run.began_s
                 elsewhere = sims[iccid].at(entry.at_s).org_id != lived.world.target.org_id  # our own list hides these
                 assert unseen or elsewhere, f"{iccid} was claimed at {since_s}, and a claim was sent at {entry.at_s}"
+
+
+def unfinished(lived: Lived) -> None:
+    """No claim is sent for a SIM while the carrier may still be at work on one that it did not answer."""
+    claimed = list(_claims(lived))
+    for number, late in enumerate(claimed):
+        if late.fault == "late":
+            due_s = late.at_s + lived.world.switches.late_s
+            for entry in claimed[number + 1 :]:
+                both = set(late.body["sims"]) & set(entry.body["sims"])
+                assert not both or entry.at_s > due_s, f"{both} were claimed at {entry.at_s}, with one due at {due_s}"
 
 
 def conflicts(lived: Lived) -> None:

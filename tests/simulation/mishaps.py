@@ -60,6 +60,7 @@ class Trouble(FaultPlan):
         at: what happens when the n-th request from now arrives, from 1.
         stale: chance that a look-up by ICCID is answered by a replica that knows nothing yet; two such answers
             never follow each other.
+        late: how many of the first claims are carried out long after their connection broke.
     """
 
     def __init__(
@@ -71,9 +72,11 @@ class Trouble(FaultPlan):
         scripted: list[Fault],
         at: Mapping[int, Callable[[], None]],
         stale: float = 0.0,
+        late: int = 0,
     ) -> None:
         FaultPlan.__init__(self, rates=rates, seed=seed, scripted=scripted, scripted_for=_is_journaled)
         self._world, self._at, self._stale, self._seen = world, dict(at), stale, 0
+        self._late_left = late
         self._lag_s: float | None = None
         self._fresh_left = 0
         self.balance_read: float | None = None
@@ -92,6 +95,9 @@ class Trouble(FaultPlan):
             self.balance_read = None if balance is None else float(balance)
         if path.endswith("bulkclaim"):
             self.known[len(self._world.target.ledger.entries)] = self.balance_read
+            if self._late_left:
+                self._late_left -= 1
+                return Fault.LATE
         return FaultPlan.next(self, method, path)
 
     def _maybe_stale(self, method: str, path: str) -> None:

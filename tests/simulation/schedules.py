@@ -188,9 +188,11 @@ def _trouble(fate: Fate) -> Trouble:
     chance, world = fate.chance, fate.world
     happens = partial(chance.choice(HAPPENINGS), fate)
     at = {chance.randint(1, 25): happens} if fate.unruly else {}
-    kinds: list[Fault] = [fault for fault in Fault if fault is not Fault.NONE]
+    kinds: list[Fault] = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
     scripted = chance.choices(kinds, k=chance.choice([0, 0, 0, 1, 1, 2, 4]))
-    return Trouble(world, rates=fate.rates, seed=chance.randrange(10**6), scripted=scripted, at=at, stale=fate.stale)
+    late = 0 if fate.late is None else fate.late.choice([0, 1, 1, 2])
+    seed = chance.randrange(10**6)
+    return Trouble(world, rates=fate.rates, seed=seed, scripted=scripted, at=at, stale=fate.stale, late=late)
 
 
 def _deaths(fate: Fate, run: Run) -> tuple[Hooks | None, Death | None]:

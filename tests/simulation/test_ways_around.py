@@ -269,3 +269,27 @@ async def _of_another_process(world: World) -> ApplyResult:
                 stopper=stopper,
             )
             return await Applying(ctx).run()
+
+
+@pytest.mark.parametrize("late_s", [70.0, 170.0])
+def test_a_claim_is_not_sent_again_while_the_carrier_may_still_be_at_work_on_it(tmp_path: Path, late_s: float) -> None:
+    """The connection breaks at once, and the carrier goes on, as long as a claim may take."""
+    world = World(
+        tmp_path, switches=quick(late_s=late_s), faults=FaultPlan(scripted=[Fault.LATE], scripted_for=on("bulkclaim"))
+    )
+    world.ready()
+    assert world.apply().exit_code is ExitCode.DONE
+    assert len(world.claims_sent()) == 1
+    world.check_fulfilled()
+
+
+def test_nor_by_the_next_process_when_this_one_died_at_once(tmp_path: Path) -> None:
+    world = World(
+        tmp_path, switches=quick(late_s=170.0), faults=FaultPlan(scripted=[Fault.LATE], scripted_for=on("bulkclaim"))
+    )
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_effect", 1, StepKind.CLAIM))
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert len(world.claims_sent()) == 1
+    world.check_fulfilled()

@@ -16,6 +16,7 @@ from migrator.platforms.hologram.client import HologramClient, Params
 from migrator.platforms.hologram.refusals import KEY_REFUSED, claim_refusal
 from migrator.platforms.pacing import Pacer
 from migrator.ports import (
+    LONGEST_CLAIM_S,
     Account,
     CarrierJob,
     ChangeReply,
@@ -29,9 +30,6 @@ from migrator.ports import (
 )
 
 __all__ = ["HologramTarget"]
-
-CLAIM_TIMEOUT_S = 180.0
-"""A claim makes up to 2,500 devices before it answers."""
 
 CATALOGUE_PAGE_SIZE = 100
 LARGEST_PAGE = 1000
@@ -199,7 +197,7 @@ class HologramTarget:
         """
         order = self.request_claim(claim)
         try:
-            reply = await self._client.send(order, retry_refusals=False, timeout_s=CLAIM_TIMEOUT_S)
+            reply = await self._client.send(order, retry_refusals=False, timeout_s=LONGEST_CLAIM_S)
         except Permanent as error:
             raise claim_refusal(error) from None
         return wire.claim_reply(reply.body)

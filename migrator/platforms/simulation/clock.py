@@ -1,5 +1,7 @@
 """The simulators' time: seconds of the event loop's clock since it was first asked, as dates from an epoch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,9 +23,21 @@ class SimulatedClock:
     _now_s: float = 0.0
     _loop_s: float | None = None
     _offset_s: float = 0.0
+    _turned_to_s: float | None = None
+
+    @contextmanager
+    def turned_to(self, at_s: float) -> Iterator[None]:
+        """For a moment it is `at_s` again: to do what was due then, and what nobody asked about until now."""
+        self._turned_to_s = at_s
+        try:
+            yield
+        finally:
+            self._turned_to_s = None
 
     def now_s(self) -> float:
         """Seconds since the first reading."""
+        if self._turned_to_s is not None:
+            return self._turned_to_s
         try:
             loop_s = anyio.current_time()
         except RuntimeError:  # no event loop runs here

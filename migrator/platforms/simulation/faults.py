@@ -22,6 +22,7 @@ class Fault(StrEnum):
     HTML_OK = "html_ok"  # 200 with a page of HTML; what was asked for was done
     TOO_MANY = "too_many"  # 429 with Retry-After, and nothing was done
     TOO_MANY_SILENT = "too_many_silent"  # 429 without Retry-After, and nothing was done
+    LATE = "late"  # the connection breaks at once, and everything is done a good while after it
     SLOW = "slow"  # the right answer, late but within patience
 
 

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -71,6 +71,7 @@ class HologramSimulator:
             balance=balance,
         )
         self._pace = PaceLimit(self._world)
+        self._late: list[tuple[float, Callable[[], object]]] = []
 
     @property
     def switches(self) -> HologramSwitches:
@@ -84,11 +85,13 @@ class HologramSimulator:
     @property
     def sims(self) -> Mapping[str, SimulatedLink]:
         """Every SIM by its ICCID, as it truly is now; attributes may be set."""
+        self._catch_up()
         return self._world.sims
 
     @property
     def ledger(self) -> Ledger:
         """What was asked, answered and charged."""
+        self._catch_up()
         return self._world.ledger
 
     @property
@@ -158,6 +161,7 @@ class HologramSimulator:
 
     async def _exchange(self, request: Request) -> Reply:
         """One exchange with the carrier. The ledger knows of it before anybody waits for the answer."""
+        self._catch_up()
         at_s, method, path = self._clock.now_s(), request.method, request.url.path
         fault = self.faults.next(method, path)
         text = await request.body()
@@ -167,6 +171,9 @@ class HologramSimulator:
         reply = reply_instead(fault, self.switches)
         if reply is None:
             reply = reply_after(fault, self._answer(request, query, body, key_in_query=key), self.switches)
+        if fault == Fault.LATE:
+            due_s = at_s + self.switches.late_s
+            self._late.append((due_s, lambda: self._handled(request, query, body, key_in_query=key)))
         silent = fault in CUTS | HANGS
         entry = LedgerEntry(at_s, method, path, query, body, None if silent else reply.status, fault.value)
         self.ledger.entries.append(entry)
@@ -175,10 +182,18 @@ class HologramSimulator:
             raise ConnectionCut
         return reply
 
+    def _catch_up(self) -> None:
+        """Carry out what was late and is due by now, each at its time."""
+        while self._late and self._late[0][0] <= self._clock.now_s():
+            due_s, carry_out = self._late.pop(0)
+            with self._clock.turned_to(due_s):
+                carry_out()
+
     def _answer(self, request: Request, query: Mapping[str, str], body: Any, *, key_in_query: str | None) -> Reply:
         refused = self._pace.refusal() or self._too_long(request)
-        if refused is not None:
-            return refused
+        return refused if refused is not None else self._handled(request, query, body, key_in_query=key_in_query)
+
+    def _handled(self, request: Request, query: Mapping[str, str], body: Any, *, key_in_query: str | None) -> Reply:
         key = key_in_query or key_in_headers(request.headers)
         if key is None or not secrets.compare_digest(key.encode(), self.api_key.encode()):
             return refusal(self.switches.bad_key_status, "Not logged in")

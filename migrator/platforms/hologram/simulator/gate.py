@@ -10,7 +10,7 @@ from migrator.platforms.simulation import Fault, RateLimit, TokenBucket
 
 __all__ = ["CUTS", "HANGS", "PaceLimit", "reply_after", "reply_instead"]
 
-CUTS = frozenset({Fault.LOSE_BEFORE, Fault.LOSE_AFTER})
+CUTS = frozenset({Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.LATE})
 HANGS = frozenset({Fault.HANG_BEFORE, Fault.HANG_AFTER})
 SILENCE = Reply(0, None)
 """Stands for the answer to a request that never got through."""
@@ -19,6 +19,7 @@ _INSTEAD: Mapping[Fault, Reply] = MappingProxyType(
     {
         Fault.LOSE_BEFORE: SILENCE,
         Fault.HANG_BEFORE: SILENCE,
+        Fault.LATE: SILENCE,
         Fault.SERVER_ERROR_BEFORE: refusal(500, "Internal server error"),
         Fault.HTML: html(503, "Service Unavailable"),
     }

@@ -50,6 +50,7 @@ class HologramSwitches:
     retry_after_s: int = 1  # Retry-After of the fault TOO_MANY
     latency_s: float = 0.0  # before every reply; the effect is there at once
     slow_s: float = 20.0  # what the fault SLOW adds to it
+    late_s: float = 120.0  # from the arrival of a request with the fault LATE until it is carried out
     hang_s: float = 600.0  # silence of the hanging faults before the connection breaks
     bad_gateway_html: bool = True  # whether the 502 after a lost answer is a page of HTML; else JSON
     max_url_bytes: int | None = 8192  # longer path and query: 414; None: no bound
