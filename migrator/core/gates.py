@@ -43,13 +43,14 @@ def broken_bound(failures: Failures, gates: Gates) -> str | None:
 
 
 def failures_left(failures: Failures, gates: Gates) -> int:
-    """How many more SIMs may fail, whatever the code and the wave, before a bound is passed; never below zero."""
+    """How many more SIMs may fail, whatever the code and the wave, before a bound is passed; never below zero.
+
+    A share counts from `min_sample` SIMs on, and what fails before that counts then: the next SIM may be the one.
+    """
     left = [gates.max_failures - failures.total]
     left += [most - failures.by_code.get(code, 0) for code, most in gates.max_failures_by_code.items()]
     left += [
-        int(gates.max_failure_share * begun) - failed
-        for _, failed, begun in _shares(failures)
-        if begun >= gates.min_sample
+        int(gates.max_failure_share * max(begun, gates.min_sample)) - failed for _, failed, begun in _shares(failures)
     ]
     return max(0, min(left))
 

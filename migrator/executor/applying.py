@@ -66,11 +66,11 @@ class Applying:
                 code="other_organization",
                 hint="set HOLOGRAM_ORG_ID to the plan's organization, or make a new plan for this one",
             )
-        money = await self._money(account)
         await self._observe()
         first_aid = Changer(ctx, None, bulk_names=False)
         await self._secure_all(first_aid)
         await self._settle_all(first_aid)
+        money = await self._money(account)
         tag_id = await tag_id_of(ctx)
         changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
         claimer = Claimer(ctx, self._reader, money, changer, tag_id)
@@ -84,7 +84,10 @@ class Applying:
             await changer.secure([item for item in run if item.state_of(StepKind.CLAIM) is StepState.DONE])
 
     async def _money(self, account: Account) -> Money:
-        """The guard of caps and balance, after the tariff and the account's rights were looked at."""
+        """The guard of caps and balance, after the tariff and the account's rights were looked at.
+
+        What is missing is counted from what was observed: a SIM that is ours by now costs nothing more.
+        """
         ctx, claim = self.ctx, self.ctx.policy.claim
         plans = {plan.data_plan_id: plan for plan in await ctx.target.data_plans()}
         money = Money(ctx, price_of(plans, claim.data_plan_id, claim.zone))
@@ -107,9 +110,7 @@ class Applying:
         return money
 
     def _claims_missing(self) -> int:
-        done = self.ctx.journal.step_counts(self.ctx.plan_id)
-        begun = sum(count for (kind, state), count in done.items() if kind is StepKind.CLAIM and state != "pending")
-        return max(0, self.ctx.header.claims - begun)
+        return sum(item.awaits_claim for item in self.ctx.journal.items(self.ctx.plan_id))
 
     def _sets_limits_on_claim(self) -> bool:
         return self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM

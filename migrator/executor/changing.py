@@ -17,9 +17,17 @@ from migrator.core.packing import allows_no_more, limit_groups, name_groups, sli
 from migrator.core.plan import Change, DesiredState
 from migrator.core.reconcile import same_zone
 from migrator.core.states import StepEvent, StepKind, StepState
-from migrator.errors import Interrupted, MigratorError, NotAuthorised, OutcomeUnknown, Permanent, Transient
+from migrator.errors import (
+    InsufficientBalance,
+    Interrupted,
+    MigratorError,
+    NotAuthorised,
+    OutcomeUnknown,
+    Permanent,
+    Transient,
+)
 from migrator.executor.context import Context
-from migrator.executor.guards import check_failures
+from migrator.executor.guards import check_failures, too_many_failures
 from migrator.executor.sending import keys_of, send
 from migrator.ports import ChangeReply, Outgoing
 
@@ -139,7 +147,7 @@ class Changer:
         except OutcomeUnknown as error:
             self._lost(error)
             return True
-        except Transient as error:
+        except (InsufficientBalance, Transient) as error:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of(group, error.code, error.message))
             raise
         except Permanent as error:  # what an organization without the feature answers is unknown (reference, 5.4)
@@ -157,7 +165,7 @@ class Changer:
         except OutcomeUnknown as error:
             self._lost(error)
             return  # the steps are UNCERTAIN already; the next read tells
-        except (NotAuthorised, Transient) as error:
+        except (NotAuthorised, InsufficientBalance, Transient) as error:  # no word on these SIMs
             self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, error.code, error.message))
             raise
         except Permanent as error:
@@ -181,13 +189,19 @@ class Changer:
         self.ctx.progress(kind.value, {"sims": len(items)})
 
     async def _refused(self, kind: StepKind, items: Sequence[Item], order: _Order, words: str) -> None:
-        """A bulk change refused as a whole, which did nothing: halve it, down to the SIMs that are meant."""
+        """A bulk change refused as a whole, which did nothing: halve it, down to the SIMs that are meant.
+
+        Limits and state are what SIMs that are billed already are secured by. So once too many have failed, each batch
+        still gets its one order, and none is halved any more; the run halts after that.
+        """
         if len(items) == 1:
             self._move(kind, StepEvent.REFUSED_FOR_GOOD, keys_of(items, f"{kind.value}_refused", words))
-            if kind is StepKind.TAG:  # limits and state are seen through for all others first: see `send_missing`
+            if kind is StepKind.TAG:
                 check_failures(self.ctx)
             return
         self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, f"{kind.value}_refused", words))
+        if too_many_failures(self.ctx) is not None:
+            return
         half = len(items) // 2
         await self._bulk(kind, items[:half], order)
         await self._bulk(kind, items[half:], order)
@@ -250,7 +264,7 @@ class Changer:
         except OutcomeUnknown as error:
             self._lost(error)
             return True
-        except (NotAuthorised, Transient) as error:
+        except (NotAuthorised, InsufficientBalance, Transient) as error:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of([item], error.code, error.message))
             raise
         except Permanent as error:

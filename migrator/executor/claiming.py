@@ -75,24 +75,27 @@ class Claimer:
 
         Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
         """
-        waiting = await self._looked_at([item for item in items if item.awaits_claim])
-        queue = deque(claim_batches(waiting, most=self.ctx.options.claim_batch))
+        queue = deque(claim_batches([item for item in items if item.awaits_claim], most=self.ctx.options.claim_batch))
         while queue:
-            batch = self._within_max_sims(queue.popleft())
-            if batch is None:
+            looked_at = await self._looked_at(queue.popleft())
+            queue.extendleft(reversed(looked_at[1:]))
+            batch = self._within_max_sims(looked_at[0]) if looked_at else None
+            if batch is None and self.is_capped:
                 return
+            if batch is None:
+                continue
             check_failures(self.ctx)
             await self.money.check(len(batch.items))
             queue.extendleft(reversed(await self._one(batch)))
 
-    async def _looked_at(self, items: Sequence[Item]) -> list[Item]:
-        """Those of `items` that still await their claim, none of them seen longer ago than `OLDEST_LOOK_S`."""
+    async def _looked_at(self, batch: ClaimBatch) -> list[ClaimBatch]:
+        """The batch as it was seen at most `OLDEST_LOOK_S` ago; packed anew, if it had to be looked at again."""
         oldest = self.ctx.now() - OLDEST_LOOK_S
-        old = [item for item in items if (item.read_at or 0.0) < oldest]
+        old = [item for item in batch.items if (item.read_at or 0.0) < oldest]
         if not old:
-            return list(items)
+            return [batch]
         await self.reader.read(targets_of(old), full=False)
-        return [item for item in self._fresh(items) if item.awaits_claim]
+        return self._same_again(batch.items)
 
     def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
         """As much of `batch` as this run may still claim; None for nothing."""

@@ -40,6 +40,7 @@ class Converger:
     is_finished: bool = False
     read_since: float = math.inf
     _told_stuck: dict[float, int] = field(default_factory=dict, init=False)
+    _waiting_since: dict[str, float] = field(default_factory=dict, init=False)
 
     async def converge(self, wave: str | None, *, wait_s: float, until: Callable[[], bool] = lambda: False) -> float:
         """Go round until every SIM is verified or has a difference that waiting does not mend.
@@ -116,9 +117,13 @@ class Converger:
 
     def _tell_stuck(self, keys: Sequence[str]) -> None:
         """Say so when SIMs have been pending for half an hour, and again after a day: they may be stuck for good."""
-        since = [item.begun_at for item in self._items(keys) if item.begun_at is not None]
+        now = self.ctx.now()
+        self._waiting_since = {
+            item.key: min(self._waiting_since.get(item.key, now), now if item.begun_at is None else item.begun_at)
+            for item in self._items(keys)
+        }
         for after_s in STUCK_AFTER_S:
-            stuck = sum(begun_at <= self.ctx.now() - after_s for begun_at in since)
+            stuck = sum(since <= now - after_s for since in self._waiting_since.values())
             if stuck > self._told_stuck.get(after_s, 0):
                 self._told_stuck[after_s] = stuck
                 self.ctx.progress("stuck", {"sims": stuck, "minutes": round(after_s / 60)})

@@ -112,9 +112,14 @@ class Money:
             )
 
 
+def too_many_failures(ctx: Context) -> str | None:
+    """The first bound on failures that was passed, in words; None while all hold."""
+    return broken_bound(ctx.journal.failures(ctx.plan_id), ctx.policy.gates)
+
+
 def check_failures(ctx: Context) -> None:
     """Raises: Halted, if more SIMs failed than the policy bears. Counted from the journal, never kept beside it."""
-    broken = broken_bound(ctx.journal.failures(ctx.plan_id), ctx.policy.gates)
+    broken = too_many_failures(ctx)
     if broken is not None:
         raise Halted(
             broken,

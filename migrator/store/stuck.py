@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, select
 
 from migrator.core.journal import Verdict
 from migrator.core.states import StepState
@@ -41,7 +41,8 @@ class Stuck:
 
 def stuck_sims(database: Database, plan_id: str, now: float) -> Stuck:
     """The SIMs of a plan that were begun, are not settled, and have waited for longer than half an hour."""
-    waiting = _waiting(plan_row(database, plan_id).plan_no)
+    plan = plan_row(database, plan_id)
+    waiting = _waiting(plan.plan_no, begun_at=plan.started_at)
     since = waiting.c.since
     day = func.sum(case((since <= now - DAY_S, 1), else_=0))
     counted = select(func.count().label("half_hour"), func.coalesce(day, 0).label("day"))
@@ -53,11 +54,11 @@ def stuck_sims(database: Database, plan_id: str, now: float) -> Stuck:
     return Stuck(counts.half_hour, counts.day, tuple(found))
 
 
-def _waiting(plan_no: int) -> Subquery:
+def _waiting(plan_no: int, *, begun_at: float | None) -> Subquery:
     """SIMs with a step under way or a pending verdict, and the time from which each waits.
 
     That is when the first request of a step that is not settled went out, however often it was ordered since; without
-    such a step, when the last one was settled.
+    such a step, when the last one was settled; of a SIM that was never ordered anything, when the plan was begun.
     """
     of_sim = (steps.c.plan_no == changes.c.plan_no) & (steps.c.source_key == changes.c.source_key)
     sent = (request_items.c.plan_no == steps.c.plan_no) & (request_items.c.source_key == steps.c.source_key)
@@ -78,7 +79,7 @@ def _waiting(plan_no: int) -> Subquery:
         select(
             changes.c.source_iccid,
             target_links.c.iccid.label("target_iccid"),
-            func.coalesce(first_sent, last_settled).label("since"),
+            func.coalesce(first_sent, last_settled, literal(begun_at)).label("since"),
             target_links.c.state_word,
         )
         .outerjoin_from(changes, target_links, target_links.c.key == changes.c.target_key)

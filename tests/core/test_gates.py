@@ -67,11 +67,12 @@ def test_no_bound_is_passed_while_failures_are_left_and_one_is_after_that(
     share, by_code = Decimal(percent) / 100, {"x": of_code}
     gates = Gates(max_failures=most, max_failure_share=share, min_sample=20, max_failures_by_code=by_code)
     left = failures_left(failures(failed, begun, code="x"), gates)
-    if broken_bound(failures(failed, begun, code="x"), gates) is not None:
+    soon = max(begun, gates.min_sample)  # a share counts from there on, and for what failed before, too
+    if broken_bound(failures(failed, soon, code="x"), gates) is not None:
         assert left == 0
     else:
-        assert broken_bound(failures(failed + left, begun, code="x"), gates) is None
-        assert broken_bound(failures(failed + left + 1, begun, code="x"), gates) is not None
+        assert broken_bound(failures(failed + left, soon, code="x"), gates) is None
+        assert broken_bound(failures(failed + left + 1, soon, code="x"), gates) is not None
 
 
 @given(st.lists(st.tuples(counts, st.integers(0, 200)), min_size=1, max_size=3), st.integers(0, 100), st.data())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,39 @@ def test_no_request_is_sent_after_one_failure_too_many(tmp_path: Path, most: int
     assert world.apply().exit_code is ExitCode.HALTED
     names = world.target.ledger.requests("PUT", "devices/")
     assert len(names) == most + 1
+
+
+def test_one_name_at_a_time_goes_out_when_the_next_sim_may_make_the_share_count(tmp_path: Path) -> None:
+    """SIMs that were adopted are begun one by one, and with the fiftieth, what failed before it is too many."""
+    gates = replace(BEARING, max_failure_share=Decimal("0.1"), min_sample=50)
+    world = staged(tmp_path, waves=(Wave("all"),), gates=gates, sims=80)
+    world.apply()
+    for link in world.target.sims.values():
+        link.change(world.target._clock.now_s(), name="theirs")
+    world.target.switches = HologramSwitches(names_refused=frozenset(new_sims(80)[::2]), latency_s=1.0)
+    world.wait(100)
+    world.plan()
+    world.target.ledger.entries.clear()
+    assert world.apply().exit_code is ExitCode.HALTED
+    names = world.target.ledger.requests("PUT", "devices/")
+    refused = [entry.at_s for entry in names if entry.status == 400]
+    later = [entry.at_s for entry in names if entry.at_s > refused[5] + 1.0]
+    assert len(refused) >= 6
+    assert all(after - before >= 1.0 for before, after in pairwise(later))
+
+
+def test_limits_are_not_tried_sim_by_sim_once_too_many_were_refused(tmp_path: Path) -> None:
+    policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
+    gates = replace(BEARING, max_failures=5)
+    switches = HologramSwitches(max_devices=0)
+    world = staged(tmp_path, waves=(Wave("all"),), gates=gates, sims=300, switches=switches, policy_text=policy)
+    result = world.apply()
+    assert result.exit_code is ExitCode.HALTED
+    assert sum(result.failed.values()) <= 7
+    sent = world.target.ledger.requests("POST", "usagelimit")
+    alone = [number for number, entry in enumerate(sent) if len(entry.body["deviceids"]) == 1]
+    assert len(alone) <= 7
+    assert len(sent) - alone[5] < 15  # what the halved batches left: one order for each
 
 
 def test_sims_that_failed_and_were_mended_are_no_failures_any_more(tmp_path: Path) -> None:

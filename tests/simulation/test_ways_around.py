@@ -1,10 +1,12 @@
 """Ways around the rules that once were open: each was found by breaking in, and stays shut."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from migrator import bootstrap
@@ -13,7 +15,7 @@ from migrator.core.identifiers import Iccid
 from migrator.core.plan import Action, Reason
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import StepKind
-from migrator.errors import StoreBusy
+from migrator.errors import InsufficientBalance, StoreBusy
 from migrator.executor.applying import Applying
 from migrator.executor.context import ApplyOptions, Context, Stopper
 from migrator.platforms.hologram.adapter import HologramTarget
@@ -21,6 +23,8 @@ from migrator.platforms.hologram.simulator import ClaimPolicy, HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan, LedgerEntry
 from migrator.ports import Claim, ClaimReply
 from migrator.store import Owner
+from migrator.store.stuck import stuck_sims
+from tests.simulation.mishaps import People
 from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
 
 
@@ -293,3 +297,61 @@ def test_nor_by_the_next_process_when_this_one_died_at_once(tmp_path: Path) -> N
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     assert len(world.claims_sent()) == 1
     world.check_fulfilled()
+
+
+def test_a_run_asks_for_no_money_for_sims_that_are_ours_by_now(tmp_path: Path) -> None:
+    world = World(tmp_path, switches=quick())
+    world.ready()
+    people = People(world)
+    for target in new_sims(world.sims):
+        people.claim(target)
+    world.target.balance = Decimal(0)
+    assert world.apply().exit_code is ExitCode.DONE
+    assert world.claims_sent() == []
+
+
+def test_what_waits_in_a_long_queue_is_looked_at_again_before_it_is_claimed(tmp_path: Path) -> None:
+    """Claims are refused without a word on which SIMs, and halved, each after a wait; meanwhile a person claims one."""
+    targets = new_sims(64)
+    world = World(tmp_path, sims=64, switches=quick(poison=frozenset(targets[:30:3])))
+    world.ready()
+    people = People(world)
+
+    async def by_hand() -> None:
+        await anyio.sleep(300)
+        people.claim(targets[-1])
+
+    world.apply(beside=by_hand)
+    by_hand_at = people.deeds[0][0]
+    assert [at_s for at_s, sims in world.claims_sent() if targets[-1] in sims and at_s > by_hand_at] == []
+    world.check()
+
+
+def test_an_adopted_sim_that_hangs_at_the_carrier_is_told_as_stuck(tmp_path: Path) -> None:
+    """Nothing was ordered for it, so that no step of ours says since when it waits."""
+    world = World(tmp_path, sims=3, switches=quick())
+    world.pull()
+    world.target.stock_claimed(new_sims(3), state="LIVE-PENDING", name="theirs")
+    world.pair(new_sims(3))
+    world.plan()
+    told: list[Mapping[str, Any]] = []
+    options = ApplyOptions(wait_s=100_000)
+    world.apply(options=options, progress=lambda event, values: told.append(values) if event == "stuck" else None)
+    assert {"sims": 3, "minutes": 30} in told
+    assert {"sims": 3, "minutes": 1440} in told
+    with world.store() as store:
+        assert stuck_sims(store._db, store.plans.newest() or "", world.now().timestamp()).day == 3
+
+
+def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, switches=quick(), policy_text=POLICY + '[status]\nenabled = "pause"\n')
+    world.ready()
+
+    async def refuse(*_args: Any, **_values: Any) -> None:
+        raise InsufficientBalance("no money", status=402)
+
+    monkeypatch.setattr(HologramTarget, "set_state", refuse)
+    result = world.apply()
+    assert (result.exit_code, result.failed) == (ExitCode.HALTED, {})

@@ -20,6 +20,7 @@ KEY_REFUSED = "key_refused"
 
 CHECK_BASE_URL = "Check HOLOGRAM_BASE_URL: it should be https://dashboard.hologram.io/api/1"
 CHECK_KEY = "Check HOLOGRAM_API_KEY: Hologram does not know it, or no longer."
+ADD_FUNDS = "Add funds at Hologram; the same command then goes on."
 CHECK_ROLE = (
     "The owner of the API key needs the Admin or Manager role in the organization, with the `activation` permission "
     "for claims. Renaming many devices at once also needs the feature `bulk_rename`."
@@ -57,7 +58,7 @@ def claim_refusal(error: Permanent) -> Permanent:
         reasons=error.reasons,
         carrier_words=error.carrier_words,
         status=error.status,
-        hint="Add funds at Hologram; the same command then goes on.",
+        hint=ADD_FUNDS,
     )
 
 
@@ -78,6 +79,8 @@ def _refusal(reply: Reply, words: str) -> Permanent:
         return NotAuthorised(message, carrier_words=words, status=status, code=KEY_REFUSED, hint=CHECK_KEY)
     if status == HTTPStatus.FORBIDDEN or _NOT_PERMITTED in heard:
         return NotAuthorised(message, carrier_words=words, status=status, hint=CHECK_ROLE)
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return InsufficientBalance(message, carrier_words=words, status=status, hint=ADD_FUNDS)
     data = reply.body.get("data") if isinstance(reply.body, Mapping) else None
     reasons = {iccid: reply.mask.words(reason) for iccid, reason in claim_reasons(data).items()}
     return Permanent(message, reasons=reasons, carrier_words=words, status=status)
