@@ -1,13 +1,16 @@
 """The only place where real parts are put together."""
 
 import getpass
+import hashlib
 import os
+import random
 import signal
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -137,7 +140,7 @@ async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) ->
     from migrator.platforms.pacing import Pacer
 
     onence = chosen.onence()
-    pacer = Pacer(onence.max_rps)
+    pacer = Pacer(onence.max_rps, chance=random.Random())
     if store is not None:
         steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
     async with _http(onence.base_url) as http:
@@ -162,7 +165,7 @@ async def source_switch(
     from migrator.platforms.pacing import Pacer
 
     onence = chosen.onence()
-    pacer = Pacer(onence.max_rps)
+    pacer = Pacer(onence.max_rps, chance=random.Random())
     steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
     async with _http(onence.base_url, read_only=read_only, login="/oauth/token") as http:
         yield OnenceSwitch(
@@ -190,7 +193,7 @@ async def target(
     from migrator.platforms.pacing import AdaptivePacer
 
     hologram = chosen.hologram()
-    pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps)
+    pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps, chance=random.Random())
     if store is not None:
         steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
         remember(pacer, store, SystemClock().now().timestamp())
@@ -228,12 +231,26 @@ def owner(now: float) -> "Owner":
     """Who this process is, for the lease."""
     from migrator.store import Owner
 
-    return Owner(host=socket.gethostname(), pid=os.getpid(), started_at=now)
+    return Owner(host=_here(), pid=os.getpid(), started_at=now)
+
+
+@cache
+def _here() -> str:
+    """This machine, as the lease names it: by its name, and by what tells it from another of that name.
+
+    Containers may share a name and a volume, and do not see each other's processes.
+    """
+    marks = []
+    with suppress(OSError):  # both are Linux's own
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        marks.append(str(Path("/proc/self/ns/pid").readlink()))
+    mark = f"#{hashlib.sha256(''.join(marks).encode()).hexdigest()[:6]}" if marks else ""
+    return f"{socket.gethostname()}{mark}"
 
 
 def process_is_gone(other: "Owner") -> bool:
     """Whether an owner was a process of this machine that is no more; False for other machines, where none can tell."""
-    if other.host != socket.gethostname():
+    if other.host != _here():
         return False
     try:
         os.kill(other.pid, 0)

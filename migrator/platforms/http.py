@@ -129,10 +129,16 @@ class HttpSession:
             sleep=self._pacer.sleep,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             retry=tenacity.retry_if_exception_type((Transient, WireMismatch)),
-            wait=_pause_before_retry,
+            wait=self._pause_before_retry,
             reraise=True,
         )
         return await retrying(self._once, request)
+
+    def _pause_before_retry(self, state: tenacity.RetryCallState) -> float:
+        """The pacer holds everyone after a 429; other trouble waits 1, 2, 4, 8, 16 s, and a bit."""
+        if state.outcome is not None and isinstance(state.outcome.exception(), RateLimited):
+            return 0.0
+        return self._pacer.spread(tenacity.wait_exponential(multiplier=1, max=16)(state))
 
     async def _once(self, request: _Request) -> Reply:
         await self._pacer.turn()
@@ -184,10 +190,3 @@ class HttpSession:
 
     def _reason(self, error: Exception) -> str:
         return self._mask.words(str(error)) or type(error).__name__
-
-
-def _pause_before_retry(state: tenacity.RetryCallState) -> float:
-    """The pacer holds everyone after a 429; other trouble waits 1, 2, 4, 8, 16 s. The pacer also spreads the crowd."""
-    if state.outcome is not None and isinstance(state.outcome.exception(), RateLimited):
-        return 0.0
-    return tenacity.wait_exponential(multiplier=1, max=16)(state)

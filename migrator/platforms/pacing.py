@@ -1,6 +1,7 @@
 """One pacer per carrier, shared by everything that talks to it."""
 
 import math
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
@@ -17,6 +18,9 @@ GATE_SLICE_S = 1.0
 
 RESTART_SHARE = 0.9
 """The share of a remembered pace at which the next process begins."""
+
+SPREAD = 0.25
+"""How much longer a pause may be than its plain length, as a share of it."""
 
 LONGEST_HOLD_S = 900.0
 """However long a carrier asks us to stay away, we look again after this; it can say so again."""
@@ -35,11 +39,13 @@ class Pacer:
         per_second: requests that may start each second. May be changed at any time.
         gate: asked before each request leaves, and every second while one waits for its turn.
         ceiling_now: reads the most requests per second that are allowed now; None where nobody steers.
+        chance: makes pauses that the carrier did not ask for a bit longer; None for pauses to the letter.
     """
 
     per_second: float
     gate: Gate = field(default=_open, kw_only=True, repr=False)
     ceiling_now: Callable[[], float] | None = field(default=None, kw_only=True, repr=False)
+    chance: random.Random | None = field(default=None, kw_only=True, repr=False)
     refusals: int = field(default=0, init=False)
     _last_at: float | None = field(default=None, init=False, repr=False)
     _held_until: float = field(default=0.0, init=False, repr=False)
@@ -93,11 +99,19 @@ class Pacer:
         self.refusals += 1
         now = anyio.current_time()
         if not self.is_held:
-            pause_s = retry_after_s or self.pauses_s[min(self._streak, len(self.pauses_s) - 1)]
+            pause_s = retry_after_s or self.spread(self.pauses_s[min(self._streak, len(self.pauses_s) - 1)])
             self._streak += 1
         else:
             pause_s = retry_after_s or 0.0
         self._held_until = max(self._held_until, now + min(pause_s, LONGEST_HOLD_S))
+
+    def spread(self, pause_s: float) -> float:
+        """A pause of at least so many seconds, up to a quarter more.
+
+        The limit is shared with the customer's own systems: those that were refused together should not come back
+        together.
+        """
+        return pause_s if self.chance is None else pause_s * (1 + SPREAD * self.chance.random())
 
     @property
     def is_held(self) -> bool:

@@ -1,5 +1,6 @@
 """The pacers, on the virtual clock: an even pace, one stop for everybody, and a hidden limit found and used."""
 
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -365,3 +366,32 @@ def test_nonsense_is_not_learned_from(learned: dict[str, object]) -> None:
     pacer = AdaptivePacer(2.0)
     pacer.restore(learned)
     assert pacer.snapshot() == {"per_second": 2.0, "refused_at": None}
+
+
+def test_a_pause_that_the_carrier_did_not_ask_for_is_spread() -> None:
+    """Others share the limit; those that were refused together must not come back together."""
+
+    async def main() -> list[float]:
+        ends = []
+        for seed in range(20):
+            pacer = Pacer(100.0, chance=random.Random(seed))
+            began = anyio.current_time()
+            pacer.refused(None)
+            await pacer.turn()
+            ends.append(anyio.current_time() - began)
+        return ends
+
+    ends = run_virtual(main)
+    assert all(1.0 <= pause_s <= 1.25 for pause_s in ends)
+    assert len(set(ends)) == len(ends)
+
+
+def test_a_pause_that_the_carrier_asked_for_is_kept_to_the_letter() -> None:
+    async def main() -> float:
+        pacer = Pacer(100.0, chance=random.Random(1))
+        began = anyio.current_time()
+        pacer.refused(7.0)
+        await pacer.turn()
+        return anyio.current_time() - began
+
+    assert run_virtual(main) == pytest.approx(7.0)
