@@ -53,6 +53,12 @@ MUTATIONS = (
         "return item.read_at is not None",
     ),
     Mutation(
+        "what was not answered may go on",
+        "migrator/executor/settling.py",
+        "ctx.options.at_work_s if step.code in _UNANSWERED else 0.0",
+        "0.0",
+    ),
+    Mutation(
         "guard in SQL (steps begun before)",
         "migrator/store/moves.py",
         "        where=steps.c.state == S.PENDING,\n",
