@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from migrator.core.identifiers import Eid, Iccid
+from migrator.core.records import record
 from migrator.core.units import Bytes
 
 __all__ = [
@@ -105,7 +106,7 @@ class QuotaReading(StrEnum):
     FAILED = "failed"  # asked, and no usable answer came
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceSim:
     """One SIM of the source fleet. `None` is a value that the carrier did not give.
 
@@ -140,7 +141,7 @@ class AccountLimits:
     sms_mo: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pair:
     """A source SIM and the SIM that takes its place.
 
@@ -158,7 +159,7 @@ PairValues: TypeAlias = tuple[str, str, str, str, str, str | None]
 """A pair as plain values: source key and ICCID, target key and ICCID, origin, EID. For pairs by the million."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetLink:
     """One SIM as Hologram shows it: the device and its enabled profile.
 

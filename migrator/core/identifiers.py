@@ -7,6 +7,8 @@ never fit a float, so they are strings here and two of them are equal when their
 from dataclasses import dataclass, field
 from typing import Self
 
+from migrator.core.records import record
+
 __all__ = ["ICCID_SHORTEST", "Eid", "Iccid", "Imei", "Imsi", "Msisdn", "NotAnIdentifier", "luhn_digit"]
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
@@ -41,7 +43,7 @@ def _ends_in_its_luhn_digit(codes: bytes) -> bool:
     return (sum(codes[::-2]) + sum(codes[-2::-2].translate(_DOUBLED)) - ord("0") * len(codes)) % 10 == 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Iccid:
     """One SIM profile. Equal to another when one is the other plus its right Luhn digit; shown as it was given."""
 

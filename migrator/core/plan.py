@@ -7,6 +7,7 @@ from typing import Any
 
 from migrator.core.fleet import LinkState
 from migrator.core.identifiers import Iccid
+from migrator.core.records import record
 from migrator.core.units import Bytes
 
 __all__ = ["Action", "Change", "DesiredState", "Fingerprints", "PlanHeader", "Prices", "Reason"]
@@ -67,7 +68,7 @@ class DesiredState(StrEnum):
         return LinkState.LIVE if self is DesiredState.LIVE else LinkState.PAUSED_USER
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """What is planned for one source SIM. Values are None where the action needs none.
 
