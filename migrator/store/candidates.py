@@ -97,6 +97,6 @@ def _candidate(row: Sequence[Any]) -> Candidate:
         sim_from(row[:_SIM_END]),
         None if row[_SIM_END] is None else pair_from(row[_SIM_END:_PAIR_END]),
         link_from(row[_PAIR_END:_LINK_END]),
-        target_read=row[_READ_AT] is not None,
-        migrated_before=bool(row[_LINK_END]),
+        row[_READ_AT] is not None,
+        bool(row[_LINK_END]),
     )

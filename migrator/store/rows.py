@@ -7,7 +7,7 @@ caller may write between any two rows.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby, islice
+from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -59,8 +59,8 @@ LINK_COLUMNS = (*tuple(target_links.c)[:-2], target_links.c.read_at)
 
 def sim_from(row: Sequence[Any]) -> SourceSim:
     """The SIM that a row of `SIM_COLUMNS` tells."""
-    key, iccid, status, word, label, imsi, msisdn, imei, lock, ip, activated, data, sms, *volumes = row
-    data_reading, data_left, sms_reading, sms_left, expires = volumes
+    key, iccid, status, word, label, imsi, msisdn, imei, lock, ip, activated, *volumes = row
+    data, sms, data_reading, data_left, sms_reading, sms_left, expires = volumes
     return SourceSim(  # by place: names cost half as much again, a million times
         Iccid(iccid, key),
         _STATUS[status],
@@ -194,8 +194,16 @@ def in_iccid_order(rows: Iterable[R]) -> Iterator[R]:
     A key is its ICCID without right check digits, so the two orders agree on the digits that every ICCID has, and only
     the few rows that share those are out of place.
     """
-    for _, group in groupby(rows, key=lambda row: row[0][:ICCID_SHORTEST]):
-        yield from sorted(group, key=itemgetter(1))
+    held: list[R] = []  # rows that may belong before what comes next
+    for more in chunks(rows):
+        run = held + more
+        shared = run[-1][0][:ICCID_SHORTEST]
+        end = len(run) - 1
+        while end and run[end - 1][0].startswith(shared):
+            end -= 1
+        held = run[end:]
+        yield from sorted(run[:end], key=itemgetter(1))
+    yield from sorted(held, key=itemgetter(1))
 
 
 def chunks(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
