@@ -8,7 +8,7 @@ from migrator.errors import OutcomeUnknown
 from migrator.executor.context import Context
 from migrator.executor.observing import Reader, targets_of
 
-__all__ = ["settle_claims"]
+__all__ = ["REFUSED_BY_NAME", "settle_claims"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
 """Between reads; two agreeing reads are never closer than the first."""
@@ -19,6 +19,9 @@ UNSEEN_FACTOR = 10
 MOST_CLAIMS = 3
 """A SIM that this many accepted claims left out without a word is shown to a person."""
 
+
+REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
+"""Codes of SIMs that the carrier refused by name, in a reply that was noted: its no was a no."""
 
 _UNANSWERED = frozenset({OutcomeUnknown.code, PROCESS_DIED})
 
@@ -95,6 +98,8 @@ def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
             odd[item.key] = (CLAIMED_UNSEEN, "the reply named it as claimed, and no read ever showed it")
         elif step.code == "not_in_reply" and step.attempts >= MOST_CLAIMS:
             odd[item.key] = ("claim_ignored", f"{step.attempts} claims were accepted, and none of them included it")
+        elif step.code in REFUSED_BY_NAME:
+            odd[item.key] = (step.code, step.message)
         else:
             again[item.key] = ("", "")
     _move(ctx, StepEvent.PROBED_ABSENT, again)
