@@ -48,8 +48,9 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
     with bootstrap.store_of(shared.state, shared.config) as store, collecting_rarely():
         required_inventory(store)
         has_pairs = store.pairs.count() > 0  # a first import need not ask a million times
+        added = None if has_pairs or _has_begun(store) else _first(store, file)
         result = plan_import(
-            read_pairs(file, unused=unused.extend),
+            read_pairs(file, unused=unused.extend) if added is None else (),
             file=str(file),
             known_sources=store.inventory.iccids,
             existing_by_source=store.pairs.by_source_keys if has_pairs else _no_pairs,
@@ -58,9 +59,33 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
         )
         if result.problems:
             _refuse(result.problems, file, problems, Path(store.info()["path"]).with_name("pairing-problems.txt"))
+        if added is not None:
+            return _imported(result, {"added": added, "unchanged": 0, "replaced": 0}, _unused_titles(file))
         _refuse_settled(store, result.pairs)
         counts = dict(store.pairs.add_values(result.values, replace=replace, now=_now()))
     return _imported(result, counts, unused)
+
+
+def _first(store: "Store", file: Path) -> int | None:
+    """Take a whole file in at once, as the first pairs of a store.
+
+    Returns: how many; None, if it has to be gone through row by row.
+    Raises: InputError, if it cannot be read.
+    """
+    from migrator.inputs.pairing_file import NotPlain, plain_values, read_pairs
+
+    try:
+        return store.pairs.add_first(plain_values(read_pairs(file), file=str(file)), now=_now())
+    except NotPlain:
+        return None
+
+
+def _unused_titles(file: Path) -> list[str]:
+    from migrator.inputs.pairing_file import read_pairs
+
+    titles: list[str] = []
+    next(read_pairs(file, unused=titles.extend))
+    return titles
 
 
 def _no_pairs(_keys: Sequence[str]) -> Mapping[str, "Pair"]:
@@ -115,7 +140,7 @@ def _imported(result: "ImportResult", counts: Mapping[str, int], unused: Sequenc
 
 def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
     """Raises: InputError, if a pair would replace one whose target was claimed: that money is spent."""
-    if not any(plan["state"] in {"started", "finished"} for plan in store.plans.list()):
+    if not _has_begun(store):
         return
     problems: list[Problem] = []
     remaining = iter(pairs)
@@ -131,6 +156,11 @@ def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
         ]
     if problems:
         raise InputError("pairs of migrated SIMs cannot be replaced", problems=tuple(problems))
+
+
+def _has_begun(store: "Store") -> bool:
+    """Whether any plan was begun: some SIMs may be claimed."""
+    return any(plan["state"] in {"started", "finished"} for plan in store.plans.list())
 
 
 def _add(store: "Store", pairs: Iterable["Pair"], *, replace: bool) -> dict[str, int]:

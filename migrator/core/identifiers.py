@@ -9,7 +9,18 @@ from typing import Self
 
 from migrator.core.records import record
 
-__all__ = ["ICCID_SHORTEST", "Eid", "Iccid", "Imei", "Imsi", "Msisdn", "NotAnIdentifier", "luhn_digit"]
+__all__ = [
+    "ICCID_LONGEST",
+    "ICCID_SHORTEST",
+    "Eid",
+    "Iccid",
+    "Imei",
+    "Imsi",
+    "Msisdn",
+    "NotAnIdentifier",
+    "canonical",
+    "luhn_digit",
+]
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # to the digit sum of twice the digit
@@ -26,8 +37,8 @@ def luhn_digit(body: str) -> str:
     return str(-total % 10)
 
 
-def _canonical(digits: str) -> str:
-    """`digits` without right Luhn digits at its end, down to the shortest ICCID.
+def canonical(digits: str) -> str:
+    """The key of an ICCID: its digits without right Luhn digits at their end, down to the shortest ICCID.
 
     Stripping as long as the last digit is right (and not once) is what makes this an equivalence: one 19-digit body in
     ten ends, by chance, in the right Luhn digit of its first 18, and must still equal its own 20-digit form.
@@ -65,7 +76,7 @@ class Iccid:
             raise NotAnIdentifier(
                 f"{_shown(text)} is not an ICCID: {len(digits)} digits, expected {ICCID_SHORTEST} to {ICCID_LONGEST}"
             )
-        return cls(digits, _canonical(digits))
+        return cls(digits, canonical(digits))
 
     @property
     def has_right_check_digit(self) -> bool:

@@ -5,13 +5,22 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from migrator.core.fleet import Pair, PairValues
-from migrator.core.identifiers import Eid, Iccid, NotAnIdentifier, luhn_digit
+from migrator.core.identifiers import ICCID_LONGEST, ICCID_SHORTEST, Eid, Iccid, NotAnIdentifier, canonical, luhn_digit
 from migrator.errors import Problem
 from migrator.inputs.pairing_memory import Seen
 from migrator.inputs.pairing_rows import PairRow, read_pairs
 from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded, rounding_notation
 
-__all__ = ["ImportResult", "PairLookup", "PairRow", "SourceLookup", "plan_import", "read_pairs"]
+__all__ = [
+    "ImportResult",
+    "NotPlain",
+    "PairLookup",
+    "PairRow",
+    "SourceLookup",
+    "plain_values",
+    "plan_import",
+    "read_pairs",
+]
 
 ROWS_PER_LOOKUP = 500
 WITH_CHECK_DIGIT = 20
@@ -89,6 +98,40 @@ def plan_import(
             draft.place(pair, known, by_source.get(pair.source.key), by_target.get(pair.target.key))
         draft.keep()
     return draft.result()
+
+
+class NotPlain(Exception):
+    """A row of which something has to be said, or an EID: `plan_import` looks into every row."""
+
+
+def plain_values(rows: Iterable[PairRow], *, file: str) -> Iterator[PairValues]:
+    """The pairs of a file that is as files nearly always are. Nothing is known of the inventory here.
+
+    Raises: NotPlain, at the first row that is not two sound ICCIDs; at the end, if a spreadsheet rounded them.
+    """
+    number = rounded = 0
+    for number, (line, source, target, eid) in enumerate(rows, 1):  # noqa: B007 - the last one is looked at
+        if eid:
+            raise NotPlain
+        rounded += looks_rounded(target)
+        yield _plain_key(source), source, _plain_key(target), target, f"{file}:{line}", None
+    if _are_rounded(rounded, number):
+        raise NotPlain
+
+
+def _are_rounded(rounded: int, targets: int) -> bool:
+    """Whether so many targets end in zeros that it was a spreadsheet: one in 100,000 does so by chance."""
+    return rounded > max(1, targets // 2)
+
+
+def _plain_key(digits: str) -> str:
+    """The canonical key of an ICCID, as `Iccid.parse` finds it. Raises: NotPlain, if something is odd about it."""
+    if not (ICCID_SHORTEST <= len(digits) <= ICCID_LONGEST and digits.isascii() and digits.isdigit()):
+        raise NotPlain
+    key = canonical(digits)
+    if len(digits) == WITH_CHECK_DIGIT and len(key) == WITH_CHECK_DIGIT:
+        raise NotPlain
+    return key
 
 
 @dataclass(slots=True)
@@ -304,7 +347,7 @@ class _Draft:
             if not self.seen.by("source_key", [holder.source.key]):
                 words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
                 self._note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
-        if len(self.rounded_targets) > max(1, self.placed // 2):
+        if _are_rounded(len(self.rounded_targets), self.placed):
             for pair in self.rounded_targets:
                 words = f"target {pair.target} ends in zeros, as most in this file do: a spreadsheet rounded them"
                 self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)

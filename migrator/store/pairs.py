@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from migrator.core.fleet import Pair, PairValues
@@ -105,6 +106,36 @@ class Pairs:
                 note(connection, now, "pairs.changed", None, told)
         return counts
 
+    def add_first(self, new: Iterable[PairValues], *, now: float) -> int | None:
+        """Keep the pairs of a store that has none, if nothing at all is wrong with them: in a third of the time.
+
+        They are judged as a whole, so of what is wrong nothing can be said; `add` then is the way.
+
+        Args:
+            new: may be longer than memory; what it raises is raised, and nothing is kept.
+            now: UTC seconds.
+
+        Returns: how many there are; None, if one of them is not plainly right (a source that is not in the inventory in
+            force, a target that is, one that is given twice), or there were pairs already: then nothing is kept.
+        """
+        with self._db.read() as connection:  # the temporary table keeps nobody out of the store
+            connection.execute(CreateTable(_incoming, if_not_exists=True))
+            connection.execute(delete(_incoming))
+            for chunk in chunks(new):
+                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
+        with self._db.write() as connection:
+            try:
+                with connection.begin_nested():
+                    added = _add_if_right(connection)
+            except (IntegrityError, _NotRight):
+                added = None
+            connection.execute(delete(_incoming))
+            if added:
+                counts = {"added": added, "unchanged": 0, "replaced": 0}
+                told = counts | {"pairs": added, "fingerprint": fingerprint_of_pairs(connection)}
+                note(connection, now, "pairs.changed", None, told)
+        return added
+
     def all(self) -> Iterator[Pair]:
         """Every pair, sorted by source ICCID as text."""
         yield from map(pair_from, in_iccid_order(self._pages()))
@@ -169,6 +200,26 @@ class Pairs:
     def _among(self, wanted: Executable, keys: Iterable[str]) -> Iterator[Pair]:
         for chunk in chunks(keys):
             yield from map(pair_from, self._db.rows(wanted, keys=json_list(chunk)))
+
+
+class _NotRight(Exception):
+    """Something about what came in has to be looked into, row by row."""
+
+
+def _add_if_right(connection: Connection) -> int:
+    """Put what came in among the pairs, of which there are none. Raises: IntegrityError, _NotRight."""
+    new, sim = _incoming.c, source_sims.c
+    wanted = connection.scalar(select(func.count()).select_from(_incoming)) or 0
+    is_source = select(sim.key).where(sim.snapshot_id == in_force, sim.key == new.target_key).exists()
+    if _count(connection) or connection.scalar(select(new.source_key).where(is_source).limit(1)) is not None:
+        raise _NotRight
+    columns = [sim.iccid if column.name == "source_iccid" else column for column in new]
+    listed = select(*columns).join_from(_incoming, source_sims, sim.key == new.source_key)
+    listed = listed.where(sim.snapshot_id == in_force).order_by(new.source_key)
+    added = connection.execute(insert(pairs).from_select(list(_NAMES), listed)).rowcount
+    if added != wanted:
+        raise _NotRight
+    return added
 
 
 def _count(connection: Connection) -> int:
