@@ -49,6 +49,8 @@ def change_document(change: Change) -> dict[str, Any]:
 
 def _in_order(values: dict[str, Any]) -> dict[str, Any]:
     """`values` sorted by name."""
+    if not values:
+        return values
     names = list(values)
     return values if names == sorted(names) else dict(sorted(values.items()))
 

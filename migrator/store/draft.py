@@ -28,6 +28,7 @@ UNSET = LAST + 1
 """The place of a limit that the plan leaves alone."""
 
 _NAMES = tuple(column.name for column in changes.c)
+_DOCUMENT = _NAMES.index("document")
 _INSERT = driver_sql(insert(changes).values(dict.fromkeys(_NAMES)), _NAMES)
 
 
@@ -57,7 +58,7 @@ class Draft:
         """Add changes, sorted by source ICCID as text over all batches. Their fingerprint grows along."""
         for chunk in chunks(batch):
             rows = list(map(self._row, chunk))
-            self._digest.update("".join(f"{document}\n" for *_, document in rows).encode())
+            self._digest.update("\n".join([*(row[_DOCUMENT] for row in rows), ""]).encode())
             with self._db.write(durable=False) as connection:
                 connection.exec_driver_sql(_INSERT, rows)
             self._added += len(rows)
