@@ -59,9 +59,12 @@ class Draft:
         for chunk in chunks(batch):
             rows = list(map(self._row, chunk))
             self._digest.update("\n".join([*(row[_DOCUMENT] for row in rows), ""]).encode())
-            with self._db.write(durable=False) as connection:
-                connection.exec_driver_sql(_INSERT, rows)
+            self._write(rows)
             self._added += len(rows)
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        with self._db.write(durable=False) as connection:
+            connection.exec_driver_sql(_INSERT, rows)
 
     def finish(self, make_header: Callable[[str], PlanHeader]) -> PlanHeader:
         """Make the draft a plan.
