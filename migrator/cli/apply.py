@@ -118,7 +118,9 @@ def _plan(store: "Store", given: str | None) -> "PlanHeader":
 
 def _refuse_stale(store: "Store", header: "PlanHeader") -> None:
     """Raises: StalePlan, saying what changed since the plan was made."""
-    changed = [*store.plans.differences(header.plan_id), *_policy_changes(header)]
+    from migrator.bootstrap.staleness import changes_since
+
+    changed = [*changes_since(store, header), *_policy_changes(header)]
     if changed:
         problems = tuple(Problem("changed", line) for line in changed)
         words = f"plan {header.plan_id} is stale: what it was made from has changed"

@@ -77,6 +77,7 @@ def _approvable(store: "Store", given: str | None) -> "PlanHeader":
 
     Raises: InputError, if there is none, another one or a used one; StalePlan; StoreError, if its lines were changed.
     """
+    from migrator.bootstrap.staleness import changes_since
     from migrator.cli.lookups import plan_id_of
     from migrator.inputs.plan_file import read_plan_file
 
@@ -89,7 +90,7 @@ def _approvable(store: "Store", given: str | None) -> "PlanHeader":
     if store.plans.state(header.plan_id) == "finished":
         hint = "a plan is used once: make a new one with `migrator plan create`"
         raise InputError(f"plan {header.plan_id} is used up: there is nothing to approve", code="plan_used", hint=hint)
-    if changed := store.plans.differences(header.plan_id):
+    if changed := changes_since(store, header):
         words = f"plan {header.plan_id} is stale: what it was made from has changed"
         problems = tuple(Problem("changed", line) for line in changed)
         raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, "make a new plan, and approve that")))

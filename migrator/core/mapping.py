@@ -33,6 +33,7 @@ __all__ = [
     "sms_limit_rule",
     "state_of",
     "state_rules",
+    "template_fields",
 ]
 
 NO_LIMIT = -1
@@ -293,7 +294,7 @@ def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | 
 
 def _filled(template: str, values: Mapping[str, str]) -> str | None:
     """`template` with its fields filled in; None if one of them is missing, or nothing visible comes out."""
-    for field in _fields(template):
+    for field in template_fields(template):
         if not values[field].strip():
             return None
     name = template.format_map(values)
@@ -301,6 +302,6 @@ def _filled(template: str, values: Mapping[str, str]) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _fields(template: str) -> tuple[str, ...]:
+def template_fields(template: str) -> tuple[str, ...]:
     """The fields of a template; remembered, since a fleet has one or two of them."""
     return tuple(field for _, field, _, _ in Formatter().parse(template) if field)

@@ -5,11 +5,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from migrator.core.fleet import LinkState
+from migrator.core.fleet import AccountLimits, LinkState
 from migrator.core.identifiers import Iccid
 from migrator.core.units import Bytes
 
-__all__ = ["Action", "Change", "DesiredState", "Fingerprints", "PlanHeader", "Prices", "Reason"]
+__all__ = ["Action", "Change", "DesiredState", "Fingerprints", "Origin", "PlanHeader", "Prices", "Reason"]
 
 
 class Action(StrEnum):
@@ -125,3 +125,14 @@ class PlanHeader:
     counts: dict[str, int]
     waves: tuple[str, ...]
     summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plan was made from, beside it in the store: no part of the plan, which is the same in every folder.
+
+    `policy_file` is the policy's whole path, `account` 1NCE's monthly caps as they were then.
+    """
+
+    policy_file: str
+    account: AccountLimits = field(default_factory=AccountLimits)

@@ -10,16 +10,18 @@ from sqlalchemy import Executable, Row, bindparam, func, insert, select, update
 
 from migrator.core.candidates import Candidate
 from migrator.core.identifiers import Iccid
-from migrator.core.plan import Action, Change, PlanHeader, Reason
+from migrator.core.plan import Action, Change, Origin, PlanHeader, Reason
 from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import header_from
 from migrator.core.proof import SourceChange
+from migrator.core.uses import Uses
 from migrator.errors import InputError
 from migrator.store.audit import note
 from migrator.store.candidates import candidates, claimed_before
 from migrator.store.documents import change_of, document_text
 from migrator.store.draft import Draft, PlanState
 from migrator.store.engine import Database, Query
+from migrator.store.origins import note_origin, origin_of
 from migrator.store.plan_tables import changes, plans
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.staleness import differences, source_changes
@@ -163,9 +165,23 @@ class Plans:
             row = connection.execute(wanted).one_or_none()
         return None if row is None else change_of(row.document, row.source_key, row.target_key)
 
-    def differences(self, plan_id: str) -> list[str]:
-        """What has changed since a plan was made: see `store.staleness`. Empty: the plan may be applied."""
-        return differences(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id))
+    def differences(self, plan_id: str, uses: Uses | None = None) -> list[str]:
+        """What has changed of the SIMs since a plan was made: see `store.staleness`.
+
+        Args:
+            plan_id: the plan.
+            uses: what its policy used beyond what every policy does; None for nothing.
+        """
+        row = plan_row(self._db, plan_id)
+        return differences(self._db, row.plan_no, self.header(plan_id), uses or Uses())
+
+    def note_origin(self, plan_id: str, origin: Origin) -> None:
+        """Keep where a plan was made from; one that is made again has its last origin."""
+        note_origin(self._db, plan_id, origin)
+
+    def origin(self, plan_id: str) -> Origin | None:
+        """Where a plan was made from; None for one of an older version."""
+        return origin_of(self._db, plan_id)
 
     def source_changes(self, plan_id: str, switched_off: Collection[str] = ()) -> Iterator[SourceChange]:
         """What is not as a plan used it in the inventory in force: see `store.staleness`."""
