@@ -1,6 +1,6 @@
 """Whether a plan may still be carried out: everything that it was made from, held against what is there now."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migrator.core.candidates import Candidate
 from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim
 from migrator.core.plan import Change, Origin, PlanHeader, Reason
-from migrator.core.policy import DataBasis, Policy, SmsBasis
+from migrator.core.policy import DataBasis, NamePolicy, Policy, SmsBasis
 from migrator.core.uses import Uses, name_change, names_for, uses_of
 from migrator.inputs.policy_file import stored_policy
 from migrator.store.rows import chunks
@@ -21,7 +21,8 @@ __all__ = ["changes_since"]
 
 _PICKED = tuple(reason for reason in Reason if reason is not Reason.NOT_SELECTED)
 
-Judge = Callable[[Change, Candidate], Iterator[str]]
+_TOLD_BY_THEMSELVES = {"iccid", "status", "label", "paired", "target_iccid"}
+"""Fields of `--where` of which every change makes a plan stale, so that nobody need ask it again."""
 
 
 def changes_since(store: "Store", header: PlanHeader) -> list[str]:
@@ -41,17 +42,10 @@ def changes_since(store: "Store", header: PlanHeader) -> list[str]:
 
 def _of_sims(store: "Store", header: PlanHeader, policy: Policy, uses: Uses) -> Iterator[str]:
     """What the plan used of its SIMs and does not hold, so that it is worked out again: names, and `--where`."""
-    judges: list[Judge] = []
-    if uses.names:
-        judges.append(_naming(policy, uses))
+    for rule in sorted(uses.names):
+        yield from _renamed(store, header, rule, names_for(policy, rule))
     if where := header.summary.get("where"):
-        judges.append(_picking(where))
-    if not judges:
-        return
-    for change, candidate in _pairs(store, store.plans.changes(header.plan_id, reasons=_PICKED)):
-        for judge in judges:
-            for words in judge(change, candidate):
-                yield f"{change.source_iccid}: {words}"
+        yield from _left_out(store, header, where)
 
 
 def _pairs(store: "Store", changes: Iterable[Change]) -> Iterator[tuple[Change, Candidate]]:
@@ -64,26 +58,21 @@ def _pairs(store: "Store", changes: Iterable[Change]) -> Iterator[tuple[Change, 
                 yield change, candidate
 
 
-def _naming(policy: Policy, uses: Uses) -> Judge:
-    names = {rule: names_for(policy, rule) for rule in uses.names}
-
-    def judge(change: Change, candidate: Candidate) -> Iterator[str]:
-        if change.rule in names and (words := name_change(change, candidate.sim, names[change.rule])):
-            yield words
-
-    return judge
+def _renamed(store: "Store", header: PlanHeader, rule: str, names: NamePolicy) -> Iterator[str]:
+    for change, candidate in _pairs(store, store.plans.doubtful_names(header.plan_id, rule, names)):
+        if words := name_change(change, candidate.sim, names):
+            yield f"{change.source_iccid}: {words}"
 
 
-def _picking(where: str) -> Judge:
+def _left_out(store: "Store", header: PlanHeader, where: str) -> Iterator[str]:
     from migrator.inputs.selection import parse_selection
 
-    selects = parse_selection(where).selects
-
-    def judge(change: Change, candidate: Candidate) -> Iterator[str]:
-        if not selects(candidate._replace(sim=_as_read(change, candidate.sim))):
-            yield "--where picks it no more"
-
-    return judge
+    selection = parse_selection(where)
+    if selection.fields <= _TOLD_BY_THEMSELVES:
+        return
+    for change, candidate in _pairs(store, store.plans.changes(header.plan_id, reasons=_PICKED)):
+        if not selection.selects(candidate._replace(sim=_as_read(change, candidate.sim))):
+            yield f"{change.source_iccid}: --where picks it no more"
 
 
 def _as_read(change: Change, sim: SourceSim) -> SourceSim:

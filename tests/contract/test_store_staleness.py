@@ -9,6 +9,7 @@ import pytest
 
 from migrator.core.fleet import AccountLimits, Pair, QuotaReading, SourceSim
 from migrator.core.plan import Action, Change, Origin, Reason
+from migrator.core.policy import NamePolicy
 from migrator.core.uses import Uses
 from migrator.store import Store
 from tests.builders import pair, sim, source_iccid, target_iccid
@@ -219,3 +220,39 @@ def test_the_origin_of_a_plan_is_the_last_one(store: Store) -> None:
     for origin in (Origin("/a/policy.toml"), Origin("/b/policy.toml", AccountLimits(Decimal("0.50"), None))):
         store.plans.note_origin("p1", origin)
         assert store.plans.origin("p1") == origin
+
+
+EVERY_FIELD = NamePolicy("a {ip_address} {label} {source_iccid} {target_iccid}")
+WITH_EVERY_FIELD = f"a 3 unit 1 {source_iccid(1)} {target_iccid(1)}"
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "name", "doubtful"),
+    [
+        (EVERY_FIELD, {"ip_address": "3"}, WITH_EVERY_FIELD, 0),
+        (EVERY_FIELD, {"ip_address": "4"}, WITH_EVERY_FIELD, 1),
+        (NamePolicy("{imsi}{{}} {msisdn}"), {"imsi": "1", "msisdn": "2"}, "1{} 2", 0),
+        (NamePolicy("{imsi}", "{ip_address}"), {"ip_address": "3"}, "3", 0),
+        (NamePolicy("{imsi}", "{ip_address}"), {"imsi": "2", "ip_address": "3"}, "3", 1),
+        (NamePolicy("{imsi}", "{ip_address}"), {"imsi": " ", "ip_address": "3"}, "3", 1),
+        (NamePolicy("{imsi}"), {"imsi": "1"}, "1 (000000000001)", 1),
+    ],
+)
+def test_only_names_that_are_not_plainly_the_same_are_looked_into(
+    tmp_path: Path, names: NamePolicy, values: dict[str, str], name: str, doubtful: int
+) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1, **values), sim(2, **values)])
+        planned(store, [change(1, name=name), change(2, name=name, rule="other"), change(3, name=name)])
+        found = [one.source_iccid for one in store.plans.doubtful_names("p1", "", names)]
+        assert found == [source_iccid(1)] * doubtful
+
+
+def test_sims_that_have_no_name_for_their_names_sake_are_looked_into(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, map(sim, (1, 2, 3)))
+        reasons = (Reason.NAME_EMPTY, Reason.NAME_DUPLICATE, Reason.NO_PAIRING)
+        blocked = [change(number, Action.BLOCK, reason=reason) for number, reason in enumerate(reasons, 1)]
+        planned(store, blocked)
+        found = list(store.plans.doubtful_names("p1", "", NamePolicy("{ip_address}", "{label}")))
+        assert found == blocked[:2]
