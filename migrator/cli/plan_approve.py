@@ -4,7 +4,6 @@ import getpass
 import hashlib
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +22,10 @@ __all__ = ["approval_values", "approve", "require_approvals"]
 LONGEST_NAME, LONGEST_NOTE = 100, 1000
 
 
-@click.command("approve", epilog="Exit codes: 0 done, 2 no such plan, wrong count or used up, 5 the plan is stale.")
+@click.command(
+    "approve",
+    epilog="Exit codes: 0 done, 2 no such plan, wrong count or used up, 5 the plan is stale, or of another store.",
+)
 @click.argument("plan", required=False)
 @click.option("--as", "name", metavar="NAME", help="Who approves [the login name, at this host].")
 @click.option("--note", default="", help="Words to keep with it.")
@@ -75,18 +77,13 @@ def _named(name: str | None) -> str:
 def _approvable(store: "Store", given: str | None) -> "PlanHeader":
     """The plan that is meant, as the store holds it and as fresh as when it was made.
 
-    Raises: InputError, if there is none, another one or a used one; StalePlan; StoreError, if its lines were changed.
+    Raises: InputError, if there is none, a used one or an edited file; StalePlan; StoreError, if its lines in the store
+        were changed.
     """
     from migrator.bootstrap.staleness import changes_since
-    from migrator.cli.lookups import plan_id_of
-    from migrator.inputs.plan_file import read_plan_file
+    from migrator.cli.lookups import plan_or_file
 
-    from_file = read_plan_file(Path(given)) if given is not None and Path(given).is_file() else None
-    header = store.plans.header(plan_id_of(store, given if from_file is None else from_file.plan_id))
-    if from_file is not None and (from_file.lineage, from_file.fingerprints) != (header.lineage, header.fingerprints):
-        raise InputError(
-            f"{given} is not plan {header.plan_id} of this store", code="other_plan", hint="export it again"
-        )
+    header = store.plans.header(plan_or_file(store, given))
     if store.plans.state(header.plan_id) == "finished":
         hint = "a plan is used once: make a new one with `migrator plan create`"
         raise InputError(f"plan {header.plan_id} is used up: there is nothing to approve", code="plan_used", hint=hint)
