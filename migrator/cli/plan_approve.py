@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
+from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.words import n_sims
 from migrator.core.approvals import Approval, approvers, same_person
-from migrator.errors import Halted, InputError, Problem, StalePlan, StoreError
+from migrator.errors import Halted, InputError, StoreError
 
 if TYPE_CHECKING:
     from migrator.core.plan import PlanHeader
@@ -48,7 +49,7 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
     if len(note) > LONGEST_NOTE:
         raise InputError(f"the note has {len(note)} characters, at most {LONGEST_NOTE} are kept", code="note")
     with bootstrap.store_of(shared.state, shared.config) as store:
-        header = _approvable(store, plan)
+        header, warnings = _approvable(shared, store, plan)
         _confirmed(shared, header, confirm)
         digest = header.fingerprints.changes
         is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
@@ -57,7 +58,8 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
     counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
     again = f"{who} had approved it before, and counts once. " if is_known else ""
     text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)
-    return Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
+    outcome = Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
+    return with_warnings(shared, outcome, warnings)
 
 
 def _named(name: str | None) -> str:
@@ -74,25 +76,21 @@ def _named(name: str | None) -> str:
     return name
 
 
-def _approvable(store: "Store", given: str | None) -> "PlanHeader":
-    """The plan that is meant, as the store holds it and as fresh as when it was made.
+def _approvable(shared: Globals, store: "Store", given: str | None) -> tuple["PlanHeader", list[str]]:
+    """The plan that is meant, as the store holds it and as fresh as when it was made; and warnings.
 
     Raises: InputError, if there is none, a used one or an edited file; StalePlan; StoreError, if its lines in the store
         were changed.
     """
-    from migrator.bootstrap.staleness import changes_since
     from migrator.cli.lookups import plan_or_file
 
     header = store.plans.header(plan_or_file(store, given))
     if store.plans.state(header.plan_id) == "finished":
         hint = "a plan is used once: make a new one with `migrator plan create`"
         raise InputError(f"plan {header.plan_id} is used up: there is nothing to approve", code="plan_used", hint=hint)
-    if changed := changes_since(store, header):
-        words = f"plan {header.plan_id} is stale: what it was made from has changed"
-        problems = tuple(Problem("changed", line) for line in changed)
-        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, "make a new plan, and approve that")))
+    say_at_once(shared, warnings := refuse_stale(store, header, "make a new plan, and approve that"))
     _must_be_whole(store, header)
-    return header
+    return header, warnings
 
 
 def _must_be_whole(store: "Store", header: "PlanHeader") -> None:

@@ -1,6 +1,8 @@
 """Whatever a plan used makes it stale once it is another, and nothing else does: from the command line."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -172,3 +174,85 @@ def test_where_goes_by_what_was_left_until_that_is_read_again(desk: Desk) -> Non
     claimed_sim(desk).data_remaining_mb = Decimal(-1)
     pulled(desk, "--quotas")
     assert "--where picks it no more" in refused(desk)
+
+
+# --- the policy ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Go to another folder, with the same store."""
+
+    def go() -> None:
+        monkeypatch.setenv("MIGRATOR_STATE", f"sqlite:///{desk.folder / 'migrator.db'}")
+        (desk.folder / "elsewhere").mkdir()
+        monkeypatch.chdir(desk.folder / "elsewhere")
+
+    return go
+
+
+def test_a_policy_that_was_changed_is_found_from_any_folder(desk: Desk, elsewhere: Callable[[], None]) -> None:
+    planned(desk, POLICY)
+    elsewhere()
+    assert is_fresh(desk)
+    Path("policy.toml").write_text("a policy of somebody else", encoding="utf-8")
+    assert is_fresh(desk)
+    desk.write("policy.toml", POLICY.replace("count = 3", "count = 4"))
+    words = f"the policy {desk.folder / 'policy.toml'} was changed since: waves.canary.count was 3 and is 4\n"
+    assert words in refused(desk)
+
+
+def test_the_folder_is_no_part_of_the_plan(desk: Desk, elsewhere: Callable[[], None]) -> None:
+    planned(desk, POLICY)
+    desk.run("plan", "export", "plan.jsonl")
+    elsewhere()
+    Path("policy.toml").write_text(POLICY, encoding="utf-8")
+    assert desk.run("plan", "create", "--policy", "policy.toml", "--out", "plan.jsonl").code == 0
+    assert Path("plan.jsonl").read_bytes() == (desk.folder / "plan.jsonl").read_bytes()
+    (desk.folder / "policy.toml").unlink()
+    assert "not there any more" not in desk.run("apply", "--dry-run").err, "it was made again from here"
+
+
+def test_a_policy_that_is_gone_is_told_before_anything_is_sent(desk: Desk) -> None:
+    claims = planned(desk, POLICY)
+    (desk.folder / "policy.toml").rename(desk.folder / "moved.toml")
+    words = f"the policy {desk.folder / 'policy.toml'} is not there any more"
+    assert f"warning: {words}" in desk.run("apply", "--dry-run").err
+    approved = desk.json("plan", "approve", "--as", "ann", "--confirm", str(claims))
+    assert (approved.code, [one["code"] for one in approved.document["errors"]]) == (0, ["warning"])
+    assert desk.run("apply").err.startswith(f"warning: {words}"), "also where the number is not confirmed"
+    applied = desk.json("apply", "--confirm", str(claims))
+    assert applied.document["errors"][0]["message"].startswith(words)
+    assert applied.err.count(words) == 1
+
+
+A = '[[rule]]\nname = "a"\nwhen = { label = "x" }\n[rule.status]\nexpired = "skip"\n'
+B = A.replace('"a"', '"b"')
+MANY = "[caps]\nmax_sims = 1\nmax_spend_now = 1.0\n[data_limit]\nmaximum_mb = 5\nminimum_mb = 1\nround_up_to_mb = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("", "[data_limit]\nmaximum_mb = 5\n", 'data_limit.maximum_mb was not set and is "5"\n'),
+        ("[caps]\nmax_sims = 90\n", "", "caps.max_sims was 90 and is 100000\n"),
+        (A, A.replace('"x"', '"y*"'), 'rule.a.when.label was "x" and is "y*"\n'),
+        (A + B, B + A, "was changed since: the order of its waves or rules\n"),
+        ("", MANY + "[sms_limit]\nmaximum = 1\n", "; and 1 more\n"),
+        ("", "[cap]\n", "cap: unknown section"),
+    ],
+)
+def test_the_keys_that_a_policy_has_otherwise_now_are_named(desk: Desk, before: str, after: str, words: str) -> None:
+    planned(desk, POLICY + before)
+    desk.write("policy.toml", POLICY + after)
+    assert words in refused(desk)
+
+
+def test_a_plan_of_an_older_version_goes_by_the_name_of_its_policy(desk: Desk, elsewhere: Callable[[], None]) -> None:
+    planned(desk, POLICY)
+    with Store.open("sqlite:///migrator.db", now=0.0) as store, store._db.write() as connection:
+        connection.exec_driver_sql("DELETE FROM meta WHERE name LIKE 'origin of %'")
+    desk.write("policy.toml", POLICY.replace("count = 3", "count = 4"))
+    assert "the policy policy.toml was changed since" in refused(desk)
+    elsewhere()
+    assert "warning: the policy policy.toml is not there any more" in desk.run("apply", "--dry-run").err
