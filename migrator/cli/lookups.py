@@ -51,8 +51,11 @@ def plan_id_of(store: "Store", given: str | None) -> str:
         return newest
     if store.plans.exists(given) is None:
         known = ", ".join(str(plan["plan_id"]) for plan in store.plans.list()[:5]) or "none"
-        no_file = " and no such file" if set(given) & set("./\\") else ""
-        words = f"there is no plan {given!r} in this store{no_file}"
+        if Path(given).is_file():
+            words = f"{given} is a file, and this command goes by a plan's id"
+        else:
+            no_file = " and no such file" if set(given) & set("./\\") else ""
+            words = f"there is no plan {given!r} in this store{no_file}"
         raise InputError(words, code="no_plan", hint=f"known: {known}")
     return given
 
