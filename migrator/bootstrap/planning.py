@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,7 +15,7 @@ from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
 from migrator.core.identifiers import Iccid
 from migrator.core.names import NameWatch
-from migrator.core.plan import Fingerprints, PlanHeader, Prices
+from migrator.core.plan import Fingerprints, Origin, PlanHeader, Prices
 from migrator.core.planner import Planner, repeated_names
 from migrator.core.policy import ClaimPolicy, Policy
 from migrator.core.states import StepKind, StepState
@@ -109,10 +110,11 @@ async def _stored(
     policy = loaded.policy
     repeated = repeated_names(store.plans.candidates(), policy)
     where = None if selection is None else selection.text
+    account = store.inventory.account_limits() or AccountLimits()
     planner = Planner(
         policy,
         org_id,
-        store.inventory.account_limits() or AccountLimits(),
+        account,
         repeated,
         None if selection is None else selection.selects,
     )
@@ -148,7 +150,13 @@ async def _stored(
                 },
             )
 
-        return draft.finish(make_header)
+        header = draft.finish(make_header)
+    store.plans.note_origin(header.plan_id, _origin(loaded, account))
+    return header
+
+
+def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:
+    return Origin(str(Path(loaded.name).absolute()), account)
 
 
 def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, say, table
+from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.words import n_sims, verdict_word
 from migrator.core.orders import halted_by
 from migrator.core.results import ApplyResult, ExitCode
@@ -25,6 +26,7 @@ __all__ = ["apply"]
 CODES = (
     "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or cap, "
 )
+STALE_HINT = "make a new plan: SIMs that are claimed already will be adopted, not claimed again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +81,29 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         if store.plans.state(header.plan_id) == "finished":
             return _look_only(shared, chosen, store, header)
         if options.dry_run:
-            _refuse_stale(store, header)
-            return _dry_run(shared, chosen, store, header, options)
-        _check(store, header)
+            warnings = refuse_stale(store, header, STALE_HINT)
+            say_at_once(shared, warnings)
+            return with_warnings(shared, _dry_run(shared, chosen, store, header, options), warnings)
+        warnings = _check(store, header)
+        say_at_once(shared, warnings)
         _confirm(shared, store, header, options)
         result = _run(shared, chosen, store, header, options)
-    return _told(result)
+    return with_warnings(shared, _told(result), warnings)
 
 
-def _check(store: "Store", header: "PlanHeader") -> None:
-    """Raises: StalePlan or Halted, if the plan may not be carried out: stale, used up, held, or not approved."""
+def _check(store: "Store", header: "PlanHeader") -> list[str]:
+    """Returns: warnings.
+
+    Raises: StalePlan or Halted, if the plan may not be carried out: stale, used up, held, or not approved.
+    """
     from migrator.cli.plan_approve import require_approvals
 
     if store.plans.state(header.plan_id) == "finished":
         raise StalePlan(f"plan {header.plan_id} was finished meanwhile", code="plan_used", hint="make a new plan")
-    _refuse_stale(store, header)
+    warnings = refuse_stale(store, header, STALE_HINT)
     _refuse_held(store, header.plan_id)
     require_approvals(store, header)
+    return warnings
 
 
 def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
@@ -114,30 +122,6 @@ def _plan(store: "Store", given: str | None) -> "PlanHeader":
     from migrator.cli.lookups import plan_or_file
 
     return store.plans.header(plan_or_file(store, given))
-
-
-def _refuse_stale(store: "Store", header: "PlanHeader") -> None:
-    """Raises: StalePlan, saying what changed since the plan was made."""
-    changed = [*store.plans.differences(header.plan_id), *_policy_changes(header)]
-    if changed:
-        problems = tuple(Problem("changed", line) for line in changed)
-        words = f"plan {header.plan_id} is stale: what it was made from has changed"
-        hint = "make a new plan: SIMs that are claimed already will be adopted, not claimed again"
-        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, hint)))
-
-
-def _policy_changes(header: "PlanHeader") -> list[str]:
-    """Whether the policy file that the plan was made from says something else now; a file that is gone says nothing."""
-    from migrator.inputs.policy_file import read_policy
-
-    file = Path(header.summary.get("policy_file") or "")
-    if not file.is_file():
-        return []
-    try:
-        same = read_policy(file).fingerprint == header.fingerprints.policy
-    except InputError:
-        same = False
-    return [] if same else [f"the policy {file} was changed since"]
 
 
 def _refuse_held(store: "Store", plan_id: str) -> None:

@@ -51,8 +51,11 @@ def plan_id_of(store: "Store", given: str | None) -> str:
         return newest
     if store.plans.exists(given) is None:
         known = ", ".join(str(plan["plan_id"]) for plan in store.plans.list()[:5]) or "none"
-        no_file = " and no such file" if set(given) & set("./\\") else ""
-        words = f"there is no plan {given!r} in this store{no_file}"
+        if Path(given).is_file():
+            words = f"{given} is a file, and this command goes by a plan's id"
+        else:
+            no_file = " and no such file" if set(given) & set("./\\") else ""
+            words = f"there is no plan {given!r} in this store{no_file}"
         raise InputError(words, code="no_plan", hint=f"known: {known}")
     return given
 
@@ -151,20 +154,23 @@ def living_holder(store: "Store") -> "Owner | None":
 def plan_or_file(store: "Store", given: str | None) -> str:
     """The plan that is meant: an id, a plan file, or the newest.
 
-    Raises: StalePlan, if the file belongs to another store; InputError, if there is no such plan, or the file is none.
+    Raises: StalePlan, if the file belongs to another store; InputError, if there is no such plan, or if the file is
+        none, or not the stored plan to the letter.
     """
-    from migrator.inputs.plan_file import read_plan_file
+    from migrator.inputs.plan_file import must_be_the_stored_plan, read_plan_file
 
-    if given is not None and Path(given).is_file():
-        header = read_plan_file(Path(given))
-        if header.lineage != store.lineage:
-            raise StalePlan(
-                f"{given} was made from another store (lineage {header.lineage}, this one is {store.lineage})",
-                code="other_lineage",
-                hint="use the store that it was made from, or make a new plan here",
-            )
-        given = header.plan_id
-    return plan_id_of(store, given)
+    if given is None or not Path(given).is_file():
+        return plan_id_of(store, given)
+    header = read_plan_file(Path(given))
+    if header.lineage != store.lineage:
+        raise StalePlan(
+            f"{given} was made from another store (lineage {header.lineage}, this one is {store.lineage})",
+            code="other_lineage",
+            hint="use the store that it was made from, or make a new plan here",
+        )
+    plan_id = plan_id_of(store, header.plan_id)
+    must_be_the_stored_plan(Path(given), store.plans.header(plan_id))
+    return plan_id
 
 
 def finding_counts(store: "Store", plan_id: str) -> dict[str, int]:

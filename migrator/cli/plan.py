@@ -200,7 +200,7 @@ def _approved(approvals: Mapping[str, Any]) -> str:
     return f"{given} of {required}" if given or required else ""
 
 
-@click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")
+@click.command("show", epilog="Exit codes: 0 done, 2 no such plan, or an edited file, 5 a file of another store.")
 @click.argument("plan", required=False)
 @click.option("--sims", default=SHOWN, show_default=True, type=click.IntRange(0), help="How many SIMs to list.")
 @click.option(
@@ -211,18 +211,18 @@ def _approved(approvals: Mapping[str, Any]) -> str:
 @global_options
 @click.pass_obj
 def show(shared: Globals, /, *, plan: str | None, sims: int, action: str | None) -> int:
-    """One plan, by default the newest: counts, money, calls, warnings, and its first SIMs."""
+    """Show PLAN (an id or a plan file; default the newest): counts, money, calls, warnings, and its first SIMs."""
     return finish("plan show", shared, lambda: _show(shared, plan, sims, action))
 
 
 def _show(shared: Globals, plan: str | None, sims: int, action: str | None) -> Outcome:
     from migrator import bootstrap
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_or_file
     from migrator.cli.plan_approve import approval_values
     from migrator.core.plan_document import change_document
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        plan_id = plan_id_of(store, plan)
+        plan_id = plan_or_file(store, plan)
         chosen = (c for c in store.plans.changes(plan_id) if action is None or c.action.value == action)
         changes = list(islice(chosen, sims))
         header = store.plans.header(plan_id)

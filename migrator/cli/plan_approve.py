@@ -4,15 +4,15 @@ import getpass
 import hashlib
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
+from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.words import n_sims
 from migrator.core.approvals import Approval, approvers, same_person
-from migrator.errors import Halted, InputError, Problem, StalePlan, StoreError
+from migrator.errors import Halted, InputError, StoreError
 
 if TYPE_CHECKING:
     from migrator.core.plan import PlanHeader
@@ -23,7 +23,10 @@ __all__ = ["approval_values", "approve", "require_approvals"]
 LONGEST_NAME, LONGEST_NOTE = 100, 1000
 
 
-@click.command("approve", epilog="Exit codes: 0 done, 2 no such plan, wrong count or used up, 5 the plan is stale.")
+@click.command(
+    "approve",
+    epilog="Exit codes: 0 done, 2 no such plan, wrong count or used up, 5 the plan is stale, or of another store.",
+)
 @click.argument("plan", required=False)
 @click.option("--as", "name", metavar="NAME", help="Who approves [the login name, at this host].")
 @click.option("--note", default="", help="Words to keep with it.")
@@ -46,7 +49,7 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
     if len(note) > LONGEST_NOTE:
         raise InputError(f"the note has {len(note)} characters, at most {LONGEST_NOTE} are kept", code="note")
     with bootstrap.store_of(shared.state, shared.config) as store:
-        header = _approvable(store, plan)
+        header, warnings = _approvable(shared, store, plan)
         _confirmed(shared, header, confirm)
         digest = header.fingerprints.changes
         is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
@@ -55,7 +58,8 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
     counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
     again = f"{who} had approved it before, and counts once. " if is_known else ""
     text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)
-    return Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
+    outcome = Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
+    return with_warnings(shared, outcome, warnings)
 
 
 def _named(name: str | None) -> str:
@@ -72,29 +76,21 @@ def _named(name: str | None) -> str:
     return name
 
 
-def _approvable(store: "Store", given: str | None) -> "PlanHeader":
-    """The plan that is meant, as the store holds it and as fresh as when it was made.
+def _approvable(shared: Globals, store: "Store", given: str | None) -> tuple["PlanHeader", list[str]]:
+    """The plan that is meant, as the store holds it and as fresh as when it was made; and warnings.
 
-    Raises: InputError, if there is none, another one or a used one; StalePlan; StoreError, if its lines were changed.
+    Raises: InputError, if there is none, a used one or an edited file; StalePlan; StoreError, if its lines in the store
+        were changed.
     """
-    from migrator.cli.lookups import plan_id_of
-    from migrator.inputs.plan_file import read_plan_file
+    from migrator.cli.lookups import plan_or_file
 
-    from_file = read_plan_file(Path(given)) if given is not None and Path(given).is_file() else None
-    header = store.plans.header(plan_id_of(store, given if from_file is None else from_file.plan_id))
-    if from_file is not None and (from_file.lineage, from_file.fingerprints) != (header.lineage, header.fingerprints):
-        raise InputError(
-            f"{given} is not plan {header.plan_id} of this store", code="other_plan", hint="export it again"
-        )
+    header = store.plans.header(plan_or_file(store, given))
     if store.plans.state(header.plan_id) == "finished":
         hint = "a plan is used once: make a new one with `migrator plan create`"
         raise InputError(f"plan {header.plan_id} is used up: there is nothing to approve", code="plan_used", hint=hint)
-    if changed := store.plans.differences(header.plan_id):
-        words = f"plan {header.plan_id} is stale: what it was made from has changed"
-        problems = tuple(Problem("changed", line) for line in changed)
-        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, "make a new plan, and approve that")))
+    say_at_once(shared, warnings := refuse_stale(store, header, "make a new plan, and approve that"))
     _must_be_whole(store, header)
-    return header
+    return header, warnings
 
 
 def _must_be_whole(store: "Store", header: "PlanHeader") -> None:

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 
-@click.command("explain", epilog="Exit codes: 0 done, 2 no such plan, or a SIM that it does not hold.")
+@click.command(
+    "explain",
+    epilog="Exit codes: 0 done, 2 no such plan, an edited file or a SIM that is not in it, 5 a file of another store.",
+)
 @click.argument("iccid")
 @click.argument("plan", required=False)
 @global_options
 @click.pass_obj
 def explain(shared: Globals, /, *, iccid: str, plan: str | None) -> int:
-    """Why PLAN, by default the newest, gives the SIM with this source ICCID what it gives.
+    """Why PLAN (an id or a plan file; default the newest) gives the SIM with this source ICCID what it gives.
 
     Each value stands beside what 1NCE has and what Hologram showed, with the keys of the policy that led to it.
     """
@@ -30,13 +33,13 @@ def explain(shared: Globals, /, *, iccid: str, plan: str | None) -> int:
 
 def _explain(shared: Globals, text: str, plan: str | None) -> Outcome:
     from migrator import bootstrap
-    from migrator.cli.lookups import parsed_iccid, plan_id_of
+    from migrator.cli.lookups import parsed_iccid, plan_or_file
     from migrator.core.explain import explained
     from migrator.inputs.policy_file import stored_policy
 
     iccid = parsed_iccid(text)
     with bootstrap.store_of(shared.state, shared.config) as store:
-        plan_id = plan_id_of(store, plan)
+        plan_id = plan_or_file(store, plan)
         change = store.plans.change(plan_id, iccid)
         policy_text = store.plans.policy_text(plan_id)
     if change is None:

@@ -21,6 +21,7 @@ from migrator.core.policy import (
 from migrator.core.units import BYTES_PER_MB, Bytes, megabytes
 
 __all__ = [
+    "LARGEST_LIMIT",
     "NO_LIMIT",
     "Blocked",
     "Limit",
@@ -33,12 +34,20 @@ __all__ = [
     "sms_limit_rule",
     "state_of",
     "state_rules",
+    "template_fields",
+    "too_large",
 ]
 
 NO_LIMIT = -1
 """How Hologram writes "no limit". Source: "Update SIM's overage limit": -1 disables. Read 2026-11-20."""
 
 SMALLEST_LIMIT = Bytes(BYTES_PER_MB)
+
+LARGEST_LIMIT = Bytes(2**53 - 1)
+"""The largest whole number that every reader of JSON keeps to the byte; nothing is known of what Hologram takes.
+
+Past it a limit might arrive as another one. It is 9 million GB: a larger volume is a slip, or a carrier's sentinel.
+"""
 
 REMEMBERED = 4096
 """Volumes whose limit is kept: most fleets have a handful, and where each SIM has its own, memory must stay flat."""
@@ -180,6 +189,12 @@ def _limit_of(volume: Decimal, policy: DataLimitPolicy) -> Limit | Blocked:
     return Limit(size, detail) if size > 0 else _zero_limit(volume, policy)
 
 
+def too_large(limit: Limit) -> Blocked:
+    """What becomes of a SIM whose data limit is above `LARGEST_LIMIT`: a smaller one would be a guess."""
+    words = f"its data limit would be {limit.value} bytes, more than the {LARGEST_LIMIT} that are sent exactly"
+    return Blocked(Reason.LIMIT_TOO_LARGE, f"{limit.detail}; {words}" if limit.detail else words)
+
+
 def _shaped(volume: Decimal, policy: DataLimitPolicy) -> tuple[Decimal, str]:
     """A volume above zero after rounding, minimum and maximum, and what was done to it."""
     shaped, notes = volume, []
@@ -293,7 +308,7 @@ def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | 
 
 def _filled(template: str, values: Mapping[str, str]) -> str | None:
     """`template` with its fields filled in; None if one of them is missing, or nothing visible comes out."""
-    for field in _fields(template):
+    for field in template_fields(template):
         if not values[field].strip():
             return None
     name = template.format_map(values)
@@ -301,6 +316,6 @@ def _filled(template: str, values: Mapping[str, str]) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _fields(template: str) -> tuple[str, ...]:
+def template_fields(template: str) -> tuple[str, ...]:
     """The fields of a template; remembered, since a fleet has one or two of them."""
     return tuple(field for _, field, _, _ in Formatter().parse(template) if field)

@@ -5,12 +5,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from migrator.core.fleet import LinkState
+from migrator.core.fleet import AccountLimits, LinkState
 from migrator.core.identifiers import Iccid
 from migrator.core.records import record
 from migrator.core.units import Bytes
 
-__all__ = ["Action", "Change", "DesiredState", "Fingerprints", "PlanHeader", "Prices", "Reason"]
+__all__ = ["Action", "Change", "DesiredState", "Fingerprints", "Origin", "PlanHeader", "Prices", "Reason"]
 
 
 class Action(StrEnum):
@@ -43,6 +43,7 @@ class Reason(StrEnum):
     QUOTA_NOT_READ = "quota_not_read"  # the policy needs what remains, and it was not asked for
     QUOTA_READ_FAILED = "quota_read_failed"  # it was asked for, and no usable answer came
     LIMIT_ZERO = "limit_zero"  # the data limit comes out as zero
+    LIMIT_TOO_LARGE = "limit_too_large"  # the data limit comes out larger than a number is sent exactly
     LIMIT_UNKNOWN = "limit_unknown"  # the policy needs 1NCE's monthly cap, and none is set
     NO_WAVE = "no_wave"  # no wave selects it, or those that do are full
     NOT_SELECTED = "not_selected"  # `--where` left it out of this plan
@@ -126,3 +127,14 @@ class PlanHeader:
     counts: dict[str, int]
     waves: tuple[str, ...]
     summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plan was made from, beside it in the store: no part of the plan, which is the same in every folder.
+
+    `policy_file` is the policy's whole path, `account` 1NCE's monthly caps as they were then.
+    """
+
+    policy_file: str
+    account: AccountLimits = field(default_factory=AccountLimits)

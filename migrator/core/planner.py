@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from migrator.core.candidates import Candidate, Selects
 from migrator.core.fleet import AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.mapping import (
+    LARGEST_LIMIT,
     Blocked,
     LimitRule,
     data_limit_rule,
@@ -16,6 +17,7 @@ from migrator.core.mapping import (
     sms_limit_rule,
     state_of,
     state_rules,
+    too_large,
 )
 from migrator.core.plan import Action, Change, DesiredState, Reason
 from migrator.core.policy import NamePolicy, OnDuplicate, Policy, Rule
@@ -196,6 +198,8 @@ class Planner:
             return data
         if isinstance(sms, Blocked):
             return sms
+        if data.value is not None and data.value > LARGEST_LIMIT:
+            return too_large(data)
         name = self._name(sim, target_iccid, way.names)
         if isinstance(name, Blocked):
             return name

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from migrator.core.plan import PlanHeader
-from migrator.core.plan_diff import PlanLine
-from migrator.core.plan_document import KIND, PLAN_VERSION, header_from
+from migrator.core.plan_diff import PlanLine, header_differences
+from migrator.core.plan_document import KIND, PLAN_VERSION, header_document, header_from, header_line
 from migrator.errors import InputError
 
-__all__ = ["plan_file_lines", "read_plan_file"]
+__all__ = ["must_be_the_stored_plan", "plan_file_lines", "read_plan_file"]
 
 _ICCID = re.compile(r'"source_iccid":"(\d+)"')
 """In no text of a line can this stand: there its quotes have backslashes."""
@@ -39,6 +39,25 @@ def read_plan_file(path: Path) -> PlanHeader:
             hint="a plan is not edited: change policy or pairs and make a new one; or export this one again",
         )
     return header
+
+
+def must_be_the_stored_plan(path: Path, stored: PlanHeader) -> None:
+    """Raises: InputError, if the header of a file that `read_plan_file` has checked is not the stored one's line.
+
+    The lines have their fingerprint in the header; the header has none, and is what people look at first.
+    """
+    with path.open("rb") as lines:
+        line = lines.readline()
+    if line.rstrip(b"\r\n").decode(errors="replace") == header_line(stored):
+        return
+    before, after = header_document(stored), header_document(_header(path, line))
+    names = ", ".join(header_differences(before, after)) or "how it is written"
+    raise InputError(
+        f"{path} was changed since it was written: its header is not that of plan {stored.plan_id} in this store; "
+        f"other there: {names}",
+        code="edited_plan",
+        hint="a plan is not edited: change policy or pairs and make a new one; or export this one again",
+    )
 
 
 def plan_file_lines(path: Path) -> Iterator[PlanLine]:

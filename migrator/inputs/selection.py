@@ -78,10 +78,11 @@ NUMBER: /-?[0-9]+(\.[0-9]+)?/
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """An expression as it was written, and what it says of a SIM."""
+    """An expression as it was written, what it says of a SIM, and the fields that it looks at."""
 
     text: str
     selects: Test
+    fields: frozenset[str] = frozenset(FIELDS)
 
 
 def parse_selection(text: str) -> Selection:
@@ -94,7 +95,9 @@ def parse_selection(text: str) -> Selection:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         _misspelled(text, error)
-    return Selection(text, _test(tree, 0))
+    selects = _test(tree, 0)
+    words = tree.scan_values(lambda token: isinstance(token, Token) and token.type == "NAME")
+    return Selection(text, selects, frozenset(FIELDS.keys() & set(map(str, words))))
 
 
 @cache

@@ -39,6 +39,7 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "quota_not_read": _READ_QUOTAS,
         "quota_read_failed": _READ_QUOTAS,
         "limit_zero": "Decide with `[data_limit] when_zero` whether to pause it or to give it the minimum.",
+        "limit_too_large": "Look up its volume at 1NCE, or set `[data_limit] maximum_mb`; then make a new plan.",
         "limit_unknown": "Set the monthly cap at 1NCE, or choose another `[data_limit] basis`.",
         "no_wave": "Add a wave without `count` to the policy, then make a new plan.",
         "name_duplicate": "Rename at 1NCE, or set `[name] on_duplicate` to `suffix` or `keep`.",

@@ -10,16 +10,20 @@ from sqlalchemy import Executable, Row, bindparam, func, insert, select, update
 
 from migrator.core.candidates import Candidate
 from migrator.core.identifiers import Iccid
-from migrator.core.plan import Action, Change, PlanHeader, Reason
+from migrator.core.plan import Action, Change, Origin, PlanHeader, Reason
 from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import header_from
+from migrator.core.policy import NamePolicy
 from migrator.core.proof import SourceChange
+from migrator.core.uses import Uses
 from migrator.errors import InputError
 from migrator.store.audit import note
 from migrator.store.candidates import candidates, claimed_before
 from migrator.store.documents import change_of, document_text
 from migrator.store.draft import Draft, PlanState
 from migrator.store.engine import Database, Query
+from migrator.store.names import doubtful_names
+from migrator.store.origins import note_origin, origin_of
 from migrator.store.plan_tables import changes, plans
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.staleness import differences, source_changes
@@ -163,9 +167,37 @@ class Plans:
             row = connection.execute(wanted).one_or_none()
         return None if row is None else change_of(row.document, row.source_key, row.target_key)
 
-    def differences(self, plan_id: str) -> list[str]:
-        """What has changed since a plan was made: see `store.staleness`. Empty: the plan may be applied."""
-        return differences(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id))
+    def differences(self, plan_id: str, uses: Uses | None = None) -> list[str]:
+        """What has changed of the SIMs since a plan was made: see `store.staleness`.
+
+        Args:
+            plan_id: the plan.
+            uses: what its policy used beyond what every policy does; None for nothing.
+        """
+        row = plan_row(self._db, plan_id)
+        return differences(self._db, row.plan_no, self.header(plan_id), uses or Uses())
+
+    def doubtful_names(self, plan_id: str, rule: str, names: NamePolicy) -> Iterator[Change]:
+        """The changes of a rule whose planned name is not simply what its template gives now; perhaps for good reason.
+
+        Args:
+            plan_id: the plan.
+            rule: "" for the SIMs that no rule fits.
+            names: how the rule names its SIMs.
+        """
+        query, plan_no = doubtful_names(names), plan_row(self._db, plan_id).plan_no
+        for key, _, target_key, document in by_page(
+            lambda after: self._db.tuples(query, plan_no=plan_no, rule=rule, after=after)
+        ):
+            yield change_of(document, key, target_key)
+
+    def note_origin(self, plan_id: str, origin: Origin) -> None:
+        """Keep where a plan was made from; one that is made again has its last origin."""
+        note_origin(self._db, plan_id, origin)
+
+    def origin(self, plan_id: str) -> Origin | None:
+        """Where a plan was made from; None for one of an older version."""
+        return origin_of(self._db, plan_id)
 
     def source_changes(self, plan_id: str, switched_off: Collection[str] = ()) -> Iterator[SourceChange]:
         """What is not as a plan used it in the inventory in force: see `store.staleness`."""

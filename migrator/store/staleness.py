@@ -1,14 +1,16 @@
 """Whether the world is still what a plan was made from. Compared row by row: fingerprints only say that it is not."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from migrator.core.fleet import SourceStatus, source_status
+from migrator.core.fleet import QuotaReading, SourceStatus, source_status
 from migrator.core.plan import PlanHeader, Reason
 from migrator.core.proof import SourceChange, SourceChangeCode
+from migrator.core.uses import Uses
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out
@@ -16,7 +18,7 @@ from migrator.store.rows import PAGE, AnyRow
 from migrator.store.snapshot_rows import plain_number
 from migrator.store.tables import pairs, snapshots, source_sims
 
-__all__ = ["SHOWN", "differences", "source_changes"]
+__all__ = ["SHOWN", "differences", "shortened", "source_changes"]
 
 SHOWN = 20
 """Differences that are told one by one; of the others only the count."""
@@ -34,24 +36,50 @@ _is_selected = changes.c.reason != Reason.NOT_SELECTED
 """What becomes of a SIM that the plan was told to leave alone is no matter: it used nothing of it."""
 
 _VOLUMES = {"data_quota_mb", "sms_quota"}
+"""One that a plan was not told gave no value, unless a rule selects by it: an import may lack what a pull tells."""
+
+_LEFT = (  # what is left of a volume: name in the document, column, its reading, words
+    ("data_remaining_mb", _sim.data_remaining_mb, _sim.data_reading, "remaining data volume"),
+    ("sms_remaining", _sim.sms_remaining, _sim.sms_reading, "remaining SMS volume"),
+)
+_NO_NEWS = (QuotaReading.NOT_READ, QuotaReading.FAILED)
+_WITHOUT_LIMITS = (  # why a SIM is left alone before anybody asks for its limits
+    Reason.NOT_SELECTED,
+    Reason.STATUS_SKIPPED,
+    Reason.STATUS_BLOCKED,
+    Reason.STATUS_UNKNOWN,
+    Reason.NO_PAIRING,
+    Reason.TARGET_ELSEWHERE,
+    Reason.TARGET_IN_TEST_MODE,
+    Reason.TARGET_RETIRED,
+    Reason.TARGET_UNKNOWN_STATE,
+    Reason.TARGET_ON_OTHER_PLAN,
+)
+_RULE = func.coalesce(func.json_extract(changes.c.document, "$.rule"), "")
 
 
-def differences(database: Database, plan_no: int, header: PlanHeader) -> list[str]:
+def _planned(name: str) -> Any:
+    """A value of the source as the plan used it."""
+    return func.json_extract(changes.c.document, f"$.source.{name}")
+
+
+def differences(database: Database, plan_no: int, header: PlanHeader, uses: Uses) -> list[str]:
     """What has changed since a plan was made, a line per SIM: at most `SHOWN` of them, then how many more.
 
-    Told are SIMs that are gone or new, another status, label or booked volume, another pair. What remains of a volume
-    moves all the time and is not told.
+    Told are SIMs that are gone or new, another status, label or booked volume, another pair; and what remains of a
+    volume where it gave the limit.
 
     Returns: nothing, if the plan is as good as new.
     """
-    shown: list[str] = []
-    more = 0
     with database.read() as connection:
-        for line in _all(connection, plan_no, header):
-            if len(shown) < SHOWN:
-                shown.append(line)
-            else:
-                more += 1
+        return shortened(_all(connection, plan_no, header, uses))
+
+
+def shortened(lines: Iterable[str]) -> list[str]:
+    """The first `SHOWN` lines, then how many more."""
+    rest = iter(lines)
+    shown = list(islice(rest, SHOWN))
+    more = sum(1 for _ in rest)
     return [*shown, f"and {more} more"] if more else shown
 
 
@@ -70,20 +98,27 @@ def source_changes(
         yield from _at_source(connection, plan_no, header, switched_off)
 
 
-def _all(connection: Connection, plan_no: int, header: PlanHeader) -> Iterator[str]:
-    for change in _at_source(connection, plan_no, header, ()):
+def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -> Iterator[str]:
+    for change in _at_source(connection, plan_no, header, (), uses.booked_data):
         yield f"{change.iccid}: {change.words}"
+    for what, rules in zip(_LEFT, (uses.data_remaining, uses.sms_remaining), strict=True):
+        if rules:
+            yield from _less_left(connection, plan_no, what, rules)
     yield from _other_pairs(connection, plan_no)
 
 
 def _at_source(
-    connection: Connection, plan_no: int, header: PlanHeader, switched_off: Collection[str]
+    connection: Connection,
+    plan_no: int,
+    header: PlanHeader,
+    switched_off: Collection[str],
+    booked_data: Collection[str] = (),
 ) -> Iterator[SourceChange]:
     now = connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force))
     if now != header.fingerprints.inventory:
         yield from _gone(connection, plan_no)
         yield from _new(connection, plan_no)
-        yield from _changed(connection, plan_no, switched_off)
+        yield from _changed(connection, plan_no, switched_off, booked_data)
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> Iterator[AnyRow]:
@@ -110,46 +145,65 @@ def _new(connection: Connection, plan_no: int) -> Iterator[SourceChange]:
         yield SourceChange(row.iccid, (SourceChangeCode.NEW,), "new in the inventory")
 
 
-def _changed(connection: Connection, plan_no: int, switched_off: Collection[str]) -> Iterator[SourceChange]:
+def _changed(
+    connection: Connection, plan_no: int, switched_off: Collection[str], booked_data: Collection[str]
+) -> Iterator[SourceChange]:
     """SQLite finds the SIMs whose values are spelled differently; whether they are different is decided here."""
-    planned = [func.json_extract(changes.c.document, f"$.source.{name}").label(name) for name, _, _ in _VALUES]
+    planned = [_planned(name).label(name) for name, _, _ in _VALUES]
     current = [column.label(f"now_{name}") for name, column, _ in _VALUES]
     moved = [was.is_distinct_from(column) for was, (_, column, _) in zip(planned, _VALUES, strict=True)]
     differing = (
-        select(changes.c.source_key, changes.c.source_iccid, *planned, *current)
+        select(changes.c.source_key, changes.c.source_iccid, _RULE.label("rule"), *planned, *current)
         .join_from(changes, source_sims, _here)
         .where(changes.c.plan_no == plan_no, _is_selected, or_(*moved))
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, differing):
-        told = list(_told(row, is_ours_to_be_off=row.source_key in switched_off))
+        unheard = _VOLUMES - ({"data_quota_mb"} if row.rule in booked_data else set())
+        told = list(_told(row, unheard, is_ours_to_be_off=row.source_key in switched_off))
         if told:
             codes = tuple(dict.fromkeys(code for code, _ in told))
             yield SourceChange(row.source_iccid, codes, "; ".join(words for _, words in told))
 
 
-def _told(row: AnyRow, *, is_ours_to_be_off: bool) -> Iterator[tuple[SourceChangeCode, str]]:
+def _told(row: AnyRow, unheard: Collection[str], *, is_ours_to_be_off: bool) -> Iterator[tuple[SourceChangeCode, str]]:
     values = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to a column by its name
     for name, _, words in _VALUES:
         was, now = values[name], values[f"now_{name}"]
         if name in _VOLUMES:
             was, now = plain_number(was), plain_number(now)
-        if was == now or _is_unused(name, was, now):
+        if was == now or (was is None and name in unheard) or (name == "status" and _means_the_same(was, now)):
             continue
         if name == "status" and is_ours_to_be_off and source_status(now) is SourceStatus.DISABLED:
             continue
         yield _CODES.get(name, SourceChangeCode.QUOTA), f"its {words} was {_shown(was)} and is {_shown(now)}"
 
 
-def _is_unused(name: str, was: str | None, now: str | None) -> bool:
-    """Whether a plan cannot have used the difference.
+def _means_the_same(was: str, now: str) -> bool:
+    """A status is used by its meaning: 1NCE's list, its single SIMs and its portal have several words for one."""
+    return source_status(was) is source_status(now) is not SourceStatus.UNKNOWN
 
-    A volume that it was not told gave no value: an import may lack what a pull tells. A status is used by its meaning:
-    1NCE's list, its single SIMs and its portal have several words for one.
+
+def _less_left(
+    connection: Connection, plan_no: int, what: tuple[str, Any, Any, str], rules: Collection[str]
+) -> Iterator[str]:
+    """SIMs whose limit came from what was left, and of which now something else is left.
+
+    A volume that was not read since, or could not be, is no news; nor is one that the plan had not read.
     """
-    if name in _VOLUMES:
-        return was is None
-    return name == "status" and source_status(was) is source_status(now) is not SourceStatus.UNKNOWN
+    name, column, reading, words = what
+    was = _planned(name)
+    moved = (
+        select(changes.c.source_iccid, was.label("was"), column.label("now"))
+        .join_from(changes, source_sims, _here)
+        .where(changes.c.plan_no == plan_no, changes.c.reason.not_in(_WITHOUT_LIMITS), _RULE.in_(rules))
+        .where(reading.not_in(_NO_NEWS), was.is_not(None), was.is_distinct_from(column))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, moved):
+        before, now = plain_number(row.was), plain_number(row.now)
+        if before != now:
+            yield f"{row.source_iccid}: its {words} was {_shown(before)} and is {_shown(now)}"
 
 
 def _shown(value: str | Decimal | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from migrator.cli.inventory import sim_values
 from migrator.core.fleet import QuotaReading, SourceSim, SourceStatus
 from migrator.executor.context import quiet
 from migrator.inputs.inventory_file import opened_inventory
-from tests.builders import source_iccid
+from tests.builders import sim, source_iccid
 from tests.cli.conftest import POLICY, Desk
 from tests.contract.store_kit import open_store, pulled
 
@@ -315,3 +316,31 @@ def test_any_fleet_comes_back_byte_for_byte(tmp_path_factory: pytest.TempPathFac
             import_inventory(store, file, clock=SystemClock(), note=lambda _problem: None, progress=quiet)
         assert export_lines(store.inventory.sims()) == before
         assert store.inventory.summary()["api_version"] == "import"
+
+
+def test_one_huge_volume_blocks_its_sim_and_no_other(desk: Desk) -> None:
+    lines = [line(1, quota="9000000000000000"), *map(line, range(2, 9))]
+    assert desk.run("inventory", "import", sims_file(desk, *lines)).code == 0
+    assert desk.run("pair", "pool", desk.pool()).code == 0
+    made = desk.json("plan", "create", "--policy", desk.write("policy.toml", POLICY))
+    assert made.code == 0
+    assert made.data["reasons"] == {"limit_too_large": 1, "ready": 7}
+    explained = desk.run("plan", "explain", source_iccid(1).digits)
+    assert "9437184000000000000000 bytes" in explained.out
+    assert desk.run("apply", "--confirm", "7").code == 3
+    assert len(desk.rehearsal.hologram.ledger.charges) == 7
+
+
+def test_one_huge_remaining_volume_blocks_its_sim_and_no_other(desk: Desk) -> None:
+    huge = Decimal(9_000_000_000_000_000)
+    told = [
+        sim(number, data_reading=QuotaReading.READ, data_remaining_mb=huge if number == 1 else Decimal(500))
+        for number in range(1, 9)
+    ]
+    desk.write("sims.jsonl", "".join(json.dumps(sim_values(one)) + "\n" for one in told))
+    assert desk.run("inventory", "import", "sims.jsonl").code == 0
+    assert desk.run("pair", "pool", desk.pool()).code == 0
+    policy = POLICY + '[data_limit]\nbasis = "remaining"\n[sms_limit]\nbasis = "keep"\n'
+    made = desk.json("plan", "create", "--policy", desk.write("policy.toml", policy))
+    assert made.code == 0
+    assert made.data["reasons"] == {"limit_too_large": 1, "ready": 7}

@@ -118,3 +118,28 @@ def test_a_plan_is_used_once_and_made_again_under_another_name(desk: Desk) -> No
     again = desk.json("plan", "create", "--policy", "policy.toml").data
     assert again["plan_id"] != first
     assert again["claims"] == 0
+
+
+def test_a_plan_file_is_shown_and_explained_as_the_plan_that_it_is(desk: Desk) -> None:
+    first = desk.planned()["plan_id"]
+    desk.run("plan", "export", "first.jsonl")
+    desk.write("policy.toml", REMAINING)
+    assert desk.json("plan", "create", "--policy", "policy.toml").data["plan_id"] != first
+    iccid = enabled(desk).iccid
+    shown, explained = desk.json("plan", "show", "first.jsonl"), desk.json("plan", "explain", iccid, "first.jsonl")
+    assert [one.data["plan_id"] for one in (shown, explained)] == [first, first]
+    assert shown.data == desk.json("plan", "show", first).data
+
+
+def test_a_file_that_is_no_plan_of_this_store_is_told_as_what_it_is(desk: Desk) -> None:
+    desk.planned()
+    desk.run("plan", "export", "plan.jsonl")
+    edited = Path("plan.jsonl").read_text(encoding="utf-8").replace('"claims":', '"claims":1', 1)
+    desk.write("edited.jsonl", edited)
+    iccid = enabled(desk).iccid
+    for name, words in (("edited.jsonl", "was changed since"), ("policy.toml", "this is not a plan file")):
+        for command in (["show"], ["explain", iccid]):
+            ended = desk.run("plan", *command, name)
+            assert (ended.code, words in ended.err) == (2, True)
+    assert "plan.jsonl is a file, and this command goes by a plan's id" in desk.run("status", "plan.jsonl").err
+    assert "no such file" in desk.run("plan", "show", "none.jsonl").err

@@ -185,6 +185,33 @@ def test_an_edited_plan_file_is_refused(desk: Desk) -> None:
     assert "changed since it was written" in ended.err
 
 
+HEADER_EDITS = {
+    "claims": ('"claims":', '"claims":1'),
+    "org_id": ('"org_id":', '"org_id":1'),
+    "summary.warnings": ('"warnings":["', '"warnings":["not at all: '),
+    "summary.approvals_required": ('"approvals_required":0', '"approvals_required":1'),
+    "summary.money.balance": ('"balance":"', '"balance":"9'),
+    "how it is written": ('{"claims"', '{ "claims"'),
+}
+
+
+@pytest.mark.parametrize("what", HEADER_EDITS)
+@pytest.mark.parametrize("command", ["apply PLAN --dry-run", "plan approve PLAN --as ann --confirm", "report PLAN"])
+def test_a_plan_file_whose_header_was_edited_is_refused(desk: Desk, what: str, command: str) -> None:
+    """It is what a second pair of eyes looks at, and nothing in the file has its fingerprint."""
+    plan = desk.planned()
+    desk.run("plan", "export", "plan.jsonl")
+    header, lines = Path("plan.jsonl").read_text(encoding="utf-8").split("\n", 1)
+    edited = header.replace(*HEADER_EDITS[what], 1)
+    assert edited != header
+    Path("plan.jsonl").write_text(f"{edited}\n{lines}", encoding="utf-8")
+    words = command.replace("PLAN", "plan.jsonl").split()
+    ended = desk.run(*words, *([str(plan["claims"])] if "--confirm" in words else []))
+    assert ended.code == 2
+    assert f"other there: {what}\n" in ended.err
+    assert desk.json("plan", "show").data["approvals"]["given"] == []
+
+
 def test_a_second_run_is_refused_while_one_holds_the_store(desk: Desk) -> None:
     plan = desk.planned()
     store = Store.open("sqlite:///migrator.db", now=0.0)

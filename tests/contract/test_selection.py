@@ -206,3 +206,18 @@ def test_any_row_of_words_is_read_or_refused(words: list[Any]) -> None:
         assert isinstance(holds(" ".join(words)), bool)
     except InputError as error:
         assert "column" in error.message  # noqa: PT017 - as above
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("paired", {"paired"}),
+        (
+            'label like "imsi*" and not (data_quota_mb > 5 or imei_lock == true)',
+            {"label", "data_quota_mb", "imei_lock"},
+        ),
+        ("imsi is none or msisdn == imei", {"imsi", "msisdn", "imei"}),
+    ],
+)
+def test_the_fields_that_it_looks_at_are_known(text: str, fields: set[str]) -> None:
+    assert parse_selection(text).fields == fields

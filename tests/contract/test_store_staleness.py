@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from migrator.core.fleet import Pair, QuotaReading
-from migrator.core.plan import Action, Reason
+from migrator.core.fleet import AccountLimits, Pair, QuotaReading, SourceSim
+from migrator.core.plan import Action, Change, Origin, Reason
+from migrator.core.policy import NamePolicy
+from migrator.core.uses import Uses
 from migrator.store import Store
 from tests.builders import pair, sim, source_iccid, target_iccid
 from tests.contract.store_kit import NOW, change, open_store, planned, pulled
@@ -147,3 +149,110 @@ def test_what_becomes_of_a_sim_that_was_not_selected_is_no_matter(tmp_path: Path
         store.pairs.add([pair(2)], replace=False, now=NOW)
         pulled(store, [sim(1), sim(2, label="other", status="Disabled")])
         assert store.plans.differences("p1") == []
+
+
+def left(number: int, megabytes: int, sms: int, reading: QuotaReading = QuotaReading.READ) -> SourceSim:
+    """A SIM of whose volumes this much is left."""
+    return sim(
+        number,
+        data_reading=reading,
+        data_remaining_mb=Decimal(megabytes),
+        sms_reading=reading,
+        sms_remaining=Decimal(sms),
+    )
+
+
+def of_what_is_left(number: int, *values: Any, **more: Any) -> Change:
+    """A change that was made from 40 MB and 4 SMS, by the rule "tight"."""
+    source = {"status": "Enabled", "label": f"unit {number}", "data_quota_mb": "500", "sms_quota": "250"}
+    remaining = {"data_remaining_mb": "40", "sms_remaining": "4"}
+    return change(number, *values, source=source | remaining, **({"rule": "tight"} | more))
+
+
+@pytest.mark.parametrize(
+    ("uses", "told"),
+    [
+        (Uses(), []),
+        (Uses(data_remaining=frozenset({""})), []),
+        (Uses(data_remaining=frozenset({"", "tight"})), ["its remaining data volume was '40' and is '39'"]),
+        (Uses(sms_remaining=frozenset({"tight"})), ["its remaining SMS volume was '4' and is '3'"]),
+    ],
+)
+def test_what_is_left_is_told_where_a_rule_used_it(tmp_path: Path, uses: Uses, told: list[str]) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, [left(1, 40, 4), left(2, 40, 4), sim(3), left(4, 40, 4)])
+        store.pairs.add(map(pair, (1, 2, 4)), replace=False, now=NOW)
+        skipped = of_what_is_left(4, Action.SKIP, reason=Reason.STATUS_SKIPPED)
+        blocked = change(3, Action.BLOCK, reason=Reason.QUOTA_NOT_READ, target_iccid=None, rule="tight")
+        planned(store, [of_what_is_left(1), of_what_is_left(2), blocked, skipped])
+        pulled(store, [left(1, 39, 3), left(2, 40, 4), left(3, 1, 1), left(4, 0, 0)])
+        assert store.plans.differences("p1", uses) == [f"{source_iccid(1)}: {words}" for words in told]
+
+
+@pytest.mark.parametrize("reading", [QuotaReading.NOT_READ, QuotaReading.FAILED])
+def test_what_is_left_and_was_not_read_is_no_news(tmp_path: Path, reading: QuotaReading) -> None:
+    uses = Uses(data_remaining=frozenset({"tight"}), sms_remaining=frozenset({"tight"}))
+    with open_store(tmp_path) as store:
+        store.pairs.add([pair(1)], replace=False, now=NOW)
+        planned(store, [of_what_is_left(1)])
+        pulled(store, [sim(1, data_reading=reading, sms_reading=reading)])
+        assert store.plans.differences("p1", uses) == []
+        pulled(store, [sim(1, data_reading=QuotaReading.NO_RECORD)])
+        assert store.plans.differences("p1", uses) == [
+            f"{source_iccid(1)}: its remaining data volume was '40' and is not told"
+        ]
+
+
+def test_a_volume_that_a_rule_asked_for_is_an_answer_also_where_none_was_told(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.pairs.add([pair(1), pair(2)], replace=False, now=NOW)
+        unknown = {"status": "Enabled", "label": "unit 1", "data_quota_mb": None, "sms_quota": None}
+        planned(store, [change(1, source=unknown), change(2, source=unknown | {"label": "unit 2"}, rule="first")])
+        pulled(store, [sim(1), sim(2)])
+        assert store.plans.differences("p1") == []
+        assert store.plans.differences("p1", Uses(booked_data=frozenset({""}))) == [
+            f"{source_iccid(1)}: its booked data volume was not told and is '500'"
+        ]
+
+
+def test_the_origin_of_a_plan_is_the_last_one(store: Store) -> None:
+    assert store.plans.origin("p1") is None
+    for origin in (Origin("/a/policy.toml"), Origin("/b/policy.toml", AccountLimits(Decimal("0.50"), None))):
+        store.plans.note_origin("p1", origin)
+        assert store.plans.origin("p1") == origin
+
+
+EVERY_FIELD = NamePolicy("a {ip_address} {label} {source_iccid} {target_iccid}")
+WITH_EVERY_FIELD = f"a 3 unit 1 {source_iccid(1)} {target_iccid(1)}"
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "name", "doubtful"),
+    [
+        (EVERY_FIELD, {"ip_address": "3"}, WITH_EVERY_FIELD, 0),
+        (EVERY_FIELD, {"ip_address": "4"}, WITH_EVERY_FIELD, 1),
+        (NamePolicy("{imsi}{{}} {msisdn}"), {"imsi": "1", "msisdn": "2"}, "1{} 2", 0),
+        (NamePolicy("{imsi}", "{ip_address}"), {"ip_address": "3"}, "3", 0),
+        (NamePolicy("{imsi}", "{ip_address}"), {"imsi": "2", "ip_address": "3"}, "3", 1),
+        (NamePolicy("{imsi}", "{ip_address}"), {"imsi": " ", "ip_address": "3"}, "3", 1),
+        (NamePolicy("{imsi}"), {"imsi": "1"}, "1 (000000000001)", 1),
+    ],
+)
+def test_only_names_that_are_not_plainly_the_same_are_looked_into(
+    tmp_path: Path, names: NamePolicy, values: dict[str, str], name: str, doubtful: int
+) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1, **values), sim(2, **values)])
+        planned(store, [change(1, name=name), change(2, name=name, rule="other"), change(3, name=name)])
+        found = [one.source_iccid for one in store.plans.doubtful_names("p1", "", names)]
+        assert found == [source_iccid(1)] * doubtful
+
+
+def test_sims_that_have_no_name_for_their_names_sake_are_looked_into(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, map(sim, (1, 2, 3)))
+        reasons = (Reason.NAME_EMPTY, Reason.NAME_DUPLICATE, Reason.NO_PAIRING)
+        blocked = [change(number, Action.BLOCK, reason=reason) for number, reason in enumerate(reasons, 1)]
+        planned(store, blocked)
+        found = list(store.plans.doubtful_names("p1", "", NamePolicy("{ip_address}", "{label}")))
+        assert found == blocked[:2]

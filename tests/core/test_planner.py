@@ -74,6 +74,37 @@ def test_a_target_that_must_not_be_touched_blocks(state: str, values: dict[str, 
     assert (change.action, change.reason) == (Action.BLOCK, reason)
 
 
+MB = 1_048_576
+
+
+@pytest.mark.parametrize(
+    ("booked", "planned"),
+    [
+        ("8589934591.9", 9_007_199_254_636_134),
+        ("8589934592", None),  # 2**53 bytes
+        ("4398046511104", None),  # 2**62 bytes: limits from there on stand for "no limit" in the order of claims
+        ("9000000000000000", None),
+    ],
+)
+def test_a_limit_that_no_number_holds_blocks_its_sim_alone(booked: str, planned: int | None) -> None:
+    huge = candidate(1, sim=sim(1, data_quota_mb=Decimal(booked)))
+    first, second = plan([huge, candidate(2)])
+    expected = (Action.CLAIM, Reason.READY) if planned else (Action.BLOCK, Reason.LIMIT_TOO_LARGE)
+    assert (first.action, first.reason, first.overage_limit_bytes) == (*expected, planned)
+    assert (f"would be {int(float(booked)) * MB} bytes" in first.detail) is (planned is None)
+    assert second.action is Action.CLAIM
+
+
+def test_a_limit_that_no_number_holds_is_fine_once_it_is_cut() -> None:
+    huge = candidate(1, sim=sim(1, data_quota_mb=Decimal(9_000_000_000_000_000)))
+    cut = plan([huge], policy(data_limit=DataLimitPolicy(maximum_mb=Decimal(5))))[0]
+    assert (cut.action, cut.overage_limit_bytes) == (Action.CLAIM, 5 * MB)
+    raised = plan(
+        [candidate(1)], policy(data_limit=DataLimitPolicy(minimum_mb=Decimal(10) ** 12, round_up_to_mb=Decimal(1)))
+    )
+    assert (raised[0].reason, raised[0].detail[:30]) == (Reason.LIMIT_TOO_LARGE, "raised from 500 MB to the mini")
+
+
 def test_a_target_that_is_ours_is_adopted_not_claimed() -> None:
     change = only(candidate(target=target(name="Unnamed Device (00001)")))
     assert (change.action, change.reason) == (Action.ADOPT, Reason.ALREADY_OURS)
