@@ -1,7 +1,7 @@
 """`plan create` and `verify`, put together from store, target and core."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
 from migrator.core.identifiers import Iccid
 from migrator.core.names import NameWatch
-from migrator.core.plan import Fingerprints, PlanHeader, Prices
+from migrator.core.plan import Fingerprints, PlanHeader, Prices, Reason
 from migrator.core.planner import Planner, repeated_names
 from migrator.core.policy import ClaimPolicy, Policy
 from migrator.core.states import StepKind, StepState
@@ -49,10 +49,12 @@ async def make_plan(
     stopper: Stopper,
     progress: Progress,
     selection: "Selection | None" = None,
+    takes_rolled_back: bool = False,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
 
-    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out.
+    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out, and so are SIMs that
+    a rollback took back, unless `takes_rolled_back`.
 
     Raises: InputError, for an unknown data plan or zone; PlatformError; Interrupted, and then there is no plan.
     """
@@ -82,6 +84,7 @@ async def make_plan(
             max_rps=max_rps,
             now=clock.now().timestamp(),
             selection=selection,
+            takes_rolled_back=takes_rolled_back,
             each_batch=each_batch,
         )
 
@@ -104,6 +107,7 @@ async def _stored(
     max_rps: float,
     now: float,
     selection: "Selection | None",
+    takes_rolled_back: bool,
     each_batch: Callable[[int], Awaitable[None]],
 ) -> PlanHeader:
     policy = loaded.policy
@@ -115,6 +119,8 @@ async def _stored(
         store.inventory.account_limits() or AccountLimits(),
         repeated,
         None if selection is None else selection.selects,
+        store.switches.rolled_back(),
+        takes_rolled_back,
     )
     if policy.needs_counting:
         planner.count(store.plans.candidates())
@@ -141,7 +147,11 @@ async def _stored(
                 waves=tuple(wave.name for wave in policy.waves),
                 summary={
                     **summary,
-                    "warnings": [*summary["warnings"], *names.warnings(policy.name.on_duplicate)],
+                    "warnings": [
+                        *summary["warnings"],
+                        *names.warnings(policy.name.on_duplicate),
+                        *_left_back(tally.reasons[Reason.ROLLED_BACK]),
+                    ],
                     "policy_file": loaded.name,
                     "where": where,
                     "approvals_required": policy.approvals,
@@ -149,6 +159,12 @@ async def _stored(
             )
 
         return draft.finish(make_header)
+
+
+def _left_back(sims: int) -> Iterator[str]:
+    """A word on SIMs that the plan leaves where a rollback put them."""
+    if sims:
+        yield f"SIMs left on the old SIM that a rollback took them back to: {sims}; --include-rolled-back moves them"
 
 
 def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:

@@ -12,6 +12,7 @@ from migrator.core.proof import SourceChange, SourceChangeCode
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out
+from migrator.store.rollbacks import overtaken
 from migrator.store.rows import PAGE, AnyRow
 from migrator.store.snapshot_rows import plain_number
 from migrator.store.tables import pairs, snapshots, source_sims
@@ -39,8 +40,8 @@ _VOLUMES = {"data_quota_mb", "sms_quota"}
 def differences(database: Database, plan_no: int, header: PlanHeader) -> list[str]:
     """What has changed since a plan was made, a line per SIM: at most `SHOWN` of them, then how many more.
 
-    Told are SIMs that are gone or new, another status, label or booked volume, another pair. What remains of a volume
-    moves all the time and is not told.
+    Told are SIMs that are gone or new, another status, label or booked volume, another pair, and those that a rollback
+    took back since. What remains of a volume moves all the time and is not told.
 
     Returns: nothing, if the plan is as good as new.
     """
@@ -74,6 +75,8 @@ def _all(connection: Connection, plan_no: int, header: PlanHeader) -> Iterator[s
     for change in _at_source(connection, plan_no, header, ()):
         yield f"{change.iccid}: {change.words}"
     yield from _other_pairs(connection, plan_no)
+    for iccid, switch_id in overtaken(connection, plan_no):
+        yield f"{iccid}: rollback {switch_id} took it back to its old SIM"
 
 
 def _at_source(
