@@ -21,7 +21,7 @@ def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
     """The cutover and rollback plans of a migration as JSON values, oldest first; counts are SIMs.
 
     `switched` were proved or found so already, `failed` were refused, `aside` were set aside in trouble, and `paused`
-    are new SIMs that a rollback paused.
+    are new SIMs that a rollback paused. `ran_by` names who ran it, each once.
     """
     return [_values(store, one) for one in store.switches.of_plan(plan_id)]
 
@@ -39,6 +39,7 @@ def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
         "paused": sum(
             sims for (kind, state, _), sims in counts.items() if (kind, state) == (SwitchKind.PAUSE, StepState.DONE)
         ),
+        "ran_by": list(dict.fromkeys(run["owner"] for run in store.switches.runs(one["switch_id"]))),
     }
 
 
