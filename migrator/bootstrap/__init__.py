@@ -36,8 +36,10 @@ __all__ = [
     "open_store",
     "operator",
     "owner",
+    "person",
     "process_is_gone",
     "run_async",
+    "runner",
     "settings",
     "source",
     "source_switch",
@@ -86,6 +88,19 @@ def operator() -> str:
     except (KeyError, OSError, ImportError):
         user = "somebody"
     return f"{user} on {socket.gethostname()}"
+
+
+def person() -> str | None:
+    """Who is at this machine, USER@HOST, as an approval names people; None where nobody knows the login name."""
+    try:
+        return " ".join(f"{getpass.getuser()}@{socket.gethostname()}".split())
+    except (KeyError, OSError, ImportError):
+        return None
+
+
+def runner(me: "Owner") -> str:
+    """Who runs, for the journal: the person, as far as known, and the process that holds the store."""
+    return ", ".join(filter(None, (person(), str(me))))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`plan create` and `verify`, put together from store, target and core."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
 from migrator.core.identifiers import Iccid
 from migrator.core.names import NameWatch
-from migrator.core.plan import Fingerprints, Origin, PlanHeader, Prices
+from migrator.core.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
 from migrator.core.planner import Planner, repeated_names
 from migrator.core.policy import ClaimPolicy, Policy
 from migrator.core.states import StepKind, StepState
@@ -50,10 +50,12 @@ async def make_plan(
     stopper: Stopper,
     progress: Progress,
     selection: "Selection | None" = None,
+    takes_rolled_back: bool = False,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
 
-    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out.
+    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out, and so are SIMs that
+    a rollback took back, unless `takes_rolled_back`.
 
     Raises: InputError, for an unknown data plan or zone; PlatformError; Interrupted, and then there is no plan.
     """
@@ -83,6 +85,7 @@ async def make_plan(
             max_rps=max_rps,
             now=clock.now().timestamp(),
             selection=selection,
+            takes_rolled_back=takes_rolled_back,
             each_batch=each_batch,
         )
 
@@ -105,6 +108,7 @@ async def _stored(
     max_rps: float,
     now: float,
     selection: "Selection | None",
+    takes_rolled_back: bool,
     each_batch: Callable[[int], Awaitable[None]],
 ) -> PlanHeader:
     policy = loaded.policy
@@ -117,6 +121,8 @@ async def _stored(
         account,
         repeated,
         None if selection is None else selection.selects,
+        store.switches.rolled_back(),
+        takes_rolled_back,
     )
     if policy.needs_counting:
         planner.count(store.plans.candidates())
@@ -143,7 +149,11 @@ async def _stored(
                 waves=tuple(wave.name for wave in policy.waves),
                 summary={
                     **summary,
-                    "warnings": [*summary["warnings"], *names.warnings(policy.name.on_duplicate)],
+                    "warnings": [
+                        *summary["warnings"],
+                        *names.warnings(policy.name.on_duplicate),
+                        *_left_back(tally.reasons[Reason.ROLLED_BACK]),
+                    ],
                     "policy_file": loaded.name,
                     "where": where,
                     "approvals_required": policy.approvals,
@@ -157,6 +167,12 @@ async def _stored(
 
 def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:
     return Origin(str(Path(loaded.name).absolute()), account)
+
+
+def _left_back(sims: int) -> Iterator[str]:
+    """A word on SIMs that the plan leaves where a rollback put them."""
+    if sims:
+        yield f"SIMs left on the old SIM that a rollback took them back to: {sims}; --include-rolled-back moves them"
 
 
 def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:

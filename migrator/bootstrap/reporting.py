@@ -27,8 +27,16 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
     header, inventory = store.plans.header(plan_id), store.inventory.summary()
 
     def rows() -> Iterator[ReportRow]:
+        back = store.switches.rolled_back(plan_id)
         for item, verified, job_ids, claimed_at, verified_at in store.journal.report_rows(plan_id):
-            yield row_of(item, verified, job_ids=job_ids, claimed_at=claimed_at, verified_at=verified_at)
+            yield row_of(
+                item,
+                verified,
+                job_ids=job_ids,
+                claimed_at=claimed_at,
+                verified_at=verified_at,
+                rollback=back.get(item.key),
+            )
         for sim in store.journal.unplanned(plan_id):
             yield unplanned_row(sim)
 

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from migrator.core.cutover import ALREADY
+from migrator.core.journal import Verdict
+from migrator.core.reconcile import beside_a_pause, is_paused_though_planned_live
 from migrator.core.states import StepState
 from migrator.core.switch_plan import SwitchKind
 from migrator.reports.model import moment
@@ -10,14 +12,16 @@ from migrator.reports.model import moment
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["switch_line", "switches_of"]
+__all__ = ["switch_line", "switches_of", "taken_back", "taken_back_and_no_more"]
+
+CHUNK = 500
 
 
 def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
     """The cutover and rollback plans of a migration as JSON values, oldest first; counts are SIMs.
 
     `switched` were proved or found so already, `failed` were refused, `aside` were set aside in trouble, and `paused`
-    are new SIMs that a rollback paused.
+    are new SIMs that a rollback paused. `ran_by` names who ran it, each once.
     """
     return [_values(store, one) for one in store.switches.of_plan(plan_id)]
 
@@ -35,6 +39,7 @@ def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
         "paused": sum(
             sims for (kind, state, _), sims in counts.items() if (kind, state) == (SwitchKind.PAUSE, StepState.DONE)
         ),
+        "ran_by": list(dict.fromkeys(run["owner"] for run in store.switches.runs(one["switch_id"]))),
     }
 
 
@@ -47,3 +52,27 @@ def switch_line(values: dict[str, Any]) -> str:
     ]
     name = str(values["direction"]).capitalize()
     return f"{name} {values['switch_id']}: {values['state']}, {', '.join(parts)}."
+
+
+def taken_back(store: "Store", plan_id: str) -> dict[str, str]:
+    """The SIMs of a plan whose new SIM a rollback paused, and that was paused when it was read last.
+
+    Returns: the rollback's id, by key.
+    """
+    back = store.switches.rolled_back(plan_id)
+    keys = sorted(back)
+    return {
+        item.key: back[item.key]
+        for start in range(0, len(keys), CHUNK)
+        for item in store.journal.items_by_key(plan_id, keys[start : start + CHUNK])
+        if is_paused_though_planned_live(item.change, item.target)
+    }
+
+
+def taken_back_and_no_more(store: "Store", plan_id: str) -> int:
+    """How many SIMs of a plan were found to differ by the pause that a rollback ordered, and by nothing else."""
+    back = taken_back(store, plan_id)
+    if not back:
+        return 0
+    differ = (one for one, _ in store.journal.verified_rows(plan_id) if one.verdict is Verdict.MISMATCH)
+    return sum(one.key in back and not beside_a_pause(one.findings) for one in differ)

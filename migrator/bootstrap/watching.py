@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from migrator.bootstrap.switched import taken_back
 from migrator.core.journal import Finding, FindingCode, Verdict
+from migrator.core.reconcile import beside_a_pause
 from migrator.errors import Transient
 from migrator.executor.context import Stopper
 
@@ -36,13 +38,15 @@ Drift = dict[tuple[str, str], Finding]
 def drift_of(store: "Store", plan_id: str, since_s: float) -> Drift:
     """The lasting differences that were found since then (UTC seconds); as many as there is drift, not as SIMs.
 
-    SIMs that an operator set aside are read no more: what was found of them before is none.
+    SIMs that an operator set aside are read no more: what was found of them before is none. Nor is the pause that a
+    rollback ordered.
     """
+    back = taken_back(store, plan_id)
     return {
         (verified.key, finding.code.value): finding
         for verified, at_s in store.journal.verified_rows(plan_id)
         if verified.verdict in LASTING and at_s >= since_s
-        for finding in verified.findings
+        for finding in (beside_a_pause(verified.findings) if verified.key in back else verified.findings)
         if finding.code is not FindingCode.STATE_PENDING
     }
 

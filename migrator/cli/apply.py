@@ -203,7 +203,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
                     but=header.plan_id,
                 )
                 stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
-                parts = _Parts(store, target, stopper, progress, str(me))
+                parts = _Parts(store, target, stopper, progress, bootstrap.runner(me))
                 ctx = _context(chosen, header, options, parts)
                 return await Applying(ctx).run()
 

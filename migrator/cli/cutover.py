@@ -182,6 +182,8 @@ def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None,
     from migrator.bootstrap.switching import overlap_of
     from migrator.cli.switching import switch_id_of
 
+    if out is not None:
+        check_destination(shared, out)
     with bootstrap.store_of(shared.state, shared.config) as store:
         header = store.switches.header(switch_id_of(store, switch_id, None))
         outcome = planned(store, header, out, sims=sims, action=action, next_step=False)

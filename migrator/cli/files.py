@@ -58,13 +58,14 @@ def check_destination(shared: Globals, file: Path) -> None:
 
 
 def refuse_unwritable(file: Path) -> None:
-    """Raises: InputError, if `written` could not put a file there."""
-    from migrator.reports.placing import real_place
+    """Raises: InputError, if `written` could not put a file there, or would write over a database."""
+    from migrator.reports.placing import real_place, refuse_database
 
     if is_stdout(file):
         return
     try:
         place, there = real_place(file)
+        refuse_database(file)
     except OSError as error:
         raise unwritable(file, error.strerror or str(error)) from error
     if there is not None and S_ISDIR(there.st_mode):

@@ -174,8 +174,18 @@ def plan_or_file(store: "Store", given: str | None) -> str:
 
 
 def finding_counts(store: "Store", plan_id: str) -> dict[str, int]:
-    """How many SIMs the last verification found to differ, by each code; a SIM may count under several."""
+    """How many SIMs the last verification found to differ, by each code; a SIM may count under several.
+
+    Where a rollback paused the new SIM, that is told as such.
+    """
+    from migrator.bootstrap.switched import taken_back
+    from migrator.core.reconcile import beside_a_pause
+
+    back = taken_back(store, plan_id)
     codes = Counter(
-        finding.code.value for verified, _ in store.journal.verified_rows(plan_id) for finding in verified.findings
+        finding.code.value
+        for verified, _ in store.journal.verified_rows(plan_id)
+        for finding in (beside_a_pause(verified.findings) if verified.key in back else verified.findings)
     )
-    return dict(sorted(codes.items()))
+    codes["rolled_back"] = len(back)
+    return {code: sims for code, sims in sorted(codes.items()) if sims}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode
 from migrator.errors import InputError, Problem
@@ -44,6 +44,8 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
     from migrator.cli.lookups import required_inventory
     from migrator.inputs.pairing_file import plan_import, read_pairs
 
+    if problems is not None:
+        refuse_unwritable(problems)
     unused: list[str] = []
     with bootstrap.store_of(shared.state, shared.config) as store, collecting_rarely():
         required_inventory(store)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,14 +60,20 @@ BAD_INPUT = "2 settings, policy, pairs or an unknown data plan"
 )
 @click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write the plan as JSON Lines.")
 @click.option("--where", metavar="EXPR", help="Act only on SIMs for which this holds; see above.")
+@click.option("--include-rolled-back", is_flag=True, help="Also act on SIMs that a rollback took to their old SIM.")
 @global_options
 @click.pass_obj
-def create(shared: Globals, /, *, policy_file: Path, out: Path | None, where: str | None) -> int:
+def create(
+    shared: Globals, /, *, policy_file: Path, out: Path | None, where: str | None, include_rolled_back: bool
+) -> int:
     """Make a plan; see `CREATE_HELP`."""
-    return finish("plan create", shared, lambda: _create(shared, policy_file, out, where))
+    made = partial(_create, shared, policy_file, out, where, takes_rolled_back=include_rolled_back)
+    return finish("plan create", shared, made)
 
 
-def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | None) -> Outcome:
+def _create(
+    shared: Globals, policy_file: Path, out: Path | None, where: str | None, *, takes_rolled_back: bool
+) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.planning import make_plan, settle_earlier, unsettled_plans
     from migrator.cli.lookups import required_inventory
@@ -102,6 +109,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | N
                 stopper=stopper,
                 progress=progress,
                 selection=selection,
+                takes_rolled_back=takes_rolled_back,
             )
 
     with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:

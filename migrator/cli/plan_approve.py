@@ -1,8 +1,6 @@
 """`plan approve`: note that somebody looked at a plan and stands by it; `apply` counts them."""
 
-import getpass
 import hashlib
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +62,11 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
 
 def _named(name: str | None) -> str:
     """Who approves. Raises: InputError, for a name that nobody could tell apart later."""
+    from migrator.bootstrap import person
+
+    name = person() if name is None else name
     if name is None:
-        try:
-            name = f"{getpass.getuser()}@{socket.gethostname()}"
-        except (OSError, KeyError, ImportError) as error:
-            raise InputError("nobody knows your login name", code="approver", hint="say it: --as NAME") from error
+        raise InputError("nobody knows your login name", code="approver", hint="say it: --as NAME")
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         words = f"a name has 1 to {LONGEST_NAME} visible characters"

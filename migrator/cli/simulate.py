@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
-from migrator.cli.files import written
+from migrator.cli.files import refuse_unwritable, written
 from migrator.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def serve(shared: Globals, /, **options: Any) -> int:
 def _serve(options: Options) -> Outcome:
     from migrator.bootstrap.rehearsal import pool_of
 
+    if options.pool_file is not None:
+        refuse_unwritable(options.pool_file)
     pool = pool_of(options.sims)
     rehearsal = _rehearsal(options)
     rehearsal.hologram.stock(pool)

@@ -1,5 +1,6 @@
 """`state`: the store itself."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def backup(shared: Globals, /, *, file: Path | None) -> int:
 
 def _backup(shared: Globals, file: Path | None) -> Outcome:
     from migrator import bootstrap
+    from migrator.cli.files import refuse_unwritable
 
+    if file is not None and not os.path.lexists(file):  # one that is there is refused for that
+        refuse_unwritable(file)
     with bootstrap.store_of(shared.state, shared.config) as store:
         source = Path(store.info()["path"])
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -226,7 +226,7 @@ def _run(  # noqa: PLR0917 - handed through as they came
                 target = await stack.enter_async_context(bootstrap.target(chosen, store, stopper))
                 source = await stack.enter_async_context(bootstrap.source_switch(chosen, store, stopper))
                 await stack.enter_async_context(bootstrap.heartbeat(store, me, stopper))
-                parts = _Parts(store, source, target, stopper, progress, str(me))
+                parts = _Parts(store, source, target, stopper, progress, bootstrap.runner(me))
                 return await Switching(_context(chosen, header, given, parts)).run()
 
         return bootstrap.run_async(body)

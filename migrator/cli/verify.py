@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["verified", "verify"]
 
+ROLLED_BACK = "rolled_back"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -197,10 +199,20 @@ async def _look_at_target(work: _Work, asked: Asked | None, devices: "DeviceWatc
             )
 
 
+def _verdicts(store: "Store", plan_id: str) -> dict[str, int]:
+    """SIMs by verdict; those that a rollback took back are no mismatch: it was ordered."""
+    from migrator.bootstrap.switched import taken_back_and_no_more
+
+    verdicts: dict[str, int] = dict(store.journal.verdicts(plan_id))
+    back = taken_back_and_no_more(store, plan_id)
+    told = verdicts | {"mismatch": verdicts.get("mismatch", 0) - back, ROLLED_BACK: back}
+    return {verdict: sims for verdict, sims in told.items() if sims}
+
+
 def _told(store: "Store", header: "PlanHeader") -> Outcome:
     from migrator.cli.lookups import finding_counts
 
-    verdicts = dict(store.journal.verdicts(header.plan_id))
+    verdicts = _verdicts(store, header.plan_id)
     findings = finding_counts(store, header.plan_id)
     blocked = header.counts.get("BLOCK", 0)
     data = {"plan_id": header.plan_id, "verdicts": verdicts, "findings": findings, "blocked": blocked}
@@ -217,7 +229,10 @@ def _told(store: "Store", header: "PlanHeader") -> Outcome:
         words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
         problem = Problem("stopped", words, "`migrator apply` goes on with them")
         return Outcome(data, text, ExitCode.RESUMABLE, (problem,))
-    return Outcome(data, [*text, "Every SIM of the plan is as planned."])
+    words = "Every SIM of the plan is as planned"
+    if back := verdicts.get(ROLLED_BACK, 0):
+        words += f", but for {n_sims(back)} that a rollback took back: the old SIM is on, the new one paused"
+    return Outcome(data, [*text, f"{words}."])
 
 
 def _joined(parts: list[Outcome]) -> Outcome:

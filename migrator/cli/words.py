@@ -9,7 +9,9 @@ from types import MappingProxyType
 
 __all__ = ["counted", "n_sims", "step_word", "verdict_word"]
 
-_VERDICTS: Mapping[str, str] = MappingProxyType({"ok": "verified", "unread": "not read yet"})
+_VERDICTS: Mapping[str, str] = MappingProxyType(
+    {"ok": "verified", "unread": "not read yet", "rolled_back": "rolled back"}
+)
 _STEPS: Mapping[str, str] = MappingProxyType({"pending": "to do", "in_flight": "on its way"})
 
 

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     LIMIT_UNKNOWN = "limit_unknown"  # the policy needs 1NCE's monthly cap, and none is set
     NO_WAVE = "no_wave"  # no wave selects it, or those that do are full
     NOT_SELECTED = "not_selected"  # `--where` left it out of this plan
+    ROLLED_BACK = "rolled_back"  # a rollback took it back to its old SIM, and nobody asked to move it again
     NAME_DUPLICATE = "name_duplicate"  # several SIMs would bear this name, and the policy forbids it
     NAME_EMPTY = "name_empty"  # the templates give no name
     TARGET_ELSEWHERE = "target_elsewhere"  # the target is claimed in another organization

@@ -115,6 +115,8 @@ class Planner:
         account: 1NCE's monthly caps, where the policy needs them.
         repeated: names from `repeated_names`.
         selects: which SIMs this plan is about; the others are in it as skipped. None: all.
+        rolled_back: by key, the rollbacks that took SIMs back to their old SIM: such a SIM is in the plan as skipped.
+        takes_rolled_back: whether it is moved once more all the same.
     """
 
     policy: Policy
@@ -122,6 +124,8 @@ class Planner:
     account: AccountLimits = field(default_factory=AccountLimits)
     repeated: Container[str] = frozenset()
     selects: Selects | None = None
+    rolled_back: Mapping[str, str] = field(default_factory=dict)
+    takes_rolled_back: bool = False
     _ways: tuple[_Way, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
 
@@ -189,7 +193,19 @@ class Planner:
         trouble = None if candidate.target is None else self._target_trouble(candidate.target)
         if trouble is not None:
             return trouble
-        return self._valued(sim, pair.target.digits, state, way)
+        rollback = self.rolled_back.get(sim.iccid.key) if self.rolled_back else None
+        if rollback is None:
+            return self._valued(sim, pair.target.digits, state, way)
+        return self._moved_again(rollback, self._valued(sim, pair.target.digits, state, way))
+
+    def _moved_again(self, rollback: str, wanted: _Wanted | Blocked) -> _Wanted | Blocked:
+        """A SIM that a rollback took back stays where it is, unless it was asked for."""
+        words = f"rollback {rollback} took it back to its old SIM, and paused the new one"
+        if not self.takes_rolled_back:
+            return Blocked(Reason.ROLLED_BACK, words, skip=True)
+        if isinstance(wanted, Blocked):
+            return wanted
+        return wanted._replace(detail="; ".join(filter(None, (wanted.detail, f"{words}; moved again, as asked"))))
 
     def _valued(self, sim: SourceSim, target_iccid: str, state: DesiredState, way: _Way) -> _Wanted | Blocked:
         """Limits and name of a SIM that may be claimed, or what keeps it from having them."""

@@ -6,10 +6,19 @@ from enum import StrEnum
 from migrator.core.fleet import LinkState, TargetLink
 from migrator.core.journal import Finding, FindingCode, Item, Verdict, Verified
 from migrator.core.packing import allows_no_more
-from migrator.core.plan import Action, Change, Reason
+from migrator.core.plan import Action, Change, DesiredState, Reason
 from migrator.core.states import StepKind, StepState
 
-__all__ = ["Bucket", "bucket", "differences", "same_zone", "shows", "verify_item"]
+__all__ = [
+    "Bucket",
+    "beside_a_pause",
+    "bucket",
+    "differences",
+    "is_paused_though_planned_live",
+    "same_zone",
+    "shows",
+    "verify_item",
+]
 
 
 class Bucket(StrEnum):
@@ -155,17 +164,28 @@ def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:
     return was_given_up or item.read_at is None or item.read_at >= step.since + lag_s
 
 
+def is_paused_though_planned_live(change: Change, target: TargetLink | None) -> bool:
+    """Whether a new SIM stands as a rollback leaves it, and not as planned."""
+    is_paused = target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}
+    return is_paused and change.state is DesiredState.LIVE
+
+
+def beside_a_pause(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What differs of a SIM beside the pause that a rollback ordered."""
+    return tuple(finding for finding in findings if finding.code not in _CODES_OF[StepKind.STATE])
+
+
 def bucket(  # noqa: PLR0911 - a table of rules, the first that fits wins
-    change: Change, steps: frozenset[StepState], verified: Verified | None
+    change: Change, steps: frozenset[StepState], verified: Verified | None, *, is_taken_back: bool = False
 ) -> Bucket:
-    """The one bucket of a SIM; the first that fits wins."""
+    """The one bucket of a SIM; the first that fits wins. `is_taken_back`: all that differs is a rollback's pause."""
     if change.reason is Reason.NOT_SELECTED:
         return Bucket.EXCLUDED
     if change.reason is Reason.NO_PAIRING:
         return Bucket.UNPAIRED
     if change.action is Action.BLOCK:
         return Bucket.BLOCKED
-    if change.action is Action.SKIP or StepState.SKIPPED in steps:
+    if change.action is Action.SKIP or StepState.SKIPPED in steps or is_taken_back:
         return Bucket.SKIPPED
     if verified is not None and verified.verdict is Verdict.OK:
         return Bucket.VERIFIED

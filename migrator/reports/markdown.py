@@ -38,10 +38,11 @@ def write_md(book: Book, out: TextIO) -> None:
     if report.switches:
         out.write("\n## Cutover and rollback\n\n")
         names = ("switch_id", "direction", "state", "count", "switched", "failed", "aside", "paused")
-        _write_row(out, ("plan", "direction", "state", "SIMs", "switched", "failed", "set aside", "new SIMs paused"))
-        out.write("|---|---|---|---:|---:|---:|---:|---:|\n")
+        counts = ("SIMs", "switched", "failed", "set aside", "new SIMs paused")
+        _write_row(out, ("plan", "direction", "state", *counts, "who ran it"))
+        out.write("|---|---|---|---:|---:|---:|---:|---:|---|\n")
         for one in report.switches:
-            _write_row(out, (str(one[name]) for name in names))
+            _write_row(out, (*(str(one[name]) for name in names), "; ".join(one["ran_by"])))
 
 
 def _write_facts(facts: Mapping[str, Any], out: TextIO) -> None:

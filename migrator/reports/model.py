@@ -9,7 +9,7 @@ from typing import Any
 
 from migrator.core.fleet import SourceSim
 from migrator.core.journal import Item, JobRecord, Verified
-from migrator.core.reconcile import Bucket, bucket
+from migrator.core.reconcile import Bucket, beside_a_pause, bucket, is_paused_though_planned_live
 from migrator.core.states import StepKind, StepState
 
 __all__ = ["COLUMNS", "Pace", "Reconciliation", "ReportRow", "moment", "row_of", "unplanned_row"]
@@ -106,11 +106,16 @@ def row_of(
     job_ids: Sequence[str],
     claimed_at: float | None,
     verified_at: float | None,
+    rollback: str | None = None,
 ) -> ReportRow:
-    """The row of one SIM of the plan."""
+    """The row of one SIM of the plan; `rollback` is the one that took it back to its old SIM, if any did."""
     change, target = item.change, item.target
-    place = bucket(change, frozenset(step.state for step in item.steps.values()), verified)
-    code, detail = _why(item, verified, place)
+    if not is_paused_though_planned_live(change, target):
+        rollback = None
+    others = () if verified is None else beside_a_pause(verified.findings)
+    states = frozenset(step.state for step in item.steps.values())
+    place = bucket(change, states, verified, is_taken_back=rollback is not None and not others)
+    code, detail = _why(item, verified, place, rollback)
     return ReportRow(
         source_iccid=change.source_iccid.digits,
         target_iccid=None if change.target_iccid is None else change.target_iccid.digits,
@@ -146,8 +151,12 @@ def unplanned_row(sim: SourceSim) -> ReportRow:
     return ReportRow(**(empty | told))
 
 
-def _why(item: Item, verified: Verified | None, place: Bucket) -> tuple[str, str]:
-    """A code and words for the bucket that a SIM is in."""
+def _why(  # noqa: PLR0911 - a table of rules, the first that fits wins
+    item: Item, verified: Verified | None, place: Bucket, rollback: str | None
+) -> tuple[str, str]:
+    """A code and words for the bucket that a SIM is in; a pause that a rollback ordered is nothing to be mended."""
+    if place is Bucket.SKIPPED and rollback is not None:
+        return "rolled_back", f"rollback {rollback} took it back to its old SIM, and paused the new one"
     if place is Bucket.FAILED:
         step = next(step for step in item.steps.values() if step.state is StepState.FAILED)
         return step.code or f"{step.kind.value}_failed", step.message
@@ -155,7 +164,7 @@ def _why(item: Item, verified: Verified | None, place: Bucket) -> tuple[str, str
     if place is Bucket.SKIPPED and set_aside:
         return set_aside[0].code or "set_aside", set_aside[0].message or "an operator set it aside"
     if place in {Bucket.MISMATCH, Bucket.PENDING} and verified is not None and verified.findings:
-        first = verified.findings[0]
+        first = (*(beside_a_pause(verified.findings) if rollback else ()), *verified.findings)[0]
         words = "; ".join(f"{f.code.value}: planned {f.planned}, observed {f.observed}" for f in verified.findings)
         return first.code.value, words
     if place is Bucket.PENDING:

@@ -9,10 +9,16 @@ from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import BinaryIO, TextIO
 
-__all__ = ["beside", "real_place", "text_beside"]
+from migrator.errors import InputError
+
+__all__ = ["beside", "real_place", "refuse_database", "text_beside"]
 
 LONGEST_PREFIX = 50
 """Characters of the name that are found again in that of the unfinished file: the whole of it may not fit once more."""
+SQLITE = b"SQLite format 3\0"
+"""What every SQLite database begins with: a state store, a backup of one, or somebody else's."""
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""Endings of the files in which SQLite keeps what is not in the database yet."""
 
 
 def real_place(path: Path) -> tuple[Path, os.stat_result | None]:
@@ -24,6 +30,30 @@ def real_place(path: Path) -> tuple[Path, os.stat_result | None]:
         return place, None
 
 
+def refuse_database(path: Path) -> None:
+    """Raises: InputError, if `path` is an SQLite database, or a name that SQLite gives to files beside one; OSError.
+
+    A state store is the only record of what was sent, and nothing that a command writes may take its place.
+    """
+    place, there = real_place(path)
+    if there is not None and S_ISREG(there.st_mode) and _is_database(place):
+        raise _over_database(path, "is an SQLite database, as a state store is")
+    for ending in COMPANIONS:
+        kept = Path(str(place).removesuffix(ending))
+        if kept != place and kept.is_file() and _is_database(kept):
+            raise _over_database(path, f"belongs to the SQLite database {kept.name}")
+
+
+def _is_database(place: Path) -> bool:
+    with place.open("rb") as start:
+        return start.read(len(SQLITE)) == SQLITE
+
+
+def _over_database(path: Path, why: str) -> InputError:
+    hint = "name another file; nothing was written, and the database is as it was"
+    return InputError(f"{path} {why}: nothing is written over it", code="over_database", hint=hint)
+
+
 @contextmanager
 def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` only when it is whole and on disk.
@@ -31,8 +61,10 @@ def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     A new file gets this mode, as far as the process's umask allows; one that was there keeps its own. What is no
     regular file (a device, a pipe) is written as it comes, since nothing can take its place.
 
-    Raises: OSError, if there is no such folder or no room; then whatever was at `path` is still there.
+    Raises: OSError, if there is no such folder or no room; InputError, if that is a database. Then whatever was at
+    `path` is still there.
     """
+    refuse_database(path)
     place, there = real_place(path)
     if there is not None and not S_ISREG(there.st_mode):
         with path.open("wb") as out:
@@ -46,6 +78,7 @@ def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
             os.fsync(out.fileno())
         if there is not None:
             unfinished.chmod(S_IMODE(there.st_mode))
+        refuse_database(path)  # a store may have been made there meanwhile
         unfinished.replace(place)
     except BaseException:
         unfinished.unlink(missing_ok=True)

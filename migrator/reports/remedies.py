@@ -14,7 +14,7 @@ BUCKET_WORDS: Mapping[Bucket, str] = MappingProxyType(
         Bucket.MISMATCH: "the record differs from the plan",
         Bucket.FAILED: "refused for good, or in conflict",
         Bucket.BLOCKED: "a person must decide",
-        Bucket.SKIPPED: "left behind by policy",
+        Bucket.SKIPPED: "left behind by policy or by an operator",
         Bucket.EXCLUDED: "not part of this plan",
         Bucket.UNPAIRED: "no target ICCID is known",
     }
@@ -73,6 +73,8 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "not_told": "Hologram's record leaves this value out: look at it in the dashboard.",
         "not_in_plan": "It came after the plan was made, or was left out of it: a new plan accounts for it.",
         "not_selected": "`plan create --where` left it out: a plan without it, or with another choice, takes it up.",
+        "rolled_back": "Nothing: its old SIM is on, and its new one paused, and billed. To move it after all: "
+        "`migrator plan create --include-rolled-back`, `apply`, and a new cutover.",
         "set_aside": "An operator set it aside; a new plan takes it up again.",
     }
 )

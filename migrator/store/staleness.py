@@ -14,6 +14,7 @@ from migrator.core.uses import Uses
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out
+from migrator.store.rollbacks import overtaken
 from migrator.store.rows import PAGE, AnyRow
 from migrator.store.snapshot_rows import plain_number
 from migrator.store.tables import pairs, snapshots, source_sims
@@ -49,6 +50,7 @@ _WITHOUT_LIMITS = (  # why a SIM is left alone before anybody asks for its limit
     Reason.STATUS_BLOCKED,
     Reason.STATUS_UNKNOWN,
     Reason.NO_PAIRING,
+    Reason.ROLLED_BACK,
     Reason.TARGET_ELSEWHERE,
     Reason.TARGET_IN_TEST_MODE,
     Reason.TARGET_RETIRED,
@@ -66,8 +68,8 @@ def _planned(name: str) -> Any:
 def differences(database: Database, plan_no: int, header: PlanHeader, uses: Uses) -> list[str]:
     """What has changed since a plan was made, a line per SIM: at most `SHOWN` of them, then how many more.
 
-    Told are SIMs that are gone or new, another status, label or booked volume, another pair; and what remains of a
-    volume where it gave the limit.
+    Told are SIMs that are gone or new, another status, label or booked volume, another pair, those that a rollback took
+    back since, and what remains of a volume where it gave the limit.
 
     Returns: nothing, if the plan is as good as new.
     """
@@ -105,6 +107,8 @@ def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -
         if rules:
             yield from _less_left(connection, plan_no, what, rules)
     yield from _other_pairs(connection, plan_no)
+    for iccid, switch_id in overtaken(connection, plan_no):
+        yield f"{iccid}: rollback {switch_id} took it back to its old SIM"
 
 
 def _at_source(

@@ -28,6 +28,7 @@ from migrator.store.draft import PlanState
 from migrator.store.engine import Database
 from migrator.store.plan_tables import plans
 from migrator.store.plans import plan_row
+from migrator.store.rollbacks import rolled_back
 from migrator.store.rows import PAGE, among, chunks, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_steps
 
@@ -193,6 +194,10 @@ class Switches:
             elif row.kind == SwitchKind.PAUSE and row.state in {StepState.DONE, StepState.SKIPPED}:
                 off.discard(row.source_key)
         return frozenset(off)
+
+    def rolled_back(self, plan_id: str | None = None) -> dict[str, str]:
+        """SIMs that a rollback took back, by key, with its id: see `store.rollbacks`; None: of the whole store."""
+        return rolled_back(self._db, None if plan_id is None else plan_row(self._db, plan_id).plan_no)
 
     def superseded_by(self, switch_id: str) -> str | None:
         """A plan that switches one of the same SIMs and was started later: its orders are newer; None if none is."""

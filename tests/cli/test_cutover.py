@@ -229,6 +229,97 @@ def test_report_status_jobs_and_state_tell_of_a_cutover_and_its_rollback(desk: D
     assert desk.json("status").data["switches"] == told[1]["switches"]
 
 
+# --- what was rolled back -----------------------------------------------------------------------------------------
+
+
+def taken_back(desk: Desk) -> dict[str, Any]:
+    """Cut over, and back again. Returns: the rollback's plan."""
+    cut_over(desk)
+    plan = desk.json("rollback", "plan").data
+    assert desk.run("rollback", "apply", "--confirm", str(plan["count"])).code == 0
+    assert desk.run("inventory", "pull").code == 0
+    return plan
+
+
+def reported(desk: Desk) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The rows of a fresh report, by bucket and code."""
+    assert desk.run("report", "--format", "json", "--out", "report").code == 0
+    told = json.loads(Path("report", "reconciliation.json").read_text(encoding="utf-8"))
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in told["sims"]:
+        found.setdefault((row["bucket"], row["code"]), []).append(row)
+    return found
+
+
+def paused(desk: Desk) -> int:
+    return sum(link.state.startswith("PAUSED") for link in desk.rehearsal.hologram.sims.values())
+
+
+def test_what_a_rollback_took_back_is_told_so_and_not_as_somebodys_change(desk: Desk) -> None:
+    plan = taken_back(desk)
+    before = reported(desk)["skipped", "rolled_back"]  # also before anybody has verified
+    verified = desk.json("verify")
+    assert (verified.code, verified.data["verdicts"]["rolled_back"]) == (0, plan["count"])
+    assert (verified.data["findings"], verified.document["errors"]) == ({"rolled_back": plan["count"]}, [])
+    assert "the old SIM is on, the new one paused" in desk.run("verify").out
+    assert desk.json("status").data["findings"] == {"rolled_back": plan["count"]}
+    assert desk.run("verify", "--watch", "--every", "1s", "--for", "1s").code == 0
+    told = reported(desk)
+    assert len(told["skipped", "rolled_back"]) == len(before) == plan["count"]
+    assert all(plan["switch_id"] in row["detail"] for row in before)
+    assert not any(bucket == "mismatch" for bucket, _ in told)
+    assert "migrator plan create --include-rolled-back" in Path("report", "reconciliation.json").read_text("utf-8")
+
+
+def test_what_differs_beside_a_rollbacks_pause_is_a_mismatch_as_ever(desk: Desk) -> None:
+    plan = taken_back(desk)
+    link = next(link for link in desk.rehearsal.hologram.sims.values() if link.state == "PAUSED-USER")
+    link.overage_limit = 7
+    verified = desk.json("verify")
+    assert verified.code == 3
+    assert verified.data["verdicts"]["mismatch"] == 1
+    assert verified.data["verdicts"]["rolled_back"] == plan["count"] - 1
+    assert verified.data["findings"] == {"rolled_back": plan["count"], "wrong_overage_limit": 1}
+    assert len(reported(desk)["mismatch", "wrong_overage_limit"]) == 1
+    assert desk.run("verify", "--watch").code == 3
+
+
+def test_a_later_plan_leaves_what_was_rolled_back_where_it_is(desk: Desk) -> None:
+    back, resting = taken_back(desk), paused(desk)
+    made = desk.json("plan", "create", "--policy", "policy.toml")
+    assert made.data["reasons"]["rolled_back"] == back["count"]
+    assert any("--include-rolled-back" in problem["message"] for problem in made.document["errors"])
+    assert desk.run("apply", "--confirm", "0").code in {0, 3}
+    assert paused(desk) == resting
+    assert len(reported(desk)["skipped", "rolled_back"]) == back["count"]
+
+
+def test_what_was_rolled_back_is_moved_again_when_it_is_asked_for_and_is_then_as_any_other(desk: Desk) -> None:
+    back, resting = taken_back(desk), paused(desk)
+    made = desk.json("plan", "create", "--policy", "policy.toml", "--include-rolled-back").data
+    assert made["counts"]["UPDATE"] == back["count"]
+    assert desk.run("apply", "--confirm", "0").code == 0
+    assert paused(desk) == resting - back["count"]
+    again = desk.json("plan", "create", "--policy", "policy.toml").data
+    assert "rolled_back" not in again["reasons"]
+    assert not any(code == "rolled_back" for _, code in reported(desk))
+
+
+def test_a_plan_from_before_a_rollback_does_not_undo_it(desk: Desk) -> None:
+    cut_over(desk)
+    for link in desk.rehearsal.hologram.sims.values():
+        link.overage_limit = 7  # so that the plan has something to set
+    made = desk.json("plan", "create", "--policy", "policy.toml").data
+    assert made["counts"]["UPDATE"]
+    back = desk.json("rollback", "plan").data
+    assert desk.run("rollback", "apply", "--confirm", str(back["count"])).code == 0
+    resting = paused(desk)
+    stale = desk.run("apply", made["plan_id"], "--confirm", "0")
+    assert stale.code == 5
+    assert f"rollback {back['switch_id']} took it back to its old SIM" in stale.err
+    assert paused(desk) == resting
+
+
 # --- what the policy says of cutover ------------------------------------------------------------------------------
 
 

@@ -432,3 +432,22 @@ def test_a_sim_that_is_not_selected_is_skipped_whatever_else_holds_and_takes_nob
     assert [change.reason for change in changes] == [Reason.NOT_SELECTED] * 2 + [Reason.READY] * 2
     assert [change.action for change in changes[:2]] == [Action.SKIP] * 2
     assert [change.wave for change in changes] == [None, None, "first", "rest"]
+
+
+@pytest.mark.parametrize("state", ["PAUSED-USER", "LIVE"])
+def test_a_sim_that_a_rollback_took_back_is_left_where_it_is_unless_it_is_asked_for(state: str) -> None:
+    fleet = [candidate(number, target=target(number, state=state), migrated_before=True) for number in (1, 2)]
+    back = {fleet[0].sim.iccid.key: "r0123"}
+    left, other = Planner(policy(), ORG, rolled_back=back).changes(fleet)
+    assert (left.action, left.reason, left.state, left.wave) == (Action.SKIP, Reason.ROLLED_BACK, None, None)
+    assert "r0123" in left.detail
+    asked, same = Planner(policy(), ORG, rolled_back=back, takes_rolled_back=True).changes(fleet)
+    assert (asked.action, asked.state) == (same.action, DesiredState.LIVE)
+    assert "rollback r0123 took it back" in asked.detail
+    assert other == same
+
+
+def test_a_target_that_a_person_must_look_at_blocks_also_after_a_rollback() -> None:
+    dead = candidate(target=target(state="DEAD"), migrated_before=True)
+    (change,) = Planner(policy(), ORG, rolled_back={dead.sim.iccid.key: "r0123"}).changes([dead])
+    assert (change.action, change.reason) == (Action.BLOCK, Reason.TARGET_RETIRED)

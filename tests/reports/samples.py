@@ -148,6 +148,7 @@ def switch(**values: Any) -> dict[str, Any]:
         "failed": 2,
         "aside": 1,
         "paused": 0,
+        "ran_by": ["ann@desk, process 4711 on desk"],
     }
     return told | values
 
@@ -158,7 +159,7 @@ def written(folder: Path, report: Reconciliation | None = None, *formats: str) -
 
 
 def _run(number: int, started_at: float, ended_at: float, code: int, reason: str) -> JobRecord:
-    return JobRecord(number, "p", "completed", "process 4711 on desk", started_at, ended_at, code, reason, 40)
+    return JobRecord(number, "p", "completed", "ann@desk, process 4711 on desk", started_at, ended_at, code, reason, 40)
 
 
 def _job(number: int, sims: int) -> dict[str, Any]:

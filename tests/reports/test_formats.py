@@ -112,7 +112,7 @@ def test_the_schema_notices_a_column_that_is_missing(tmp_path: Path, name: str) 
 def test_jobs_tell_charges_expected_and_charged_and_runs_and_approvals_tell_who(tmp_path: Path) -> None:
     told = document(tmp_path)
     assert (told["jobs"][0]["charge_expected"], told["jobs"][0]["charged"]) == ("30.00", "30.00")
-    assert told["runs"][0]["owner"] == "process 4711 on desk"
+    assert told["runs"][0]["owner"] == "ann@desk, process 4711 on desk"
     assert told["approvals"][0]["approved_by"] == "ada"
     assert "ada" in (written(tmp_path).files and text(tmp_path, "html"))
     assert "approved by ada" in text(tmp_path, "md")
@@ -139,7 +139,7 @@ def test_a_migration_without_a_cutover_says_so_on_the_page(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("awkward_text", AWKWARD)
 def test_what_a_switch_plan_says_is_escaped_on_the_page(tmp_path: Path, awkward_text: str) -> None:
-    report = reconciliation(2, switches=[switch(switch_id=awkward_text, state=awkward_text)])
+    report = reconciliation(2, switches=[switch(switch_id=awkward_text, state=awkward_text, ran_by=[awkward_text])])
     written(tmp_path, report, "html")
     page = text(tmp_path, "html")
     assert page.count("<script") == 2
