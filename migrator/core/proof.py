@@ -8,7 +8,7 @@ from typing import Any
 
 from migrator.core.cutover import alive_at_s
 from migrator.core.fleet import TargetLink
-from migrator.core.identifiers import Imei, NotAnIdentifier
+from migrator.core.hardware import Unit
 from migrator.core.plan import Change, DesiredState
 
 __all__ = [
@@ -20,11 +20,9 @@ __all__ = [
     "SourceChangeCode",
     "Unexpected",
     "UnexpectedReason",
-    "Unit",
     "asked_days",
     "life",
     "old_side",
-    "unit",
 ]
 
 
@@ -103,14 +101,6 @@ class OldSide(StrEnum):
     UNKNOWN = "unknown"  # no usable answer, or claimed too lately to tell
 
 
-class Unit(StrEnum):
-    """Whether the new SIM sits in the unit that the old one sat in."""
-
-    MATCHED = "matched"  # both carriers saw the same hardware
-    MOVED = "moved"  # they saw different hardware
-    NEVER_SEEN = "never_seen"  # one of them never saw any, so that there is nothing to compare
-
-
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What one SIM has shown. `since_s` is the last sign of life since the claim (UTC seconds).
@@ -153,21 +143,6 @@ def life(
     if change.state is DesiredState.PAUSE:
         return Life.PAUSED, None
     return (Life.UNKNOWN if claimed_s is None or not may_read_usage else Life.SILENT), None
-
-
-def unit(source_imei: str | None, target_imei: str | None) -> Unit:
-    """Compare the hardware that both carriers saw; software version and check digit are no part of it."""
-    old, new = _imei(source_imei), _imei(target_imei)
-    if old is None or new is None:
-        return Unit.NEVER_SEEN
-    return Unit.MATCHED if old == new else Unit.MOVED
-
-
-def _imei(text: str | None) -> Imei | None:
-    try:
-        return Imei.parse(text or "")
-    except NotAnIdentifier:
-        return None
 
 
 QUIET_DAYS = 2

@@ -80,7 +80,8 @@ def test_sims_that_our_own_cutover_switched_off_did_not_change(make_desk: Callab
     desk.applied()
     for _, new in claimed(desk):
         pass_data(desk, new, "352099001761481")
-    count = str(desk.json("cutover", "plan").data["count"])
+    assert desk.json("cutover", "plan").data["reasons"]["other_unit"] > 10
+    count = str(desk.json("cutover", "plan", "--accept-other-units").data["count"])
     assert desk.run("cutover", "apply", "--confirm", count).code == 0
     assert desk.json("verify", "--source").data["source"]["changed"] == 0
 
