@@ -238,7 +238,8 @@ async def prove_life(
     """Say of each SIM that the plan has on our organization whether its new link lives, and in which unit.
 
     The device record comes first, as it is read already; usage is asked only where that shows no connection since the
-    claim, or not in which hardware, a request per SIM, several in flight. Sends no write.
+    claim, or not in which hardware, a request per SIM, several in flight. Sends no write; the store keeps what was
+    found.
 
     Args:
         store: where the plan is; its SIMs were just read afresh.
@@ -257,9 +258,10 @@ async def prove_life(
         known = [replace(one, source_imei=imeis.get(one.item.key)) for one in chunk]
         asked = await _asked(target, known, stopper)
         days = {} if source is None else await _old_days(source, asked, today, stopper)
-        for one in asked:
-            proof = _proof(one)
-            keep(_with_old(proof, *days[one.item.key]) if one.item.key in days else proof)
+        found = [_with_old(_proof(one), *days[one.item.key]) if days else _proof(one) for one in asked]
+        store.proofs.keep(header.plan_id, found, clock.now().timestamp())
+        for proof in found:
+            keep(proof)
         progress("lives", {"sims": len(asked)})
 
 

@@ -13,6 +13,7 @@ from migrator.core.plan import Change, DesiredState
 
 __all__ = [
     "QUIET_DAYS",
+    "KeptProof",
     "Life",
     "OldSide",
     "Proof",
@@ -123,6 +124,24 @@ class Proof:
         """Whether a person should look: no sign of life, another unit, or an old SIM that goes on beside it."""
         goes_on = self.life is Life.ALIVE and self.old is OldSide.TALKS
         return self.life in {Life.SILENT, Life.UNKNOWN} or self.unit is Unit.MOVED or goes_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptProof:
+    """What is known of one SIM's life. Moments are UTC seconds.
+
+    `proved_s` is when it was asked for, and `old_asked_s` when its old SIM was, which may be longer ago.
+    """
+
+    life: Life
+    unit: Unit
+    proved_s: float
+    alive_s: float | None = None
+    source_imei: str | None = None
+    target_imei: str | None = None
+    old: OldSide | None = None
+    old_used_on: str | None = None
+    old_asked_s: float | None = None
 
 
 def life(
