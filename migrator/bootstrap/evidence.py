@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator import __version__
+from migrator.bootstrap.reporting import with_proofs
 from migrator.core.audit import event_document
 from migrator.core.plan_document import change_line, header_line
 from migrator.reports.evidence import write_evidence
-from migrator.reports.model import moment
+from migrator.reports.model import life_values, moment
 
 if TYPE_CHECKING:
     from migrator.core.approvals import Approval
     from migrator.core.journal import Item, Verified
+    from migrator.core.proof import KeptProof
     from migrator.store import Store
 
 __all__ = ["gather"]
@@ -45,7 +47,7 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
         "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
         "requests.jsonl": lambda: map(_as_sent, store.audit.requests(plan_id)),
         "events.jsonl": lambda: (_line(event_document(event)) for event in store.audit.events()),
-        "sims.jsonl": lambda: (_line(_sim(item, last)) for item, last, *_ in store.journal.report_rows(plan_id)),
+        "sims.jsonl": lambda: (_line(_sim(*row[:2], proof)) for row, proof in with_proofs(store, plan_id)),
     }
     if store.approvals.of(plan_id):
         members["approvals.jsonl"] = lambda: (_line(_approval(one)) for one in store.approvals.of(plan_id))
@@ -108,7 +110,7 @@ def _run(run: Any) -> dict[str, Any]:
     }
 
 
-def _sim(item: "Item", last: "Verified | None") -> dict[str, Any]:
+def _sim(item: "Item", last: "Verified | None", proof: "KeptProof | None") -> dict[str, Any]:
     """One SIM: what it was, what was done, what it is. Values as the carrier wrote them are left out."""
     change, link = item.change, item.target
     return {
@@ -135,4 +137,5 @@ def _sim(item: "Item", last: "Verified | None") -> dict[str, Any]:
         "read_at": moment(item.read_at),
         "verdict": None if last is None else last.verdict.value,
         "findings": [] if last is None else [[one.code.value, one.planned, one.observed] for one in last.findings],
+        "life": None if proof is None else life_values(proof),
     }

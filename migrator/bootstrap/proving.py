@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.core.cutover import claimed_at_s
 from migrator.core.fleet import LinkState, TargetLink
+from migrator.core.hardware import is_imei, unit
 from migrator.core.journal import Item
 from migrator.core.plan import PlanHeader
 from migrator.core.proof import (
@@ -21,14 +22,12 @@ from migrator.core.proof import (
     asked_days,
     life,
     old_side,
-    unit,
 )
 from migrator.core.results import PullResult
 from migrator.executor.context import Stopper
 from migrator.executor.pulling import Pulling
 from migrator.executor.switch_context import in_parallel
-from migrator.executor.usage import sessions_since_claim
-from migrator.platforms.hologram.wire import seen_imei
+from migrator.executor.usage import imei_in, sessions_since_claim
 from migrator.ports import Clock, DataSession, DevicePage, Progress, SourcePlatform, SourceUsage, TargetPlatform
 
 if TYPE_CHECKING:
@@ -190,17 +189,16 @@ class DeviceWatch:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One SIM, and what usage showed of it; `sessions` None where it is not ours to read."""
+    """One SIM, and what usage showed of it; `sessions` None where it is not ours to read.
+
+    `source_imei` is the hardware that the old SIM was seen in.
+    """
 
     item: Item
     link: TargetLink
     claimed_s: float | None
+    source_imei: str | None = None
     sessions: Sequence[DataSession] | None = ()
-
-    @property
-    def newest(self) -> DataSession | None:
-        """The session that began last."""
-        return max(self.sessions or (), key=lambda session: session.at_s, default=None)
 
     @property
     def life(self) -> tuple[Life, float | None]:
@@ -209,9 +207,21 @@ class _Asked:
             self.item.change,
             self.link,
             claimed_s=self.claimed_s,
-            session_s=None if self.newest is None else self.newest.at_s,
+            session_s=max((session.at_s for session in self.sessions or ()), default=None),
             may_read_usage=self.sessions is not None,
         )
+
+    @property
+    def target_imei(self) -> str | None:
+        """The hardware that the new SIM was seen in since its claim: before it, it says nothing of the unit."""
+        return (imei_in(self.sessions) or self.link.imei) if self.life[0] is Life.ALIVE else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether usage may tell more than the record: a sign of life, or the hardware to compare."""
+        is_alive = self.life[0] is Life.ALIVE
+        lacks_unit = is_alive and is_imei(self.source_imei) and not is_imei(self.link.imei)
+        return lacks_unit or self.life[0] is Life.SILENT
 
 
 async def prove_life(
@@ -228,7 +238,8 @@ async def prove_life(
     """Say of each SIM that the plan has on our organization whether its new link lives, and in which unit.
 
     The device record comes first, as it is read already; usage is asked only where that shows no connection since the
-    claim, a request per SIM, several in flight. Sends no write.
+    claim, or not in which hardware, a request per SIM, several in flight. Sends no write; the store keeps what was
+    found.
 
     Args:
         store: where the plan is; its SIMs were just read afresh.
@@ -243,14 +254,14 @@ async def prove_life(
     today = clock.now().date()
     rows = _held(store, header)
     while chunk := list(islice(rows, CHUNK)):
-        asked = await _asked(target, chunk, stopper)
+        imeis = {sim.iccid.key: sim.imei for sim in store.inventory.sims([one.item.key for one in chunk])}
+        known = [replace(one, source_imei=imeis.get(one.item.key)) for one in chunk]
+        asked = await _asked(target, known, stopper)
         days = {} if source is None else await _old_days(source, asked, today, stopper)
-        imeis = {sim.iccid.key: sim.imei for sim in store.inventory.sims([one.item.key for one in asked])}
-        records = store.journal.records([one.link.iccid.key for one in asked])
-        for one in asked:
-            record = records.get(one.link.iccid.key, {})
-            proof = _proof(one, source_imei=imeis.get(one.item.key), record=record)
-            keep(_with_old(proof, *days[one.item.key]) if one.item.key in days else proof)
+        found = [_with_old(_proof(one), *days[one.item.key]) if days else _proof(one) for one in asked]
+        store.proofs.keep(header.plan_id, found, clock.now().timestamp())
+        for proof in found:
+            keep(proof)
         progress("lives", {"sims": len(asked)})
 
 
@@ -263,16 +274,16 @@ def _held(store: "Store", header: PlanHeader) -> Iterator[_Asked]:
 
 
 async def _asked(target: TargetPlatform, chunk: Sequence[_Asked], stopper: Stopper) -> list[_Asked]:
-    """The same SIMs, with their usage where the record alone shows no life and usage could."""
+    """The same SIMs, with their usage where the record alone does not tell enough and usage could."""
     found = list(chunk)
-    silent = [number for number, one in enumerate(found) if one.life[0] is Life.SILENT]
+    open_ = [number for number, one in enumerate(found) if one.is_open]
 
     async def ask(number: int) -> None:
         one = found[number]
         sessions = await sessions_since_claim(target, one.link, one.claimed_s)
         found[number] = replace(one, sessions=sessions)
 
-    await in_parallel(silent, ask, workers=WORKERS, stopper=stopper)
+    await in_parallel(open_, ask, workers=WORKERS, stopper=stopper)
     return found
 
 
@@ -292,19 +303,16 @@ async def _old_days(source: SourceUsage, asked: Sequence[_Asked], today: date, s
     return found
 
 
-def _proof(one: _Asked, *, source_imei: str | None, record: Mapping[str, Any]) -> Proof:
-    """The hardware counts only where the SIM lives: what was seen before its claim says nothing of the unit."""
+def _proof(one: _Asked) -> Proof:
     verdict, since_s = one.life
-    told = one.newest.imei if one.newest is not None else None
-    target_imei = (told or seen_imei(record)) if verdict is Life.ALIVE else None
     return Proof(
         source_iccid=one.item.change.source_iccid.digits,
         target_iccid=one.link.iccid.digits,
         life=verdict,
-        unit=unit(source_imei, target_imei),
+        unit=unit(one.source_imei, one.target_imei),
         since_s=since_s,
-        source_imei=source_imei,
-        target_imei=target_imei,
+        source_imei=one.source_imei,
+        target_imei=one.target_imei,
     )
 
 

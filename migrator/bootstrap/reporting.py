@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from migrator import __version__
@@ -14,10 +15,13 @@ from migrator.core.units import money
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
 
 if TYPE_CHECKING:
+    from migrator.core.proof import KeptProof
     from migrator.store import Store
+    from migrator.store.verifications import ReportRow as StoredRow
 
-__all__ = ["reconciliation"]
+__all__ = ["reconciliation", "with_proofs"]
 
+PAGE = 500
 PACE_BINS = 60
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
@@ -28,7 +32,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
 
     def rows() -> Iterator[ReportRow]:
         back = store.switches.rolled_back(plan_id)
-        for item, verified, job_ids, claimed_at, verified_at in store.journal.report_rows(plan_id):
+        for (item, verified, job_ids, claimed_at, verified_at), proof in with_proofs(store, plan_id):
             yield row_of(
                 item,
                 verified,
@@ -36,6 +40,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
                 claimed_at=claimed_at,
                 verified_at=verified_at,
                 rollback=back.get(item.key),
+                proof=proof,
             )
         for sim in store.journal.unplanned(plan_id):
             yield unplanned_row(sim)
@@ -57,6 +62,14 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
         double_billing=overlap_of(store, header, now),
         switches=switches_of(store, plan_id),
     )
+
+
+def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, KeptProof | None]]":
+    """Every SIM of a plan as the store has it, each with what proof of life found."""
+    rows = store.journal.report_rows(plan_id)
+    while page := list(islice(rows, PAGE)):
+        found = store.proofs.among(plan_id, [item.key for item, *_ in page])
+        yield from ((row, found.get(row[0].key)) for row in page)
 
 
 def _plan(store: "Store", header: PlanHeader, inventory: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from migrator.bootstrap.planning import look
 from migrator.core.cutover import Demand, Overlap, cutover_row, rollback_row, unplanned_row
 from migrator.core.fleet import SourceSim, SourceStatus
 from migrator.core.gates import Gate, gate
+from migrator.core.hardware import Unit, is_imei
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.plan import PlanHeader
+from migrator.core.policy import OtherUnits
 from migrator.core.switch_plan import (
     Direction,
     SwitchAction,
@@ -30,7 +32,7 @@ from migrator.core.switch_plan import (
 from migrator.errors import Halted
 from migrator.executor.context import Stopper
 from migrator.executor.switch_context import in_parallel
-from migrator.executor.usage import sessions_since_claim
+from migrator.executor.usage import imei_in, sessions_since_claim
 from migrator.ports import Clock, Progress, TargetPlatform
 
 if TYPE_CHECKING:
@@ -116,6 +118,7 @@ async def make_cutover(
             "double_billing": overlap.told(_price(header)),
             "reminders": list(REMINDERS[Direction.CUTOVER]),
             "verified_share": str(demand.verified_share),
+            "other_units": (OtherUnits.ACCEPT if demand.accepts_other_units else OtherUnits.LEAVE_ON).value,
         }
         return _kept(
             store,
@@ -177,23 +180,31 @@ def _facts(store: "Store", header: PlanHeader, off: Collection[str]) -> Iterator
 async def _judged(
     target: TargetPlatform, found: Sequence[_Found], demand: Demand, org_id: int, stopper: Stopper
 ) -> list[SwitchRow]:
-    """The rows of some SIMs. Usage is asked for only where everything else is there but a sign of life."""
+    """The rows of some SIMs. Usage is asked for only where all is there but a sign of life, or the unit is unknown."""
     rows = [_row(one, demand, org_id) for one in found]
-    silent = [number for number, row in enumerate(rows) if row.reason is SwitchReason.NO_TRAFFIC]
+    open_ = [at for at, row in enumerate(rows) if row.reason is SwitchReason.NO_TRAFFIC or _lacks_unit(found[at], row)]
 
     async def ask(number: int) -> None:
-        sessions = await sessions_since_claim(target, found[number].item.target, found[number].claimed_s)
+        one = found[number]
+        sessions = await sessions_since_claim(target, one.item.target, one.claimed_s)
         if sessions:
             newest_s = max(session.at_s for session in sessions)
-            rows[number] = _row(found[number], demand, org_id, session_s=newest_s)
-        elif sessions is None:
+            rows[number] = _row(one, demand, org_id, session_s=newest_s, session_imei=imei_in(sessions))
+        elif sessions is None and rows[number].reason is SwitchReason.NO_TRAFFIC:
             rows[number] = replace(rows[number], detail=f"{rows[number].detail}; usage is not ours to read")
 
-    await in_parallel(silent, ask, workers=WORKERS, stopper=stopper)
+    await in_parallel(open_, ask, workers=WORKERS, stopper=stopper)
     return rows
 
 
-def _row(one: _Found, demand: Demand, org_id: int, *, session_s: float | None = None) -> SwitchRow:
+def _lacks_unit(one: _Found, row: SwitchRow) -> bool:
+    """Whether usage may tell in which unit the new SIM of a row that would be switched off is."""
+    return row.unit is Unit.NEVER_SEEN and one.source is not None and is_imei(one.source.imei)
+
+
+def _row(
+    one: _Found, demand: Demand, org_id: int, *, session_s: float | None = None, session_imei: str | None = None
+) -> SwitchRow:
     return cutover_row(
         one.item,
         one.verified,
@@ -202,6 +213,7 @@ def _row(one: _Found, demand: Demand, org_id: int, *, session_s: float | None = 
         org_id=org_id,
         claimed_s=one.claimed_s,
         session_s=session_s,
+        session_imei=session_imei,
     )
 
 
@@ -249,13 +261,15 @@ def _kept(
     demand: Demand | None = None,
 ) -> SwitchHeader:
     counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
-    asked = () if demand is None else (demand.require.value, str(demand.rest_s), str(demand.verified_share))
+    units = Counter[tuple[SwitchAction, Unit | None]]()
+    asked = () if demand is None else _asked_for(demand)
     with _Spool() as kept:
 
         def counted() -> Iterator[SwitchRow]:
             for row in rows:
                 counts[row.action.value] += 1
                 reasons[row.reason.value] += 1
+                units[row.action, row.unit] += 1
                 if row.action.acts:
                     used[row.wave or ""] = None
                 kept.add([row])
@@ -279,10 +293,35 @@ def _kept(
                 "reasons": dict(sorted(reasons.items())),
                 "inventory_taken_at": store.inventory.summary()["taken_at"],
                 **summary,
+                **({} if demand is None else _of_units(units, summary["reminders"])),
             },
         )
         store.switches.add(made, kept, now)
         return made
+
+
+def _asked_for(demand: Demand) -> tuple[str, ...]:
+    """What was asked of the new SIMs, as far as a plan is another one by it."""
+    accepted = (OtherUnits.ACCEPT.value,) if demand.accepts_other_units else ()
+    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted
+
+
+def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:
+    """In which units the new SIMs are whose old ones qualify by all else, in counts and in words."""
+    told = {one.value: sum(count for (_, unit), count in units.items() if unit is one) for one in Unit}
+    unseen, elsewhere = units[SwitchAction.SWITCH_OFF, Unit.NEVER_SEEN], units[SwitchAction.SWITCH_OFF, Unit.MOVED]
+    words = []
+    if elsewhere:
+        words.append(
+            f"SIMs to switch off whose new SIM was seen in another unit (by IMEI), which was accepted: {elsewhere}; "
+            "units that have their old SIM alone fall silent"
+        )
+    if unseen:
+        words.append(
+            f"SIMs to switch off of which one carrier or both saw no IMEI (never_seen): {unseen}; nobody can tell "
+            "whether their new SIM is in the unit"
+        )
+    return {"units": told, "reminders": [*reminders, *words]}
 
 
 def _unused_id(store: "Store", direction: Direction, fingerprint: str) -> str:

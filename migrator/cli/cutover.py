@@ -26,6 +26,7 @@ __all__ = ["apply", "plan", "planned", "show"]
 
 SHOWN = 20
 SILENT = "--accept-silent-units"
+OTHER_UNITS = "--accept-other-units"
 
 
 @click.command("plan", epilog="Exit codes: 0 done, 2 input, 4 refused, 6 too few are verified, 7 resumable, 9 held.")
@@ -37,6 +38,11 @@ SILENT = "--accept-silent-units"
     "Default: the policy's, which is traffic unless it says otherwise.",
 )
 @click.option(SILENT, is_flag=True, help="Where a right record is enough: units may fall silent, and that is accepted.")
+@click.option(
+    OTHER_UNITS,
+    is_flag=True,
+    help="New SIMs that were seen in another unit (IMEI) than the old one are accepted: the old unit may fall silent.",
+)
 @click.option(
     "--rest",
     metavar="DURATION",
@@ -53,7 +59,7 @@ def plan(shared: Globals, /, **options: Any) -> int:
     """Say which old SIMs of PLAN (default the newest) can be switched off, which stay on, and why. Sends no write.
 
     A SIM qualifies when a fresh read finds every planned value and its new link is live and has had a data session
-    since it was claimed. `cutover apply` switches off nothing else.
+    since it was claimed, in no other unit than the old one. `cutover apply` switches off nothing else.
     """
     return finish("cutover plan", shared, lambda: _plan(shared, **options))
 
@@ -112,10 +118,12 @@ def _demand(  # one argument per option
     rest: str | None,
     verified_share: str | None,
     accept_silent_units: bool,
+    accept_other_units: bool,
 ) -> "Demand":
     """What a new SIM must have shown: what was asked for, else what the policy of the migration says."""
     from migrator.bootstrap import SystemClock
     from migrator.core.cutover import Demand
+    from migrator.core.policy import OtherUnits
     from migrator.inputs.policy_file import stored_policy
 
     policy = stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").cutover
@@ -124,6 +132,7 @@ def _demand(  # one argument per option
         rest_s(rest, policy.rest_s),
         SystemClock().now().timestamp(),
         share_of(verified_share, policy.verified_share),
+        accepts_other_units=accept_other_units or policy.other_units is OtherUnits.ACCEPT,
     )
     _accept_silence(shared, demand.require, is_accepted=accept_silent_units)
     return demand
@@ -269,6 +278,8 @@ def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(header.summary["reasons"].items())),
     ]
+    if "units" in header.summary:
+        text.append(table("The unit of the new SIM", ("", "SIMs"), list(header.summary["units"].items())))
     if rows:
         cells = [(r.source_iccid, r.target_iccid, r.action, r.reason, r.wave, r.detail or r.proof) for r in rows]
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migrator.cli.common import Globals, Outcome, table
-from migrator.core.proof import Life, OldSide, Proof, Unit
+from migrator.core.hardware import Unit
+from migrator.core.proof import Life, OldSide, Proof
 from migrator.core.results import ExitCode
 from migrator.errors import Problem
 

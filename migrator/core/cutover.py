@@ -1,13 +1,14 @@
 """Which old SIMs may be switched off, which may come back, and what a look at 1NCE means for one of them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from migrator.core.fleet import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
+from migrator.core.hardware import Unit, is_imei, unit
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.plan import Action, Change, Reason
 from migrator.core.states import StepState
@@ -41,7 +42,9 @@ __all__ = [
     "is_settled_as_wanted",
     "moment_s",
     "obstacle_at_source",
+    "other_unit_words",
     "rollback_row",
+    "seen_unit",
     "unplanned_row",
     "values_changed",
 ]
@@ -80,6 +83,30 @@ def alive_at_s(target: TargetLink, claimed_s: float, session_s: float | None) ->
     return next((at_s for at_s in moments if at_s is not None and at_s >= claimed_s), None)
 
 
+def seen_unit(
+    source_imei: str | None,
+    target: TargetLink,
+    *,
+    claimed_s: float | None,
+    session_s: float | None = None,
+    session_imei: str | None = None,
+) -> Unit:
+    """Whether a new SIM sits in the unit of the old one.
+
+    Hardware that was seen before the claim says nothing of the unit.
+
+    Args:
+        source_imei: the hardware that the old SIM was seen in.
+        target: the new SIM.
+        claimed_s: when it was claimed (UTC seconds); None if nobody knows.
+        session_s: when usage showed a data session (UTC seconds).
+        session_imei: in which hardware, which outranks what the record tells.
+    """
+    if claimed_s is None or alive_at_s(target, claimed_s, session_s) is None:
+        return Unit.NEVER_SEEN
+    return unit(source_imei, session_imei if is_imei(session_imei) else target.imei)
+
+
 # --- cutover ------------------------------------------------------------------------------------------------------
 
 
@@ -88,12 +115,19 @@ class Demand:
     """What a new SIM must have shown. `rest_s`: seconds since it was claimed, and since we last changed it.
 
     `verified_share` of all SIMs that the migration's plan acts on must be verified before any old one is switched off.
+    `accepts_other_units`: whether a new SIM may sit in another unit than the old one, by the hardware that was seen.
     """
 
     require: Require
     rest_s: float
     now_s: float
     verified_share: Decimal = Decimal(0)
+    accepts_other_units: bool = False
+
+
+def other_unit_words(source: SourceSim) -> str:
+    """Why an old SIM stays on whose new SIM was seen in another unit."""
+    return f"the new SIM was seen in other hardware than {source.imei}, where the old one was seen"
 
 
 def is_alive(target: TargetLink | None, verdict: Verdict | None, org_id: int) -> bool:
@@ -111,6 +145,7 @@ def cutover_row(
     org_id: int,
     claimed_s: float | None,
     session_s: float | None = None,
+    session_imei: str | None = None,
 ) -> SwitchRow:
     """What cutover does with one SIM of the migration's plan, and why.
 
@@ -122,6 +157,7 @@ def cutover_row(
         org_id: our organization.
         claimed_s: when our journal says that it was claimed, for records that do not tell (UTC seconds).
         session_s: when usage showed a data session (UTC seconds); None if none was looked for, or none was found.
+        session_imei: in which hardware, where usage tells.
     """
     change = item.change
     held_back = _not_to_be_moved(item) or _off_or_unknown(source)
@@ -129,17 +165,19 @@ def cutover_row(
         action, reason, detail = held_back
         return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail)
     told = _unproved(item, verified, demand, org_id=org_id, journaled_s=claimed_s, session_s=session_s)
-    if isinstance(told, str):
-        return SwitchRow(
-            change.source_iccid,
-            change.target_iccid,
-            SwitchAction.SWITCH_OFF,
-            SwitchReason.QUALIFIES,
-            wave=change.wave,
-            proof=told,
-        )
-    reason, detail = told
-    return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, reason, detail)
+    if not isinstance(told, str):
+        reason, detail = told
+        return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, reason, detail)
+    assert source is not None and item.target is not None  # noqa: S101, PT018 - held back or unproved without them
+    row = SwitchRow(
+        change.source_iccid, change.target_iccid, SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, proof=told
+    )
+    since_s = claimed_at_s(item.target, claimed_s)
+    where = seen_unit(source.imei, item.target, claimed_s=since_s, session_s=session_s, session_imei=session_imei)
+    if where is Unit.MOVED and not demand.accepts_other_units:
+        on, why = SwitchAction.LEAVE_ON, SwitchReason.OTHER_UNIT
+        return replace(row, action=on, reason=why, detail=other_unit_words(source), unit=where)
+    return replace(row, wave=change.wave, unit=where)
 
 
 def unplanned_row(source: SourceSim) -> SwitchRow:

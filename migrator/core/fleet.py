@@ -165,6 +165,7 @@ class TargetLink:
 
     `overage_limit_bytes` and `sms_limit` are -1 where the carrier says there is no limit and None where it said
     nothing. `device_id` is None for a SIM that was never claimed. `tags` are names, None where the reply has none.
+    `imei` is the hardware that it was last seen in.
     `other_iccids` are those of the device's further profiles: an ICCID printed on a card may be one of them.
     `raw` is the carrier's own record, without PIN and PUK.
     """
@@ -183,6 +184,7 @@ class TargetLink:
     tags: frozenset[str] | None = None
     claimed_at: str | None = None
     last_connected_at: str | None = None
+    imei: str | None = None
     other_iccids: tuple[Iccid, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

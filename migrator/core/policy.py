@@ -18,6 +18,7 @@ __all__ = [
     "LimitsTiming",
     "NamePolicy",
     "OnDuplicate",
+    "OtherUnits",
     "Policy",
     "Rule",
     "Selection",
@@ -95,6 +96,13 @@ class CutoverProof(StrEnum):
 
     TRAFFIC = "traffic"  # a data session since it was claimed: it is in the unit, and works
     VERIFIED = "verified"  # its record shows every planned value: that it is in the unit, nobody knows
+
+
+class OtherUnits(StrEnum):
+    """What becomes of old SIMs whose new SIM was seen in another unit."""
+
+    LEAVE_ON = "leave_on"  # the old one may be all that its unit has
+    ACCEPT = "accept"  # units were exchanged along with their SIMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,7 @@ class CutoverPolicy:
     require: CutoverProof = CutoverProof.TRAFFIC
     rest_s: float = 0.0
     verified_share: Decimal = Decimal(0)
+    other_units: OtherUnits = OtherUnits.LEAVE_ON
 
 
 @dataclass(frozen=True, slots=True)

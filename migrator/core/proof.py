@@ -8,11 +8,12 @@ from typing import Any
 
 from migrator.core.cutover import alive_at_s
 from migrator.core.fleet import TargetLink
-from migrator.core.identifiers import Imei, NotAnIdentifier
+from migrator.core.hardware import Unit
 from migrator.core.plan import Change, DesiredState
 
 __all__ = [
     "QUIET_DAYS",
+    "KeptProof",
     "Life",
     "OldSide",
     "Proof",
@@ -20,11 +21,9 @@ __all__ = [
     "SourceChangeCode",
     "Unexpected",
     "UnexpectedReason",
-    "Unit",
     "asked_days",
     "life",
     "old_side",
-    "unit",
 ]
 
 
@@ -103,14 +102,6 @@ class OldSide(StrEnum):
     UNKNOWN = "unknown"  # no usable answer, or claimed too lately to tell
 
 
-class Unit(StrEnum):
-    """Whether the new SIM sits in the unit that the old one sat in."""
-
-    MATCHED = "matched"  # both carriers saw the same hardware
-    MOVED = "moved"  # they saw different hardware
-    NEVER_SEEN = "never_seen"  # one of them never saw any, so that there is nothing to compare
-
-
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What one SIM has shown. `since_s` is the last sign of life since the claim (UTC seconds).
@@ -135,6 +126,24 @@ class Proof:
         return self.life in {Life.SILENT, Life.UNKNOWN} or self.unit is Unit.MOVED or goes_on
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptProof:
+    """What is known of one SIM's life. Moments are UTC seconds.
+
+    `proved_s` is when it was asked for, and `old_asked_s` when its old SIM was, which may be longer ago.
+    """
+
+    life: Life
+    unit: Unit
+    proved_s: float
+    alive_s: float | None = None
+    source_imei: str | None = None
+    target_imei: str | None = None
+    old: OldSide | None = None
+    old_used_on: str | None = None
+    old_asked_s: float | None = None
+
+
 def life(
     change: Change, target: TargetLink, *, claimed_s: float | None, session_s: float | None, may_read_usage: bool
 ) -> tuple[Life, float | None]:
@@ -153,21 +162,6 @@ def life(
     if change.state is DesiredState.PAUSE:
         return Life.PAUSED, None
     return (Life.UNKNOWN if claimed_s is None or not may_read_usage else Life.SILENT), None
-
-
-def unit(source_imei: str | None, target_imei: str | None) -> Unit:
-    """Compare the hardware that both carriers saw; software version and check digit are no part of it."""
-    old, new = _imei(source_imei), _imei(target_imei)
-    if old is None or new is None:
-        return Unit.NEVER_SEEN
-    return Unit.MATCHED if old == new else Unit.MOVED
-
-
-def _imei(text: str | None) -> Imei | None:
-    try:
-        return Imei.parse(text or "")
-    except NotAnIdentifier:
-        return None
 
 
 QUIET_DAYS = 2

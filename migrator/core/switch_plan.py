@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from migrator.core.fleet import SourceStatus
+from migrator.core.hardware import Unit
 from migrator.core.identifiers import Iccid
 from migrator.core.states import StepState
 
@@ -85,6 +86,7 @@ class SwitchReason(StrEnum):
     NOT_LIVE = "not_live"  # the new SIM cannot pass data
     NOT_RESTED = "not_rested"  # claimed or changed too short a time ago
     NO_TRAFFIC = "no_traffic"  # no data session on the new SIM since it was claimed
+    OTHER_UNIT = "other_unit"  # the new SIM was seen in other hardware than the old one
     SWITCHED_BY_US = "switched_by_us"  # our cutover switched it off
     NOT_SWITCHED = "not_switched"  # no cutover of ours switched it off, or it was rolled back
     NOT_LISTED = "not_listed"  # the file does not name it
@@ -99,7 +101,10 @@ class SwitchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwitchRow:
-    """What is planned for one source SIM. `proof` is what showed life on the new SIM, for people."""
+    """What is planned for one source SIM. `proof` is what showed life on the new SIM, for people.
+
+    `unit` is whether the new SIM sits in the old one's unit; None where nobody asked.
+    """
 
     source_iccid: Iccid
     target_iccid: Iccid | None
@@ -108,6 +113,7 @@ class SwitchRow:
     detail: str = ""
     wave: str | None = None
     proof: str = ""
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,8 @@ _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_a
 
 
 def row_document(row: SwitchRow) -> dict[str, Any]:
-    """A row as JSON values; `row_from` is its inverse."""
+    """A row as JSON values; `row_from` is its inverse. Rows of before there were units are spelled as they were."""
+    told = {} if row.unit is None else {"unit": row.unit.value}
     return {
         "source_iccid": row.source_iccid.digits,
         "target_iccid": None if row.target_iccid is None else row.target_iccid.digits,
@@ -177,6 +184,7 @@ def row_document(row: SwitchRow) -> dict[str, Any]:
         "detail": row.detail,
         "wave": row.wave,
         "proof": row.proof,
+        **told,
     }
 
 
@@ -187,7 +195,7 @@ def row_line(row: SwitchRow) -> str:
 
 def row_from(values: Mapping[str, Any]) -> SwitchRow:
     """The row that a document tells."""
-    target = values["target_iccid"]
+    target, seen = values["target_iccid"], values.get("unit")
     return SwitchRow(
         source_iccid=Iccid.parse(values["source_iccid"]),
         target_iccid=None if target is None else Iccid.parse(target),
@@ -196,6 +204,7 @@ def row_from(values: Mapping[str, Any]) -> SwitchRow:
         detail=values["detail"],
         wave=values["wave"],
         proof=values["proof"],
+        unit=None if seen is None else Unit(seen),
     )
 
 

@@ -4,17 +4,28 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from migrator.core.cutover import ALREADY, Told, is_alive, is_settled_as_wanted
-from migrator.core.fleet import LinkState, SourceStatus, TargetLink
+from migrator.core.cutover import (
+    ALREADY,
+    Told,
+    claimed_at_s,
+    is_alive,
+    is_settled_as_wanted,
+    other_unit_words,
+    seen_unit,
+)
+from migrator.core.fleet import LinkState, SourceSim, SourceStatus, TargetLink
+from migrator.core.hardware import Unit, is_imei
 from migrator.core.journal import Item
 from migrator.core.plan import DesiredState
+from migrator.core.policy import OtherUnits
 from migrator.core.reconcile import verify_item
-from migrator.core.states import StepEvent, StepState
-from migrator.core.switch_plan import SwitchItem, SwitchKind, SwitchStep
+from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.core.switch_plan import SwitchItem, SwitchKind, SwitchReason, SwitchStep
 from migrator.errors import OutcomeUnknown, Permanent, Transient
 from migrator.executor.observing import Reader, targets_of
 from migrator.executor.old_sims import Look
-from migrator.executor.switch_context import SwitchContext, send
+from migrator.executor.switch_context import SwitchContext, in_parallel, send
+from migrator.executor.usage import imei_in, sessions_since_claim
 from migrator.ports import SwitchRequest
 
 __all__ = ["NewSims"]
@@ -57,6 +68,39 @@ class NewSims:
                 state = item.target.state_word if item.target else "not there"
                 dead[key] = Told("new_sim_not_alive", f"the new SIM is {state}: {codes or 'not live'}")
         return dead
+
+    async def elsewhere(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
+        """Say which SIMs sit in another unit than their old ones, where the plan does not accept that.
+
+        Args:
+            seen: SIMs whose new side was read just now, and each old side as it was read just now.
+        """
+        ctx, moved = self.ctx, dict[str, Told]()
+        if ctx.header.summary.get("other_units") == OtherUnits.ACCEPT:
+            return moved
+        items = {item.key: item for item in ctx.migration.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
+
+        async def one(item: SwitchItem) -> None:
+            if await self._unit(items[item.key], seen[item].imei) is Unit.MOVED:
+                moved[item.key] = Told(SwitchReason.OTHER_UNIT.value, other_unit_words(seen[item]))
+
+        known = [item for item, sim in seen.items() if is_imei(sim.imei)]
+        await in_parallel(known, one, workers=ctx.options.workers, stopper=ctx.stopper)
+        return moved
+
+    async def _unit(self, item: Item, source_imei: str | None) -> Unit:
+        """Where a new SIM is: by its record, else by its newest data session."""
+        target, claim = item.target, item.steps.get(StepKind.CLAIM)
+        if target is None:
+            return Unit.NEVER_SEEN
+        claimed_s = claimed_at_s(target, None if claim is None else claim.since)
+        found = seen_unit(source_imei, target, claimed_s=claimed_s)
+        if found is not Unit.NEVER_SEEN:
+            return found
+        sessions = await sessions_since_claim(self.ctx.target, target, claimed_s)
+        newest_s = max((session.at_s for session in sessions or ()), default=None)
+        imei = imei_in(sessions)
+        return seen_unit(source_imei, target, claimed_s=claimed_s, session_s=newest_s, session_imei=imei)
 
     # --- pausing: rollback only -----------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ MOST_LOST_IN_A_ROW = 3
 QUEUE_S = 600.0
 """How long an accepted order may wait in the source's queue before it is given again."""
 
-Guard = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Told]]]
-"""Says, just before the orders go out, for which SIMs they must not."""
+Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
+"""Says, just before the orders go out, for which SIMs they must not; given each as it was read just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,11 @@ class OldSims:
             )  # an order of our own that was given up and took effect late needs no second one
             if told is not None:
                 aside[item.key] = told
-        ready = [item for item in pending if item.key not in aside]
+        ready = {item: sim for item in pending if item.key not in aside and (sim := looks[item.key].sight.sim)}
         aside |= await self.guard(ready) if ready else {}
         told_aside = {key: (told.code, told.words) for key, told in aside.items()}
         ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, told_aside)
-        seen = {item: sim for item in ready if item.key not in aside and (sim := looks[item.key].sight.sim) is not None}
-        await self._send_all(seen)
+        await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside})
 
     async def _send_all(self, seen: Mapping[SwitchItem, SourceSim]) -> None:
         groups = list(slices(seen, self.ctx.source.most))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from migrator.core.cutover import ALREADY, Told, is_done, is_open
+from migrator.core.fleet import SourceSim
 from migrator.core.gates import Gate, broken_bound, gate
 from migrator.core.journal import Failures, Verdict
 from migrator.core.packing import slices
@@ -65,9 +66,12 @@ class Switching:
         self._new = NewSims(self.ctx)
         self._old = OldSims(self.ctx, self._guard)
 
-    async def _guard(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
-        """Which SIMs must not be ordered: no old SIM is switched off while its new one is not alive."""
-        return await self._new.not_alive(items) if self.ctx.header.direction is Direction.CUTOVER else {}
+    async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
+        """Which SIMs must not be ordered: no old SIM goes off while its new one is not alive, or in another unit."""
+        if self.ctx.header.direction is not Direction.CUTOVER:
+            return {}
+        dead = await self._new.not_alive(list(seen))
+        return {**await self._new.elsewhere({item: sim for item, sim in seen.items() if item.key not in dead}), **dead}
 
     async def run(self) -> SwitchResult:
         """Go as far as it goes. Returns: where it came to, and why it stopped there."""

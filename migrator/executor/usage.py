@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from migrator.core.cutover import claimed_at_s
 from migrator.core.fleet import TargetLink
+from migrator.core.hardware import is_imei
 from migrator.ports import DataSession, TargetPlatform
 
-__all__ = ["sessions_since_claim"]
+__all__ = ["imei_in", "sessions_since_claim"]
 
 
 async def sessions_since_claim(
@@ -25,3 +26,9 @@ async def sessions_since_claim(
     if link is None or link.link_id is None or since_s is None:
         return ()
     return await target.data_sessions(link.link_id, since_s=since_s)
+
+
+def imei_in(sessions: Sequence[DataSession] | None) -> str | None:
+    """The hardware of the newest session that names any; None where none does, or usage is not ours to read."""
+    told = [session for session in sessions or () if is_imei(session.imei)]
+    return max(told, key=lambda session: session.at_s).imei if told else None

@@ -19,6 +19,7 @@ from migrator.core.policy import (
     LimitsTiming,
     NamePolicy,
     OnDuplicate,
+    OtherUnits,
     SmsBasis,
     SmsLimitPolicy,
     StatusPolicy,
@@ -168,7 +169,15 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
         {"max_sims": whole(least=0), "max_spend_now": number(), "without_price": choice(WithoutPrice)},
     ),
     "approvals": (Approvals, {"required": whole(least=0, most=100)}),
-    "cutover": (CutoverPolicy, {"require": choice(CutoverProof), "rest": _DURATION, "verified_share": _SHARE}),
+    "cutover": (
+        CutoverPolicy,
+        {
+            "require": choice(CutoverProof),
+            "rest": _DURATION,
+            "verified_share": _SHARE,
+            "other_units": choice(OtherUnits),
+        },
+    ),
 }
 """Each section's record and the check of each of its keys; a key that is absent has the record's default.
 

@@ -56,6 +56,7 @@ def _head(book: Book) -> dict[str, Any]:
             }
             for group in tally.findings()
         ],
+        "proof_of_life": tally.life(),
         "money": report.money,
         "double_billing": report.double_billing,
         "switches": list(report.switches),

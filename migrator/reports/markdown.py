@@ -28,6 +28,8 @@ def write_md(book: Book, out: TextIO) -> None:
     )
     out.write(f"| **sum** | {tally.total} | |\n")
     _write_findings(book, out)
+    out.write("\n## Proof of life\n\n")
+    _write_facts(tally.life() or {"sims_asked": "none; `migrator verify --traffic` asks"}, out)
     _write_people(book, out)
     _write_jobs(book, out)
     out.write("\n## Money\n\n")

@@ -9,15 +9,19 @@ from typing import Any
 
 from migrator.core.fleet import SourceSim
 from migrator.core.journal import Item, JobRecord, Verified
+from migrator.core.proof import KeptProof
 from migrator.core.reconcile import Bucket, beside_a_pause, bucket, is_paused_though_planned_live
 from migrator.core.states import StepKind, StepState
 
-__all__ = ["COLUMNS", "Pace", "Reconciliation", "ReportRow", "moment", "row_of", "unplanned_row"]
+__all__ = ["COLUMNS", "Pace", "Reconciliation", "ReportRow", "life_values", "moment", "row_of", "unplanned_row"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One source SIM. Limits are bytes and counts, -1 for none; times are ISO 8601 in UTC; None is unknown."""
+    """One source SIM. Limits are bytes and counts, -1 for none; times are ISO 8601 in UTC; None is unknown.
+
+    From `new_sim` on it is what proof of life found, and None where nobody asked.
+    """
 
     source_iccid: str
     target_iccid: str | None
@@ -37,6 +41,15 @@ class ReportRow:
     job_ids: str
     claimed_at: str | None
     verified_at: str | None
+    new_sim: str | None = None
+    alive_at: str | None = None
+    unit: str | None = None
+    source_imei: str | None = None
+    target_imei: str | None = None
+    old_sim: str | None = None
+    old_used_on: str | None = None
+    old_asked_at: str | None = None
+    proved_at: str | None = None
 
     def values(self) -> tuple[Any, ...]:
         """The row as JSON values, in the order of the columns."""
@@ -107,6 +120,7 @@ def row_of(
     claimed_at: float | None,
     verified_at: float | None,
     rollback: str | None = None,
+    proof: KeptProof | None = None,
 ) -> ReportRow:
     """The row of one SIM of the plan; `rollback` is the one that took it back to its old SIM, if any did."""
     change, target = item.change, item.target
@@ -135,7 +149,23 @@ def row_of(
         job_ids=" ".join(job_ids),
         claimed_at=moment(claimed_at),
         verified_at=moment(verified_at),
+        **({} if proof is None else life_values(proof)),
     )
+
+
+def life_values(proof: KeptProof) -> dict[str, str | None]:
+    """What proof of life found, by column."""
+    return {
+        "new_sim": proof.life.value,
+        "alive_at": moment(proof.alive_s),
+        "unit": proof.unit.value,
+        "source_imei": proof.source_imei,
+        "target_imei": proof.target_imei,
+        "old_sim": None if proof.old is None else proof.old.value,
+        "old_used_on": proof.old_used_on,
+        "old_asked_at": moment(proof.old_asked_s),
+        "proved_at": moment(proof.proved_s),
+    }
 
 
 def unplanned_row(sim: SourceSim) -> ReportRow:

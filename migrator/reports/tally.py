@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from migrator.core.hardware import Unit
+from migrator.core.proof import Life, OldSide
 from migrator.core.reconcile import Bucket
 from migrator.core.units import BYTES_PER_MB
 from migrator.reports.model import ReportRow
@@ -41,7 +43,10 @@ class LimitBar:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a whole report. `claims` has how many SIMs were claimed at each moment (ISO 8601, UTC)."""
+    """Counts of a whole report. `claims` has how many SIMs were claimed at each moment (ISO 8601, UTC).
+
+    `lives`, `units` and `olds` are what proof of life found, of the SIMs that were asked for.
+    """
 
     total: int = 0
     buckets: Counter[str] = field(default_factory=Counter)
@@ -49,6 +54,10 @@ class Tally:
     groups: dict[tuple[str, str], FindingGroup] = field(default_factory=dict)
     claims: Counter[str] = field(default_factory=Counter)
     last_verified_at: str | None = None
+    lives: Counter[str] = field(default_factory=Counter)
+    units: Counter[str] = field(default_factory=Counter)
+    olds: Counter[str] = field(default_factory=Counter)
+    last_proved_at: str | None = None
     _limits: Counter[int] | None = field(default_factory=Counter)
     _steps: Counter[int] = field(default_factory=Counter)
 
@@ -72,6 +81,15 @@ class Tally:
             self.last_verified_at = row.verified_at
         if row.overage_limit_planned is not None:
             self._add_limit(row.overage_limit_planned)
+        if row.new_sim is not None:
+            self._add_life(row)
+
+    def _add_life(self, row: ReportRow) -> None:
+        self.lives[row.new_sim or ""] += 1
+        self.units[row.unit or ""] += 1
+        if row.old_sim is not None:
+            self.olds[row.old_sim] += 1
+        self.last_proved_at = max(self.last_proved_at or "", row.proved_at or "") or None
 
     def _add_finding(self, row: ReportRow) -> None:
         group = self.groups.get((row.bucket, row.code))
@@ -91,6 +109,18 @@ class Tally:
     def by_bucket(self) -> dict[str, int]:
         """How many SIMs are in each bucket; empty buckets are named, too."""
         return {name.value: self.buckets[name.value] for name in Bucket}
+
+    def life(self) -> dict[str, int | str | None]:
+        """What proof of life found, in SIMs, and when it was asked for last; empty if it never was."""
+        if not self.lives:
+            return {}
+        return {
+            "sims_asked": self.lives.total(),
+            "last_asked_at": self.last_proved_at,
+            **{f"new_sim_{one.value}": self.lives[one.value] for one in Life},
+            **{f"unit_{one.value}": self.units[one.value] for one in Unit},
+            **{f"old_sim_{one.value}": self.olds[one.value] for one in OldSide},
+        }
 
     def findings(self) -> list[FindingGroup]:
         """Every group but the verified SIMs, the most pressing bucket first, then the largest group."""

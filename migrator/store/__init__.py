@@ -24,6 +24,7 @@ from migrator.store.journal import SqlJournal
 from migrator.store.lease import Lease, Owner
 from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
+from migrator.store.proofs import Proofs
 from migrator.store.reporting import Reporting
 from migrator.store.schema import migrations_folder, prepare, revision, revisions
 from migrator.store.steering import Steering
@@ -45,6 +46,7 @@ class Store:
         self.plans = Plans(database)
         self.approvals = Approvals(database)
         self.journal = SqlJournal(database)
+        self.proofs = Proofs(database)
         self.audit = Audit(database)
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)

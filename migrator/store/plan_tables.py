@@ -156,6 +156,24 @@ verifications = Table(  # the last judgement of each SIM
     sqlite_with_rowid=False,
 )
 
+proofs = Table(  # the last proof of life of each SIM; what was asked of its old SIM may be of an earlier time
+    "proofs",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("proved_at", Float, nullable=False),
+    Column("life", Text, nullable=False),
+    Column("alive_at", Float),
+    Column("unit", Text, nullable=False),
+    Column("source_imei", Text),
+    Column("target_imei", Text),
+    Column("old", Text),
+    Column("old_used_on", Text),
+    Column("old_asked_at", Float),
+    ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
+    sqlite_with_rowid=False,
+)
+
 lease = Table(  # one row while somebody holds the store
     "lease",
     metadata,

@@ -53,7 +53,7 @@ _READING: Mapping[str, QuotaReading] = {reading.value: reading for reading in Qu
 SIM_COLUMNS = tuple(source_sims.c)[1:19]
 """From the key to `expires_at`, in the order of `sim_from` and `sim_values`."""
 PAIR_COLUMNS = (*tuple(pairs.c)[:5], pairs.c.eid)
-LINK_COLUMNS = (*tuple(target_links.c)[:-2], target_links.c.read_at)
+LINK_COLUMNS = (*tuple(target_links.c)[:-3], target_links.c.imei, target_links.c.read_at)
 """All but the raw record: nobody decides by it, and a million of them would be parsed for nothing."""
 
 
@@ -118,7 +118,7 @@ def link_from(row: Sequence[Any]) -> TargetLink | None:
     if not row[PRESENT]:
         return None
     key, iccid, _present, org_id, device_id, link_id, state, word, name, overage, sms, plan, zone, *rest = row
-    tags, claimed_at, connected_at, others, _read_at = rest
+    tags, claimed_at, connected_at, others, imei, _read_at = rest
     return TargetLink(
         iccid=Iccid(iccid, key),
         org_id=org_id,
@@ -134,12 +134,13 @@ def link_from(row: Sequence[Any]) -> TargetLink | None:
         tags=None if tags is None else frozenset(json.loads(tags)),
         claimed_at=claimed_at,
         last_connected_at=connected_at,
+        imei=imei,
         other_iccids=tuple(map(Iccid.parse, json.loads(others))) if others else (),
     )
 
 
 def link_values(link: TargetLink) -> tuple[Any, ...]:
-    """The values of `LINK_COLUMNS` for a link, but for the last one, `read_at`."""
+    """The values of `LINK_COLUMNS` for a link, but for the last two, `imei` and `read_at`."""
     return (
         link.iccid.key,
         link.iccid.digits,

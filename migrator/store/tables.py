@@ -160,4 +160,5 @@ target_links = Table(  # the latest look at each target SIM; present 0: looked f
     Column("other_iccids", Text),
     Column("raw", Text),
     Column("read_at", Float, nullable=False),
+    Column("imei", Text),
 )

@@ -1,6 +1,5 @@
 """What the target showed, what was made of it, and the rows of a report."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -12,7 +11,7 @@ from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.states import StepKind, StepState
 from migrator.store.documents import findings_from, findings_text, raw_text
-from migrator.store.engine import Query, driver_sql, insert_many
+from migrator.store.engine import driver_sql, insert_many
 from migrator.store.inventory import in_force
 from migrator.store.items import ITEMS, items_of
 from migrator.store.plan_tables import changes, request_items, requests, steps, verifications
@@ -39,7 +38,7 @@ ReportRow: TypeAlias = tuple[Item, Verified | None, list[str], float | None, flo
 """The SIM, its last judgement, its job ids, when it was claimed, when it was judged (UTC seconds)."""
 
 _LINK_NAMES = tuple(column.name for column in target_links.c)
-_LINK_BLANKS = (None,) * (len(_LINK_NAMES) - len(("key", "iccid", "present", "read_at")))
+_LINK_BLANKS = (None,) * (len(_LINK_NAMES) - len(("key", "iccid", "present", "read_at", "imei")))
 
 
 def _upsert(table_names: Sequence[str]) -> str:
@@ -74,12 +73,6 @@ _SENT_AMONG = (
     .order_by(request_items.c.source_key, request_items.c.request_id)
 )
 
-_RECORDS = Query(
-    select(target_links.c.key, target_links.c.raw).where(
-        target_links.c.raw.is_not(None), among(target_links.c.key, bindparam("keys"))
-    )
-)
-
 _UNPLANNED = (
     select(*SIM_COLUMNS)
     .where(source_sims.c.snapshot_id == in_force, source_sims.c.key > bindparam("after"))
@@ -107,10 +100,10 @@ class Verifications(Requests):
         """
         with self._db.write(durable=False) as connection:
             for seen in chunks(links):
-                rows = [(*link_values(link), raw_text(link.raw), now) for link in seen]
+                rows = [(*link_values(link), raw_text(link.raw), now, link.imei) for link in seen]
                 insert_many(connection, _UPSERT_LINK, rows)
             for unseen in chunks(absent):
-                blanks = [(iccid.key, iccid.digits, 0, *_LINK_BLANKS, now) for iccid in unseen]
+                blanks = [(iccid.key, iccid.digits, 0, *_LINK_BLANKS, now, None) for iccid in unseen]
                 insert_many(connection, _UPSERT_LINK, blanks)
 
     def forget_future_looks(self, now: float) -> None:
@@ -151,11 +144,6 @@ class Verifications(Requests):
         plan_no = plan_row(self._db, plan_id).plan_no
         for row in by_page(lambda after: self._db.rows(_NEXT_VERIFIED, plan_no=plan_no, after=after)):
             yield _judged(row), row.verified_at
-
-    def records(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The target carrier's own records of some target SIMs, as they were read last; by the target's key."""
-        found = (row for chunk in chunks(keys) for row in self._db.tuples(_RECORDS, keys=json_list(chunk)))
-        return {key: json.loads(raw) for key, raw in found}
 
     def verification_at(self, plan_id: str) -> float | None:
         """When a SIM of the plan was last judged (UTC seconds); None if none ever was."""

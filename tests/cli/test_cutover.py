@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from migrator.platforms.hologram.simulator import HologramSwitches
 from migrator.platforms.onence.simulator import OnenceSwitches
 from migrator.store import Owner, Store
 from tests.cli.conftest import POLICY, Desk
@@ -20,14 +21,38 @@ MEGABYTE = 1_048_576
 QUICK = OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
 
 
+def unit_of(desk: Desk, old: str) -> str:
+    """The hardware that an old SIM is in; a SIM that 1NCE never saw in any has its own all the same."""
+    sim = desk.rehearsal.onence.fleet.find(old)
+    assert sim is not None
+    return sim.imei or f"35{int(old[-12:]):012d}0"
+
+
+def pass_data(desk: Desk, new: str, imei: str, *, after_s: float = 0.0) -> None:
+    """Let a new SIM connect in this hardware, some time after its claim."""
+    link = desk.rehearsal.hologram.sims[new]
+    assert link.claimed_at is not None
+    desk.rehearsal.hologram.add_session(new, link.claimed_at + timedelta(seconds=after_s), MEGABYTE, imei)
+
+
+def pairs_of(desk: Desk) -> dict[str, str]:
+    """Old ICCID by new one, of the SIMs that are claimed."""
+    with Store.open(f"sqlite:///{desk.folder}/migrator.db", now=0.0, create=False) as store:
+        pairs = {pair.target.digits: pair.source.digits for pair in store.pairs.all()}
+    sims = desk.rehearsal.hologram.sims
+    return {new: pairs[new] for new in sorted(pairs) if sims[new].device_id is not None}
+
+
 def alive(desk: Desk, *, but: int = 0, policy: str = POLICY) -> None:
-    """Migrate, and let all new SIMs but some pass data."""
+    """Migrate, and let all new SIMs but some pass data, each in the unit of its old one, an hour ago."""
     desk.applied(policy)
-    claimed = sorted(iccid for iccid, link in desk.rehearsal.hologram.sims.items() if link.device_id is not None)
-    for iccid in claimed[: len(claimed) - but]:
-        link = desk.rehearsal.hologram.sims[iccid]
+    claimed = list(pairs_of(desk).items())
+    for new, _ in claimed:
+        link = desk.rehearsal.hologram.sims[new]
         assert link.claimed_at is not None
-        desk.rehearsal.hologram.add_session(iccid, link.claimed_at, MEGABYTE, "352099001761481")
+        link.claimed_at -= timedelta(hours=1)
+    for new, old in claimed[: len(claimed) - but]:
+        pass_data(desk, new, unit_of(desk, old))
 
 
 @pytest.fixture
@@ -358,3 +383,86 @@ def test_nothing_is_switched_off_before_enough_of_the_fleet_is_verified(by_polic
     assert by_policy.json("cutover", "plan", *options, "--verified-share", "0.5").data["count"] == count
     assert by_policy.run("cutover", "plan", *options, "--verified-share", "2").code == 2
     assert by_policy.rehearsal.onence.writes == []
+
+
+# --- in which unit the new SIM is ---------------------------------------------------------------------------------
+
+STRANGER = "352099001761481"
+
+
+def seen_pairs(desk: Desk) -> list[tuple[str, str]]:
+    """New and old ICCID of the SIMs that a cutover would switch off and whose old hardware is known."""
+    plan = desk.json("cutover", "show", "--action", "SWITCH_OFF", "--sims", "1000").data
+    sims = {sim.iccid: sim for sim in desk.rehearsal.onence.fleet}
+    rows = [(row["target_iccid"], row["source_iccid"]) for row in plan["sims"]]
+    return [(new, old) for new, old in rows if sims[old].imei is not None]
+
+
+def test_an_old_sim_stays_on_whose_new_sim_was_seen_in_another_unit(desk: Desk) -> None:
+    before, plan = off(desk), desk.json("cutover", "plan").data
+    assert plan["units"]["moved"] == 0
+    (new, old), *_ = seen_pairs(desk)
+    pass_data(desk, new, STRANGER, after_s=30)
+    moved = desk.json("cutover", "plan").data
+    assert (moved["count"], moved["reasons"]["other_unit"], moved["units"]["moved"]) == (plan["count"] - 1, 1, 1)
+    (row,) = [row for row in desk.json("cutover", "show", "--sims", "1000").data["sims"] if row["source_iccid"] == old]
+    assert (row["action"], row["reason"], row["unit"]) == ("LEAVE_ON", "other_unit", "moved")
+    assert desk.run("cutover", "apply", "--confirm", str(moved["count"])).code == 0
+    assert old not in off(desk) - before
+
+
+def test_another_unit_is_accepted_by_an_option_of_its_own_and_told(desk: Desk) -> None:
+    count = desk.json("cutover", "plan").data["count"]
+    (new, old), *_ = seen_pairs(desk)
+    pass_data(desk, new, STRANGER, after_s=30)
+    weak = desk.json("cutover", "plan", "--require", "verified", "--accept-silent-units").data
+    assert weak["reasons"]["other_unit"] == 1
+    accepted = desk.json("cutover", "plan", "--accept-other-units").data
+    assert (accepted["count"], accepted["units"]["moved"], accepted["other_units"]) == (count, 1, "accept")
+    assert any("was seen in another unit" in words for words in accepted["reminders"])
+    assert desk.run("cutover", "apply", "--confirm", str(count)).code == 0
+    assert old in off(desk)
+
+
+def test_another_unit_is_accepted_by_the_policy(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(onence=QUICK)
+    alive(desk, policy=f'{POLICY}[cutover]\nother_units = "accept"\n')
+    count = desk.json("cutover", "plan").data["count"]
+    (new, _), *_ = seen_pairs(desk)
+    pass_data(desk, new, STRANGER, after_s=30)
+    assert desk.json("cutover", "plan").data["count"] == count
+
+
+def test_sims_whose_hardware_one_carrier_never_saw_are_counted_and_warned_of(desk: Desk) -> None:
+    plan = desk.json("cutover", "plan").data
+    unknown = plan["count"] - len(seen_pairs(desk))
+    assert unknown > 0
+    assert plan["units"] == {"matched": plan["count"] - unknown, "moved": 0, "never_seen": unknown}
+    assert f"saw no IMEI (never_seen): {unknown}" in " ".join(desk.run("cutover", "plan").out.split())
+
+
+def test_a_new_sim_that_moved_after_the_plan_was_made_keeps_its_old_one_on(desk: Desk) -> None:
+    before, count = off(desk), desk.json("cutover", "plan").data["count"]
+    *_, (new, old) = seen_pairs(desk)
+    pass_data(desk, new, STRANGER, after_s=30)
+    done = desk.json("cutover", "apply", "--confirm", str(count))
+    assert done.code == 3
+    assert (done.data["proved"], done.data["aside"]) == (count - 1, {"other_unit": 1})
+    assert old not in off(desk) - before
+    shown = desk.json("cutover", "show").data["attention"]
+    assert [(one["source_iccid"], one["code"]) for one in shown] == [(old, "other_unit")]
+
+
+def test_hardware_that_the_record_does_not_tell_is_asked_of_usage(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(
+        onence=QUICK, switches=HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), imei_shown=False)
+    )
+    alive(desk)
+    count = desk.json("cutover", "plan").data["count"]
+    *_, (new, old), (another, old_of_another) = seen_pairs(desk)
+    pass_data(desk, new, STRANGER, after_s=30)
+    plan = desk.json("cutover", "plan").data
+    assert (plan["count"], plan["reasons"]["other_unit"]) == (count - 1, 1)
+    pass_data(desk, another, STRANGER, after_s=30)
+    assert desk.json("cutover", "apply", "--confirm", str(count - 1)).data["aside"] == {"other_unit": 1}
+    assert not {old, old_of_another} & off(desk)

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -80,7 +81,8 @@ def test_sims_that_our_own_cutover_switched_off_did_not_change(make_desk: Callab
     desk.applied()
     for _, new in claimed(desk):
         pass_data(desk, new, "352099001761481")
-    count = str(desk.json("cutover", "plan").data["count"])
+    assert desk.json("cutover", "plan").data["reasons"]["other_unit"] > 10
+    count = str(desk.json("cutover", "plan", "--accept-other-units").data["count"])
     assert desk.run("cutover", "apply", "--confirm", count).code == 0
     assert desk.json("verify", "--source").data["source"]["changed"] == 0
 
@@ -137,6 +139,28 @@ def test_new_sims_are_alive_or_silent_and_units_matched_or_moved(desk: Desk) -> 
     assert proofs[moved] == ("alive", "moved")
     assert {proofs[old] for old, _ in rest} == {("silent", "never_seen")}
     assert outcome.data["traffic"]["new_sim"]["alive"] == 2
+
+
+def test_the_report_and_the_evidence_tell_sim_by_sim_what_proof_of_life_found(desk: Desk) -> None:
+    desk.applied()
+    sims = {sim.iccid: sim for sim in desk.rehearsal.onence.fleet}
+    (old, new), *_ = [pair for pair in claimed(desk) if sims[pair[0]].imei is not None]
+    pass_data(desk, new, "352099001761481")
+    found = desk.json("verify", "--traffic", "--old-silent").data["traffic"]
+    assert desk.run("report", "--format", "json", "--out", "r", "--evidence", "evidence.zip").code == 0
+    told = json.loads((desk.folder / "r" / "reconciliation.json").read_text(encoding="utf-8"))
+    assert told["proof_of_life"]["sims_asked"] == found["sims"]
+    assert told["proof_of_life"]["unit_moved"] == found["unit"]["moved"] == 1
+    (row,) = [sim for sim in told["sims"] if sim["source_iccid"] == old]
+    assert (row["new_sim"], row["unit"], row["target_imei"]) == ("alive", "moved", "352099001761481")
+    assert row["alive_at"] <= row["proved_at"]
+    assert row["old_sim"] in {"silent", "talks", "unknown"}
+    with zipfile.ZipFile(desk.folder / "evidence.zip") as archive:
+        sims_told = [json.loads(line) for line in archive.read("sims.jsonl").splitlines()]
+    (sim,) = [sim for sim in sims_told if sim["source_iccid"] == old]
+    assert sim["life"] == {name: row[name] for name in sim["life"]}
+    assert len(sim["life"]) == 9
+    assert desk.run("audit", "verify", "evidence.zip").code == 0
 
 
 def test_usage_is_asked_only_for_sims_whose_record_shows_no_connection(desk: Desk) -> None:

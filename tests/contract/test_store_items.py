@@ -131,7 +131,14 @@ def test_a_target_comes_back_as_it_was_shown(store: Store) -> None:
     planned(store, [change(1), change(2), change(3)])
     others = (Iccid.parse("8944500999999999991"), Iccid.parse("89445009999999999923"))
     shown = [
-        target(1, tags=frozenset({"b", "a"}), other_iccids=others, claimed_at="2026-01-01", last_connected_at="x"),
+        target(
+            1,
+            tags=frozenset({"b", "a"}),
+            other_iccids=others,
+            claimed_at="2026-01-01",
+            last_connected_at="x",
+            imei="352099001761481",
+        ),
         target(2, tags=None, name=None, overage_limit_bytes=Bytes(-1), sms_limit=-1, zone=None, data_plan_id=None),
         target(3, state="LIVE-PENDING", device_id=None, link_id=None, org_id=None, tags=frozenset()),
     ]

@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
+from migrator.core.hardware import Unit, unit
 from migrator.core.plan import DesiredState
-from migrator.core.proof import Life, OldSide, Proof, Unit, asked_days, life, old_side, unit
+from migrator.core.proof import Life, OldSide, Proof, asked_days, life, old_side
 from tests.builders import target
 from tests.contract.store_kit import change
 

@@ -21,9 +21,9 @@ from migrator.reports import remedies
 from migrator.reports.csv_file import as_text
 from migrator.reports.html_page import TEMPLATES
 from migrator.reports.json_file import schema_text
-from migrator.reports.model import COLUMNS, Reconciliation
+from migrator.reports.model import COLUMNS, Reconciliation, moment
 from migrator.reports.remedies import remedy
-from tests.reports.samples import AWKWARD, awkward, iccid, reconciliation, row, switch, written
+from tests.reports.samples import AWKWARD, NOW, awkward, iccid, reconciliation, row, switch, written
 
 NAMES = ["reconciliation.csv", "reconciliation.html", "reconciliation.json", "reconciliation.md"]
 
@@ -101,12 +101,58 @@ def test_the_json_is_as_its_published_schema_says(tmp_path: Path, sims: int) -> 
     jsonschema.validate(document(tmp_path, reconciliation(sims)), schema, jsonschema.Draft202012Validator)
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+LATER = COLUMNS[COLUMNS.index("new_sim") :]
+"""Columns that version 1 did not have at first: files of before them must stay as the schema says."""
+
+
+@pytest.mark.parametrize("name", [name for name in COLUMNS if name not in LATER])
 def test_the_schema_notices_a_column_that_is_missing(tmp_path: Path, name: str) -> None:
     told = document(tmp_path)
     del told["sims"][0][name]
     with pytest.raises(jsonschema.ValidationError, match=name):
         jsonschema.validate(told, json.loads(schema_text()), jsonschema.Draft202012Validator)
+
+
+def test_files_of_before_proof_of_life_are_still_as_the_schema_says(tmp_path: Path) -> None:
+    schema, told = json.loads(schema_text()), document(tmp_path)
+    assert set(schema["properties"]["sims"]["items"]["properties"]) == set(COLUMNS)
+    del told["proof_of_life"]
+    for sim in told["sims"]:
+        for name in LATER:
+            del sim[name]
+    jsonschema.validate(told, schema, jsonschema.Draft202012Validator)
+
+
+def proved(number: int, unit: str = "matched", **values: Any) -> Any:
+    known = {"new_sim": "alive", "alive_at": moment(NOW - 60), "unit": unit, "proved_at": moment(NOW - 9)}
+    return row(number, source_imei="8600000000000104", target_imei="352099001761481", **(known | values))
+
+
+def test_proof_of_life_is_counted_in_every_summary_and_told_sim_by_sim(tmp_path: Path) -> None:
+    rows = [proved(1), proved(2, "moved", old_sim="talks"), row(3), proved(4, "never_seen", new_sim="silent")]
+    report = reconciliation(4, rows=lambda: iter(rows))
+    told = document(tmp_path, report)
+    jsonschema.validate(told, json.loads(schema_text()), jsonschema.Draft202012Validator)
+    life = told["proof_of_life"]
+    assert (life["sims_asked"], life["new_sim_alive"], life["unit_moved"], life["old_sim_talks"]) == (3, 2, 1, 1)
+    assert life["last_asked_at"] == moment(NOW - 9)
+    assert [sim["unit"] for sim in told["sims"]] == ["matched", "moved", None, "never_seen"]
+    written(tmp_path, report)
+    assert "- new sim alive: 2\n" in text(tmp_path, "md")
+    assert "of 3 asked; 1 in another unit" in text(tmp_path, "html")
+    (first, *_) = csv.DictReader(text(tmp_path, "csv").splitlines())
+    assert (first["new_sim"], first["alive_at"], first["source_imei"]) == (
+        "alive",
+        moment(NOW - 60),
+        "'8600000000000104",
+    )
+
+
+def test_a_report_says_that_nobody_asked_for_proof_of_life(tmp_path: Path) -> None:
+    assert document(tmp_path)["proof_of_life"] == {}
+    written(tmp_path)
+    for ending in ("md", "html"):
+        assert "migrator verify --traffic" in text(tmp_path, ending)
 
 
 def test_jobs_tell_charges_expected_and_charged_and_runs_and_approvals_tell_who(tmp_path: Path) -> None:

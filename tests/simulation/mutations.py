@@ -222,6 +222,13 @@ MUTATIONS = (
         "cutover",
     ),
     Mutation(
+        "cutover: a new SIM in another unit leaves the old one on",
+        "migrator/core/cutover.py",
+        "if where is Unit.MOVED and not demand.accepts_other_units:",
+        "if False:",
+        "cutover",
+    ),
+    Mutation(
         "cutover: rest before the old SIM goes",
         "migrator/core/cutover.py",
         "if demand.rest_s and (rested_s is None or rested_s < demand.rest_s):",

@@ -28,10 +28,12 @@ from migrator.platforms.pacing import Pacer
 from migrator.platforms.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from tests.simulation.world import Crash, World
 
-__all__ = ["SwitchWorld", "Watched", "live_through_a_switch", "switch_crash_at"]
+__all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch", "switch_crash_at"]
 
 BASE_URL = "https://onence.test/management-api/"
 MEGABYTE = 1_048_576
+STRANGER = "352099001761481"
+"""Hardware in which no old SIM ever was."""
 STALE_READ_S = 120.0
 """No order rests on a read that is older: a batch is read, its new SIMs are, and then it goes out."""
 
@@ -91,16 +93,27 @@ class SwitchWorld(World):
         self.served = {old for old, new in pairs if self.is_served(old, new)}
         self.target.faults = self.faults
 
-    def let_pass_data(self, new: str, *, after_s: float = 60.0) -> None:
-        """The unit with this new SIM connects, some time after its claim."""
+    def let_pass_data(self, new: str, *, after_s: float = 60.0, imei: str | None = None) -> None:
+        """The unit with this new SIM connects, some time after its claim: the one of its old SIM, or other hardware."""
         claimed_at = self.target.sims[new].claimed_at
         assert claimed_at is not None
-        self.target.add_session(new, claimed_at + timedelta(seconds=after_s), MEGABYTE, "352099001761481")
+        hardware = imei or self.unit_of(self._olds()[new])
+        self.target.add_session(new, claimed_at + timedelta(seconds=after_s), MEGABYTE, hardware)
         self.connected.add(new)
         self.elapsed_s += 120  # and our clock is past it
 
+    def unit_of(self, old: str) -> str:
+        """The hardware that an old SIM is in; one that 1NCE never saw in any has its own all the same."""
+        sim = self.source.fleet.find(old)
+        return (None if sim is None else sim.imei) or f"35{int(old[-12:]):012d}0"
+
     def cutover_plan(
-        self, *, require: Require = Require.TRAFFIC, rest_s: float = 0.0, waves: tuple[int, ...] = ()
+        self,
+        *,
+        require: Require = Require.TRAFFIC,
+        rest_s: float = 0.0,
+        waves: tuple[int, ...] = (),
+        accepts_other_units: bool = False,
     ) -> SwitchHeader:
         """`cutover plan`."""
 
@@ -110,7 +123,7 @@ class SwitchWorld(World):
                     store,
                     self.hologram(http),
                     store.plans.header(store.plans.newest() or ""),
-                    Demand(require, rest_s, self.now().timestamp()),
+                    Demand(require, rest_s, self.now().timestamp(), accepts_other_units=accepts_other_units),
                     waves=waves,
                     absent_after_s=60.0,
                     clock=self,
@@ -220,9 +233,17 @@ class SwitchWorld(World):
             if sim.claimed_at is None or sim.state != "LIVE" or sim.org_id != self.target.org_id:
                 continue
             has_rested = now_s - sim.claimed_at.timestamp() >= header.rest_s
-            if has_rested and (header.require is Require.VERIFIED or new in self.connected):
+            has_shown = header.require is Require.VERIFIED or new in self.connected
+            if has_rested and has_shown and not self.is_elsewhere(old):
                 passed.add(old)
         return passed
+
+    def is_elsewhere(self, old: str) -> bool:
+        """Whether the new SIM was last seen in other hardware than the old one, as far as 1NCE knows any."""
+        sim, sessions = self.source.fleet.find(old), self.target.sims[self._pairs()[old]].sessions
+        if sim is None or sim.imei is None or not sessions:
+            return False
+        return max(sessions, key=lambda session: session.begin).imei != sim.imei
 
     def resent(self) -> list[str]:
         """Orders that arrived for a SIM which had been as ordered for longer than any read is old."""
@@ -257,6 +278,9 @@ class SwitchWorld(World):
         return self._known
 
     _known: dict[str, str] = field(default_factory=dict, init=False)
+
+    def _olds(self) -> dict[str, str]:
+        return {new: old for old, new in self._pairs().items()}
 
     def off(self) -> set[str]:
         """Old SIMs that are switched off."""
@@ -328,6 +352,9 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
     world.migrated(silent=chance.randint(0, 3))
     if chance.random() < 0.5:  # somebody paused a new SIM: it is not as planned any more, and its old one must stay
         world.target.sims[min(world.connected)].state = "PAUSED-USER"
+    units = random.Random(f"units of {seed}")  # a chance of their own: the kept seeds go on drawing what they drew
+    for new in units.sample(sorted(world.connected), min(len(world.connected), units.choice([0, 0, 1, 2]))):
+        world.let_pass_data(new, after_s=90.0, imei=STRANGER)
     off, were_paused = world.off(), world.paused()
     require, rest_s = chance.choice([Require.TRAFFIC, Require.TRAFFIC, Require.VERIFIED]), chance.choice([0.0, 900.0])
     header = world.cutover_plan(require=require, rest_s=rest_s, waves=chance.choice([(), (2,), (1, 3)]))

@@ -34,7 +34,6 @@ __all__ = [
     "profile_link",
     "record_eids",
     "records",
-    "seen_imei",
 ]
 
 NO_DEVICE = 0
@@ -113,6 +112,7 @@ def device_link(device: Mapping[str, Any]) -> TargetLink | None:
         name=_name(device.get("name")),
         tags=_tags(device.get("tags")),
         last_connected_at=link.last_connected_at or _last_session(device, profile),
+        imei=_seen_imei(device),
         other_iccids=tuple(other for other, another in profiles if another is not profile),
     )
 
@@ -132,7 +132,7 @@ def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(eid for profile in profiles if (eid := text_of(profile.get("eid"))) is not None)
 
 
-def seen_imei(device: Mapping[str, Any]) -> str | None:
+def _seen_imei(device: Mapping[str, Any]) -> str | None:
     """The hardware that a device was last seen in: by its last session, else by the device itself."""
     session = device.get("lastsession")
     told = text_of(session.get("imei")) if isinstance(session, Mapping) else None

@@ -53,7 +53,7 @@ def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, A
         "phonenumber": "",
         "phonenumber_cost": "0.0000",
         "tunnelable": 0,
-        "imei": last.imei if last else "",
+        "imei": last.imei if last and world.switches.imei_shown else "",
         "imei_sv": "",
         "hidden": 0,
         "tags": _tags(world, now, edition),
@@ -67,7 +67,8 @@ def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, A
     row |= {} if edition == Edition.REF_1 else {"simcardid": link.simcard_id}
     row |= {"async_change_requests": []} if edition == Edition.REF_3 else {}
     if last and world.switches.lastsession_shown:
-        row["lastsession"] = _loose(world, _last_session(last, now))
+        hidden = {} if world.switches.imei_shown else {"imei": ""}
+        row["lastsession"] = _loose(world, _last_session(last, now)) | hidden
     return _loose(world, row)
 
 

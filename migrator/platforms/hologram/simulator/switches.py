@@ -65,6 +65,7 @@ class HologramSwitches:
     devices_edition: Edition | None = None  # of devices and their links
     numbers_as_strings: bool = False  # ids, limits, IMSI and counts arrive as strings
     lastsession_shown: bool = True  # whether a device with traffic shows its `lastsession`
+    imei_shown: bool = True  # whether a device with traffic tells its hardware; usage always does
     last_connect_shown: bool = True  # whether its link shows `last_connect_time`; else empty
     limits_shown: bool = True  # whether links have overagelimit and smslimit at all
     claim_reply_shuffled: bool = True  # order of a claim's results is not promised
