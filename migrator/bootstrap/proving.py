@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from migrator.core.cutover import claimed_at_s
-from migrator.core.fleet import LinkState, TargetLink
+from migrator.core.fleet import LinkState, SourceStatus, TargetLink
 from migrator.core.hardware import is_imei, unit
 from migrator.core.journal import Item
 from migrator.core.plan import PlanHeader
@@ -54,12 +54,14 @@ class SourceLook:
         counts: SIMs by what changed; one may count under several.
         sims: SIMs that changed.
         changes: the first of them, as many as were asked for.
+        ours_off: SIMs that are disabled and that a cutover of ours switched off: they count as no change.
     """
 
     pulled: PullResult
     counts: Counter[str] = field(default_factory=Counter)
     sims: int = 0
     changes: list[SourceChange] = field(default_factory=list)
+    ours_off: int = 0
 
 
 async def look_at_source(
@@ -91,6 +93,8 @@ async def look_at_source(
         scratch.inventory.open_snapshot(NOT_BEGUN, clock.now().timestamp(), fresh=True)
         found = SourceLook(await Pulling(source, scratch.inventory, clock, stopper, progress).run())
         if found.pulled.settled:
+            listed = scratch.inventory.sims(switched_off)
+            found.ours_off = sum(sim.status is SourceStatus.DISABLED for sim in listed)
             for change in scratch.plans.source_changes(header.plan_id, switched_off):
                 found.sims += 1
                 found.counts.update(code.value for code in change.codes)

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["apply", "plan", "planned", "show"]
 
 SHOWN = 20
+PLAN_CODES = "0 done, 2 input, 4 refused, 5 a plan file of another store, 6 too few are verified, 7 resumable, 9 held."
 SILENT = "--accept-silent-units"
 OTHER_UNITS = "--accept-other-units"
 
 
-@click.command("plan", epilog="Exit codes: 0 done, 2 input, 4 refused, 6 too few are verified, 7 resumable, 9 held.")
+@click.command("plan", epilog=f"Exit codes: {PLAN_CODES}")
 @click.argument("plan_id", metavar="[PLAN]", required=False)
 @click.option(
     "--require",
@@ -56,10 +57,11 @@ OTHER_UNITS = "--accept-other-units"
 @global_options
 @click.pass_obj
 def plan(shared: Globals, /, **options: Any) -> int:
-    """Say which old SIMs of PLAN (default the newest) can be switched off, which stay on, and why. Sends no write.
+    """Say which old SIMs of PLAN can be switched off, which stay on, and why. Sends no write.
 
-    A SIM qualifies when a fresh read finds every planned value and its new link is live and has had a data session
-    since it was claimed, in no other unit than the old one. `cutover apply` switches off nothing else.
+    PLAN is an id or a plan file; default the newest. A SIM qualifies when a fresh read finds every planned value and
+    its new link is live and has had a data session since it was claimed, in no other unit than the old one. `cutover
+    apply` switches off nothing else.
     """
     return finish("cutover plan", shared, lambda: _plan(shared, **options))
 
@@ -74,7 +76,7 @@ def _plan(
 ) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.switching import make_cutover
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_or_file
     from migrator.cli.progress import watching
 
     counts = wave_counts(waves)
@@ -84,7 +86,7 @@ def _plan(
     chosen.hologram()
     with ExitStack() as stack:
         store = stack.enter_context(bootstrap.open_store(shared.state or chosen.state))
-        migration = store.plans.header(plan_id_of(store, plan_id))
+        migration = store.plans.header(plan_or_file(store, plan_id))
         demand = _demand(shared, store, migration.plan_id, **asked)
         me = stack.enter_context(bootstrap.holding_lease(store))
         progress = stack.enter_context(watching(shared))
@@ -305,5 +307,7 @@ def _billing(title: str, told: dict[str, Any]) -> Any:
         ("left_behind_days", "days of lifetime left behind"),
         ("left_behind_days_read_of_sims", "... where the lifetime was read, SIMs"),
     )
-    rows = [(words, "unknown" if told[name] is None else told[name]) for name, words in names]
+    unread = "unknown: `migrator inventory pull --quotas` reads it"
+    unknown = {"left_behind_mb": unread, "left_behind_days": unread}
+    rows = [(words, unknown.get(name, "unknown") if told[name] is None else told[name]) for name, words in names]
     return table(title, ("", "amount"), rows)

@@ -50,7 +50,7 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
     with bootstrap.store_of(shared.state, shared.config) as store, collecting_rarely():
         required_inventory(store)
         has_pairs = store.pairs.count() > 0  # a first import need not ask a million times
-        added = None if has_pairs or _has_begun(store) else _first(store, file)
+        added = None if has_pairs or _has_begun(store) else _first(store, file, unused)
         result = plan_import(
             read_pairs(file, unused=unused.extend) if added is None else (),
             file=str(file),
@@ -62,32 +62,29 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
         if result.problems:
             _refuse(result.problems, file, problems, Path(store.info()["path"]).with_name("pairing-problems.txt"))
         if added is not None:
-            return _imported(result, {"added": added, "unchanged": 0, "replaced": 0}, _unused_titles(file))
+            return _imported(result, {"added": added, "unchanged": 0, "replaced": 0}, unused)
         _refuse_settled(store, result.pairs)
         counts = dict(store.pairs.add_values(result.values, replace=replace, now=_now()))
     return _imported(result, counts, unused)
 
 
-def _first(store: "Store", file: Path) -> int | None:
-    """Take a whole file in at once, as the first pairs of a store.
+def _first(store: "Store", file: Path, unused: list[str]) -> int | None:
+    """Take a whole file in at once, as the first pairs of a store; `unused` is given the titles without a use.
 
-    Returns: how many; None, if it has to be gone through row by row.
+    Returns: how many; None, if it has to be gone through row by row. A pipe is: it can be read only once.
     Raises: InputError, if it cannot be read.
     """
     from migrator.inputs.pairing_file import NotPlain, plain_values, read_pairs
 
-    try:
-        return store.pairs.add_first(plain_values(read_pairs(file), file=str(file)), now=_now())
-    except NotPlain:
+    if not file.is_file():
         return None
-
-
-def _unused_titles(file: Path) -> list[str]:
-    from migrator.inputs.pairing_file import read_pairs
-
-    titles: list[str] = []
-    next(read_pairs(file, unused=titles.extend))
-    return titles
+    try:
+        added = store.pairs.add_first(plain_values(read_pairs(file, unused=unused.extend), file=str(file)), now=_now())
+    except NotPlain:
+        added = None
+    if added is None:
+        unused.clear()
+    return added
 
 
 def _no_pairs(_keys: Sequence[str]) -> Mapping[str, "Pair"]:

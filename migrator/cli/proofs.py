@@ -67,6 +67,7 @@ def source_told(found: "SourceLook") -> Outcome:
             "sims_listed": pulled.sims,
             "unreadable": pulled.unreadable,
             "changed": found.sims if pulled.settled else None,
+            "switched_off_by_us": found.ours_off if pulled.settled else None,
             "by_change": dict(sorted(found.counts.items())),
             "sims": [change.as_dict() for change in found.changes],
         }
@@ -79,8 +80,10 @@ def source_told(found: "SourceLook") -> Outcome:
         words = f"1NCE's list kept moving while it was read ({pulled.sims} SIMs, it tells of {pulled.listed})"
         problem = Problem("stopped", words, "run `migrator verify --source` again later")
         return Outcome(data, (), ExitCode.RESUMABLE, (*warnings, problem))
+    ours = f"a cutover of this plan switched {found.ours_off} of them off, as ordered" if found.ours_off else ""
     if not found.sims:
-        return Outcome(data, [f"At 1NCE, {pulled.sims} SIMs are as the plan used them."], 0, tuple(warnings))
+        but = f", but that {ours}" if ours else ""
+        return Outcome(data, [f"At 1NCE, {pulled.sims} SIMs are as the plan used them{but}."], 0, tuple(warnings))
     rows = [(change.iccid, ", ".join(change.codes), change.words) for change in found.changes]
     problem = Problem(
         "attention",
@@ -89,7 +92,8 @@ def source_told(found: "SourceLook") -> Outcome:
     )
     shown = table(_title("Changed at 1NCE", found.sims, len(rows)), ("source_iccid", "what", "how"), rows)
     counts = table("At 1NCE since the plan", ("change", "SIMs"), sorted(found.counts.items()))
-    return Outcome(data, [counts, shown], ExitCode.ATTENTION, (*warnings, problem))
+    off = [f"Of {pulled.sims} SIMs at 1NCE, {ours}."] if ours else []
+    return Outcome(data, [counts, shown, *off], ExitCode.ATTENTION, (*warnings, problem))
 
 
 # --- proof of life ------------------------------------------------------------------------------------------------

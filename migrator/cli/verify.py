@@ -37,8 +37,8 @@ class Asked:
 
 @click.command(
     "verify",
-    epilog="Exit codes: 0 all as planned, 3 differences, 4 refused, 7 all that is left is pending, or a carrier is "
-    "down. With --watch: 3 when there was drift, else 7 while SIMs are pending, else 0.",
+    epilog="Exit codes: 0 all as planned, 3 differences, 4 refused, 5 a plan file of another store, 7 all that is left "
+    "is pending, or a carrier is down. With --watch: 3 when there was drift, else 7 while SIMs are pending, else 0.",
 )
 @click.argument("plan", required=False)
 @click.option("--thorough", is_flag=True, help="Read the whole device list, to find every device that nobody planned.")
@@ -65,7 +65,7 @@ def verify(
     for_: str | None,
     keep_going: bool,
 ) -> int:
-    """Read every SIM of PLAN (default the newest) afresh at Hologram and compare. Sends no write.
+    """Read every SIM of PLAN (an id or a plan file; default the newest) afresh at Hologram and compare. Sends no write.
 
     Devices that carry the plan's tag, or belong to SIMs that it leaves alone, and that no plan put there are told as
     unexpected wherever the device list is read, which is when that is cheaper than looking SIMs up.
@@ -98,14 +98,14 @@ def _refuse_nonsense(asked: Asked, *, watch: bool, bound: bool) -> None:
 
 def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
     from migrator import bootstrap
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_or_file
 
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
     if asked.source or asked.old_silent:
         chosen.onence()
     with bootstrap.open_store(shared.state or chosen.state) as store:
-        return verified(shared, chosen, store, store.plans.header(plan_id_of(store, plan)), asked)
+        return verified(shared, chosen, store, store.plans.header(plan_or_file(store, plan)), asked)
 
 
 def verified(

@@ -25,7 +25,7 @@ __all__ = ["watched"]
 def watched(shared: Globals, plan: str | None, *, every: str, for_: str | None, keep_going: bool) -> Outcome:
     """Watch a plan until there is drift, the time is up, or Ctrl-C. Raises: Interrupted, before the first round."""
     from migrator import bootstrap
-    from migrator.cli.lookups import plan_id_of
+    from migrator.cli.lookups import plan_or_file
     from migrator.inputs.settings import duration_s
 
     every_s, for_s = duration_s(every), None if for_ is None else duration_s(for_)
@@ -34,7 +34,7 @@ def watched(shared: Globals, plan: str | None, *, every: str, for_: str | None, 
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
     with bootstrap.open_store(shared.state or chosen.state) as store:
-        header = store.plans.header(plan_id_of(store, plan))
+        header = store.plans.header(plan_or_file(store, plan))
         watch = _watch(shared, chosen, store, header, every_s=every_s, for_s=for_s, keep_going=keep_going)
         return _told(store, header, watch)
 

@@ -120,7 +120,7 @@ class Claimer:
                 batch.items,
                 outgoing,
                 lambda: self.ctx.target.claim(claim),
-                said=lambda reply: _said(batch.items, reply),
+                said=lambda answer: _said(batch.items, answer),
             )
         except OutcomeUnknown as error:
             self.ctx.progress("claim_lost", {"sims": len(batch.items), "why": error.message})
@@ -179,11 +179,9 @@ class Claimer:
             await self.ctx.stopper.sleep(2.0**self._refused_in_a_row)
 
     async def _after_refusal(self, items: Sequence[Item], error: Permanent) -> list[ClaimBatch]:
-        """The carrier said no: find out to which SIMs, and send the others again."""
+        """The carrier said no, and to which SIMs is on disk, if it told: find that out, and send the others again."""
         words = error.carrier_words or error.message
         refused = _by_item(items, error.reasons)
-        self._doubt([item for item in items if item.key not in refused], error.code, words)
-        self._doubt_for(refused)
         absent = await self._read_back(items)
         await self._raise_if_poor(absent, error)
         self._raise_if_limits_are_not_allowed(absent, error)
@@ -259,23 +257,24 @@ class Claimer:
     def _fail(self, words_by_key: Mapping[str, str]) -> None:
         self._move(StepEvent.PROBED_CONFLICT, {key: (_code(words), words) for key, words in words_by_key.items()})
 
-    def _doubt(self, items: Sequence[Item], code: str, message: str) -> None:
-        self._move(StepEvent.LOST, keys_of(items, code, message))
-
-    def _doubt_for(self, words_by_key: Mapping[str, str]) -> None:
-        self._move(StepEvent.LOST, {key: (_code(words), words) for key, words in words_by_key.items()})
-
     def _move(self, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:
             self.ctx.journal.move(self.ctx.plan_id, StepKind.CLAIM, event, keys, now=self.ctx.now())
 
 
-def _said(items: Sequence[Item], reply: ClaimReply) -> dict[str, tuple[str, str]]:
-    """What an answer says of each SIM, as code and words: until a read shows it, each stays in doubt."""
+def _said(items: Sequence[Item], reply: ClaimReply | Permanent) -> dict[str, tuple[str, str]]:
+    """What an answer or a refusal says of each SIM, as code and words: until a read shows it, each stays in doubt.
+
+    A word about money is none about the SIM that it was said of.
+    """
+    if isinstance(reply, InsufficientBalance):
+        return keys_of(items, reply.code, reply.carrier_words or reply.message)
+    refused = {key: (_code(words), words) for key, words in _by_item(items, reply.reasons).items()}
+    if isinstance(reply, Permanent):
+        return {**keys_of(items, reply.code, reply.carrier_words or reply.message), **refused}
     named = {key for key in (_key_of(sim) for sim in reply.claimed) if key}
     told = [item for item in items if _target_key(item) in named]
     untold = [item for item in items if _target_key(item) not in named]
-    refused = {key: (_code(words), words) for key, words in _by_item(items, reply.reasons).items()}
     return {
         **keys_of(told, CLAIMED_UNSEEN, "the reply names it as claimed, and no read shows it yet"),
         **keys_of(untold, "not_in_reply", "the reply does not name it"),

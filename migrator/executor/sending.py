@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from migrator.core.journal import Item, RequestOutcome
-from migrator.core.states import StepEvent, StepKind
-from migrator.errors import OutcomeUnknown, PlatformError, Transient
+from migrator.core.states import StepKind
+from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient
 from migrator.executor.context import Context
 from migrator.ports import Outgoing
 
@@ -26,13 +26,14 @@ async def send(
     outgoing: Outgoing,
     effect: Callable[[], Awaitable[T]],
     *,
-    said: Callable[[T], Mapping[str, tuple[str, str]]] | None = None,
+    said: Callable[[T | Permanent], Mapping[str, tuple[str, str]]] | None = None,
 ) -> tuple[int, T]:
     """Journal the intent, act, journal what came back. Returns: the request's id and the reply.
 
     The steps are left IN_FLIGHT for the caller to settle, whatever comes: only it knows what the answer is worth. With
-    `said`, which gives code and words by SIM key, an answer leaves them UNCERTAIN, and that is kept in one with the
-    answer: a process that dies right after it has forgotten nothing of what the carrier said.
+    `said`, which gives code and words by SIM key, an answer or a refusal for good leaves them UNCERTAIN, and that is
+    kept in one with it: a process that dies right after it has forgotten nothing of what the carrier said. A lost
+    answer leaves them UNCERTAIN in any case.
 
     Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, before its intent.
     """
@@ -45,13 +46,16 @@ async def send(
         reply = await effect()
     except PlatformError as error:
         ctx.hooks.after_effect(kind)
-        outcome = _outcome_of(error)
+        in_doubt: Mapping[str, tuple[str, str]] | None = None
+        if isinstance(error, OutcomeUnknown):
+            in_doubt = keys_of(items, error.code, error.message)
+        elif isinstance(error, Permanent) and not isinstance(error, NotAuthorised) and said is not None:
+            in_doubt = said(error)
+        words = error.carrier_words or error.message
         ctx.journal.answered(
-            request_id, outcome, now=ctx.now(), status=error.status, message=error.carrier_words or error.message
+            request_id, _outcome_of(error), now=ctx.now(), status=error.status, message=words, in_doubt=in_doubt
         )
-        if outcome is RequestOutcome.LOST:
-            lost = keys_of(items, error.code, error.message)
-            ctx.journal.move(ctx.plan_id, kind, StepEvent.LOST, lost, now=ctx.now())
+        ctx.hooks.after_outcome(kind)
         raise
     ctx.hooks.after_effect(kind)
     job_id = getattr(reply, "job_id", None)

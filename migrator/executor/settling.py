@@ -35,9 +35,9 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
     agreeing reads, both asked for at least `absent_after_s` after the request ended, as an earlier one may only show
     the lag. One that was not answered may go on at the carrier, for as long as we would have waited for its answer
     (`at_work_s`): a connection that broke, a gateway that gave up, a process that died ended nothing there. When a
-    request of an earlier process ended is known by the host's clock alone, which may have been set
-    since; it surely had ended when this began to look, so the wait counts from here. A SIM that the carrier named as
-    claimed is looked for ten times as long and then shown to a person, never sent again.
+    request of an earlier process ended is known by the host's clock alone, which may have been set since; our side of
+    it surely had ended when this began to look, so the wait counts from here. A SIM that the carrier named as claimed
+    is looked for ten times as long and then shown to a person, never sent again.
 
     Raises: Transient, if the carrier cannot be read; Interrupted. What is uncertain then stays so, on disk.
     """
@@ -112,7 +112,8 @@ def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
     ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
     factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
     at_work_s = ctx.options.at_work_s if step.code in _UNANSWERED else 0.0
-    return max(ended_at + at_work_s + factor * ctx.options.absent_after_s, began_at + ctx.options.absent_after_s)
+    lag_s = ctx.options.absent_after_s
+    return at_work_s + max(ended_at + factor * lag_s, began_at + lag_s)
 
 
 def _rested(ctx: Context, item: Item, began_at: float) -> bool:

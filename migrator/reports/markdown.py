@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from migrator.core.reconcile import Bucket
 from migrator.reports.book import Book
 from migrator.reports.model import moment
-from migrator.reports.remedies import BUCKET_WORDS, remedy
+from migrator.reports.remedies import BUCKET_WORDS, READS_WHAT_IS_LEFT, remedy
 
 __all__ = ["write_md"]
 
@@ -37,6 +37,8 @@ def write_md(book: Book, out: TextIO) -> None:
     if report.double_billing:
         out.write("\n## Double billing\n\n")
         _write_facts(report.double_billing, out)
+        if None in {report.double_billing.get(f"left_behind_{unit}") for unit in ("mb", "days")}:
+            out.write(f"\n{READS_WHAT_IS_LEFT}\n")
     if report.switches:
         out.write("\n## Cutover and rollback\n\n")
         names = ("switch_id", "direction", "state", "count", "switched", "failed", "aside", "paused")

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from migrator.core.reconcile import Bucket
 
-__all__ = ["BUCKET_WORDS", "remedy"]
+__all__ = ["BUCKET_WORDS", "READS_WHAT_IS_LEFT", "remedy"]
 
 BUCKET_WORDS: Mapping[Bucket, str] = MappingProxyType(
     {
@@ -26,6 +26,7 @@ _ASK = (
     "Ask Hologram about these ICCIDs before anything else: it may have charged for them. Nothing claims them again, "
     "unless `migrator retry --never-claimed` says that Hologram took its word back."
 )
+READS_WHAT_IS_LEFT = "`migrator inventory pull --quotas` reads what is left behind at 1NCE."
 _POLICY = "Change the policy if that is not what you want, then make a new plan."
 _READ_QUOTAS = "Run `migrator inventory pull --quotas`, then make a new plan."
 

@@ -61,8 +61,8 @@ class Lease:
                 raise StoreBusy(
                     f"another run holds the store: {holder}, started {began}, has it for "
                     f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {age_s:.0f} s ago",
-                    hint="wait for it, or end it with `migrator run abort`; a run that died is replaced, at once on "
-                    "its own machine, and by another one a minute after it was last heard of",
+                    hint="wait for it, or end it with `migrator run abort`; a run that died is replaced: at once "
+                    "on its own machine while that is up, else a minute after it was last heard of",
                 )
             if holder == owner:
                 connection.execute(update(lease).values(heartbeat_at=now))

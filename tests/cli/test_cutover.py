@@ -166,6 +166,22 @@ def test_a_plan_file_is_taken_and_one_of_another_store_is_refused(desk: Desk) ->
     assert desk.run("cutover", "apply", "cutover.jsonl", "--confirm", str(count)).code == 0
 
 
+def test_a_migrations_plan_file_stands_for_its_plan_and_one_of_another_store_is_refused(desk: Desk) -> None:
+    assert desk.run("plan", "export", "plan.jsonl").code == 0
+    plan_id = desk.json("plan", "show").data["plan_id"]
+    for words in (("verify",), ("cutover", "plan")):
+        assert desk.json(*words, "plan.jsonl").data["plan_id"] == plan_id, words
+    assert desk.run("verify", "plan.jsonl", "--watch", "--every", "1s", "--for", "1s").code == 0
+    header, _, rest = Path("plan.jsonl").read_text(encoding="utf-8").partition("\n")
+    foreign = desk.write("foreign.jsonl", json.dumps({**json.loads(header), "lineage": "another"}) + f"\n{rest}")
+    assert [desk.run(*words, foreign).code for words in (("verify",), ("cutover", "plan"))] == [5, 5]
+
+
+def test_what_is_left_behind_names_the_command_that_reads_it(desk: Desk) -> None:
+    billing = desk.run("cutover", "plan").out
+    assert "unknown: `migrator inventory pull --quotas` reads it" in billing
+
+
 def test_a_sim_that_was_rolled_back_qualifies_no_more(desk: Desk) -> None:
     cut_over(desk)
     back = desk.json("rollback", "plan").data

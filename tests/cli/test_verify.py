@@ -71,7 +71,7 @@ def test_a_1nce_side_that_stayed_as_it_was_is_told_so_and_nothing_is_written(des
     sent = writes(desk)
     outcome = desk.run("verify", "--source")
     assert outcome.code == 0, outcome.err
-    assert "are as the plan used them" in outcome.out
+    assert "SIMs are as the plan used them." in outcome.out
     assert writes(desk) == sent
     assert desk.rehearsal.onence.writes == []
 
@@ -84,7 +84,9 @@ def test_sims_that_our_own_cutover_switched_off_did_not_change(make_desk: Callab
     assert desk.json("cutover", "plan").data["reasons"]["other_unit"] > 10
     count = str(desk.json("cutover", "plan", "--accept-other-units").data["count"])
     assert desk.run("cutover", "apply", "--confirm", count).code == 0
-    assert desk.json("verify", "--source").data["source"]["changed"] == 0
+    told = desk.json("verify", "--source").data["source"]
+    assert (told["changed"], str(told["switched_off_by_us"])) == (0, count)
+    assert f"but that a cutover of this plan switched {count} of them off" in desk.run("verify", "--source").out
 
 
 # --- devices that nobody planned ----------------------------------------------------------------------------------

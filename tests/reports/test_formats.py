@@ -173,6 +173,7 @@ def test_double_billing_and_cutovers_are_told_in_every_format_but_the_csv(tmp_pa
         assert "Double billing" in words
         assert "c0a1b2c3d4e" in words
     assert "- left behind mb: unknown" in text(tmp_path, "md")
+    assert all("migrator inventory pull --quotas" in text(tmp_path, name) for name in ("html", "md"))
     assert "| c0a1b2c3d4e | cutover | started | 40 | 20 | 2 | 1 | 0 |" in text(tmp_path, "md")
 
 

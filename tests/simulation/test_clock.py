@@ -15,6 +15,7 @@ from tests.simulation.world import World
 
 HOUR_S = 3600.0
 LAG_S = 45.0
+LATE_S = 170.0
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class Jumpy(World):
 
 def lost_claim(folder: Path, fault: Fault = Fault.LOSE_AFTER) -> Jumpy:
     """Ready to apply; the answer to the first claim will be lost, after it took effect, and reads lag behind."""
-    world = Jumpy(folder, sims=4, switches=HologramSwitches(read_lag_s=LAG_S))
+    world = Jumpy(folder, sims=4, switches=HologramSwitches(read_lag_s=LAG_S, late_s=LATE_S))
     world.faults = FaultPlan(scripted=[fault], scripted_for=lambda _verb, path: path.endswith("bulkclaim"))
     world.ready()
     return world
@@ -48,7 +49,6 @@ def test_a_clock_set_forward_while_a_lost_claim_is_waited_for_shortens_nothing(t
     assert len(world.claims_sent()) == 1
 
 
-@pytest.mark.parametrize("jumped_s", [HOUR_S, -HOUR_S])
 def interrupted(world: Jumpy) -> Jumpy:
     """After a run that was told to stop when it had lost an answer: what became of the claim is for the next one."""
 
@@ -60,9 +60,12 @@ def interrupted(world: Jumpy) -> Jumpy:
     return world
 
 
+@pytest.mark.parametrize("fault", [Fault.LOSE_AFTER, Fault.LATE])
 @pytest.mark.parametrize("jumped_s", [HOUR_S, -HOUR_S])
-def test_a_clock_set_between_an_interruption_and_the_resume_shortens_nothing(tmp_path: Path, jumped_s: float) -> None:
-    world = interrupted(lost_claim(tmp_path))
+def test_a_clock_set_between_an_interruption_and_the_resume_shortens_nothing(
+    tmp_path: Path, jumped_s: float, fault: Fault
+) -> None:
+    world = interrupted(lost_claim(tmp_path, fault))
     world.jumped_s = jumped_s
     assert world.apply().exit_code is ExitCode.DONE
     world.check_fulfilled()

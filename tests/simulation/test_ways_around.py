@@ -355,3 +355,64 @@ def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
     monkeypatch.setattr(HologramTarget, "set_state", refuse)
     result = world.apply()
     assert (result.exit_code, result.failed) == (ExitCode.HALTED, {})
+
+
+def refused_by_name(folder: Path) -> World:
+    """Two of twelve SIMs are a stranger's, and a claim with them is refused, naming them."""
+    world = World(folder, switches=quick(claim_policy=ClaimPolicy.ALL_OR_NOTHING))
+    world.pull()
+    targets = new_sims(world.sims)
+    world.target.stock(targets[2:])
+    world.target.stock_foreign(targets[:2])
+    world.pair(targets)
+    world.plan()
+    return world
+
+
+def check_not_claimed_again(world: World) -> None:
+    assert world.apply_until_quiet().exit_code is ExitCode.ATTENTION
+    named = [at_s for at_s, sims in world.claims_sent() if set(sims) & set(new_sims(2))]
+    assert len(named) == 1
+    assert len(world.target.ledger.charges) == world.sims - 2
+    world.check()
+
+
+def test_sims_refused_by_name_are_not_claimed_again_when_the_process_dies_then(tmp_path: Path) -> None:
+    world = refused_by_name(tmp_path)
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_outcome", 1, StepKind.CLAIM))
+    check_not_claimed_again(world)
+
+
+def test_sims_refused_by_name_are_not_claimed_again_when_the_read_back_fails(tmp_path: Path) -> None:
+    world = refused_by_name(tmp_path)
+    world.target.faults = FaultPlan(scripted=[Fault.HTML] * 40, scripted_for=on("links/cellular", "GET"))
+    assert world.apply().exit_code is ExitCode.RESUMABLE
+    world.target.faults = FaultPlan()
+    check_not_claimed_again(world)
+
+
+def test_a_word_about_money_said_of_single_sims_fails_none_of_them(tmp_path: Path) -> None:
+    """An invoiced account, whose balance cannot be read: the words are all there is."""
+    world = World(
+        tmp_path, switches=quick(foreign_reason="Insufficient balance", claim_policy=ClaimPolicy.ALL_OR_NOTHING)
+    )
+    world.pull()
+    targets = new_sims(world.sims)
+    world.target.stock_foreign(targets)
+    world.target.balance = None
+    world.pair(targets)
+    world.plan()
+    result = world.apply()
+    assert (result.exit_code, result.failed) == (ExitCode.HALTED, {})
+    for target in targets:
+        del world.target._world.sims[target]
+    world.target.stock(targets)
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+
+
+def test_sims_that_a_402_names_are_not_claimed_again(tmp_path: Path) -> None:
+    world = refused_by_name(tmp_path)
+    world.target.switches = replace(world.target.switches, claim_failure_status=402)
+    world.apply()
+    assert len(world.claims_sent()) == 2

@@ -79,8 +79,8 @@ def _refusal(reply: Reply, words: str) -> Permanent:
         return NotAuthorised(message, carrier_words=words, status=status, code=KEY_REFUSED, hint=CHECK_KEY)
     if status == HTTPStatus.FORBIDDEN or _NOT_PERMITTED in heard:
         return NotAuthorised(message, carrier_words=words, status=status, hint=CHECK_ROLE)
-    if status == HTTPStatus.PAYMENT_REQUIRED:
-        return InsufficientBalance(message, carrier_words=words, status=status, hint=ADD_FUNDS)
     data = reply.body.get("data") if isinstance(reply.body, Mapping) else None
     reasons = {iccid: reply.mask.words(reason) for iccid, reason in claim_reasons(data).items()}
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return InsufficientBalance(message, reasons=reasons, carrier_words=words, status=status, hint=ADD_FUNDS)
     return Permanent(message, reasons=reasons, carrier_words=words, status=status)
