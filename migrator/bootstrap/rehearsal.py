@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from migrator.bootstrap.field import UnitsOutside
 from migrator.core.identifiers import luhn_digit
 from migrator.errors import InputError
 from migrator.platforms.hologram.simulator import HologramSimulator
@@ -35,11 +36,13 @@ class Rehearsal:
 
     Args:
         port: on 127.0.0.1; 0 takes any free one.
+        units: what goes online with the new SIMs; None: nothing does.
     """
 
     onence: OnenceSimulator
     hologram: HologramSimulator
     port: int = 0
+    units: UnitsOutside | None = None
     _socket: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +63,8 @@ class Rehearsal:
         """Hand a request to the carrier that its path names."""
         if scope["type"] == "lifespan":
             return
+        if self.units is not None:
+            self.units.go_round()
         for prefix, app in (("/onence", self.onence), ("/hologram", self.hologram)):
             if scope["path"].startswith(prefix + "/"):
                 raw = scope.get("raw_path", b"").removeprefix(prefix.encode())

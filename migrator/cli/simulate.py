@@ -34,6 +34,7 @@ class Options:
     edition: str | None
     pending_s: float
     read_lag_s: float
+    connect: float
     pool_file: Path | None
 
 
@@ -56,6 +57,14 @@ class Options:
 @click.option("--edition", type=click.Choice(["REF-1", "REF-2", "REF-3"]), help="The wording of Hologram's replies.")
 @click.option("--pending-s", default=2.0, show_default=True, help="The longest that Hologram takes to move a SIM.")
 @click.option("--read-lag-s", default=0.0, show_default=True, help="How old Hologram's reads are.")
+@click.option(
+    "--connect",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Share of the new SIMs that go online some seconds after they are live, in the units of their old ones.",
+)
 @click.option("--pool-file", type=click.Path(path_type=Path), help="Write the new SIMs here, for `pair pool`.")
 @global_options
 @click.pass_obj
@@ -69,12 +78,16 @@ def serve(shared: Globals, /, **options: Any) -> int:
 
 
 def _serve(options: Options) -> Outcome:
+    from migrator.bootstrap.field import UnitsOutside
     from migrator.bootstrap.rehearsal import pool_of
 
     if options.pool_file is not None:
         refuse_unwritable(options.pool_file)
     pool = pool_of(options.sims)
     rehearsal = _rehearsal(options)
+    if options.connect:
+        onence, hologram = rehearsal.onence, rehearsal.hologram
+        rehearsal.units = UnitsOutside(onence, hologram, pool, options.connect, options.seed)
     rehearsal.hologram.stock(pool)
     if options.pool_file is not None:
         written(options.pool_file, (f"{iccid}\n" for iccid in pool))

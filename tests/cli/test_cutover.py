@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from migrator.bootstrap.field import LOOK_EVERY_S, UnitsOutside
+from migrator.bootstrap.rehearsal import pool_of
 from migrator.platforms.hologram.simulator import HologramSwitches
 from migrator.platforms.onence.simulator import OnenceSwitches
 from migrator.store import Owner, Store
@@ -482,3 +485,38 @@ def test_hardware_that_the_record_does_not_tell_is_asked_of_usage(make_desk: Cal
     pass_data(desk, another, STRANGER, after_s=30)
     assert desk.json("cutover", "apply", "--confirm", str(count - 1)).data["aside"] == {"other_unit": 1}
     assert not {old, old_of_another} & off(desk)
+
+
+# --- a rehearsal --------------------------------------------------------------------------------------------------
+
+
+def test_a_cutover_can_be_rehearsed_with_units_that_go_online(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(onence=QUICK)
+    carriers = desk.rehearsal
+    carriers.units = UnitsOutside(carriers.onence, carriers.hologram, pool_of(desk.sims), share=0.7, seed=3, after_s=0)
+    desk.applied()
+    time.sleep(LOOK_EVERY_S)
+    desk.run("doctor")  # any request lets them go online, and the next one sees it
+    plan = desk.json("cutover", "plan").data
+    assert plan["units"]["moved"] == 0
+    assert plan["units"]["matched"] > 5
+    assert plan["reasons"]["no_traffic"] > 0
+    assert desk.run("cutover", "apply", "--confirm", str(plan["count"])).code == 0
+
+
+def test_a_unit_is_found_by_its_name_where_new_sims_are_not_dealt_in_order(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(onence=QUICK)
+    carriers = desk.rehearsal
+    carriers.units = UnitsOutside(carriers.onence, carriers.hologram, pool_of(desk.sims), share=1.0, after_s=0)
+    assert desk.run("inventory", "pull").code == 0
+    olds = sorted(sim.iccid for sim in carriers.onence.fleet if sim.label != "Pump station")
+    desk.pool()
+    rows = "".join(f"{old},{new}\n" for old, new in zip(olds, reversed(pool_of(desk.sims)), strict=False))
+    assert desk.run("pair", "import", desk.write("pairs.csv", f"source_iccid,target_iccid\n{rows}")).code == 0
+    claims = desk.json("plan", "create", "--policy", desk.write("policy.toml", POLICY)).data["claims"]
+    assert desk.run("apply", "--confirm", str(claims)).code == 0
+    time.sleep(LOOK_EVERY_S)
+    desk.run("doctor")
+    units = desk.json("cutover", "plan").data["units"]
+    assert units["matched"] > 5
+    assert units["moved"] == 0
