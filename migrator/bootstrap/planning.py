@@ -24,6 +24,7 @@ from migrator.executor.converging import Converger
 from migrator.executor.guards import price_of
 from migrator.executor.observing import Reader
 from migrator.inputs.policy_file import stored_policy
+from migrator.inputs.policy_iccids import unmatched
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 
 if TYPE_CHECKING:
@@ -141,7 +142,11 @@ async def _stored(
                 waves=tuple(wave.name for wave in policy.waves),
                 summary={
                     **summary,
-                    "warnings": [*summary["warnings"], *names.warnings(policy.name.on_duplicate)],
+                    "warnings": [
+                        *summary["warnings"],
+                        *names.warnings(policy.name.on_duplicate),
+                        *unmatched(loaded.lists, store.inventory.iccids),
+                    ],
                     "policy_file": loaded.name,
                     "where": where,
                     "approvals_required": policy.approvals,

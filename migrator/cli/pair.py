@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from migrator.core.fleet import Pair, SourceSim
     from migrator.core.identifiers import Iccid
     from migrator.inputs.pairing_file import ImportResult
+    from migrator.inputs.policy_file import LoadedPolicy
     from migrator.store import Store
 
 __all__ = ["check", "export", "identity", "import_file", "pool"]
@@ -179,13 +180,12 @@ def pool(
     return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, due, partial=partial))
 
 
-def _due(policy_file: Path | None, where: str | None) -> "Callable[[SourceSim], bool]":
-    """Which SIMs are to get a new one. Raises: InputError, for a policy or an expression that is none."""
+def _due(loaded: "LoadedPolicy | None", where: str | None) -> "Callable[[SourceSim], bool]":
+    """Which SIMs are to get a new one. Raises: InputError, for an expression that is none."""
     from migrator.core.candidates import Candidate
     from migrator.core.selection import every_sim, left_behind
-    from migrator.inputs.policy_file import read_policy
 
-    is_left = None if policy_file is None else left_behind(read_policy(policy_file).policy)
+    is_left = None if loaded is None else left_behind(loaded.policy)
     if where is None:
         return every_sim if is_left is None else lambda sim: not is_left(sim)
     from migrator.inputs.selection import parse_selection  # its grammar costs an import
@@ -199,9 +199,13 @@ def _pool(
 ) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
+    from migrator.inputs.policy_file import read_policy
+    from migrator.inputs.policy_iccids import unmatched
     from migrator.inputs.pool_file import deal, read_pool
 
-    is_due = _due(*due)
+    policy_file, where = due
+    loaded = None if policy_file is None else read_policy(policy_file)
+    is_due = _due(loaded, where)
     entries = read_pool(file, range_mode=range_mode)
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
@@ -217,7 +221,9 @@ def _pool(
                 hint="add SIMs to the file, or pair as many as there are with --partial",
             )
         counts = _add(store, dealt.pairs, replace=False)
+        lost = () if loaded is None else tuple(unmatched(loaded.lists, store.inventory.iccids))
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in entries if entry.warning]
+    warnings += [Problem("warning", words) for words in lost]
     spent = sum(pair.source.key in expired for pair in dealt.pairs)
     if spent:
         words = f"of these pairs, {spent} for expired SIMs, which a policy skips unless it says otherwise"
