@@ -143,6 +143,7 @@ async def _stored(
                 summary={
                     **summary,
                     "warnings": [
+                        *loaded.warnings,
                         *summary["warnings"],
                         *names.warnings(policy.name.on_duplicate),
                         *unmatched(loaded.lists, store.inventory.iccids),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from migrator.core.gates import FAILURE_CODES
 from migrator.core.policy import Policy
 from migrator.inputs.policy_combinations import check_section
 from migrator.inputs.policy_iccids import read_iccids
@@ -29,6 +30,7 @@ class LoadedPolicy:
     """A policy, its file and text; `canonical` is every value as JSON, defaults included, decimals as text.
 
     Of a file of ICCIDs `canonical` has how many there are and the SHA-256 of them, sorted; `lists` has their keys.
+    `warnings` are words on what was taken and looks odd, each with its line.
     """
 
     name: str
@@ -36,6 +38,7 @@ class LoadedPolicy:
     text: str
     canonical: Mapping[str, Any]
     lists: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -98,7 +101,7 @@ def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
         raise refusal(findings.problems, what=file.name)
     policy = replace(_policy(sections), **arrays)
     canonical = {"policy_version": VERSION, **_spelled_out(policy)}
-    return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())), lists)
+    return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())), lists, tuple(findings.warnings))
 
 
 def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
@@ -148,6 +151,11 @@ def _by_code(table: Any, findings: Findings) -> dict[str, int]:
     for code, bound in findings.table(table, path).items():
         try:
             bounds[checked_code(code)] = CODE_BOUND(bound)
+            if code not in FAILURE_CODES:
+                words = (
+                    f"no SIM fails with this code, so the bound stops nothing: {nearest(code, sorted(FAILURE_CODES))}"
+                )
+                findings.warn((*path, code), words)
         except Unfit as error:
             findings.add((*path, code), error.code, error.words, error.hint)
     return bounds

@@ -101,6 +101,12 @@ def test_lines_past_the_first_twenty_are_counted(desk: Desk) -> None:
     assert words.endswith(" and 5 more")
 
 
+def test_a_bound_that_stops_nothing_is_told_with_the_plan(desk: Desk) -> None:
+    planned = desk.planned(POLICY + "[gates.max_failures_by_code]\nclaimed_elsewere = 0\n")
+    assert any(words.startswith("policy.toml:11: gates.max_failures_by_code.") for words in planned["warnings"])
+    assert desk.run("apply", "--confirm", str(planned["claims"])).code == 0
+
+
 def test_a_pool_dealt_by_a_policy_tells_such_lines_too(desk: Desk) -> None:
     assert desk.run("inventory", "pull").code == 0
     desk.write("stays.txt", f"{sources(desk)[0]}\n8988228999999999991\n")
