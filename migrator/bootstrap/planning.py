@@ -14,8 +14,9 @@ from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
 from migrator.core.identifiers import Iccid
 from migrator.core.names import NameWatch
+from migrator.core.naming import repeated_names
 from migrator.core.plan import Fingerprints, PlanHeader, Prices
-from migrator.core.planner import Planner, repeated_names
+from migrator.core.planner import Planner
 from migrator.core.policy import ClaimPolicy, Policy
 from migrator.core.states import StepKind, StepState
 from migrator.executor.applying import Applying
@@ -145,7 +146,7 @@ async def _stored(
                     "warnings": [
                         *loaded.warnings,
                         *summary["warnings"],
-                        *names.warnings(policy.name.on_duplicate),
+                        *names.warnings(),
                         *unmatched(loaded.lists, store.inventory.iccids),
                     ],
                     "policy_file": loaded.name,
