@@ -23,6 +23,7 @@ WITH_CHECK_DIGIT = 20
 """Assumed: ICCIDs this long end in a check digit, as 1NCE's `iccid_with_luhn` does. A wrong one is only warned of."""
 
 _HEADERS = frozenset({"iccid", "target_iccid", "sim"})
+_SEPARATOR = re.compile(r"[0-9][\"' ]*[,;\t]")
 _RANGE = re.compile(r"(.+?)\s*[-\u2013]\s*(.+)")  # an en dash is what a word processor makes of it
 
 
@@ -162,7 +163,10 @@ def _iccid(text: str) -> Iccid:
         if rounding_notation(text):
             words = f"{text[:40]!r} is a number that a spreadsheet rounded, not an ICCID"
             raise _Refused("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY) from None
-        raise _Refused("not_an_iccid", str(error), "one ICCID a line, or first-last; # begins a comment") from None
+        hint = "one ICCID a line, or first-last; # begins a comment"
+        if _SEPARATOR.search(text):
+            hint += "; pairs of source and target are for `migrator pair import`"
+        raise _Refused("not_an_iccid", str(error), hint) from None
 
 
 def _with_warnings(entries: list[PoolEntry]) -> list[PoolEntry]:

@@ -169,6 +169,19 @@ def test_line_that_makes_no_sense_is_refused(
     assert problem.hint
 
 
+@pytest.mark.parametrize("rest", [f",{full(2)}", f";{full(2)}", f"\t{full(2)}", ",123", '","x'])
+def test_line_of_two_columns_is_no_rounded_number(file: Path, rest: str) -> None:
+    (problem,) = problems(file, full(1) + rest)
+    assert problem.code == "not_an_iccid"
+    assert "`migrator pair import`" in problem.hint
+
+
+@pytest.mark.parametrize("text", ["8,98823E+18", f"{full(1)}.0", f"{full(1)},00"])
+def test_line_with_a_number_that_was_rounded_is_told_as_such(file: Path, text: str) -> None:
+    (problem,) = problems(file, text)
+    assert problem.code == "rounded_by_spreadsheet"
+
+
 def test_range_of_two_million_is_the_most(file: Path) -> None:
     """A mistyped digit must not fill the memory before anyone is told; nothing is built for a refused range."""
     first, last = "8944500000000000000", "8944500000002000000"
