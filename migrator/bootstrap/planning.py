@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from migrator.bootstrap.collecting import collecting_rarely
+from migrator.core.calls import USUAL_SIZES, CallSizes
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
@@ -51,10 +52,12 @@ async def make_plan(
     stopper: Stopper,
     progress: Progress,
     selection: "Selection | None" = None,
+    sizes: CallSizes = USUAL_SIZES,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
 
-    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out.
+    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out. `sizes` are those of
+    the requests that `apply` is set to send.
 
     Raises: InputError, for an unknown data plan or zone; PlatformError; Interrupted, and then there is no plan.
     """
@@ -84,6 +87,7 @@ async def make_plan(
             max_rps=max_rps,
             now=clock.now().timestamp(),
             selection=selection,
+            sizes=sizes,
             each_batch=each_batch,
         )
 
@@ -106,6 +110,7 @@ async def _stored(
     max_rps: float,
     now: float,
     selection: "Selection | None",
+    sizes: CallSizes,
     each_batch: Callable[[int], Awaitable[None]],
 ) -> PlanHeader:
     policy = loaded.policy
@@ -120,7 +125,7 @@ async def _stored(
     )
     if policy.needs_counting:
         planner.count(store.plans.candidates())
-    tally, names = Tally(), NameWatch()
+    tally, names = Tally(sizes), NameWatch()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
         changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
         await each_batch(0)

@@ -71,6 +71,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | N
     from migrator.bootstrap.planning import make_plan, settle_earlier, unsettled_plans
     from migrator.cli.lookups import required_inventory
     from migrator.cli.progress import watching
+    from migrator.core.calls import CallSizes
     from migrator.executor.context import Stopper
     from migrator.inputs.policy_file import read_policy
 
@@ -102,6 +103,7 @@ def _create(shared: Globals, policy_file: Path, out: Path | None, where: str | N
                 stopper=stopper,
                 progress=progress,
                 selection=selection,
+                sizes=CallSizes(chosen.claim_batch, chosen.batch),
             )
 
     with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:

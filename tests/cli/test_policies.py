@@ -101,6 +101,17 @@ def test_lines_past_the_first_twenty_are_counted(desk: Desk) -> None:
     assert words.endswith(" and 5 more")
 
 
+def test_requests_are_counted_as_apply_is_set_to_send_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.paired()
+    policy = desk.write("policy.toml", POLICY + '[status]\nenabled = "pause"\n')
+    monkeypatch.setenv("MIGRATOR_CLAIM_BATCH", "2")
+    monkeypatch.setenv("MIGRATOR_BATCH", "1")
+    counted = desk.json("plan", "create", "--policy", policy).data
+    rest = counted["claims"] - 3
+    assert counted["calls"]["claims"] == 2 + (rest + 1) // 2
+    assert counted["calls"]["states"] == counted["claims"]
+
+
 def test_a_bound_that_stops_nothing_is_told_with_the_plan(desk: Desk) -> None:
     planned = desk.planned(POLICY + "[gates.max_failures_by_code]\nclaimed_elsewere = 0\n")
     assert any(words.startswith("policy.toml:11: gates.max_failures_by_code.") for words in planned["warnings"])
