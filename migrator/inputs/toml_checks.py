@@ -172,7 +172,9 @@ def number(*, least: int = 0, most: Decimal | None = None, above: bool = False, 
         least: the smallest value; with `above`, the value must be larger.
         most: the largest value; None is a bound that only a slip exceeds.
     """
-    bounds = f"above {least}" if above else f"at least {least}" if most is None else f"from {least} to {most:f}"
+    bounds = f"at least {least}" if most is None else f"from {least} to {most:f}"
+    if above:
+        bounds = f"above {least}" if most is None else f"above {least} and at most {most:f}"
 
     def check(value: Any) -> Decimal:
         plain = _decimal(value, what)
