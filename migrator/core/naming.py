@@ -3,7 +3,7 @@
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from migrator.core.candidates import Candidate
 from migrator.core.fleet import SourceStatus
 from migrator.core.identifiers import Iccid
-from migrator.core.mapping import Blocked, device_name, state_of, state_rules
-from migrator.core.plan import DesiredState, Reason
+from migrator.core.mapping import Blocked, device_name, state_rules
+from migrator.core.plan import Reason
 from migrator.core.policy import NamePolicy, OnDuplicate, Policy, Rule
 from migrator.core.selection import Selector, every_sim, selector
 
@@ -59,17 +59,17 @@ def _with_digits(name: str, iccid: Iccid) -> int:
 
 
 class _Part(NamedTuple):
-    """What a rule, or the policy for all other SIMs, says of names; and who is left behind."""
+    """What a rule, or the policy for all other SIMs, says of names; and the statuses that it leaves behind."""
 
     fits: Selector
     names: NamePolicy
-    states: Mapping[SourceStatus, DesiredState | Blocked]
+    left: frozenset[SourceStatus]
 
     def leaves(self, candidate: Candidate) -> bool:
         """Whether a SIM stays behind for its status, and Hologram has none under its name either."""
-        state = state_of(candidate.sim, self.states)
-        is_there = candidate.target is not None and candidate.target.is_claimed
-        return isinstance(state, Blocked) and state.skip and not is_there
+        if candidate.sim.status not in self.left:
+            return False
+        return candidate.target is None or not candidate.target.is_claimed
 
 
 @dataclass(slots=True)
@@ -81,15 +81,17 @@ class _Seen:
     lookalikes: set[str] = field(default_factory=set)
     with_digits: list["array[int]"] = field(default_factory=lambda: [array("q") for _ in range(SHARES)])
 
-    def add(self, name: str, iccid: Iccid) -> None:
+    def add(self, name: str, iccid: Iccid, rule: OnDuplicate) -> None:
         short = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=10).digest()
         if short in self.hashes:
             self.repeated.add(name)
-        self.hashes.add(short)
-        if name.endswith(")") and _TOLD_APART.fullmatch(name):
+        else:
+            self.hashes.add(short)
+        if name[-1] == ")" and _TOLD_APART.fullmatch(name):
             self.lookalikes.add(name)
-        code = _with_digits(name, iccid)
-        self.with_digits[code % SHARES].append(code)
+        if rule is OnDuplicate.SUFFIX:
+            code = hash((name, iccid.digits[-SUFFIX_DIGITS:]))  # `_with_digits`, without the call
+            self.with_digits[code % SHARES].append(code)
 
     def result(self) -> Repeated:
         lookalikes = (name for name in self.lookalikes if _without_digits(name) in self.repeated)
@@ -123,11 +125,14 @@ def repeated_names(candidates: Iterable[Candidate], policy: Policy) -> Repeated:
         if candidate.pair is None:
             continue
         part = next(part for part in parts if part.fits(candidate.sim))
+        if part.leaves(candidate):
+            continue
         name = device_name(candidate.sim, candidate.pair.target.digits, part.names)
-        if name is not None and not part.leaves(candidate):
-            seen.add(name, candidate.sim.iccid)
+        if name is not None:
+            seen.add(name, candidate.sim.iccid, part.names.on_duplicate)
     return seen.result()
 
 
 def _part(part: Policy | Rule, fits: Selector, names: NamePolicy) -> _Part:
-    return _Part(fits, names, state_rules(part.status))
+    states = state_rules(part.status).items()
+    return _Part(fits, names, frozenset(status for status, way in states if isinstance(way, Blocked) and way.skip))
