@@ -252,7 +252,8 @@ def _pool(
         f"{counted(data['unused'], 'new SIM')} unused."
     )
     spared = (f"{counted(left_out, 'unpaired source SIM')} left out, as you asked.",) if left_out else ()
-    return Outcome(data, (text, *spared, NEXT), problems=warnings)
+    kept = (f"The unused stand in {file} alone: `pair check` does not count them.",) if dealt.unused else ()
+    return Outcome(data, (text, *spared, *kept, NEXT), problems=warnings)
 
 
 def _awaiting(

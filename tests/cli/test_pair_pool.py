@@ -80,6 +80,13 @@ def test_a_pool_for_everybody_says_how_many_new_sims_went_to_expired_ones(aged: 
     assert "--policy FILE" in ended.err
 
 
+def test_what_is_left_of_a_pool_is_said_to_stand_in_its_file_alone(aged: Desk) -> None:
+    fleet(aged)
+    left = aged.run("pair", "pool", aged.pool(), "--where", 'status == "expired"')
+    assert "The unused stand in pool.txt alone" in left.out
+    assert "The unused" not in aged.run("pair", "pool", "pool.txt").out
+
+
 def test_many_problems_of_a_pool_are_all_in_a_file(aged: Desk) -> None:
     fleet(aged)
     bad = aged.write("bad.txt", "".join(f"no iccid {number}\n" for number in range(70)))
