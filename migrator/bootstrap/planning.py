@@ -10,13 +10,15 @@ import anyio
 import anyio.lowlevel
 
 from migrator.bootstrap.collecting import collecting_rarely
+from migrator.core.calls import USUAL_SIZES, CallSizes
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
 from migrator.core.identifiers import Iccid
 from migrator.core.names import NameWatch
+from migrator.core.naming import repeated_names
 from migrator.core.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
-from migrator.core.planner import Planner, repeated_names
+from migrator.core.planner import Planner
 from migrator.core.policy import ClaimPolicy, Policy
 from migrator.core.states import StepKind, StepState
 from migrator.executor.applying import Applying
@@ -25,6 +27,7 @@ from migrator.executor.converging import Converger
 from migrator.executor.guards import price_of
 from migrator.executor.observing import Reader
 from migrator.inputs.policy_file import stored_policy
+from migrator.inputs.policy_iccids import unmatched
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 
 if TYPE_CHECKING:
@@ -51,11 +54,12 @@ async def make_plan(
     progress: Progress,
     selection: "Selection | None" = None,
     takes_rolled_back: bool = False,
+    sizes: CallSizes = USUAL_SIZES,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
 
     `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out, and so are SIMs that
-    a rollback took back, unless `takes_rolled_back`.
+    a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to send.
 
     Raises: InputError, for an unknown data plan or zone; PlatformError; Interrupted, and then there is no plan.
     """
@@ -86,6 +90,7 @@ async def make_plan(
             now=clock.now().timestamp(),
             selection=selection,
             takes_rolled_back=takes_rolled_back,
+            sizes=sizes,
             each_batch=each_batch,
         )
 
@@ -109,6 +114,7 @@ async def _stored(
     now: float,
     selection: "Selection | None",
     takes_rolled_back: bool,
+    sizes: CallSizes,
     each_batch: Callable[[int], Awaitable[None]],
 ) -> PlanHeader:
     policy = loaded.policy
@@ -126,7 +132,7 @@ async def _stored(
     )
     if policy.needs_counting:
         planner.count(store.plans.candidates())
-    tally, names = Tally(), NameWatch()
+    tally, names = Tally(sizes), NameWatch()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
         changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
         await each_batch(0)
@@ -150,9 +156,11 @@ async def _stored(
                 summary={
                     **summary,
                     "warnings": [
+                        *loaded.warnings,
                         *summary["warnings"],
-                        *names.warnings(policy.name.on_duplicate),
+                        *names.warnings(),
                         *_left_back(tally.reasons[Reason.ROLLED_BACK]),
+                        *unmatched(loaded.lists, store.inventory.iccids),
                     ],
                     "policy_file": loaded.name,
                     "where": where,

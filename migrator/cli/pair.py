@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from migrator.core.fleet import Pair, SourceSim
     from migrator.core.identifiers import Iccid
     from migrator.inputs.pairing_file import ImportResult
+    from migrator.inputs.policy_file import LoadedPolicy
     from migrator.store import Store
 
 __all__ = ["check", "export", "identity", "import_file", "pool"]
 
 NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
+WRONG_FILE = "is this the right file?"
 SHOWN = 10
 BATCH = 1000
 
@@ -188,6 +190,7 @@ def _now() -> float:
     help="Deal none to SIMs that this policy skips for their status.",
 )
 @click.option("--where", metavar="EXPR", help="Deal only to SIMs for which this holds: as for `plan create`.")
+@click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
 @global_options
 @click.pass_obj
 def pool(
@@ -199,22 +202,22 @@ def pool(
     partial: bool,
     policy_file: Path | None,
     where: str | None,
+    problems: Path | None,
 ) -> int:
     """Deal new SIMs from FILE (one ICCID a line, or first-last) to unpaired source SIMs, both in ICCID order.
 
     Without --policy or --where, every unpaired SIM gets one, expired ones too.
     """
     due = (policy_file, where)
-    return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, due, partial=partial))
+    return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, due, problems, partial=partial))
 
 
-def _due(policy_file: Path | None, where: str | None) -> "Callable[[SourceSim], bool]":
-    """Which SIMs are to get a new one. Raises: InputError, for a policy or an expression that is none."""
+def _due(loaded: "LoadedPolicy | None", where: str | None) -> "Callable[[SourceSim], bool]":
+    """Which SIMs are to get a new one. Raises: InputError, for an expression that is none."""
     from migrator.core.candidates import Candidate
     from migrator.core.selection import every_sim, left_behind
-    from migrator.inputs.policy_file import read_policy
 
-    is_left = None if policy_file is None else left_behind(read_policy(policy_file).policy)
+    is_left = None if loaded is None else left_behind(loaded.policy)
     if where is None:
         return every_sim if is_left is None else lambda sim: not is_left(sim)
     from migrator.inputs.selection import parse_selection  # its grammar costs an import
@@ -224,17 +227,29 @@ def _due(policy_file: Path | None, where: str | None) -> "Callable[[SourceSim], 
 
 
 def _pool(
-    shared: Globals, file: Path, range_mode: Any, due: tuple[Path | None, str | None], *, partial: bool
+    shared: Globals,
+    file: Path,
+    range_mode: Any,
+    due: tuple[Path | None, str | None],
+    problems: Path | None,
+    *,
+    partial: bool,
 ) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
+    from migrator.cli.problem_log import all_told
+    from migrator.inputs.policy_file import read_policy
+    from migrator.inputs.policy_iccids import unmatched
     from migrator.inputs.pool_file import deal, read_pool
 
-    is_due = _due(*due)
-    entries = read_pool(file, range_mode=range_mode)
+    policy_file, where = due
+    loaded = None if policy_file is None else read_policy(policy_file)
+    is_due = _due(loaded, where)
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
-        _refuse_source_sims(store, entries)
+        with all_told(problems, Path(store.info()["path"]).with_name("pool-problems.txt")):
+            entries = read_pool(file, range_mode=range_mode)
+            _refuse_source_sims(store, entries)
         paired = {pair.source.key for pair in store.pairs.all()}
         unpaired, left_out, expired = _awaiting(store.inventory.sims(), paired, is_due)
         dealt = deal(unpaired, entries, taken={target.key for target in store.pairs.targets()})
@@ -246,7 +261,9 @@ def _pool(
                 hint="add SIMs to the file, or pair as many as there are with --partial",
             )
         counts = _add(store, dealt.pairs, replace=False)
+        lost = () if loaded is None else tuple(unmatched(loaded.lists, store.inventory.iccids))
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in entries if entry.warning]
+    warnings += [Problem("warning", words) for words in lost]
     spent = sum(pair.source.key in expired for pair in dealt.pairs)
     if spent:
         words = f"of these pairs, {spent} for expired SIMs, which a policy skips unless it says otherwise"
@@ -264,7 +281,8 @@ def _pool(
         f"{counted(data['unused'], 'new SIM')} unused."
     )
     spared = (f"{counted(left_out, 'unpaired source SIM')} left out, as you asked.",) if left_out else ()
-    return Outcome(data, (text, *spared, NEXT), problems=warnings)
+    kept = (f"The unused stand in {file} alone: `pair check` does not count them.",) if dealt.unused else ()
+    return Outcome(data, (text, *spared, *kept, NEXT), problems=warnings)
 
 
 def _awaiting(
@@ -290,13 +308,13 @@ def _refuse_source_sims(store: "Store", entries: Sequence[Any]) -> None:
     """Raises: InputError, if the pool lists SIMs of the old fleet: those cannot be claimed at Hologram."""
     known = {sim.iccid.key for sim in store.inventory.sims([entry.iccid.key for entry in entries])}
     problems = tuple(
-        Problem("target_is_source", f"{entry.origin}: {entry.iccid} is a 1NCE SIM of the inventory")
+        Problem("target_is_source", f"{entry.origin}: {entry.iccid} is a 1NCE SIM of the inventory", WRONG_FILE)
         for entry in entries
         if entry.iccid.key in known
     )
     if problems:
         words = f"the pool holds {n_sims(len(problems))} of the old fleet; nothing was changed"
-        raise InputError(words, problems=(*problems, Problem("pool", words, "is this the right file?")))
+        raise InputError(words, code="pool", problems=problems)
 
 
 @click.command("identity", epilog="Exit codes: 0 done, 2 no inventory.")

@@ -78,6 +78,7 @@ def _create(
     from migrator.bootstrap.planning import make_plan, settle_earlier, unsettled_plans
     from migrator.cli.lookups import required_inventory
     from migrator.cli.progress import watching
+    from migrator.core.calls import CallSizes
     from migrator.executor.context import Stopper
     from migrator.inputs.policy_file import read_policy
 
@@ -110,6 +111,7 @@ def _create(
                 progress=progress,
                 selection=selection,
                 takes_rolled_back=takes_rolled_back,
+                sizes=CallSizes(chosen.claim_batch, chosen.batch),
             )
 
     with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:

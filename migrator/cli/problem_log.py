@@ -9,7 +9,7 @@ from migrator.cli.common import MOST_PROBLEMS, printable
 from migrator.cli.files import refuse_unwritable
 from migrator.errors import InputError, Problem
 
-__all__ = ["ProblemLog", "problem_log"]
+__all__ = ["ProblemLog", "all_told", "problem_log"]
 
 ON_SCREEN = MOST_PROBLEMS - 1
 
@@ -82,6 +82,30 @@ def problem_log(wanted: Path | None, default: Path, *, headline: str = "") -> It
     hint = "; ".join(filter(None, (f"all are in {log.path}" if log.is_written else "", headline)))
     problems = (Problem(failed.code, failed.message, hint), *log.first)
     raise InputError(failed.message, code=failed.code, hint=hint, problems=problems) from failed
+
+
+@contextmanager
+def all_told(wanted: Path | None, default: Path) -> Iterator[None]:
+    """Around what refuses a file with all its problems at once: several get a headline, and a file past fifty.
+
+    Args:
+        wanted: the file that was asked for, if any.
+        default: the file where there are more than fit on a screen.
+    """
+    try:
+        yield
+    except InputError as error:
+        refused = error
+    else:
+        return
+    with problem_log(wanted, default) as log:
+        for problem in refused.problems:
+            log.note(problem)
+    if log.count == 1 and not log.is_written:
+        raise refused
+    hint = "; ".join(filter(None, (f"all are in {log.path}" if log.is_written else "", refused.hint)))
+    problems = (Problem(refused.code, refused.message, hint), *refused.problems)
+    raise InputError(refused.message, code=refused.code, hint=hint, problems=problems) from refused
 
 
 def _line(problem: Problem) -> str:

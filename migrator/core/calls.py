@@ -10,15 +10,26 @@ from migrator.core.mapping import NO_LIMIT
 from migrator.core.packing import smallest
 from migrator.core.plan import Action, Change, DesiredState
 
-__all__ = ["KINDS", "PAGE", "WaveCalls"]
+__all__ = ["KINDS", "PAGE", "USUAL_SIZES", "CallSizes", "WaveCalls"]
 
 KINDS = ("claims", "limits", "states", "names", "reads")
-CLAIM_MOST, BULK_MOST, PAGE = 2500, 500, 1000
+PAGE = 1000
 LIMITS_KEPT = 10_000
 """Sets of limits that are told apart. Where each SIM has its own, the others count as a call each."""
 
 Limits = tuple[int | None, int | None]
 """Overage limit in bytes and SMS limit; None where nothing is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSizes:
+    """How many SIMs go into one claim, and into one change of limits or state: as `apply` is set to send them."""
+
+    claim: int = 2500
+    bulk: int = 500
+
+
+USUAL_SIZES = CallSizes()
 
 
 @dataclass(slots=True)
@@ -72,47 +83,48 @@ class WaveCalls:
         else:
             self._scattered += 1
 
-    def calls(self, *, with_claim: bool) -> dict[str, int]:
+    def calls(self, *, with_claim: bool, sizes: CallSizes = USUAL_SIZES) -> dict[str, int]:
         """Requests by kind.
 
         Args:
             with_claim: whether a claim carries limits.
+            sizes: of the requests.
         """
-        full, rest = sum(sims // CLAIM_MOST for sims in self.alike.values()), self.alike.values()
-        read_back = full * _parts(CLAIM_MOST, PAGE) + sum(_parts(sims % CLAIM_MOST, PAGE) for sims in rest)
+        full, rest = sum(sims // sizes.claim for sims in self.alike.values()), self.alike.values()
+        read_back = full * _parts(sizes.claim, PAGE) + sum(_parts(sims % sizes.claim, PAGE) for sims in rest)
         return {
-            "claims": sum(_parts(sims, CLAIM_MOST) for sims in self.alike.values()),
-            "limits": _claim_limit_calls(self._claimed, with_claim=with_claim)
-            + sum(_parts(sims, BULK_MOST) for sims in self._mended.values())
+            "claims": sum(_parts(sims, sizes.claim) for sims in self.alike.values()),
+            "limits": _claim_limit_calls(self._claimed, sizes, with_claim=with_claim)
+            + sum(_parts(sims, sizes.bulk) for sims in self._mended.values())
             + self._scattered,
-            "states": _parts(self.states, BULK_MOST),
+            "states": _parts(self.states, sizes.bulk),
             "names": self.names,
             "reads": read_back + _parts(self.sims, PAGE),
         }
 
 
-def _claim_limit_calls(sizes: Mapping[Limits, int], *, with_claim: bool) -> int:
+def _claim_limit_calls(counted: Mapping[Limits, int], sizes: CallSizes, *, with_claim: bool) -> int:
     """Calls for the limits that the claims do not carry, claim by claim, as `packing.claim_runs` makes them.
 
     Full claims of equal limits come first; what is left of each set is packed together.
     """
     calls = 0
     packs: defaultdict[tuple[bool, ...], list[Limits]] = defaultdict(list)
-    for limits in sorted(sizes, key=_order):
+    for limits in sorted(counted, key=_order):
         packs[_alike(limits)].append(limits)
     for pack in packs.values():
-        batch, left = Counter[Limits](), CLAIM_MOST
+        batch, left = Counter[Limits](), sizes.claim
         for limits in pack:
-            full, rest = divmod(sizes[limits], CLAIM_MOST)
-            calls += full * _batch_calls({limits: CLAIM_MOST}, with_claim=with_claim)
+            full, rest = divmod(counted[limits], sizes.claim)
+            calls += full * _batch_calls({limits: sizes.claim}, sizes.bulk, with_claim=with_claim)
             while rest:
                 here = min(rest, left)
                 batch[limits] += here
                 rest, left = rest - here, left - here
                 if not left:
-                    calls += _batch_calls(batch, with_claim=with_claim)
-                    batch, left = Counter(), CLAIM_MOST
-        calls += _batch_calls(batch, with_claim=with_claim)
+                    calls += _batch_calls(batch, sizes.bulk, with_claim=with_claim)
+                    batch, left = Counter(), sizes.claim
+        calls += _batch_calls(batch, sizes.bulk, with_claim=with_claim)
     return calls
 
 
@@ -128,7 +140,7 @@ def _order(limits: Limits) -> tuple[float, float]:
     return overage, sms
 
 
-def _batch_calls(batch: Mapping[Limits, int], *, with_claim: bool) -> int:
+def _batch_calls(batch: Mapping[Limits, int], bulk: int, *, with_claim: bool) -> int:
     """Calls after one claim: its SIMs grouped by the limits that they lack."""
     carried: Limits = (None, None)
     if with_claim:
@@ -138,7 +150,7 @@ def _batch_calls(batch: Mapping[Limits, int], *, with_claim: bool) -> int:
         missing = (None if overage == carried[0] else overage, None if sms == carried[1] else sms)
         if missing != (None, None):
             groups[missing] += sims
-    return sum(_parts(sims, BULK_MOST) for sims in groups.values())
+    return sum(_parts(sims, bulk) for sims in groups.values())
 
 
 def _parts(total: int, most: int) -> int:

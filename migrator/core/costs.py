@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
-from migrator.core.calls import KINDS, PAGE, WaveCalls
+from migrator.core.calls import KINDS, PAGE, USUAL_SIZES, CallSizes, WaveCalls
 from migrator.core.fleet import LinkState, link_state
 from migrator.core.mapping import NO_LIMIT
 from migrator.core.plan import Action, Change, DesiredState, Prices
@@ -61,8 +61,9 @@ class _Cell:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts changes as they pass by."""
+    """Counts changes as they pass by. `sizes` are those of the requests that `apply` will send."""
 
+    sizes: CallSizes = USUAL_SIZES
     _cells: dict[Kind, _Cell] = field(default_factory=dict)
     _calls: dict[str, WaveCalls] = field(default_factory=dict)
     live_pauses: int = 0  # SIMs that are live at Hologram now, and that the plan pauses
@@ -151,7 +152,7 @@ class Tally:
     def _wave(self, wave: Wave, policy: Policy, prices: Prices, max_rps: float) -> dict[str, Any]:
         """One wave: its SIMs, requests, the time that these take, and its money."""
         counted = self._calls.get(wave.name, WaveCalls())
-        calls = counted.calls(with_claim=policy.claim.limits is LimitsTiming.WITH_CLAIM)
+        calls = counted.calls(with_claim=policy.claim.limits is LimitsTiming.WITH_CLAIM, sizes=self.sizes)
         return {
             "wave": wave.name,
             "sims": counted.sims,

@@ -4,10 +4,32 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from migrator.core.journal import UNREAD, Failures, Verdict
+from migrator.core.journal import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
 from migrator.core.policy import Gates
+from migrator.core.states import StepKind
 
-__all__ = ["Gate", "broken_bound", "failures_left", "gate"]
+__all__ = ["FAILURE_CODES", "Gate", "broken_bound", "failures_left", "gate"]
+
+_OF_CLAIMS = ("claim_ignored", "claim_refused", "claimed_elsewhere", CLAIMED_UNSEEN, "test_mode")
+_OF_SETTINGS = tuple(
+    f"{kind}_{what}"
+    for kind in (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+    for what in ("ignored", "not_applied", "refused")
+)
+_OF_SWITCHES = (
+    "expired",
+    "gone_at_source",
+    "imei_lock_unknown",
+    "new_sim_not_alive",
+    "new_sim_not_ours",
+    "new_sim_unknown_state",
+    "old_sim_not_on",
+    "refused",
+    "refused_at_source",
+    "status_unknown",
+)
+FAILURE_CODES = frozenset((*_OF_CLAIMS, *_OF_SETTINGS, *_OF_SWITCHES))
+"""What a SIM may fail with, in `apply` and in a cutover or rollback: all that a bound on a code can count."""
 
 
 class Gate(StrEnum):

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from migrator.core.plan import Change
-from migrator.core.policy import OnDuplicate
 
 __all__ = ["LONG", "NameWatch", "shown"]
 
@@ -72,7 +71,7 @@ class NameWatch:
             text = shown(name)
             held.append(f'{iccid} "{text if len(text) <= 40 else text[:39] + "…"}"')  # noqa: PLR2004 - a line's worth
 
-    def warnings(self, on_duplicate: OnDuplicate) -> list[str]:
+    def warnings(self) -> list[str]:
         """What to tell of them all, in words."""
         told = [
             f"{self.counts[oddity]} names have {oddity}; for example {', '.join(self.samples[oddity])}"
@@ -80,7 +79,7 @@ class NameWatch:
             if self.counts[oddity]
         ]
         equal, alike = self._equal_and_alike()
-        if equal and on_duplicate is OnDuplicate.KEEP:
+        if equal:  # where on_duplicate says otherwise, the planner tells them apart: a rule may keep them
             told.append(f"{equal} SIMs share their name with another; on_duplicate = keep leaves it so")
         if alike:
             told.append(

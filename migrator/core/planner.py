@@ -1,9 +1,8 @@
 """(inventory, pairs, policy, what the target shows) -> one change per SIM. Pure, streaming, deterministic."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from migrator.core.candidates import Candidate, Selects
@@ -19,6 +18,7 @@ from migrator.core.mapping import (
     state_rules,
     too_large,
 )
+from migrator.core.naming import Repeated
 from migrator.core.plan import Action, Change, DesiredState, Reason
 from migrator.core.policy import NamePolicy, OnDuplicate, Policy, Rule
 from migrator.core.reconcile import differences, same_zone
@@ -26,10 +26,7 @@ from migrator.core.selection import Selector, every_sim, selector
 from migrator.core.units import Bytes
 from migrator.core.waves import Rooms
 
-__all__ = ["Planner", "repeated_names"]
-
-SUFFIX_DIGITS = 12
-"""The part of an ICCID that is the SIM's own: fewer would make equal names again in a fleet of a million."""
+__all__ = ["Planner"]
 
 CLAIMED_UNSEEN = "an earlier plan claimed a SIM for it, or may have, and this target is not seen as ours: ask Hologram"
 
@@ -75,36 +72,6 @@ def _way(part: Policy | Rule, rule: str, fits: Selector, names: NamePolicy, acco
     )
 
 
-def repeated_names(candidates: Iterable[Candidate], policy: Policy) -> frozenset[str]:
-    """Names that more than one SIM would bear; empty where the policy does not care.
-
-    Of names that were seen only ten bytes of a hash are kept, so that a million of them need no more than 100 MB.
-    """
-    if not policy.minds_duplicates:
-        return frozenset()
-    rules = [(selector(rule.when), rule.device_name) for rule in policy.rules]
-    rules.append((every_sim, policy.name))
-    seen: set[bytes] = set()
-    repeated: set[str] = set()
-    for candidate in candidates:
-        name = _planned_name(candidate, rules)
-        if name is None:
-            continue
-        short = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=10).digest()
-        if short in seen:
-            repeated.add(name)
-        seen.add(short)
-    return frozenset(repeated)
-
-
-def _planned_name(candidate: Candidate, rules: Sequence[tuple[Selector, NamePolicy]]) -> str | None:
-    """The name before duplicates are looked at; None where there is none, or no pair."""
-    if candidate.pair is None:
-        return None
-    names = next(names for fits, names in rules if fits(candidate.sim))
-    return device_name(candidate.sim, candidate.pair.target.digits, names)
-
-
 @dataclass(slots=True)
 class Planner:
     """Plans SIM after SIM; the only thing it carries along is how full each wave is.
@@ -113,7 +80,7 @@ class Planner:
         policy: what the operator wants.
         org_id: the target organization.
         account: 1NCE's monthly caps, where the policy needs them.
-        repeated: names from `repeated_names`.
+        repeated: from `naming.repeated_names`.
         selects: which SIMs this plan is about; the others are in it as skipped. None: all.
         rolled_back: by key, the rollbacks that took SIMs back to their old SIM: such a SIM is in the plan as skipped.
         takes_rolled_back: whether it is moved once more all the same.
@@ -122,7 +89,7 @@ class Planner:
     policy: Policy
     org_id: int
     account: AccountLimits = field(default_factory=AccountLimits)
-    repeated: Container[str] = frozenset()
+    repeated: Repeated = field(default_factory=Repeated)
     selects: Selects | None = None
     rolled_back: Mapping[str, str] = field(default_factory=dict)
     takes_rolled_back: bool = False
@@ -296,11 +263,9 @@ class Planner:
         name = device_name(sim, target_iccid, names)
         if name is None:
             return Blocked(Reason.NAME_EMPTY, "neither `template` nor `when_missing` gives a name")
-        if names.on_duplicate is OnDuplicate.KEEP or name not in self.repeated:
+        if names.on_duplicate is OnDuplicate.KEEP or name not in self.repeated.names:
             return name
-        if names.on_duplicate is OnDuplicate.BLOCK:
-            return Blocked(Reason.NAME_DUPLICATE, f"several SIMs would be named {name!r}")
-        return f"{name} ({sim.iccid.digits[-SUFFIX_DIGITS:]})"
+        return self.repeated.settled(name, sim.iccid, names.on_duplicate)
 
 
 def _left_alone(candidate: Candidate, way: _Way, why: Blocked) -> Change:

@@ -1,6 +1,7 @@
 """The rows of an exported inventory as SIMs: cells of a CSV, or lines of our own export."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +28,9 @@ from migrator.inputs.inventory_values import (
 )
 
 __all__ = ["CsvRows", "ImportedRow", "JsonRows"]
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Of the two that UTF-16 writes a character past U+FFFF with: JSON can say it, and no text can hold one alone."""
 
 EXPORT_HINT = "a line of `inventory export` is one JSON object; export it again rather than mending it by hand"
 
@@ -182,6 +186,8 @@ def _text(record: Mapping[str, Any], name: str) -> str | None:
     value = record.get(name)
     if value is not None and not isinstance(value, str):
         raise _wrong(name, "text or null")
+    if value is not None and not value.isascii() and _HALF.search(value):
+        raise BadValue("bad_value", f"{name} holds half a character, which nobody can keep as it is", EXPORT_HINT)
     return value
 
 

@@ -26,6 +26,10 @@ ROWS_PER_LOOKUP = 500
 WITH_CHECK_DIGIT = 20
 """Assumed, as in pools: ICCIDs this long end in a check digit. A wrong one is only warned of."""
 MOST_WARNINGS = 50
+OWN_SOURCE_HINT = (
+    "give the ICCID of the new Hologram SIM; where Hologram took the ICCID over, leave the line out, and pair "
+    "such SIMs with `migrator pair identity` afterwards"
+)
 UNKNOWN_HINT = "check the digits, or read 1NCE again: `inventory pull`"
 
 SourceLookup = Callable[[Sequence[str]], Mapping[str, Iccid]]
@@ -318,8 +322,11 @@ class _Draft:
             is_odd = len(pair.source.digits) == WITH_CHECK_DIGIT and not pair.source.has_right_check_digit
             hint = "its check digit is wrong: compare it with the card" if is_odd else UNKNOWN_HINT
             self._note(pair, "unknown_source", words, hint)
-        target_is_source = pair.target.key in known and pair.target != pair.source
-        if target_is_source:
+        target_is_source = pair.target.key in known
+        if target_is_source and pair.target == pair.source:
+            words = f"target {pair.target} is its own source, a 1NCE SIM, which cannot be claimed at Hologram"
+            self._note(pair, "target_is_source", words, OWN_SOURCE_HINT)
+        elif target_is_source:
             words = f"target {pair.target} is itself a 1NCE SIM of the inventory, and cannot be claimed at Hologram"
             self._note(
                 pair, "target_is_source", words, "give the ICCID of the new Hologram SIM; are the columns swapped?"

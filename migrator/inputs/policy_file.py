@@ -3,17 +3,18 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from migrator.core.gates import FAILURE_CODES
 from migrator.core.policy import Policy
 from migrator.inputs.policy_combinations import check_section
 from migrator.inputs.policy_iccids import read_iccids
 from migrator.inputs.policy_rules import rules_from
 from migrator.inputs.policy_sections import CODE_BOUND, FIELD_OF, REQUIRED, SECTIONS, checked_code
-from migrator.inputs.policy_waves import ListReader, waves_from
+from migrator.inputs.policy_waves import waves_from
 from migrator.inputs.problems import nearest, refusal
 from migrator.inputs.toml_checks import Findings, Unfit, found
 from migrator.inputs.toml_files import KeyPath, TomlFile, parse_toml, read_toml
@@ -28,13 +29,16 @@ _SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule")
 class LoadedPolicy:
     """A policy, its file and text; `canonical` is every value as JSON, defaults included, decimals as text.
 
-    Of a file of ICCIDs `canonical` has how many there are and the SHA-256 of them, sorted.
+    Of a file of ICCIDs `canonical` has how many there are and the SHA-256 of them, sorted; `lists` has their keys.
+    `warnings` are words on what was taken and looks odd, each with its line.
     """
 
     name: str
     policy: Policy
     text: str
     canonical: Mapping[str, Any]
+    lists: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -47,7 +51,7 @@ def read_policy(path: Path) -> LoadedPolicy:
 
     Raises: InputError, with every problem as "FILE:LINE: key: what was found, what is expected" and a hint.
     """
-    return _loaded(read_toml(path), lambda named: read_iccids(path.parent / named))
+    return _loaded(read_toml(path), path.parent)
 
 
 def parse_policy(text: str, *, name: str, folder: Path | None = None) -> LoadedPolicy:
@@ -60,7 +64,7 @@ def parse_policy(text: str, *, name: str, folder: Path | None = None) -> LoadedP
 
     Raises: InputError, as `read_policy`.
     """
-    return _loaded(parse_toml(text, name=name), lambda named: read_iccids((folder or Path()) / named))
+    return _loaded(parse_toml(text, name=name), folder or Path())
 
 
 def stored_policy(text: str, *, name: str) -> Policy:
@@ -68,10 +72,21 @@ def stored_policy(text: str, *, name: str) -> Policy:
 
     A plan names the wave and the rule of every SIM, so nobody asks again whom they select. Raises: InputError.
     """
-    return _loaded(parse_toml(text, name=name), lambda _named: frozenset()).policy
+    return _loaded(parse_toml(text, name=name), None).policy
 
 
-def _loaded(file: TomlFile, read_list: ListReader) -> LoadedPolicy:
+def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
+    """The policy; without a folder its files of ICCIDs are not read."""
+    lists: dict[Path, frozenset[str]] = {}
+
+    def read_list(named: str) -> frozenset[str]:
+        if folder is None:
+            return frozenset()
+        path = folder / named
+        if path not in lists:
+            lists[path] = read_iccids(path)
+        return lists[path]
+
     findings = Findings(file)
     _check_top(file.data, findings)
     sections = {name: _section(name, file.data.get(name, {}), findings) for name in SECTIONS}
@@ -86,7 +101,7 @@ def _loaded(file: TomlFile, read_list: ListReader) -> LoadedPolicy:
         raise refusal(findings.problems, what=file.name)
     policy = replace(_policy(sections), **arrays)
     canonical = {"policy_version": VERSION, **_spelled_out(policy)}
-    return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())))
+    return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())), lists, tuple(findings.warnings))
 
 
 def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
@@ -136,6 +151,11 @@ def _by_code(table: Any, findings: Findings) -> dict[str, int]:
     for code, bound in findings.table(table, path).items():
         try:
             bounds[checked_code(code)] = CODE_BOUND(bound)
+            if code not in FAILURE_CODES:
+                words = (
+                    f"no SIM fails with this code, so the bound stops nothing: {nearest(code, sorted(FAILURE_CODES))}"
+                )
+                findings.warn((*path, code), words)
         except Unfit as error:
             findings.add((*path, code), error.code, error.words, error.hint)
     return bounds

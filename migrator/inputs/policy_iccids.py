@@ -1,21 +1,30 @@
 """A file of source ICCIDs that a policy names: one a line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
-from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.identifiers import Iccid, NotAnIdentifier, luhn_digit
 from migrator.errors import InputError, Problem
 from migrator.inputs.problems import refusal
 from migrator.inputs.text_files import SPREADSHEET_REMEDY, opened_text, rounding_notation, unwrapped
 
-__all__ = ["BAD_ICCID", "read_iccids"]
+__all__ = ["BAD_ICCID", "KnownSims", "read_iccids", "unmatched"]
+
+KnownSims = Callable[[Sequence[str]], Container[str]]
+"""Some keys -> those that are SIMs of the inventory."""
 
 BAD_ICCID = "bad_iccid"
 """The code of a problem with a line, whose message names the list and its line."""
 
 MOST_SIMS = 2_000_000
+WITH_CHECK_DIGIT = 20
+"""Assumed, as in pools: ICCIDs this long end in a check digit."""
 MOST_PROBLEMS = 1000
 """A file that is no list at all has a problem in every line."""
+KEYS_PER_LOOKUP = 1000
+LINES_TOLD = 20
+"""Of each file, so many lines without a SIM are named one by one."""
 
 _HEADERS = frozenset({"iccid", "source_iccid"})
 
@@ -59,3 +68,58 @@ def _key(value: str) -> str:
     if rounding_notation(value):
         raise NotAnIdentifier(f"{value[:40]!r} was rounded by a spreadsheet: its last digits are lost")
     return Iccid.parse(value).key
+
+
+def unmatched(lists: Mapping[Path, frozenset[str]], known: KnownSims) -> Iterator[str]:
+    """Words on each file of ICCIDs with lines that fit no SIM of the inventory: nothing comes of these lines.
+
+    Args:
+        lists: the keys of each file, as they were read.
+        known: asked for some hundred keys at a time.
+    """
+    for path, keys in lists.items():
+        missing = {key for chunk in _chunks(keys) for key in chunk - _among(chunk, known)}
+        if missing:
+            yield _unmatched_words(path, missing, len(keys))
+
+
+def _chunks(keys: frozenset[str]) -> Iterator[set[str]]:
+    remaining = iter(keys)
+    while chunk := set(islice(remaining, KEYS_PER_LOOKUP)):
+        yield chunk
+
+
+def _among(chunk: set[str], known: KnownSims) -> set[str]:
+    found = known(list(chunk))
+    return {key for key in chunk if key in found}
+
+
+def _unmatched_words(path: Path, missing: set[str], listed: int) -> str:
+    told = list(islice(_lines_of(path, missing), LINES_TOLD)) or sorted(missing)[:LINES_TOLD]
+    more = f" and {len(missing) - len(told)} more" if len(missing) > len(told) else ""
+    return f"{path}: {len(missing)} of {listed} ICCIDs are of no SIM of the inventory: {', '.join(told)}{more}"
+
+
+def _lines_of(path: Path, keys: set[str]) -> Iterator[str]:
+    """The lines of some ICCIDs, each once. None where the file cannot be read twice, as a pipe."""
+    if not path.is_file():
+        return
+    left = set(keys)
+    with opened_text(path) as lines:
+        for line, value in _values(lines):
+            iccid = _parsed(value)
+            if iccid is not None and iccid.key in left:
+                left.remove(iccid.key)
+                yield f"{path}:{line} {iccid}{_oddity(iccid)}"
+
+
+def _parsed(value: str) -> Iccid | None:
+    try:
+        return Iccid.parse(value)
+    except NotAnIdentifier:
+        return None  # somebody writes the file just now
+
+
+def _oddity(iccid: Iccid) -> str:
+    is_odd = len(iccid.digits) == WITH_CHECK_DIGIT and not iccid.has_right_check_digit
+    return f" (its check digit would be {luhn_digit(iccid.digits[:-1])})" if is_odd else ""

@@ -23,6 +23,7 @@ WITH_CHECK_DIGIT = 20
 """Assumed: ICCIDs this long end in a check digit, as 1NCE's `iccid_with_luhn` does. A wrong one is only warned of."""
 
 _HEADERS = frozenset({"iccid", "target_iccid", "sim"})
+_SEPARATOR = re.compile(r"[0-9][\"' ]*[,;\t]")
 _RANGE = re.compile(r"(.+?)\s*[-\u2013]\s*(.+)")  # an en dash is what a word processor makes of it
 
 
@@ -93,6 +94,8 @@ class _Reader:
             raise _Refused("bad_range", words, "both ends of a range need the same length")
         if first.digits > last.digits:
             raise _Refused("bad_range", f"the range {first}-{last} runs backwards", "write the smaller ICCID first")
+        if self.range_mode is None:
+            _refuse_mistyped_end(first, last)
         with_check_digits = first.has_right_check_digit and last.has_right_check_digit
         if self.range_mode == "body" and not with_check_digits:
             words = f"--range body, but {first} and {last} do not both end in a right check digit"
@@ -132,6 +135,17 @@ class _Reader:
         self.problems.append(Problem(error.code, f"{self.file}:{line}: {error.words}", error.hint))
 
 
+def _refuse_mistyped_end(first: Iccid, last: Iccid) -> None:
+    """Raises: _Refused, where one end shows that the range has check digits, and the other end's is wrong."""
+    if len(first.digits) != WITH_CHECK_DIGIT or first.has_right_check_digit == last.has_right_check_digit:
+        return
+    right, wrong = (first, last) if first.has_right_check_digit else (last, first)
+    expected = luhn_digit(wrong.digits[:-1])
+    words = f"{right} ends in a right check digit; {wrong} does not, its own would be {expected}: is it mistyped?"
+    hint = "correct it and pass --range body; or pass --range plain, if these ICCIDs have no check digit"
+    raise _Refused("unclear_range", words, hint)
+
+
 class _Refused(Exception):
     """A line that cannot be taken in."""
 
@@ -149,11 +163,14 @@ def _iccid(text: str) -> Iccid:
         if rounding_notation(text):
             words = f"{text[:40]!r} is a number that a spreadsheet rounded, not an ICCID"
             raise _Refused("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY) from None
-        raise _Refused("not_an_iccid", str(error), "one ICCID a line, or first-last; # begins a comment") from None
+        hint = "one ICCID a line, or first-last; # begins a comment"
+        if _SEPARATOR.search(text):
+            hint += "; pairs of source and target are for `migrator pair import`"
+        raise _Refused("not_an_iccid", str(error), hint) from None
 
 
 def _with_warnings(entries: list[PoolEntry]) -> list[PoolEntry]:
-    """The entries, with a word on those listed one by one whose check digit looks wrong.
+    """The entries, with a word on those whose check digit looks wrong: of a range at its first SIM, for all of it.
 
     At 20 digits the last one is a check digit. Shorter ICCIDs come with and without: there, an entry is odd when most
     others of its length end in a right digit (of bare ones, only one in ten does by chance).
@@ -162,7 +179,24 @@ def _with_warnings(entries: list[PoolEntry]) -> list[PoolEntry]:
     total = Counter(len(iccid.digits) for iccid in singles)
     right = Counter(len(iccid.digits) for iccid in singles if iccid.has_right_check_digit)
     checked = {length for length in total if length == WITH_CHECK_DIGIT or right[length] * 2 > total[length]}
-    return [replace(entry, warning=_warning(entry, checked)) if not entry.in_range else entry for entry in entries]
+    ranges = _range_warnings(entry for entry in entries if entry.in_range)
+    told = (ranges.pop(entry.origin, "") if entry.in_range else _warning(entry, checked) for entry in entries)
+    return [replace(entry, warning=words) if words else entry for entry, words in zip(entries, told, strict=True)]
+
+
+def _range_warnings(entries: Iterable[PoolEntry]) -> dict[str, str]:
+    """Words on each range, by where it stands, with wrong check digits in it."""
+    sims, odd = Counter[str](), Counter[str]()
+    for entry in entries:
+        if len(entry.iccid.digits) == WITH_CHECK_DIGIT:
+            sims[entry.origin] += 1
+            odd[entry.origin] += not entry.iccid.has_right_check_digit
+    return {
+        origin: f"of the {sims[origin]:,} SIMs of this range {times:,} end in a wrong check digit; "
+        "SIMs that have one are counted with --range body"
+        for origin, times in odd.items()
+        if times
+    }
 
 
 def _warning(entry: PoolEntry, checked_lengths: Container[int]) -> str:

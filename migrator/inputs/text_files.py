@@ -157,11 +157,14 @@ def unwrapped(cell: str) -> str:
 
 
 def rounding_notation(text: str) -> bool:
-    """Whether this is a number in scientific notation or with decimals (8.98E+18, 898...0.0), and not digits."""
+    """Whether this is a number in scientific notation or with a fraction of nothing (8.98E+18, 898...0.0), not digits.
+
+    What stands behind a comma otherwise is another column.
+    """
     mantissa, exponent, power = text.replace(",", ".").lower().partition("e")
     whole, point, decimals = mantissa.partition(".")
     numeric = (whole + decimals).isdigit() and (not exponent or power.lstrip("+").isdigit())
-    return numeric and bool(exponent or point)
+    return numeric and bool(exponent or (point and not decimals.strip("0")))
 
 
 def looks_rounded(digits: str) -> bool:

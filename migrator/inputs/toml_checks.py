@@ -47,13 +47,20 @@ class Findings:
 
     file: TomlFile
     faulty: set[KeyPath] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
     _by_line: list[tuple[int, Problem]] = field(default_factory=list)
 
     def add(self, path: KeyPath, code: str, words: str, hint: str = "") -> None:
         """Note a problem at the line of `path`."""
-        line = self.file.line(path)
         self.faulty.add(path)
-        self._by_line.append((line, Problem(code, f"{self.file.name}:{line}: {_shown(path)}: {words}", hint)))
+        self._by_line.append((self.file.line(path), Problem(code, self._placed(path, words), hint)))
+
+    def warn(self, path: KeyPath, words: str) -> None:
+        """Note what is taken as it stands, and looks odd."""
+        self.warnings.append(self._placed(path, words))
+
+    def _placed(self, path: KeyPath, words: str) -> str:
+        return f"{self.file.name}:{self.file.line(path)}: {_shown(path)}: {words}"
 
     def pass_on(self, path: KeyPath, problems: Iterable[Problem]) -> None:
         """Note what is wrong with a file that the value at `path` names."""
@@ -165,7 +172,9 @@ def number(*, least: int = 0, most: Decimal | None = None, above: bool = False, 
         least: the smallest value; with `above`, the value must be larger.
         most: the largest value; None is a bound that only a slip exceeds.
     """
-    bounds = f"above {least}" if above else f"at least {least}" if most is None else f"from {least} to {most:f}"
+    bounds = f"at least {least}" if most is None else f"from {least} to {most:f}"
+    if above:
+        bounds = f"above {least}" if most is None else f"above {least} and at most {most:f}"
 
     def check(value: Any) -> Decimal:
         plain = _decimal(value, what)

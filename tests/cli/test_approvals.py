@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from migrator.core.approvals import Approval, approvers
 from migrator.inputs import policy_file
-from migrator.inputs.policy_waves import ListReader
 from migrator.inputs.toml_files import TomlFile
 from migrator.store import Store
 from tests.cli.conftest import POLICY, Desk
@@ -21,8 +21,8 @@ def requires(monkeypatch: pytest.MonkeyPatch) -> Requires:
     loaded = policy_file._loaded
 
     def require(people: int) -> None:
-        def with_approvals(file: TomlFile, read_list: ListReader) -> policy_file.LoadedPolicy:
-            found = loaded(file, read_list)
+        def with_approvals(file: TomlFile, folder: Path | None) -> policy_file.LoadedPolicy:
+            found = loaded(file, folder)
             return replace(found, policy=replace(found.policy, approvals=people))
 
         monkeypatch.setattr(policy_file, "_loaded", with_approvals)

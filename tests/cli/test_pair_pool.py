@@ -80,6 +80,41 @@ def test_a_pool_for_everybody_says_how_many_new_sims_went_to_expired_ones(aged: 
     assert "--policy FILE" in ended.err
 
 
+def test_what_is_left_of_a_pool_is_said_to_stand_in_its_file_alone(aged: Desk) -> None:
+    fleet(aged)
+    left = aged.run("pair", "pool", aged.pool(), "--where", 'status == "expired"')
+    assert "The unused stand in pool.txt alone" in left.out
+    assert "The unused" not in aged.run("pair", "pool", "pool.txt").out
+
+
+def test_many_problems_of_a_pool_are_all_in_a_file(aged: Desk) -> None:
+    fleet(aged)
+    bad = aged.write("bad.txt", "".join(f"no iccid {number}\n" for number in range(70)))
+    ended = aged.run("pair", "pool", bad)
+    assert ended.code == 2
+    assert (ended.err.count("is not an ICCID"), "70 problems" in ended.err) == (50, True)
+    assert "all are in" in ended.err
+    assert len(Path("pool-problems.txt").read_text(encoding="utf-8").splitlines()) == 70
+
+
+def test_the_problems_of_a_pool_go_where_they_were_asked_for(aged: Desk) -> None:
+    sims = fleet(aged)
+    ended = aged.run("pair", "pool", aged.write("own.txt", sims[0]["iccid"]), "--problems", "found.txt")
+    assert ended.code == 2
+    assert "the pool holds 1 SIM of the old fleet" in ended.err
+    assert "is this the right file?" in ended.err
+    (line,) = Path("found.txt").read_text(encoding="utf-8").splitlines()
+    assert line.startswith(f"own.txt:1: {sims[0]['iccid']} is a 1NCE SIM of the inventory [target_is_source]")
+    assert not Path("pool-problems.txt").exists()
+
+
+def test_one_problem_of_a_pool_is_told_once_and_in_no_file(aged: Desk) -> None:
+    fleet(aged)
+    ended = aged.run("pair", "pool", aged.write("bad.txt", "hello\n"))
+    assert (ended.code, ended.err.count("bad.txt")) == (2, 1)
+    assert not Path("pool-problems.txt").exists()
+
+
 @pytest.mark.parametrize("words", [("--where", "status = 3"), ("--policy", "none.toml")])
 def test_what_cannot_be_read_changes_nothing(aged: Desk, words: tuple[str, str]) -> None:
     fleet(aged)

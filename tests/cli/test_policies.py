@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.core.identifiers import luhn_digit
 from tests.cli.conftest import POLICY, Desk
 
 PLANS = Path(__file__).parents[2] / "plans"
@@ -62,6 +63,67 @@ def test_a_changed_list_makes_the_plan_stale(desk: Desk) -> None:
     ended = desk.run("apply", "--confirm", str(claims))
     assert ended.code == 5
     assert "policy.toml was changed since" in ended.err
+
+
+STAYS = """
+[[rule]]
+name = "stays"
+when = { iccids = "stays.txt" }
+[rule.status]
+enabled = "skip"
+"""
+
+
+def test_lines_of_a_list_that_fit_no_sim_are_told_with_the_plan(desk: Desk) -> None:
+    """A mistyped ICCID in the list of those that stay is a SIM that moves."""
+    desk.paired()
+    known = sources(desk)
+    mistyped = known[0][:19] + str((int(luhn_digit(known[0][:19])) + 1) % 10)
+    desk.write("stays.txt", f"{known[1]}\n# these three are wrong\n{mistyped}\n{known[2]}12\n8988228999999999991\n")
+    desk.write("policy.toml", POLICY + STAYS)
+    planned = desk.json("plan", "create", "--policy", "policy.toml")
+    words = next(words for words in planned.data["warnings"] if "stays.txt" in words)
+    assert words.startswith("stays.txt: 3 of 4 ICCIDs are of no SIM of the inventory: ")
+    assert f"stays.txt:3 {mistyped} (its check digit would be {luhn_digit(known[0][:19])}), stays.txt:4 " in words
+    assert "stays.txt:5 8988228999999999991" in words
+    assert "stays.txt:1" not in words
+    assert "3 of 4 ICCIDs are of no SIM" in desk.run("plan", "show").err
+
+
+def test_lines_past_the_first_twenty_are_counted(desk: Desk) -> None:
+    desk.paired()
+    known = sources(desk)[0]
+    desk.write("stays.txt", known + "".join(f"\n8988228999999999{n:03}" for n in range(1, 26)))
+    desk.write("policy.toml", POLICY + STAYS)
+    warnings = desk.json("plan", "create", "--policy", "policy.toml").data["warnings"]
+    words = next(words for words in warnings if "stays.txt" in words)
+    assert words.count("stays.txt:") == 21
+    assert words.endswith(" and 5 more")
+
+
+def test_requests_are_counted_as_apply_is_set_to_send_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.paired()
+    policy = desk.write("policy.toml", POLICY + '[status]\nenabled = "pause"\n')
+    monkeypatch.setenv("MIGRATOR_CLAIM_BATCH", "2")
+    monkeypatch.setenv("MIGRATOR_BATCH", "1")
+    counted = desk.json("plan", "create", "--policy", policy).data
+    rest = counted["claims"] - 3
+    assert counted["calls"]["claims"] == 2 + (rest + 1) // 2
+    assert counted["calls"]["states"] == counted["claims"]
+
+
+def test_a_bound_that_stops_nothing_is_told_with_the_plan(desk: Desk) -> None:
+    planned = desk.planned(POLICY + "[gates.max_failures_by_code]\nclaimed_elsewere = 0\n")
+    assert any(words.startswith("policy.toml:11: gates.max_failures_by_code.") for words in planned["warnings"])
+    assert desk.run("apply", "--confirm", str(planned["claims"])).code == 0
+
+
+def test_a_pool_dealt_by_a_policy_tells_such_lines_too(desk: Desk) -> None:
+    assert desk.run("inventory", "pull").code == 0
+    desk.write("stays.txt", f"{sources(desk)[0]}\n8988228999999999991\n")
+    ended = desk.run("pair", "pool", desk.pool(), "--policy", desk.write("policy.toml", POLICY + STAYS))
+    assert ended.code == 0
+    assert "stays.txt:2 8988228999999999991" in ended.err
 
 
 def test_explain_tells_each_value_and_who_gave_it(desk: Desk) -> None:

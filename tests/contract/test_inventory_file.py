@@ -378,6 +378,7 @@ def test_json_lines_lose_their_pins_and_tell_what_was_passed_over(file: Path) ->
         (LINE.replace('"Activated"', "7") % (S1, PIN), "status_word is not as our export writes it"),
         (LINE.replace("{", '{"data_quota_mb": "x", ') % (S1, PIN), "data_quota_mb is not as our export writes it"),
         (LINE.replace("{", '{"imei_lock": "no", ') % (S1, PIN), "imei_lock is not as our export writes it"),
+        (LINE.replace("{", '{"label": "pump \\ud83d", ') % (S1, PIN), "label holds half a character"),
     ],
 )
 def test_a_line_that_is_not_of_our_export_is_told(file: Path, line: str, words: str) -> None:
@@ -385,6 +386,11 @@ def test_a_line_that_is_not_of_our_export_is_told(file: Path, line: str, words: 
     assert words in problem.message
     assert problem.message.startswith(f"{file}:1")
     assert PIN not in problem.message
+
+
+def test_a_whole_character_that_json_writes_in_two_halves_is_a_label_like_others(file: Path) -> None:
+    (one,), _ = read(file, LINE.replace("{", '{"label": "pump \\ud83d\\udca7", ') % (S1, PIN))
+    assert one.label == "pump \U0001f4a7"
 
 
 def test_an_array_and_columns_by_hand_are_nothing_for_json(file: Path) -> None:

@@ -79,9 +79,20 @@ def test_same_row_twice_changes_nothing_more() -> None:
     assert (len(list(result.pairs)), result.unchanged, result.problems) == (1, 2, [])
 
 
-def test_sim_that_keeps_its_iccid_is_a_pair_with_itself() -> None:
-    (pair,) = imported((S1, S1)).pairs
-    assert pair.source == pair.target
+@pytest.mark.parametrize("target", [S1, S1 + luhn_digit(S1)])
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_file_whose_columns_are_equal_is_refused_and_told_of_pair_identity(target: str, *, replace: bool) -> None:
+    """Whoever copied one column twice would have 1NCE's own ICCIDs claimed."""
+    result = imported((S1, target), (S2, S2), replace=replace)
+    assert told(result) == [("target_is_source", "pairs.csv:2"), ("target_is_source", "pairs.csv:3")]
+    assert list(result.pairs) == []
+    assert "`migrator pair identity`" in result.problems[0].hint
+
+
+def test_a_pair_of_a_sim_with_itself_that_is_there_already_stays() -> None:
+    own = Pair(source_iccid(1), source_iccid(1), "identity")
+    result = imported((S1, S1), (S2, T2), existing=[own])
+    assert (len(list(result.pairs)), result.unchanged, result.problems) == (1, 1, [])
 
 
 @pytest.mark.parametrize(

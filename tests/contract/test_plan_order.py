@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from migrator.core.naming import repeated_names
 from migrator.core.plan_document import change_line
-from migrator.core.planner import Planner, repeated_names
+from migrator.core.planner import Planner
 from migrator.core.policy import DataLimitPolicy, NamePolicy, OnDuplicate, Rule, Selection, Wave
 from tests.builders import ORG, pair, policy, sim, source_iccid
 from tests.contract.store_kit import NOW, open_store, pulled

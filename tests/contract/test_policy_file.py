@@ -69,11 +69,24 @@ def test_the_default_plan_still_loads_with_all_that_is_off_in_it_turned_on(tmp_p
         text = re.sub(rf"^{clash}.*\n", "", text, flags=re.MULTILINE)
     for name in ("canary.txt", "pumps.txt"):
         (tmp_path / name).write_text("8988228000000000001\n", encoding="utf-8")
-    policy = parse_policy(text, name="default.toml", folder=tmp_path).policy
+    loaded = parse_policy(text, name="default.toml", folder=tmp_path)
+    policy = loaded.policy
+    assert loaded.warnings == ()
     assert policy.waves[0].soak_s == 86_400
-    assert policy.gates.max_failures_by_code == {"conflict": 0}
+    assert policy.gates.max_failures_by_code == {"claimed_elsewhere": 0}
     (only,) = policy.rules
     assert only.gives == ("device_name.template", "status.disabled")
+
+
+def test_a_bound_on_a_code_that_nothing_fails_with_is_warned_of_and_kept(write: Writer) -> None:
+    """A guard that never fires is worse than none; the plans that were made with one still go on."""
+    loaded = write.read(MINIMAL + "[gates.max_failures_by_code]\nclaim_refused = 1\nclaimed_elsewere = 0\nqqq = 2\n")
+    assert loaded.policy.gates.max_failures_by_code == {"claim_refused": 1, "claimed_elsewere": 0, "qqq": 2}
+    first, second = loaded.warnings
+    assert ":7: gates.max_failures_by_code.claimed_elsewere: no SIM fails with this code" in first
+    assert first.endswith('did you mean "claimed_elsewhere"?')
+    assert ":8: " in second
+    assert "name_refused" in second
 
 
 def test_plans_do_what_their_names_say() -> None:

@@ -101,6 +101,12 @@ REFUSED = {
         "6: data_limit.round_up_to_mb: found 0, expected a number above 0",
         "",
     ),
+    "rounding to more than there is": (
+        MINIMAL + "[data_limit]\nround_up_to_mb = 1e30",
+        "out_of_range",
+        "6: data_limit.round_up_to_mb: found 1E+30, expected a number above 0 and at most 1000000000",
+        "",
+    ),
     "too many SMS": (
         MINIMAL + "[sms_limit]\nmaximum = 101",
         "out_of_range",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.core.calls import KINDS, LIMITS_KEPT
+from migrator.core.calls import KINDS, LIMITS_KEPT, CallSizes
 from migrator.core.candidates import Candidate
 from migrator.core.costs import Tally
 from migrator.core.fleet import QuotaReading
@@ -163,10 +163,13 @@ sms_limits = st.sampled_from([0, 10, 100])
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.tuples(limits, sms_limits, st.integers(1, 1500)), max_size=5))
-def test_limit_calls_are_those_that_apply_will_make(groups: Sequence[tuple[int, int, int]]) -> None:
+@given(
+    st.lists(st.tuples(limits, sms_limits, st.integers(1, 1500)), max_size=5),
+    st.sampled_from([CallSizes(), CallSizes(100, 500), CallSizes(700, 90)]),
+)
+def test_limit_calls_are_those_that_apply_will_make(groups: Sequence[tuple[int, int, int]], sizes: CallSizes) -> None:
     """The claims are packed as `apply` packs them; what they do not carry is grouped as `apply` groups it."""
-    tally, items, number = Tally(), [], 0
+    tally, items, number = Tally(sizes), [], 0
     template = planned(fleet_of("a"), policy(waves=(Wave("all"),)))[0]
     values = {name: getattr(template, name) for name in Change.__dataclass_fields__}
     for overage, sms, times in groups:
@@ -177,13 +180,13 @@ def test_limit_calls_are_those_that_apply_will_make(groups: Sequence[tuple[int, 
             items.append(Item(change))
     items.sort(key=lambda item: _place(item.change))
     wanted = 0
-    for batch in claim_batches(items, most=2500):
+    for batch in claim_batches(items, most=sizes.claim):
         shown = target(overage_limit_bytes=batch.overage_limit_bytes, sms_limit=batch.sms_limit)
         claimed = [Item(item.change, target=shown) for item in batch.items]
-        wanted += len(limit_groups(claimed, most=500))
+        wanted += len(limit_groups(claimed, most=sizes.bulk))
     told = tally.summary(policy(waves=(Wave("all"),)), PRICES, balance=None, max_rps=1)
     assert told["calls"]["limits"] == wanted
-    assert told["calls"]["claims"] == math.ceil(number / 2500)
+    assert told["calls"]["claims"] == math.ceil(number / sizes.claim)
 
 
 def _place(change: Change) -> tuple[float, float]:

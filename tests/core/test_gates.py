@@ -1,12 +1,15 @@
 """When a run must stop, and when the next wave may open."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from migrator.core.gates import Gate, broken_bound, failures_left, gate
+import migrator
+from migrator.core.gates import FAILURE_CODES, Gate, broken_bound, failures_left, gate
 from migrator.core.journal import Failures
 from migrator.core.policy import Gates
 
@@ -58,6 +61,18 @@ def test_one_code_can_be_bound_more_tightly_than_the_others() -> None:
     gates = Gates(max_failures=100, max_failures_by_code={"claimed_elsewhere": 0})
     assert broken_bound(failures(20), gates) is None
     assert "claimed_elsewhere" in (broken_bound(failures(1, code="claimed_elsewhere"), gates) or "")
+
+
+def test_every_code_that_the_source_gives_a_failure_can_be_bound() -> None:
+    """A code that is missing in the list would be called unknown in a policy, though it does its work."""
+    root = Path(migrator.__file__).parent
+    source = "".join(
+        path.read_text(encoding="utf-8") for part in ("core", "executor") for path in root.glob(f"{part}/*.py")
+    )
+    given_words = r'''Told\(\s*"(\w\w+)", f?"|keys_of\(\w+, "(\w+)"|\[item\.key\] = \("(\w+)", f?"'''
+    told = {code for groups in re.findall(given_words, source) for code in groups if code}
+    assert {"expired", "claimed_elsewhere", "claim_ignored", "imei_lock_unknown"} < told
+    assert told <= FAILURE_CODES
 
 
 @given(counts, st.integers(0, 200), st.integers(0, 30), st.integers(0, 100), st.integers(0, 10))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from migrator.core.mapping import device_name
 from migrator.core.names import LONG, NameWatch, shown
 from migrator.core.plan import Action, Change, Reason
-from migrator.core.policy import NamePolicy, OnDuplicate
+from migrator.core.policy import NamePolicy
 from tests.builders import sim, source_iccid, target_iccid
 
 TARGET = target_iccid(1).digits
@@ -24,8 +24,8 @@ def watched(*names: str, action: Action = Action.CLAIM) -> NameWatch:
     return watch
 
 
-def warnings(*names: str, on_duplicate: OnDuplicate = OnDuplicate.SUFFIX) -> list[str]:
-    return watched(*names).warnings(on_duplicate)
+def warnings(*names: str) -> list[str]:
+    return watched(*names).warnings()
 
 
 @given(st.text(min_size=1, max_size=300).filter(str.strip))
@@ -76,11 +76,8 @@ def test_names_that_only_look_alike_count_as_different_and_are_told(pair: tuple[
     assert any(told.startswith("2 SIMs have names that differ") for told in warnings(*pair, "other"))
 
 
-def test_equal_names_are_told_where_the_policy_keeps_them() -> None:
-    assert warnings("a", "a", "b", on_duplicate=OnDuplicate.KEEP) == [
-        "2 SIMs share their name with another; on_duplicate = keep leaves it so"
-    ]
-    assert warnings("a", "a", "b", on_duplicate=OnDuplicate.SUFFIX) == []
+def test_equal_names_that_go_out_are_told_whatever_the_policy_says() -> None:
+    assert warnings("a", "a", "b") == ["2 SIMs share their name with another; on_duplicate = keep leaves it so"]
 
 
 @given(st.lists(st.sampled_from(["a", "A", "á", "a\u0301", "b", "B", "c"]), max_size=30))
@@ -96,12 +93,12 @@ def test_equal_and_alike_names_are_counted_as_one_would_by_hand(names: list[str]
 
 
 def test_names_of_sims_that_are_left_alone_are_not_looked_at() -> None:
-    assert watched("a\x00", "a\x00", action=Action.SKIP).warnings(OnDuplicate.KEEP) == []
+    assert watched("a\x00", "a\x00", action=Action.SKIP).warnings() == []
 
 
 def test_few_samples_are_held_however_many_names_are_odd() -> None:
     watch = watched(*(f" {number}" for number in range(100)))
-    (told,) = watch.warnings(OnDuplicate.SUFFIX)
+    (told,) = watch.warnings()
     assert told.startswith("100 names")
     assert sum(map(len, watch.samples.values())) == 3
 

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.core.candidates import Candidate
-from migrator.core.fleet import SourceStatus
+from migrator.core.fleet import Pair, SourceStatus
+from migrator.core.identifiers import Iccid
+from migrator.core.naming import repeated_names
 from migrator.core.plan import Action, Change, DesiredState, Reason
-from migrator.core.planner import Planner, repeated_names
+from migrator.core.planner import Planner
 from migrator.core.policy import (
     ClaimPolicy,
     DataLimitPolicy,
@@ -29,7 +31,7 @@ from migrator.core.policy import (
     Wave,
 )
 from migrator.core.selection import selector
-from tests.builders import ORG, candidate, pair, policy, sim, source_iccid, target
+from tests.builders import ORG, candidate, pair, policy, sim, source_iccid, target, target_iccid
 
 
 def plan(candidates: Sequence[Candidate], rules: Policy | None = None) -> list[Change]:
@@ -157,6 +159,74 @@ def test_names_that_repeat_can_block() -> None:
     fleet = [candidate(n, sim=sim(n, label="same")) for n in (1, 2)] + [candidate(3)]
     changes = plan(fleet, policy(name=NamePolicy(on_duplicate=OnDuplicate.BLOCK)))
     assert [change.reason for change in changes] == [Reason.NAME_DUPLICATE, Reason.NAME_DUPLICATE, Reason.READY]
+
+
+def named(rule: OnDuplicate, *fleet: Candidate, **sections: Any) -> list[str | None]:
+    return [change.name for change in plan(fleet, policy(name=NamePolicy(on_duplicate=rule), **sections))]
+
+
+def twin(iccid: str, label: str = "L3", **values: Any) -> Candidate:
+    one = Iccid.parse(iccid)
+    return candidate(sim=replace(sim(label=label), iccid=one), pair=Pair(one, target_iccid(1), "p:1"), **values)
+
+
+def test_names_that_the_last_digits_do_not_tell_apart_get_the_whole_iccid() -> None:
+    """Two ranges of ICCIDs may end alike; and somebody may have named a SIM as this tool would."""
+    fleet = [
+        twin("8988228066602000003"),
+        twin("8988280066602000003"),
+        twin("8988228066602000012"),
+        twin("8988228066602000013", "L3 (066602000012)"),
+        twin("8988228066602000014"),
+        twin("8988280066602000014", "L4"),
+    ]
+    assert named(OnDuplicate.SUFFIX, *fleet) == [
+        "L3 (8988228066602000003)",
+        "L3 (8988280066602000003)",
+        "L3 (8988228066602000012)",
+        "L3 (066602000012)",
+        "L3 (066602000014)",
+        "L4",
+    ]
+
+
+def test_a_sim_whose_every_name_is_taken_is_blocked() -> None:
+    fleet = [
+        twin("8988228066602000001"),
+        twin("8988228066602000002"),
+        twin("8988228066602000003", "L3 (066602000001)"),
+        twin("8988228066602000004", "L3 (8988228066602000001)"),
+    ]
+    first, *others = plan(fleet, policy(name=NamePolicy(on_duplicate=OnDuplicate.SUFFIX)))
+    assert (first.action, first.reason) == (Action.BLOCK, Reason.NAME_DUPLICATE)
+    assert "'L3 (8988228066602000001)' already" in first.detail
+    assert [change.name for change in others] == ["L3 (066602000002)", "L3 (066602000001)", "L3 (8988228066602000001)"]
+
+
+labels = st.sampled_from(["L3", "L3 (000000000001)", "L3 (8988228000000000001)", "L3 (000000000001) (000000000002)"])
+twins = st.tuples(st.sampled_from(["8988228", "8988280"]), st.integers(1, 4))
+
+
+@given(st.dictionaries(twins, labels, max_size=8))
+def test_with_a_suffix_no_two_sims_that_are_claimed_bear_one_name(fleet: dict[tuple[str, int], str]) -> None:
+    sims = [twin(f"{head}{number:012d}", label) for (head, number), label in sorted(fleet.items())]
+    rules = policy(name=NamePolicy(on_duplicate=OnDuplicate.SUFFIX))
+    names = [change.name for change in plan(sims, rules) if change.action is Action.CLAIM]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("rule", [OnDuplicate.BLOCK, OnDuplicate.SUFFIX])
+def test_a_sim_that_stays_behind_takes_no_name_away(rule: OnDuplicate) -> None:
+    stays = candidate(2, sim=sim(2, label="same", status="Expired"))
+    assert named(rule, candidate(1, sim=sim(1, label="same")), stays) == ["same", None]
+    left = Rule("left", Selection(label="same"), status=StatusPolicy(disabled=StatusRule.SKIP))
+    stays = candidate(2, sim=sim(2, label="same", status="Disabled"))
+    assert named(rule, candidate(1, sim=sim(1, label="same")), stays, rules=(left,)) == ["same", None]
+
+
+def test_a_sim_that_stays_behind_and_is_at_hologram_keeps_its_name() -> None:
+    stays = candidate(2, sim=sim(2, label="same", status="Expired"), target=target(2))
+    assert named(OnDuplicate.SUFFIX, candidate(1, sim=sim(1, label="same")), stays) == ["same (000000000001)", None]
 
 
 # --- waves --------------------------------------------------------------------------------------------------------
