@@ -6,17 +6,19 @@ anew: so the newest hash (the head) should be noted elsewhere, in a ticket, and 
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "DAMAGE",
     "GENESIS",
     "AuditEvent",
     "chain_problems",
     "digest_of",
     "event_document",
     "event_from",
+    "guarded",
     "hash_of_lines",
     "plan_digest",
     "request_digest",
@@ -25,6 +27,9 @@ __all__ = [
 
 GENESIS = "0" * 64
 """What stands in the place of a hash before the first event."""
+
+DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What reading a row raises that does not hold what it should."""
 
 _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -78,12 +83,27 @@ def chain_problems(events: Iterable[AuditEvent], *, head: str | None = None) -> 
     for event in events:
         if event.seq != last + 1:
             yield f"events {last + 1} to {event.seq - 1} are missing"
-        if event.digest != digest_of(before, event_document(event)):
+        if not _follows(before, event):
             yield f"event {event.seq} ({event.kind}) is not what was written, or does not follow the one before it"
         before, last = event.digest, event.seq
         found = found or event.digest == head
     if not found:
         yield f"no event has the digest {head}: the log is another one, or was cut short"
+
+
+def _follows(before: str, event: AuditEvent) -> bool:
+    try:
+        return event.digest == digest_of(before, event_document(event))
+    except DAMAGE:
+        return False
+
+
+def guarded(what: str, check: Callable[[], Iterable[str]]) -> Iterator[str]:
+    """The problems that a check finds. A row that is too damaged to be checked is one of them."""
+    try:
+        yield from check()
+    except DAMAGE as error:
+        yield f"{what} is damaged: it cannot be read ({type(error).__name__})"
 
 
 def event_document(event: AuditEvent) -> dict[str, Any]:

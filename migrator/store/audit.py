@@ -3,18 +3,21 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from migrator.core.audit import (
+    DAMAGE,
     GENESIS,
     AuditEvent,
     chain_problems,
     digest_of,
+    guarded,
     hash_of_lines,
     request_digest,
     switch_item_line,
@@ -22,6 +25,7 @@ from migrator.core.audit import (
 from migrator.core.journal import RequestOutcome
 from migrator.core.plan_document import header_from
 from migrator.core.states import STEP_TRANSITIONS, StepEvent, StepState
+from migrator.store.damage import checkable, damaged_cells
 from migrator.store.documents import document_text
 from migrator.store.engine import Database, Query
 from migrator.store.plan_tables import changes, events, plans, request_items, requests, steps
@@ -92,7 +96,7 @@ class Told:
     def note(self, what: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
         """Gather from one event."""
         if what == "request_sent":
-            self.sent[detail["request_id"]] = detail
+            self.sent[int(detail["request_id"])] = detail
         elif what == "request_answered":
             self.answered[detail["request_id"]] = (detail["outcome"], detail["status"], detail["job_id"])
         elif what == "run_took_over":
@@ -109,17 +113,15 @@ class _Log:
     switches: Told = field(default_factory=Told)
     made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def noting(self, log: Iterable[AuditEvent]) -> Iterator[AuditEvent]:
-        """The same events, noted as they pass."""
-        for event in log:
-            family, _, what = event.kind.partition(".")
-            if family != "switch":
-                self.migrations.note(f"{family}_{what}", event.plan_id, event.detail)
-            elif what == "made":
-                self.made[event.detail["switch_id"]] = event.detail
-            else:
-                self.switches.note(what, event.detail["switch_id"], event.detail)
-            yield event
+    def note(self, event: AuditEvent) -> None:
+        """Gather from one event."""
+        family, _, what = event.kind.partition(".")
+        if family != "switch":
+            self.migrations.note(f"{family}_{what}", event.plan_id, event.detail)
+        elif what == "made":
+            self.made[event.detail["switch_id"]] = event.detail
+        else:
+            self.switches.note(what, event.detail["switch_id"], event.detail)
 
 
 def end_by(event: str) -> StepState | None:
@@ -161,16 +163,19 @@ class Audit:
         """
         from migrator.store.held import Expected  # noqa: PLC0415 - it knows the modules that write the log
 
-        told, rows = _Log(), Expected()
-        yield from chain_problems(told.noting(rows.noting(self.events())), head=head)
-        for journal, log in ((_MIGRATIONS, told.migrations), (_SWITCHES, told.switches)):
-            first = self._first(journal)
-            yield from self._request_problems(journal, log, first)
-            if not first:
-                yield from self._step_problems(journal, log.ended)
-        yield from self._plan_problems()
-        yield from self._switch_problems(told.made)
-        yield from rows.problems(self._db)
+        told, rows, unread = _Log(), Expected(), list[AuditEvent]()
+        with self._db.bearing_damage():
+            yield from chain_problems(_noted(self.events(), (told.note, rows.note), unread), head=head)
+            yield from (f"event {one.seq} ({one.kind}) does not tell what such an event tells" for one in unread)
+            for journal, log in ((_MIGRATIONS, told.migrations), (_SWITCHES, told.switches)):
+                first = self._first(journal)
+                yield from checkable(f"the {journal.name}s", self._request_problems(journal, log, first))
+                if not first:
+                    yield from checkable(f"steps of {journal.name}s", self._step_problems(journal, log.ended))
+            yield from checkable("the plans", self._plan_problems())
+            yield from checkable("the cutover and rollback plans", self._switch_problems(told.made))
+            yield from rows.problems(self._db)
+            yield from damaged_cells(self._db)
 
     def _step_problems(
         self, journal: "_Journal", told: Mapping[tuple[str | None, str, StepState], int]
@@ -188,18 +193,11 @@ class Audit:
             named = self._named(journal, after, rows[-1].request_id)
             for row in rows:
                 detail = sent.pop(row.request_id, None)
-                answer = told.answered.get(row.request_id, (RequestOutcome.SENT.value, None, None))
-                if detail is None:
-                    if row.request_id > first:
-                        yield f"{name} {row.request_id} is in the journal, and the log does not know it"
-                elif detail["sha256"] != request_digest(row.method, row.path, row.body):
-                    yield f"{name} {row.request_id} is not what was sent"
-                elif (detail["kind"], detail["sims"]) != (row.kind, row.sims):
-                    yield f"{name} {row.request_id} is for {row.sims} SIMs ({row.kind}) in the journal alone"
-                elif named is not None and detail["sims_sha256"] != hash_of_lines(named[row.request_id]):
-                    yield f"{name} {row.request_id} names other SIMs than those that it was sent for"
-                elif (row.outcome, row.status, row.job_id) != answer:
-                    yield f"{name} {row.request_id} is {row.outcome} in the journal, and otherwise in the log"
+                if detail is not None or row.request_id > first:
+                    answer = told.answered.get(row.request_id, (RequestOutcome.SENT.value, None, None))
+                    keys = None if named is None else named[row.request_id]
+                    check = partial(_of_request, f"{name} {row.request_id}", row, keys, detail, answer)
+                    yield from guarded(f"{name} {row.request_id}", check)
             after = rows[-1].request_id
         yield from (f"{name} {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
 
@@ -228,9 +226,12 @@ class Audit:
     def _plan_problems(self) -> Iterator[str]:
         made = select(plans.c.plan_no, plans.c.plan_id, plans.c.header).where(plans.c.plan_id.is_not(None))
         for row in self._db.rows(made.order_by(plans.c.plan_no)):
-            expected = header_from(json.loads(row.header)).fingerprints.changes
-            if _hash_of(self._documents(row.plan_no)) != expected:
-                yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
+            yield from guarded(f"the header of plan {row.plan_id}", partial(self._of_changes, row))
+
+    def _of_changes(self, row: AnyRow) -> Iterator[str]:
+        expected = header_from(json.loads(row.header)).fingerprints.changes
+        if _hash_of(self._documents(row.plan_no)) != expected:
+            yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
 
     def _switch_problems(self, told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         """A cutover or rollback plan is held against what the log says was made: its header, and its SIMs."""
@@ -239,12 +240,15 @@ class Audit:
         for row in self._db.rows(select(switch_plans).order_by(switch_plans.c.switch_no)):
             missing.discard(row.switch_id)
             made = told.get(row.switch_id)
-            if made is None:
-                if not has_no_events:
-                    yield f"plan {row.switch_id} is in the store, and the log does not know it"
-            elif (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
-                yield f"plan {row.switch_id} is not what was made"
+            if made is not None:
+                yield from guarded(f"plan {row.switch_id}", partial(self._of_switch, row, made))
+            elif not has_no_events:
+                yield f"plan {row.switch_id} is in the store, and the log does not know it"
         yield from (f"plan {switch_id} is in the log, and not in the store" for switch_id in sorted(missing))
+
+    def _of_switch(self, row: AnyRow, made: Mapping[str, Any]) -> Iterator[str]:
+        if (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
+            yield f"plan {row.switch_id} is not what was made"
 
     def _switch_items(self, switch_no: int) -> str:
         with self._db.read() as connection:
@@ -298,6 +302,35 @@ _SWITCHES = _Journal(
 )
 
 
+def _of_request(
+    name: str, row: AnyRow, keys: Sequence[str] | None, detail: Mapping[str, Any] | None, answer: Answer
+) -> Iterator[str]:
+    """A request against what the log tells of it; `keys` are its SIMs, where the journal keeps them beside the body."""
+    if detail is None:
+        yield f"{name} is in the journal, and the log does not know it"
+    elif detail["sha256"] != request_digest(row.method, row.path, row.body):
+        yield f"{name} is not what was sent"
+    elif (detail["kind"], detail["sims"]) != (row.kind, row.sims):
+        yield f"{name} is for {row.sims} SIMs ({row.kind}) in the journal alone"
+    elif keys is not None and detail["sims_sha256"] != hash_of_lines(keys):
+        yield f"{name} names other SIMs than those that it was sent for"
+    elif (row.outcome, row.status, row.job_id) != answer:
+        yield f"{name} is {row.outcome} in the journal, and otherwise in the log"
+
+
+def _noted(
+    log: Iterable[AuditEvent], takers: Sequence[Callable[[AuditEvent], None]], unread: list[AuditEvent]
+) -> Iterator[AuditEvent]:
+    """The same events, given to all who take notes as they pass; `unread` gets those of which nobody can."""
+    for event in log:
+        try:
+            for take in takers:
+                take(event)
+        except DAMAGE:
+            unread.append(event)
+        yield event
+
+
 def switch_items_digest(connection: Connection, switch_no: int) -> str:
     """SHA-256 over all that steers a cutover or rollback: each SIM's place, action, wave and document."""
     item, digest = switch_items.c, hashlib.sha256()
@@ -321,4 +354,13 @@ def _request(row: AnyRow) -> dict[str, Any]:
 
 
 def _event(row: AnyRow) -> AuditEvent:
-    return AuditEvent(row.seq, row.at, row.kind, row.plan_id, json.loads(row.detail), row.digest)
+    return AuditEvent(row.seq, row.at, row.kind, row.plan_id, _detail(row.detail), row.digest)
+
+
+def _detail(text: str) -> Mapping[str, Any]:
+    """What an event tells. A damaged one tells what is there: then its digest is wrong, which the chain shows."""
+    try:
+        values = json.loads(text)
+    except DAMAGE:
+        values = None
+    return values if isinstance(values, dict) else {"damaged": str(text)}

@@ -5,14 +5,16 @@ event, and of a plan whose making the log does not tell either.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy import Select, and_, bindparam, case, func, or_, select
 
-from migrator.core.audit import AuditEvent, plan_digest
+from migrator.core.audit import AuditEvent, guarded, plan_digest
 from migrator.core.identifiers import Iccid
+from migrator.store.damage import checkable, is_json
 from migrator.store.draft import PlanState
 from migrator.store.engine import Database, storable
 from migrator.store.pairs import fingerprint_of_pairs
@@ -25,11 +27,15 @@ from migrator.store.tables import snapshots
 __all__ = ["Expected"]
 
 _change = changes.c
-_TARGET = func.json_extract(_change.document, "$.target_iccid")
-_LIES = or_(
-    _change.action.is_distinct_from(func.json_extract(_change.document, "$.action")),
-    _change.wave.is_distinct_from(func.json_extract(_change.document, "$.wave")),
-    _change.target_key.is_distinct_from(func.substr(_TARGET, 1, func.length(_change.target_key))),
+_readable = case((is_json(_change.document), _change.document), else_="{}")
+_TARGET = func.json_extract(_readable, "$.target_iccid")
+_LIES = and_(
+    is_json(_change.document),
+    or_(
+        _change.action.is_distinct_from(func.json_extract(_readable, "$.action")),
+        _change.wave.is_distinct_from(func.json_extract(_readable, "$.wave")),
+        _change.target_key.is_distinct_from(func.substr(_TARGET, 1, func.length(_change.target_key))),
+    ),
 )
 """What steers a run stands in columns beside the document that is hashed; a key is where its ICCID begins."""
 _SHORT_KEYS = (
@@ -84,12 +90,6 @@ class Expected:
     switch_runs: dict[int, _Run] = field(default_factory=dict)
     pairs: str | None = None
     inventory: tuple[int, str] | None = None
-
-    def noting(self, log: Iterable[AuditEvent]) -> Iterator[AuditEvent]:
-        """The same events, noted as they pass."""
-        for event in log:
-            self.note(event)
-            yield event
 
     def note(self, event: AuditEvent) -> None:
         """Gather from one event."""
@@ -149,35 +149,41 @@ class Expected:
 
     def problems(self, database: Database) -> Iterator[str]:
         """What is in the tables and not in the log, or the other way round, or different; in words."""
-        yield from self._of_plans(database)
-        yield from self._of_switch_states(database)
-        yield from self._of_approvals(database)
-        yield from self._of_orders(database)
-        yield from self._of_rates(database)
-        yield from self._of_runs(database, _RUNS, self.runs, "run")
-        yield from self._of_runs(database, _SWITCH_RUNS, self.switch_runs, "switch run")
-        yield from self._of_inputs(database)
+        yield from checkable("the plans", self._of_plans(database))
+        yield from checkable("how far cutovers and rollbacks are", self._of_switch_states(database))
+        yield from checkable("approvals", self._of_approvals(database))
+        yield from checkable("orders", self._of_orders(database))
+        yield from checkable("rates", self._of_rates(database))
+        yield from checkable("runs", self._of_runs(database, _RUNS, self.runs, "run"))
+        yield from checkable("switch runs", self._of_runs(database, _SWITCH_RUNS, self.switch_runs, "switch run"))
+        for what, check in (("the pairs", self._of_pairs), ("the inventory", self._of_inventory)):
+            yield from checkable(what, check(database))
 
     def _is_older(self, at: float | None, plan_id: str | None) -> bool:
         """Whether a row may have no event, as it was there before the log."""
-        return plan_id not in self.made and at is not None and (self.first_at is None or at < self.first_at)
+        if plan_id in self.made or not isinstance(at, float):
+            return False
+        return not isinstance(self.first_at, float) or at < self.first_at
 
     def _of_plans(self, database: Database) -> Iterator[str]:
         missing = set(self.made)
         for row in database.rows(_PLANS):
             missing.discard(row.plan_id)
-            made = self.made.get(row.plan_id)
-            if made is None:
-                if not self._is_older(row.created_at, row.plan_id):
-                    yield f"plan {row.plan_id} is in the store, and the log does not know it"
-            elif made.get("plan_sha256") not in {None, plan_digest(row.header, row.policy_text, row.policy_json)}:
-                yield f"plan {row.plan_id} is not what was made: its header or policy was changed"
-            elif row.state != self.states[row.plan_id]:
-                yield f"plan {row.plan_id} is {row.state} in the store, and {self.states[row.plan_id]} by the log"
+            yield from guarded(f"plan {row.plan_id}", partial(self._of_plan, row))
             short = database.rows(_SHORT_KEYS, plan_no=row.plan_no)
-            if lies := row.lies + sum(Iccid.parse(one.target).key != one.target_key for one in short):
+            if lies := row.lies + sum(_key_of(one.target) != one.target_key for one in short):
                 yield f"plan {row.plan_id} is not what was made: {lies} SIMs have another action, wave or target"
         yield from (f"plan {plan_id} is in the log, and not in the store" for plan_id in sorted(missing))
+
+    def _of_plan(self, row: AnyRow) -> Iterator[str]:
+        made = self.made.get(row.plan_id)
+        if made is None:
+            if not self._is_older(row.created_at, row.plan_id):
+                yield f"plan {row.plan_id} is in the store, and the log does not know it"
+        elif made.get("plan_sha256") not in {None, plan_digest(row.header, row.policy_text, row.policy_json)}:
+            yield f"plan {row.plan_id} is not what was made: its header or policy was changed"
+        elif row.state != self.states[row.plan_id]:
+            yield f"plan {row.plan_id} is {row.state} in the store, and {self.states[row.plan_id]} by the log"
 
     def _of_switch_states(self, database: Database) -> Iterator[str]:
         for row in database.rows(select(switch_plans.c.switch_id, switch_plans.c.state)):
@@ -226,15 +232,26 @@ class Expected:
                 yield f"{name} {row.run_id} is not what the log tells"
         yield from (f"{name} {run_id} is in the log, and not in the journal" for run_id in sorted(missing))
 
-    def _of_inputs(self, database: Database) -> Iterator[str]:
+    def _of_pairs(self, database: Database) -> Iterator[str]:
         with database.read() as connection:
             if self.pairs is not None and fingerprint_of_pairs(connection) != self.pairs:
                 yield "the pairs are not what the log tells"
-            if self.inventory is not None:
-                snapshot_id, told = self.inventory
-                is_there = connection.scalar(select(func.count()).where(snapshots.c.snapshot_id == snapshot_id))
-                if not is_there or fingerprint(connection, snapshot_id) != told:
-                    yield "the inventory is not what the log tells"
+
+    def _of_inventory(self, database: Database) -> Iterator[str]:
+        if self.inventory is None:
+            return
+        snapshot_id, told = self.inventory
+        with database.read() as connection:
+            is_there = connection.scalar(select(func.count()).where(snapshots.c.snapshot_id == snapshot_id))
+            if not is_there or fingerprint(connection, snapshot_id) != told:
+                yield "the inventory is not what the log tells"
+
+
+def _key_of(iccid: str) -> str | None:
+    try:
+        return Iccid.parse(iccid).key
+    except ValueError:
+        return None
 
 
 def _is_same_run(row: AnyRow, told: _Run) -> bool:

@@ -208,3 +208,13 @@ def test_evidence_for_which_there_is_no_place_is_refused_and_nothing_is_written(
     assert refused.code == 2
     assert "cannot be written" in refused.err
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_damaged_log_is_told_with_exit_code_3(desk: Desk) -> None:
+    desk.paired()
+    with sqlite3.connect(desk.folder / "migrator.db") as plain:
+        plain.execute("UPDATE events SET detail = '{' WHERE seq = 1")
+    checked = desk.run("audit", "verify")
+    assert checked.code == 3
+    assert "event 1 " in checked.err
+    assert desk.run("audit", "log").code == 0
