@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["gather"]
 
 _as_sent = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # a body keeps its order: it is hashed
+_kept = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # as the store keeps it: it is hashed
 _line = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -28,6 +29,14 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
     Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere.
     Raises: InputError, if there is no such plan, or the file cannot be written.
     """
+    written = _gather(store, plan_id, path, now)
+    if store.audit.head() == written[1]:
+        return written
+    with store.scratch_copy() as still:  # something was done meanwhile: members of two moments contradict each other
+        return _gather(still, plan_id, path, now)
+
+
+def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, str]:
     header, head = store.plans.header(plan_id), store.audit.head()
     facts = {
         "plan_id": plan_id,
@@ -41,7 +50,8 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
     }
     members: dict[str, Callable[[], Iterable[str]]] = {
         "plan.jsonl": lambda: _plan(store, plan_id),
-        "policy.toml": lambda: store.plans.policy_text(plan_id).splitlines(),
+        "policy.toml": lambda: _policy_lines(store.plans.policy_text(plan_id)),
+        "policy.json": lambda: [_kept(store.plans.policy_json(plan_id))],
         "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
         "requests.jsonl": lambda: map(_as_sent, store.audit.requests(plan_id)),
         "events.jsonl": lambda: (_line(event_document(event)) for event in store.audit.events()),
@@ -60,6 +70,11 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
 def _plan(store: "Store", plan_id: str) -> Iterator[str]:
     yield header_line(store.plans.header(plan_id))
     yield from map(change_line, store.plans.changes(plan_id))
+
+
+def _policy_lines(text: str) -> list[str]:
+    """The policy, letter by letter: only that its last line may have no end is lost."""
+    return text.removesuffix("\n").split("\n")
 
 
 def _approval(given: "Approval") -> dict[str, Any]:

@@ -72,21 +72,23 @@ def _store(shared: Globals, head: str | None) -> Outcome:
 
 
 def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
-    from migrator.reports.evidence import evidence_problems
+    from migrator.reports.evidence_check import RESTING, evidence_problems
 
     manifest, found = evidence_problems(file, head=head, manifest_sha256=noted)
     data = {
-        "plan_id": manifest["plan_id"],
-        "head": manifest["head"],
-        "manifest_sha256": manifest["sha256"],
+        "plan_id": manifest.get("plan_id"),
+        "head": manifest.get("head"),
+        "manifest_sha256": manifest.get("sha256"),
         "problems": found,
     }
-    return _told(f"The evidence of plan {manifest['plan_id']}", data, found)
+    data["rests_on_manifest"] = list(RESTING)
+    resting = "" if noted else f"On the manifest alone, so hold it with --manifest, rest {'; '.join(RESTING)}."
+    return _told(f"The evidence of plan {manifest.get('plan_id', '?')}", data, found, resting)
 
 
-def _told(what: str, data: dict[str, Any], found: list[str]) -> Outcome:
+def _told(what: str, data: dict[str, Any], found: list[str], resting: str = "") -> Outcome:
     if not found:
         noted = f", manifest: {data['manifest_sha256']}" if "manifest_sha256" in data else ""
-        return Outcome(data, [f"{what} holds. Head: {data['head']}{noted}"])
+        return Outcome(data, [f"{what} holds. Head: {data['head']}{noted}", *filter(None, [resting])])
     problems = [Problem("audit", words) for words in found]
     return Outcome(data, [f"{what} does not hold: {counted(len(found), 'problem')}."], ExitCode.ATTENTION, problems)

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -19,12 +19,11 @@ from migrator.core.audit import (
     digest_of,
     guarded,
     hash_of_lines,
-    request_digest,
     switch_item_line,
 )
-from migrator.core.journal import RequestOutcome
 from migrator.core.plan_document import header_from
-from migrator.core.states import STEP_TRANSITIONS, StepEvent, StepState
+from migrator.core.states import StepEvent, StepState
+from migrator.core.told import ENDS, Answered, Log, Sent, Told, request_problem
 from migrator.store.damage import checkable, damaged_cells
 from migrator.store.documents import document_text
 from migrator.store.engine import Database, Query
@@ -33,7 +32,7 @@ from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_steps
 from migrator.store.tables import meta
 
-__all__ = ["Audit", "Told", "moved", "note", "switch_items_digest"]
+__all__ = ["Audit", "moved", "note", "switch_items_digest"]
 
 _LAST = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
 _INSERT = insert(events)
@@ -77,58 +76,6 @@ def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) 
     return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(told)}
 
 
-Answer = tuple[str, int | None, str | None]
-ENDS = (StepState.DONE, StepState.SKIPPED)
-
-
-@dataclass(slots=True)
-class Told:
-    """What a log tells of the requests and steps of one kind of plan.
-
-    `sent` and `answered` (outcome, status, job id) are by request; `ended` counts the steps that came to an end that
-    none leaves, by plan, kind and state.
-    """
-
-    sent: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    answered: dict[int, Answer] = field(default_factory=dict)
-    ended: Counter[tuple[str | None, str, StepState]] = field(default_factory=Counter)
-
-    def note(self, what: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
-        """Gather from one event."""
-        if what == "request_sent":
-            self.sent[int(detail["request_id"])] = detail
-        elif what == "request_answered":
-            self.answered[detail["request_id"]] = (detail["outcome"], detail["status"], detail["job_id"])
-        elif what == "run_took_over":
-            self.answered.update(dict.fromkeys(detail["requests"], (RequestOutcome.LOST.value, None, None)))
-        elif what == "steps_moved" and (end := end_by(detail["event"])) is not None:
-            self.ended[plan_id, detail["kind"], end] += detail["sims"]
-
-
-@dataclass(slots=True)
-class _Log:
-    """What a log tells, gathered while its events are read: of migrations and of switches, which were `made`."""
-
-    migrations: Told = field(default_factory=Told)
-    switches: Told = field(default_factory=Told)
-    made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def note(self, event: AuditEvent) -> None:
-        """Gather from one event."""
-        family, _, what = event.kind.partition(".")
-        if family != "switch":
-            self.migrations.note(f"{family}_{what}", event.plan_id, event.detail)
-        elif what == "made":
-            self.made[event.detail["switch_id"]] = event.detail
-        else:
-            self.switches.note(what, event.detail["switch_id"], event.detail)
-
-
-def end_by(event: str) -> StepState | None:
-    """The state without a way out that a step is in after this event; None, if it may go on from there."""
-    return next((to for (_, taken), to in STEP_TRANSITIONS.items() if taken == event and to in ENDS), None)
-
-
 class Audit:
     """The log, read and held against the rest of the store."""
 
@@ -163,7 +110,8 @@ class Audit:
         """
         from migrator.store.held import Expected  # noqa: PLC0415 - it knows the modules that write the log
 
-        told, rows, unread = _Log(), Expected(), list[AuditEvent]()
+        told, unread = Log(), list[AuditEvent]()
+        rows = Expected(told.migrations, told.switches)
         with self._db.bearing_damage():
             yield from chain_problems(_noted(self.events(), (told.note, rows.note), unread), head=head)
             yield from (f"event {one.seq} ({one.kind}) does not tell what such an event tells" for one in unread)
@@ -173,7 +121,7 @@ class Audit:
                 if not first:
                     yield from checkable(f"steps of {journal.name}s", self._step_problems(journal, log.ended))
             yield from checkable("the plans", self._plan_problems())
-            yield from checkable("the cutover and rollback plans", self._switch_problems(told.made))
+            yield from checkable("the cutover and rollback plans", self._switch_problems(told.switches.made))
             yield from rows.problems(self._db)
             yield from damaged_cells(self._db)
 
@@ -192,11 +140,11 @@ class Audit:
         while rows := self._db.rows(journal.requests, after=after):
             named = self._named(journal, after, rows[-1].request_id)
             for row in rows:
-                detail = sent.pop(row.request_id, None)
-                if detail is not None or row.request_id > first:
-                    answer = told.answered.get(row.request_id, (RequestOutcome.SENT.value, None, None))
+                mine = sent.pop(row.request_id, None)
+                if mine is not None or row.request_id > first:
+                    answer = told.answered.get(row.request_id, Answered())
                     keys = None if named is None else named[row.request_id]
-                    check = partial(_of_request, f"{name} {row.request_id}", row, keys, detail, answer)
+                    check = partial(_of_request, f"{name} {row.request_id}", row, keys, mine, answer)
                     yield from guarded(f"{name} {row.request_id}", check)
             after = rows[-1].request_id
         yield from (f"{name} {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
@@ -288,7 +236,8 @@ _MIGRATIONS = _Journal(
 )
 _SWITCHES = _Journal(
     "switch request",
-    select(switch_requests)
+    select(switch_requests, switch_plans.c.switch_id.label("plan_id"))
+    .join_from(switch_requests, switch_plans)
     .where(switch_requests.c.request_id > bindparam("after"))
     .order_by(switch_requests.c.request_id)
     .limit(PAGE),
@@ -303,19 +252,15 @@ _SWITCHES = _Journal(
 
 
 def _of_request(
-    name: str, row: AnyRow, keys: Sequence[str] | None, detail: Mapping[str, Any] | None, answer: Answer
+    name: str, row: AnyRow, keys: Sequence[str] | None, sent: Sent | None, answer: Answered
 ) -> Iterator[str]:
     """A request against what the log tells of it; `keys` are its SIMs, where the journal keeps them beside the body."""
-    if detail is None:
+    if sent is None:
         yield f"{name} is in the journal, and the log does not know it"
-    elif detail["sha256"] != request_digest(row.method, row.path, row.body):
-        yield f"{name} is not what was sent"
-    elif (detail["kind"], detail["sims"]) != (row.kind, row.sims):
-        yield f"{name} is for {row.sims} SIMs ({row.kind}) in the journal alone"
-    elif keys is not None and detail["sims_sha256"] != hash_of_lines(keys):
+    elif (words := request_problem(row._asdict(), sent, answer)) is not None:
+        yield f"{name} {words}"
+    elif keys is not None and sent.detail["sims_sha256"] != hash_of_lines(keys):
         yield f"{name} names other SIMs than those that it was sent for"
-    elif (row.outcome, row.status, row.job_id) != answer:
-        yield f"{name} is {row.outcome} in the journal, and otherwise in the log"
 
 
 def _noted(

@@ -11,10 +11,9 @@ from migrator.core.journal import CLAIMED_UNSEEN, RETRIED, Verdict
 from migrator.core.orders import Selection
 from migrator.core.plan import Action
 from migrator.core.plan_document import header_from
-from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.core.states import PlanState, StepEvent, StepKind, StepState
 from migrator.errors import InputError
 from migrator.store.audit import moved, note
-from migrator.store.draft import PlanState
 from migrator.store.engine import Database
 from migrator.store.items import ACTING
 from migrator.store.moves import move_steps

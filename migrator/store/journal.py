@@ -8,13 +8,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import CLAIMED_UNSEEN, JobRecord, RequestOutcome
-from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
+from migrator.core.states import RUN_TRANSITIONS, PlanState, RunEvent, RunState, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
 from migrator.ports import Outgoing
 from migrator.store.audit import moved, note
 from migrator.store.counts import Counts
 from migrator.store.documents import raw_text
-from migrator.store.draft import PlanState
 from migrator.store.engine import storable
 from migrator.store.moves import move_steps
 from migrator.store.plan_tables import plans, request_items, requests, runs, steps

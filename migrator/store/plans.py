@@ -14,11 +14,12 @@ from migrator.core.plan import Action, Change, PlanHeader, Reason
 from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import header_from
 from migrator.core.proof import SourceChange
+from migrator.core.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import note
 from migrator.store.candidates import candidates, claimed_before
 from migrator.store.documents import change_of, document_text
-from migrator.store.draft import Draft, PlanState
+from migrator.store.draft import Draft
 from migrator.store.engine import Database, Query
 from migrator.store.plan_tables import changes, plans
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order

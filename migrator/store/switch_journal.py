@@ -9,13 +9,21 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import RequestOutcome
-from migrator.core.states import RUN_TRANSITIONS, STEP_TRANSITIONS, RunEvent, RunState, StepEvent, StepState, advance
+from migrator.core.states import (
+    RUN_TRANSITIONS,
+    STEP_TRANSITIONS,
+    PlanState,
+    RunEvent,
+    RunState,
+    StepEvent,
+    StepState,
+    advance,
+)
 from migrator.core.switch_plan import SwitchKind
 from migrator.errors import IllegalTransition, StoreError
 from migrator.ports import SwitchRequest
 from migrator.store.audit import moved
 from migrator.store.documents import document_text, raw_text
-from migrator.store.draft import PlanState
 from migrator.store.engine import storable
 from migrator.store.rows import among, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_runs, switch_steps

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from migrator.core.audit import hash_of_lines
 from migrator.core.cutover import NOT_EFFECTIVE
-from migrator.core.states import StepState
+from migrator.core.states import PlanState, StepState
 from migrator.core.switch_plan import (
     Direction,
     SwitchAction,
@@ -24,7 +24,6 @@ from migrator.core.switch_plan import (
 )
 from migrator.errors import InputError
 from migrator.store.audit import note, switch_items_digest
-from migrator.store.draft import PlanState
 from migrator.store.engine import Database
 from migrator.store.plan_tables import plans
 from migrator.store.plans import plan_row

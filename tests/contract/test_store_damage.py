@@ -84,7 +84,7 @@ def test_damage_hides_nothing_else(table: str, column: str, world: SwitchWorld, 
 
     found = "\n".join(problems(world, tmp_path, edit))
     assert "an approval by eve" in found
-    assert "run 1 is not what the log tells" in found
+    assert "run 1 has the owner eve" in found
 
 
 EVERYTHING = sorted(
