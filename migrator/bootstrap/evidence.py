@@ -55,7 +55,9 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
         "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
         "requests.jsonl": lambda: map(_as_sent, store.audit.requests(plan_id)),
         "events.jsonl": lambda: (_line(event_document(event)) for event in store.audit.events()),
-        "sims.jsonl": lambda: (_line(_sim(item, last)) for item, last, *_ in store.journal.report_rows(plan_id)),
+        "sims.jsonl": lambda: (
+            _line(_sim(item, last, at)) for item, last, _, _, at in store.journal.report_rows(plan_id)
+        ),
     }
     if store.approvals.of(plan_id):
         members["approvals.jsonl"] = lambda: (_line(_approval(one)) for one in store.approvals.of(plan_id))
@@ -63,6 +65,7 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
     if switch_ids:
         members["switches.jsonl"] = lambda: map(_line, _switches(store, plan_id))
         members["switch_sims.jsonl"] = lambda: map(_line, _switch_sims(store, switch_ids))
+        members["switch_steps.jsonl"] = lambda: map(_line, _switch_steps(store, switch_ids))
         members["switch_requests.jsonl"] = lambda: map(_as_sent, _switch_requests(store, switch_ids))
     return write_evidence(path, members, facts), head
 
@@ -103,6 +106,12 @@ def _switch_sims(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str
         yield from ({"switch_id": switch_id, **item} for item in store.switches.stored(switch_id)[1])
 
 
+def _switch_steps(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Every step as it is kept; `before` is what was read ahead of its first order, as JSON text."""
+    for switch_id in switch_ids:
+        yield from ({"switch_id": switch_id, **step} for step in store.switches.stored_steps(switch_id))
+
+
 def _switch_requests(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     for switch_id in switch_ids:
         for row in store.switches.requests(switch_id):
@@ -123,17 +132,28 @@ def _run(run: Any) -> dict[str, Any]:
     }
 
 
-def _sim(item: "Item", last: "Verified | None") -> dict[str, Any]:
-    """One SIM: what it was, what was done, what it is. Values as the carrier wrote them are left out."""
+def _sim(item: "Item", last: "Verified | None", judged_at: float | None) -> dict[str, Any]:
+    """One SIM: what it was, what was done, what it is. Values as the carrier wrote them are left out.
+
+    Times named `at` are UTC seconds to the last digit, as they count for the tallies in the log.
+    """
     change, link = item.change, item.target
     return {
+        "source_key": item.key,
         "source_iccid": change.source_iccid.digits,
         "target_iccid": None if change.target_iccid is None else change.target_iccid.digits,
         "action": change.action.value,
         "source": change.source,
         "before": change.before,
         "steps": {
-            step.kind.value: {"state": step.state.value, "since": moment(step.since), "code": step.code}
+            step.kind.value: {
+                "state": step.state.value,
+                "attempts": step.attempts,
+                "since": moment(step.since),
+                "at": step.since,
+                "code": step.code,
+                "message": step.message,
+            }
             for step in item.steps.values()
         },
         "after": None
@@ -149,5 +169,6 @@ def _sim(item: "Item", last: "Verified | None") -> dict[str, Any]:
         },
         "read_at": moment(item.read_at),
         "verdict": None if last is None else last.verdict.value,
+        "verdict_at": judged_at,
         "findings": [] if last is None else [[one.code.value, one.planned, one.observed] for one in last.findings],
     }

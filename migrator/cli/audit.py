@@ -67,8 +67,9 @@ def _store(shared: Globals, head: str | None) -> Outcome:
 
     with bootstrap.store_of(shared.state, shared.config) as store:
         found = list(store.audit.problems(head=head))
-        newest = store.audit.head()
-    return _told("The log", {"head": newest, "problems": found}, found)
+        newest, open_to_edits = store.audit.head(), store.audit.not_held
+    data = {"head": newest, "problems": found, "not_held": list(open_to_edits)}
+    return _told("The log", data, found, f"It does not hold {'; '.join(open_to_edits)}.")
 
 
 def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
@@ -82,7 +83,7 @@ def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
         "problems": found,
     }
     data["rests_on_manifest"] = list(RESTING)
-    resting = "" if noted else f"On the manifest alone, so hold it with --manifest, rest {'; '.join(RESTING)}."
+    resting = "" if noted else f"Only the manifest holds {'; '.join(RESTING)}: give it as --manifest, as it was noted."
     return _told(f"The evidence of plan {manifest.get('plan_id', '?')}", data, found, resting)
 
 

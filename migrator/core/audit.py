@@ -22,7 +22,10 @@ __all__ = [
     "hash_of_lines",
     "plan_digest",
     "request_digest",
+    "row_line",
     "switch_item_line",
+    "tally_digest",
+    "tally_of",
 ]
 
 GENESIS = "0" * 64
@@ -30,6 +33,8 @@ GENESIS = "0" * 64
 
 DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a row raises that does not hold what it should."""
+
+_TALLY_BYTES = 384
 
 _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -60,6 +65,26 @@ def request_digest(method: str, path: str, body: str) -> str:
 def hash_of_lines(lines: Iterable[str]) -> str:
     """SHA-256 over some texts, whatever their order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def row_line(values: Sequence[Any]) -> str:
+    """A row, as it counts for a tally: the values of its columns."""
+    return _one_spelling(values)
+
+
+def tally_of(lines: Iterable[str], so_far: int = 0) -> int:
+    """The sum of the hashes of some lines: lines can be added and taken away in any order.
+
+    It is as wide as it is since a narrow sum could be met by choosing some of a million rows (Wagner, "A Generalized
+    Birthday Problem", 2002); with these bits that is out of reach.
+    """
+    total = so_far + sum(int.from_bytes(hashlib.shake_256(line.encode()).digest(_TALLY_BYTES)) for line in lines)
+    return total % (1 << 8 * _TALLY_BYTES)
+
+
+def tally_digest(tally: int) -> str:
+    """SHA-256 of a tally: what the log tells of it."""
+    return hashlib.sha256(tally.to_bytes(_TALLY_BYTES)).hexdigest()
 
 
 def plan_digest(header: str, policy_text: str, policy_json: str) -> str:

@@ -5,7 +5,7 @@ Migrations, and the cutovers and rollbacks after them, have the same kinds of ev
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class Answered:
     status: int | None = None
     job_id: str | None = None
     at: float | None = None
+    message: str | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Ran:
     ended_at: float | None = None
     exit_code: int | None = None
     reason: str = ""
+    state: str | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +79,8 @@ class Told:
     """What a log tells of one kind of plan.
 
     `ended` counts the steps that came to an end that none leaves, by plan, kind and state; `made` has the details of
-    the events that a plan was made by.
+    the events that a plan was made by. `steps` and `verdicts` are the newest tallies of their rows, by plan; `gates`
+    tells since when a wave has been open.
     """
 
     made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -86,14 +89,24 @@ class Told:
     sent: dict[int, Sent] = field(default_factory=dict)
     answered: dict[int, Answered] = field(default_factory=dict)
     ended: Counter[tuple[str | None, str, StepState]] = field(default_factory=Counter)
+    steps: dict[str | None, str] = field(default_factory=dict)
+    verdicts: dict[str | None, str] = field(default_factory=dict)
+    gates: dict[tuple[str | None, str], float] = field(default_factory=dict)
 
     def note(self, what: str, plan_id: str | None, at: float, detail: Mapping[str, Any]) -> None:
         """Gather from one event. Raises: KeyError and the like, if it does not tell what it should."""
+        for tallies, name in ((self.steps, "steps_sha256"), (self.verdicts, "verdicts_sha256")):
+            if name in detail:
+                tallies[plan_id] = detail[name]
         if what == "request_sent":
             self.sent[int(detail["request_id"])] = Sent(plan_id, at, detail)
         elif what == "request_answered":
-            answer = Answered(detail["outcome"], detail["status"], detail["job_id"], at)
+            answer = Answered(detail["outcome"], detail["status"], detail["job_id"], at, detail.get("message"))
             self.answered[detail["request_id"]] = answer
+        elif what == "wave_reached":
+            self.gates[plan_id, detail["wave"]] = at
+        elif what == "wave_lost":
+            self.gates.pop((plan_id, detail["wave"]), None)
         elif what == "run_took_over":
             self.answered |= {number: Answered(RequestOutcome.LOST.value, at=at) for number in detail["requests"]}
         elif what == "steps_moved":
@@ -108,6 +121,7 @@ class Told:
             self.runs[int(detail["run_id"])] = Ran(plan_id, detail["owner"], at)
         elif what == "run_ended" and (run := self.runs.get(detail["run_id"])) is not None:
             run.ended_at, run.exit_code, run.reason = at, detail["exit_code"], _whole(detail["reason"])
+            run.state = detail.get("state")
 
     def _note_course(self, what: str, plan_id: str | None, at: float, detail: Mapping[str, Any]) -> None:
         if plan_id is None:
@@ -137,7 +151,7 @@ class Log:
     def note(self, event: AuditEvent) -> None:
         """Gather from one event. Raises: KeyError and the like, if it does not tell what it should."""
         family, _, what = event.kind.partition(".")
-        if family in {"plan", "run", "request", "steps"}:
+        if family in {"plan", "run", "request", "steps", "verdicts", "wave"}:
             self.migrations.note(f"{family}_{what}", event.plan_id, event.at, event.detail)
         elif family == "switch":
             what = what if what.startswith(("run_", "request_", "steps_")) else f"plan_{what}"
@@ -151,18 +165,22 @@ def end_by(event: str) -> StepState | None:
 
 def request_problem(row: Mapping[str, Any], sent: Sent, answer: Answered) -> str | None:
     """What a request's row (its columns, with the `plan_id` and `body` as text) says otherwise than the log."""
-    detail = sent.detail
-    if detail["sha256"] != request_digest(row["method"], row["path"], row["body"]):
-        return "is not what was sent"
-    if (detail["kind"], detail["sims"]) != (row["kind"], row["sims"]):
-        return f"is for {row['sims']} SIMs ({row['kind']}), and otherwise in the log"
-    if sent.plan_id != row["plan_id"]:
-        return f"is one of plan {row['plan_id']}, and otherwise in the log"
-    if (row["outcome"], row["status"], row["job_id"]) != (answer.outcome, answer.status, answer.job_id):
-        return f"is {row['outcome']}, and otherwise in the log"
-    if (row["intent_at"], row["outcome_at"]) != (sent.at, answer.at):
-        return "was sent or answered at another time by the log"
-    return None
+    told, may_be_told = sent.detail, [name for name in ("run_id", "wave") if name in sent.detail and name in row]
+    lies = {
+        "is not what was sent": told["sha256"] != request_digest(row["method"], row["path"], row["body"]),
+        f"is for {row['sims']} SIMs ({row['kind']}), and otherwise in the log": (
+            (told["kind"], told["sims"]) != (row["kind"], row["sims"])
+        ),
+        f"is one of plan {row['plan_id']}, and otherwise in the log": sent.plan_id != row["plan_id"],
+        "is of another run or wave by the log": any(told[name] != row[name] for name in may_be_told),
+        f"is {row['outcome']}, and otherwise in the log": (
+            (row["outcome"], row["status"], row["job_id"]) != (answer.outcome, answer.status, answer.job_id)
+        ),
+        "was answered with another message by the log": answer.message not in {None, row["message"]},
+        "was sent or answered at another time by the log": (row["intent_at"], row["outcome_at"])
+        != (sent.at, answer.at),
+    }
+    return next((words for words, is_so in lies.items() if is_so), None)
 
 
 def course_problem(
@@ -189,7 +207,9 @@ def run_problem(
     if (row["started_at"], row["ended_at"]) != (as_time(ran.started_at), as_time(ran.ended_at)):
         return "began or ended at another time by the log"
     is_over = ran.exit_code is not None
-    states = _OVER if is_over else (RunState.RUNNING, RunState.STOPPED)
+    states: Sequence[str] = _OVER if is_over else (RunState.RUNNING, RunState.STOPPED)
+    if ran.state is not None:
+        states = [ran.state]
     if row["exit_code"] != ran.exit_code or row["state"] not in states or (is_over and row["reason"] != ran.reason):
         return "ended otherwise by the log"
     return None

@@ -27,6 +27,7 @@ __all__ = [
     "SWITCHES",
     "SWITCH_REQUESTS",
     "SWITCH_SIMS",
+    "SWITCH_STEPS",
     "write_evidence",
 ]
 
@@ -37,9 +38,10 @@ KIND = "migrator-evidence"
 PLAN, POLICY, POLICY_READ = "plan.jsonl", "policy.toml", "policy.json"
 EVENTS, RUNS, REQUESTS, SIMS = "events.jsonl", "runs.jsonl", "requests.jsonl", "sims.jsonl"
 APPROVALS = "approvals.jsonl"
-SWITCHES, SWITCH_SIMS, SWITCH_REQUESTS = "switches.jsonl", "switch_sims.jsonl", "switch_requests.jsonl"
+SWITCHES, SWITCH_SIMS = "switches.jsonl", "switch_sims.jsonl"
+SWITCH_STEPS, SWITCH_REQUESTS = "switch_steps.jsonl", "switch_requests.jsonl"
 ALWAYS = (PLAN, POLICY, POLICY_READ, EVENTS, RUNS, REQUESTS, SIMS)
-MEMBERS = (*ALWAYS, APPROVALS, SWITCHES, SWITCH_SIMS, SWITCH_REQUESTS)
+MEMBERS = (*ALWAYS, APPROVALS, SWITCHES, SWITCH_SIMS, SWITCH_STEPS, SWITCH_REQUESTS)
 """The first of them is the first in the zip. What was never done has no member."""
 
 

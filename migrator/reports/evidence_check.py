@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -18,7 +19,10 @@ from migrator.core.audit import (
     guarded,
     hash_of_lines,
     plan_digest,
+    row_line,
     switch_item_line,
+    tally_digest,
+    tally_of,
 )
 from migrator.core.states import StepState
 from migrator.core.told import ENDS, Answered, Log, Told, course_problem, request_problem, run_problem
@@ -34,6 +38,7 @@ from migrator.reports.evidence import (
     SIMS,
     SWITCH_REQUESTS,
     SWITCH_SIMS,
+    SWITCH_STEPS,
     SWITCHES,
 )
 from migrator.reports.evidence_zip import Evidence, manifest_problems, opened
@@ -41,14 +46,12 @@ from migrator.reports.model import moment
 
 __all__ = ["RESTING", "evidence_problems"]
 
-RESTING = (
-    "in sims.jsonl, what Hologram showed last, verdicts with findings, codes of steps, and steps that have not ended",
-    "in requests.jsonl and switch_requests.jsonl, run, wave and message",
-    "in switches.jsonl, codes of steps, and steps that have not ended",
-)
+RESTING = ("what Hologram showed last (after and read_at in sims.jsonl)",)
 """What the log does not hold: who mends the manifest can change it, so the manifest should be noted elsewhere."""
 
 Row = Mapping[str, Any]
+SWITCH_STEP = ("source_key", "kind", "state", "attempts", "since", "code", "message", "before", "request_id")
+"""What of a step of a cutover or rollback counts for the tally."""
 
 
 def evidence_problems(
@@ -105,7 +108,7 @@ class _Check:
         yield (REQUESTS,), partial(self._requests, REQUESTS, self.log.migrations, "audited_after_request")
         yield (SIMS, PLAN), self._sims
         yield (APPROVALS,), self._approvals
-        yield (SWITCHES, SWITCH_SIMS), self._switches
+        yield (SWITCHES, SWITCH_SIMS, SWITCH_STEPS), self._switches
         switched = partial(self._requests, SWITCH_REQUESTS, self.log.switches, "audited_after_switch_request")
         yield (SWITCH_REQUESTS,), switched
 
@@ -174,7 +177,13 @@ class _Check:
     # --- the journal ----------------------------------------------------------------------------------------------
 
     def _runs(self) -> Iterator[str]:
-        return self._of_runs(RUNS, "run", self.zip.rows(RUNS), self.log.migrations, as_time=moment)
+        told, sent = self.log.migrations, Counter[Any]()
+        sent.update(one.detail.get("run_id") for one in told.sent.values())
+        yield from self._of_runs(RUNS, "run", self.zip.rows(RUNS), told, as_time=moment)
+        for row in self.zip.rows(RUNS):
+            by_log = sent[row["run_id"]]
+            if None not in sent and row["requests"] != by_log and row["run_id"] in told.runs:
+                yield f"{RUNS}: run {row['run_id']} sent {row['requests']} requests, and {by_log} by the log"
 
     def _of_runs(
         self, name: str, word: str, rows: Iterable[Row], told: Told, *, plan_id: str | None = None, as_time: Any = None
@@ -213,12 +222,22 @@ class _Check:
         planned, ended, lies = self.zip.rows(PLAN), Counter[tuple[str, str]](), 0
         next(planned, None)
         names = ("source_iccid", "target_iccid", "action", "source", "before")
+        steps = verdicts = 0
         for change, sim in zip_longest(planned, self.zip.rows(SIMS)):
             lies += change is None or sim is None or any(change[name] != sim[name] for name in names)
-            for kind, step in ({} if sim is None else sim["steps"]).items():
+            if sim is None:
+                continue
+            lies += not sim["source_iccid"].startswith(sim["source_key"])
+            steps, verdicts = tally_of(_step_lines(sim), steps), tally_of(_verdict_lines(sim), verdicts)
+            for kind, step in sim["steps"].items():
+                lies += step["since"] != moment(step["at"])
                 ended[kind, step["state"]] += 1
         if lies:
-            yield f"{SIMS}: {lies} SIMs are not as in {PLAN}"
+            yield f"{SIMS}: {lies} SIMs are not as in {PLAN}, or tell two times for one"
+        told, plan_id = self.log.migrations, self.manifest.get("plan_id")
+        for what, tally, by_log in (("steps", steps, told.steps), ("verdicts", verdicts, told.verdicts)):
+            if by_log.get(plan_id) not in {None, tally_digest(tally)}:
+                yield f"{SIMS}: the {what} are not what the log tells"
         if self._is_all_in_the_log or not self.manifest.get("audited_after_request"):
             yield from self._ended(SIMS, self.log.migrations, str(self.manifest.get("plan_id")), ended)
 
@@ -247,20 +266,22 @@ class _Check:
     # --- cutovers and rollbacks -----------------------------------------------------------------------------------
 
     def _switches(self) -> Iterator[str]:
-        missing, sims = set(self.log.switches.made), self._switch_sims()
+        missing, sims, steps = set(self.log.switches.made), self._switch_sims(), self._switch_steps()
         names = ("audited_after_request", "audited_after_switch_request")
         may_be_older = not self._is_all_in_the_log and any(self.manifest.get(name) for name in names)
         for row in self.zip.rows(SWITCHES):
             switch_id = row["switch_id"]
             if switch_id in missing:
                 missing.discard(switch_id)
-                yield from guarded(f"{SWITCHES}: plan {switch_id}", partial(self._switch, row, sims.pop(switch_id, "")))
+                check = partial(self._switch, row, sims.pop(switch_id, ""), steps.pop(switch_id, _Steps()))
+                yield from guarded(f"{SWITCHES}: plan {switch_id}", check)
             elif not may_be_older:
                 yield f"{SWITCHES}: plan {switch_id} is not in the log"
             else:
-                sims.pop(switch_id, None)
+                sims.pop(switch_id, None), steps.pop(switch_id, None)
         yield from (f"{SWITCHES}: plan {switch_id} is in the log alone" for switch_id in sorted(missing))
         yield from (f"{SWITCH_SIMS}: plan {switch_id} is not in {SWITCHES}" for switch_id in sorted(sims))
+        yield from (f"{SWITCH_STEPS}: plan {switch_id} is not in {SWITCHES}" for switch_id in sorted(steps))
 
     def _switch_sims(self) -> dict[str, str]:
         """The digest of the SIMs of each plan."""
@@ -270,7 +291,16 @@ class _Check:
             sims[row["switch_id"]].update(switch_item_line(steering).encode())
         return {switch_id: digest.hexdigest() for switch_id, digest in sims.items()}
 
-    def _switch(self, row: Row, sims: str) -> Iterator[str]:
+    def _switch_steps(self) -> dict[str, "_Steps"]:
+        """The steps of each plan, counted, and their tally."""
+        found: dict[str, _Steps] = defaultdict(_Steps)
+        for row in self.zip.rows(SWITCH_STEPS):
+            steps = found[row["switch_id"]]
+            steps.counts[row["kind"], row["state"], row["code"]] += 1
+            steps.tally = tally_of([row_line([row[name] for name in SWITCH_STEP])], steps.tally)
+        return found
+
+    def _switch(self, row: Row, sims: str, steps: "_Steps") -> Iterator[str]:
         switch_id, told, name = row["switch_id"], self.log.switches, f"{SWITCHES}: plan {row['switch_id']}"
         made, header = told.made[switch_id], json.loads(row["header"])
         if (hash_of_lines([row["header"]]), sims or hashlib.sha256().hexdigest()) != (made["header"], made["items"]):
@@ -280,10 +310,35 @@ class _Check:
         if (words := course_problem(row, told.courses[switch_id], as_time=moment)) is not None:
             yield f"{name} {words}"
         yield from self._of_runs(SWITCHES, f"plan {switch_id}, run", row["runs"], told, plan_id=switch_id)
+        if told.steps.get(switch_id) not in {None, tally_digest(steps.tally)}:
+            yield f"{SWITCH_STEPS}: the steps of plan {switch_id} are not what the log tells"
+        if {(one["step"], one["state"], one["code"]): one["sims"] for one in row["steps"]} != steps.counts:
+            yield f"{name} tells of other steps than {SWITCH_STEPS}"
         ended: Counter[tuple[str, str]] = Counter()
-        for step in row["steps"]:
-            ended[step["step"], step["state"]] += step["sims"]
-        yield from self._ended(SWITCHES, told, switch_id, ended)
+        for (kind, state, _), sims_there in steps.counts.items():
+            ended[kind, state] += sims_there
+        yield from self._ended(SWITCH_STEPS, told, switch_id, ended)
+
+
+@dataclass(slots=True)
+class _Steps:
+    """The steps of one cutover or rollback: how many by kind, state and code, and their tally."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    tally: int = 0
+
+
+def _step_lines(sim: Row) -> Iterator[str]:
+    """The steps of a SIM as they count for the tally."""
+    for kind, step in sim["steps"].items():
+        rest = [step[name] for name in ("state", "attempts", "at", "code", "message")]
+        yield row_line([sim["source_key"], kind, *rest])
+
+
+def _verdict_lines(sim: Row) -> Iterator[str]:
+    """The verdict on a SIM as it counts for the tally; none, if there is none."""
+    if sim["verdict"] is not None:
+        yield row_line([sim["source_key"], sim["verdict"], row_line(sim["findings"]), sim["verdict_at"]])
 
 
 def _digest_after_header(lines: Iterator[bytes]) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select
 
 from migrator.core.audit import (
     DAMAGE,
@@ -31,8 +31,17 @@ from migrator.store.plan_tables import changes, events, plans, request_items, re
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_steps
 from migrator.store.tables import meta
+from migrator.store.tallies import STEPS, SWITCH_STEPS, VERDICTS, Tally
 
 __all__ = ["Audit", "moved", "note", "switch_items_digest"]
+
+NOT_HELD = (
+    "what the carriers showed last (target_links, and of source_sims all but status, label and volumes)",
+    "the carrier's word on a job",
+    "who wrote a pair, and when",
+    "what a pacer learned",
+)
+"""What `audit verify` cannot tell, as the log does not speak of it: reads can be had again from the carriers."""
 
 _LAST = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
 _INSERT = insert(events)
@@ -70,14 +79,17 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
     connection.execute(_INSERT, event | {"detail": text, "digest": digest})
 
 
-def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]], tally: str) -> dict[str, Any]:
     """What the log tells of steps that moved by one event; `keys` has code and message by SIM key."""
-    told = (f"{key} {code}" for key, (code, _) in keys.items())
-    return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(told)}
+    lines = (f"{key} {code}" for key, (code, _) in keys.items())
+    told = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
+    return {**told, "steps_sha256": tally}
 
 
 class Audit:
-    """The log, read and held against the rest of the store."""
+    """The log, read and held against the rest of the store, but for what is `not_held`."""
+
+    not_held = NOT_HELD
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -120,6 +132,10 @@ class Audit:
                 yield from checkable(f"the {journal.name}s", self._request_problems(journal, log, first))
                 if not first:
                     yield from checkable(f"steps of {journal.name}s", self._step_problems(journal, log.ended))
+            for tally, told_of in ((STEPS, told.migrations.steps), (VERDICTS, told.migrations.verdicts)):
+                yield from checkable(tally.name, self._tally_problems(tally, plans.c.plan_no, plans.c.plan_id, told_of))
+            number, name = switch_plans.c.switch_no, switch_plans.c.switch_id
+            yield from checkable("steps", self._tally_problems(SWITCH_STEPS, number, name, told.switches.steps))
             yield from checkable("the plans", self._plan_problems())
             yield from checkable("the cutover and rollback plans", self._switch_problems(told.switches.made))
             yield from rows.problems(self._db)
@@ -134,6 +150,17 @@ class Audit:
             here, there = found.get((plan_id, kind, state), 0), told.get((plan_id, kind, state), 0)
             if here != there:
                 yield f"plan {plan_id}: {here} steps {kind} are {state} in the journal, and {there} in the log"
+
+    def _tally_problems(
+        self, tally: Tally, number: ColumnElement[int], name: ColumnElement[Any], told: Mapping[str | None, str]
+    ) -> Iterator[str]:
+        """The rows of each plan of which the log tells a tally, added up again."""
+        for row in self._db.rows(select(number.label("number"), name.label("plan_id")).order_by(number)):
+            if row.plan_id in told:
+                with self._db.read() as connection:
+                    here = tally.digest(connection, row.number)
+                if here != told[row.plan_id]:
+                    yield f"plan {row.plan_id}: its {tally.words} are not what the log tells"
 
     def _request_problems(self, journal: "_Journal", told: Told, first: int) -> Iterator[str]:
         sent, after, name = dict(told.sent), 0, journal.name
@@ -197,6 +224,8 @@ class Audit:
     def _of_switch(self, row: AnyRow, made: Mapping[str, Any]) -> Iterator[str]:
         if (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
             yield f"plan {row.switch_id} is not what was made"
+        elif row.direction != made.get("direction", row.direction):
+            yield f"plan {row.switch_id} is a {row.direction}, and otherwise in the log"
 
     def _switch_items(self, switch_no: int) -> str:
         with self._db.read() as connection:

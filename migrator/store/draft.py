@@ -19,6 +19,7 @@ from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out, plans
 from migrator.store.rows import PAGE, chunks
 from migrator.store.tables import source_sims
+from migrator.store.tallies import STEPS, VERDICTS
 
 __all__ = ["LAST", "UNSET", "Draft"]
 
@@ -86,6 +87,8 @@ class Draft:
                 "changes_sha256": header.fingerprints.changes,
                 "claims": header.claims,
                 "plan_sha256": self._plan_digest(connection),
+                "steps_sha256": STEPS.begin(connection, self._plan_no),
+                "verdicts_sha256": VERDICTS.begin(connection, self._plan_no),
             }
             note(connection, self._now, "plan.made", header.plan_id, made)
         self._is_plan = True

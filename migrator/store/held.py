@@ -18,7 +18,7 @@ from migrator.core.told import Told, course_problem, run_problem
 from migrator.store.damage import checkable, is_json
 from migrator.store.engine import Database
 from migrator.store.pairs import fingerprint_of_pairs
-from migrator.store.plan_tables import approvals, changes, orders, plans, rates, runs
+from migrator.store.plan_tables import approvals, changes, orders, plans, rates, runs, wave_gates
 from migrator.store.rows import AnyRow
 from migrator.store.snapshot_rows import fingerprint
 from migrator.store.switch_tables import switch_plans, switch_runs
@@ -34,6 +34,8 @@ _LIES = and_(
     or_(
         _change.action.is_distinct_from(func.json_extract(_readable, "$.action")),
         _change.wave.is_distinct_from(func.json_extract(_readable, "$.wave")),
+        _change.reason.is_distinct_from(func.json_extract(_readable, "$.reason")),
+        _change.source_iccid.is_distinct_from(func.json_extract(_readable, "$.source_iccid")),
         _change.target_key.is_distinct_from(func.substr(_TARGET, 1, func.length(_change.target_key))),
     ),
 )
@@ -76,6 +78,8 @@ _SWITCH_RUNS = (
     .join(plans, plans.c.plan_no == switch_plans.c.plan_no, isouter=True)
     .order_by(switch_runs.c.run_id)
 )
+
+_GATES = select(plans.c.plan_id, wave_gates).join_from(wave_gates, plans)
 
 _Approval = tuple[str | None, str, str, str, float]
 
@@ -127,6 +131,7 @@ class Expected:
         yield from checkable("approvals", self._of_approvals(database))
         yield from checkable("orders", self._of_orders(database))
         yield from checkable("rates", self._of_rates(database))
+        yield from checkable("the rest of waves", self._of_gates(database))
         yield from checkable("runs", self._of_runs(database, _RUNS, self.migrations, "run"))
         yield from checkable("switch runs", self._of_runs(database, _SWITCH_RUNS, self.switches, "switch run"))
         for what, check in (("the pairs", self._of_pairs), ("the inventory", self._of_inventory)):
@@ -192,6 +197,17 @@ class Expected:
             if set_to != (row.ceiling, row.ceiling_by, row.ceiling_at) and not is_older:
                 yield f"the most requests per second at {row.carrier} are not what the log tells"
         yield from (f"the rate of {carrier} is in the log alone" for carrier, (rate, *_) in told.items() if rate)
+
+    def _of_gates(self, database: Database) -> Iterator[str]:
+        told = dict(self.migrations.gates)
+        for row in database.rows(_GATES):
+            at = told.pop((row.plan_id, row.wave), None)
+            is_told = at is not None or "steps_sha256" in self.migrations.made.get(
+                row.plan_id, {}
+            )  # as gates since then
+            if at != row.reached_at and is_told:
+                yield f"plan {row.plan_id}: wave {row.wave} rests since another time by the log"
+        yield from (f"plan {plan_id}: the rest of wave {wave} is in the log alone" for plan_id, wave in told)
 
     def _of_runs(self, database: Database, wanted: Select[Any], told: Told, name: str) -> Iterator[str]:
         missing = set(told.runs)

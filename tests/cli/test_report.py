@@ -196,7 +196,9 @@ def test_evidence_is_written_with_what_to_note_and_is_checked_without_a_store(de
     assert (checked.code, checked.data["plan_id"]) == (0, plan["plan_id"])
     told = checked.data["manifest_sha256"]
     assert told in again.out
+    assert "Only the manifest holds what Hologram showed last" in desk.run("audit", "verify", "evidence.zip").out
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", told).code == 0
+    assert "It does not hold what the carriers showed last" in desk.run("audit", "verify").out
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", "0" * 64).code == 3
 
 
