@@ -22,6 +22,7 @@ __all__ = [
     "Sent",
     "Told",
     "course_problem",
+    "order_problem",
     "request_problem",
     "run_problem",
 ]
@@ -79,8 +80,8 @@ class Told:
     """What a log tells of one kind of plan.
 
     `ended` counts the steps that came to an end that none leaves, by plan, kind and state; `made` has the details of
-    the events that a plan was made by. `steps` and `verdicts` are the newest tallies of their rows, by plan; `gates`
-    tells since when a wave has been open.
+    the events that a plan was made by. `steps` and `verdicts` are the newest tallies of their rows, by plan; `order`
+    names the plans as they were made, the newest last; `gates` tells since when a wave has been open.
     """
 
     made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -91,6 +92,7 @@ class Told:
     ended: Counter[tuple[str | None, str, StepState]] = field(default_factory=Counter)
     steps: dict[str | None, str] = field(default_factory=dict)
     verdicts: dict[str | None, str] = field(default_factory=dict)
+    order: dict[str, None] = field(default_factory=dict)
     gates: dict[tuple[str | None, str], float] = field(default_factory=dict)
 
     def note(self, what: str, plan_id: str | None, at: float, detail: Mapping[str, Any]) -> None:
@@ -126,6 +128,9 @@ class Told:
     def _note_course(self, what: str, plan_id: str | None, at: float, detail: Mapping[str, Any]) -> None:
         if plan_id is None:
             return
+        if what in {"plan_made", "plan_made_again"}:
+            self.order.pop(plan_id, None)
+            self.order[plan_id] = None
         if what == "plan_made":
             self.made[plan_id] = detail
             self.courses[plan_id] = Course(at)
@@ -181,6 +186,14 @@ def request_problem(row: Mapping[str, Any], sent: Sent, answer: Answered) -> str
         != (sent.at, answer.at),
     }
     return next((words for words, is_so in lies.items() if is_so), None)
+
+
+def order_problem(made_nos: Mapping[str, int], told: Told) -> str | None:
+    """Whether plans, by the number that makes one of them the newest, are in another order than they were made in."""
+    here = sorted((plan_id for plan_id in made_nos if plan_id in told.order), key=made_nos.__getitem__)
+    if here != [plan_id for plan_id in told.order if plan_id in made_nos]:
+        return f"plan {here[-1]} is not the newest by the log, or others are in another order"
+    return None
 
 
 def course_problem(

@@ -23,6 +23,7 @@ from migrator.core.audit import (
 )
 from migrator.core.plan_document import header_from
 from migrator.core.states import StepEvent, StepState
+from migrator.core.switch_plan import header_from as switch_header_from
 from migrator.core.told import ENDS, Answered, Log, Sent, Told, request_problem
 from migrator.store.damage import checkable, damaged_cells
 from migrator.store.documents import document_text
@@ -36,7 +37,7 @@ from migrator.store.tallies import STEPS, SWITCH_STEPS, VERDICTS, Tally
 __all__ = ["Audit", "moved", "note", "switch_items_digest"]
 
 NOT_HELD = (
-    "what the carriers showed last (target_links, and of source_sims all but status, label and volumes)",
+    "what the carriers showed last (target_links, and of source_sims all but status word, label and volumes)",
     "the carrier's word on a job",
     "who wrote a pair, and when",
     "what a pacer learned",
@@ -212,7 +213,8 @@ class Audit:
         """A cutover or rollback plan is held against what the log says was made: its header, and its SIMs."""
         has_no_events = self.first_audited() or self.first_audited_switch()
         missing = set(told)
-        for row in self._db.rows(select(switch_plans).order_by(switch_plans.c.switch_no)):
+        of_plan = select(switch_plans, plans.c.plan_id).join_from(switch_plans, plans, isouter=True)
+        for row in self._db.rows(of_plan.order_by(switch_plans.c.switch_no)):
             missing.discard(row.switch_id)
             made = told.get(row.switch_id)
             if made is not None:
@@ -224,6 +226,8 @@ class Audit:
     def _of_switch(self, row: AnyRow, made: Mapping[str, Any]) -> Iterator[str]:
         if (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
             yield f"plan {row.switch_id} is not what was made"
+        elif switch_header_from(row.header).plan_id != row.plan_id:
+            yield f"plan {row.switch_id} is of plan {row.plan_id}, and otherwise in its header"
         elif row.direction != made.get("direction", row.direction):
             yield f"plan {row.switch_id} is a {row.direction}, and otherwise in the log"
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 
 from migrator.core.audit import AuditEvent, guarded, plan_digest
 from migrator.core.identifiers import Iccid
-from migrator.core.told import Told, course_problem, run_problem
+from migrator.core.told import Told, course_problem, order_problem, run_problem
 from migrator.store.damage import checkable, is_json
 from migrator.store.engine import Database
 from migrator.store.pairs import fingerprint_of_pairs
@@ -127,6 +127,11 @@ class Expected:
     def problems(self, database: Database) -> Iterator[str]:
         """What is in the tables and not in the log, or the other way round, or different; in words."""
         yield from checkable("the plans", self._of_plans(database))
+        for what, table, name, told in (
+            ("plans", plans, plans.c.plan_id, self.migrations),
+            ("cutovers and rollbacks", switch_plans, switch_plans.c.switch_id, self.switches),
+        ):
+            yield from checkable(f"the order of {what}", self._of_order(database, table.c.made_no, name, told))
         yield from checkable("how far cutovers and rollbacks are", self._of_switch_states(database))
         yield from checkable("approvals", self._of_approvals(database))
         yield from checkable("orders", self._of_orders(database))
@@ -162,6 +167,14 @@ class Expected:
             yield f"plan {row.plan_id} is not what was made: its header or policy was changed"
         elif (words := course_problem(row._asdict(), self.migrations.courses[row.plan_id])) is not None:
             yield f"plan {row.plan_id} {words}"
+
+    @staticmethod
+    def _of_order(
+        database: Database, made_no: ColumnElement[int], name: ColumnElement[Any], told: Told
+    ) -> Iterator[str]:
+        rows = database.rows(select(name.label("plan_id"), made_no.label("made_no")).where(name.is_not(None)))
+        words = order_problem({row.plan_id: row.made_no for row in rows}, told)
+        yield from [] if words is None else [words]
 
     def _of_switch_states(self, database: Database) -> Iterator[str]:
         for row in database.rows(select(switch_plans).order_by(switch_plans.c.switch_no)):

@@ -170,6 +170,7 @@ SWITCH_EDITS = {
     "a SIM was added to a plan": "UPDATE switch_items SET action = 'SWITCH_OFF' WHERE action <> 'SWITCH_OFF'",
     "a SIM was moved to another wave": "UPDATE switch_items SET wave = 'first-3' WHERE wave = 'rest'",
     "a plan was changed": "UPDATE switch_plans SET header = replace(header, '\"count\":', '\"count\":1')",
+    "another plan is the newest": "UPDATE switch_plans SET made_no = 0 - made_no",
     "a plan was renamed": "UPDATE switch_plans SET switch_id = 'c0'",
 }
 

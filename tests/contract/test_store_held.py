@@ -118,6 +118,7 @@ EDITS = {
     "what an old SIM was before its order": "UPDATE switch_steps SET before = replace(before, 'label', 'lable')",
     "a switch has another code": "UPDATE switch_steps SET code = 'x' WHERE state = 'done'",
     "a switch is of another request": "UPDATE switch_steps SET request_id = 1 WHERE request_id = 2",
+    "a cutover is of another plan": "UPDATE switch_plans SET plan_no = 2",
     "a cutover is a rollback": "UPDATE switch_plans SET direction = 'rollback'",
     "a cutover began at another time": "UPDATE switch_plans SET started_at = started_at + 1",
     "a plan began at another time": "UPDATE plans SET started_at = started_at + 1 WHERE plan_no = 1",
@@ -251,6 +252,17 @@ def test_an_edited_verdict_stays_found_though_the_sim_was_judged_since(tmp_path:
             connection.exec_driver_sql("UPDATE verifications SET verdict = 'ok'")
         store.journal.verified("p1", judged, now=NOW + 2)
         assert list(store.audit.problems()) == ["plan p1: its verdicts are not what the log tells"]
+
+
+def test_which_plan_is_the_newest_is_held_against_the_log(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        for name in ("p1", "p2", "p1", "p3"):
+            planned(store, [change(1)], plan_id=name)
+        assert list(store.audit.problems()) == []
+        with store._db.write() as connection:
+            connection.exec_driver_sql("UPDATE plans SET made_no = 9 WHERE plan_id = 'p2'")
+        (problem,) = store.audit.problems()
+    assert "plan p2 is not the newest by the log" in problem
 
 
 def test_verdicts_that_a_retry_drops_are_told(tmp_path: Path) -> None:
