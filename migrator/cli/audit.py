@@ -2,7 +2,7 @@
 
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.words import counted
 from migrator.core.results import ExitCode
 from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from migrator.store import Store
 
 __all__ = ["log", "verify"]
 
@@ -66,10 +69,20 @@ def _store(shared: Globals, head: str | None) -> Outcome:
     from migrator import bootstrap
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        found = list(store.audit.problems(head=head))
-        newest, open_to_edits = store.audit.head(), store.audit.not_held
+        found, newest = _problems(store, head)
+        open_to_edits = store.audit.not_held
     data = {"head": newest, "problems": found, "not_held": list(open_to_edits)}
     return _told("The log", data, found, f"It does not hold {'; '.join(open_to_edits)}.")
+
+
+def _problems(store: "Store", head: str | None) -> tuple[list[str], str]:
+    """What does not hold, and the head of the log; of one moment, though a run may be at work."""
+    before = store.audit.head()
+    found = list(store.audit.problems(head=head))
+    if not found or store.audit.head() == before:
+        return found, before
+    with store.scratch_copy() as still:
+        return list(still.audit.problems(head=head)), still.audit.head()
 
 
 def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:

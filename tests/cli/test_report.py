@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from migrator.core.approvals import Approval
+from migrator.core.audit import AuditEvent
 from migrator.platforms.simulation import Fault, FaultPlan
+from migrator.store.approvals import Approvals
+from migrator.store.audit import Audit
 from tests.cli.conftest import POLICY, Desk
 
 
@@ -220,3 +225,21 @@ def test_a_damaged_log_is_told_with_exit_code_3(desk: Desk) -> None:
     assert checked.code == 3
     assert "event 1 " in checked.err
     assert desk.run("audit", "log").code == 0
+
+
+def test_a_run_at_work_is_no_edit_of_the_log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is read before the tables: what is done in between is no row that the log does not know."""
+    plan = desk.planned()
+    true_events, given = Audit.events, list[Approval]()
+
+    def events(self: Audit) -> Iterator[AuditEvent]:
+        yield from true_events(self)
+        if not given:
+            given.append(Approval("ada", 5.0, "f" * 64))
+            Approvals(self._db).add(plan["plan_id"], given[0])
+
+    monkeypatch.setattr(Audit, "events", events)
+    checked = desk.json("audit", "verify")
+    assert given
+    assert (checked.code, checked.data["problems"]) == (0, [])
+    assert checked.data["head"] == desk.json("audit", "log").data["head"]
