@@ -632,7 +632,7 @@ class Journal(Protocol):
         """Note that a wave has enough verified SIMs. Returns: since when it has had them without a break."""
         ...
 
-    def gate_lost(self, plan_id: str, wave: str) -> None:
+    def gate_lost(self, plan_id: str, wave: str, now: float) -> None:
         """Note that a wave no longer has enough verified SIMs: its rest begins anew when it has."""
         ...
 

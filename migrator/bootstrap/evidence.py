@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["gather"]
 
 _as_sent = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # a body keeps its order: it is hashed
+_kept = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # as the store keeps it: it is hashed
 _line = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -30,6 +31,14 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
     Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere.
     Raises: InputError, if there is no such plan, or the file cannot be written.
     """
+    written = _gather(store, plan_id, path, now)
+    if store.audit.head() == written[1]:
+        return written
+    with store.scratch_copy() as still:  # something was done meanwhile: members of two moments contradict each other
+        return _gather(still, plan_id, path, now)
+
+
+def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, str]:
     header, head = store.plans.header(plan_id), store.audit.head()
     facts = {
         "plan_id": plan_id,
@@ -43,11 +52,14 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
     }
     members: dict[str, Callable[[], Iterable[str]]] = {
         "plan.jsonl": lambda: _plan(store, plan_id),
-        "policy.toml": lambda: store.plans.policy_text(plan_id).splitlines(),
+        "policy.toml": lambda: _policy_lines(store.plans.policy_text(plan_id)),
+        "policy.json": lambda: [_kept(store.plans.policy_json(plan_id))],
         "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
         "requests.jsonl": lambda: map(_as_sent, store.audit.requests(plan_id)),
         "events.jsonl": lambda: (_line(event_document(event)) for event in store.audit.events()),
-        "sims.jsonl": lambda: (_line(_sim(*row[:2], proof)) for row, proof in with_proofs(store, plan_id)),
+        "sims.jsonl": lambda: (
+            _line(_sim(item, last, at, proof)) for (item, last, _, _, at), proof in with_proofs(store, plan_id)
+        ),
     }
     if store.approvals.of(plan_id):
         members["approvals.jsonl"] = lambda: (_line(_approval(one)) for one in store.approvals.of(plan_id))
@@ -55,6 +67,7 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
     if switch_ids:
         members["switches.jsonl"] = lambda: map(_line, _switches(store, plan_id))
         members["switch_sims.jsonl"] = lambda: map(_line, _switch_sims(store, switch_ids))
+        members["switch_steps.jsonl"] = lambda: map(_line, _switch_steps(store, switch_ids))
         members["switch_requests.jsonl"] = lambda: map(_as_sent, _switch_requests(store, switch_ids))
     return write_evidence(path, members, facts), head
 
@@ -62,6 +75,11 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
 def _plan(store: "Store", plan_id: str) -> Iterator[str]:
     yield header_line(store.plans.header(plan_id))
     yield from map(change_line, store.plans.changes(plan_id))
+
+
+def _policy_lines(text: str) -> list[str]:
+    """The policy, letter by letter: only that its last line may have no end is lost."""
+    return text.removesuffix("\n").split("\n")
 
 
 def _approval(given: "Approval") -> dict[str, Any]:
@@ -90,6 +108,12 @@ def _switch_sims(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str
         yield from ({"switch_id": switch_id, **item} for item in store.switches.stored(switch_id)[1])
 
 
+def _switch_steps(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Every step as it is kept; `before` is what was read ahead of its first order, as JSON text."""
+    for switch_id in switch_ids:
+        yield from ({"switch_id": switch_id, **step} for step in store.switches.stored_steps(switch_id))
+
+
 def _switch_requests(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     for switch_id in switch_ids:
         for row in store.switches.requests(switch_id):
@@ -110,17 +134,28 @@ def _run(run: Any) -> dict[str, Any]:
     }
 
 
-def _sim(item: "Item", last: "Verified | None", proof: "KeptProof | None") -> dict[str, Any]:
-    """One SIM: what it was, what was done, what it is. Values as the carrier wrote them are left out."""
+def _sim(item: "Item", last: "Verified | None", judged_at: float | None, proof: "KeptProof | None") -> dict[str, Any]:
+    """One SIM: what it was, what was done, what it is. Values as the carrier wrote them are left out.
+
+    Times named `at` are UTC seconds to the last digit, as they count for the tallies in the log.
+    """
     change, link = item.change, item.target
     return {
+        "source_key": item.key,
         "source_iccid": change.source_iccid.digits,
         "target_iccid": None if change.target_iccid is None else change.target_iccid.digits,
         "action": change.action.value,
         "source": change.source,
         "before": change.before,
         "steps": {
-            step.kind.value: {"state": step.state.value, "since": moment(step.since), "code": step.code}
+            step.kind.value: {
+                "state": step.state.value,
+                "attempts": step.attempts,
+                "since": moment(step.since),
+                "at": step.since,
+                "code": step.code,
+                "message": step.message,
+            }
             for step in item.steps.values()
         },
         "after": None
@@ -136,6 +171,7 @@ def _sim(item: "Item", last: "Verified | None", proof: "KeptProof | None") -> di
         },
         "read_at": moment(item.read_at),
         "verdict": None if last is None else last.verdict.value,
+        "verdict_at": judged_at,
         "findings": [] if last is None else [[one.code.value, one.planned, one.observed] for one in last.findings],
         "life": None if proof is None else life_values(proof),
     }

@@ -263,15 +263,15 @@ async def look(
     converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
     await converger.converge(None, wait_s=0)
     if not is_finished:
-        _note_lost_gates(store, header)
+        _note_lost_gates(store, header, ctx.now())
 
 
-def _note_lost_gates(store: "Store", header: PlanHeader) -> None:
+def _note_lost_gates(store: "Store", header: PlanHeader, now: float) -> None:
     """A wave that this look shows below its gate rests anew once it is back."""
     share = stored_policy(store.plans.policy_text(header.plan_id), name=header.plan_id).gates.verified_share
     for wave in header.waves:
         if gate(store.journal.verdicts(header.plan_id, wave, changing=True), share) is not Gate.OPEN:
-            store.journal.gate_lost(header.plan_id, wave)
+            store.journal.gate_lost(header.plan_id, wave, now)
 
 
 def _reading(  # noqa: PLR0917 - handed through as they came

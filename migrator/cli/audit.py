@@ -2,7 +2,7 @@
 
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.words import counted
 from migrator.core.results import ExitCode
 from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from migrator.store import Store
 
 __all__ = ["log", "verify"]
 
@@ -66,27 +69,40 @@ def _store(shared: Globals, head: str | None) -> Outcome:
     from migrator import bootstrap
 
     with bootstrap.store_of(shared.state, shared.config) as store:
-        found = list(store.audit.problems(head=head))
-        newest = store.audit.head()
-    return _told("The log", {"head": newest, "problems": found}, found)
+        found, newest = _problems(store, head)
+        open_to_edits = store.audit.not_held
+    data = {"head": newest, "problems": found, "not_held": list(open_to_edits)}
+    return _told("The log", data, found, f"It does not hold {'; '.join(open_to_edits)}.")
+
+
+def _problems(store: "Store", head: str | None) -> tuple[list[str], str]:
+    """What does not hold, and the head of the log; of one moment, though a run may be at work."""
+    before = store.audit.head()
+    found = list(store.audit.problems(head=head))
+    if not found or store.audit.head() == before:
+        return found, before
+    with store.scratch_copy() as still:
+        return list(still.audit.problems(head=head)), still.audit.head()
 
 
 def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
-    from migrator.reports.evidence import evidence_problems
+    from migrator.reports.evidence_check import RESTING, evidence_problems
 
     manifest, found = evidence_problems(file, head=head, manifest_sha256=noted)
     data = {
-        "plan_id": manifest["plan_id"],
-        "head": manifest["head"],
-        "manifest_sha256": manifest["sha256"],
+        "plan_id": manifest.get("plan_id"),
+        "head": manifest.get("head"),
+        "manifest_sha256": manifest.get("sha256"),
         "problems": found,
     }
-    return _told(f"The evidence of plan {manifest['plan_id']}", data, found)
+    data["rests_on_manifest"] = list(RESTING)
+    resting = "" if noted else f"Only the manifest holds {'; '.join(RESTING)}: give it as --manifest, as it was noted."
+    return _told(f"The evidence of plan {manifest.get('plan_id', '?')}", data, found, resting)
 
 
-def _told(what: str, data: dict[str, Any], found: list[str]) -> Outcome:
+def _told(what: str, data: dict[str, Any], found: list[str], resting: str = "") -> Outcome:
     if not found:
         noted = f", manifest: {data['manifest_sha256']}" if "manifest_sha256" in data else ""
-        return Outcome(data, [f"{what} holds. Head: {data['head']}{noted}"])
+        return Outcome(data, [f"{what} holds. Head: {data['head']}{noted}", *filter(None, [resting])])
     problems = [Problem("audit", words) for words in found]
     return Outcome(data, [f"{what} does not hold: {counted(len(found), 'problem')}."], ExitCode.ATTENTION, problems)

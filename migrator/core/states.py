@@ -10,6 +10,7 @@ __all__ = [
     "RUN_TRANSITIONS",
     "STEP_TRANSITIONS",
     "ItemState",
+    "PlanState",
     "RunEvent",
     "RunState",
     "StepEvent",
@@ -73,6 +74,15 @@ STEP_TRANSITIONS = MappingProxyType(
         (S.PENDING, E.OPERATOR_SKIP): S.SKIPPED,
     }
 )
+
+
+class PlanState(StrEnum):
+    """How far a plan has come."""
+
+    DRAFT = "draft"  # being written; nobody sees it
+    CREATED = "created"  # to be reviewed; nothing was sent
+    STARTED = "started"  # `apply` began: the same command resumes
+    FINISHED = "finished"  # used up
 
 
 class RunState(StrEnum):

@@ -115,7 +115,7 @@ class Waves:
         decision = gate_after(ctx, before)
         if decision is Gate.OPEN:
             return
-        ctx.journal.gate_lost(ctx.plan_id, before)
+        ctx.journal.gate_lost(ctx.plan_id, before, ctx.now())
         verdicts = ctx.journal.verdicts(ctx.plan_id, before)
         verified, total = verdicts.get(Verdict.OK, 0), sum(verdicts.values())
         share = f"[gates] verified_share asks for {ctx.policy.gates.verified_share}"

@@ -10,11 +10,12 @@ from typing import Any, Self
 
 from sqlalchemy import delete, func, insert, select
 
+from migrator.core.states import PlanState
 from migrator.errors import InputError
 from migrator.store import plan_tables, switch_tables, tables
 from migrator.store.approvals import Approvals
 from migrator.store.audit import Audit
-from migrator.store.draft import Draft, PlanState
+from migrator.store.draft import Draft
 from migrator.store.engine import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.expectations import Expectations
 from migrator.store.faults import file_trouble

@@ -2,34 +2,47 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select
 
 from migrator.core.audit import (
+    DAMAGE,
     GENESIS,
     AuditEvent,
     chain_problems,
     digest_of,
+    guarded,
     hash_of_lines,
-    request_digest,
     switch_item_line,
 )
-from migrator.core.journal import RequestOutcome
 from migrator.core.plan_document import header_from
-from migrator.core.states import STEP_TRANSITIONS, StepEvent, StepState
+from migrator.core.states import StepEvent, StepState
+from migrator.core.switch_plan import header_from as switch_header_from
+from migrator.core.told import ENDS, Answered, Log, Sent, Told, request_problem
+from migrator.store.damage import checkable, damaged_cells
 from migrator.store.documents import document_text
 from migrator.store.engine import Database, Query
 from migrator.store.plan_tables import changes, events, plans, request_items, requests, steps
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_steps
 from migrator.store.tables import meta
+from migrator.store.tallies import STEPS, SWITCH_STEPS, VERDICTS, Tally
 
-__all__ = ["Audit", "Told", "moved", "note", "switch_items_digest"]
+__all__ = ["Audit", "moved", "note", "switch_items_digest"]
+
+NOT_HELD = (
+    "what the carriers showed last (target_links, and of source_sims all but status word, label and volumes)",
+    "the carrier's word on a job",
+    "who wrote a pair, and when",
+    "what a pacer learned",
+)
+"""What `audit verify` cannot tell, as the log does not speak of it: reads can be had again from the carriers."""
 
 _LAST = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
 _INSERT = insert(events)
@@ -67,68 +80,17 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
     connection.execute(_INSERT, event | {"detail": text, "digest": digest})
 
 
-def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]], tally: str) -> dict[str, Any]:
     """What the log tells of steps that moved by one event; `keys` has code and message by SIM key."""
-    told = (f"{key} {code}" for key, (code, _) in keys.items())
-    return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(told)}
-
-
-Answer = tuple[str, int | None, str | None]
-ENDS = (StepState.DONE, StepState.SKIPPED)
-
-
-@dataclass(slots=True)
-class Told:
-    """What a log tells of the requests and steps of one kind of plan.
-
-    `sent` and `answered` (outcome, status, job id) are by request; `ended` counts the steps that came to an end that
-    none leaves, by plan, kind and state.
-    """
-
-    sent: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    answered: dict[int, Answer] = field(default_factory=dict)
-    ended: Counter[tuple[str | None, str, StepState]] = field(default_factory=Counter)
-
-    def note(self, what: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
-        """Gather from one event."""
-        if what == "request_sent":
-            self.sent[detail["request_id"]] = detail
-        elif what == "request_answered":
-            self.answered[detail["request_id"]] = (detail["outcome"], detail["status"], detail["job_id"])
-        elif what == "run_took_over":
-            self.answered.update(dict.fromkeys(detail["requests"], (RequestOutcome.LOST.value, None, None)))
-        elif what == "steps_moved" and (end := end_by(detail["event"])) is not None:
-            self.ended[plan_id, detail["kind"], end] += detail["sims"]
-
-
-@dataclass(slots=True)
-class _Log:
-    """What a log tells, gathered while its events are read: of migrations and of switches, which were `made`."""
-
-    migrations: Told = field(default_factory=Told)
-    switches: Told = field(default_factory=Told)
-    made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def noting(self, log: Iterable[AuditEvent]) -> Iterator[AuditEvent]:
-        """The same events, noted as they pass."""
-        for event in log:
-            family, _, what = event.kind.partition(".")
-            if family != "switch":
-                self.migrations.note(f"{family}_{what}", event.plan_id, event.detail)
-            elif what == "made":
-                self.made[event.detail["switch_id"]] = event.detail
-            else:
-                self.switches.note(what, event.detail["switch_id"], event.detail)
-            yield event
-
-
-def end_by(event: str) -> StepState | None:
-    """The state without a way out that a step is in after this event; None, if it may go on from there."""
-    return next((to for (_, taken), to in STEP_TRANSITIONS.items() if taken == event and to in ENDS), None)
+    lines = (f"{key} {code}" for key, (code, _) in keys.items())
+    told = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
+    return {**told, "steps_sha256": tally}
 
 
 class Audit:
-    """The log, read and held against the rest of the store."""
+    """The log, read and held against the rest of the store, but for what is `not_held`."""
+
+    not_held = NOT_HELD
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -161,16 +123,24 @@ class Audit:
         """
         from migrator.store.held import Expected  # noqa: PLC0415 - it knows the modules that write the log
 
-        told, rows = _Log(), Expected()
-        yield from chain_problems(told.noting(rows.noting(self.events())), head=head)
-        for journal, log in ((_MIGRATIONS, told.migrations), (_SWITCHES, told.switches)):
-            first = self._first(journal)
-            yield from self._request_problems(journal, log, first)
-            if not first:
-                yield from self._step_problems(journal, log.ended)
-        yield from self._plan_problems()
-        yield from self._switch_problems(told.made)
-        yield from rows.problems(self._db)
+        told, unread = Log(), list[AuditEvent]()
+        rows = Expected(told.migrations, told.switches)
+        with self._db.bearing_damage():
+            yield from chain_problems(_noted(self.events(), (told.note, rows.note), unread), head=head)
+            yield from (f"event {one.seq} ({one.kind}) does not tell what such an event tells" for one in unread)
+            for journal, log in ((_MIGRATIONS, told.migrations), (_SWITCHES, told.switches)):
+                first = self._first(journal)
+                yield from checkable(f"the {journal.name}s", self._request_problems(journal, log, first))
+                if not first:
+                    yield from checkable(f"steps of {journal.name}s", self._step_problems(journal, log.ended))
+            for tally, told_of in ((STEPS, told.migrations.steps), (VERDICTS, told.migrations.verdicts)):
+                yield from checkable(tally.name, self._tally_problems(tally, plans.c.plan_no, plans.c.plan_id, told_of))
+            number, name = switch_plans.c.switch_no, switch_plans.c.switch_id
+            yield from checkable("steps", self._tally_problems(SWITCH_STEPS, number, name, told.switches.steps))
+            yield from checkable("the plans", self._plan_problems())
+            yield from checkable("the cutover and rollback plans", self._switch_problems(told.switches.made))
+            yield from rows.problems(self._db)
+            yield from damaged_cells(self._db)
 
     def _step_problems(
         self, journal: "_Journal", told: Mapping[tuple[str | None, str, StepState], int]
@@ -182,24 +152,28 @@ class Audit:
             if here != there:
                 yield f"plan {plan_id}: {here} steps {kind} are {state} in the journal, and {there} in the log"
 
+    def _tally_problems(
+        self, tally: Tally, number: ColumnElement[int], name: ColumnElement[Any], told: Mapping[str | None, str]
+    ) -> Iterator[str]:
+        """The rows of each plan of which the log tells a tally, added up again."""
+        for row in self._db.rows(select(number.label("number"), name.label("plan_id")).order_by(number)):
+            if row.plan_id in told:
+                with self._db.read() as connection:
+                    here = tally.digest(connection, row.number)
+                if here != told[row.plan_id]:
+                    yield f"plan {row.plan_id}: its {tally.words} are not what the log tells"
+
     def _request_problems(self, journal: "_Journal", told: Told, first: int) -> Iterator[str]:
         sent, after, name = dict(told.sent), 0, journal.name
         while rows := self._db.rows(journal.requests, after=after):
             named = self._named(journal, after, rows[-1].request_id)
             for row in rows:
-                detail = sent.pop(row.request_id, None)
-                answer = told.answered.get(row.request_id, (RequestOutcome.SENT.value, None, None))
-                if detail is None:
-                    if row.request_id > first:
-                        yield f"{name} {row.request_id} is in the journal, and the log does not know it"
-                elif detail["sha256"] != request_digest(row.method, row.path, row.body):
-                    yield f"{name} {row.request_id} is not what was sent"
-                elif (detail["kind"], detail["sims"]) != (row.kind, row.sims):
-                    yield f"{name} {row.request_id} is for {row.sims} SIMs ({row.kind}) in the journal alone"
-                elif named is not None and detail["sims_sha256"] != hash_of_lines(named[row.request_id]):
-                    yield f"{name} {row.request_id} names other SIMs than those that it was sent for"
-                elif (row.outcome, row.status, row.job_id) != answer:
-                    yield f"{name} {row.request_id} is {row.outcome} in the journal, and otherwise in the log"
+                mine = sent.pop(row.request_id, None)
+                if mine is not None or row.request_id > first:
+                    answer = told.answered.get(row.request_id, Answered())
+                    keys = None if named is None else named[row.request_id]
+                    check = partial(_of_request, f"{name} {row.request_id}", row, keys, mine, answer)
+                    yield from guarded(f"{name} {row.request_id}", check)
             after = rows[-1].request_id
         yield from (f"{name} {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
 
@@ -228,23 +202,34 @@ class Audit:
     def _plan_problems(self) -> Iterator[str]:
         made = select(plans.c.plan_no, plans.c.plan_id, plans.c.header).where(plans.c.plan_id.is_not(None))
         for row in self._db.rows(made.order_by(plans.c.plan_no)):
-            expected = header_from(json.loads(row.header)).fingerprints.changes
-            if _hash_of(self._documents(row.plan_no)) != expected:
-                yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
+            yield from guarded(f"the header of plan {row.plan_id}", partial(self._of_changes, row))
+
+    def _of_changes(self, row: AnyRow) -> Iterator[str]:
+        expected = header_from(json.loads(row.header)).fingerprints.changes
+        if _hash_of(self._documents(row.plan_no)) != expected:
+            yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
 
     def _switch_problems(self, told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         """A cutover or rollback plan is held against what the log says was made: its header, and its SIMs."""
         has_no_events = self.first_audited() or self.first_audited_switch()
         missing = set(told)
-        for row in self._db.rows(select(switch_plans).order_by(switch_plans.c.switch_no)):
+        of_plan = select(switch_plans, plans.c.plan_id).join_from(switch_plans, plans, isouter=True)
+        for row in self._db.rows(of_plan.order_by(switch_plans.c.switch_no)):
             missing.discard(row.switch_id)
             made = told.get(row.switch_id)
-            if made is None:
-                if not has_no_events:
-                    yield f"plan {row.switch_id} is in the store, and the log does not know it"
-            elif (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
-                yield f"plan {row.switch_id} is not what was made"
+            if made is not None:
+                yield from guarded(f"plan {row.switch_id}", partial(self._of_switch, row, made))
+            elif not has_no_events:
+                yield f"plan {row.switch_id} is in the store, and the log does not know it"
         yield from (f"plan {switch_id} is in the log, and not in the store" for switch_id in sorted(missing))
+
+    def _of_switch(self, row: AnyRow, made: Mapping[str, Any]) -> Iterator[str]:
+        if (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
+            yield f"plan {row.switch_id} is not what was made"
+        elif switch_header_from(row.header).plan_id != row.plan_id:
+            yield f"plan {row.switch_id} is of plan {row.plan_id}, and otherwise in its header"
+        elif row.direction != made.get("direction", row.direction):
+            yield f"plan {row.switch_id} is a {row.direction}, and otherwise in the log"
 
     def _switch_items(self, switch_no: int) -> str:
         with self._db.read() as connection:
@@ -284,7 +269,8 @@ _MIGRATIONS = _Journal(
 )
 _SWITCHES = _Journal(
     "switch request",
-    select(switch_requests)
+    select(switch_requests, switch_plans.c.switch_id.label("plan_id"))
+    .join_from(switch_requests, switch_plans)
     .where(switch_requests.c.request_id > bindparam("after"))
     .order_by(switch_requests.c.request_id)
     .limit(PAGE),
@@ -296,6 +282,31 @@ _SWITCHES = _Journal(
     .group_by(switch_plans.c.switch_id, switch_steps.c.kind, switch_steps.c.state),
     "audited_after_switch_request",
 )
+
+
+def _of_request(
+    name: str, row: AnyRow, keys: Sequence[str] | None, sent: Sent | None, answer: Answered
+) -> Iterator[str]:
+    """A request against what the log tells of it; `keys` are its SIMs, where the journal keeps them beside the body."""
+    if sent is None:
+        yield f"{name} is in the journal, and the log does not know it"
+    elif (words := request_problem(row._asdict(), sent, answer)) is not None:
+        yield f"{name} {words}"
+    elif keys is not None and sent.detail["sims_sha256"] != hash_of_lines(keys):
+        yield f"{name} names other SIMs than those that it was sent for"
+
+
+def _noted(
+    log: Iterable[AuditEvent], takers: Sequence[Callable[[AuditEvent], None]], unread: list[AuditEvent]
+) -> Iterator[AuditEvent]:
+    """The same events, given to all who take notes as they pass; `unread` gets those of which nobody can."""
+    for event in log:
+        try:
+            for take in takers:
+                take(event)
+        except DAMAGE:
+            unread.append(event)
+        yield event
 
 
 def switch_items_digest(connection: Connection, switch_no: int) -> str:
@@ -321,4 +332,13 @@ def _request(row: AnyRow) -> dict[str, Any]:
 
 
 def _event(row: AnyRow) -> AuditEvent:
-    return AuditEvent(row.seq, row.at, row.kind, row.plan_id, json.loads(row.detail), row.digest)
+    return AuditEvent(row.seq, row.at, row.kind, row.plan_id, _detail(row.detail), row.digest)
+
+
+def _detail(text: str) -> Mapping[str, Any]:
+    """What an event tells. A damaged one tells what is there: then its digest is wrong, which the chain shows."""
+    try:
+        values = json.loads(text)
+    except DAMAGE:
+        values = None
+    return values if isinstance(values, dict) else {"damaged": str(text)}

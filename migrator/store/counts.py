@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from migrator.core.journal import UNREAD, Failures, Verdict
 from migrator.core.plan import Action
 from migrator.core.states import StepKind, StepState
+from migrator.store.audit import note
 from migrator.store.items import ACTING
 from migrator.store.plan_tables import changes, steps, verifications, wave_gates
 from migrator.store.plans import plan_row
@@ -80,15 +81,17 @@ class Counts(Verifications):
         first = insert(wave_gates).values(plan_no=plan_no, wave=wave, reached_at=now).on_conflict_do_nothing()
         reached = select(wave_gates.c.reached_at).where(wave_gates.c.plan_no == plan_no, wave_gates.c.wave == wave)
         with self._db.write() as connection:
-            connection.execute(first)
+            if connection.execute(first).rowcount:
+                note(connection, now, "wave.reached", plan_id, {"wave": wave})
             return float(connection.execute(reached).scalar_one())
 
-    def gate_lost(self, plan_id: str, wave: str) -> None:
+    def gate_lost(self, plan_id: str, wave: str, now: float) -> None:
         """Note that a wave no longer has enough verified SIMs: its rest begins anew when it has."""
         plan_no = plan_row(self._db, plan_id).plan_no
         mine = (wave_gates.c.plan_no == plan_no) & (wave_gates.c.wave == wave)
         with self._db.write() as connection:
-            connection.execute(delete(wave_gates).where(mine))
+            if connection.execute(delete(wave_gates).where(mine)).rowcount:
+                note(connection, now, "wave.lost", plan_id, {"wave": wave})
 
     def _sims(self, column: ColumnElement[str], plan_id: str, which: ColumnElement[bool]) -> Counter[str]:
         """How many SIMs have such a step, by `column`."""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from typing import Any
 
 from pydantic_core import to_json
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, literal, select, update
 from migrator.core.audit import plan_digest
 from migrator.core.plan import Change, PlanHeader
 from migrator.core.plan_document import change_document, header_from, header_line
+from migrator.core.states import PlanState
 from migrator.errors import StoreError
 from migrator.store.audit import note
 from migrator.store.engine import Database, driver_sql
@@ -19,8 +19,9 @@ from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out, plans
 from migrator.store.rows import PAGE, chunks
 from migrator.store.tables import source_sims
+from migrator.store.tallies import STEPS, VERDICTS
 
-__all__ = ["LAST", "UNSET", "Draft", "PlanState"]
+__all__ = ["LAST", "UNSET", "Draft"]
 
 LAST = 2**62
 """The place of "no limit" among limits: a claim carries its batch's smallest, so the largest come last."""
@@ -30,15 +31,6 @@ UNSET = LAST + 1
 _NAMES = tuple(column.name for column in changes.c)
 _DOCUMENT = _NAMES.index("document")
 _INSERT = driver_sql(insert(changes).values(dict.fromkeys(_NAMES)), _NAMES)
-
-
-class PlanState(StrEnum):
-    """How far a plan has come."""
-
-    DRAFT = "draft"  # being written; nobody sees it
-    CREATED = "created"  # to be reviewed; nothing was sent
-    STARTED = "started"  # `apply` began: the same command resumes
-    FINISHED = "finished"  # used up
 
 
 class Draft:
@@ -99,6 +91,8 @@ class Draft:
                 "changes_sha256": header.fingerprints.changes,
                 "claims": header.claims,
                 "plan_sha256": self._plan_digest(connection),
+                "steps_sha256": STEPS.begin(connection, self._plan_no),
+                "verdicts_sha256": VERDICTS.begin(connection, self._plan_no),
             }
             note(connection, self._now, "plan.made", header.plan_id, made)
         self._is_plan = True

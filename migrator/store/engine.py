@@ -168,6 +168,16 @@ class Database:
         except sqlite3.Error as error:
             raise store_trouble(error, self.path) from None
 
+    @contextmanager
+    def bearing_damage(self) -> Iterator[None]:
+        """Read a text that is no UTF-8 with U+FFFD where it is damaged, for those who look for damage."""
+        connection = self._driver_connection()
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        try:
+            yield
+        finally:
+            connection.text_factory = str
+
     def backup_to(self, target: Path) -> None:
         """Copy the store, as it is at this moment, into a new private file. Raises: StoreError, InputError."""
         if not create_file(target):

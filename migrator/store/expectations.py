@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
 from migrator.core.identifiers import Iccid
-from migrator.core.states import StepKind, StepState
-from migrator.store.draft import PlanState
+from migrator.core.states import PlanState, StepKind, StepState
 from migrator.store.engine import Database, Query
 from migrator.store.items import ACTING
 from migrator.store.plan_tables import changes, plans, steps

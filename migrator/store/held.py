@@ -5,18 +5,20 @@ event, and of a plan whose making the log does not tell either.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 
-from migrator.core.audit import AuditEvent, plan_digest
+from migrator.core.audit import AuditEvent, guarded, plan_digest
 from migrator.core.identifiers import Iccid
-from migrator.store.draft import PlanState
-from migrator.store.engine import Database, storable
+from migrator.core.told import Told, course_problem, order_problem, run_problem
+from migrator.store.damage import checkable, is_json
+from migrator.store.engine import Database
 from migrator.store.pairs import fingerprint_of_pairs
-from migrator.store.plan_tables import approvals, changes, orders, plans, rates, runs
+from migrator.store.plan_tables import approvals, changes, orders, plans, rates, runs, wave_gates
 from migrator.store.rows import AnyRow
 from migrator.store.snapshot_rows import fingerprint
 from migrator.store.switch_tables import switch_plans, switch_runs
@@ -25,11 +27,17 @@ from migrator.store.tables import snapshots
 __all__ = ["Expected"]
 
 _change = changes.c
-_TARGET = func.json_extract(_change.document, "$.target_iccid")
-_LIES = or_(
-    _change.action.is_distinct_from(func.json_extract(_change.document, "$.action")),
-    _change.wave.is_distinct_from(func.json_extract(_change.document, "$.wave")),
-    _change.target_key.is_distinct_from(func.substr(_TARGET, 1, func.length(_change.target_key))),
+_readable = case((is_json(_change.document), _change.document), else_="{}")
+_TARGET = func.json_extract(_readable, "$.target_iccid")
+_LIES = and_(
+    is_json(_change.document),
+    or_(
+        _change.action.is_distinct_from(func.json_extract(_readable, "$.action")),
+        _change.wave.is_distinct_from(func.json_extract(_readable, "$.wave")),
+        _change.reason.is_distinct_from(func.json_extract(_readable, "$.reason")),
+        _change.source_iccid.is_distinct_from(func.json_extract(_readable, "$.source_iccid")),
+        _change.target_key.is_distinct_from(func.substr(_TARGET, 1, func.length(_change.target_key))),
+    ),
 )
 """What steers a run stands in columns beside the document that is hashed; a key is where its ICCID begins."""
 _SHORT_KEYS = (
@@ -45,6 +53,8 @@ _PLANS = (
         plans.c.plan_id,
         plans.c.state,
         plans.c.created_at,
+        plans.c.started_at,
+        plans.c.finished_at,
         plans.c.header,
         plans.c.policy_text,
         plans.c.policy_json,
@@ -57,57 +67,45 @@ _APPROVALS = (
     select(plans.c.plan_id, approvals).join_from(approvals, plans, isouter=True).order_by(approvals.c.approval_id)
 )
 _ORDERS = select(plans.c.plan_id, orders).join_from(orders, plans, isouter=True)
-_RUNS = select(plans.c.plan_id, runs).join_from(runs, plans, isouter=True).order_by(runs.c.run_id)
+_RUNS = (
+    select(plans.c.plan_id, plans.c.plan_id.label("told_id"), runs)
+    .join_from(runs, plans, isouter=True)
+    .order_by(runs.c.run_id)
+)
 _SWITCH_RUNS = (
-    select(plans.c.plan_id, switch_runs)
+    select(plans.c.plan_id, switch_plans.c.switch_id.label("told_id"), switch_runs)
     .join_from(switch_runs, switch_plans, isouter=True)
     .join(plans, plans.c.plan_no == switch_plans.c.plan_no, isouter=True)
     .order_by(switch_runs.c.run_id)
 )
 
+_GATES = select(plans.c.plan_id, wave_gates).join_from(wave_gates, plans)
+
 _Approval = tuple[str | None, str, str, str, float]
-_Run = tuple[str, int | None, str]
 
 
 @dataclass(slots=True)
 class Expected:
     """What the rows should be by the events that were noted."""
 
+    migrations: Told
+    switches: Told
     first_at: float | None = None
-    made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    states: dict[str, PlanState] = field(default_factory=dict)
-    switch_states: dict[str, PlanState] = field(default_factory=dict)
     approved: Counter[_Approval] = field(default_factory=Counter)
     orders: dict[str | None, tuple[str, str, float]] = field(default_factory=dict)
     ceilings: dict[str, tuple[float | None, str, float | None]] = field(default_factory=dict)
-    runs: dict[int, _Run] = field(default_factory=dict)
-    switch_runs: dict[int, _Run] = field(default_factory=dict)
     pairs: str | None = None
     inventory: tuple[int, str] | None = None
-
-    def noting(self, log: Iterable[AuditEvent]) -> Iterator[AuditEvent]:
-        """The same events, noted as they pass."""
-        for event in log:
-            self.note(event)
-            yield event
 
     def note(self, event: AuditEvent) -> None:
         """Gather from one event."""
         if self.first_at is None:
             self.first_at = event.at
-        detail, plan_id, kind = event.detail, event.plan_id, event.kind
+        detail, kind = event.detail, event.kind
         if kind == "pairs.changed":
             self.pairs = detail["fingerprint"]
         elif kind == "inventory.completed":
             self.inventory = (detail["snapshot_id"], detail["fingerprint"])
-        elif kind.startswith("switch."):
-            what = kind.removeprefix("switch.")
-            what = what if what.startswith("run_") else f"plan_{what}"
-            self._note_course(self.switch_states, self.switch_runs, what, detail["switch_id"], detail)
-        elif kind.startswith(("plan.", "run.")):
-            if kind == "plan.made" and plan_id is not None:
-                self.made[plan_id] = detail
-            self._note_course(self.states, self.runs, kind.replace(".", "_"), plan_id, detail)
         self._note_word(event)
 
     def _note_word(self, event: AuditEvent) -> None:
@@ -124,66 +122,65 @@ class Expected:
             told = (None, "", None) if is_free else (detail["per_second"], detail["by"], event.at)
             self.ceilings[detail["carrier"]] = told
 
-    @staticmethod
-    def _note_course(
-        states: dict[str, PlanState], ran: dict[int, _Run], what: str, plan_id: str | None, detail: Mapping[str, Any]
-    ) -> None:
-        if what == "run_started":
-            ran[detail["run_id"]] = (detail["owner"], None, "")
-        elif what == "run_ended" and detail["run_id"] in ran:
-            ran[detail["run_id"]] = (ran[detail["run_id"]][0], detail["exit_code"], storable(detail["reason"]))
-        if plan_id is None:
-            return
-        if what == "plan_made":
-            states[plan_id] = PlanState.CREATED
-        elif plan_id not in states:
-            return  # made before there was a log: nobody can tell
-        elif what == "run_started" and states[plan_id] is PlanState.CREATED:
-            states[plan_id] = PlanState.STARTED
-        elif what == "plan_finished":
-            states[plan_id] = PlanState.FINISHED
-        elif what == "plan_reopened":
-            states[plan_id] = PlanState.STARTED
-
     # --- holding the rows against it ------------------------------------------------------------------------------
 
     def problems(self, database: Database) -> Iterator[str]:
         """What is in the tables and not in the log, or the other way round, or different; in words."""
-        yield from self._of_plans(database)
-        yield from self._of_switch_states(database)
-        yield from self._of_approvals(database)
-        yield from self._of_orders(database)
-        yield from self._of_rates(database)
-        yield from self._of_runs(database, _RUNS, self.runs, "run")
-        yield from self._of_runs(database, _SWITCH_RUNS, self.switch_runs, "switch run")
-        yield from self._of_inputs(database)
+        yield from checkable("the plans", self._of_plans(database))
+        for what, table, name, told in (
+            ("plans", plans, plans.c.plan_id, self.migrations),
+            ("cutovers and rollbacks", switch_plans, switch_plans.c.switch_id, self.switches),
+        ):
+            yield from checkable(f"the order of {what}", self._of_order(database, table.c.made_no, name, told))
+        yield from checkable("how far cutovers and rollbacks are", self._of_switch_states(database))
+        yield from checkable("approvals", self._of_approvals(database))
+        yield from checkable("orders", self._of_orders(database))
+        yield from checkable("rates", self._of_rates(database))
+        yield from checkable("the rest of waves", self._of_gates(database))
+        yield from checkable("runs", self._of_runs(database, _RUNS, self.migrations, "run"))
+        yield from checkable("switch runs", self._of_runs(database, _SWITCH_RUNS, self.switches, "switch run"))
+        for what, check in (("the pairs", self._of_pairs), ("the inventory", self._of_inventory)):
+            yield from checkable(what, check(database))
 
     def _is_older(self, at: float | None, plan_id: str | None) -> bool:
         """Whether a row may have no event, as it was there before the log."""
-        return plan_id not in self.made and at is not None and (self.first_at is None or at < self.first_at)
+        if plan_id in self.migrations.made or not isinstance(at, float):
+            return False
+        return not isinstance(self.first_at, float) or at < self.first_at
 
     def _of_plans(self, database: Database) -> Iterator[str]:
-        missing = set(self.made)
+        missing = set(self.migrations.made)
         for row in database.rows(_PLANS):
             missing.discard(row.plan_id)
-            made = self.made.get(row.plan_id)
-            if made is None:
-                if not self._is_older(row.created_at, row.plan_id):
-                    yield f"plan {row.plan_id} is in the store, and the log does not know it"
-            elif made.get("plan_sha256") not in {None, plan_digest(row.header, row.policy_text, row.policy_json)}:
-                yield f"plan {row.plan_id} is not what was made: its header or policy was changed"
-            elif row.state != self.states[row.plan_id]:
-                yield f"plan {row.plan_id} is {row.state} in the store, and {self.states[row.plan_id]} by the log"
+            yield from guarded(f"plan {row.plan_id}", partial(self._of_plan, row))
             short = database.rows(_SHORT_KEYS, plan_no=row.plan_no)
-            if lies := row.lies + sum(Iccid.parse(one.target).key != one.target_key for one in short):
+            if lies := row.lies + sum(_key_of(one.target) != one.target_key for one in short):
                 yield f"plan {row.plan_id} is not what was made: {lies} SIMs have another action, wave or target"
         yield from (f"plan {plan_id} is in the log, and not in the store" for plan_id in sorted(missing))
 
+    def _of_plan(self, row: AnyRow) -> Iterator[str]:
+        made = self.migrations.made.get(row.plan_id)
+        if made is None:
+            if not self._is_older(row.created_at, row.plan_id):
+                yield f"plan {row.plan_id} is in the store, and the log does not know it"
+        elif made.get("plan_sha256") not in {None, plan_digest(row.header, row.policy_text, row.policy_json)}:
+            yield f"plan {row.plan_id} is not what was made: its header or policy was changed"
+        elif (words := course_problem(row._asdict(), self.migrations.courses[row.plan_id])) is not None:
+            yield f"plan {row.plan_id} {words}"
+
+    @staticmethod
+    def _of_order(
+        database: Database, made_no: ColumnElement[int], name: ColumnElement[Any], told: Told
+    ) -> Iterator[str]:
+        rows = database.rows(select(name.label("plan_id"), made_no.label("made_no")).where(name.is_not(None)))
+        words = order_problem({row.plan_id: row.made_no for row in rows}, told)
+        yield from [] if words is None else [words]
+
     def _of_switch_states(self, database: Database) -> Iterator[str]:
-        for row in database.rows(select(switch_plans.c.switch_id, switch_plans.c.state)):
-            told = self.switch_states.get(row.switch_id)
-            if told is not None and row.state != told:
-                yield f"plan {row.switch_id} is {row.state} in the store, and {told} by the log"
+        for row in database.rows(select(switch_plans).order_by(switch_plans.c.switch_no)):
+            told = self.switches.courses.get(row.switch_id)
+            if told is not None and (words := course_problem(row._asdict(), told)) is not None:
+                yield f"plan {row.switch_id} {words}"
 
     def _of_approvals(self, database: Database) -> Iterator[str]:
         told = self.approved.copy()
@@ -214,30 +211,48 @@ class Expected:
                 yield f"the most requests per second at {row.carrier} are not what the log tells"
         yield from (f"the rate of {carrier} is in the log alone" for carrier, (rate, *_) in told.items() if rate)
 
-    def _of_runs(self, database: Database, wanted: Select[Any], told: Mapping[int, _Run], name: str) -> Iterator[str]:
-        missing = set(told)
+    def _of_gates(self, database: Database) -> Iterator[str]:
+        told = dict(self.migrations.gates)
+        for row in database.rows(_GATES):
+            at = told.pop((row.plan_id, row.wave), None)
+            is_told = at is not None or "steps_sha256" in self.migrations.made.get(
+                row.plan_id, {}
+            )  # as gates since then
+            if at != row.reached_at and is_told:
+                yield f"plan {row.plan_id}: wave {row.wave} rests since another time by the log"
+        yield from (f"plan {plan_id}: the rest of wave {wave} is in the log alone" for plan_id, wave in told)
+
+    def _of_runs(self, database: Database, wanted: Select[Any], told: Told, name: str) -> Iterator[str]:
+        missing = set(told.runs)
         for row in database.rows(wanted):
             missing.discard(row.run_id)
-            expected = told.get(row.run_id)
-            if expected is None:
+            ran = told.runs.get(row.run_id)
+            if ran is None:
                 if not self._is_older(row.started_at, row.plan_id):
                     yield f"{name} {row.run_id} is in the journal, and the log does not know it"
-            elif not _is_same_run(row, expected):
-                yield f"{name} {row.run_id} is not what the log tells"
+            elif ran.plan_id != row.told_id:
+                yield f"{name} {row.run_id} is one of plan {row.told_id}, and otherwise in the log"
+            elif (words := run_problem(row._asdict(), ran)) is not None:
+                yield f"{name} {row.run_id} {words}"
         yield from (f"{name} {run_id} is in the log, and not in the journal" for run_id in sorted(missing))
 
-    def _of_inputs(self, database: Database) -> Iterator[str]:
+    def _of_pairs(self, database: Database) -> Iterator[str]:
         with database.read() as connection:
             if self.pairs is not None and fingerprint_of_pairs(connection) != self.pairs:
                 yield "the pairs are not what the log tells"
-            if self.inventory is not None:
-                snapshot_id, told = self.inventory
-                is_there = connection.scalar(select(func.count()).where(snapshots.c.snapshot_id == snapshot_id))
-                if not is_there or fingerprint(connection, snapshot_id) != told:
-                    yield "the inventory is not what the log tells"
+
+    def _of_inventory(self, database: Database) -> Iterator[str]:
+        if self.inventory is None:
+            return
+        snapshot_id, told = self.inventory
+        with database.read() as connection:
+            is_there = connection.scalar(select(func.count()).where(snapshots.c.snapshot_id == snapshot_id))
+            if not is_there or fingerprint(connection, snapshot_id) != told:
+                yield "the inventory is not what the log tells"
 
 
-def _is_same_run(row: AnyRow, told: _Run) -> bool:
-    """A run that was never ended may have been taken for dead, which its reason tells and no event of its own."""
-    owner, exit_code, reason = told
-    return (row.owner, row.exit_code) == (owner, exit_code) and (exit_code is None or row.reason == reason)
+def _key_of(iccid: str) -> str | None:
+    try:
+        return Iccid.parse(iccid).key
+    except ValueError:
+        return None

@@ -11,16 +11,16 @@ from migrator.core.journal import CLAIMED_UNSEEN, RETRIED, Verdict
 from migrator.core.orders import Selection
 from migrator.core.plan import Action
 from migrator.core.plan_document import header_from
-from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.core.states import PlanState, StepEvent, StepKind, StepState
 from migrator.errors import InputError
 from migrator.store.audit import moved, note
-from migrator.store.draft import PlanState
 from migrator.store.engine import Database
 from migrator.store.items import ACTING
 from migrator.store.moves import move_steps
 from migrator.store.plan_tables import changes, plans, steps, verifications
 from migrator.store.plans import plan_row
 from migrator.store.rows import AnyRow, among, chunks, json_list
+from migrator.store.tallies import STEPS, VERDICTS
 from migrator.store.verifications import in_wave, set_aside
 
 __all__ = ["Intervened", "Interventions"]
@@ -84,7 +84,7 @@ class Interventions:
                 moves[StepKind(step.kind)][step.source_key] = (code, step.message)
             if found and not dry_run:
                 _move(connection, row, StepEvent.OPERATOR_RETRY, moves, now)
-                _forget_verdicts(connection, row.plan_no, {step.source_key for step in found})
+                _forget_verdicts(connection, row, {step.source_key for step in found}, now)
                 _reopen(connection, row, now)
         return Intervened(len({step.source_key for step in found}), Counter(step.code for step in found))
 
@@ -213,14 +213,18 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
 
 def _move(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, now: float) -> None:
     for kind, keys in moves.items():
-        move_steps(connection, plan.plan_no, kind, event, keys, now=now)
-        note(connection, now, "steps.moved", plan.plan_id, moved(kind, event, keys))
+        with STEPS.changing(connection, plan.plan_no, keys) as tally:
+            move_steps(connection, plan.plan_no, kind, event, keys, now=now)
+        note(connection, now, "steps.moved", plan.plan_id, moved(kind, event, keys, tally.sha256))
 
 
-def _forget_verdicts(connection: Connection, plan_no: int, keys: Iterable[str]) -> None:
+def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], now: float) -> None:
     for chunk in chunks(sorted(keys)):
-        mine = (verifications.c.plan_no == plan_no) & verifications.c.source_key.in_(chunk)
-        connection.execute(delete(verifications).where(mine))
+        mine = (verifications.c.plan_no == plan.plan_no) & verifications.c.source_key.in_(chunk)
+        with VERDICTS.changing(connection, plan.plan_no, chunk) as tally:
+            dropped = connection.execute(delete(verifications).where(mine)).rowcount
+        if dropped:
+            note(connection, now, "verdicts.dropped", plan.plan_id, {"sims": dropped, "verdicts_sha256": tally.sha256})
 
 
 def _reopen(connection: Connection, plan: AnyRow, now: float) -> None:

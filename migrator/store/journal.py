@@ -8,17 +8,17 @@ from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, RequestOutcome
-from migrator.core.states import RUN_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState, advance
+from migrator.core.states import RUN_TRANSITIONS, PlanState, RunEvent, RunState, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
 from migrator.ports import Outgoing
 from migrator.store.audit import moved, note
 from migrator.store.counts import Counts
 from migrator.store.documents import raw_text
-from migrator.store.draft import PlanState
 from migrator.store.engine import storable
 from migrator.store.moves import move_steps
 from migrator.store.plan_tables import plans, request_items, requests, runs, steps
 from migrator.store.plans import plan_row
+from migrator.store.tallies import STEPS
 
 __all__ = ["SqlJournal"]
 
@@ -66,7 +66,10 @@ class SqlJournal(Counts):
                 _raise_if_replaced(connection.execute(_RUN, {"run_id": run_id}).one_or_none(), run_id)
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
             plan_id = connection.scalar(select(plans.c.plan_id).join_from(runs, plans).where(runs.c.run_id == run_id))
-            note(connection, now, "run.ended", plan_id, {"run_id": run_id, "exit_code": exit_code, "reason": reason})
+            told = {"run_id": run_id, "exit_code": exit_code, "reason": reason}
+            note(
+                connection, now, "run.ended", plan_id, {**told, "state": RUN_TRANSITIONS[RunState.RUNNING, event].value}
+            )
 
     def runs(self, plan_id: str) -> Sequence[JobRecord]:
         """The runs of a plan, oldest first."""
@@ -120,13 +123,17 @@ class SqlJournal(Counts):
                 "message": "",
             }
             request_id = int(connection.execute(insert(requests).values(request)).lastrowid)
-            move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
+            with STEPS.changing(connection, plan_no, keys) as tally:
+                move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             sent = {
                 "request_id": request_id,
                 "kind": kind.value,
                 "sims": len(keys),
                 "sims_sha256": hash_of_lines(keys),
                 "sha256": request_digest(outgoing.method, outgoing.path, body),
+                "run_id": run_id,
+                "wave": wave,
+                "steps_sha256": tally.sha256,
             }
             note(connection, now, "request.sent", run.plan_id, sent)
             items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
@@ -166,11 +173,14 @@ class SqlJournal(Counts):
             of_request = select(plans.c.plan_id, plans.c.plan_no, requests.c.kind).join_from(requests, plans)
             sent = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
             answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
+            answer["message"] = told["message"]
             note(connection, now, "request.answered", sent.plan_id, answer)
             if in_doubt:
                 kind = StepKind(sent.kind)
-                move_steps(connection, sent.plan_no, kind, StepEvent.LOST, in_doubt, now=now)
-                note(connection, now, "steps.moved", sent.plan_id, moved(kind, StepEvent.LOST, in_doubt))
+                with STEPS.changing(connection, sent.plan_no, in_doubt) as tally:
+                    move_steps(connection, sent.plan_no, kind, StepEvent.LOST, in_doubt, now=now)
+                lost = moved(kind, StepEvent.LOST, in_doubt, tally.sha256)
+                note(connection, now, "steps.moved", sent.plan_id, lost)
 
     def move(
         self,
@@ -195,10 +205,12 @@ class SqlJournal(Counts):
         Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
         """
         plan_no = plan_row(self._db, plan_id).plan_no
+        if not keys:
+            return
         with self._db.write() as connection:
-            move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
-            if keys:
-                note(connection, now, "steps.moved", plan_id, moved(kind, event, keys))
+            with STEPS.changing(connection, plan_no, keys) as tally:
+                move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+            note(connection, now, "steps.moved", plan_id, moved(kind, event, keys, tally.sha256))
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
@@ -216,9 +228,13 @@ class SqlJournal(Counts):
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
-            count = connection.execute(settled).rowcount
+            with STEPS.changing(
+                connection, plan_no, connection.scalars(select(steps.c.source_key).where(flying))
+            ) as tally:
+                count = connection.execute(settled).rowcount
             if count or lost:
-                note(connection, now, "run.took_over", plan_id, {"steps": count, "requests": list(lost)})
+                told = {"steps": count, "requests": list(lost), "steps_sha256": tally.sha256}
+                note(connection, now, "run.took_over", plan_id, told)
             return count
 
 

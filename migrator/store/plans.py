@@ -15,12 +15,13 @@ from migrator.core.plan_diff import PlanLine
 from migrator.core.plan_document import header_from
 from migrator.core.policy import NamePolicy
 from migrator.core.proof import SourceChange
+from migrator.core.states import PlanState
 from migrator.core.uses import Uses
 from migrator.errors import InputError
 from migrator.store.audit import note
 from migrator.store.candidates import candidates, claimed_before
 from migrator.store.documents import change_of, document_text
-from migrator.store.draft import Draft, PlanState
+from migrator.store.draft import Draft
 from migrator.store.engine import Database, Query
 from migrator.store.names import doubtful_names
 from migrator.store.origins import note_origin, origin_of

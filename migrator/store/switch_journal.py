@@ -9,17 +9,26 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import RequestOutcome
-from migrator.core.states import RUN_TRANSITIONS, STEP_TRANSITIONS, RunEvent, RunState, StepEvent, StepState, advance
+from migrator.core.states import (
+    RUN_TRANSITIONS,
+    STEP_TRANSITIONS,
+    PlanState,
+    RunEvent,
+    RunState,
+    StepEvent,
+    StepState,
+    advance,
+)
 from migrator.core.switch_plan import SwitchKind
 from migrator.errors import IllegalTransition, StoreError
 from migrator.ports import SwitchRequest
 from migrator.store.audit import moved
 from migrator.store.documents import document_text, raw_text
-from migrator.store.draft import PlanState
 from migrator.store.engine import storable
 from migrator.store.rows import among, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_runs, switch_steps
 from migrator.store.switches import Switches, may_yet_take_effect, note_switch, switch_row
+from migrator.store.tallies import SWITCH_STEPS
 
 __all__ = ["SwitchJournal"]
 
@@ -54,7 +63,7 @@ class SwitchJournal(Switches):
             if connection.execute(update(switch_runs).where(this).values(ended)).rowcount != 1:
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
             _, switch_id = _plan_of_run(connection, run_id)
-            told = {"run_id": run_id, "exit_code": exit_code, "reason": ended["reason"]}
+            told = {"run_id": run_id, "exit_code": exit_code, "reason": ended["reason"], "state": to.value}
             note_switch(connection, now, "run_ended", switch_id, **told)
 
     def runs(self, switch_id: str) -> Sequence[Mapping[str, Any]]:
@@ -103,15 +112,8 @@ class SwitchJournal(Switches):
                 "message": "",
             }
             request_id = int(connection.execute(insert(switch_requests).values(request)).lastrowid)
-            _move(connection, switch_no, kind, StepEvent.BEGIN, dict.fromkeys(before, ("", "")), now=now)
-            mine = _this_step(switch_no, kind)
-            noted = (
-                update(switch_steps)
-                .where(mine)
-                .values(request_id=request_id, before=func.coalesce(switch_steps.c.before, bindparam("was")))
-            )
-            told = [{"at_key": key, "was": document_text(values) if values else None} for key, values in before.items()]
-            connection.execute(noted, told)
+            with SWITCH_STEPS.changing(connection, switch_no, before) as tally:
+                _begin_steps(connection, switch_no, kind, before, request_id, now=now)
             note_switch(
                 connection,
                 now,
@@ -122,6 +124,8 @@ class SwitchJournal(Switches):
                 sims=len(before),
                 sims_sha256=hash_of_lines(before),
                 sha256=request_digest(sent.method, sent.path, body),
+                run_id=run_id,
+                steps_sha256=tally.sha256,
             )
             return request_id
 
@@ -144,6 +148,7 @@ class SwitchJournal(Switches):
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
             run_id = connection.scalar(select(row.run_id).where(row.request_id == request_id))
             answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
+            answer["message"] = told["message"]
             note_switch(connection, now, "request_answered", _plan_of_run(connection, run_id)[1], **answer)
 
     def move(
@@ -157,8 +162,9 @@ class SwitchJournal(Switches):
             return
         switch_no = switch_row(self._db, switch_id).switch_no
         with self._db.write() as connection:
-            _move(connection, switch_no, kind, event, keys, now=now)
-            note_switch(connection, now, "steps_moved", switch_id, **moved(kind, event, keys))
+            with SWITCH_STEPS.changing(connection, switch_no, keys) as tally:
+                _move(connection, switch_no, kind, event, keys, now=now)
+            note_switch(connection, now, "steps_moved", switch_id, **moved(kind, event, keys, tally.sha256))
 
     def reclaim_in_flight(self, switch_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
@@ -175,9 +181,12 @@ class SwitchJournal(Switches):
             open_requests = connection.scalars(select(switch_requests.c.request_id).where(waiting)).all()
             connection.execute(update(switch_requests).where(waiting).values(lost))
             settled = update(switch_steps).where(flying).values(state=state, since=now, code=code, message=message)
-            count = connection.execute(settled).rowcount
+            keys = connection.scalars(select(switch_steps.c.source_key).where(flying))
+            with SWITCH_STEPS.changing(connection, switch_no, keys) as tally:
+                count = connection.execute(settled).rowcount
             if count or open_requests:
-                note_switch(connection, now, "run_took_over", switch_id, steps=count, requests=list(open_requests))
+                told = {"steps": count, "requests": list(open_requests), "steps_sha256": tally.sha256}
+                note_switch(connection, now, "run_took_over", switch_id, **told)
             return count
 
     # --- counts ---------------------------------------------------------------------------------------------------
@@ -266,6 +275,23 @@ def _move(
         raise IllegalTransition(
             f"{len(keys) - moved} of {len(keys)} steps {kind} cannot take the event {event} from where they stand"
         )
+
+
+def _begin_steps(
+    connection: Connection,
+    switch_no: int,
+    kind: SwitchKind,
+    before: Mapping[str, Mapping[str, Any]],
+    request_id: int,
+    *,
+    now: float,
+) -> None:
+    """Move steps to IN_FLIGHT, with their request, and what was read before the first order of each."""
+    _move(connection, switch_no, kind, StepEvent.BEGIN, dict.fromkeys(before, ("", "")), now=now)
+    kept = func.coalesce(switch_steps.c.before, bindparam("was"))
+    noted = update(switch_steps).where(_this_step(switch_no, kind)).values(request_id=request_id, before=kept)
+    told = [{"at_key": key, "was": document_text(values) if values else None} for key, values in before.items()]
+    connection.execute(noted, told)
 
 
 def _make_rows(

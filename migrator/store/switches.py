@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from migrator.core.audit import hash_of_lines
 from migrator.core.cutover import NOT_EFFECTIVE
-from migrator.core.states import StepState
+from migrator.core.states import PlanState, StepState
 from migrator.core.switch_plan import (
     Direction,
     SwitchAction,
@@ -24,13 +24,13 @@ from migrator.core.switch_plan import (
 )
 from migrator.errors import InputError
 from migrator.store.audit import note, switch_items_digest
-from migrator.store.draft import PlanState
 from migrator.store.engine import Database
 from migrator.store.plan_tables import plans
 from migrator.store.plans import plan_row
 from migrator.store.rollbacks import rolled_back
 from migrator.store.rows import PAGE, among, chunks, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_steps
+from migrator.store.tallies import SWITCH_STEPS
 
 __all__ = ["Switches", "may_yet_take_effect", "note_switch", "switch_row"]
 
@@ -99,6 +99,7 @@ class Switches:
                 "fingerprint": header.fingerprint,
                 "header": hash_of_lines([values["header"]]),
                 "items": switch_items_digest(connection, switch_no),
+                "steps_sha256": SWITCH_STEPS.begin(connection, switch_no),
             }
             note(connection, now, "switch.made", header.plan_id, made)
 
@@ -143,6 +144,18 @@ class Switches:
         while rows := self._db.rows(mine, after=after):
             yield from (row._asdict() for row in rows)
             after = rows[-1].position
+
+    def stored_steps(self, switch_id: str) -> Iterator[dict[str, Any]]:
+        """Every step of a plan as it is kept, a SIM at a time; `before` is JSON text."""
+        step, after = switch_steps.c, ""
+        columns = [column for column in step if column.name != "switch_no"]
+        some = select(step.source_key).distinct().where(step.switch_no == switch_row(self._db, switch_id).switch_no)
+        keys = some.where(step.source_key > bindparam("after")).order_by(step.source_key).limit(PAGE)
+        mine = select(*columns).where(step.switch_no == switch_row(self._db, switch_id).switch_no)
+        page = mine.where(step.source_key.in_(keys)).order_by(step.source_key, step.kind)
+        while rows := self._db.rows(page, after=after):
+            yield from (row._asdict() for row in rows)
+            after = rows[-1].source_key
 
     def newest(self, direction: Direction | None = None) -> str | None:
         """The id of the plan that was made last, in this direction or any; None if there is none."""

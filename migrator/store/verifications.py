@@ -10,6 +10,7 @@ from migrator.core.fleet import SourceSim, TargetLink
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.states import StepKind, StepState
+from migrator.store.audit import note
 from migrator.store.documents import findings_from, findings_text, raw_text
 from migrator.store.engine import driver_sql, insert_many
 from migrator.store.inventory import in_force
@@ -31,6 +32,7 @@ from migrator.store.rows import (
 )
 from migrator.store.searches import SqlSearch
 from migrator.store.tables import source_sims, target_links
+from migrator.store.tallies import VERDICTS
 
 __all__ = ["ReportRow", "Verifications", "in_wave", "set_aside"]
 
@@ -137,7 +139,10 @@ class Verifications(Requests):
                     }
                     for result in chunk
                 ]
-                connection.execute(upsert, values)
+                with VERDICTS.changing(connection, plan_no, [result.key for result in chunk]) as tally:
+                    connection.execute(upsert, values)
+                told = {"sims": len(values), "verdicts_sha256": tally.sha256}
+                note(connection, now, "verdicts.kept", plan_id, told)
 
     def verified_rows(self, plan_id: str) -> Iterator[tuple[Verified, float]]:
         """The last judgement of each SIM that has one, and when it was made, sorted by key."""

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from migrator.core.approvals import Approval
+from migrator.core.audit import AuditEvent
 from migrator.platforms.simulation import Fault, FaultPlan
+from migrator.store.approvals import Approvals
+from migrator.store.audit import Audit
 from tests.cli.conftest import POLICY, Desk
 
 
@@ -196,7 +201,9 @@ def test_evidence_is_written_with_what_to_note_and_is_checked_without_a_store(de
     assert (checked.code, checked.data["plan_id"]) == (0, plan["plan_id"])
     told = checked.data["manifest_sha256"]
     assert told in again.out
+    assert "Only the manifest holds what Hologram showed last" in desk.run("audit", "verify", "evidence.zip").out
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", told).code == 0
+    assert "It does not hold what the carriers showed last" in desk.run("audit", "verify").out
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", "0" * 64).code == 3
 
 
@@ -208,3 +215,31 @@ def test_evidence_for_which_there_is_no_place_is_refused_and_nothing_is_written(
     assert refused.code == 2
     assert "cannot be written" in refused.err
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_damaged_log_is_told_with_exit_code_3(desk: Desk) -> None:
+    desk.paired()
+    with sqlite3.connect(desk.folder / "migrator.db") as plain:
+        plain.execute("UPDATE events SET detail = '{' WHERE seq = 1")
+    checked = desk.run("audit", "verify")
+    assert checked.code == 3
+    assert "event 1 " in checked.err
+    assert desk.run("audit", "log").code == 0
+
+
+def test_a_run_at_work_is_no_edit_of_the_log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is read before the tables: what is done in between is no row that the log does not know."""
+    plan = desk.planned()
+    true_events, given = Audit.events, list[Approval]()
+
+    def events(self: Audit) -> Iterator[AuditEvent]:
+        yield from true_events(self)
+        if not given:
+            given.append(Approval("ada", 5.0, "f" * 64))
+            Approvals(self._db).add(plan["plan_id"], given[0])
+
+    monkeypatch.setattr(Audit, "events", events)
+    checked = desk.json("audit", "verify")
+    assert given
+    assert (checked.code, checked.data["problems"]) == (0, [])
+    assert checked.data["head"] == desk.json("audit", "log").data["head"]

@@ -19,7 +19,7 @@ from migrator.core.orders import Order, OrderKind, Selection
 from migrator.core.results import ExitCode
 from migrator.core.states import StepEvent, StepKind
 from migrator.errors import InputError
-from migrator.reports.evidence import evidence_problems
+from migrator.reports.evidence_check import evidence_problems
 from migrator.store import Store
 from tests.contract.store_kit import NOW, SENT, change, key, open_store, planned
 from tests.simulation.switching import SwitchWorld, switch_crash_at
@@ -96,10 +96,11 @@ def test_a_log_that_was_written_anew_does_not_hold_the_head_that_was_noted(appli
     def forge(plain: sqlite3.Connection) -> None:
         rows = plain.execute("SELECT seq, at, kind, plan_id, detail FROM events ORDER BY seq").fetchall()
         before = GENESIS
-        for seq, at, kind, plan_id, detail in rows:
-            event = {"seq": seq, "at": at + 1, "kind": kind, "plan_id": plan_id, "detail": json.loads(detail)}
+        for seq, told_at, kind, plan_id, detail in rows:
+            at = told_at + 1 if kind == "steps.moved" else told_at
+            event = {"seq": seq, "at": at, "kind": kind, "plan_id": plan_id, "detail": json.loads(detail)}
             before = digest_of(before, event)
-            plain.execute("UPDATE events SET at = ?, digest = ? WHERE seq = ?", (at + 1, before, seq))
+            plain.execute("UPDATE events SET at = ?, digest = ? WHERE seq = ?", (at, before, seq))
 
     (tmp_path / "forged").mkdir()
     assert problems(applied, tmp_path / "forged", forge) == []
@@ -169,6 +170,7 @@ SWITCH_EDITS = {
     "a SIM was added to a plan": "UPDATE switch_items SET action = 'SWITCH_OFF' WHERE action <> 'SWITCH_OFF'",
     "a SIM was moved to another wave": "UPDATE switch_items SET wave = 'first-3' WHERE wave = 'rest'",
     "a plan was changed": "UPDATE switch_plans SET header = replace(header, '\"count\":', '\"count\":1')",
+    "another plan is the newest": "UPDATE switch_plans SET made_no = 0 - made_no",
     "a plan was renamed": "UPDATE switch_plans SET switch_id = 'c0'",
 }
 
@@ -297,7 +299,8 @@ def rewritten(evidence: Path, name: str, edit: Callable[[str], str] | None, *, s
             texts[name] = edit(texts[name])
         if sums:
             manifest = json.loads(texts["manifest.json"])
-            manifest["members"][name]["sha256"] = hashlib.sha256(texts[name].encode()).hexdigest()
+            data = texts[name].encode()
+            manifest["members"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             texts["manifest.json"] = json.dumps(manifest)
         for one, text in texts.items():
             new.writestr(one, text)
@@ -383,7 +386,9 @@ def test_an_edit_of_what_was_switched_is_found_in_the_evidence(
 def test_a_manifest_that_was_mended_is_not_the_one_that_was_noted(evidence: Path) -> None:
     noted = evidence_problems(evidence)[0]["sha256"]
     assert evidence_problems(evidence, manifest_sha256=noted)[1] == []
-    mended = rewritten(evidence, "sims.jsonl", lambda text: text.replace("ok", "missing", 1), sums=True)
+    mended = rewritten(
+        evidence, "sims.jsonl", lambda text: text.replace('"read_at":"20', '"read_at":"19', 1), sums=True
+    )
     assert evidence_problems(mended)[1] == []
     assert evidence_problems(mended, manifest_sha256=noted)[1]
 

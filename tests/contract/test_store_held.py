@@ -1,20 +1,28 @@
 """Every table that the log speaks of is held against it: rows that came, went or changed behind its back are found."""
 
+import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from migrator.bootstrap.rehearsal import pool_of
 from migrator.core.approvals import Approval
+from migrator.core.audit import GENESIS, digest_of
 from migrator.core.identifiers import Iccid
+from migrator.core.journal import RequestOutcome, Verdict, Verified
 from migrator.core.orders import Order, OrderKind, Selection
 from migrator.core.plan import Action
 from migrator.core.results import ExitCode
+from migrator.core.states import StepEvent, StepKind
 from migrator.core.switch_plan import Require
 from migrator.executor.switch_context import SwitchOptions
+from tests.contract.store_kit import NOW, SENT, change, key, open_store, planned
 from tests.contract.test_store_audit import problems
-from tests.simulation.switching import SwitchWorld
+from tests.simulation.auditing import check_audit
+from tests.simulation.switching import SwitchWorld, switch_crash_at
+from tests.simulation.world import Crash, crash_at
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +106,39 @@ EDITS = {
     "a request has another job": "UPDATE requests SET job_id = 'x' WHERE outcome = 'accepted'",
     "a request is for more SIMs": "UPDATE switch_requests SET sims = sims + 1",
     "a skip was taken back": "DELETE FROM steps WHERE state = 'skipped'",
+    "a verdict was changed": "UPDATE verifications SET verdict = 'mismatch' WHERE source_key = "
+    "(SELECT min(source_key) FROM verifications)",
+    "a verdict was removed": "DELETE FROM verifications WHERE source_key = (SELECT max(source_key) FROM verifications)",
+    "what was found was changed": 'UPDATE verifications SET findings = \'[["wrong_name","a","b"]]\'',
+    "a verdict is of another day": "UPDATE verifications SET verified_at = verified_at + 86400",
+    "a step has another code": "UPDATE steps SET code = 'x' WHERE source_key = (SELECT min(source_key) FROM steps)",
+    "a step has other words": "UPDATE steps SET message = 'x' WHERE source_key = (SELECT min(source_key) FROM steps)",
+    "a step was done at another time": "UPDATE steps SET since = since + 1",
+    "a step was tried more often": "UPDATE steps SET attempts = attempts + 1",
+    "what an old SIM was before its order": "UPDATE switch_steps SET before = replace(before, 'label', 'lable')",
+    "a switch has another code": "UPDATE switch_steps SET code = 'x' WHERE state = 'done'",
+    "a switch is of another request": "UPDATE switch_steps SET request_id = 1 WHERE request_id = 2",
+    "a cutover is of another plan": "UPDATE switch_plans SET plan_no = 2",
+    "a cutover is a rollback": "UPDATE switch_plans SET direction = 'rollback'",
+    "a cutover began at another time": "UPDATE switch_plans SET started_at = started_at + 1",
+    "a plan began at another time": "UPDATE plans SET started_at = started_at + 1 WHERE plan_no = 1",
+    "a plan was made at another time": "UPDATE plans SET created_at = created_at + 1 WHERE plan_no = 1",
+    "a run began at another time": "UPDATE runs SET started_at = started_at + 1",
+    "a run ended at another time": "UPDATE runs SET ended_at = ended_at + 1",
+    "a run ended in another state": "UPDATE runs SET state = 'halted' WHERE state <> 'halted'",
+    "a switch run began at another time": "UPDATE switch_runs SET started_at = started_at + 1",
+    "a request was sent at another time": "UPDATE requests SET intent_at = intent_at + 1",
+    "a request was answered at another time": "UPDATE requests SET outcome_at = outcome_at + 1",
+    "a request has other words": "UPDATE requests SET message = 'x'",
+    "a request is of another wave": "UPDATE requests SET wave = 'x'",
+    "a request is of another run": "UPDATE requests SET run_id = run_id + 1",
+    "a switch was sent at another time": "UPDATE switch_requests SET intent_at = intent_at + 1",
+    "a switch has other words": "UPDATE switch_requests SET message = 'x'",
+    "a wave rests since another time": "UPDATE wave_gates SET reached_at = reached_at - 3600",
+    "a wave no longer rests": "DELETE FROM wave_gates",
+    "a wave rests that never did": "INSERT INTO wave_gates (plan_no, wave, reached_at) VALUES (1, 'x', 0)",
+    "a SIM has another reason": "UPDATE changes SET reason = 'x'",
+    "a SIM has another ICCID": "UPDATE changes SET source_iccid = source_iccid || '0'",
     "a SIM was set aside": "UPDATE switch_steps SET state = 'skipped' WHERE state = 'done'",
 }
 
@@ -108,3 +149,132 @@ def test_it_is_found_when(what: str, steered: SwitchWorld, tmp_path: Path) -> No
         assert plain.execute(EDITS[what]).rowcount
 
     assert problems(steered, tmp_path, edit)
+
+
+NEWER = {
+    "request.sent": {"run_id", "wave"},
+    "request.answered": {"message"},
+    "switch.request_sent": {"run_id"},
+    "switch.request_answered": {"message"},
+    "run.ended": {"state"},
+    "switch.run_ended": {"state"},
+}
+"""What an older version did not tell, beside the tallies."""
+
+
+def as_an_older_version_wrote_it(plain: sqlite3.Connection) -> None:
+    """Take out of a log what an older version did not tell, and hash it anew."""
+    rows = plain.execute("SELECT at, kind, plan_id, detail FROM events ORDER BY seq").fetchall()
+    plain.execute("DELETE FROM events")
+    plain.execute("DELETE FROM meta WHERE name LIKE 'tally:%'")
+    seq, before = 0, GENESIS
+    for at, kind, plan_id, text in rows:
+        if kind.startswith(("verdicts.", "wave.")):
+            continue
+        newer = {"steps_sha256", "verdicts_sha256", *NEWER.get(kind, ())}
+        detail = {name: value for name, value in json.loads(text).items() if name not in newer}
+        seq += 1
+        before = digest_of(before, {"seq": seq, "at": at, "kind": kind, "plan_id": plan_id, "detail": detail})
+        plain.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", (seq, at, kind, plan_id, json.dumps(detail), before)
+        )
+
+
+def check(world: SwitchWorld) -> None:
+    with world.store() as store:
+        check_audit(store, store.plans.newest() or "", world.folder)
+
+
+def older(world: SwitchWorld) -> None:
+    with closing(sqlite3.connect(world.folder / "state.db")) as plain, plain:
+        as_an_older_version_wrote_it(plain)
+    check(world)
+
+
+def test_a_store_of_an_older_version_goes_on_without_a_false_alarm(tmp_path: Path) -> None:
+    """Whatever it was at: nothing of what only a newer version tells is missed in rows that are older."""
+    world = SwitchWorld(tmp_path, sims=12)
+    world.ready()
+    older(world)
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_effect", 3))
+    older(world)
+    world.apply_until_quiet()
+    check(world)
+    older(world)
+    world.cutover_plan(require=Require.VERIFIED)
+    with pytest.raises(Crash):
+        world.cut_over(hooks=switch_crash_at("after_effect", 1))
+    older(world)
+    for _ in range(5):
+        world.elapsed_s += 600
+        if world.cut_over().exit_code is ExitCode.DONE:
+            break
+    check(world)
+    world.rollback_plan()
+    assert world.roll_back().exit_code is ExitCode.DONE
+    check(world)
+    older(world)
+
+
+@pytest.mark.parametrize("table", ["steps", "switch_steps"])
+def test_an_edit_stays_found_though_the_row_was_written_since(table: str, tmp_path: Path) -> None:
+    """The tally goes on from what was told: a row that was edited and then written again does not come to rights."""
+    world = SwitchWorld(tmp_path, sims=6)
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_effect", 3))
+    world.elapsed_s += 600
+    if table == "switch_steps":
+        world.apply_until_quiet()
+        world.cutover_plan(require=Require.VERIFIED)
+        with pytest.raises(Crash):
+            world.cut_over(hooks=switch_crash_at("after_effect", 1))
+    with closing(sqlite3.connect(tmp_path / "state.db")) as plain, plain:
+        plain.execute(f"UPDATE {table} SET since = since - 1")  # noqa: S608 - our own name
+    world.apply_until_quiet()
+    for _ in range(3):
+        world.elapsed_s += 600
+        if table != "switch_steps" or world.cut_over().exit_code is ExitCode.DONE:
+            break
+    with world.store() as store:
+        assert [words for words in store.audit.problems() if "its steps are not what the log tells" in words]
+
+
+def test_an_edited_verdict_stays_found_though_the_sim_was_judged_since(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        planned(store, [change(1), change(2)])
+        judged = [Verified(key(1), Verdict.PENDING, ()), Verified(key(2), Verdict.OK, ())]
+        store.journal.verified("p1", judged, now=NOW)
+        store.journal.verified("p1", judged[:1], now=NOW + 1)
+        assert list(store.audit.problems()) == []
+        with store._db.write() as connection:
+            connection.exec_driver_sql("UPDATE verifications SET verdict = 'ok'")
+        store.journal.verified("p1", judged, now=NOW + 2)
+        assert list(store.audit.problems()) == ["plan p1: its verdicts are not what the log tells"]
+
+
+def test_which_plan_is_the_newest_is_held_against_the_log(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        for name in ("p1", "p2", "p1", "p3"):
+            planned(store, [change(1)], plan_id=name)
+        assert list(store.audit.problems()) == []
+        with store._db.write() as connection:
+            connection.exec_driver_sql("UPDATE plans SET made_no = 9 WHERE plan_id = 'p2'")
+        (problem,) = store.audit.problems()
+    assert "plan p2 is not the newest by the log" in problem
+
+
+def test_verdicts_that_a_retry_drops_are_told(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        planned(store, [change(1), change(2)])
+        run = store.journal.start_run("p1", "me", NOW)
+        request = store.journal.begin(run, StepKind.CLAIM, [key(1)], SENT, wave=None, now=NOW)
+        store.journal.answered(request, RequestOutcome.REFUSED, now=NOW, message="half an emoji \ud83d")
+        store.journal.move("p1", StepKind.CLAIM, StepEvent.REFUSED_FOR_GOOD, {key(1): ("no", "\ud83d")}, now=NOW)
+        store.journal.verified("p1", [Verified(key(1), Verdict.MISMATCH, ())], now=NOW)
+        store.journal.verified("p1", [], now=NOW)
+        assert store.interventions.retry("p1", Selection(), now=NOW + 1).sims == 1
+        kinds = [event.kind for event in store.audit.events()]
+        assert (kinds.count("verdicts.kept"), kinds.count("verdicts.dropped")) == (1, 1)
+        assert list(store.audit.problems()) == []

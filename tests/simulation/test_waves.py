@@ -87,7 +87,7 @@ def test_a_rest_begins_anew_after_the_gate_was_lost(tmp_path: Path) -> None:
         plan_id = store.plans.newest() or ""
         assert store.journal.gate_reached(plan_id, "canary", 100.0) == 100.0
         assert store.journal.gate_reached(plan_id, "canary", 200.0) == 100.0
-        store.journal.gate_lost(plan_id, "canary")
+        store.journal.gate_lost(plan_id, "canary", 250.0)
         assert store.journal.gate_reached(plan_id, "canary", 300.0) == 300.0
 
 
@@ -135,7 +135,7 @@ def test_a_rest_begins_anew_in_the_run_that_waits_for_it_when_verify_finds_the_g
             rests.append(world.now().timestamp())
             if len(rests) == 1:
                 with world.store() as store:
-                    store.journal.gate_lost(store.plans.newest() or "", "canary")
+                    store.journal.gate_lost(store.plans.newest() or "", "canary", rests[0])
 
     assert world.apply(progress=lose, options=ApplyOptions(wait_s=7200)).exit_code is ExitCode.DONE
     (first_at, _), (second_at, _) = world.claims_sent()
