@@ -1,5 +1,7 @@
 """`pair import` says what it changed, and `pair check` counts every SIM once and looks at the targets."""
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,21 @@ def test_many_violations_of_a_pairing_file_are_all_in_a_file(desk: Desk) -> None
     assert ended.err.count("is not in the inventory") == 50
     assert "pairing-problems.txt" in ended.err
     assert len(Path("pairing-problems.txt").read_text().splitlines()) == 70
+
+
+def test_a_file_that_can_be_read_only_once_is_read_once(desk: Desk) -> None:
+    desk.run("inventory", "pull")
+    sources = sorted(one.iccid for one in desk.rehearsal.onence.fleet)
+    rows = "".join(f"{source},{target}\n" for source, target in zip(sources, SIX, strict=False))
+    pipe = desk.folder / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(f"source_iccid,target_iccid,note\n{rows}",))
+    writer.start()
+    ended = desk.run("pair", "import", "pipe")
+    writer.join()
+    assert ended.code == 0
+    assert "columns not used: note" in ended.err
+    assert desk.json("pair", "import", desk.write("again.csv", f"source_iccid,target_iccid\n{rows}")).data["added"] == 0
 
 
 # --- counts, on a store without a carrier -------------------------------------------------------------------------

@@ -154,6 +154,13 @@ def test_a_refused_claim_names_its_sims_whatever_the_status(status: int) -> None
     assert error.reasons == {A: "SIM is already activated"}
 
 
+def test_a_402_is_a_matter_of_money_and_names_its_sims_all_the_same() -> None:
+    body = {"success": False, "data": {A: "SIM is already activated"}}
+    error = refusals.sort_reply(reply(body, status=402), is_write=True)
+    assert isinstance(error, InsufficientBalance)
+    assert error.reasons == {A: "SIM is already activated"}
+
+
 def test_reasons_and_words_are_told_without_the_key() -> None:
     body = {"success": False, "error": "key-7 is bad", "data": {A: "key-7 may not"}}
     error = refusals.sort_reply(reply(body, status=400), is_write=True)

@@ -1,6 +1,7 @@
 """One exchange: what is sent again and what never is, how long it may take, and what errors may tell."""
 
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -49,14 +50,18 @@ def sort(reply: Reply, *, is_write: bool) -> PlatformError | None:
     return Permanent(f"refused: {words}", carrier_words=words, status=reply.status)
 
 
-def with_session(carrier: Carrier, use: Callable[[HttpSession], Awaitable[Any]]) -> Any:
+def with_session(
+    carrier: Carrier, use: Callable[[HttpSession], Awaitable[Any]], chance: random.Random | None = None
+) -> Any:
     """What `use` returns, or the error that it raises."""
 
     async def main() -> Any:
         transport = httpx.MockTransport(carrier)
         async with httpx.AsyncClient(transport=transport, base_url="https://carrier.example/api/1") as http:
             auth, mask = httpx.BasicAuth("user", SECRET), Mask(SECRET)
-            session = HttpSession(http, pacer=Pacer(1000.0), carrier="Acme", sort=sort, auth=auth, mask=mask)
+            session = HttpSession(
+                http, pacer=Pacer(1000.0, chance=chance), carrier="Acme", sort=sort, auth=auth, mask=mask
+            )
             try:
                 return await use(session)
             except PlatformError as error:
@@ -104,6 +109,12 @@ def test_a_read_gives_up_after_six_tries_and_half_a_minute() -> None:
     carrier = Carrier(httpx.Response(500))
     assert isinstance(with_session(carrier, read), Transient)
     assert carrier.asked_at == [0, 1, 3, 7, 15, 31]
+
+
+def test_the_pauses_between_tries_are_spread() -> None:
+    carrier = Carrier(httpx.Response(500), OK)
+    with_session(carrier, read, random.Random(3))
+    assert 1.0 < carrier.asked_at[1] <= 1.25
 
 
 def test_a_read_that_stays_unreadable_is_a_mismatch() -> None:

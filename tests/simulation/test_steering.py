@@ -14,12 +14,14 @@ from migrator.core.identifiers import Iccid
 from migrator.core.orders import Order, OrderKind
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import StepKind, StepState
-from migrator.executor.context import LONG_PAUSE_S, Hooks
+from migrator.errors import StoreBusy
+from migrator.executor.context import LONG_PAUSE_S, Hooks, Stopper, quiet
 from migrator.platforms.hologram.simulator import HologramSwitches
 from migrator.platforms.pacing import AdaptivePacer
 from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.ports import Claim
 from tests.simulation.world import World
+from tests.support import run_virtual
 
 SLOW = HologramSwitches(latency_s=0.15)
 
@@ -297,3 +299,25 @@ def test_what_the_pacer_learned_is_there_for_the_next_process(
         again = AdaptivePacer(2.0, ceiling=10.0)
         remember(again, store, world.now().timestamp() + later_s)
     assert again.per_second == (pytest.approx(5.4) if is_believed else 2.0)
+
+
+def test_a_paused_run_whose_lease_is_taken_ends() -> None:
+    """It waits to go on, and must not when another has gone on in its place."""
+    stopper = Stopper()
+    stopper.obey(lambda: Order(OrderKind.PAUSE, "ops", 0.0), "p1", quiet)
+    looks = 0
+
+    def taken_after_three_looks() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 3:
+            raise StoreBusy("taken", code="lease_lost")
+
+    stopper.while_leased(taken_after_three_looks)
+
+    async def main() -> None:
+        with anyio.fail_after(60):
+            await stopper.checkpoint()
+
+    with pytest.raises(StoreBusy):
+        run_virtual(main)

@@ -343,16 +343,22 @@ def test_an_adopted_sim_that_hangs_at_the_carrier_is_told_as_stuck(tmp_path: Pat
         assert stuck_sims(store._db, store.plans.newest() or "", world.now().timestamp()).day == 3
 
 
+@pytest.mark.parametrize("order", ["set_state", "set_limits", "set_name", "set_names"])
 def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
-    world = World(tmp_path, switches=quick(), policy_text=POLICY + '[status]\nenabled = "pause"\n')
+    policy = (
+        POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"') + '[status]\nenabled = "pause"\n'
+    )
+    if order == "set_names":
+        policy += '[name]\ntemplate = "pump"\n'
+    world = World(tmp_path, switches=quick(), policy_text=policy)
     world.ready()
 
     async def refuse(*_args: Any, **_values: Any) -> None:
         raise InsufficientBalance("no money", status=402)
 
-    monkeypatch.setattr(HologramTarget, "set_state", refuse)
+    monkeypatch.setattr(HologramTarget, order, refuse)
     result = world.apply()
     assert (result.exit_code, result.failed) == (ExitCode.HALTED, {})
 
