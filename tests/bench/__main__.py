@@ -17,6 +17,7 @@ from tests.bench.reporting import reporting
 from tests.bench.sizes import sizes
 from tests.bench.startup import startup
 from tests.bench.storing import storing
+from tests.bench.switching import switching
 from tests.bench.whole_way import whole_way
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
@@ -29,6 +30,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "killed": killed,
     "storing": storing,
     "reporting": reporting,
+    "switching": switching,
     "drafting": drafting,
     "startup": startup,
 }
