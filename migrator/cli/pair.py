@@ -242,6 +242,8 @@ def _pool(
     from migrator.inputs.policy_iccids import unmatched
     from migrator.inputs.pool_file import deal, read_pool
 
+    if problems is not None:
+        refuse_unwritable(problems)
     policy_file, where = due
     loaded = None if policy_file is None else read_policy(policy_file)
     is_due = _due(loaded, where)

@@ -13,7 +13,7 @@ from migrator.core.plan import PlanHeader
 from migrator.core.policy import Policy
 from migrator.core.states import StepKind
 from migrator.errors import Interrupted, LookAgain, NotSent
-from migrator.ports import LONGEST_CLAIM_S, Clock, Journal, Progress, TargetPlatform
+from migrator.ports import Clock, Journal, Progress, TargetPlatform
 
 __all__ = ["ApplyOptions", "Context", "Hooks", "SteadyClock", "Stopper", "quiet"]
 
@@ -207,7 +207,6 @@ class ApplyOptions:
         max_duration_s: how long to go on; None for no such limit.
         wait_s: how long to stay for SIMs that are only pending.
         absent_after_s: how old the carrier's reads may be: so long after a claim ended is a SIM's absence believed.
-        at_work_s: how long the carrier may go on with a claim that it did not answer.
         claim_batch: SIMs in one claim, at most 2,500.
         batch: devices in one other bulk change.
         workers: requests in flight where several may be.
@@ -219,7 +218,6 @@ class ApplyOptions:
     max_duration_s: float | None = None
     wait_s: float = 1800.0
     absent_after_s: float = 60.0
-    at_work_s: float = LONGEST_CLAIM_S
     claim_batch: int = 2500
     batch: int = 500
     workers: int = 8

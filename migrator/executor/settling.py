@@ -7,6 +7,7 @@ from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import OutcomeUnknown
 from migrator.executor.context import Context
 from migrator.executor.observing import Reader, targets_of
+from migrator.ports import LONGEST_CLAIM_S
 
 __all__ = ["REFUSED_BY_NAME", "settle_claims"]
 
@@ -23,6 +24,9 @@ MOST_CLAIMS = 3
 REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
 """Codes of SIMs that the carrier refused by name, in a reply that was noted: its no was a no."""
 
+AT_WORK_S = LONGEST_CLAIM_S
+"""How long the carrier may go on with a claim that it did not answer."""
+
 _UNANSWERED = frozenset({OutcomeUnknown.code, PROCESS_DIED})
 
 Secure = Callable[[Sequence[Item]], Awaitable[None]]
@@ -34,7 +38,7 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
     Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two
     agreeing reads, both asked for at least `absent_after_s` after the request ended, as an earlier one may only show
     the lag. One that was not answered may go on at the carrier, for as long as we would have waited for its answer
-    (`at_work_s`): a connection that broke, a gateway that gave up, a process that died ended nothing there. When a
+    (`AT_WORK_S`): a connection that broke, a gateway that gave up, a process that died ended nothing there. When a
     request of an earlier process ended is known by the host's clock alone, which may have been set since; our side of
     it surely had ended when this began to look, so the wait counts from here. A SIM that the carrier named as claimed
     is looked for ten times as long and then shown to a person, never sent again.
@@ -111,7 +115,7 @@ def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
     step = item.steps[StepKind.CLAIM]
     ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
     factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
-    at_work_s = ctx.options.at_work_s if step.code in _UNANSWERED else 0.0
+    at_work_s = AT_WORK_S if step.code in _UNANSWERED else 0.0
     lag_s = ctx.options.absent_after_s
     return at_work_s + max(ended_at + factor * lag_s, began_at + lag_s)
 

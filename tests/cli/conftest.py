@@ -123,6 +123,10 @@ def make_desk(
         monkeypatch.setattr("migrator.bootstrap.START_RPS", 500.0)  # feeling the way up takes seconds of real time
         monkeypatch.setenv("ONENCE_MAX_RPS", "500")
         monkeypatch.setenv("HOLOGRAM_MAX_RPS", "500")
+        monkeypatch.setattr("migrator.bootstrap.START_RPS", 500.0)  # nobody waits for a pace to be felt for
+        monkeypatch.setattr("migrator.executor.settling.AT_WORK_S", 1.0)
+        for part in ("converging", "settling", "switching"):  # the carriers here are quick
+            monkeypatch.setattr(f"migrator.executor.{part}.FIRST_PAUSE_S", 0.2)
         monkeypatch.setenv("MIGRATOR_ABSENT_AFTER_S", "1")
         yield make
 

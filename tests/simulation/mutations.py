@@ -55,7 +55,7 @@ MUTATIONS = (
     Mutation(
         "what was not answered may go on",
         "migrator/executor/settling.py",
-        "ctx.options.at_work_s if step.code in _UNANSWERED else 0.0",
+        "AT_WORK_S if step.code in _UNANSWERED else 0.0",
         "0.0",
     ),
     Mutation(
@@ -94,8 +94,10 @@ MUTATIONS = (
     Mutation(
         "what is lost is uncertain",
         "migrator/executor/sending.py",
-        "            ctx.journal.move(ctx.plan_id, kind, StepEvent.LOST, lost, now=ctx.now())\n",
-        "            ctx.journal.move(ctx.plan_id, kind, StepEvent.REFUSED_FOR_NOW, lost, now=ctx.now())\n",
+        "            in_doubt = keys_of(items, error.code, error.message)\n",
+        "            from migrator.core.states import StepEvent as Event\n"
+        "            lost = keys_of(items, error.code, error.message)\n"
+        "            ctx.journal.move(ctx.plan_id, kind, Event.REFUSED_FOR_NOW, lost, now=ctx.now())\n",
     ),
     Mutation(
         "what a dead process left is uncertain",
