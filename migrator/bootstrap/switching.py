@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
@@ -29,7 +30,7 @@ from migrator.core.switch_plan import (
     row_from,
     row_line,
 )
-from migrator.errors import Halted
+from migrator.errors import Halted, StoreError
 from migrator.executor.context import Stopper
 from migrator.executor.switch_context import in_parallel
 from migrator.executor.usage import imei_in, sessions_since_claim
@@ -221,21 +222,39 @@ class _Spool:
     """Rows that wait in a nameless file: a plan's header tells of all of them, and memory should hold a page."""
 
     def __init__(self) -> None:
-        self._file: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - see __exit__
+        with _temporary_trouble():
+            self._file: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - see __exit__
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written was told already
+            self._file.close()
 
     def add(self, rows: Iterable[SwitchRow]) -> None:
-        """Put some rows behind the others."""
-        self._file.writelines(f"{row_line(row)}\n" for row in rows)
+        """Put some rows behind the others. Raises: StoreError, if the disk for temporary files is full."""
+        with _temporary_trouble():
+            self._file.writelines(f"{row_line(row)}\n" for row in rows)
 
     def __iter__(self) -> Iterator[SwitchRow]:
-        self._file.seek(0)
+        with _temporary_trouble():
+            self._file.seek(0)
         return (row_from(json.loads(line)) for line in self._file)
+
+
+@contextmanager
+def _temporary_trouble() -> Iterator[None]:
+    """Tell in words what the file system refuses about a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise StoreError(
+            f"a temporary file in {folder} cannot be written ({error.strerror}); no plan was kept",
+            code="temporary_file",
+            hint=f"free some space in {folder}, or set TMPDIR to another folder; then run the same command again",
+        ) from None
 
 
 def _in_waves(rows: Iterable[SwitchRow], counts: Sequence[int]) -> Iterator[SwitchRow]:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -520,3 +521,14 @@ def test_a_unit_is_found_by_its_name_where_new_sims_are_not_dealt_in_order(make_
     units = desk.json("cutover", "plan").data["units"]
     assert units["matched"] > 5
     assert units["moved"] == 0
+
+
+def test_a_full_disk_for_temporary_files_is_told_and_no_plan_is_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda *_args, **_values: Path("/dev/full").open("r+"))  # noqa: SIM115
+    ended = desk.run("cutover", "plan", "--require", "verified", "--accept-silent-units")
+    assert ended.code == 1
+    assert "a temporary file in" in ended.err
+    assert "No space left on device" in ended.err
+    assert "no cutover" in desk.run("cutover", "show").err
