@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.core.candidates import Candidate
-from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim
+from migrator.core.fleet import NO_NEWS, AccountLimits, QuotaReading, SourceSim
 from migrator.core.plan import Change, Origin, PlanHeader, Reason
 from migrator.core.plan_diff import header_differences
 from migrator.core.policy import DataBasis, NamePolicy, Policy, SmsBasis
@@ -110,14 +110,11 @@ def _left_out(store: "Store", header: PlanHeader, where: str) -> Iterator[str]:
 def _as_read(change: Change, sim: SourceSim) -> SourceSim:
     """The SIM with what remained when the plan was made, where that was not read since: that is no news."""
     data, sms = change.source.get("data_remaining_mb"), change.source.get("sms_remaining")
-    if data is not None and sim.data_reading in _NO_NEWS:
+    if data is not None and sim.data_reading in NO_NEWS:
         sim = replace(sim, data_reading=QuotaReading.READ, data_remaining_mb=Decimal(data))
-    if sms is not None and sim.sms_reading in _NO_NEWS:
+    if sms is not None and sim.sms_reading in NO_NEWS:
         sim = replace(sim, sms_reading=QuotaReading.READ, sms_remaining=Decimal(sms))
     return sim
-
-
-_NO_NEWS = {QuotaReading.NOT_READ, QuotaReading.FAILED}
 
 
 # --- of the whole account -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from migrator.core.records import record
 from migrator.core.units import Bytes
 
 __all__ = [
+    "NO_NEWS",
     "AccountLimits",
     "LinkState",
     "Pair",
@@ -104,6 +105,10 @@ class QuotaReading(StrEnum):
     READ = "read"  # the remaining values are the carrier's
     NO_RECORD = "no_record"  # the carrier answered that it has none
     FAILED = "failed"  # asked, and no usable answer came
+
+
+NO_NEWS = (QuotaReading.NOT_READ, QuotaReading.FAILED)
+"""Readings that say nothing of what remains, so that an earlier one still counts."""
 
 
 @record

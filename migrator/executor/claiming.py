@@ -78,12 +78,12 @@ class Claimer:
         queue = deque(claim_batches([item for item in items if item.awaits_claim], most=self.ctx.options.claim_batch))
         while queue:
             looked_at = await self._looked_at(queue.popleft())
-            queue.extendleft(reversed(looked_at[1:]))
-            batch = self._within_max_sims(looked_at[0]) if looked_at else None
-            if batch is None and self.is_capped:
-                return
-            if batch is None:
+            if not looked_at:
                 continue
+            queue.extendleft(reversed(looked_at[1:]))
+            batch = self._within_max_sims(looked_at[0])
+            if batch is None:
+                return
             check_failures(self.ctx)
             await self.money.check(len(batch.items))
             queue.extendleft(reversed(await self._one(batch)))

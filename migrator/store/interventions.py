@@ -13,14 +13,14 @@ from migrator.core.plan import Action
 from migrator.core.plan_document import header_from
 from migrator.core.states import PlanState, StepEvent, StepKind, StepState
 from migrator.errors import InputError
-from migrator.store.audit import moved, note
+from migrator.store.audit import note
 from migrator.store.engine import Database
 from migrator.store.items import ACTING
-from migrator.store.moves import move_steps
+from migrator.store.moves import move_noted
 from migrator.store.plan_tables import changes, plans, steps, verifications
 from migrator.store.plans import plan_row
 from migrator.store.rows import AnyRow, among, chunks, json_list
-from migrator.store.tallies import STEPS, VERDICTS
+from migrator.store.tallies import VERDICTS
 from migrator.store.verifications import in_wave, set_aside
 
 __all__ = ["Intervened", "Interventions"]
@@ -213,9 +213,7 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
 
 def _move(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, now: float) -> None:
     for kind, keys in moves.items():
-        with STEPS.changing(connection, plan.plan_no, keys) as tally:
-            move_steps(connection, plan.plan_no, kind, event, keys, now=now)
-        note(connection, now, "steps.moved", plan.plan_id, moved(kind, event, keys, tally.sha256))
+        move_noted(connection, plan.plan_no, plan.plan_id, kind, event, keys, now=now)
 
 
 def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], now: float) -> None:

@@ -11,11 +11,11 @@ from migrator.core.journal import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, Reque
 from migrator.core.states import RUN_TRANSITIONS, PlanState, RunEvent, RunState, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
 from migrator.ports import Outgoing
-from migrator.store.audit import moved, note
+from migrator.store.audit import note
 from migrator.store.counts import Counts
 from migrator.store.documents import raw_text
 from migrator.store.engine import storable
-from migrator.store.moves import move_steps
+from migrator.store.moves import move_noted, move_steps
 from migrator.store.plan_tables import plans, request_items, requests, runs, steps
 from migrator.store.plans import plan_row
 from migrator.store.tallies import STEPS
@@ -123,8 +123,7 @@ class SqlJournal(Counts):
                 "message": "",
             }
             request_id = int(connection.execute(insert(requests).values(request)).lastrowid)
-            with STEPS.changing(connection, plan_no, keys) as tally:
-                move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
+            steps_sha256 = move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             sent = {
                 "request_id": request_id,
                 "kind": kind.value,
@@ -133,7 +132,7 @@ class SqlJournal(Counts):
                 "sha256": request_digest(outgoing.method, outgoing.path, body),
                 "run_id": run_id,
                 "wave": wave,
-                "steps_sha256": tally.sha256,
+                "steps_sha256": steps_sha256,
             }
             note(connection, now, "request.sent", run.plan_id, sent)
             items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
@@ -177,10 +176,7 @@ class SqlJournal(Counts):
             note(connection, now, "request.answered", sent.plan_id, answer)
             if in_doubt:
                 kind = StepKind(sent.kind)
-                with STEPS.changing(connection, sent.plan_no, in_doubt) as tally:
-                    move_steps(connection, sent.plan_no, kind, StepEvent.LOST, in_doubt, now=now)
-                lost = moved(kind, StepEvent.LOST, in_doubt, tally.sha256)
-                note(connection, now, "steps.moved", sent.plan_id, lost)
+                move_noted(connection, sent.plan_no, sent.plan_id, kind, StepEvent.LOST, in_doubt, now=now)
 
     def move(
         self,
@@ -208,9 +204,7 @@ class SqlJournal(Counts):
         if not keys:
             return
         with self._db.write() as connection:
-            with STEPS.changing(connection, plan_no, keys) as tally:
-                move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
-            note(connection, now, "steps.moved", plan_id, moved(kind, event, keys, tally.sha256))
+            move_noted(connection, plan_no, plan_id, kind, event, keys, now=now, not_before=not_before)
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.

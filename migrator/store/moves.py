@@ -9,10 +9,12 @@ from sqlalchemy.exc import IntegrityError
 
 from migrator.core.states import STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition
+from migrator.store.audit import moved, note
 from migrator.store.engine import storable
 from migrator.store.plan_tables import steps
+from migrator.store.tallies import STEPS
 
-__all__ = ["move_steps"]
+__all__ = ["move_noted", "move_steps"]
 
 S = StepState
 
@@ -26,10 +28,43 @@ def move_steps(
     *,
     now: float,
     not_before: float = 0.0,
+) -> str:
+    """Move every step or raise: the rows decide, by their state, whether they may take the event.
+
+    Returns: SHA-256 of the tally of the plan's steps, for the log.
+    """
+    with STEPS.changing(connection, plan_no, keys) as tally:
+        if keys:
+            _move(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+    return tally.sha256
+
+
+def move_noted(  # noqa: PLR0917 - as `move_steps`, with the plan's name
+    connection: Connection,
+    plan_no: int,
+    plan_id: str,
+    kind: StepKind,
+    event: StepEvent,
+    keys: Mapping[str, tuple[str, str]],
+    *,
+    now: float,
+    not_before: float = 0.0,
 ) -> None:
-    """Move every step or raise: the rows decide, by their state, whether they may take the event."""
-    if not keys:
-        return
+    """Move steps where no other event of the log tells of it: they have one of their own."""
+    sha256 = move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+    note(connection, now, "steps.moved", plan_id, moved(kind, event, keys, sha256))
+
+
+def _move(
+    connection: Connection,
+    plan_no: int,
+    kind: StepKind,
+    event: StepEvent,
+    keys: Mapping[str, tuple[str, str]],
+    *,
+    now: float,
+    not_before: float,
+) -> None:
     told = [
         {
             "at_plan": plan_no,
@@ -42,15 +77,15 @@ def move_steps(
         }
         for key, (code, message) in keys.items()
     ]
-    moved = 0
+    count = 0
     try:
         for statement in _MOVES[event]:
-            moved += connection.execute(statement, told).rowcount
+            count += connection.execute(statement, told).rowcount
     except IntegrityError:
         raise IllegalTransition(f"a step {kind} of a SIM that is not in the plan cannot take {event}") from None
-    if moved != len(keys):
+    if count != len(keys):
         raise IllegalTransition(
-            f"{len(keys) - moved} of {len(keys)} steps {kind} cannot take the event {event} from where they stand"
+            f"{len(keys) - count} of {len(keys)} steps {kind} cannot take the event {event} from where they stand"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from migrator.core.fleet import QuotaReading, SourceStatus, source_status
+from migrator.core.fleet import NO_NEWS, SourceStatus, source_status
 from migrator.core.plan import PlanHeader, Reason
 from migrator.core.proof import SourceChange, SourceChangeCode
 from migrator.core.uses import Uses
@@ -43,7 +43,6 @@ _LEFT = (  # what is left of a volume: name in the document, column, its reading
     ("data_remaining_mb", _sim.data_remaining_mb, _sim.data_reading, "remaining data volume"),
     ("sms_remaining", _sim.sms_remaining, _sim.sms_reading, "remaining SMS volume"),
 )
-_NO_NEWS = (QuotaReading.NOT_READ, QuotaReading.FAILED)
 _WITHOUT_LIMITS = (  # why a SIM is left alone before anybody asks for its limits
     Reason.NOT_SELECTED,
     Reason.STATUS_SKIPPED,
@@ -201,7 +200,7 @@ def _less_left(
         select(changes.c.source_iccid, was.label("was"), column.label("now"))
         .join_from(changes, source_sims, _here)
         .where(changes.c.plan_no == plan_no, changes.c.reason.not_in(_WITHOUT_LIMITS), _RULE.in_(rules))
-        .where(reading.not_in(_NO_NEWS), was.is_not(None), was.is_distinct_from(column))
+        .where(reading.not_in(NO_NEWS), was.is_not(None), was.is_distinct_from(column))
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, moved):

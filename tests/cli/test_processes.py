@@ -131,11 +131,7 @@ def test_a_terminal_that_is_closed_ends_a_run_in_good_order_unless_it_was_to_bea
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
     with served(tmp_path) as carriers:
-        for words in ("inventory pull", "pair pool pool.txt", "plan create --policy policy.toml"):
-            carriers.run(*words.split())
-        with Store.open("sqlite:///migrator.db", now=0.0) as store:
-            plan_id = store.plans.newest() or ""
-            claims = store.plans.header(plan_id).claims
+        plan_id, claims = planned(carriers)
         for _ in range(3):
             assert in_a_terminal_that_is_closed(carriers, claims) == 130
         process = under_way(carriers, str(claims), 12, ignores_hang_up=True)
@@ -145,6 +141,15 @@ def test_a_terminal_that_is_closed_ends_a_run_in_good_order_unless_it_was_to_bea
         with Store.open("sqlite:///migrator.db", now=0.0) as store:
             assert [run.exit_code for run in store.journal.runs(plan_id)] == [130, 130, 130, 0]
         _check(carriers, claims)
+
+
+def planned(carriers: Carriers) -> tuple[str, int]:
+    """Pull, pair and plan. Returns: the plan's id, and how many SIMs it claims."""
+    for words in ("inventory pull", "pair pool pool.txt", "plan create --policy policy.toml"):
+        carriers.run(*words.split())
+    with Store.open("sqlite:///migrator.db", now=0.0) as store:
+        plan_id = store.plans.newest() or ""
+        return plan_id, store.plans.header(plan_id).claims
 
 
 def in_a_terminal_that_is_closed(carriers: Carriers, claims: int) -> int:
@@ -175,10 +180,7 @@ def test_signals_end_a_run_in_good_order_and_the_same_command_goes_on(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
     with served(tmp_path) as carriers:
-        for words in ("inventory pull", "pair pool pool.txt", "plan create --policy policy.toml"):
-            carriers.run(*words.split())
-        with Store.open("sqlite:///migrator.db", now=0.0) as store:
-            claims = store.plans.header(store.plans.newest() or "").claims
+        plan_id, claims = planned(carriers)
         for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process = under_way(carriers, str(claims), 12)
             process.send_signal(sent)
@@ -186,7 +188,6 @@ def test_signals_end_a_run_in_good_order_and_the_same_command_goes_on(
             assert process.returncode == 130, said
             assert "everything so far is on disk" in said
         with Store.open("sqlite:///migrator.db", now=0.0) as store:
-            plan_id = store.plans.newest() or ""
             assert [run.exit_code for run in store.journal.runs(plan_id)] == [130] * 3
         carriers.run("apply", "--confirm", str(claims))
         _check(carriers, claims)
