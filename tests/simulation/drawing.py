@@ -51,6 +51,10 @@ class Fate:
     """Draws the one wave of a run; None, if every run is for all of them."""
     persists: bool
     """Whether an operator has all that the carrier refused for good tried again once it is calm."""
+    in_mid_run: random.Random | None
+    """Draws what somebody claims by hand while a run is at work; None, if nobody does."""
+    taken_over: random.Random | None
+    """Draws when another run takes the lease of one that is alive; None, if none ever does."""
     met: Counter[str] = field(default_factory=Counter)
     runs: list[Run] = field(default_factory=list)
 
@@ -94,11 +98,19 @@ def fate_of(seed: int, folder: Path) -> Fate:
         by_wave=random.Random(f"{seed}, by wave") if apart.random() < 0.15 else None,
         persists=apart.random() < 0.3,
         late=random.Random(f"{seed}, late") if apart.random() < 0.15 else None,
+        in_mid_run=_seldom(f"{seed}, in mid-run"),
+        taken_over=_seldom(f"{seed}, taken over"),
     )
     if fate.poor:
         world.target.balance = Decimal(chance.randint(0, sims))
         fate.met["balance too small"] += 1
     return fate
+
+
+def _seldom(seed: str) -> random.Random | None:
+    """A chance of its own for what happens in one schedule of eight."""
+    chance = random.Random(seed)
+    return chance if chance.random() < 0.12 else None
 
 
 def _policy(chance: random.Random, sims: int) -> str:

@@ -1,5 +1,6 @@
 """What happens around the runs of a schedule: at a request in their midst, or between two of them."""
 
+import random
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -13,7 +14,7 @@ from migrator.platforms.hologram.simulator.choices import Operation
 from tests.simulation.drawing import Fate, by_hand
 from tests.simulation.world import World
 
-__all__ = ["HAPPENINGS", "decide", "meddle", "persist"]
+__all__ = ["HAPPENINGS", "claim_by_hand", "decide", "meddle", "persist"]
 
 
 def refuse_key(fate: Fate) -> None:
@@ -52,6 +53,21 @@ def set_aside(fate: Fate) -> None:
 def bankrupt(fate: Fate) -> None:
     fate.met["balance gone in mid-run"] += 1
     fate.world.target.balance = Decimal(0)
+
+
+def claim_by_hand(fate: Fate, chance: random.Random) -> None:
+    """Somebody claims a SIM that a run at work is about to claim, for us or for another organization of ours."""
+    world, people = fate.world, fate.people
+    free = [target for target in fate.targets if target not in fate.never and not _is_held(world, target)]
+    if not free:
+        return
+    target = chance.choice(free)
+    fate.met["claimed by hand in mid-run"] += 1
+    if chance.random() < 0.25:
+        fate.never.add(target)
+        people.claim(target, org_id=world.target.other_org_id)
+    else:
+        people.claim(target, **by_hand(chance))
 
 
 def meddle(fate: Fate, *, is_first: bool) -> None:

@@ -33,7 +33,10 @@ NOT_LIVE = float("-inf")
 
 @dataclass(slots=True)
 class Run:
-    """One process: when it began, which requests are its own, and how it ended (None: it died)."""
+    """One process: when it began, which requests are its own, and how it ended (None: it died).
+
+    `strangers` counts requests among its own that the run sent from which it took the lease.
+    """
 
     began_s: float
     first: int
@@ -47,6 +50,7 @@ class Run:
     stale: set[int] = field(default_factory=set)
     begun_at_take_over: int | None = None
     begun: int = 0
+    strangers: int = 0
 
 
 @dataclass(slots=True)
@@ -144,7 +148,8 @@ def conflicts(lived: Lived) -> None:
         for entry in _claims(lived, run):
             is_readable = entry.fault in {"none", "slow"} and entry.status not in {401, 403, 429}
             if is_readable and run.result is not None and not switches.poison & set(entry.body["sims"]):
-                named.update(lived.never & set(entry.body["sims"]))
+                taken = {iccid for at_s, iccid, _ in lived.people.deeds if at_s > entry.at_s}
+                named.update(lived.never & set(entry.body["sims"]) - taken)
     assert all(times == 1 for times in named.values()), f"refused by name, and claimed again: {named}"
 
 
@@ -396,3 +401,4 @@ def stopped(lived: Lived) -> None:
     for run in lived.runs:
         if run.begun_at_take_over is not None:
             assert run.begun == run.begun_at_take_over, "a run that lost the store went on sending"
+        assert run.strangers == 0, f"a run that lost the store sent {run.strangers} requests"

@@ -14,9 +14,10 @@ from migrator.executor.context import Hooks
 from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Store
 from tests.simulation.drawing import Fate, fate_of
-from tests.simulation.happenings import HAPPENINGS, decide, meddle, persist
+from tests.simulation.happenings import HAPPENINGS, claim_by_hand, decide, meddle, persist
 from tests.simulation.invariants import Lived, Run
 from tests.simulation.mishaps import Death, Trouble, take_over
+from tests.simulation.second_run import SecondRun
 from tests.simulation.world import Crash, World, crash_at
 
 __all__ = ["POINTS", "live_through"]
@@ -142,25 +143,48 @@ def _one_run(fate: Fate, trouble: Trouble) -> ApplyResult | None:
     wait_s = 900.0 if is_calm else world.options.wait_s
     options = replace(world.options, max_sims=run.max_sims, wave=run.wave, wait_s=wait_s)
     hooks, death = (None, None) if is_calm else _deaths(fate, run)
-    operator = None if is_calm else fate.operator
+    second = None if is_calm else _second_run(fate)
+    beside = None if is_calm else (second or fate.operator)
     try:
         run.result = world.apply(
             hooks=hooks,
             options=options,
             before=None if death is None else death.watch,
-            beside=None if operator is None else operator.at_work,
-            leased=fate.leased,
+            beside=None if beside is None else beside.at_work,
+            leased=fate.leased or second is not None,
         )
     except Crash as crash:
         fate.met[f"crash {crash}"] += not str(crash).startswith("sql") and "dead" not in str(crash)
     except (StoreBusy, IllegalTransition):
-        if run.begun_at_take_over is None:
+        if run.begun_at_take_over is None and (second is None or second.run is None):
             raise
     finally:
         trouble._maybe_stale("", "")
         run.last, run.claimed_after = len(entries), len(world.target.ledger.charges)
         run.known, run.stale = trouble.known, trouble.stale_reads
         fate.met.update(trouble.met + (death.met if death is not None else Counter()))
+    _note_end(fate, run)
+    return run.result if second is None else _note_second(fate, second)
+
+
+def _second_run(fate: Fate) -> SecondRun | None:
+    """Another run that takes over from this one; mostly none does."""
+    chance = fate.taken_over
+    if chance is None or fate.leased or fate.operator is not None or chance.random() < 0.4:
+        return None
+    return SecondRun(fate.world, chance)
+
+
+def _note_second(fate: Fate, second: SecondRun) -> ApplyResult | None:
+    """From the moment on that the second run came, all that was sent is its own."""
+    first, run = fate.runs[-1], second.run
+    if second.error is not None:
+        raise second.error
+    if run is None:  # the first one had ended by then
+        return first.result
+    fate.met["taken over by a run that went on"] += 1
+    run.known, run.stale = first.known, first.stale
+    first.last, first.claimed_after = run.first, run.claimed_before
     _note_end(fate, run)
     return run.result
 
@@ -188,6 +212,8 @@ def _trouble(fate: Fate) -> Trouble:
     chance, world = fate.chance, fate.world
     happens = partial(chance.choice(HAPPENINGS), fate)
     at = {chance.randint(1, 25): happens} if fate.unruly else {}
+    if fate.in_mid_run is not None:
+        at.setdefault(fate.in_mid_run.randint(1, 25), partial(claim_by_hand, fate, fate.in_mid_run))
     kinds: list[Fault] = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
     scripted = chance.choices(kinds, k=chance.choice([0, 0, 0, 1, 1, 2, 4]))
     late = 0 if fate.late is None else fate.late.choice([0, 1, 1, 2])

@@ -16,13 +16,11 @@ from migrator.core.plan import Action, Reason
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import StepKind
 from migrator.errors import InsufficientBalance, StoreBusy
-from migrator.executor.applying import Applying
-from migrator.executor.context import ApplyOptions, Context, Stopper
+from migrator.executor.context import ApplyOptions
 from migrator.platforms.hologram.adapter import HologramTarget
 from migrator.platforms.hologram.simulator import ClaimPolicy, HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan, LedgerEntry
 from migrator.ports import Claim, ClaimReply
-from migrator.store import Owner
 from migrator.store.stuck import stuck_sims
 from tests.simulation.mishaps import People
 from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
@@ -242,7 +240,8 @@ def test_a_run_that_stood_still_while_another_took_over_sends_nothing(
     async def asleep(target: HologramTarget, wanted: Claim) -> ClaimReply:
         if not slept:
             slept.append(target)
-            others.append(await _of_another_process(world))
+            async with world.http() as http:
+                others.append(await world.apply_beside(http))
         return await claim(target, wanted)
 
     monkeypatch.setattr(HologramTarget, "claim", asleep)
@@ -252,27 +251,6 @@ def test_a_run_that_stood_still_while_another_took_over_sends_nothing(
     assert others[0].exit_code is ExitCode.DONE
     assert len(world.claims_sent()) == 1
     world.check_fulfilled()
-
-
-async def _of_another_process(world: World) -> ApplyResult:
-    """A whole run, beside the one that stands still: its own connection to the store, its own stopper."""
-    others = Owner("elsewhere", 2, world.now().timestamp())
-    stopper = Stopper()
-    with world.store() as store:
-        store.lease.acquire(others, others.started_at, is_gone=lambda _first: True)
-        header = store.plans.header(store.plans.newest() or "")
-        async with world.http() as http:
-            ctx = Context(
-                header=header,
-                policy=world.policy().policy,
-                run_id=store.journal.start_run(header.plan_id, str(others), others.started_at),
-                target=world.hologram(http, store, stopper),
-                journal=store.journal,
-                clock=world,
-                options=world.options,
-                stopper=stopper,
-            )
-            return await Applying(ctx).run()
 
 
 @pytest.mark.parametrize("late_s", [70.0, 170.0])

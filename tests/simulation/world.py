@@ -268,20 +268,8 @@ class World:
 
         async def body() -> ApplyResult:
             async with self.http() as http, self._holding(store, stopper, wanted=leased):
-                header = store.plans.header(store.plans.newest() or "")
-                stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
-                ctx = Context(
-                    header=header,
-                    policy=self.policy().policy,
-                    run_id=store.journal.start_run(header.plan_id, "test", self.now().timestamp()),
-                    target=self.hologram(http, store, stopper),
-                    journal=store.journal,
-                    clock=self,
-                    options=options or self.options,
-                    stopper=stopper,
-                    progress=progress,
-                    hooks=hooks or Hooks(),
-                )
+                ctx = self._context(http, store, stopper, options, progress=progress, hooks=hooks or Hooks())
+                stopper.obey(lambda: store.steering.order(ctx.plan_id), ctx.plan_id, progress)
                 async with anyio.create_task_group() as others:
                     if beside is not None:
                         others.start_soon(beside)
@@ -294,6 +282,44 @@ class World:
                 before(store)
             result: ApplyResult = self._process(body)
             return result
+
+    async def apply_beside(self, http: httpx.AsyncClient, options: ApplyOptions | None = None) -> ApplyResult:
+        """Another process takes the lease from the run at work, and does a whole run of its own beside it.
+
+        Args:
+            http: its own way to the carrier.
+            options: instead of the world's own.
+        """
+        other = Owner("elsewhere", 2, self.now().timestamp())
+        stopper = Stopper()
+        with self.store() as store:
+            store.lease.acquire(other, other.started_at, is_gone=lambda _first: True)
+            stopper.while_leased(lambda: store.lease.must_be_held_by(other))
+            result = await Applying(self._context(http, store, stopper, options)).run()
+            store.lease.release(other)
+            return result
+
+    def _context(
+        self,
+        http: httpx.AsyncClient,
+        store: Store,
+        stopper: Stopper,
+        options: ApplyOptions | None,
+        **more: Any,
+    ) -> Context:
+        """A new run of the newest plan, and what it needs."""
+        header = store.plans.header(store.plans.newest() or "")
+        return Context(
+            header=header,
+            policy=self.policy().policy,
+            run_id=store.journal.start_run(header.plan_id, "test", self.now().timestamp()),
+            target=self.hologram(http, store, stopper),
+            journal=store.journal,
+            clock=self,
+            options=options or self.options,
+            stopper=stopper,
+            **more,
+        )
 
     @asynccontextmanager
     async def _holding(self, store: Store, stopper: Stopper, *, wanted: bool) -> AsyncIterator[None]:
@@ -326,10 +352,10 @@ class World:
         self.target.faults = self.faults
         return header
 
-    def http(self) -> httpx.AsyncClient:
+    def http(self, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
         """The way to the simulated carrier."""
         base = "https://hologram.test/api/1/"
-        return httpx.AsyncClient(transport=InProcessTransport(self.target), base_url=base)
+        return httpx.AsyncClient(transport=transport or InProcessTransport(self.target), base_url=base)
 
     # --- the truth ---
 
