@@ -35,7 +35,9 @@ NOT_LIVE = float("-inf")
 class Run:
     """One process: when it began, which requests are its own, and how it ended (None: it died).
 
-    `strangers` counts requests among its own that the run sent from which it took the lease.
+    `known` is the balance that was read last, and `failed` how many SIMs the journal had as failed, when the claims
+    arrived that are these requests of the ledger. `strangers` counts requests among its own that the run sent from
+    which it took the lease.
     """
 
     began_s: float
@@ -47,6 +49,7 @@ class Run:
     claimed_after: int = 0
     result: ApplyResult | None = None
     known: dict[int, float | None] = field(default_factory=dict)
+    failed: dict[int, int] = field(default_factory=dict)
     stale: set[int] = field(default_factory=set)
     begun_at_take_over: int | None = None
     begun: int = 0
@@ -85,6 +88,7 @@ def check_all(lived: Lived) -> None:
         unfinished(lived)
         conflicts(lived)
         money(lived, plan)
+        bounds(lived)
         waves(lived, store, plan)
         limits(lived, plan)
         promptness(lived, plan)
@@ -191,6 +195,14 @@ def _came_late(lived: Lived, run: Run) -> int:
         for iccid, at_s in due
         if iccid in lived.world.target.sims
     )
+
+
+def bounds(lived: Lived) -> None:
+    """Nothing is claimed once more SIMs have failed than may."""
+    most = lived.policy.gates.max_failures
+    for run in lived.runs:
+        for number, failed in run.failed.items():
+            assert failed <= most, f"request {number} was a claim, with {failed} SIMs failed, and {most} may"
 
 
 def waves(lived: Lived, store: Store, plan: dict[str, Change]) -> None:

@@ -1,7 +1,9 @@
 """What can go wrong beside single requests: a process that dies in the midst of SQL, people, money, another run."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +16,10 @@ from tests.simulation.world import Crash, World
 __all__ = ["Death", "People", "Trouble", "take_over"]
 
 STALE_S = 1e6
+FAILED = """\
+SELECT count(DISTINCT source_key) FROM steps WHERE state = 'failed'
+AND (plan_no, source_key) NOT IN (SELECT plan_no, source_key FROM verifications WHERE verdict = 'ok')
+"""
 FRESH_BETWEEN = 8
 """Look-ups after a stale one that are not: more than the client tries for one answer, so that one read is bad."""
 
@@ -81,6 +87,7 @@ class Trouble(FaultPlan):
         self._fresh_left = 0
         self.balance_read: float | None = None
         self.known: dict[int, float | None] = {}
+        self.failed: dict[int, int] = {}
         self.stale_reads: set[int] = set()
         self.met: Counter[str] = Counter()
 
@@ -94,7 +101,8 @@ class Trouble(FaultPlan):
         if path.endswith("/balance"):
             self.balance_read = None if balance is None else float(balance)
         if path.endswith("bulkclaim"):
-            self.known[len(self._world.target.ledger.entries)] = self.balance_read
+            number = len(self._world.target.ledger.entries)
+            self.known[number], self.failed[number] = self.balance_read, _failed(self._world)
             if self._late_left:
                 self._late_left -= 1
                 return Fault.LATE
@@ -114,6 +122,12 @@ class Trouble(FaultPlan):
             self._fresh_left = FRESH_BETWEEN
             self._lag_s = target.switches.read_lag_s
             target.switches = replace(target.switches, read_lag_s=STALE_S)
+
+
+def _failed(world: World) -> int:
+    """SIMs that failed and were not verified, counted in the store's file by SQL of our own."""
+    with closing(sqlite3.connect(world.folder / "state.db")) as connection:
+        return int(connection.execute(FAILED).fetchone()[0])
 
 
 def _is_journaled(method: str, path: str) -> bool:

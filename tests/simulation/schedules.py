@@ -161,7 +161,7 @@ def _one_run(fate: Fate, trouble: Trouble) -> ApplyResult | None:
     finally:
         trouble._maybe_stale("", "")
         run.last, run.claimed_after = len(entries), len(world.target.ledger.charges)
-        run.known, run.stale = trouble.known, trouble.stale_reads
+        run.known, run.failed, run.stale = trouble.known, trouble.failed, trouble.stale_reads
         fate.met.update(trouble.met + (death.met if death is not None else Counter()))
     _note_end(fate, run)
     return run.result if second is None else _note_second(fate, second)
