@@ -174,6 +174,30 @@ MUTATIONS = (
         "",
     ),
     Mutation(
+        "the lease is looked at before each request",
+        "migrator/executor/context.py",
+        "        self._must_hold_lease = must_hold_lease\n",
+        "        pass\n",
+    ),
+    Mutation(
+        "nothing is claimed past a bound on failures",
+        "migrator/executor/guards.py",
+        "    return broken_bound(ctx.journal.failures(ctx.plan_id), ctx.policy.gates)",
+        "    return None",
+    ),
+    Mutation(
+        "refused by name is not claimed again",
+        "migrator/executor/settling.py",
+        "        elif step.code in REFUSED_BY_NAME:",
+        "        elif False:",
+    ),
+    Mutation(
+        "old looks are renewed before a claim",
+        "migrator/executor/claiming.py",
+        "if (item.read_at or 0.0) < oldest]",
+        "if item.read_at is None]",
+    ),
+    Mutation(
         "a gate opens by what is verified",
         "migrator/executor/waves.py",
         "        if decision is Gate.OPEN:\n            return\n",
