@@ -483,6 +483,10 @@ class Search(Protocol):
 
     def __len__(self) -> int: ...
 
+    def forget_later_looks(self, now: float) -> None:
+        """Take looks at these SIMs that were noted for a later time than `now` for old ones: some clock was set."""
+        ...
+
     def among(self, keys: Sequence[str]) -> Mapping[str, Iccid]:
         """Those of these keys that are wanted and were not seen yet."""
         ...
@@ -599,10 +603,6 @@ class Journal(Protocol):
 
     def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:
         """Keep what the target showed; `absent` were looked for and not seen."""
-        ...
-
-    def forget_future_looks(self, now: float) -> None:
-        """Take looks that were noted for a later time than `now` for old ones: the clock was set back since."""
         ...
 
     def verified(self, plan_id: str, results: Iterable[Verified], *, now: float) -> None:

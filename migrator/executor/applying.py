@@ -14,8 +14,9 @@ from migrator.executor.claiming import Claimer
 from migrator.executor.context import Context
 from migrator.executor.converging import Converger
 from migrator.executor.guards import Money, price_of
-from migrator.executor.observing import Reader, targets_of
-from migrator.executor.settling import settle_claims
+from migrator.executor.observing import Reader, by_our_clock, targets_of
+from migrator.executor.securing import Securer
+from migrator.executor.settling import settle_claims, settle_settings
 from migrator.executor.tagging import tag_id_of
 from migrator.executor.waves import Waves
 from migrator.ports import Account
@@ -67,21 +68,22 @@ class Applying:
                 hint="set HOLOGRAM_ORG_ID to the plan's organization, or make a new plan for this one",
             )
         await self._observe()
-        first_aid = Changer(ctx, None, bulk_names=False)
-        await self._secure_all(first_aid)
-        await self._settle_all(first_aid)
+        securer = Securer(ctx, self._reader, Changer(ctx, None, bulk_names=False))
+        await self._secure_all(securer)
+        await self._settle_all(securer)
         money = await self._money(account)
         tag_id = await tag_id_of(ctx)
         changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
-        claimer = Claimer(ctx, self._reader, money, changer, tag_id)
+        claimer = Claimer(ctx, self._reader, money, securer, tag_id)
         converger = Converger(ctx, self._reader, changer, read_since=began_at)
         await Waves(ctx, claimer, changer, converger).carry_out()
 
-    async def _secure_all(self, changer: Changer) -> None:
+    async def _secure_all(self, securer: Securer) -> None:
         """SIMs that an earlier run claimed get their limits and state before anything else is done."""
         ctx = self.ctx
         for run in slices(ctx.journal.items(ctx.plan_id), ctx.options.claim_batch):
-            await changer.secure([item for item in run if item.state_of(StepKind.CLAIM) is StepState.DONE])
+            claimed = [item for item in by_our_clock(run, ctx.now()) if item.state_of(StepKind.CLAIM) is StepState.DONE]
+            await securer.secure(settle_settings(ctx, claimed))
 
     async def _money(self, account: Account) -> Money:
         """The guard of caps and balance, after the tariff and the account's rights were looked at.
@@ -123,14 +125,14 @@ class Applying:
         runs = slices(ctx.journal.items(ctx.plan_id), SLICE)
         await self._reader.read((target for run in runs for target in targets_of(run)), full=True)
 
-    async def _settle_all(self, changer: Changer | None) -> None:
-        """Settle every claim whose outcome an earlier run never learned; `changer` secures those that are ours."""
+    async def _settle_all(self, securer: Securer | None) -> None:
+        """Settle every claim whose outcome an earlier run never learned; `securer` secures those that are ours."""
         ctx = self.ctx
         uncertain = [
             item.key for item in ctx.journal.items(ctx.plan_id) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN
         ]
         if uncertain:
-            await settle_claims(ctx, self._reader, uncertain, None if changer is None else changer.secure)
+            await settle_claims(ctx, self._reader, uncertain, None if securer is None else securer.secure)
 
     def _check_wave(self) -> None:
         """Raises: InputError, if the plan has no such wave."""

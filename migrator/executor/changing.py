@@ -12,7 +12,7 @@ import anyio
 
 from migrator.core.fleet import LinkState, TargetLink
 from migrator.core.gates import failures_left
-from migrator.core.journal import Item
+from migrator.core.journal import Item, Step
 from migrator.core.packing import allows_no_more, limit_groups, name_groups, slices
 from migrator.core.plan import Change, DesiredState
 from migrator.core.reconcile import same_zone
@@ -31,7 +31,7 @@ from migrator.executor.guards import check_failures, too_many_failures
 from migrator.executor.sending import keys_of, send
 from migrator.ports import ChangeReply, Outgoing
 
-__all__ = ["MOST_ATTEMPTS", "UNPROVEN", "Changer"]
+__all__ = ["LEFT_ALONE", "LOCKED", "MOST_ATTEMPTS", "UNPROVEN", "Changer"]
 
 MOST_ATTEMPTS = 6
 """Orders that change nothing, after which a person should look."""
@@ -42,6 +42,9 @@ MOST_LOST = 20
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 300.0
 
 UNPROVEN = "unproven"
+LEFT_ALONE = "left_alone"
+LOCKED = "locked"
+"""The code of an order to a SIM that the carrier had locked: that it changed nothing says nothing against the SIM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,12 @@ class Changer:
         await self._states(ours)
 
     def _may_send(self, item: Item, kind: StepKind) -> bool:
-        step = item.steps.get(kind)
-        return step is None or (step.state is StepState.PENDING and step.not_before <= self.ctx.now())
+        """Whether an order is due. A pause that ends later than any can was noted before the clock was set back."""
+        step, now = item.steps.get(kind), self.ctx.now()
+        if step is None:
+            return True
+        rests = now < step.not_before <= now + LONGEST_PAUSE_S
+        return step.state is StepState.PENDING and not rests
 
     async def _limits(self, items: Sequence[Item]) -> None:
         target = self.ctx.target
@@ -185,7 +192,13 @@ class Changer:
 
     def _unproven(self, kind: StepKind, items: Sequence[Item]) -> None:
         self._lost_in_a_row = 0
-        self._move(kind, StepEvent.LOST, keys_of(items, UNPROVEN, "accepted; the record has yet to show it"))
+        words = {
+            item.key: (LOCKED, "accepted while the carrier had the SIM locked")
+            if _is_locked(item)
+            else (UNPROVEN, "accepted; the record has yet to show it")
+            for item in items
+        }
+        self._move(kind, StepEvent.LOST, words)
         self.ctx.progress(kind.value, {"sims": len(items)})
 
     async def _refused(self, kind: StepKind, items: Sequence[Item], order: _Order, words: str) -> None:
@@ -207,11 +220,10 @@ class Changer:
         await self._bulk(kind, items[half:], order)
 
     def _later(self, kind: StepKind, item: Item, words: str) -> None:
-        """The reply left a SIM alone: try again after a growing pause, and give up if it is not the lock."""
-        attempts = item.steps[kind].attempts + 1 if kind in item.steps else 1
-        now = self.ctx.now()
-        is_locked = item.target is not None and item.target.state.is_pending
-        if attempts >= MOST_ATTEMPTS and not is_locked:
+        """The reply left a SIM alone: try again after a growing pause, and give up in the end if it is not the lock."""
+        step, now = item.steps.get(kind, Step(kind, StepState.PENDING)), self.ctx.now()
+        attempts = step.attempts + 1
+        if attempts >= MOST_ATTEMPTS and step.code != LOCKED and not _is_locked(item):
             self._move(kind, StepEvent.REFUSED_FOR_GOOD, {item.key: (f"{kind.value}_ignored", words)})
             return
         pause_s = min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S)
@@ -219,7 +231,7 @@ class Changer:
             self.ctx.plan_id,
             kind,
             StepEvent.REFUSED_FOR_NOW,
-            {item.key: ("left_alone", words)},
+            {item.key: (LOCKED if _is_locked(item) else LEFT_ALONE, words)},
             now=now,
             not_before=now + pause_s,
         )
@@ -280,6 +292,11 @@ class Changer:
     def _move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:
             self.ctx.journal.move(self.ctx.plan_id, kind, event, keys, now=self.ctx.now())
+
+
+def _is_locked(item: Item) -> bool:
+    """Whether the carrier takes no orders for the SIM until a change of its own is through, as the last read shows."""
+    return item.target is not None and item.target.state.is_pending
 
 
 def _device_ids(items: Sequence[Item]) -> list[int]:

@@ -23,10 +23,10 @@ from migrator.errors import (
     RateLimited,
     Transient,
 )
-from migrator.executor.changing import Changer
 from migrator.executor.context import Context
 from migrator.executor.guards import Money, check_failures
-from migrator.executor.observing import Reader, targets_of
+from migrator.executor.observing import Reader, by_our_clock, targets_of
+from migrator.executor.securing import Securer
 from migrator.executor.sending import keys_of, send
 from migrator.executor.settling import settle_claims
 from migrator.ports import Claim, ClaimReply
@@ -50,13 +50,13 @@ class Claimer:
     Args:
         tag_id: the tag that every claim carries; None for none.
         money: asked before each claim.
-        changer: secures what was just claimed.
+        securer: secures what was just claimed.
     """
 
     ctx: Context
     reader: Reader
     money: Money
-    changer: Changer
+    securer: Securer
     tag_id: int | None
     is_capped: bool = field(default=False, init=False)
     _claimed_before: int = field(init=False)
@@ -75,6 +75,7 @@ class Claimer:
 
         Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
         """
+        await self.securer.follow_up()
         queue = deque(claim_batches([item for item in items if item.awaits_claim], most=self.ctx.options.claim_batch))
         while queue:
             looked_at = await self._looked_at(queue.popleft())
@@ -90,8 +91,8 @@ class Claimer:
 
     async def _looked_at(self, batch: ClaimBatch) -> list[ClaimBatch]:
         """The batch as it was seen at most `OLDEST_LOOK_S` ago; packed anew, if it had to be looked at again."""
-        oldest = self.ctx.now() - OLDEST_LOOK_S
-        old = [item for item in batch.items if (item.read_at or 0.0) < oldest]
+        now = self.ctx.now()
+        old = [item for item in by_our_clock(batch.items, now) if (item.read_at or 0.0) < now - OLDEST_LOOK_S]
         if not old:
             return [batch]
         await self.reader.read(targets_of(old), full=False)
@@ -238,14 +239,14 @@ class Claimer:
         self.reader.claimed(len(present))
         if present:
             self.ctx.progress("claimed", {"sims": len(present)})
-            await self.changer.secure(self._fresh(present))
+            await self.securer.secure(self._fresh(present))
         return absent
 
     def _fresh(self, items: Sequence[Item]) -> Sequence[Item]:
         return self.ctx.journal.items_by_key(self.ctx.plan_id, [item.key for item in items])
 
     async def _settle(self, items: Sequence[Item]) -> None:
-        await settle_claims(self.ctx, self.reader, [item.key for item in items], self.changer.secure)
+        await settle_claims(self.ctx, self.reader, [item.key for item in items], self.securer.secure)
 
     def _same_again(self, items: Sequence[Item]) -> list[ClaimBatch]:
         """What of `items` is pending still, packed anew."""

@@ -1,27 +1,24 @@
 """Read, settle what was in doubt, send what is missing, judge; again until nothing is left to wait for."""
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from migrator.core.journal import Item, Step, Verdict, Verified
+from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.packing import slices
-from migrator.core.reconcile import differences, shows, verify_item
-from migrator.core.states import StepEvent, StepKind, StepState
-from migrator.executor.changing import MOST_ATTEMPTS, UNPROVEN, Changer
+from migrator.core.reconcile import verify_item
+from migrator.executor.changing import Changer
 from migrator.executor.context import Context
 from migrator.executor.guards import check_failures
-from migrator.executor.observing import Reader, targets_of
+from migrator.executor.observing import Reader, by_our_clock, targets_of
+from migrator.executor.settling import settle_settings
 
 __all__ = ["Converger"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 SLICE = 2500
-STATE_LAG_S = 600.0
 STUCK_AFTER_S = (1800.0, 86400.0)
 """A SIM that is pending for so long is told to the operator: once for each."""
-SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
 
 @dataclass(slots=True)
@@ -73,9 +70,9 @@ class Converger:
         """SIMs of interest, but for those that this run has seen as planned: they are judged by that."""
         keys: list[str] = []
         for run in slices(self.ctx.journal.items(self.ctx.plan_id, wave=wave), SLICE):
-            mine = [item for item in run if self._is_of_interest(item)]
-            self._probe(item for item in mine if (item.read_at or 0.0) >= self.read_since)
-            results = [self._verified(item) for item in mine if (item.read_at or 0.0) >= self.read_since]
+            mine = [item for item in by_our_clock(run, self.ctx.now()) if self._is_of_interest(item)]
+            read = settle_settings(self.ctx, [item for item in mine if (item.read_at or 0.0) >= self.read_since])
+            results = [self._verified(item) for item in read]
             seen = {result.key: result for result in results if result.verdict is Verdict.OK}
             self.ctx.journal.verified(self.ctx.plan_id, seen.values(), now=self.ctx.now())
             keys += [item.key for item in mine if item.key not in seen]
@@ -92,8 +89,7 @@ class Converger:
         for start in range(0, len(keys), SLICE):
             run = keys[start : start + SLICE]
             if self.changer is not None:
-                self._probe(self._items(run))
-                await self.changer.send_missing(self._items(run))
+                await self.changer.send_missing(settle_settings(self.ctx, self._items(run)))
                 check_failures(self.ctx)
             pending += self._judge(self._items(run))
         return pending
@@ -103,7 +99,7 @@ class Converger:
         await self.reader.read((target for run in runs for target in targets_of(run)), full=True)
 
     def _items(self, keys: Sequence[str]) -> Sequence[Item]:
-        return self.ctx.journal.items_by_key(self.ctx.plan_id, keys)
+        return by_our_clock(self.ctx.journal.items_by_key(self.ctx.plan_id, keys), self.ctx.now())
 
     def _judge(self, items: Iterable[Item]) -> list[str]:
         results = [self._verified(item) for item in items]
@@ -131,43 +127,3 @@ class Converger:
     def _tell(self, results: Sequence[Verified]) -> None:
         done = sum(result.verdict is not Verdict.PENDING for result in results)
         self.ctx.progress("verified", {"sims": done})
-
-    def _probe(self, items: Iterable[Item]) -> None:
-        """Settle settings that were in doubt by what the read shows: one commit for each kind and event."""
-        moves: defaultdict[tuple[StepKind, StepEvent], dict[str, tuple[str, str]]] = defaultdict(dict)
-        for item in items:
-            if item.target is None or not item.target.is_claimed:
-                continue
-            findings = differences(item.change, item.target, self.ctx.header.org_id)
-            for kind in SETTINGS:
-                step = item.steps.get(kind)
-                if step is not None and step.state is StepState.UNCERTAIN:
-                    event, told = self._outcome(item, step, is_shown=shows(kind, findings))
-                    if event is not None:
-                        moves[kind, event][item.key] = told
-        for (kind, event), keys in moves.items():
-            self.ctx.journal.move(self.ctx.plan_id, kind, event, keys, now=self.ctx.now())
-
-    def _outcome(self, item: Item, step: Step, *, is_shown: bool) -> tuple[StepEvent | None, tuple[str, str]]:
-        """What the read says of a setting that was in doubt, with a code and words; None: nothing yet."""
-        if is_shown:
-            return StepEvent.PROBED_PRESENT, ("", "")
-        if self._may_still_come(item, step):
-            return None, ("", "")
-        was_accepted = step.code == UNPROVEN  # an order that was lost on the way says nothing against the SIM
-        if step.attempts >= MOST_ATTEMPTS and was_accepted and step.kind is not StepKind.STATE:
-            words = f"ordered {step.attempts} times, and the record never showed it"
-            return StepEvent.PROBED_CONFLICT, (f"{step.kind.value}_not_applied", words)
-        return StepEvent.PROBED_ABSENT, ("", "")
-
-    def _may_still_come(self, item: Item, step: Step) -> bool:
-        """Whether the order may yet take effect: the carrier is still moving the SIM, or its lag has not passed.
-
-        Each further order is given more time, so that a carrier slower than we thought is not ordered for ever. A state
-        normally shows within ten minutes and rarely takes a day (reference, 7.5): it is ordered again, never given up.
-        """
-        is_state = step.kind is StepKind.STATE
-        if is_state and item.target is not None and item.target.state.is_pending:
-            return True
-        lag_s = max(self.ctx.options.absent_after_s, STATE_LAG_S if is_state else 0.0)
-        return (item.read_at or 0.0) < step.since + lag_s * step.attempts

@@ -14,7 +14,7 @@ from migrator.executor.context import Stopper
 from migrator.executor.crew import several
 from migrator.ports import Clock, DevicePage, Journal, Search, TargetPlatform
 
-__all__ = ["Reader", "targets_of"]
+__all__ = ["Reader", "by_our_clock", "targets_of"]
 
 MOST_PAGES = 100_000
 
@@ -39,7 +39,6 @@ class Reader:
     listed: Callable[[DevicePage], None] = lambda _page: None
     _devices: int | None = field(default=None, init=False)
     _counted: bool = field(default=False, init=False)
-    _trusts_looks: bool = field(default=False, init=False)
 
     async def read(
         self, iccids: Iterable[Iccid] | None, *, full: bool, newest: bool = False, thorough: bool = False
@@ -53,10 +52,8 @@ class Reader:
             thorough: whether to look up, too, what our own list does not show: it may be somebody else's.
         """
         asked_at = self._now()
-        if not self._trusts_looks:
-            self.journal.forget_future_looks(asked_at)
-            self._trusts_looks = True
         with closing(self.journal.search(iccids)) as search:
+            search.forget_later_looks(asked_at)
             if newest and len(search) > self.target.max_lookup:
                 await self._from_list(search, most_pages=math.ceil(len(search) / self.target.page_size) + 1)
                 await self._from_lookups(search, full=full)
@@ -144,6 +141,14 @@ def _lists(iccids: Iterable[Iccid], size: int) -> Iterator[list[Iccid]]:
     rest = iter(iccids)
     while some := list(islice(rest, size)):
         yield some
+
+
+def by_our_clock(items: Iterable[Item], now: float) -> list[Item]:
+    """`items`, with each look that is noted for later than `now` (UTC seconds) taken for an old one.
+
+    Another process noted it meanwhile, by a clock that was set since or is not ours: when it truly was nobody knows.
+    """
+    return [replace(item, read_at=0.0) if (item.read_at or 0.0) > now else item for item in items]
 
 
 def targets_of(items: Iterable[Item]) -> list[Iccid]:

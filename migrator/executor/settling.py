@@ -1,15 +1,18 @@
 """Uncertain steps are settled by reading, never by sending again."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from migrator.core.journal import CLAIMED_UNSEEN, PROCESS_DIED, Item
+from migrator.core.journal import CLAIMED_UNSEEN, PROCESS_DIED, Item, Step
+from migrator.core.reconcile import differences, shows
 from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import OutcomeUnknown
+from migrator.executor.changing import MOST_ATTEMPTS, UNPROVEN
 from migrator.executor.context import Context
-from migrator.executor.observing import Reader, targets_of
+from migrator.executor.observing import Reader, by_our_clock, targets_of
 from migrator.ports import LONGEST_CLAIM_S
 
-__all__ = ["REFUSED_BY_NAME", "settle_claims"]
+__all__ = ["REFUSED_BY_NAME", "settle_claims", "settle_settings", "settles_at"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
 """Between reads; two agreeing reads are never closer than the first."""
@@ -20,6 +23,13 @@ UNSEEN_FACTOR = 10
 MOST_CLAIMS = 3
 """A SIM that this many accepted claims left out without a word is shown to a person."""
 
+STATE_LAG_S = 600.0
+"""A state normally shows within ten minutes and rarely takes a day (reference, 7.5)."""
+
+LONGEST_LAG_S = 300.0
+"""However often a limit, a tag or a name was ordered, it is ordered again after this."""
+
+_SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
 REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
 """Codes of SIMs that the carrier refused by name, in a reply that was noted: its no was a no."""
@@ -71,7 +81,7 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
 
 def _uncertain(ctx: Context, keys: Sequence[str]) -> list[Item]:
     items = ctx.journal.items_by_key(ctx.plan_id, keys)
-    return [item for item in items if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
+    return [item for item in by_our_clock(items, ctx.now()) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
 
 
 def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
@@ -128,3 +138,66 @@ def _rested(ctx: Context, item: Item, began_at: float) -> bool:
 def _move(ctx: Context, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
     if keys:
         ctx.journal.move(ctx.plan_id, StepKind.CLAIM, event, keys, now=ctx.now())
+
+
+def settle_settings(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
+    """Settle settings that were in doubt by what the last read shows: one commit for each kind and event.
+
+    Returns: the items as they then are.
+    """
+    moves: defaultdict[tuple[StepKind, StepEvent], dict[str, tuple[str, str]]] = defaultdict(dict)
+    for item in items:
+        settings = (item.steps[kind] for kind in _SETTINGS if kind in item.steps)
+        uncertain = [step for step in settings if step.state is StepState.UNCERTAIN]
+        if item.target is None or not item.target.is_claimed or not uncertain:
+            continue
+        findings = differences(item.change, item.target, ctx.header.org_id)
+        for step in uncertain:
+            event, told = _outcome(ctx, item, step, is_shown=shows(step.kind, findings))
+            if event is not None:
+                moves[step.kind, event][item.key] = told
+    for (kind, event), keys in moves.items():
+        ctx.journal.move(ctx.plan_id, kind, event, keys, now=ctx.now())
+    moved = {key for keys in moves.values() for key in keys}
+    if not moved:
+        return items
+    anew = {item.key: item for item in by_our_clock(ctx.journal.items_by_key(ctx.plan_id, sorted(moved)), ctx.now())}
+    return [anew.get(item.key, item) for item in items]
+
+
+def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[StepEvent | None, tuple[str, str]]:
+    """What the read says of a setting that was in doubt, with a code and words; None: nothing yet.
+
+    A state that does not show is ordered again, and never given up.
+    """
+    if is_shown:
+        return StepEvent.PROBED_PRESENT, ("", "")
+    if _may_still_come(ctx, item, step):
+        return None, ("", "")
+    says_something = step.code == UNPROVEN  # one that was lost on the way, or met a lock, says nothing against the SIM
+    if step.attempts >= MOST_ATTEMPTS and says_something and step.kind is not StepKind.STATE:
+        words = f"ordered {step.attempts} times, and the record never showed it"
+        return StepEvent.PROBED_CONFLICT, (f"{step.kind.value}_not_applied", words)
+    return StepEvent.PROBED_ABSENT, ("", "")
+
+
+def _may_still_come(ctx: Context, item: Item, step: Step) -> bool:
+    """Whether the order may yet take effect: the carrier is still moving the SIM, or its lag has not passed.
+
+    By a step that moved later than now, the clock was set back since: how old it is nobody knows, and what is ordered
+    again is the same.
+    """
+    if step.kind is StepKind.STATE and item.target is not None and item.target.state.is_pending:
+        return True
+    return step.since <= ctx.now() and (item.read_at or 0.0) < settles_at(ctx, step)
+
+
+def settles_at(ctx: Context, step: Step) -> float:
+    """From when on (UTC seconds) a read that does not show an order of this setting says that it came to nothing.
+
+    Each further order is given more time, so that a carrier slower than we thought is not ordered for ever.
+    """
+    lag_s = ctx.options.absent_after_s
+    if step.kind is StepKind.STATE:
+        return step.since + max(lag_s, STATE_LAG_S) * step.attempts
+    return step.since + max(lag_s, min(lag_s * step.attempts, LONGEST_LAG_S))

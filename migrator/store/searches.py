@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete, func, literal, select
+from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.schema import CreateTable
 
@@ -40,6 +40,10 @@ _NEXT = Query(
     .order_by(_sought.c.key)
     .limit(PAGE)
 )
+_wanted = select(_sought.c.key).where(_mine)
+_later = (target_links.c.read_at > bindparam("now"), target_links.c.key.in_(_wanted))
+_SEEN_LATER = select(target_links.c.key).where(*_later).limit(1)
+_FORGET_LATER = update(target_links).where(*_later).values(read_at=0.0)
 _ABSENT_A_COMMIT = 10 * PAGE
 _some = (
     select(_sought.c.key)
@@ -86,6 +90,19 @@ class SqlSearch:
 
     def __len__(self) -> int:
         return self._left
+
+    def forget_later_looks(self, now: float) -> None:
+        """Take looks at these SIMs that were noted for a later time than `now` (UTC seconds) for old ones.
+
+        The clock was set since, or another process goes by another; they would stand in the way of every fresh look,
+        and pass for one themselves.
+        """
+        values = {"search": self._number, "now": now}
+        with self._db.read() as connection:
+            if connection.execute(_SEEN_LATER, values).first() is None:
+                return
+        with self._db.write() as connection:
+            connection.execute(_FORGET_LATER, values)
 
     def among(self, keys: Sequence[str]) -> dict[str, Iccid]:
         """Those of these keys that are wanted and were not seen yet."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.fleet import SourceSim, TargetLink
@@ -107,16 +107,6 @@ class Verifications(Requests):
             for unseen in chunks(absent):
                 blanks = [(iccid.key, iccid.digits, 0, *_LINK_BLANKS, now, None) for iccid in unseen]
                 insert_many(connection, _UPSERT_LINK, blanks)
-
-    def forget_future_looks(self, now: float) -> None:
-        """Take looks that were noted for a later time than `now` (UTC seconds) for old ones.
-
-        The clock was set back since; they would stand in the way of every fresh look, and pass for one themselves.
-        """
-        ahead = target_links.c.read_at > now
-        if self._db.rows(select(target_links.c.key).where(ahead).limit(1)):
-            with self._db.write() as connection:
-                connection.execute(update(target_links).where(ahead).values(read_at=0.0))
 
     def verified(self, plan_id: str, results: Iterable[Verified], *, now: float) -> None:
         """Keep the results of a verification."""

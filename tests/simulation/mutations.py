@@ -114,7 +114,7 @@ MUTATIONS = (
     Mutation(
         "settle at the start of a run",
         "migrator/executor/applying.py",
-        "        await self._settle_all(first_aid)\n",
+        "        await self._settle_all(securer)\n",
         "",
     ),
     Mutation(
@@ -126,7 +126,7 @@ MUTATIONS = (
     Mutation(
         "secure right after the read-back",
         "migrator/executor/claiming.py",
-        "            await self.changer.secure(self._fresh(present))\n",
+        "            await self.securer.secure(self._fresh(present))\n",
         "",
     ),
     Mutation(
@@ -194,7 +194,7 @@ MUTATIONS = (
     Mutation(
         "old looks are renewed before a claim",
         "migrator/executor/claiming.py",
-        "if (item.read_at or 0.0) < oldest]",
+        "if (item.read_at or 0.0) < now - OLDEST_LOOK_S]",
         "if item.read_at is None]",
     ),
     Mutation(

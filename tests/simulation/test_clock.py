@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from migrator.bootstrap.planning import look
 from migrator.core.results import ExitCode
+from migrator.executor.context import Stopper, quiet
 from migrator.platforms.hologram.simulator import HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan
 from tests.simulation.world import World
@@ -78,3 +81,64 @@ def test_a_clock_that_was_set_back_makes_nobody_wait_until_it_has_come_round_aga
     assert world.apply().exit_code is ExitCode.DONE
     world.check_fulfilled()
     assert world.elapsed_s - before_s < HOUR_S / 2
+
+
+@pytest.mark.parametrize("ahead_s", [200.0, HOUR_S])
+def test_what_somebody_sees_beside_a_run_by_a_clock_that_is_ahead_proves_nothing(tmp_path: Path, ahead_s: float) -> None:
+    """`verify` reads right after a claim was lost, when no read shows it yet, and dates its looks too late."""
+    world = lost_claim(tmp_path)
+
+    @dataclass
+    class Ahead:
+        def now(self) -> datetime:
+            return world.now() + timedelta(seconds=ahead_s)
+
+    async def verify() -> None:
+        while not world.claims_sent():
+            await anyio.sleep(0.1)
+        await anyio.sleep(1.0)
+        with world.store() as store:
+            header = store.plans.header(store.plans.newest() or "")
+            async with world.http() as http:
+                target = world.hologram(http)
+                await look(
+                    store, target, header, absent_after_s=60.0, clock=Ahead(), stopper=Stopper(), progress=quiet
+                )
+
+    result = world.apply(beside=verify)
+    assert result.exit_code is ExitCode.DONE, result
+    assert len(world.claims_sent()) == 1
+    world.check_fulfilled()
+
+
+def test_a_clock_that_was_set_back_holds_no_lost_setting_up_until_it_has_come_round_again(tmp_path: Path) -> None:
+    world = Jumpy(tmp_path, sims=4)
+    world.faults = FaultPlan(scripted=[Fault.LOSE_BEFORE] * 4, scripted_for=lambda _verb, path: "usagelimit" in path)
+    world.ready()
+
+    def stop(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "waiting":
+            world.stopper.stop("interrupted")
+
+    assert world.apply(progress=stop).exit_code is ExitCode.INTERRUPTED
+    world.jumped_s, before_s = -12 * HOUR_S, world.elapsed_s
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    assert world.elapsed_s - before_s < HOUR_S
+
+
+def test_nor_an_order_that_was_put_off(tmp_path: Path) -> None:
+    """The carrier left a locked SIM alone, and the pause until the next order ends by a clock that was set since."""
+    switches = HologramSwitches(limits_locked_while_pending=True, claim_pending_s=(600.0, 600.0))
+    world = Jumpy(tmp_path, sims=4, switches=switches)
+    world.ready()
+
+    def stop(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "waiting":
+            world.stopper.stop("interrupted")
+
+    assert world.apply(progress=stop).exit_code is ExitCode.INTERRUPTED
+    world.jumped_s, before_s = -12 * HOUR_S, world.elapsed_s
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    assert world.elapsed_s - before_s < HOUR_S

@@ -1,0 +1,87 @@
+"""New SIMs without a limit: where it follows the claim, nothing else goes on until it is through; locks are outlasted."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.core.results import ExitCode
+from migrator.core.states import StepKind
+from migrator.executor.context import ApplyOptions
+from migrator.platforms.hologram.simulator import Edition, HologramSwitches
+from migrator.platforms.simulation import Fault, FaultPlan
+from tests.simulation.world import POLICY, Crash, World, crash_at
+
+AFTER_CLAIM = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
+HOUR_S = 3600.0
+LAG_S = 60.0
+
+
+def unlimited_s(world: World) -> float:
+    """The longest that a SIM of ours was without the limit that was planned."""
+    longest_s = 0.0
+    for iccid in world.ours():
+        link = world.target.sims[iccid]
+        claimed_s = next(at_s for at_s, now in link._conditions if now.device_id is not None)
+        limited_s = next((at_s for at_s, now in link._conditions if now.device_id and now.overage_limit != -1), 1e9)
+        longest_s = max(longest_s, limited_s - claimed_s)
+    return longest_s
+
+
+@pytest.mark.parametrize("sims", [40, 400])
+def test_while_an_order_of_limits_is_lost_nothing_else_goes_on(
+    tmp_path: Path, sims: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the wave, its SIMs are without a limit no longer than the carrier's reads may lag."""
+    monkeypatch.setattr(World, "ceiling_rps", 5.0)  # a wave takes a while
+    world = World(
+        tmp_path,
+        sims=sims,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=10, batch=10),
+        faults=FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: "usagelimit" in path),
+    )
+    world.ready()
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    assert unlimited_s(world) < LAG_S + 10
+    orders = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
+    lost = next(number for number, entry in enumerate(orders) if entry.fault == Fault.LOSE_BEFORE)
+    assert "usagelimit" in orders[lost + 1].path, f"{orders[lost + 1].path} went out before the limits were through"
+
+
+def test_nor_after_a_crash(tmp_path: Path) -> None:
+    """The order was lost with the process: the next one settles it before it claims."""
+    options = ApplyOptions(claim_batch=2, batch=2)
+    world = World(tmp_path, sims=6, policy_text=AFTER_CLAIM, options=options)
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_intent", 1, StepKind.LIMITS))
+    claimed = len(world.claims_sent())
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    writes = [entry.path for entry in world.target.ledger.entries if entry.method != "GET" and "tags" not in entry.path]
+    after = writes[claimed:]
+    assert "usagelimit" in after[0], f"{after[0]} came first"
+
+
+@pytest.mark.parametrize("timing", ["with_claim", "after_claim"])
+@pytest.mark.parametrize("edition", list(Edition))
+def test_a_lock_is_outlasted_whatever_the_reply_says_of_it(tmp_path: Path, edition: Edition, timing: str) -> None:
+    """Limits do not take while the SIM is pending, for an hour; one edition of the reply does not even say so."""
+    switches = HologramSwitches(
+        limits_edition=edition, limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)
+    )
+    policy = POLICY.replace('zone = "global"', f'zone = "global"\nlimits = "{timing}"')
+    world = World(tmp_path, sims=6, switches=switches, policy_text=policy)
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_limit_that_never_takes_is_given_up_all_the_same(tmp_path: Path) -> None:
+    """The record is free, each order is accepted, and nothing comes of it: that is for a person to see."""
+    world = World(tmp_path, sims=6, switches=HologramSwitches(limits_lag_s=1e6))
+    world.ready()
+    result = world.apply_until_quiet()
+    assert result.exit_code is ExitCode.ATTENTION
+    assert set(result.failed) == {"limits_not_applied"}
