@@ -175,6 +175,27 @@ def test_what_was_not_seen_is_absent_and_what_was_seen_later_stays(store: Store)
     ]
 
 
+def test_a_look_that_was_asked_for_earlier_replaces_none_that_was_asked_for_later(store: Store) -> None:
+    """Answers overtake one another on their way, and `verify` reads beside `apply`."""
+    pulled(store, [sim(1)])
+    store.pairs.add([pair(1)], replace=False, now=NOW)
+    store.journal.observed([target(1)], [], now=NOW)
+    store.journal.observed([], [target_iccid(1)], now=NOW - 10)
+    assert [one.target is not None for one in store.plans.candidates()] == [True]
+    store.journal.observed([], [target_iccid(1)], now=NOW + 10)
+    assert [one.target is not None for one in store.plans.candidates()] == [False]
+
+
+def test_looks_of_a_clock_that_is_ahead_count_as_old_ones_for_what_is_sought(store: Store) -> None:
+    pulled(store, map(sim, range(1, 3)))
+    store.pairs.add(map(pair, (1, 2)), replace=False, now=NOW)
+    store.journal.observed([], [target_iccid(1), target_iccid(2)], now=NOW + 3600)
+    with closing(store.journal.search([target_iccid(1)])) as search:
+        search.forget_later_looks(NOW)
+    store.journal.observed([target(1), target(2)], [], now=NOW)
+    assert [one.target is not None for one in store.plans.candidates()] == [True, False]
+
+
 def test_the_policy_is_kept_letter_by_letter_and_as_values(store: Store) -> None:
     text = '# ours\n[claim]\nzone = "global"  # the only one\n'
     with store.plans.draft(NOW, policy_text=text, policy={"claim": {"zone": "global"}}) as draft:

@@ -1,4 +1,4 @@
-"""New SIMs without a limit: where it follows the claim, nothing else goes on until it is through; locks are outlasted."""
+"""SIMs without a limit: where it follows the claim, nothing else goes on until it is through; locks are outlasted."""
 
 from pathlib import Path
 
@@ -47,6 +47,42 @@ def test_while_an_order_of_limits_is_lost_nothing_else_goes_on(
     orders = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
     lost = next(number for number, entry in enumerate(orders) if entry.fault == Fault.LOSE_BEFORE)
     assert "usagelimit" in orders[lost + 1].path, f"{orders[lost + 1].path} went out before the limits were through"
+
+
+def test_an_order_of_limits_that_took_effect_unanswered_costs_a_read_and_no_wait(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        sims=8,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=2, batch=2),
+        faults=FaultPlan(scripted=[Fault.LOSE_AFTER], scripted_for=lambda _verb, path: "usagelimit" in path),
+    )
+    world.ready()
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    writes = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
+    lost = next(number for number, entry in enumerate(writes) if entry.fault == Fault.LOSE_AFTER)
+    assert writes[lost + 1].at_s - writes[lost].at_s < LAG_S / 4
+
+
+def test_a_pause_that_an_earlier_run_lost_comes_before_the_next_claim(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        sims=6,
+        policy_text=POLICY + '[status]\nenabled = "pause"\n',
+        options=ApplyOptions(claim_batch=2, batch=2),
+        switches=HologramSwitches(claim_pending_s=(0.0, 0.0)),
+        faults=FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: path.endswith("batch/state")),
+    )
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_intent", 2, StepKind.CLAIM))
+    world.wait(HOUR_S)
+    world.target.ledger.entries.clear()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    writes = [entry.path for entry in world.target.ledger.entries if entry.method != "GET"]
+    assert "batch/state" in writes[0]
+    world.check_fulfilled()
 
 
 def test_nor_after_a_crash(tmp_path: Path) -> None:

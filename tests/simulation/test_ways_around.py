@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from migrator.core.states import StepKind
 from migrator.errors import InsufficientBalance, StoreBusy
 from migrator.executor.context import ApplyOptions
 from migrator.platforms.hologram.adapter import HologramTarget
-from migrator.platforms.hologram.simulator import ClaimPolicy, HologramSwitches
+from migrator.platforms.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan, LedgerEntry
 from migrator.ports import Claim, ClaimReply
 from migrator.store.stuck import stuck_sims
+from tests.builders import sim
 from tests.simulation.mishaps import People
 from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
 
@@ -109,6 +111,65 @@ def test_a_paused_link_is_resumed_only_once_its_limit_is_on_record(tmp_path: Pat
     limits, states = sent(world, "usagelimit"), sent(world, "batch/state")
     assert states[0].at_s - limits[0].at_s >= 30
     world.check_fulfilled()
+
+
+@pytest.mark.parametrize(("overage", "sms"), [(-1, 5), (0, 100)])
+def test_nor_while_one_of_its_two_limits_is_wider_than_planned(tmp_path: Path, overage: int, sms: int) -> None:
+    """Whoever claimed it left the other one narrow enough."""
+    world = World(tmp_path, sims=3, switches=quick(limits_lag_s=30.0))
+    world.pulled([sim(number, sms_quota=Decimal(5), data_quota_mb=Decimal(500)) for number in range(1, 4)])
+    targets = new_sims(3)
+    world.target.stock_claimed(targets, state="PAUSED-USER", overage_limit=overage, sms_limit=sms)
+    world.pair(targets)
+    world.plan()
+    world.apply_until_quiet()
+    limits, states = sent(world, "usagelimit"), sent(world, "batch/state")
+    assert states[0].at_s - limits[0].at_s >= 30
+    world.check_fulfilled()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"plan_id": 2041, "zone": "global"},
+        {"zone": "US"},
+        {"state": "TEST-ACTIVATED"},
+        {"state": "SOMETHING-NEW"},
+        {"state": "DEAD"},
+    ],
+)
+def test_a_sim_that_is_not_as_it_could_be_claimed_takes_no_order(tmp_path: Path, found: dict[str, Any]) -> None:
+    """Somebody claimed it by hand since the plan, on another tariff, or it is in a state that we do not touch."""
+    world = World(tmp_path, sims=3, switches=quick())
+    world.ready()
+    odd = new_sims(1)[0]
+    people = People(world)
+    people.claim(odd, plan_id=found.get("plan_id", 2096))
+    people.change(odd, **found)
+    result = world.apply_until_quiet()
+    assert result.exit_code is ExitCode.ATTENTION, result
+    device_id = world.target.sims[odd].device_id
+    orders = [entry for entry in world.target.ledger.entries if entry.method != "GET" and "tags" not in entry.path]
+    assert orders
+    for entry in orders:
+        assert f"/{device_id}" not in entry.path
+        assert device_id not in entry.body.get("deviceids", ())
+        assert odd not in entry.body.get("sims", ())
+
+
+def test_a_sim_that_is_left_alone_is_ordered_with_growing_pauses(tmp_path: Path) -> None:
+    switches = HologramSwitches(
+        limits_locked_while_pending=True, claim_pending_s=(900.0, 900.0), limits_edition=Edition.REF_2
+    )
+    world = World(tmp_path, sims=6, switches=switches)
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    orders = [(entry.at_s, device_id) for entry in sent(world, "usagelimit") for device_id in entry.body["deviceids"]]
+    ordered = orders[0][1]
+    at_s = [at_s for at_s, device_id in orders if device_id == ordered]
+    pauses = [after - before for before, after in pairwise(at_s)]
+    assert len(pauses) > 3
+    assert all(pause_s >= 15 * 2**number for number, pause_s in enumerate(pauses[:4])), pauses
 
 
 def test_a_verified_sim_that_somebody_changed_takes_no_order(tmp_path: Path) -> None:
