@@ -225,9 +225,7 @@ def test_one_wave_alone_needs_money_for_its_own_sims_only(tmp_path: Path) -> Non
 
 
 def test_one_wave_alone_is_held_to_the_caps_with_what_was_claimed_before_it(tmp_path: Path) -> None:
-    world = Staged(
-        tmp_path, change=lambda policy: replace(policy, waves=TWO, caps=replace(policy.caps, max_sims=11))
-    )
+    world = Staged(tmp_path, change=lambda policy: replace(policy, waves=TWO, caps=replace(policy.caps, max_sims=11)))
     world.ready()
     whole = world.apply()
     assert (whole.exit_code, len(world.ours())) == (ExitCode.HALTED, 0)
