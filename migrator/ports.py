@@ -624,6 +624,10 @@ class Journal(Protocol):
         """How many steps FAILED, by code."""
         ...
 
+    def claims_unseen(self, plan_id: str) -> int:
+        """How many SIMs a reply named as claimed and no read ever showed, set aside by an operator or not."""
+        ...
+
     def failures(self, plan_id: str) -> Failures:
         """The SIMs that failed and were not verified in the end, by wave and by code, and those begun, by wave."""
         ...

@@ -1,7 +1,10 @@
 """One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
 
+import shlex
 from dataclasses import dataclass, field
+from itertools import takewhile
 
+from migrator.core.gates import Gate
 from migrator.core.journal import Verdict
 from migrator.core.packing import slices
 from migrator.core.plan import Action
@@ -13,7 +16,7 @@ from migrator.executor.changing import Changer
 from migrator.executor.claiming import Claimer
 from migrator.executor.context import Context
 from migrator.executor.converging import Converger
-from migrator.executor.guards import Money, price_of
+from migrator.executor.guards import Money, gate_after, price_of
 from migrator.executor.observing import Reader, by_our_clock, targets_of
 from migrator.executor.securing import Securer
 from migrator.executor.settling import settle_claims, settle_settings
@@ -46,7 +49,7 @@ class Applying:
         try:
             await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
-            return self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
+            return self._result(ExitCode(stop.exit_code), stop.reason, self._way_on())
         except MigratorError as error:
             return self._result(ExitCode(error.exit_code), error.message, error.hint, error)
         return self._finished()
@@ -88,7 +91,8 @@ class Applying:
     async def _money(self, account: Account) -> Money:
         """The guard of caps and balance, after the tariff and the account's rights were looked at.
 
-        What is missing is counted from what was observed: a SIM that is ours by now costs nothing more.
+        What is missing in the plan, or in the only wave to work on, is counted from what was observed: a SIM that is
+        ours by now costs nothing more.
         """
         ctx, claim = self.ctx, self.ctx.policy.claim
         plans = {plan.data_plan_id: plan for plan in await ctx.target.data_plans()}
@@ -112,7 +116,7 @@ class Applying:
         return money
 
     def _claims_missing(self) -> int:
-        return sum(item.awaits_claim for item in self.ctx.journal.items(self.ctx.plan_id))
+        return sum(item.awaits_claim for item in self.ctx.journal.items(self.ctx.plan_id, wave=self.ctx.options.wave))
 
     def _sets_limits_on_claim(self) -> bool:
         return self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
@@ -157,6 +161,18 @@ class Applying:
             return self._result(ExitCode.RESUMABLE, words, "run the same command again later")
         whole = "the plan" if wave is None else f"wave {wave!r}"
         return self._result(ExitCode.DONE, f"every SIM of {whole} is verified", "")
+
+    def _way_on(self) -> str:
+        """The command that goes on. With --wave, an earlier wave is left as it is, and its gate may wait for ever."""
+        only, plan_id = self.ctx.options.wave, self.ctx.plan_id
+        earlier = () if only is None else takewhile(lambda wave: wave != only, self.ctx.header.waves)
+        first = next((wave for wave in earlier if gate_after(self.ctx, wave) is not Gate.OPEN), None)
+        if first is None:
+            return "the same command goes on from here"
+        return (
+            f"`migrator apply {plan_id} --wave {shlex.quote(first)}` goes on with that wave, and `migrator apply "
+            f"{plan_id}` with all of them in turn"
+        )
 
     def _blocked(self) -> int:
         return self.ctx.header.counts.get(Action.BLOCK, 0)

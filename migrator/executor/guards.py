@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from migrator.core.gates import Gate, broken_bound, gate
-from migrator.core.journal import CLAIMED_UNSEEN
 from migrator.core.policy import WithoutPrice
 from migrator.core.states import StepKind, StepState
 from migrator.core.units import money
@@ -61,7 +60,7 @@ class Money:
         """SIMs that this plan has claimed, or may have claimed, over all its runs."""
         counts = self.ctx.journal.step_counts(self.ctx.plan_id)
         spent = (StepState.DONE, StepState.UNCERTAIN, StepState.IN_FLIGHT)
-        unseen = self.ctx.journal.failure_codes(self.ctx.plan_id).get(CLAIMED_UNSEEN, 0)  # the carrier says it charged
+        unseen = self.ctx.journal.claims_unseen(self.ctx.plan_id)  # the carrier says it charged
         return unseen + sum(counts.get((StepKind.CLAIM, state), 0) for state in spent)
 
     async def check(self, sims: int) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 from migrator.core.fleet import TargetLink
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item
-from migrator.errors import PlatformError
+from migrator.errors import PlatformError, WireMismatch
 from migrator.executor.context import Stopper
 from migrator.executor.crew import several
 from migrator.ports import Clock, DevicePage, Journal, Search, TargetPlatform
@@ -87,8 +87,12 @@ class Reader:
             return None
 
     async def _from_list(self, search: Search, *, most_pages: int) -> None:
-        """Read pages until everything wanted was seen or the list ends. It has no numbers: one page names the next."""
+        """Read pages until everything wanted was seen or the list ends. It has no numbers: one page names the next.
+
+        Raises: WireMismatch, if the list goes in a circle: what it did not show would be taken for absent.
+        """
         cursor: str | None = None
+        seen: set[str] = set()
         for _ in range(most_pages):
             await self.stopper.checkpoint()
             asked_at = self._now()
@@ -99,6 +103,9 @@ class Reader:
             cursor = page.cursor
             if cursor is None or not len(search):
                 break
+            if cursor in seen:
+                raise WireMismatch(f"the device list goes in a circle: {cursor} was read before")
+            seen.add(cursor)
 
     async def _from_lookups(self, search: Search, *, full: bool) -> None:
         """Look ICCIDs up, a hundred at a time and several times a hundred at once."""

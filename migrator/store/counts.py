@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from migrator.core.journal import UNREAD, Failures, Verdict
+from migrator.core.journal import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
 from migrator.core.plan import Action
 from migrator.core.states import StepKind, StepState
 from migrator.store.audit import note
@@ -62,6 +62,17 @@ class Counts(Verifications):
             .order_by(steps.c.code)
         )
         return Counter({row.code: row.steps for row in self._db.rows(counted)})
+
+    def claims_unseen(self, plan_id: str) -> int:
+        """How many SIMs a reply named as claimed and no read ever showed, set aside by an operator or not."""
+        over = (StepState.FAILED, StepState.SKIPPED)
+        counted = (
+            select(func.count())
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state.in_(over))
+            .where(steps.c.kind == StepKind.CLAIM, steps.c.code == CLAIMED_UNSEEN)
+        )
+        with self._db.read() as connection:
+            return int(connection.execute(counted).scalar_one())
 
     def failures(self, plan_id: str) -> Failures:
         """The SIMs that failed, by wave and by error code, and how many were begun in each wave.

@@ -9,7 +9,7 @@ from migrator.core.orders import Selection
 from migrator.core.results import ExitCode
 from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import InputError
-from migrator.executor.context import Hooks
+from migrator.executor.context import ApplyOptions, Hooks
 from migrator.platforms.hologram.simulator import ClaimPolicy, HologramSwitches
 from migrator.store.interventions import Intervened
 from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
@@ -217,6 +217,21 @@ def test_skipped_failures_no_longer_need_attention_and_no_gate_waits_for_them(tm
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     assert world.ours() == set(targets[2:])
     assert set(world.target.ledger.charges.values()) == {1}
+
+
+@pytest.mark.parametrize("cap", ["max_sims = 3", "max_spend_now = 3.00"])
+def test_a_sim_that_a_reply_named_as_claimed_stays_in_the_caps_when_it_is_skipped(tmp_path: Path, cap: str) -> None:
+    """No read shows it in time, and yet it was charged."""
+    world = World(tmp_path, switches=HologramSwitches(read_lag_s=5000.0), policy_text=f"{POLICY}[caps]\n{cap}\n")
+    world.ready()
+    two = ApplyOptions(max_sims=2)
+    assert world.apply(options=two).failed == {CLAIMED_UNSEEN: 2}
+    assert skip(world, Selection(frozenset({CLAIMED_UNSEEN}))).sims == 2
+    result = world.apply(options=two)
+    assert (result.exit_code, len(world.target.ledger.charges)) == (ExitCode.HALTED, 2)
+    assert "[caps]" in result.reason
+    world.apply(options=ApplyOptions(max_sims=1))
+    assert len(world.target.ledger.charges) == 3
 
 
 def test_a_sim_whose_request_is_in_doubt_cannot_be_skipped(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from migrator.core.fleet import TargetLink
 from migrator.core.identifiers import Iccid
-from migrator.errors import Interrupted, Transient
+from migrator.errors import Interrupted, Transient, WireMismatch
 from migrator.executor.context import Stopper
 from migrator.executor.observing import Reader
 from migrator.ports import DevicePage, TargetPlatform
@@ -195,6 +195,26 @@ def test_thorough_read_looks_up_what_the_list_does_not_show(store: Store) -> Non
     read(store, carrier, thorough=True)
     assert (carrier.pages, carrier.lookups) == (1, 9)
     assert (len(seen(store)), len(absent(store))) == (300, SIMS - 300)
+
+
+@dataclass
+class Roundabout(Carrier):
+    """The second page of its list leads back to the first, and so on for a thousand pages."""
+
+    lists: bool = True
+
+    async def devices(self, cursor: str | None = None) -> DevicePage:
+        """The one page or the other."""
+        self.pages += 1
+        return DevicePage([], None if self.pages > 1000 else {"second": "first"}.get(cursor or "", "second"))
+
+
+def test_list_that_goes_in_a_circle_is_left_and_nothing_is_called_absent(store: Store) -> None:
+    carrier = Roundabout(ours={1})
+    with pytest.raises(WireMismatch, match="goes in a circle"):
+        read(store, carrier)
+    assert carrier.pages == 3
+    assert absent(store) == set()
 
 
 def test_sims_that_are_wanted_twice_are_read_once(store: Store) -> None:

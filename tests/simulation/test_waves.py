@@ -193,6 +193,48 @@ def test_a_wave_cannot_be_begun_before_its_turn(tmp_path: Path) -> None:
     assert world.claims_sent() == []
 
 
+def test_a_wave_before_its_turn_names_the_command_that_goes_on(tmp_path: Path) -> None:
+    """The same command would wait for ever: it leaves the wave before as it is."""
+    world = staged(tmp_path, waves=(Wave("first five", 5), Wave("rest")))
+    with world.store() as store:
+        plan_id = store.plans.newest()
+    told = world.apply(options=ApplyOptions(wave="rest"))
+    assert f"`migrator apply {plan_id} --wave 'first five'`" in told.hint
+    assert f"`migrator apply {plan_id}`" in told.hint
+    assert "the same command" not in told.hint
+    assert world.apply(options=ApplyOptions(wave="first five")).exit_code is ExitCode.DONE
+    assert world.apply(options=ApplyOptions(wave="rest")).exit_code is ExitCode.DONE
+
+
+def test_one_wave_that_rests_or_runs_out_of_time_goes_on_by_the_same_command(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=3600), Wave("rest")))
+    short = world.apply(options=ApplyOptions(wave="canary", max_duration_s=5.0))
+    world.apply(options=ApplyOptions(wave="canary"))
+    early = world.apply(options=ApplyOptions(wave="rest"))
+    assert "rests until" in early.reason
+    assert short.hint == early.hint == "the same command goes on from here"
+
+
+def test_one_wave_alone_needs_money_for_its_own_sims_only(tmp_path: Path) -> None:
+    world = staged(tmp_path)
+    world.target.balance = Decimal(5)
+    assert world.apply(options=ApplyOptions(wave="canary")).exit_code is ExitCode.DONE
+    result = world.apply(options=ApplyOptions(wave="rest"))
+    assert (result.exit_code, len(world.ours())) == (ExitCode.HALTED, 4)
+    assert "the next 8 SIMs cost 8.00" in result.reason
+
+
+def test_one_wave_alone_is_held_to_the_caps_with_what_was_claimed_before_it(tmp_path: Path) -> None:
+    world = Staged(tmp_path, change=lambda policy: replace(policy, waves=TWO, caps=replace(policy.caps, max_sims=11)))
+    world.ready()
+    whole = world.apply()
+    assert (whole.exit_code, len(world.ours())) == (ExitCode.HALTED, 0)
+    assert world.apply(options=ApplyOptions(wave="canary")).exit_code is ExitCode.DONE
+    rest = world.apply(options=ApplyOptions(wave="rest"))
+    assert (rest.exit_code, len(world.ours())) == (ExitCode.HALTED, 4)
+    assert "would make 12 SIMs" in rest.reason
+
+
 def test_an_earlier_wave_that_went_wrong_keeps_a_later_one_closed_and_is_left_as_it_is(tmp_path: Path) -> None:
     world = staged(tmp_path)
     world.apply(options=ApplyOptions(wave="canary"))
