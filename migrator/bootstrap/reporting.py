@@ -131,6 +131,7 @@ def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
     counts, price = store.journal.step_counts(header.plan_id), _price(header)
     claimed = counts.get((StepKind.CLAIM, StepState.DONE), 0)
     uncertain = sum(counts.get((StepKind.CLAIM, state), 0) for state in _OPEN)
+    uncertain += store.journal.claims_unseen(header.plan_id)  # the carrier said that it charged
     return {
         **{f"planned_{key}": value for key, value in header.summary.get("money", {}).items()},
         "sims_planned_to_claim": header.claims,

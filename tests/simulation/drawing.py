@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def fate_of(seed: int, folder: Path) -> Fate:
     policy = _soaking(apart, _policy(chance, sims))
     world = World(folder, sims=sims, seed=seed, policy_text=policy, options=_options(chance))
     foreign, poison, unknown = _dealt(chance, bad)
-    world.switches = world.target.switches = _switches(chance, targets, frozenset(poison))
+    switches = _locking(f"{seed}, locks", _switches(chance, targets, frozenset(poison)))
+    world.switches = world.target.switches = switches
     world.pulled([_sim(chance, number) for number in range(1, sims + 1)])
     world.target.stock([target for target in targets if target not in {*foreign, *unknown}])
     world.target.stock_foreign(foreign)
@@ -183,6 +184,16 @@ def _switches(chance: random.Random, targets: list[str], poison: frozenset[str])
         features_listed=chance.random() < 0.5,
         late_s=20.0 + 0.55 * len(targets) ** 2,  # up to 100 s
         latency_s=chance.choice([0.0, 0.15]),
+    )
+
+
+def _locking(seed: str, switches: HologramSwitches) -> HologramSwitches:
+    """In some schedules a claim locks the SIM for long, and its limits do not take until it is free."""
+    chance = _seldom(seed)
+    if chance is None:
+        return switches
+    return replace(
+        switches, claim_pending_s=chance.choice([(60.0, 1800.0), (1800.0, 7200.0)]), limits_locked_while_pending=True
     )
 
 

@@ -87,11 +87,13 @@ def check_all(lived: Lived) -> None:
         claims(lived, plan)
         unfinished(lived)
         conflicts(lived)
+        given_up(lived, store, plan_id)
         money(lived, plan)
         bounds(lived)
         waves(lived, store, plan)
         limits(lived, plan)
         promptness(lived, plan)
+        followed_up(lived, plan)
         journal(lived, store, plan_id, plan)
         requests(lived, store, plan_id)
         check_audit(store, plan_id, lived.world.folder)
@@ -155,6 +157,15 @@ def conflicts(lived: Lived) -> None:
                 taken = {iccid for at_s, iccid, _ in lived.people.deeds if at_s > entry.at_s}
                 named.update(lived.never & set(entry.body["sims"]) - taken)
     assert all(times == 1 for times in named.values()), f"refused by name, and claimed again: {named}"
+
+
+def given_up(lived: Lived, store: Store, plan_id: str) -> None:
+    """No setting is given up for a lock: the simulated carrier does all that it accepts for a SIM that is free."""
+    for item in store.journal.items(plan_id):
+        if str(item.change.target_iccid) not in lived.odd:
+            for step in item.steps.values():
+                has_cause = not step.code.endswith(("_ignored", "_not_applied")) or step.code == "claim_ignored"
+                assert step.state is not StepState.FAILED or has_cause, f"{item.change.target_iccid}: {step}"
 
 
 def _held_since(link: SimulatedLink | None, at_s: float) -> float | None:
@@ -297,6 +308,31 @@ def _prompt(lived: Lived, iccid: str, change: Change, number: int, rest: list[Le
         shows = iccid in entry.query.get("sims", "") and entry.at_s - lived.world.switches.read_lag_s >= claimed_s
         seen_s = entry.at_s if seen_s is None and shows else seen_s
         assert seen_s is None or entry.at_s - seen_s <= PROMPT_S, f"{iccid} was ours for {entry.at_s - seen_s:.0f} s"
+
+
+def followed_up(lived: Lived, plan: dict[str, Change]) -> None:
+    """Where limits follow the claim, nothing is claimed or named while one is missing because its order was lost."""
+    if lived.policy.claim.limits is not LimitsTiming.AFTER_CLAIM:
+        return
+    targets = {link.device_id: iccid for iccid, link in lived.world.target.sims.items() if iccid in plan}
+    for run in lived.runs:
+        lost: set[str] = set()
+        for number, entry in enumerate(lived.world.target.ledger.entries[run.first : run.last], run.first):
+            if entry.path.endswith("usagelimit"):
+                asked = {targets[device_id] for device_id in entry.body["deviceids"] if device_id in targets}
+                lost = lost | asked if entry.fault not in {"none", "slow"} else lost - asked
+            elif entry.path.endswith("bulkclaim") or entry.method == "PUT":
+                seen = any(number > stale for stale in run.stale)  # a bad read may have hidden it
+                free = [iccid for iccid in lost if _is_free(lived, iccid, plan[iccid], entry.at_s)]
+                assert seen or not free, f"{free} had no limit, and {entry.path} was sent at {entry.at_s}"
+
+
+def _is_free(lived: Lived, iccid: str, change: Change, at_s: float) -> bool:
+    """Whether a SIM of ours was live, with nobody's hand on it, and without the limit that was planned."""
+    now = lived.world.target.sims[iccid].at(at_s)
+    is_live = now.state == "LIVE" and now.org_id == lived.world.target.org_id
+    is_wider = now.overage_limit == -1 and change.overage_limit_bytes not in {None, -1}
+    return is_live and is_wider and not lived.people.touched(iccid)
 
 
 def _claimed_s(link: SimulatedLink | None) -> float | None:

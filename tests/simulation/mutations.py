@@ -192,6 +192,18 @@ MUTATIONS = (
         "        elif False:",
     ),
     Mutation(
+        "a lock says nothing against a SIM",
+        "migrator/executor/settling.py",
+        "    says_something = step.code == UNPROVEN",
+        "    says_something = True",
+    ),
+    Mutation(
+        "limits that follow the claim are seen through",
+        "migrator/executor/securing.py",
+        "        self._in_doubt.update(keys)\n",
+        "        return\n",
+    ),
+    Mutation(
         "old looks are renewed before a claim",
         "migrator/executor/claiming.py",
         "if (item.read_at or 0.0) < now - OLDEST_LOOK_S]",
