@@ -81,6 +81,7 @@ class Applying:
         """SIMs that an earlier run claimed get their limits and state before anything else is done."""
         ctx = self.ctx
         for run in slices(ctx.journal.items(ctx.plan_id), ctx.options.claim_batch):
+            await ctx.stopper.give_way()
             await changer.secure([item for item in run if item.state_of(StepKind.CLAIM) is StepState.DONE])
 
     async def _money(self, account: Account) -> Money:
@@ -91,7 +92,7 @@ class Applying:
         ctx, claim = self.ctx, self.ctx.policy.claim
         plans = {plan.data_plan_id: plan for plan in await ctx.target.data_plans()}
         money = Money(ctx, price_of(plans, claim.data_plan_id, claim.zone))
-        missing = self._claims_missing()
+        missing = await self._claims_missing()
         if not missing:
             return money
         if account.permissions is not None and "activation" not in account.permissions:
@@ -109,8 +110,12 @@ class Applying:
         await money.check(missing if most is None else min(missing, most))
         return money
 
-    def _claims_missing(self) -> int:
-        return sum(item.awaits_claim for item in self.ctx.journal.items(self.ctx.plan_id))
+    async def _claims_missing(self) -> int:
+        ctx, missing = self.ctx, 0
+        for run in slices(ctx.journal.items(ctx.plan_id), SLICE):
+            await ctx.stopper.give_way()
+            missing += sum(item.awaits_claim for item in run)
+        return missing
 
     def _sets_limits_on_claim(self) -> bool:
         return self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
@@ -125,10 +130,10 @@ class Applying:
 
     async def _settle_all(self, changer: Changer | None) -> None:
         """Settle every claim whose outcome an earlier run never learned; `changer` secures those that are ours."""
-        ctx = self.ctx
-        uncertain = [
-            item.key for item in ctx.journal.items(ctx.plan_id) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN
-        ]
+        ctx, uncertain = self.ctx, list[str]()
+        for run in slices(ctx.journal.items(ctx.plan_id), SLICE):
+            await ctx.stopper.give_way()
+            uncertain += [item.key for item in run if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
         if uncertain:
             await settle_claims(ctx, self._reader, uncertain, None if changer is None else changer.secure)
 
