@@ -1,5 +1,6 @@
 """One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from migrator.core.journal import Verdict
@@ -27,11 +28,20 @@ BULK_RENAME = "bulk_rename"
 SLICE = 2500
 
 
+async def _no_others() -> None:
+    """What there is to settle where the store holds no other plan."""
+
+
 @dataclass(slots=True)
 class Applying:
-    """Applies one plan, from wherever it stands."""
+    """Applies one plan, from wherever it stands.
+
+    Args:
+        settle_others: learns what became of claims of other plans; awaited before this plan claims anything.
+    """
 
     ctx: Context
+    settle_others: Callable[[], Awaitable[None]] = _no_others
     _reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,6 +80,7 @@ class Applying:
         first_aid = Changer(ctx, None, bulk_names=False)
         await self._secure_all(first_aid)
         await self._settle_all(first_aid)
+        await self.settle_others()
         money = await self._money(account)
         tag_id = await tag_id_of(ctx)
         changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
