@@ -7,6 +7,8 @@ import random
 import signal
 import socket
 import stat
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -37,6 +39,7 @@ __all__ = [
     "operator",
     "owner",
     "person",
+    "process_is_alive",
     "process_is_gone",
     "run_async",
     "runner",
@@ -114,10 +117,11 @@ def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
 def holding_lease(store: "Store") -> Iterator["Owner"]:
     """Hold the store for one run. Raises: StoreBusy, naming who holds it.
 
-    A dead process of this machine is replaced at once, any other after a minute without a heartbeat.
+    A dead process of this machine is replaced at once, one that is known to live never, and any other after a minute
+    without a heartbeat.
     """
     me = owner(SystemClock().now().timestamp())
-    store.lease.acquire(me, me.started_at, is_gone=process_is_gone)
+    store.lease.acquire(me, me.started_at, is_gone=process_is_gone, is_alive=process_is_alive)
     try:
         yield me
     finally:
@@ -274,6 +278,34 @@ def process_is_gone(other: "Owner") -> bool:
     except PermissionError:
         return False
     return False
+
+
+def process_is_alive(other: "Owner") -> bool:
+    """Whether an owner is known to be a process of this machine that is there still, be it stopped.
+
+    Numbers are used again, so that it must have begun before the owner took the lease. False where none can tell: on
+    other machines, and where the system does not say when a process began.
+    """
+    if other.host != _here():
+        return False
+    began_at = _began_at(other.pid)
+    return began_at is not None and began_at <= other.started_at
+
+
+def _began_at(pid: int) -> float | None:
+    """When a living process began (UTC seconds, by the clock as it is set now); None if nobody tells."""
+    with suppress(OSError):
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        state, *rest = told.rpartition(")")[2].split()  # the name before it may hold anything
+        if sys.platform == "linux" and state not in _ENDED:
+            since_boot_s = int(rest[_STARTTIME]) / os.sysconf("SC_CLK_TCK")
+            return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - since_boot_s)
+    return None
+
+
+_ENDED = {"Z", "X"}
+_STARTTIME = 18
+"""Where `starttime` stands behind the state of a process: proc(5), field 22 of /proc/PID/stat."""
 
 
 def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from migrator.inputs.selection import Selection
     from migrator.store import Store
 
-__all__ = ["look", "make_plan", "settle_earlier", "unsettled_plans"]
+__all__ = ["applying", "look", "make_plan", "settle_earlier", "unsettled_plans"]
 
 BATCH = 1000
 ID_DIGITS = 10
@@ -231,6 +232,21 @@ async def settle_earlier(
             continue
         header = store.plans.header(plan_id)
         await Applying(_reading(store, target, header, absent_after_s, clock, stopper, progress)).settle()
+
+
+def applying(store: "Store", ctx: Context) -> Applying:
+    """One run of `apply`, which settles the claims of other plans, too, before it claims anything."""
+    settle_others = partial(
+        settle_earlier,
+        store,
+        ctx.target,
+        absent_after_s=ctx.options.absent_after_s,
+        clock=ctx.clock,
+        stopper=ctx.stopper,
+        progress=ctx.progress,
+        but=ctx.plan_id,
+    )
+    return Applying(ctx, settle_others)
 
 
 async def look(

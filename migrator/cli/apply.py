@@ -39,9 +39,9 @@ class Options:
     confirm: int | None
     confirm_pauses: int | None
     max_sims: int | None
-    wait: str | None
+    wait_s: float | None
     wave: str | None
-    max_duration: str | None
+    max_duration_s: float | None
 
 
 @click.command("apply", epilog=f"Exit codes: {CODES}7 resumable, 9 another run holds the store, 130 interrupted.")
@@ -66,7 +66,12 @@ def apply(shared: Globals, /, **options: Any) -> int:
     A claim bills at once and cannot be undone. The first run of a plan asks for the number of claims, or takes it from
     --confirm. The same command resumes after any interruption: it reads first, and sends only what is missing.
     """
-    return finish("apply", shared, lambda: _apply(shared, Options(**options)))
+    return finish("apply", shared, lambda: _apply(shared, _options(**options)))
+
+
+def _options(*, wait: str | None, max_duration: str | None, **others: Any) -> Options:
+    """What was asked, with durations in seconds. Raises: InputError, naming the option that says none."""
+    return Options(wait_s=_seconds("--wait", wait), max_duration_s=_seconds("--max-duration", max_duration), **others)
 
 
 def _apply(shared: Globals, options: Options) -> Outcome:
@@ -184,28 +189,17 @@ def _confirm_pauses(header: "PlanHeader", given: int | None) -> None:
 
 def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", options: Options) -> ApplyResult:
     from migrator import bootstrap
-    from migrator.bootstrap.planning import settle_earlier
+    from migrator.bootstrap.planning import applying
     from migrator.cli.progress import watching
-    from migrator.executor.applying import Applying
 
     with bootstrap.holding_lease(store) as me, watching(shared) as progress:
         _check(store, header)  # again, as others may have been at it while the confirmation was awaited
 
         async def body(stopper: "Stopper") -> ApplyResult:
             async with bootstrap.target(chosen, store, stopper) as target, bootstrap.heartbeat(store, me, stopper):
-                await settle_earlier(
-                    store,
-                    target,
-                    absent_after_s=chosen.absent_after_s,
-                    clock=bootstrap.SystemClock(),
-                    stopper=stopper,
-                    progress=progress,
-                    but=header.plan_id,
-                )
                 stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
                 parts = _Parts(store, target, stopper, progress, bootstrap.runner(me))
-                ctx = _context(chosen, header, options, parts)
-                return await Applying(ctx).run()
+                return await applying(store, _context(chosen, header, options, parts)).run()
 
         result = bootstrap.run_async(body)
         if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
@@ -230,7 +224,6 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
     from migrator.inputs.policy_file import stored_policy
 
     clock = bootstrap.SystemClock()
-    wait_s, longest_s = _seconds("--wait", options.wait), _seconds("--max-duration", options.max_duration)
     return Context(
         header=header,
         policy=stored_policy(parts.store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}"),
@@ -242,8 +235,8 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
             max_sims=options.max_sims,
             wave=options.wave,
             soaks=not options.dry_run,
-            max_duration_s=longest_s,
-            wait_s=chosen.settle_timeout_s if wait_s is None else wait_s,
+            max_duration_s=options.max_duration_s,
+            wait_s=chosen.settle_timeout_s if options.wait_s is None else options.wait_s,
             absent_after_s=chosen.absent_after_s,
             claim_batch=chosen.claim_batch,
             batch=chosen.batch,

@@ -1,6 +1,7 @@
 """One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
 
 import shlex
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -31,11 +32,20 @@ BULK_RENAME = "bulk_rename"
 SLICE = 2500
 
 
+async def _no_others() -> None:
+    """What there is to settle where the store holds no other plan."""
+
+
 @dataclass(slots=True)
 class Applying:
-    """Applies one plan, from wherever it stands."""
+    """Applies one plan, from wherever it stands.
+
+    Args:
+        settle_others: learns what became of claims of other plans; awaited before this plan claims anything.
+    """
 
     ctx: Context
+    settle_others: Callable[[], Awaitable[None]] = _no_others
     _reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +84,7 @@ class Applying:
         securer = Securer(ctx, self._reader, Changer(ctx, None, bulk_names=False))
         await self._secure_all(securer)
         await self._settle_all(securer)
+        await self.settle_others()
         money = await self._money(account)
         tag_id = await tag_id_of(ctx)
         changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
@@ -85,6 +96,7 @@ class Applying:
         """SIMs that an earlier run claimed get their limits and state before anything else is done."""
         ctx = self.ctx
         for run in slices(ctx.journal.items(ctx.plan_id), ctx.options.claim_batch):
+            await ctx.stopper.give_way()
             claimed = [item for item in by_our_clock(run, ctx.now()) if item.state_of(StepKind.CLAIM) is StepState.DONE]
             await securer.secure(settle_settings(ctx, claimed))
 
@@ -97,7 +109,7 @@ class Applying:
         ctx, claim = self.ctx, self.ctx.policy.claim
         plans = {plan.data_plan_id: plan for plan in await ctx.target.data_plans()}
         money = Money(ctx, price_of(plans, claim.data_plan_id, claim.zone))
-        missing = self._claims_missing()
+        missing = await self._claims_missing()
         if not missing:
             return money
         if account.permissions is not None and "activation" not in account.permissions:
@@ -115,8 +127,12 @@ class Applying:
         await money.check(missing if most is None else min(missing, most))
         return money
 
-    def _claims_missing(self) -> int:
-        return sum(item.awaits_claim for item in self.ctx.journal.items(self.ctx.plan_id, wave=self.ctx.options.wave))
+    async def _claims_missing(self) -> int:
+        ctx, missing = self.ctx, 0
+        for run in slices(ctx.journal.items(ctx.plan_id, wave=ctx.options.wave), SLICE):
+            await ctx.stopper.give_way()
+            missing += sum(item.awaits_claim for item in run)
+        return missing
 
     def _sets_limits_on_claim(self) -> bool:
         return self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
@@ -131,10 +147,10 @@ class Applying:
 
     async def _settle_all(self, securer: Securer | None) -> None:
         """Settle every claim whose outcome an earlier run never learned; `securer` secures those that are ours."""
-        ctx = self.ctx
-        uncertain = [
-            item.key for item in ctx.journal.items(ctx.plan_id) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN
-        ]
+        ctx, uncertain = self.ctx, list[str]()
+        for run in slices(ctx.journal.items(ctx.plan_id), SLICE):
+            await ctx.stopper.give_way()
+            uncertain += [item.key for item in run if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
         if uncertain:
             await settle_claims(ctx, self._reader, uncertain, None if securer is None else securer.secure)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from migrator.core.orders import Order, OrderKind, halted_by
 from migrator.core.plan import PlanHeader
@@ -124,6 +125,14 @@ class Stopper:
         """Raises: Interrupted, if somebody asked to stop."""
         if self.is_stopping:
             raise Interrupted(self.reason, self.exit_code)
+
+    async def give_way(self) -> None:
+        """Let others have their turn in the midst of a long scan: signals, and the lease's heartbeat.
+
+        Raises: Interrupted, if somebody asked to stop.
+        """
+        await anyio.lowlevel.checkpoint()
+        self.check()
 
     async def checkpoint(self) -> bool:
         """Stand still here while the run is paused. Returns: whether it did.

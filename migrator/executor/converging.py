@@ -52,7 +52,7 @@ class Converger:
         Returns: the seconds spent waiting.
         """
         waited_s = 0.0
-        keys = self._to_be_read(wave)
+        keys = await self._to_be_read(wave)
         pause_s = FIRST_PAUSE_S
         while keys:
             keys = await self._round(keys)
@@ -66,10 +66,11 @@ class Converger:
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         return waited_s
 
-    def _to_be_read(self, wave: str | None) -> list[str]:
+    async def _to_be_read(self, wave: str | None) -> list[str]:
         """SIMs of interest, but for those that this run has seen as planned: they are judged by that."""
         keys: list[str] = []
         for run in slices(self.ctx.journal.items(self.ctx.plan_id, wave=wave), SLICE):
+            await self.ctx.stopper.give_way()
             mine = [item for item in by_our_clock(run, self.ctx.now()) if self._is_of_interest(item)]
             read = settle_settings(self.ctx, [item for item in mine if (item.read_at or 0.0) >= self.read_since])
             results = [self._verified(item) for item in read]

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import anyio.lowlevel
+
 from migrator.core.cutover import ALREADY, Told, is_done, is_open
 from migrator.core.fleet import SourceSim
 from migrator.core.gates import Gate, broken_bound, gate
@@ -20,6 +22,7 @@ from migrator.executor.switch_context import SwitchContext
 __all__ = ["SwitchResult", "Switching"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+SLICE = 2500
 SHOWN = 5
 
 
@@ -78,12 +81,12 @@ class Switching:
         try:
             await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
-            return self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
+            return await self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
         except MigratorError as error:
             words = getattr(error, "carrier_words", "")
             reason = f"{error.message} (they said: {words})" if words and words not in error.message else error.message
-            return self._result(ExitCode(error.exit_code), reason, error.hint)
-        return self._finished()
+            return await self._result(ExitCode(error.exit_code), reason, error.hint)
+        return await self._finished()
 
     async def _all_waves(self) -> None:
         ctx = self.ctx
@@ -102,6 +105,7 @@ class Switching:
                 await self._open_gate(ctx.header.waves[number - 1], wave)
             ctx.progress("wave", {"wave": wave})
             for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+                await ctx.stopper.give_way()
                 await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
             wait_s -= await self._wait_for(wave, wait_s)
         if ctx.header.waves:
@@ -124,7 +128,7 @@ class Switching:
     async def _wait_for(self, wave: str, wait_s: float) -> float:
         """Go round until every order of a wave is proved, with growing pauses. Returns: the seconds spent waiting."""
         ctx, waited_s, pause_s = self.ctx, 0.0, FIRST_PAUSE_S
-        while keys := self._open_keys(wave):
+        while keys := await self._open_keys(wave):
             left_s = wait_s - waited_s
             if left_s <= 0:
                 break
@@ -136,9 +140,12 @@ class Switching:
                 await self._handle(self._fresh(batch))
         return waited_s
 
-    def _open_keys(self, wave: str) -> list[str]:
-        items = self.ctx.journal.items(self.ctx.switch_id, wave)
-        return [item.key for item in items if is_open(item, self.ctx.header.direction)]
+    async def _open_keys(self, wave: str) -> list[str]:
+        ctx, keys = self.ctx, list[str]()
+        for batch in slices(ctx.journal.items(ctx.switch_id, wave), SLICE):
+            await anyio.lowlevel.checkpoint()  # the stopper is not asked: a run that was stopped counts them, too
+            keys += [item.key for item in batch if is_open(item, ctx.header.direction)]
+        return keys
 
     # --- gates ----------------------------------------------------------------------------------------------------
 
@@ -149,6 +156,7 @@ class Switching:
         """
         ctx, found = self.ctx, Counter[str]()
         for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+            await ctx.stopper.give_way()
             done = [item for item in batch if is_done(item, ctx.header.direction)]
             found["open"] += sum(is_open(item, ctx.header.direction) for item in batch)
             found["all"] += len(batch)
@@ -195,22 +203,22 @@ class Switching:
         named = ", ".join(list(self._not_alive)[:SHOWN])
         return f". {len(self._not_alive)} SIMs are off while their new SIM is not alive: {named}"
 
-    def _finished(self) -> SwitchResult:
+    async def _finished(self) -> SwitchResult:
         counts = self.ctx.journal.step_counts(self.ctx.switch_id)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
-        unproved = self._unproved()
+        unproved = await self._unproved()
         if unproved:
             reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
-            return self._result(ExitCode.RESUMABLE, reason, "run the same command again later")
+            return await self._result(ExitCode.RESUMABLE, reason, "run the same command again later")
         if bad or self._not_alive:
             reason = f"done; {sum(bad.values()) + len(self._not_alive)} SIMs need attention{self._silent_words()}"
-            return self._result(ExitCode.ATTENTION, reason, "`migrator cutover show` lists them")
-        return self._result(ExitCode.DONE, "every SIM of the plan is switched and proved", "")
+            return await self._result(ExitCode.ATTENTION, reason, "`migrator cutover show` lists them")
+        return await self._result(ExitCode.DONE, "every SIM of the plan is switched and proved", "")
 
-    def _unproved(self) -> int:
-        return sum(len(self._open_keys(wave)) for wave in self.ctx.header.waves)
+    async def _unproved(self) -> int:
+        return sum([len(await self._open_keys(wave)) for wave in self.ctx.header.waves])
 
-    def _result(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
+    async def _result(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
@@ -226,7 +234,7 @@ class Switching:
             proved=sum(count for (state, _), count in source.items() if state is StepState.DONE),
             already=source.get((StepState.SKIPPED, ALREADY), 0),
             paused=sum(n for (kind, state, _), n in counts.items() if (kind, state) == _PAUSED),
-            unproved=self._unproved(),
+            unproved=await self._unproved(),
             aside=_trouble(counts, StepState.SKIPPED),
             failed=_trouble(counts, StepState.FAILED),
             changed=_changed(counts),

@@ -16,7 +16,7 @@ __all__ = ["EXPIRY_S", "Lease", "Owner"]
 
 LOST = "lease_lost"
 EXPIRY_S = 60.0
-"""A holder that was not heard of for so long is taken for dead; it beats every 10 s."""
+"""A holder that was not heard of for so long is taken for dead, unless it is known to live; it beats every 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class Owner:
         return f"process {self.pid} on {self.host}"
 
 
+def _nobody_knows(_owner: Owner) -> bool:
+    return False
+
+
 class Lease:
     """The one row that says who may write to the carriers."""
 
@@ -38,13 +42,20 @@ class Lease:
         self._db = database
 
     def acquire(
-        self, owner: Owner, now: float, *, is_gone: Callable[[Owner], bool], expiry_s: float = EXPIRY_S
+        self,
+        owner: Owner,
+        now: float,
+        *,
+        is_gone: Callable[[Owner], bool],
+        is_alive: Callable[[Owner], bool] = _nobody_knows,
+        expiry_s: float = EXPIRY_S,
     ) -> Owner | None:
         """Take the lease. To take it again changes nothing but its heartbeat.
 
         Args:
             now: UTC seconds.
             is_gone: whether a holder is known to be dead, which can be told only of one on this host.
+            is_alive: whether a holder is known to live. It is never replaced, however long it was silent.
             expiry_s: how long after its last heartbeat any other holder is taken for dead.
 
         Returns: the dead owner that was replaced; None if the lease was free, or ours.
@@ -56,13 +67,13 @@ class Lease:
                 connection.execute(insert(lease).values(one=1, **_values(owner, now)))
                 return None
             holder, age_s = _owner(held), max(0.0, now - held.heartbeat_at)
-            if holder != owner and age_s < expiry_s and not is_gone(holder):
+            is_silent = age_s >= expiry_s
+            if holder != owner and not is_gone(holder) and (not is_silent or is_alive(holder)):
                 began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
                 raise StoreBusy(
                     f"another run holds the store: {holder}, started {began}, has it for "
                     f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {age_s:.0f} s ago",
-                    hint="wait for it, or end it with `migrator run abort`; a run that died is replaced: at once "
-                    "on its own machine while that is up, else a minute after it was last heard of",
+                    hint=_end_it(holder) if is_silent else _WAIT,
                 )
             if holder == owner:
                 connection.execute(update(lease).values(heartbeat_at=now))
@@ -99,6 +110,19 @@ class Lease:
         with self._db.read() as connection:
             held = _holder(connection)
         return None if held is None else (_owner(held), held.heartbeat_at)
+
+
+_WAIT = (
+    "wait for it, or end it with `migrator run abort`; a run that died is replaced: at once on its own machine while "
+    "that is up, else a minute after it was last heard of"
+)
+
+
+def _end_it(holder: Owner) -> str:
+    return (
+        f"its process is alive, but stopped or stuck: see `ps -f -p {holder.pid}`; `kill -CONT {holder.pid}` wakes a "
+        f"stopped one, and `kill -KILL {holder.pid}` ends it: what it had sent is settled by the next run"
+    )
 
 
 def _holder(connection: Connection) -> AnyRow | None:

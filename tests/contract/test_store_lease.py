@@ -67,6 +67,17 @@ def test_an_owner_that_is_silent_for_a_minute_is_replaced(store: Store) -> None:
     assert store.lease.acquire(ME, NOW + 60, is_gone=lives) == OTHER
 
 
+def test_an_owner_that_is_known_to_live_is_never_replaced(store: Store) -> None:
+    """It may be stopped, or very busy; and only a person knows whether it should go on."""
+    store.lease.acquire(OTHER, NOW, is_gone=lives)
+    with pytest.raises(StoreBusy, match="last heard of 3600 s ago") as caught:
+        store.lease.acquire(ME, NOW + 3600, is_gone=lives, is_alive=lambda other: other == OTHER)
+    assert caught.value.exit_code == 9
+    assert "kill -CONT 815" in caught.value.hint
+    assert "kill -KILL 815" in caught.value.hint
+    assert store.lease.holder() == (OTHER, NOW)
+
+
 def test_a_heartbeat_keeps_the_lease_alive(store: Store) -> None:
     store.lease.acquire(OTHER, NOW, is_gone=lives)
     store.lease.beat(OTHER, NOW + 50)

@@ -17,14 +17,13 @@ import anyio
 import httpx
 
 from migrator import bootstrap
-from migrator.bootstrap.planning import make_plan
+from migrator.bootstrap.planning import applying, make_plan
 from migrator.bootstrap.steering import ceiling, steer
 from migrator.core.fleet import Pair, SourceSim
 from migrator.core.identifiers import Iccid
 from migrator.core.plan import PlanHeader
 from migrator.core.results import ApplyResult, ExitCode, PullResult
 from migrator.core.states import StepKind
-from migrator.executor.applying import Applying
 from migrator.executor.context import ApplyOptions, Context, Hooks, Stopper, quiet
 from migrator.executor.pulling import Pulling
 from migrator.inputs.policy_file import LoadedPolicy, parse_policy
@@ -253,8 +252,9 @@ class World:
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         before: Callable[[Store], None] | None = None,
         leased: bool = False,
+        plan_id: str | None = None,
     ) -> ApplyResult:
-        """`apply`: goes on with the newest plan. Raises: Crash, where the hooks say so.
+        """`apply`: goes on with the newest plan, or another. Raises: Crash, where the hooks say so.
 
         Args:
             hooks: crash points.
@@ -263,17 +263,18 @@ class World:
             beside: what somebody else does meanwhile; `self.stopper` is this run's.
             before: is shown the run's store before anything is done with it.
             leased: whether the run holds the lease and beats. Each beat takes as long as a request.
+            plan_id: the plan; None for the newest.
         """
         stopper = self.stopper = Stopper()
 
         async def body() -> ApplyResult:
             async with self.http() as http, self._holding(store, stopper, wanted=leased):
-                ctx = self._context(http, store, stopper, options, progress=progress, hooks=hooks or Hooks())
+                ctx = self._context(http, store, stopper, options, plan_id, progress=progress, hooks=hooks or Hooks())
                 stopper.obey(lambda: store.steering.order(ctx.plan_id), ctx.plan_id, progress)
                 async with anyio.create_task_group() as others:
                     if beside is not None:
                         others.start_soon(beside)
-                    result = await Applying(ctx).run()
+                    result = await applying(store, ctx).run()
                     others.cancel_scope.cancel()
                 return result
 
@@ -295,7 +296,7 @@ class World:
         with self.store() as store:
             store.lease.acquire(other, other.started_at, is_gone=lambda _first: True)
             stopper.while_leased(lambda: store.lease.must_be_held_by(other))
-            result = await Applying(self._context(http, store, stopper, options)).run()
+            result = await applying(store, self._context(http, store, stopper, options)).run()
             store.lease.release(other)
             return result
 
@@ -305,10 +306,11 @@ class World:
         store: Store,
         stopper: Stopper,
         options: ApplyOptions | None,
+        plan_id: str | None = None,
         **more: Any,
     ) -> Context:
-        """A new run of the newest plan, and what it needs."""
-        header = store.plans.header(store.plans.newest() or "")
+        """A new run of a plan, the newest if none is named, and what it needs."""
+        header = store.plans.header(plan_id or store.plans.newest() or "")
         return Context(
             header=header,
             policy=self.policy().policy,
