@@ -483,6 +483,10 @@ class Search(Protocol):
 
     def __len__(self) -> int: ...
 
+    def add(self, iccids: Iterable[Iccid]) -> None:
+        """Look for these, too; called before anything was seen."""
+        ...
+
     def forget_later_looks(self, now: float) -> None:
         """Take looks at these SIMs that were noted for a later time than `now` for old ones: some clock was set."""
         ...

@@ -57,7 +57,7 @@ class Converger:
         while keys:
             keys = await self._round(keys)
             left_s = wait_s - waited_s
-            self._tell_stuck(keys)
+            await self._tell_stuck(keys)
             if not keys or left_s <= 0 or until():
                 break
             self.ctx.progress("waiting", {"sims": len(keys), "wave": wave, "left_s": round(left_s)})
@@ -88,6 +88,7 @@ class Converger:
         await self._read(keys)
         pending: list[str] = []
         for start in range(0, len(keys), SLICE):
+            await self.ctx.stopper.give_way()
             run = keys[start : start + SLICE]
             if self.changer is not None:
                 await self.changer.send_missing(settle_settings(self.ctx, self._items(run)))
@@ -112,13 +113,16 @@ class Converger:
         lag_s = None if self.is_finished else self.ctx.options.absent_after_s
         return verify_item(item, self.ctx.header.org_id, lag_s=lag_s)
 
-    def _tell_stuck(self, keys: Sequence[str]) -> None:
+    async def _tell_stuck(self, keys: Sequence[str]) -> None:
         """Say so when SIMs have been pending for half an hour, and again after a day: they may be stuck for good."""
         now = self.ctx.now()
-        self._waiting_since = {
-            item.key: min(self._waiting_since.get(item.key, now), now if item.begun_at is None else item.begun_at)
-            for item in self._items(keys)
-        }
+        waiting: dict[str, float] = {}
+        for start in range(0, len(keys), SLICE):
+            await self.ctx.stopper.give_way()
+            for item in self._items(keys[start : start + SLICE]):
+                begun_at = now if item.begun_at is None else item.begun_at
+                waiting[item.key] = min(self._waiting_since.get(item.key, now), begun_at)
+        self._waiting_since = waiting
         for after_s in STUCK_AFTER_S:
             stuck = sum(since <= now - after_s for since in self._waiting_since.values())
             if stuck > self._told_stuck.get(after_s, 0):

@@ -17,6 +17,7 @@ from migrator.ports import Clock, DevicePage, Journal, Search, TargetPlatform
 __all__ = ["Reader", "by_our_clock", "targets_of"]
 
 MOST_PAGES = 100_000
+SLICE = 2500
 
 
 @dataclass(slots=True)
@@ -52,7 +53,10 @@ class Reader:
             thorough: whether to look up, too, what our own list does not show: it may be somebody else's.
         """
         asked_at = self._now()
-        with closing(self.journal.search(iccids)) as search:
+        with closing(self.journal.search(None if iccids is None else ())) as search:
+            for some in _lists(iccids or (), SLICE):  # whoever lists a whole plan reads it from the store meanwhile
+                search.add(some)
+                await self.stopper.give_way()
             search.forget_later_looks(asked_at)
             if newest and len(search) > self.target.max_lookup:
                 await self._from_list(search, most_pages=math.ceil(len(search) / self.target.page_size) + 1)

@@ -80,15 +80,22 @@ class SqlSearch:
             connection.execute(CreateTable(_sought, if_not_exists=True))
             if iccids is None:
                 connection.execute(_INSERT_PAIRED, {"search": self._number})
-        for chunk in chunks(iccids or ()):
-            with database.read() as connection:
+        self._left: int | None = None  # not counted yet
+        self.add(iccids or ())
+
+    def add(self, iccids: Iterable[Iccid]) -> None:
+        """Look for these, too. Before anything was seen."""
+        self._left = None
+        for chunk in chunks(iccids):
+            with self._db.read() as connection:
                 rows = [(self._number, iccid.key, iccid.digits) for iccid in chunk]
                 connection.exec_driver_sql(_INSERT, rows)
-        with database.read() as connection:
-            mine = select(func.count()).select_from(_sought).where(_sought.c.search == self._number)
-            self._left = int(connection.execute(mine).scalar_one())
 
     def __len__(self) -> int:
+        if self._left is None:
+            mine = select(func.count()).select_from(_sought).where(_sought.c.search == self._number)
+            with self._db.read() as connection:
+                self._left = int(connection.execute(mine).scalar_one())
         return self._left
 
     def forget_later_looks(self, now: float) -> None:
@@ -117,9 +124,10 @@ class SqlSearch:
     def drop(self, keys: Sequence[str]) -> None:
         """Note that some were seen, which were wanted and not seen before."""
         if keys:
+            left = len(self) - len(keys)
             with self._db.read() as connection:
                 connection.exec_driver_sql(_DROP, [(self._number, key) for key in keys])
-            self._left -= len(keys)
+            self._left = left
 
     def note_absent(self, *, now: float) -> None:
         """Keep in the journal that all others were looked for and not seen, as of `now` (UTC seconds)."""

@@ -1,6 +1,6 @@
 """Scans of a whole plan ask nobody, and yet let others have their turn: signals, and the lease's heartbeat."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -8,15 +8,16 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from migrator.core.identifiers import Iccid
 from migrator.core.results import ExitCode
 from migrator.core.switch_plan import Direction
 from migrator.errors import Interrupted
-from migrator.executor import applying, converging, switching
+from migrator.executor import applying, converging, observing, switching
 from migrator.executor.applying import Applying
 from migrator.executor.changing import Changer
 from migrator.executor.context import ApplyOptions, Context, Stopper
 from migrator.executor.converging import Converger
-from migrator.executor.observing import Reader
+from migrator.executor.observing import Reader, targets_of
 from migrator.executor.securing import Securer
 from migrator.executor.switch_context import SwitchContext, SwitchOptions
 from migrator.executor.switching import Switching
@@ -45,7 +46,7 @@ def _securer(ctx: Context) -> Securer:
 
 @pytest.fixture(autouse=True)
 def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (applying, converging, switching):
+    for module in (applying, converging, observing, switching):
         monkeypatch.setattr(module, "SLICE", SLICE)
 
 
@@ -106,6 +107,28 @@ def test_a_stop_asked_for_in_the_midst_of_a_scan_ends_it(done: World, name: str)
                 await scan()
 
     scanned(done, SCANS[name], stopped)
+
+
+def test_a_stop_asked_for_while_a_plan_is_listed_for_a_read_ends_it(done: World) -> None:
+    listed = 0
+
+    async def read(ctx: Context) -> None:
+        def targets() -> Iterator[Iccid]:
+            nonlocal listed
+            for item in ctx.journal.items(ctx.plan_id):
+                listed += 1
+                yield from targets_of([item])
+
+        await _reader(ctx).read(targets(), full=True)
+
+    async def stopped(scan: Callable[[], Awaitable[Any]], stopper: Stopper) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop, stopper)
+            with pytest.raises(Interrupted, match="enough"):
+                await scan()
+
+    scanned(done, read, stopped)
+    assert 0 < listed <= 2 * SLICE
 
 
 async def _stop(stopper: Stopper) -> None:
