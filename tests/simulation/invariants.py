@@ -188,7 +188,8 @@ def money(lived: Lived, plan: dict[str, Change]) -> None:
             assert run.claimed_after - run.claimed_before - _came_late(lived, run) <= run.max_sims
     aside = {iccid for _, iccid, deed in lived.people.deeds if deed in {"set aside", "claimed"}}
     acting = sum(change.action is Action.CLAIM for iccid, change in plan.items() if iccid not in aside)
-    if lived.policy.caps.max_sims < acting and all(run.max_sims is None for run in lived.runs):
+    are_for_all = all(run.max_sims is None and run.wave is None for run in lived.runs)
+    if lived.policy.caps.max_sims < acting and are_for_all:
         assert not lived.world.target.ledger.charges, "a plan past its cap was begun"
 
 
