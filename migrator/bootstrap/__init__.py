@@ -283,13 +283,14 @@ def process_is_gone(other: "Owner") -> bool:
 def process_is_alive(other: "Owner") -> bool:
     """Whether an owner is known to be a process of this machine that is there still, be it stopped.
 
-    Numbers are used again, so that it must have begun before the owner took the lease. False where none can tell: on
-    other machines, and where the system does not say when a process began.
+    Numbers are used again, so that it must have begun before the owner took the lease, or a minute after: a clock that
+    was set forward since makes it look younger. False where none can tell: on other machines, and where the system does
+    not say when a process began.
     """
     if other.host != _here():
         return False
     began_at = _began_at(other.pid)
-    return began_at is not None and began_at <= other.started_at
+    return began_at is not None and began_at <= other.started_at + STEPPED_S
 
 
 def _began_at(pid: int) -> float | None:
@@ -303,6 +304,7 @@ def _began_at(pid: int) -> float | None:
     return None
 
 
+STEPPED_S = 60.0
 _ENDED = {"Z", "X"}
 _STARTTIME = 18
 """Where `starttime` stands behind the state of a process: proc(5), field 22 of /proc/PID/stat."""

@@ -87,7 +87,8 @@ class Applying:
         await self.settle_others()
         money = await self._money(account)
         tag_id = await tag_id_of(ctx)
-        changer = Changer(ctx, tag_id, bulk_names=account.features is None or BULK_RENAME in account.features)
+        bulk_names = account.features is None or BULK_RENAME in account.features
+        changer = Changer(ctx, tag_id, bulk_names=bulk_names, follow_up=securer.follow_up)
         claimer = Claimer(ctx, self._reader, money, securer, tag_id)
         converger = Converger(ctx, self._reader, changer, read_since=began_at)
         await Waves(ctx, claimer, changer, converger).carry_out()

@@ -47,6 +47,10 @@ LOCKED = "locked"
 """The code of an order to a SIM that the carrier had locked: that it changed nothing says nothing against the SIM."""
 
 
+async def _trusting(_items: Sequence[Item]) -> None:
+    """What is sent is left to a later read."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Order:
     """One kind of bulk change with its values: the request it is, and the sending of it, by device ids."""
@@ -62,11 +66,13 @@ class Changer:
     Args:
         tag_id: the plan's tag; None for none.
         bulk_names: whether equal names may go out in one call; switched off when the carrier refuses it.
+        follow_up: awaited once limits and states were sent, before anything else is: sees them through.
     """
 
     ctx: Context
     tag_id: int | None
     bulk_names: bool
+    follow_up: Callable[[Sequence[Item]], Awaitable[None]] = _trusting
     _trouble: MigratorError | Interrupted | None = field(default=None, init=False)
     _lost_in_a_row: int = field(default=0, init=False)
 
@@ -77,6 +83,7 @@ class Changer:
         """
         ours = [item for item in items if self._is_ours(item)]
         await self.secure(ours)
+        await self.follow_up(ours)
         check_failures(self.ctx)
         await self._tags(ours)
         await self._names(ours)

@@ -1,19 +1,21 @@
 """What keeps a new SIM from costing more than planned: its limits, then its state, before anything else goes on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrator.core.journal import Item, Step
+from migrator.core.packing import slices
 from migrator.core.policy import LimitsTiming
 from migrator.core.states import StepKind, StepState
 from migrator.executor.changing import LEFT_ALONE, LOCKED, UNPROVEN, Changer
 from migrator.executor.context import Context
-from migrator.executor.observing import Reader, targets_of
+from migrator.executor.observing import Reader, by_our_clock, targets_of
 from migrator.executor.settling import settle_settings, settles_at
 
 __all__ = ["Securer"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
+SLICE = 2500
 
 
 @dataclass(slots=True)
@@ -28,48 +30,66 @@ class Securer:
     ctx: Context
     reader: Reader
     changer: Changer
-    _in_doubt: set[str] = field(default_factory=set, init=False)
+    _look_at: dict[str, float] = field(default_factory=dict, init=False)  # SIMs in doubt, and when they are due
+    _lost: set[str] = field(default_factory=set, init=False)
 
     async def secure(self, items: Sequence[Item]) -> None:
         """Send the limits and states of SIMs that are ours. Raises: as `Changer.send_missing`."""
         await self.changer.secure(items)
-        await self.follow_up([item.key for item in items])
+        await self.follow_up(items)
 
-    async def follow_up(self, keys: Iterable[str] = ()) -> None:
+    async def follow_up(self, items: Sequence[Item] = ()) -> None:
         """See to it that the limits of these SIMs, and of those that were in doubt before, come through.
 
-        Stays while an order is lost. A locked SIM is looked at again with the next call: the rest of the plan goes on.
+        Stays while an order is lost. A locked SIM is looked at again with a later call, once that is due: the rest of
+        the plan goes on.
 
         Raises: as a read and an order do; what is in doubt stays so, on disk.
         """
         if self.ctx.policy.claim.limits is not LimitsTiming.AFTER_CLAIM:
             return
-        self._in_doubt.update(keys)
+        self._note([item.key for item in items])
         pause_s = FIRST_PAUSE_S
-        while doubtful := self._doubtful():
-            due = [item for item in doubtful if self._is_due(item.steps[StepKind.LIMITS])]
-            if due:
-                await self.reader.read(targets_of(due), full=False)
-                await self.changer.secure(settle_settings(self.ctx, self._doubtful()))
-            if not any(_is_lost(item.steps[StepKind.LIMITS]) for item in self._doubtful()):
+        while True:
+            now = self.ctx.now()
+            for run in slices(sorted(key for key, at in self._look_at.items() if at <= now), SLICE):
+                await self.ctx.stopper.give_way()
+                await self._look_again(run)
+            if not self._lost:
                 return
+            self.ctx.progress("securing", {"sims": len(self._lost)})
             await self.ctx.stopper.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _doubtful(self) -> list[Item]:
-        """Those in doubt, as they are now; the others are forgotten."""
-        items = self.ctx.journal.items_by_key(self.ctx.plan_id, sorted(self._in_doubt)) if self._in_doubt else ()
-        doubtful = [item for item in items if self._is_ours(item) and _is_open(item.steps.get(StepKind.LIMITS))]
-        self._in_doubt = {item.key for item in doubtful}
+    async def _look_again(self, keys: Sequence[str]) -> None:
+        await self.reader.read(targets_of(self._note(keys)), full=False)
+        await self.changer.secure(settle_settings(self.ctx, self._note(keys)))
+        self._note(keys)
+
+    def _note(self, keys: Sequence[str]) -> list[Item]:
+        """Note which of these SIMs are in doubt as things stand. Returns: those."""
+        self._lost.difference_update(keys)
+        for key in keys:
+            self._look_at.pop(key, None)
+        doubtful = [
+            item for item in self._items(keys) if item.takes_orders and _is_open(item.steps.get(StepKind.LIMITS))
+        ]
+        for item in doubtful:
+            step = item.steps[StepKind.LIMITS]
+            if not _is_lost(step):
+                self._look_at[item.key] = self._due_at(step)
+            elif item.target is not None and item.target.is_held_by(self.ctx.header.org_id):
+                self._look_at[item.key] = 0.0
+                self._lost.add(item.key)
+            else:  # one read did not show it; nothing waits for what may be gone
+                self._look_at[item.key] = settles_at(self.ctx, step)
         return doubtful
 
-    def _is_ours(self, item: Item) -> bool:
-        return item.target is not None and item.target.is_held_by(self.ctx.header.org_id) and item.takes_orders
+    def _items(self, keys: Sequence[str]) -> list[Item]:
+        return by_our_clock(self.ctx.journal.items_by_key(self.ctx.plan_id, keys), self.ctx.now())
 
-    def _is_due(self, step: Step) -> bool:
-        if step.state is StepState.PENDING:
-            return step.not_before <= self.ctx.now()
-        return _is_lost(step) or settles_at(self.ctx, step) <= self.ctx.now()
+    def _due_at(self, step: Step) -> float:
+        return step.not_before if step.state is StepState.PENDING else settles_at(self.ctx, step)
 
 
 def _is_open(step: Step | None) -> bool:

@@ -120,8 +120,9 @@ _WAIT = (
 
 def _end_it(holder: Owner) -> str:
     return (
-        f"its process is alive, but stopped or stuck: see `ps -f -p {holder.pid}`; `kill -CONT {holder.pid}` wakes a "
-        f"stopped one, and `kill -KILL {holder.pid}` ends it: what it had sent is settled by the next run"
+        f"its process is alive, but stopped or stuck: see `ps -f -p {holder.pid}`; if that is migrator, `kill -CONT "
+        f"{holder.pid}` wakes a stopped one, and `kill -KILL {holder.pid}` ends it: what it had sent is settled by the "
+        "next run"
     )
 
 

@@ -75,7 +75,13 @@ def test_a_process_that_ended_and_that_nobody_asked_after_is_not_alive(sleeper: 
 
 
 def test_a_process_that_was_given_the_number_of_the_holder_later_is_not_it(sleeper: "subprocess.Popen[bytes]") -> None:
-    assert not process_is_alive(owned_by(sleeper, since_s=-10.0))
+    assert not process_is_alive(owned_by(sleeper, since_s=-120.0))
+
+
+@tells_when_processes_began
+def test_a_clock_that_was_set_forward_a_little_makes_nobody_dead(sleeper: "subprocess.Popen[bytes]") -> None:
+    """By the clock as it is now, the process began after it took the lease."""
+    assert process_is_alive(owned_by(sleeper, since_s=-10.0))
 
 
 def test_a_process_of_another_machine_is_not_known_to_live(sleeper: "subprocess.Popen[bytes]") -> None:

@@ -200,7 +200,7 @@ MUTATIONS = (
     Mutation(
         "limits that follow the claim are seen through",
         "migrator/executor/securing.py",
-        "        self._in_doubt.update(keys)\n",
+        "        self._note([item.key for item in items])\n",
         "        return\n",
     ),
     Mutation(

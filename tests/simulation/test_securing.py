@@ -1,15 +1,18 @@
 """SIMs without a limit: where it follows the claim, nothing else goes on until it is through; locks are outlasted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from migrator.core.journal import Item
 from migrator.core.results import ExitCode
 from migrator.core.states import StepKind
 from migrator.executor.context import ApplyOptions
+from migrator.executor.securing import Securer
 from migrator.platforms.hologram.simulator import Edition, HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan
-from tests.simulation.world import POLICY, Crash, World, crash_at
+from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
 
 AFTER_CLAIM = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
 HOUR_S = 3600.0
@@ -47,6 +50,95 @@ def test_while_an_order_of_limits_is_lost_nothing_else_goes_on(
     orders = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
     lost = next(number for number, entry in enumerate(orders) if entry.fault == Fault.LOSE_BEFORE)
     assert "usagelimit" in orders[lost + 1].path, f"{orders[lost + 1].path} went out before the limits were through"
+
+
+def assert_nothing_came_between(world: World, lost_at: int) -> None:
+    """The `lost_at`-th write was an order of limits that was lost: the next write is the same order once more."""
+    writes = [entry for entry in world.target.ledger.entries if entry.method != "GET" and "tags" not in entry.path]
+    lost = next(number for number, entry in enumerate(writes) if entry.fault == Fault.LOSE_BEFORE)
+    assert lost >= lost_at
+    again = writes[lost + 1]
+    assert again.path == writes[lost].path, f"{again.path} came first"
+    assert sorted(again.body["deviceids"]) == sorted(writes[lost].body["deviceids"])
+
+
+def test_nor_while_one_to_an_adopted_sim_is_lost(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=6, policy_text=AFTER_CLAIM, options=ApplyOptions(claim_batch=2, batch=50))
+    world.pull()
+    targets = new_sims(6)
+    world.target.stock_claimed(targets[:2])
+    world.target.stock(targets[2:])
+    world.pair(targets)
+    world.plan()
+    world.target.faults = FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: "usagelimit" in path)
+    assert world.apply().exit_code is ExitCode.DONE
+    assert_nothing_came_between(world, 0)
+
+
+def test_nor_while_a_later_order_for_a_wave_before_is_lost(tmp_path: Path) -> None:
+    """The first order met a lock and did nothing; half of the second one is lost, and the other half opens the gate."""
+    policy = AFTER_CLAIM.replace('name = "all"', 'name = "one"\ncount = 4\n[[waves]]\nname = "two"')
+    world = World(
+        tmp_path,
+        sims=12,
+        policy_text=f"{policy}verified_share = 0.5\n",
+        options=ApplyOptions(claim_batch=4, batch=50),
+        switches=HologramSwitches(
+            limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
+        ),
+        faults=FaultPlan(
+            scripted=[Fault.NONE, Fault.NONE, Fault.NONE, Fault.LOSE_BEFORE],
+            scripted_for=lambda _verb, path: "usagelimit" in path,
+        ),
+    )
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert_nothing_came_between(world, 3)
+
+
+def test_a_sim_whose_lock_ends_gets_its_limit_before_the_wave_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "ceiling_rps", 1.0)
+    world = World(
+        tmp_path,
+        sims=120,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=5, batch=5),
+        switches=HologramSwitches(
+            limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
+        ),
+    )
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    claims = world.claims_sent()
+    for iccid in claims[0][1]:
+        limited_s = next(at_s for at_s, now in world.target.sims[iccid]._conditions if now.overage_limit > 0)
+        assert limited_s < claims[-1][0]
+
+
+def test_what_is_locked_is_not_loaded_again_with_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = 0
+    items = Securer._items
+
+    def counted(securer: Securer, keys: Sequence[str]) -> list[Item]:
+        nonlocal loaded
+        loaded += len(keys)
+        return items(securer, keys)
+
+    monkeypatch.setattr(Securer, "_items", counted)
+    world = World(
+        tmp_path,
+        sims=200,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=10, batch=10, wait_s=0),
+        switches=HologramSwitches(limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)),
+    )
+    world.ready()
+    world.apply()
+    assert len(world.target.ledger.charges) > 150
+    assert loaded < 5 * 200
 
 
 def test_an_order_of_limits_that_took_effect_unanswered_costs_a_read_and_no_wait(tmp_path: Path) -> None:
