@@ -321,7 +321,10 @@ def test_sims_that_failed_and_were_mended_are_no_failures_any_more(tmp_path: Pat
         assert store.journal.failures(plan_id).total == 0
 
 
-def test_stuck_sims_are_told_after_half_an_hour_and_after_a_day(tmp_path: Path) -> None:
+def test_stuck_sims_are_told_after_half_an_hour_and_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrator.executor.context.SLEEP_SLICE_S", 300.0)  # nobody gives orders here
     world = staged(tmp_path, waves=(Wave("all"),), switches=HologramSwitches(stuck=frozenset(new_sims(12)[:3])))
     told: list[Mapping[str, Any]] = []
     world.apply(

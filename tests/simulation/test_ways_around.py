@@ -366,8 +366,11 @@ def test_what_waits_in_a_long_queue_is_looked_at_again_before_it_is_claimed(tmp_
     world.check()
 
 
-def test_an_adopted_sim_that_hangs_at_the_carrier_is_told_as_stuck(tmp_path: Path) -> None:
+def test_an_adopted_sim_that_hangs_at_the_carrier_is_told_as_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing was ordered for it, so that no step of ours says since when it waits."""
+    monkeypatch.setattr("migrator.executor.context.SLEEP_SLICE_S", 300.0)  # nobody gives orders here
     world = World(tmp_path, sims=3, switches=quick())
     world.pull()
     world.target.stock_claimed(new_sims(3), state="LIVE-PENDING", name="theirs")
