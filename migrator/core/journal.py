@@ -95,6 +95,11 @@ class Item:
         return any(step.state is StepState.SKIPPED for step in self.steps.values())
 
     @property
+    def is_locked(self) -> bool:
+        """Whether, by the last read, the carrier takes no orders for the SIM until a change of its own is through."""
+        return self.target is not None and self.target.state.is_pending
+
+    @property
     def takes_orders(self) -> bool:
         """Whether a run may still change this SIM.
 

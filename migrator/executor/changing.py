@@ -201,7 +201,7 @@ class Changer:
         self._lost_in_a_row = 0
         words = {
             item.key: (LOCKED, "accepted while the carrier had the SIM locked")
-            if _is_locked(item)
+            if item.is_locked
             else (UNPROVEN, "accepted; the record has yet to show it")
             for item in items
         }
@@ -230,7 +230,7 @@ class Changer:
         """The reply left a SIM alone: try again after a growing pause, and give up in the end if it is not the lock."""
         step, now = item.steps.get(kind, Step(kind, StepState.PENDING)), self.ctx.now()
         attempts = step.attempts + 1
-        if attempts >= MOST_ATTEMPTS and step.code != LOCKED and not _is_locked(item):
+        if attempts >= MOST_ATTEMPTS and step.code != LOCKED and not item.is_locked:
             self._move(kind, StepEvent.REFUSED_FOR_GOOD, {item.key: (f"{kind.value}_ignored", words)})
             return
         pause_s = min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S)
@@ -238,7 +238,7 @@ class Changer:
             self.ctx.plan_id,
             kind,
             StepEvent.REFUSED_FOR_NOW,
-            {item.key: (LOCKED if _is_locked(item) else LEFT_ALONE, words)},
+            {item.key: (LOCKED if item.is_locked else LEFT_ALONE, words)},
             now=now,
             not_before=now + pause_s,
         )
@@ -299,11 +299,6 @@ class Changer:
     def _move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:
             self.ctx.journal.move(self.ctx.plan_id, kind, event, keys, now=self.ctx.now())
-
-
-def _is_locked(item: Item) -> bool:
-    """Whether the carrier takes no orders for the SIM until a change of its own is through, as the last read shows."""
-    return item.target is not None and item.target.state.is_pending
 
 
 def _device_ids(items: Sequence[Item]) -> list[int]:

@@ -10,7 +10,7 @@ from migrator.core.reconcile import verify_item
 from migrator.executor.changing import Changer
 from migrator.executor.context import Context
 from migrator.executor.guards import check_failures
-from migrator.executor.observing import Reader, by_our_clock, targets_of
+from migrator.executor.observing import Reader, by_our_clock, items_now, targets_of
 from migrator.executor.settling import settle_settings
 
 __all__ = ["Converger"]
@@ -101,7 +101,7 @@ class Converger:
         await self.reader.read((target for run in runs for target in targets_of(run)), full=True)
 
     def _items(self, keys: Sequence[str]) -> Sequence[Item]:
-        return by_our_clock(self.ctx.journal.items_by_key(self.ctx.plan_id, keys), self.ctx.now())
+        return items_now(self.ctx, keys)
 
     def _judge(self, items: Iterable[Item]) -> list[str]:
         results = [self._verified(item) for item in items]

@@ -10,11 +10,11 @@ from migrator.core.fleet import TargetLink
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item
 from migrator.errors import PlatformError, WireMismatch
-from migrator.executor.context import Stopper
+from migrator.executor.context import Context, Stopper
 from migrator.executor.crew import several
 from migrator.ports import Clock, DevicePage, Journal, Search, TargetPlatform
 
-__all__ = ["Reader", "by_our_clock", "targets_of"]
+__all__ = ["Reader", "by_our_clock", "items_now", "targets_of"]
 
 MOST_PAGES = 100_000
 SLICE = 2500
@@ -160,6 +160,11 @@ def by_our_clock(items: Iterable[Item], now: float) -> list[Item]:
     Another process noted it meanwhile, by a clock that was set since or is not ours: when it truly was nobody knows.
     """
     return [replace(item, read_at=0.0) if (item.read_at or 0.0) > now else item for item in items]
+
+
+def items_now(ctx: Context, keys: Sequence[str]) -> list[Item]:
+    """Some SIMs of the plan as the journal has them now, their looks by our clock."""
+    return by_our_clock(ctx.journal.items_by_key(ctx.plan_id, keys), ctx.now())
 
 
 def targets_of(items: Iterable[Item]) -> list[Iccid]:

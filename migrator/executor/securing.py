@@ -9,7 +9,7 @@ from migrator.core.policy import LimitsTiming
 from migrator.core.states import StepKind, StepState
 from migrator.executor.changing import LEFT_ALONE, LOCKED, UNPROVEN, Changer
 from migrator.executor.context import Context
-from migrator.executor.observing import Reader, by_our_clock, targets_of
+from migrator.executor.observing import Reader, items_now, targets_of
 from migrator.executor.settling import settle_settings, settles_at
 
 __all__ = ["Securer"]
@@ -71,9 +71,8 @@ class Securer:
         self._lost.difference_update(keys)
         for key in keys:
             self._look_at.pop(key, None)
-        doubtful = [
-            item for item in self._items(keys) if item.takes_orders and _is_open(item.steps.get(StepKind.LIMITS))
-        ]
+        items = items_now(self.ctx, keys)
+        doubtful = [item for item in items if item.takes_orders and _is_open(item.steps.get(StepKind.LIMITS))]
         for item in doubtful:
             step = item.steps[StepKind.LIMITS]
             if not _is_lost(step):
@@ -84,9 +83,6 @@ class Securer:
             else:  # one read did not show it; nothing waits for what may be gone
                 self._look_at[item.key] = settles_at(self.ctx, step)
         return doubtful
-
-    def _items(self, keys: Sequence[str]) -> list[Item]:
-        return by_our_clock(self.ctx.journal.items_by_key(self.ctx.plan_id, keys), self.ctx.now())
 
     def _due_at(self, step: Step) -> float:
         return step.not_before if step.state is StepState.PENDING else settles_at(self.ctx, step)

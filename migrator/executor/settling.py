@@ -9,7 +9,7 @@ from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import OutcomeUnknown
 from migrator.executor.changing import MOST_ATTEMPTS, UNPROVEN
 from migrator.executor.context import Context
-from migrator.executor.observing import Reader, by_our_clock, targets_of
+from migrator.executor.observing import Reader, items_now, targets_of
 from migrator.ports import LONGEST_CLAIM_S
 
 __all__ = ["REFUSED_BY_NAME", "settle_claims", "settle_settings", "settles_at"]
@@ -80,8 +80,7 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
 
 
 def _uncertain(ctx: Context, keys: Sequence[str]) -> list[Item]:
-    items = ctx.journal.items_by_key(ctx.plan_id, keys)
-    return [item for item in by_our_clock(items, ctx.now()) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
+    return [item for item in items_now(ctx, keys) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
 
 
 def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
@@ -161,7 +160,7 @@ def settle_settings(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
     moved = {key for keys in moves.values() for key in keys}
     if not moved:
         return items
-    anew = {item.key: item for item in by_our_clock(ctx.journal.items_by_key(ctx.plan_id, sorted(moved)), ctx.now())}
+    anew = {item.key: item for item in items_now(ctx, sorted(moved))}
     return [anew.get(item.key, item) for item in items]
 
 
@@ -187,7 +186,7 @@ def _may_still_come(ctx: Context, item: Item, step: Step) -> bool:
     By a step that moved later than now, the clock was set back since: how old it is nobody knows, and what is ordered
     again is the same.
     """
-    if step.kind is StepKind.STATE and item.target is not None and item.target.state.is_pending:
+    if step.kind is StepKind.STATE and item.is_locked:
         return True
     return step.since <= ctx.now() and (item.read_at or 0.0) < settles_at(ctx, step)
 

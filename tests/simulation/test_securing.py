@@ -8,8 +8,8 @@ import pytest
 from migrator.core.journal import Item
 from migrator.core.results import ExitCode
 from migrator.core.states import StepKind
-from migrator.executor.context import ApplyOptions
-from migrator.executor.securing import Securer
+from migrator.executor.context import ApplyOptions, Context
+from migrator.executor.observing import items_now
 from migrator.platforms.hologram.simulator import Edition, HologramSwitches
 from migrator.platforms.simulation import Fault, FaultPlan
 from tests.simulation.world import POLICY, Crash, World, crash_at, new_sims
@@ -120,14 +120,13 @@ def test_a_sim_whose_lock_ends_gets_its_limit_before_the_wave_ends(
 
 def test_what_is_locked_is_not_loaded_again_with_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = 0
-    items = Securer._items
 
-    def counted(securer: Securer, keys: Sequence[str]) -> list[Item]:
+    def counted(ctx: Context, keys: Sequence[str]) -> list[Item]:
         nonlocal loaded
         loaded += len(keys)
-        return items(securer, keys)
+        return items_now(ctx, keys)
 
-    monkeypatch.setattr(Securer, "_items", counted)
+    monkeypatch.setattr("migrator.executor.securing.items_now", counted)
     world = World(
         tmp_path,
         sims=120,

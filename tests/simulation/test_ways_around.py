@@ -100,17 +100,21 @@ def test_a_resume_sets_missing_limits_before_it_looks_at_failures(tmp_path: Path
     world.check_fulfilled()
 
 
-def test_a_paused_link_is_resumed_only_once_its_limit_is_on_record(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=3, switches=quick(limits_lag_s=30.0))
-    world.pull()
-    targets = new_sims(3)
-    world.target.stock_claimed(targets, state="PAUSED-USER", overage_limit=-1)
+def assert_resumed_once_limited(world: World, targets: list[str]) -> None:
     world.pair(targets)
     world.plan()
     world.apply_until_quiet()
     limits, states = sent(world, "usagelimit"), sent(world, "batch/state")
     assert states[0].at_s - limits[0].at_s >= 30
     world.check_fulfilled()
+
+
+def test_a_paused_link_is_resumed_only_once_its_limit_is_on_record(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=3, switches=quick(limits_lag_s=30.0))
+    world.pull()
+    targets = new_sims(3)
+    world.target.stock_claimed(targets, state="PAUSED-USER", overage_limit=-1)
+    assert_resumed_once_limited(world, targets)
 
 
 @pytest.mark.parametrize(("overage", "sms"), [(-1, 5), (0, 100)])
@@ -120,12 +124,7 @@ def test_nor_while_one_of_its_two_limits_is_wider_than_planned(tmp_path: Path, o
     world.pulled([sim(number, sms_quota=Decimal(5), data_quota_mb=Decimal(500)) for number in range(1, 4)])
     targets = new_sims(3)
     world.target.stock_claimed(targets, state="PAUSED-USER", overage_limit=overage, sms_limit=sms)
-    world.pair(targets)
-    world.plan()
-    world.apply_until_quiet()
-    limits, states = sent(world, "usagelimit"), sent(world, "batch/state")
-    assert states[0].at_s - limits[0].at_s >= 30
-    world.check_fulfilled()
+    assert_resumed_once_limited(world, targets)
 
 
 @pytest.mark.parametrize(
