@@ -25,8 +25,8 @@ from migrator.core.states import StepKind, StepState
 from migrator.executor.applying import Applying
 from migrator.executor.context import ApplyOptions, Context, Stopper
 from migrator.executor.converging import Converger
-from migrator.executor.guards import price_of
 from migrator.executor.observing import Reader
+from migrator.executor.prices import prices_of
 from migrator.inputs.policy_file import stored_policy
 from migrator.inputs.policy_iccids import unmatched
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
@@ -62,13 +62,12 @@ async def make_plan(
     `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out, and so are SIMs that
     a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to send.
 
-    Raises: InputError, for an unknown data plan or zone; PlatformError; Interrupted, and then there is no plan.
+    Raises: InputError, for an unknown data plan or zone; Halted, for a price that cannot be relied on; PlatformError;
+        Interrupted; and then there is no plan.
     """
     policy = loaded.policy
     account = await target.account()
-    plans = {plan.data_plan_id: plan for plan in await target.data_plans()}
-    price_of(plans, policy.claim.data_plan_id, policy.claim.zone)
-    prices = plans[policy.claim.data_plan_id].zones[policy.claim.zone]
+    prices = prices_of(await target.data_plans(), policy.claim)
     balance = await target.balance()
     progress("observing", {"sims": store.pairs.count()})
     reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)

@@ -53,7 +53,7 @@ BAD_INPUT = "2 settings, policy, pairs or an unknown data plan"
 @click.command(
     "create",
     help=CREATE_HELP,
-    epilog=f"Exit codes: 0 done (blocked SIMs are counted), {BAD_INPUT}, 4 refused, 7 resumable.",
+    epilog=f"Exit codes: 0 done (blocked SIMs are counted), {BAD_INPUT}, 4 refused, 6 unclear price, 7 resumable.",
 )
 @click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), required=True, help="The policy, a TOML file."

@@ -21,6 +21,7 @@ WORDS = {
     "quotas": "what remains: {total} SIMs read",
     "observing": "reading {sims} target SIMs at Hologram",
     "planning": "{total} SIMs planned",
+    "price_fell": "a SIM costs {now} now, and cost {was} when the plan was made",
     "no_price": "Hologram shows no price: [caps] max_spend_now cannot be checked, only max_sims holds",
     "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
     "wave": "wave {wave}",
@@ -46,6 +47,7 @@ WORDS = {
     "waiting": "{sims} SIMs pending, not as planned yet; waiting up to {left_s} s more",
 }
 ONCE = {
+    "price_fell",
     "no_balance",
     "no_price",
     "again",

@@ -11,6 +11,7 @@ from migrator.core.fleet import LinkState, link_state
 from migrator.core.mapping import NO_LIMIT
 from migrator.core.plan import Action, Change, DesiredState, Prices
 from migrator.core.policy import DataBasis, LimitsTiming, Policy, Rule, Wave, WithoutPrice
+from migrator.core.prices import told_prices
 from migrator.core.units import PRICE_BYTES_PER_MB, money
 
 __all__ = ["DEFAULT_GROUP", "Tally"]
@@ -193,7 +194,11 @@ class Tally:
             "charged_now": _told(prices.per_period, self.claims),
             "per_period_at_least": _told(prices.per_period, everybody.sims),
             "per_period_at_most": _largest_bill(prices, everybody),
-            "price_per_sim": _told(prices.per_period, 1),
+            **told_prices(
+                prices,
+                uses_data=bool(everybody.limited_bytes or everybody.unlimited),
+                uses_sms=bool(everybody.sms),
+            ),
             "balance": None if balance is None else money(balance),
         }
 

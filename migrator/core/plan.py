@@ -99,11 +99,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What the data plan costs; None where the carrier shows no price (invoiced organizations)."""
+    """What the data plan costs; None where the carrier shows no price (invoiced organizations).
+
+    `problem` says why a price that is there cannot be relied on; empty if nothing is wrong.
+    """
 
     per_period: Decimal | None = None
     per_mb: Decimal | None = None
     per_sms: Decimal | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

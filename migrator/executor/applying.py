@@ -17,7 +17,7 @@ from migrator.executor.changing import Changer
 from migrator.executor.claiming import Claimer
 from migrator.executor.context import Context
 from migrator.executor.converging import Converger
-from migrator.executor.guards import Money, gate_after, price_of
+from migrator.executor.guards import Money, gate_after
 from migrator.executor.observing import Reader, by_our_clock, targets_of
 from migrator.executor.securing import Securer
 from migrator.executor.settling import settle_claims, settle_settings
@@ -102,17 +102,16 @@ class Applying:
             await securer.secure(settle_settings(ctx, claimed))
 
     async def _money(self, account: Account) -> Money:
-        """The guard of caps and balance, after the tariff and the account's rights were looked at.
+        """The guard of price, caps and balance, after they and the account's rights were looked at.
 
         What is missing in the plan, or in the only wave to work on, is counted from what was observed: a SIM that is
         ours by now costs nothing more.
         """
-        ctx, claim = self.ctx, self.ctx.policy.claim
-        plans = {plan.data_plan_id: plan for plan in await ctx.target.data_plans()}
-        money = Money(ctx, price_of(plans, claim.data_plan_id, claim.zone))
+        ctx, money = self.ctx, Money(self.ctx)
         missing = await self._claims_missing()
         if not missing:
             return money
+        await money.look()
         if account.permissions is not None and "activation" not in account.permissions:
             raise NotAuthorised(
                 f"the API key may not activate SIMs in organization {account.org_id}",

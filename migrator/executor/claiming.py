@@ -86,6 +86,7 @@ class Claimer:
             if batch is None:
                 return
             check_failures(self.ctx)
+            await self.money.look()
             await self.money.check(len(batch.items))
             queue.extendleft(reversed(await self._one(batch)))
 

@@ -1,60 +1,55 @@
 """What may stop a run before more happens: money, caps, and too many failures."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from migrator.core.gates import Gate, broken_bound, gate
 from migrator.core.policy import WithoutPrice
+from migrator.core.prices import confirmed_prices, price_rises
 from migrator.core.states import StepKind, StepState
 from migrator.core.units import money
-from migrator.errors import Halted, InputError, InsufficientBalance
+from migrator.errors import Halted, InsufficientBalance, StalePlan
 from migrator.executor.context import Context
-from migrator.ports import DataPlan
+from migrator.executor.prices import prices_of
 
-__all__ = ["Money", "check_failures", "gate_after", "price_of"]
-
-
-def price_of(plans: Mapping[int, DataPlan], data_plan_id: int, zone: str) -> Decimal | None:
-    """What one SIM costs when it is claimed; None where the carrier shows no price.
-
-    Raises: InputError, if there is no such plan or zone; the message lists what there is.
-    """
-    plan = plans.get(data_plan_id)
-    if plan is None:
-        known = ", ".join(f"{known.data_plan_id} ({known.name})" for known in plans.values()) or "none"
-        raise InputError(
-            f"the organization has no data plan {data_plan_id}",
-            code="unknown_data_plan",
-            hint=f"set [claim] data_plan_id to one of: {known}",
-        )
-    if not plan.enabled:
-        raise InputError(
-            f"data plan {data_plan_id} ({plan.name}) is closed for new subscriptions",
-            code="closed_data_plan",
-            hint="set [claim] data_plan_id to one that is open",
-        )
-    if zone not in plan.zones:
-        raise InputError(
-            f"data plan {data_plan_id} ({plan.name}) has no zone {zone!r}",
-            code="unknown_zone",
-            hint=f"set [claim] zone to one of these, letter for letter: {', '.join(map(repr, plan.zones)) or 'none'}",
-        )
-    return plan.zones[zone].per_period
+__all__ = ["Money", "check_failures", "gate_after"]
 
 
 @dataclass(slots=True)
 class Money:
-    """Checks caps and balance before each claim.
+    """Checks price, caps and balance before each claim.
 
     Args:
-        price: per SIM at the claim; None where it is unknown.
+        price: per SIM at the claim, as it was read last; None where it is unknown.
         told: whether the operator was told that there is no balance to read, or no price.
+        fell_to: the price below the confirmed one that the operator was told of last.
     """
 
     ctx: Context
-    price: Decimal | None
+    price: Decimal | None = None
     told: bool = False
+    fell_to: Decimal | None = None
+
+    async def look(self) -> None:
+        """Read what a SIM costs now: the plan was confirmed at a price, and nothing is claimed above it.
+
+        Raises: StalePlan, if a price rose since; Halted, if it cannot be relied on; InputError, if there is no such
+            data plan any more.
+        """
+        now = prices_of(await self.ctx.target.data_plans(), self.ctx.policy.claim)
+        confirmed = confirmed_prices(self.ctx.header.summary)
+        if rises := list(price_rises(confirmed, now)):
+            raise StalePlan(
+                f"the price is not the one that plan {self.ctx.plan_id} was confirmed at, and no SIM is claimed: "
+                f"{'; '.join(rises)}",
+                code="price_rose",
+                hint="make a new plan: it shows what each SIM costs now, and claims no SIM that is claimed already",
+            )
+        self.price = now.per_period
+        was = confirmed.per_period
+        if was is not None and self.price is not None and self.price < was and self.price != self.fell_to:
+            self.fell_to = self.price
+            self.ctx.progress("price_fell", {"was": money(was), "now": money(self.price)})
 
     def claimed(self) -> int:
         """SIMs that this plan has claimed, or may have claimed, over all its runs."""

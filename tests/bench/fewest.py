@@ -22,7 +22,7 @@ class Kind(StrEnum):
     LOGIN = "1NCE login"  # POST /oauth/token
     LIST = "1NCE list pages"  # 100 SIMs each
     ACCOUNT = "account"  # who we are, and the organization: two reads
-    DATA_PLANS = "data plans"  # prices and zones
+    DATA_PLANS = "data plans"  # prices and zones: shown by the plan, checked before each claim
     BALANCE = "balance"  # shown by the plan, checked before each claim
     TAGS = "tags"  # look for the tag, make it
     RECORD = "the SIMs' record"  # the device list, look-ups of ICCIDs and of devices
@@ -114,6 +114,7 @@ def _to_apply_wave(sims: Sequence[Planned]) -> Counter[Kind]:
         {
             Kind.CLAIM: claims,
             Kind.BALANCE: claims,
+            Kind.DATA_PLANS: claims,
             Kind.RECORD: read_back + _parts(len(sims), RECORD_PAGE),
             Kind.LIMITS: _limit_calls(Counter(sim.limits for sim in sims), claims),
             Kind.STATE: _parts(sum(sim.is_paused for sim in sims), CHANGE_MOST),

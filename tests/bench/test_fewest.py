@@ -26,7 +26,7 @@ def test_one_sim_of_its_own_takes_a_claim_two_reads_and_a_name() -> None:
     needed = to_apply(sims(1))
     assert needed == {
         Kind.ACCOUNT: 2,
-        Kind.DATA_PLANS: 1,
+        Kind.DATA_PLANS: 2,
         Kind.TAGS: 2,
         Kind.BALANCE: 1,
         Kind.CLAIM: 1,
@@ -39,6 +39,7 @@ def test_each_wave_is_claimed_and_verified_for_itself() -> None:
     """A wave opens when the one before is verified, so nobody can share a request between two."""
     needed = to_apply([*sims(10, wave="canary"), *sims(2501, wave="rest")])
     assert needed[Kind.CLAIM] == needed[Kind.BALANCE] == 1 + 2
+    assert needed[Kind.DATA_PLANS] == 1 + (1 + 2)
     assert needed[Kind.RECORD] == 1 + (1 + 1) + (3 + 1 + 3)
 
 

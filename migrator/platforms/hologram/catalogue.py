@@ -1,5 +1,6 @@
 """Hologram's JSON of the account: who we are, what it can spend, its data plans and tags. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,8 +8,10 @@ from typing import Any
 
 from migrator.core.plan import Prices
 from migrator.core.units import Bytes, decimal_of
+from migrator.errors import Halted
 from migrator.platforms.hologram.wire import data_of, records
 from migrator.platforms.lenient import flag_of, text_of, whole_of
+from migrator.platforms.replies import shortened
 from migrator.ports import Account, DataPlan, Tag
 
 __all__ = ["User", "account", "balance", "count", "data_plan", "organization", "organizations", "tags", "user"]
@@ -59,8 +62,20 @@ def _features(value: Any) -> frozenset[str] | None:
 
 
 def balance(body: Any) -> Decimal | None:
-    """The answer to `GET /organizations/{id}/balance`."""
-    return decimal_of(_object(data_of(body)).get("balance"))
+    """The answer to `GET /organizations/{id}/balance`; None if it names none. It may be below zero.
+
+    Raises: Halted, if there is one that cannot be read: that is no organization without a balance.
+    """
+    told = _object(data_of(body)).get("balance")
+    if _is_blank(told):
+        return None
+    found = decimal_of(told)
+    if found is None:
+        words = f"the balance at Hologram cannot be read: it is {_shown(told)}; nothing was sent"
+        raise Halted(
+            words, code="balance_unreadable", hint="look at the balance in Hologram's dashboard, and ask there"
+        )
+    return found
 
 
 def count(body: Any) -> int | None:
@@ -78,7 +93,7 @@ def data_plan(record: Mapping[str, Any]) -> DataPlan | None:
         name=text_of(record.get("name")) or "",
         enabled=flag_of(record.get("enabled")) is not False,
         included_bytes=Bytes(whole_of(record.get("data")) or 0),
-        zones={zone: _prices(values) for zone, values in _zones(record).items()},
+        zones={zone: _prices(record, zone, values) for zone, values in _zones(record).items()},
     )
 
 
@@ -96,13 +111,54 @@ def _zones(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return _object(record.get("zones"))
 
 
-def _prices(values: Any) -> Prices:
-    told = _object(values)
-    return Prices(
-        per_period=decimal_of(told.get("amount")),
-        per_mb=decimal_of(told.get("overage")),
-        per_sms=decimal_of(told.get("sms")),
-    )
+_PRICES = {"amount": "per_period", "overage": "per_mb", "sms": "per_sms"}
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+LONGEST_SHOWN = 40
+
+
+def _prices(record: Mapping[str, Any], zone: str, values: Any) -> Prices:
+    """The prices of one zone, wherever the entry tells them: they must agree.
+
+    A list's entry tells them up to three times: in its tier, beside the tiers, and flattened (`amountGlobal`).
+    """
+    beside = _object(record.get("zones")).get(zone)
+    told: dict[str, Decimal | None] = {}
+    problems = [f"it is {_shown(place)}" for place in (values, beside) if not _may_hold_prices(place)]
+    for name, field in _PRICES.items():
+        places = [_object(values).get(name), _object(beside).get(name), _flat(record, name + zone)]
+        shown = [value for value in places if not _is_blank(value)]
+        read = [_price(value) for value in shown]
+        told[field] = read[0] if read else None
+        if None in read:
+            problems.append(f"{name} is {', '.join(dict.fromkeys(map(_shown, shown)))}")
+        elif len(set(read)) > 1:
+            problems.append(f"{name} is both {' and '.join(dict.fromkeys(map(_shown, shown)))}")
+    return Prices(**told, problem="; ".join(problems))
+
+
+def _price(value: Any) -> Decimal | None:
+    """A price of zero or more; None for anything else. Stricter than other numbers: money depends on it."""
+    text = str(value).strip()
+    number = decimal_of(text) if not isinstance(value, bool) and _NUMBER.fullmatch(text) else None
+    return None if number is None or number < 0 else number
+
+
+def _flat(record: Mapping[str, Any], name: str) -> Any:
+    """A price beside the zones, whose key ends in the zone in one or another case; None if two of them may be meant."""
+    found = [value for key, value in record.items() if isinstance(key, str) and key.lower() == name.lower()]
+    return found[0] if len(found) == 1 else None
+
+
+def _may_hold_prices(value: Any) -> bool:
+    return value is None or value == [] or isinstance(value, Mapping)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _shown(value: Any) -> str:
+    return shortened(repr(value))[:LONGEST_SHOWN]
 
 
 def tags(body: Any) -> list[Tag]:

@@ -32,12 +32,14 @@ class Ledger:
     entries: list[LedgerEntry] = field(default_factory=list)
     charges: Counter[str] = field(default_factory=Counter)
     charged: Decimal = Decimal(0)
+    amounts: list[tuple[str, Decimal]] = field(default_factory=list)
     forbidden: list[str] = field(default_factory=list)
 
     def charge(self, iccid: str, amount: Decimal) -> None:
         """Note that `iccid` was charged once more."""
         self.charges[iccid] += 1
         self.charged += amount
+        self.amounts.append((iccid, amount))
 
     def requests(self, method: str | None = None, path_part: str = "") -> list[LedgerEntry]:
         """The entries with this method (any, if None) whose path holds `path_part`."""

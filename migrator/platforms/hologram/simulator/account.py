@@ -3,7 +3,7 @@
 from typing import Any
 
 from migrator.platforms.hologram.simulator.access import permissions_of, require, require_org
-from migrator.platforms.hologram.simulator.catalogue import PLANS, SimulatedPlan
+from migrator.platforms.hologram.simulator.catalogue import PLANS, SimulatedPlan, Tariff
 from migrator.platforms.hologram.simulator.choices import Edition, Operation
 from migrator.platforms.hologram.simulator.paging import page
 from migrator.platforms.hologram.simulator.reads import unknown_id
@@ -54,7 +54,7 @@ def get_balance(world: World, call: Call) -> Reply:
         raise Refusal(refusal(world.switches.invoiced_status, "Organization uses custom billing"))
     return ok(
         {
-            "balance": f"{world.balance:.2f}",
+            "balance": f"{world.balance:.2f}" if world.switches.balance_shown is None else world.switches.balance_shown,
             "minbalance": "0.00",
             "promobalance": "0.00",
             "topoffamount": "0.00",
@@ -70,9 +70,11 @@ def list_plans(world: World, call: Call) -> Reply:
     require(world, Operation.READ)
     require_org(world, call)
     cursor, asked, part = call.number("startafter"), call.numbers("ids") or call.numbers("id"), call.query.get("name")
+    again = world.switches.listed_again_at
     found = (
-        plan
+        (plan, amount)
         for plan in sorted(PLANS.values(), key=lambda plan: -plan.plan_id)
+        for amount in ((None,) if again is None else (None, again))
         if (asked is None or plan.plan_id in asked)
         and (cursor is None or plan.plan_id < cursor)
         and (part is None or part.lower() in plan.name.lower())
@@ -83,8 +85,8 @@ def list_plans(world: World, call: Call) -> Reply:
         world.switches,
         call,
         found,
-        id_of=lambda plan: plan.plan_id,
-        row_of=lambda plan: {**_plan(world, plan), **_list_extras(world, plan, edition)},
+        id_of=lambda entry: entry[0].plan_id,
+        row_of=lambda entry: {**_plan(world, *entry), **_list_extras(world, *entry, edition)},
     )
 
 
@@ -127,7 +129,7 @@ def _organization(world: World, org_id: int) -> dict[str, Any]:
     return {**organization, **features}
 
 
-def _plan(world: World, plan: SimulatedPlan) -> dict[str, Any]:
+def _plan(world: World, plan: SimulatedPlan, amount: str | None = None) -> dict[str, Any]:
     return {
         "id": plan.plan_id,
         "partnerid": 1,
@@ -142,27 +144,35 @@ def _plan(world: World, plan: SimulatedPlan) -> dict[str, Any]:
         "display_category": "standard",
         "use_variable_rates": False,
         "is_dynamic_pool": False,
-        "tiers": {"BASE": {"devicecount": 0, "zones": _zones(world, plan)}},
+        "tiers": {"BASE": {"devicecount": 0, "zones": _zones(world, plan, amount)}},
         "profiles": [{"offerId": 136, "carrierId": 13, "name": "Global-3"}],
     }
 
 
-def _zones(world: World, plan: SimulatedPlan) -> dict[str, Any]:
+def _zones(world: World, plan: SimulatedPlan, amount: str | None) -> dict[str, Any]:
     carriers = {"carriers": {"13": {"apn": "hologram"}}}
     if not world.switches.plan_prices_shown:
         return dict.fromkeys(plan.zones, carriers)
+    return {zone: {**_priced(world, tariff, amount), **carriers} for zone, tariff in plan.zones.items()}
+
+
+def _priced(world: World, tariff: Tariff, amount: str | None) -> dict[str, Any]:
+    """What a zone costs, as it is shown; `amount` stands in the place of the first of its prices."""
+    shown = world.switches.amount_shown
+    charged = str(tariff.amount * world.switches.price_times)
     return {
-        zone: {"amount": str(tariff.amount), "sms": str(tariff.sms), "overage": str(tariff.overage), **carriers}
-        for zone, tariff in plan.zones.items()
+        "amount": amount if amount is not None else charged if shown is None else shown,
+        "sms": str(tariff.sms),
+        "overage": str(tariff.overage * world.switches.overage_times),
     }
 
 
-def _list_extras(world: World, plan: SimulatedPlan, edition: Edition) -> dict[str, Any]:
+def _list_extras(world: World, plan: SimulatedPlan, amount: str | None, edition: Edition) -> dict[str, Any]:
     """What list entries have beyond single plans (reference, section 10.1)."""
     if edition == Edition.REF_1:
         return {}
     zone, tariff = next(iter(plan.zones.items()))
     label = zone.capitalize() if edition == Edition.REF_2 else zone.lower()
-    prices = {f"amount{label}": tariff.amount, f"sms{label}": tariff.sms, f"overage{label}": tariff.overage}
-    flat = {key: str(price) for key, price in prices.items()} if world.switches.plan_prices_shown else {}
-    return {"current_tier": "BASE", "zones": _zones(world, plan), **flat}
+    prices = _priced(world, tariff, world.switches.flat_amount or amount)
+    flat = {f"{name}{label}": price for name, price in prices.items()} if world.switches.plan_prices_shown else {}
+    return {"current_tier": "BASE", "zones": _zones(world, plan, amount), **flat}

@@ -29,6 +29,7 @@ class _Order:
     sims: tuple[str, ...]
     plan: SimulatedPlan | None
     zone: str | None
+    price_times: Decimal
     org_id: int
     overage_limit: int
     sms_limit: int
@@ -38,7 +39,7 @@ class _Order:
     @property
     def price(self) -> Decimal:
         """What each SIM costs at once."""
-        return self.plan.zones[self.zone].amount if self.plan and self.zone else Decimal(0)
+        return self.plan.zones[self.zone].amount * self.price_times if self.plan and self.zone else Decimal(0)
 
 
 def bulk_claim(world: World, call: Call) -> Reply:
@@ -105,6 +106,7 @@ def _order(world: World, call: Call, sims: tuple[str, ...]) -> _Order:
         sims=sims,
         plan=plan,
         zone=zone,
+        price_times=world.switches.price_times,
         org_id=org_id,
         overage_limit=_limit(call, "overage_limit"),
         sms_limit=_sms_limit(world, call),

@@ -1,6 +1,8 @@
 """Every switch of the simulator, with the default that the reference makes most likely."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from migrator.platforms.hologram.simulator.choices import (
     ClaimPolicy,
@@ -76,6 +78,12 @@ class HologramSwitches:
     insufficient_status: int = 200  # a claim that the balance does not cover
     insufficient_text: str = "Unable to complete the purchase: insufficient funds"  # and its words
     plan_prices_shown: bool = True  # False: plans without prices, as invoiced organizations may see them
+    price_times: Decimal = Decimal(1)  # every amount, as it is shown and as it is charged
+    overage_times: Decimal = Decimal(1)  # the price of data past the plan
+    amount_shown: Any = None  # what stands in the place of every amount that is shown; charges stay as they are
+    listed_again_at: str | None = None  # every plan stands in the list twice, the second time with this amount
+    flat_amount: str | None = None  # the amount beside the zones of a list's entry; None: the same as in them
+    balance_shown: Any = None  # what stands in the place of the balance
 
     # Claims
     claim_policy: ClaimPolicy = ClaimPolicy.ALL_OR_NOTHING  # some SIMs good, some bad
