@@ -5,6 +5,7 @@
     MigratorError                  exit  reach
     ├── InputError                 2     the command: nothing was changed
     ├── StalePlan                  5     the command: nothing was sent
+    │   └── PairChanged            5     some SIMs of a claim: they are left out, and the others go on
     ├── StoreError                 1     the command
     │   └── StoreBusy              9     another run holds the store
     ├── Halted                     6     the run: a gate or a cap stopped it
@@ -34,6 +35,7 @@ __all__ = [
     "NotAuthorised",
     "NotSent",
     "OutcomeUnknown",
+    "PairChanged",
     "Permanent",
     "PlatformError",
     "Problem",
@@ -87,6 +89,20 @@ class StalePlan(MigratorError):
 
     exit_code = 5
     code = "stale_plan"
+
+
+class PairChanged(StalePlan):
+    """SIMs of a claim are paired with another target now than their plan says. Nothing was sent.
+
+    Args:
+        keys: the keys of those SIMs.
+    """
+
+    code = "pair_changed"
+
+    def __init__(self, keys: frozenset[str]) -> None:
+        super().__init__("its pair was changed or removed since the plan was made; its planned SIM was not claimed")
+        self.keys = keys
 
 
 class StoreError(MigratorError):

@@ -547,7 +547,8 @@ class Journal(Protocol):
     ) -> int:
         """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
 
-        Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
+        Raises: IllegalTransition, if one of the steps is not PENDING; PairChanged, if some SIMs are to be claimed for a
+            pair that is another now; then nothing is written.
         """
         ...
 

@@ -1,6 +1,7 @@
 """`pair`: which new SIM follows which old one."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,7 +12,7 @@ from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode
-from migrator.errors import InputError, Problem
+from migrator.errors import InputError, Problem, StoreBusy
 
 if TYPE_CHECKING:
     from migrator.bootstrap.checking import PairCheck
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["check", "export", "identity", "import_file", "pool"]
 
 NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
+RUN_FIRST = "wait for it, or end it with `migrator run abort`; then there are the ways above"
 WRONG_FILE = "is this the right file?"
 SHOWN = 10
 BATCH = 1000
 
 
-@click.command("import", epilog="Exit codes: 0 done, 2 the file has problems (all are listed, nothing was changed).")
+@click.command("import", epilog="Exit codes: 0 done, 2 problems (all listed, nothing changed), 9 a run uses a pair.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Let the file contradict pairs that are there already.")
 @click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
@@ -66,7 +68,8 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
         if added is not None:
             return _imported(result, {"added": added, "unchanged": 0, "replaced": 0}, unused)
         _refuse_settled(store, result.pairs)
-        counts = dict(store.pairs.add_values(result.values, replace=replace, now=_now()))
+        with _refused_beside_a_run(store):
+            counts = dict(store.pairs.add_values(result.values, replace=replace, now=_now()))
     return _imported(result, counts, unused)
 
 
@@ -165,7 +168,24 @@ def _has_begun(store: "Store") -> bool:
 
 
 def _add(store: "Store", pairs: Iterable["Pair"], *, replace: bool) -> dict[str, int]:
-    return dict(store.pairs.add(pairs, replace=replace, now=_now()))
+    with _refused_beside_a_run(store):
+        return dict(store.pairs.add(pairs, replace=replace, now=_now()))
+
+
+@contextmanager
+def _refused_beside_a_run(store: "Store") -> Iterator[None]:
+    """Tell who has to be waited for, where a pair is in use. Raises: StoreBusy, in the place of that InputError."""
+    from migrator.cli.lookups import living_holder
+    from migrator.store.pairs_in_use import IN_USE
+
+    try:
+        yield
+    except InputError as error:
+        holder = living_holder(store)
+        if error.code != IN_USE or holder is None:
+            raise
+        problems = (*error.problems, Problem(IN_USE, f"another run holds the store: {holder}", RUN_FIRST))
+        raise StoreBusy(error.message, code=IN_USE, hint=RUN_FIRST, problems=problems) from error
 
 
 def _now() -> float:

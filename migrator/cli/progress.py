@@ -28,6 +28,7 @@ WORDS = {
     "resting": "wave {wave} rests for {left_s} s before the next one opens",
     "stuck": "{sims} SIMs stuck: Hologram has moved them for more than {minutes} minutes; ask its support about them",
     "claimed": "{total} SIMs claimed",
+    "pair_changed": "{sims} SIMs left out: their pair is another now than the plan says",
     "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
     "settling": "{sims} SIMs uncertain: sent, and not seen on the record yet; reading until it is sure",
     "securing": "{sims} SIMs may be without a limit, as the order was not answered; nothing else is sent meanwhile",
@@ -48,6 +49,7 @@ WORDS = {
 }
 ONCE = {
     "price_fell",
+    "pair_changed",
     "no_balance",
     "no_price",
     "again",

@@ -10,7 +10,7 @@ from migrator.core.states import StepKind
 
 __all__ = ["FAILURE_CODES", "Gate", "broken_bound", "failures_left", "gate"]
 
-_OF_CLAIMS = ("claim_ignored", "claim_refused", "claimed_elsewhere", CLAIMED_UNSEEN, "test_mode")
+_OF_CLAIMS = ("claim_ignored", "claim_refused", "claimed_elsewhere", CLAIMED_UNSEEN, "pair_changed", "test_mode")
 _OF_SETTINGS = tuple(
     f"{kind}_{what}"
     for kind in (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)

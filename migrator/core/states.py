@@ -53,6 +53,7 @@ class StepEvent(StrEnum):
     PROBED_PRESENT = "probed_present"  # the carrier's record shows it
     PROBED_ABSENT = "probed_absent"  # it surely did not happen: agreeing reads, after the carrier's own lag
     PROBED_CONFLICT = "probed_conflict"  # the record shows something that we did not want
+    PAIR_CHANGED = "pair_changed"  # it was about to be sent, and its SIM is paired with another target now
     OPERATOR_RETRY = "operator_retry"  # ask again before sending again
     OPERATOR_SKIP = "operator_skip"  # leave it
 
@@ -62,6 +63,7 @@ S, E = StepState, StepEvent
 STEP_TRANSITIONS = MappingProxyType(
     {  # (from, event): to
         (S.PENDING, E.BEGIN): S.IN_FLIGHT,
+        (S.PENDING, E.PAIR_CHANGED): S.FAILED,
         (S.IN_FLIGHT, E.CONFIRMED): S.DONE,
         (S.IN_FLIGHT, E.REFUSED_FOR_NOW): S.PENDING,
         (S.IN_FLIGHT, E.REFUSED_FOR_GOOD): S.FAILED,

@@ -19,6 +19,7 @@ from migrator.errors import (
     InsufficientBalance,
     NotAuthorised,
     OutcomeUnknown,
+    PairChanged,
     Permanent,
     RateLimited,
     Transient,
@@ -124,6 +125,11 @@ class Claimer:
                 lambda: self.ctx.target.claim(claim),
                 said=lambda answer: _said(batch.items, answer),
             )
+        except PairChanged as error:
+            other = [item for item in batch.items if item.key in error.keys]
+            self._move(StepEvent.PAIR_CHANGED, keys_of(other, error.code, error.message))
+            self.ctx.progress("pair_changed", {"sims": len(other)})
+            return self._same_again(batch.items)
         except OutcomeUnknown as error:
             self.ctx.progress("claim_lost", {"sims": len(batch.items), "why": error.message})
             await self._settle(batch.items)

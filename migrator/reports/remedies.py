@@ -54,6 +54,7 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "not_in_reply": _ASK,
         "claim_ignored": _ASK,
         "claimed_elsewhere": "Pair another new SIM: this one belongs to another organization.",
+        "pair_changed": "Its pair was changed after the plan was made. Make a new plan: it claims the SIM paired now.",
         "claim_refused": "Read the carrier's words beside it; mend the cause, or pair another new SIM.",
         "test_mode": "End its Test Mode in Hologram's dashboard, then make a new plan.",
         "claim_uncertain": _GOES_ON,

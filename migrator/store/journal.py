@@ -16,6 +16,7 @@ from migrator.store.counts import Counts
 from migrator.store.documents import raw_text
 from migrator.store.engine import storable
 from migrator.store.moves import move_noted, move_steps
+from migrator.store.pairs_in_use import refuse_changed_pairs
 from migrator.store.plan_tables import plans, request_items, requests, runs, steps
 from migrator.store.plans import plan_row
 from migrator.store.tallies import STEPS
@@ -98,8 +99,9 @@ class SqlJournal(Counts):
     ) -> int:
         """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
 
-        Raises: StoreBusy, if another run took this one for dead; IllegalTransition, if one of the steps is not PENDING,
-            or a SIM is named twice or not in the plan. Then nothing is written.
+        Raises: StoreBusy, if another run took this one for dead; StalePlan, if another plan claimed for one of them, or
+            may have; PairChanged, if some are to be claimed for a pair that is another now; IllegalTransition, if
+            one of the steps is not PENDING, or a SIM is named twice or not in the plan. Then nothing is written.
         """
         intended = dict.fromkeys(keys, ("", ""))
         if len(intended) != len(keys):
@@ -109,6 +111,7 @@ class SqlJournal(Counts):
             plan_no, body = run.plan_no, raw_text(outgoing.body)
             if kind is StepKind.CLAIM:
                 _refuse_claimed_elsewhere(connection, plan_no, keys)
+                refuse_changed_pairs(connection, plan_no, keys)
             request = {
                 "plan_no": plan_no,
                 "run_id": run_id,

@@ -31,6 +31,7 @@ from migrator.errors import InputError
 from migrator.store.audit import note
 from migrator.store.engine import Database, Query, driver_sql, insert_many
 from migrator.store.inventory import in_force
+from migrator.store.pairs_in_use import refuse_pairs_in_use
 from migrator.store.rows import PAGE, PAIR_COLUMNS, among, by_page, chunks, in_iccid_order, json_list, pair_from
 from migrator.store.tables import pairs, source_sims, target_links
 
@@ -83,7 +84,8 @@ class Pairs:
             replace: whether a source may get another target than it had.
 
         Returns: how many were `added`, `unchanged` and `replaced`.
-        Raises: InputError, if a source would have two targets or a target two sources. An importer that wants to list
+        Raises: InputError, if a source would have two targets or a target two sources, or if a pair would be replaced
+            that a plan has claimed for, or was begun and still has to. An importer that wants to list
             every violation with its line looks before, by `by_source_keys` and `by_target_keys`.
         """
         return self.add_values(map(_values, new), replace=replace, now=now)
@@ -99,6 +101,8 @@ class Pairs:
             counts = _counts(connection)
             if counts["replaced"] and not replace:
                 _refuse_contradictions(connection)
+            if counts["replaced"]:
+                refuse_pairs_in_use(connection, _incoming)
             _replace_all(connection)
             connection.execute(delete(_incoming))
             if counts["added"] or counts["replaced"]:

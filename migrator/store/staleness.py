@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Select, func, or_, select
 from migrator.core.fleet import NO_NEWS, SourceStatus, source_status
 from migrator.core.plan import PlanHeader, Reason
 from migrator.core.proof import SourceChange, SourceChangeCode
+from migrator.core.states import StepState
 from migrator.core.uses import Uses
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
-from migrator.store.plan_tables import changes, left_out
+from migrator.store.plan_tables import changes, left_out, steps
 from migrator.store.rollbacks import overtaken
 from migrator.store.rows import PAGE, AnyRow
 from migrator.store.snapshot_rows import plain_number
@@ -214,11 +215,14 @@ def _shown(value: str | Decimal | None) -> str:
 
 
 def _other_pairs(connection: Connection, plan_no: int) -> Iterator[str]:
+    """SIMs with another pair; one that an operator set aside gets no order any more, whatever it is paired with."""
+    set_aside = select(steps.c.source_key).where(steps.c.plan_no == plan_no, steps.c.state == StepState.SKIPPED)
     other = (
         select(changes.c.source_iccid, changes.c.target_key, pairs.c.target_iccid)
         .join_from(changes, pairs, pairs.c.source_key == changes.c.source_key, isouter=True)
         .where(changes.c.plan_no == plan_no, _is_selected)
         .where(changes.c.target_key.is_distinct_from(pairs.c.target_key))
+        .where(changes.c.source_key.not_in(set_aside))
         .order_by(changes.c.source_key)
     )
     for row in _rows(connection, other):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from migrator.core.fleet import SourceSim
+from migrator.core.fleet import Pair, SourceSim
 from migrator.core.plan import Action, Change, Fingerprints, PlanHeader, Reason
 from migrator.core.states import StepKind, StepState
 from migrator.ports import Outgoing, SourcePage, SourceRow
@@ -71,7 +71,12 @@ def change(number: int = 1, action: Action = Action.CLAIM, **values: Any) -> Cha
 
 
 def planned(store: Store, changes: Sequence[Change], *, plan_id: str = "p1", **values: Any) -> PlanHeader:
-    """Store a plan of these changes."""
+    """Store a plan of these changes. What it claims is paired so, unless it has a pair: nothing else may be claimed."""
+    claimed = {one.source_iccid.key: one for one in changes if one.action is Action.CLAIM and one.target_iccid}
+    paired = store.pairs.by_source_keys(claimed)
+    new = [Pair(one.source_iccid, one.target_iccid, "test") for key, one in claimed.items() if key not in paired]
+    if new:
+        store.pairs.add(new, replace=False, now=NOW)
     with store.plans.draft(NOW) as draft:
         draft.add(changes)
         return draft.finish(lambda sha256: header_for(store, changes, sha256, plan_id=plan_id, **values))

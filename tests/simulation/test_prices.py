@@ -55,7 +55,7 @@ def test_a_price_that_rises_in_mid_run_stops_before_the_next_claim(tmp_path: Pat
     rise = after_claims(world, 4, lambda: switch(world, price_times=Decimal("1.01")))
     result = world.apply(progress=rise)
     assert result.exit_code is ExitCode.STALE
-    assert set(amount for _, amount in world.target.ledger.amounts) == {Decimal(1)}
+    assert {amount for _, amount in world.target.ledger.amounts} == {Decimal(1)}
     assert len(world.target.ledger.charges) == 4
 
 
