@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from migrator.core.caps import Claimed
 from migrator.core.cutover import Sight
 from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, TargetLink
 from migrator.core.identifiers import Iccid
@@ -631,6 +632,10 @@ class Journal(Protocol):
 
     def claims_unseen(self, plan_id: str) -> int:
         """How many SIMs a reply named as claimed and no read ever showed, set aside by an operator or not."""
+        ...
+
+    def claims_made(self, org_id: int) -> Sequence[Claimed]:
+        """What each begun plan of an organization has claimed, or may have, oldest first."""
         ...
 
     def failures(self, plan_id: str) -> Failures:

@@ -12,6 +12,7 @@ import anyio.lowlevel
 
 from migrator.bootstrap.collecting import collecting_rarely
 from migrator.core.calls import USUAL_SIZES, CallSizes
+from migrator.core.caps import used_of
 from migrator.core.costs import Tally
 from migrator.core.fleet import AccountLimits
 from migrator.core.gates import Gate, gate
@@ -144,7 +145,8 @@ async def _stored(
             prints = Fingerprints(
                 store.inventory.fingerprint(), store.pairs.fingerprint(), loaded.fingerprint, changes_sha256
             )
-            summary = tally.summary(policy, prices, balance=balance, max_rps=max_rps)
+            used = used_of(store.journal.claims_made(org_id), policy.caps, None)
+            summary = tally.summary(policy, prices, balance=balance, max_rps=max_rps, used=used)
             return PlanHeader(
                 plan_id=_unused_id(store, org_id, prints, where),
                 lineage=store.lineage,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator import __version__
 from migrator.bootstrap import process_is_gone
+from migrator.bootstrap.capped import caps_used
 from migrator.bootstrap.switched import switches_of
 from migrator.bootstrap.switching import overlap_of
 from migrator.core.plan import PlanHeader
@@ -139,6 +140,7 @@ def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
         "sims_uncertain": uncertain,
         "charged_so_far": _charge(price, claimed),
         "charged_perhaps": _charge(price, uncertain),
+        **{f"caps_{name}": str(value) for name, value in caps_used(store, header).items() if name != "by_plan"},
     }
 
 

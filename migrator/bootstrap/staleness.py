@@ -151,7 +151,7 @@ def _of_policy(file: Path, was: Mapping[str, Any], header: PlanHeader) -> Iterat
     except InputError as error:
         yield f"the policy {file} was changed since: {error.problems[0].message}"
         return
-    if loaded.fingerprint != header.fingerprints.policy:
+    if header.fingerprints.policy not in {loaded.fingerprint, loaded.fingerprint_among(was)}:
         keys = header_differences(_by_name(was), _by_name(loaded.canonical))
         told = [f"{key} was {_brief(before)} and is {_brief(after)}" for key, (before, after) in keys.items()]
         more = [f"and {len(told) - SHOWN_KEYS} more"] if len(told) > SHOWN_KEYS else []

@@ -132,7 +132,7 @@ def _selection(where: str) -> "Selection":
 
 def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool = False) -> Outcome:
     """A plan for a person and as JSON."""
-    from migrator.cli.plan_tables import summary_tables
+    from migrator.cli.plan_tables import caps_table, summary_tables
     from migrator.core.plan_document import fingerprints_document
 
     summary = header.summary
@@ -155,6 +155,7 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
         table("Why", ("reason", "SIMs"), list(summary["reasons"].items())),
         *summary_tables(summary),
         table("Money", ("", "amount"), money),
+        *([caps_table(summary["caps"])] if "caps" in summary else []),
         f"At {summary['max_rps']:g} requests a second, that is {summary['minutes']} minutes at least.",
     ]
     if rows:

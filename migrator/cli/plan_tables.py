@@ -8,7 +8,7 @@ from migrator.cli.common import table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["summary_tables"]
+__all__ = ["caps_table", "summary_tables"]
 
 CALLS = ("claims", "limits", "states", "names", "reads")
 
@@ -58,6 +58,16 @@ def _groups(summary: Mapping[str, Any]) -> "RenderableType":
         for group in summary["groups"]
     ]
     return table("Limits: MB at 1NCE are for a lifetime, bytes at Hologram for a billing period", columns, rows)
+
+
+def caps_table(caps: Mapping[str, Any]) -> "RenderableType":
+    """The caps of a policy, what is used up of them and what is left."""
+    over = "over all plans of the organization" if caps["scope"] == "organization" else "of this plan alone"
+    rows = [
+        ("SIMs (max_sims)", caps["max_sims"], caps["used_sims"], caps["left_sims"]),
+        ("money (max_spend_now)", caps["max_spend_now"], caps["used_spend"], caps["left_spend"]),
+    ]
+    return table(f"Caps, {over}", ("", "at most", "used up", "left"), rows)
 
 
 def _known(amount: str | None) -> str:

@@ -119,6 +119,7 @@ def _line(data: Any) -> str:
 
 def _of(store: "Store", plan_id: str) -> Outcome:
     from migrator.bootstrap import SystemClock
+    from migrator.bootstrap.capped import caps_used
     from migrator.bootstrap.switched import switch_line, switches_of
     from migrator.cli.lookups import finding_counts, living_holder, unfinished_besides
 
@@ -138,6 +139,7 @@ def _of(store: "Store", plan_id: str) -> Outcome:
         "failed": dict(journal.failure_codes(plan_id)),
         "findings": finding_counts(store, plan_id),
         "stuck": asdict(stuck),
+        "caps": caps_used(store, header),
         "switches": switches_of(store, plan_id),
         "unfinished": unfinished_besides(store, plan_id),
         "order": None if order is None else _order_values(order),
@@ -190,6 +192,7 @@ def _last_run(store: "Store", plan_id: str, *, is_alive: bool) -> dict[str, Any]
 
 
 def _tables(store: "Store", data: dict[str, Any]) -> list[Any]:
+    from migrator.cli.plan_tables import caps_table
     from migrator.reports.model import moment
 
     runs = store.journal.runs(data["plan_id"])
@@ -211,7 +214,7 @@ def _tables(store: "Store", data: dict[str, Any]) -> list[Any]:
         ("Runs", RUN_COLUMNS, run_rows),
     )
     shown = [table(title, columns, rows) for title, columns, rows in parts if rows]
-    return [table("Waves", ("wave", "verdict", "SIMs"), waves), *shown]
+    return [table("Waves", ("wave", "verdict", "SIMs"), waves), *shown, caps_table(data["caps"])]
 
 
 def _rounded(value: object) -> object:

@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
 from migrator.core.calls import KINDS, PAGE, USUAL_SIZES, CallSizes, WaveCalls
+from migrator.core.caps import Used, used_values
 from migrator.core.fleet import LinkState, link_state
 from migrator.core.mapping import NO_LIMIT
 from migrator.core.plan import Action, Change, DesiredState, Prices
@@ -113,8 +114,11 @@ class Tally:
             counts[part(kind)] += cell.sims
         return counts
 
-    def summary(self, policy: Policy, prices: Prices, *, balance: Decimal | None, max_rps: float) -> dict[str, Any]:
-        """Money, calls, time and warnings, as JSON values."""
+    def summary(
+        self, policy: Policy, prices: Prices, *, balance: Decimal | None, max_rps: float, used: Used | None = None
+    ) -> dict[str, Any]:
+        """Money, calls, time and warnings, as JSON values; `used` is what other plans have of the caps."""
+        used = used or Used()
         waves = [self._wave(wave, policy, prices, max_rps) for wave in policy.waves]
         calls = {kind: sum(wave["calls"][kind] for wave in waves) for kind in KINDS}
         calls["reads"] += max(1, -(-self._acting().sims // PAGE))  # what is there before anything is decided
@@ -127,11 +131,12 @@ class Tally:
             "by_wave": waves,
             "groups": [group for group in groups if group["sims"]],
             "money": self._money(prices, balance),
+            "caps": used_values(policy.caps, used),
             "calls": calls,
             "live_pauses": self.live_pauses,
             "minutes": round(sum(calls.values()) / max_rps / 60, 1),
             "max_rps": max_rps,
-            "warnings": list(self._warnings(policy, prices, balance, groups)),
+            "warnings": list(self._warnings(policy, prices, balance, groups, used)),
         }
 
     def _acting(self, fits: Callable[[Kind], bool] = lambda _: True) -> _Cell:
@@ -203,7 +208,12 @@ class Tally:
         }
 
     def _warnings(
-        self, policy: Policy, prices: Prices, balance: Decimal | None, groups: Iterable[Mapping[str, Any]]
+        self,
+        policy: Policy,
+        prices: Prices,
+        balance: Decimal | None,
+        groups: Iterable[Mapping[str, Any]],
+        used: Used,
     ) -> Iterator[str]:
         yield from (group["warning"] for group in groups if group["warning"])
         yield from self._idle_words(policy)
@@ -216,7 +226,7 @@ class Tally:
         if self.live_pauses:
             yield f"{self.live_pauses} SIMs are live at Hologram now and will be PAUSED: their units fall silent"
         yield from _unknown_prices(prices, everybody)
-        yield from self._money_words(policy, prices, balance)
+        yield from self._money_words(policy, prices, balance, used)
 
     def _idle_words(self, policy: Policy) -> Iterator[str]:
         """Rules and waves that hold nobody: a wave without SIMs lets the next one through at once."""
@@ -226,7 +236,7 @@ class Tally:
             if wave.name not in self._calls:
                 yield f"wave {wave.name!r} holds no SIM: the next wave opens without it"
 
-    def _money_words(self, policy: Policy, prices: Prices, balance: Decimal | None) -> Iterator[str]:
+    def _money_words(self, policy: Policy, prices: Prices, balance: Decimal | None, used: Used) -> Iterator[str]:
         """What stands in the way of claiming all."""
         need = None if prices.per_period is None else prices.per_period * self.claims
         if need is None and self.claims:
@@ -235,10 +245,14 @@ class Tally:
             yield f"[caps] max_spend_now cannot be checked without a price: `apply` {then} (without_price)"
         if need is not None and balance is not None and balance < need:
             yield f"the balance is {money(balance)}, and claiming {self.claims} SIMs costs {money(need)}"
-        if need is not None and need > policy.caps.max_spend_now:
-            yield f"claiming all costs {money(need)}, past [caps] max_spend_now = {money(policy.caps.max_spend_now)}"
-        if self.claims > policy.caps.max_sims:
-            yield f"{self.claims} claims are past [caps] max_sims = {policy.caps.max_sims}"
+        before = f", with {used.sims} that other plans have claimed for {money(used.spend)}," if used.others else ""
+        if need is not None and self.claims and need + used.spend > policy.caps.max_spend_now:
+            cap = money(policy.caps.max_spend_now)
+            yield f"claiming all costs {money(need)}{before or ','} past [caps] max_spend_now = {cap}"
+        if self.claims and self.claims + used.sims > policy.caps.max_sims:
+            yield f"{self.claims} claims{before} are past [caps] max_sims = {policy.caps.max_sims}"
+        if self.claims and used.unpriced:
+            yield f"SIMs of other plans that max_spend_now does not count, as their price is not known: {used.unpriced}"
 
 
 def _told(price: Decimal | None, times: int) -> str | None:

@@ -9,6 +9,7 @@ from migrator.core.fleet import SourceStatus
 
 __all__ = [
     "Caps",
+    "CapsScope",
     "ClaimPolicy",
     "CutoverPolicy",
     "CutoverProof",
@@ -81,6 +82,13 @@ class WithoutPrice(StrEnum):
 
     GO_ON = "go_on"  # say so, and let `max_sims` and the confirmed number be the bounds
     STOP = "stop"  # claim nothing
+
+
+class CapsScope(StrEnum):
+    """What a cap is counted over."""
+
+    ORGANIZATION = "organization"  # every plan of this store for the same organization
+    PLAN = "plan"  # each plan by itself
 
 
 class OnDuplicate(StrEnum):
@@ -188,14 +196,17 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """`[caps]`: the most SIMs to claim and the most money to spend at once, over the whole plan.
+    """`[caps]`: the most SIMs to claim and the most money to spend at once, over all plans of the organization.
 
+    Counted is what a journal shows as claimed, or perhaps claimed, and not what was ours before; with another `scope`,
+    by this plan alone.
     `without_price` is for accounts that are shown no prices, as invoiced ones: the second cannot be checked there.
     """
 
     max_sims: int = 100_000
     max_spend_now: Decimal = Decimal("5000.00")
     without_price: WithoutPrice = WithoutPrice.GO_ON
+    scope: CapsScope = CapsScope.ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from migrator.core.caps import past_caps, used_of
 from migrator.core.gates import Gate, broken_bound, gate
 from migrator.core.policy import WithoutPrice
 from migrator.core.prices import confirmed_prices, price_rises
@@ -89,21 +90,13 @@ class Money:
             self.ctx.progress("no_price", {})
 
     def check_caps(self, sims: int) -> None:
-        """Raises: Halted, if the policy's caps do not allow `sims` more."""
-        caps, total = self.ctx.policy.caps, self.claimed() + sims
-        if total > caps.max_sims:
-            raise Halted(
-                f"claiming {sims} more would make {total} SIMs, past [caps] max_sims = {caps.max_sims}",
-                code="cap_sims",
-                hint="raise the cap in the policy and make a new plan",
-            )
-        if self.price is not None and self.price * total > caps.max_spend_now:
-            raise Halted(
-                f"claiming {sims} more would cost {money(self.price * total)} in all, past [caps] max_spend_now = "
-                f"{money(caps.max_spend_now)}",
-                code="cap_spend",
-                hint="raise the cap in the policy and make a new plan",
-            )
+        """Raises: Halted, if the policy's caps do not allow `sims` more, counted over all that their scope says."""
+        header, caps = self.ctx.header, self.ctx.policy.caps
+        used = used_of(self.ctx.journal.claims_made(header.org_id), caps, self.ctx.plan_id, self.price)
+        if (past := past_caps(caps, used, sims, self.price)) is not None:
+            code, words = past
+            alone = ', or set [caps] scope = "plan" to hold it against each plan alone,' if used.others else ""
+            raise Halted(words, code=code, hint=f"raise the cap in the policy{alone} and make a new plan")
 
 
 def too_many_failures(ctx: Context) -> str | None:

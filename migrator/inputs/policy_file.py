@@ -43,7 +43,37 @@ class LoadedPolicy:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of `canonical`, hexadecimal: comments, order and ways to write a number do not change it."""
-        return hashlib.sha256(json.dumps(self.canonical, sort_keys=True).encode()).hexdigest()
+        return _hashed(self.canonical)
+
+    def fingerprint_among(self, known: Mapping[str, Any]) -> str:
+        """The fingerprint as a version of this tool had it that knew only these keys.
+
+        A key that is new since, and that says what it says where it is left out, makes no other policy.
+
+        Args:
+            known: a policy's content, as `canonical` was then.
+        """
+        usual = _spelled_out(Policy(self.policy.claim))
+
+        def is_known(value: Any, *path: str) -> bool:
+            then, now = known, usual
+            for name in path[:-1]:
+                then, now = then.get(name, {}), now[name]
+            return path[-1] in then or value != now.get(path[-1])
+
+        return _hashed(
+            {
+                name: {key: value[key] for key in value if is_known(value[key], name, key)}
+                if name in SECTIONS and name in known and isinstance(value, Mapping)
+                else value
+                for name, value in self.canonical.items()
+                if is_known(value, name)
+            }
+        )
+
+
+def _hashed(canonical: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
 
 
 def read_policy(path: Path) -> LoadedPolicy:

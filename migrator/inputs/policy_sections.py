@@ -10,6 +10,7 @@ from typing import Any
 from migrator.core.fleet import SourceStatus
 from migrator.core.policy import (
     Caps,
+    CapsScope,
     ClaimPolicy,
     CutoverPolicy,
     CutoverProof,
@@ -166,7 +167,12 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
     ),
     "caps": (
         Caps,
-        {"max_sims": whole(least=0), "max_spend_now": number(), "without_price": choice(WithoutPrice)},
+        {
+            "max_sims": whole(least=0),
+            "max_spend_now": number(),
+            "without_price": choice(WithoutPrice),
+            "scope": choice(CapsScope),
+        },
     ),
     "approvals": (Approvals, {"required": whole(least=0, most=100)}),
     "cutover": (

@@ -1,15 +1,17 @@
 """What the guards of a run ask: how many SIMs stand where. Queries over the state; nothing is counted up beside it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.core.caps import Claimed
 from migrator.core.journal import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
 from migrator.core.plan import Action
 from migrator.core.states import StepKind, StepState
 from migrator.store.audit import note
+from migrator.store.claims_made import claims_made
 from migrator.store.items import ACTING
 from migrator.store.plan_tables import changes, steps, verifications, wave_gates
 from migrator.store.plans import plan_row
@@ -73,6 +75,10 @@ class Counts(Verifications):
         )
         with self._db.read() as connection:
             return int(connection.execute(counted).scalar_one())
+
+    def claims_made(self, org_id: int) -> Sequence[Claimed]:
+        """What each begun plan of an organization has claimed, or may have, oldest first."""
+        return claims_made(self._db, org_id)
 
     def failures(self, plan_id: str) -> Failures:
         """The SIMs that failed, by wave and by error code, and how many were begun in each wave.
