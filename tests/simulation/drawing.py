@@ -15,6 +15,7 @@ from migrator.platforms.simulation import Fault, RateLimit
 from tests.builders import sim
 from tests.simulation.invariants import Run
 from tests.simulation.mishaps import People
+from tests.simulation.moving import Pairs, Prices, claimed_earlier
 from tests.simulation.steered import Operator
 from tests.simulation.world import World, new_sims
 
@@ -24,6 +25,7 @@ FLEETS = (1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12)
 AFTER_CLAIM = 'zone = "global"\nlimits = "after_claim"'
 ONE_WAVE = '[[waves]]\nname = "all"\n'
 TWO_WAVES = '[[waves]]\nname = "canary"\ncount = 2\n[[waves]]\nname = "rest"\n'
+PLAN_SCOPE = 'scope = "plan"\n'
 THREE_WAVES = '[[waves]]\nname = "a"\ncount = 1\n[[waves]]\nname = "b"\ncount = 2\n[[waves]]\nname = "c"\n'
 
 
@@ -55,6 +57,12 @@ class Fate:
     """Draws what somebody claims by hand while a run is at work; None, if nobody does."""
     taken_over: random.Random | None
     """Draws when another run takes the lease of one that is alive; None, if none ever does."""
+    prices: Prices | None = None
+    """Prices that change while a run is at work; None, if they stay."""
+    pairs: Pairs | None = None
+    """Pairs that change while a run is at work; None, if they stay."""
+    earlier: int = 0
+    """SIMs that an earlier plan has claimed, and that count against the caps of this one."""
     met: Counter[str] = field(default_factory=Counter)
     runs: list[Run] = field(default_factory=list)
 
@@ -67,6 +75,10 @@ def fate_of(seed: int, folder: Path) -> Fate:
     bad = [target for target in targets if chance.random() < share]
     apart = random.Random(f"{seed}, steered")  # a chance of its own, so that older seeds draw what they always drew
     policy = _soaking(apart, _policy(chance, sims))
+    others = random.Random(f"{seed}, other plans")
+    earlier = others.randint(1, 5) if others.random() < 0.12 else 0
+    if earlier:
+        policy = _capped(others, policy, earlier, sims)
     world = World(folder, sims=sims, seed=seed, policy_text=policy, options=_options(chance))
     foreign, poison, unknown = _dealt(chance, bad)
     switches = _locking(f"{seed}, locks", _switches(chance, targets, frozenset(poison)))
@@ -79,6 +91,8 @@ def fate_of(seed: int, folder: Path) -> Fate:
         for target in targets:
             if target not in bad and chance.random() < 0.4:
                 people.claim(target, **by_hand(chance))
+    if earlier:
+        claimed_earlier(world, earlier)
     world.pair(targets)
     world.plan()
     fate = Fate(
@@ -101,7 +115,12 @@ def fate_of(seed: int, folder: Path) -> Fate:
         late=random.Random(f"{seed}, late") if apart.random() < 0.15 else None,
         in_mid_run=_seldom(f"{seed}, in mid-run"),
         taken_over=_seldom(f"{seed}, taken over"),
+        earlier=0 if PLAN_SCOPE in policy else earlier,
     )
+    if (moves := _seldom(f"{seed}, prices")) is not None and fate.late is None:  # late ones cost what they cost then
+        fate.prices = Prices(world, moves)
+    if (moves := _seldom(f"{seed}, pairs")) is not None:
+        fate.pairs = Pairs(world, moves)
     if fate.poor:
         world.target.balance = Decimal(chance.randint(0, sims))
         fate.met["balance too small"] += 1
@@ -122,6 +141,13 @@ def _policy(chance: random.Random, sims: int) -> str:
     caps = f"[caps]\nmax_sims = {chance.randint(1, sims)}\n" if chance.random() < 0.08 else ""
     gates = f"[gates]\nverified_share = {share}\nmax_failures = {failures}\nmax_failure_share = 1.0\n"
     return f"policy_version = 1\n[claim]\ndata_plan_id = 2096\n{zone}\n{waves}{gates}{caps}"
+
+
+def _capped(chance: random.Random, policy: str, earlier: int, sims: int) -> str:
+    """The policy with a cap on SIMs, where an earlier plan has used some of it up."""
+    policy = policy.partition("[caps]")[0]
+    scope = PLAN_SCOPE if chance.random() < 0.25 else ""
+    return f"{policy}[caps]\nmax_sims = {earlier + chance.randint(-1, sims)}\n{scope}"
 
 
 def _soaking(chance: random.Random, policy: str) -> str:

@@ -12,9 +12,10 @@ from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import InputError
 from migrator.platforms.hologram.simulator.choices import Operation
 from tests.simulation.drawing import Fate, by_hand
+from tests.simulation.moving import Pairs
 from tests.simulation.world import World
 
-__all__ = ["HAPPENINGS", "claim_by_hand", "decide", "meddle", "persist"]
+__all__ = ["HAPPENINGS", "change_pair", "claim_by_hand", "decide", "meddle", "persist"]
 
 
 def refuse_key(fate: Fate) -> None:
@@ -68,6 +69,17 @@ def claim_by_hand(fate: Fate, chance: random.Random) -> None:
         people.claim(target, org_id=world.target.other_org_id)
     else:
         people.claim(target, **by_hand(chance))
+
+
+def change_pair(fate: Fate, pairs: Pairs) -> None:
+    """Somebody mends a pair that a run at work still has to claim."""
+
+    def note(target: str, deed: str) -> None:
+        fate.never.add(target)
+        fate.people.note(target, deed)
+        fate.met["paired otherwise in mid-run"] += 1
+
+    pairs.happen(note, lambda target: target not in fate.never and not _is_held(fate.world, target))
 
 
 def meddle(fate: Fate, *, is_first: bool) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ from migrator.platforms.simulation import LedgerEntry
 from migrator.store import Store
 from tests.simulation.auditing import check_audit
 from tests.simulation.mishaps import People
+from tests.simulation.moving import CONFIRMED
 from tests.simulation.steered import Given, check_obeyed
 from tests.simulation.world import EPOCH, World
 
@@ -36,8 +38,9 @@ class Run:
     """One process: when it began, which requests are its own, and how it ended (None: it died).
 
     `known` is the balance that was read last, and `failed` how many SIMs the journal had as failed, when the claims
-    arrived that are these requests of the ledger. `strangers` counts requests among its own that the run sent from
-    which it took the lease.
+    arrived that are these requests of the ledger; `prices` is what a SIM cost by the list of plans that was read last,
+    where prices change at all (None: nobody could tell). `strangers` counts requests among its own that the run sent
+    from which it took the lease.
     """
 
     began_s: float
@@ -51,6 +54,7 @@ class Run:
     known: dict[int, float | None] = field(default_factory=dict)
     failed: dict[int, int] = field(default_factory=dict)
     stale: set[int] = field(default_factory=set)
+    prices: dict[int, Decimal | None] = field(default_factory=dict)
     begun_at_take_over: int | None = None
     begun: int = 0
     strangers: int = 0
@@ -72,6 +76,10 @@ class Lived:
     """Targets that may differ from the plan for ever."""
     orders: list[Given]
     """What an operator ordered while runs were at work."""
+    earlier: int
+    """SIMs that other plans had claimed before, and that count against the caps."""
+    unpaired: dict[str, float]
+    """Targets that somebody took out of their pair, and when."""
     is_open: bool
     """Whether no gate or cap kept the plan from being carried out as a whole."""
     writes_at_rest: int = 0
@@ -89,6 +97,8 @@ def check_all(lived: Lived) -> None:
         conflicts(lived)
         given_up(lived, store, plan_id)
         money(lived, plan)
+        prices(lived)
+        pairs(lived)
         bounds(lived)
         waves(lived, store, plan)
         limits(lived, plan)
@@ -179,18 +189,40 @@ def _held_since(link: SimulatedLink | None, at_s: float) -> float | None:
 
 def money(lived: Lived, plan: dict[str, Change]) -> None:
     """No claim without the balance for it; never more than the caps of the policy and of the run."""
-    assert len(lived.world.target.ledger.charges) <= lived.policy.caps.max_sims
+    claimed = len(lived.world.target.ledger.charges)
+    assert not claimed or claimed + lived.earlier <= lived.policy.caps.max_sims, f"{claimed} are claimed, past the cap"
     for run in lived.runs:
         for number, entry in enumerate(lived.world.target.ledger.entries[run.first : run.last], run.first):
             if entry.path.endswith("bulkclaim") and (known := run.known.get(number)) is not None:
-                assert known >= len(entry.body["sims"]), f"{len(entry.body['sims'])} SIMs claimed with {known} dollars"
+                price = float(run.prices.get(number) or CONFIRMED)
+                assert known >= price * len(entry.body["sims"]), (
+                    f"{len(entry.body['sims'])} SIMs claimed with {known} dollars"
+                )
         if run.max_sims is not None:
             assert run.claimed_after - run.claimed_before - _came_late(lived, run) <= run.max_sims
     aside = {iccid for _, iccid, deed in lived.people.deeds if deed in {"set aside", "claimed"}}
     acting = sum(change.action is Action.CLAIM for iccid, change in plan.items() if iccid not in aside)
     are_for_all = all(run.max_sims is None and run.wave is None for run in lived.runs)
-    if lived.policy.caps.max_sims < acting and are_for_all:
+    if lived.policy.caps.max_sims < acting + lived.earlier and are_for_all:
         assert not lived.world.target.ledger.charges, "a plan past its cap was begun"
+
+
+def prices(lived: Lived) -> None:
+    """Nothing is claimed on a price that was not read, or read above the plan's; nothing is charged above it."""
+    for run in lived.runs:
+        for number, price in run.prices.items():
+            assert price is not None, f"request {number} was a claim at a price that nobody could rely on"
+            assert price <= CONFIRMED, f"request {number} was a claim at {price}, and {CONFIRMED} was confirmed"
+    for iccid, amount in lived.world.target.ledger.amounts:
+        assert amount <= CONFIRMED, f"{iccid} was charged {amount}, and {CONFIRMED} was confirmed"
+
+
+def pairs(lived: Lived) -> None:
+    """Nothing is claimed for a pair that is not in force."""
+    for entry in _claims(lived):
+        for iccid in entry.body["sims"]:
+            since_s = lived.unpaired.get(iccid)
+            assert since_s is None or entry.at_s <= since_s, f"{iccid} was claimed at {entry.at_s}, unpaired {since_s}"
 
 
 def _came_late(lived: Lived, run: Run) -> int:

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from decimal import Decimal  # noqa: TC003 - as other tests have it
 from typing import Any
 
 from sqlalchemy import event
 
 from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Owner, Store
+from tests.simulation.moving import Prices
 from tests.simulation.world import Crash, World
 
 __all__ = ["Death", "People", "Trouble", "take_over"]
@@ -67,6 +69,7 @@ class Trouble(FaultPlan):
         stale: chance that a look-up by ICCID is answered by a replica that knows nothing yet; two such answers
             never follow each other.
         late: how many of the first claims are carried out long after their connection broke.
+        prices: how prices change; None, if they stay.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Trouble(FaultPlan):
         at: Mapping[int, Callable[[], None]],
         stale: float = 0.0,
         late: int = 0,
+        prices: Prices | None = None,
     ) -> None:
         FaultPlan.__init__(self, rates=rates, seed=seed, scripted=scripted, scripted_for=_is_journaled)
         self._world, self._at, self._stale, self._seen = world, dict(at), stale, 0
@@ -86,6 +90,8 @@ class Trouble(FaultPlan):
         self._lag_s: float | None = None
         self._fresh_left = 0
         self.balance_read: float | None = None
+        self._prices = prices
+        self.price_at: dict[int, Decimal | None] = {}
         self.known: dict[int, float | None] = {}
         self.failed: dict[int, int] = {}
         self.stale_reads: set[int] = set()
@@ -97,11 +103,15 @@ class Trouble(FaultPlan):
         if (happens := self._at.pop(self._seen, None)) is not None:
             happens()
         self._maybe_stale(method, path)
+        if self._prices is not None and (word := self._prices.arrived(path)) is not None:
+            self.met[f"price {word}"] += 1
         balance = self._world.target.balance
         if path.endswith("/balance"):
             self.balance_read = None if balance is None else float(balance)
         if path.endswith("bulkclaim"):
             number = len(self._world.target.ledger.entries)
+            if self._prices is not None:
+                self.price_at[number] = self._prices.read
             self.known[number], self.failed[number] = self.balance_read, _failed(self._world)
             if self._late_left:
                 self._late_left -= 1

@@ -71,6 +71,48 @@ MUTATIONS = (
         "update(steps).where(this)",
     ),
     Mutation(
+        "each claim is held against its pair",
+        "migrator/store/journal.py",
+        "                refuse_changed_pairs(connection, plan_no, keys)\n",
+        "",
+    ),
+    Mutation(
+        "a pair that a begun plan has to claim is kept",
+        "migrator/store/pairs.py",
+        "                refuse_pairs_in_use(connection, _incoming)\n",
+        "                pass\n",
+    ),
+    Mutation(
+        "the price is read before each claim",
+        "migrator/executor/claiming.py",
+        "            await self.money.look()\n",
+        "",
+    ),
+    Mutation(
+        "nothing is claimed above the confirmed price",
+        "migrator/executor/guards.py",
+        "if rises := list(price_rises(confirmed, now)):",
+        "if rises := list[str]():",
+    ),
+    Mutation(
+        "a price that cannot be read stops the run",
+        "migrator/platforms/hologram/catalogue.py",
+        'return Prices(**told, problem="; ".join(problems))',
+        "return Prices(**told)",
+    ),
+    Mutation(
+        "a plan that is listed twice must say the same twice",
+        "migrator/executor/prices.py",
+        "    if len(found) > 1:\n",
+        "    if False:\n",
+    ),
+    Mutation(
+        "caps hold over all plans",
+        "migrator/core/caps.py",
+        "others = () if caps.scope is CapsScope.PLAN else",
+        "others = () if caps.scope is not None else",
+    ),
+    Mutation(
         "smallest limit first",
         "migrator/core/packing.py",
         "return min(bounded) if bounded else NO_LIMIT",
@@ -149,7 +191,7 @@ MUTATIONS = (
     ),
     Mutation(
         "caps before each claim",
-        "migrator/executor/guards.py",
+        "migrator/core/caps.py",
         "if total > caps.max_sims:",
         "if total > 10**9:",
     ),

@@ -14,7 +14,7 @@ from migrator.executor.context import Hooks
 from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Store
 from tests.simulation.drawing import Fate, fate_of
-from tests.simulation.happenings import HAPPENINGS, claim_by_hand, decide, meddle, persist
+from tests.simulation.happenings import HAPPENINGS, change_pair, claim_by_hand, decide, meddle, persist
 from tests.simulation.invariants import Lived, Run
 from tests.simulation.mishaps import Death, Trouble, take_over
 from tests.simulation.second_run import SecondRun
@@ -52,6 +52,8 @@ def live_through(seed: int, folder: Path) -> Lived:
         met=fate.met,
         never=frozenset(fate.never),
         odd=fate.world.switches.paused_by_system,
+        earlier=fate.earlier,
+        unpaired={} if fate.pairs is None else fate.pairs.changed,
         orders=[] if fate.operator is None else fate.operator.given,
         is_open=last.exit_code is not ExitCode.HALTED,
         writes_at_rest=writes_at_rest,
@@ -83,6 +85,8 @@ def _troubled(fate: Fate) -> ApplyResult | None:
         if is_whole and result is not None and result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}:
             return result
         fate.world.target.api_key = "hologram-invented-key"
+        if fate.prices is not None:
+            fate.prices.calm()
         fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset(), max_devices=None)
         if fate.chance.random() < 0.7:
             fate.world.target.balance = RICH
@@ -93,6 +97,8 @@ def _troubled(fate: Fate) -> ApplyResult | None:
 def _calm(fate: Fate) -> None:
     """Nothing goes wrong any more, and what was stuck is settled."""
     world = fate.world
+    if fate.prices is not None:
+        fate.prices.calm()
     world.target.faults = FaultPlan()
     world.target.balance = RICH
     world.target.api_key = "hologram-invented-key"
@@ -162,6 +168,7 @@ def _one_run(fate: Fate, trouble: Trouble) -> ApplyResult | None:
         trouble._maybe_stale("", "")
         run.last, run.claimed_after = len(entries), len(world.target.ledger.charges)
         run.known, run.failed, run.stale = trouble.known, trouble.failed, trouble.stale_reads
+        run.prices = trouble.price_at
         fate.met.update(trouble.met + (death.met if death is not None else Counter()))
     _note_end(fate, run)
     return run.result if second is None else _note_second(fate, second)
@@ -183,7 +190,7 @@ def _note_second(fate: Fate, second: SecondRun) -> ApplyResult | None:
     if run is None:  # the first one had ended by then
         return first.result
     fate.met["taken over by a run that went on"] += 1
-    run.known, run.stale = first.known, first.stale
+    run.known, run.stale, run.prices = first.known, first.stale, first.prices
     first.last, first.claimed_after = run.first, run.claimed_before
     _note_end(fate, run)
     return run.result
@@ -214,11 +221,16 @@ def _trouble(fate: Fate) -> Trouble:
     at = {chance.randint(1, 25): happens} if fate.unruly else {}
     if fate.in_mid_run is not None:
         at.setdefault(fate.in_mid_run.randint(1, 25), partial(claim_by_hand, fate, fate.in_mid_run))
+    if fate.prices is not None:
+        at.setdefault(fate.prices.chance.randint(1, 25), fate.prices.happen)
+    if fate.pairs is not None:
+        at.setdefault(fate.pairs.chance.randint(1, 25), partial(change_pair, fate, fate.pairs))
     kinds: list[Fault] = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
     scripted = chance.choices(kinds, k=chance.choice([0, 0, 0, 1, 1, 2, 4]))
     late = 0 if fate.late is None else fate.late.choice([0, 1, 1, 2])
     seed = chance.randrange(10**6)
-    return Trouble(world, rates=fate.rates, seed=seed, scripted=scripted, at=at, stale=fate.stale, late=late)
+    more = {"stale": fate.stale, "late": late, "prices": fate.prices}
+    return Trouble(world, rates=fate.rates, seed=seed, scripted=scripted, at=at, **more)
 
 
 def _deaths(fate: Fate, run: Run) -> tuple[Hooks | None, Death | None]:
