@@ -1,5 +1,7 @@
 """Whatever a plan used makes it stale once it is another, and nothing else does: from the command line."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -256,3 +258,23 @@ def test_a_plan_of_an_older_version_goes_by_the_name_of_its_policy(desk: Desk, e
     assert "the policy policy.toml was changed since" in refused(desk)
     elsewhere()
     assert "warning: the policy policy.toml is not there any more" in desk.run("apply", "--dry-run").err
+
+
+def test_a_key_that_is_new_in_this_version_makes_no_plan_of_an_earlier_one_stale(desk: Desk) -> None:
+    """Such a plan's policy, and its fingerprint, are without the key; left out, it says what it says now."""
+    policy = POLICY + "\n[caps]\nmax_sims = 90\n"
+    plan = desk.planned(policy)
+    with Store.open("sqlite:///migrator.db", now=0.0) as store:
+        was = store.plans.policy_json(plan["plan_id"])
+        del was["caps"]["scope"]
+        fingerprint = hashlib.sha256(json.dumps(was, sort_keys=True).encode()).hexdigest()
+        with store._db.write() as connection:
+            connection.exec_driver_sql(
+                "UPDATE plans SET policy_json = ?, header = json_set(header, '$.fingerprints.policy', ?)",
+                (json.dumps(was), fingerprint),
+            )
+    assert desk.run("apply", "--dry-run").code == 0
+    desk.write("policy.toml", policy + 'scope = "plan"\n')
+    ended = desk.run("apply", "--dry-run")
+    assert ended.code == 5
+    assert 'caps.scope was not set and is "plan"' in ended.err
