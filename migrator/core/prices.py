@@ -29,8 +29,12 @@ def told_prices(prices: Prices, *, uses_data: bool, uses_sms: bool) -> dict[str,
 def confirmed_prices(summary: Mapping[str, Any]) -> Prices:
     """The prices in a plan's summary; None where it tells none, as plans of earlier versions of data and SMS."""
     told = summary.get("money", {})
-    found = {field: told.get(name) for name, field, _ in _TOLD}
-    return Prices(**{field: None if text is None else Decimal(text) for field, text in found.items()})
+    per_period, per_mb, per_sms = (_price(told.get(name)) for name, _, _ in _TOLD)
+    return Prices(per_period, per_mb, per_sms)
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def price_rises(confirmed: Prices, now: Prices) -> Iterator[str]:

@@ -233,5 +233,6 @@ def test_canonical_form_is_plain_sorted_and_complete(write: Writer) -> None:
     canonical = write.read(MINIMAL).canonical
     assert list(canonical) == sorted(canonical)
     assert set(canonical) == {*Policy.__dataclass_fields__, "policy_version"}
-    assert canonical["caps"] == {"max_sims": 100000, "max_spend_now": "5000", "without_price": "go_on"}
+    caps = {"max_sims": 100000, "max_spend_now": "5000", "scope": "organization", "without_price": "go_on"}
+    assert canonical["caps"] == caps
     assert canonical["data_limit"]["fixed_mb"] is None

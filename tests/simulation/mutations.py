@@ -97,8 +97,8 @@ MUTATIONS = (
     Mutation(
         "a price that cannot be read stops the run",
         "migrator/platforms/hologram/catalogue.py",
-        'return Prices(**told, problem="; ".join(problems))',
-        "return Prices(**told)",
+        'return Prices(per_period, per_mb, per_sms, problem="; ".join(problems))',
+        "return Prices(per_period, per_mb, per_sms)",
     ),
     Mutation(
         "a plan that is listed twice must say the same twice",

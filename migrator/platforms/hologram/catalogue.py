@@ -69,7 +69,7 @@ def balance(body: Any) -> Decimal | None:
     told = _object(data_of(body)).get("balance")
     if _is_blank(told):
         return None
-    found = decimal_of(told)
+    found = _amount(told)
     if found is None:
         words = f"the balance at Hologram cannot be read: it is {_shown(told)}; nothing was sent"
         raise Halted(
@@ -111,7 +111,7 @@ def _zones(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return _object(record.get("zones"))
 
 
-_PRICES = {"amount": "per_period", "overage": "per_mb", "sms": "per_sms"}
+_PRICES = ("amount", "overage", "sms")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 LONGEST_SHOWN = 40
 
@@ -122,25 +122,31 @@ def _prices(record: Mapping[str, Any], zone: str, values: Any) -> Prices:
     A list's entry tells them up to three times: in its tier, beside the tiers, and flattened (`amountGlobal`).
     """
     beside = _object(record.get("zones")).get(zone)
-    told: dict[str, Decimal | None] = {}
+    told: list[Decimal | None] = []
     problems = [f"it is {_shown(place)}" for place in (values, beside) if not _may_hold_prices(place)]
-    for name, field in _PRICES.items():
+    for name in _PRICES:
         places = [_object(values).get(name), _object(beside).get(name), _flat(record, name + zone)]
         shown = [value for value in places if not _is_blank(value)]
         read = [_price(value) for value in shown]
-        told[field] = read[0] if read else None
+        told.append(read[0] if read else None)
         if None in read:
             problems.append(f"{name} is {', '.join(dict.fromkeys(map(_shown, shown)))}")
         elif len(set(read)) > 1:
             problems.append(f"{name} is both {' and '.join(dict.fromkeys(map(_shown, shown)))}")
-    return Prices(**told, problem="; ".join(problems))
+    per_period, per_mb, per_sms = told
+    return Prices(per_period, per_mb, per_sms, problem="; ".join(problems))
 
 
 def _price(value: Any) -> Decimal | None:
-    """A price of zero or more; None for anything else. Stricter than other numbers: money depends on it."""
+    """A price of zero or more; None for anything else."""
+    amount = _amount(value)
+    return None if amount is None or amount < 0 else amount
+
+
+def _amount(value: Any) -> Decimal | None:
+    """An amount of money; None for anything else. Stricter than other numbers: a wrong guess is paid for."""
     text = str(value).strip()
-    number = decimal_of(text) if not isinstance(value, bool) and _NUMBER.fullmatch(text) else None
-    return None if number is None or number < 0 else number
+    return decimal_of(text) if not isinstance(value, bool) and _NUMBER.fullmatch(text) else None
 
 
 def _flat(record: Mapping[str, Any], name: str) -> Any:
