@@ -72,9 +72,13 @@ def change(number: int = 1, action: Action = Action.CLAIM, **values: Any) -> Cha
 
 def planned(store: Store, changes: Sequence[Change], *, plan_id: str = "p1", **values: Any) -> PlanHeader:
     """Store a plan of these changes. What it claims is paired so, unless it has a pair: nothing else may be claimed."""
-    claimed = {one.source_iccid.key: one for one in changes if one.action is Action.CLAIM and one.target_iccid}
-    paired = store.pairs.by_source_keys(claimed)
-    new = [Pair(one.source_iccid, one.target_iccid, "test") for key, one in claimed.items() if key not in paired]
+    wanted = [
+        Pair(one.source_iccid, one.target_iccid, "test")
+        for one in changes
+        if one.action is Action.CLAIM and one.target_iccid is not None
+    ]
+    paired = store.pairs.by_source_keys(pair.source.key for pair in wanted)
+    new = [pair for pair in wanted if pair.source.key not in paired]
     if new:
         store.pairs.add(new, replace=False, now=NOW)
     with store.plans.draft(NOW) as draft:

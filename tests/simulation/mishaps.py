@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from decimal import Decimal  # noqa: TC003 - as other tests have it
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
@@ -14,6 +13,9 @@ from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Owner, Store
 from tests.simulation.moving import Prices
 from tests.simulation.world import Crash, World
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["Death", "People", "Trouble", "take_over"]
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 from unittest import mock
 
 from migrator.core.fleet import Pair
@@ -24,6 +25,15 @@ CONFIRMED = Decimal(1)
 _LOOKS = ("/balance", "bulkclaim")
 """A price that changes between the look at it and its claim is one that nobody can see."""
 
+_CHANGES: dict[str, dict[str, Any]] = {
+    "rises": {"price_times": Decimal("12.5")},
+    "rises a little": {"price_times": Decimal("1.01")},
+    "falls": {"price_times": Decimal("0.5")},
+    "cannot be read": {"amount_shown": "USD 90.00"},
+    "is negative": {"amount_shown": "-1.00"},
+    "contradicts itself": {"listed_again_at": "0.10"},
+    "is not shown": {"plan_prices_shown": False},
+}
 SPARE = "8944500777777{:07d}"
 
 
@@ -53,25 +63,20 @@ class Prices:
         return word
 
     def _change(self) -> str:
-        word, values = self.chance.choice(
-            [
-                ("rises", {"price_times": Decimal("1.01")}),
-                ("rises", {"price_times": Decimal("12.5")}),
-                ("falls", {"price_times": Decimal("0.5")}),
-                ("cannot be read", {"amount_shown": "USD 90.00"}),
-                ("is negative", {"amount_shown": "-1.00"}),
-                ("contradicts itself", {"listed_again_at": "0.10"}),
-                ("is not shown", {"plan_prices_shown": False}),
-            ]
-        )
-        self.world.target.switches = replace(self.world.target.switches, **values)
+        word = self.chance.choice(sorted(_CHANGES))
+        self.world.target.switches = replace(self.world.target.switches, **_CHANGES[word])
         return word
 
     def calm(self) -> None:
         """All is as it was when the plan was made."""
         self.due = False
-        calm = {"price_times": Decimal(1), "amount_shown": None, "listed_again_at": None, "plan_prices_shown": True}
-        self.world.target.switches = replace(self.world.target.switches, **calm)
+        self.world.target.switches = replace(
+            self.world.target.switches,
+            price_times=Decimal(1),
+            amount_shown=None,
+            listed_again_at=None,
+            plan_prices_shown=True,
+        )
 
 
 @dataclass(slots=True)

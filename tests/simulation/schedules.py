@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import StepKind
@@ -19,6 +20,9 @@ from tests.simulation.invariants import Lived, Run
 from tests.simulation.mishaps import Death, Trouble, take_over
 from tests.simulation.second_run import SecondRun
 from tests.simulation.world import Crash, World, crash_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["POINTS", "live_through"]
 
@@ -218,7 +222,7 @@ def _trouble(fate: Fate) -> Trouble:
     """What goes wrong with requests in one run."""
     chance, world = fate.chance, fate.world
     happens = partial(chance.choice(HAPPENINGS), fate)
-    at = {chance.randint(1, 25): happens} if fate.unruly else {}
+    at: dict[int, Callable[[], None]] = {chance.randint(1, 25): happens} if fate.unruly else {}
     if fate.in_mid_run is not None:
         at.setdefault(fate.in_mid_run.randint(1, 25), partial(claim_by_hand, fate, fate.in_mid_run))
     if fate.prices is not None:
@@ -229,8 +233,16 @@ def _trouble(fate: Fate) -> Trouble:
     scripted = chance.choices(kinds, k=chance.choice([0, 0, 0, 1, 1, 2, 4]))
     late = 0 if fate.late is None else fate.late.choice([0, 1, 1, 2])
     seed = chance.randrange(10**6)
-    more = {"stale": fate.stale, "late": late, "prices": fate.prices}
-    return Trouble(world, rates=fate.rates, seed=seed, scripted=scripted, at=at, **more)
+    return Trouble(
+        world,
+        rates=fate.rates,
+        seed=seed,
+        scripted=scripted,
+        at=at,
+        stale=fate.stale,
+        late=late,
+        prices=fate.prices,
+    )
 
 
 def _deaths(fate: Fate, run: Run) -> tuple[Hooks | None, Death | None]:

@@ -119,7 +119,7 @@ def test_a_price_that_no_plan_told_is_not_counted_and_that_is_said(tmp_path: Pat
     world.target.switches = QUICK
     header = planned(world, "max_spend_now = 5.00")
     assert header.summary["caps"]["unpriced_sims"] == 7
-    assert any("does not count: 7" in words for words in header.summary["warnings"])
+    assert any("does not count, as their price is not known: 7" in words for words in header.summary["warnings"])
     assert world.apply().exit_code is ExitCode.DONE
 
 

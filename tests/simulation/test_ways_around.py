@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import anyio
 import pytest
@@ -16,7 +17,7 @@ from migrator.core.identifiers import Iccid
 from migrator.core.plan import Action, Reason
 from migrator.core.results import ApplyResult, ExitCode
 from migrator.core.states import StepKind
-from migrator.errors import InsufficientBalance, StoreBusy
+from migrator.errors import InputError, InsufficientBalance, StoreBusy
 from migrator.executor.context import ApplyOptions
 from migrator.platforms.hologram.adapter import HologramTarget
 from migrator.platforms.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
@@ -268,7 +269,10 @@ def test_a_source_whose_claim_has_no_outcome_is_not_claimed_for_another_target(t
     with world.store() as store:
         sims = [sim.iccid for sim in store.inventory.sims()]
         pairs = [Pair(old, Iccid.parse(new), "test") for old, new in zip(sims, spare, strict=True)]
-        store.pairs.add(pairs, replace=True, now=world.now().timestamp())
+        with pytest.raises(InputError, match="may have been"):
+            store.pairs.add(pairs, replace=True, now=world.now().timestamp())
+        with mock.patch("migrator.store.pairs.refuse_pairs_in_use"):  # as a version of before that rule
+            store.pairs.add(pairs, replace=True, now=world.now().timestamp())
     assert world.plan().claims == 0
 
 
