@@ -77,12 +77,16 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """One page of the list. `total_sims` and `total_pages` are None where the reply did not tell."""
+    """One page of the list. `total_sims` and `total_pages` are None where the reply did not tell.
+
+    `is_full`: it has as many rows as a page can have, so that there may be more behind it.
+    """
 
     number: int
     rows: Sequence[SourceRow]
     total_sims: int | None = None
     total_pages: int | None = None
+    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)

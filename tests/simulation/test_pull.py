@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import Transient
-from migrator.platforms.onence.simulator import BeyondEnd, Missing, OnenceSwitches, TotalsHeaders
+from migrator.platforms.onence.simulator import BeyondEnd, Missing, OnenceSwitches, Totals, TotalsHeaders
 from migrator.platforms.simulation import Fault, FaultPlan
 from tests.simulation.world import World
 
@@ -29,7 +29,8 @@ def test_every_sim_is_listed_once(tmp_path: Path, sims: int) -> None:
     result = world.pull()
     assert (result.sims, result.passes, result.settled) == (sims, 1, True)
     assert inventory(world) == fleet(world)
-    assert sorted(pages_asked(world)) == list(range(1, -(-sims // 100) + 1))
+    pages = -(-sims // 100) + (sims % 100 == 0)  # behind a full page there may be more
+    assert sorted(pages_asked(world)) == list(range(1, pages + 1))
 
 
 @pytest.mark.parametrize("beyond", list(BeyondEnd))
@@ -40,6 +41,49 @@ def test_a_list_without_totals_is_read_to_its_end(tmp_path: Path, beyond: Beyond
     assert world.pull().sims == 230
     assert inventory(world) == fleet(world)
     assert len(pages_asked(world)) <= 4
+
+
+@pytest.mark.parametrize("has_v2", [True, False])
+@pytest.mark.parametrize("totals", [Totals.ONE_PAGE, Totals.NO_PAGES])
+@pytest.mark.parametrize("sims", [42, 100, 250, 300])
+def test_totals_that_speak_of_one_page_do_not_end_a_list(
+    tmp_path: Path, sims: int, totals: Totals, has_v2: bool
+) -> None:
+    world = World(tmp_path, sims=sims, onence_switches=OnenceSwitches(totals=totals, v2_available=has_v2))
+    result = world.pull()
+    assert (result.sims, result.settled) == (sims, True)
+    assert inventory(world) == fleet(world)
+
+
+@pytest.mark.parametrize("beyond", list(BeyondEnd))
+@pytest.mark.parametrize("totals", list(Totals))
+def test_a_full_last_page_is_followed_by_one_more_request(tmp_path: Path, totals: Totals, beyond: BeyondEnd) -> None:
+    world = World(tmp_path, sims=200, onence_switches=OnenceSwitches(totals=totals, beyond_end=beyond))
+    result = world.pull()
+    assert (result.sims, result.settled) == (200, True)
+    assert sorted(pages_asked(world)) == sorted([1, 2, 3] * result.passes)
+
+
+def test_totals_that_are_too_small_are_overruled_by_two_passes_that_agree_and_it_is_said(tmp_path: Path) -> None:
+    """Who is told of 50 SIMs and reads the same 250 twice has the list; nobody else can tell more."""
+    world = World(tmp_path, sims=250, onence_switches=OnenceSwitches(totals=Totals.ONE_PAGE))
+    result = world.pull()
+    assert (result.passes, result.listed) == (2, 50)
+    assert "totals" in result.warnings[0]
+    assert world.pull().settled
+
+
+def test_a_pull_that_dies_past_the_told_end_goes_on_from_there(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=450, onence_switches=OnenceSwitches(totals=Totals.ONE_PAGE))
+    world.source.faults = FaultPlan(
+        scripted=[Fault.NONE] * 3 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
+    )
+    with pytest.raises(Transient):
+        world.pull(workers=1)
+    world.source.faults = FaultPlan()
+    result = world.pull(workers=1)
+    assert (result.resumed, result.sims, result.settled) == (True, 450, True)
+    assert inventory(world) == fleet(world)
 
 
 @pytest.mark.parametrize("missing", list(Missing))
@@ -92,7 +136,7 @@ def test_a_pull_that_dies_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert result.resumed
     assert inventory(world) == fleet(world)
     answered = len([entry for entry in world.source.ledger.requests("GET", "/sims") if entry.status == 200])
-    assert answered - done <= 9 - done + 1
+    assert answered - done <= 9 - done + 2  # page 1 once more, and one behind the last, which is full
 
 
 def test_what_remains_is_read_for_every_sim_and_a_failed_read_is_not_zero(tmp_path: Path) -> None:
