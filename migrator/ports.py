@@ -471,6 +471,14 @@ class InventoryStore(Protocol):
         """Keep the account's monthly caps."""
         ...
 
+    def dropped(self, snapshot_id: int, last_pass: int = 1) -> Dropped:
+        """What the inventory in force has, and the last pass of this snapshot has not."""
+        ...
+
+    def last_read_at(self, snapshot_id: int) -> float | None:
+        """When the last page of a snapshot came (UTC seconds); None while there is none."""
+        ...
+
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
         """Drop SIMs that the last pass did not list, and make this the inventory in force, at once.
 

@@ -2,8 +2,8 @@
 
 The list has no cursor and no snapshot (reference, 4.3): a SIM that comes or goes while it is read shifts the rows. So
 distinct ICCIDs are compared with the totals that the first and the last reply told, and the list is read again when
-they differ. Totals may be wrong, too, or speak of one page: a list ends only with a page that is not full, and totals that
-tell of fewer SIMs than two passes read alike are overruled.
+they differ. Totals may be wrong, too, or speak of one page: a list ends only with a page that is not full, and totals
+that tell of fewer SIMs than two passes read alike are overruled.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -32,6 +32,11 @@ __all__ = ["Pulling"]
 MOST_PAGES = 200_000
 MOST_PASSES = 3
 READINGS_A_COMMIT = 100
+MOST_DROPPED = 0.05
+HANDFUL = 5
+"""SIMs that may be gone from any inventory, however small, unless none may."""
+KEPT_FOR_S = 3600.0
+"""How long a list that was read and refused may still come into force as it is."""
 
 
 @dataclass(slots=True)
@@ -42,6 +47,8 @@ class Pulling:
         quotas: whether to read what remains of every SIM's volumes, too (two calls per SIM).
         limits: whether to read the account's monthly caps.
         workers: requests in flight.
+        most_dropped: the share of the inventory in force that may be gone, beyond a handful; 0: not one SIM.
+        replace: whether any number may be gone. A list that was refused for that a moment ago is then not read again.
     """
 
     source: SourcePlatform
@@ -52,23 +59,30 @@ class Pulling:
     quotas: bool = False
     limits: bool = False
     workers: int = 8
+    most_dropped: float = MOST_DROPPED
+    replace: bool = False
     _total_pages: int | None = field(default=None, init=False)
     _last: SourcePage | None = field(default=None, init=False)
 
     async def run(self) -> PullResult:
-        """Pull, going on where an earlier pull stopped. Raises: PlatformError, Interrupted; what came is on disk."""
+        """Pull, going on where an earlier pull stopped.
+
+        Raises: PlatformError, Interrupted; InputError, for a list without a SIM, or without many that the inventory in
+            force has. What came is on disk.
+        """
         version = await self.source.open()
         snapshot = self.store.open_snapshot(version, self._now())
-        passed, number = await self._passes(snapshot)
+        passed, number = self._kept_pass(snapshot) or await self._passes(snapshot)
         settled = _is_settled(passed)
         read = failed = 0
         dropped = Dropped()
         if settled:
+            self._refuse_gaps(snapshot.snapshot_id, passed, number)
             if self.limits:
                 self.store.save_account_limits(await self.source.account_limits())
             if self.quotas:
                 read, failed = await self._all_readings(snapshot.snapshot_id)
-            dropped = self._complete(snapshot, passed, number)
+            dropped = self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
         return PullResult(
             sims=passed.sims,
             listed=passed.last_total,
@@ -83,14 +97,36 @@ class Pulling:
             dropped=dropped,
         )
 
-    def _complete(self, snapshot: Snapshot, passed: ListPass, number: int) -> Dropped:
+    def _refuse_gaps(self, snapshot_id: int, passed: ListPass, number: int) -> None:
+        """A part of the fleet, or another account's, must not pass for the fleet. Raises: InputError."""
         if passed.sims == 0:
             raise InputError(
                 "1NCE lists no SIM for these credentials; the inventory was left as it was",
                 code="empty_inventory",
                 hint="check that the API user belongs to the organization that holds the SIMs",
             )
-        return self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
+        dropped = self.store.dropped(snapshot_id, number)
+        may_be_gone = max(HANDFUL, self.most_dropped * dropped.of) if self.most_dropped else 0
+        if dropped.sims > may_be_gone and not self.replace:
+            words = f"1NCE lists {passed.sims} SIMs and leaves out, of the inventory in force, {dropped}"
+            raise InputError(
+                f"{words}; nothing was changed",
+                code="inventory_shrinks",
+                hint="is this the right 1NCE account, and does its portal count as few? Pull again later. If these "
+                "SIMs are gone for good: `migrator inventory pull --replace`, which within the hour takes the list as "
+                "it was read now",
+            )
+
+    def _kept_pass(self, snapshot: Snapshot) -> tuple[ListPass, int] | None:
+        """The last pass, if it is whole, settled and of this hour, and somebody says that it may replace all."""
+        snapshot_id, number = snapshot.snapshot_id, snapshot.passes
+        read_at = self.store.last_read_at(snapshot_id)
+        if not (self.replace and number) or read_at is None or self.store.pages_done(snapshot_id, number + 1):
+            return None
+        if not 0 <= self._now() - read_at <= KEPT_FOR_S:
+            return None
+        passed = self.store.end_pass(snapshot_id, number)
+        return (passed, number) if _is_settled(passed) else None
 
     async def _passes(self, snapshot: Snapshot) -> tuple[ListPass, int]:
         """Read the list until it is settled, or often enough to say that it will not settle now."""

@@ -40,6 +40,7 @@ from tests.contract.hologram_target import (
     with_target,
 )
 
+
 @pytest.mark.parametrize("lastid", LastId)
 @pytest.mark.parametrize("continues", Continues)
 @pytest.mark.parametrize("next_link", NextLink)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.errors import Transient
+from migrator.errors import InputError, Transient
 from migrator.platforms.onence.simulator import BeyondEnd, Missing, OnenceSwitches, Totals, TotalsHeaders
 from migrator.platforms.simulation import Fault, FaultPlan
 from tests.simulation.world import World
@@ -47,7 +47,7 @@ def test_a_list_without_totals_is_read_to_its_end(tmp_path: Path, beyond: Beyond
 @pytest.mark.parametrize("totals", [Totals.ONE_PAGE, Totals.NO_PAGES])
 @pytest.mark.parametrize("sims", [42, 100, 250, 300])
 def test_totals_that_speak_of_one_page_do_not_end_a_list(
-    tmp_path: Path, sims: int, totals: Totals, has_v2: bool
+    tmp_path: Path, sims: int, totals: Totals, *, has_v2: bool
 ) -> None:
     world = World(tmp_path, sims=sims, onence_switches=OnenceSwitches(totals=totals, v2_available=has_v2))
     result = world.pull()
@@ -84,6 +84,97 @@ def test_a_pull_that_dies_past_the_told_end_goes_on_from_there(tmp_path: Path) -
     result = world.pull(workers=1)
     assert (result.resumed, result.sims, result.settled) == (True, 450, True)
     assert inventory(world) == fleet(world)
+
+
+def shrink(world: World, sims: int) -> None:
+    for _ in range(sims):
+        del world.source.fleet[0]
+
+
+@pytest.mark.parametrize(
+    ("sims", "gone", "is_refused"), [(30, 5, False), (30, 6, True), (200, 10, False), (200, 11, True)]
+)
+def test_a_pull_that_leaves_out_many_sims_is_refused_and_changes_nothing(
+    tmp_path: Path, sims: int, gone: int, *, is_refused: bool
+) -> None:
+    world = World(tmp_path, sims=sims)
+    world.pull()
+    before = inventory(world)
+    shrink(world, gone)
+    if is_refused:
+        with pytest.raises(InputError, match=f"leaves out, of the inventory in force, {gone} of its SIMs") as refused:
+            world.pull()
+        assert refused.value.code == "inventory_shrinks"
+        assert inventory(world) == before
+    else:
+        assert world.pull().dropped.sims == gone
+        assert inventory(world) == fleet(world)
+
+
+def test_a_share_of_its_own_holds_and_none_is_not_one_sim(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=30)
+    world.pull()
+    shrink(world, 1)
+    with pytest.raises(InputError):
+        world.pull(most_dropped=0.0)
+    shrink(world, 10)
+    assert world.pull(most_dropped=0.5).dropped.sims == 11
+
+
+def test_a_list_that_was_refused_is_taken_with_replace_and_not_read_again(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=230)
+    world.pull()
+    shrink(world, 130)
+    with pytest.raises(InputError):
+        world.pull()
+    asked = len(pages_asked(world))
+    result = world.pull(replace=True)
+    assert (result.sims, result.dropped.sims, result.passes) == (100, 130, 1)
+    assert inventory(world) == fleet(world)
+    assert len(pages_asked(world)) - asked == 1  # the first page, which tells the API's version
+
+
+def test_an_old_list_is_read_again_with_replace(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=230)
+    world.pull()
+    shrink(world, 130)
+    with pytest.raises(InputError):
+        world.pull()
+    world.wait(3700)
+    shrink(world, 10)
+    assert world.pull(replace=True).sims == 90
+    assert inventory(world) == fleet(world)
+
+
+def test_half_of_a_later_pass_is_never_taken_for_a_list_that_was_refused(tmp_path: Path) -> None:
+    """Without totals nothing else tells that the SIMs of the later pass are missing from the one before."""
+    world = World(tmp_path, sims=600, onence_switches=OnenceSwitches(totals_headers=TotalsHeaders.ABSENT))
+    world.pull()
+    shrink(world, 150)
+    with pytest.raises(InputError):
+        world.pull()
+    world.source.faults = FaultPlan(
+        scripted=[Fault.NONE] * 3 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
+    )
+    with pytest.raises(Transient):
+        world.pull(workers=1)
+    world.source.faults = FaultPlan()
+    assert world.pull(replace=True).sims == 450
+    assert inventory(world) == fleet(world)
+
+
+def test_a_pull_after_a_refusal_reads_again_and_passes_once_the_list_is_whole(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=130)
+    world.pull()
+    before, gone = inventory(world), world.source.fleet[:30]
+    shrink(world, 30)
+    with pytest.raises(InputError):
+        world.pull()
+    for sim in gone:
+        world.source.fleet.insert(0, sim)
+    result = world.pull()
+    assert (result.resumed, result.dropped.sims) == (True, 0)
+    assert inventory(world) == before
 
 
 @pytest.mark.parametrize("missing", list(Missing))
