@@ -9,6 +9,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, say, table
 from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
+from migrator.cli.whole import must_be_whole
 from migrator.cli.words import n_sims, verdict_word
 from migrator.core.orders import halted_by
 from migrator.core.results import ApplyResult, ExitCode
@@ -85,6 +86,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         header = _plan(store, options.plan)
         if store.plans.state(header.plan_id) == "finished":
             return _look_only(shared, chosen, store, header)
+        must_be_whole(store, header, lines=options.dry_run)
         if options.dry_run:
             warnings = refuse_stale(store, header, STALE_HINT)
             say_at_once(shared, warnings)
@@ -194,6 +196,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
 
     with bootstrap.holding_lease(store) as me, watching(shared) as progress:
         _check(store, header)  # again, as others may have been at it while the confirmation was awaited
+        must_be_whole(store, header)
 
         async def body(stopper: "Stopper") -> ApplyResult:
             async with bootstrap.target(chosen, store, stopper) as target, bootstrap.heartbeat(store, me, stopper):

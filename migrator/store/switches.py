@@ -31,6 +31,7 @@ from migrator.store.rollbacks import rolled_back
 from migrator.store.rows import PAGE, among, chunks, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_steps
 from migrator.store.tallies import SWITCH_STEPS
+from migrator.store.wholeness import edited_switch
 
 __all__ = ["Switches", "may_yet_take_effect", "note_switch", "switch_row"]
 
@@ -235,6 +236,10 @@ class Switches:
         )
         with self._db.read() as connection:
             return connection.scalar(later)
+
+    def edited(self, switch_id: str) -> str | None:
+        """What was changed of a plan in the store since it was made, in words; None for nothing: `store.wholeness`."""
+        return edited_switch(self._db, switch_id)
 
     # --- moving on ------------------------------------------------------------------------------------------------
 
