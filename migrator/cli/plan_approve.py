@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
+from migrator.cli.looks import shown_plan
 from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.whole import must_be_whole
 from migrator.cli.words import n_sims
@@ -53,6 +54,7 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
         is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
         store.approvals.add(header.plan_id, Approval(who, bootstrap.SystemClock().now().timestamp(), digest, note))
         values = approval_values(store, header)
+        shown_plan(store, header.plan_id)
     counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
     again = f"{who} had approved it before, and counts once. " if is_known else ""
     text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.common import Globals, Outcome, table
+from migrator.cli.looks import meant_switch, shown_switch
 from migrator.cli.whole import switch_must_be_whole
 from migrator.cli.words import counted
 from migrator.core.orders import halted_by
@@ -166,7 +167,10 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
     chosen.hologram()
     chosen.onence()
     with bootstrap.open_store(shared.state or chosen.state) as store:
-        header = store.switches.header(switch_id_of(store, given.switch_id, given.direction))
+        switch_id = switch_id_of(store, given.switch_id, given.direction)
+        if given.switch_id is None and not given.dry_run:
+            switch_id = meant_switch(shared, store, given.direction, switch_id)
+        header = store.switches.header(switch_id)
         if store.switches.state(header.switch_id) == "finished":
             return _finished_before(store, header)
         _refuse_stale(store, header)
@@ -355,6 +359,7 @@ def _dry_run(
                 return result, [*source.sent, *map(_as_switch, pauses)]
 
         result, sent = bootstrap.run_async(body)
+    shown_switch(store, header.direction, header.switch_id)
     return _dry_outcome(header, result, sent)
 
 

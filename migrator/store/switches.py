@@ -166,6 +166,12 @@ class Switches:
         with self._db.read() as connection:
             return connection.scalar(made)
 
+    def known(self, direction: Direction) -> dict[str, str]:
+        """How far each plan of a direction has come, by its id, the newest first."""
+        plan = switch_plans.c
+        made = select(plan.switch_id, plan.state).where(plan.direction == direction.value)
+        return {row.switch_id: row.state for row in self._db.rows(made.order_by(plan.made_no.desc()))}
+
     def rows(self, switch_id: str) -> Iterator[SwitchRow]:
         """Every row of a plan, in its order."""
         for item in self._pages(_NEXT, switch_row(self._db, switch_id).switch_no):

@@ -54,11 +54,14 @@ def test_a_plan_that_was_edited_in_the_store_is_not_carried_out(
     assert writes(desk) == 0
 
 
+OTHER_KEY = "UPDATE changes SET target_key = {} WHERE source_key = (SELECT max(source_key) FROM changes)"
+
+
 @pytest.mark.parametrize("key", ["substr(target_key, 1, 9) || '9'", "substr(target_key, 1, 9)", "NULL"])
 def test_a_target_that_is_known_by_another_number_than_its_line_tells_is_found(desk: Desk, key: str) -> None:
     """`apply` would call the pair another one; a dry run looks at the lines first."""
     desk.planned()
-    edit(f"UPDATE changes SET target_key = {key} WHERE source_key = (SELECT max(source_key) FROM changes)")
+    edit(OTHER_KEY.format(key))
     ended = desk.json("apply", "--dry-run")
     assert (ended.code, ended.document["errors"][0]["code"]) == (5, "edited_plan")
 
