@@ -172,7 +172,10 @@ class Snapshots:
         """When the last page of a snapshot came (UTC seconds); None while there is none."""
         page = snapshot_pages.c
         with self._db.read() as connection:
-            return connection.scalar(select(func.max(page.saved_at)).where(page.snapshot_id == snapshot_id))
+            newest: float | None = connection.scalar(
+                select(func.max(page.saved_at)).where(page.snapshot_id == snapshot_id)
+            )
+        return newest
 
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
         """Drop what the last pass did not list, and make this the inventory in force, at once.
