@@ -78,12 +78,16 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """One page of the list. `total_sims` and `total_pages` are None where the reply did not tell."""
+    """One page of the list. `total_sims` and `total_pages` are None where the reply did not tell.
+
+    `is_full`: it has as many rows as a page can have, so that there may be more behind it.
+    """
 
     number: int
     rows: Sequence[SourceRow]
     total_sims: int | None = None
     total_pages: int | None = None
+    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,6 +470,14 @@ class InventoryStore(Protocol):
 
     def save_account_limits(self, limits: AccountLimits) -> None:
         """Keep the account's monthly caps."""
+        ...
+
+    def dropped(self, snapshot_id: int, last_pass: int = 1) -> Dropped:
+        """What the inventory in force has, and the last pass of this snapshot has not."""
+        ...
+
+    def last_read_at(self, snapshot_id: int) -> float | None:
+        """When the last page of a snapshot came (UTC seconds); None while there is none."""
         ...
 
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, say, table
+from migrator.cli.looks import meant_plan, shown_plan
 from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
+from migrator.cli.whole import must_be_whole
 from migrator.cli.words import n_sims, verdict_word
 from migrator.core.orders import halted_by
 from migrator.core.results import ApplyResult, ExitCode
@@ -61,7 +63,7 @@ class Options:
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, **options: Any) -> int:
-    """Carry PLAN out (an id or a plan file; default the newest), or go on with it.
+    """Carry PLAN out (an id or a plan file), or go on with it. Default: the newest, if you were shown no other since.
 
     A claim bills at once and cannot be undone. The first run of a plan asks for the number of claims, or takes it from
     --confirm. The same command resumes after any interruption: it reads first, and sends only what is missing.
@@ -82,9 +84,10 @@ def _apply(shared: Globals, options: Options) -> Outcome:
     chosen = bootstrap.settings(shared.config)
     chosen.hologram()
     with bootstrap.open_store(shared.state or chosen.state) as store:
-        header = _plan(store, options.plan)
+        header = _plan(shared, store, options)
         if store.plans.state(header.plan_id) == "finished":
             return _look_only(shared, chosen, store, header)
+        must_be_whole(store, header, lines=options.dry_run)
         if options.dry_run:
             warnings = refuse_stale(store, header, STALE_HINT)
             say_at_once(shared, warnings)
@@ -122,11 +125,17 @@ def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> No
     check_destination(shared, requests)
 
 
-def _plan(store: "Store", given: str | None) -> "PlanHeader":
-    """The plan that is meant. Raises: StalePlan, if it belongs to another store; InputError, if there is none."""
+def _plan(shared: Globals, store: "Store", options: Options) -> "PlanHeader":
+    """The plan that is meant.
+
+    Raises: StalePlan, if it belongs to another store; InputError, if there is none, or nobody says which one is meant.
+    """
     from migrator.cli.lookups import plan_or_file
 
-    return store.plans.header(plan_or_file(store, given))
+    plan_id = plan_or_file(store, options.plan)
+    if options.plan is None and not options.dry_run:
+        plan_id = meant_plan(shared, store, plan_id)
+    return store.plans.header(plan_id)
 
 
 def _refuse_held(store: "Store", plan_id: str) -> None:
@@ -194,6 +203,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
 
     with bootstrap.holding_lease(store) as me, watching(shared) as progress:
         _check(store, header)  # again, as others may have been at it while the confirmation was awaited
+        must_be_whole(store, header)
 
         async def body(stopper: "Stopper") -> ApplyResult:
             async with bootstrap.target(chosen, store, stopper) as target, bootstrap.heartbeat(store, me, stopper):
@@ -289,7 +299,7 @@ def _told(result: ApplyResult) -> Outcome:
     if result.failed:
         text.append(table("Failed steps", ("code", "SIMs"), list(result.failed.items())))
     if result.exit_code is ExitCode.DONE:
-        text.append("Next: `migrator report`.")
+        text.append(f"Next: `migrator report {result.plan_id}`.")
         return Outcome(data, text)
     code = "attention" if result.exit_code is ExitCode.ATTENTION else "stopped"
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
@@ -329,4 +339,5 @@ def _dry_run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanH
                 return await Applying(_context(chosen, header, options, parts)).run()
 
         result = bootstrap.run_async(body)
+    shown_plan(store, header.plan_id)
     return told(header, result, sent, options.requests)

@@ -9,6 +9,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.looks import shown_switch
 from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, applied, rest_s, wave_counts
 from migrator.cli.switching import verified_share as share_of
 from migrator.core.switch_plan import Direction, Require, SwitchAction
@@ -163,7 +164,7 @@ def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> 
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
-    """Carry out the cutover plan ID (default the newest), or go on with it.
+    """Carry out the cutover plan ID, or go on with it. Default: the newest, if you were shown no other since.
 
     Each SIM is read first at 1NCE, and its new SIM at Hologram right before the order; then it is disabled with label
     and IMEI lock as they are, and proved by reading. The same command resumes after any interruption.
@@ -251,6 +252,7 @@ def planned(
     from migrator.bootstrap.switching import switch_lines
     from migrator.core.switch_plan import row_document
 
+    shown_switch(store, header.direction, header.switch_id)
     rows = (row for row in store.switches.rows(header.switch_id) if action is None or row.action.value == action)
     first = list(islice(rows, sims))
     if out is not None:
@@ -290,7 +292,7 @@ def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -
         text.append(f"The old SIMs are told as of the inventory of {taken_at}; `apply` reads each one again first.")
         text.append(_billing("Double billing", header.summary["double_billing"]))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
-        command = f"migrator {header.direction.value} apply"
+        command = f"migrator {header.direction.value} apply {header.switch_id}"
         if header.count:
             text.append(f"Next: `{command} --dry-run`, then `{command} --confirm {header.count}`.")
         else:

@@ -25,29 +25,44 @@ if TYPE_CHECKING:
 __all__ = ["export", "import_file", "pull", "show"]
 
 
-@click.command("pull", epilog="Exit codes: 0 done, 2 settings, 3 some quotas failed, 4 login refused, 7 resumable.")
+PULL_CODES = "0 done, 2 settings, or too many SIMs gone, 3 some quotas failed, 4 login refused, 7 resumable."
+
+
+@click.command("pull", epilog=f"Exit codes: {PULL_CODES}")
 @click.option("--quotas", is_flag=True, help="Also read what remains of each SIM's volumes: two calls per SIM.")
 @click.option("--limits", is_flag=True, help='Also read the account\'s monthly caps (basis = "monthly_limit").')
+@click.option("--replace", is_flag=True, help="Let 1NCE leave out any number of SIMs that the inventory has now.")
 @global_options
 @click.pass_obj
-def pull(shared: Globals, /, *, quotas: bool, limits: bool) -> int:
-    """Read the 1NCE fleet into the store. The same command goes on after an interruption."""
-    return finish("inventory pull", shared, lambda: _pull(shared, quotas=quotas, limits=limits))
+def pull(shared: Globals, /, *, quotas: bool, limits: bool, replace: bool) -> int:
+    """Read the 1NCE fleet into the store. The same command goes on after an interruption.
+
+    A list that leaves out more than 5 % of the inventory in force, and more than 5 SIMs, is refused without --replace.
+    """
+    return finish("inventory pull", shared, lambda: _pull(shared, quotas=quotas, limits=limits, replace=replace))
 
 
-def _pull(shared: Globals, *, quotas: bool, limits: bool) -> Outcome:
+def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outcome:
     from migrator import bootstrap
     from migrator.cli.progress import watching
     from migrator.executor.context import Stopper
     from migrator.executor.pulling import Pulling
 
     chosen = bootstrap.settings(shared.config)
-    chosen.onence()  # what is missing is told before a store is made
+    most_dropped = chosen.onence().most_dropped  # what is missing is told before a store is made
 
     async def body(stopper: Stopper) -> PullResult:
         async with bootstrap.source(chosen, store, stopper) as source, bootstrap.heartbeat(store, me, stopper):
             pulling = Pulling(
-                source, store.inventory, bootstrap.SystemClock(), stopper, progress, quotas=quotas, limits=limits
+                source,
+                store.inventory,
+                bootstrap.SystemClock(),
+                stopper,
+                progress,
+                quotas=quotas,
+                limits=limits,
+                most_dropped=most_dropped,
+                replace=replace,
             )
             return await pulling.run()
 

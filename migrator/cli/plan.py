@@ -12,6 +12,7 @@ import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.files import check_destination, is_stdout, written
+from migrator.cli.looks import shown_plan
 from migrator.cli.words import n_sims
 from migrator.core.names import shown as shown_name
 from migrator.core.plan import Action
@@ -120,6 +121,7 @@ def _create(
             header = bootstrap.run_async(body)
         if out is not None:
             written(out, plan_lines(store, header))
+        shown_plan(store, header.plan_id)
     return replace(_shown(header, [], next_step=True), is_on_stdout=is_stdout(out))
 
 
@@ -162,10 +164,10 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "name", "detail"), rows))
     if next_step:
         needed = summary.get("approvals_required", 0)
-        approve = f"{needed} times `migrator plan approve` by different people, " if needed else ""
+        approve = f"{needed} times `migrator plan approve {header.plan_id}` by different people, " if needed else ""
         text.append(
-            f"Next: `migrator plan show {header.plan_id}`, `migrator apply --dry-run`, {approve}then "
-            f"`migrator apply --confirm {header.claims}`."
+            f"Next: `migrator plan show {header.plan_id}`, `migrator apply {header.plan_id} --dry-run`, {approve}then "
+            f"`migrator apply {header.plan_id} --confirm {header.claims}`."
         )
     return Outcome(data, text, problems=[Problem("warning", words) for words in summary["warnings"]])
 
@@ -240,6 +242,7 @@ def _show(shared: Globals, plan: str | None, sims: int, action: str | None) -> O
         outcome = _shown(header, changes)
         state = store.plans.state(plan_id)
         approvals = approval_values(store, header)
+        shown_plan(store, plan_id)
     listed = [change_document(change) for change in changes]
     data = {**outcome.data, "state": state, "approvals": approvals, "sims": listed}
     return Outcome(data, [*outcome.text, *_approvals(approvals)], problems=outcome.problems)

@@ -1,16 +1,17 @@
 """`plan approve`: note that somebody looked at a plan and stands by it; `apply` counts them."""
 
-import hashlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.common import Globals, Outcome, finish, global_options
+from migrator.cli.looks import shown_plan
 from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
+from migrator.cli.whole import must_be_whole
 from migrator.cli.words import n_sims
 from migrator.core.approvals import Approval, approvers, same_person
-from migrator.errors import Halted, InputError, StoreError
+from migrator.errors import Halted, InputError
 
 if TYPE_CHECKING:
     from migrator.core.plan import PlanHeader
@@ -53,6 +54,7 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
         is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
         store.approvals.add(header.plan_id, Approval(who, bootstrap.SystemClock().now().timestamp(), digest, note))
         values = approval_values(store, header)
+        shown_plan(store, header.plan_id)
     counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
     again = f"{who} had approved it before, and counts once. " if is_known else ""
     text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)
@@ -77,8 +79,7 @@ def _named(name: str | None) -> str:
 def _approvable(shared: Globals, store: "Store", given: str | None) -> tuple["PlanHeader", list[str]]:
     """The plan that is meant, as the store holds it and as fresh as when it was made; and warnings.
 
-    Raises: InputError, if there is none, a used one or an edited file; StalePlan; StoreError, if its lines in the store
-        were changed.
+    Raises: InputError, if there is none, a used one or an edited file; StalePlan, also if it was changed in the store.
     """
     from migrator.cli.lookups import plan_or_file
 
@@ -87,21 +88,8 @@ def _approvable(shared: Globals, store: "Store", given: str | None) -> tuple["Pl
         hint = "a plan is used once: make a new one with `migrator plan create`"
         raise InputError(f"plan {header.plan_id} is used up: there is nothing to approve", code="plan_used", hint=hint)
     say_at_once(shared, warnings := refuse_stale(store, header, "make a new plan, and approve that"))
-    _must_be_whole(store, header)
+    must_be_whole(store, header)
     return header, warnings
-
-
-def _must_be_whole(store: "Store", header: "PlanHeader") -> None:
-    """Raises: StoreError, if the plan's lines are not those that its fingerprint was taken of."""
-    digest = hashlib.sha256()
-    for line in store.plans.lines(header.plan_id):
-        digest.update(f"{line.text}\n".encode())
-    if digest.hexdigest() != header.fingerprints.changes:
-        raise StoreError(
-            f"plan {header.plan_id} was changed in the store since it was made",
-            code="edited_plan",
-            hint="make a new plan, and find out who writes to the store",
-        )
 
 
 def _confirmed(shared: Globals, header: "PlanHeader", given: int | None) -> None:

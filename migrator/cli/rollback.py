@@ -93,7 +93,7 @@ def _listed(file: Path) -> set[str]:
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
-    """Carry out the rollback plan ID (default the newest), or go on with it.
+    """Carry out the rollback plan ID, or go on with it. Default: the newest, if you were shown no other since.
 
     Per SIM: enable the old one at 1NCE, prove it by reading, then pause the new one at Hologram, so that never both are
     off. The same command resumes after any interruption.

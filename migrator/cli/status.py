@@ -235,11 +235,12 @@ def _stuck_text(stuck: dict[str, Any]) -> list[Any]:
 
 
 def _next(data: dict[str, Any]) -> str:
-    """The command that goes on from here."""
+    """The command that goes on from here; it names the plan, as a newer one may have been made meanwhile."""
+    plan_id = data["plan_id"]
     if data["order"] is not None:
-        return f"`migrator run resume {data['plan_id']}`"
+        return f"`migrator run resume {plan_id}`"
     if data["running"] is not None:
         return "wait for the run that is at it, or `migrator run pause`"
     if data["state"] == "created":
-        return f"`migrator apply --dry-run`, then `migrator apply --confirm {data['claims']}`"
-    return "`migrator apply`" if data["state"] == "started" else "`migrator report`"
+        return f"`migrator apply {plan_id} --dry-run`, then `migrator apply {plan_id} --confirm {data['claims']}`"
+    return f"`migrator apply {plan_id}`" if data["state"] == "started" else f"`migrator report {plan_id}`"

@@ -4,12 +4,15 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.common import Globals, Outcome, table
+from migrator.cli.looks import meant_switch, shown_switch
+from migrator.cli.whole import switch_must_be_whole
 from migrator.cli.words import counted
 from migrator.core.orders import halted_by
 from migrator.core.results import ExitCode
@@ -67,9 +70,12 @@ def switch_id_of(store: "Store", given: str | None, direction: Direction | None)
             hint = f"run `migrator {name} plan`"
             raise InputError(f"the store holds no {name} plan yet", code="no_plan", hint=hint)
         return newest
-    if Path(given).is_file():
-        given = _id_in_file(store, Path(given))
+    file = Path(given) if Path(given).is_file() else None
+    if file is not None:
+        given = _id_in_file(store, file)
     header = store.switches.header(given)
+    if file is not None:
+        _must_be_the_stored_plan(store, file, given)
     if direction is not None and header.direction is not direction:
         raise InputError(
             f"{given} is a {header.direction} plan", code="other_direction", hint=f"`migrator {header.direction} apply`"
@@ -93,6 +99,22 @@ def _id_in_file(store: "Store", file: Path) -> str:
             hint="use the store that it was made from, or make a new plan here",
         )
     return header.switch_id
+
+
+def _must_be_the_stored_plan(store: "Store", file: Path, switch_id: str) -> None:
+    """Raises: InputError, if a file is not the stored plan to the letter."""
+    from migrator.bootstrap.switching import switch_lines
+
+    with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+        pairs = zip_longest(lines, switch_lines(store, switch_id))
+        number = next((at for at, (here, there) in enumerate(pairs, 1) if here != there), None)
+    if number is not None:
+        raise InputError(
+            f"{file}:{number}: this is not what the store holds of plan {switch_id}: the file was changed since it was "
+            "written",
+            code="edited_plan",
+            hint="a plan is not edited: make a new one; or write this one again: `migrator cutover show --out FILE`",
+        )
 
 
 def rest_s(text: str | None, default: float) -> float:
@@ -145,19 +167,24 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
     chosen.hologram()
     chosen.onence()
     with bootstrap.open_store(shared.state or chosen.state) as store:
-        header = store.switches.header(switch_id_of(store, given.switch_id, given.direction))
+        switch_id = switch_id_of(store, given.switch_id, given.direction)
+        if given.switch_id is None and not given.dry_run:
+            switch_id = meant_switch(shared, store, given.direction, switch_id)
+        header = store.switches.header(switch_id)
         if store.switches.state(header.switch_id) == "finished":
             return _finished_before(store, header)
         _refuse_stale(store, header)
         if not given.dry_run and (order := store.steering.order(header.plan_id)) is not None:
             raise halted_by(order, header.switch_id, f"{header.direction} apply")
         if given.dry_run:
+            switch_must_be_whole(store, header)
             return _dry_run(shared, chosen, store, header, given)
         if not header.count:
             return Outcome({"switch_id": header.switch_id, "count": 0}, ("There is nothing to switch.",))
         _confirm(shared, store, header, given)
         with bootstrap.holding_lease(store) as me:
             _refuse_stale(store, header)
+            switch_must_be_whole(store, header)
             result = _run(shared, chosen, store, header, given, me)
             if result.is_over:
                 store.switches.finish(header.switch_id, bootstrap.SystemClock().now().timestamp())
@@ -332,6 +359,7 @@ def _dry_run(
                 return result, [*source.sent, *map(_as_switch, pauses)]
 
         result, sent = bootstrap.run_async(body)
+    shown_switch(store, header.direction, header.switch_id)
     return _dry_outcome(header, result, sent)
 
 

@@ -227,7 +227,7 @@ def _told(store: "Store", header: "PlanHeader") -> Outcome:
         return Outcome(data, text, ExitCode.ATTENTION, (problem,))
     if verdicts.get("pending", 0):
         words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
-        problem = Problem("stopped", words, "`migrator apply` goes on with them")
+        problem = Problem("stopped", words, f"`migrator apply {header.plan_id}` goes on with them")
         return Outcome(data, text, ExitCode.RESUMABLE, (problem,))
     words = "Every SIM of the plan is as planned"
     if back := verdicts.get(ROLLED_BACK, 0):

@@ -104,7 +104,7 @@ def _told(store: "Store", header: "PlanHeader", watch: "DriftWatch") -> Outcome:
         return Outcome(data, (), ExitCode.ATTENTION, (problem,))
     if verdicts.get("pending", 0):
         words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
-        problem = Problem("stopped", words, "`migrator apply` goes on with them")
+        problem = Problem("stopped", words, f"`migrator apply {header.plan_id}` goes on with them")
         return Outcome(data, (), ExitCode.RESUMABLE, (problem,))
     return Outcome(data, [f"No drift in {counted(watch.rounds, 'round')}."])
 

@@ -18,6 +18,7 @@ __all__ = [
     "digest_of",
     "event_document",
     "event_from",
+    "follows",
     "guarded",
     "hash_of_lines",
     "plan_digest",
@@ -108,7 +109,7 @@ def chain_problems(events: Iterable[AuditEvent], *, head: str | None = None) -> 
     for event in events:
         if event.seq != last + 1:
             yield f"events {last + 1} to {event.seq - 1} are missing"
-        if not _follows(before, event):
+        if not follows(before, event):
             yield f"event {event.seq} ({event.kind}) is not what was written, or does not follow the one before it"
         before, last = event.digest, event.seq
         found = found or event.digest == head
@@ -116,7 +117,8 @@ def chain_problems(events: Iterable[AuditEvent], *, head: str | None = None) -> 
         yield f"no event has the digest {head}: the log is another one, or was cut short"
 
 
-def _follows(before: str, event: AuditEvent) -> bool:
+def follows(before: str, event: AuditEvent) -> bool:
+    """Whether an event is as it was written, behind one with the digest `before`."""
     try:
         return event.digest == digest_of(before, event_document(event))
     except DAMAGE:

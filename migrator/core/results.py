@@ -26,12 +26,13 @@ class ExitCode(IntEnum):
 class Dropped:
     """SIMs of the inventory in force that a new one does not have: how many, how many of them have a pair, the first.
 
-    `first` holds ICCIDs as 1NCE listed them.
+    `first` holds ICCIDs as 1NCE listed them; `of` is how many SIMs the inventory in force has, 0 where none is gone.
     """
 
     sims: int = 0
     paired: int = 0
     first: tuple[str, ...] = ()
+    of: int = 0
 
     def __str__(self) -> str:
         named = ", ".join(self.first) + (", ..." if self.sims > len(self.first) else "")

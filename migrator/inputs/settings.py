@@ -17,6 +17,7 @@ from migrator.inputs.settings_values import (
     per_second,
     plain,
     rate_of,
+    share,
     whole_number,
 )
 from migrator.inputs.toml_checks import Check, Findings, Unfit
@@ -55,6 +56,7 @@ _SETTINGS = (
     _Setting("ONENCE_API_VERSION", "onence", "api_version", one_of("auto", "v1", "v2"), "auto"),
     _Setting("ONENCE_CLIENT_ID", "onence", "client_id", plain),
     _Setting("ONENCE_MAX_RPS", "onence", "max_rps", per_second, 8.0),
+    _Setting("ONENCE_MOST_DROPPED", "onence", "most_dropped", share, 0.05),
     _Setting("HOLOGRAM_BASE_URL", "hologram", "base_url", base_url, "https://dashboard.hologram.io/api/1"),
     _Setting("HOLOGRAM_ORG_ID", "hologram", "org_id", whole_number(least=1, most=LARGEST_ID - 1)),
     _Setting("HOLOGRAM_MAX_RPS", "hologram", "max_rps", per_second, 10.0),
@@ -80,13 +82,17 @@ _PREFIXES = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
 
 @dataclass(frozen=True, slots=True)
 class OnenceSettings:
-    """All that it takes to talk to 1NCE. `api_version` is auto, v1 or v2; `max_rps` requests per second."""
+    """All that it takes to talk to 1NCE. `api_version` is auto, v1 or v2; `max_rps` requests per second.
+
+    `most_dropped` is the share of the inventory that a pull may drop unasked.
+    """
 
     base_url: str
     api_version: str
     client_id: str
     client_secret: Secret
     max_rps: float
+    most_dropped: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,7 @@ class Settings:
             client_id=values["ONENCE_CLIENT_ID"],
             client_secret=values["ONENCE_CLIENT_SECRET"],
             max_rps=self._values["ONENCE_MAX_RPS"],
+            most_dropped=self._values["ONENCE_MOST_DROPPED"],
         )
 
     def hologram(self) -> HologramSettings:

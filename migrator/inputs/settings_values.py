@@ -19,6 +19,7 @@ __all__ = [
     "per_second",
     "plain",
     "rate_of",
+    "share",
     "whole_number",
 ]
 
@@ -74,6 +75,13 @@ def per_second(text: str) -> float:
     """A rate above zero."""
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= MOST_PER_SECOND:
         raise Unfit("out_of_range", f"found {_seen(text)}, expected requests per second, above 0, such as 8 or 0.5")
+    return float(text)
+
+
+def share(text: str) -> float:
+    """A part of a whole, from 0 to 1."""
+    if not re.fullmatch(r"[0-9](\.[0-9]{1,9})?", text) or float(text) > 1:
+        raise Unfit("out_of_range", f"found {_seen(text)}, expected a share from 0 to 1, such as 0.05")
     return float(text)
 
 

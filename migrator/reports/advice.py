@@ -49,8 +49,8 @@ def _steps(book: Book) -> Iterator[str]:
         yield "Make a new plan (`migrator plan create`): it accounts for every SIM that the inventory holds now."
     if report.money.get("sims_uncertain"):
         yield (
-            f"{report.money['sims_uncertain']:,} claims were sent without an answer: `migrator apply` reads them back "
-            "and never sends them blindly again."
+            f"{report.money['sims_uncertain']:,} claims were sent without an answer: `migrator apply "
+            f"{report.plan_id}` reads them back and never sends them blindly again."
         )
     if tally.buckets[Bucket.PENDING]:
         yield _go_on(book)

@@ -49,7 +49,7 @@ def _environment() -> jinja2.Environment:
 def _values(book: Book) -> dict[str, Any]:
     report, tally = book.report, book.tally
     jobs = list(islice(report.jobs(), MOST_JOBS + 1))
-    groups = [(group, remedy(group.bucket, group.code)) for group in tally.findings()]
+    groups = [(group, remedy(group.bucket, group.code, report.plan_id)) for group in tally.findings()]
     pressing = {*ATTENTION, Bucket.PENDING}
     script, style = _text("page.js"), _text("page.css")
     return {

@@ -51,7 +51,7 @@ def _head(book: Book) -> dict[str, Any]:
                 "bucket": group.bucket,
                 "code": group.code,
                 "sims": group.sims,
-                "remedy": remedy(group.bucket, group.code),
+                "remedy": remedy(group.bucket, group.code, report.plan_id),
                 "samples": [iccid for iccid, _ in group.samples],
             }
             for group in tally.findings()

@@ -63,7 +63,7 @@ def _write_findings(book: Book, out: TextIO) -> None:
         )
     for group in groups:
         samples = ", ".join(iccid for iccid, _ in group.samples)
-        words = _md(remedy(group.bucket, group.code))
+        words = _md(remedy(group.bucket, group.code, book.report.plan_id))
         out.write(f"| {group.bucket} | {_md(group.code)} | {group.sims} | {words} | {samples} |\n")
 
 

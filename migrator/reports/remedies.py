@@ -94,6 +94,7 @@ _BY_BUCKET: Mapping[Bucket, str] = MappingProxyType(
 )
 
 
-def remedy(bucket: str, code: str) -> str:
-    """What to do about SIMs of this bucket and code; code words stand in backticks."""
-    return _BY_CODE.get(code) or _BY_BUCKET[Bucket(bucket)]
+def remedy(bucket: str, code: str, plan_id: str) -> str:
+    """What to do about SIMs of a plan that are in this bucket by this code; code words stand in backticks."""
+    words = _BY_CODE.get(code) or _BY_BUCKET[Bucket(bucket)]
+    return words.replace("`migrator apply`", f"`migrator apply {plan_id}`")

@@ -23,6 +23,7 @@ from migrator.store.interventions import Interventions
 from migrator.store.inventory import Inventory
 from migrator.store.journal import SqlJournal
 from migrator.store.lease import Lease, Owner
+from migrator.store.looks import Looks
 from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
 from migrator.store.proofs import Proofs
@@ -46,6 +47,7 @@ class Store:
         self.pairs = Pairs(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)
+        self.looks = Looks(database)
         self.journal = SqlJournal(database)
         self.proofs = Proofs(database)
         self.audit = Audit(database)

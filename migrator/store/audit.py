@@ -41,6 +41,7 @@ NOT_HELD = (
     "the carrier's word on a job",
     "who wrote a pair, and when",
     "what a pacer learned",
+    "which plan each operator was shown last",
 )
 """What `audit verify` cannot tell, as the log does not speak of it: reads can be had again from the carriers."""
 

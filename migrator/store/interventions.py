@@ -106,7 +106,7 @@ class Interventions:
         with self._db.write() as connection:
             sims = connection.execute(_to_skip(row.plan_no, chosen)).all()
             by_key = _steps_of(connection, row.plan_no, [sim.source_key for sim in sims])
-            _refuse_doubt([sim for sim in sims if _is_in_doubt(by_key[sim.source_key])])
+            _refuse_doubt(plan_id, [sim for sim in sims if _is_in_doubt(by_key[sim.source_key])])
             moves: Moves = defaultdict(dict)
             codes: Counter[str] = Counter()
             for sim in sims:
@@ -181,14 +181,14 @@ def _is_in_doubt(taken: Iterable[AnyRow]) -> bool:
     return any(step.state in _IN_DOUBT for step in taken)
 
 
-def _refuse_doubt(sims: Sequence[AnyRow]) -> None:
+def _refuse_doubt(plan_id: str, sims: Sequence[AnyRow]) -> None:
     """Raises: InputError, if there are any."""
     if sims:
         named = ", ".join(sim.source_iccid for sim in sims[:SHOWN]) + (", ..." if len(sims) > SHOWN else "")
         raise InputError(
             f"{len(sims)} of these SIMs have a request whose outcome is not known yet ({named}); nothing was changed",
             code="in_doubt",
-            hint="run `migrator apply` first: it reads what became of them; then skip what is left",
+            hint=f"run `migrator apply {plan_id}` first: it reads what became of them; then skip what is left",
         )
 
 

@@ -10,6 +10,7 @@ __all__ = [
     "events",
     "lease",
     "left_out",
+    "looks",
     "orders",
     "plans",
     "rates",
@@ -79,6 +80,16 @@ approvals = Table(  # who approved a plan, and the hash of what they saw; rows a
     Column("approved_at", Float, nullable=False),
     Column("changes_sha256", Text, nullable=False),
     Column("note", Text, nullable=False),
+)
+
+looks = Table(  # which plan of a kind each operator was shown last
+    "looks",
+    metadata,
+    Column("who", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("named", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # --- the journal --------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from migrator.store.origins import note_origin, origin_of
 from migrator.store.plan_tables import changes, plans
 from migrator.store.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.staleness import differences, source_changes
+from migrator.store.wholeness import edited_lines, edited_plan
 
 __all__ = ["Plans", "plan_row"]
 
@@ -203,6 +204,15 @@ class Plans:
     def source_changes(self, plan_id: str, switched_off: Collection[str] = ()) -> Iterator[SourceChange]:
         """What is not as a plan used it in the inventory in force: see `store.staleness`."""
         return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id), switched_off)
+
+    def edited(self, plan_id: str, *, lines: bool) -> str | None:
+        """What was changed of a plan in the store since it was made, in words; None for nothing: `store.wholeness`.
+
+        Args:
+            plan_id: the plan.
+            lines: whether to read every line, too, which takes seconds for a million.
+        """
+        return edited_plan(self._db, plan_id) or (edited_lines(self._db, plan_id) if lines else None)
 
     def _pages(self, statement: Executable, plan_no: int) -> Iterator[AnyRow]:
         return by_page(lambda after: self._db.rows(statement, plan_no=plan_no, after=after))

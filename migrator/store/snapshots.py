@@ -163,10 +163,19 @@ class Snapshots:
             _set_state(connection, snapshot_id, SnapshotState.DISCARDED)
         self._drop_rows()
 
-    def dropped(self, snapshot_id: int) -> Dropped:
-        """What the inventory in force has, and this snapshot has not."""
+    def dropped(self, snapshot_id: int, last_pass: int = 1) -> Dropped:
+        """What the inventory in force has, and the last pass of this snapshot has not."""
         with self._db.read() as connection:
-            return _dropped(connection, snapshot_id)
+            return _dropped(connection, snapshot_id, last_pass)
+
+    def last_read_at(self, snapshot_id: int) -> float | None:
+        """When the last page of a snapshot came (UTC seconds); None while there is none."""
+        page = snapshot_pages.c
+        with self._db.read() as connection:
+            newest: float | None = connection.scalar(
+                select(func.max(page.saved_at)).where(page.snapshot_id == snapshot_id)
+            )
+        return newest
 
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
         """Drop what the last pass did not list, and make this the inventory in force, at once.
@@ -178,7 +187,7 @@ class Snapshots:
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
             _keep_only(connection, snapshot_id, last_pass)
-            dropped = _dropped(connection, snapshot_id)
+            dropped = _dropped(connection, snapshot_id, last_pass)
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.state == SnapshotState.IN_FORCE)
@@ -223,10 +232,11 @@ def _count(snapshot_id: int) -> Select[Any]:
     return _counted(source_sims.c.snapshot_id == snapshot_id)
 
 
-def _dropped(connection: Connection, snapshot_id: int) -> Dropped:
+def _dropped(connection: Connection, snapshot_id: int, last_pass: int) -> Dropped:
     old, new = source_sims.alias().c, source_sims.alias().c
     in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
-    stays = select(new.key).where(new.snapshot_id == snapshot_id, new.key == old.key).exists()
+    is_here = (new.snapshot_id == snapshot_id) & (new.last_pass == last_pass)
+    stays = select(new.key).where(is_here, new.key == old.key).exists()
     is_paired = select(pairs.c.source_key).where(pairs.c.source_key == old.key).exists()
     gone = (old.snapshot_id == in_force) & ~stays
     sims = connection.scalar(select(func.count(old.key)).where(gone)) or 0
@@ -234,7 +244,7 @@ def _dropped(connection: Connection, snapshot_id: int) -> Dropped:
         return Dropped()
     paired = connection.scalar(select(func.count(old.key)).where(gone & is_paired)) or 0
     first = connection.scalars(select(old.iccid).where(gone).order_by(old.key).limit(NAMED))
-    return Dropped(sims, paired, tuple(first))
+    return Dropped(sims, paired, tuple(first), connection.scalar(_counted(source_sims.c.snapshot_id == in_force)) or 0)
 
 
 def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -> None:

@@ -31,6 +31,7 @@ from migrator.store.rollbacks import rolled_back
 from migrator.store.rows import PAGE, among, chunks, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_steps
 from migrator.store.tallies import SWITCH_STEPS
+from migrator.store.wholeness import edited_switch
 
 __all__ = ["Switches", "may_yet_take_effect", "note_switch", "switch_row"]
 
@@ -165,6 +166,12 @@ class Switches:
         with self._db.read() as connection:
             return connection.scalar(made)
 
+    def known(self, direction: Direction) -> dict[str, str]:
+        """How far each plan of a direction has come, by its id, the newest first."""
+        plan = switch_plans.c
+        made = select(plan.switch_id, plan.state).where(plan.direction == direction.value)
+        return {row.switch_id: row.state for row in self._db.rows(made.order_by(plan.made_no.desc()))}
+
     def rows(self, switch_id: str) -> Iterator[SwitchRow]:
         """Every row of a plan, in its order."""
         for item in self._pages(_NEXT, switch_row(self._db, switch_id).switch_no):
@@ -235,6 +242,10 @@ class Switches:
         )
         with self._db.read() as connection:
             return connection.scalar(later)
+
+    def edited(self, switch_id: str) -> str | None:
+        """What was changed of a plan in the store since it was made, in words; None for nothing: `store.wholeness`."""
+        return edited_switch(self._db, switch_id)
 
     # --- moving on ------------------------------------------------------------------------------------------------
 

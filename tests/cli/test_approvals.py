@@ -162,7 +162,7 @@ def test_a_plan_whose_lines_were_changed_in_the_store_is_not_approved(desk: Desk
     with Store.open("sqlite:///migrator.db", now=0.0) as store, store._db.write() as connection:
         connection.exec_driver_sql("UPDATE changes SET document = replace(document, 'from-1nce', 'from-2nce')")
     ended = desk.run("plan", "approve", "--as", "ann", "--confirm", str(claims))
-    assert ended.code == 1
+    assert ended.code == 5
     assert "changed in the store" in ended.err
 
 

@@ -344,3 +344,23 @@ def test_one_huge_remaining_volume_blocks_its_sim_and_no_other(desk: Desk) -> No
     made = desk.json("plan", "create", "--policy", desk.write("policy.toml", policy))
     assert made.code == 0
     assert made.data["reasons"] == {"limit_too_large": 1, "ready": 7}
+
+
+def test_a_pull_that_lost_much_of_the_fleet_asks_for_replace_as_an_import_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.paired()
+    del desk.rehearsal.onence.fleet[:7]
+    ended = desk.json("inventory", "pull")
+    (problem,) = ended.document["errors"]
+    assert (ended.code, problem["code"]) == (2, "inventory_shrinks")
+    assert "7 of its SIMs, 7 of them with a pair" in problem["message"]
+    assert "--replace" in problem["hint"]
+    assert desk.json("inventory", "show").data["count"] == 24
+    monkeypatch.setenv("ONENCE_MOST_DROPPED", "0.2")
+    assert desk.run("inventory", "pull").code == 2
+    ended = desk.json("inventory", "pull", "--replace")
+    assert (ended.code, ended.data["sims"], ended.data["dropped"]["of"]) == (0, 17, 24)
+    del desk.rehearsal.onence.fleet[:6]
+    monkeypatch.setenv("ONENCE_MOST_DROPPED", "0.5")
+    assert desk.run("inventory", "pull").code == 0

@@ -40,16 +40,10 @@ from tests.contract.hologram_target import (
     with_target,
 )
 
-TOLD_OF_MORE = [
-    (continues, next_link)
-    for continues in Continues
-    for next_link in NextLink
-    if (continues, next_link) != (Continues.ALWAYS_FALSE, NextLink.ABSENT)  # nothing tells of more there
-]
-
 
 @pytest.mark.parametrize("lastid", LastId)
-@pytest.mark.parametrize(("continues", "next_link"), TOLD_OF_MORE)
+@pytest.mark.parametrize("continues", Continues)
+@pytest.mark.parametrize("next_link", NextLink)
 def test_the_device_list_is_read_whole_however_it_tells_of_more(
     continues: Continues, lastid: LastId, next_link: NextLink
 ) -> None:
@@ -57,6 +51,25 @@ def test_the_device_list_is_read_whole_however_it_tells_of_more(
     links = with_target(carrier, every_device)
     assert sorted(link.iccid.digits for link in links) == SIMS
     assert [link.device_id for link in links] == ids(carrier, *(link.iccid.digits for link in links))
+
+
+def test_a_full_page_that_says_it_is_the_last_is_followed_by_one_more_request() -> None:
+    """What the list does not show counts as unclaimed: a page that speaks for itself alone must not end it."""
+    devices = [{"id": 9}, {"id": 7}]
+    first = httpx.Response(200, json={"success": True, "continues": False, "limit": 2, "data": devices})
+    last = httpx.Response(200, json={"success": True, "continues": False, "limit": 2, "data": []})
+    script = Script(first, last)
+    script.use(every_device)
+    assert [request.url.params.get("startafter") for request in script.requests] == [None, "7"]
+
+
+def test_a_list_that_comes_again_where_nothing_told_of_more_is_at_its_end() -> None:
+    """It does not know `startafter`, and said so: there is no more."""
+    devices = [{"id": 9}, {"id": 7}]
+    reply = httpx.Response(200, json={"success": True, "continues": False, "limit": 2, "data": devices})
+    script = Script(reply, reply)
+    script.use(every_device)
+    assert len(script.requests) == 2
 
 
 def test_a_next_on_another_host_is_not_followed() -> None:

@@ -88,7 +88,7 @@ def test_every_reason_and_every_finding_has_a_remedy_of_its_own(code: str) -> No
 
 
 def test_a_code_that_nobody_knows_has_the_remedy_of_its_bucket() -> None:
-    assert remedy("failed", "never_heard_of") == remedy("failed", "")
+    assert remedy("failed", "never_heard_of", "p1") == remedy("failed", "", "p1")
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ class World:
 
     # --- what an operator does ---
 
-    def pull(self, *, quotas: bool = False, workers: int = 4) -> PullResult:
+    def pull(self, *, quotas: bool = False, workers: int = 4, **asked: Any) -> PullResult:
         """`inventory pull`."""
 
         async def body() -> PullResult:
@@ -197,7 +197,7 @@ class World:
                     client_secret=self.source.client_secret,
                     pacer=Pacer(8.0),
                 )
-                pulling = Pulling(source, store.inventory, self, Stopper(), quotas=quotas, workers=workers)
+                pulling = Pulling(source, store.inventory, self, Stopper(), quotas=quotas, workers=workers, **asked)
                 return await pulling.run()
 
         with self.store() as store:

@@ -59,7 +59,7 @@ class HologramClient:
         """One page and the cursor of the page after. What we ask for by ourselves wins over what a cursor says."""
         params: Params = {**dict(parse_qsl(cursor or "")), **own}
         reply = await self._session.read(path, params)
-        after = wire.next_cursor(reply.body, own=own)
+        after = wire.next_cursor(reply.body, own=own, asked=cursor, limit=_limit_of(own))
         if after is not None and after == cursor:
             raise WireMismatch(f"Hologram's list {path} goes in a circle: {cursor} leads to itself")
         return reply, after
@@ -82,3 +82,8 @@ class HologramClient:
         return await self._session.write(
             order.method, order.path, body=order.body, retry_refusals=retry_refusals, timeout_s=timeout_s
         )
+
+
+def _limit_of(own: Params) -> int | None:
+    limit = own.get("limit")
+    return None if limit is None else int(limit)

@@ -56,12 +56,20 @@ def records(data: Any, *names: str) -> list[Mapping[str, Any]]:
     return [entry for entry in data if isinstance(entry, Mapping)] if isinstance(data, list) else []
 
 
-def next_cursor(body: Any, *, own: Collection[str]) -> str | None:
+def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, limit: int | None = None) -> str | None:
     """The query that asks for the page after; None at the end.
+
+    Args:
+        body: the reply.
+        own: what we send anyhow.
+        asked: the cursor that this page was asked for with.
+        limit: how many elements we asked for, for replies that do not tell.
 
     Of `links.next` only the query is used, and of that not what we send anyhow (`own`): its host may be a staging one,
     and our key goes nowhere but to the configured base. It counts even beside `continues: false`, unless the page was
-    empty. Without it the last element counts, as `lastid` is wrong in two of the vendor's own samples.
+    empty. Without it the last element counts, as `lastid` is wrong in two of the vendor's own samples. Nor does
+    `continues: false` end a list with a full page: it may speak of that page, and what a list does not show counts as
+    absent. One that then comes again as it was does not know the cursor, and was at its end.
 
     Raises: WireMismatch, where there is more and nothing says how to get it.
     Source: reference, section 4.
@@ -74,19 +82,23 @@ def next_cursor(body: Any, *, own: Collection[str]) -> str | None:
     query = {key: value for key, value in parse_qsl(urlsplit(address or "").query) if key not in own}
     if query and (elements or continues):
         return urlencode(query)
-    if not continues and not (continues is None and _is_full(envelope, elements)):
+    if not continues and not _is_full(envelope, elements, limit):
         return None
     last_id = whole_of(elements[-1].get("id")) if elements else None
     last_id = whole_of(envelope.get("lastid")) if last_id is None else last_id
+    ends_here = continues is False
     if last_id is None:
+        if ends_here:
+            return None
         raise WireMismatch("Hologram says that its list goes on, but not where")
-    return urlencode({"startafter": last_id})
+    after = urlencode({"startafter": last_id})
+    return None if ends_here and after == asked else after
 
 
-def _is_full(envelope: Mapping[str, Any], elements: Sequence[Any]) -> bool:
-    """Whether a page that says nothing of more is as full as it may be: asking once more costs less than a gap."""
-    limit = whole_of(envelope.get("limit"))
-    return limit is not None and 0 < limit <= len(elements)
+def _is_full(envelope: Mapping[str, Any], elements: Sequence[Any], asked: int | None) -> bool:
+    """Whether a page that tells of no more is as full as it may be: asking once more costs less than a gap."""
+    limits = [limit for limit in (whole_of(envelope.get("limit")), asked) if limit is not None and limit > 0]
+    return bool(limits) and min(limits) <= len(elements)
 
 
 # --- devices and links ---------------------------------------------------------------------------------------------

@@ -79,7 +79,14 @@ def source_page(reply: Reply, number: int) -> SourcePage:
         rows=[source_row(row) for row in rows],
         total_sims=whole_of(reply.headers.get("x-total-count")),
         total_pages=whole_of(reply.headers.get("x-total-pages")),
+        is_full=len(rows) >= _full_page(reply),
     )
+
+
+def _full_page(reply: Reply) -> int:
+    """How many rows a full page has: as many as we asked for, or as the service gives where that is fewer."""
+    told = whole_of(reply.headers.get("x-count-per-page"))
+    return min(told, PAGE_SIZE) if told and told > 0 else PAGE_SIZE
 
 
 def _list_of(body: Any) -> Sequence[Any] | None:

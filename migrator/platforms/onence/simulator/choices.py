@@ -17,6 +17,7 @@ __all__ = [
     "SelectableLimits",
     "StatusWords",
     "TopUpTotal",
+    "Totals",
     "TotalsHeaders",
     "UnknownSim",
     "V1Retired",
@@ -52,6 +53,14 @@ class TotalsHeaders(StrEnum):
     MIXED_CASE = "mixed_case"  # as recorded
     LOWER_CASE = "lower_case"  # as HTTP/2 and some proxies make them
     ABSENT = "absent"  # not at all
+
+
+class Totals(StrEnum):
+    """What X-Total-Count and X-Total-Pages speak of."""
+
+    LIST = "list"  # the whole list, as recorded
+    ONE_PAGE = "one_page"  # this page alone: its rows, and one page
+    NO_PAGES = "no_pages"  # the whole list, in 0 pages
 
 
 class BeyondEnd(StrEnum):

@@ -10,6 +10,7 @@ from migrator.platforms.onence.simulator.choices import (
     BeyondEnd,
     ExpiredSims,
     ListOrder,
+    Totals,
     TotalsHeaders,
 )
 from migrator.platforms.onence.simulator.messages import Call, Refused, Reply, json_reply, refusal
@@ -42,7 +43,8 @@ class SimList:
         if page > max(1, pages) and switches.beyond_end is BeyondEnd.NOT_FOUND:
             return refusal(call, 404, "Element not found")
         shown = _slice(account, call, rows, start=(page - 1) * size, size=size)
-        totals = (len(rows), pages, page, len(shown) if switches.count_per_page_is_rows else size)
+        told = _spoken_of(switches.totals, sims=len(rows), pages=pages, shown=len(shown))
+        totals = (*told, page, len(shown) if switches.count_per_page_is_rows else size)
         words = switches.v2_words if call.version == "v2" else switches.v1_words
         now = account.clock.now()
         body: Any = [sim_object(sim, switches, words=words, single=False, now=now) for sim in shown]
@@ -105,6 +107,13 @@ def _page_size(call: Call, switches: OnenceSwitches) -> int:
 
 def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 - far past any list
+
+
+def _spoken_of(totals: Totals, *, sims: int, pages: int, shown: int) -> tuple[int, int]:
+    """How many SIMs and pages the headers tell of."""
+    if totals is Totals.ONE_PAGE:
+        return shown, 1
+    return sims, 0 if totals is Totals.NO_PAGES else pages
 
 
 def _totals(switches: OnenceSwitches, totals: tuple[int, int, int, int]) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,7 @@ from migrator.platforms.onence.simulator.choices import (
     SelectableLimits,
     StatusWords,
     TopUpTotal,
+    Totals,
     TotalsHeaders,
     UnknownSim,
     V1Retired,
@@ -66,6 +67,7 @@ class OnenceSwitches:
     list_order: ListOrder = ListOrder.FIXED  # where no sort is honoured
     sort_honoured: bool = False  # whether sort=ip_address,-imei has an effect; unverified for the real service
     totals_headers: TotalsHeaders = TotalsHeaders.MIXED_CASE  # X-Total-Count and its companions
+    totals: Totals = Totals.LIST  # what they speak of
     count_per_page_is_rows: bool = False  # X-Count-Per-Page counts the rows of this page, not the page size
     beyond_end: BeyondEnd = BeyondEnd.EMPTY  # a page past the last one
     above_largest_page: AboveLargestPage = AboveLargestPage.CLAMP  # pageSize 101
