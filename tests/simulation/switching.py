@@ -73,6 +73,7 @@ class SwitchWorld(World):
 
     api_version: ApiVersion = "auto"
     switch_options: SwitchOptions = field(default_factory=SwitchOptions)
+    source_rps: float = 8.0
     served: set[str] = field(default_factory=set, init=False)
     before: dict[str, tuple[str | None, bool]] = field(default_factory=dict, init=False)
 
@@ -165,7 +166,7 @@ class SwitchWorld(World):
                         source,
                         client_id=self.source.client_id,
                         client_secret=self.source.client_secret,
-                        pacer=Pacer(8.0),
+                        pacer=Pacer(self.source_rps),
                         api_version=self.api_version,
                     ),
                     target=self.hologram(target),
