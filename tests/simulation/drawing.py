@@ -55,6 +55,8 @@ class Fate:
     """Draws what somebody claims by hand while a run is at work; None, if nobody does."""
     taken_over: random.Random | None
     """Draws when another run takes the lease of one that is alive; None, if none ever does."""
+    sleeps: random.Random | None
+    """Draws when the machine sleeps in the midst of a run; None, if it never does. 429s then hold a run for long."""
     met: Counter[str] = field(default_factory=Counter)
     runs: list[Run] = field(default_factory=list)
 
@@ -101,7 +103,11 @@ def fate_of(seed: int, folder: Path) -> Fate:
         late=random.Random(f"{seed}, late") if apart.random() < 0.15 else None,
         in_mid_run=_seldom(f"{seed}, in mid-run"),
         taken_over=_seldom(f"{seed}, taken over"),
+        sleeps=_seldom(f"{seed}, sleeps"),
     )
+    if fate.sleeps is not None:
+        hold_s = fate.sleeps.choice([60, 900])
+        world.switches = world.target.switches = replace(switches, retry_after_s=hold_s)
     if fate.poor:
         world.target.balance = Decimal(chance.randint(0, sims))
         fate.met["balance too small"] += 1

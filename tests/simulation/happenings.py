@@ -12,9 +12,10 @@ from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import InputError
 from migrator.platforms.hologram.simulator.choices import Operation
 from tests.simulation.drawing import Fate, by_hand
+from tests.simulation.meanwhile import suspend
 from tests.simulation.world import World
 
-__all__ = ["HAPPENINGS", "claim_by_hand", "decide", "meddle", "persist"]
+__all__ = ["HAPPENINGS", "claim_by_hand", "decide", "fall_asleep", "meddle", "persist"]
 
 
 def refuse_key(fate: Fate) -> None:
@@ -68,6 +69,14 @@ def claim_by_hand(fate: Fate, chance: random.Random) -> None:
         people.claim(target, org_id=world.target.other_org_id)
     else:
         people.claim(target, **by_hand(chance))
+
+
+def fall_asleep(fate: Fate, chance: random.Random) -> None:
+    """The machine sleeps for a while, and perhaps somebody claims a SIM by hand meanwhile."""
+    fate.met["the machine slept in mid-run"] += 1
+    suspend(fate.world, chance.choice([20.0, 700.0, 8 * 3600.0]))
+    if chance.random() < 0.5:
+        claim_by_hand(fate, chance)
 
 
 def meddle(fate: Fate, *, is_first: bool) -> None:

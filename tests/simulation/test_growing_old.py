@@ -116,7 +116,7 @@ def test_a_carrier_that_refuses_for_good_ends_the_run_resumable(tmp_path: Path) 
     """Read, wait for a quarter of an hour, too old, read again: that comes to an end."""
     world = migrated(tmp_path, api_version="v2")
     meant, off = world.meant(world.cutover_plan()), world.off()
-    world.source.faults = HoldingBack(is_order, times=1000)  # type: ignore[assignment]
+    world.source.faults = HoldingBack(is_order, times=40)  # type: ignore[assignment]
     began_s = world.elapsed_s
     result = world.cut_over()
     assert (result.exit_code, result.proved, dict(result.failed)) == (ExitCode.RESUMABLE, 0, {})
