@@ -13,7 +13,8 @@
     └── PlatformError
         ├── Transient              7     nothing happened; may be tried again
         │   ├── RateLimited        7     the same, and everybody slows down
-        │   └── NotSent                  the run was told to stop while a write waited for its turn
+        │   ├── NotSent                  the run was told to stop while a write waited for its turn
+        │   └── Outdated           7     what a write rests on grew old while it waited for its turn
         ├── Permanent              1     one SIM or one request: refused for good
         │   ├── NotAuthorised      4     the run
         │   └── InsufficientBalance 6    the run
@@ -35,6 +36,7 @@ __all__ = [
     "NotAuthorised",
     "NotSent",
     "OutcomeUnknown",
+    "Outdated",
     "PairChanged",
     "Permanent",
     "PlatformError",
@@ -189,6 +191,12 @@ class NotSent(Transient):
     def __init__(self, stop: Interrupted | Halted) -> None:
         super().__init__(str(stop), hint=getattr(stop, "hint", "") or "the same command goes on from here")
         self.exit_code = stop.exit_code
+
+
+class Outdated(Transient):
+    """A write was given up at the moment of sending: what it rests on was learned too long ago. It never left."""
+
+    code = "outdated"
 
 
 class Permanent(PlatformError):

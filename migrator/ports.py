@@ -49,11 +49,16 @@ __all__ = [
     "SwitchRequest",
     "Tag",
     "TargetPlatform",
+    "Vouch",
 ]
 
 
 LONGEST_CLAIM_S = 180.0
 """How long a claim of up to 2,500 SIMs may take: we wait so long for its answer, and reckon so long with its effect."""
+
+
+Vouch = Callable[[], None]
+"""Asked at the very moment at which an order leaves. Raises: Outdated, if what it rests on was learned too long ago."""
 
 
 class Clock(Protocol):
@@ -175,10 +180,10 @@ class SourceSwitch(Protocol):
         """Read one SIM as it is now. Raises: Transient and kin, where no usable answer came."""
         ...
 
-    async def switch(self, orders: Sequence[SwitchOrder]) -> None:
+    async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
         """Order SIMs on or off. It takes effect later, or not: only a look proves it.
 
-        Raises: Permanent, where the whole order was refused; OutcomeUnknown.
+        Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
         """
         ...
 
@@ -347,11 +352,13 @@ class TargetPlatform(Protocol):
         """
         ...
 
-    async def claim(self, claim: Claim) -> ClaimReply:
+    async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
         """Activate SIMs: bills at once and cannot be undone. Never retried here, not even after a refusal."""
         ...
 
-    async def set_state(self, device_ids: Sequence[int], state: DesiredState) -> ChangeReply:
+    async def set_state(
+        self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
+    ) -> ChangeReply:
         """Order devices live or paused. Takes effect minutes later, or not: only the record proves it."""
         ...
 

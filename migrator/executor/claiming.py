@@ -19,12 +19,14 @@ from migrator.errors import (
     InsufficientBalance,
     NotAuthorised,
     OutcomeUnknown,
+    Outdated,
     PairChanged,
     Permanent,
     RateLimited,
     Transient,
 )
 from migrator.executor.context import Context
+from migrator.executor.freshness import Knowledge
 from migrator.executor.guards import Money, check_failures
 from migrator.executor.observing import Reader, by_our_clock, targets_of
 from migrator.executor.securing import Securer
@@ -93,12 +95,16 @@ class Claimer:
 
     async def _looked_at(self, batch: ClaimBatch) -> list[ClaimBatch]:
         """The batch as it was seen at most `OLDEST_LOOK_S` ago; packed anew, if it had to be looked at again."""
-        now = self.ctx.now()
-        old = [item for item in by_our_clock(batch.items, now) if (item.read_at or 0.0) < now - OLDEST_LOOK_S]
+        items = by_our_clock(batch.items, self.ctx.now())
+        old = [item for item in items if self._look_at([item]).is_old]
         if not old:
             return [batch]
         await self.reader.read(targets_of(old), full=False)
         return self._same_again(batch.items)
+
+    def _look_at(self, items: Sequence[Item]) -> Knowledge:
+        """What is known of some SIMs that are to be claimed: as old as the oldest look at one of them."""
+        return Knowledge(self.ctx.steady, min(item.read_at or 0.0 for item in items), OLDEST_LOOK_S)
 
     def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
         """As much of `batch` as this run may still claim; None for nothing."""
@@ -114,7 +120,7 @@ class Claimer:
 
         Raises: what concerns the whole run; and OutcomeUnknown, when answer after answer is lost.
         """
-        claim = self._claim_of(batch)
+        claim, known = self._claim_of(batch), self._look_at(batch.items)
         outgoing = self.ctx.target.request_claim(claim)
         try:
             _, reply = await send(
@@ -122,7 +128,7 @@ class Claimer:
                 StepKind.CLAIM,
                 batch.items,
                 outgoing,
-                lambda: self.ctx.target.claim(claim),
+                lambda: self.ctx.target.claim(claim, vouch=known.vouch),
                 said=lambda answer: _said(batch.items, answer),
             )
         except PairChanged as error:
@@ -183,7 +189,7 @@ class Claimer:
         self._refused_in_a_row += 1
         if self._refused_in_a_row > MOST_REFUSALS:
             raise error
-        if not isinstance(error, RateLimited):  # after a 429 the pacer holds everyone already
+        if not isinstance(error, RateLimited | Outdated):  # after a 429 the pacer holds everyone already
             await self.ctx.stopper.sleep(2.0**self._refused_in_a_row)
 
     async def _after_refusal(self, items: Sequence[Item], error: Permanent) -> list[ClaimBatch]:

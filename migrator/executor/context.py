@@ -24,6 +24,9 @@ ORDER_POLL_S = 1.0
 SLEEP_SLICE_S = 5.0
 """How often a run that waits for a carrier looks for orders; before a request it always does."""
 
+NAP_S = 1.0
+"""How much the host's clock must gain on a process's own seconds to tell that the machine slept, or was set forward."""
+
 LONG_PAUSE_S = 60.0
 """A pause after which a run reads the target side anew: people do things at the carrier's console meanwhile."""
 
@@ -38,14 +41,31 @@ class SteadyClock:
 
     clock: Clock
     _began: tuple[datetime, float] | None = field(default=None, init=False)  # by the clock, and by anyio's
+    _ahead_s: float = field(default=0.0, init=False)  # how far the host's clock was ahead of this one
+    _naps: list[tuple[float, float]] = field(default_factory=list, init=False)  # when, and how long
 
     def now(self) -> datetime:
         """The time in UTC. It runs from the first call on, and only within one event loop."""
-        here_s = anyio.current_time()
+        here_s, host = anyio.current_time(), self.clock.now()
         if self._began is None:
-            self._began = (self.clock.now(), here_s)
+            self._began = (host, here_s)
         at, began_s = self._began
-        return at + timedelta(seconds=here_s - began_s)
+        now = at + timedelta(seconds=here_s - began_s)
+        self._note_nap(now.timestamp(), (host - now).total_seconds())
+        return now
+
+    def age_s(self, at_s: float) -> float:
+        """How long ago `at_s` was, a time by this clock: by this clock and the host's own, whichever says more.
+
+        The seconds of a process stand still while the machine sleeps; the host's clock may be set back.
+        """
+        now_s = self.now().timestamp()
+        return now_s - at_s + sum(nap_s for ended_at, nap_s in self._naps if ended_at > at_s)
+
+    def _note_nap(self, now_s: float, ahead_s: float) -> None:
+        if ahead_s - self._ahead_s > NAP_S:
+            self._naps.append((now_s, ahead_s - self._ahead_s))
+        self._ahead_s = ahead_s
 
 
 def quiet(_event: str, _values: Mapping[str, Any]) -> None:
@@ -252,9 +272,10 @@ class Context:
     progress: Progress = quiet
     hooks: Hooks = field(default_factory=Hooks)
     claimed_before: int | None = None
+    steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = SteadyClock(self.clock)
+        self.clock = self.steady = SteadyClock(self.clock)
 
     @property
     def plan_id(self) -> str:

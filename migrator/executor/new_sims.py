@@ -21,7 +21,8 @@ from migrator.core.policy import OtherUnits
 from migrator.core.reconcile import verify_item
 from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.core.switch_plan import SwitchItem, SwitchKind, SwitchReason, SwitchStep
-from migrator.errors import OutcomeUnknown, Permanent, Transient
+from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient
+from migrator.executor.freshness import Knowledge, Portions
 from migrator.executor.observing import Reader, targets_of
 from migrator.executor.old_sims import Look
 from migrator.executor.switch_context import SwitchContext, in_parallel, send
@@ -42,8 +43,10 @@ class NewSims:
 
     ctx: SwitchContext
     _reader: Reader = field(init=False)
+    _portions: Portions = field(init=False)
 
     def __post_init__(self) -> None:
+        self._portions = Portions(self.ctx.options.batch)
         self._reader = Reader(
             self.ctx.target, self.ctx.migration, self.ctx.clock, self.ctx.stopper, self.ctx.options.workers
         )
@@ -109,17 +112,24 @@ class NewSims:
 
         Args:
             items: SIMs of the plan.
-            look: reads old SIMs as they are now. Proof may be days old on a resume, so it is asked once more.
+            look: reads old SIMs as they are now. Proof may be days old on a resume, so it is asked once more, last of
+                all: while the carrier holds pauses back, it is asked anew.
 
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
-        wanted = [item for item in items if _wants_pause(item)]
-        if not wanted:
-            return
-        looks = await look([item for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING])
+
+        async def some(keys: Sequence[str]) -> Sequence[str]:
+            return await self._pause_some(self.ctx.journal.items_by_key(self.ctx.switch_id, keys), look)
+
+        await self._portions.each([item.key for item in items if _wants_pause(item)], some)
+
+    async def _pause_some(self, wanted: Sequence[SwitchItem], look: Looker) -> Sequence[str]:
+        """Read and pause some SIMs. Returns: those whose pause did not leave in time, PENDING as before."""
         asked_at = self.ctx.now()
         fresh = await self._read(wanted)
         self._settle(wanted, fresh, asked_at)
+        known = self.ctx.learned_now()
+        looks = await look([item for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING])
         ready: dict[SwitchItem, int] = {}
         aside: dict[str, tuple[str, str]] = {}
         for item in wanted:
@@ -133,8 +143,7 @@ class NewSims:
             elif device_id is not None:
                 ready[item] = device_id
         self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
-        if ready:
-            await self._order(ready)
+        return await self._order(ready, known) if ready else ()
 
     def _judge(self, target: TargetLink | None) -> tuple[Told | None, int | None]:
         """Why a SIM is not paused, or its device; neither, while the carrier is still moving it."""
@@ -148,16 +157,22 @@ class NewSims:
             return None, None
         return Told("new_sim_unknown_state", f"its state is {target.state_word!r}"), None
 
-    async def _order(self, ready: Mapping[SwitchItem, int]) -> None:
+    async def _order(self, ready: Mapping[SwitchItem, int], known: Knowledge) -> Sequence[str]:
+        """Send one order. Returns: the SIMs, if it did not leave in time."""
         ctx, device_ids = self.ctx, list(ready.values())
         keys = [item.key for item in ready]
+        if known.is_old:  # nothing need be noted of an order that nobody begins
+            return keys
         out = ctx.target.request_state(device_ids, DesiredState.PAUSE)
-        effect = partial(ctx.target.set_state, device_ids, DesiredState.PAUSE)
+        effect = partial(ctx.target.set_state, device_ids, DesiredState.PAUSE, vouch=known.vouch)
         request = SwitchRequest(out.method, out.path, out.body)
         try:
             await send(ctx, SwitchKind.PAUSE, {item: {} for item in ready}, request, effect)
         except OutcomeUnknown:
-            return
+            return ()
+        except Outdated as error:
+            ctx.move(SwitchKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
+            return keys
         except Transient as error:
             ctx.move(SwitchKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
             raise
@@ -168,6 +183,7 @@ class NewSims:
                 raise
         else:
             ctx.progress("put_to_rest", {"sims": len(keys)})
+        return ()
 
     def _settle(self, items: Sequence[SwitchItem], fresh: Mapping[str, Item], asked_at: float) -> None:
         """Settle pauses that were ordered, by what the read shows."""

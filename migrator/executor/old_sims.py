@@ -9,7 +9,8 @@ from migrator.core.fleet import SourceSim
 from migrator.core.packing import slices
 from migrator.core.states import StepEvent, StepState
 from migrator.core.switch_plan import Direction, SwitchItem, SwitchKind, SwitchStep
-from migrator.errors import OutcomeUnknown, Permanent, Transient
+from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient
+from migrator.executor.freshness import Knowledge, Portions
 from migrator.executor.switch_context import UNPROVEN, SwitchContext, in_parallel, send
 from migrator.ports import SwitchOrder
 
@@ -38,12 +39,17 @@ class OldSims:
     """Switches the old SIMs of a plan.
 
     Args:
-        guard: asked once more for each batch, after it was read and before it is ordered.
+        guard: asked once more for each portion, after it was read and before it is ordered.
     """
 
     ctx: SwitchContext
     guard: Guard
+    _portions: Portions = field(init=False)
+    _too_late: list[str] = field(default_factory=list, init=False)
     _lost_in_a_row: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._portions = Portions(self.ctx.options.batch)
 
     async def look(self, items: Sequence[SwitchItem]) -> dict[str, Look]:
         """Read some SIMs as they are now, by key."""
@@ -61,12 +67,18 @@ class OldSims:
     async def order(self, items: Sequence[SwitchItem]) -> None:
         """Read SIMs whose step is PENDING, set those aside that cannot or need not be switched, and order the others.
 
+        What was read is old after `OLDEST_GUARD_S`: an order that could not leave by then is begun anew, with its look
+        and its guard.
+
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
-        ctx = self.ctx
-        pending = [item for item in items if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
-        if not pending:
-            return
+        pending = [item.key for item in items if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
+        await self._portions.each(pending, self._order_some)
+
+    async def _order_some(self, keys: Sequence[str]) -> Sequence[str]:
+        """Read and order some SIMs. Returns: those whose order did not leave in time, PENDING as before."""
+        ctx, known = self.ctx, self.ctx.learned_now()
+        pending = ctx.journal.items_by_key(ctx.switch_id, keys)
         looks = await self.look(pending)
         doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
         aside: dict[str, Told] = {}
@@ -80,28 +92,37 @@ class OldSims:
         aside |= await self.guard(ready) if ready else {}
         told_aside = {key: (told.code, told.words) for key, told in aside.items()}
         ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, told_aside)
-        await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside})
+        return await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside}, known)
 
-    async def _send_all(self, seen: Mapping[SwitchItem, SourceSim]) -> None:
+    async def _send_all(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> Sequence[str]:
         groups = list(slices(seen, self.ctx.source.most))
+        self._too_late = []
 
         async def one(group: Sequence[SwitchItem]) -> None:
-            await self._send({item: seen[item] for item in group})
+            await self._send({item: seen[item] for item in group}, known)
 
         await in_parallel(groups, one, workers=self.ctx.options.workers, stopper=self.ctx.stopper)
+        return self._too_late
 
-    async def _send(self, seen: Mapping[SwitchItem, SourceSim]) -> None:
+    async def _send(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> None:
         """Send one order; a list that is refused is sent again SIM by SIM, so that the good ones pass."""
         ctx = self.ctx
+        if known.is_old:  # nothing need be noted of an order that nobody begins
+            self._too_late += [item.key for item in seen]
+            return
         orders = [self._order(sim) for sim in seen.values()]
         before = {item: echo_of(sim) for item, sim in seen.items()}
         request = ctx.source.request_switch(orders)
         try:
-            await send(ctx, SwitchKind.SOURCE, before, request, partial(ctx.source.switch, orders))
+            effect = partial(ctx.source.switch, orders, vouch=known.vouch)
+            await send(ctx, SwitchKind.SOURCE, before, request, effect)
         except OutcomeUnknown:
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
                 raise
+        except Outdated as error:
+            self._put_back(seen, error.code, error.message)
+            self._too_late += [item.key for item in seen]
         except Transient as error:
             self._put_back(seen, error.code, error.message)
             raise
@@ -109,19 +130,19 @@ class OldSims:
             if error.halts_run:
                 self._put_back(seen, error.code, error.message)
                 raise
-            await self._refused(seen, error)
+            await self._refused(seen, error, known)
         else:
             self._lost_in_a_row = 0
             ctx.progress("switched", {"sims": len(orders)})
 
-    async def _refused(self, seen: Mapping[SwitchItem, SourceSim], error: Permanent) -> None:
+    async def _refused(self, seen: Mapping[SwitchItem, SourceSim], error: Permanent, known: Knowledge) -> None:
         if len(seen) == 1:
             told = (error.code, error.carrier_words or error.message)
             self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_GOOD, {item.key: told for item in seen})
             return
         self._put_back(seen, "list_refused", error.carrier_words or error.message)
         for item, sim in seen.items():
-            await self._send({item: sim})
+            await self._send({item: sim}, known)
 
     def _put_back(self, seen: Mapping[SwitchItem, SourceSim], code: str, words: str) -> None:
         """Nothing happened. An earlier order of the same SIM may still, and that must not be forgotten."""

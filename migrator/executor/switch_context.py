@@ -9,8 +9,9 @@ from migrator.core.policy import Gates
 from migrator.core.states import StepEvent
 from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchKind
 from migrator.errors import OutcomeUnknown, PlatformError, Transient
-from migrator.executor.context import Stopper, quiet
+from migrator.executor.context import SteadyClock, Stopper, quiet
 from migrator.executor.crew import several
+from migrator.executor.freshness import Knowledge
 from migrator.ports import Clock, Journal, Progress, SourceSwitch, SwitchJournal, SwitchRequest, TargetPlatform
 
 __all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
@@ -67,6 +68,10 @@ class SwitchContext:
     is_migrated: bool = True
     progress: Progress = quiet
     hooks: SwitchHooks = field(default_factory=SwitchHooks)
+    _steady: SteadyClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steady = SteadyClock(self.clock)
 
     @property
     def switch_id(self) -> str:
@@ -76,6 +81,10 @@ class SwitchContext:
     def now(self) -> float:
         """UTC seconds, as the journal counts them."""
         return self.clock.now().timestamp()
+
+    def learned_now(self) -> Knowledge:
+        """What is read from now on, for orders to rest on."""
+        return Knowledge.from_now(self._steady)
 
     def move(self, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         """Move steps by one event."""

@@ -21,6 +21,7 @@ from migrator.ports import (
     Outgoing,
     Tag,
     TargetPlatform,
+    Vouch,
 )
 
 __all__ = ["DryRunTarget"]
@@ -134,8 +135,9 @@ class DryRunTarget:
         """As the real one."""
         return await self.inner.data_sessions(link_id, since_s=since_s)
 
-    async def claim(self, claim: Claim) -> ClaimReply:
-        """Note the claim, and pretend that it was accepted whole."""
+    async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
+        """Note the claim, and pretend that it was accepted whole. It leaves at once, so that nothing grows old."""
+        del vouch
         self.sent.append(self.inner.request_claim(claim))
         tags = frozenset({self._tag_names[claim.tag_id]}) if claim.tag_id in self._tag_names else frozenset[str]()
         for iccid in claim.iccids:
@@ -157,8 +159,11 @@ class DryRunTarget:
             self._keys[-len(self._new)] = iccid.key
         return ClaimReply({iccid.digits: self._links[iccid.key].device_id for iccid in claim.iccids}, {})
 
-    async def set_state(self, device_ids: Sequence[int], state: DesiredState) -> ChangeReply:
-        """Note the order, and pretend that it took effect."""
+    async def set_state(
+        self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
+    ) -> ChangeReply:
+        """Note the order, and pretend that it took effect. It leaves at once, so that nothing grows old."""
+        del vouch
         self.sent.append(self.inner.request_state(device_ids, state))
         await self._change(device_ids, state=state.reached_as, state_word=state.reached_as.name.replace("_", "-"))
         return ChangeReply(modified=frozenset(device_ids))

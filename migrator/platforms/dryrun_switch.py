@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from migrator.core.cutover import Sight
 from migrator.core.fleet import SourceStatus
 from migrator.core.identifiers import Iccid
-from migrator.ports import SourceSwitch, SwitchOrder, SwitchRequest
+from migrator.ports import SourceSwitch, SwitchOrder, SwitchRequest, Vouch
 
 __all__ = ["DryRunSwitch"]
 
@@ -37,8 +37,9 @@ class DryRunSwitch:
         status = SourceStatus.ENABLED if order.enabled else SourceStatus.DISABLED
         return replace(sight, sim=replace(sight.sim, status=status, status_word=status.value))
 
-    async def switch(self, orders: Sequence[SwitchOrder]) -> None:
-        """Note the order, and pretend that it took effect."""
+    async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
+        """Note the order, and pretend that it took effect. It leaves at once, so that nothing grows old."""
+        del vouch
         self.sent.append(self.inner.request_switch(orders))
         self._ordered |= {order.iccid.key: order for order in orders}
 

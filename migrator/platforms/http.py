@@ -14,9 +14,19 @@ import anyio
 import httpx
 import tenacity
 
-from migrator.errors import Halted, Interrupted, NotSent, OutcomeUnknown, RateLimited, Transient, WireMismatch
+from migrator.errors import (
+    Halted,
+    Interrupted,
+    NotSent,
+    OutcomeUnknown,
+    Outdated,
+    RateLimited,
+    Transient,
+    WireMismatch,
+)
 from migrator.platforms.pacing import Pacer
 from migrator.platforms.replies import Mask, Reply, Sorter, shortened
+from migrator.ports import Vouch
 
 __all__ = ["HttpSession", "Mask", "Reply", "Sorter", "shortened"]
 
@@ -33,7 +43,14 @@ NOTHING_LEFT_US = (
     httpx.ProxyError,
 )
 
+LEAVES = frozenset({"http11.send_request_headers.started", "http2.send_request_headers.started"})
+"""What httpcore calls the moment at which the first byte of a request goes out on a connection that stands."""
+
 Params = Mapping[str, str | int]
+
+
+def _no_doubt() -> None:
+    """Vouches for a request that rests on nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,12 @@ class _Request:
     headers: Mapping[str, str] | None = field(repr=False)
     timeout_s: float
     is_write: bool
+    vouch: Vouch = field(default=_no_doubt, repr=False)
+
+    async def trace(self, moment: str, _details: Mapping[str, Any]) -> None:
+        """Follow the connection. Raises: what `vouch` raises, before a byte is sent: connecting takes its time, too."""
+        if moment in LEAVES:
+            self.vouch()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path.partition('?')[0]}"
@@ -107,17 +130,21 @@ class HttpSession:
         headers: Mapping[str, str] | None = None,
         retry_refusals: bool,
         timeout_s: float | None = None,
+        vouch: Vouch | None = None,
     ) -> Reply:
         """Send a write once.
 
         Args:
             retry_refusals: whether to send again after a 429 or where no connection came about. Not for claims: a
                 refusal there is looked into first.
+            vouch: asked while it waits, and at the very moment of sending, whether what it rests on still holds.
 
         Raises: OutcomeUnknown, when it left us and no readable answer came; NotSent, when the run was told to stop
-            before it left; else what the answer means.
+            before it left; Outdated, when `vouch` does not vouch for it any more, and it did not leave; else what the
+            answer means.
         """
-        request = _Request(method, path, params, body, headers, timeout_s or self._timeout_s, is_write=True)
+        longest_s = timeout_s or self._timeout_s
+        request = _Request(method, path, params, body, headers, longest_s, is_write=True, vouch=vouch or _no_doubt)
         try:
             return await (self._patiently(request) if retry_refusals else self._once(request))
         except (Interrupted, Halted) as stop:  # raised by the pacer's gate alone, so never once a request has left
@@ -128,7 +155,7 @@ class HttpSession:
         retrying = tenacity.AsyncRetrying(
             sleep=self._pacer.sleep,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
-            retry=tenacity.retry_if_exception_type((Transient, WireMismatch)),
+            retry=tenacity.retry_if_exception(_may_be_repeated),
             wait=self._pause_before_retry,
             reraise=True,
         )
@@ -141,7 +168,8 @@ class HttpSession:
         return self._pacer.spread(tenacity.wait_exponential(multiplier=1, max=16)(state))
 
     async def _once(self, request: _Request) -> Reply:
-        await self._pacer.turn()
+        await self._pacer.turn(request.vouch)
+        request.vouch()  # nothing is waited for between this and the exchange
         reply = await self._exchange(request)
         error = self._sort(reply, is_write=request.is_write)
         if isinstance(error, RateLimited):
@@ -178,6 +206,7 @@ class HttpSession:
             auth=self._auth or httpx.USE_CLIENT_DEFAULT,
             timeout=httpx.Timeout(request.timeout_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
             follow_redirects=False,
+            extensions={} if request.vouch is _no_doubt else {"trace": request.trace},
         )
 
     def _reply(self, request: _Request, response: httpx.Response) -> Reply:
@@ -190,3 +219,8 @@ class HttpSession:
 
     def _reason(self, error: Exception) -> str:
         return self._mask.words(str(error)) or type(error).__name__
+
+
+def _may_be_repeated(error: BaseException) -> bool:
+    """Tell whether the same request may go out again. One that grew old would only be older."""
+    return isinstance(error, Transient | WireMismatch) and not isinstance(error, Outdated)

@@ -26,6 +26,10 @@ LONGEST_HOLD_S = 900.0
 """However long a carrier asks us to stay away, we look again after this; it can say so again."""
 
 
+def _no_doubt() -> None:
+    """Lets a request wait for its turn however long it takes."""
+
+
 async def _open() -> bool:
     """The gate of a pacer that nobody steers."""
     return False
@@ -52,14 +56,21 @@ class Pacer:
     _streak: int = field(default=0, init=False, repr=False)
     _queue: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
 
-    async def turn(self) -> None:
-        """Wait until the next request may start; first come, first served. Raises: what `gate` raises."""
+    async def turn(self, vouch: Callable[[], None] = _no_doubt) -> None:
+        """Wait until the next request may start; first come, first served.
+
+        Args:
+            vouch: asked every second of waiting; a request that nobody vouches for any more gives up its turn.
+
+        Raises: what `gate` raises; what `vouch` raises.
+        """
         async with self._queue:
             start = await self._steered(anyio.current_time())
             while start < self._earliest:  # looked at again after each sleep: a stop may have begun meanwhile
                 start = min(self._earliest, start + GATE_SLICE_S)
                 await anyio.sleep_until(start)
                 start = await self._steered(start)
+                vouch()
             self._last_at = start
 
     async def sleep(self, seconds: float) -> None:
@@ -178,11 +189,11 @@ class AdaptivePacer(Pacer):
         self.ceiling = ceiling
         self._move_to(self.per_second)
 
-    async def turn(self) -> None:
+    async def turn(self, vouch: Callable[[], None] = _no_doubt) -> None:
         """Wait until the next request may start."""
         self._move_to(self.per_second)  # the ceiling may have been lowered
         self._is_busy = self._earliest > anyio.current_time()
-        await super().turn()
+        await super().turn(vouch)
 
     def accepted(self) -> None:
         """Go faster as time goes by."""

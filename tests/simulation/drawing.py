@@ -57,6 +57,8 @@ class Fate:
     """Draws what somebody claims by hand while a run is at work; None, if nobody does."""
     taken_over: random.Random | None
     """Draws when another run takes the lease of one that is alive; None, if none ever does."""
+    sleeps: random.Random | None
+    """Draws when the machine sleeps in the midst of a run; None, if it never does. 429s then hold a run for long."""
     prices: Prices | None = None
     """Prices that change while a run is at work; None, if they stay."""
     pairs: Pairs | None = None
@@ -116,7 +118,11 @@ def fate_of(seed: int, folder: Path) -> Fate:
         in_mid_run=_seldom(f"{seed}, in mid-run"),
         taken_over=_seldom(f"{seed}, taken over"),
         earlier=0 if PLAN_SCOPE in policy else earlier,
+        sleeps=_seldom(f"{seed}, sleeps"),
     )
+    if fate.sleeps is not None:
+        hold_s = fate.sleeps.choice([60, 900])
+        world.switches = world.target.switches = replace(world.switches, retry_after_s=hold_s)
     if (moves := _seldom(f"{seed}, prices")) is not None and fate.late is None:  # late ones cost what they cost then
         fate.prices = Prices(world, moves)
     if (moves := _seldom(f"{seed}, pairs")) is not None:

@@ -12,10 +12,11 @@ from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.errors import InputError
 from migrator.platforms.hologram.simulator.choices import Operation
 from tests.simulation.drawing import Fate, by_hand
+from tests.simulation.meanwhile import suspend
 from tests.simulation.moving import Pairs
 from tests.simulation.world import World
 
-__all__ = ["HAPPENINGS", "change_pair", "claim_by_hand", "decide", "meddle", "persist"]
+__all__ = ["HAPPENINGS", "change_pair", "claim_by_hand", "decide", "fall_asleep", "meddle", "persist"]
 
 
 def refuse_key(fate: Fate) -> None:
@@ -80,6 +81,14 @@ def change_pair(fate: Fate, pairs: Pairs) -> None:
         fate.met["paired otherwise in mid-run"] += 1
 
     pairs.happen(note, lambda target: target not in fate.never and not _is_held(fate.world, target))
+
+
+def fall_asleep(fate: Fate, chance: random.Random) -> None:
+    """The machine sleeps for a while, and perhaps somebody claims a SIM by hand meanwhile."""
+    fate.met["the machine slept in mid-run"] += 1
+    suspend(fate.world, chance.choice([20.0, 700.0, 8 * 3600.0]))
+    if chance.random() < 0.5:
+        claim_by_hand(fate, chance)
 
 
 def meddle(fate: Fate, *, is_first: bool) -> None:

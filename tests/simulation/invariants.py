@@ -30,6 +30,9 @@ __all__ = ["Lived", "Run", "check_all"]
 PROMPT_S = 30.0
 """Limits that do not ride on the claim follow it within this, once a read has shown the SIM and nothing hinders."""
 
+OLDEST_LOOK_S = 600.0
+"""How old the look at a SIM may be when it is claimed."""
+
 NOT_LIVE = float("-inf")
 
 
@@ -93,6 +96,7 @@ def check_all(lived: Lived) -> None:
         plan = {str(one.target_iccid): one for one in changes if one.action.acts}
         charges(lived, plan)
         claims(lived, plan)
+        looks(lived)
         unfinished(lived)
         conflicts(lived)
         given_up(lived, store, plan_id)
@@ -125,6 +129,22 @@ def charges(lived: Lived, plan: dict[str, Change]) -> None:
     if lived.is_open:
         by_hand = {iccid for _, iccid, deed in lived.people.deeds if deed == "claimed"}
         assert wanted - lived.never - by_hand <= set(charged), "a SIM that could be claimed was not"
+
+
+def looks(lived: Lived) -> None:
+    """No claim rests on a look that is old, by the carrier's clock."""
+    seen_at: dict[str, float] = {}
+    listed_at = float("-inf")
+    for entry in lived.world.target.ledger.entries:
+        is_answered = entry.method == "GET" and entry.status == 200 and entry.fault in {"none", "slow"}
+        if is_answered and entry.path.endswith("/devices") and "ids" not in entry.query:
+            listed_at = entry.at_s
+        elif is_answered:
+            seen_at |= dict.fromkeys(entry.query.get("sims", "").split(","), entry.at_s)
+        elif entry.path.endswith("bulkclaim"):
+            for iccid in entry.body["sims"]:
+                age_s = entry.at_s - max(seen_at.get(iccid, float("-inf")), listed_at)
+                assert age_s <= OLDEST_LOOK_S + 1e-6, f"{iccid} was claimed on a look that was {age_s:.0f} s old"
 
 
 def claims(lived: Lived, plan: dict[str, Change]) -> None:

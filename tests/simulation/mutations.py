@@ -248,7 +248,7 @@ MUTATIONS = (
     Mutation(
         "old looks are renewed before a claim",
         "migrator/executor/claiming.py",
-        "if (item.read_at or 0.0) < now - OLDEST_LOOK_S]",
+        "if self._look_at([item]).is_old]",
         "if item.read_at is None]",
     ),
     Mutation(
@@ -356,6 +356,26 @@ MUTATIONS = (
         "        ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())\n",
         "",
         "cutover",
+    ),
+    Mutation(
+        "cutover: no order leaves on an old look",
+        "migrator/executor/old_sims.py",
+        "partial(ctx.source.switch, orders, vouch=known.vouch)",
+        "partial(ctx.source.switch, orders)",
+        "cutover",
+    ),
+    Mutation(
+        "rollback: no pause leaves on an old look",
+        "migrator/executor/new_sims.py",
+        "partial(ctx.target.set_state, device_ids, DesiredState.PAUSE, vouch=known.vouch)",
+        "partial(ctx.target.set_state, device_ids, DesiredState.PAUSE)",
+        "cutover",
+    ),
+    Mutation(
+        "no claim leaves on an old look",
+        "migrator/executor/claiming.py",
+        "self.ctx.target.claim(claim, vouch=known.vouch)",
+        "self.ctx.target.claim(claim)",
     ),
     Mutation(
         "rollback: no pause before the old SIM is proved on",

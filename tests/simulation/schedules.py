@@ -15,7 +15,7 @@ from migrator.executor.context import Hooks
 from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Store
 from tests.simulation.drawing import Fate, fate_of
-from tests.simulation.happenings import HAPPENINGS, change_pair, claim_by_hand, decide, meddle, persist
+from tests.simulation.happenings import HAPPENINGS, change_pair, claim_by_hand, decide, fall_asleep, meddle, persist
 from tests.simulation.invariants import Lived, Run
 from tests.simulation.mishaps import Death, Trouble, take_over
 from tests.simulation.second_run import SecondRun
@@ -229,6 +229,9 @@ def _trouble(fate: Fate) -> Trouble:
         at.setdefault(fate.prices.chance.randint(1, 25), fate.prices.happen)
     if fate.pairs is not None:
         at.setdefault(fate.pairs.chance.randint(1, 25), partial(change_pair, fate, fate.pairs))
+    if fate.sleeps is not None:
+        for _ in range(fate.sleeps.choice([1, 2, 3])):
+            at.setdefault(fate.sleeps.randint(1, 25), partial(fall_asleep, fate, fate.sleeps))
     kinds: list[Fault] = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
     scripted = chance.choices(kinds, k=chance.choice([0, 0, 0, 1, 1, 2, 4]))
     late = 0 if fate.late is None else fate.late.choice([0, 1, 1, 2])

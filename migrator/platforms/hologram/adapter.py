@@ -27,6 +27,7 @@ from migrator.ports import (
     DevicePage,
     Outgoing,
     Tag,
+    Vouch,
 )
 
 __all__ = ["HologramTarget"]
@@ -189,7 +190,7 @@ class HologramTarget:
 
     # --- writes ---
 
-    async def claim(self, claim: Claim) -> ClaimReply:
+    async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
         """Activate SIMs: bills at once and cannot be undone. Never retried here, not even after a refusal.
 
         Raises: InsufficientBalance, where a refusal sounds like it; Permanent, with `reasons` by ICCID if there are
@@ -197,14 +198,16 @@ class HologramTarget:
         """
         order = self.request_claim(claim)
         try:
-            reply = await self._client.send(order, retry_refusals=False, timeout_s=LONGEST_CLAIM_S)
+            reply = await self._client.send(order, retry_refusals=False, timeout_s=LONGEST_CLAIM_S, vouch=vouch)
         except Permanent as error:
             raise claim_refusal(error) from None
         return wire.claim_reply(reply.body)
 
-    async def set_state(self, device_ids: Sequence[int], state: DesiredState) -> ChangeReply:
+    async def set_state(
+        self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
+    ) -> ChangeReply:
         """Order devices live or paused. Takes effect minutes later, or not: only the record proves it."""
-        reply = await self._client.send(self.request_state(device_ids, state))
+        reply = await self._client.send(self.request_state(device_ids, state), vouch=vouch)
         return wire.change_reply(reply.body, device_ids)
 
     async def set_limits(

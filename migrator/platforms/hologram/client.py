@@ -10,7 +10,7 @@ from migrator.platforms.hologram import wire
 from migrator.platforms.hologram.refusals import KEY_REFUSED, sort_reply
 from migrator.platforms.http import HttpSession, Mask, Reply
 from migrator.platforms.pacing import Pacer
-from migrator.ports import Outgoing
+from migrator.ports import Outgoing, Vouch
 
 __all__ = ["HologramClient", "Params"]
 
@@ -77,10 +77,17 @@ class HologramClient:
                 return replies
         raise WireMismatch(f"Hologram's list {path} does not end: {len(replies)} pages read, now at {cursor}")
 
-    async def send(self, order: Outgoing, *, retry_refusals: bool = True, timeout_s: float | None = None) -> Reply:
+    async def send(
+        self,
+        order: Outgoing,
+        *,
+        retry_refusals: bool = True,
+        timeout_s: float | None = None,
+        vouch: Vouch | None = None,
+    ) -> Reply:
         """Send a write, to the letter."""
         return await self._session.write(
-            order.method, order.path, body=order.body, retry_refusals=retry_refusals, timeout_s=timeout_s
+            order.method, order.path, body=order.body, retry_refusals=retry_refusals, timeout_s=timeout_s, vouch=vouch
         )
 
 

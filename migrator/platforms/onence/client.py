@@ -11,7 +11,7 @@ from migrator.platforms.http import HttpSession, Mask, Reply
 from migrator.platforms.onence.refusals import LOGIN_REFUSED, sort_login, sort_reply
 from migrator.platforms.onence.wire import grant
 from migrator.platforms.pacing import Pacer
-from migrator.ports import SwitchRequest
+from migrator.ports import SwitchRequest, Vouch
 
 __all__ = ["OnenceClient", "OnenceWriter"]
 
@@ -108,13 +108,14 @@ class OnenceClient:
 class OnenceWriter(OnenceClient):
     """Also switches SIMs. Made for `OnenceSwitch` alone, so that nothing else can write by mistake."""
 
-    async def send(self, order: SwitchRequest) -> Reply:
+    async def send(self, order: SwitchRequest, vouch: Vouch | None = None) -> Reply:
         """Send an update, to the letter. It is sent again only after a refusal that surely did nothing (429, 401).
 
-        Raises: OutcomeUnknown, when it left us and no readable answer came; else what the answer means.
+        Raises: OutcomeUnknown, when it left us and no readable answer came; what `vouch` raises; else what the answer
+            means.
         """
         return await self._with_token(
             lambda headers: self._session.write(
-                order.method, order.path, body=order.body, headers=headers, retry_refusals=True
+                order.method, order.path, body=order.body, headers=headers, retry_refusals=True, vouch=vouch
             )
         )

@@ -14,7 +14,7 @@ from migrator.platforms.onence.adapter import ApiVersion, OnenceSource
 from migrator.platforms.onence.client import OnenceWriter
 from migrator.platforms.onence.refusals import EXPIRED, LOGIN_REFUSED
 from migrator.platforms.pacing import Pacer
-from migrator.ports import SwitchOrder, SwitchRequest
+from migrator.ports import SwitchOrder, SwitchRequest, Vouch
 
 __all__ = ["OnenceSwitch"]
 
@@ -95,12 +95,12 @@ class OnenceSwitch:
             raise WireMismatch(f"1NCE answered {reply.request} with something that is not this SIM")
         return Sight(Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN, row.sim)
 
-    async def switch(self, orders: Sequence[SwitchOrder]) -> None:
+    async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
         """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.
 
-        Raises: Permanent, where the whole order was refused; OutcomeUnknown.
+        Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
         """
-        await self._client.send(self.request_switch(orders))
+        await self._client.send(self.request_switch(orders), vouch)
 
     def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
         """What `switch` will send. Raises: InputError, for no orders or more than `most`."""
