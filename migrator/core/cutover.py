@@ -288,15 +288,21 @@ class Sighting(StrEnum):
     GONE = "gone"  # no such SIM: 404, or an empty 200
     EXPIRED = "expired"  # its lifetime is over (422, or the word)
     REFUSED = "refused"  # not ours to read
+    UNREADABLE = "unreadable"  # what came is not its record, time after time
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look at one SIM: `sim` is there when it was seen; `words` are the carrier's."""
+    """One look at one SIM: `sim` is there when it was seen; `words` are the carrier's, or ours where it is unreadable.
+
+    `code` tells what made it unreadable. `label_trouble` says why its label was not read whole; empty if it was.
+    """
 
     sighting: Sighting
     sim: SourceSim | None = None
     words: str = ""
+    code: str = "unreadable_at_source"
+    label_trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +330,8 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
         if direction is Direction.CUTOVER:
             return Told("expired", "its lifetime at 1NCE is over: it is off, and cannot be changed")
         return Told("expired", "its lifetime at 1NCE is over: it cannot be switched on, and the new SIM stays on")
+    if sight.sighting is Sighting.UNREADABLE:
+        return Told(sight.code, sight.words)
     if sim is None:
         return Told("refused_at_source", sight.words or "1NCE does not let us read this SIM")
     if sim.status is SourceStatus.UNKNOWN:

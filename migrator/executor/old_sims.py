@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from migrator.core.cutover import NOT_EFFECTIVE, Sight, Told, echo_of, obstacle_at_source, values_changed
+from migrator.core.cutover import NOT_EFFECTIVE, Sight, Sighting, Told, echo_of, obstacle_at_source, values_changed
 from migrator.core.fleet import SourceSim
 from migrator.core.packing import slices
 from migrator.core.states import StepEvent, StepState
 from migrator.core.switch_plan import Direction, SwitchItem, SwitchKind, SwitchStep
-from migrator.errors import OutcomeUnknown, Permanent, Transient
+from migrator.errors import OutcomeUnknown, Permanent, Transient, Unforeseen
 from migrator.executor.switch_context import UNPROVEN, SwitchContext, in_parallel, send
+from migrator.executor.unforeseen import MOST_UNFORESEEN, defect_words, is_of_one_sim
 from migrator.ports import SwitchOrder
 
 __all__ = ["Look", "OldSims"]
@@ -51,10 +52,19 @@ class OldSims:
 
         async def one(item: SwitchItem) -> None:
             asked_at = ctx.now()
-            found[item.key] = Look(asked_at, await ctx.source.look(item.row.source_iccid))
+            found[item.key] = Look(asked_at, await self._sight(item))
 
         await in_parallel(items, one, workers=ctx.options.workers, stopper=ctx.stopper)
         return found
+
+    async def _sight(self, item: SwitchItem) -> Sight:
+        """What 1NCE shows of a SIM. A defect that its record brings to light is this SIM's alone."""
+        try:
+            return await self.ctx.source.look(item.row.source_iccid)
+        except Exception as error:
+            if not is_of_one_sim(error):
+                raise
+            return Sight(Sighting.UNREADABLE, words=defect_words(error), code=Unforeseen.code)
 
     # --- ordering -------------------------------------------------------------------------------------------------
 
@@ -83,7 +93,10 @@ class OldSims:
         await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside})
 
     async def _send_all(self, seen: Mapping[SwitchItem, SourceSim]) -> None:
-        groups = list(slices(seen, self.ctx.source.most))
+        """Send the orders, in lists as far as the source takes them; a SIM that met a defect before goes alone."""
+        alone = [item for item in seen if _code_of(item) == Unforeseen.code]
+        together = [item for item in seen if item not in alone]
+        groups = [*slices(together, self.ctx.source.most), *slices(alone, 1)]
 
         async def one(group: Sequence[SwitchItem]) -> None:
             await self._send({item: seen[item] for item in group})
@@ -93,11 +106,13 @@ class OldSims:
     async def _send(self, seen: Mapping[SwitchItem, SourceSim]) -> None:
         """Send one order; a list that is refused is sent again SIM by SIM, so that the good ones pass."""
         ctx = self.ctx
-        orders = [self._order(sim) for sim in seen.values()]
-        before = {item: echo_of(sim) for item, sim in seen.items()}
-        request = ctx.source.request_switch(orders)
         try:
+            orders = [self._order(sim) for sim in seen.values()]
+            before = {item: echo_of(sim) for item, sim in seen.items()}
+            request = ctx.source.request_switch(orders)
             await send(ctx, SwitchKind.SOURCE, before, request, partial(ctx.source.switch, orders))
+        except Unforeseen:
+            return  # only reads tell what became of it, and it says nothing of the gateway
         except OutcomeUnknown:
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
@@ -110,6 +125,10 @@ class OldSims:
                 self._put_back(seen, error.code, error.message)
                 raise
             await self._refused(seen, error)
+        except Exception as error:  # nothing was noted as sent
+            if not is_of_one_sim(error):
+                raise
+            await self._not_made(seen, error)
         else:
             self._lost_in_a_row = 0
             ctx.progress("switched", {"sims": len(orders)})
@@ -123,9 +142,18 @@ class OldSims:
         for item, sim in seen.items():
             await self._send({item: sim})
 
+    async def _not_made(self, seen: Mapping[SwitchItem, SourceSim], error: Exception) -> None:
+        """A list that cannot be made is tried SIM by SIM; the SIM that is meant is set aside."""
+        if len(seen) == 1:
+            told = (Unforeseen.code, defect_words(error))
+            self.ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, {item.key: told for item in seen})
+            return
+        for item, sim in seen.items():
+            await self._send({item: sim})
+
     def _put_back(self, seen: Mapping[SwitchItem, SourceSim], code: str, words: str) -> None:
         """Nothing happened. An earlier order of the same SIM may still, and that must not be forgotten."""
-        told = {item.key: (NOT_EFFECTIVE if _code_of(item) == NOT_EFFECTIVE else code, words) for item in seen}
+        told = {item.key: (was if (was := _code_of(item)) in _MAY_STILL_COME else code, words) for item in seen}
         self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
 
     def _order(self, sim: SourceSim) -> SwitchOrder:
@@ -166,12 +194,27 @@ class OldSims:
                 return None
             return StepEvent.PROBED_PRESENT, values_changed(step.before, sim)
         obstacle = obstacle_at_source(look.sight, direction, must_order=True)
-        if obstacle is not None:
+        is_unreadable = look.sight.sighting is Sighting.UNREADABLE  # for this moment, perhaps
+        if obstacle is not None and not is_unreadable:
             return StepEvent.PROBED_CONFLICT, obstacle
         patience_s = QUEUE_S if step.code == UNPROVEN else self.ctx.options.absent_after_s
         if age_s < patience_s * step.attempts:
             return None
+        if obstacle is not None:
+            return StepEvent.PROBED_CONFLICT, obstacle
+        return _came_to_nothing(step)
+
+
+def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
+    """What becomes of an order whose time is up: it is given again, but never for long against a defect of ours."""
+    if step.code != Unforeseen.code:
         return StepEvent.PROBED_ABSENT, Told(NOT_EFFECTIVE, f"ordered {step.attempts} times, and no read shows it")
+    is_enough = step.attempts >= MOST_UNFORESEEN
+    return (StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT), Told(step.code, step.message)
+
+
+_MAY_STILL_COME = {NOT_EFFECTIVE, Unforeseen.code}
+"""Codes of orders that are given again while an earlier one may take effect."""
 
 
 def _code_of(item: SwitchItem) -> str:

@@ -35,13 +35,24 @@ NOTHING_LEFT_US = (
 
 Params = Mapping[str, str | int]
 
+_JSON_IN_AND_OUT = (
+    {"Accept": "application/json"},
+    {"Accept": "application/json", "Content-Type": "application/json"},
+)
+"""What goes with a request without a body, and with one."""
+
+
+def _content(body: Mapping[str, Any] | Sequence[Any] | None) -> bytes | None:
+    """A body as it goes out, in ASCII: any text can be told so, also half an emoji that a carrier left in a label."""
+    return None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+
 
 @dataclass(frozen=True, slots=True)
 class _Request:
     method: str
     path: str
     params: Params | None
-    body: Mapping[str, Any] | Sequence[Any] | None
+    content: bytes | None = field(repr=False)
     headers: Mapping[str, str] | None = field(repr=False)
     timeout_s: float
     is_write: bool
@@ -94,7 +105,7 @@ class HttpSession:
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Reply:
         """POST what changes nothing, such as a login, and may be repeated as if it were a read."""
-        request = _Request("POST", path, None, body, None, self._timeout_s, is_write=False)
+        request = _Request("POST", path, None, _content(body), None, self._timeout_s, is_write=False)
         return await self._patiently(request)
 
     async def write(
@@ -117,7 +128,8 @@ class HttpSession:
         Raises: OutcomeUnknown, when it left us and no readable answer came; NotSent, when the run was told to stop
             before it left; else what the answer means.
         """
-        request = _Request(method, path, params, body, headers, timeout_s or self._timeout_s, is_write=True)
+        timeout_s = timeout_s or self._timeout_s
+        request = _Request(method, path, params, _content(body), headers, timeout_s, is_write=True)
         try:
             return await (self._patiently(request) if retry_refusals else self._once(request))
         except (Interrupted, Halted) as stop:  # raised by the pacer's gate alone, so never once a request has left
@@ -173,8 +185,8 @@ class HttpSession:
             request.method,
             request.path.lstrip("/"),
             params=request.params,
-            json=request.body,
-            headers={"Accept": "application/json", **(request.headers or {})},
+            content=request.content,
+            headers={**_JSON_IN_AND_OUT[request.content is not None], **(request.headers or {})},
             auth=self._auth or httpx.USE_CLIENT_DEFAULT,
             timeout=httpx.Timeout(request.timeout_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
             follow_redirects=False,

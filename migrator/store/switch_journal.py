@@ -142,12 +142,13 @@ class SwitchJournal(Switches):
         """Note what a request was answered. Raises: IllegalTransition, if its outcome is known already."""
         row = switch_requests.c
         waiting = (row.request_id == request_id) & (row.outcome == RequestOutcome.SENT)
-        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": job_id, "message": storable(message)}
+        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
+        told["message"] = storable(message)
         with self._db.write() as connection:
             if connection.execute(update(switch_requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
             run_id = connection.scalar(select(row.run_id).where(row.request_id == request_id))
-            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
+            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": told["job_id"]}
             answer["message"] = told["message"]
             note_switch(connection, now, "request_answered", _plan_of_run(connection, run_id)[1], **answer)
 

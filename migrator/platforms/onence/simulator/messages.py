@@ -9,6 +9,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Send
 
+from migrator.core.spelling import escaped
+
 __all__ = ["Call", "Refused", "Reply", "html_reply", "json_reply", "read_call", "refusal", "send_reply"]
 
 PREFIX = "/management-api"
@@ -81,7 +83,7 @@ def json_reply(
     """An answer in JSON, compact unless indented."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
-    return Reply(status, text.encode(), "application/json;charset=UTF-8", headers)
+    return Reply(status, escaped(text).encode(), "application/json;charset=UTF-8", headers)
 
 
 def html_reply(status: int, title: str) -> Reply:

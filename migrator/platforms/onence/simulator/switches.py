@@ -80,6 +80,7 @@ class OnenceSwitches:
     v2_words: StatusWords = StatusWords.ENABLED  # no v2 reply was ever recorded
     unknown_sim: UnknownSim = UnknownSim.EMPTY_200  # in v1; v2 answers 404 with an error body
     check_digit_accepted: bool = False  # whether the 20-digit form finds the SIM too
+    single_reads_of_others: frozenset[str] = frozenset()  # SIMs whose own record is answered with another SIM's
     expired: ExpiredSims = ExpiredSims.READABLE  # what reads show of expired SIMs
     expired_word: str = "Expired"  # their status, as the portal has it; the contract knows only Enabled and Disabled
 
