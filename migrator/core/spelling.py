@@ -2,9 +2,17 @@
 
 import re
 
-__all__ = ["escaped"]
+__all__ = ["UNREAD", "escaped", "is_spoiled"]
+
+UNREAD = "\ufffd"
+"""What Unicode puts in the place of what could not be read; the store keeps half an emoji as this, too."""
 
 _LONE = re.compile("[\ud800-\udfff]")
+
+
+def is_spoiled(text: str) -> bool:
+    """Whether something of a text was lost, here or before: it holds U+FFFD, or half an emoji."""
+    return not text.isascii() and (UNREAD in text or _LONE.search(text) is not None)
 
 
 def escaped(json_text: str) -> str:

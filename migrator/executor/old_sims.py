@@ -4,7 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from migrator.core.cutover import NOT_EFFECTIVE, Sight, Sighting, Told, echo_of, obstacle_at_source, values_changed
+from migrator.core.cutover import (
+    NOT_EFFECTIVE,
+    Sight,
+    Sighting,
+    Told,
+    echo_of,
+    label_obstacle,
+    obstacle_at_source,
+    values_changed,
+)
 from migrator.core.fleet import SourceSim
 from migrator.core.packing import slices
 from migrator.core.states import StepEvent, StepState
@@ -79,11 +88,13 @@ class OldSims:
             return
         looks = await self.look(pending)
         doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
+        labels = ctx.journal.labels_in_force([item.key for item in pending])
         aside: dict[str, Told] = {}
         for item in pending:
             told = obstacle_at_source(
                 looks[item.key].sight, ctx.header.direction, must_order=item.key in doubted
             )  # an order of our own that was given up and took effect late needs no second one
+            told = told or label_obstacle(looks[item.key].sight, labels.get(item.key))
             if told is not None:
                 aside[item.key] = told
         ready = {item: sim for item in pending if item.key not in aside and (sim := looks[item.key].sight.sim)}
@@ -192,7 +203,7 @@ class OldSims:
         if sim is not None and sim.status is direction.wanted:
             if is_doubted and age_s < self.ctx.options.absent_after_s:
                 return None
-            return StepEvent.PROBED_PRESENT, values_changed(step.before, sim)
+            return StepEvent.PROBED_PRESENT, values_changed(step.before, sim, look.sight.label_trouble)
         obstacle = obstacle_at_source(look.sight, direction, must_order=True)
         is_unreadable = look.sight.sighting is Sighting.UNREADABLE  # for this moment, perhaps
         if obstacle is not None and not is_unreadable:

@@ -61,6 +61,8 @@ class Pulling:
         settled = _is_settled(passed)
         read = failed = 0
         dropped = Dropped()
+        warnings = [self.source.warning] if self.source.warning else []
+        warnings += _of_labels(*self.store.spoiled_labels(snapshot.snapshot_id))
         if settled:
             if self.limits:
                 self.store.save_account_limits(await self.source.account_limits())
@@ -77,7 +79,7 @@ class Pulling:
             api_version=version,
             quotas_read=read,
             quotas_failed=failed,
-            warnings=(self.source.warning,) if self.source.warning else (),
+            warnings=tuple(warnings),
             dropped=dropped,
         )
 
@@ -214,6 +216,16 @@ def _is_settled(passed: ListPass) -> bool:
     if passed.last_total is None:
         return True
     return passed.sims + passed.unreadable == passed.first_total == passed.last_total
+
+
+def _of_labels(count: int, first: Sequence[str]) -> Iterable[str]:
+    """A word on labels that were not read whole; nothing where there are none."""
+    if count:
+        named = ", ".join(first) + (", ..." if count > len(first) else "")
+        yield (
+            f"SIMs whose label could not be read whole: {count} ({named}). Plans block names that are made of them "
+            "(label_unreadable): mend the labels in the 1NCE portal, then pull again"
+        )
 
 
 def _has_failed(reading: Reading) -> bool:

@@ -15,6 +15,7 @@ import httpx
 import tenacity
 
 from migrator.errors import Halted, Interrupted, NotSent, OutcomeUnknown, RateLimited, Transient, WireMismatch
+from migrator.platforms.decoding import text_of_bytes
 from migrator.platforms.pacing import Pacer
 from migrator.platforms.replies import Mask, Reply, Sorter, shortened
 
@@ -193,12 +194,12 @@ class HttpSession:
         )
 
     def _reply(self, request: _Request, response: httpx.Response) -> Reply:
-        text = response.text.removeprefix("\ufeff")
+        text, is_whole = text_of_bytes(response.content, response.charset_encoding)
         try:
             body, is_json = (json.loads(text), True) if text.strip() else (None, True)
         except (ValueError, RecursionError):
             body, is_json = None, False
-        return Reply(response.status_code, response.headers, body, is_json, text, str(request), self._mask)
+        return Reply(response.status_code, response.headers, body, is_json, text, str(request), self._mask, is_whole)
 
     def _reason(self, error: Exception) -> str:
         return self._mask.words(str(error)) or type(error).__name__

@@ -25,9 +25,11 @@ from migrator.ports import SwitchRequest
 from migrator.store.audit import moved
 from migrator.store.documents import document_text, raw_text
 from migrator.store.engine import storable
+from migrator.store.inventory import in_force
 from migrator.store.rows import among, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_runs, switch_steps
 from migrator.store.switches import Switches, may_yet_take_effect, note_switch, switch_row
+from migrator.store.tables import source_sims
 from migrator.store.tallies import SWITCH_STEPS
 
 __all__ = ["SwitchJournal"]
@@ -202,6 +204,12 @@ class SwitchJournal(Switches):
             may_yet_take_effect,
         )
         return frozenset(row.source_key for row in self._db.rows(wanted, keys=json_list(keys)))
+
+    def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
+        """The labels that the inventory in force has for some SIMs, by key; SIMs that it does not hold are left out."""
+        sim = source_sims.c
+        wanted = select(sim.key, sim.label).where(sim.snapshot_id == in_force, among(sim.key, bindparam("keys")))
+        return {row.key: row.label for row in self._db.rows(wanted, keys=json_list(keys))}
 
     def step_counts(self, switch_id: str, wave: str | None = None) -> Mapping[tuple[SwitchKind, StepState, str], int]:
         """How many steps stand in each state, by kind and code. Steps without a row are not counted."""

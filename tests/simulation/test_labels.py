@@ -7,11 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
+from migrator.core.plan import Action, Reason
 from migrator.core.results import ExitCode
+from migrator.executor.switch_context import SwitchHooks
 from migrator.platforms.hologram.simulator import HologramSwitches
+from migrator.platforms.onence.simulator.choices import LabelForm
 from migrator.platforms.simulation import InProcessTransport
 from tests.simulation.switching import SwitchWorld
-from tests.simulation.world import World
+from tests.simulation.world import POLICY, World
 
 CUT_EMOJI = "pump \ud83d"
 VERSIONS = ["v1", "v2"]
@@ -39,6 +42,110 @@ def test_a_label_that_is_cut_inside_an_emoji_goes_out_as_it_came(tmp_path: Path,
     world.rollback_plan()
     assert world.roll_back().exit_code is ExitCode.DONE
     world.check_values()
+
+
+# --- what was not read whole is not written back ------------------------------------------------------------------
+
+UNREADABLE = [form for form in LabelForm if form is not LabelForm.OMITTED]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("form", list(LabelForm))
+def test_a_label_that_is_not_told_as_it_is_leaves_the_sim_on(tmp_path: Path, version: Any, form: LabelForm) -> None:
+    world = migrated(tmp_path, {0: "Zähler 7"}, api_version=version)
+    world.pull()
+    doomed = min(world.meant(header := world.cutover_plan()))
+    world.source.switches = replace(world.source.switches, single_labels={doomed: form})
+    result = world.cut_over()
+    assert result.exit_code is ExitCode.ATTENTION, result
+    assert dict(result.aside) == {"label_unreadable": 1}
+    assert world.meant(header) - world.off() == {doomed}
+    world.check_values()
+
+
+@pytest.mark.parametrize("form", list(LabelForm))
+def test_a_label_that_is_not_told_as_it_is_is_not_written_back_in_a_rollback(tmp_path: Path, form: LabelForm) -> None:
+    world = migrated(tmp_path, {0: "Zähler 7"})
+    world.pull()
+    doomed = min(world.meant(world.cutover_plan()))
+    assert world.cut_over().exit_code is ExitCode.DONE
+    world.rollback_plan()
+    world.source.switches = replace(world.source.switches, single_labels={doomed: form})
+    assert dict(world.roll_back().aside) == {"label_unreadable": 1}
+    assert doomed in world.off()
+    assert world.target.sims[world.pairs()[doomed]].state == "LIVE"
+    world.check_values()
+
+
+def test_a_label_that_was_changed_since_the_pull_goes_out_as_it_is_now(tmp_path: Path) -> None:
+    world = migrated(tmp_path, {0: "renamed today"})
+    world.cutover_plan()
+    assert world.cut_over().exit_code is ExitCode.DONE
+    world.check_values()
+
+
+def test_a_label_that_was_removed_needs_a_pull_that_says_so(tmp_path: Path) -> None:
+    """1NCE leaves out what a SIM does not have, and what it forgets to tell: only the list can confirm it."""
+    world = migrated(tmp_path, {0: None})
+    doomed = min(world.meant(world.cutover_plan()))
+    assert dict(world.cut_over().aside) == {"label_unreadable": 1}
+    assert doomed not in world.off()
+    world.pull()
+    world.cutover_plan()
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert doomed in world.off()
+    world.check_values()
+
+
+def test_a_label_that_truly_holds_the_replacement_character_goes_out_as_it_is(tmp_path: Path) -> None:
+    world = migrated(tmp_path, {0: "Z\ufffdhler"})
+    world.pull()
+    world.cutover_plan()
+    assert world.cut_over().exit_code is ExitCode.DONE
+    world.check_values()
+
+
+@pytest.mark.parametrize("form", [LabelForm.OBJECT, LabelForm.BROKEN])
+def test_a_label_that_cannot_be_read_after_the_order_is_told(tmp_path: Path, form: LabelForm) -> None:
+    world = migrated(tmp_path, {0: "Zähler 7"})
+    world.pull()
+    first = min(world.meant(world.cutover_plan()))
+
+    def spoil(_kind: object) -> None:
+        world.source.switches = replace(world.source.switches, single_labels={first: form})
+
+    result = world.cut_over(hooks=SwitchHooks(after_outcome=spoil))
+    assert result.exit_code is ExitCode.ATTENTION, result
+    assert dict(result.changed) == {"label_unreadable": 1}
+    world.check_values()
+
+
+@pytest.mark.parametrize("label", ["Zähler", None])
+@pytest.mark.parametrize("form", UNREADABLE)
+def test_a_label_that_the_list_does_not_tell_as_it_is_is_warned_of_and_names_nothing(
+    tmp_path: Path, form: LabelForm, label: str | None
+) -> None:
+    world = World(tmp_path, sims=4)
+    odd = next(sim for sim in world.source.fleet if sim.status == "Enabled")
+    odd.label = label
+    world.source.switches = replace(world.source.switches, listed_labels={odd.iccid: form})
+    (warning,) = world.pull().warnings
+    assert "could not be read whole: 1" in warning
+    assert odd.iccid in warning
+    world.pair()
+    header = world.plan()
+    with world.store() as store:
+        (change,) = [one for one in store.plans.changes(header.plan_id) if one.source_iccid.digits == odd.iccid]
+    assert (change.action, change.reason, change.name) == (Action.BLOCK, Reason.LABEL_UNREADABLE, None)
+
+
+def test_names_that_are_not_made_of_the_label_do_not_mind_it(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=4, policy_text=f'{POLICY}[name]\ntemplate = "{{source_iccid}}"\n')
+    odd = next(sim for sim in world.source.fleet if sim.status == "Enabled")
+    odd.label = CUT_EMOJI
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    world.check_fulfilled()
 
 
 # --- what nobody foresaw ------------------------------------------------------------------------------------------

@@ -92,10 +92,11 @@ class OnenceSwitch:
             return _refused(error)
         if reply.is_empty:
             return Sight(Sighting.GONE)
-        row = wire.source_row(reply.body if isinstance(reply.body, Mapping) else None)
+        row = wire.source_row(reply.body if isinstance(reply.body, Mapping) else None, is_whole=reply.is_whole)
         if row.sim is None or row.sim.iccid != iccid:
             return Sight(Sighting.UNREADABLE, words="1NCE answers with something that is not this SIM")
-        return Sight(Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN, row.sim)
+        sighting = Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN
+        return Sight(sighting, row.sim, label_trouble=row.label_trouble)
 
     async def switch(self, orders: Sequence[SwitchOrder]) -> None:
         """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.
