@@ -19,6 +19,7 @@
         │   ├── NotAuthorised      4     the run
         │   └── InsufficientBalance 6    the run
         ├── OutcomeUnknown         7     a write may or may not have happened: read, never send again
+        │   └── Unforeseen         7     the same, by a defect of ours while it was sent
         └── WireMismatch           1     the run: a reply we cannot read
 
 `Interrupted`, with `LookAgain`, stands beside the tree: an order to stop is no error. This module imports nothing, so
@@ -46,6 +47,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Transient",
+    "Unforeseen",
     "WireMismatch",
 ]
 
@@ -244,6 +246,12 @@ class OutcomeUnknown(PlatformError):
 
     exit_code = 7
     code = "outcome_unknown"
+
+
+class Unforeseen(OutcomeUnknown):
+    """A defect of ours, met while a write was sent. It may have left: read, and send it once more at most."""
+
+    code = "unexpected"
 
 
 class WireMismatch(PlatformError):

@@ -74,11 +74,15 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One SIM as listed: parsed, beside the raw reply. `sim` None and `problem` set where it cannot be read."""
+    """One SIM as listed: parsed, beside the raw reply. `sim` None and `problem` set where it cannot be read.
+
+    `label_trouble` says why its label is not as it is at the carrier; empty if it is.
+    """
 
     raw: Mapping[str, Any]
     sim: SourceSim | None
     problem: str = ""
+    label_trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,6 +479,10 @@ class InventoryStore(Protocol):
         """Keep what remains."""
         ...
 
+    def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:
+        """How many SIMs have a label that was not read whole, and the first of their ICCIDs."""
+        ...
+
     def save_account_limits(self, limits: AccountLimits) -> None:
         """Keep the account's monthly caps."""
         ...
@@ -724,6 +732,10 @@ class SwitchJournal(Protocol):
 
     def reclaim_in_flight(self, switch_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN. Returns: how many."""
+        ...
+
+    def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
+        """The labels that the inventory in force has for some SIMs, by key; SIMs that it does not hold are left out."""
         ...
 
     def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from migrator import __version__
 from migrator.bootstrap.reporting import with_proofs
 from migrator.core.audit import event_document
 from migrator.core.plan_document import change_line, header_line
+from migrator.core.spelling import escaped
 from migrator.reports.evidence import write_evidence
 from migrator.reports.model import life_values, moment
 
@@ -20,9 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["gather"]
 
-_as_sent = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # a body keeps its order: it is hashed
+_in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _kept = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # as the store keeps it: it is hashed
-_line = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def _as_sent(values: Any) -> str:
+    """One line; a body keeps its order, as it is hashed."""
+    return escaped(_in_order(values))
+
+
+def _line(values: Any) -> str:
+    """One line, sorted by name."""
+    return escaped(_sorted(values))
 
 
 def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from migrator.cli.tables import PIPE_WIDTH, printable, table, wrapped
+from migrator.core.spelling import escaped
 from migrator.errors import Interrupted, MigratorError, Problem
 
 if TYPE_CHECKING:
@@ -161,9 +162,9 @@ def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: B
     if outcome.is_on_stdout:
         pass
     elif shared.events:
-        click.echo(json.dumps({"event": "result", **envelope}, ensure_ascii=False))
+        click.echo(escaped(json.dumps({"event": "result", **envelope}, ensure_ascii=False)))
     elif shared.json:
-        click.echo(json.dumps(envelope, ensure_ascii=False, indent=2))
+        click.echo(escaped(json.dumps(envelope, ensure_ascii=False, indent=2)))
     else:
         _print(outcome.text)
     _print_problems(outcome.problems, shared)

@@ -14,6 +14,7 @@ from migrator.cli.common import Outcome, table
 from migrator.cli.files import is_stdout, unwritable
 from migrator.cli.words import counted
 from migrator.core.results import ApplyResult, ExitCode
+from migrator.core.spelling import escaped
 from migrator.errors import Problem
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Outbox:
         if self.keep_all or len(self.kept) < SHOWN:
             self.kept.append(request)
         if self.write is not None:
-            self.write(json.dumps(request, ensure_ascii=False) + "\n")
+            self.write(escaped(json.dumps(request, ensure_ascii=False)) + "\n")
 
     def watching(self, progress: "Progress") -> "Progress":
         """`progress`, overheard: which wave it is that requests belong to."""

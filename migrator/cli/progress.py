@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from migrator.cli.common import Globals
+from migrator.core.spelling import escaped
 from migrator.ports import Progress
 
 __all__ = ["watching"]
@@ -93,7 +94,7 @@ def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]
 
 
 def _as_json(event: str, values: Mapping[str, Any]) -> None:
-    click.echo(json.dumps({"event": event, **values}, ensure_ascii=False))
+    click.echo(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)))
 
 
 class _Lines:

@@ -12,6 +12,7 @@ import click
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.words import step_word, verdict_word
 from migrator.core.orders import CEILING_SETTINGS
+from migrator.core.spelling import escaped
 from migrator.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
     """The whole picture at a terminal, else a line. With --json, nothing but the document at the end."""
     when = datetime.now(UTC).strftime("%H:%M:%S")
     if shared.events:
-        click.echo(json.dumps({"event": "status", **outcome.data}, ensure_ascii=False))
+        click.echo(escaped(json.dumps({"event": "status", **outcome.data}, ensure_ascii=False)))
     elif shared.json:
         pass
     elif sys.stdout.isatty():

@@ -9,6 +9,7 @@ import click
 from migrator.cli.common import Globals, Outcome, printable
 from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode
+from migrator.core.spelling import escaped
 from migrator.errors import InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def _tell(shared: Globals, moved: "Moved") -> None:
         "observed": moved.finding.observed,
     }
     if shared.events:
-        click.echo(json.dumps({"event": "drift" if moved.is_new else "drift_gone", **values}, ensure_ascii=False))
+        click.echo(
+            escaped(json.dumps({"event": "drift" if moved.is_new else "drift_gone", **values}, ensure_ascii=False))
+        )
     elif not shared.json:
         words = f"planned {values['planned']}, found {values['observed']}" if moved.is_new else "is gone"
         click.echo(printable(f"{_now()} {values['source_iccid']} {values['code']}: {words}"))
@@ -126,7 +129,7 @@ def _tell(shared: Globals, moved: "Moved") -> None:
 
 def _tell_trouble(shared: Globals, error: "Transient") -> None:
     if shared.events:
-        click.echo(json.dumps({"event": "round_failed", "message": error.message}, ensure_ascii=False))
+        click.echo(escaped(json.dumps({"event": "round_failed", "message": error.message}, ensure_ascii=False)))
     elif not shared.quiet:
         click.echo(printable(f"{_now()} this round failed, and the next one goes on: {error.message}"), err=True)
 

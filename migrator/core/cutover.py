@@ -11,6 +11,7 @@ from migrator.core.fleet import LinkState, QuotaReading, SourceSim, SourceStatus
 from migrator.core.hardware import Unit, is_imei, unit
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.plan import Action, Change, Reason
+from migrator.core.spelling import UNREAD
 from migrator.core.states import StepState
 from migrator.core.switch_plan import (
     Direction,
@@ -26,6 +27,7 @@ from migrator.core.units import money
 __all__ = [
     "ALREADY",
     "DAYS_PER_PERIOD",
+    "LABEL_UNREADABLE",
     "NOT_EFFECTIVE",
     "Demand",
     "Overlap",
@@ -40,6 +42,7 @@ __all__ = [
     "is_done",
     "is_open",
     "is_settled_as_wanted",
+    "label_obstacle",
     "moment_s",
     "obstacle_at_source",
     "other_unit_words",
@@ -54,6 +57,9 @@ DAYS_PER_PERIOD = 30
 
 ALREADY = "already"
 """The code of a step that had nothing to do: the SIM was found as it is wanted."""
+
+LABEL_UNREADABLE = "label_unreadable"
+"""The code of a SIM whose label was not read whole: an order carries the label, and would write that back."""
 
 NOT_EFFECTIVE = "not_effective"
 """The code of an order that no read shows although its time is up: sent again, and it may yet take effect."""
@@ -288,15 +294,21 @@ class Sighting(StrEnum):
     GONE = "gone"  # no such SIM: 404, or an empty 200
     EXPIRED = "expired"  # its lifetime is over (422, or the word)
     REFUSED = "refused"  # not ours to read
+    UNREADABLE = "unreadable"  # what came is not its record, time after time
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look at one SIM: `sim` is there when it was seen; `words` are the carrier's."""
+    """One look at one SIM: `sim` is there when it was seen; `words` are the carrier's, or ours where it is unreadable.
+
+    `code` tells what made it unreadable. `label_trouble` says why its label was not read whole; empty if it was.
+    """
 
     sighting: Sighting
     sim: SourceSim | None = None
     words: str = ""
+    code: str = "unreadable_at_source"
+    label_trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +336,8 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
         if direction is Direction.CUTOVER:
             return Told("expired", "its lifetime at 1NCE is over: it is off, and cannot be changed")
         return Told("expired", "its lifetime at 1NCE is over: it cannot be switched on, and the new SIM stays on")
+    if sight.sighting is Sighting.UNREADABLE:
+        return Told(sight.code, sight.words)
     if sim is None:
         return Told("refused_at_source", sight.words or "1NCE does not let us read this SIM")
     if sim.status is SourceStatus.UNKNOWN:
@@ -337,18 +351,43 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
     return None
 
 
+def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
+    """Why an order would spoil the label, which it has to carry; None if it may go out.
+
+    Another label than the inventory's is what somebody wrote since, and goes out as it is. One that is gone may not
+    have been told, as 1NCE leaves out what a SIM does not have; and one that is damaged now was not before.
+
+    Args:
+        sight: what a fresh read showed.
+        in_inventory: the label that the inventory in force has.
+    """
+    label = None if sight.sim is None else sight.sim.label
+    if sight.label_trouble:
+        return Told(LABEL_UNREADABLE, f"{sight.label_trouble}; an order would write that back")
+    if label is None and in_inventory:
+        return Told(LABEL_UNREADABLE, f"1NCE tells no label, and the inventory has {in_inventory!r}: pull it again")
+    if label is not None and UNREAD in label and UNREAD not in (in_inventory or UNREAD):
+        return Told(LABEL_UNREADABLE, f"1NCE tells {label!r}, and the inventory has {in_inventory!r}: pull it again")
+    return None
+
+
 def echo_of(sim: SourceSim) -> dict[str, Any]:
     """What an order must leave as it is."""
     return {"label": sim.label, "imei_lock": sim.imei_lock, "status": sim.status_word}
 
 
-def values_changed(before: Mapping[str, Any], now: SourceSim) -> Told:
-    """Which of the values that an order echoes are not as they were; an empty code if all are."""
-    changed = [name for name in ("label", "imei_lock") if before and before.get(name) != getattr(now, name)]
-    if not changed:
-        return Told("")
-    words = "; ".join(f"{name} was {before.get(name)!r} and is {getattr(now, name)!r}" for name in changed)
-    return Told("_and_".join(changed) + "_changed", words)
+def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str = "") -> Told:
+    """Which of the values that an order echoes are not as they were; an empty code if all are.
+
+    Of a label that was not read whole, for `label_trouble`, nobody can tell.
+    """
+    names = ("imei_lock",) if label_trouble else ("label", "imei_lock")
+    changed = [name for name in names if before and before.get(name) != getattr(now, name)]
+    words = [f"{name} was {before.get(name)!r} and is {getattr(now, name)!r}" for name in changed]
+    if label_trouble:
+        code = "_and_".join([LABEL_UNREADABLE, *(f"{name}_changed" for name in changed)])
+        return Told(code, "; ".join([f"whether its label is as it was: {label_trouble}", *words]))
+    return Told("_and_".join(changed) + "_changed", "; ".join(words)) if changed else Told("")
 
 
 # --- where a SIM stands -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from migrator.core.mapping import Blocked, device_name, state_rules
 from migrator.core.plan import Reason
 from migrator.core.policy import NamePolicy, OnDuplicate, Policy, Rule
 from migrator.core.selection import Selector, every_sim, selector
+from migrator.core.spelling import is_spoiled
 
 __all__ = ["Repeated", "repeated_names"]
 
@@ -128,7 +129,7 @@ def repeated_names(candidates: Iterable[Candidate], policy: Policy) -> Repeated:
         if part.leaves(candidate):
             continue
         name = device_name(candidate.sim, candidate.pair.target.digits, part.names)
-        if name is not None:
+        if name is not None and not is_spoiled(name):
             seen.add(name, candidate.sim.iccid, part.names.on_duplicate)
     return seen.result()
 

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     ROLLED_BACK = "rolled_back"  # a rollback took it back to its old SIM, and nobody asked to move it again
     NAME_DUPLICATE = "name_duplicate"  # several SIMs would bear this name, and the policy forbids it
     NAME_EMPTY = "name_empty"  # the templates give no name
+    LABEL_UNREADABLE = "label_unreadable"  # the name would hold a label that was not read whole
     TARGET_ELSEWHERE = "target_elsewhere"  # the target is claimed in another organization
     TARGET_IN_TEST_MODE = "target_in_test_mode"  # claiming such a SIM is contradictory in the vendor's own words
     TARGET_RETIRED = "target_retired"  # DEAD, for ever

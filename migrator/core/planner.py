@@ -23,6 +23,7 @@ from migrator.core.plan import Action, Change, DesiredState, Reason
 from migrator.core.policy import NamePolicy, OnDuplicate, Policy, Rule
 from migrator.core.reconcile import differences, same_zone
 from migrator.core.selection import Selector, every_sim, selector
+from migrator.core.spelling import is_spoiled
 from migrator.core.units import Bytes
 from migrator.core.waves import Rooms
 
@@ -263,6 +264,8 @@ class Planner:
         name = device_name(sim, target_iccid, names)
         if name is None:
             return Blocked(Reason.NAME_EMPTY, "neither `template` nor `when_missing` gives a name")
+        if is_spoiled(name):
+            return Blocked(Reason.LABEL_UNREADABLE, f"its name would be {name!r}, of a label that was not read whole")
         if names.on_duplicate is OnDuplicate.KEEP or name not in self.repeated.names:
             return name
         return self.repeated.settled(name, sim.iccid, names.on_duplicate)

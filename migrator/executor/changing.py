@@ -25,6 +25,7 @@ from migrator.errors import (
     OutcomeUnknown,
     Permanent,
     Transient,
+    Unforeseen,
 )
 from migrator.executor.context import Context
 from migrator.executor.guards import check_failures, too_many_failures
@@ -280,6 +281,8 @@ class Changer:
         outgoing = self.ctx.target.request_name(device_id, name)
         try:
             await send(self.ctx, StepKind.NAME, [item], outgoing, lambda: self.ctx.target.set_name(device_id, name))
+        except Unforeseen:
+            return True  # says nothing of the gateway, and is bounded SIM by SIM
         except OutcomeUnknown as error:
             self._lost(error)
             return True

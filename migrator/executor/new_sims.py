@@ -21,11 +21,12 @@ from migrator.core.policy import OtherUnits
 from migrator.core.reconcile import verify_item
 from migrator.core.states import StepEvent, StepKind, StepState
 from migrator.core.switch_plan import SwitchItem, SwitchKind, SwitchReason, SwitchStep
-from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient
+from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
 from migrator.executor.freshness import Knowledge, Portions
 from migrator.executor.observing import Reader, targets_of
 from migrator.executor.old_sims import Look
 from migrator.executor.switch_context import SwitchContext, in_parallel, send
+from migrator.executor.unforeseen import MOST_UNFORESEEN
 from migrator.executor.usage import imei_in, sessions_since_claim
 from migrator.ports import SwitchRequest
 
@@ -192,8 +193,9 @@ class NewSims:
             step = item.steps.get(SwitchKind.PAUSE)
             if step is not None and step.state is StepState.UNCERTAIN:
                 event = _outcome(step, fresh[item.key].target, asked_at)
+                told = (step.code, step.message) if event is StepEvent.PROBED_CONFLICT else ("", "")
                 if event is not None:
-                    moves.setdefault(event, {})[item.key] = ("", "")
+                    moves.setdefault(event, {})[item.key] = told
         for event, keys in moves.items():
             self.ctx.move(SwitchKind.PAUSE, event, keys)
 
@@ -215,4 +217,5 @@ def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> St
     is_moving = target is not None and target.state.is_pending
     if is_moving or asked_at < step.since + PAUSE_S * step.attempts:
         return None
-    return StepEvent.PROBED_ABSENT
+    is_enough = step.code == Unforeseen.code and step.attempts >= MOST_UNFORESEEN
+    return StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT

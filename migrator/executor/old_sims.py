@@ -4,14 +4,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from migrator.core.cutover import NOT_EFFECTIVE, Sight, Told, echo_of, obstacle_at_source, values_changed
+from migrator.core.cutover import (
+    NOT_EFFECTIVE,
+    Sight,
+    Sighting,
+    Told,
+    echo_of,
+    label_obstacle,
+    obstacle_at_source,
+    values_changed,
+)
 from migrator.core.fleet import SourceSim
 from migrator.core.packing import slices
 from migrator.core.states import StepEvent, StepState
 from migrator.core.switch_plan import Direction, SwitchItem, SwitchKind, SwitchStep
-from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient
+from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
 from migrator.executor.freshness import Knowledge, Portions
 from migrator.executor.switch_context import UNPROVEN, SwitchContext, in_parallel, send
+from migrator.executor.unforeseen import MOST_UNFORESEEN, defect_words, is_of_one_sim
 from migrator.ports import SwitchOrder
 
 __all__ = ["Look", "OldSims"]
@@ -57,10 +67,19 @@ class OldSims:
 
         async def one(item: SwitchItem) -> None:
             asked_at = ctx.now()
-            found[item.key] = Look(asked_at, await ctx.source.look(item.row.source_iccid))
+            found[item.key] = Look(asked_at, await self._sight(item))
 
         await in_parallel(items, one, workers=ctx.options.workers, stopper=ctx.stopper)
         return found
+
+    async def _sight(self, item: SwitchItem) -> Sight:
+        """What 1NCE shows of a SIM. A defect that its record brings to light is this SIM's alone."""
+        try:
+            return await self.ctx.source.look(item.row.source_iccid)
+        except Exception as error:
+            if not is_of_one_sim(error):
+                raise
+            return Sight(Sighting.UNREADABLE, words=defect_words(error), code=Unforeseen.code)
 
     # --- ordering -------------------------------------------------------------------------------------------------
 
@@ -81,11 +100,13 @@ class OldSims:
         pending = ctx.journal.items_by_key(ctx.switch_id, keys)
         looks = await self.look(pending)
         doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
+        labels = ctx.journal.labels_in_force([item.key for item in pending])
         aside: dict[str, Told] = {}
         for item in pending:
             told = obstacle_at_source(
                 looks[item.key].sight, ctx.header.direction, must_order=item.key in doubted
             )  # an order of our own that was given up and took effect late needs no second one
+            told = told or label_obstacle(looks[item.key].sight, labels.get(item.key))
             if told is not None:
                 aside[item.key] = told
         ready = {item: sim for item in pending if item.key not in aside and (sim := looks[item.key].sight.sim)}
@@ -95,7 +116,10 @@ class OldSims:
         return await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside}, known)
 
     async def _send_all(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> Sequence[str]:
-        groups = list(slices(seen, self.ctx.source.most))
+        """Send the orders, in lists as far as the source takes them; a SIM that met a defect before goes alone."""
+        alone = [item for item in seen if _code_of(item) == Unforeseen.code]
+        together = [item for item in seen if item not in alone]
+        groups = [*slices(together, self.ctx.source.most), *slices(alone, 1)]
         self._too_late = []
 
         async def one(group: Sequence[SwitchItem]) -> None:
@@ -110,30 +134,39 @@ class OldSims:
         if known.is_old:  # nothing need be noted of an order that nobody begins
             self._too_late += [item.key for item in seen]
             return
-        orders = [self._order(sim) for sim in seen.values()]
-        before = {item: echo_of(sim) for item, sim in seen.items()}
-        request = ctx.source.request_switch(orders)
         try:
+            orders = [self._order(sim) for sim in seen.values()]
+            before = {item: echo_of(sim) for item, sim in seen.items()}
+            request = ctx.source.request_switch(orders)
             effect = partial(ctx.source.switch, orders, vouch=known.vouch)
             await send(ctx, SwitchKind.SOURCE, before, request, effect)
+        except Unforeseen:
+            return  # only reads tell what became of it, and it says nothing of the gateway
         except OutcomeUnknown:
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
                 raise
-        except Outdated as error:
-            self._put_back(seen, error.code, error.message)
-            self._too_late += [item.key for item in seen]
-        except Transient as error:
-            self._put_back(seen, error.code, error.message)
-            raise
-        except Permanent as error:
-            if error.halts_run:
-                self._put_back(seen, error.code, error.message)
+        except (Transient, Permanent) as error:
+            await self._not_carried_out(seen, error, known)
+        except Exception as error:  # nothing was noted as sent
+            if not is_of_one_sim(error):
                 raise
-            await self._refused(seen, error, known)
+            await self._not_made(seen, error, known)
         else:
             self._lost_in_a_row = 0
             ctx.progress("switched", {"sims": len(orders)})
+
+    async def _not_carried_out(
+        self, seen: Mapping[SwitchItem, SourceSim], error: Transient | Permanent, known: Knowledge
+    ) -> None:
+        """Keep what a refusal says. Raises: the refusal, where it bears on the whole run."""
+        if isinstance(error, Permanent) and not error.halts_run:
+            await self._refused(seen, error, known)
+            return
+        self._put_back(seen, error.code, error.message)
+        if not isinstance(error, Outdated):
+            raise error
+        self._too_late += [item.key for item in seen]
 
     async def _refused(self, seen: Mapping[SwitchItem, SourceSim], error: Permanent, known: Knowledge) -> None:
         if len(seen) == 1:
@@ -144,9 +177,18 @@ class OldSims:
         for item, sim in seen.items():
             await self._send({item: sim}, known)
 
+    async def _not_made(self, seen: Mapping[SwitchItem, SourceSim], error: Exception, known: Knowledge) -> None:
+        """A list that cannot be made is tried SIM by SIM; the SIM that is meant is set aside."""
+        if len(seen) == 1:
+            told = (Unforeseen.code, defect_words(error))
+            self.ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, {item.key: told for item in seen})
+            return
+        for item, sim in seen.items():
+            await self._send({item: sim}, known)
+
     def _put_back(self, seen: Mapping[SwitchItem, SourceSim], code: str, words: str) -> None:
         """Nothing happened. An earlier order of the same SIM may still, and that must not be forgotten."""
-        told = {item.key: (NOT_EFFECTIVE if _code_of(item) == NOT_EFFECTIVE else code, words) for item in seen}
+        told = {item.key: (was if (was := _code_of(item)) in _MAY_STILL_COME else code, words) for item in seen}
         self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
 
     def _order(self, sim: SourceSim) -> SwitchOrder:
@@ -185,14 +227,29 @@ class OldSims:
         if sim is not None and sim.status is direction.wanted:
             if is_doubted and age_s < self.ctx.options.absent_after_s:
                 return None
-            return StepEvent.PROBED_PRESENT, values_changed(step.before, sim)
+            return StepEvent.PROBED_PRESENT, values_changed(step.before, sim, look.sight.label_trouble)
         obstacle = obstacle_at_source(look.sight, direction, must_order=True)
-        if obstacle is not None:
+        is_unreadable = look.sight.sighting is Sighting.UNREADABLE  # for this moment, perhaps
+        if obstacle is not None and not is_unreadable:
             return StepEvent.PROBED_CONFLICT, obstacle
         patience_s = QUEUE_S if step.code == UNPROVEN else self.ctx.options.absent_after_s
         if age_s < patience_s * step.attempts:
             return None
+        if obstacle is not None:
+            return StepEvent.PROBED_CONFLICT, obstacle
+        return _came_to_nothing(step)
+
+
+def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
+    """What becomes of an order whose time is up: it is given again, but never for long against a defect of ours."""
+    if step.code != Unforeseen.code:
         return StepEvent.PROBED_ABSENT, Told(NOT_EFFECTIVE, f"ordered {step.attempts} times, and no read shows it")
+    is_enough = step.attempts >= MOST_UNFORESEEN
+    return (StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT), Told(step.code, step.message)
+
+
+_MAY_STILL_COME = {NOT_EFFECTIVE, Unforeseen.code}
+"""Codes of orders that are given again while an earlier one may take effect."""
 
 
 def _code_of(item: SwitchItem) -> str:

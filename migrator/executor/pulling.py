@@ -76,6 +76,8 @@ class Pulling:
         settled = _is_settled(passed)
         read = failed = 0
         dropped = Dropped()
+        warnings = [self.source.warning] if self.source.warning else []
+        warnings += _of_labels(*self.store.spoiled_labels(snapshot.snapshot_id))
         if settled:
             self._refuse_gaps(snapshot.snapshot_id, passed, number)
             if self.limits:
@@ -93,7 +95,7 @@ class Pulling:
             api_version=version,
             quotas_read=read,
             quotas_failed=failed,
-            warnings=tuple(filter(None, (self.source.warning, _overruled(passed) if settled else ""))),
+            warnings=tuple(filter(None, (*warnings, _overruled(passed) if settled else ""))),
             dropped=dropped,
         )
 
@@ -294,6 +296,16 @@ def _overruled(passed: ListPass) -> str:
         f"1NCE's totals do not fit its list: they tell of {passed.last_total} SIMs, and {passed.sims} were read, the "
         "same ones twice; the list was believed"
     )
+
+
+def _of_labels(count: int, first: Sequence[str]) -> Iterable[str]:
+    """A word on labels that were not read whole; nothing where there are none."""
+    if count:
+        named = ", ".join(first) + (", ..." if count > len(first) else "")
+        yield (
+            f"SIMs whose label could not be read whole: {count} ({named}). Plans block names that are made of them "
+            "(label_unreadable): mend the labels in the 1NCE portal, then pull again"
+        )
 
 
 def _has_failed(reading: Reading) -> bool:

@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from migrator.core.journal import Item, RequestOutcome
 from migrator.core.states import StepKind
-from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient
+from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
 from migrator.executor.context import Context
+from migrator.executor.unforeseen import defect_words, is_of_one_sim
 from migrator.ports import Outgoing
 
 __all__ = ["keys_of", "send"]
@@ -57,6 +58,15 @@ async def send(
         )
         ctx.hooks.after_outcome(kind)
         raise
+    except Exception as error:
+        if not is_of_one_sim(error):
+            raise
+        ctx.hooks.after_effect(kind)
+        defect = Unforeseen(defect_words(error))
+        in_doubt = keys_of(items, defect.code, defect.message)
+        ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message, in_doubt=in_doubt)
+        ctx.hooks.after_outcome(kind)
+        raise defect from error
     ctx.hooks.after_effect(kind)
     job_id = getattr(reply, "job_id", None)
     in_doubt = None if said is None else said(reply)

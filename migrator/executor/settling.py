@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from migrator.core.journal import CLAIMED_UNSEEN, PROCESS_DIED, Item, Step
 from migrator.core.reconcile import differences, shows
 from migrator.core.states import StepEvent, StepKind, StepState
-from migrator.errors import OutcomeUnknown
+from migrator.errors import OutcomeUnknown, Unforeseen
 from migrator.executor.changing import MOST_ATTEMPTS, UNPROVEN
 from migrator.executor.context import Context
 from migrator.executor.observing import Reader, items_now, targets_of
+from migrator.executor.unforeseen import MOST_UNFORESEEN
 from migrator.ports import LONGEST_CLAIM_S
 
 __all__ = ["REFUSED_BY_NAME", "settle_claims", "settle_settings", "settles_at"]
@@ -31,13 +32,16 @@ LONGEST_LAG_S = 300.0
 
 _SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
+_SET_ASIDE = (StepKind.TAG, StepKind.NAME)
+"""What a SIM may lack after a defect of ours; its limit and its state are ordered again."""
+
 REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
 """Codes of SIMs that the carrier refused by name, in a reply that was noted: its no was a no."""
 
 AT_WORK_S = LONGEST_CLAIM_S
 """How long the carrier may go on with a claim that it did not answer."""
 
-_UNANSWERED = frozenset({OutcomeUnknown.code, PROCESS_DIED})
+_UNANSWERED = frozenset({OutcomeUnknown.code, Unforeseen.code, PROCESS_DIED})
 
 Secure = Callable[[Sequence[Item]], Awaitable[None]]
 
@@ -173,6 +177,8 @@ def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[S
         return StepEvent.PROBED_PRESENT, ("", "")
     if _may_still_come(ctx, item, step):
         return None, ("", "")
+    if step.code == Unforeseen.code and step.kind in _SET_ASIDE and step.attempts >= MOST_UNFORESEEN:
+        return StepEvent.PROBED_CONFLICT, (step.code, step.message)
     says_something = step.code == UNPROVEN  # one that was lost on the way, or met a lock, says nothing against the SIM
     if step.attempts >= MOST_ATTEMPTS and says_something and step.kind is not StepKind.STATE:
         words = f"ordered {step.attempts} times, and the record never showed it"

@@ -8,10 +8,11 @@ from migrator.core.journal import RequestOutcome
 from migrator.core.policy import Gates
 from migrator.core.states import StepEvent
 from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchKind
-from migrator.errors import OutcomeUnknown, PlatformError, Transient
+from migrator.errors import OutcomeUnknown, PlatformError, Transient, Unforeseen
 from migrator.executor.context import SteadyClock, Stopper, quiet
 from migrator.executor.crew import several
 from migrator.executor.freshness import Knowledge
+from migrator.executor.unforeseen import defect_words, is_of_one_sim
 from migrator.ports import Clock, Journal, Progress, SourceSwitch, SwitchJournal, SwitchRequest, TargetPlatform
 
 __all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
@@ -141,6 +142,14 @@ async def send(
         if isinstance(error, OutcomeUnknown):
             ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (error.code, error.message)))
         raise
+    except Exception as error:
+        if not is_of_one_sim(error):
+            raise
+        ctx.hooks.after_effect(kind)
+        defect = Unforeseen(defect_words(error))
+        ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message)
+        ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (defect.code, defect.message)))
+        raise defect from error
     ctx.hooks.after_effect(kind)
     job_id = getattr(reply, "job_id", None)
     ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id)

@@ -18,6 +18,7 @@ from migrator.errors import Halted, InputError, Interrupted, MigratorError
 from migrator.executor.new_sims import NewSims
 from migrator.executor.old_sims import OldSims
 from migrator.executor.switch_context import SwitchContext
+from migrator.executor.unforeseen import sim_by_sim
 
 __all__ = ["SwitchResult", "Switching"]
 
@@ -67,7 +68,7 @@ class Switching:
 
     def __post_init__(self) -> None:
         self._new = NewSims(self.ctx)
-        self._old = OldSims(self.ctx, self._guard)
+        self._old = OldSims(self.ctx, sim_by_sim(self._guard))
 
     async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
         """Which SIMs must not be ordered: no old SIM goes off while its new one is not alive, or in another unit."""

@@ -24,6 +24,7 @@ from migrator.errors import (
     Transient,
     WireMismatch,
 )
+from migrator.platforms.decoding import text_of_bytes
 from migrator.platforms.pacing import Pacer
 from migrator.platforms.replies import Mask, Reply, Sorter, shortened
 from migrator.ports import Vouch
@@ -48,6 +49,17 @@ LEAVES = frozenset({"http11.send_request_headers.started", "http2.send_request_h
 
 Params = Mapping[str, str | int]
 
+_JSON_IN_AND_OUT = (
+    {"Accept": "application/json"},
+    {"Accept": "application/json", "Content-Type": "application/json"},
+)
+"""What goes with a request without a body, and with one."""
+
+
+def _content(body: Mapping[str, Any] | Sequence[Any] | None) -> bytes | None:
+    """A body as it goes out, in ASCII: any text can be told so, also half an emoji that a carrier left in a label."""
+    return None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+
 
 def _no_doubt() -> None:
     """Vouches for a request that rests on nothing."""
@@ -58,7 +70,7 @@ class _Request:
     method: str
     path: str
     params: Params | None
-    body: Mapping[str, Any] | Sequence[Any] | None
+    content: bytes | None = field(repr=False)
     headers: Mapping[str, str] | None = field(repr=False)
     timeout_s: float
     is_write: bool
@@ -117,7 +129,7 @@ class HttpSession:
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Reply:
         """POST what changes nothing, such as a login, and may be repeated as if it were a read."""
-        request = _Request("POST", path, None, body, None, self._timeout_s, is_write=False)
+        request = _Request("POST", path, None, _content(body), None, self._timeout_s, is_write=False)
         return await self._patiently(request)
 
     async def write(
@@ -143,8 +155,8 @@ class HttpSession:
             before it left; Outdated, when `vouch` does not vouch for it any more, and it did not leave; else what the
             answer means.
         """
-        longest_s = timeout_s or self._timeout_s
-        request = _Request(method, path, params, body, headers, longest_s, is_write=True, vouch=vouch or _no_doubt)
+        longest_s, content = timeout_s or self._timeout_s, _content(body)
+        request = _Request(method, path, params, content, headers, longest_s, is_write=True, vouch=vouch or _no_doubt)
         try:
             return await (self._patiently(request) if retry_refusals else self._once(request))
         except (Interrupted, Halted) as stop:  # raised by the pacer's gate alone, so never once a request has left
@@ -201,8 +213,8 @@ class HttpSession:
             request.method,
             request.path.lstrip("/"),
             params=request.params,
-            json=request.body,
-            headers={"Accept": "application/json", **(request.headers or {})},
+            content=request.content,
+            headers={**_JSON_IN_AND_OUT[request.content is not None], **(request.headers or {})},
             auth=self._auth or httpx.USE_CLIENT_DEFAULT,
             timeout=httpx.Timeout(request.timeout_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
             follow_redirects=False,
@@ -210,12 +222,12 @@ class HttpSession:
         )
 
     def _reply(self, request: _Request, response: httpx.Response) -> Reply:
-        text = response.text.removeprefix("\ufeff")
+        text, is_whole = text_of_bytes(response.content, response.charset_encoding)
         try:
             body, is_json = (json.loads(text), True) if text.strip() else (None, True)
         except (ValueError, RecursionError):
             body, is_json = None, False
-        return Reply(response.status_code, response.headers, body, is_json, text, str(request), self._mask)
+        return Reply(response.status_code, response.headers, body, is_json, text, str(request), self._mask, is_whole)
 
     def _reason(self, error: Exception) -> str:
         return self._mask.words(str(error)) or type(error).__name__

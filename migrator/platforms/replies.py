@@ -61,7 +61,8 @@ class Reply:
     """An answer that arrived whole.
 
     `body` is parsed JSON, None for an empty one; `is_json` is False for other text. `request` is the method and path
-    that it answers. Whatever of it is shown to people goes through `mask.words`.
+    that it answers. Whatever of it is shown to people goes through `mask.words`. `is_whole` is False where not all of
+    it is as it was sent: U+FFFD stands for bytes that could not be read.
     """
 
     status: int
@@ -71,6 +72,7 @@ class Reply:
     text: str = field(repr=False)
     request: str = ""
     mask: Mask = field(default_factory=Mask)
+    is_whole: bool = True
 
     @property
     def is_success(self) -> bool:

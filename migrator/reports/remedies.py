@@ -44,6 +44,8 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "limit_unknown": "Set the monthly cap at 1NCE, or choose another `[data_limit] basis`.",
         "no_wave": "Add a wave without `count` to the policy, then make a new plan.",
         "name_duplicate": "Rename at 1NCE, or set `[name] on_duplicate` to `suffix` or `keep`.",
+        "label_unreadable": "Mend its label in the 1NCE portal and pull again, or name it without its label by a "
+        "[[rule]]; then make a new plan.",
         "name_empty": "Give `[name] when_missing` a template that is never empty.",
         "target_elsewhere": "Have it released by the other organization, or pair another new SIM.",
         "target_in_test_mode": "End its Test Mode in Hologram's dashboard, then make a new plan.",

@@ -168,13 +168,14 @@ class SqlJournal(Counts):
         Raises: IllegalTransition, if its outcome is known already; then nothing is written.
         """
         waiting = (requests.c.request_id == request_id) & (requests.c.outcome == RequestOutcome.SENT)
-        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": job_id, "message": storable(message)}
+        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
+        told["message"] = storable(message)
         with self._db.write() as connection:
             if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
             of_request = select(plans.c.plan_id, plans.c.plan_no, requests.c.kind).join_from(requests, plans)
             sent = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
-            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
+            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": told["job_id"]}
             answer["message"] = told["message"]
             note(connection, now, "request.answered", sent.plan_id, answer)
             if in_doubt:

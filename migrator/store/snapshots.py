@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from migrator.core.fleet import AccountLimits
 from migrator.core.identifiers import Iccid
 from migrator.core.results import Dropped
+from migrator.core.spelling import UNREAD
 from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
 from migrator.store.audit import note
@@ -148,6 +149,14 @@ class Snapshots:
                 for service, remaining in (("data", reading.data), ("sms", reading.sms)):
                     if remaining is not None:
                         save_remaining(connection, snapshot_id, reading.iccid, service, remaining)
+
+    def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:
+        """How many SIMs have a label that was not read whole, and the first of their ICCIDs."""
+        sim = source_sims.c
+        spoiled = (sim.snapshot_id == snapshot_id) & (func.instr(sim.label, UNREAD) > 0)
+        with self._db.read() as connection:
+            count = connection.scalar(_counted(spoiled)) or 0
+            return count, connection.scalars(select(sim.iccid).where(spoiled).order_by(sim.key).limit(NAMED)).all()
 
     def save_account_limits(self, limits: AccountLimits) -> None:
         """Keep the account's monthly caps."""

@@ -25,9 +25,11 @@ from migrator.ports import SwitchRequest
 from migrator.store.audit import moved
 from migrator.store.documents import document_text, raw_text
 from migrator.store.engine import storable
+from migrator.store.inventory import in_force
 from migrator.store.rows import among, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_runs, switch_steps
 from migrator.store.switches import Switches, may_yet_take_effect, note_switch, switch_row
+from migrator.store.tables import source_sims
 from migrator.store.tallies import SWITCH_STEPS
 
 __all__ = ["SwitchJournal"]
@@ -142,12 +144,13 @@ class SwitchJournal(Switches):
         """Note what a request was answered. Raises: IllegalTransition, if its outcome is known already."""
         row = switch_requests.c
         waiting = (row.request_id == request_id) & (row.outcome == RequestOutcome.SENT)
-        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": job_id, "message": storable(message)}
+        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
+        told["message"] = storable(message)
         with self._db.write() as connection:
             if connection.execute(update(switch_requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
             run_id = connection.scalar(select(row.run_id).where(row.request_id == request_id))
-            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": job_id}
+            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": told["job_id"]}
             answer["message"] = told["message"]
             note_switch(connection, now, "request_answered", _plan_of_run(connection, run_id)[1], **answer)
 
@@ -201,6 +204,12 @@ class SwitchJournal(Switches):
             may_yet_take_effect,
         )
         return frozenset(row.source_key for row in self._db.rows(wanted, keys=json_list(keys)))
+
+    def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
+        """The labels that the inventory in force has for some SIMs, by key; SIMs that it does not hold are left out."""
+        sim = source_sims.c
+        wanted = select(sim.key, sim.label).where(sim.snapshot_id == in_force, among(sim.key, bindparam("keys")))
+        return {row.key: row.label for row in self._db.rows(wanted, keys=json_list(keys))}
 
     def step_counts(self, switch_id: str, wave: str | None = None) -> Mapping[tuple[SwitchKind, StepState, str], int]:
         """How many steps stand in each state, by kind and code. Steps without a row are not counted."""

@@ -22,7 +22,7 @@ from migrator.core.switch_plan import (
     row_from,
     row_line,
 )
-from migrator.errors import InputError
+from migrator.errors import InputError, Unforeseen
 from migrator.store.audit import note, switch_items_digest
 from migrator.store.engine import Database
 from migrator.store.plan_tables import plans
@@ -38,7 +38,7 @@ __all__ = ["Switches", "may_yet_take_effect", "note_switch", "switch_row"]
 ACTING = tuple(action.value for action in SwitchAction if action.acts)
 OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 may_yet_take_effect = switch_steps.c.state.in_(OPEN) | (
-    (switch_steps.c.state == StepState.PENDING) & (switch_steps.c.code == NOT_EFFECTIVE)
+    (switch_steps.c.state == StepState.PENDING) & switch_steps.c.code.in_((NOT_EFFECTIVE, Unforeseen.code))
 )
 may_have_taken_effect = (
     may_yet_take_effect

@@ -532,3 +532,28 @@ def test_a_full_disk_for_temporary_files_is_told_and_no_plan_is_kept(
     assert "a temporary file in" in ended.err
     assert "No space left on device" in ended.err
     assert "no cutover" in desk.run("cutover", "show").err
+
+
+def test_half_an_emoji_in_a_label_breaks_no_output(make_desk: Callable[..., Desk]) -> None:
+    """UTF-8 cannot hold it; JSON can, as an escape that reads as the very same text."""
+    desk = make_desk(onence=QUICK)
+    alive(desk)
+    plan = desk.json("cutover", "plan").data
+    for sim in desk.rehearsal.onence.fleet:
+        sim.label = "cut \ud83d"
+    dry = desk.json("cutover", "apply", "--confirm", str(plan["count"]), "--dry-run")
+    assert dry.code == 0, dry.err
+    bodies = [request["body"] for request in dry.data["requests"]]
+    updates = [update for body in bodies for update in (body if isinstance(body, list) else [body])]
+    assert {update["label"] for update in updates} == {"cut \ud83d"}
+    assert desk.run("cutover", "apply", "--confirm", str(plan["count"]), "--dry-run").code == 0
+    done = desk.run("cutover", "apply", "--confirm", str(plan["count"]))
+    assert done.code == 0, done.err
+    assert {sim.label for sim in desk.rehearsal.onence.fleet} == {"cut \ud83d"}
+    assert desk.run("report", "--evidence", "evidence.zip").code == 0
+    checked = desk.run("audit", "verify", "evidence.zip")
+    assert checked.code == 0, checked.err
+    assert desk.run("inventory", "pull").code == 0
+    for command in (("report",), ("inventory", "export", "all.jsonl"), ("cutover", "show"), ("audit", "verify")):
+        ended = desk.run(*command)
+        assert ended.code in {0, 3}, ended.err

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
@@ -173,10 +173,12 @@ class Passing:
 
     def _hold_back(self, direction: Direction) -> None:
         """Have one of the next orders refused, with people at the console while everybody is held."""
-        carriers = [self.world.source] if direction is Direction.CUTOVER else [self.world.source, self.world.target]
+        carriers: list[Any] = (
+            [self.world.source] if direction is Direction.CUTOVER else [self.world.source, self.world.target]
+        )
         for carrier in carriers:
             if self.chance.random() < 0.4:
-                carrier.faults = HoldingBack(  # type: ignore[assignment]  # asked like one
+                carrier.faults = HoldingBack(  # asked like a FaultPlan
                     lambda method, path: method != "GET" and not path.endswith("/oauth/token"),
                     lambda: self._meddle(direction),
                     then=carrier.faults,

@@ -8,7 +8,7 @@ import httpx
 from migrator.core.cutover import Sight, Sighting
 from migrator.core.fleet import SourceStatus
 from migrator.core.identifiers import Iccid
-from migrator.errors import InputError, NotAuthorised, Permanent, WireMismatch
+from migrator.errors import InputError, NotAuthorised, Permanent
 from migrator.platforms.onence import wire
 from migrator.platforms.onence.adapter import ApiVersion, OnenceSource
 from migrator.platforms.onence.client import OnenceWriter
@@ -20,6 +20,9 @@ __all__ = ["OnenceSwitch"]
 
 MOST_IN_A_LIST = 50
 """The longest list that `POST /v1/sims` takes is unknown (reference, section 16.2), so it is kept modest."""
+
+LOOKS = 3
+"""How often a SIM is read whose record does not come: one answer may have been another SIM's."""
 
 
 class OnenceSwitch:
@@ -71,29 +74,29 @@ class OnenceSwitch:
         Unknown SIMs are answered 404, or 200 with nothing (reference, section 5); expired ones 422, or with the word.
         A login that fails is everybody's trouble and is raised; one SIM that is not ours to read is that SIM's.
 
+        An answer that is not this SIM's record is asked for anew, and then is that SIM's trouble, too.
+
         Raises: Transient or WireMismatch, where no usable answer came in the end; NotAuthorised.
         """
+        for _attempt in range(LOOKS):
+            sight = await self._look(iccid)
+            if sight.sighting is not Sighting.UNREADABLE:
+                break
+        return sight
+
+    async def _look(self, iccid: Iccid) -> Sight:
         path = f"/{self._version}/sims/{wire.api_iccid(iccid)}"
         try:
             reply = await self._client.get(path)
-        except NotAuthorised as error:
-            if error.code == LOGIN_REFUSED or error.status != HTTPStatus.FORBIDDEN:
-                raise
-            return Sight(Sighting.REFUSED, words=error.carrier_words)
         except Permanent as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return Sight(Sighting.GONE, words=error.carrier_words)
-            if error.code == EXPIRED:
-                return Sight(Sighting.EXPIRED, words=error.carrier_words)
-            if error.code == LOGIN_REFUSED:
-                raise
-            return Sight(Sighting.REFUSED, words=error.carrier_words)
+            return _refused(error)
         if reply.is_empty:
             return Sight(Sighting.GONE)
-        row = wire.source_row(reply.body if isinstance(reply.body, Mapping) else None)
+        row = wire.source_row(reply.body if isinstance(reply.body, Mapping) else None, is_whole=reply.is_whole)
         if row.sim is None or row.sim.iccid != iccid:
-            raise WireMismatch(f"1NCE answered {reply.request} with something that is not this SIM")
-        return Sight(Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN, row.sim)
+            return Sight(Sighting.UNREADABLE, words="1NCE answers with something that is not this SIM")
+        sighting = Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN
+        return Sight(sighting, row.sim, label_trouble=row.label_trouble)
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
         """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.
@@ -110,3 +113,14 @@ class OnenceSwitch:
         if len(updates) == 1:
             return SwitchRequest("PUT", f"/{self._version}/sims/{updates[0]['iccid']}", updates[0])
         return SwitchRequest("POST", "/v1/sims", updates)
+
+
+def _refused(error: Permanent) -> Sight:
+    """What a refusal says of one SIM. Raises: the error, where it concerns the login, and so everybody."""
+    is_about_login = isinstance(error, NotAuthorised) and error.status != HTTPStatus.FORBIDDEN
+    if error.code == LOGIN_REFUSED or is_about_login:
+        raise error
+    if error.status == HTTPStatus.NOT_FOUND:
+        return Sight(Sighting.GONE, words=error.carrier_words)
+    sighting = Sighting.EXPIRED if error.code == EXPIRED else Sighting.REFUSED
+    return Sight(sighting, words=error.carrier_words)

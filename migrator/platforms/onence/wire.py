@@ -13,6 +13,7 @@ from typing import Any
 from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, source_status
 from migrator.core.identifiers import Iccid, NotAnIdentifier
 from migrator.core.redaction import without_secrets
+from migrator.core.spelling import UNREAD
 from migrator.core.units import decimal_of
 from migrator.errors import WireMismatch
 from migrator.platforms.lenient import flag_of, text_of, whole_of
@@ -25,6 +26,7 @@ __all__ = [
     "account_limits",
     "api_iccid",
     "grant",
+    "label_trouble",
     "parse_moment",
     "remaining",
     "source_page",
@@ -76,7 +78,7 @@ def source_page(reply: Reply, number: int) -> SourcePage:
         rows = ()
     return SourcePage(
         number=number,
-        rows=[source_row(row) for row in rows],
+        rows=[source_row(row, is_whole=reply.is_whole) for row in rows],
         total_sims=whole_of(reply.headers.get("x-total-count")),
         total_pages=whole_of(reply.headers.get("x-total-pages")),
         is_full=len(rows) >= _full_page(reply),
@@ -95,8 +97,11 @@ def _list_of(body: Any) -> Sequence[Any] | None:
     return rows if isinstance(rows, list) else None
 
 
-def source_row(raw: Any) -> SourceRow:
-    """One SIM as listed. A row without a plausible ICCID is reported, not guessed."""
+def source_row(raw: Any, *, is_whole: bool = True) -> SourceRow:
+    """One SIM as listed. A row without a plausible ICCID is reported, not guessed.
+
+    `is_whole` is False for a row of a reply whose bytes could not all be read.
+    """
     if not isinstance(raw, Mapping):
         return SourceRow(raw={}, sim=None, problem="the row is not an object")
     record = without_secrets(raw)
@@ -104,7 +109,9 @@ def source_row(raw: Any) -> SourceRow:
         iccid = Iccid.parse(text_of(record.get("iccid")) or "")
     except NotAnIdentifier as error:
         return SourceRow(raw=record, sim=None, problem=str(error))
-    return SourceRow(raw=record, sim=_source_sim(iccid, record), problem="; ".join(_problems(iccid, record)))
+    trouble = label_trouble(record.get("label"), is_whole=is_whole)
+    problems = [*_problems(iccid, record), *([f"label: {trouble}"] if trouble else ())]
+    return SourceRow(record, _source_sim(iccid, record), "; ".join(problems), label_trouble=trouble)
 
 
 def _source_sim(iccid: Iccid, record: Mapping[str, Any]) -> SourceSim:
@@ -246,8 +253,22 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def _label(value: Any) -> str | None:
-    """A label goes out exactly as it came, so its spaces stay."""
-    return (value or None) if isinstance(value, str) else text_of(value)
+    """A label goes out exactly as it came, so its spaces stay; one that is no text is there, and cannot be read."""
+    if value is None or isinstance(value, str):
+        return value or None
+    return UNREAD
+
+
+def label_trouble(value: Any, *, is_whole: bool) -> str:
+    """Why a label was not read as it is, in words; empty if it was.
+
+    A label that holds U+FFFD itself, in a reply that could be read, is told as it is: nothing of it was lost here.
+    """
+    if value is not None and not isinstance(value, str):
+        return f"1NCE tells something that is no text ({type(value).__name__})"
+    if not is_whole and UNREAD in (value or ""):
+        return "1NCE's reply holds bytes that are not the UTF-8 which it promises"
+    return ""
 
 
 def _word(value: Any) -> str | None:

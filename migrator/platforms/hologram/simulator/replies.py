@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
+from migrator.core.spelling import escaped
+
 __all__ = ["NO_PERMISSION", "Call", "Refusal", "Reply", "html", "ok", "refusal"]
 
 NO_PERMISSION = "No permissions to perform operation"
@@ -75,7 +77,7 @@ class Reply:
         if isinstance(self.payload, str):
             return HTMLResponse(self.payload, self.status, dict(self.headers))
         text = json.dumps(self.payload, separators=(",", ":"), ensure_ascii=False)
-        return Response(text, self.status, dict(self.headers), "application/json")
+        return Response(escaped(text), self.status, dict(self.headers), "application/json")
 
 
 class Refusal(Exception):

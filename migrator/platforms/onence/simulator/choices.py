@@ -8,6 +8,7 @@ __all__ = [
     "BadLogin",
     "BeyondEnd",
     "ExpiredSims",
+    "LabelForm",
     "ListOrder",
     "Missing",
     "NoLimit",
@@ -108,6 +109,16 @@ class ExpiredSims(StrEnum):
     READABLE = "readable"  # listed, and its quota tells an expiry in the past
     UNREADABLE = "unreadable"  # listed, but every call about that SIM answers 422
     UNLISTED = "unlisted"  # not in the list, yet known by its ICCID
+
+
+class LabelForm(StrEnum):
+    """How a record tells a SIM's label, where it does not tell it as it is. Nobody has seen these of the true 1NCE."""
+
+    OMITTED = "omitted"  # no key, as of a SIM that has no label
+    OBJECT = "object"  # {"text": ...}, as v2 wraps other values
+    NUMBER = "number"  # a number
+    BROKEN = "broken"  # with bytes that are not UTF-8
+    REPLACED = "replaced"  # with U+FFFD in good UTF-8: 1NCE itself has lost something
 
 
 class QuotaDates(StrEnum):

@@ -9,7 +9,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Send
 
+from migrator.core.spelling import escaped
+
 __all__ = ["Call", "Refused", "Reply", "html_reply", "json_reply", "read_call", "refusal", "send_reply"]
+
+BROKEN, BROKEN_BYTES = "\uf8ff", b"\xe4\xf6"
+"""A letter of nobody's that leaves as bytes which are not UTF-8, as an old system writes umlauts."""
 
 PREFIX = "/management-api"
 SMALLEST_GZIP_BYTES = 200
@@ -81,7 +86,8 @@ def json_reply(
     """An answer in JSON, compact unless indented."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
-    return Reply(status, text.encode(), "application/json;charset=UTF-8", headers)
+    body = escaped(text).encode().replace(BROKEN.encode(), BROKEN_BYTES)
+    return Reply(status, body, "application/json;charset=UTF-8", headers)
 
 
 def html_reply(status: int, title: str) -> Reply:

@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.platforms.onence.simulator.choices import (
+    LabelForm,
     Missing,
     OptionalIdentifiers,
     QuotaDates,
     StatusWords,
     TopUpTotal,
 )
+from migrator.platforms.onence.simulator.messages import BROKEN
 from migrator.platforms.onence.simulator.model import SimStatus, SimulatedSourceSim
 from migrator.platforms.onence.simulator.switches import OnenceSwitches
 
@@ -89,8 +91,21 @@ def sim_object(
         volume = volume_of(sim, service)
         row[f"current_quota{suffix}"] = number(volume.total(switches.top_up_total), switches)
         row[f"quota_status{suffix}"] = _quota_status(sim, volume, switches, now)
-    row["label"] = sim.label
+    forms = switches.single_labels if single else switches.listed_labels
+    row["label"] = _label(sim.label, forms.get(sim.iccid))
     return {key: _filler(switches) if value is None else value for key, value in row.items() if _kept(value, switches)}
+
+
+def _label(label: str | None, form: LabelForm | None) -> Any:
+    odd: dict[LabelForm | None, Any] = {
+        None: label,
+        LabelForm.OMITTED: None,
+        LabelForm.OBJECT: {"text": label},
+        LabelForm.NUMBER: 7.5,
+        LabelForm.BROKEN: f"{label}{BROKEN}",
+        LabelForm.REPLACED: f"{label}\ufffd",
+    }
+    return odd[form]
 
 
 def quota_v1(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Every switch of the simulator. Defaults are what was recorded, or what the reference makes most likely."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from migrator.platforms.onence.simulator.choices import (
     AboveLargestPage,
@@ -8,6 +9,7 @@ from migrator.platforms.onence.simulator.choices import (
     BadLogin,
     BeyondEnd,
     ExpiredSims,
+    LabelForm,
     ListOrder,
     Missing,
     NoLimit,
@@ -82,6 +84,9 @@ class OnenceSwitches:
     v2_words: StatusWords = StatusWords.ENABLED  # no v2 reply was ever recorded
     unknown_sim: UnknownSim = UnknownSim.EMPTY_200  # in v1; v2 answers 404 with an error body
     check_digit_accepted: bool = False  # whether the 20-digit form finds the SIM too
+    single_reads_of_others: frozenset[str] = frozenset()  # SIMs whose own record is answered with another SIM's
+    single_labels: Mapping[str, LabelForm] = field(default_factory=dict)  # labels that a SIM's own record tells oddly
+    listed_labels: Mapping[str, LabelForm] = field(default_factory=dict)  # the same of the list
     expired: ExpiredSims = ExpiredSims.READABLE  # what reads show of expired SIMs
     expired_word: str = "Expired"  # their status, as the portal has it; the contract knows only Enabled and Disabled
 
