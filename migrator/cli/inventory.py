@@ -13,6 +13,7 @@ import click
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.files import check_destination, is_stdout, written
 from migrator.cli.words import counted, n_sims
+from migrator.core.redaction import shown_title
 from migrator.core.results import ExitCode, PullResult
 from migrator.errors import Problem
 
@@ -163,7 +164,9 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
         "format": file.kind,
         "sims": result.sims,
         "repeated": result.repeated,
-        "columns": {column.field: {"title": column.title, "how": column.how} for column in used},
+        "columns": {
+            column.field: {"title": shown_title(column.title, quoted=False), "how": column.how} for column in used
+        },
         "unused": list(file.unused_titles),
         "secret": list(file.secret_titles),
         "unknown_statuses": dict(file.statuses.times),
@@ -175,7 +178,7 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
     again = f" {counted(result.repeated, 'row')} said the same again." if result.repeated else ""
     text: list[Any] = [f"{n_sims(result.sims)} in the inventory, from {file.name}.{again}"]
     if used:
-        rows = [(column.field, column.title, column.how) for column in used]
+        rows = [(column.field, shown_title(column.title, quoted=False), column.how) for column in used]
         rows += [("(not used)", title, "") for title in file.unused_titles]
         text.append(table("Please check what was read from where", ("field", "column", "found"), rows))
     text += [_by_status(summary), NEXT]
