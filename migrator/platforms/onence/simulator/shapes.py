@@ -90,6 +90,7 @@ def sim_object(
         row[f"current_quota{suffix}"] = number(volume.total(switches.top_up_total), switches)
         row[f"quota_status{suffix}"] = _quota_status(sim, volume, switches, now)
     row["label"] = sim.label
+    row |= {field: value for iccid, field, value in switches.said if iccid == sim.iccid}
     return {key: _filler(switches) if value is None else value for key, value in row.items() if _kept(value, switches)}
 
 

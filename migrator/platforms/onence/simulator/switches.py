@@ -1,6 +1,7 @@
 """Every switch of the simulator. Defaults are what was recorded, or what the reference makes most likely."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from migrator.platforms.onence.simulator.choices import (
     AboveLargestPage,
@@ -82,6 +83,7 @@ class OnenceSwitches:
     check_digit_accepted: bool = False  # whether the 20-digit form finds the SIM too
     expired: ExpiredSims = ExpiredSims.READABLE  # what reads show of expired SIMs
     expired_word: str = "Expired"  # their status, as the portal has it; the contract knows only Enabled and Disabled
+    said: tuple[tuple[str, str, Any], ...] = ()  # ICCID, field of its record, and what stands there instead
 
     # Quota, usage, limits
     v1_quota_dates: QuotaDates = QuotaDates.SPACED  # expiry_date and last_status_change_date
