@@ -7,9 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from migrator.core.fleet import SourceSim
+from migrator.core.iccid_text import SPREADSHEET_REMEDY, ZERO_REMEDY, lost_digits
+from migrator.core.identifiers import Iccid
 from migrator.core.results import Dropped
 from migrator.errors import InputError, Problem
-from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded
 from migrator.ports import Clock, Progress, SourcePage, SourceRow
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ API_VERSION = "import"
 """What stands where a pull has "v1" or "v2"."""
 
 BATCH = 1000
-ROUNDED_BY_CHANCE = 1000
-"""Of as many ICCIDs, less than one ends in zeros from its 16th digit on by chance (one in ten thousand, of 19)."""
+MOST_SUSPECTS = 10_000
+"""As many ICCIDs that end in zeros are looked into: more would be by chance in a fleet of millions only."""
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ def import_inventory(
     now = clock.now().timestamp()
     snapshot = store.inventory.open_snapshot(API_VERSION, now, fresh=True, origin=file.name)
     try:
-        importing = _Importing(store, snapshot.snapshot_id, file.name, note, judges_zeros=file.kind == "csv")
+        importing = _Importing(store, snapshot.snapshot_id, file.name, note)
         for number, rows in enumerate(_batches(file.rows), start=1):
             importing.take(number, rows, now)
             progress("page", {"sims": len(rows), "page": number, "listed": None})
@@ -112,10 +113,10 @@ class _Importing:
     snapshot_id: int
     name: str
     note: Callable[[Problem], None]
-    judges_zeros: bool  # our own export holds text that no spreadsheet has seen
     result: Imported = field(default_factory=Imported)
     problems: int = 0
     rounded: "array[int]" = field(default_factory=lambda: array("Q"))
+    suspects: list[tuple[Iccid, int]] = field(default_factory=list)  # the first of those lines, with their ICCIDs
     has_rounded_twice: bool = False
 
     def take(self, number: int, rows: list["ImportedRow"], now: float) -> None:
@@ -128,15 +129,17 @@ class _Importing:
         for row in rows:
             for problem in row.problems:
                 self._problem(problem)
-            if row.sim is not None and self._is_new(row.sim, row.line, places):
+            if row.sim is not None and self._is_new(row, row.sim, places):
                 new.append(SourceRow(row.raw, row.sim))
         self.store.inventory.save_page(self.snapshot_id, 1, SourcePage(number, new), now)
 
-    def _is_new(self, sim: SourceSim, line: int, places: dict[str, tuple[SourceSim, int]]) -> bool:
+    def _is_new(self, row: "ImportedRow", sim: SourceSim, places: dict[str, tuple[SourceSim, int]]) -> bool:
         """Whether no earlier row has this SIM; one that says something else of it is a problem."""
-        is_rounded = self.judges_zeros and looks_rounded(sim.iccid.digits)
+        line, is_rounded = row.line, row.may_be_rounded
         if is_rounded:
             self.rounded.append(line)
+            if len(self.suspects) <= MOST_SUSPECTS:
+                self.suspects.append((sim.iccid, line))
         earlier, earlier_line = places.setdefault(sim.iccid.key, (sim, line))
         if earlier_line == line:
             self.result.sims += 1
@@ -168,15 +171,20 @@ class _Importing:
 
     def _judge_zeros(self) -> None:
         """ICCIDs that end in zeros: a few are by chance, many are what a spreadsheet made of other ones."""
-        rows = self.result.sims + self.result.repeated
-        if len(self.rounded) > 1 + rows // ROUNDED_BY_CHANCE or self.has_rounded_twice:
-            for line in self.rounded:
-                words = (
-                    f"{self.name}:{line}: the ICCID ends in zeros from its 16th digit on, as a spreadsheet rounds it"
-                )
-                self._problem(Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY))
-        else:
-            self.result.rounded = [f"{self.name}:{line}" for line in self.rounded]
+        lost: Iterable[int] = self.rounded
+        if not self.has_rounded_twice and len(self.rounded) <= MOST_SUSPECTS:
+            lost = self._lost()
+        for line in lost:
+            words = f"{self.name}:{line}: the ICCID ends in zeros from its 16th digit on, as a spreadsheet rounds it"
+            self._problem(Problem("rounded_by_spreadsheet", words, ZERO_REMEDY))
+        self.result.rounded = [f"{self.name}:{line}" for line in self.rounded[:MOST_SUSPECTS]]
+
+    def _lost(self) -> list[int]:
+        """Lines of ICCIDs whose zeros nothing vouches for: neither the inventory in force nor the rest of the file."""
+        inventory, rows = self.store.inventory, self.result.sims + self.result.repeated
+        known = inventory.iccids([iccid.key for iccid, _ in self.suspects])
+        new = [(iccid, line) for iccid, line in self.suspects if iccid.key not in known]
+        return lost_digits(new, total=rows, among=lambda keys: inventory.listed(self.snapshot_id, keys))
 
     def _problem(self, problem: Problem) -> None:
         self.problems += 1

@@ -99,7 +99,11 @@ def _renamed(store: "Store", header: PlanHeader, rule: str, names: NamePolicy) -
 def _left_out(store: "Store", header: PlanHeader, where: str) -> Iterator[str]:
     from migrator.inputs.selection import parse_selection
 
-    selection = parse_selection(where)
+    try:
+        selection = parse_selection(where)
+    except InputError as error:  # an earlier version took for an ICCID what this one does not
+        yield error.message
+        return
     if selection.fields <= _TOLD_BY_THEMSELVES:
         return
     for change, candidate in _pairs(store, store.plans.changes(header.plan_id, reasons=_PICKED)):

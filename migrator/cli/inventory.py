@@ -13,6 +13,7 @@ import click
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.files import check_destination, is_stdout, written
 from migrator.cli.words import counted, n_sims
+from migrator.core.redaction import shown_title
 from migrator.core.results import ExitCode, PullResult
 from migrator.errors import Problem
 
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from migrator.core.fleet import SourceSim
     from migrator.core.results import Dropped
     from migrator.inputs.inventory_file import InventoryFile
+    from migrator.store.unread import Unread
 
 __all__ = ["export", "import_file", "pull", "show"]
 
 
-PULL_CODES = "0 done, 2 settings, or too many SIMs gone, 3 some quotas failed, 4 login refused, 7 resumable."
+PULL_CODES = "0 done, 2 settings, or too many SIMs gone, 3 not all of it could be read, 4 login refused, 7 resumable."
 
 
 @click.command("pull", epilog=f"Exit codes: {PULL_CODES}")
@@ -70,10 +72,11 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outc
         with bootstrap.holding_lease(store) as me:
             result = bootstrap.run_async(body)
         summary = store.inventory.summary() if result.settled else {}
-    return _pulled(result, summary)
+        unread = store.inventory.unread() if result.settled else None
+    return _pulled(result, summary, unread)
 
 
-def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
+def _pulled(result: PullResult, summary: Mapping[str, Any], unread: "Unread | None") -> Outcome:
     problems = [Problem("warning", words) for words in result.warnings]
     problems += _dropped(result.dropped)
     data = {
@@ -87,6 +90,8 @@ def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
         "quotas_read": result.quotas_read,
         "quotas_failed": result.quotas_failed,
         "dropped": asdict(result.dropped),
+        "unknown_statuses": unread.statuses if unread else {},
+        "unread_volumes": unread.volumes if unread else {},
         "inventory": dict(summary),
     }
     if not result.settled:
@@ -101,11 +106,32 @@ def _pulled(result: PullResult, summary: Mapping[str, Any]) -> Outcome:
     if result.quotas_failed:
         words = f"what remains could not be read for {n_sims(result.quotas_failed)}: it stays unknown, it is not zero"
         problems.append(Problem("attention", words, "run `migrator inventory pull --quotas` again"))
-    attention = bool(result.unreadable or result.quotas_failed)
+    unsaid = list(_unread(unread)) if unread else []
+    problems += unsaid
+    attention = bool(result.unreadable or result.quotas_failed or unsaid)
     passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
     text = f"{n_sims(result.sims)} in the inventory (1NCE API {result.api_version}, read in {passes})."
     return Outcome(
         data, (text, _by_status(summary), NEXT), ExitCode.ATTENTION if attention else ExitCode.DONE, problems
+    )
+
+
+def _unread(unread: "Unread") -> Iterator[Problem]:
+    """Words on what 1NCE said and nobody can read."""
+    if unread.statuses:
+        words = {repr(word[:40]) if word else "none": sims for word, sims in unread.statuses.items()}
+        yield _unknown_statuses(sum(words.values()), words, "it may be new at 1NCE: ask there what it means")
+    for name, words in unread.volumes.items():
+        told = ", ".join(f"{word[:40]!r} ({sims})" for word, sims in words.items())
+        problem = f"{n_sims(sum(words.values()))} whose {name} is no number; 1NCE says {told}"
+        hint = 'basis = "total" blocks them; basis = "fixed" helps, or the volumes in a file: `inventory import`'
+        yield Problem("attention", problem, hint)
+
+
+def _unknown_statuses(sims: int, times: Mapping[str, int], hint: str) -> Problem:
+    words = ", ".join(f"{word} ({count})" for word, count in times.items())
+    return Problem(
+        "attention", f"{n_sims(sims)} with a status that is not known: {words}", f"plans leave these SIMs alone; {hint}"
     )
 
 
@@ -178,7 +204,9 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
         "format": file.kind,
         "sims": result.sims,
         "repeated": result.repeated,
-        "columns": {column.field: {"title": column.title, "how": column.how} for column in used},
+        "columns": {
+            column.field: {"title": shown_title(column.title, quoted=False), "how": column.how} for column in used
+        },
         "unused": list(file.unused_titles),
         "secret": list(file.secret_titles),
         "unknown_statuses": dict(file.statuses.times),
@@ -190,7 +218,7 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
     again = f" {counted(result.repeated, 'row')} said the same again." if result.repeated else ""
     text: list[Any] = [f"{n_sims(result.sims)} in the inventory, from {file.name}.{again}"]
     if used:
-        rows = [(column.field, column.title, column.how) for column in used]
+        rows = [(column.field, shown_title(column.title, quoted=False), column.how) for column in used]
         rows += [("(not used)", title, "") for title in file.unused_titles]
         text.append(table("Please check what was read from where", ("field", "column", "found"), rows))
     text += [_by_status(summary), NEXT]
@@ -202,9 +230,8 @@ def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Prob
     """What a person should know of an import that is in force."""
     yield from _dropped(result.dropped)
     if result.without_status:
-        words = ", ".join(f"{word} ({times})" for word, times in file.statuses.times.items())
-        hint = "plans leave these SIMs alone. Which column is it: --column status=TITLE"
-        yield Problem("attention", f"{n_sims(result.without_status)} with a status that is not known: {words}", hint)
+        hint = "is it another column? --column status=TITLE"
+        yield _unknown_statuses(result.without_status, file.statuses.times, hint)
     if file.secret_titles:
         words = f"not read, as they hold secrets of the SIMs: {', '.join(file.secret_titles)}"
         yield Problem("warning", words, "keep that file as safe as a list of passwords")

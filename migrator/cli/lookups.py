@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.iccid_text import RefusedIccid, read_iccid
+from migrator.core.identifiers import Iccid
 from migrator.errors import InputError, StalePlan
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ __all__ = [
 def parsed_iccid(text: str) -> Iccid:
     """An ICCID from the command line. Raises: InputError, if it is none."""
     try:
-        return Iccid.parse(text)
-    except NotAnIdentifier as error:
-        raise InputError(str(error), code="not_an_iccid", hint="give the digits as 1NCE lists them") from error
+        return read_iccid(text)
+    except RefusedIccid as error:
+        hint = error.hint or "give the digits as 1NCE lists them"
+        raise InputError(str(error), code=error.code, hint=hint) from error
 
 
 def required_inventory(store: "Store") -> int:

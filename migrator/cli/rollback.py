@@ -10,7 +10,7 @@ from migrator.cli.cutover import planned
 from migrator.cli.files import check_destination
 from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, applied, wave_counts
 from migrator.core.switch_plan import Direction
-from migrator.errors import InputError, Problem
+from migrator.errors import Problem
 
 if TYPE_CHECKING:
     from migrator.store import Store
@@ -42,9 +42,10 @@ def _plan(shared: Globals, plan_id: str | None, file: Path | None, waves: str | 
     from migrator import bootstrap
     from migrator.bootstrap.switching import make_rollback
     from migrator.cli.lookups import plan_id_of
+    from migrator.inputs.iccid_file import read_iccids
 
     counts = wave_counts(waves)
-    listed = None if file is None else _listed(file)
+    listed = None if file is None else set(read_iccids(file))
     if out is not None:
         check_destination(shared, out)
     with bootstrap.store_of(shared.state, shared.config) as store, bootstrap.holding_lease(store):
@@ -62,27 +63,6 @@ def _plan_of_cutover(store: "Store") -> str | None:
     """The migration's plan that was cut over last: the way back is for that one, also when there is a newer plan."""
     newest = store.switches.newest(Direction.CUTOVER)
     return None if newest is None else store.switches.header(newest).plan_id
-
-
-def _listed(file: Path) -> set[str]:
-    """The keys of the SIMs in a file. Raises: InputError, naming every line that is no ICCID."""
-    from migrator.core.identifiers import Iccid, NotAnIdentifier
-
-    found, problems = set[str](), list[Problem]()
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}", code="unreadable", hint="a text file in UTF-8") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            found.add(Iccid.parse(line.strip()).key)
-        except NotAnIdentifier as error:
-            problems.append(Problem("not_an_iccid", f"{file}, line {number}: {error}", "one ICCID on each line"))
-    if problems:
-        raise InputError(problems[0].message, code="not_an_iccid", problems=tuple(problems))
-    return found
 
 
 @click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")

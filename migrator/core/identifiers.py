@@ -8,26 +8,36 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from migrator.core.records import record
+from migrator.core.redaction import shown
 
 __all__ = [
     "ICCID_LONGEST",
     "ICCID_SHORTEST",
+    "LONGEST_GROUP",
     "Eid",
     "Iccid",
     "Imei",
     "Imsi",
     "Msisdn",
     "NotAnIdentifier",
+    "TwoNumbers",
     "canonical",
     "luhn_digit",
 ]
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
+LONGEST_GROUP, LONGEST_PRINTED = 10, 20
+"""Of an ICCID that is written in groups of digits, as cards show it."""
+_IN_GROUPS = frozenset("0123456789fF \u00a0\u2009\u202f")  # a tab or line break parts two values
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # to the digit sum of twice the digit
 
 
 class NotAnIdentifier(ValueError):
     """A text that cannot be the identifier it should be; the message says why."""
+
+
+class TwoNumbers(NotAnIdentifier):
+    """An ICCID and a number beside it, which white space alone keeps apart."""
 
 
 def luhn_digit(body: str) -> str:
@@ -63,18 +73,18 @@ class Iccid:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read 18 to 22 digits; white space and the filler F of a raw modem read-out are let through.
+        """Read 18 to 22 digits; groups of digits and the filler F of a raw modem read-out are let through.
 
-        Raises: NotAnIdentifier, with the reason in words.
+        Raises: NotAnIdentifier, with the reason in words; TwoNumbers, where the groups are none of one ICCID.
         """
-        digits = "".join(text.split())
+        digits = text if text.isdigit() else _joined(text)
         if digits[-1:] in {"F", "f"}:
             digits = digits[:-1]
         if not (digits.isascii() and digits.isdigit()):
-            raise NotAnIdentifier(f"{_shown(text)} is not an ICCID: only digits may stand in it")
+            raise NotAnIdentifier(f"{shown(text)} is not an ICCID: only digits may stand in it")
         if not ICCID_SHORTEST <= len(digits) <= ICCID_LONGEST:
             raise NotAnIdentifier(
-                f"{_shown(text)} is not an ICCID: {len(digits)} digits, expected {ICCID_SHORTEST} to {ICCID_LONGEST}"
+                f"{shown(text)} is not an ICCID: {len(digits)} digits, expected {ICCID_SHORTEST} to {ICCID_LONGEST}"
             )
         return cls(digits, canonical(digits))
 
@@ -159,9 +169,22 @@ def _digits(text: str, what: str, *, shortest: int, longest: int) -> str:
     digits = "".join(text.split())
     if not (digits.isascii() and digits.isdigit() and shortest <= len(digits) <= longest):
         expected = str(shortest) if shortest == longest else f"{shortest} to {longest}"
-        raise NotAnIdentifier(f"{_shown(text)} is not an {what}: expected {expected} digits")
+        raise NotAnIdentifier(f"{shown(text)} is not an {what}: expected {expected} digits")
     return digits
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")  # noqa: PLR2004 - a message stays on one line
+def _joined(text: str) -> str:
+    """The digits of an ICCID that is written in groups: of one length, but for the last, and for 89 alone in front.
+
+    Raises: TwoNumbers, for any other groups: a running number beside an ICCID would make a longer ICCID of both.
+    """
+    groups = text.split()
+    digits = "".join(groups)
+    bare = digits.rstrip("fF")
+    if len(groups) > 1 and bare.isdigit() and ICCID_SHORTEST <= len(bare) < 2 * ICCID_SHORTEST:
+        lengths = [len(group) for group in groups[groups[0] == "89" :]]
+        is_even = max(lengths) == lengths[0] <= LONGEST_GROUP and set(lengths[:-1]) <= {lengths[0]}
+        is_one = is_even and len(bare) <= LONGEST_PRINTED and bare.startswith("89")
+        if not (is_one and _IN_GROUPS.issuperset(text.strip())):
+            raise TwoNumbers(f"{shown(text)} is not an ICCID: two numbers stand there, with white space between them")
+    return digits

@@ -147,7 +147,7 @@ def _always(outcome: Limit | Blocked) -> LimitRule:
 
 def _booked_limit(limit_of: Callable[[Decimal], Limit | Blocked], sim: SourceSim) -> Limit | Blocked:
     if sim.data_quota_mb is None:
-        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked data volume")
+        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked data volume that can be read")
     return _noting_top_up(limit_of(sim.data_quota_mb), sim)
 
 
@@ -268,7 +268,7 @@ def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits) -> LimitRule:
 
 def _booked_sms(limit_of: Callable[[Decimal], Limit], sim: SourceSim) -> Limit | Blocked:
     if sim.sms_quota is None:
-        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked SMS volume")
+        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked SMS volume that can be read")
     return limit_of(sim.sms_quota)
 
 

@@ -1,13 +1,17 @@
 """A file of source ICCIDs, one a line: which SIMs a command is about."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.iccid_text import ZERO_REMEDY, RefusedIccid, lost_digits, may_be_rounded, read_iccid
 from migrator.errors import InputError, Problem
 from migrator.inputs.problems import refusal
-from migrator.inputs.text_files import SPREADSHEET_REMEDY, opened_text, rounding_notation, unwrapped
+from migrator.inputs.text_files import opened_text, unwrapped
 
-__all__ = ["read_iccids", "unknown_iccids"]
+if TYPE_CHECKING:
+    from migrator.core.identifiers import Iccid
+
+__all__ = ["IccidList", "read_iccids", "unknown_iccids"]
 
 _HEADERS = frozenset({"iccid", "source_iccid", "sim"})
 
@@ -18,29 +22,56 @@ def read_iccids(path: Path) -> dict[str, int]:
     Returns: the line of each SIM, by its key; of one that is named twice, the first.
     Raises: InputError, with every bad line, or when there is none at all.
     """
-    found: dict[str, int] = {}
-    problems: list[Problem] = []
+    listed = IccidList(str(path))
     with opened_text(path) as stream:
         for line, text in enumerate(stream, start=1):
-            value = unwrapped(text.partition("#")[0])
-            if not value or (not found and not problems and value.lower() in _HEADERS):
-                continue
-            try:
-                found.setdefault(Iccid.parse(value).key, line)
-            except NotAnIdentifier as error:
-                problems.append(_problem(f"{path}:{line}", value, error))
-    if problems:
+            listed.take(line, unwrapped(text.partition("#")[0]))
+    if problems := listed.finished():
         raise refusal(problems, what=str(path))
-    if not found:
+    if not listed.lines:
         raise InputError(f"{path} holds no ICCID", code="empty_file", hint="one source ICCID a line")
-    return found
+    return listed.lines
 
 
-def _problem(where: str, value: str, error: NotAnIdentifier) -> Problem:
-    if rounding_notation(value):
-        words = f"{value[:40]!r} is a number that a spreadsheet rounded, not an ICCID"
-        return Problem("rounded_by_spreadsheet", f"{where}: {words}", SPREADSHEET_REMEDY)
-    return Problem("not_an_iccid", f"{where}: {error}", "one source ICCID a line; # begins a comment")
+class IccidList:
+    """ICCIDs of old SIMs, line by line.
+
+    Args:
+        file: what messages call it.
+        code: of a problem, where a caller goes by it; else each has its own.
+    """
+
+    def __init__(self, file: str, *, code: str = "") -> None:
+        self.lines: dict[str, int] = {}
+        self.problems: list[Problem] = []
+        self._file = file
+        self._code = code
+        self._read = 0
+        self._zeros: list[tuple[Iccid, int]] = []
+
+    def take(self, line: int, value: str) -> None:
+        """Take in one line, without its comment; blank ones and a header are passed over."""
+        if not value or (not self._read and value.lower() in _HEADERS):
+            return
+        self._read += 1
+        try:
+            iccid = read_iccid(value)
+        except RefusedIccid as error:
+            self._note(line, error.code, str(error), error.hint or "one source ICCID a line; # begins a comment")
+            return
+        self.lines.setdefault(iccid.key, line)
+        if may_be_rounded(value, iccid):
+            self._zeros.append((iccid, line))
+
+    def finished(self) -> list[Problem]:
+        """Every problem, once all lines were taken in."""
+        for line in lost_digits(self._zeros, total=self._read, among=lambda keys: self.lines.keys() & set(keys)):
+            words = "this ICCID ends in zeros from its 16th digit on, as a spreadsheet rounds it"
+            self._note(line, "rounded_by_spreadsheet", words, ZERO_REMEDY)
+        return self.problems
+
+    def _note(self, line: int, code: str, words: str, hint: str) -> None:
+        self.problems.append(Problem(self._code or code, f"{self._file}:{line}: {words}", hint))
 
 
 def unknown_iccids(path: Path, lines: dict[str, int], unknown: set[str], *, plan_id: str) -> InputError:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator.core.redaction import shown_title
 from migrator.errors import Problem
 from migrator.inputs.inventory_titles import (
     FIELDS,
@@ -53,7 +54,7 @@ class Columns:
 
     def told(self) -> str:
         """The mapping on one line, for a message."""
-        return spelled(f"{column.field} = {column.title!r} ({column.how})" for column in self.used)
+        return spelled(f"{column.field} = {shown_title(column.title)} ({column.how})" for column in self.used)
 
 
 def parse_choices(texts: Sequence[str]) -> dict[str, str]:
@@ -115,11 +116,13 @@ class _Mapping:
         places = self._named(wanted)
         if not places:
             words = f"{self.place}: no column {wanted!r} for {name}; found {self._shown()}"
-            self._note("no_such_column", words, nearest(wanted, self.titles) if len(self.titles) < MOST_TITLES else "")
+            known = [shown_title(title, quoted=False) for title in self.titles]
+            self._note("no_such_column", words, nearest(wanted, known) if len(known) < MOST_TITLES else "")
         elif len(places) > 1:
             self._ambiguous(name, places, f"is named {wanted!r}")
         elif is_secret_title(self.titles[places[0]]):
-            words = f"{self.place}: column {self.titles[places[0]]!r} holds a secret of the SIM and is never read"
+            title = shown_title(self.titles[places[0]])
+            words = f"{self.place}: column {title} holds a secret of the SIM and is never read"
             self._note("secret_column", words, "choose another column")
         elif places[0] in {column.at for column in self.found.values() if {column.field, name} != _BY_TARIFF}:
             words = f"{self.place}: column {wanted!r} is chosen for two fields"
@@ -186,23 +189,27 @@ class _Mapping:
         kept = [(title, at) for title, at in others if title not in secret and plain(title) in KNOWN_TITLES]
         unused = [title for title, at in others if title.strip() and title not in secret and (title, at) not in kept]
         used = sorted(self.found.values(), key=lambda column: FIELDS.index(column.field))
-        return Columns(tuple(used), tuple(kept), tuple(unused), tuple(secret), len(self.titles))
+        return Columns(tuple(used), tuple(kept), _told(unused), _told(secret), len(self.titles))
 
     def _taken(self) -> set[int]:
         return {column.at for column in self.found.values()}
 
     def _ambiguous(self, name: str, places: Sequence[int], why: str) -> None:
-        named = spelled(f"{self.titles[at]!r} (column {at + 1})" for at in places[:MOST_TITLES])
+        named = spelled(f"{shown_title(self.titles[at])} (column {at + 1})" for at in places[:MOST_TITLES])
         words = f"{self.place}: {name} may be in {len(places)} columns, each {why}: {named}"
         self.unclear.add(name)
         self._note("ambiguous_column", words, BY_HAND.format(field=name))
 
     def _shown(self) -> str:
-        titles = spelled(repr(title[:40]) for title in self.titles[:20])
+        titles = spelled(map(shown_title, self.titles[:20]))
         return f"{titles} and {len(self.titles) - 20} more" if len(self.titles) > 20 else titles  # noqa: PLR2004 - a line
 
     def _note(self, code: str, words: str, hint: str) -> None:
         self.problems.append(Problem(code, words, hint))
+
+
+def _told(titles: Sequence[str]) -> tuple[str, ...]:
+    return tuple(shown_title(title, quoted=False) for title in titles)
 
 
 _BY_TARIFF = {"data_quota_mb", "sms_quota"}

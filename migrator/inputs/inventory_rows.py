@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.core.fleet import QuotaReading, SourceSim, SourceStatus, source_status
+from migrator.core.iccid_text import looks_rounded, may_be_rounded
 from migrator.core.identifiers import Iccid
-from migrator.core.redaction import is_secret_key
+from migrator.core.redaction import is_secret_key, shown_title
 from migrator.core.units import decimal_of
 from migrator.errors import Problem
 from migrator.inputs.inventory_columns import Column, Columns
@@ -26,6 +27,7 @@ from migrator.inputs.inventory_values import (
     parse_text,
     volume_parser,
 )
+from migrator.inputs.text_files import unwrapped
 
 __all__ = ["CsvRows", "ImportedRow", "JsonRows"]
 
@@ -37,12 +39,16 @@ EXPORT_HINT = "a line of `inventory export` is one JSON object; export it again 
 
 @dataclass(frozen=True, slots=True)
 class ImportedRow:
-    """One row: the SIM and its record without PIN and PUK, or what is wrong with it."""
+    """One row: the SIM and its record without PIN and PUK, or what is wrong with it.
+
+    `may_be_rounded` is for its ICCID to be judged by, once all rows are known; our own export no spreadsheet has seen.
+    """
 
     line: int
     sim: SourceSim | None
     raw: Mapping[str, Any]
     problems: Sequence[Problem] = ()
+    may_be_rounded: bool = False
 
 
 class CsvRows:
@@ -61,6 +67,7 @@ class CsvRows:
         self._parsers = [(column.field, column.at, _parser(column)) for column in columns.used]
         self._kept = [(column.title or f"column {column.at + 1}", column.at) for column in columns.used]
         self._kept += columns.kept
+        self._at = next(column.at for column in columns.used if column.field == "iccid")
 
     def row(self, line: int, cells: Sequence[str]) -> ImportedRow:
         """The SIM of one record."""
@@ -79,7 +86,10 @@ class CsvRows:
         if problems:
             return ImportedRow(line, None, {}, problems)
         record = {title: cells[at] for title, at in self._kept if at < len(cells) and cells[at]}
-        return ImportedRow(line, self._sim(values), {"line": line, "record": record})
+        is_doubtful = looks_rounded(values["iccid"].digits) and may_be_rounded(
+            unwrapped(cells[self._at]), values["iccid"]
+        )
+        return ImportedRow(line, self._sim(values), {"line": line, "record": record}, may_be_rounded=is_doubtful)
 
     def _sim(self, values: dict[str, Any]) -> SourceSim:
         """The SIM of parsed values. Our own export has a column of 1NCE's words beside its own."""
@@ -121,8 +131,8 @@ class JsonRows:
     def __init__(self, name: str, statuses: Words) -> None:
         self._name = name
         self._statuses = statuses
-        self.unused = Words()
-        self.secret = Words()
+        self.unused = Words(shown_title)
+        self.secret = Words(shown_title)
 
     def row(self, line: int, text: str) -> ImportedRow:
         """The SIM of one line."""

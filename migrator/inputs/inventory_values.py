@@ -7,16 +7,17 @@ from decimal import Decimal
 from functools import lru_cache
 
 from migrator.core.fleet import QuotaReading
-from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.iccid_text import RefusedIccid, read_iccid
+from migrator.core.identifiers import Iccid
+from migrator.core.redaction import LONGEST_SHOWN, shown
 from migrator.errors import Problem
 from migrator.inputs.inventory_titles import STATUS_WORDS, is_machine_title, plain
 from migrator.inputs.text_files import SPREADSHEET_REMEDY, rounding_notation, unwrapped
-from migrator.inputs.volumes import UnclearVolume, title_unit, volume
+from migrator.inputs.volumes import UnclearVolume, has_unit, title_unit, volume
 
 __all__ = ["BadValue", "Words", "parse_digits", "parse_flag", "parse_iccid", "parse_label", "parse_reading"]
-__all__ += ["parse_status", "parse_text", "shown", "volume_parser"]
+__all__ += ["parse_status", "parse_text", "volume_parser"]
 
-LONGEST_SHOWN = 40
 MOST_WORDS = 20
 REMEMBERED = 1024
 """A fleet has a few statuses and volumes, each a hundred thousand times."""
@@ -42,24 +43,21 @@ class BadValue(ValueError):
 
 
 class Words:
-    """Words that nobody knew, each with how often: the first few kinds, so that a hostile file stays small."""
+    """Words that nobody knew, each with how often: the first few kinds, so that a hostile file stays small.
 
-    def __init__(self) -> None:
+    Args:
+        tell: what a word is in messages.
+    """
+
+    def __init__(self, tell: Callable[[str], str] = shown) -> None:
         self.times: Counter[str] = Counter()
+        self._tell = tell
 
     def note(self, word: str) -> None:
         """Count a word."""
-        told = shown(word) if word else "none"
+        told = self._tell(word) if word else "none"
         if told in self.times or len(self.times) < MOST_WORDS:
             self.times[told] += 1
-
-
-def shown(text: str) -> str:
-    """A value for a message. What may be a PIN, PUK or key that slid into another column is not shown."""
-    bare = unwrapped(text)
-    if re.fullmatch(r"\d{4,8}|[0-9a-fA-F]{32}", bare):
-        return f"a value of {len(bare)} digits"
-    return repr(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "...")
 
 
 def _is_nothing(text: str) -> bool:
@@ -72,13 +70,9 @@ def parse_iccid(cell: str) -> Iccid:
     if not text:
         raise BadValue("empty_iccid", "no ICCID", "fill it in, or remove the line")
     try:
-        return Iccid.parse(text)
-    except NotAnIdentifier:
-        if rounding_notation(text):
-            words = f"{shown(text)} is a number that a spreadsheet rounded, not an ICCID"
-            raise BadValue("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY) from None
-        words = f"{shown(text)} is not an ICCID: expected 18 to 22 digits"
-        raise BadValue("not_an_iccid", words, "correct it, or remove the line") from None
+        return read_iccid(text)
+    except RefusedIccid as error:
+        raise BadValue(error.code, str(error), error.hint or "correct it, or remove the line") from None
 
 
 def parse_digits(cell: str) -> str | None:
@@ -150,6 +144,7 @@ def volume_parser(title: str, *, unit: str, by_hand: bool) -> Callable[[str], De
         try:
             return volume(text, unit=unit, assumed=assumed, point_is_decimal=is_machine)
         except UnclearVolume as error:
-            raise BadValue("unclear_volume", f"{shown(text)} {error}", error.hint) from None
+            words = f"{text[:LONGEST_SHOWN]!r} {error}" if has_unit(text) else f"{shown(text)} {error.masked}"
+            raise BadValue("unclear_volume", words, error.hint) from None
 
     return parse

@@ -2,14 +2,26 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from migrator.core.fleet import Pair, PairValues
+from migrator.core.iccid_text import (
+    ONE_IN,
+    SPREADSHEET_REMEDY,
+    ZERO_REMEDY,
+    RefusedIccid,
+    looks_rounded,
+    lost_digits,
+    may_be_rounded,
+    read_iccid,
+    rounding_notation,
+)
 from migrator.core.identifiers import ICCID_LONGEST, ICCID_SHORTEST, Eid, Iccid, NotAnIdentifier, canonical, luhn_digit
+from migrator.core.redaction import shown
 from migrator.errors import Problem
 from migrator.inputs.pairing_memory import Seen
 from migrator.inputs.pairing_rows import PairRow, read_pairs
-from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded, rounding_notation
 
 __all__ = [
     "ImportResult",
@@ -119,18 +131,15 @@ def plain_values(rows: Iterable[PairRow], *, file: str) -> Iterator[PairValues]:
             raise NotPlain
         rounded += looks_rounded(target)
         yield _plain_key(source), source, _plain_key(target), target, f"{file}:{line}", None
-    if _are_rounded(rounded, number):
+    if rounded > number // ONE_IN:
         raise NotPlain
-
-
-def _are_rounded(rounded: int, targets: int) -> bool:
-    """Whether so many targets end in zeros that it was a spreadsheet: one in 100,000 does so by chance."""
-    return rounded > max(1, targets // 2)
 
 
 def _plain_key(digits: str) -> str:
     """The canonical key of an ICCID, as `Iccid.parse` finds it. Raises: NotPlain, if something is odd about it."""
     if not (ICCID_SHORTEST <= len(digits) <= ICCID_LONGEST and digits.isascii() and digits.isdigit()):
+        raise NotPlain
+    if digits.startswith("98"):
         raise NotPlain
     key = canonical(digits)
     if len(digits) == WITH_CHECK_DIGIT and len(key) == WITH_CHECK_DIGIT:
@@ -156,7 +165,8 @@ class _Draft:
     by_target: dict[str, Pair] = field(default_factory=dict)
     by_eid: dict[str, Pair] = field(default_factory=dict)
     at_hand: list[tuple[int, Pair, bool]] = field(default_factory=list)
-    rounded_targets: list[Pair] = field(default_factory=list)
+    rounded_targets: list[tuple[Iccid, int]] = field(default_factory=list)  # with the line of each
+    in_groups: set[int] = field(default_factory=set)  # lines with a target in zeros that never was a number
     taken_over: list[tuple[Pair, Pair]] = field(default_factory=list)  # a new pair, and who has its target now
 
     def parsed(self, row: PairRow) -> Pair | None:
@@ -170,18 +180,16 @@ class _Draft:
 
     def _iccid(self, row: PairRow, side: str, text: str) -> Iccid | None:
         try:
-            iccid = Iccid.parse(text)
-        except NotAnIdentifier as error:
+            iccid = read_iccid(text)
+        except RefusedIccid as error:
             place = f"{self.file}:{row.line}"
+            problem = Problem(error.code, f"{place}: {side} {error}", error.hint or "correct it, or remove the line")
             if not text:
                 problem = Problem(f"empty_{side}", f"{place}: no {side} ICCID", "fill it in, or remove the line")
-            elif rounding_notation(text):
-                words = f"{place}: {side} {text[:40]!r} is a number that a spreadsheet rounded, not an ICCID"
-                problem = Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
-            else:
-                problem = Problem("not_an_iccid", f"{place}: {side} {error}", "correct it, or remove the line")
             self.problems.append((row.line, problem))
             return None
+        if side == "target" and looks_rounded(iccid.digits) and not may_be_rounded(text, iccid):
+            self.in_groups.add(row.line)
         if len(iccid.digits) == WITH_CHECK_DIGIT and not iccid.has_right_check_digit:
             expected = luhn_digit(iccid.digits[:-1])
             words = f"{side} {iccid} ends in {iccid.digits[-1]}, its check digit would be {expected}"
@@ -194,7 +202,7 @@ class _Draft:
             eid = Eid.parse(row.eid_text)
         except NotAnIdentifier as error:
             if rounding_notation(row.eid_text):
-                words = f"{place}: EID {row.eid_text[:40]!r} is a number that a spreadsheet rounded"
+                words = f"{place}: EID {shown(row.eid_text)} is a number that a spreadsheet rounded"
                 problem = Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
             else:
                 problem = Problem("not_an_eid", f"{place}: {error}", "correct it, or leave the field empty")
@@ -256,17 +264,20 @@ class _Draft:
 
     def _take(self, pair: Pair) -> None:
         """Take in a row that is at odds with nothing."""
-        if looks_rounded(pair.target.digits):
-            self.rounded_targets.append(pair)
+        self._weigh(pair)
         self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
         self.at_hand.append((_line(pair), pair, True))
+
+    def _weigh(self, pair: Pair) -> None:
+        """Note a new target that a spreadsheet may have rounded."""
+        if looks_rounded(pair.target.digits) and _line(pair) not in self.in_groups:
+            self.rounded_targets.append((pair.target, _line(pair)))
 
     def _is_change(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> bool:
         """Whether a row that clashes with none in the file is to be written."""
         if had is not None and had.target == pair.target:
             return self._is_new_chip(pair, had)
-        if looks_rounded(pair.target.digits):
-            self.rounded_targets.append(pair)
+        self._weigh(pair)
         is_known, fits = self._is_known(pair, known), self._fits_existing(pair, had, holder)
         if is_known and fits and had is not None:
             self.replaced.append((had, pair))
@@ -354,10 +365,10 @@ class _Draft:
             if not self.seen.by("source_key", [holder.source.key]):
                 words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
                 self._note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
-        if _are_rounded(len(self.rounded_targets), self.placed):
-            for pair in self.rounded_targets:
-                words = f"target {pair.target} ends in zeros, as most in this file do: a spreadsheet rounded them"
-                self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+        among = partial(self.seen.by, "target_key")
+        for line in lost_digits(self.rounded_targets, total=self.placed, among=among):
+            words = f"{self.file}:{line}: target ends in zeros from its 16th digit on, as a spreadsheet rounds it"
+            self.problems.append((line, Problem("rounded_by_spreadsheet", words, ZERO_REMEDY)))
         problems = [problem for _, problem in sorted(self.problems, key=lambda entry: entry[0])]
         return ImportResult(
             self.unchanged, problems, self.replaced, self.chips, self.warnings, self.odd_digits, self.seen

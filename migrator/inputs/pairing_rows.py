@@ -5,11 +5,12 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.iccid_text import RefusedIccid, read_iccid
+from migrator.core.redaction import shown_title
 from migrator.errors import InputError
 from migrator.inputs.csv_rows import csv_records, text_lines
 from migrator.inputs.problems import spelled
-from migrator.inputs.text_files import opened_text, rounding_notation, unwrapped
+from migrator.inputs.text_files import opened_text, unwrapped
 
 __all__ = ["PairRow", "read_pairs"]
 
@@ -48,7 +49,7 @@ def read_pairs(path: Path, *, unused: Callable[[Sequence[str]], None] | None = N
         columns = (0, 1) if headerless else _columns(cells, f"{path}:{line}")
         others = [] if headerless else [title for at, title in enumerate(cells) if at not in columns and title.strip()]
         if others and unused is not None:
-            unused(others)
+            unused([shown_title(title, quoted=False) for title in others])
         source, target, *eid = columns
         widest, row = max(columns), None
         for line, cells in chain([first] if headerless else [], records):
@@ -68,10 +69,15 @@ def _is_data(cells: list[str]) -> bool:
 
 def _iccid_like(text: str) -> bool:
     try:
-        Iccid.parse(text)
-    except NotAnIdentifier:
-        return text.isdigit() or rounding_notation(text)
+        read_iccid(text)
+    except RefusedIccid as error:
+        return text.isdigit() or error.code != "not_an_iccid"
     return True
+
+
+def _told(cells: Sequence[str]) -> str:
+    """The titles for a message, cut short. They may be values, in a file without titles."""
+    return spelled(shown_title(unwrapped(cell), quoted=False) for cell in cells)[:200]
 
 
 def _columns(cells: list[str], place: str) -> tuple[int, ...]:
@@ -80,7 +86,7 @@ def _columns(cells: list[str], place: str) -> tuple[int, ...]:
     missing = [name for name in (SOURCE, TARGET) if name not in names]
     if missing:
         raise InputError(
-            f"{place}: no column {spelled(missing)}; found {spelled(names)[:200]}", code="no_header", hint=HEADER_REMEDY
+            f"{place}: no column {spelled(missing)}; found {_told(cells)}", code="no_header", hint=HEADER_REMEDY
         )
     twice = [name for name in (SOURCE, TARGET, EID) if names.count(name) > 1]
     if twice:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from migrator.core.iccid_text import RefusedIccid, read_iccid
+from migrator.core.identifiers import ICCID_LONGEST, ICCID_SHORTEST
 from migrator.core.plan import PlanHeader
 from migrator.core.plan_diff import PlanLine, header_differences
 from migrator.core.plan_document import KIND, PLAN_VERSION, header_document, header_from, header_line
@@ -68,7 +70,17 @@ def plan_file_lines(path: Path) -> Iterator[PlanLine]:
             found = _ICCID.search(line)
             if found is None:
                 raise InputError(f"{path}:{number}: this line names no SIM", code="not_a_plan", hint="export it again")
+            if not found[1].startswith("89") or not ICCID_SHORTEST <= len(found[1]) <= ICCID_LONGEST:
+                _must_be_iccid(found[1], f"{path}:{number}")
             yield PlanLine(found[1], line.rstrip("\n"))
+
+
+def _must_be_iccid(digits: str, place: str) -> None:
+    """Raises: InputError, for digits that are no ICCID. A plan's own zeros were judged when its SIMs were read."""
+    try:
+        read_iccid(digits)
+    except RefusedIccid as error:
+        raise InputError(f"{place}: {error}", code="not_a_plan", hint=error.hint or "export it again") from None
 
 
 def _header(path: Path, line: bytes) -> PlanHeader:

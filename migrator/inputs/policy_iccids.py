@@ -4,10 +4,12 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from migrator.core.identifiers import Iccid, NotAnIdentifier, luhn_digit
+from migrator.core.iccid_text import RefusedIccid, read_iccid
+from migrator.core.identifiers import Iccid, luhn_digit
 from migrator.errors import InputError, Problem
+from migrator.inputs.iccid_file import IccidList
 from migrator.inputs.problems import refusal
-from migrator.inputs.text_files import SPREADSHEET_REMEDY, opened_text, rounding_notation, unwrapped
+from migrator.inputs.text_files import opened_text, unwrapped
 
 __all__ = ["BAD_ICCID", "KnownSims", "read_iccids", "unmatched"]
 
@@ -34,23 +36,19 @@ def read_iccids(path: Path) -> frozenset[str]:
 
     Raises: InputError, with every bad line by file and line; also for a file without any ICCID.
     """
-    keys: set[str] = set()
-    problems: list[Problem] = []
+    listed = IccidList(str(path), code=BAD_ICCID)
     with opened_text(path) as lines:
         for line, value in _values(lines):
-            try:
-                keys.add(_key(value))
-            except NotAnIdentifier as error:
-                hint = SPREADSHEET_REMEDY if rounding_notation(value) else "one source ICCID a line, as 1NCE lists it"
-                problems.append(Problem(BAD_ICCID, f"{path}:{line}: {error}", hint))
-            if len(problems) > MOST_PROBLEMS or len(keys) > MOST_SIMS:
-                problems.append(Problem(BAD_ICCID, f"{path}:{line}: not read further", "is this the right file?"))
+            listed.take(line, value)
+            if len(listed.problems) > MOST_PROBLEMS or len(listed.lines) > MOST_SIMS:
+                words = f"{path}:{line}: not read further"
+                listed.problems.append(Problem(BAD_ICCID, words, "is this the right file?"))
                 break
-    if problems:
+    if problems := listed.finished():
         raise refusal(problems, what=str(path))
-    if not keys:
+    if not listed.lines:
         raise InputError(f"{path} holds no ICCID", code="empty_file", hint="one source ICCID a line")
-    return frozenset(keys)
+    return frozenset(listed.lines)
 
 
 def _values(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
@@ -61,13 +59,6 @@ def _values(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
         if value and not (is_first and value.lower() in _HEADERS):
             yield line, value
         is_first = is_first and not value
-
-
-def _key(value: str) -> str:
-    """Raises: NotAnIdentifier."""
-    if rounding_notation(value):
-        raise NotAnIdentifier(f"{value[:40]!r} was rounded by a spreadsheet: its last digits are lost")
-    return Iccid.parse(value).key
 
 
 def unmatched(lists: Mapping[Path, frozenset[str]], known: KnownSims) -> Iterator[str]:
@@ -115,8 +106,8 @@ def _lines_of(path: Path, keys: set[str]) -> Iterator[str]:
 
 def _parsed(value: str) -> Iccid | None:
     try:
-        return Iccid.parse(value)
-    except NotAnIdentifier:
+        return read_iccid(value)
+    except RefusedIccid:
         return None  # somebody writes the file just now
 
 

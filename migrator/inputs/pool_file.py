@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 from migrator.core.fleet import Pair
-from migrator.core.identifiers import Iccid, NotAnIdentifier, luhn_digit
+from migrator.core.iccid_text import (
+    ZERO_REMEDY,
+    RefusedIccid,
+    looks_rounded,
+    lost_digits,
+    may_be_rounded,
+    read_iccid,
+)
+from migrator.core.identifiers import Iccid, luhn_digit
 from migrator.errors import InputError, Problem
 from migrator.inputs.problems import refusal
-from migrator.inputs.text_files import SPREADSHEET_REMEDY, looks_rounded, opened_text, rounding_notation, unwrapped
+from migrator.inputs.text_files import opened_text, unwrapped
 
 __all__ = ["DealResult", "PoolEntry", "RangeMode", "deal", "read_pool"]
 
@@ -57,6 +65,7 @@ def read_pool(path: Path, *, range_mode: RangeMode | None) -> list[PoolEntry]:
     with opened_text(path) as stream:
         for line, text in enumerate(stream, start=1):
             reader.take(line, text.partition("#")[0])
+    reader.judge_zeros()
     if reader.problems:
         raise refusal(reader.problems, what=str(path))
     if not reader.entries:
@@ -73,6 +82,7 @@ class _Reader:
     entries: list[PoolEntry] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)  # the line of each SIM
     problems: list[Problem] = field(default_factory=list)
+    zeros: list[tuple[Iccid, int]] = field(default_factory=list)  # SIMs that a spreadsheet may have rounded, by line
 
     def take(self, line: int, text: str) -> None:
         """Take in one line, without its comment."""
@@ -81,14 +91,32 @@ class _Reader:
             return
         span = _RANGE.fullmatch(value)
         try:
-            iccids = self._range(span[1], span[2]) if span else iter([_iccid(value)])
-            self._add(line, iccids, in_range=span is not None)
+            if span is None:
+                self._add(line, [self._single(line, value)], in_range=False)
+            else:
+                self._add(line, self._range(span[1], span[2]), in_range=True, warning=_one_end(span[1], span[2]))
         except _Refused as error:
             self._note(line, error)
+
+    def judge_zeros(self) -> None:
+        """Refuse the SIMs that a spreadsheet rounded, once all lines are known."""
+        for line in lost_digits(self.zeros, total=len(self.entries), among=lambda keys: self.lines.keys() & set(keys)):
+            words = "this ICCID ends in zeros from its 16th digit on, as a spreadsheet rounds it"
+            self._note(line, _Refused("rounded_by_spreadsheet", words, ZERO_REMEDY))
+
+    def _single(self, line: int, value: str) -> Iccid:
+        """The SIM of a line. Raises: _Refused."""
+        iccid = _iccid(value)
+        if may_be_rounded(value, iccid):
+            self.zeros.append((iccid, line))
+        return iccid
 
     def _range(self, first_text: str, last_text: str) -> Iterator[Iccid]:
         """The SIMs of a range, once its ends are seen to be sound. Raises: _Refused."""
         first, last = _iccid(unwrapped(first_text)), _iccid(unwrapped(last_text))
+        if may_be_rounded(unwrapped(first_text), first) and may_be_rounded(unwrapped(last_text), last):
+            words = f"both ends of the range {first}-{last} end in zeros, as a spreadsheet rounds them"
+            raise _Refused("rounded_by_spreadsheet", words, ZERO_REMEDY)
         if len(first.digits) != len(last.digits):
             words = f"{first} has {len(first.digits)} digits and {last} has {len(last.digits)}"
             raise _Refused("bad_range", words, "both ends of a range need the same length")
@@ -116,14 +144,15 @@ class _Reader:
         bodies = (str(number).zfill(width) for number in range(start, stop + 1))
         return (Iccid.parse(body + luhn_digit(body) if by_body else body) for body in bodies)
 
-    def _add(self, line: int, iccids: Iterable[Iccid], *, in_range: bool) -> None:
+    def _add(self, line: int, iccids: Iterable[Iccid], *, in_range: bool, warning: str = "") -> None:
         origin, repeated = f"{self.file}:{line}", Counter[int]()
         for iccid in iccids:
             earlier = self.lines.setdefault(iccid.key, line)
             if earlier != line:
                 repeated[earlier] += 1
             elif len(self.entries) < MOST_SIMS:
-                self.entries.append(PoolEntry(iccid, origin, in_range))
+                self.entries.append(PoolEntry(iccid, origin, in_range, warning))
+                warning = ""  # once for the range
             else:
                 raise _Refused("too_many", f"more than {MOST_SIMS:,} SIMs in the pool", "deal it out file by file")
         for earlier, times in repeated.items():
@@ -158,15 +187,20 @@ class _Refused(Exception):
 
 def _iccid(text: str) -> Iccid:
     try:
-        return Iccid.parse(text)
-    except NotAnIdentifier as error:
-        if rounding_notation(text):
-            words = f"{text[:40]!r} is a number that a spreadsheet rounded, not an ICCID"
-            raise _Refused("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY) from None
-        hint = "one ICCID a line, or first-last; # begins a comment"
-        if _SEPARATOR.search(text):
+        return read_iccid(text)
+    except RefusedIccid as error:
+        hint = error.hint or "one ICCID a line, or first-last; # begins a comment"
+        if not error.hint and _SEPARATOR.search(text):
             hint += "; pairs of source and target are for `migrator pair import`"
-        raise _Refused("not_an_iccid", str(error), hint) from None
+        raise _Refused(error.code, str(error), hint) from None
+
+
+def _one_end(first: str, last: str) -> str:
+    """Words on a range of which one end is in zeros: blocks begin so, and so does what a spreadsheet rounded."""
+    rounded = [text for text in map(unwrapped, (first, last)) if looks_rounded(text)]
+    if len(rounded) != 1:
+        return ""
+    return f"the end {rounded[0]} of this range is in zeros, as a spreadsheet leaves them; compare it with the cards"
 
 
 def _with_warnings(entries: list[PoolEntry]) -> list[PoolEntry]:

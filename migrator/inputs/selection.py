@@ -32,7 +32,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from migrator.core.candidates import Candidate
 from migrator.core.fleet import SourceStatus, source_status
-from migrator.core.identifiers import Iccid, NotAnIdentifier
+from migrator.core.iccid_text import ZERO_REMEDY, RefusedIccid, may_be_rounded, read_iccid
 from migrator.errors import InputError
 from migrator.inputs.problems import nearest, spelled
 from migrator.inputs.selection_fields import FIELDS, TAKES, Field, Get, Kind
@@ -321,7 +321,10 @@ def _text(token: Token, kind: Kind, *, as_shown: bool) -> str:
         return status
     if kind is Kind.ICCID and not as_shown:
         try:
-            return Iccid.parse(text).key
-        except NotAnIdentifier as error:
-            _refuse(token, str(error), 'write all of it, or compare a part: iccid like "8988*"')
+            iccid = read_iccid(text)
+        except RefusedIccid as error:
+            _refuse(token, str(error), error.hint or 'write all of it, or compare a part: iccid like "8988*"')
+        if may_be_rounded(text, iccid):
+            _refuse(token, f"{iccid} ends in zeros, as a spreadsheet rounds an ICCID", ZERO_REMEDY)
+        return iccid.key
     return text

@@ -7,6 +7,7 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from migrator.core.iccid_text import SPREADSHEET_REMEDY, looks_rounded, rounding_notation, without_invisible
 from migrator.errors import InputError
 
 __all__ = [
@@ -20,13 +21,6 @@ __all__ = [
 ]
 
 SMALL_FILE_BYTES = 1_000_000
-SIGNIFICANT_DIGITS = 15
-"""How many digits of a number a spreadsheet keeps. Source: IEEE 754 double precision; Excel's "Specifications"."""
-
-SPREADSHEET_REMEDY = (
-    "digits lost to rounding cannot be brought back: go to where the list came from and export it again with the ICCID "
-    "columns as text (Excel: Data > From Text/CSV, column type Text; LibreOffice: column type Text on opening)"
-)
 SAVE_AS_UTF8 = 'save it again as "CSV UTF-8" or plain text in UTF-8'
 
 
@@ -150,23 +144,7 @@ def unwrapped(cell: str) -> str:
     """A value without what people put around it so that a spreadsheet leaves it alone: '898..., ="898...", spaces."""
     if cell.isdigit():  # most are, and a fleet has millions
         return cell
-    text = cell.strip()
+    text = without_invisible(cell).strip()
     if text.startswith('="') and text.endswith('"'):
         text = text[2:-1]
     return text.strip("\"' \t\u00a0")
-
-
-def rounding_notation(text: str) -> bool:
-    """Whether this is a number in scientific notation or with a fraction of nothing (8.98E+18, 898...0.0), not digits.
-
-    What stands behind a comma otherwise is another column.
-    """
-    mantissa, exponent, power = text.replace(",", ".").lower().partition("e")
-    whole, point, decimals = mantissa.partition(".")
-    numeric = (whole + decimals).isdigit() and (not exponent or power.lstrip("+").isdigit())
-    return numeric and bool(exponent or (point and not decimals.strip("0")))
-
-
-def looks_rounded(digits: str) -> bool:
-    """Whether nothing but zeros follows the 15 digits that a spreadsheet keeps of a number."""
-    return digits.endswith("0") and len(digits) > SIGNIFICANT_DIGITS and not digits[SIGNIFICANT_DIGITS:].strip("0")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from migrator.core.units import decimal_of
 
-__all__ = ["UnclearVolume", "title_unit", "volume"]
+__all__ = ["UnclearVolume", "has_unit", "title_unit", "volume"]
 
 PLAIN_HINT = "write it as a plain number with a decimal point and no thousands separator, as 1024.5"
 _UNITS = r"bytes?|[kmgt]i?b|sms"
@@ -19,11 +19,21 @@ _SPACES = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")  # thousan
 
 
 class UnclearVolume(ValueError):
-    """A text that is no volume, or one in two ways; the message says why, `hint` what to write."""
+    """A text that is no volume, or one in two ways; the message says why, `hint` what to write.
 
-    def __init__(self, words: str, hint: str = PLAIN_HINT) -> None:
+    `masked` says why without the digits: those of a number without a unit may be a PIN that slid in.
+    """
+
+    def __init__(self, words: str, hint: str = PLAIN_HINT, *, masked: str = "") -> None:
         super().__init__(words)
         self.hint = hint
+        self.masked = masked or words
+
+
+def has_unit(text: str) -> bool:
+    """Whether a number stands there with a unit behind it, and so no PIN."""
+    found = _WITH_UNIT.fullmatch(text.strip())
+    return found is not None and bool(found["number"] and found["unit"])
 
 
 def title_unit(title: str) -> str:
@@ -80,5 +90,5 @@ def _with_point(digits: str) -> str:
         return digits.replace(last, "")
     if _GROUPED.fullmatch(digits) and not re.match(r"[+-]?0", digits):
         words = f"may be {digits.replace(last, '')} or {digits.replace(last, '.')}: the {last!r} can be read both ways"
-        raise UnclearVolume(words)
+        raise UnclearVolume(words, masked=f"can be read in two ways: its {last!r} parts thousands or decimals")
     return digits.replace(last, ".")

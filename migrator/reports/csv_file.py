@@ -6,12 +6,15 @@ A double click must lose nothing and run nothing:
   breaks.
 - Text that it would take for a number and change gets one, too: ICCIDs (it keeps 15 digits), leading zeros, 12E3.
   `pair import` takes such values as they are; a script strips one leading apostrophe, or reads the JSON.
+- No control character is in it: each is shown as \\x1b, \\n and so on, since some are orders to a terminal. The JSON has
+  every text exactly.
 - Counts and bytes stay numbers; -1 is no limit.
 """
 
 import csv
 import re
 from typing import TextIO
+from unicodedata import category
 
 from migrator.reports.book import Book
 from migrator.reports.model import COLUMNS
@@ -34,9 +37,22 @@ def write_csv(book: Book, out: TextIO) -> None:
 
 def as_text(value: object) -> object:
     """A value as a spreadsheet keeps it, letter by letter. Numbers stay numbers, None is empty."""
-    if not isinstance(value, str) or value[:1].isalpha():
+    if not isinstance(value, str):
         return value
-    return f"'{value}" if _CHANGED_NUMBER.fullmatch(value) else spreadsheet_safe(value)
+    text = value if value.isprintable() else _without_controls(value)
+    if value[:1].isalpha():
+        return text
+    if _CHANGED_NUMBER.fullmatch(value):
+        return f"'{text}"
+    return f"'{text}" if spreadsheet_safe(value) != value else text
+
+
+def _without_controls(text: str) -> str:
+    """`text` with control characters, marks of direction and separators of lines made visible."""
+    return "".join(
+        letter if letter.isprintable() or category(letter) == "Zs" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def spreadsheet_safe(value: object) -> str:

@@ -24,6 +24,7 @@ from migrator.store.rows import (
 )
 from migrator.store.snapshots import Snapshots, SnapshotState
 from migrator.store.tables import account_limits, snapshots, source_sims, unreadable_rows
+from migrator.store.unread import Unread, unread
 
 __all__ = ["Inventory", "in_force"]
 
@@ -116,6 +117,10 @@ class Inventory(Snapshots):
         with self._db.read() as connection:
             found = connection.execute(wanted).all()
         yield from ((problem, json.loads(raw)) for problem, raw in found)
+
+    def unread(self) -> Unread:
+        """What 1NCE said of statuses and volumes that cannot be read."""
+        return unread(self._db)
 
     def account_limits(self) -> AccountLimits | None:
         """The account's monthly caps; None if they were never read."""

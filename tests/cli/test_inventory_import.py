@@ -106,15 +106,21 @@ def test_rows_that_say_the_same_are_one_sim(desk: Desk) -> None:
     assert (ended.data["sims"], ended.data["repeated"]) == (1, 2)
 
 
-def test_one_iccid_that_ends_in_zeros_is_warned_of_and_several_are_refused(desk: Desk) -> None:
+def test_iccids_that_end_in_zeros_are_refused_unless_something_vouches_for_them(desk: Desk) -> None:
     zeros = [f"89882280{number:07d}0000;Aktiviert;u{number};;5;5\n" for number in range(1, 4)]
-    one = desk.run("inventory", "import", sims_file(desk, line(1), line(2), zeros[0]))
-    assert one.code == 0
-    assert "ends in zeros, as a spreadsheet leaves them: sims.csv:4" in one.err
-    several = desk.json("inventory", "import", sims_file(desk, line(1), *zeros))
-    assert several.code == 2
-    assert [error["code"] for error in several.document["errors"][1:]] == ["rounded_by_spreadsheet"] * 3
-    assert "as text" in several.document["errors"][1]["hint"]
+    for some in (zeros[:1], zeros):
+        ended = desk.json("inventory", "import", sims_file(desk, line(1), *some))
+        assert ended.code == 2
+        assert [error["code"] for error in ended.document["errors"][1:]] == ["rounded_by_spreadsheet"] * len(some)
+        assert "as text" in ended.document["errors"][1]["hint"]
+    neighbour = zeros[0].replace("0000;", "0001;", 1)
+    beside = desk.run("inventory", "import", sims_file(desk, line(1), zeros[0], neighbour))
+    assert beside.code == 0
+    assert "ends in zeros, as a spreadsheet leaves them: sims.csv:3" in beside.err
+    known = desk.run("inventory", "import", sims_file(desk, zeros[0]), "--replace")
+    assert known.code == 0, known.err
+    in_groups = zeros[2].replace("89882280000000300", "8988 2280 0000 0030 0")
+    assert desk.run("inventory", "import", sims_file(desk, in_groups), "--replace").code == 0
 
 
 def test_two_sims_that_rounding_made_one_are_told_as_that(desk: Desk) -> None:

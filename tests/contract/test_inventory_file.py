@@ -166,13 +166,28 @@ def test_a_secret_column_cannot_even_be_chosen_by_hand(file: Path, title: str) -
         f"x;;{PIN};;",
         f"{S1};ok;;{PIN}",
         f"{PIN};;;",
+        f"{S1} {PIN};;;",
+        f"{PIN}.0;;;",
     ],
-    ids=["too many values", "no ICCID", "a PIN among the volumes", "a PIN in place of the ICCID"],
+    ids=["too many values", "no ICCID", "among the volumes", "in place of the ICCID", "beside it", "as a number"],
 )
 def test_a_pin_that_slid_into_another_column_is_not_told(file: Path, line: str) -> None:
     _, problems = read(file, f"ICCID;Label;PIN;Data quota\n{line}\n{S2};;;\n")
     assert problems
     assert PIN not in repr([problem.as_dict() for problem in problems])
+
+
+@pytest.mark.parametrize(("unit", "volume"), [(" (MB)", "4,111"), (" (MB)", "4 111 x"), ("", "4111")])
+def test_a_pin_among_volumes_is_not_told_in_another_form_either(file: Path, unit: str, volume: str) -> None:
+    _, problems = read(file, f"ICCID;Data quota{unit}\n{S1};{volume}\n")
+    told = repr([problem.as_dict() for problem in problems])
+    assert problems
+    assert not any(digits in told for digits in ("4111", "4,111", "4.111", "4 111"))
+
+
+def test_values_where_titles_should_be_are_not_told(file: Path) -> None:
+    error = refused(file, f"x{S1};{PIN};{PUK};4111\n{S2};a;b;c\n", "label=Name")
+    assert not any(secret in f"{error.message} {error.hint}" for secret in (PIN, PUK, "4111"))
 
 
 def test_unknown_columns_are_not_kept_either(file: Path) -> None:

@@ -176,8 +176,43 @@ def test_column_of_targets_that_all_end_in_zeros_was_rounded() -> None:
     assert told(result) == [("rounded_by_spreadsheet", "pairs.csv:2"), ("rounded_by_spreadsheet", "pairs.csv:3")]
 
 
-def test_one_target_among_others_may_end_in_zeros() -> None:
-    assert imported((S1, "8944500111111110000"), (S2, T2), (S3, T3)).problems == []
+def test_one_target_that_ends_in_zeros_needs_its_neighbour_or_groups() -> None:
+    """Whoever takes a rounded one claims a stranger's card."""
+    zeros = "8944500111111110000"
+    assert told(imported((S1, zeros), (S2, T2), (S3, T3))) == [("rounded_by_spreadsheet", "pairs.csv:2")]
+    assert imported((S1, zeros), (S2, "8944500111111110001")).problems == []
+    assert imported((S1, "8944 5001 1111 1110 000"), (S2, T2)).problems == []
+
+
+def test_target_that_ends_in_zeros_and_is_paired_already_stays() -> None:
+    """The pairs of a store come back as they were exported."""
+    old = Pair(source_iccid(1), Iccid.parse("8944500111111110000"), "earlier.csv:9")
+    result = imported((S1, "8944500111111110000"), existing=[old])
+    assert (result.unchanged, result.problems) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("8944500000000000014 01", "two_numbers"),
+        ("1\t8944500000000000014", "two_numbers"),
+        ("98440500000000000091", "swapped_digits"),
+    ],
+)
+def test_target_of_two_numbers_or_swapped_digits_is_refused(target: str, code: str) -> None:
+    assert told(imported((S1, target))) == [(code, "pairs.csv:2")]
+
+
+@pytest.mark.parametrize("target", ["55500001", "4111", f"{T1} 55500001", "4,111", "5.55E+07", "55500001.0"])
+def test_puk_in_the_place_of_an_iccid_or_eid_is_not_told(target: str) -> None:
+    problems = [
+        *imported((S1, target)).problems,
+        *imported((target, T1)).problems,
+        *with_eids((S1, T1, target)).problems,
+    ]
+    held = repr([problem.as_dict() for problem in problems])
+    assert len(problems) == 3
+    assert not any(secret in held for secret in ("4111", "4,111", "55500001", "5.55"))
 
 
 @pytest.mark.parametrize("row", [(S1, T2), (S2, T1)], ids=["source has another target", "target has another source"])

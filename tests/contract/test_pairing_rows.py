@@ -217,3 +217,10 @@ def test_large_file_is_read_row_by_row(file: Path) -> None:
 
 def exhausted(rows: Iterator[PairRow]) -> int:
     return sum(1 for _ in rows)
+
+
+def test_values_where_titles_should_be_are_not_told(file: Path) -> None:
+    """A vendor's list without a header has PIN and PUK in its first line."""
+    error = refusal(file, f"{S1},{T1},4111,55500001\n")
+    assert "4111" not in error.message
+    assert "55500001" not in error.message

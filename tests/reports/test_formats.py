@@ -209,8 +209,11 @@ def test_what_a_switch_plan_says_is_escaped_on_the_page(tmp_path: Path, awkward_
         ("+49 30", "'+49 30"),
         ("-5", "'-5"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\tx", "'\tx"),
-        ("\rx", "'\rx"),
+        ("\tx", "'\\tx"),
+        ("\rx", "'\\rx"),
+        ("a\x1b[31mb\x00", "a\\x1b[31mb\\x00"),
+        ("two\nlines \x85 \u2028 \u202e", "two\\nlines \\x85 \\u2028 \\u202e"),
+        ("M\u00fcller\u00a07 \U0001f4a7", "M\u00fcller\u00a07 \U0001f4a7"),
         ("meter 7", "meter 7"),
         ("123", "123"),
         ("r12 r13", "r12 r13"),
@@ -229,6 +232,18 @@ def test_the_csv_has_the_columns_in_order_and_a_row_for_every_sim(tmp_path: Path
     rows = list(csv.reader(text(tmp_path, "csv").splitlines()))
     assert tuple(rows[0]) == COLUMNS
     assert [one[0] for one in rows[1:]] == [f"'{iccid(number)}" for number in range(1, 121)]
+
+
+def test_no_control_character_is_in_the_csv_and_the_json_has_each_exactly(tmp_path: Path) -> None:
+    """A name is a stranger's text, and `cat` would carry it out."""
+    name = "".join(map(chr, (*range(32), 0x7F, *range(0x80, 0xA0)))) + "=1"
+    rows = [row(1, name_planned=name, name_observed=f"x{name}")]
+    written(tmp_path, reconciliation(1, rows=lambda: iter(rows)), "csv", "json")
+    held = (tmp_path / "reconciliation.csv").read_bytes().decode().replace("\r\n", "")
+    assert held.isprintable()
+    assert "\\x1b" in held
+    told = json.loads((tmp_path / "reconciliation.json").read_text(encoding="utf-8"))
+    assert (told["sims"][0]["name_planned"], told["sims"][0]["name_observed"]) == (name, f"x{name}")
 
 
 def test_pair_import_takes_the_csv_as_it_is(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def sim_object(
         row[f"quota_status{suffix}"] = _quota_status(sim, volume, switches, now)
     forms = switches.single_labels if single else switches.listed_labels
     row["label"] = _label(sim.label, forms.get(sim.iccid))
+    row |= {field: value for iccid, field, value in switches.said if iccid == sim.iccid}
     return {key: _filler(switches) if value is None else value for key, value in row.items() if _kept(value, switches)}
 
 

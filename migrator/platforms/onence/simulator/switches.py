@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from migrator.platforms.onence.simulator.choices import (
     AboveLargestPage,
@@ -89,6 +90,7 @@ class OnenceSwitches:
     listed_labels: Mapping[str, LabelForm] = field(default_factory=dict)  # the same of the list
     expired: ExpiredSims = ExpiredSims.READABLE  # what reads show of expired SIMs
     expired_word: str = "Expired"  # their status, as the portal has it; the contract knows only Enabled and Disabled
+    said: tuple[tuple[str, str, Any], ...] = ()  # ICCID, field of its record, and what stands there instead
 
     # Quota, usage, limits
     v1_quota_dates: QuotaDates = QuotaDates.SPACED  # expiry_date and last_status_change_date

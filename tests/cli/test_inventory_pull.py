@@ -1,0 +1,51 @@
+"""`inventory pull` says what 1NCE said where it cannot be read, as `inventory import` does."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from migrator.platforms.onence.simulator import OnenceSwitches
+from tests.cli.conftest import POLICY, Desk
+
+SAID = (("current_quota", "unlimited"), ("current_quota", "1,000"), ("status", "Geparkt"), ("status", "Geparkt"))
+
+
+@pytest.fixture
+def odd(make_desk: Callable[..., Desk]) -> Desk:
+    """A desk whose 1NCE tells four SIMs in other words."""
+    plain = make_desk()
+    said = tuple((sim.iccid, *words) for sim, words in zip(plain.rehearsal.onence.fleet, SAID, strict=False))
+    return make_desk(onence=OnenceSwitches(rate_limit=None, said=said))
+
+
+def test_what_cannot_be_read_is_counted_with_its_words_and_exit_3(odd: Desk) -> None:
+    pulled = odd.run("inventory", "pull")
+    assert pulled.code == 3
+    assert "2 SIMs with a status that is not known: 'Geparkt' (2)" in pulled.err
+    assert "2 SIMs whose current_quota is no number; 1NCE says '1,000' (1), 'unlimited' (1)" in pulled.err
+    data = odd.json("inventory", "pull").data
+    assert data["unknown_statuses"] == {"Geparkt": 2}
+    assert data["unread_volumes"] == {"current_quota": {"1,000": 1, "unlimited": 1}}
+
+
+def test_an_import_says_the_same_of_the_same_status(odd: Desk) -> None:
+    pulled = odd.run("inventory", "pull")
+    lines = [json.loads(line) for line in odd.run("inventory", "export", "-").out.splitlines()]
+    rows = "".join(f"{line['iccid']};{line['status_word']}\n" for line in lines)
+    imported = odd.run("inventory", "import", odd.write("sims.csv", f"ICCID;Status\n{rows}"))
+    (told,) = [line for line in pulled.err.splitlines() if "status that is not known" in line]
+    assert (imported.code, told in imported.err) == (3, True)
+
+
+def test_a_plan_does_not_say_that_1nce_gave_no_volume(odd: Desk) -> None:
+    odd.run("inventory", "pull")
+    odd.run("pair", "pool", odd.pool())
+    odd.run("plan", "create", "--policy", odd.write("policy.toml", POLICY))
+    shown = odd.run("plan", "show", "--action", "BLOCK")
+    assert "that can be read" in " ".join(shown.out.split())
+
+
+def test_a_fleet_that_is_read_whole_is_exit_0(make_desk: Callable[..., Desk]) -> None:
+    pulled = make_desk().json("inventory", "pull")
+    assert (pulled.code, pulled.data["unknown_statuses"], pulled.data["unread_volumes"]) == (0, {}, {})
