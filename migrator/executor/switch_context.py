@@ -11,7 +11,16 @@ from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchKind
 from migrator.errors import OutcomeUnknown, PlatformError, Transient
 from migrator.executor.context import Stopper, quiet
 from migrator.executor.crew import several
-from migrator.ports import Clock, Journal, Progress, SourceSwitch, SwitchJournal, SwitchRequest, TargetPlatform
+from migrator.ports import (
+    Clock,
+    FieldNotes,
+    Journal,
+    Progress,
+    SourceSwitch,
+    SwitchJournal,
+    SwitchRequest,
+    TargetPlatform,
+)
 
 __all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
 
@@ -61,6 +70,7 @@ class SwitchContext:
     target: TargetPlatform
     journal: SwitchJournal
     migration: Journal
+    field_notes: FieldNotes
     clock: Clock
     options: SwitchOptions
     stopper: Stopper

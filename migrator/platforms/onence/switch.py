@@ -1,6 +1,7 @@
 """1NCE as a `SourceSwitch`: the only part of this tool that changes anything there."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from http import HTTPStatus
 
 import httpx
@@ -94,6 +95,12 @@ class OnenceSwitch:
         if row.sim is None or row.sim.iccid != iccid:
             raise WireMismatch(f"1NCE answered {reply.request} with something that is not this SIM")
         return Sight(Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN, row.sim)
+
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
+        """By day, whether a SIM used anything. See `OnenceSource.used_days`."""
+        return await self._source.used_days(iccid, first, last, insists=insists)
 
     async def switch(self, orders: Sequence[SwitchOrder]) -> None:
         """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.

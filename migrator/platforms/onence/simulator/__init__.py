@@ -21,6 +21,7 @@ from migrator.platforms.onence.simulator.choices import (
     TopUpTotal,
     TotalsHeaders,
     UnknownSim,
+    UsageCall,
     V1Retired,
 )
 from migrator.platforms.onence.simulator.fleet import SimulatedFleet
@@ -49,5 +50,6 @@ __all__ = [
     "TopUpTotal",
     "TotalsHeaders",
     "UnknownSim",
+    "UsageCall",
     "V1Retired",
 ]
