@@ -59,18 +59,23 @@ class OldSims:
     async def _answers(self, meant: Iterable[Judged], stopper: Stopper) -> dict[str, Answer]:
         """What 1NCE told, by key of the old SIM; without those that were not asked."""
         found, usage = dict[str, Answer](), self.usage
-        if usage is None or (self.asked >= ENOUGH_UNTOLD and not self._told):
+        if usage is None:
             return found
 
         async def ask(one: Judged) -> None:
-            days = days_to_ask(one.life, self._today)
-            iccid = one.row.source_iccid
-            found[iccid.key] = None if days is None else await usage.used_days(iccid, *days)
-            self.asked += days is not None
+            days, iccid = days_to_ask(one.life, self._today), one.row.source_iccid
+            if days is not None and not self._is_hopeless:
+                self.asked += 1
+                found[iccid.key] = await usage.used_days(iccid, *days)
+                self._told += bool(found[iccid.key])
 
         await in_parallel(list(meant), ask, workers=WORKERS, stopper=stopper)
-        self._told += sum(bool(answer) for answer in found.values())
         return found
+
+    @property
+    def _is_hopeless(self) -> bool:
+        """Whether so many were asked in vain that the others need not be."""
+        return self.asked >= ENOUGH_UNTOLD and not self._told
 
     @property
     def _today(self) -> date:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from migrator.bootstrap import old_use
 from migrator.core.policy import OldSim
 from migrator.core.results import ExitCode
 from migrator.platforms.onence.simulator import OnenceSwitches, UsageCall
@@ -140,3 +141,15 @@ def test_the_cost_is_told_before_1nce_is_asked(world: SwitchWorld) -> None:
     header = world.cutover_plan(progress=progress)
     assert ("asking_old_sims", header.count) in told
     assert len(world.source.ledger.requests("GET", "/usage")) == header.count
+
+
+def test_where_nothing_is_told_of_the_first_the_others_are_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(old_use, "ENOUGH_UNTOLD", 3)
+    world = SwitchWorld(tmp_path, sims=14, onence_switches=OnenceSwitches(usage_call=UsageCall.V1_ONLY))
+    world.migrated()
+    header = world.cutover_plan(old_sim=OldSim.IF_KNOWN)
+    assert header.count > 5
+    assert header.summary["old_sims"] == {"asked": 3, "silent": 0, "in_use": 0, "unknown": header.count}
+    assert len(world.source.ledger.requests("GET", "/usage")) == 3
