@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from migrator.core.caps import Claimed
 from migrator.core.cutover import Sight
 from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, TargetLink
+from migrator.core.hardware import Neighbours
 from migrator.core.identifiers import Iccid
 from migrator.core.journal import Failures, Item, JobRecord, RequestOutcome, RequestRecord, Verified
 from migrator.core.plan import DesiredState, PlanHeader, Prices
@@ -31,6 +32,7 @@ __all__ = [
     "DataPlan",
     "DataSession",
     "DevicePage",
+    "FieldNotes",
     "InventoryStore",
     "Journal",
     "ListPass",
@@ -182,6 +184,15 @@ class SourceSwitch(Protocol):
 
     async def look(self, iccid: Iccid) -> Sight:
         """Read one SIM as it is now. Raises: Transient and kin, where no usable answer came."""
+        ...
+
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
+                """By day, whether a SIM used anything; None where no usable answer came.
+
+        With `insists`, what may pass is no such answer. Raises: Transient, then.
+        """
         ...
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
@@ -679,6 +690,18 @@ class Journal(Protocol):
 
     def requests(self, plan_id: str) -> Sequence[RequestRecord]:
         """Every write of a plan, oldest first."""
+        ...
+
+
+class FieldNotes(Protocol):
+    """What is known of the units in the field that a plan is about."""
+
+    def last_uses(self, keys: Iterable[str]) -> Mapping[str, date]:
+        """The last day of use that was noted of some old SIMs, by key."""
+        ...
+
+    def neighbours(self, bodies: Iterable[str | None]) -> Neighbours:
+        """Who was seen in some hardware."""
         ...
 
 

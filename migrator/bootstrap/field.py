@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from migrator.platforms.hologram.simulator import HologramSimulator, SimulatedLink
 from migrator.platforms.hologram.simulator.stock import default_name
 from migrator.platforms.onence.simulator import OnenceSimulator
+from migrator.platforms.onence.simulator.model import SimulatedSourceSim
 
 __all__ = ["UnitsOutside"]
 
@@ -72,12 +73,15 @@ class UnitsOutside:
         is_named = link.name not in {None, default_name(iccid)}
         if age_s < self.after_s or (not is_named and age_s < UNNAMED_S):
             return False
-        self.hologram.add_session(iccid, now, MEGABYTE, self._hardware(link))
+        old = self.onence.fleet.find(self._old_of(link) or "")
+        if old is not None:
+            old.silent_from = now.date() - timedelta(days=1)  # so that nobody who rehearses has to wait for tomorrow
+        self.hologram.add_session(iccid, now, MEGABYTE, self._hardware(link, old))
         return True
 
-    def _hardware(self, link: SimulatedLink) -> str:
+    @staticmethod
+    def _hardware(link: SimulatedLink, old: SimulatedSourceSim | None) -> str:
         """Where the old SIM was seen; a unit that 1NCE never saw has hardware of its own."""
-        old = self.onence.fleet.find(self._old_of(link) or "")
         return (None if old is None else old.imei) or f"35{int(link.iccid[-13:-1]):012d}0"
 
     def _old_of(self, link: SimulatedLink) -> str | None:

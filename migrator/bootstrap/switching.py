@@ -11,14 +11,16 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
+from migrator.bootstrap.old_use import OldSims
 from migrator.bootstrap.planning import look
-from migrator.core.cutover import Demand, Overlap, cutover_row, rollback_row, unplanned_row
+from migrator.core.cutover import Demand, Judged, Overlap, cutover_row, rollback_row, unplanned_row
 from migrator.core.fleet import SourceSim, SourceStatus
 from migrator.core.gates import Gate, gate
-from migrator.core.hardware import Unit, is_imei
+from migrator.core.hardware import Doubt, Neighbours, Unit, hardware, is_imei
 from migrator.core.journal import Item, Verdict, Verified
+from migrator.core.old_use import NewLife
 from migrator.core.plan import PlanHeader
-from migrator.core.policy import OtherUnits
+from migrator.core.policy import CutoverPolicy, OldSim, OtherUnits
 from migrator.core.switch_plan import (
     Direction,
     SwitchAction,
@@ -27,6 +29,7 @@ from migrator.core.switch_plan import (
     SwitchRow,
     fingerprint_of,
     header_line,
+    row_document,
     row_from,
     row_line,
 )
@@ -34,7 +37,7 @@ from migrator.errors import Halted, StoreError
 from migrator.executor.context import Stopper
 from migrator.executor.switch_context import in_parallel
 from migrator.executor.usage import imei_in, sessions_since_claim
-from migrator.ports import Clock, Progress, TargetPlatform
+from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
 
 if TYPE_CHECKING:
     from migrator.store import Store
@@ -85,8 +88,12 @@ async def make_cutover(
     clock: Clock,
     stopper: Stopper,
     progress: Progress,
+    usage: SourceUsage | None,
+    usage_rps: float = 1.0,
 ) -> SwitchHeader:
     """Read every new SIM afresh, ask for proof of life where it is wanted, and keep the plan. Sends no write.
+
+    Then, unless the demand does without, 1NCE is asked whether the old SIMs that would go are silent.
 
     Args:
         store: where the migration's plan is; the caller holds its lease.
@@ -98,6 +105,8 @@ async def make_cutover(
         clock: the time.
         stopper: looked at between requests.
         progress: told what happens.
+        usage: where old SIMs are asked what they used, a request each; None where the demand does not ask.
+        usage_rps: how many of these requests a second may go, to tell beforehand how long it takes.
 
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
@@ -108,18 +117,26 @@ async def make_cutover(
         hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
         raise Halted(few, code="gate_closed", hint=hint)
     overlap, off = Overlap(), store.switches.switched_off(header.plan_id)
-    with _Spool() as rows:
+    notes, meant = store.field_notes(header.plan_id), 0
+    old = OldSims(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
+    with _Spool() as proved, _Spool() as rows:
         for found in _chunked(_facts(store, header, off)):
             for one in found:
                 overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=demand.now_s)
-            rows.add(await _judged(target, found, demand, header.org_id, stopper))
+            judged = await _judged(target, found, demand, header.org_id, notes, stopper)
+            proved.add_lines(map(_judged_line, judged))
+            meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
             progress("judged", {"sims": len(found)})
+        old.announce(meant, usage_rps, progress)
+        for chunk in _chunked(map(_judged_from, proved.lines())):
+            rows.add(await old.judged(chunk, stopper))
         rows.add(map(unplanned_row, store.journal.unplanned(header.plan_id)))
         summary = {
             "double_billing": overlap.told(_price(header)),
-            "reminders": list(REMINDERS[Direction.CUTOVER]),
+            "reminders": [*REMINDERS[Direction.CUTOVER], *old.reminders()],
             "verified_share": str(demand.verified_share),
             "other_units": (OtherUnits.ACCEPT if demand.accepts_other_units else OtherUnits.LEAVE_ON).value,
+            **old.told(),
         }
         return _kept(
             store,
@@ -178,34 +195,59 @@ def _facts(store: "Store", header: PlanHeader, off: Collection[str]) -> Iterator
             yield _Found(item, verified, claimed_s, source)
 
 
-async def _judged(
-    target: TargetPlatform, found: Sequence[_Found], demand: Demand, org_id: int, stopper: Stopper
-) -> list[SwitchRow]:
+async def _judged(  # noqa: PLR0917 - handed through as they came
+    target: TargetPlatform,
+    found: Sequence[_Found],
+    demand: Demand,
+    org_id: int,
+    notes: FieldNotes,
+    stopper: Stopper,
+) -> list[Judged]:
     """The rows of some SIMs. Usage is asked for only where all is there but a sign of life, or the unit is unknown."""
-    rows = [_row(one, demand, org_id) for one in found]
-    open_ = [at for at, row in enumerate(rows) if row.reason is SwitchReason.NO_TRAFFIC or _lacks_unit(found[at], row)]
+    imeis = [imei for one in found for imei in _imeis(one)]
+    near = notes.neighbours(map(hardware, imeis))
+    rows = [_row(one, demand, org_id, near) for one in found]
+    open_ = [at for at, one in enumerate(rows) if one.row.reason in _LACKS_LIFE or _lacks_unit(found[at], one)]
 
     async def ask(number: int) -> None:
         one = found[number]
         sessions = await sessions_since_claim(target, one.item.target, one.claimed_s)
         if sessions:
-            newest_s = max(session.at_s for session in sessions)
-            rows[number] = _row(one, demand, org_id, session_s=newest_s, session_imei=imei_in(sessions))
-        elif sessions is None and rows[number].reason is SwitchReason.NO_TRAFFIC:
-            rows[number] = replace(rows[number], detail=f"{rows[number].detail}; usage is not ours to read")
+            newest_s, imei = max(session.at_s for session in sessions), imei_in(sessions)
+            around = notes.neighbours(map(hardware, (*_imeis(one), imei)))
+            rows[number] = _row(one, demand, org_id, around, session_s=newest_s, session_imei=imei)
+        elif sessions is None and rows[number].row.reason in _LACKS_LIFE:
+            row = rows[number].row
+            rows[number] = Judged(replace(row, detail=f"{row.detail}; usage is not ours to read"))
 
     await in_parallel(open_, ask, workers=WORKERS, stopper=stopper)
     return rows
 
 
-def _lacks_unit(one: _Found, row: SwitchRow) -> bool:
+_LACKS_LIFE = {SwitchReason.NO_TRAFFIC, SwitchReason.NOT_ALIVE_LATELY}
+
+
+def _imeis(one: _Found) -> tuple[str | None, str | None]:
+    """The hardware of an old SIM and its new one, as it stands on their records."""
+    return None if one.source is None else one.source.imei, None if one.item.target is None else one.item.target.imei
+
+
+def _lacks_unit(found: _Found, one: Judged) -> bool:
     """Whether usage may tell in which unit the new SIM of a row that would be switched off is."""
-    return row.unit is Unit.NEVER_SEEN and one.source is not None and is_imei(one.source.imei)
+    old, new = _imeis(found)
+    may_tell = is_imei(old) if one.life.alive_s is None else not is_imei(new)
+    return one.row.unit is Unit.NEVER_SEEN and may_tell
 
 
 def _row(
-    one: _Found, demand: Demand, org_id: int, *, session_s: float | None = None, session_imei: str | None = None
-) -> SwitchRow:
+    one: _Found,
+    demand: Demand,
+    org_id: int,
+    near: Neighbours,
+    *,
+    session_s: float | None = None,
+    session_imei: str | None = None,
+) -> Judged:
     return cutover_row(
         one.item,
         one.verified,
@@ -215,7 +257,19 @@ def _row(
         claimed_s=one.claimed_s,
         session_s=session_s,
         session_imei=session_imei,
+        near=near,
     )
+
+
+def _judged_line(one: Judged) -> str:
+    """One line of the file in which rows wait for what is said of their old SIMs."""
+    return json.dumps([row_document(one.row), one.life.alive_s, one.life.claimed_s, one.doubt])
+
+
+def _judged_from(line: str) -> Judged:
+    """What such a line tells."""
+    document, alive_s, claimed_s, doubt = json.loads(line)
+    return Judged(row_from(document), NewLife(alive_s, claimed_s), None if doubt is None else Doubt(doubt))
 
 
 class _Spool:
@@ -234,13 +288,21 @@ class _Spool:
 
     def add(self, rows: Iterable[SwitchRow]) -> None:
         """Put some rows behind the others. Raises: StoreError, if the disk for temporary files is full."""
-        with _temporary_trouble():
-            self._file.writelines(f"{row_line(row)}\n" for row in rows)
+        self.add_lines(map(row_line, rows))
 
-    def __iter__(self) -> Iterator[SwitchRow]:
+    def add_lines(self, lines: Iterable[str]) -> None:
+        """Put some lines behind the others, whatever they tell. Raises: as `add`."""
+        with _temporary_trouble():
+            self._file.writelines(f"{line}\n" for line in lines)
+
+    def lines(self) -> Iterator[str]:
+        """Every line, from the first."""
         with _temporary_trouble():
             self._file.seek(0)
-        return (row_from(json.loads(line)) for line in self._file)
+        return iter(self._file)
+
+    def __iter__(self) -> Iterator[SwitchRow]:
+        return (row_from(json.loads(line)) for line in self.lines())
 
 
 @contextmanager
@@ -322,7 +384,10 @@ def _kept(
 def _asked_for(demand: Demand) -> tuple[str, ...]:
     """What was asked of the new SIMs, as far as a plan is another one by it."""
     accepted = (OtherUnits.ACCEPT.value,) if demand.accepts_other_units else ()
-    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted
+    usual = CutoverPolicy()
+    old_sim = () if demand.old_sim is usual.old_sim else (demand.old_sim.value,)
+    lately = () if demand.alive_within_s == usual.alive_within_s else (str(demand.alive_within_s),)
+    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted, *old_sim, *lately
 
 
 def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:

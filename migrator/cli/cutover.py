@@ -1,6 +1,6 @@
 """`cutover`: switch the old SIMs off, once their new ones have shown that they work."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ import click
 from migrator.cli.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.files import check_destination, is_stdout, written
 from migrator.cli.looks import shown_switch
-from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, applied, rest_s, wave_counts
+from migrator.cli.switching import APPLY_CODES, SwitchOptionsGiven, alive_within_s, applied, rest_s, wave_counts
 from migrator.cli.switching import verified_share as share_of
 from migrator.core.switch_plan import Direction, Require, SwitchAction
 from migrator.errors import InputError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from migrator.core.cutover import Demand
     from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchRow
     from migrator.executor.context import Stopper
+    from migrator.inputs.settings import Settings
     from migrator.store import Store
 
 __all__ = ["apply", "plan", "planned", "show"]
@@ -29,6 +30,7 @@ SHOWN = 20
 PLAN_CODES = "0 done, 2 input, 4 refused, 5 a plan file of another store, 6 too few are verified, 7 resumable, 9 held."
 SILENT = "--accept-silent-units"
 OTHER_UNITS = "--accept-other-units"
+OLD_SIM = ("must_be_silent", "if_known", "not_asked")
 
 
 @click.command("plan", epilog=f"Exit codes: {PLAN_CODES}")
@@ -46,6 +48,17 @@ OTHER_UNITS = "--accept-other-units"
     help="New SIMs that were seen in another unit (IMEI) than the old one are accepted: the old unit may fall silent.",
 )
 @click.option(
+    "--old-sim",
+    type=click.Choice(OLD_SIM),
+    help="What 1NCE must say of an old SIM: nothing used since its new SIM lived last; the same where 1NCE can tell; "
+    "or it is not asked (a request per SIM). Default: the policy's.",
+)
+@click.option(
+    "--alive-within",
+    metavar="DURATION",
+    help="How long ago a new SIM's newest session may be (14d), now and at `cutover apply`. Default: the policy's.",
+)
+@click.option(
     "--rest",
     metavar="DURATION",
     help="Only SIMs claimed, and last changed by us, this long ago (24h). Default: the policy's.",
@@ -61,8 +74,8 @@ def plan(shared: Globals, /, **options: Any) -> int:
     """Say which old SIMs of PLAN can be switched off, which stay on, and why. Sends no write.
 
     PLAN is an id or a plan file; default the newest. A SIM qualifies when a fresh read finds every planned value and
-    its new link is live and has had a data session since it was claimed, in no other unit than the old one. `cutover
-    apply` switches off nothing else.
+    its new link is live and has had a data session lately, since it was claimed, in no other unit than the old one, and
+    the old SIM is silent since. `cutover apply` switches off nothing else.
     """
     return finish("cutover plan", shared, lambda: _plan(shared, **options))
 
@@ -89,12 +102,14 @@ def _plan(
         store = stack.enter_context(bootstrap.open_store(shared.state or chosen.state))
         migration = store.plans.header(plan_or_file(store, plan_id))
         demand = _demand(shared, store, migration.plan_id, **asked)
+        usage_rps = _usage_rps(chosen, store, demand)
         me = stack.enter_context(bootstrap.holding_lease(store))
         progress = stack.enter_context(watching(shared))
 
         async def body(stopper: "Stopper") -> "SwitchHeader":
             async with (
                 bootstrap.target(chosen, store, stopper, read_only=True) as target,
+                nullcontext() if usage_rps is None else bootstrap.source(chosen, store, stopper) as usage,
                 bootstrap.heartbeat(store, me, stopper),
             ):
                 return await make_cutover(
@@ -107,9 +122,19 @@ def _plan(
                     clock=bootstrap.SystemClock(),
                     stopper=stopper,
                     progress=progress,
+                    usage=usage,
+                    usage_rps=usage_rps or 1.0,
                 )
 
         return planned(store, bootstrap.run_async(body), out)
+
+
+def _usage_rps(chosen: "Settings", store: "Store", demand: "Demand") -> float | None:
+    """How many requests a second 1NCE is asked at; None where it is not. Raises: InputError, naming what is missing."""
+    from migrator.bootstrap.steering import ceiling
+    from migrator.core.policy import OldSim
+
+    return None if demand.old_sim is OldSim.NOT_ASKED else ceiling(store, "1nce", chosen.onence().max_rps)()
 
 
 def _demand(  # one argument per option
@@ -122,11 +147,13 @@ def _demand(  # one argument per option
     verified_share: str | None,
     accept_silent_units: bool,
     accept_other_units: bool,
+    old_sim: str | None,
+    alive_within: str | None,
 ) -> "Demand":
     """What a new SIM must have shown: what was asked for, else what the policy of the migration says."""
     from migrator.bootstrap import SystemClock
     from migrator.core.cutover import Demand
-    from migrator.core.policy import OtherUnits
+    from migrator.core.policy import OldSim, OtherUnits
     from migrator.inputs.policy_file import stored_policy
 
     policy = stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").cutover
@@ -136,6 +163,8 @@ def _demand(  # one argument per option
         SystemClock().now().timestamp(),
         share_of(verified_share, policy.verified_share),
         accepts_other_units=accept_other_units or policy.other_units is OtherUnits.ACCEPT,
+        old_sim=OldSim(old_sim or policy.old_sim),
+        alive_within_s=alive_within_s(alive_within, policy.alive_within_s),
     )
     _accept_silence(shared, demand.require, is_accepted=accept_silent_units)
     return demand
@@ -284,6 +313,10 @@ def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -
     ]
     if "units" in header.summary:
         text.append(table("The unit of the new SIM", ("", "SIMs"), list(header.summary["units"].items())))
+    if "old_sims" in header.summary:
+        text.append(
+            table("The old SIM, since the new one lived", ("", "SIMs"), list(header.summary["old_sims"].items()))
+        )
     if rows:
         cells = [(r.source_iccid, r.target_iccid, r.action, r.reason, r.wave, r.detail or r.proof) for r in rows]
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))

@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, TargetPlatform
     from migrator.store import Store
 
-__all__ = ["APPLY_CODES", "SwitchOptionsGiven", "applied", "rest_s", "switch_id_of", "verified_share", "wave_counts"]
+__all__ = [
+    "APPLY_CODES",
+    "SwitchOptionsGiven",
+    "alive_within_s",
+    "applied",
+    "rest_s",
+    "switch_id_of",
+    "verified_share",
+    "wave_counts",
+]
 
 APPLY_CODES = (
     "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or too "
@@ -120,6 +129,15 @@ def _must_be_the_stored_plan(store: "Store", file: Path, switch_id: str) -> None
 def rest_s(text: str | None, default: float) -> float:
     """Seconds of `--rest`, or what the policy asks for. Raises: InputError, naming the option."""
     return default if text is None else _duration(text, "--rest")
+
+
+def alive_within_s(text: str | None, default: float) -> float:
+    """Seconds of `--alive-within`, or what the policy asks for. Raises: InputError, naming the option."""
+    seconds = default if text is None else _duration(text, "--alive-within")
+    if not seconds:
+        hint = "write a longer one, such as 14d"
+        raise InputError(f"--alive-within: no SIM could meet {text!r}", code="bad_duration", hint=hint)
+    return seconds
 
 
 def verified_share(text: str | None, default: Decimal) -> Decimal:
@@ -288,6 +306,7 @@ def _context(chosen: "Settings", header: "SwitchHeader", given: SwitchOptionsGiv
         target=parts.target,
         journal=store.switches,
         migration=store.journal,
+        field_notes=store.field_notes(header.plan_id),
         clock=clock,
         options=SwitchOptions(wait_s=wait_s, absent_after_s=chosen.absent_after_s),
         stopper=parts.stopper,

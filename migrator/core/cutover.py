@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from migrator.core.fleet import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
-from migrator.core.hardware import Unit, is_imei, unit
+from migrator.core.hardware import NOBODY, Doubt, Neighbours, Place, Unit, is_imei, place
 from migrator.core.journal import Item, Verdict, Verified
+from migrator.core.old_use import NewLife
 from migrator.core.plan import Action, Change, Reason
+from migrator.core.policy import CutoverPolicy, OldSim
 from migrator.core.spelling import UNREAD
 from migrator.core.states import StepState
 from migrator.core.switch_plan import (
@@ -30,6 +32,7 @@ __all__ = [
     "LABEL_UNREADABLE",
     "NOT_EFFECTIVE",
     "Demand",
+    "Judged",
     "Overlap",
     "Sight",
     "Sighting",
@@ -38,16 +41,18 @@ __all__ = [
     "claimed_at_s",
     "cutover_row",
     "echo_of",
+    "in_use_words",
     "is_alive",
     "is_done",
     "is_open",
     "is_settled_as_wanted",
     "label_obstacle",
     "moment_s",
+    "not_lately_words",
     "obstacle_at_source",
-    "other_unit_words",
     "rollback_row",
-    "seen_unit",
+    "seen_place",
+    "unknown_words",
     "unplanned_row",
     "values_changed",
 ]
@@ -84,33 +89,67 @@ def claimed_at_s(target: TargetLink, journaled_s: float | None) -> float | None:
 
 
 def alive_at_s(target: TargetLink, claimed_s: float, session_s: float | None) -> float | None:
-    """A new SIM's last sign of life since its claim (UTC seconds): by its own record, else by usage; None if none."""
+    """A new SIM's last sign of life since its claim (UTC seconds), by its record or usage; None if there is none."""
     moments = (moment_s(target.last_connected_at), session_s)
-    return next((at_s for at_s in moments if at_s is not None and at_s >= claimed_s), None)
+    return max((at_s for at_s in moments if at_s is not None and at_s >= claimed_s), default=None)
 
 
-def seen_unit(
-    source_imei: str | None,
+AHEAD_S = 3600.0
+"""How far the carrier's clock may be ahead of ours before a sign of life is of no known time."""
+
+
+def not_lately_words(alive_s: float, *, now_s: float, within_s: float) -> str | None:
+    """Why a new SIM's last sign of life is no proof that it works today; None if it is recent enough.
+
+    Args:
+        alive_s: when it lived last (UTC seconds).
+        now_s: UTC seconds.
+        within_s: how long ago that may be.
+    """
+    last = f"the new SIM's last sign of life is of {_moment(alive_s)}"
+    if alive_s > now_s + AHEAD_S:
+        return f"{last}, which is later than now: a clock is wrong"
+    if now_s - alive_s > within_s:
+        return f"{last}; asked for is one within {_span(within_s)}"
+    return None
+
+
+def _moment(at_s: float) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _span(seconds: float) -> str:
+    """A duration in the largest unit that gives a whole number."""
+    return next(
+        (f"{seconds / size:.0f} {name}" for name, size in (("d", 86_400), ("h", 3600)) if seconds % size == 0),
+        f"{seconds:g} s",
+    )
+
+
+def seen_place(
+    source: SourceSim,
     target: TargetLink,
     *,
     claimed_s: float | None,
     session_s: float | None = None,
     session_imei: str | None = None,
-) -> Unit:
-    """Whether a new SIM sits in the unit of the old one.
+    near: Neighbours = NOBODY,
+) -> Place:
+    """Where a new SIM sits: in the unit of the old one, in another, or nobody can tell.
 
     Hardware that was seen before the claim says nothing of the unit.
 
     Args:
-        source_imei: the hardware that the old SIM was seen in.
+        source: the old SIM, with the hardware that it was seen in.
         target: the new SIM.
         claimed_s: when it was claimed (UTC seconds); None if nobody knows.
         session_s: when usage showed a data session (UTC seconds).
         session_imei: in which hardware, which outranks what the record tells.
+        near: who else was seen in either hardware.
     """
-    if claimed_s is None or alive_at_s(target, claimed_s, session_s) is None:
-        return Unit.NEVER_SEEN
-    return unit(source_imei, session_imei if is_imei(session_imei) else target.imei)
+    is_known = claimed_s is not None and alive_at_s(target, claimed_s, session_s) is not None
+    told = session_imei if is_imei(session_imei) else target.imei
+    return place(source.iccid.key, source.imei, told if is_known else None, near)
 
 
 # --- cutover ------------------------------------------------------------------------------------------------------
@@ -122,6 +161,7 @@ class Demand:
 
     `verified_share` of all SIMs that the migration's plan acts on must be verified before any old one is switched off.
     `accepts_other_units`: whether a new SIM may sit in another unit than the old one, by the hardware that was seen.
+    `old_sim`: what 1NCE must say of the old SIM. `alive_within_s`: how long ago a new SIM may have lived last.
     """
 
     require: Require
@@ -129,11 +169,30 @@ class Demand:
     now_s: float
     verified_share: Decimal = Decimal(0)
     accepts_other_units: bool = False
+    old_sim: OldSim = CutoverPolicy().old_sim
+    alive_within_s: float = CutoverPolicy().alive_within_s
 
 
-def other_unit_words(source: SourceSim) -> str:
-    """Why an old SIM stays on whose new SIM was seen in another unit."""
-    return f"the new SIM was seen in other hardware than {source.imei}, where the old one was seen"
+NEVER = NewLife(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row, with what the old SIM's use is compared with; `doubt` is why an IMEI proves nothing."""
+
+    row: SwitchRow
+    life: NewLife = NEVER
+    doubt: Doubt | None = None
+
+
+def in_use_words(used_on: date | None) -> str:
+    """Why an old SIM stays on that is in use."""
+    return f"the old SIM was used on {used_on}, and the new one has not lived since the end of that day"
+
+
+def unknown_words() -> str:
+    """Why nobody knows whether an old SIM is in use."""
+    return "1NCE does not tell whether the old SIM is silent since the new one lived last"
 
 
 def is_alive(target: TargetLink | None, verdict: Verdict | None, org_id: int) -> bool:
@@ -152,8 +211,9 @@ def cutover_row(
     claimed_s: float | None,
     session_s: float | None = None,
     session_imei: str | None = None,
-) -> SwitchRow:
-    """What cutover does with one SIM of the migration's plan, and why.
+    near: Neighbours = NOBODY,
+) -> Judged:
+    """What cutover does with one SIM of the migration's plan, and why, as far as the new SIM tells.
 
     Args:
         item: the SIM, with what Hologram showed last.
@@ -164,26 +224,31 @@ def cutover_row(
         claimed_s: when our journal says that it was claimed, for records that do not tell (UTC seconds).
         session_s: when usage showed a data session (UTC seconds); None if none was looked for, or none was found.
         session_imei: in which hardware, where usage tells.
+        near: who else was seen in the hardware of the two.
     """
     change = item.change
     held_back = _not_to_be_moved(item) or _off_or_unknown(source)
     if held_back is not None:
         action, reason, detail = held_back
-        return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail)
+        return Judged(SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail))
     told = _unproved(item, verified, demand, org_id=org_id, journaled_s=claimed_s, session_s=session_s)
     if not isinstance(told, str):
         reason, detail = told
-        return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, reason, detail)
+        return Judged(SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, reason, detail))
     assert source is not None and item.target is not None  # noqa: S101, PT018 - held back or unproved without them
     row = SwitchRow(
         change.source_iccid, change.target_iccid, SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, proof=told
     )
     since_s = claimed_at_s(item.target, claimed_s)
-    where = seen_unit(source.imei, item.target, claimed_s=since_s, session_s=session_s, session_imei=session_imei)
-    if where is Unit.MOVED and not demand.accepts_other_units:
+    alive_s = None if since_s is None else alive_at_s(item.target, since_s, session_s)
+    life = NewLife(alive_s, since_s)
+    where = seen_place(
+        source, item.target, claimed_s=since_s, session_s=session_s, session_imei=session_imei, near=near
+    )
+    if where.unit is Unit.MOVED and not demand.accepts_other_units:
         on, why = SwitchAction.LEAVE_ON, SwitchReason.OTHER_UNIT
-        return replace(row, action=on, reason=why, detail=other_unit_words(source), unit=where)
-    return replace(row, wave=change.wave, unit=where)
+        return Judged(replace(row, action=on, reason=why, detail=where.words, unit=where.unit), life)
+    return Judged(replace(row, wave=change.wave, unit=where.unit), life, where.doubt)
 
 
 def unplanned_row(source: SourceSim) -> SwitchRow:
@@ -241,7 +306,7 @@ def _unproved(
         return SwitchReason.NOT_RESTED, f"{words}; asked for are {demand.rest_s / 3600:g} h"
     if demand.require is Require.VERIFIED:
         return "verified"
-    return _life(target, claimed_s, session_s)
+    return _life(target, claimed_s, session_s, demand)
 
 
 def _rested_s(item: Item, claimed_s: float | None, now_s: float) -> float | None:
@@ -250,15 +315,22 @@ def _rested_s(item: Item, claimed_s: float | None, now_s: float) -> float | None
     return now_s - max(moments) if moments else None
 
 
-def _life(target: TargetLink, claimed_s: float | None, session_s: float | None) -> tuple[SwitchReason, str] | str:
-    """A session from before the claim proves nothing: the SIM may have been tested on another account."""
+def _life(
+    target: TargetLink, claimed_s: float | None, session_s: float | None, demand: Demand
+) -> tuple[SwitchReason, str] | str:
+    """A session from before the claim proves nothing: the SIM may have been tested on another account.
+
+    One of long ago proves that the SIM worked then.
+    """
     if claimed_s is None:
         return SwitchReason.NO_TRAFFIC, "when it was claimed is not known"
     connected_s, alive_s = moment_s(target.last_connected_at), alive_at_s(target, claimed_s, session_s)
-    if alive_s is not None and alive_s == connected_s:
-        return f"connected {target.last_connected_at}"
     if alive_s is not None:
-        return f"data session {datetime.fromtimestamp(alive_s, UTC):%Y-%m-%d %H:%M:%S}"
+        words = not_lately_words(alive_s, now_s=demand.now_s, within_s=demand.alive_within_s)
+        if words is not None:
+            return SwitchReason.NOT_ALIVE_LATELY, words
+        is_recorded = alive_s == connected_s
+        return f"connected {target.last_connected_at}" if is_recorded else f"data session {_moment(alive_s)}"
     seen = "" if connected_s is None else f"; the last connection, {target.last_connected_at}, is older"
     return SwitchReason.NO_TRAFFIC, f"no data session since its claim{seen}"
 

@@ -18,6 +18,7 @@ __all__ = [
     "Gates",
     "LimitsTiming",
     "NamePolicy",
+    "OldSim",
     "OnDuplicate",
     "OtherUnits",
     "Policy",
@@ -111,6 +112,14 @@ class OtherUnits(StrEnum):
 
     LEAVE_ON = "leave_on"  # the old one may be all that its unit has
     ACCEPT = "accept"  # units were exchanged along with their SIMs
+
+
+class OldSim(StrEnum):
+    """What 1NCE's usage must say of an old SIM before it may be switched off."""
+
+    MUST_BE_SILENT = "must_be_silent"  # nothing used since the new SIM lived last; where 1NCE cannot tell, it stays on
+    IF_KNOWN = "if_known"  # the same; but where 1NCE cannot tell, that is said, and it may go
+    NOT_ASKED = "not_asked"  # 1NCE is not asked; what `verify --old-silent` noted still counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +223,16 @@ class CutoverPolicy:
     """`[cutover]`: when an old SIM may be switched off.
 
     `rest_s` is how long its new SIM must have been verified by then. `verified_share` of all SIMs that the plan acts on
-    must be verified before the first old SIM is switched off; 0 asks nothing of the others.
+    must be verified before the first old SIM is switched off; 0 asks nothing of the others. `alive_within_s` is how
+    long ago a new SIM's newest session may be, with `require` traffic.
     """
 
     require: CutoverProof = CutoverProof.TRAFFIC
     rest_s: float = 0.0
     verified_share: Decimal = Decimal(0)
     other_units: OtherUnits = OtherUnits.LEAVE_ON
+    old_sim: OldSim = OldSim.MUST_BE_SILENT
+    alive_within_s: float = 14 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

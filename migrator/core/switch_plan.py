@@ -86,7 +86,10 @@ class SwitchReason(StrEnum):
     NOT_LIVE = "not_live"  # the new SIM cannot pass data
     NOT_RESTED = "not_rested"  # claimed or changed too short a time ago
     NO_TRAFFIC = "no_traffic"  # no data session on the new SIM since it was claimed
+    NOT_ALIVE_LATELY = "not_alive_lately"  # its last data session is longer ago than the policy bears
     OTHER_UNIT = "other_unit"  # the new SIM was seen in other hardware than the old one
+    OLD_SIM_IN_USE = "old_sim_in_use"  # the old SIM was used after the new one lived last
+    OLD_SIM_UNKNOWN = "old_sim_unknown"  # 1NCE does not tell whether the old SIM is silent
     SWITCHED_BY_US = "switched_by_us"  # our cutover switched it off
     NOT_SWITCHED = "not_switched"  # no cutover of ours switched it off, or it was rolled back
     NOT_LISTED = "not_listed"  # the file does not name it

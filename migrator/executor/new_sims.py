@@ -10,11 +10,10 @@ from migrator.core.cutover import (
     claimed_at_s,
     is_alive,
     is_settled_as_wanted,
-    other_unit_words,
-    seen_unit,
+    seen_place,
 )
 from migrator.core.fleet import LinkState, SourceSim, SourceStatus, TargetLink
-from migrator.core.hardware import Unit, is_imei
+from migrator.core.hardware import Place, Unit, hardware, is_imei
 from migrator.core.journal import Item
 from migrator.core.plan import DesiredState
 from migrator.core.policy import OtherUnits
@@ -85,26 +84,27 @@ class NewSims:
         items = {item.key: item for item in ctx.migration.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
 
         async def one(item: SwitchItem) -> None:
-            if await self._unit(items[item.key], seen[item].imei) is Unit.MOVED:
-                moved[item.key] = Told(SwitchReason.OTHER_UNIT.value, other_unit_words(seen[item]))
+            where = await self._place(items[item.key], seen[item])
+            if where.unit is Unit.MOVED:
+                moved[item.key] = Told(SwitchReason.OTHER_UNIT.value, where.words)
 
-        known = [item for item, sim in seen.items() if is_imei(sim.imei)]
-        await in_parallel(known, one, workers=ctx.options.workers, stopper=ctx.stopper)
+        await in_parallel(list(seen), one, workers=ctx.options.workers, stopper=ctx.stopper)
         return moved
 
-    async def _unit(self, item: Item, source_imei: str | None) -> Unit:
+    async def _place(self, item: Item, old: SourceSim) -> Place:
         """Where a new SIM is: by its record, else by its newest data session."""
-        target, claim = item.target, item.steps.get(StepKind.CLAIM)
+        target, claim, notes = item.target, item.steps.get(StepKind.CLAIM), self.ctx.field_notes
         if target is None:
-            return Unit.NEVER_SEEN
+            return Place(Unit.NEVER_SEEN)
         claimed_s = claimed_at_s(target, None if claim is None else claim.since)
-        found = seen_unit(source_imei, target, claimed_s=claimed_s)
-        if found is not Unit.NEVER_SEEN:
+        near = notes.neighbours(map(hardware, (old.imei, target.imei)))
+        found = seen_place(old, target, claimed_s=claimed_s, near=near)
+        if found.unit is not Unit.NEVER_SEEN or is_imei(target.imei):
             return found
         sessions = await sessions_since_claim(self.ctx.target, target, claimed_s)
-        newest_s = max((session.at_s for session in sessions or ()), default=None)
-        imei = imei_in(sessions)
-        return seen_unit(source_imei, target, claimed_s=claimed_s, session_s=newest_s, session_imei=imei)
+        newest_s, imei = max((session.at_s for session in sessions or ()), default=None), imei_in(sessions)
+        near = notes.neighbours(map(hardware, (old.imei, imei)))
+        return seen_place(old, target, claimed_s=claimed_s, session_s=newest_s, session_imei=imei, near=near)
 
     # --- pausing: rollback only -----------------------------------------------------------------------------------
 

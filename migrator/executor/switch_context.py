@@ -13,7 +13,16 @@ from migrator.executor.context import SteadyClock, Stopper, quiet
 from migrator.executor.crew import several
 from migrator.executor.freshness import Knowledge
 from migrator.executor.unforeseen import defect_words, is_of_one_sim
-from migrator.ports import Clock, Journal, Progress, SourceSwitch, SwitchJournal, SwitchRequest, TargetPlatform
+from migrator.ports import (
+    Clock,
+    FieldNotes,
+    Journal,
+    Progress,
+    SourceSwitch,
+    SwitchJournal,
+    SwitchRequest,
+    TargetPlatform,
+)
 
 __all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
 
@@ -63,6 +72,7 @@ class SwitchContext:
     target: TargetPlatform
     journal: SwitchJournal
     migration: Journal
+    field_notes: FieldNotes
     clock: Clock
     options: SwitchOptions
     stopper: Stopper

@@ -15,6 +15,7 @@ from migrator.core.results import ExitCode
 from migrator.core.states import RunEvent, StepState
 from migrator.core.switch_plan import Direction, SwitchItem, SwitchKind
 from migrator.errors import Halted, InputError, Interrupted, MigratorError
+from migrator.executor.evidence import Evidence
 from migrator.executor.new_sims import NewSims
 from migrator.executor.old_sims import OldSims
 from migrator.executor.switch_context import SwitchContext
@@ -64,18 +65,23 @@ class Switching:
     ctx: SwitchContext
     _old: OldSims = field(init=False)
     _new: NewSims = field(init=False)
+    _evidence: Evidence = field(init=False)
     _not_alive: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._new = NewSims(self.ctx)
+        self._evidence = Evidence(self.ctx)
         self._old = OldSims(self.ctx, sim_by_sim(self._guard))
 
     async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
-        """Which SIMs must not be ordered: no old SIM goes off while its new one is not alive, or in another unit."""
+        """Which SIMs must not be ordered: no old SIM goes off that is in use, or whose new one is dead or elsewhere."""
         if self.ctx.header.direction is not Direction.CUTOVER:
             return {}
         dead = await self._new.not_alive(list(seen))
-        return {**await self._new.elsewhere({item: sim for item, sim in seen.items() if item.key not in dead}), **dead}
+        alive = {item: sim for item, sim in seen.items() if item.key not in dead}
+        outdated = await self._evidence.outdated(list(alive))
+        rest = {item: sim for item, sim in alive.items() if item.key not in outdated}
+        return {**await self._new.elsewhere(rest), **outdated, **dead}
 
     async def run(self) -> SwitchResult:
         """Go as far as it goes. Returns: where it came to, and why it stopped there."""
@@ -118,7 +124,10 @@ class Switching:
             return
         keys = [item.key for item in items]
         await self._old.prove(items)
-        await self._old.order(self._fresh(keys))
+        fresh = self._fresh(keys)
+        if self.ctx.header.direction is Direction.CUTOVER:
+            await self._evidence.ask([item for item in fresh if item.state_of(SwitchKind.SOURCE) is StepState.PENDING])
+        await self._old.order(fresh)
         if self.ctx.header.direction is Direction.ROLLBACK:
             await self._new.pause(self._fresh(keys), self._old.look)
         self._check_failures()

@@ -19,6 +19,7 @@ from migrator.core.policy import (
     Gates,
     LimitsTiming,
     NamePolicy,
+    OldSim,
     OnDuplicate,
     OtherUnits,
     SmsBasis,
@@ -85,6 +86,14 @@ def _duration(value: Any) -> float:
     return parsed_duration(as_text(value))
 
 
+def _some_time(value: Any) -> float:
+    """Seconds as `_duration` reads them, and more than none."""
+    seconds = _duration(value)
+    if not seconds:
+        raise Unfit("bad_duration", f"found {found(value)}: no SIM could meet that", "write a longer one, such as 14d")
+    return seconds
+
+
 def checked_code(code: str) -> str:
     """An error code. Raises: Unfit."""
     if not re.fullmatch(_CODE, code):
@@ -113,6 +122,15 @@ _DURATION = Described(
         "anyOf": [
             {"type": "string", "pattern": r"^\s*[0-9]{1,9}(\.[0-9]{1,9})? ?[smhdSMHD]?\s*$"},
             {"type": "integer", "minimum": 0},
+        ]
+    },
+)
+_SOME_TIME = Described(
+    _some_time,
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\s*(?=[0-9.]*[1-9])[0-9]{1,9}(\.[0-9]{1,9})? ?[smhdSMHD]?\s*$"},
+            {"type": "integer", "minimum": 1},
         ]
     },
 )
@@ -182,6 +200,8 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "rest": _DURATION,
             "verified_share": _SHARE,
             "other_units": choice(OtherUnits),
+            "old_sim": choice(OldSim),
+            "alive_within": _SOME_TIME,
         },
     ),
 }
@@ -218,7 +238,7 @@ OVERRIDES: Mapping[str, str] = {
 }
 """What a rule may override, and the section that it stands for; a rule's `name` is its own."""
 
-FIELD_OF = {"soak": "soak_s", "rest": "rest_s"}
+FIELD_OF = {"soak": "soak_s", "rest": "rest_s", "alive_within": "alive_within_s"}
 """Keys whose field has another name: in the core a duration has its unit."""
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {"claim": {"data_plan_id": "2096", "zone": '"global"'}}

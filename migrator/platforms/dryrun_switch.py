@@ -1,7 +1,8 @@
 """A switch at the source that reads the real one and keeps every order to itself: for `cutover apply --dry-run`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from migrator.core.cutover import Sight
 from migrator.core.fleet import SourceStatus
@@ -36,6 +37,12 @@ class DryRunSwitch:
             return sight
         status = SourceStatus.ENABLED if order.enabled else SourceStatus.DISABLED
         return replace(sight, sim=replace(sight.sim, status=status, status_word=status.value))
+
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
+        """As the real one."""
+        return await self.inner.used_days(iccid, first, last, insists=insists)
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
         """Note the order, and pretend that it took effect. It leaves at once, so that nothing grows old."""

@@ -19,6 +19,7 @@ from migrator.store.draft import Draft
 from migrator.store.engine import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.expectations import Expectations
 from migrator.store.faults import file_trouble
+from migrator.store.field_notes import FieldNotes
 from migrator.store.interventions import Interventions
 from migrator.store.inventory import Inventory
 from migrator.store.journal import SqlJournal
@@ -97,6 +98,10 @@ class Store:
     def stuck(self, plan_id: str, now: float) -> Stuck:
         """The SIMs of a plan that have been waiting for too long: see `store.stuck` (`now` in UTC seconds)."""
         return stuck_sims(self._db, plan_id, now)
+
+    def field_notes(self, plan_id: str) -> FieldNotes:
+        """What is known of the units in the field that a plan is about."""
+        return FieldNotes(self._db, plan_id)
 
     def scratch_copy(self) -> "Store":
         """An independent copy in a private temporary file, for dry runs; closing it removes it. Nobody holds it."""

@@ -18,6 +18,7 @@ from migrator.bootstrap.switching import make_cutover, make_rollback
 from migrator.core.cutover import Demand
 from migrator.core.fleet import TargetLink
 from migrator.core.identifiers import Iccid
+from migrator.core.policy import OldSim
 from migrator.core.switch_plan import Require, SwitchHeader
 from migrator.executor.context import Stopper, quiet
 from migrator.ports import Account, TargetPlatform
@@ -65,12 +66,13 @@ def cut_over() -> dict[str, Any]:
             store,
             carrier,
             header,
-            Demand(Require.VERIFIED, 0.0, clock.now().timestamp()),
+            Demand(Require.VERIFIED, 0.0, clock.now().timestamp(), old_sim=OldSim.NOT_ASKED),
             waves=(),
             absent_after_s=60.0,
             clock=clock,
             stopper=Stopper(),
             progress=quiet,
+            usage=None,
         )
 
     began, cpu_began = time.perf_counter(), time.process_time()

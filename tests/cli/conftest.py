@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from migrator.cli.root import run
 from migrator.platforms.hologram.simulator import HologramSimulator, HologramSwitches
 from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
 
+EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
+"""When it is at the carriers, unless a test is about how long ago things were."""
 POLICY = """\
 policy_version = 1
 [claim]
@@ -105,12 +108,16 @@ def make_desk(
     with ExitStack() as stack:
 
         def make(
-            sims: int = 24, switches: HologramSwitches | None = None, onence: OnenceSwitches | None = None
+            sims: int = 24,
+            switches: HologramSwitches | None = None,
+            onence: OnenceSwitches | None = None,
+            epoch: datetime = EPOCH,
         ) -> Desk:
             quick = switches or HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0))
             unlimited = onence or OnenceSwitches(rate_limit=None)
             rehearsal = Rehearsal(
-                OnenceSimulator(seed=5, sims=sims, switches=unlimited), HologramSimulator(seed=5, switches=quick)
+                OnenceSimulator(seed=5, sims=sims, switches=unlimited, epoch=epoch),
+                HologramSimulator(seed=5, switches=quick, epoch=epoch),
             )
             stack.enter_context(rehearsal.running())
             for name, value in rehearsal.environment().items():

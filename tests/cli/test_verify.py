@@ -6,7 +6,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from migrator.platforms.onence.simulator import OnenceSwitches, SimStatus
@@ -77,12 +77,13 @@ def test_a_1nce_side_that_stayed_as_it_was_is_told_so_and_nothing_is_written(des
 
 
 def test_sims_that_our_own_cutover_switched_off_did_not_change(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(onence=OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0))
+    switches = OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
+    desk = make_desk(onence=switches, epoch=datetime.now(UTC))
     desk.applied()
     for _, new in claimed(desk):
         pass_data(desk, new, "352099001761481")
     assert desk.json("cutover", "plan").data["reasons"]["other_unit"] > 10
-    count = str(desk.json("cutover", "plan", "--accept-other-units").data["count"])
+    count = str(desk.json("cutover", "plan", "--accept-other-units", "--old-sim", "not_asked").data["count"])
     assert desk.run("cutover", "apply", "--confirm", count).code == 0
     told = desk.json("verify", "--source").data["source"]
     assert (told["changed"], str(told["switched_off_by_us"])) == (0, count)

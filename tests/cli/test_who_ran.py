@@ -4,6 +4,7 @@ import json
 import socket
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.cli.test_cutover import QUICK, alive, cut_over
 def desk(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A fleet that Carla has migrated and cut over."""
     monkeypatch.setattr("getpass.getuser", lambda: "carla")
-    made = make_desk(onence=QUICK)
+    made = make_desk(onence=QUICK, epoch=datetime.now(UTC))
     alive(made)
     cut_over(made)
     return made

@@ -309,6 +309,24 @@ REFUSED = {
         '6: cutover.require: found "trffic", expected one of "traffic", "verified"',
         'did you mean "traffic"?',
     ),
+    "unknown word for the old SIM": (
+        MINIMAL + '[cutover]\nold_sim = "silent"',
+        "bad_choice",
+        '6: cutover.old_sim: found "silent", expected one of "must_be_silent", "if_known", "not_asked"',
+        "",
+    ),
+    "no time in which to be alive": (
+        MINIMAL + '[cutover]\nalive_within = "0d"',
+        "bad_duration",
+        '6: cutover.alive_within: found "0d": no SIM could meet that',
+        "such as 14d",
+    ),
+    "no seconds in which to be alive": (
+        MINIMAL + "[cutover]\nalive_within = 0",
+        "bad_duration",
+        "6: cutover.alive_within: found 0: no SIM could meet that",
+        "such as 14d",
+    ),
     "limit of less than a byte": (
         MINIMAL + "[data_limit]\nmaximum_mb = 0.0000001",
         "impossible",

@@ -11,6 +11,7 @@ from migrator.core.policy import (
     CutoverProof,
     DataBasis,
     NamePolicy,
+    OldSim,
     OnDuplicate,
     Rule,
     Selection,
@@ -128,9 +129,12 @@ def test_gates_approvals_and_cutover_are_taken_over(write: Writer) -> None:
         MINIMAL
         + "[gates]\nmin_sample = 7\n[gates.max_failures_by_code]\nrefused = 0\n[approvals]\nrequired = 2\n"
         + '[cutover]\nrequire = "verified"\nrest = "24h"\nverified_share = 0.9\n'
+        + 'old_sim = "if_known"\nalive_within = "3d"\n'
     ).policy
     assert (policy.gates.min_sample, policy.gates.max_failures_by_code, policy.approvals) == (7, {"refused": 0}, 2)
-    assert policy.cutover == CutoverPolicy(CutoverProof.VERIFIED, 86_400, Decimal("0.9"))
+    assert policy.cutover == CutoverPolicy(
+        CutoverProof.VERIFIED, 86_400, Decimal("0.9"), old_sim=OldSim.IF_KNOWN, alive_within_s=259_200
+    )
 
 
 def test_cutover_asks_for_traffic_unless_told_otherwise(write: Writer) -> None:

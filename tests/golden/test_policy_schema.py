@@ -57,7 +57,7 @@ def test_every_policy_that_ships_fits_the_schema_and_names_it(plan: Path) -> Non
         MINIMAL + 'tag = ""',
         MINIMAL + '[[waves]]\nname = "a"\nshare = 0.5\nsoak = 90\n[[waves]]\nname = "b"\nlabel = "x*"',
         MINIMAL + "[gates]\nverified_share = 1\n[gates.max_failures_by_code]\nrefused = 0",
-        MINIMAL + '[cutover]\nrest = "24h"\n[approvals]\nrequired = 2',
+        MINIMAL + '[cutover]\nrest = "24h"\nalive_within = "0.5h"\nold_sim = "if_known"\n[approvals]\nrequired = 2',
         MINIMAL + '[name]\ntemplate = "{{ {label} }} {imsi}"',
         MINIMAL
         + '[[rule]]\nname = "a"\nwhen = { status = "expired" }\n[rule.data_limit]\nfixed_mb = 0.5\nbasis = "fixed"',

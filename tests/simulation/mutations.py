@@ -304,8 +304,22 @@ MUTATIONS = (
     Mutation(
         "cutover: a new SIM in another unit leaves the old one on",
         "migrator/core/cutover.py",
-        "if where is Unit.MOVED and not demand.accepts_other_units:",
+        "if where.unit is Unit.MOVED and not demand.accepts_other_units:",
         "if False:",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: an old SIM that is in use stays on",
+        "migrator/bootstrap/old_use.py",
+        "        if found.use is OldUse.IN_USE:\n            return replace(",
+        "        if False:\n            return replace(",
+        "cutover",
+    ),
+    Mutation(
+        "cutover: an old SIM that was in use stays on until its new one lived on a later day",
+        "migrator/core/old_use.py",
+        "default=None)\n    if last is not None:\n",
+        "default=None)\n    if last is not None and last == today:\n",
         "cutover",
     ),
     Mutation(

@@ -5,14 +5,18 @@ import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from migrator.bootstrap.planning import look
+from migrator.bootstrap.proving import prove_life
 from migrator.bootstrap.switching import make_cutover, make_rollback
 from migrator.core.cutover import Demand
+from migrator.core.policy import OldSim
+from migrator.core.proof import OldSide
 from migrator.core.results import ExitCode
 from migrator.core.states import StepState
 from migrator.core.switch_plan import Direction, Require, SwitchHeader, SwitchKind
@@ -20,12 +24,13 @@ from migrator.executor.context import Stopper, quiet
 from migrator.executor.switch_context import SwitchContext, SwitchHooks, SwitchOptions
 from migrator.executor.switching import Switching, SwitchResult
 from migrator.platforms.hologram.simulator import HologramSwitches
-from migrator.platforms.onence.adapter import ApiVersion
+from migrator.platforms.onence.adapter import ApiVersion, OnenceSource
 from migrator.platforms.onence.simulator import OnenceSwitches
 from migrator.platforms.onence.simulator.choices import ExpiredSims, OmittedFields
 from migrator.platforms.onence.switch import OnenceSwitch
 from migrator.platforms.pacing import Pacer
 from migrator.platforms.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
+from migrator.ports import Progress
 from tests.simulation.auditing import check_audit
 from tests.simulation.meanwhile import Guards, Passing
 from tests.simulation.world import Crash, World
@@ -34,6 +39,7 @@ __all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch", "switc
 
 BASE_URL = "https://onence.test/management-api/"
 MEGABYTE = 1_048_576
+DAY_S = 86_400.0
 STRANGER = "352099001761481"
 """Hardware in which no old SIM ever was."""
 STALE_READ_S = 120.0
@@ -127,9 +133,23 @@ class SwitchWorld(World):
         claimed_at = self.target.sims[new].claimed_at
         assert claimed_at is not None
         hardware = imei or self.unit_of(self._olds()[new])
-        self.target.add_session(new, claimed_at + timedelta(seconds=after_s), MEGABYTE, hardware)
+        at = claimed_at + timedelta(seconds=after_s)
+        self.target.add_session(new, at, MEGABYTE, hardware)
+        self.goes_silent(self._olds()[new], at.date() - timedelta(days=1))
         self.connected.add(new)
         self.elapsed_s += 120  # and our clock is past it
+
+    def goes_silent(self, old: str, day: date) -> None:
+        """From a day on the old SIM uses nothing: on the day of a swap, and until noon after, nobody could tell."""
+        sim = self.source.fleet.find(old)
+        if sim is not None and (sim.silent_from is None or day < sim.silent_from):
+            sim.silent_from = day
+
+    def comes_back(self, old: str, *days: date) -> None:
+        """Somebody put the old SIM back into its unit: it is in use on these days."""
+        sim = self.source.fleet.find(old)
+        assert sim is not None
+        sim.used_on = (*sim.used_on, *days)
 
     def unit_of(self, old: str) -> str:
         """The hardware that an old SIM is in; one that 1NCE never saw in any has its own all the same."""
@@ -143,26 +163,72 @@ class SwitchWorld(World):
         rest_s: float = 0.0,
         waves: tuple[int, ...] = (),
         accepts_other_units: bool = False,
+        old_sim: OldSim = OldSim.MUST_BE_SILENT,
+        alive_within_s: float = 14 * 86_400.0,
+        progress: Progress = quiet,
     ) -> SwitchHeader:
         """`cutover plan`."""
 
         async def body() -> SwitchHeader:
-            async with self.http() as http:
+            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
                 return await make_cutover(
                     store,
                     self.hologram(http),
                     store.plans.header(store.plans.newest() or ""),
-                    Demand(require, rest_s, self.now().timestamp(), accepts_other_units=accepts_other_units),
+                    Demand(
+                        require,
+                        rest_s,
+                        self.now().timestamp(),
+                        accepts_other_units=accepts_other_units,
+                        old_sim=old_sim,
+                        alive_within_s=alive_within_s,
+                    ),
                     waves=waves,
                     absent_after_s=60.0,
                     clock=self,
                     stopper=Stopper(),
-                    progress=quiet,
+                    progress=progress,
+                    usage=self.onence(onence),
                 )
 
         with self.store() as store:
             header: SwitchHeader = self._process(body)
             return header
+
+    def proves_life(self) -> dict[str, str]:
+        """`verify --traffic --old-silent`. Returns: what it says of each old SIM."""
+        told: dict[str, str] = {}
+
+        async def body() -> None:
+            header = store.plans.header(store.plans.newest() or "")
+            stopper = Stopper()
+            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
+                target = self.hologram(http)
+                await look(store, target, header, absent_after_s=60.0, clock=self, stopper=stopper, progress=quiet)
+                await prove_life(
+                    store,
+                    target,
+                    header,
+                    lambda proof: told.update({proof.source_iccid: str(proof.old)}),
+                    source=self.onence(onence),
+                    clock=self,
+                    stopper=stopper,
+                    progress=quiet,
+                )
+
+        with self.store() as store:
+            self._process(body)
+        return told
+
+    def onence(self, http: httpx.AsyncClient) -> OnenceSource:
+        """The true adapter on the simulated carrier."""
+        return OnenceSource(
+            http,
+            client_id=self.source.client_id,
+            client_secret=self.source.client_secret,
+            pacer=Pacer(8.0),
+            api_version=self.api_version,
+        )
 
     def rollback_plan(self, *, listed: set[str] | None = None, waves: tuple[int, ...] = ()) -> SwitchHeader:
         """`rollback plan`."""
@@ -199,6 +265,7 @@ class SwitchWorld(World):
                     target=self.hologram(target),
                     journal=store.switches,
                     migration=store.journal,
+                    field_notes=store.field_notes(header.plan_id),
                     clock=self,
                     options=options or self.switch_options,
                     stopper=stopper or Stopper(),
@@ -231,6 +298,12 @@ class SwitchWorld(World):
         self.guards.see(request)
 
     # --- the truth ---
+
+    def claimed_at(self, old: str) -> datetime:
+        """When the new SIM of an old one was claimed."""
+        claimed_at = self.target.sims[self._pairs()[old]].claimed_at
+        assert claimed_at is not None
+        return claimed_at
 
     def pairs(self) -> dict[str, str]:
         """The new ICCID of each old one."""
@@ -272,9 +345,20 @@ class SwitchWorld(World):
                 continue
             has_rested = now_s - sim.claimed_at.timestamp() >= header.rest_s
             has_shown = header.require is Require.VERIFIED or new in self.connected
-            if has_rested and has_shown and not self.is_elsewhere(old):
+            is_minded = header.summary["old_sim"] == OldSim.MUST_BE_SILENT or old in self.noted
+            if has_rested and has_shown and not self.is_elsewhere(old) and not (is_minded and self.is_back(old)):
                 passed.add(old)
         return passed
+
+    def is_back(self, old: str) -> bool:
+        """Whether the old SIM was put back and used on the day on which its new one lived last, or later."""
+        sim, sessions = self.source.fleet.find(old), self.target.sims[self._pairs()[old]].sessions
+        if sim is None or not sim.used_on:
+            return False
+        return not sessions or max(sim.used_on) >= max(session.end for session in sessions).date()
+
+    noted: set[str] = field(default_factory=set, init=False)
+    """Old SIMs of which a proof of life noted that they talk."""
 
     def is_elsewhere(self, old: str) -> bool:
         """Whether the new SIM was last seen in other hardware than the old one, as far as 1NCE knows any."""
@@ -410,10 +494,15 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
     units = random.Random(f"units of {seed}")  # a chance of their own: the kept seeds go on drawing what they drew
     for new in units.sample(sorted(world.connected), min(len(world.connected), units.choice([0, 0, 1, 2]))):
         world.let_pass_data(new, after_s=90.0, imei=STRANGER)
+    old_sim = _days_go_by(world, random.Random(f"use of {seed}"))
     off, were_paused = world.off(), world.paused()
     require, rest_s = chance.choice([Require.TRAFFIC, Require.TRAFFIC, Require.VERIFIED]), chance.choice([0.0, 900.0])
-    header = world.cutover_plan(require=require, rest_s=rest_s, waves=chance.choice([(), (2,), (1, 3)]))
+    header = world.cutover_plan(
+        require=require, rest_s=rest_s, waves=chance.choice([(), (2,), (1, 3)]), old_sim=old_sim
+    )
     meant = world.meant(header)
+    for old in meant:  # nobody goes back to it while the plan is carried out, which may take days
+        world.goes_silent(old, world.now().date() + timedelta(days=1))
     world.may_go_off = off | world.proved(header, now_s=world.now().timestamp())
     passing = Passing(world, random.Random(f"time of {seed}"))
     _until_over(world, chance, Direction.CUTOVER, passing)
@@ -429,6 +518,22 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
     _check_journal(world, header, passing.touched)
     world.check_values()
     assert world.resent() == [], seed
+
+
+def _days_go_by(world: SwitchWorld, chance: random.Random) -> OldSim:
+    """Some units go back to their old SIM, some of these once more to the new one, and somebody may ask for proof."""
+    days = chance.choice([0, 0, 2, 5])
+    world.wait(days * DAY_S)
+    today, olds = world.now().date(), world._olds()
+    back = chance.sample(sorted(world.connected), min(len(world.connected), chance.choice([0, 1, 2])))
+    for new in back:
+        world.comes_back(olds[new], today - timedelta(days=chance.randint(0, 2)))
+        if chance.random() < 0.3:
+            lately = world.now() - world.claimed_at(olds[new])
+            world.let_pass_data(new, after_s=lately.total_seconds())
+    if chance.random() < 0.5:
+        world.noted = {old for old, told in world.proves_life().items() if told == OldSide.TALKS}
+    return chance.choice([OldSim.MUST_BE_SILENT, OldSim.MUST_BE_SILENT, OldSim.IF_KNOWN, OldSim.NOT_ASKED])
 
 
 def _check_journal(world: SwitchWorld, header: SwitchHeader, touched: set[str]) -> None:

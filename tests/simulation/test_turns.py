@@ -166,6 +166,7 @@ def switched(world: SwitchWorld, body: Callable[[Switching, Stopper], Awaitable[
             target=target,
             journal=store.switches,
             migration=store.journal,
+            field_notes=store.field_notes(header.plan_id),
             clock=world,
             options=SwitchOptions(batch=SLICE),
             stopper=stopper,

@@ -5,6 +5,7 @@ from datetime import date
 from http import HTTPStatus
 from typing import Literal
 
+import anyio
 import httpx
 
 from migrator.core.fleet import AccountLimits, QuotaReading
@@ -60,6 +61,7 @@ class OnenceSource:
         self._candidates = ("v2", "v1") if api_version == "auto" else (api_version,)
         self._sort = sort
         self._first_page: SourcePage | None = None
+        self._opening = anyio.Lock()
         self.version: str | None = None
 
     def __repr__(self) -> str:
@@ -114,10 +116,12 @@ class OnenceSource:
         """What is left of the SMS volume. A failed read is told as such, never as zero."""
         return await self._remaining(iccid, "sms")
 
-    async def used_days(self, iccid: Iccid, first: date, last: date) -> Mapping[date, bool] | None:
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
         """By day, whether a SIM used anything; None where no usable answer came, which is that SIM's trouble alone.
 
-        Raises: NotAuthorised, for a login that fails; that is everybody's trouble.
+        Raises: NotAuthorised, for a login that fails; that is everybody's trouble. Transient, with `insists`.
         """
         version = await self._settled_version()
         asked: dict[str, str | int] = {"start_dt": first.isoformat(), "end_dt": last.isoformat()}
@@ -128,7 +132,11 @@ class OnenceSource:
             if error.code == LOGIN_REFUSED or error.status != HTTPStatus.FORBIDDEN:
                 raise
             return None
-        except (Permanent, Transient, WireMismatch):
+        except Transient:
+            if insists:
+                raise
+            return None
+        except (Permanent, WireMismatch):
             return None
         return wire.used_days(reply.body)
 
@@ -143,7 +151,8 @@ class OnenceSource:
         return wire.account_limits(reply.body)
 
     async def _settled_version(self) -> str:
-        return self.version or await self.open()
+        async with self._opening:  # the first of several opens it for all
+            return self.version or await self.open()
 
     async def _list(self, version: str, number: int) -> SourcePage:
         params: dict[str, str | int] = {"page": number, "pageSize": wire.PAGE_SIZE}

@@ -1,6 +1,7 @@
 """1NCE as a `SourceSwitch`: the only part of this tool that changes anything there."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from http import HTTPStatus
 
 import httpx
@@ -97,6 +98,12 @@ class OnenceSwitch:
             return Sight(Sighting.UNREADABLE, words="1NCE answers with something that is not this SIM")
         sighting = Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN
         return Sight(sighting, row.sim, label_trouble=row.label_trouble)
+
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
+        """By day, whether a SIM used anything. See `OnenceSource.used_days`."""
+        return await self._source.used_days(iccid, first, last, insists=insists)
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
         """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.

@@ -22,6 +22,7 @@ from migrator.platforms.onence.simulator.choices import (
     Totals,
     TotalsHeaders,
     UnknownSim,
+    UsageCall,
     V1Retired,
 )
 from migrator.platforms.onence.simulator.fleet import SimulatedFleet
@@ -51,5 +52,6 @@ __all__ = [
     "Totals",
     "TotalsHeaders",
     "UnknownSim",
+    "UsageCall",
     "V1Retired",
 ]

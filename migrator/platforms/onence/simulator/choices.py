@@ -21,6 +21,7 @@ __all__ = [
     "Totals",
     "TotalsHeaders",
     "UnknownSim",
+    "UsageCall",
     "V1Retired",
 ]
 
@@ -165,6 +166,14 @@ class OmittedFields(StrEnum):
 
     KEPT = "kept"  # they stay: clients have long sent partial updates
     DEFAULTED = "defaulted"  # the contract's defaults: the SIM is enabled and unlocked
+
+
+class UsageCall(StrEnum):
+    """What the call for usage answers: v2's path is not documented (reference, section 14)."""
+
+    ANSWERED = "answered"  # both versions have it
+    V1_ONLY = "v1_only"  # v2 has no such path: 404
+    FORBIDDEN = "forbidden"  # 403 in both: the API user may not
 
 
 class V1Retired(StrEnum):

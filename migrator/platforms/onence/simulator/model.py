@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -50,6 +50,8 @@ class SimulatedSourceSim:
         data_since_top_up_mb, sms_since_top_up: the rest at the last top-up plus the top-up; None: never topped up.
         has_quota: whether there is a quota record at all.
         platform2: whether the SIM lives on Platform 2.0.
+        silent_from: from this day on nothing is used: another SIM is in its unit.
+        used_on: days on which something is used all the same: somebody put it back.
     """
 
     iccid: str
@@ -73,6 +75,8 @@ class SimulatedSourceSim:
     sms_since_top_up: Decimal | None = None
     has_quota: bool = True
     platform2: bool = False
+    silent_from: date | None = None
+    used_on: tuple[date, ...] = ()
 
     def __post_init__(self) -> None:
         tail = self.iccid[-TAIL_DIGITS:]
@@ -110,4 +114,6 @@ def private_address(number: int) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return value.isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value.isoformat() if isinstance(value, date) else value

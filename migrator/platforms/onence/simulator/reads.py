@@ -3,7 +3,7 @@
 from typing import Any
 
 from migrator.platforms.onence.simulator.account import Account, unknown_sim
-from migrator.platforms.onence.simulator.choices import ExpiredSims, NoLimit, SelectableLimits
+from migrator.platforms.onence.simulator.choices import ExpiredSims, NoLimit, SelectableLimits, UsageCall
 from migrator.platforms.onence.simulator.messages import Call, Refused, Reply, json_reply, refusal
 from migrator.platforms.onence.simulator.model import SimulatedSourceSim
 from migrator.platforms.onence.simulator.shapes import quota_v1, quota_v2, sim_object
@@ -41,6 +41,10 @@ def quota(account: Account, call: Call, iccid: str, service: str) -> Reply:
 
 def usage_rows(account: Account, call: Call, iccid: str) -> Reply:
     """GET /sims/{iccid}/usage. Of v2's shape nothing is known: assumed to be that of v1."""
+    if account.switches.usage_call is UsageCall.FORBIDDEN:
+        return json_reply({"message": "Forbidden"}, 403)
+    if account.switches.usage_call is UsageCall.V1_ONLY and call.version == "v2":
+        return refusal(call, 404, "Element not found")
     sim = _readable(account, call, iccid)
     today = account.clock.now().date()
     return json_reply(usage(sim, call.query, today=today, with_total=account.switches.usage_total_row))

@@ -23,6 +23,7 @@ from migrator.platforms.onence.simulator.choices import (
     Totals,
     TotalsHeaders,
     UnknownSim,
+    UsageCall,
     V1Retired,
 )
 from migrator.platforms.simulation import RateLimit
@@ -96,6 +97,7 @@ class OnenceSwitches:
     v1_quota_dates: QuotaDates = QuotaDates.SPACED  # expiry_date and last_status_change_date
     v2_quota_dates: QuotaDates = QuotaDates.ISO_Z  # expiry_date and created_at
     top_up_total: TopUpTotal = TopUpTotal.LIFETIME  # current_quota, and total_volume in v1
+    usage_call: UsageCall = UsageCall.ANSWERED  # who gets usage at all
     usage_total_row: bool = True  # whether usage ends with the row TOTAL
     data_limit_mb: str | None = "16"  # monthly limit of every SIM; None: not set
     sms_mt_limit: str | None = "10"  # the same for messages to SIMs

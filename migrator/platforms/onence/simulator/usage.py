@@ -44,7 +44,9 @@ def _date(text: str | None, default: date) -> date | None:
 def _data(sim: SimulatedSourceSim, day: date) -> tuple[float, float]:
     """MB up and down."""
     draws = Draws("usage", sim.iccid, day.isoformat())
-    if sim.imei is None or day < sim.activated_at.date() or draws.below(100) < IDLE_PERCENT:
+    if day in sim.used_on:
+        return 0.25, 0.5
+    if _is_idle(sim, day) or draws.below(100) < IDLE_PERCENT:
         return 0, 0
     return draws.below(400_000) / 1e6, draws.below(900_000) / 1e6
 
@@ -52,8 +54,14 @@ def _data(sim: SimulatedSourceSim, day: date) -> tuple[float, float]:
 def _sms(sim: SimulatedSourceSim, day: date) -> tuple[int, int]:
     """Messages to the SIM and from it."""
     draws = Draws("messages", sim.iccid, day.isoformat())
-    idle = sim.imei is None or day < sim.activated_at.date() or draws.below(10) > 0
+    idle = _is_idle(sim, day) or draws.below(10) > 0
     return (0, 0) if idle else (draws.below(3), draws.below(3))
+
+
+def _is_idle(sim: SimulatedSourceSim, day: date) -> bool:
+    """Whether the SIM is in no unit on that day."""
+    is_replaced = sim.silent_from is not None and day >= sim.silent_from
+    return sim.imei is None or day < sim.activated_at.date() or is_replaced
 
 
 def _data_row(sent: float, received: float) -> dict[str, Any]:
