@@ -12,7 +12,8 @@
     └── PlatformError
         ├── Transient              7     nothing happened; may be tried again
         │   ├── RateLimited        7     the same, and everybody slows down
-        │   └── NotSent                  the run was told to stop while a write waited for its turn
+        │   ├── NotSent                  the run was told to stop while a write waited for its turn
+        │   └── StoreHeld          7     a write was given up: its intent did not get into the store's main file
         ├── Permanent              1     one SIM or one request: refused for good
         │   ├── NotAuthorised      4     the run
         │   └── InsufficientBalance 6    the run
@@ -41,6 +42,7 @@ __all__ = [
     "StalePlan",
     "StoreBusy",
     "StoreError",
+    "StoreHeld",
     "Transient",
     "WireMismatch",
 ]
@@ -173,6 +175,12 @@ class NotSent(Transient):
     def __init__(self, stop: Interrupted | Halted) -> None:
         super().__init__(str(stop), hint=getattr(stop, "hint", "") or "the same command goes on from here")
         self.exit_code = stop.exit_code
+
+
+class StoreHeld(Transient):
+    """A write was given up before it left: its intent could not be put into the store's main file."""
+
+    code = "store_held"
 
 
 class Permanent(PlatformError):

@@ -551,6 +551,13 @@ class Journal(Protocol):
         """
         ...
 
+    def into_main_file(self) -> bool:
+        """Put all that was committed into the store's main file. Returns: whether it is there; False while a reader is.
+
+        The file may be carried on alone, without what SQLite keeps beside it.
+        """
+        ...
+
     def answered(
         self,
         request_id: int,
@@ -675,6 +682,13 @@ class SwitchJournal(Protocol):
             before: by SIM key, what was read of it; kept from the first order on.
 
         Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
+        """
+        ...
+
+    def into_main_file(self) -> bool:
+        """Put all that was committed into the store's main file. Returns: whether it is there; False while a reader is.
+
+        The file may be carried on alone, without what SQLite keeps beside it.
         """
         ...
 

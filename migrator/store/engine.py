@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.elements import CompilerElement
 
-from migrator.errors import InputError, StoreError
+from migrator.errors import InputError, StoreBusy, StoreError
 from migrator.store.faults import file_trouble, store_trouble
 
 __all__ = ["BUSY_TIMEOUT_S", "Database", "Query", "create_file", "driver_sql", "insert_many", "path_of", "storable"]
@@ -91,6 +91,7 @@ class Database:
     def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True) -> None:
         self.path = path
         self._busy_timeout_s = busy_timeout_s
+        self._durable = durable
         self._synchronous = "FULL" if durable else "OFF"
         self._begin = "BEGIN"
         self._engine = create_engine("sqlite+pysqlite://", creator=self._connect, poolclass=StaticPool)
@@ -160,6 +161,23 @@ class Database:
         except (OverflowError, UnicodeEncodeError) as error:
             what = "a number this large" if isinstance(error, OverflowError) else "a text that is not Unicode"
             raise StoreError(f"{what} cannot be kept in the state store {self.path}", code="not_storable") from None
+
+    def into_main_file(self) -> bool:
+        """Copy all that was committed from the `-wal` into the main file, on the disk. It waits for nobody.
+
+        Returns: whether all of it is there. Not so while somebody reads an older state, or copies it, too.
+        """
+        if not self._durable:
+            return True
+        try:
+            found = self._driver_connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            trouble = store_trouble(error, self.path)
+            if isinstance(trouble, StoreBusy):
+                return False
+            raise trouble from None
+        is_busy, pages, copied = found  # both are -1 where the file system bears no `-wal`
+        return not is_busy and pages == copied
 
     def pragma(self, pragma: str) -> None:
         """Change a setting of the connection, between transactions."""
