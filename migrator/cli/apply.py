@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from migrator.cli.common import Globals, Outcome, finish, global_options, say, table
+from migrator.cli.common import Globals, Outcome, finish, global_options, say, table, warned
 from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.words import n_sims, verdict_word
 from migrator.core.orders import halted_by
@@ -192,7 +192,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
     from migrator.bootstrap.planning import applying
     from migrator.cli.progress import watching
 
-    with bootstrap.holding_lease(store) as me, watching(shared) as progress:
+    with bootstrap.holding_lease(store, warn=warned) as me, watching(shared) as progress:
         _check(store, header)  # again, as others may have been at it while the confirmation was awaited
 
         async def body(stopper: "Stopper") -> ApplyResult:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrator.cli.common import Globals, Outcome, table
+from migrator.cli.common import Globals, Outcome, table, warned
 from migrator.cli.words import counted
 from migrator.core.orders import halted_by
 from migrator.core.results import ExitCode
@@ -156,7 +156,7 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
         if not header.count:
             return Outcome({"switch_id": header.switch_id, "count": 0}, ("There is nothing to switch.",))
         _confirm(shared, store, header, given)
-        with bootstrap.holding_lease(store) as me:
+        with bootstrap.holding_lease(store, warn=warned) as me:
             _refuse_stale(store, header)
             result = _run(shared, chosen, store, header, given, me)
             if result.is_over:
