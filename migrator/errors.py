@@ -14,7 +14,8 @@
         ├── Transient              7     nothing happened; may be tried again
         │   ├── RateLimited        7     the same, and everybody slows down
         │   ├── NotSent                  the run was told to stop while a write waited for its turn
-        │   └── Outdated           7     what a write rests on grew old while it waited for its turn
+        │   ├── Outdated           7     what a write rests on grew old while it waited for its turn
+        │   └── StoreHeld          7     a write was given up: its intent did not get into the store's main file
         ├── Permanent              1     one SIM or one request: refused for good
         │   ├── NotAuthorised      4     the run
         │   └── InsufficientBalance 6    the run
@@ -46,6 +47,7 @@ __all__ = [
     "StalePlan",
     "StoreBusy",
     "StoreError",
+    "StoreHeld",
     "Transient",
     "Unforeseen",
     "WireMismatch",
@@ -199,6 +201,12 @@ class Outdated(Transient):
     """A write was given up at the moment of sending: what it rests on was learned too long ago. It never left."""
 
     code = "outdated"
+
+
+class StoreHeld(Transient):
+    """A write was given up before it left: its intent could not be put into the store's main file."""
+
+    code = "store_held"
 
 
 class Permanent(PlatformError):

@@ -189,7 +189,7 @@ class SourceSwitch(Protocol):
     async def used_days(
         self, iccid: Iccid, first: date, last: date, *, insists: bool = False
     ) -> Mapping[date, bool] | None:
-                """By day, whether a SIM used anything; None where no usable answer came.
+        """By day, whether a SIM used anything; None where no usable answer came.
 
         With `insists`, what may pass is no such answer. Raises: Transient, then.
         """
@@ -591,6 +591,13 @@ class Journal(Protocol):
         """
         ...
 
+    def into_main_file(self) -> bool:
+        """Put all that was committed into the store's main file. Returns: whether it is there; False while a reader is.
+
+        The file may be carried on alone, without what SQLite keeps beside it.
+        """
+        ...
+
     def answered(
         self,
         request_id: int,
@@ -731,6 +738,13 @@ class SwitchJournal(Protocol):
             before: by SIM key, what was read of it; kept from the first order on.
 
         Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
+        """
+        ...
+
+    def into_main_file(self) -> bool:
+        """Put all that was committed into the store's main file. Returns: whether it is there; False while a reader is.
+
+        The file may be carried on alone, without what SQLite keeps beside it.
         """
         ...
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
+from migrator.bootstrap.holding import file_held
 from migrator.bootstrap.steering import ceiling, keeping_pace, remember, steer
 from migrator.errors import StoreError
 from migrator.executor.context import Stopper
@@ -114,25 +115,29 @@ def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
 
 
 @contextmanager
-def holding_lease(store: "Store") -> Iterator["Owner"]:
-    """Hold the store for one run. Raises: StoreBusy, naming who holds it.
+def holding_lease(store: "Store", warn: Callable[[str], None] = lambda _words: None) -> Iterator["Owner"]:
+    """Hold the store for one run, and its file, whatever it is called. `warn` is told where the system has no locks.
 
     A dead process of this machine is replaced at once, one that is known to live never, and any other after a minute
     without a heartbeat.
+
+    Raises: StoreBusy, naming who holds it; InputError, if the file has several names.
     """
     me = owner(SystemClock().now().timestamp())
-    store.lease.acquire(me, me.started_at, is_gone=process_is_gone, is_alive=process_is_alive)
-    try:
-        yield me
-    finally:
-        store.lease.release(me)
+    with file_held(store, me.started_at, is_gone=process_is_gone, warn=warn):
+        store.lease.acquire(me, me.started_at, is_gone=process_is_gone, is_alive=process_is_alive)
+        try:
+            yield me
+        finally:
+            if not store.presence.ended_badly():
+                store.lease.release(me)
 
 
 @asynccontextmanager
 async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncIterator[None]:
     """Beat every ten seconds. Once the lease was taken over, no request leaves any more."""
     clock = SystemClock()
-    stopper.while_leased(lambda: store.lease.must_be_held_by(me))
+    stopper.while_leased(lambda: store.must_be_held_by(me))
 
     async def beat() -> None:
         while True:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from migrator.cli.common import Globals, Outcome, finish, global_options, say, table
+from migrator.cli.common import Globals, Outcome, finish, global_options, say, table, warned
 from migrator.cli.looks import meant_plan, shown_plan
 from migrator.cli.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.whole import must_be_whole
@@ -201,7 +201,7 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
     from migrator.bootstrap.planning import applying
     from migrator.cli.progress import watching
 
-    with bootstrap.holding_lease(store) as me, watching(shared) as progress:
+    with bootstrap.holding_lease(store, warn=warned) as me, watching(shared) as progress:
         _check(store, header)  # again, as others may have been at it while the confirmation was awaited
         must_be_whole(store, header)
 

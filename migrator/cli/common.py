@@ -21,7 +21,7 @@ from migrator.errors import Interrupted, MigratorError, Problem
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "say", "table"]
+__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "say", "table", "warned"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPLAIN_CRASHES = 2
@@ -206,6 +206,11 @@ def say(text: str, indent: str = "") -> None:
     shown = printable(text)
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     click.echo(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True)
+
+
+def warned(words: str) -> None:
+    """A warning on stderr, at once."""
+    say(f"warning: {words}")
 
 
 _PREFIX = {"interrupted": "stopped", "attention": "attention", "warning": "warning", "stopped": "stopped"}

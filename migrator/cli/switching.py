@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrator.cli.common import Globals, Outcome, table
+from migrator.cli.common import Globals, Outcome, table, warned
 from migrator.cli.looks import meant_switch, shown_switch
 from migrator.cli.whole import switch_must_be_whole
 from migrator.cli.words import counted
@@ -200,7 +200,7 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
         if not header.count:
             return Outcome({"switch_id": header.switch_id, "count": 0}, ("There is nothing to switch.",))
         _confirm(shared, store, header, given)
-        with bootstrap.holding_lease(store) as me:
+        with bootstrap.holding_lease(store, warn=warned) as me:
             _refuse_stale(store, header)
             switch_must_be_whole(store, header)
             result = _run(shared, chosen, store, header, given, me)

@@ -6,6 +6,7 @@ from typing import TypeVar
 from migrator.core.journal import Item, RequestOutcome
 from migrator.core.states import StepKind
 from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
+from migrator.executor.anchoring import anchored
 from migrator.executor.context import Context
 from migrator.executor.unforeseen import defect_words, is_of_one_sim
 from migrator.ports import Outgoing
@@ -44,6 +45,8 @@ async def send(
     request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())
     ctx.hooks.after_intent(kind)
     try:
+        if kind is StepKind.CLAIM:  # every other order shows on the record, and may be given twice
+            await anchored(ctx.journal, ctx.stopper)
         reply = await effect()
     except PlatformError as error:
         ctx.hooks.after_effect(kind)

@@ -9,6 +9,7 @@ from migrator.core.policy import Gates
 from migrator.core.states import StepEvent
 from migrator.core.switch_plan import SwitchHeader, SwitchItem, SwitchKind
 from migrator.errors import OutcomeUnknown, PlatformError, Transient, Unforeseen
+from migrator.executor.anchoring import anchored
 from migrator.executor.context import SteadyClock, Stopper, quiet
 from migrator.executor.crew import several
 from migrator.executor.freshness import Knowledge
@@ -144,6 +145,7 @@ async def send(
     request_id = ctx.journal.begin(ctx.run_id, kind, keyed, request, now=ctx.now())
     ctx.hooks.after_intent(kind)
     try:
+        await anchored(ctx.journal, ctx.stopper)
         reply = await effect()
     except PlatformError as error:
         ctx.hooks.after_effect(kind)

@@ -25,8 +25,10 @@ from migrator.store.inventory import Inventory
 from migrator.store.journal import SqlJournal
 from migrator.store.lease import Lease, Owner
 from migrator.store.looks import Looks
+from migrator.store.one_file import StoreFile
 from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
+from migrator.store.presence import Presence
 from migrator.store.proofs import Proofs
 from migrator.store.reporting import Reporting
 from migrator.store.schema import migrations_folder, prepare, revision, revisions
@@ -56,6 +58,7 @@ class Store:
         self.expectations = Expectations(database)
         self.switches = SwitchJournal(database)
         self.lease = Lease(database)
+        self.presence = Presence(database)
         self.steering = Steering(database)
         self.interventions = Interventions(database)
 
@@ -94,6 +97,16 @@ class Store:
             prepare(database, now=now, upgrade=upgrade)
             _note_birth(database, now)
             return cls(database, closing.pop_all())
+
+    @property
+    def file(self) -> StoreFile:
+        """The one file that it is."""
+        return self._db.file
+
+    def must_be_held_by(self, owner: Owner) -> None:
+        """Raises: StoreBusy, if another run took over; StoreError, if the file is not the one at its path any more."""
+        self.presence.must_be()
+        self.lease.must_be_held_by(owner)
 
     def stuck(self, plan_id: str, now: float) -> Stuck:
         """The SIMs of a plan that have been waiting for too long: see `store.stuck` (`now` in UTC seconds)."""

@@ -14,8 +14,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.elements import CompilerElement
 
-from migrator.errors import InputError, StoreError
+from migrator.errors import InputError, StoreBusy, StoreError
 from migrator.store.faults import file_trouble, store_trouble
+from migrator.store.one_file import StoreFile
 
 __all__ = ["BUSY_TIMEOUT_S", "Database", "Query", "create_file", "driver_sql", "insert_many", "path_of", "storable"]
 
@@ -91,6 +92,7 @@ class Database:
     def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True) -> None:
         self.path = path
         self._busy_timeout_s = busy_timeout_s
+        self._durable = durable
         self._synchronous = "FULL" if durable else "OFF"
         self._begin = "BEGIN"
         self._engine = create_engine("sqlite+pysqlite://", creator=self._connect, poolclass=StaticPool)
@@ -99,6 +101,7 @@ class Database:
             self._connection = self._engine.connect()
         except DBAPIError as error:
             raise store_trouble(error.orig, path) from None
+        self.file = StoreFile(path)
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file as it is: `mode=rw` never makes a new one, whose rights would be wider than ours."""
@@ -161,6 +164,23 @@ class Database:
             what = "a number this large" if isinstance(error, OverflowError) else "a text that is not Unicode"
             raise StoreError(f"{what} cannot be kept in the state store {self.path}", code="not_storable") from None
 
+    def into_main_file(self) -> bool:
+        """Copy all that was committed from the `-wal` into the main file, on the disk. It waits for nobody.
+
+        Returns: whether all of it is there. Not so while somebody reads an older state, or copies it, too.
+        """
+        if not self._durable:
+            return True
+        try:
+            found = self._driver_connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            trouble = store_trouble(error, self.path)
+            if isinstance(trouble, StoreBusy):
+                return False
+            raise trouble from None
+        is_busy, pages, copied = found  # both are -1 where the file system bears no `-wal`
+        return not is_busy and pages == copied
+
     def pragma(self, pragma: str) -> None:
         """Change a setting of the connection, between transactions."""
         try:
@@ -201,15 +221,7 @@ class Database:
             raise _exists(target)
         self.backup_to(part)
         try:
-            with closing(sqlite3.connect(part)) as copy:
-                copy.execute("DELETE FROM lease")  # nobody holds a copy
-                copy.commit()
-                copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
-                found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if found != "ok":
-                raise StoreError(
-                    f"the copy of {self.path} is damaged ({found}), so it was not kept", code="backup_damaged"
-                )
+            self._make_whole(part)
             _place(part, target)
         except sqlite3.Error as error:
             raise store_trouble(error, target) from None
@@ -218,10 +230,41 @@ class Database:
         finally:
             part.unlink(missing_ok=True)
 
+    def rescue_to(self, target: Path) -> None:
+        """Copy what this connection sees to `target`, whole, in place of what is there.
+
+        The file at the store's path may be another by now, or none, so that this connection alone is asked.
+
+        Raises: StoreError, OSError and kin.
+        """
+        part = target.with_name(f".{target.name}.part")
+        try:
+            create_file(part)
+            with closing(sqlite3.connect(part)) as copy:
+                self._driver_connection().backup(copy)
+            self._make_whole(part)
+            _flush(part)
+            part.replace(target)
+        except sqlite3.Error as error:
+            raise store_trouble(error, target) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _make_whole(self, part: Path) -> None:
+        """Make a fresh copy a store that nobody holds, all in one file. Raises: StoreError, if it is damaged."""
+        with closing(sqlite3.connect(part)) as copy:
+            copy.execute("DELETE FROM lease")  # nobody holds a copy
+            copy.commit()
+            copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
+            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"the copy of {self.path} is damaged ({found}), so it was not kept", code="backup_damaged")
+
     def close(self) -> None:
         """Give the file back. May be called twice."""
         self._connection.close()
         self._engine.dispose()
+        self.file.close()  # not before SQLite has closed it: see `store.byte_lock`
 
     def _driver_connection(self) -> sqlite3.Connection:
         return cast("sqlite3.Connection", self._connection.connection.driver_connection)
@@ -231,13 +274,17 @@ def _exists(path: Path) -> InputError:
     return InputError(f"{path} exists already", code="file_exists", hint="name another file, or remove it")
 
 
-def _place(part: Path, target: Path) -> None:
-    """Give a file its name, unless somebody has it; a second name never takes the place of a file, as renaming does."""
-    handle = os.open(part, os.O_RDONLY)
+def _flush(part: Path) -> None:
+    handle = os.open(part, os.O_RDWR)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _place(part: Path, target: Path) -> None:
+    """Give a file its name, unless somebody has it; a second name never takes the place of a file, as renaming does."""
+    _flush(part)
     try:
         os.link(part, target)
     except FileExistsError:

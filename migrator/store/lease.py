@@ -69,17 +69,27 @@ class Lease:
             holder, age_s = _owner(held), max(0.0, now - held.heartbeat_at)
             is_silent = age_s >= expiry_s
             if holder != owner and not is_gone(holder) and (not is_silent or is_alive(holder)):
-                began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-                raise StoreBusy(
-                    f"another run holds the store: {holder}, started {began}, has it for "
-                    f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {age_s:.0f} s ago",
-                    hint=_end_it(holder) if is_silent else _WAIT,
-                )
+                raise _held_by(held, now, is_silent=is_silent)
             if holder == owner:
                 connection.execute(update(lease).values(heartbeat_at=now))
                 return None
             connection.execute(update(lease).values(_values(owner, now)))
             return holder
+
+    def busy(self, now: float, *, is_gone: Callable[[Owner], bool]) -> StoreBusy:
+        """The error for a store whose file another process has locked: it is alive, however long it was silent.
+
+        It may have the file by another name, and then its lease is in a `-wal` that this name does not show.
+        """
+        with self._db.read() as connection:
+            held = _holder(connection)
+        if held is not None and not is_gone(_owner(held)):
+            return _held_by(held, now, is_silent=now - held.heartbeat_at >= EXPIRY_S)
+        path = self._db.file.path
+        return StoreBusy(
+            f"another run holds the file of the state store {path}, perhaps by another name of it",
+            hint=f"wait for it; `lsof {path}` tells which process it is",
+        )
 
     def beat(self, owner: Owner, now: float) -> None:
         """Say that the holder is alive. Raises: StoreBusy, if somebody else took over."""
@@ -116,6 +126,16 @@ _WAIT = (
     "wait for it, or end it with `migrator run abort`; a run that died is replaced: at once on its own machine while "
     "that is up, else a minute after it was last heard of"
 )
+
+
+def _held_by(held: AnyRow, now: float, *, is_silent: bool) -> StoreBusy:
+    holder = _owner(held)
+    began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return StoreBusy(
+        f"another run holds the store: {holder}, started {began}, has it for "
+        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {max(0.0, now - held.heartbeat_at):.0f} s ago",
+        hint=_end_it(holder) if is_silent else _WAIT,
+    )
 
 
 def _end_it(holder: Owner) -> str:

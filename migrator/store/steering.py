@@ -41,6 +41,7 @@ class Steering:
             connection.execute(statement.on_conflict_do_update(index_elements=["plan_no"], set_=values))
             given = {"order": order.kind.value, "by": storable(order.given_by)}
             note(connection, order.given_at, "order.given", plan_id, given)
+        self._db.into_main_file()  # the order holds for who carries that file on alone, too; if a reader lets us
 
     def withdraw(self, plan_id: str, *, by: str, now: float) -> Order | None:
         """Let a plan go on (`now` in UTC seconds).

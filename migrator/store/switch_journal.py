@@ -131,6 +131,10 @@ class SwitchJournal(Switches):
             )
             return request_id
 
+    def into_main_file(self) -> bool:
+        """Put all that was committed into the main file. Returns: whether it is there; False while a reader is."""
+        return self._db.into_main_file()
+
     def answered(
         self,
         request_id: int,

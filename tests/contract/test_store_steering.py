@@ -1,5 +1,6 @@
 """Orders, rates, an operator's word on SIMs, and who waits for too long: what the store keeps for other terminals."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_an_order_is_seen_by_another_connection_at_once(store: Store, tmp_path: 
         assert store.steering.order("p1") == PAUSE
         assert other.steering.withdraw("p1", by="bob", now=NOW) == PAUSE
         assert store.steering.order("p1") is None
+
+
+def test_an_order_is_in_the_main_file_for_who_carries_that_on_alone(store: Store, tmp_path: Path) -> None:
+    """A run of `apply` has the store open, so that the other terminal's end leaves the `-wal` as it is."""
+    store.steering.give("p1", ABORT)
+    (tmp_path / "elsewhere").mkdir()
+    for file in tmp_path.glob("*.db"):
+        shutil.copy(file, tmp_path / "elsewhere")
+    with open_store(tmp_path / "elsewhere") as copy:
+        assert copy.steering.order("p1") == ABORT
 
 
 def test_a_later_order_takes_the_place_of_an_earlier_one(store: Store) -> None:

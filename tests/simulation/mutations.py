@@ -128,7 +128,10 @@ MUTATIONS = (
         "intent before send",
         "migrator/executor/sending.py",
         "    request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n"
-        "    ctx.hooks.after_intent(kind)\n    try:\n        reply = await effect()\n",
+        "    ctx.hooks.after_intent(kind)\n    try:\n"
+        "        if kind is StepKind.CLAIM:  # every other order shows on the record, and may be given twice\n"
+        "            await anchored(ctx.journal, ctx.stopper)\n"
+        "        reply = await effect()\n",
         "    try:\n        try:\n            reply = await effect()\n        finally:\n"
         "            ctx.hooks.after_intent(kind)\n"
         "            request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n",

@@ -330,11 +330,13 @@ class World:
             yield
             return
         me = Owner("here", 1, self.now().timestamp())
+        store.file.lock()
         store.lease.acquire(me, me.started_at, is_gone=lambda _other: True)
         with mock.patch.object(bootstrap, "SystemClock", return_value=self):
             async with bootstrap.heartbeat(store, me, stopper):
                 yield
-        store.lease.release(me)
+        if not store.presence.ended_badly():
+            store.lease.release(me)
 
     def apply_until_quiet(self, most: int = 12) -> ApplyResult:
         """Run `apply` again and again, as an operator does after exit 7."""
