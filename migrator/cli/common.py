@@ -1,9 +1,9 @@
 """What every command takes, and how every command ends: one outcome, rendered in one place."""
 
+import io
 import json
 import logging
 import shutil
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from migrator.cli import voice
 from migrator.cli.tables import PIPE_WIDTH, printable, table, wrapped
 from migrator.core.spelling import escaped
 from migrator.errors import Interrupted, MigratorError, Problem
@@ -101,6 +102,7 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
 
     No traceback reaches a user unless `-vv` asks for it.
     """
+    voice.begin(is_json=shared.json, is_events=shared.events)
     try:
         with _log_shown(shared):
             outcome = body()
@@ -145,26 +147,27 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        click.echo(printable(f"{record.levelname.lower()}: {record.getMessage()}"), err=True)
+        voice.tell(printable(f"{record.levelname.lower()}: {record.getMessage()}"), err=True)
 
 
 def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: BaseException | None = None) -> int:
     if crash is not None and shared.verbose >= EXPLAIN_CRASHES:
-        traceback.print_exception(crash, file=sys.stderr)
+        voice.tell("".join(traceback.format_exception(crash)), err=True, nl=False, can_wait=True)
+    problems = [*outcome.problems, *voice.notices()]
     envelope = {
         "result_version": 1,
         "command": name,
         "status": status,
         "exit_code": int(outcome.exit_code),
         "data": outcome.data,
-        "errors": [problem.as_dict() for problem in outcome.problems],
+        "errors": [problem.as_dict() for problem in problems],
     }
     if outcome.is_on_stdout:
         pass
     elif shared.events:
-        click.echo(escaped(json.dumps({"event": "result", **envelope}, ensure_ascii=False)))
+        _put(escaped(json.dumps({"event": "result", **envelope}, ensure_ascii=False)))
     elif shared.json:
-        click.echo(escaped(json.dumps(envelope, ensure_ascii=False, indent=2)))
+        _put(escaped(json.dumps(envelope, ensure_ascii=False, indent=2)))
     else:
         _print(outcome.text)
     _print_problems(outcome.problems, shared)
@@ -176,14 +179,25 @@ def _print(parts: Sequence["RenderableType"]) -> None:
         return
     from rich.console import Console
 
-    is_terminal = sys.stdout.isatty()
-    console = Console(highlight=False) if is_terminal else Console(width=PIPE_WIDTH, highlight=False)
+    is_terminal = voice.is_terminal(err=False)
+    width = Console().width if is_terminal else PIPE_WIDTH
     for part in parts:
+        lines = io.StringIO()  # rich itself ends the process where stdout is a closed pipe
+        console = Console(file=lines, width=width, highlight=False, force_terminal=is_terminal)
         if isinstance(part, str):
-            text = wrapped(printable(part), console.width) if is_terminal else printable(part)
+            text = wrapped(printable(part), width) if is_terminal else printable(part)
             console.print(text, markup=False, soft_wrap=True)
         else:
             console.print(part)
+        _put(lines.getvalue(), nl=False)
+
+
+def _put(text: str, *, nl: bool = True) -> None:
+    """Put a result on stdout. Raises: BrokenPipeError, where nothing but the result is lost with it."""
+    if voice.is_lasting():
+        voice.tell(text, err=False, nl=nl, can_wait=True)
+    else:
+        click.echo(text, nl=nl)
 
 
 MOST_PROBLEMS = 51
@@ -204,8 +218,8 @@ def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
 def say(text: str, indent: str = "") -> None:
     """A line on stderr, broken between words where that is a terminal."""
     shown = printable(text)
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    click.echo(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True)
+    width = shutil.get_terminal_size().columns if voice.is_terminal(err=True) else None
+    voice.tell(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True, can_wait=True)
 
 
 def warned(words: str) -> None:

@@ -2,14 +2,12 @@
 
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any, cast
 
-import click
-
+from migrator.cli import voice
 from migrator.cli.common import Globals
 from migrator.core.spelling import escaped
 from migrator.ports import Progress
@@ -76,17 +74,18 @@ _ONE = re.compile(r"(?<!\d)1 SIMs")
 
 @contextmanager
 def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]:
-    """Somebody to tell of progress, for as long as the block lasts.
+    """Somebody to tell of progress, for as long as the block lasts; telling never stops the work.
 
     Args:
         shared: the global options.
         is_dry_run: nothing that is told really happens, so lines say so.
     """
+    voice.last()
     if shared.events:
         yield _as_json
     elif shared.quiet:
         yield lambda _event, _values: None
-    elif sys.stderr.isatty():
+    elif voice.is_terminal(err=True):
         with _bar() as progress:
             yield progress
     else:
@@ -96,7 +95,7 @@ def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]
 
 
 def _as_json(event: str, values: Mapping[str, Any]) -> None:
-    click.echo(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)))
+    voice.tell(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)), err=False)
 
 
 class _Lines:
@@ -110,13 +109,13 @@ class _Lines:
         """Note one event."""
         self._totals[event] += values.get("sims", 0)
         if event in ONCE:
-            click.echo(self._prefix + _words(event, values, 0), err=True)
+            voice.tell(self._prefix + _words(event, values, 0), err=True)
 
     def close(self) -> None:
         """Tell the totals."""
         for event, total in self._totals.items():
             if event not in ONCE and event in WORDS:
-                click.echo(self._prefix + _words(event, {}, total), err=True)
+                voice.tell(self._prefix + _words(event, {}, total), err=True)
 
 
 @contextmanager
@@ -127,7 +126,8 @@ def _bar() -> Iterator[Progress]:
 
     totals: Counter[str] = Counter()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    shown = Console(file=cast("IO[str]", voice.Unbreakable()))
+    with Bar(*columns, console=shown, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def tell(event: str, values: Mapping[str, Any]) -> None:

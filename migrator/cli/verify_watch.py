@@ -4,8 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import click
-
+from migrator.cli import voice
 from migrator.cli.common import Globals, Outcome, printable
 from migrator.cli.words import counted, n_sims
 from migrator.core.results import ExitCode
@@ -55,6 +54,7 @@ def _watch(
     from migrator.bootstrap.watching import DriftWatch, drift_of
     from migrator.executor.context import quiet
 
+    voice.last()
     made: list[DriftWatch] = []
 
     async def body(stopper: "Stopper") -> None:
@@ -119,19 +119,20 @@ def _tell(shared: Globals, moved: "Moved") -> None:
         "observed": moved.finding.observed,
     }
     if shared.events:
-        click.echo(
-            escaped(json.dumps({"event": "drift" if moved.is_new else "drift_gone", **values}, ensure_ascii=False))
-        )
+        event = "drift" if moved.is_new else "drift_gone"
+        voice.tell(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)), err=False)
     elif not shared.json:
         words = f"planned {values['planned']}, found {values['observed']}" if moved.is_new else "is gone"
-        click.echo(printable(f"{_now()} {values['source_iccid']} {values['code']}: {words}"))
+        voice.tell(printable(f"{_now()} {values['source_iccid']} {values['code']}: {words}"), err=False)
 
 
 def _tell_trouble(shared: Globals, error: "Transient") -> None:
     if shared.events:
-        click.echo(escaped(json.dumps({"event": "round_failed", "message": error.message}, ensure_ascii=False)))
+        event = {"event": "round_failed", "message": error.message}
+        voice.tell(escaped(json.dumps(event, ensure_ascii=False)), err=False)
     elif not shared.quiet:
-        click.echo(printable(f"{_now()} this round failed, and the next one goes on: {error.message}"), err=True)
+        words = f"{_now()} this round failed, and the next one goes on: {error.message}"
+        voice.tell(printable(words), err=True)
 
 
 def _now() -> str:
