@@ -77,6 +77,18 @@ def test_a_label_that_is_not_told_as_it_is_is_not_written_back_in_a_rollback(tmp
     world.check_values()
 
 
+@pytest.mark.parametrize("form", [LabelForm.OBJECT, LabelForm.NUMBER, LabelForm.BROKEN])
+def test_a_label_that_neither_read_tells_as_it_is_leaves_the_sim_on(tmp_path: Path, form: LabelForm) -> None:
+    """The inventory is no help here: it holds what could not be read either."""
+    world = migrated(tmp_path, {0: "Zähler 7"})
+    doomed = min(world.meant(world.cutover_plan()))
+    odd = {doomed: form}
+    world.source.switches = replace(world.source.switches, single_labels=odd, listed_labels=odd)
+    world.pull()
+    assert dict(world.cut_over().aside) == {"label_unreadable": 1}
+    world.check_values()
+
+
 def test_a_label_that_was_changed_since_the_pull_goes_out_as_it_is_now(tmp_path: Path) -> None:
     world = migrated(tmp_path, {0: "renamed today"})
     world.cutover_plan()
