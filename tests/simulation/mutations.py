@@ -95,12 +95,6 @@ MUTATIONS = (
         "if rises := list[str]():",
     ),
     Mutation(
-        "a price that cannot be read stops the run",
-        "migrator/platforms/hologram/catalogue.py",
-        'return Prices(per_period, per_mb, per_sms, problem="; ".join(problems))',
-        "return Prices(per_period, per_mb, per_sms)",
-    ),
-    Mutation(
         "a plan that is listed twice must say the same twice",
         "migrator/executor/prices.py",
         "    if len(found) > 1:\n",
