@@ -40,6 +40,8 @@ ZERO_REMEDY = (
     f"{SPREADSHEET_REMEDY}. If the card shows these zeros, write its ICCID in groups, as 8944 5385 0000 1430 000"
 )
 
+_FILLER_IN_FRONT = re.compile(r"^\s*[fF](?=\s*89)")
+_TOTALS = re.compile(r"\s*(grand |sub)?(totals?|sum|summe|gesamt|anzahl|count)\b", re.IGNORECASE)
 _SWAPPED = re.compile(r"98[0-9fF]{15,20}")
 
 
@@ -64,8 +66,10 @@ def read_iccid(text: str) -> Iccid:
 
     Raises: RefusedIccid.
     """
+    if not text.isdigit():
+        text = _FILLER_IN_FRONT.sub("", without_invisible(text))
     try:
-        iccid = Iccid.parse(text if text.isascii() else without_invisible(text))
+        iccid = Iccid.parse(text)
     except TwoNumbers as error:
         hint = "one ICCID alone: is a running number beside it? Take it out, or give both columns their titles"
         raise _swapped(text) or RefusedIccid("two_numbers", str(error), hint) from None
@@ -73,6 +77,8 @@ def read_iccid(text: str) -> Iccid:
         if rounding_notation(text):
             words = f"{shown(text)} is a number that a spreadsheet rounded, not an ICCID"
             raise RefusedIccid("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY) from None
+        if _TOTALS.match(text):
+            raise RefusedIccid("line_of_totals", "a line of totals, not an ICCID", "remove the line") from None
         raise _swapped(text) or RefusedIccid("not_an_iccid", str(error)) from None
     if iccid.digits.startswith("98") and (refused := _swapped(text)) is not None:
         raise refused

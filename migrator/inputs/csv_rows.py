@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TextIO
 
@@ -13,42 +13,97 @@ __all__ = ["LONGEST_LINE", "csv_records", "text_lines"]
 LONGEST_LINE = 1_000_000
 """Characters. A line of more is no list of SIMs, and would be read into memory whole."""
 
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
 _BLANK = " \t\r\n\"'" + "".join(_DELIMITERS)
+_HEADER_WITHIN = 20
+"""Lines that are not blank: so far down, a header is looked for below what is written above it."""
+
+IsRow = Callable[[list[str]], bool]
 
 
 def csv_records(
-    lines: Iterator[str], name: str, *, skips_spaces: bool | None = None
+    lines: Iterator[str],
+    name: str,
+    *,
+    skips_spaces: bool | None = None,
+    is_header: IsRow | None = None,
+    is_data: IsRow | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of each record that has anything in it; the delimiter is the one that the first line uses most.
+    """Line and cells of each record that has anything in it; the delimiter is the one that the header uses most.
 
     Args:
         lines: from `text_lines`.
         name: the file's, for messages.
-        skips_spaces: whether spaces after a delimiter are no part of a value; None where the first line tells.
+        skips_spaces: whether spaces after a delimiter are no part of a value; None where the header tells.
+        is_header: whether these are the titles that are looked for; what stands above them is passed over.
+        is_data: whether a row has a value that is looked for; above such a row no line is passed over.
 
     Raises: InputError, where it is no CSV.
     """
-    before = 0  # lines ahead of those that the CSV reader counts
-    for line in lines:
-        before += 1
-        if line.strip(_BLANK) and not _is_separator_line(line):
-            break
-    else:
+    top = _top(lines)
+    filled = [at for at, line in enumerate(top) if _says_something(line)]
+    if not filled:
         return
-    delimiter = _delimiter(line)
-    skips_spaces = _is_spaced(line, delimiter) if skips_spaces is None else skips_spaces
-    reader = csv.reader(chain([line], lines), delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
-    start = before
+    before = filled[_header_at([top[at] for at in filled], is_header, is_data)]  # lines ahead of the header
+    delimiter = _delimiter(*(top[at] for at in filled if at >= before))
+    skips_spaces = _is_spaced(top[before], delimiter) if skips_spaces is None else skips_spaces
+    held = chain(top[before:], lines)
+    reader = csv.reader(held, delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
+    start = before + 1
     try:
         for cells in reader:
-            if (cells and cells[0].strip()) or any(cell.strip() for cell in cells):
-                yield start, cells
-            start = before + reader.line_num
+            row = [cell.strip() for cell in cells] if delimiter == "|" else cells
+            if ((row and row[0].strip()) or any(cell.strip() for cell in row)) and not _is_ruler(row, delimiter):
+                yield start, row
+            start = before + 1 + reader.line_num
     except csv.Error as error:
         raise InputError(
             f"{name}:{start}: not readable as CSV: {error}", code="bad_csv", hint="is a quotation mark left open there?"
         ) from None
+
+
+def _top(lines: Iterator[str]) -> list[str]:
+    """The first lines: as many as a header is looked for in, and the blank ones among them."""
+    top: list[str] = []
+    said = 0
+    for line in lines:
+        top.append(line)
+        said += _says_something(line)
+        if said == _HEADER_WITHIN:
+            break
+    return top
+
+
+def _says_something(line: str) -> bool:
+    return bool(line.strip(_BLANK)) and not _is_separator_line(line)
+
+
+def _header_at(top: list[str], is_header: IsRow | None, is_data: IsRow | None) -> int:
+    """Which line has the titles: the first that `is_header` knows, or the last one above the first row of data.
+
+    The latter only where what stands above it is one cell a line, as the name of a report is.
+    """
+    rows = [_split(line) for line in top]
+    data = next((at for at, row in enumerate(rows) if is_data is not None and is_data(row)), len(rows))
+    if is_header is not None and (known := [at for at in range(min(data, len(rows))) if is_header(rows[at])]):
+        return known[0]
+    above = data - 1
+    if not 0 < above < len(rows) - 1:
+        return 0
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    return above if filled[above] > 1 and max(filled[:above]) == 1 else 0
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=_delimiter(line)), [])
+    except csv.Error:
+        return []
+
+
+def _is_ruler(cells: list[str], delimiter: str) -> bool:
+    """Whether this is the line below the titles of a table that is drawn with pipes."""
+    return delimiter == "|" and any(cells) and not any(cell.strip("-: ") for cell in cells)
 
 
 def text_lines(stream: TextIO, name: str) -> Iterator[str]:
@@ -70,10 +125,14 @@ def _is_separator_line(line: str) -> bool:
     return re.fullmatch(r"sep=.", line.strip('\r\n" '), re.IGNORECASE) is not None
 
 
-def _delimiter(line: str) -> str:
-    """The delimiter that the first line uses most, quoted text left aside."""
-    bare = _without_quoted(line)
-    return max(_DELIMITERS, key=bare.count)
+def _delimiter(*lines: str) -> str:
+    """The delimiter that the first line uses most, quoted text left aside; where it has none, that of those below."""
+    for text in lines:
+        bare = _without_quoted(text)
+        found = max(_DELIMITERS, key=bare.count)
+        if found in bare:
+            return found
+    return _DELIMITERS[0]
 
 
 def _is_spaced(line: str, delimiter: str) -> bool:

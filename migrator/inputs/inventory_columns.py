@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator.core.iccid_text import RefusedIccid, read_iccid
 from migrator.core.redaction import shown_title
 from migrator.errors import Problem
 from migrator.inputs.inventory_titles import (
@@ -17,7 +18,7 @@ from migrator.inputs.inventory_titles import (
 from migrator.inputs.problems import nearest, refusal, spelled
 from migrator.inputs.text_files import SPREADSHEET_REMEDY, rounding_notation, unwrapped
 
-__all__ = ["Column", "Columns", "iccid_like", "map_columns", "parse_choices"]
+__all__ = ["Column", "Columns", "iccid_like", "map_columns", "names_iccid", "parse_choices", "places_of"]
 
 BY_HAND = "tell which one: --column {field}=TITLE, or --column {field}=NUMBER; --column {field}= leaves it out"
 MOST_TITLES = 200
@@ -57,7 +58,7 @@ class Columns:
         return spelled(f"{column.field} = {shown_title(column.title)} ({column.how})" for column in self.used)
 
 
-def parse_choices(texts: Sequence[str]) -> dict[str, str]:
+def parse_choices(texts: Sequence[str], fields: Sequence[str] = FIELDS) -> dict[str, str]:
     """The fields and titles of `--column FIELD=TITLE`. Raises: InputError, with every problem."""
     chosen: dict[str, str] = {}
     problems = []
@@ -66,9 +67,9 @@ def parse_choices(texts: Sequence[str]) -> dict[str, str]:
         name = name.strip().lower()
         if not equals:
             problems.append(Problem("bad_column", f"--column {text}: expected FIELD=TITLE", "as --column iccid=Karte"))
-        elif name not in FIELDS:
+        elif name not in fields:
             words = f"--column {text}: there is no field {name!r}"
-            problems.append(Problem("bad_column", words, f"{nearest(name, FIELDS)}; the fields are {spelled(FIELDS)}"))
+            problems.append(Problem("bad_column", words, f"{nearest(name, fields)}; the fields are {spelled(fields)}"))
         elif name in chosen:
             problems.append(Problem("bad_column", f"--column {name} is given twice", "give it once"))
         else:
@@ -99,6 +100,15 @@ def map_columns(
     return mapping.result(chosen)
 
 
+def places_of(wanted: str, titles: Sequence[str]) -> list[int]:
+    """Where a title stands: as it is, else by its letters, else by its number from 1."""
+    for fits in (lambda title: title.strip() == wanted, lambda title: plain(title) == plain(wanted) != ""):
+        if places := [at for at, title in enumerate(titles) if fits(title)]:
+            return places
+    is_number = wanted.isdecimal() and 0 < int(wanted) <= len(titles)
+    return [int(wanted) - 1] if is_number else []
+
+
 @dataclass(slots=True)
 class _Mapping:
     """The header so far."""
@@ -113,7 +123,7 @@ class _Mapping:
         """Take what the operator chose."""
         if not wanted:
             return
-        places = self._named(wanted)
+        places = places_of(wanted, self.titles)
         if not places:
             words = f"{self.place}: no column {wanted!r} for {name}; found {self._shown()}"
             known = [shown_title(title, quoted=False) for title in self.titles]
@@ -129,14 +139,6 @@ class _Mapping:
             self._note("bad_column", words, "one column holds one field")
         else:
             self.found[name] = Column(name, places[0], self.titles[places[0]], "by hand")
-
-    def _named(self, wanted: str) -> list[int]:
-        """Where a title stands: as it is, else by its letters, else by its number from 1."""
-        for fits in (lambda title: title.strip() == wanted, lambda title: plain(title) == plain(wanted) != ""):
-            if places := [at for at, title in enumerate(self.titles) if fits(title)]:
-                return places
-        is_number = wanted.isdecimal() and 0 < int(wanted) <= len(self.titles)
-        return [int(wanted) - 1] if is_number else []
 
     def by_title(self, chosen: Mapping[str, str]) -> None:
         """Find the fields that nobody chose by the titles that we know."""
@@ -218,15 +220,21 @@ _BY_TARIFF = {"data_quota_mb", "sms_quota"}
 _WITH_LUHN = frozenset(map(plain, ("iccid_with_luhn", "ICCID (20 digits)", "ICCID (Luhn)")))
 
 
+def names_iccid(title: str) -> bool:
+    """Whether a title is one of those of ICCIDs."""
+    return field_of_title(title) == "iccid" or plain(title) in _WITH_LUHN
+
+
 def iccid_like(cell: str) -> bool:
     """Whether a cell holds an ICCID (the telecom prefix 89 and its length), or what a spreadsheet made of one."""
-    text = unwrapped(cell).lstrip("=")
-    if re.fullmatch(r"89\d{16,20}[fF]?", text):
-        return True
-    return (
-        rounding_notation(text)
-        and re.fullmatch(r"8[.,]9\d*e\+?(1[6-9]|2[01])|89\d{16,20}[.,]0*", text, re.IGNORECASE) is not None
-    )
+    text = unwrapped(cell).lstrip("=").strip("\"'")
+    try:
+        return read_iccid(text).digits.startswith("89")
+    except RefusedIccid:
+        return (
+            rounding_notation(text)
+            and re.fullmatch(r"8[.,]9\d*e\+?(1[6-9]|2[01])|89\d{16,20}[.,]0*", text, re.IGNORECASE) is not None
+        )
 
 
 def _ip_like(cell: str) -> bool:

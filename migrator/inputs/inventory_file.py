@@ -8,8 +8,9 @@ from pathlib import Path
 
 from migrator.errors import InputError
 from migrator.inputs.csv_rows import csv_records, text_lines
-from migrator.inputs.inventory_columns import Columns, iccid_like, map_columns
+from migrator.inputs.inventory_columns import Columns, iccid_like, map_columns, names_iccid
 from migrator.inputs.inventory_rows import CsvRows, ImportedRow, JsonRows
+from migrator.inputs.inventory_titles import plain
 from migrator.inputs.inventory_values import Words
 from migrator.inputs.text_files import Windows1252, opened_text
 
@@ -95,7 +96,13 @@ def _json_file(name: str, lines: Iterator[str], fallback: Windows1252, chosen: M
 
 
 def _csv_file(name: str, lines: Iterator[str], fallback: Windows1252, chosen: Mapping[str, str]) -> InventoryFile:
-    records = csv_records(lines, name)
+    chosen_title = plain(chosen.get("iccid", ""))
+    records = csv_records(
+        lines,
+        name,
+        is_header=lambda cells: any(names_iccid(cell) or plain(cell) == chosen_title != "" for cell in cells),
+        is_data=lambda cells: any(map(iccid_like, cells)),
+    )
     first = next(records, None)
     if first is None:
         raise InputError(f"{name} is empty", code="empty_file", hint="is this the right file? Nothing was changed")

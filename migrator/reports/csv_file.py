@@ -1,13 +1,13 @@
-r"""The reconciliation as CSV for spreadsheets (RFC 4180): one row per SIM, UTF-8 without a byte order mark.
+"""The reconciliation as CSV for spreadsheets (RFC 4180): one row per SIM, UTF-8 without a byte order mark.
 
 A double click must lose nothing and run nothing:
 
-- Text that a spreadsheet would take for a formula gets an apostrophe in front: = + - @ (also after blanks), tab,
-  line breaks.
+- Text that a spreadsheet would take for a formula gets an apostrophe in front: = + - @ (also after blanks), tab, line
+  breaks.
 - Text that it would take for a number and change gets one, too: ICCIDs (it keeps 15 digits), leading zeros, 12E3.
   `pair import` takes such values as they are; a script strips one leading apostrophe, or reads the JSON.
-- No control character is in it: each is shown as \x1b, \n and so on, since some are orders to a terminal. The JSON has
-  every text exactly.
+- No control character is in it: each is shown as its escape, since some are orders to a terminal. The JSON has all
+  text exactly.
 - Counts and bytes stay numbers; -1 is no limit.
 """
 
