@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ SWITCH_EDITS = {
 def test_a_cutover_that_was_edited_in_the_store_is_not_carried_out(
     make_desk: Callable[..., Desk], statement: str, words: tuple[str, ...]
 ) -> None:
-    desk = make_desk(sims=8, onence=QUICK)
+    desk = make_desk(sims=8, onence=QUICK, epoch=datetime.now(UTC))
     alive(desk, but=2)
     plan, before = desk.json("cutover", "plan").data, off(desk)
     edit(statement)
@@ -123,7 +124,7 @@ def test_a_cutover_that_was_edited_in_the_store_is_not_carried_out(
 
 
 def test_a_rollback_that_was_edited_in_the_store_is_not_carried_out(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(sims=8, onence=QUICK)
+    desk = make_desk(sims=8, onence=QUICK, epoch=datetime.now(UTC))
     alive(desk)
     assert desk.run("cutover", "apply", "--confirm", str(desk.json("cutover", "plan").data["count"])).code == 0
     count, before = desk.json("rollback", "plan").data["count"], off(desk)
@@ -134,7 +135,7 @@ def test_a_rollback_that_was_edited_in_the_store_is_not_carried_out(make_desk: C
 
 def test_a_cutover_plan_file_that_was_edited_does_not_stand_for_the_stored_plan(make_desk: Callable[..., Desk]) -> None:
     """`cutover apply FILE` carries out what the store holds, so the file that people looked at must be just that."""
-    desk = make_desk(sims=8, onence=QUICK)
+    desk = make_desk(sims=8, onence=QUICK, epoch=datetime.now(UTC))
     alive(desk, but=2)
     count = str(desk.json("cutover", "plan", "--out", "cutover.jsonl").data["count"])
     text = Path("cutover.jsonl").read_text(encoding="utf-8")

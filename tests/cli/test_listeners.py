@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -167,7 +168,7 @@ def test_a_pull_goes_on(
 
 @pytest.mark.parametrize(("options", "name"), [(["--events"], "stdout"), ([], "stderr")])
 def test_a_cutover_and_its_rollback_go_on(make_desk: Callable[..., Desk], options: list[str], name: str) -> None:
-    desk = make_desk(onence=QUICK)
+    desk = make_desk(onence=QUICK, epoch=datetime.now(UTC))
     alive(desk)
     for command in ("cutover", "rollback"):
         count = desk.json(command, "plan").data["count"]

@@ -1,6 +1,7 @@
 """A bare `apply` is about the plan that this operator was shown last: one that came since is somebody else's."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -175,7 +176,7 @@ def test_every_next_step_names_the_plan(desk: Desk) -> None:
 
 
 def test_a_bare_cutover_or_rollback_is_the_one_that_was_shown_last(make_desk: Callable[..., Desk], become: As) -> None:
-    desk = make_desk(sims=8, onence=QUICK)
+    desk = make_desk(sims=8, onence=QUICK, epoch=datetime.now(UTC))
     alive(desk)
     first = desk.json("cutover", "plan").data
     become("ben")
