@@ -16,6 +16,8 @@ from migrator.platforms.onence.wire import source_row
 from migrator.platforms.simulation import Fault, FaultPlan
 
 if TYPE_CHECKING:
+    from migrator.platforms.hologram.simulator import HologramSimulator
+    from migrator.platforms.onence.simulator import OnenceSimulator
     from tests.simulation.switching import SwitchWorld
     from tests.simulation.world import World
 
@@ -173,7 +175,9 @@ class Passing:
 
     def _hold_back(self, direction: Direction) -> None:
         """Have one of the next orders refused, with people at the console while everybody is held."""
-        carriers = [self.world.source] if direction is Direction.CUTOVER else [self.world.source, self.world.target]
+        carriers: list[OnenceSimulator | HologramSimulator] = [self.world.source]
+        if direction is Direction.ROLLBACK:
+            carriers.append(self.world.target)
         for carrier in carriers:
             if self.chance.random() < 0.4:
                 carrier.faults = HoldingBack(  # type: ignore[assignment]  # asked like one
