@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
@@ -16,6 +16,8 @@ from migrator.platforms.onence.wire import source_row
 from migrator.platforms.simulation import Fault, FaultPlan
 
 if TYPE_CHECKING:
+    from migrator.platforms.hologram.simulator import HologramSimulator
+    from migrator.platforms.onence.simulator import OnenceSimulator
     from tests.simulation.switching import SwitchWorld
     from tests.simulation.world import World
 
@@ -173,9 +175,9 @@ class Passing:
 
     def _hold_back(self, direction: Direction) -> None:
         """Have one of the next orders refused, with people at the console while everybody is held."""
-        carriers: list[Any] = (
-            [self.world.source] if direction is Direction.CUTOVER else [self.world.source, self.world.target]
-        )
+        carriers: list[OnenceSimulator | HologramSimulator] = [self.world.source]
+        if direction is Direction.ROLLBACK:
+            carriers.append(self.world.target)
         for carrier in carriers:
             if self.chance.random() < 0.4:
                 carrier.faults = HoldingBack(  # asked like a FaultPlan
