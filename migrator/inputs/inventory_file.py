@@ -9,8 +9,8 @@ from pathlib import Path
 from migrator.errors import InputError
 from migrator.inputs.csv_rows import csv_records, text_lines
 from migrator.inputs.inventory_columns import Columns, iccid_like, map_columns, names_iccid
-from migrator.inputs.inventory_titles import plain
 from migrator.inputs.inventory_rows import CsvRows, ImportedRow, JsonRows
+from migrator.inputs.inventory_titles import plain
 from migrator.inputs.inventory_values import Words
 from migrator.inputs.text_files import Windows1252, opened_text
 
