@@ -33,30 +33,39 @@ BATCH = 1000
 
 @click.command("import", epilog="Exit codes: 0 done, 2 problems (all listed, nothing changed), 9 a run uses a pair.")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--column",
+    "columns",
+    metavar="FIELD=TITLE",
+    multiple=True,
+    help="Which column holds source_iccid, target_iccid or eid.",
+)
 @click.option("--replace", is_flag=True, help="Let the file contradict pairs that are there already.")
 @click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
 @global_options
 @click.pass_obj
-def import_file(shared: Globals, /, *, file: Path, replace: bool, problems: Path | None) -> int:
+def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], replace: bool, problems: Path | None) -> int:
     """Read pairs from FILE (CSV with source_iccid,target_iccid and, if you like, eid). All or nothing."""
-    return finish("pair import", shared, lambda: _import(shared, file, problems, replace=replace))
+    return finish("pair import", shared, lambda: _import(shared, file, columns, problems, replace=replace))
 
 
-def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool) -> Outcome:
+def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
     from migrator import bootstrap
     from migrator.bootstrap.collecting import collecting_rarely
     from migrator.cli.lookups import required_inventory
+    from migrator.inputs.list_columns import PAIR_TITLES, parse_choices
     from migrator.inputs.pairing_file import plan_import, read_pairs
 
+    chosen = parse_choices(columns, tuple(PAIR_TITLES))
     if problems is not None:
         refuse_unwritable(problems)
     unused: list[str] = []
     with bootstrap.store_of(shared.state, shared.config) as store, collecting_rarely():
         required_inventory(store)
         has_pairs = store.pairs.count() > 0  # a first import need not ask a million times
-        added = None if has_pairs or _has_begun(store) else _first(store, file, unused)
+        added = None if has_pairs or _has_begun(store) else _first(store, file, chosen, unused)
         result = plan_import(
-            read_pairs(file, unused=unused.extend) if added is None else (),
+            read_pairs(file, unused=unused.extend, chosen=chosen) if added is None else (),
             file=str(file),
             known_sources=store.inventory.iccids,
             existing_by_source=store.pairs.by_source_keys if has_pairs else _no_pairs,
@@ -73,7 +82,7 @@ def _import(shared: Globals, file: Path, problems: Path | None, *, replace: bool
     return _imported(result, counts, unused)
 
 
-def _first(store: "Store", file: Path, unused: list[str]) -> int | None:
+def _first(store: "Store", file: Path, chosen: Mapping[str, str], unused: list[str]) -> int | None:
     """Take a whole file in at once, as the first pairs of a store; `unused` is given the titles without a use.
 
     Returns: how many; None, if it has to be gone through row by row. A pipe is: it can be read only once.
@@ -84,7 +93,8 @@ def _first(store: "Store", file: Path, unused: list[str]) -> int | None:
     if not file.is_file():
         return None
     try:
-        added = store.pairs.add_first(plain_values(read_pairs(file, unused=unused.extend), file=str(file)), now=_now())
+        rows = read_pairs(file, unused=unused.extend, chosen=chosen)
+        added = store.pairs.add_first(plain_values(rows, file=str(file)), now=_now())
     except NotPlain:
         added = None
     if added is None:
@@ -202,6 +212,13 @@ def _now() -> float:
     type=click.Choice(["plain", "body"]),
     help="How to count ranges: all digits as one number, or without the check digit (which is then computed).",
 )
+@click.option(
+    "--column",
+    "columns",
+    metavar="FIELD=TITLE",
+    multiple=True,
+    help="Which column of a table holds iccid, first, last or quantity.",
+)
 @click.option("--partial", is_flag=True, help="Pair as many as the pool allows, instead of refusing.")
 @click.option(
     "--policy",
@@ -219,6 +236,7 @@ def pool(
     *,
     file: Path,
     range_mode: Any,
+    columns: Sequence[str],
     partial: bool,
     policy_file: Path | None,
     where: str | None,
@@ -226,10 +244,13 @@ def pool(
 ) -> int:
     """Deal new SIMs from FILE (one ICCID a line, or first-last) to unpaired source SIMs, both in ICCID order.
 
+    FILE may be a table, too: with a column of ICCIDs, or of first and last ones and the quantity.
     Without --policy or --where, every unpaired SIM gets one, expired ones too.
     """
     due = (policy_file, where)
-    return finish("pair pool", shared, lambda: _pool(shared, file, range_mode, due, problems, partial=partial))
+    return finish(
+        "pair pool", shared, lambda: _pool(shared, file, (range_mode, columns), due, problems, partial=partial)
+    )
 
 
 def _due(loaded: "LoadedPolicy | None", where: str | None) -> "Callable[[SourceSim], bool]":
@@ -249,7 +270,7 @@ def _due(loaded: "LoadedPolicy | None", where: str | None) -> "Callable[[SourceS
 def _pool(
     shared: Globals,
     file: Path,
-    range_mode: Any,
+    reading: tuple[Any, Sequence[str]],
     due: tuple[Path | None, str | None],
     problems: Path | None,
     *,
@@ -258,10 +279,14 @@ def _pool(
     from migrator import bootstrap
     from migrator.cli.lookups import required_inventory
     from migrator.cli.problem_log import all_told
+    from migrator.inputs.list_columns import POOL_TITLES, parse_choices
     from migrator.inputs.policy_file import read_policy
     from migrator.inputs.policy_iccids import unmatched
     from migrator.inputs.pool_file import deal, read_pool
 
+    range_mode, columns = reading
+    chosen = parse_choices(columns, tuple(POOL_TITLES))
+    not_used: list[str] = []
     if problems is not None:
         refuse_unwritable(problems)
     policy_file, where = due
@@ -270,7 +295,7 @@ def _pool(
     with bootstrap.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         with all_told(problems, Path(store.info()["path"]).with_name("pool-problems.txt")):
-            entries = read_pool(file, range_mode=range_mode)
+            entries = read_pool(file, range_mode=range_mode, chosen=chosen, unused=not_used.extend)
             _refuse_source_sims(store, entries)
         paired = {pair.source.key for pair in store.pairs.all()}
         unpaired, left_out, expired = _awaiting(store.inventory.sims(), paired, is_due)
@@ -286,17 +311,20 @@ def _pool(
         lost = () if loaded is None else tuple(unmatched(loaded.lists, store.inventory.iccids))
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in entries if entry.warning]
     warnings += [Problem("warning", words) for words in lost]
+    if not_used:
+        warnings.append(Problem("warning", f"columns not used: {', '.join(not_used[:SHOWN])}"))
     spent = sum(pair.source.key in expired for pair in dealt.pairs)
     if spent:
         words = f"of these pairs, {spent} for expired SIMs, which a policy skips unless it says otherwise"
         hint = "`--policy FILE` deals none to SIMs that the policy skips, nor does `--where 'status != \"expired\"'`"
         warnings.append(Problem("warning", words, hint))
-    data = {
+    data: dict[str, Any] = {
         "added": counts["added"],
         "unpaired": len(dealt.missing),
         "unused": len(dealt.unused),
         "left_out": left_out,
         "for_expired": spent,
+        "unused_columns": not_used,
     }
     text = (
         f"{counted(data['added'], 'pair')} made, {counted(data['unpaired'], 'source SIM')} left without, "

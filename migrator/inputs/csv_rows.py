@@ -8,7 +8,7 @@ from typing import TextIO
 
 from migrator.errors import InputError
 
-__all__ = ["LONGEST_LINE", "csv_records", "text_lines"]
+__all__ = ["LONGEST_LINE", "csv_records", "split_line", "text_lines"]
 
 LONGEST_LINE = 1_000_000
 """Characters. A line of more is no list of SIMs, and would be read into memory whole."""
@@ -17,6 +17,10 @@ _DELIMITERS = (",", ";", "\t", "|")
 _BLANK = " \t\r\n\"'" + "".join(_DELIMITERS)
 _HEADER_WITHIN = 20
 """Lines that are not blank: so far down, a header is looked for below what is written above it."""
+
+_TOTAL = re.compile(
+    r"(grand )?(total|sum|summe|gesamt|anzahl|count)\W{0,3}(?P<count>\d{1,7})( \w{1,10})?", re.IGNORECASE
+)
 
 IsRow = Callable[[list[str]], bool]
 
@@ -30,6 +34,8 @@ def csv_records(
     is_data: IsRow | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
     """Line and cells of each record that has anything in it; the delimiter is the one that the header uses most.
+
+    A last line that says how many records there are is left out, if it is right.
 
     Args:
         lines: from `text_lines`.
@@ -50,11 +56,17 @@ def csv_records(
     held = chain(top[before:], lines)
     reader = csv.reader(held, delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
     start = before + 1
+    given, totals = -1, None  # rows below the header so far; a line of totals, which only the last one may be
     try:
         for cells in reader:
             row = [cell.strip() for cell in cells] if delimiter == "|" else cells
             if ((row and row[0].strip()) or any(cell.strip() for cell in row)) and not _is_ruler(row, delimiter):
-                yield start, row
+                if totals is not None:
+                    yield totals
+                given += 1 + (given < 0 and is_data is not None and is_data(row))
+                totals = (start, row) if _is_total(row, given - 1) else None
+                if totals is None:
+                    yield start, row
             start = before + 1 + reader.line_num
     except csv.Error as error:
         raise InputError(
@@ -83,7 +95,7 @@ def _header_at(top: list[str], is_header: IsRow | None, is_data: IsRow | None) -
 
     The latter only where what stands above it is one cell a line, as the name of a report is.
     """
-    rows = [_split(line) for line in top]
+    rows = [split_line(line) for line in top]
     data = next((at for at, row in enumerate(rows) if is_data is not None and is_data(row)), len(rows))
     if is_header is not None and (known := [at for at in range(min(data, len(rows))) if is_header(rows[at])]):
         return known[0]
@@ -94,11 +106,18 @@ def _header_at(top: list[str], is_header: IsRow | None, is_data: IsRow | None) -
     return above if filled[above] > 1 and max(filled[:above]) == 1 else 0
 
 
-def _split(line: str) -> list[str]:
+def split_line(line: str) -> list[str]:
+    """The cells of one line by itself; none where it is not readable so."""
     try:
         return next(csv.reader([line], delimiter=_delimiter(line)), [])
     except csv.Error:
         return []
+
+
+def _is_total(cells: list[str], records: int) -> bool:
+    """Whether this row says how many there are above it, and nothing else: "Total: 10"."""
+    found = _TOTAL.fullmatch(" ".join(filter(None, map(str.strip, cells))))
+    return found is not None and int(found["count"]) == records
 
 
 def _is_ruler(cells: list[str], delimiter: str) -> bool:

@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from migrator.core.fleet import Pair
@@ -17,7 +19,10 @@ from migrator.core.iccid_text import (
     read_iccid,
 )
 from migrator.core.identifiers import Iccid, luhn_digit
+from migrator.core.redaction import shown
 from migrator.errors import InputError, Problem
+from migrator.inputs.csv_rows import split_line
+from migrator.inputs.pool_rows import PoolRow, is_pool_header, pool_rows
 from migrator.inputs.problems import refusal
 from migrator.inputs.text_files import opened_text, unwrapped
 
@@ -30,8 +35,14 @@ MOST_SIMS = 2_000_000
 WITH_CHECK_DIGIT = 20
 """Assumed: ICCIDs this long end in a check digit, as 1NCE's `iccid_with_luhn` does. A wrong one is only warned of."""
 
+LINES_ON_TOP = 60
+"""In so many, a header is looked for."""
+
 _HEADERS = frozenset({"iccid", "target_iccid", "sim"})
 _SEPARATOR = re.compile(r"[0-9][\"' ]*[,;\t]")
+_BEHIND = re.compile(r"[\s,;|]+$")
+"""What a spreadsheet with an empty second column leaves behind each line."""
+_THOUSANDS = re.compile(r"(?<=\d)[.,' \u00a0](?=\d{3}(?!\d))")
 _RANGE = re.compile(r"(.+?)\s*[-\u2013]\s*(.+)")  # an en dash is what a word processor makes of it
 
 
@@ -54,8 +65,20 @@ class DealResult:
     unused: list[PoolEntry]
 
 
-def read_pool(path: Path, *, range_mode: RangeMode | None) -> list[PoolEntry]:
-    """Read one ICCID a line, or `first-last` with both ends included; `#` begins a comment.
+def read_pool(
+    path: Path,
+    *,
+    range_mode: RangeMode | None,
+    chosen: Mapping[str, str] = MappingProxyType({}),
+    unused: Callable[[Sequence[str]], None] | None = None,
+) -> list[PoolEntry]:
+    """Read one ICCID a line, or `first-last` with both ends included, `#` begins a comment; or a table by its columns.
+
+    Args:
+        path: the file.
+        range_mode: how ranges are counted; None asks, where it is not clear.
+        chosen: columns by hand, from `parse_choices`; then it is a table, as it is where a header names the ICCIDs.
+        unused: told the titles of a table's columns that mean nothing here, if there are any.
 
     Returns: the SIMs in the file's order. `warning` is set where a check digit looks wrong: such digits are kept,
         since carriers also use ICCIDs without one. It does not repeat `origin`.
@@ -63,8 +86,14 @@ def read_pool(path: Path, *, range_mode: RangeMode | None) -> list[PoolEntry]:
     """
     reader = _Reader(str(path), range_mode)
     with opened_text(path) as stream:
-        for line, text in enumerate(stream, start=1):
-            reader.take(line, text.partition("#")[0])
+        top = list(islice(stream, LINES_ON_TOP))
+        lines = chain(top, stream)
+        if chosen or any(is_pool_header(split_line(line)) for line in top):
+            for row in pool_rows(lines, str(path), chosen, unused):
+                reader.take_row(row)
+        else:
+            for line, text in enumerate(lines, start=1):
+                reader.take(line, text.partition("#")[0])
     reader.judge_zeros()
     if reader.problems:
         raise refusal(reader.problems, what=str(path))
@@ -86,17 +115,35 @@ class _Reader:
 
     def take(self, line: int, text: str) -> None:
         """Take in one line, without its comment."""
-        value = unwrapped(text)
+        value = unwrapped(_BEHIND.sub("", unwrapped(text)))
         if not value or (not self.entries and not self.problems and value.lower() in _HEADERS):
             return
         span = _RANGE.fullmatch(value)
         try:
-            if span is None:
-                self._add(line, [self._single(line, value)], in_range=False)
-            else:
-                self._add(line, self._range(span[1], span[2]), in_range=True, warning=_one_end(span[1], span[2]))
+            self._take(line, *((value, "") if span is None else (span[1], span[2])), quantity=None)
         except _Refused as error:
             self._note(line, error)
+
+    def take_row(self, row: PoolRow) -> None:
+        """Take in one row of a table."""
+        span = None if row.last else _RANGE.fullmatch(row.first)
+        first, last = (row.first, row.last) if span is None else (span[1], span[2])
+        try:
+            self._take(row.line, first, last, quantity=None if row.quantity is None else _quantity(row.quantity))
+        except _Refused as error:
+            self._note(row.line, error)
+
+    def _take(self, line: int, first: str, last: str, *, quantity: int | None) -> None:
+        """Take in a SIM, or a range if there is a last one. Raises: _Refused."""
+        if last:
+            iccids = self._range(first, last, quantity)
+            self._add(line, iccids, in_range=True, warning=_one_end(first, last))
+            return
+        iccid = self._single(line, first)
+        if quantity not in {None, 1}:
+            words = f"a quantity of {quantity:,}, and {iccid} is one SIM"
+            raise _Refused("wrong_quantity", words, "correct the line; or leave that column out: --column quantity=")
+        self._add(line, [iccid], in_range=False)
 
     def judge_zeros(self) -> None:
         """Refuse the SIMs that a spreadsheet rounded, once all lines are known."""
@@ -111,7 +158,7 @@ class _Reader:
             self.zeros.append((iccid, line))
         return iccid
 
-    def _range(self, first_text: str, last_text: str) -> Iterator[Iccid]:
+    def _range(self, first_text: str, last_text: str, quantity: int | None) -> Iterator[Iccid]:
         """The SIMs of a range, once its ends are seen to be sound. Raises: _Refused."""
         first, last = _iccid(unwrapped(first_text)), _iccid(unwrapped(last_text))
         if may_be_rounded(unwrapped(first_text), first) and may_be_rounded(unwrapped(last_text), last):
@@ -122,6 +169,8 @@ class _Reader:
             raise _Refused("bad_range", words, "both ends of a range need the same length")
         if first.digits > last.digits:
             raise _Refused("bad_range", f"the range {first}-{last} runs backwards", "write the smaller ICCID first")
+        if quantity is not None:
+            return self._counted(first.digits, last.digits, by_body=self._by_body(first, last, quantity))
         if self.range_mode is None:
             _refuse_mistyped_end(first, last)
         with_check_digits = first.has_right_check_digit and last.has_right_check_digit
@@ -132,10 +181,23 @@ class _Reader:
             words = f"the range {first}-{last} can be counted with or without the check digits at its ends"
             hint = "pass --range body if each SIM ends in a check digit (usual), --range plain to count all digits"
             raise _Refused("unclear_range", words, hint)
-        return self._counted(first.digits, last.digits)
+        return self._counted(first.digits, last.digits, by_body=self.range_mode == "body")
 
-    def _counted(self, first: str, last: str) -> Iterator[Iccid]:
-        by_body = self.range_mode == "body"
+    def _by_body(self, first: Iccid, last: Iccid, quantity: int) -> bool:
+        """Whether a range of this many SIMs is counted without check digits. Raises: _Refused, if it is in no way."""
+        counts = {"plain": int(last.digits) - int(first.digits) + 1}
+        if first.has_right_check_digit and last.has_right_check_digit:
+            counts["body"] = int(last.digits[:-1]) - int(first.digits[:-1]) + 1
+        if self.range_mode is not None:
+            counts = {mode: count for mode, count in counts.items() if mode == self.range_mode}
+        for mode, count in sorted(counts.items()):
+            if count == quantity:
+                return mode == "body"
+        held = " or ".join(f"{count:,}" for count in sorted(counts.values())) or "none to be counted so"
+        words = f"a quantity of {quantity:,}, and the range {first}-{last} holds {held}"
+        raise _Refused("wrong_quantity", words, "which of the three is right? Ask who sent it, and correct the line")
+
+    def _counted(self, first: str, last: str, *, by_body: bool) -> Iterator[Iccid]:
         start, stop = (int(first[:-1]), int(last[:-1])) if by_body else (int(first), int(last))
         if stop - start >= MOST_SIMS:
             words = f"the range {first}-{last} holds {stop - start + 1:,} SIMs, expected at most {MOST_SIMS:,}"
@@ -162,6 +224,14 @@ class _Reader:
 
     def _note(self, line: int, error: "_Refused") -> None:
         self.problems.append(Problem(error.code, f"{self.file}:{line}: {error.words}", error.hint))
+
+
+def _quantity(text: str) -> int:
+    """The number in a column of quantities. Raises: _Refused."""
+    digits = _THOUSANDS.sub("", text)
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_SIMS))):
+        raise _Refused("wrong_quantity", f"{shown(text) if text else 'nothing'} as the quantity", "write how many SIMs")
+    return int(digits)
 
 
 def _refuse_mistyped_end(first: Iccid, last: Iccid) -> None:
@@ -191,7 +261,7 @@ def _iccid(text: str) -> Iccid:
     except RefusedIccid as error:
         hint = error.hint or "one ICCID a line, or first-last; # begins a comment"
         if not error.hint and _SEPARATOR.search(text):
-            hint += "; pairs of source and target are for `migrator pair import`"
+            hint += "; pairs of source and target are for `migrator pair import`, columns for --column iccid=TITLE"
         raise _Refused(error.code, str(error), hint) from None
 
 

@@ -115,6 +115,38 @@ def test_one_problem_of_a_pool_is_told_once_and_in_no_file(aged: Desk) -> None:
     assert not Path("pool-problems.txt").exists()
 
 
+def test_a_vendors_list_is_read_by_its_columns_and_its_secrets_stay_in_it(aged: Desk) -> None:
+    sims = fleet(aged)
+    new = Path(aged.pool()).read_text(encoding="utf-8").split()
+    rows = "".join(f"{number};{iccid};4{number:03d};5550{number:04d}\n" for number, iccid in enumerate(new))
+    ended = aged.json("pair", "pool", aged.write("vendor.csv", f"Delivery of May\n\nNo;Karte;PIN1;PUK1\n{rows}"))
+    assert (ended.code, "5550" in ended.out + ended.err) == (2, False)
+    ended = aged.json("pair", "pool", "vendor.csv", "--column", "iccid=Karte")
+    assert (ended.code, ended.data["added"], ended.data["unused_columns"]) == (0, len(sims), ["No", "PIN1", "PUK1"])
+    assert b"55500001" not in b"".join(path.read_bytes() for path in Path().iterdir() if path.name != "vendor.csv")
+
+
+def test_a_delivery_note_is_dealt_when_its_quantity_agrees(aged: Desk) -> None:
+    sims = fleet(aged)
+    first, last = "8944501000000000001", f"89445010000000{len(sims):05d}"
+    note = "ICCID FROM;ICCID TO;QTY\n{};{};{}\n"
+    wrong = aged.json("pair", "pool", aged.write("note.csv", note.format(first, last, len(sims) + 1)))
+    assert (wrong.code, wrong.document["errors"][0]["code"]) == (2, "wrong_quantity")
+    right = aged.json("pair", "pool", aged.write("note.csv", note.format(first, last, len(sims))))
+    assert (right.code, right.data["added"]) == (0, len(sims))
+
+
+def test_pairs_are_read_from_the_columns_that_are_named(aged: Desk) -> None:
+    sims = fleet(aged)
+    new = Path(aged.pool()).read_text(encoding="utf-8").split()
+    rows = "".join(f"{iccid},{sim['iccid']}\n" for iccid, sim in zip(new, sims, strict=True))
+    file = aged.write("pairs.csv", f"ours,theirs\n{rows}")
+    assert aged.run("pair", "import", file).code == 2
+    assert aged.run("pair", "import", file, "--column", "nothing=1").code == 2
+    words = ("--column", "source_iccid=theirs", "--column", "target_iccid=ours")
+    assert aged.json("pair", "import", file, *words).data["added"] == len(sims)
+
+
 @pytest.mark.parametrize("words", [("--where", "status = 3"), ("--policy", "none.toml")])
 def test_what_cannot_be_read_changes_nothing(aged: Desk, words: tuple[str, str]) -> None:
     fleet(aged)

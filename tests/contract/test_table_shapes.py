@@ -1,6 +1,5 @@
 """Lists with titles above their header, pipes, commas behind each line: read, and no line of data is passed over."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,8 +42,10 @@ def told(path: Path, content: str, *choices: str) -> list[tuple[int, str, str | 
         (f"ICCID;Label\nF{S1};a\nf{S2};b\n", 2),
         (f"ICCID;Label\n{S1[:4]} {S1[4:8]} {S1[8:12]} {S1[12:16]} {S1[16:]};a\n{S2};b\n", 2),
     ],
-    ids=["title rows", "one cell", "unknown titles", "three cells", "pipes", "drawn", "comma", "comma below"]
-    + ["invisible", "F in front", "groups"],
+    ids=[
+        *("title rows", "one cell", "unknown titles", "three cells", "pipes", "drawn"),
+        *("comma", "comma below", "invisible", "F", "groups"),
+    ],
 )
 def test_the_same_sims_are_read_from_every_shape(file: Path, content: str, first: int) -> None:
     assert told(file, content) == [(first, S1, "a"), (first + 1, S2, "b")]
@@ -56,16 +57,28 @@ def test_the_samples_from_the_field_are_read(file: Path) -> None:
     )
     if shared is None:
         pytest.skip("the sample files are not at hand")
-    content = (shared / "c11-title-rows.csv").read_text(encoding="utf-8")
-    assert len(told(file, (shared / "c10-invisible.csv").read_text(encoding="utf-8"))) == 10
-    assert len(told(file, content.partition("Total")[0])) == 10
+    for name in ("c10-invisible.csv", "c11-title-rows.csv"):
+        assert len(told(file, (shared / name).read_text(encoding="utf-8"))) == 10
 
 
-def test_a_line_of_totals_is_told_as_one(file: Path) -> None:
-    file.write_text(f"SIM inventory,,\n\nICCID,Status,Label\n{S1},Enabled,a\nTotal: 1,,\n")
+@pytest.mark.parametrize("line", ["Total: 2,", "total,2", "Summe: 2 Karten,", "Gesamt;2"])
+def test_a_last_line_that_counts_the_others_is_left_out(file: Path, line: str) -> None:
+    assert len(told(file, f"ICCID,Label\n{S1},a\n{S2},b\n{line.replace(';', ',')}\n")) == 2
+
+
+def test_it_is_left_out_below_a_list_without_titles_too(file: Path) -> None:
+    assert len(told(file, f"{S1};10.0.0.1\n{S2};10.0.0.2\nTotal: 2;\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "after"), [("Total: 3,", ""), ("Total: 2,", ""), ("Total: 1,", f"{S2},b\n"), ("Total,", "")]
+)
+def test_a_line_of_totals_that_is_wrong_or_not_the_last_is_told(file: Path, line: str, after: str) -> None:
+    """A file that was cut off must not pass for a whole one."""
+    file.write_text(f"ICCID,Label\n{S1},a\n{line}\n{after}")
     with opened_inventory(file, {}) as opened:
         (problem,) = [problem for row in opened.rows for problem in row.problems]
-    assert (problem.code, problem.message) == ("line_of_totals", f"{file}:5 (iccid): a line of totals, not an ICCID")
+    assert (problem.code, problem.message) == ("line_of_totals", f"{file}:3 (iccid): a line of totals, not an ICCID")
 
 
 def test_a_list_without_delimiters_may_have_commas_behind_its_lines(file: Path) -> None:
@@ -90,7 +103,7 @@ def test_no_row_of_data_is_passed_over_as_a_title(file: Path, content: str) -> N
 
 
 def test_breaks_within_quotes_stay_as_they_are() -> None:
-    lines: Iterator[str] = iter(["ICCID,Label\r\n", f'{S1},"a\r\n', "\r\n", "  \r\n", 'b"\r\n'])
+    lines = iter(["ICCID,Label\r\n", f'{S1},"a\r\n', "\r\n", "  \r\n", 'b"\r\n'])
     assert list(csv_records(lines, "x")) == [(1, ["ICCID", "Label"]), (2, [S1, "a\r\n\r\n  \r\nb"])]
 
 
