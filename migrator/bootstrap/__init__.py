@@ -22,11 +22,12 @@ from migrator.bootstrap.holding import file_held
 from migrator.bootstrap.steering import ceiling, keeping_pace, remember, steer
 from migrator.errors import StoreError
 from migrator.executor.context import Stopper
+from migrator.inputs.addresses import used_address
 
 if TYPE_CHECKING:
     import httpx
 
-    from migrator.inputs.settings import Settings
+    from migrator.inputs.settings import HologramSettings, OnenceSettings, Settings
     from migrator.platforms.hologram.adapter import HologramTarget
     from migrator.platforms.onence.adapter import ApiVersion, OnenceSource
     from migrator.platforms.onence.switch import OnenceSwitch
@@ -163,7 +164,7 @@ async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) ->
     from migrator.platforms.onence.adapter import OnenceSource
     from migrator.platforms.pacing import Pacer
 
-    onence = chosen.onence()
+    onence = _onence(chosen)
     pacer = Pacer(onence.max_rps, chance=random.Random())
     if store is not None:
         steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
@@ -188,7 +189,7 @@ async def source_switch(
     from migrator.platforms.onence.switch import OnenceSwitch
     from migrator.platforms.pacing import Pacer
 
-    onence = chosen.onence()
+    onence = _onence(chosen)
     pacer = Pacer(onence.max_rps, chance=random.Random())
     steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
     async with _http(onence.base_url, read_only=read_only, login="/oauth/token") as http:
@@ -216,7 +217,7 @@ async def target(
     from migrator.platforms.hologram.adapter import HologramTarget
     from migrator.platforms.pacing import AdaptivePacer
 
-    hologram = chosen.hologram()
+    hologram = _hologram(chosen)
     pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps, chance=random.Random())
     if store is not None:
         steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
@@ -231,6 +232,24 @@ async def target(
         )
         async with nullcontext() if read_only or store is None else keeping_pace(pacer, store, SystemClock()):
             yield target
+
+
+def _onence(chosen: "Settings") -> "OnenceSettings":
+    """The settings for 1NCE, about to be used."""
+    from migrator.inputs.settings import ONENCE_URL
+
+    onence = chosen.onence()
+    used_address("1NCE", onence.base_url, ONENCE_URL)
+    return onence
+
+
+def _hologram(chosen: "Settings") -> "HologramSettings":
+    """The settings for Hologram, about to be used."""
+    from migrator.inputs.settings import HOLOGRAM_URL
+
+    hologram = chosen.hologram()
+    used_address("Hologram", hologram.base_url, HOLOGRAM_URL)
+    return hologram
 
 
 def _http(base_url: str, *, read_only: bool = False, login: str | None = None) -> "httpx.AsyncClient":

@@ -18,6 +18,7 @@ from migrator.cli import voice
 from migrator.cli.tables import PIPE_WIDTH, printable, table, wrapped
 from migrator.core.spelling import escaped
 from migrator.errors import Interrupted, MigratorError, Problem
+from migrator.inputs.addresses import telling_addresses, used_addresses
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,9 +101,14 @@ def _collecting(command: F) -> F:
 def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     """Run a command's body and tell its outcome. Returns: the exit code, which `root.run` passes on.
 
-    No traceback reaches a user unless `-vv` asks for it.
+    No traceback reaches a user unless `-vv` asks for it. An address that is not a carrier's own is told before use.
     """
     voice.begin(is_json=shared.json, is_events=shared.events)
+    with telling_addresses(say):
+        return _finished(name, shared, body)
+
+
+def _finished(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     try:
         with _log_shown(shared):
             outcome = body()
@@ -159,7 +165,7 @@ def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: B
         "command": name,
         "status": status,
         "exit_code": int(outcome.exit_code),
-        "data": outcome.data,
+        "data": {**outcome.data, **({"base_urls": used} if (used := used_addresses()) else {})},
         "errors": [problem.as_dict() for problem in problems],
     }
     if outcome.is_on_stdout:

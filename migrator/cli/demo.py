@@ -124,6 +124,7 @@ def _rehearsal(folder: Path, sims: int, seed: int) -> "Rehearsal":
     hologram.stock(pool[:-FOREIGN])
     hologram.stock_foreign(pool[-FOREIGN:])
     (folder / "pool.txt").write_text("".join(f"{iccid}\n" for iccid in pool), encoding="utf-8")
+    (folder / "policy.toml").touch(mode=0o600)  # whatever the umask: a policy that others may write is refused
     (folder / "policy.toml").write_text(POLICY, encoding="utf-8")
     return Rehearsal(OnenceSimulator(seed=seed, sims=sims, epoch=now), hologram)
 

@@ -1,11 +1,31 @@
-"""What must not be kept or told: PIN and PUK leave every record as it is read, and no refused value shows one."""
+"""Texts that must not be kept or told: PIN and PUK, refused values that may show one, and our own credentials."""
 
+import html
 import re
-from collections.abc import Mapping
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, quote_plus
 
-__all__ = ["LONGEST_SHOWN", "is_secret_key", "shown", "shown_title", "without_secrets"]
+__all__ = [
+    "LONGEST_SHOWN",
+    "MASKED",
+    "SHORTEST_MASKED",
+    "forms_of",
+    "is_secret_key",
+    "shown",
+    "shown_title",
+    "struck",
+    "without_forms",
+    "without_secrets",
+]
+
+MASKED = "***"
+"""What stands in the place of a credential."""
+
+SHORTEST_MASKED = 8
+"""A shorter secret is a word that may stand in any label, which must not suffer; no true key is so short."""
 
 _SECRET_WORDS = ("pin", "puk", "adm", "ki", "opc")
 
@@ -70,3 +90,43 @@ def shown_title(title: str, *, quoted: bool = True) -> str:
         return shown(title)
     short = title if len(title) <= LONGEST_SHOWN else title[: LONGEST_SHOWN - 3] + "..."
     return repr(short) if quoted else short
+
+
+# --- credentials --------------------------------------------------------------------------------------------------
+
+
+def forms_of(secret: str, user: str = "") -> frozenset[str]:
+    """A secret in every spelling that a reply may echo: as it is, quoted for an address or a page, and in Base64.
+
+    `user` is the name that goes with it where both are sent together (RFC 7617).
+    """
+    pairs = [secret, f"{user}:{secret}"]
+    coded = {encode(pair.encode()).decode() for pair in pairs for encode in (b64encode, urlsafe_b64encode)}
+    quoted = {quote(text, safe="") for text in (secret, *coded)} | {quote_plus(secret), html.escape(secret)}
+    plain = {secret, *quoted, *coded, *(text.rstrip("=") for text in coded)}
+    return frozenset(plain | {_lower_escapes(text) for text in quoted})
+
+
+def _lower_escapes(quoted: str) -> str:
+    """A text that is quoted for an address, with %2f for %2F."""
+    head, *parts = quoted.split("%")
+    return "%".join([head, *(part[:2].lower() + part[2:] for part in parts)])
+
+
+def struck(text: str, forms: Iterable[str]) -> str:
+    """`text` with every one of `forms` struck out; give the longest first, as one may be part of another."""
+    for form in forms:
+        if form in text:
+            text = text.replace(form, MASKED)
+    return text
+
+
+def without_forms(value: Any, forms: Iterable[str]) -> Any:
+    """Parsed JSON with every one of `forms` struck out of its texts, names of fields too."""
+    if isinstance(value, str):
+        return struck(value, forms)
+    if isinstance(value, Mapping):
+        return {struck(str(key), forms): without_forms(inner, forms) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_forms(inner, forms) for inner in value]
+    return value

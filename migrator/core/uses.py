@@ -6,7 +6,6 @@ from migrator.core.fleet import SourceSim
 from migrator.core.mapping import device_name, template_fields
 from migrator.core.plan import Change, Reason
 from migrator.core.policy import DataBasis, NamePolicy, OnDuplicate, Policy, Rule, SmsBasis
-from migrator.core.spelling import is_spoiled
 
 __all__ = ["Uses", "name_change", "names_for", "uses_of"]
 
@@ -73,8 +72,6 @@ def name_change(change: Change, sim: SourceSim, names: NamePolicy) -> str | None
         return None
     as_planned = replace(sim, iccid=change.source_iccid, label=change.source.get("label"))
     now = device_name(as_planned, change.target_iccid.digits, names)
-    if change.name is not None and is_spoiled(change.name):
-        return f"its name was planned as {change.name!r}, of a label that was not read whole"
     if change.name is not None:
         same = now is not None and (change.name == now or _is_suffixed(change.name, now, names))
         return None if same else f"its name was planned as {change.name!r} and would be {_shown(now)}"

@@ -23,9 +23,21 @@ from migrator.inputs.settings_values import (
 from migrator.inputs.toml_checks import Check, Findings, Unfit
 from migrator.inputs.toml_files import read_toml
 
-__all__ = ["HologramSettings", "OnenceSettings", "Secret", "Settings", "duration_s", "load_settings", "rate_of"]
+__all__ = [
+    "HOLOGRAM_URL",
+    "ONENCE_URL",
+    "HologramSettings",
+    "OnenceSettings",
+    "Secret",
+    "Settings",
+    "duration_s",
+    "load_settings",
+    "rate_of",
+]
 
 CONFIG_FILE = Path("migrator.toml")
+ONENCE_URL = "https://api.1nce.com/management-api"
+HOLOGRAM_URL = "https://dashboard.hologram.io/api/1"
 MOST_SIMS_PER_CLAIM = 2500
 """Source: Hologram, "Activate devices (bulk)": 2,500 SIMs per request. Read 2026-11-20."""
 LARGEST_ID = 10**18
@@ -52,12 +64,12 @@ class _SecretSetting:
 
 
 _SETTINGS = (
-    _Setting("ONENCE_BASE_URL", "onence", "base_url", base_url, "https://api.1nce.com/management-api"),
+    _Setting("ONENCE_BASE_URL", "onence", "base_url", base_url, ONENCE_URL),
     _Setting("ONENCE_API_VERSION", "onence", "api_version", one_of("auto", "v1", "v2"), "auto"),
     _Setting("ONENCE_CLIENT_ID", "onence", "client_id", plain),
     _Setting("ONENCE_MAX_RPS", "onence", "max_rps", per_second, 8.0),
     _Setting("ONENCE_MOST_DROPPED", "onence", "most_dropped", share, 0.05),
-    _Setting("HOLOGRAM_BASE_URL", "hologram", "base_url", base_url, "https://dashboard.hologram.io/api/1"),
+    _Setting("HOLOGRAM_BASE_URL", "hologram", "base_url", base_url, HOLOGRAM_URL),
     _Setting("HOLOGRAM_ORG_ID", "hologram", "org_id", whole_number(least=1, most=LARGEST_ID - 1)),
     _Setting("HOLOGRAM_MAX_RPS", "hologram", "max_rps", per_second, 10.0),
     _Setting("MIGRATOR_STATE", "state", "url", plain, "sqlite:///migrator.db"),

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from migrator.core.iccid_text import SPREADSHEET_REMEDY, looks_rounded, rounding_notation, without_invisible
 from migrator.errors import InputError
+from migrator.inputs.file_rights import must_be_ours
 
 __all__ = [
     "SPREADSHEET_REMEDY",
@@ -45,19 +46,24 @@ class Windows1252:
 
 
 @contextmanager
-def opened_text(path: Path, *, fallback: Windows1252 | None = None, stdin: bool = False) -> Iterator[TextIO]:
+def opened_text(
+    path: Path, *, fallback: Windows1252 | None = None, stdin: bool = False, decides: bool = False
+) -> Iterator[TextIO]:
     """Open a text file for reading from front to back once, line ends as they are.
 
     Args:
         path: the file.
         fallback: for files that may be older than UTF-8; one with a byte order mark has promised what it is.
         stdin: read standard input instead; `path` is what messages call it.
+        decides: it says what is sent and where to, so that nobody else may write it.
 
     Raises: InputError, naming the file and the remedy, when it is missing, a directory, unreadable or not such text;
         the last also while reading goes on.
     """
     try:
         with _opened(path, stdin=stdin) as raw:
+            if decides:
+                must_be_ours(raw.fileno(), path)
             encoding = _encoding(raw, path)
             errors = fallback.NAME if fallback is not None and encoding == "utf-8" else "strict"
             with TextIOWrapper(raw, encoding=encoding, errors=errors, newline="") as text:
@@ -91,11 +97,11 @@ def _unreadable(path: Path, error: OSError) -> InputError:
 
 
 def small_text(path: Path) -> str:
-    """The whole text of a file that a person writes by hand, without its byte order mark.
+    """The whole text of a file that says what is sent and where to, without its byte order mark.
 
-    Raises: InputError, also for more than a million characters.
+    Raises: InputError, also for more than a million characters, and where others may write it.
     """
-    with opened_text(path) as stream:
+    with opened_text(path, decides=True) as stream:
         text = stream.read(SMALL_FILE_BYTES + 1)
     if len(text) > SMALL_FILE_BYTES:
         raise InputError(f"{path} is larger than 1 MB", code="unreadable_file", hint="is this the right file?")

@@ -100,7 +100,8 @@ class HttpSession:
         sort: turns a reply into the error it means.
         timeout_s: the longest one exchange may take, over all its parts.
         auth: goes with every request; None where each request brings its own.
-        mask: strikes the account's secrets out of errors.
+        mask: strikes the account's secrets out of replies and errors: what a carrier echoes goes no further than here.
+        takes_tokens: whether replies bring secrets that are wanted: their bodies stay as they are.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class HttpSession:
         timeout_s: float = 60.0,
         auth: httpx.Auth | None = None,
         mask: Mask | None = None,
+        takes_tokens: bool = False,
     ) -> None:
         self._http = http
         self._pacer = pacer
@@ -121,6 +123,7 @@ class HttpSession:
         self._timeout_s = timeout_s
         self._auth = auth
         self._mask = mask or Mask()
+        self._takes_tokens = takes_tokens
 
     async def read(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """GET, tried up to six times while nothing but weather is wrong. Raises: PlatformError."""
@@ -223,11 +226,14 @@ class HttpSession:
 
     def _reply(self, request: _Request, response: httpx.Response) -> Reply:
         text, is_whole = text_of_bytes(response.content, response.charset_encoding)
+        mask = Mask() if self._takes_tokens else self._mask
         try:
             body, is_json = (json.loads(text), True) if text.strip() else (None, True)
+            clean, body = mask.reply(text, body)
         except (ValueError, RecursionError):
-            body, is_json = None, False
-        return Reply(response.status_code, response.headers, body, is_json, text, str(request), self._mask, is_whole)
+            (clean, _), body, is_json = mask.reply(text, None), None, False
+        is_whole = is_whole and clean is text
+        return Reply(response.status_code, response.headers, body, is_json, clean, str(request), self._mask, is_whole)
 
     def _reason(self, error: Exception) -> str:
         return self._mask.words(str(error)) or type(error).__name__

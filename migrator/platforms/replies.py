@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from migrator.core.redaction import MASKED, SHORTEST_MASKED, forms_of, struck, without_forms
 from migrator.errors import OutcomeUnknown, Permanent, PlatformError, RateLimited, Transient
 
 __all__ = ["Mask", "Reply", "Sorter", "common_trouble", "sentence", "shortened"]
@@ -36,24 +37,43 @@ def shortened(text: str, limit: int = 200) -> str:
 
 
 class Mask:
-    """The secrets of one carrier's account, known so that they can be struck out of what is shown. Prints as `***`."""
+    """The secrets of one carrier's account, known so that they can be struck out of replies. Prints as `***`.
 
-    def __init__(self, *secrets: str) -> None:
-        self._secrets = {secret for secret in secrets if secret}
+    Args:
+        secrets: what is struck out, in every spelling.
+        user: the name that is sent with a secret.
+    """
+
+    def __init__(self, *secrets: str, user: str = "") -> None:
+        self._user = user
+        self._words: list[str] = []
+        self._forms: list[str] = []
+        for secret in secrets:
+            self.hide(secret)
 
     def hide(self, secret: str) -> None:
         """Strike out `secret` from now on."""
-        if secret:
-            self._secrets.add(secret)
+        if len(secret) >= SHORTEST_MASKED:
+            self._forms = sorted({*self._forms, *forms_of(secret, self._user)}, key=len, reverse=True)
+        self._words = sorted({*self._words, *self._forms, *filter(None, [secret])}, key=len, reverse=True)
 
     def words(self, text: str) -> str:
         """`text` for people: shortened, without secrets."""
-        for secret in sorted(self._secrets, key=len, reverse=True):  # one may be part of another
-            text = text.replace(secret, "***")
-        return shortened(text)
+        return shortened(struck(text, self._words))
+
+    def reply(self, text: str, body: Any) -> tuple[str, Any]:
+        """A reply's text and its JSON without secrets, the very same objects where there are none.
+
+        JSON may spell any letter as an escape, so that the text alone proves nothing where it holds such.
+        """
+        plain = text.replace("\\/", "/")
+        if not any(form in plain for form in self._forms) and "\\u00" not in text:
+            return text, body
+        clean = without_forms(body, self._forms)
+        return (text, body) if clean == body and body is not None else (struck(plain, self._forms), clean)
 
     def __repr__(self) -> str:
-        return "***"
+        return MASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +82,7 @@ class Reply:
 
     `body` is parsed JSON, None for an empty one; `is_json` is False for other text. `request` is the method and path
     that it answers. Whatever of it is shown to people goes through `mask.words`. `is_whole` is False where not all of
-    it is as it was sent: U+FFFD stands for bytes that could not be read.
+    it is as it was sent: U+FFFD stands for bytes that could not be read, and `***` for credentials.
     """
 
     status: int

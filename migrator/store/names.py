@@ -7,7 +7,6 @@ from sqlalchemy import ColumnElement, Text, bindparam, func, literal, or_, selec
 
 from migrator.core.plan import Reason
 from migrator.core.policy import NamePolicy
-from migrator.core.spelling import UNREAD
 from migrator.store.engine import Query
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes
@@ -47,7 +46,7 @@ def doubtful_names(names: NamePolicy) -> Query:
         )
         .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
         .where(func.coalesce(_of_document("$.rule"), "") == bindparam("rule"))
-        .where(has_a_say, or_(name.is_distinct_from(plain), func.instr(name, UNREAD) > 0))
+        .where(has_a_say, name.is_distinct_from(plain))
         .order_by(changes.c.source_key)
         .limit(PAGE)
     )

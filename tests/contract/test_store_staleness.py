@@ -248,16 +248,6 @@ def test_only_names_that_are_not_plainly_the_same_are_looked_into(
         assert found == [source_iccid(1)] * doubtful
 
 
-def test_a_name_that_was_made_of_a_spoiled_label_is_looked_into(tmp_path: Path) -> None:
-    """Plans of earlier versions hold such names, and nothing else about them changed."""
-    label = "Z\ufffdhler"
-    with open_store(tmp_path) as store:
-        pulled(store, [sim(1, label=label), sim(2)])
-        planned(store, [change(1, name=label, source={"label": label}), change(2, name="unit 2")])
-        found = [one.source_iccid for one in store.plans.doubtful_names("p1", "", NamePolicy("{label}"))]
-        assert found == [source_iccid(1)]
-
-
 def test_sims_that_have_no_name_for_their_names_sake_are_looked_into(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         pulled(store, map(sim, (1, 2, 3)))

@@ -19,6 +19,9 @@ READ_TIMEOUT_S = 120.0
 
 MOST_PAGES = 1_000
 
+KEY_USER = "apikey"
+"""The name that the key goes with (reference, section 3.1)."""
+
 Params = Mapping[str, str | int]
 
 
@@ -38,8 +41,8 @@ class HologramClient:
             carrier="Hologram",
             sort=sort_reply,
             timeout_s=READ_TIMEOUT_S,
-            auth=httpx.BasicAuth("apikey", api_key),
-            mask=Mask(api_key),
+            auth=httpx.BasicAuth(KEY_USER, api_key),
+            mask=Mask(api_key, user=KEY_USER),
         )
 
     async def read(self, path: str, params: Params | None = None) -> Reply:

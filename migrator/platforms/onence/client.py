@@ -49,8 +49,10 @@ class OnenceClient:
 
     def __init__(self, http: httpx.AsyncClient, *, client_id: str, client_secret: str, pacer: Pacer) -> None:
         basic = httpx.BasicAuth(client_id, client_secret)
-        self._mask = Mask(client_secret)
-        self._login = HttpSession(http, pacer=pacer, carrier="1NCE", sort=sort_login, auth=basic, mask=self._mask)
+        self._mask = Mask(client_secret, user=client_id)
+        self._login = HttpSession(
+            http, pacer=pacer, carrier="1NCE", sort=sort_login, auth=basic, mask=self._mask, takes_tokens=True
+        )
         self._session = HttpSession(http, pacer=pacer, carrier="1NCE", sort=sort_reply, mask=self._mask)
         self._token: _Token | None = None
         self._one_at_a_time = anyio.Lock()

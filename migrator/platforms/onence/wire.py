@@ -12,7 +12,7 @@ from typing import Any
 
 from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, source_status
 from migrator.core.identifiers import Iccid, NotAnIdentifier
-from migrator.core.redaction import without_secrets
+from migrator.core.redaction import MASKED, without_secrets
 from migrator.core.spelling import UNREAD
 from migrator.core.units import decimal_of
 from migrator.errors import WireMismatch
@@ -268,6 +268,8 @@ def label_trouble(value: Any, *, is_whole: bool) -> str:
         return f"1NCE tells something that is no text ({type(value).__name__})"
     if not is_whole and UNREAD in (value or ""):
         return "1NCE's reply holds bytes that are not the UTF-8 which it promises"
+    if not is_whole and MASKED in (value or ""):
+        return "1NCE's reply holds our own credentials, which were struck out"
     return ""
 
 

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,7 @@ from migrator.platforms.hologram.simulator.stock import ClaimedAs, stock
 from migrator.platforms.hologram.simulator.switches import HologramSwitches
 from migrator.platforms.hologram.simulator.world import World
 from migrator.platforms.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
+from migrator.platforms.simulation.echo import spelled, with_echo
 
 __all__ = ["HologramSimulator"]
 
@@ -157,6 +159,8 @@ class HologramSimulator:
         request = Request(scope, receive)
         control = request.url.path.startswith(CONTROL)
         reply = await (self._control(request) if control else self._exchange(request))
+        if self.switches.echoes_key and not control:
+            reply = replace(reply, payload=with_echo(reply.payload, spelled("apikey", self.api_key)))
         await reply.response()(scope, receive, send)
 
     async def _exchange(self, request: Request) -> Reply:

@@ -40,6 +40,7 @@ class HologramSwitches:
     role: Role = Role.ADMIN  # what the key's owner may do
     permissions: frozenset[str] | None = None  # on the organization's record; None: those of the role
     denied: frozenset[Operation] = frozenset()  # operations answered 403 whatever the role
+    echoes_key: bool = False  # every object of every reply tells the key, in all its spellings
     bad_key_status: int = 401  # answer to a wrong or missing key; an old page shows 403
     other_org_visible: bool = False  # whether the key's owner belongs to `other_org_id`
     features: frozenset[str] = frozenset({BULK_RENAME})  # organization flags that are on; the two above

@@ -1,5 +1,6 @@
 """The simulator as an ASGI application: fault, pace, login, answer, ledger, and then the wire."""
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -27,6 +28,7 @@ from migrator.platforms.onence.simulator.switches import OnenceSwitches
 from migrator.platforms.onence.simulator.tokens import TokenDesk
 from migrator.platforms.onence.simulator.writes import is_forbidden
 from migrator.platforms.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
+from migrator.platforms.simulation.echo import spelled, with_echo
 
 __all__ = ["OnenceSimulator"]
 
@@ -133,8 +135,17 @@ class OnenceSimulator:
             call = await read_call(request)
             compressed = self.switches.gzip and "gzip" in call.headers.get("accept-encoding", "")
             inside = self._inside(call)
-            reply = inside or await self._exchange(call)
+            reply = inside or self._echoed(call, await self._exchange(call))
             await send_reply(reply, send, compressed=compressed)
+
+    def _echoed(self, call: Call, reply: Reply) -> Reply:
+        """The answer with the customer's credentials in it, where the switches want it so."""
+        if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
+            return reply
+        words = spelled(self.client_id, self.client_secret)
+        bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
+        body = with_echo(json.loads(reply.body), words if call.is_login else (*words, bearer))
+        return json_reply(body, reply.status, headers=reply.headers)
 
     async def _exchange(self, call: Call) -> Reply:
         """Decide at once, note it, then take the time that the answer takes."""

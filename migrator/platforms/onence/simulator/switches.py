@@ -42,6 +42,7 @@ class OnenceSwitches:
     """How this 1NCE behaves. Times are seconds on the clock of the event loop; numbers count requests."""
 
     # Login and token
+    echoes_credentials: bool = False  # every object of every reply tells secret and token, in all their spellings
     json_login_only: bool = False  # whether a form-encoded token request is refused
     bad_login: BadLogin = BadLogin.COGNITO  # answer to a wrong id or secret
     token_life_s: int = 3600  # how long a token is good

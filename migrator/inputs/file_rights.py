@@ -1,0 +1,42 @@
+"""Whether a file may be trusted to say what we want: nobody else may write it, as ssh asks of its own files."""
+
+import os
+import shlex
+import stat
+from pathlib import Path
+
+from migrator.errors import InputError
+
+__all__ = ["must_be_ours"]
+
+OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def must_be_ours(handle: int, path: Path) -> None:
+    """Refuse an open file that others may write, or that is another user's; root's are taken.
+
+    It is looked at through its handle: behind a symlink the file itself counts, and nobody can change it in between.
+    The folder is not asked about. A terminal is nobody's file, and Windows has no such rights.
+
+    Raises: InputError, with the file, its rights and the remedy.
+    Source: OpenSSH, readconf.c, `read_config_file_depth` (SSHCONF_CHECKPERM).
+    """
+    if os.name != "posix":
+        return
+    found = os.fstat(handle)
+    if stat.S_ISCHR(found.st_mode):
+        return
+    named = shlex.quote(str(path))
+    if found.st_uid not in {0, os.getuid()}:
+        raise InputError(
+            f"{path} belongs to another user (uid {found.st_uid}), who may write what is sent and where to",
+            code="file_of_another_user",
+            hint=f"if you trust what it says, make it your own: chown {os.getuid()} {named}",
+        )
+    if found.st_mode & OTHERS_MAY_WRITE:
+        raise InputError(
+            f"{path} may be written by others (mode {stat.S_IMODE(found.st_mode):04o}), and it decides what is sent "
+            "and where to",
+            code="writable_by_others",
+            hint=f"look whether it is as you left it; then: chmod go-w {named}",
+        )
