@@ -182,8 +182,9 @@ def _confirm_pauses(header: "PlanHeader", given: int | None) -> None:
         raise InputError(
             f"plan {header.plan_id} pauses what is live at Hologram now, {n_sims(pauses)}: their units fall silent",
             code="confirm_pauses",
-            hint="old SIMs that were switched off look disabled, and [status] disabled may say pause: set it to live "
-            f"in the policy and make a new plan; or, if it is meant, add --confirm-pauses {pauses}",
+            hint="old SIMs that are off, and not by a cutover of this store, count as disabled, and [status] disabled "
+            "may say pause: set it to live in the policy and make a new plan; or, if it is meant, add "
+            f"--confirm-pauses {pauses}",
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrator.core.fleet import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.hardware import Unit, is_imei, unit
+from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.plan import Action, Change, Reason
 from migrator.core.states import StepState
@@ -21,6 +22,7 @@ from migrator.core.switch_plan import (
     SwitchReason,
     SwitchRow,
 )
+from migrator.core.switched_off import SwitchedOff
 from migrator.core.units import money
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "other_unit_words",
     "rollback_row",
     "seen_unit",
+    "switched_off_row",
     "unplanned_row",
     "values_changed",
 ]
@@ -146,6 +149,7 @@ def cutover_row(
     claimed_s: float | None,
     session_s: float | None = None,
     session_imei: str | None = None,
+    off: SwitchedOff | None = None,
 ) -> SwitchRow:
     """What cutover does with one SIM of the migration's plan, and why.
 
@@ -158,8 +162,11 @@ def cutover_row(
         claimed_s: when our journal says that it was claimed, for records that do not tell (UTC seconds).
         session_s: when usage showed a data session (UTC seconds); None if none was looked for, or none was found.
         session_imei: in which hardware, where usage tells.
+        off: the cutover of ours that switched it off, whichever plan it belongs to; None if none did.
     """
     change = item.change
+    if off is not None:
+        return switched_off_row(change.source_iccid, change.target_iccid, off)
     held_back = _not_to_be_moved(item) or _off_or_unknown(source)
     if held_back is not None:
         action, reason, detail = held_back
@@ -180,8 +187,18 @@ def cutover_row(
     return replace(row, wave=change.wave, unit=where)
 
 
-def unplanned_row(source: SourceSim) -> SwitchRow:
+def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> SwitchRow:
+    """The row of a SIM that a cutover of ours switched off: nothing else that is known of it matters."""
+    if off.is_on_again:
+        words = "a rollback has switched it on again, and goes on to pause its new SIM"
+        return SwitchRow(source, target, SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, words)
+    return SwitchRow(source, target, SwitchAction.ALREADY_OFF, SwitchReason.SWITCHED_BY_US, off.words)
+
+
+def unplanned_row(source: SourceSim, off: SwitchedOff | None = None) -> SwitchRow:
     """The row of a SIM that the migration's plan does not hold."""
+    if off is not None:
+        return switched_off_row(source.iccid, None, off)
     return SwitchRow(source.iccid, None, SwitchAction.LEAVE_ON, SwitchReason.NOT_PLANNED)
 
 
@@ -260,22 +277,24 @@ def _life(target: TargetLink, claimed_s: float | None, session_s: float | None) 
 # --- rollback -----------------------------------------------------------------------------------------------------
 
 
-def rollback_row(change: Change, *, is_ours_to_undo: bool, is_listed: bool) -> SwitchRow:
+def rollback_row(change: Change, off: SwitchedOff | None, *, is_listed: bool) -> SwitchRow:
     """What rollback does with one SIM.
 
     Args:
         change: the migration's plan for it.
-        is_ours_to_undo: whether a cutover of ours switched it off, or may have, and no rollback undid that.
+        off: the cutover of ours that switched it off, or may have, and that no rollback undid, whichever plan it
+            belongs to; None if there is none.
         is_listed: whether the operator's file names it, or there is no file.
     """
-    if not is_ours_to_undo:
-        action, reason = SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED
-    elif not is_listed:
+    if off is None:
+        return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED)
+    action, reason, detail = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US, off.words
+    if not is_listed:
         action, reason = SwitchAction.LEAVE, SwitchReason.NOT_LISTED
-    else:
-        action, reason = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US
+    elif off.target not in {None, change.target_iccid}:
+        action, detail = SwitchAction.LEAVE, f"{detail}, for another new SIM: `migrator rollback plan {off.plan_id}`"
     wave = change.wave if action.acts else None
-    return SwitchRow(change.source_iccid, change.target_iccid, action, reason, wave=wave)
+    return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail, wave=wave)
 
 
 # --- what a look at the source means ------------------------------------------------------------------------------

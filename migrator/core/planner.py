@@ -285,7 +285,7 @@ def _left_alone(candidate: Candidate, way: _Way, why: Blocked) -> Change:
 def _source_values(sim: SourceSim) -> dict[str, Any]:
     """What the plan was made from, for review and for telling what changed since; sorted by name."""
     data, data_left, sms, sms_left = sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining
-    return {
+    values = {
         "data_quota_mb": None if data is None else _text(data),
         "data_remaining_mb": None if data_left is None else _text(data_left),
         "label": sim.label,
@@ -293,6 +293,9 @@ def _source_values(sim: SourceSim) -> dict[str, Any]:
         "sms_remaining": None if sms_left is None else _text(sms_left),
         "status": sim.status_word,
     }
+    if sim.status_before is not None:
+        values["status_before"] = sim.status_before._value_
+    return values
 
 
 def _text(value: Decimal) -> str:

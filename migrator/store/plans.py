@@ -200,9 +200,9 @@ class Plans:
         """Where a plan was made from; None for one of an older version."""
         return origin_of(self._db, plan_id)
 
-    def source_changes(self, plan_id: str, switched_off: Collection[str] = ()) -> Iterator[SourceChange]:
+    def source_changes(self, plan_id: str) -> Iterator[SourceChange]:
         """What is not as a plan used it in the inventory in force: see `store.staleness`."""
-        return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id), switched_off)
+        return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id))
 
     def _pages(self, statement: Executable, plan_no: int) -> Iterator[AnyRow]:
         return by_page(lambda after: self._db.rows(statement, plan_no=plan_no, after=after))

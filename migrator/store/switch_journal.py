@@ -27,7 +27,8 @@ from migrator.store.documents import document_text, raw_text
 from migrator.store.engine import storable
 from migrator.store.rows import among, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_runs, switch_steps
-from migrator.store.switches import Switches, may_yet_take_effect, note_switch, switch_row
+from migrator.store.switched_off import may_yet_take_effect
+from migrator.store.switches import Switches, note_switch, switch_row
 from migrator.store.tallies import SWITCH_STEPS
 
 __all__ = ["SwitchJournal"]
