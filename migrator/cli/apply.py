@@ -38,6 +38,7 @@ class Options:
     requests: Path | None
     confirm: int | None
     confirm_pauses: int | None
+    adopt_tagged: int | None
     max_sims: int | None
     wait_s: float | None
     wave: str | None
@@ -54,6 +55,12 @@ class Options:
 )
 @click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan create` says it.")
 @click.option("--confirm-pauses", type=int, metavar="COUNT", help="How many live SIMs the plan will pause, if any.")
+@click.option(
+    "--adopt-tagged",
+    type=click.IntRange(1),
+    metavar="COUNT",
+    help="Take over so many SIMs that carry our tag, though this store never claimed them: `apply` says how many.",
+)
 @click.option("--max-sims", type=click.IntRange(1), help="Claim at most so many SIMs now; then stop with exit 6.")
 @click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be verified.")
 @click.option("--wait", metavar="DURATION", help="How long to stay for SIMs that are only pending [30m].")
@@ -234,6 +241,7 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
         clock=clock,
         options=ApplyOptions(
             max_sims=options.max_sims,
+            adopt_tagged=options.adopt_tagged,
             wave=options.wave,
             soaks=not options.dry_run,
             max_duration_s=options.max_duration_s,

@@ -95,6 +95,9 @@ class Planner:
     takes_rolled_back: bool = False
     _ways: tuple[_Way, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
+    tagged: int = field(
+        default=0, init=False
+    )  # SIMs to adopt that carry our tag: some other copy of the store did that
 
     def __post_init__(self) -> None:
         self._ways = _ways(self.policy, self.account)
@@ -141,6 +144,8 @@ class Planner:
         if isinstance(outcome, Blocked):
             return replace(self._filled(candidate, way, wanted), reason=outcome.reason, detail=outcome.detail)
         action, reason = outcome
+        if action is Action.ADOPT and candidate.target is not None:
+            self.tagged += self.policy.claim.tag in (candidate.target.tags or ())
         wave = rooms.along(sim) if action is Action.NO_OP else rooms.seat(sim)
         if wave is None:
             wanted = wanted._replace(detail="no wave of the policy selects it and has room")
