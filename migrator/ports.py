@@ -636,6 +636,10 @@ class Journal(Protocol):
         """
         ...
 
+    def sent_before(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of some SIMs for which any plan of the store sent something, or may have."""
+        ...
+
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
         """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN. Returns: how many."""
         ...

@@ -161,6 +161,7 @@ async def _stored(
                         *loaded.warnings,
                         *summary["warnings"],
                         *names.warnings(),
+                        *_done_elsewhere(planner.tagged),
                         *_left_back(tally.reasons[Reason.ROLLED_BACK]),
                         *unmatched(loaded.lists, store.inventory.iccids),
                     ],
@@ -183,6 +184,15 @@ def _left_back(sims: int) -> Iterator[str]:
     """A word on SIMs that the plan leaves where a rollback put them."""
     if sims:
         yield f"SIMs left on the old SIM that a rollback took them back to: {sims}; --include-rolled-back moves them"
+
+
+def _done_elsewhere(sims: int) -> Iterator[str]:
+    """A word on SIMs that another copy of the store must have claimed."""
+    if sims:
+        yield (
+            f"SIMs that are ours already and carry the tag, though this store never claimed them: {sims}; is it the "
+            f"newest copy? `apply` takes them over with --adopt-tagged {sims}"
+        )
 
 
 def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:

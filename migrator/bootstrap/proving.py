@@ -88,14 +88,14 @@ async def look_at_source(
         stopper: looked at between requests.
         progress: told what happens.
     """
-    switched_off = store.switches.switched_off(header.plan_id)
+    switched_off = store.switches.switched_off()
     with store.scratch_copy() as scratch:
         scratch.inventory.open_snapshot(NOT_BEGUN, clock.now().timestamp(), fresh=True)
         found = SourceLook(await Pulling(source, scratch.inventory, clock, stopper, progress).run())
         if found.pulled.settled:
             listed = scratch.inventory.sims(switched_off)
             found.ours_off = sum(sim.status is SourceStatus.DISABLED for sim in listed)
-            for change in scratch.plans.source_changes(header.plan_id, switched_off):
+            for change in scratch.plans.source_changes(header.plan_id):
                 found.sims += 1
                 found.counts.update(code.value for code in change.codes)
                 if most is None or len(found.changes) < most:

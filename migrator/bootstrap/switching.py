@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -33,6 +33,7 @@ from migrator.core.switch_plan import (
     row_from,
     row_line,
 )
+from migrator.core.switched_off import SwitchedOff
 from migrator.errors import Halted, StoreError
 from migrator.executor.context import Stopper
 from migrator.executor.switch_context import in_parallel
@@ -66,12 +67,13 @@ REMINDERS = {
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One SIM of the migration's plan with all that is known of it."""
+    """One SIM of the migration's plan with all that is known of it; `off`: the cutover of ours that switched it off."""
 
     item: Item
     verified: Verified | None
     claimed_s: float | None
     source: SourceSim | None
+    off: SwitchedOff | None = None
 
 
 # --- making -------------------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ async def make_cutover(
     if few is not None:
         hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
         raise Halted(few, code="gate_closed", hint=hint)
-    overlap, off = Overlap(), store.switches.switched_off(header.plan_id)
+    overlap, off = Overlap(), store.switches.switched_off()
     notes, meant = store.field_notes(header.plan_id), 0
     old = OldSims(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
     with _Spool() as proved, _Spool() as rows:
@@ -130,7 +132,7 @@ async def make_cutover(
         old.announce(meant, usage_rps, progress)
         for chunk in _chunked(map(_judged_from, proved.lines())):
             rows.add(await old.judged(chunk, stopper))
-        rows.add(map(unplanned_row, store.journal.unplanned(header.plan_id)))
+        rows.add(unplanned_row(sim, off.get(sim.iccid.key)) for sim in store.journal.unplanned(header.plan_id))
         summary = {
             "double_billing": overlap.told(_price(header)),
             "reminders": [*REMINDERS[Direction.CUTOVER], *old.reminders()],
@@ -162,37 +164,60 @@ def make_rollback(
         waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
         now: UTC seconds.
     """
-    off = store.switches.switched_off(header.plan_id)
+    off = store.switches.switched_off()
     rows = (
-        rollback_row(
-            change,
-            is_ours_to_undo=change.source_iccid.key in off,
-            is_listed=listed is None or change.source_iccid.key in listed,
+        _seated(
+            rollback_row(
+                change,
+                off.get(change.source_iccid.key),
+                is_listed=listed is None or change.source_iccid.key in listed,
+            ),
+            header,
         )
         for change in store.plans.changes(header.plan_id)
     )
-    summary = {"double_billing": overlap_of(store, header, now), "reminders": list(REMINDERS[Direction.ROLLBACK])}
+    reminders = [*REMINDERS[Direction.ROLLBACK], *_held_elsewhere(store, header, off)]
+    summary = {"double_billing": overlap_of(store, header, now), "reminders": reminders}
     return _kept(store, header, Direction.ROLLBACK, _in_waves(rows, waves), waves=waves, summary=summary, now=now)
+
+
+def _seated(row: SwitchRow, header: PlanHeader) -> SwitchRow:
+    """A SIM that this plan leaves alone has no wave, and may have been switched off under another one: it goes last."""
+    if not row.action.acts or row.wave is not None:
+        return row
+    return replace(row, wave=header.waves[-1] if header.waves else REST)
+
+
+def _held_elsewhere(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -> Iterator[str]:
+    """A word on SIMs that cutovers of ours switched off, and that this plan does not hold."""
+    if not off:
+        return
+    left = off.keys() - {change.source_iccid.key for change in store.plans.changes(header.plan_id)}
+    for plan_id, sims in sorted(Counter(off[key].plan_id for key in left).items()):
+        yield (
+            f"SIMs that a cutover of plan {plan_id} switched off, and that plan {header.plan_id} does not hold: "
+            f"{sims}; `migrator rollback plan {plan_id}` takes them back"
+        )
 
 
 def overlap_of(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]:
     """What being on at both carriers costs now, by what the store knows. See `Overlap`."""
-    overlap, off = Overlap(), store.switches.switched_off(header.plan_id)
+    overlap, off = Overlap(), store.switches.switched_off()
     for one in _facts(store, header, off):
         overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=now)
     return overlap.told(_price(header))
 
 
-def _facts(store: "Store", header: PlanHeader, off: Collection[str]) -> Iterator[_Found]:
+def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -> Iterator[_Found]:
     """The SIMs of a plan, sorted by ICCID; those that a cutover switched off count as off, whatever was pulled."""
     rows = store.journal.report_rows(header.plan_id)
     for chunk in _chunked(rows):
         sources = {sim.iccid.key: sim for sim in store.inventory.sims([item.key for item, *_ in chunk])}
         for item, verified, _, claimed_s, _ in chunk:
-            source = sources.get(item.key)
-            if source is not None and item.key in off:
+            source, ours = sources.get(item.key), off.get(item.key)
+            if source is not None and ours is not None and not ours.is_on_again:
                 source = replace(source, status=SourceStatus.DISABLED)
-            yield _Found(item, verified, claimed_s, source)
+            yield _Found(item, verified, claimed_s, source, ours)
 
 
 async def _judged(  # noqa: PLR0917 - handed through as they came
@@ -258,6 +283,7 @@ def _row(
         session_s=session_s,
         session_imei=session_imei,
         near=near,
+        off=one.off,
     )
 
 
@@ -357,7 +383,7 @@ def _kept(
                 yield row
 
         print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), counted())
-        names = tuple(used) if waves else tuple(name for name in header.waves if name in used)
+        names = tuple(used) if waves else tuple(name for name in dict.fromkeys((*header.waves, REST)) if name in used)
         made = SwitchHeader(
             switch_id=_unused_id(store, direction, print_),
             direction=direction,

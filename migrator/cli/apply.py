@@ -40,6 +40,7 @@ class Options:
     requests: Path | None
     confirm: int | None
     confirm_pauses: int | None
+    adopt_tagged: int | None
     max_sims: int | None
     wait_s: float | None
     wave: str | None
@@ -56,6 +57,12 @@ class Options:
 )
 @click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan create` says it.")
 @click.option("--confirm-pauses", type=int, metavar="COUNT", help="How many live SIMs the plan will pause, if any.")
+@click.option(
+    "--adopt-tagged",
+    type=click.IntRange(1),
+    metavar="COUNT",
+    help="Take over so many SIMs that carry our tag, though this store never claimed them: `apply` says how many.",
+)
 @click.option("--max-sims", type=click.IntRange(1), help="Claim at most so many SIMs now; then stop with exit 6.")
 @click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be verified.")
 @click.option("--wait", metavar="DURATION", help="How long to stay for SIMs that are only pending [30m].")
@@ -191,8 +198,9 @@ def _confirm_pauses(header: "PlanHeader", given: int | None) -> None:
         raise InputError(
             f"plan {header.plan_id} pauses what is live at Hologram now, {n_sims(pauses)}: their units fall silent",
             code="confirm_pauses",
-            hint="old SIMs that were switched off look disabled, and [status] disabled may say pause: set it to live "
-            f"in the policy and make a new plan; or, if it is meant, add --confirm-pauses {pauses}",
+            hint="old SIMs that are off, and not by a cutover of this store, count as disabled, and [status] disabled "
+            "may say pause: set it to live in the policy and make a new plan; or, if it is meant, add "
+            f"--confirm-pauses {pauses}",
         )
 
 
@@ -243,6 +251,7 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
         clock=clock,
         options=ApplyOptions(
             max_sims=options.max_sims,
+            adopt_tagged=options.adopt_tagged,
             wave=options.wave,
             soaks=not options.dry_run,
             max_duration_s=options.max_duration_s,

@@ -39,6 +39,7 @@ them does not make it stale.
   FIELDS  iccid target_iccid status label imsi msisdn imei imei_lock
           ip_address activated_at expires_at data_quota_mb
           data_remaining_mb sms_quota sms_remaining paired
+          status_before switched_off_by_us
   TESTS   == != < <= > >=    field in ("a", "b")    field not in (...)
           field like "a*?[0-9]"    field not like "..."
           field is none    field is not none    paired    imei_lock
@@ -46,7 +47,8 @@ them does not make it stale.
 
 `not` binds closest, then `and`, then `or`. Numbers are exact decimals. A missing value equals nothing and is
 neither smaller nor larger than anything. ICCIDs are equal with and without check digit. `status` is enabled,
-disabled, expired or unknown. Dates and other texts compare character by character.
+disabled, expired or unknown; a SIM that a cutover of yours switched off counts as what it was before
+(`status_before`, which other SIMs do not have). Dates and other texts compare character by character.
 """
 BAD_INPUT = "2 settings, policy, pairs or an unknown data plan"
 

@@ -68,6 +68,7 @@ class Tally:
     sizes: CallSizes = USUAL_SIZES
     _cells: dict[Kind, _Cell] = field(default_factory=dict)
     _calls: dict[str, WaveCalls] = field(default_factory=dict)
+    wakes: int = 0  # SIMs that are paused at Hologram now, and that the plan switches on
     live_pauses: int = 0  # SIMs that are live at Hologram now, and that the plan pauses
 
     def counting(self, changes: Iterable[Change]) -> Iterator[Change]:
@@ -87,6 +88,8 @@ class Tally:
             cell.add(change)
             if change.state is DesiredState.PAUSE and change.before:
                 self.live_pauses += link_state(change.before.get("state")) is LinkState.LIVE
+            elif change.before:
+                self.wakes += link_state(change.before.get("state")) is LinkState.PAUSED_USER
             wave = change.wave or ""
             calls = self._calls.get(wave)
             if calls is None:
@@ -225,6 +228,8 @@ class Tally:
             yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram"
         if self.live_pauses:
             yield f"{self.live_pauses} SIMs are live at Hologram now and will be PAUSED: their units fall silent"
+        if self.wakes:
+            yield f"SIMs that somebody paused at Hologram, and that will be LIVE again: {self.wakes}"
         yield from _unknown_prices(prices, everybody)
         yield from self._money_words(policy, prices, balance, used)
 

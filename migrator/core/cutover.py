@@ -9,6 +9,7 @@ from typing import Any
 
 from migrator.core.fleet import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.hardware import NOBODY, Doubt, Neighbours, Place, Unit, is_imei, place
+from migrator.core.identifiers import Iccid
 from migrator.core.journal import Item, Verdict, Verified
 from migrator.core.old_use import NewLife
 from migrator.core.plan import Action, Change, Reason
@@ -24,6 +25,7 @@ from migrator.core.switch_plan import (
     SwitchReason,
     SwitchRow,
 )
+from migrator.core.switched_off import SwitchedOff
 from migrator.core.units import money
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "obstacle_at_source",
     "rollback_row",
     "seen_place",
+    "switched_off_row",
     "unknown_words",
     "unplanned_row",
     "values_changed",
@@ -212,6 +215,7 @@ def cutover_row(
     session_s: float | None = None,
     session_imei: str | None = None,
     near: Neighbours = NOBODY,
+    off: SwitchedOff | None = None,
 ) -> Judged:
     """What cutover does with one SIM of the migration's plan, and why, as far as the new SIM tells.
 
@@ -225,8 +229,11 @@ def cutover_row(
         session_s: when usage showed a data session (UTC seconds); None if none was looked for, or none was found.
         session_imei: in which hardware, where usage tells.
         near: who else was seen in the hardware of the two.
+        off: the cutover of ours that switched it off, whichever plan it belongs to; None if none did.
     """
     change = item.change
+    if off is not None:
+        return Judged(switched_off_row(change.source_iccid, change.target_iccid, off))
     held_back = _not_to_be_moved(item) or _off_or_unknown(source)
     if held_back is not None:
         action, reason, detail = held_back
@@ -251,8 +258,18 @@ def cutover_row(
     return Judged(replace(row, wave=change.wave, unit=where.unit), life, where.doubt)
 
 
-def unplanned_row(source: SourceSim) -> SwitchRow:
+def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> SwitchRow:
+    """The row of a SIM that a cutover of ours switched off: nothing else that is known of it matters."""
+    if off.is_on_again:
+        words = "a rollback has switched it on again, and goes on to pause its new SIM"
+        return SwitchRow(source, target, SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, words)
+    return SwitchRow(source, target, SwitchAction.ALREADY_OFF, SwitchReason.SWITCHED_BY_US, off.words)
+
+
+def unplanned_row(source: SourceSim, off: SwitchedOff | None = None) -> SwitchRow:
     """The row of a SIM that the migration's plan does not hold."""
+    if off is not None:
+        return switched_off_row(source.iccid, None, off)
     return SwitchRow(source.iccid, None, SwitchAction.LEAVE_ON, SwitchReason.NOT_PLANNED)
 
 
@@ -338,22 +355,24 @@ def _life(
 # --- rollback -----------------------------------------------------------------------------------------------------
 
 
-def rollback_row(change: Change, *, is_ours_to_undo: bool, is_listed: bool) -> SwitchRow:
+def rollback_row(change: Change, off: SwitchedOff | None, *, is_listed: bool) -> SwitchRow:
     """What rollback does with one SIM.
 
     Args:
         change: the migration's plan for it.
-        is_ours_to_undo: whether a cutover of ours switched it off, or may have, and no rollback undid that.
+        off: the cutover of ours that switched it off, or may have, and that no rollback undid, whichever plan it
+            belongs to; None if there is none.
         is_listed: whether the operator's file names it, or there is no file.
     """
-    if not is_ours_to_undo:
-        action, reason = SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED
-    elif not is_listed:
+    if off is None:
+        return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED)
+    action, reason, detail = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US, off.words
+    if not is_listed:
         action, reason = SwitchAction.LEAVE, SwitchReason.NOT_LISTED
-    else:
-        action, reason = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US
+    elif off.target not in {None, change.target_iccid}:
+        action, detail = SwitchAction.LEAVE, f"{detail}, for another new SIM: `migrator rollback plan {off.plan_id}`"
     wave = change.wave if action.acts else None
-    return SwitchRow(change.source_iccid, change.target_iccid, action, reason, wave=wave)
+    return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail, wave=wave)
 
 
 # --- what a look at the source means ------------------------------------------------------------------------------

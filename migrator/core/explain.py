@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.fleet import SourceStatus, source_status
+from migrator.core.fleet import SourceStatus
 from migrator.core.plan import Change, Reason
 from migrator.core.policy import DataBasis, OnDuplicate, Policy, Rule, SmsBasis, Wave
+from migrator.core.switched_off import planned_status
 
 __all__ = ["Explained", "Given", "explained", "rule_words"]
 
@@ -80,10 +81,13 @@ class _Explaining:
         yield self._wave()
 
     def _state(self) -> Explained:
-        status = source_status(self.change.source.get("status"))
+        told = self.change.source
+        was = told.get("status_before")
+        status = planned_status(told.get("status"), None if was is None else SourceStatus(was))
         given = () if status is SourceStatus.UNKNOWN else self._given("status", status.value)
         state = None if self.change.state is None else self.change.state.value
-        return Explained("state", self.change.source.get("status"), self._before("state"), state, given)
+        source = told.get("status") if was is None else f"{told.get('status')}; {was} before our cutover"
+        return Explained("state", source, self._before("state"), state, given)
 
     def _data(self) -> Explained:
         change, section = self.change, self._section("data_limit")
@@ -174,4 +178,6 @@ def _limit(value: int | None, unit: str) -> str | None:
 
 def _value(value: object) -> str:
     """A value as the policy file writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -116,7 +116,8 @@ class SourceSim:
     """One SIM of the source fleet. `None` is a value that the carrier did not give.
 
     Volumes are in 1NCE's MB (decimal, up to six digits); `data_quota_mb` and `sms_quota` are the booked totals for the
-    SIM's lifetime, `data_remaining_mb` and `sms_remaining` what is left (may be negative).
+    SIM's lifetime, `data_remaining_mb` and `sms_remaining` what is left (may be negative). `status_before` is there
+    where a cutover of ours switched the SIM off: what it was before, which is what it is planned by.
     """
 
     iccid: Iccid
@@ -136,6 +137,7 @@ class SourceSim:
     sms_reading: QuotaReading = QuotaReading.NOT_READ
     sms_remaining: Decimal | None = None
     expires_at: str | None = None
+    status_before: SourceStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,9 @@ class Planner:
     takes_rolled_back: bool = False
     _ways: tuple[_Way, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
+    tagged: int = field(
+        default=0, init=False
+    )  # SIMs to adopt that carry our tag: some other copy of the store did that
 
     def __post_init__(self) -> None:
         self._ways = _ways(self.policy, self.account)
@@ -142,6 +145,8 @@ class Planner:
         if isinstance(outcome, Blocked):
             return replace(self._filled(candidate, way, wanted), reason=outcome.reason, detail=outcome.detail)
         action, reason = outcome
+        if action is Action.ADOPT and candidate.target is not None:
+            self.tagged += self.policy.claim.tag in (candidate.target.tags or ())
         wave = rooms.along(sim) if action is Action.NO_OP else rooms.seat(sim)
         if wave is None:
             wanted = wanted._replace(detail="no wave of the policy selects it and has room")
@@ -288,7 +293,7 @@ def _left_alone(candidate: Candidate, way: _Way, why: Blocked) -> Change:
 def _source_values(sim: SourceSim) -> dict[str, Any]:
     """What the plan was made from, for review and for telling what changed since; sorted by name."""
     data, data_left, sms, sms_left = sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining
-    return {
+    values = {
         "data_quota_mb": None if data is None else _text(data),
         "data_remaining_mb": None if data_left is None else _text(data_left),
         "label": sim.label,
@@ -296,6 +301,9 @@ def _source_values(sim: SourceSim) -> dict[str, Any]:
         "sms_remaining": None if sms_left is None else _text(sms_left),
         "status": sim.status_word,
     }
+    if sim.status_before is not None:
+        values["status_before"] = sim.status_before._value_
+    return values
 
 
 def _text(value: Decimal) -> str:

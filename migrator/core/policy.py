@@ -241,7 +241,7 @@ class Selection:
 
     `label` is a pattern over the whole label, in its case, with `*` and `?`; a SIM without a label fits none. `iccids`
     are keys of source ICCIDs. The volumes are what was booked at 1NCE, in MB, bounds included; a SIM whose volume is
-    not told fits none.
+    not told fits none. `status_before` is what a SIM was before a cutover of ours switched it off; others fit none.
     """
 
     status: SourceStatus | None = None
@@ -250,6 +250,8 @@ class Selection:
     data_quota_mb: Decimal | None = None
     data_quota_mb_min: Decimal | None = None
     data_quota_mb_max: Decimal | None = None
+    status_before: SourceStatus | None = None
+    switched_off_by_us: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

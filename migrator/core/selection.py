@@ -46,6 +46,10 @@ def _tests(selection: Selection) -> list[Selector]:
     tests: list[Selector] = []
     if selection.status is not None:
         tests.append(lambda sim: sim.status is selection.status)
+    if selection.status_before is not None:
+        tests.append(lambda sim: sim.status_before is selection.status_before)
+    if selection.switched_off_by_us is not None:
+        tests.append(lambda sim: (sim.status_before is not None) is selection.switched_off_by_us)
     if selection.iccids is not None:
         tests.append(partial(_is_listed, selection.iccids))
     if selection.label is not None:

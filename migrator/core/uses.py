@@ -22,12 +22,14 @@ class Uses:
         sms_remaining: what is left of the SMS volume gave the limit.
         booked_data: rules that select by the booked data volume were asked, so that even none told is an answer.
         names: the name has a field that the plan does not hold.
+        switched_off: whether a rule asks for what cutovers of ours switched off.
     """
 
     data_remaining: frozenset[str] = frozenset()
     sms_remaining: frozenset[str] = frozenset()
     booked_data: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    switched_off: bool = False
 
 
 def uses_of(policy: Policy) -> Uses:
@@ -39,6 +41,9 @@ def uses_of(policy: Policy) -> Uses:
         sms_remaining=frozenset(n for n, part in parts.items() if part.sms_limit.basis is SmsBasis.REMAINING),
         booked_data=_asked_for_volume(policy),
         names=frozenset(n for n, name in names.items() if _fields(name) & NOT_IN_THE_PLAN),
+        switched_off=any(
+            rule.when.status_before is not None or rule.when.switched_off_by_us is not None for rule in policy.rules
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from migrator.executor.guards import Money, gate_after
 from migrator.executor.observing import Reader, by_our_clock, targets_of
 from migrator.executor.securing import Securer
 from migrator.executor.settling import settle_claims, settle_settings
+from migrator.executor.strangers import Strangers
 from migrator.executor.tagging import tag_id_of
 from migrator.executor.waves import Waves
 from migrator.ports import Account
@@ -81,6 +82,8 @@ class Applying:
                 hint="set HOLOGRAM_ORG_ID to the plan's organization, or make a new plan for this one",
             )
         await self._observe()
+        strangers = Strangers(ctx, self._reader)
+        await strangers.check_all()
         securer = Securer(ctx, self._reader, Changer(ctx, None, bulk_names=False))
         await self._secure_all(securer)
         await self._settle_all(securer)
@@ -91,7 +94,7 @@ class Applying:
         changer = Changer(ctx, tag_id, bulk_names=bulk_names, follow_up=securer.follow_up)
         claimer = Claimer(ctx, self._reader, money, securer, tag_id)
         converger = Converger(ctx, self._reader, changer, read_since=began_at)
-        await Waves(ctx, claimer, changer, converger).carry_out()
+        await Waves(ctx, claimer, changer, converger, strangers).carry_out()
 
     async def _secure_all(self, securer: Securer) -> None:
         """SIMs that an earlier run claimed get their limits and state before anything else is done."""

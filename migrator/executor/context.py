@@ -239,6 +239,7 @@ class ApplyOptions:
         claim_batch: SIMs in one claim, at most 2,500.
         batch: devices in one other bulk change.
         workers: requests in flight where several may be.
+        adopt_tagged: how many SIMs may be taken over that only another copy of the store can have claimed; None: none.
     """
 
     max_sims: int | None = None
@@ -250,6 +251,7 @@ class ApplyOptions:
     claim_batch: int = 2500
     batch: int = 500
     workers: int = 8
+    adopt_tagged: int | None = None
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from migrator.executor.claiming import Claimer
 from migrator.executor.context import Context
 from migrator.executor.converging import Converger
 from migrator.executor.guards import gate_after
+from migrator.executor.strangers import Strangers
 
 __all__ = ["Waves"]
 
@@ -26,6 +27,7 @@ class Waves:
     claimer: Claimer
     changer: Changer
     converger: Converger
+    strangers: Strangers
     _wait_s: float = field(init=False)  # what is left of the time for SIMs that are only pending, and for soaking
 
     def __post_init__(self) -> None:
@@ -54,6 +56,7 @@ class Waves:
         for run in claim_runs(ctx.journal.items(ctx.plan_id, wave=wave), most=ctx.options.claim_batch):
             keys = [item.key for item in run]  # some of them were held a while: they are read anew
             await self.claimer.claim(ctx.journal.items_by_key(ctx.plan_id, keys))
+            await self.strangers.check(ctx.journal.items_by_key(ctx.plan_id, keys))
             await self.changer.send_missing(ctx.journal.items_by_key(ctx.plan_id, keys))
         if is_last:  # what earlier waves left pending is waited for here
             await self._converge(None if ctx.options.wave is None else wave)

@@ -22,6 +22,8 @@ from migrator.inputs.toml_files import KeyPath, TomlFile, parse_toml, read_toml
 __all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
 
 VERSION = 1
+_NEWER = ("status_before", "switched_off_by_us")
+"""Conditions of a rule that a policy of before there were any is spelled without: its fingerprint stays what it was."""
 _SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule")
 
 
@@ -195,7 +197,8 @@ def _spelled_out(value: Any) -> Any:
     """A record as JSON values with sorted keys; decimals as their shortest text, so that 5 and 5.00 are the same."""
     if is_dataclass(value) and not isinstance(value, type):
         names = sorted(field.name for field in fields(value))
-        return {name: _spelled_out(getattr(value, name)) for name in names}
+        told = {name: getattr(value, name) for name in names}
+        return {name: _spelled_out(one) for name, one in told.items() if one is not None or name not in _NEWER}
     if isinstance(value, Decimal):
         return f"{value.normalize() + 0:f}"
     if isinstance(value, tuple):

@@ -31,7 +31,7 @@ from migrator.core.policy import (
 )
 from migrator.inputs.problems import nearest, spelled
 from migrator.inputs.settings_values import as_text, parsed_duration
-from migrator.inputs.toml_checks import Described, Unfit, choice, found, number, text, whole
+from migrator.inputs.toml_checks import Described, Unfit, choice, flag, found, number, text, whole
 
 __all__ = [
     "CODE_BOUND",
@@ -224,6 +224,8 @@ WAVE: Mapping[str, Described] = {
 RULE_NAME = text()
 WHEN: Mapping[str, Described] = {
     "status": choice(SourceStatus, but=SourceStatus.UNKNOWN),
+    "status_before": choice(SourceStatus, but=SourceStatus.UNKNOWN),
+    "switched_off_by_us": flag(),
     "label": text(),
     "iccids": text(),
     "data_quota_mb": _VOLUME,

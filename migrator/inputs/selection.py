@@ -14,8 +14,9 @@
 quote, a backslash is a plain character. Numbers are decimals and exact. A missing value equals nothing, is in no list,
 is like no pattern, and is neither smaller nor larger than anything: so `!=`, `not in` and `not like` hold for it, and
 `is none` finds it. ICCIDs are equal with and without their check digit; `<`, `>` and `like` look at their digits as
-1NCE lists them. `status` knows enabled, disabled, expired and unknown, and 1NCE's own words for them. Other texts,
-dates among them, are compared character by character.
+1NCE lists them. `status` knows enabled, disabled, expired and unknown, and 1NCE's own words for them; it is what a SIM
+is planned by, so that one which a cutover of ours switched off counts as before that. Other texts, dates among them,
+are compared character by character.
 """
 
 import fnmatch

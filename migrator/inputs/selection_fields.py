@@ -60,6 +60,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
     {
         "iccid": Field(Kind.ICCID, attrgetter("sim.iccid.key"), attrgetter("sim.iccid.digits")),
         "status": Field(Kind.STATUS, attrgetter("sim.status")),
+        "status_before": Field(Kind.STATUS, attrgetter("sim.status_before")),
+        "switched_off_by_us": Field(Kind.FLAG, lambda candidate: candidate.sim.status_before is not None),
         "label": Field(Kind.TEXT, attrgetter("sim.label")),
         "imsi": Field(Kind.TEXT, attrgetter("sim.imsi")),
         "msisdn": Field(Kind.TEXT, attrgetter("sim.msisdn")),

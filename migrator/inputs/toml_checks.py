@@ -10,7 +10,7 @@ from migrator.errors import Problem
 from migrator.inputs.problems import nearest
 from migrator.inputs.toml_files import KeyPath, TomlFile
 
-__all__ = ["Check", "Described", "Findings", "Unfit", "choice", "found", "number", "text", "whole"]
+__all__ = ["Check", "Described", "Findings", "Unfit", "choice", "flag", "found", "number", "text", "whole"]
 
 Check = Callable[[Any], Any]
 """Takes what TOML gave and returns the value. Raises: Unfit."""
@@ -136,6 +136,17 @@ def choice(kind: type[StrEnum], *, but: StrEnum | None = None) -> Described:
 
 def _quoted(words: Iterable[str]) -> str:
     return ", ".join(f'"{word}"' for word in words)
+
+
+def flag() -> Described:
+    """True or false."""
+
+    def check(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Unfit("wrong_type", f"found {found(value)}, expected true or false", "without quotes")
+        return value
+
+    return Described(check, {"type": "boolean"})
 
 
 def text(*, may_be_empty: bool = False) -> Described:

@@ -25,6 +25,7 @@ from migrator.store.rows import (
     pair_from,
     sim_from,
 )
+from migrator.store.switched_off import as_planned
 from migrator.store.tables import pairs, source_sims, target_links
 
 __all__ = ["candidates", "claimed_before"]
@@ -63,6 +64,8 @@ _AMONG = Query(_ALL.where(among(source_sims.c.key, bindparam("keys"))).add_colum
 def candidates(database: Database, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
     """Every SIM of the inventory in force with its pair and what the target showed, sorted by ICCID as text.
 
+    One that a cutover of ours switched off is told by its status before that.
+
     Args:
         database: the open store.
         where_keys: only these SIMs, by key.
@@ -82,7 +85,7 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
             yield from rows(_AMONG, keys=json_list(chunk))
 
     found = by_page(lambda after: rows(_NEXT, after=after)) if where_keys is None else some(where_keys)
-    yield from map(_candidate, in_iccid_order(found))
+    yield from as_planned(database, map(_candidate, in_iccid_order(found)))
     inventory.must_be_in_force(snapshot_id)
 
 

@@ -13,7 +13,7 @@ from migrator.core.states import StepKind, StepState
 from migrator.errors import InputError
 from migrator.store.documents import change_of
 from migrator.store.engine import Database
-from migrator.store.plan_tables import changes, steps, verifications
+from migrator.store.plan_tables import changes, plans, steps, verifications
 from migrator.store.plans import plan_row
 from migrator.store.rows import LINK_COLUMNS, AnyRow, among, chunks, json_list, link_from
 from migrator.store.tables import target_links
@@ -56,6 +56,12 @@ _NEXT_OF_WAVE = (
 )
 _NEXT_ACTING_OF_WAVE = _NEXT_OF_WAVE.where(changes.c.action.in_(ACTING))
 _AMONG = ITEMS.where(among(changes.c.source_key, bindparam("keys")))
+_SENT_BEFORE = (
+    select(steps.c.source_key)
+    .where(steps.c.plan_no.in_(select(plans.c.plan_no)), among(steps.c.source_key, bindparam("keys")))
+    .where(steps.c.attempts > 0)
+    .distinct()
+)
 _STEPS = (
     select(steps)
     .where(steps.c.plan_no == bindparam("plan_no"), among(steps.c.source_key, bindparam("keys")))
@@ -109,6 +115,11 @@ class Items:
         if missing:
             raise InputError(f"plan {plan_id} does not hold the SIM {missing[0]}", code="not_in_plan")
         return [found[key] for key in keys]
+
+    def sent_before(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of some SIMs for which any plan of the store sent something, or may have."""
+        found = (row for chunk in chunks(keys) for row in self._db.rows(_SENT_BEFORE, keys=json_list(chunk)))
+        return frozenset(row.source_key for row in found)
 
     def _of_wave(self, statement: Executable, plan_no: int, wave: str | None) -> Iterator[Item]:
         values = {"plan_no": plan_no, "wave": wave, "overage": -1, "sms": -1, "iccid": ""}

@@ -201,9 +201,9 @@ class Plans:
         """Where a plan was made from; None for one of an older version."""
         return origin_of(self._db, plan_id)
 
-    def source_changes(self, plan_id: str, switched_off: Collection[str] = ()) -> Iterator[SourceChange]:
+    def source_changes(self, plan_id: str) -> Iterator[SourceChange]:
         """What is not as a plan used it in the inventory in force: see `store.staleness`."""
-        return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id), switched_off)
+        return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id))
 
     def edited(self, plan_id: str, *, lines: bool) -> str | None:
         """What was changed of a plan in the store since it was made, in words; None for nothing: `store.wholeness`.

@@ -7,17 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from migrator.core.fleet import NO_NEWS, SourceStatus, source_status
+from migrator.core.fleet import NO_NEWS, SourceStatus
 from migrator.core.plan import PlanHeader, Reason
 from migrator.core.proof import SourceChange, SourceChangeCode
 from migrator.core.states import StepState
+from migrator.core.switched_off import SwitchedOff, planned_status
 from migrator.core.uses import Uses
 from migrator.store.engine import Database
 from migrator.store.inventory import in_force
 from migrator.store.plan_tables import changes, left_out, steps
 from migrator.store.rollbacks import overtaken
-from migrator.store.rows import PAGE, AnyRow
+from migrator.store.rows import PAGE, AnyRow, chunks
 from migrator.store.snapshot_rows import plain_number
+from migrator.store.switch_tables import switch_steps
+from migrator.store.switched_off import switched_off_among
 from migrator.store.tables import pairs, snapshots, source_sims
 
 __all__ = ["SHOWN", "differences", "shortened", "source_changes"]
@@ -34,6 +37,8 @@ _VALUES = (  # what a plan uses of a SIM: name in the document, column, words
     ("sms_quota", _sim.sms_quota, "booked SMS volume"),
 )
 _CODES = {"status": SourceChangeCode.STATUS, "label": SourceChangeCode.LABEL}
+_was_switched = select(switch_steps.c.source_key).where(switch_steps.c.source_key == changes.c.source_key).exists()
+_ANY_SWITCH = select(switch_steps.c.source_key).limit(1)
 _is_selected = changes.c.reason != Reason.NOT_SELECTED
 """What becomes of a SIM that the plan was told to leave alone is no matter: it used nothing of it."""
 
@@ -85,23 +90,22 @@ def shortened(lines: Iterable[str]) -> list[str]:
     return [*shown, f"and {more} more"] if more else shown
 
 
-def source_changes(
-    database: Database, plan_no: int, header: PlanHeader, switched_off: Collection[str]
-) -> Iterator[SourceChange]:
+def source_changes(database: Database, plan_no: int, header: PlanHeader) -> Iterator[SourceChange]:
     """The SIMs of the source that are not as a plan used them, one by one.
+
+    That a SIM is off which a cutover of ours switched off is no news.
 
     Args:
         database: where the plan is, and an inventory in force that was read afresh.
         plan_no: the plan.
         header: its header.
-        switched_off: keys of SIMs that a cutover of ours switched off: that they are off is no news.
     """
     with database.read() as connection:
-        yield from _at_source(connection, plan_no, header, switched_off)
+        yield from _at_source(connection, plan_no, header, Uses())
 
 
 def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -> Iterator[str]:
-    for change in _at_source(connection, plan_no, header, (), uses.booked_data):
+    for change in _at_source(connection, plan_no, header, uses):
         yield f"{change.iccid}: {change.words}"
     for what, rules in zip(_LEFT, (uses.data_remaining, uses.sms_remaining), strict=True):
         if rules:
@@ -111,18 +115,14 @@ def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -
         yield f"{iccid}: rollback {switch_id} took it back to its old SIM"
 
 
-def _at_source(
-    connection: Connection,
-    plan_no: int,
-    header: PlanHeader,
-    switched_off: Collection[str],
-    booked_data: Collection[str] = (),
-) -> Iterator[SourceChange]:
+def _at_source(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -> Iterator[SourceChange]:
     now = connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force))
-    if now != header.fingerprints.inventory:
+    is_another = now != header.fingerprints.inventory
+    if is_another:
         yield from _gone(connection, plan_no)
         yield from _new(connection, plan_no)
-        yield from _changed(connection, plan_no, switched_off, booked_data)
+    if is_another or connection.scalar(_ANY_SWITCH):  # a cutover or rollback is no pull, and may be news all the same
+        yield from _changed(connection, plan_no, uses)
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> Iterator[AnyRow]:
@@ -149,43 +149,62 @@ def _new(connection: Connection, plan_no: int) -> Iterator[SourceChange]:
         yield SourceChange(row.iccid, (SourceChangeCode.NEW,), "new in the inventory")
 
 
-def _changed(
-    connection: Connection, plan_no: int, switched_off: Collection[str], booked_data: Collection[str]
-) -> Iterator[SourceChange]:
-    """SQLite finds the SIMs whose values are spelled differently; whether they are different is decided here."""
+def _changed(connection: Connection, plan_no: int, uses: Uses) -> Iterator[SourceChange]:
+    """SQLite finds the SIMs whose values may be different; whether they are is decided here."""
     planned = [_planned(name).label(name) for name, _, _ in _VALUES]
     current = [column.label(f"now_{name}") for name, column, _ in _VALUES]
     moved = [was.is_distinct_from(column) for was, (_, column, _) in zip(planned, _VALUES, strict=True)]
+    before = _planned("status_before").label("status_before")
     differing = (
-        select(changes.c.source_key, changes.c.source_iccid, _RULE.label("rule"), *planned, *current)
+        select(changes.c.source_key, changes.c.source_iccid, _RULE.label("rule"), *planned, before, *current)
         .join_from(changes, source_sims, _here)
-        .where(changes.c.plan_no == plan_no, _is_selected, or_(*moved))
+        .where(changes.c.plan_no == plan_no, _is_selected, or_(*moved, before.is_not(None), _was_switched))
         .order_by(changes.c.source_key)
     )
-    for row in _rows(connection, differing):
-        unheard = _VOLUMES - ({"data_quota_mb"} if row.rule in booked_data else set())
-        told = list(_told(row, unheard, is_ours_to_be_off=row.source_key in switched_off))
-        if told:
-            codes = tuple(dict.fromkeys(code for code, _ in told))
-            yield SourceChange(row.source_iccid, codes, "; ".join(words for _, words in told))
+    for rows in chunks(_rows(connection, differing)):
+        off = switched_off_among(connection, [row.source_key for row in rows])
+        for row in rows:
+            told = list(_told(row, off.get(row.source_key), uses))
+            if told:
+                codes = tuple(dict.fromkeys(code for code, _ in told))
+                yield SourceChange(row.source_iccid, codes, "; ".join(words for _, words in told))
 
 
-def _told(row: AnyRow, unheard: Collection[str], *, is_ours_to_be_off: bool) -> Iterator[tuple[SourceChangeCode, str]]:
+def _told(row: AnyRow, off: SwitchedOff | None, uses: Uses) -> Iterator[tuple[SourceChangeCode, str]]:
     values = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to a column by its name
+    unheard = _VOLUMES - ({"data_quota_mb"} if row.rule in uses.booked_data else set())
     for name, _, words in _VALUES:
         was, now = values[name], values[f"now_{name}"]
+        if name == "status":
+            yield from _status_told(was, now, values["status_before"], off, uses)
+            continue
         if name in _VOLUMES:
             was, now = plain_number(was), plain_number(now)
-        if was == now or (was is None and name in unheard) or (name == "status" and _means_the_same(was, now)):
-            continue
-        if name == "status" and is_ours_to_be_off and source_status(now) is SourceStatus.DISABLED:
+        if was == now or (was is None and name in unheard):
             continue
         yield _CODES.get(name, SourceChangeCode.QUOTA), f"its {words} was {_shown(was)} and is {_shown(now)}"
 
 
-def _means_the_same(was: str, now: str) -> bool:
-    """A status is used by its meaning: 1NCE's list, its single SIMs and its portal have several words for one."""
-    return source_status(was) is source_status(now) is not SourceStatus.UNKNOWN
+def _status_told(
+    was: str, now: str, planned_before: str | None, off: SwitchedOff | None, uses: Uses
+) -> Iterator[tuple[SourceChangeCode, str]]:
+    """How the status that a SIM is planned by is another one than when the plan was made.
+
+    It goes by its meaning: 1NCE's list, its single SIMs and its portal have several words for one. A SIM that a cutover
+    of ours switched off counts as it was before, now as then.
+    """
+    was_before = None if planned_before is None else SourceStatus(planned_before)
+    before = None if off is None else off.planned_by
+    then, since = planned_status(was, was_before), planned_status(now, before)
+    if then is not since or (then is SourceStatus.UNKNOWN and was != now):
+        yield SourceChangeCode.STATUS, f"its status was {_status(was, was_before)} and is {_status(now, before)}"
+    elif uses.switched_off and was_before is not before:
+        words = "switched on again by a rollback" if off is None or before is None else off.words
+        yield SourceChangeCode.STATUS, f"it was {words} since, and a rule of the policy asks for that"
+
+
+def _status(word: str, before: SourceStatus | None) -> str:
+    return _shown(word) if before is None else f"{_shown(word)} ({before} before our cutover)"
 
 
 def _less_left(

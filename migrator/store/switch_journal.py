@@ -28,7 +28,8 @@ from migrator.store.engine import storable
 from migrator.store.inventory import in_force
 from migrator.store.rows import among, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_requests, switch_runs, switch_steps
-from migrator.store.switches import Switches, may_yet_take_effect, note_switch, switch_row
+from migrator.store.switched_off import may_yet_take_effect
+from migrator.store.switches import Switches, note_switch, switch_row
 from migrator.store.tables import source_sims
 from migrator.store.tallies import SWITCH_STEPS
 

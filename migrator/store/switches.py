@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from migrator.core.audit import hash_of_lines
-from migrator.core.cutover import NOT_EFFECTIVE
 from migrator.core.states import PlanState, StepState
 from migrator.core.switch_plan import (
     Direction,
@@ -22,7 +21,8 @@ from migrator.core.switch_plan import (
     row_from,
     row_line,
 )
-from migrator.errors import InputError, Unforeseen
+from migrator.core.switched_off import SwitchedOff
+from migrator.errors import InputError
 from migrator.store.audit import note, switch_items_digest
 from migrator.store.engine import Database
 from migrator.store.plan_tables import plans
@@ -30,22 +30,13 @@ from migrator.store.plans import plan_row
 from migrator.store.rollbacks import rolled_back
 from migrator.store.rows import PAGE, among, chunks, json_list
 from migrator.store.switch_tables import switch_items, switch_plans, switch_steps
+from migrator.store.switched_off import switched_off
 from migrator.store.tallies import SWITCH_STEPS
 from migrator.store.wholeness import edited_switch
 
-__all__ = ["Switches", "may_yet_take_effect", "note_switch", "switch_row"]
+__all__ = ["Switches", "note_switch", "switch_row"]
 
 ACTING = tuple(action.value for action in SwitchAction if action.acts)
-OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
-may_yet_take_effect = switch_steps.c.state.in_(OPEN) | (
-    (switch_steps.c.state == StepState.PENDING) & switch_steps.c.code.in_((NOT_EFFECTIVE, Unforeseen.code))
-)
-may_have_taken_effect = (
-    may_yet_take_effect
-    | (switch_steps.c.state == StepState.DONE)
-    | ((switch_steps.c.state == StepState.SKIPPED) & (switch_steps.c.attempts > 0))
-)
-"""An order of this step was sent, and nobody refused it for good."""
 
 _ITEM = switch_items.c
 _COLUMNS = (_ITEM.source_key, _ITEM.position, _ITEM.document)
@@ -198,22 +189,9 @@ class Switches:
             raise InputError(f"plan {switch_id} does not hold the SIM {missing[0]}", code="not_in_plan")
         return [found[key] for key in keys]
 
-    def switched_off(self, plan_id: str) -> frozenset[str]:
-        """The SIMs of a migration that a cutover of ours switched off, or may have, and that no rollback undid."""
-        step, plan = switch_steps.c, switch_plans.c
-        taken = (
-            select(step.source_key, step.kind, step.state, plan.direction, may_have_taken_effect.label("may_have"))
-            .join_from(switch_steps, switch_plans, step.switch_no == plan.switch_no)
-            .where(plan.plan_no == plan_row(self._db, plan_id).plan_no)
-            .order_by(plan.started_at, plan.switch_no)
-        )
-        off: set[str] = set()
-        for row in self._db.rows(taken):
-            if row.direction == Direction.CUTOVER:
-                off |= {row.source_key} if row.may_have else set()
-            elif row.kind == SwitchKind.PAUSE and row.state in {StepState.DONE, StepState.SKIPPED}:
-                off.discard(row.source_key)
-        return frozenset(off)
+    def switched_off(self, keys: Iterable[str] | None = None) -> dict[str, SwitchedOff]:
+        """SIMs that a cutover of any plan of ours switched off, by key: see `store.switched_off`; None: all of them."""
+        return switched_off(self._db, keys)
 
     def rolled_back(self, plan_id: str | None = None) -> dict[str, str]:
         """SIMs that a rollback took back, by key, with its id: see `store.rollbacks`; None: of the whole store."""

@@ -44,7 +44,8 @@ def test_a_file_that_others_may_write_is_refused(
     path = written(tmp_path, text, mode)
     with pytest.raises((InputError, Unfit)) as caught:
         read(path)
-    told = caught.value
+    told: Exception = caught.value
+    assert isinstance(told, InputError | Unfit)
     words, hint = (told.words, told.hint) if isinstance(told, Unfit) else (told.message, told.hint)
     assert str(path) in words
     assert f"mode {mode:04o}" in words

@@ -33,7 +33,7 @@ def pool(path: Path, content: str, *choices: str, mode: RangeMode | None = None)
 def problem(path: Path, content: str, *choices: str, mode: RangeMode | None = None) -> Problem:
     with pytest.raises(InputError) as refused:
         pool(path, content, *choices, mode=mode)
-    (only,) = refused.value.problems or (Problem(refused.value.code, refused.value.message, refused.value.hint),)
+    (only,) = refused.value.problems
     return only
 
 

@@ -1,6 +1,7 @@
 """A plan is stale when what it used has changed, and not when anything else has."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,16 @@ from typing import Any
 import pytest
 
 from migrator.core.fleet import AccountLimits, Pair, QuotaReading, SourceSim
+from migrator.core.identifiers import Iccid
+from migrator.core.journal import RequestOutcome
 from migrator.core.plan import Action, Change, Origin, Reason
 from migrator.core.policy import NamePolicy
+from migrator.core.states import StepEvent
+from migrator.core.switch_plan import Direction, SwitchAction, SwitchHeader, SwitchKind, SwitchReason, SwitchRow
 from migrator.core.uses import Uses
+from migrator.ports import SwitchRequest
 from migrator.store import Store
-from tests.builders import pair, sim, source_iccid, target_iccid
+from tests.builders import ORG, pair, sim, source_iccid, target_iccid
 from tests.contract.store_kit import NOW, change, open_store, planned, pulled
 
 
@@ -256,3 +262,41 @@ def test_sims_that_have_no_name_for_their_names_sake_are_looked_into(tmp_path: P
         planned(store, blocked)
         found = list(store.plans.doubtful_names("p1", "", NamePolicy("{ip_address}", "{label}")))
         assert found == blocked[:2]
+
+
+# --- SIMs that a cutover of ours switched off ---------------------------------------------------------------------
+
+
+def test_a_plan_that_took_our_own_cutover_for_somebodys_is_stale(store: Store) -> None:
+    """An earlier version planned a SIM that our cutover had switched off as a disabled one, and so paused it."""
+    pulled(store, [sim(1, status="Disabled"), sim(2), sim(3)])
+    as_disabled = replace(change(1), source={**change(1).source, "status": "Disabled"})
+    switched_off(store, source_iccid(1))
+    planned(store, [as_disabled, change(2), change(3)], plan_id="p2")
+    told = [line for line in store.plans.differences("p2") if "status" in line]
+    assert told == [f"{source_iccid(1)}: its status was 'Disabled' and is 'Disabled' (enabled before our cutover)"]
+
+
+def test_one_that_plans_it_by_its_status_before_is_fresh_until_a_rollback(store: Store) -> None:
+    pulled(store, [sim(1, status="Disabled"), sim(2), sim(3)])
+    source = {**change(1).source, "status": "Disabled", "status_before": "enabled"}
+    switched_off(store, source_iccid(1))
+    planned(store, [replace(change(1), source=source), change(2), change(3)], plan_id="p2")
+    told = [line for line in store.plans.differences("p2") if "status" in line]
+    assert told == []
+    switched_off(store, source_iccid(1), Direction.ROLLBACK)
+    told = [line for line in store.plans.differences("p2") if "status" in line]
+    assert told == [f"{source_iccid(1)}: its status was 'Disabled' (enabled before our cutover) and is 'Disabled'"]
+
+
+def switched_off(store: Store, iccid: Iccid, direction: Direction = Direction.CUTOVER) -> None:
+    """A cutover of plan p1, or a rollback, was seen to switch this SIM."""
+    at = NOW + (1 if direction is Direction.CUTOVER else 2)
+    row = SwitchRow(iccid, target_iccid(1), SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, wave="all")
+    header = SwitchHeader(direction.value, direction, "p1", store.lineage, ORG, None, 0.0, 1, {}, ("all",), "f")
+    store.switches.add(header, [row], at)
+    run_id = store.switches.start_run(header.switch_id, "me", at)
+    sent = SwitchRequest("PUT", "/v1/sims/1", {})
+    request_id = store.switches.begin(run_id, SwitchKind.SOURCE, {iccid.key: {"status": "Enabled"}}, sent, now=at)
+    store.switches.answered(request_id, RequestOutcome.ACCEPTED, now=at)
+    store.switches.move(header.switch_id, SwitchKind.SOURCE, StepEvent.CONFIRMED, {iccid.key: ("", "")}, now=at)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from migrator.core.fleet import SourceStatus
 from migrator.core.journal import RequestOutcome
 from migrator.core.states import RunEvent, StepEvent, StepState
 from migrator.core.switch_plan import (
@@ -17,6 +18,7 @@ from migrator.core.switch_plan import (
     SwitchReason,
     SwitchRow,
 )
+from migrator.core.switched_off import SwitchedOff
 from migrator.errors import IllegalTransition, InputError
 from migrator.ports import SwitchRequest
 from migrator.store import Store
@@ -154,7 +156,7 @@ def test_what_a_cutover_may_have_switched_off_is_remembered(
     begun(store)
     for event in events:
         moved(store, event, code=code)
-    assert store.switches.switched_off("p1") == (frozenset(BOTH) if is_off else frozenset())
+    assert set(store.switches.switched_off()) == (set(BOTH) if is_off else set())
 
 
 def test_what_was_rolled_back_is_off_no_more_once_its_pause_is_proved(store: Store) -> None:
@@ -163,10 +165,10 @@ def test_what_was_rolled_back_is_off_no_more_once_its_pause_is_proved(store: Sto
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
     begun(store, "r1", now=NOW + 11)
     moved(store, E.CONFIRMED, "r1")
-    assert store.switches.switched_off("p1") == frozenset(BOTH)
+    assert set(store.switches.switched_off()) == set(BOTH)
     begun(store, "r1", SwitchKind.PAUSE, now=NOW + 12)
     moved(store, E.CONFIRMED, "r1", SwitchKind.PAUSE)
-    assert store.switches.switched_off("p1") == frozenset()
+    assert store.switches.switched_off() == {}
 
 
 def test_orders_in_doubt_are_known_to_every_other_plan(store: Store) -> None:
@@ -189,3 +191,37 @@ def test_a_plan_that_was_started_later_supersedes_one_with_the_same_sims(store: 
 def test_a_plan_that_is_not_there_is_told_with_a_way_on(store: Store) -> None:
     with pytest.raises(InputError, match="no cutover or rollback plan 'c9'"):
         store.switches.header("c9")
+
+
+# --- what was switched off, by SIM --------------------------------------------------------------------------------
+
+
+def test_what_was_switched_off_tells_its_cutover_its_plan_and_what_the_sim_was(store: Store) -> None:
+    before = {key(1): {"status": "Enabled"}, key(2): {"status": "Activated"}}
+    store.switches.begin(store.switches.start_run("c1", "me", NOW), SwitchKind.SOURCE, before, SENT, now=NOW)
+    moved(store, E.CONFIRMED)
+    found = store.switches.switched_off([key(1), key(2), key(3)])
+    assert found == {key(n): SwitchedOff("c1", "p1", target_iccid(n), SourceStatus.ENABLED) for n in (1, 2)}
+
+
+def test_what_a_sim_was_is_what_the_first_of_two_orders_met(store: Store) -> None:
+    """The outcome of the first was not known, and the second met the SIM off already."""
+    was = {key(1): {"status": "Enabled"}, key(2): {"status": "Enabled"}}
+    store.switches.begin(store.switches.start_run("c1", "me", NOW), SwitchKind.SOURCE, was, SENT, now=NOW)
+    moved(store, E.LOST)
+    added(store, "c2", now=NOW + 10)
+    run_id = store.switches.start_run("c2", "me", NOW + 11)
+    store.switches.begin(run_id, SwitchKind.SOURCE, {k: {"status": "Disabled"} for k in was}, SENT, now=NOW + 11)
+    moved(store, E.CONFIRMED, "c2")
+    told = {(off.switch_id, off.status_before) for off in store.switches.switched_off().values()}
+    assert told == {("c2", SourceStatus.ENABLED)}
+
+
+def test_once_a_rollback_switched_it_on_again_it_counts_as_1nce_says(store: Store) -> None:
+    begun(store)
+    moved(store, E.CONFIRMED)
+    added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
+    begun(store, "r1", now=NOW + 11)
+    assert {off.planned_by for off in store.switches.switched_off().values()} == {SourceStatus.ENABLED}
+    moved(store, E.CONFIRMED, "r1")
+    assert {off.planned_by for off in store.switches.switched_off().values()} == {None}

@@ -180,7 +180,7 @@ class Passing:
             carriers.append(self.world.target)
         for carrier in carriers:
             if self.chance.random() < 0.4:
-                carrier.faults = HoldingBack(  # asked like a FaultPlan
+                carrier.faults = HoldingBack(  # type: ignore[assignment]  # asked like one
                     lambda method, path: method != "GET" and not path.endswith("/oauth/token"),
                     lambda: self._meddle(direction),
                     then=carrier.faults,

@@ -79,8 +79,8 @@ def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, li
     continues = flag_of(envelope.get("continues"))
     links = envelope.get("links")
     address = text_of(links.get("next")) if isinstance(links, Mapping) else None
-    asked = parse_qsl(urlsplit(address or "").query)
-    query = {key: value for key, value in asked if key not in own and key.lower() != "apikey"}  # no key in an address
+    told = parse_qsl(urlsplit(address or "").query)
+    query = {key: value for key, value in told if key not in own and key.lower() != "apikey"}  # no key in an address
     if query and (elements or continues):
         return urlencode(query)
     if not continues and not _is_full(envelope, elements, limit):
