@@ -245,8 +245,8 @@ MUTATIONS = (
     Mutation(
         "old looks are renewed before a claim",
         "migrator/executor/claiming.py",
-        "if self._look_at([item]).is_old]",
-        "if item.read_at is None]",
+        "(item.read_at or 0.0 for item in items), OLDEST_LOOK_S)",
+        "(item.read_at or 0.0 for item in items), 1e9)",
     ),
     Mutation(
         "a gate opens by what is verified",
