@@ -36,7 +36,7 @@ from tests.golden.readme_text import (
     table,
 )
 
-WIDEST, LONGEST = 120, 430
+WIDEST, LONGEST = 120, 420
 SIMS = 100
 TYPED = [words for block in blocks("console") for words, _ in sessions(block)]
 
