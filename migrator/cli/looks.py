@@ -39,11 +39,11 @@ def _note(store: "Store", kind: str, named: str) -> None:
 
 
 def meant_plan(shared: Globals, store: "Store", newest: str) -> str:
-    """The plan that a bare `apply` is about: the newest, if it was begun, or was the last that this operator was shown.
+    """The plan that a bare `apply` is about: the newest, unless this operator was shown another one last.
 
     Raises: InputError, if nobody says which plan is meant.
     """
-    if store.plans.state(newest) != "created":
+    if store.plans.state(newest) != "created" and not _is_elsewhere(store, PLAN, newest):
         return newest
     others = [str(plan["plan_id"]) for plan in store.plans.list() if plan["state"] != "finished"]
     known = [str(plan["plan_id"]) for plan in store.plans.list()]
@@ -52,11 +52,20 @@ def meant_plan(shared: Globals, store: "Store", newest: str) -> str:
 
 def meant_switch(shared: Globals, store: "Store", direction: "Direction", newest: str) -> str:
     """The same for a bare `cutover apply` or `rollback apply`."""
-    if store.switches.state(newest) != "created":
+    if store.switches.state(newest) != "created" and not _is_elsewhere(store, direction.value, newest):
         return newest
     known = store.switches.known(direction)
     others = [named for named, state in known.items() if state != "finished"]
     return _meant(shared, store, direction.value, newest, others=others, known=list(known))
+
+
+def _is_elsewhere(store: "Store", kind: str, newest: str) -> bool:
+    """Tell whether this operator was shown another plan last: what others began is theirs to go on with."""
+    from migrator.bootstrap import person
+
+    who = person()
+    look = None if who is None else store.looks.last(who, kind)
+    return look is not None and look.named != newest
 
 
 def _meant(shared: Globals, store: "Store", kind: str, newest: str, *, others: list[str], known: list[str]) -> str:

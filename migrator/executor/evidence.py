@@ -1,7 +1,7 @@
 """What a cutover plan rests on, looked at once more right before an order: a plan may be carried out months later."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from migrator.core.cutover import Told, alive_at_s, claimed_at_s, in_use_words, not_lately_words, unknown_words
@@ -10,20 +10,21 @@ from migrator.core.old_use import NewLife, OldUse, days_to_ask, use_of_old
 from migrator.core.policy import CutoverPolicy, OldSim
 from migrator.core.states import StepKind
 from migrator.core.switch_plan import Require, SwitchItem, SwitchReason
+from migrator.executor.freshness import Knowledge
 from migrator.executor.switch_context import SwitchContext, in_parallel
 from migrator.executor.usage import sessions_since_claim
 
 __all__ = ["Evidence"]
 
-ANSWER_LASTS_S = 900.0
-"""How old an answer about days may be when an order rests on it: a run may have stood still meanwhile."""
+ANSWER_LASTS_S = 120.0
+"""How old an answer about days may be when an order rests on it. The row of today changes while the day goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """By day, whether an old SIM used anything, as of when it was asked for; None where 1NCE does not tell."""
+    """Days on which an old SIM used anything, and since when that is known; None where 1NCE does not tell."""
 
-    asked_at: float
+    known: Knowledge
     used: Mapping[date, bool] | None
 
 
@@ -48,8 +49,8 @@ class Evidence:
 
         Raises: Transient, where the answer may come yet and the order must not go without it.
         """
-        ctx, now = self.ctx, self.ctx.now()
-        self._answers = {key: one for key, one in self._answers.items() if 0 <= now - one.asked_at <= ANSWER_LASTS_S}
+        ctx = self.ctx
+        self._answers = {key: one for key, one in self._answers.items() if not one.known.is_old}
         open_ = [item for item in items if item.key not in self._answers]
         if self._old_sim is OldSim.NOT_ASKED or not open_:
             return
@@ -59,9 +60,9 @@ class Evidence:
         async def one(item: SwitchItem) -> None:
             days = days_to_ask(lives[item.key], self._today)
             iccid = item.row.source_iccid
-            asked_at = ctx.now()
+            known = replace(ctx.learned_now(), most_s=ANSWER_LASTS_S)
             used = None if days is None else await ctx.source.used_days(iccid, *days, insists=insists)
-            self._answers[item.key] = _Answer(asked_at, used)
+            self._answers[item.key] = _Answer(known, used)
 
         await in_parallel(open_, one, workers=ctx.options.workers, stopper=ctx.stopper)
 

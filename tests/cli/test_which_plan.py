@@ -124,6 +124,20 @@ def test_a_begun_plan_goes_on_unnamed_whoever_asks(desk: Desk, become: As) -> No
     assert desk.run("apply").code == 0
 
 
+def test_what_somebody_else_began_is_not_gone_on_with_unnamed_by_who_was_shown_another(desk: Desk, become: As) -> None:
+    """Its maker may have stopped it because it was wrong."""
+    plan = desk.planned()
+    become("ben")
+    newer = made(desk, "of-ben")
+    assert desk.run("apply", "--confirm", str(plan["claims"]), "--max-sims", "3").code == 6
+    charged = charges(desk)
+    become("ann")
+    ended = desk.json("apply")
+    assert (ended.code, charges(desk)) == (2, charged)
+    assert newer in ended.document["errors"][0]["message"]
+    assert desk.run("apply", newer).code == 0
+
+
 def test_at_a_terminal_the_id_is_asked_for(desk: Desk, become: As, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = desk.planned()
     become("ben")

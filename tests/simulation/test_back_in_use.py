@@ -1,6 +1,7 @@
 """Old SIMs that are in use again, and plans that are older than what they rest on, against both carriers."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 from migrator.bootstrap import old_use
 from migrator.core.policy import OldSim
 from migrator.core.results import ExitCode
+from migrator.core.switch_plan import Direction
 from migrator.platforms.onence.simulator import OnenceSwitches, UsageCall
+from tests.simulation.meanwhile import HoldingBack
 from tests.simulation.switching import SwitchWorld
 
 DAY_S = 86_400
@@ -153,3 +156,22 @@ def test_where_nothing_is_told_of_the_first_the_others_are_not_asked(
     assert header.count > 5
     assert header.summary["old_sims"] == {"asked": 3, "silent": 0, "in_use": 0, "unknown": header.count}
     assert len(world.source.ledger.requests("GET", "/usage")) == 3
+
+
+def test_answers_of_before_a_long_wait_are_no_ground_for_an_order(world: SwitchWorld) -> None:
+    """Every unit goes back to its old SIM while a 429 holds the run up, between the question and the order."""
+    header = world.cutover_plan()
+    before = world.off()
+    world.source.switches = replace(world.source.switches, too_many_retry_after_s=600)
+
+    def all_come_back() -> None:
+        for old in world.meant(header):
+            world.comes_back(old, world.now().date())
+
+    def is_read(method: str, path: str) -> bool:
+        return method == "GET" and "usage" not in path and "/sims/" in path
+
+    world.source.faults = HoldingBack(is_read, all_come_back)  # type: ignore[assignment]  # asked like one
+    result = world.switch(Direction.CUTOVER)
+    assert world.off() == before
+    assert result.exit_code is ExitCode.ATTENTION
