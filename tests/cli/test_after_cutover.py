@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def rule(when: str, gives: str = "fixed_mb = 3") -> str:
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     """A migrated fleet whose old SIMs were switched off, as the inventory tells by now; the others still are on."""
-    made = make_desk(sims=12, onence=QUICK)
+    made = make_desk(sims=12, onence=QUICK, epoch=datetime.now(UTC))
     alive(made, but=2)
     return made
 

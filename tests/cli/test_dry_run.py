@@ -26,8 +26,8 @@ def test_a_write_that_leaks_is_refused_by_the_connection_itself(
 ) -> None:
     desk.planned()
 
-    async def leaking(self: DryRunTarget, *args: Any) -> Any:
-        return await getattr(self.inner, leak)(*args)
+    async def leaking(self: DryRunTarget, *args: Any, **options: Any) -> Any:
+        return await getattr(self.inner, leak)(*args, **options)
 
     monkeypatch.setattr(DryRunTarget, leak, leaking)
     ended = desk.run("apply", "--dry-run")

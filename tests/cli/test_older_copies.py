@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,7 +14,7 @@ SIMS = 12
 
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:
-    return make_desk(sims=SIMS, onence=QUICK)
+    return make_desk(sims=SIMS, onence=QUICK, epoch=datetime.now(UTC))
 
 
 def kept(desk: Desk) -> None:

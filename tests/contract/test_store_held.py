@@ -14,6 +14,7 @@ from migrator.core.identifiers import Iccid
 from migrator.core.journal import RequestOutcome, Verdict, Verified
 from migrator.core.orders import Order, OrderKind, Selection
 from migrator.core.plan import Action
+from migrator.core.policy import OldSim
 from migrator.core.results import ExitCode
 from migrator.core.states import StepEvent, StepKind
 from migrator.core.switch_plan import Require
@@ -35,7 +36,7 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
         aside = next(store.plans.changes(plan_id, actions={Action.CLAIM})).source_iccid.key
         assert store.interventions.skip(plan_id, Selection(keys=frozenset({aside})), now=9.0).sims == 1
     world.apply_until_quiet()
-    assert world.cutover_plan(require=Require.VERIFIED).count
+    assert world.cutover_plan(require=Require.VERIFIED, old_sim=OldSim.NOT_ASKED).count
     assert world.cut_over(options=SwitchOptions(batch=4)).exit_code is ExitCode.DONE
     with world.store() as store:
         sha256 = store.plans.header(plan_id).fingerprints.changes
@@ -202,7 +203,7 @@ def test_a_store_of_an_older_version_goes_on_without_a_false_alarm(tmp_path: Pat
     world.apply_until_quiet()
     check(world)
     older(world)
-    world.cutover_plan(require=Require.VERIFIED)
+    world.cutover_plan(require=Require.VERIFIED, old_sim=OldSim.NOT_ASKED)
     with pytest.raises(Crash):
         world.cut_over(hooks=switch_crash_at("after_effect", 1))
     older(world)
@@ -227,7 +228,7 @@ def test_an_edit_stays_found_though_the_row_was_written_since(table: str, tmp_pa
     world.elapsed_s += 600
     if table == "switch_steps":
         world.apply_until_quiet()
-        world.cutover_plan(require=Require.VERIFIED)
+        world.cutover_plan(require=Require.VERIFIED, old_sim=OldSim.NOT_ASKED)
         with pytest.raises(Crash):
             world.cut_over(hooks=switch_crash_at("after_effect", 1))
     with closing(sqlite3.connect(tmp_path / "state.db")) as plain, plain:

@@ -301,12 +301,12 @@ def test_a_run_that_stood_still_while_another_took_over_sends_nothing(
     slept: list[HologramTarget] = []
     others: list[ApplyResult] = []
 
-    async def asleep(target: HologramTarget, wanted: Claim) -> ClaimReply:
+    async def asleep(target: HologramTarget, wanted: Claim, **options: Any) -> ClaimReply:
         if not slept:
             slept.append(target)
             async with world.http() as http:
                 others.append(await world.apply_beside(http))
-        return await claim(target, wanted)
+        return await claim(target, wanted, **options)
 
     monkeypatch.setattr(HologramTarget, "claim", asleep)
     monkeypatch.setattr(bootstrap, "HEARTBEAT_S", 1e9)  # it stands still as well
