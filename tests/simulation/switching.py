@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 
 from migrator.bootstrap.switching import make_cutover, make_rollback
-from migrator.core.cutover import Demand
+from migrator.core.cutover import LABEL_UNREADABLE, Demand
 from migrator.core.results import ExitCode
 from migrator.core.states import StepState
-from migrator.core.switch_plan import Direction, Require, SwitchHeader, SwitchKind
+from migrator.core.switch_plan import Direction, Require, SwitchHeader, SwitchItem, SwitchKind
 from migrator.executor.context import Stopper, quiet
 from migrator.executor.switch_context import SwitchContext, SwitchHooks, SwitchOptions
 from migrator.executor.switching import Switching, SwitchResult
@@ -27,6 +27,7 @@ from migrator.platforms.onence.switch import OnenceSwitch
 from migrator.platforms.pacing import Pacer
 from migrator.platforms.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from tests.simulation.auditing import check_audit
+from tests.simulation.odd_labels import Oddities, oddities
 from tests.simulation.world import Crash, World
 
 __all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch", "switch_crash_at"]
@@ -103,6 +104,19 @@ class SwitchWorld(World):
         self.before = self.values()
         self.served = {old for old, new in pairs if self.is_served(old, new)}
         self.target.faults = self.faults
+
+    def made_odd(self, chance: random.Random) -> Oddities:
+        """Somebody writes odd labels, and records tell some of them oddly; perhaps the list is pulled once more."""
+        odd = oddities(chance, sorted(sim.iccid for sim in self.source.fleet))
+        for iccid, label in odd.labels.items():
+            sim = self.source.fleet.find(iccid)
+            assert sim is not None
+            sim.label = label
+        self.before = self.values()
+        self.source.switches = replace(self.source.switches, single_labels=odd.single, listed_labels=odd.listed)
+        if odd.is_pulled:
+            self.pull()
+        return odd
 
     def let_pass_data(self, new: str, *, after_s: float = 60.0, imei: str | None = None) -> None:
         """The unit with this new SIM connects, some time after its claim: the one of its old SIM, or other hardware."""
@@ -375,6 +389,8 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
         switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
     )
     world.migrated(silent=chance.randint(0, 3))
+    labels = random.Random(f"labels of {seed}")  # a chance of its own: the kept seeds go on drawing what they drew
+    odd = world.made_odd(labels) if labels.random() < 0.5 else Oddities()
     if chance.random() < 0.5:  # somebody paused a new SIM: it is not as planned any more, and its old one must stay
         world.target.sims[min(world.connected)].state = "PAUSED-USER"
     units = random.Random(f"units of {seed}")  # a chance of their own: the kept seeds go on drawing what they drew
@@ -382,31 +398,47 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
         world.let_pass_data(new, after_s=90.0, imei=STRANGER)
     off, were_paused = world.off(), world.paused()
     require, rest_s = chance.choice([Require.TRAFFIC, Require.TRAFFIC, Require.VERIFIED]), chance.choice([0.0, 900.0])
-    header = world.cutover_plan(require=require, rest_s=rest_s, waves=chance.choice([(), (2,), (1, 3)]))
+    waves = chance.choice([(), (2,), (1, 3)])
+    header = world.cutover_plan(require=require, rest_s=rest_s, waves=() if odd.single or odd.labels else waves)
     meant = world.meant(header)
     world.may_go_off = off | world.proved(header, now_s=world.now().timestamp())
     _until_over(world, chance, Direction.CUTOVER)
+    stay = _check_journal(world, header)
+    assert meant & odd.must_stay <= stay <= odd.may_stay, seed
+    meant -= stay
     assert world.off() - off == meant, seed
-    _check_journal(world, header)
+    odd = Oddities() if odd == Oddities() else replace(oddities(labels, sorted(meant)), labels=odd.labels)
+    world.source.switches = replace(world.source.switches, single_labels=odd.single)
     header = world.rollback_plan()
     assert world.meant(header) == meant
     _until_over(world, chance, Direction.ROLLBACK)
-    assert world.off() == off, seed
-    assert world.paused() - were_paused == meant, seed
-    _check_journal(world, header)
+    stay = _check_journal(world, header)
+    assert meant & odd.must_stay <= stay <= {*odd.single, *odd.labels}, seed
+    assert world.off() == off | stay, seed
+    assert world.paused() - were_paused == meant - stay, seed
     world.check_values()
     assert world.resent() == [], seed
 
 
-def _check_journal(world: SwitchWorld, header: SwitchHeader) -> None:
-    """Journal, log and truth agree on every SIM of a plan that is carried out."""
+def _check_journal(world: SwitchWorld, header: SwitchHeader) -> set[str]:
+    """Journal, log and truth agree on every SIM of a plan that is carried out.
+
+    Returns: the SIMs that stayed as they were, for their label.
+    """
     wanted = "Disabled" if header.direction is Direction.CUTOVER else "Enabled"
     with world.store() as store:
         items = list(store.switches.all_items(header.switch_id))
         assert {item.row.source_iccid.digits for item in items} == world.meant(header)
         assert {item.state_of(SwitchKind.SOURCE) for item in items} <= {StepState.DONE, StepState.SKIPPED}
-        assert {world.old_state(item.row.source_iccid.digits) for item in items} <= {wanted}
+        stay = {item for item in items if _code(item) == LABEL_UNREADABLE}
+        assert {world.old_state(item.row.source_iccid.digits) for item in items if item not in stay} <= {wanted}
         check_audit(store, header.plan_id, world.folder)
+    return {item.row.source_iccid.digits for item in stay}
+
+
+def _code(item: SwitchItem) -> str:
+    step = item.steps.get(SwitchKind.SOURCE)
+    return "" if step is None or step.state is not StepState.SKIPPED else step.code
 
 
 def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction) -> None:
@@ -427,6 +459,9 @@ def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction)
         except Crash:
             continue
         if result.exit_code is ExitCode.DONE:
+            return
+        if result.exit_code is ExitCode.ATTENTION:
+            assert (set(result.aside), result.failed, result.changed) == ({LABEL_UNREADABLE}, {}, {}), result
             return
         assert result.exit_code is ExitCode.RESUMABLE, result
         world.elapsed_s += chance.choice([1, 30, 700])
