@@ -446,7 +446,7 @@ def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
     """Why an order would spoil the label, which it has to carry; None if it may go out.
 
     Another label than the inventory's is what somebody wrote since, and goes out as it is. One that is gone may not
-    have been told, as 1NCE leaves out what a SIM does not have; and one that is damaged now was not before.
+    have been told, as 1NCE leaves out what a SIM does not have; and a damaged one must be what the list told, too.
 
     Args:
         sight: what a fresh read showed.
@@ -457,7 +457,7 @@ def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
         return Told(LABEL_UNREADABLE, f"{sight.label_trouble}; an order would write that back")
     if label is None and in_inventory:
         return Told(LABEL_UNREADABLE, f"1NCE tells no label, and the inventory has {in_inventory!r}: pull it again")
-    if label is not None and UNREAD in label and UNREAD not in (in_inventory or UNREAD):
+    if label is not None and UNREAD in label and label != in_inventory:
         return Told(LABEL_UNREADABLE, f"1NCE tells {label!r}, and the inventory has {in_inventory!r}: pull it again")
     return None
 

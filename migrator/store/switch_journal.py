@@ -1,5 +1,6 @@
 """The journal of cutovers and rollbacks: intent before a request leaves, outcome after, steps moved under a guard."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from migrator.core.audit import hash_of_lines, request_digest
 from migrator.core.journal import RequestOutcome
+from migrator.core.spelling import UNREAD
 from migrator.core.states import (
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
@@ -213,8 +215,10 @@ class SwitchJournal(Switches):
     def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
         """The labels that the inventory in force has for some SIMs, by key; SIMs that it does not hold are left out."""
         sim = source_sims.c
-        wanted = select(sim.key, sim.label).where(sim.snapshot_id == in_force, among(sim.key, bindparam("keys")))
-        return {row.key: row.label for row in self._db.rows(wanted, keys=json_list(keys))}
+        wanted = select(sim.key, sim.label, sim.raw).where(
+            sim.snapshot_id == in_force, among(sim.key, bindparam("keys"))
+        )
+        return {row.key: _exact(row.label, row.raw) for row in self._db.rows(wanted, keys=json_list(keys))}
 
     def step_counts(self, switch_id: str, wave: str | None = None) -> Mapping[tuple[SwitchKind, StepState, str], int]:
         """How many steps stand in each state, by kind and code. Steps without a row are not counted."""
@@ -239,6 +243,14 @@ class SwitchJournal(Switches):
         """Every write of a plan, oldest first: its columns by name; `body` is JSON text."""
         wanted = select(switch_requests).where(switch_requests.c.switch_no == switch_row(self._db, switch_id).switch_no)
         return [row._asdict() for row in self._db.rows(wanted.order_by(switch_requests.c.request_id))]
+
+
+def _exact(label: str | None, raw: str) -> str | None:
+    """A label letter by letter: the column has U+FFFD for half an emoji, which the record as listed still tells."""
+    if label is None or UNREAD not in label:
+        return label
+    told = json.loads(raw).get("label")
+    return told if isinstance(told, str) else label
 
 
 def _plan_of_run(connection: Connection, run_id: int | None) -> tuple[int, str]:

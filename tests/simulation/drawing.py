@@ -16,6 +16,7 @@ from tests.builders import sim
 from tests.simulation.invariants import Run
 from tests.simulation.mishaps import People
 from tests.simulation.moving import Pairs, Prices, claimed_earlier
+from tests.simulation.odd_labels import ODD_LABELS
 from tests.simulation.steered import Operator
 from tests.simulation.world import World, new_sims
 
@@ -85,7 +86,8 @@ def fate_of(seed: int, folder: Path) -> Fate:
     foreign, poison, unknown = _dealt(chance, bad)
     switches = _locking(f"{seed}, locks", _switches(chance, targets, frozenset(poison)))
     world.switches = world.target.switches = switches
-    world.pulled([_sim(chance, number) for number in range(1, sims + 1)])
+    fleet = [_sim(chance, number) for number in range(1, sims + 1)]
+    world.pulled(_oddly_labelled(_seldom(f"{seed}, labels"), fleet))
     world.target.stock([target for target in targets if target not in {*foreign, *unknown}])
     world.target.stock_foreign(foreign)
     people = People(world)
@@ -183,6 +185,13 @@ def _sim(chance: random.Random, number: int) -> SourceSim:
         data_quota_mb=Decimal(chance.choice([10, 500, 500, 2000])),
         sms_quota=Decimal(chance.choice([5, 20, 250, 250])),
     )
+
+
+def _oddly_labelled(chance: random.Random | None, fleet: list[SourceSim]) -> list[SourceSim]:
+    """In some schedules SIMs have labels as no one would write them; those that are spoiled name nothing."""
+    if chance is None:
+        return fleet
+    return [replace(one, label=chance.choice([one.label, *ODD_LABELS])) for one in fleet]
 
 
 def _dealt(chance: random.Random, bad: list[str]) -> tuple[list[str], list[str], list[str]]:

@@ -13,10 +13,10 @@ from migrator.executor.switch_context import SwitchHooks
 from migrator.platforms.hologram.simulator import HologramSwitches
 from migrator.platforms.onence.simulator.choices import LabelForm
 from migrator.platforms.simulation import InProcessTransport
+from tests.simulation.odd_labels import CUT_EMOJI
 from tests.simulation.switching import SwitchWorld
 from tests.simulation.world import POLICY, World
 
-CUT_EMOJI = "pump \ud83d"
 VERSIONS = ["v1", "v2"]
 
 
