@@ -208,7 +208,7 @@ def test_rollback_takes_only_the_sims_of_the_file_that_a_cutover_switched_off(de
 def test_a_file_that_is_no_list_of_iccids_is_refused_with_its_line(desk: Desk) -> None:
     outcome = desk.run("rollback", "plan", "--iccids", desk.write("bad.txt", "8988280666000000001\nhello\n"))
     assert outcome.code == 2
-    assert "bad.txt, line 2" in outcome.err
+    assert "bad.txt:2: " in outcome.err
 
 
 def test_show_tells_how_far_it_is_and_what_the_overlap_costs_now(desk: Desk) -> None:
