@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ from tests.cli.conftest import POLICY, Desk
 
 MEGABYTE = 1_048_576
 QUICK = OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
+
+
+@pytest.fixture
+def make_desk(make_desk: Callable[..., Desk]) -> Callable[..., Desk]:
+    """Carriers whose clocks agree with ours."""
+    return partial(make_desk, epoch=datetime.now(UTC))
 
 
 def unit_of(desk: Desk, old: str) -> str:
@@ -48,7 +55,10 @@ def pairs_of(desk: Desk) -> dict[str, str]:
 
 
 def alive(desk: Desk, *, but: int = 0, policy: str = POLICY) -> None:
-    """Migrate, and let all new SIMs but some pass data, each in the unit of its old one, an hour ago."""
+    """Migrate, and let all new SIMs but some pass data, each in the unit of its old one, an hour ago.
+
+    Their old SIMs are silent since yesterday.
+    """
     desk.applied(policy)
     claimed = list(pairs_of(desk).items())
     for new, _ in claimed:
@@ -57,6 +67,9 @@ def alive(desk: Desk, *, but: int = 0, policy: str = POLICY) -> None:
         link.claimed_at -= timedelta(hours=1)
     for new, old in claimed[: len(claimed) - but]:
         pass_data(desk, new, unit_of(desk, old))
+        sim = desk.rehearsal.onence.fleet.find(old)
+        assert sim is not None
+        sim.silent_from = datetime.now(UTC).date() - timedelta(days=2)
 
 
 @pytest.fixture
@@ -136,8 +149,11 @@ def test_verified_alone_has_to_be_accepted_by_itself(desk: Desk) -> None:
     assert refused.code == 2
     assert "fall silent" in refused.err
     strict = desk.json("cutover", "plan").data["count"]
-    accepted = desk.json("cutover", "plan", "--require", "verified", "--accept-silent-units")
+    weak = ("--require", "verified", "--accept-silent-units")
+    accepted = desk.json("cutover", "plan", *weak, "--old-sim", "not_asked")
     assert accepted.data["count"] == strict + 3
+    asked = desk.json("cutover", "plan", *weak)
+    assert (asked.data["count"], asked.data["reasons"]["old_sim_unknown"]) == (strict, 3)  # claimed today
 
 
 def test_a_resume_asks_nothing_and_a_finished_plan_sends_nothing(desk: Desk) -> None:
@@ -208,7 +224,7 @@ def test_rollback_takes_only_the_sims_of_the_file_that_a_cutover_switched_off(de
 def test_a_file_that_is_no_list_of_iccids_is_refused_with_its_line(desk: Desk) -> None:
     outcome = desk.run("rollback", "plan", "--iccids", desk.write("bad.txt", "8988280666000000001\nhello\n"))
     assert outcome.code == 2
-    assert "bad.txt:2: " in outcome.err
+    assert "bad.txt:2:" in outcome.err
 
 
 def test_show_tells_how_far_it_is_and_what_the_overlap_costs_now(desk: Desk) -> None:
@@ -371,7 +387,11 @@ def test_a_plan_from_before_a_rollback_does_not_undo_it(desk: Desk) -> None:
 @pytest.fixture
 def by_policy(make_desk: Callable[..., Desk]) -> Desk:
     made = make_desk(onence=QUICK)
-    alive(made, but=3, policy=f'{POLICY}[cutover]\nrequire = "verified"\nrest = "1h"\nverified_share = 1\n')
+    alive(
+        made,
+        but=3,
+        policy=f'{POLICY}[cutover]\nrequire = "verified"\nrest = "1h"\nverified_share = 1\nold_sim = "not_asked"\n',
+    )
     return made
 
 
@@ -532,3 +552,28 @@ def test_a_full_disk_for_temporary_files_is_told_and_no_plan_is_kept(
     assert "a temporary file in" in ended.err
     assert "No space left on device" in ended.err
     assert "no cutover" in desk.run("cutover", "show").err
+
+
+def test_half_an_emoji_in_a_label_breaks_no_output(make_desk: Callable[..., Desk]) -> None:
+    """UTF-8 cannot hold it; JSON can, as an escape that reads as the very same text."""
+    desk = make_desk(onence=QUICK)
+    alive(desk)
+    plan = desk.json("cutover", "plan").data
+    for sim in desk.rehearsal.onence.fleet:
+        sim.label = "cut \ud83d"
+    dry = desk.json("cutover", "apply", "--confirm", str(plan["count"]), "--dry-run")
+    assert dry.code == 0, dry.err
+    bodies = [request["body"] for request in dry.data["requests"]]
+    updates = [update for body in bodies for update in (body if isinstance(body, list) else [body])]
+    assert {update["label"] for update in updates} == {"cut \ud83d"}
+    assert desk.run("cutover", "apply", "--confirm", str(plan["count"]), "--dry-run").code == 0
+    done = desk.run("cutover", "apply", "--confirm", str(plan["count"]))
+    assert done.code == 0, done.err
+    assert {sim.label for sim in desk.rehearsal.onence.fleet} == {"cut \ud83d"}
+    assert desk.run("report", "--evidence", "evidence.zip").code == 0
+    checked = desk.run("audit", "verify", "evidence.zip")
+    assert checked.code == 0, checked.err
+    assert desk.run("inventory", "pull").code == 0
+    for command in (("report",), ("inventory", "export", "all.jsonl"), ("cutover", "show"), ("audit", "verify")):
+        ended = desk.run(*command)
+        assert ended.code in {0, 3}, ended.err
