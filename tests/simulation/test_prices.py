@@ -135,6 +135,27 @@ def test_a_plan_that_is_listed_twice_with_one_price_is_no_contradiction(world: W
     assert world.apply().exit_code is ExitCode.DONE
 
 
+@pytest.mark.parametrize("edition", [Edition.REF_2, Edition.REF_3])
+def test_an_account_on_a_tier_of_its_own_plans_and_claims_at_the_dearer_price(tmp_path: Path, edition: Edition) -> None:
+    """Its list tells the price of BASE beside the tiers; of which one it is, the carrier does not say."""
+    switches = HologramSwitches(**QUICK, own_tier_amount="0.60", plans_edition=edition)
+    world = World(tmp_path, switches=switches)
+    header = world.ready()
+    assert header.summary["money"]["price_per_sim"] == "1.00"
+    assert any("another tier" in words and "'0.60'" in words for words in header.summary["warnings"])
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_tier_of_its_own_that_rises_past_the_confirmed_price_claims_nothing(tmp_path: Path) -> None:
+    switches = HologramSwitches(**QUICK, own_tier_amount="0.60", plans_edition=Edition.REF_2)
+    world = World(tmp_path, switches=switches)
+    world.ready()
+    switch(world, own_tier_amount="1.01")
+    assert world.apply().exit_code is ExitCode.STALE
+    assert world.claims_sent() == []
+
+
 def test_a_balance_that_cannot_be_read_is_not_taken_for_none(world: World) -> None:
     world.ready()
     switch(world, balance_shown="USD 90.00")
