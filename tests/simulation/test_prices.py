@@ -55,6 +55,7 @@ def test_a_price_that_rises_in_mid_run_stops_before_the_next_claim(tmp_path: Pat
     rise = after_claims(world, 4, lambda: switch(world, price_times=Decimal("1.01")))
     result = world.apply(progress=rise)
     assert result.exit_code is ExitCode.STALE
+    assert "names and verifies those that are claimed already" in result.hint
     assert {amount for _, amount in world.target.ledger.amounts} == {Decimal(1)}
     assert len(world.target.ledger.charges) == 4
 
@@ -78,6 +79,20 @@ def test_a_new_plan_at_the_new_price_claims_the_rest(tmp_path: Path) -> None:
     header = world.plan()
     assert header.summary["money"]["price_per_sim"] == "3.00"
     assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_new_plan_names_and_verifies_the_sims_that_the_stopped_one_left(tmp_path: Path) -> None:
+    """Its hint says so: nothing more is done for them under the plan whose price rose."""
+    world = World(tmp_path, options=ApplyOptions(claim_batch=4))
+    world.ready()
+    stopped = world.apply(progress=after_claims(world, 4, lambda: switch(world, price_times=Decimal(3))))
+    assert (stopped.exit_code, stopped.verdicts.get("verified", 0)) == (ExitCode.STALE, 0)
+    world.wait(200)
+    header = world.plan()
+    assert header.counts["CLAIM"] == header.claims == sum(header.counts.values()) - 4
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert set(world.target.ledger.charges.values()) == {1}
     world.check_fulfilled()
 
 
