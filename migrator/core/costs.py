@@ -276,6 +276,8 @@ def _largest_bill(prices: Prices, cell: _Cell) -> str | None:
 
 
 def _unknown_prices(prices: Prices, everybody: _Cell) -> Iterator[str]:
+    if prices.doubt:
+        yield f"Hologram shows two prices, and one may be of another tier: {prices.doubt}. The dearer one counts here"
     if prices.per_period is None:
         yield "Hologram shows no price for this plan (invoiced organization?): the cost is not known here"
         return

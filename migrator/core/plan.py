@@ -102,13 +102,15 @@ class Change:
 class Prices:
     """What the data plan costs; None where the carrier shows no price (invoiced organizations).
 
-    `problem` says why a price that is there cannot be relied on; empty if nothing is wrong.
+    `problem` says why a price that is there cannot be relied on; empty if nothing is wrong. `doubt` names prices that
+    differ and may be of several tiers: the dearer one is taken.
     """
 
     per_period: Decimal | None = None
     per_mb: Decimal | None = None
     per_sms: Decimal | None = None
     problem: str = ""
+    doubt: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class Money:
                 f"the price is not the one that plan {self.ctx.plan_id} was confirmed at, and no SIM is claimed: "
                 f"{'; '.join(rises)}",
                 code="price_rose",
-                hint="make a new plan: it shows what each SIM costs now, and claims no SIM that is claimed already",
+                hint="make a new plan: it shows what each SIM costs now, claims none again, and names and verifies "
+                "those that are claimed already",
             )
         self.price = now.per_period
         was = confirmed.per_period

@@ -25,7 +25,7 @@ from migrator.store.inventory import Inventory
 from migrator.store.journal import SqlJournal
 from migrator.store.lease import Lease, Owner
 from migrator.store.looks import Looks
-from migrator.store.one_file import StoreFile
+from migrator.store.one_file import StoreFile, must_have_one_name
 from migrator.store.pairs import Pairs
 from migrator.store.plans import Plans
 from migrator.store.presence import Presence
@@ -81,7 +81,8 @@ class Store:
             upgrade: False to refuse a store of an older schema.
             busy_timeout_s: how long to wait for another process that writes.
 
-        Raises: InputError (wrong address, no such file or folder, not a store), StoreBusy, StoreError.
+        Raises: InputError (wrong address, no such file or folder, not a store, one of several names), StoreBusy,
+            StoreError.
         """
         path = path_of(url)
         if not create and not path.exists():
@@ -91,6 +92,7 @@ class Store:
                 hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
             )
         create_file(path)
+        must_have_one_name(path)
         with ExitStack() as closing:
             database = Database(path, busy_timeout_s=busy_timeout_s)
             closing.callback(database.close)

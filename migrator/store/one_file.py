@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from migrator.errors import InputError
 from migrator.store.byte_lock import Locked, locked, unlocked
 from migrator.store.faults import file_trouble
 
-__all__ = ["StoreFile"]
+__all__ = ["StoreFile", "must_have_one_name"]
 
 COMPANIONS = ("-wal", "-shm")
 MOUNTS = Path("/proc/self/mountinfo")
@@ -23,6 +24,33 @@ _open: dict[_Identity, int] = {}
 
 _unclosed: dict[_Identity, list[int]] = {}
 """Handles that were done with while SQLite had the file open: to close them then would take its locks away."""
+
+
+def must_have_one_name(path: Path) -> None:
+    """Look at a store's file before SQLite opens it: each name has a `-wal` of its own, and is another store.
+
+    Raises: InputError, if it has several names; StoreError and kin, if it cannot be looked at.
+    """
+    place = Path(os.path.realpath(path))
+    try:
+        found = place.stat()
+    except OSError as error:
+        raise file_trouble(error, path) from None
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        raise InputError(
+            f"the state store {place} has {found.st_nlink} names (hard links): each has a -wal of its own, so that "
+            "what is written by one name is unknown to the other, or lost",
+            code="several_names",
+            hint=f"`find / -xdev -samefile {place}` lists them; once nothing is at work there, remove all but one. "
+            "For a copy, then `migrator state backup FILE`",
+        )
+    if _is_mounted_alone(place):
+        raise InputError(
+            f"the state store {place} is mounted as a single file: its -wal stays outside, and is lost or unknown "
+            "to others",
+            code="mounted_alone",
+            hint="mount the folder that holds it",
+        )
 
 
 class StoreFile:
@@ -45,24 +73,8 @@ class StoreFile:
         _open[self._identity] = _open.get(self._identity, 0) + 1
 
     def must_have_one_name(self) -> None:
-        """Raises: InputError, if the file has several names: each has a `-wal` of its own, and is another store."""
-        place = Path(os.path.realpath(self.path))
-        names = place.stat().st_nlink
-        if names > 1:
-            raise InputError(
-                f"the state store {place} has {names} names (hard links): each has a -wal of its own, so that what one "
-                "run claims is unknown to the other",
-                code="several_names",
-                hint=f"`find / -xdev -samefile {place}` lists them; once nothing is at work there, remove all but one. "
-                "For a copy, `migrator state backup FILE`",
-            )
-        if _is_mounted_alone(place):
-            raise InputError(
-                f"the state store {place} is mounted as a single file: its -wal stays outside, and is lost or unknown "
-                "to others",
-                code="mounted_alone",
-                hint="mount the folder that holds it",
-            )
+        """Raises: InputError, if the file has several names; StoreError and kin, if it cannot be looked at."""
+        must_have_one_name(self.path)
 
     def lock(self) -> Locked:
         """Take the lock, and note what lies beside the file. Returns: who has it. Raises: StoreError and kin."""
@@ -88,13 +100,15 @@ class StoreFile:
         for path, known in ({self.path: self._identity} | self._beside).items():
             is_beside = path in self._beside
             try:
-                found = _identity(path)
+                found = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return f"lost its {path.name}" if is_beside else "was removed or moved away"
             except OSError as error:
                 return f"cannot be looked at any more ({error.strerror})"
-            if found != known:
+            if (found.st_dev, found.st_ino) != known:
                 return f"was given another {path.name}" if is_beside else "was replaced by another file"
+            if found.st_nlink > 1 and not is_beside:
+                return "was given a second name (a hard link)"
         return ""
 
     def where_now(self) -> Path | None:

@@ -235,6 +235,48 @@ def test_a_plan_shows_the_zones_of_the_organizations_own_tier() -> None:
     assert plan_of(tiers=tiers).zones["global"].per_period == Decimal(1)
 
 
+TWO_TIERS = {"BASE": {"zones": {"global": {"amount": "1.50"}}}, "GOLD": {"zones": {"global": {"amount": "0.90"}}}}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"amountGlobal": "1.50"},
+        {"zones": {"global": {"amount": "1.50"}}},
+        {"zones": {"global": {"amount": "1.50"}}, "amountglobal": "1.500000"},
+    ],
+)
+@pytest.mark.parametrize("tiers", [TWO_TIERS, {"BASE": {"zones": {"global": {"amount": "0.90"}}}}])
+def test_a_price_beside_the_tiers_may_be_of_another_tier_and_the_dearer_one_counts(
+    tiers: Any, beside: dict[str, Any]
+) -> None:
+    """Nobody says of which tier it is (reference, section 10.1)."""
+    prices = plan_of(tiers=tiers, current_tier="GOLD", **beside).zones["global"]
+    assert (prices.per_period, prices.problem) == (Decimal("1.50"), "")
+    assert "amount is both '0.90' and '1.50'" in prices.doubt
+
+
+def test_a_cheaper_price_beside_the_tiers_makes_no_sim_cheaper() -> None:
+    prices = plan_of(tiers=TWO_TIERS, current_tier="BASE", amountGlobal="0.90").zones["global"]
+    assert (prices.per_period, prices.problem) == (Decimal("1.50"), "")
+
+
+def test_prices_of_several_tiers_that_agree_leave_no_doubt() -> None:
+    prices = plan_of(tiers=TWO_TIERS, current_tier="GOLD", amountGlobal="0.9").zones["global"]
+    assert prices == Prices(Decimal("0.90"))
+
+
+@pytest.mark.parametrize("own", [{}, {"current_tier": "BASE"}])
+def test_the_prices_of_a_plan_with_one_tier_must_agree(own: dict[str, Any]) -> None:
+    prices = plan_of(tiers={"BASE": TWO_TIERS["BASE"]}, amountGlobal="0.90", **own).zones["global"]
+    assert prices.problem == "amount is both '1.50' and '0.90'"
+
+
+def test_a_price_that_cannot_be_read_is_a_problem_with_several_tiers_too() -> None:
+    prices = plan_of(tiers=TWO_TIERS, current_tier="GOLD", amountGlobal="USD 90").zones["global"]
+    assert "USD 90" in prices.problem
+
+
 @pytest.mark.parametrize("tiers", [[], None, {"BASE": {"zones": []}}])
 def test_zones_beside_the_tiers_count_where_the_tiers_have_none(tiers: Any) -> None:
     assert set(plan_of(tiers=tiers, zones={"US": {}}).zones) == {"US"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.errors import InputError
+from migrator.errors import InputError, StoreError
 from migrator.store import Store, byte_lock
 from migrator.store.byte_lock import Locked
 from tests.contract.store_kit import NOW, open_store
@@ -166,6 +166,27 @@ def test_a_file_of_several_names_is_refused_until_it_has_one(store: Store, tmp_p
     store.file.must_have_one_name()
 
 
+def test_a_store_of_several_names_is_not_opened_by_any_of_them(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    other = tmp_path / "other.db"
+    other.hardlink_to(tmp_path / "state.db")
+    for name in (other, tmp_path / "state.db"):
+        with pytest.raises(InputError, match="2 names"):
+            Store.open(f"sqlite:///{name}", now=NOW)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["other.db", "state.db"]
+    other.unlink()
+    open_store(tmp_path).close()
+
+
+def test_a_name_that_is_made_while_the_store_is_open_is_seen(store: Store, tmp_path: Path) -> None:
+    store.presence.must_be()
+    (tmp_path / "other.db").hardlink_to(store.file.path)
+    with pytest.raises(StoreError, match="was given a second name"):
+        store.presence.must_be()
+    (rescued,) = tmp_path.glob("state.db.rescued-*")
+    assert rescued.stat().st_nlink == 1
+
+
 def test_a_symlink_is_no_second_name(store: Store, tmp_path: Path) -> None:
     name = tmp_path / "link.db"
     name.symlink_to(store.file.path)
@@ -182,10 +203,9 @@ def test_a_file_that_is_mounted_alone_is_refused(tmp_path: Path) -> None:
         path = store.file.path
     with (
         mounted(path, tmp_path / "a mounted name.db") as name,
-        Store.open(f"sqlite:///{name}", now=NOW) as same,
         pytest.raises(InputError, match="mounted as a single file"),
     ):
-        same.file.must_have_one_name()
+        Store.open(f"sqlite:///{name}", now=NOW)
 
 
 def test_a_store_in_a_mounted_folder_is_taken(tmp_path: Path) -> None:

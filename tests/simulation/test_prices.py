@@ -55,6 +55,7 @@ def test_a_price_that_rises_in_mid_run_stops_before_the_next_claim(tmp_path: Pat
     rise = after_claims(world, 4, lambda: switch(world, price_times=Decimal("1.01")))
     result = world.apply(progress=rise)
     assert result.exit_code is ExitCode.STALE
+    assert "names and verifies those that are claimed already" in result.hint
     assert {amount for _, amount in world.target.ledger.amounts} == {Decimal(1)}
     assert len(world.target.ledger.charges) == 4
 
@@ -78,6 +79,20 @@ def test_a_new_plan_at_the_new_price_claims_the_rest(tmp_path: Path) -> None:
     header = world.plan()
     assert header.summary["money"]["price_per_sim"] == "3.00"
     assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_new_plan_names_and_verifies_the_sims_that_the_stopped_one_left(tmp_path: Path) -> None:
+    """Its hint says so: nothing more is done for them under the plan whose price rose."""
+    world = World(tmp_path, options=ApplyOptions(claim_batch=4))
+    world.ready()
+    stopped = world.apply(progress=after_claims(world, 4, lambda: switch(world, price_times=Decimal(3))))
+    assert (stopped.exit_code, stopped.verdicts.get("verified", 0)) == (ExitCode.STALE, 0)
+    world.wait(200)
+    header = world.plan()
+    assert header.counts["CLAIM"] == header.claims == sum(header.counts.values()) - 4
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert set(world.target.ledger.charges.values()) == {1}
     world.check_fulfilled()
 
 
@@ -133,6 +148,27 @@ def test_a_plan_that_is_listed_twice_with_one_price_is_no_contradiction(world: W
     world.ready()
     switch(world, listed_again_at="1.000000")
     assert world.apply().exit_code is ExitCode.DONE
+
+
+@pytest.mark.parametrize("edition", [Edition.REF_2, Edition.REF_3])
+def test_an_account_on_a_tier_of_its_own_plans_and_claims_at_the_dearer_price(tmp_path: Path, edition: Edition) -> None:
+    """Its list tells the price of BASE beside the tiers; of which one it is, the carrier does not say."""
+    switches = HologramSwitches(**QUICK, own_tier_amount="0.60", plans_edition=edition)
+    world = World(tmp_path, switches=switches)
+    header = world.ready()
+    assert header.summary["money"]["price_per_sim"] == "1.00"
+    assert any("another tier" in words and "'0.60'" in words for words in header.summary["warnings"])
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_tier_of_its_own_that_rises_past_the_confirmed_price_claims_nothing(tmp_path: Path) -> None:
+    switches = HologramSwitches(**QUICK, own_tier_amount="0.60", plans_edition=Edition.REF_2)
+    world = World(tmp_path, switches=switches)
+    world.ready()
+    switch(world, own_tier_amount="1.01")
+    assert world.apply().exit_code is ExitCode.STALE
+    assert world.claims_sent() == []
 
 
 def test_a_balance_that_cannot_be_read_is_not_taken_for_none(world: World) -> None:

@@ -119,22 +119,31 @@ LONGEST_SHOWN = 40
 def _prices(record: Mapping[str, Any], zone: str, values: Any) -> Prices:
     """The prices of one zone, wherever the entry tells them: they must agree.
 
-    A list's entry tells them up to three times: in its tier, beside the tiers, and flattened (`amountGlobal`).
+    A list's entry tells them up to three times: in its tier, beside the tiers, and flattened (`amountGlobal`). Of which
+    tier the last two are, nobody says (reference, section 10.1): where there are several tiers, the dearest counts.
     """
     beside = _object(record.get("zones")).get(zone)
     told: list[Decimal | None] = []
+    doubts: list[str] = []
     problems = [f"it is {_shown(place)}" for place in (values, beside) if not _may_hold_prices(place)]
     for name in _PRICES:
         places = [_object(values).get(name), _object(beside).get(name), _flat(record, name + zone)]
         shown = [value for value in places if not _is_blank(value)]
-        read = [_price(value) for value in shown]
-        told.append(read[0] if read else None)
-        if None in read:
+        read = [price for price in map(_price, shown) if price is not None]
+        told.append(max(read, default=None))
+        if len(read) < len(shown):
             problems.append(f"{name} is {', '.join(dict.fromkeys(map(_shown, shown)))}")
         elif len(set(read)) > 1:
-            problems.append(f"{name} is both {' and '.join(dict.fromkeys(map(_shown, shown)))}")
+            words = f"{name} is both {' and '.join(dict.fromkeys(map(_shown, shown)))}"
+            (doubts if _has_several_tiers(record) else problems).append(words)
     per_period, per_mb, per_sms = told
-    return Prices(per_period, per_mb, per_sms, problem="; ".join(problems))
+    return Prices(per_period, per_mb, per_sms, problem="; ".join(problems), doubt="; ".join(doubts))
+
+
+def _has_several_tiers(record: Mapping[str, Any]) -> bool:
+    """Whether prices beside the tiers may be of a tier other than the one that is read."""
+    tiers = {*_object(record.get("tiers")), text_of(record.get("current_tier"))}
+    return len(tiers - {None, ""}) > 1
 
 
 def _price(value: Any) -> Decimal | None:

@@ -175,4 +175,13 @@ def _list_extras(world: World, plan: SimulatedPlan, amount: str | None, edition:
     label = zone.capitalize() if edition == Edition.REF_2 else zone.lower()
     prices = _priced(world, tariff, world.switches.flat_amount or amount)
     flat = {f"{name}{label}": price for name, price in prices.items()} if world.switches.plan_prices_shown else {}
-    return {"current_tier": "BASE", "zones": _zones(world, plan, amount), **flat}
+    return {**_tiers(world, plan, amount), "zones": _zones(world, plan, amount), **flat}
+
+
+def _tiers(world: World, plan: SimulatedPlan, amount: str | None) -> dict[str, Any]:
+    own = world.switches.own_tier_amount
+    if own is None:
+        return {"current_tier": "BASE"}
+    amounts = {"BASE": amount, "GOLD": own}
+    tiers = {tier: {"devicecount": 0, "zones": _zones(world, plan, told)} for tier, told in amounts.items()}
+    return {"current_tier": "GOLD", "tiers": tiers}

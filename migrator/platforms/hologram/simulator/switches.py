@@ -84,6 +84,7 @@ class HologramSwitches:
     amount_shown: Any = None  # what stands in the place of every amount that is shown; charges stay as they are
     listed_again_at: str | None = None  # every plan stands in the list twice, the second time with this amount
     flat_amount: str | None = None  # the amount beside the zones of a list's entry; None: the same as in them
+    own_tier_amount: str | None = None  # in lists: the organization's own tier, GOLD, and its amount, beside BASE
     balance_shown: Any = None  # what stands in the place of the balance
 
     # Claims
