@@ -25,7 +25,7 @@ from migrator.executor.freshness import Knowledge, Portions
 from migrator.executor.observing import Reader, targets_of
 from migrator.executor.old_sims import Look
 from migrator.executor.switch_context import SwitchContext, in_parallel, send
-from migrator.executor.unforeseen import MOST_UNFORESEEN
+from migrator.executor.unforeseen import MOST_UNFORESEEN, alone_if_need_be
 from migrator.executor.usage import imei_in, sessions_since_claim
 from migrator.ports import SwitchRequest
 
@@ -58,7 +58,13 @@ class NewSims:
         return {item.key: item for item in self.ctx.migration.items_by_key(plan_id, keys)}
 
     async def not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
-        """Read SIMs afresh, and say which of them are not ours, not as planned, or cannot pass data."""
+        """Read SIMs afresh, and say which of them are not ours, not as planned, or cannot pass data.
+
+        One whose record brings a defect of ours to light is not known to be alive.
+        """
+        return await alone_if_need_be(items, self._not_alive)
+
+    async def _not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
         ctx = self.ctx
         fresh = await self._read(items)
         lag_s = None if ctx.is_migrated else ctx.options.absent_after_s
@@ -126,9 +132,16 @@ class NewSims:
 
     async def _pause_some(self, wanted: Sequence[SwitchItem], look: Looker) -> Sequence[str]:
         """Read and pause some SIMs. Returns: those whose pause did not leave in time, PENDING as before."""
-        asked_at = self.ctx.now()
-        fresh = await self._read(wanted)
-        self._settle(wanted, fresh, asked_at)
+        asked_at, fresh = self.ctx.now(), dict[str, Item]()
+
+        async def read(some: Sequence[SwitchItem]) -> Mapping[str, Told]:
+            fresh.update(await self._read(some))
+            return {}
+
+        unread = await alone_if_need_be(wanted, read)
+        self._settle(wanted, fresh, unread, asked_at)
+        self._set_aside(wanted, unread)
+        wanted = [item for item in wanted if item.key not in unread]
         known = self.ctx.learned_now()
         looks = await look([item for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING])
         ready: dict[SwitchItem, int] = {}
@@ -145,6 +158,12 @@ class NewSims:
                 ready[item] = device_id
         self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
         return await self._order(ready, known) if ready else ()
+
+    def _set_aside(self, wanted: Sequence[SwitchItem], unread: Mapping[str, Told]) -> None:
+        """Leave new SIMs on that cannot be read: their old ones are on, which is what matters."""
+        pending = [item.key for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING]
+        aside = {key: (unread[key].code, unread[key].words) for key in pending if key in unread}
+        self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
 
     def _judge(self, target: TargetLink | None) -> tuple[Told | None, int | None]:
         """Why a SIM is not paused, or its device; neither, while the carrier is still moving it."""
@@ -186,16 +205,26 @@ class NewSims:
             ctx.progress("put_to_rest", {"sims": len(keys)})
         return ()
 
-    def _settle(self, items: Sequence[SwitchItem], fresh: Mapping[str, Item], asked_at: float) -> None:
-        """Settle pauses that were ordered, by what the read shows."""
+    def _settle(
+        self, items: Sequence[SwitchItem], fresh: Mapping[str, Item], unread: Mapping[str, Told], asked_at: float
+    ) -> None:
+        """Settle pauses that were ordered, by what the read shows.
+
+        One that no read can show is settled once its time is up.
+        """
         moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
         for item in items:
             step = item.steps.get(SwitchKind.PAUSE)
-            if step is not None and step.state is StepState.UNCERTAIN:
+            if step is None or step.state is not StepState.UNCERTAIN:
+                continue
+            if item.key in unread:
+                event = StepEvent.PROBED_CONFLICT if _is_time_up(step, asked_at) else None
+                told = (unread[item.key].code, unread[item.key].words)
+            else:
                 event = _outcome(step, fresh[item.key].target, asked_at)
                 told = (step.code, step.message) if event is StepEvent.PROBED_CONFLICT else ("", "")
-                if event is not None:
-                    moves.setdefault(event, {})[item.key] = told
+            if event is not None:
+                moves.setdefault(event, {})[item.key] = told
         for event, keys in moves.items():
             self.ctx.move(SwitchKind.PAUSE, event, keys)
 
@@ -215,7 +244,12 @@ def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> St
     if target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}:
         return StepEvent.PROBED_PRESENT
     is_moving = target is not None and target.state.is_pending
-    if is_moving or asked_at < step.since + PAUSE_S * step.attempts:
+    if is_moving or not _is_time_up(step, asked_at):
         return None
     is_enough = step.code == Unforeseen.code and step.attempts >= MOST_UNFORESEEN
     return StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT
+
+
+def _is_time_up(step: SwitchStep, asked_at: float) -> bool:
+    """Whether a pause would have shown itself by now."""
+    return asked_at >= step.since + PAUSE_S * step.attempts

@@ -25,7 +25,8 @@ class Reader:
     """Reads target SIMs, keeps what it saw in the journal, and chooses between the device list and look-ups.
 
     The list costs a request per page of devices and can stop early, as the newest devices come first; a look-up costs
-    a request per hundred ICCIDs, and one more per hundred devices found where tags are needed.
+    a request per hundred ICCIDs, and one more per hundred devices found where tags are needed. One SIM is always looked
+    up: whoever asks for it alone may do so as another's record in the list could not be read.
 
     Args:
         workers: look-ups in flight.
@@ -76,7 +77,7 @@ class Reader:
 
     async def _list_is_cheaper(self, wanted: int, *, full: bool) -> bool:
         lookups = math.ceil(wanted / self.target.max_lookup) * (2 if full else 1)
-        if lookups <= 1:
+        if lookups <= 1 or wanted <= 1:
             return False
         if not self._counted:
             self._devices = await self._count()

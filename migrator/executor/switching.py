@@ -19,7 +19,7 @@ from migrator.executor.evidence import Evidence
 from migrator.executor.new_sims import NewSims
 from migrator.executor.old_sims import OldSims
 from migrator.executor.switch_context import SwitchContext
-from migrator.executor.unforeseen import sim_by_sim
+from migrator.executor.unforeseen import alone_if_need_be, sim_by_sim
 
 __all__ = ["SwitchResult", "Switching"]
 
@@ -126,11 +126,17 @@ class Switching:
         await self._old.prove(items)
         fresh = self._fresh(keys)
         if self.ctx.header.direction is Direction.CUTOVER:
-            await self._evidence.ask([item for item in fresh if item.state_of(SwitchKind.SOURCE) is StepState.PENDING])
+            pending = [item for item in fresh if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
+            await alone_if_need_be(pending, self._ask_ahead)
         await self._old.order(fresh)
         if self.ctx.header.direction is Direction.ROLLBACK:
             await self._new.pause(self._fresh(keys), self._old.look)
         self._check_failures()
+
+    async def _ask_ahead(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+        """Ask for evidence. Where that meets a defect there is no answer, and the guard asks and tells."""
+        await self._evidence.ask(items)
+        return {}
 
     def _fresh(self, keys: Sequence[str]) -> Sequence[SwitchItem]:
         return self.ctx.journal.items_by_key(self.ctx.switch_id, keys)

@@ -1,7 +1,7 @@
 """What nobody foresaw: a defect that one SIM brings to light puts that SIM aside, and never stops the others."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from migrator.core.cutover import Told
@@ -9,7 +9,7 @@ from migrator.core.fleet import SourceSim
 from migrator.core.switch_plan import SwitchItem
 from migrator.errors import Interrupted, MigratorError, StoreError, Unforeseen
 
-__all__ = ["MOST_UNFORESEEN", "defect_words", "is_of_one_sim", "sim_by_sim"]
+__all__ = ["MOST_UNFORESEEN", "alone_if_need_be", "defect_words", "is_of_one_sim", "sim_by_sim"]
 
 log = logging.getLogger("migrator.executor")
 
@@ -18,6 +18,7 @@ MOST_UNFORESEEN = 2
 
 NOT_STORABLE = "not_storable"
 
+Asker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Told]]]
 Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
 
 
@@ -47,20 +48,31 @@ def defect_words(error: Exception) -> str:
     return words
 
 
+async def alone_if_need_be(items: Sequence[SwitchItem], ask: Asker) -> Mapping[str, Told]:
+    """Ask about SIMs together, and where that meets a defect about each alone.
+
+    The SIM behind the defect is told so, and no other.
+    """
+    try:
+        return await ask(items)
+    except Exception as error:
+        if not is_of_one_sim(error):
+            raise
+        if len(items) == 1:
+            return {items[0].key: Told(Unforeseen.code, defect_words(error))}
+    told: dict[str, Told] = {}
+    for item in items:
+        told |= await alone_if_need_be([item], ask)
+    return told
+
+
 def sim_by_sim(guard: Guard) -> Guard:
     """`guard`, asked again for each SIM alone where it meets a defect, so that only the SIM behind it stays behind."""
 
     async def guarded(seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
-        try:
-            return await guard(seen)
-        except Exception as error:
-            if not is_of_one_sim(error):
-                raise
-            if len(seen) == 1:
-                return {item.key: Told(Unforeseen.code, defect_words(error)) for item in seen}
-        told: dict[str, Told] = {}
-        for item, sim in seen.items():
-            told |= await guarded({item: sim})
-        return told
+        async def ask(some: Sequence[SwitchItem]) -> Mapping[str, Told]:
+            return await guard({item: seen[item] for item in some})
+
+        return await alone_if_need_be(list(seen), ask)
 
     return guarded

@@ -290,12 +290,18 @@ class SwitchWorld(World):
         return self.switch(Direction.ROLLBACK, **options)
 
     def _watched(self, carrier: Any, base_url: str) -> httpx.AsyncClient:
-        transport = Watched(carrier, self.watch_and_note, self._see, self.guards.note_answer, self._broken_rules)
+        transport = Watched(carrier, self.watch_and_note, self._see, self._shown, self._broken_rules)
         return httpx.AsyncClient(transport=transport, base_url=base_url)
 
     def _see(self, request: httpx.Request) -> None:
         self.see_order(request)
         self.guards.see(request)
+
+    def _shown(self, request: httpx.Request, response: httpx.Response) -> None:
+        """Whoever cannot read an answer was shown nothing by it."""
+        if request.method == "GET" and any(new in response.text for new in self.defective_records):
+            raise ArithmeticError("a defect that this record brings to light")
+        self.guards.note_answer(request, response)
 
     # --- the truth ---
 
@@ -406,6 +412,8 @@ class SwitchWorld(World):
     """Old SIMs whose orders meet an error below our client that nobody foresaw."""
     defective_reads: set[str] = field(default_factory=set, init=False)
     """Parts of addresses whose every read meets one."""
+    defective_records: set[str] = field(default_factory=set, init=False)
+    """New SIMs whose record meets one in every answer that holds it, whatever was asked."""
     _broken_rules: list[AssertionError] = field(default_factory=list, init=False)
     _resent: list[str] = field(default_factory=list, init=False)
     _as_it_is_since: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
