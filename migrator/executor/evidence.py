@@ -12,7 +12,6 @@ from migrator.core.states import StepKind
 from migrator.core.switch_plan import Require, SwitchItem, SwitchReason
 from migrator.executor.freshness import Knowledge
 from migrator.executor.switch_context import SwitchContext, in_parallel
-from migrator.executor.unforeseen import is_of_one_sim
 from migrator.executor.usage import sessions_since_claim
 
 __all__ = ["Evidence"]
@@ -46,14 +45,10 @@ class Evidence:
     async def ask(self, items: Sequence[SwitchItem]) -> None:
         """Ask 1NCE what old SIMs used since their new ones lived last, a request each, unless the plan does without.
 
-        It is asked before the SIMs are read, so that those reads are as fresh as can be when the order leaves. A SIM
-        that meets a defect has no answer: it is asked for once more in the guard, which sets it aside.
+        It is asked before the SIMs are read, so that those reads are as fresh as can be when the order leaves.
 
         Raises: Transient, where the answer may come yet and the order must not go without it.
         """
-        await self._ask(items, bears_defects=True)
-
-    async def _ask(self, items: Sequence[SwitchItem], *, bears_defects: bool) -> None:
         ctx = self.ctx
         self._answers = {key: one for key, one in self._answers.items() if not one.known.is_old}
         open_ = [item for item in items if item.key not in self._answers]
@@ -66,12 +61,7 @@ class Evidence:
             days = days_to_ask(lives[item.key], self._today)
             iccid = item.row.source_iccid
             known = replace(ctx.learned_now(), most_s=ANSWER_LASTS_S)
-            try:
-                used = None if days is None else await ctx.source.used_days(iccid, *days, insists=insists)
-            except Exception as error:
-                if bears_defects and is_of_one_sim(error):
-                    return
-                raise
+            used = None if days is None else await ctx.source.used_days(iccid, *days, insists=insists)
             self._answers[item.key] = _Answer(known, used)
 
         await in_parallel(open_, one, workers=ctx.options.workers, stopper=ctx.stopper)
@@ -84,7 +74,7 @@ class Evidence:
         Args:
             items: SIMs whose new side was read just now.
         """
-        await self._ask(items, bears_defects=False)
+        await self.ask(items)
         ctx, found = self.ctx, dict[str, Told]()
         known = ctx.field_notes.last_uses([item.key for item in items])
         doubted = [item for item in self._migrated(items) if self._told(item.key, _life(item), known)]
