@@ -171,7 +171,7 @@ class PlatformError(MigratorError):
 
 
 class Transient(PlatformError):
-    """Nothing happened (no connection, or a read that failed); it may be tried again."""
+    """Nothing happened (no connection, a read that failed, a page of maintenance); it may be tried again."""
 
     exit_code = 7
     code = "carrier_unreachable"

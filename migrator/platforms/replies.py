@@ -13,12 +13,17 @@ from typing import Any, Protocol
 import httpx
 
 from migrator.core.redaction import MASKED, SHORTEST_MASKED, forms_of, struck, without_forms
-from migrator.errors import OutcomeUnknown, Permanent, PlatformError, RateLimited, Transient
+from migrator.errors import OutcomeUnknown, Permanent, PlatformError, RateLimited, Transient, WireMismatch
 
-__all__ = ["Mask", "Reply", "Sorter", "common_trouble", "sentence", "shortened"]
+__all__ = ["Mask", "Reply", "Sorter", "common_trouble", "sentence", "shortened", "unreadable"]
 
 _MARKUP = re.compile(r"(?is)<(style|script)\b.*?</\1\s*>|<[^<>]*>")
 _GAVE_UP_WAITING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+NO_JSON = "no_json"
+IN_MAINTENANCE = (
+    "It may be in maintenance, or something on the way answers in its place: run the same command again later. "
+    "If it stays so: {}"
+)
 _CREDENTIALS = (
     re.compile(r"(?i)\bauthorization\b[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer)\s+)?[^\s\"',;&]+"),
     re.compile(r"(?i)\b(?:bearer|basic)\s+[^\s\"',;&]{16,}"),
@@ -156,6 +161,21 @@ def common_trouble(
         message = f"{carrier} sends {reply.request} elsewhere ({status}), where we do not go with credentials"
         return Permanent(message, status=status, hint=base_url_hint)
     return None
+
+
+def unreadable(reply: Reply, *, is_write: bool, carrier: str, base_url_hint: str) -> PlatformError:
+    """What an answer means that says neither yes nor no. It is not quoted: the answer to a login may hold the token.
+
+    A page for people is weather, as of a carrier in maintenance; data that we cannot read does not pass.
+    """
+    if is_write:
+        message = f"{carrier} answered {reply.request} with something we cannot read"
+        return OutcomeUnknown(message, status=reply.status)
+    if not reply.is_json:
+        message = f"{carrier} answered {reply.request} with no JSON, but a page for people or half a reply"
+        hint = IN_MAINTENANCE.format(base_url_hint)
+        return Transient(message, status=reply.status, code=NO_JSON, hint=hint)
+    return WireMismatch(f"{carrier} answered {reply.request} with something we cannot read", status=reply.status)
 
 
 def sentence(what: str, words: str) -> str:

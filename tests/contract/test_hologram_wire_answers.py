@@ -125,7 +125,7 @@ def test_job_ids_are_text_in_the_list_too() -> None:
         (200, {"success": False, "error": "No permissions to perform operation"}, NotAuthorised, NotAuthorised),
         (200, {}, WireMismatch, OutcomeUnknown),
         (200, [], WireMismatch, OutcomeUnknown),
-        (200, None, WireMismatch, OutcomeUnknown),
+        (200, None, Transient, OutcomeUnknown),
         (302, None, Permanent, Permanent),
         (400, {"success": False, "error": "no"}, Permanent, Permanent),
         (401, None, NotAuthorised, NotAuthorised),

@@ -9,10 +9,10 @@ import anyio
 import httpx
 import pytest
 
-from migrator.errors import OutcomeUnknown, Permanent, PlatformError, RateLimited, Transient, WireMismatch
+from migrator.errors import OutcomeUnknown, Permanent, PlatformError, RateLimited, Transient
 from migrator.platforms.http import HttpSession, Mask, Reply, shortened
 from migrator.platforms.pacing import Pacer
-from migrator.platforms.replies import common_trouble
+from migrator.platforms.replies import common_trouble, unreadable
 from tests.support import run_virtual
 
 SECRET = "invented-secret-1"
@@ -46,7 +46,8 @@ def sort(reply: Reply, *, is_write: bool) -> PlatformError | None:
     words = reply.words("error")
     common = common_trouble(reply, is_write=is_write, carrier="Acme", words=words, base_url_hint="check the URL")
     if common is not None or reply.is_success:
-        return common or (None if reply.is_json else (OutcomeUnknown if is_write else WireMismatch)("unreadable"))
+        told = unreadable(reply, is_write=is_write, carrier="Acme", base_url_hint="check the URL")
+        return common or (None if reply.is_json else told)
     return Permanent(f"refused: {words}", carrier_words=words, status=reply.status)
 
 
@@ -117,10 +118,14 @@ def test_the_pauses_between_tries_are_spread() -> None:
     assert 1.0 < carrier.asked_at[1] <= 1.25
 
 
-def test_a_read_that_stays_unreadable_is_a_mismatch() -> None:
-    """A page of HTML under 200 is a proxy's bad day; six of them are not."""
+def test_a_page_for_people_that_stays_is_weather_with_a_word_on_the_url() -> None:
+    """A carrier in maintenance answers so for hours, and so does what stands between us and it."""
     carrier = Carrier(httpx.Response(200, text="<html>Please sign in</html>"))
-    assert isinstance(with_session(carrier, read), WireMismatch)
+    error = with_session(carrier, read)
+    assert isinstance(error, Transient)
+    assert (error.exit_code, error.code) == (7, "no_json")
+    assert "maintenance" in error.hint
+    assert error.hint.endswith("check the URL")
     assert len(carrier.requests) == 6
 
 

@@ -83,6 +83,19 @@ def test_a_claim_whose_answer_is_lost_is_settled_by_reading(tmp_path: Path, faul
     world.check_fulfilled()
 
 
+def test_a_carrier_in_maintenance_ends_the_run_so_that_it_goes_on_later(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ready()
+    world.target.faults = FaultPlan(rates={Fault.HTML_OK: 1.0})
+    result = world.apply()
+    assert result.exit_code is ExitCode.RESUMABLE
+    assert "maintenance" in result.hint
+    assert world.claims_sent() == []
+    world.target.faults = FaultPlan()
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
 def test_a_lost_claim_is_not_sent_again_before_the_lag_has_passed(tmp_path: Path) -> None:
     """The reads lag 40 s behind: absent at first, and yet claimed."""
     world = World(tmp_path, switches=HologramSwitches(read_lag_s=40.0), faults=claims_faulted(Fault.LOSE_AFTER))

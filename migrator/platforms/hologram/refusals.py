@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from migrator.errors import InsufficientBalance, NotAuthorised, OutcomeUnknown, Permanent, PlatformError, WireMismatch
+from migrator.errors import InsufficientBalance, NotAuthorised, Permanent, PlatformError
 from migrator.platforms.hologram.wire import claim_reasons
 from migrator.platforms.lenient import flag_of
-from migrator.platforms.replies import Reply, common_trouble, sentence
+from migrator.platforms.replies import Reply, common_trouble, sentence, unreadable
 
 __all__ = ["KEY_REFUSED", "claim_refusal", "sort_reply"]
 
@@ -39,8 +39,7 @@ def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
         return common
     went_well = _claims_success(reply.body) if reply.is_success else False
     if went_well is None:
-        unreadable = OutcomeUnknown if is_write else WireMismatch
-        return unreadable(f"Hologram answered {reply.request} with something we cannot read", status=reply.status)
+        return unreadable(reply, is_write=is_write, carrier="Hologram", base_url_hint=CHECK_BASE_URL)
     return None if went_well else _refusal(reply, words)
 
 

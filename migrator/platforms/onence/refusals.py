@@ -6,9 +6,9 @@ Source: reference, sections 2.5 (login) and 12 (everything else).
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, WireMismatch
+from migrator.errors import NotAuthorised, Permanent, PlatformError
 from migrator.platforms.onence.wire import grant
-from migrator.platforms.replies import Reply, common_trouble, sentence
+from migrator.platforms.replies import Reply, common_trouble, sentence, unreadable
 
 __all__ = ["CHECK_BASE_URL", "EXPIRED", "LOGIN_REFUSED", "is_no_such_route", "sort_login", "sort_reply"]
 
@@ -92,9 +92,7 @@ def _common(reply: Reply, *, is_write: bool) -> PlatformError | None:
 
 
 def _unreadable(reply: Reply, *, is_write: bool) -> PlatformError:
-    """The body is not quoted: a login's answer in another shape may hold the token."""
-    unreadable = OutcomeUnknown if is_write else WireMismatch
-    return unreadable(f"1NCE answered {reply.request} with something we cannot read", status=reply.status)
+    return unreadable(reply, is_write=is_write, carrier="1NCE", base_url_hint=CHECK_BASE_URL)
 
 
 def _words(reply: Reply) -> str:
