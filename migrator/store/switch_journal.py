@@ -246,11 +246,14 @@ class SwitchJournal(Switches):
 
 
 def _exact(label: str | None, raw: str) -> str | None:
-    """A label letter by letter: the column has U+FFFD for half an emoji, which the record as listed still tells."""
+    """A label letter by letter: the column has U+FFFD for half an emoji, which the record as listed still tells.
+
+    What the list told instead of a text comes back as JSON in ASCII, which no label with U+FFFD in it can be equal to.
+    """
     if label is None or UNREAD not in label:
         return label
     told = json.loads(raw).get("label")
-    return told if isinstance(told, str) else label
+    return told if isinstance(told, str) else json.dumps(told)
 
 
 def _plan_of_run(connection: Connection, run_id: int | None) -> tuple[int, str]:

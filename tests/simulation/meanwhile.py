@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import httpx
+import trio
+from trio.testing import MockClock
 
 from migrator.core.fleet import SourceStatus
 from migrator.core.switch_plan import Direction, SwitchKind
@@ -28,11 +30,17 @@ LONGEST_S = 30.0
 
 
 def suspend(world: "World", seconds: float) -> None:
-    """The machine sleeps: dates and carriers go on, and the seconds that a process counts stand still."""
+    """The machine sleeps: dates and carriers go on, and the seconds that a process counts stand still.
+
+    It takes a moment to fall asleep, so that what was learned before the nap is told from what is learned after it.
+    """
+    clock = trio.lowlevel.current_clock()
+    assert isinstance(clock, MockClock)
+    clock.jump(0.001)
     world.elapsed_s += seconds
-    for clock in (world.source._account.clock, world.target._clock):
-        clock.now_s()
-        clock._offset_s += seconds
+    for carrier in (world.source._account.clock, world.target._clock):
+        carrier.now_s()
+        carrier._offset_s += seconds
 
 
 class Decider(Protocol):

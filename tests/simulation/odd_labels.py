@@ -42,8 +42,8 @@ class Oddities:
 
     @property
     def may_stay(self) -> set[str]:
-        """SIMs that an order may pass by for their label."""
-        return {*self.single, *(() if self.is_pulled else self.labels)}
+        """SIMs that an order may pass by for their label: told oddly, or written after the last pull."""
+        return {*self.single, *self.listed, *(() if self.is_pulled else self.labels)}
 
     @property
     def must_stay(self) -> set[str]:

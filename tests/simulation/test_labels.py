@@ -117,6 +117,20 @@ def test_a_label_that_truly_holds_the_replacement_character_goes_out_as_it_is(tm
     world.check_values()
 
 
+@pytest.mark.parametrize("form", [LabelForm.OBJECT, LabelForm.NUMBER])
+def test_a_list_that_tells_no_text_vouches_for_no_label(tmp_path: Path, form: LabelForm) -> None:
+    """The SIM has no label, and its own record tells one that is U+FFFD and nothing else."""
+    world = migrated(tmp_path, {0: ""})
+    doomed = min(world.meant(world.cutover_plan()))
+    world.source.switches = replace(
+        world.source.switches, single_labels={doomed: LabelForm.REPLACED}, listed_labels={doomed: form}
+    )
+    world.pull()
+    assert dict(world.cut_over().aside) == {"label_unreadable": 1}
+    assert doomed not in world.off()
+    world.check_values()
+
+
 @pytest.mark.parametrize("form", [LabelForm.OBJECT, LabelForm.BROKEN])
 def test_a_label_that_cannot_be_read_after_the_order_is_told(tmp_path: Path, form: LabelForm) -> None:
     world = migrated(tmp_path, {0: "Zähler 7"})
