@@ -90,6 +90,30 @@ class _Request:
         return OutcomeUnknown if self.is_write else Transient
 
 
+@dataclass(slots=True)
+class _Patience:
+    """Counts the tries of one request that got nowhere.
+
+    A 429 is none of them while others are served: a carrier that lets four a second through may refuse the same one of
+    eight again and again, and its turn comes once the others are through.
+    """
+
+    pacer: Pacer
+    _served: int = field(init=False)
+    _in_vain: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._served = self.pacer.served
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        """Whether it is given up."""
+        were_served, self._served = self._served, self.pacer.served
+        is_refused = state.outcome is not None and isinstance(state.outcome.exception(), RateLimited)
+        if not is_refused or were_served == self._served:
+            self._in_vain += 1
+        return self._in_vain >= ATTEMPTS
+
+
 class HttpSession:
     """Sends requests to one carrier.
 
@@ -126,7 +150,7 @@ class HttpSession:
         self._takes_tokens = takes_tokens
 
     async def read(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """GET, tried up to six times while nothing but weather is wrong. Raises: PlatformError."""
+        """GET, up to six times in vain while nothing but weather is wrong. Raises: PlatformError."""
         request = _Request("GET", path, params, None, headers, self._timeout_s, is_write=False)
         return await self._patiently(request)
 
@@ -169,7 +193,7 @@ class HttpSession:
         """Repeat what surely changed nothing. Sorters give Transient and WireMismatch to a write only if it did not."""
         retrying = tenacity.AsyncRetrying(
             sleep=self._pacer.sleep,
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=_Patience(self._pacer),
             retry=tenacity.retry_if_exception(_may_be_repeated),
             wait=self._pause_before_retry,
             reraise=True,

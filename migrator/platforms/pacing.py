@@ -51,6 +51,7 @@ class Pacer:
     ceiling_now: Callable[[], float] | None = field(default=None, kw_only=True, repr=False)
     chance: random.Random | None = field(default=None, kw_only=True, repr=False)
     refusals: int = field(default=0, init=False)
+    served: int = field(default=0, init=False)
     _last_at: float | None = field(default=None, init=False, repr=False)
     _held_until: float = field(default=0.0, init=False, repr=False)
     _streak: int = field(default=0, init=False, repr=False)
@@ -99,6 +100,7 @@ class Pacer:
 
     def accepted(self) -> None:
         """Note an answer that was not a refusal. One that was on its way when a stop began says nothing new."""
+        self.served += 1
         if not self.is_held:
             self._streak = 0
 

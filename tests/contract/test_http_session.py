@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import anyio
@@ -52,7 +52,9 @@ def sort(reply: Reply, *, is_write: bool) -> PlatformError | None:
 
 
 def with_session(
-    carrier: Carrier, use: Callable[[HttpSession], Awaitable[Any]], chance: random.Random | None = None
+    carrier: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]],
+    use: Callable[[HttpSession], Awaitable[Any]],
+    chance: random.Random | None = None,
 ) -> Any:
     """What `use` returns, or the error that it raises."""
 
@@ -110,6 +112,29 @@ def test_a_read_gives_up_after_six_tries_and_half_a_minute() -> None:
     carrier = Carrier(httpx.Response(500))
     assert isinstance(with_session(carrier, read), Transient)
     assert carrier.asked_at == [0, 1, 3, 7, 15, 31]
+
+
+@pytest.mark.parametrize("send", [read, write])
+def test_a_429_uses_up_no_try_while_others_are_served(send: Callable[[HttpSession], Awaitable[Reply]]) -> None:
+    """The carrier lets a few requests a second through, and it is always the same one that comes too late."""
+    unlucky = Carrier(*[httpx.Response(429, headers={"Retry-After": "1"})] * 12, OK)
+
+    async def carrier(request: httpx.Request) -> httpx.Response:
+        return OK if request.url.path.endswith("/others") else await unlucky(request)
+
+    async def others(session: HttpSession) -> None:
+        while True:
+            await session.read("/others")
+
+    async def beside_others(session: HttpSession) -> Reply:
+        async with anyio.create_task_group() as group:
+            group.start_soon(others, session)
+            reply = await send(session)
+            group.cancel_scope.cancel()
+        return reply
+
+    assert with_session(carrier, beside_others).body == {"success": True}
+    assert len(unlucky.requests) == 13
 
 
 def test_the_pauses_between_tries_are_spread() -> None:

@@ -52,10 +52,14 @@ class Oddities:
 
 
 def oddities(chance: random.Random, iccids: Sequence[str]) -> Oddities:
-    """Some labels are odd, and a few are told oddly."""
-    return Oddities(
-        labels={iccid: chance.choice(ODD_LABELS) for iccid in iccids if chance.random() < 0.4},
-        single={iccid: chance.choice(list(LabelForm)) for iccid in iccids if chance.random() < 0.15},
-        listed={iccid: chance.choice(LISTED) for iccid in iccids if chance.random() < 0.15},
-        is_pulled=chance.random() < 0.5,
-    )
+    """Some labels are odd, and a few are told oddly.
+
+    A record that leaves out a label of which no list told, either, is left out here, too: nobody can know of it.
+    """
+    labels = {iccid: chance.choice(ODD_LABELS) for iccid in iccids if chance.random() < 0.4}
+    single = {iccid: chance.choice(list(LabelForm)) for iccid in iccids if chance.random() < 0.15}
+    listed = {iccid: chance.choice(LISTED) for iccid in iccids if chance.random() < 0.15}
+    is_pulled = chance.random() < 0.5
+    unknown = set() if is_pulled else {iccid for iccid in labels if single.get(iccid) is LabelForm.OMITTED}
+    told = {iccid: form for iccid, form in single.items() if iccid not in unknown}
+    return Oddities(labels=labels, single=told, listed=listed, is_pulled=is_pulled)
