@@ -31,7 +31,7 @@ types: .venv/.ready
 	$(BIN)/mypy
 
 bench: .venv/.ready
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m bench
 
 # Fault schedules, each drawn from a seed: make simulate SEEDS=10000 FIRST=0 JOBS=8
 simulate: .venv/.ready

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from migrator.store import plan_tables
+from migrator.store.tables import plans as plan_tables
 
 
 def run() -> None:

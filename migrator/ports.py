@@ -1,4 +1,4 @@
-"""All that the shell may ask of the world. Adapters fulfil these; the executor knows nothing else.
+"""All that the shell may ask of the world. Adapters fulfil these; the engine knows nothing else.
 
 Every method of a platform is one HTTP exchange unless it says otherwise. Errors are those of `errors.PlatformError`.
 """
@@ -9,17 +9,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from migrator.core.caps import Claimed
-from migrator.core.cutover import Sight
-from migrator.core.fleet import AccountLimits, QuotaReading, SourceSim, TargetLink
-from migrator.core.hardware import Neighbours
-from migrator.core.identifiers import Iccid
-from migrator.core.journal import Failures, Item, JobRecord, RequestOutcome, RequestRecord, Verified
-from migrator.core.plan import DesiredState, PlanHeader, Prices
-from migrator.core.results import Dropped
-from migrator.core.states import RunEvent, StepEvent, StepKind, StepState
-from migrator.core.switch_plan import SwitchItem, SwitchKind
-from migrator.core.units import Bytes
+from migrator.core.cutover.plan import SwitchItem, SwitchKind
+from migrator.core.cutover.rules import Sight
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.imei import Neighbours
+from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, TargetLink
+from migrator.core.fleet.units import Bytes
+from migrator.core.money.caps import Claimed
+from migrator.core.plan.plan import DesiredState, PlanHeader, Prices
+from migrator.core.run.results import Dropped
+from migrator.core.run.states import RunEvent, StepEvent, StepKind, StepState
+from migrator.core.run.steps import Failures, Item, JobRecord, RequestOutcome, RequestRecord, Verified
 
 __all__ = [
     "LONGEST_CLAIM_S",
@@ -552,7 +552,7 @@ class Search(Protocol):
 
 
 class Journal(Protocol):
-    """What the executor asks of the store. Each call is one committed transaction; none of them waits."""
+    """What the engine asks of the store. Each call is one committed transaction; none of them waits."""
 
     def header(self, plan_id: str) -> PlanHeader:
         """The plan's header. Raises: InputError, if there is no such plan."""

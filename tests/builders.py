@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.candidates import Candidate
-from migrator.core.fleet import Pair, SourceSim, TargetLink, link_state, source_status
-from migrator.core.identifiers import Iccid
-from migrator.core.policy import ClaimPolicy, Policy
-from migrator.core.units import Bytes
+from migrator.core.fleet.candidates import Candidate
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import Pair, SourceSim, TargetLink, link_state, source_status
+from migrator.core.fleet.units import Bytes
+from migrator.core.policy.policy import ClaimPolicy, Policy
 
 __all__ = ["ORG", "candidate", "pair", "policy", "sim", "source_iccid", "target", "target_iccid"]
 

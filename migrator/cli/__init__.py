@@ -7,6 +7,6 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the tool with the process's arguments, and exit."""
-    from migrator.cli.root import run
+    from migrator.cli.app.root import run
 
     sys.exit(run(sys.argv[1:]))

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import check_destination, is_stdout, written
-from migrator.cli.words import counted, n_sims
-from migrator.core.redaction import shown_title
-from migrator.core.results import ExitCode, PullResult
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.files import check_destination, is_stdout, written
+from migrator.cli.app.words import counted, n_sims
+from migrator.core.fleet.secrets import shown_title
+from migrator.core.run.results import ExitCode, PullResult
 from migrator.errors import Problem
 
 if TYPE_CHECKING:
-    from migrator.bootstrap.importing import Imported
-    from migrator.core.fleet import SourceSim
-    from migrator.core.results import Dropped
-    from migrator.inputs.inventory_file import InventoryFile
-    from migrator.store.unread import Unread
+    from migrator.core.fleet.sims import SourceSim
+    from migrator.core.run.results import Dropped
+    from migrator.inputs.inventory.file import InventoryFile
+    from migrator.store.inventory.unread import Unread
+    from migrator.workflows.import_inventory import Imported
 
 __all__ = ["export", "import_file", "pull", "show"]
 
@@ -45,20 +45,20 @@ def pull(shared: Globals, /, *, quotas: bool, limits: bool, replace: bool) -> in
 
 
 def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outcome:
-    from migrator import bootstrap
-    from migrator.cli.progress import watching
-    from migrator.executor.context import Stopper
-    from migrator.executor.pulling import Pulling
+    from migrator import wiring
+    from migrator.cli.app.progress import watching
+    from migrator.engine.pull import Pulling
+    from migrator.engine.run.context import Stopper
 
-    chosen = bootstrap.settings(shared.config)
+    chosen = wiring.settings(shared.config)
     most_dropped = chosen.onence().most_dropped  # what is missing is told before a store is made
 
     async def body(stopper: Stopper) -> PullResult:
-        async with bootstrap.source(chosen, store, stopper) as source, bootstrap.heartbeat(store, me, stopper):
+        async with wiring.source(chosen, store, stopper) as source, wiring.heartbeat(store, me, stopper):
             pulling = Pulling(
                 source,
                 store.inventory,
-                bootstrap.SystemClock(),
+                wiring.SystemClock(),
                 stopper,
                 progress,
                 quotas=quotas,
@@ -68,9 +68,9 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outc
             )
             return await pulling.run()
 
-    with bootstrap.open_store(shared.state or chosen.state, create=True) as store, watching(shared) as progress:
-        with bootstrap.holding_lease(store) as me:
-            result = bootstrap.run_async(body)
+    with wiring.open_store(shared.state or chosen.state, create=True) as store, watching(shared) as progress:
+        with wiring.holding_lease(store) as me:
+            result = wiring.run_async(body)
         summary = store.inventory.summary() if result.settled else {}
         unread = store.inventory.unread() if result.settled else None
     return _pulled(result, summary, unread)
@@ -174,25 +174,25 @@ def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], repla
 
 
 def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
-    from migrator import bootstrap
-    from migrator.bootstrap.importing import import_inventory
-    from migrator.cli.problem_log import problem_log
-    from migrator.cli.progress import watching
-    from migrator.inputs.inventory_columns import parse_choices
-    from migrator.inputs.inventory_file import opened_inventory
+    from migrator import wiring
+    from migrator.cli.app.problem_log import problem_log
+    from migrator.cli.app.progress import watching
+    from migrator.inputs.inventory.columns import parse_choices
+    from migrator.inputs.inventory.file import opened_inventory
+    from migrator.workflows.import_inventory import import_inventory
 
     chosen = parse_choices(columns)
     with ExitStack() as stack:
         opened = stack.enter_context(opened_inventory(file, chosen))  # what is no list of SIMs makes no store
         store = stack.enter_context(
-            bootstrap.open_store(shared.state or bootstrap.settings(shared.config).state, create=True)
+            wiring.open_store(shared.state or wiring.settings(shared.config).state, create=True)
         )
-        stack.enter_context(bootstrap.holding_lease(store))
+        stack.enter_context(wiring.holding_lease(store))
         beside_store = Path(store.info()["path"]).with_name("import-problems.txt")
         headline = opened.columns.told() if opened.columns else "our own export"
         log = stack.enter_context(problem_log(problems, beside_store, headline=f"read as: {headline}"))
         progress = stack.enter_context(watching(shared))
-        clock = bootstrap.SystemClock()
+        clock = wiring.SystemClock()
         result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress, replace=replace)
         return _imported(opened, result, store.inventory.summary())
 
@@ -260,11 +260,11 @@ def show(shared: Globals, /, *, iccid: str | None) -> int:
 
 
 def _show(shared: Globals, iccid: str | None) -> Outcome:
-    from migrator import bootstrap
-    from migrator.cli.lookups import parsed_iccid, required_inventory
+    from migrator import wiring
+    from migrator.cli.app.lookups import parsed_iccid, required_inventory
     from migrator.reports.model import moment
 
-    with bootstrap.store_of(shared.state, shared.config) as store:
+    with wiring.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         if iccid is not None:
             return _one(store, parsed_iccid(iccid))
@@ -344,11 +344,11 @@ def export(shared: Globals, /, *, file: Path, kind: str | None) -> int:
 
 
 def _export(shared: Globals, file: Path, kind: str) -> Outcome:
-    from migrator import bootstrap
-    from migrator.cli.lookups import required_inventory
+    from migrator import wiring
+    from migrator.cli.app.lookups import required_inventory
 
     check_destination(shared, file)
-    with bootstrap.store_of(shared.state, shared.config) as store:
+    with wiring.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         rows = (sim_values(sim) for sim in store.inventory.sims())
         lines = _csv_lines(rows) if kind == "csv" else (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

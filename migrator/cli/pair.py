@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from migrator.cli.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.files import check_destination, is_stdout, refuse_unwritable, written
-from migrator.cli.words import counted, n_sims
-from migrator.core.results import ExitCode
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
+from migrator.cli.app.words import counted, n_sims
+from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem, StoreBusy
 
 if TYPE_CHECKING:
-    from migrator.bootstrap.checking import PairCheck
-    from migrator.core.fleet import Pair, SourceSim
-    from migrator.core.identifiers import Iccid
-    from migrator.inputs.pairing_file import ImportResult
-    from migrator.inputs.policy_file import LoadedPolicy
+    from migrator.core.fleet.identifiers import Iccid
+    from migrator.core.fleet.sims import Pair, SourceSim
+    from migrator.inputs.pairing.file import ImportResult
+    from migrator.inputs.policy.file import LoadedPolicy
     from migrator.store import Store
+    from migrator.workflows.check_pairs import PairCheck
 
 __all__ = ["check", "export", "identity", "import_file", "pool"]
 
@@ -50,17 +50,17 @@ def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], repla
 
 
 def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
-    from migrator import bootstrap
-    from migrator.bootstrap.collecting import collecting_rarely
-    from migrator.cli.lookups import required_inventory
-    from migrator.inputs.list_columns import PAIR_TITLES, parse_choices
-    from migrator.inputs.pairing_file import plan_import, read_pairs
+    from migrator import wiring
+    from migrator.cli.app.lookups import required_inventory
+    from migrator.inputs.files.list_columns import PAIR_TITLES, parse_choices
+    from migrator.inputs.pairing.file import plan_import, read_pairs
+    from migrator.wiring.gc import collecting_rarely
 
     chosen = parse_choices(columns, tuple(PAIR_TITLES))
     if problems is not None:
         refuse_unwritable(problems)
     unused: list[str] = []
-    with bootstrap.store_of(shared.state, shared.config) as store, collecting_rarely():
+    with wiring.store_of(shared.state, shared.config) as store, collecting_rarely():
         required_inventory(store)
         has_pairs = store.pairs.count() > 0  # a first import need not ask a million times
         added = None if has_pairs or _has_begun(store) else _first(store, file, chosen, unused)
@@ -88,7 +88,7 @@ def _first(store: "Store", file: Path, chosen: Mapping[str, str], unused: list[s
     Returns: how many; None, if it has to be gone through row by row. A pipe is: it can be read only once.
     Raises: InputError, if it cannot be read.
     """
-    from migrator.inputs.pairing_file import NotPlain, plain_values, read_pairs
+    from migrator.inputs.pairing.file import NotPlain, plain_values, read_pairs
 
     if not file.is_file():
         return None
@@ -108,7 +108,7 @@ def _no_pairs(_keys: Sequence[str]) -> Mapping[str, "Pair"]:
 
 def _refuse(found: Sequence[Problem], file: Path, wanted: Path | None, default: Path) -> NoReturn:
     """Raises: InputError, with every problem; where there are more than fit on a screen, they are in a file, too."""
-    from migrator.cli.problem_log import problem_log
+    from migrator.cli.app.problem_log import problem_log
 
     words = f"{file}: {counted(len(found), 'problem')}; nothing was changed"
     with problem_log(wanted, default) as log:
@@ -185,8 +185,8 @@ def _add(store: "Store", pairs: Iterable["Pair"], *, replace: bool) -> dict[str,
 @contextmanager
 def _refused_beside_a_run(store: "Store") -> Iterator[None]:
     """Tell who has to be waited for, where a pair is in use. Raises: StoreBusy, in the place of that InputError."""
-    from migrator.cli.lookups import living_holder
-    from migrator.store.pairs_in_use import IN_USE
+    from migrator.cli.app.lookups import living_holder
+    from migrator.store.inventory.pairs_in_use import IN_USE
 
     try:
         yield
@@ -199,9 +199,9 @@ def _refused_beside_a_run(store: "Store") -> Iterator[None]:
 
 
 def _now() -> float:
-    from migrator import bootstrap
+    from migrator import wiring
 
-    return bootstrap.SystemClock().now().timestamp()
+    return wiring.SystemClock().now().timestamp()
 
 
 @click.command("pool", epilog="Exit codes: 0 done, 2 problems in the file or fewer new SIMs than needed.")
@@ -255,13 +255,13 @@ def pool(
 
 def _due(loaded: "LoadedPolicy | None", where: str | None) -> "Callable[[SourceSim], bool]":
     """Which SIMs are to get a new one. Raises: InputError, for an expression that is none."""
-    from migrator.core.candidates import Candidate
-    from migrator.core.selection import every_sim, left_behind
+    from migrator.core.fleet.candidates import Candidate
+    from migrator.core.policy.selection import every_sim, left_behind
 
     is_left = None if loaded is None else left_behind(loaded.policy)
     if where is None:
         return every_sim if is_left is None else lambda sim: not is_left(sim)
-    from migrator.inputs.selection import parse_selection  # its grammar costs an import
+    from migrator.inputs.where.language import parse_selection  # its grammar costs an import
 
     selects = parse_selection(where).selects
     return lambda sim: selects(Candidate(sim)) and not (is_left is not None and is_left(sim))
@@ -276,13 +276,13 @@ def _pool(
     *,
     partial: bool,
 ) -> Outcome:
-    from migrator import bootstrap
-    from migrator.cli.lookups import required_inventory
-    from migrator.cli.problem_log import all_told
-    from migrator.inputs.list_columns import POOL_TITLES, parse_choices
-    from migrator.inputs.policy_file import read_policy
-    from migrator.inputs.policy_iccids import unmatched
-    from migrator.inputs.pool_file import deal, read_pool
+    from migrator import wiring
+    from migrator.cli.app.lookups import required_inventory
+    from migrator.cli.app.problem_log import all_told
+    from migrator.inputs.files.list_columns import POOL_TITLES, parse_choices
+    from migrator.inputs.pairing.pool import deal, read_pool
+    from migrator.inputs.policy.file import read_policy
+    from migrator.inputs.policy.iccids import unmatched
 
     range_mode, columns = reading
     chosen = parse_choices(columns, tuple(POOL_TITLES))
@@ -292,7 +292,7 @@ def _pool(
     policy_file, where = due
     loaded = None if policy_file is None else read_policy(policy_file)
     is_due = _due(loaded, where)
-    with bootstrap.store_of(shared.state, shared.config) as store:
+    with wiring.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         with all_told(problems, Path(store.info()["path"]).with_name("pool-problems.txt")):
             entries = read_pool(file, range_mode=range_mode, chosen=chosen, unused=not_used.extend)
@@ -376,11 +376,11 @@ def identity(shared: Globals, /) -> int:
 
 
 def _identity(shared: Globals) -> Outcome:
-    from migrator import bootstrap
-    from migrator.cli.lookups import required_inventory
-    from migrator.core.fleet import Pair
+    from migrator import wiring
+    from migrator.cli.app.lookups import required_inventory
+    from migrator.core.fleet.sims import Pair
 
-    with bootstrap.store_of(shared.state, shared.config) as store:
+    with wiring.store_of(shared.state, shared.config) as store:
         required_inventory(store)
         paired = {pair.source.key for pair in store.pairs.all()}
         own = [Pair(sim.iccid, sim.iccid, "identity") for sim in store.inventory.sims() if sim.iccid.key not in paired]
@@ -404,23 +404,21 @@ def check(shared: Globals, /, *, live: bool) -> int:
 
 
 def _check(shared: Globals, *, live: bool) -> Outcome:
-    from migrator import bootstrap
-    from migrator.bootstrap.checking import PairCheck, check_pairs, last_organization, look_at_targets
-    from migrator.cli.lookups import required_inventory
-    from migrator.cli.progress import watching
-    from migrator.executor.context import Stopper
+    from migrator import wiring
+    from migrator.cli.app.lookups import required_inventory
+    from migrator.cli.app.progress import watching
+    from migrator.engine.run.context import Stopper
+    from migrator.workflows.check_pairs import PairCheck, check_pairs, last_organization, look_at_targets
 
-    chosen = bootstrap.settings(shared.config)
+    chosen = wiring.settings(shared.config)
 
     async def body(stopper: Stopper) -> int:
-        async with bootstrap.target(chosen, store, stopper, read_only=True) as target:
-            return await look_at_targets(
-                store, target, clock=bootstrap.SystemClock(), stopper=stopper, progress=progress
-            )
+        async with wiring.target(chosen, store, stopper, read_only=True) as target:
+            return await look_at_targets(store, target, clock=wiring.SystemClock(), stopper=stopper, progress=progress)
 
-    with bootstrap.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
+    with wiring.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
         required_inventory(store)
-        org_id = bootstrap.run_async(body) if live else last_organization(store)
+        org_id = wiring.run_async(body) if live else last_organization(store)
         found: PairCheck = check_pairs(store, org_id)
     return _checked(found, is_live=live)
 
@@ -496,10 +494,10 @@ def export(shared: Globals, /, *, file: Path) -> int:
 
 
 def _export(shared: Globals, file: Path) -> Outcome:
-    from migrator import bootstrap
+    from migrator import wiring
 
     check_destination(shared, file)
-    with bootstrap.store_of(shared.state, shared.config) as store:
+    with wiring.store_of(shared.state, shared.config) as store:
         has_chips = any(pair.eid is not None for pair in store.pairs.all())
         lines = (_csv_line(pair, has_chips=has_chips) for pair in store.pairs.all())
         count = written(file, _headed(lines, has_chips=has_chips)) - 1

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.core.reconcile import Bucket
-from migrator.reports.book import Book
+from migrator.core.run.verify import Bucket
+from migrator.reports.rows_on_disk import Book
 
 __all__ = ["Verdict", "next_steps", "verdict"]
 

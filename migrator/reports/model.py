@@ -7,11 +7,11 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from migrator.core.fleet import SourceSim
-from migrator.core.journal import Item, JobRecord, Verified
-from migrator.core.proof import KeptProof
-from migrator.core.reconcile import Bucket, beside_a_pause, bucket, is_paused_though_planned_live
-from migrator.core.states import StepKind, StepState
+from migrator.core.cutover.life import KeptProof
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import Item, JobRecord, Verified
+from migrator.core.run.verify import Bucket, beside_a_pause, bucket, is_paused_though_planned_live
 
 __all__ = ["COLUMNS", "Pace", "Reconciliation", "ReportRow", "life_values", "moment", "row_of", "unplanned_row"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from migrator.core.reconcile import Bucket
+from migrator.core.run.verify import Bucket
 
 __all__ = ["BUCKET_WORDS", "READS_WHAT_IS_LEFT", "remedy"]
 

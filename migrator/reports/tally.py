@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from migrator.core.hardware import Unit
-from migrator.core.proof import Life, OldSide
-from migrator.core.reconcile import Bucket
-from migrator.core.units import BYTES_PER_MB
+from migrator.core.cutover.life import Life, OldSide
+from migrator.core.fleet.imei import Unit
+from migrator.core.fleet.units import BYTES_PER_MB
+from migrator.core.run.verify import Bucket
 from migrator.reports.model import ReportRow
 
 __all__ = ["ATTENTION", "SAMPLES", "FindingGroup", "LimitBar", "Tally", "limit_words"]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 from migrator.errors import InputError
-from migrator.reports.book import Book, bound
-from migrator.reports.csv_file import spreadsheet_safe, write_csv
-from migrator.reports.html_page import write_html
-from migrator.reports.json_file import write_json
-from migrator.reports.markdown import write_md
+from migrator.files import text_beside
+from migrator.reports.formats.csv_file import spreadsheet_safe, write_csv
+from migrator.reports.formats.html_page import write_html
+from migrator.reports.formats.json_file import write_json
+from migrator.reports.formats.markdown import write_md
 from migrator.reports.model import Reconciliation
-from migrator.reports.placing import text_beside
+from migrator.reports.rows_on_disk import Book, bound
 from migrator.reports.tally import Tally
 
 __all__ = ["FORMATS", "Written", "spreadsheet_safe", "write_report"]

@@ -10,31 +10,33 @@ from typing import Any, Self
 
 from sqlalchemy import delete, func, insert, select
 
-from migrator.core.states import PlanState
+from migrator.core.run.states import PlanState
 from migrator.errors import InputError
-from migrator.store import plan_tables, switch_tables, tables
-from migrator.store.approvals import Approvals
-from migrator.store.audit import Audit
-from migrator.store.draft import Draft
-from migrator.store.engine import BUSY_TIMEOUT_S, Database, create_file, path_of
-from migrator.store.expectations import Expectations
-from migrator.store.faults import file_trouble
-from migrator.store.field_notes import FieldNotes
-from migrator.store.interventions import Interventions
-from migrator.store.inventory import Inventory
-from migrator.store.journal import SqlJournal
-from migrator.store.lease import Lease, Owner
-from migrator.store.looks import Looks
-from migrator.store.one_file import StoreFile, must_have_one_name
-from migrator.store.pairs import Pairs
-from migrator.store.plans import Plans
-from migrator.store.presence import Presence
-from migrator.store.proofs import Proofs
-from migrator.store.reporting import Reporting
-from migrator.store.schema import migrations_folder, prepare, revision, revisions
-from migrator.store.steering import Steering
-from migrator.store.stuck import Stuck, stuck_sims
-from migrator.store.switch_journal import SwitchJournal
+from migrator.store.audit.check import Audit
+from migrator.store.control.lease import Lease, Owner
+from migrator.store.control.orders import Steering
+from migrator.store.cutovers.field_notes import FieldNotes
+from migrator.store.cutovers.journal import SwitchJournal
+from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
+from migrator.store.database.faults import file_trouble
+from migrator.store.database.one_file import StoreFile, must_have_one_name
+from migrator.store.database.presence import Presence
+from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.inventory.inventory import Inventory
+from migrator.store.inventory.pairs import Pairs
+from migrator.store.journal.expectations import Expectations
+from migrator.store.journal.journal import SqlJournal
+from migrator.store.journal.proofs import Proofs
+from migrator.store.journal.reporting import Reporting
+from migrator.store.journal.retry_skip import Interventions
+from migrator.store.journal.waiting import Stuck, stuck_sims
+from migrator.store.plans.approvals import Approvals
+from migrator.store.plans.draft import Draft
+from migrator.store.plans.looks import Looks
+from migrator.store.plans.plans import Plans
+from migrator.store.tables import cutovers as switch_tables
+from migrator.store.tables import fleet as tables
+from migrator.store.tables import plans as plan_tables
 
 __all__ = ["Draft", "Owner", "PlanState", "Store"]
 
@@ -111,7 +113,7 @@ class Store:
         self.lease.must_be_held_by(owner)
 
     def stuck(self, plan_id: str, now: float) -> Stuck:
-        """The SIMs of a plan that have been waiting for too long: see `store.stuck` (`now` in UTC seconds)."""
+        """The SIMs of a plan that have been waiting for too long: see `store.journal.waiting` (`now`: UTC seconds)."""
         return stuck_sims(self._db, plan_id, now)
 
     def field_notes(self, plan_id: str) -> FieldNotes:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from migrator.bootstrap.rehearsal import Rehearsal, pool_of
-from migrator.cli.root import run
-from migrator.platforms.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.cli.app.root import run
+from migrator.wiring.rehearsal import Rehearsal, pool_of
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 """When it is at the carriers, unless a test is about how long ago things were."""
@@ -127,13 +127,13 @@ def make_desk(
         monkeypatch.chdir(tmp_path)
         for name in ("MIGRATOR_STATE", "MIGRATOR_CRASH_AT", "COLUMNS"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr("migrator.bootstrap.START_RPS", 500.0)  # feeling the way up takes seconds of real time
+        monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)  # feeling the way up takes seconds of real time
         monkeypatch.setenv("ONENCE_MAX_RPS", "500")
         monkeypatch.setenv("HOLOGRAM_MAX_RPS", "500")
-        monkeypatch.setattr("migrator.bootstrap.START_RPS", 500.0)  # nobody waits for a pace to be felt for
-        monkeypatch.setattr("migrator.executor.settling.AT_WORK_S", 1.0)
-        for part in ("converging", "settling", "switching"):  # the carriers here are quick
-            monkeypatch.setattr(f"migrator.executor.{part}.FIRST_PAUSE_S", 0.2)
+        monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)  # nobody waits for a pace to be felt for
+        monkeypatch.setattr("migrator.engine.apply.settle.AT_WORK_S", 1.0)
+        for part in ("apply.converge", "apply.settle", "cutover.cutover"):  # the carriers here are quick
+            monkeypatch.setattr(f"migrator.engine.{part}.FIRST_PAUSE_S", 0.2)
         monkeypatch.setenv("MIGRATOR_ABSENT_AFTER_S", "1")
         yield make
 

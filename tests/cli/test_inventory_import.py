@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from migrator.bootstrap import SystemClock
-from migrator.bootstrap.importing import import_inventory
 from migrator.cli.inventory import sim_values
-from migrator.core.fleet import QuotaReading, SourceSim, SourceStatus
-from migrator.executor.context import quiet
-from migrator.inputs.inventory_file import opened_inventory
+from migrator.core.fleet.sims import QuotaReading, SourceSim, SourceStatus
+from migrator.engine.run.context import quiet
+from migrator.inputs.inventory.file import opened_inventory
+from migrator.wiring import SystemClock
+from migrator.workflows.import_inventory import import_inventory
 from tests.builders import sim, source_iccid
 from tests.cli.conftest import POLICY, Desk
-from tests.contract.store_kit import open_store, pulled
+from tests.store.store_kit import open_store, pulled
 
 PIN = "73519428"
 HEADER = "ICCID;Status;Bezeichnung;PIN;Datenkontingent (MB);SMS-Kontingent\n"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.platforms.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceSwitches
 from tests.cli.conftest import POLICY, Desk
 
 SAID = (("current_quota", "unlimited"), ("current_quota", "1,000"), ("status", "Geparkt"), ("status", "Geparkt"))

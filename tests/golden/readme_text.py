@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from migrator.cli.root import COMMANDS, root
+from migrator.cli.app.root import COMMANDS, root
 
 __all__ = [
     "TEXT",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.cli.root import run
-from migrator.core.results import ExitCode
+from migrator.cli.app.root import run
+from migrator.core.run.results import ExitCode
 from tests.golden.readme_text import command_names
 
 GOLDEN = Path(__file__).with_name("help.txt")

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from migrator.inputs.policy_file import parse_policy
-from migrator.inputs.policy_schema import policy_schema, schema_text
-from tests.contract.policy_api import MINIMAL
-from tests.contract.test_policy_refusals import REFUSED
-from tests.contract.test_policy_rules import REFUSED as REFUSED_RULES
+from migrator.inputs.policy.file import parse_policy
+from migrator.inputs.policy.schema import policy_schema, schema_text
+from tests.inputs.policy.policy_api import MINIMAL
+from tests.inputs.policy.test_policy_refusals import REFUSED
+from tests.inputs.policy.test_policy_rules import REFUSED as REFUSED_RULES
 
 PLANS = Path(__file__).parents[2] / "plans"
 SHIPPED = PLANS / "policy.schema.json"

@@ -12,14 +12,14 @@ import click
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from migrator.bootstrap.rehearsal import Rehearsal
-from migrator.core.policy import ClaimPolicy, Policy, Wave
-from migrator.core.results import ExitCode
-from migrator.inputs import settings
-from migrator.inputs.policy_file import parse_policy
-from migrator.platforms.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.platforms.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.core.policy.policy import ClaimPolicy, Policy, Wave
+from migrator.core.run.results import ExitCode
+from migrator.inputs.policy.file import parse_policy
+from migrator.inputs.settings import settings
 from migrator.reports.model import COLUMNS
+from migrator.wiring.rehearsal import Rehearsal
 from tests.cli.conftest import Desk
 from tests.golden.readme_text import (
     TEXT,
@@ -166,7 +166,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
     for name in ("MIGRATOR_STATE", "MIGRATOR_CRASH_AT", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("migrator.bootstrap.START_RPS", 500.0)  # feeling the way up takes seconds of real time
+    monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)  # feeling the way up takes seconds of real time
     for name, value in {**rehearsal.environment(), "ONENCE_MAX_RPS": "500", "HOLOGRAM_MAX_RPS": "500"}.items():
         monkeypatch.setenv(name, value)
     shutil.copy(TOP / "plans" / "default.toml", "policy.toml")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from migrator.core.journal import JobRecord
+from migrator.core.run.steps import JobRecord
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment
 from migrator.reports.writers import Written, write_report
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.core.journal import JobRecord
-from migrator.reports.charts import outcomes_chart, time_line, waves_chart
+from migrator.core.run.steps import JobRecord
+from migrator.reports.formats.charts import outcomes_chart, time_line, waves_chart
 from migrator.reports.model import Pace, Reconciliation
 from migrator.reports.tally import Tally, limit_words
 from tests.reports.samples import NOW, reconciliation, row, rows, written

@@ -12,15 +12,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from migrator.core.journal import FindingCode
-from migrator.core.plan import Reason
-from migrator.core.reconcile import Bucket
+from migrator.core.plan.plan import Reason
+from migrator.core.run.steps import FindingCode
+from migrator.core.run.verify import Bucket
 from migrator.errors import InputError
-from migrator.inputs.pairing_rows import read_pairs
+from migrator.inputs.pairing.rows import read_pairs
 from migrator.reports import remedies
-from migrator.reports.csv_file import as_text
-from migrator.reports.html_page import TEMPLATES
-from migrator.reports.json_file import schema_text
+from migrator.reports.formats.csv_file import as_text
+from migrator.reports.formats.html_page import TEMPLATES
+from migrator.reports.formats.json_file import schema_text
 from migrator.reports.model import COLUMNS, Reconciliation, moment
 from migrator.reports.remedies import remedy
 from tests.reports.samples import AWKWARD, NOW, awkward, iccid, reconciliation, row, switch, written

@@ -16,16 +16,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import migrator
-from migrator.core.journal import RequestOutcome, Verdict, Verified
-from migrator.core.states import StepKind, StepState
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import RequestOutcome, Verdict, Verified
 from migrator.errors import InputError, StoreBusy, StoreError
 from migrator.store import Owner, Store
-from migrator.store.engine import Database, create_file
-from migrator.store.plan_tables import runs
-from migrator.store.schema import migrations_folder, prepare, revisions
-from migrator.store.upgrade import alembic_config
+from migrator.store.database.database import Database, create_file
+from migrator.store.database.schema import migrations_folder, prepare, revisions
+from migrator.store.database.upgrade import alembic_config
+from migrator.store.tables.plans import runs
 from tests.builders import pair, sim, target
-from tests.contract.store_kit import NOW, SENT, change, key, open_store, planned, pulled, states, url_of
+from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, pulled, states, url_of
 
 FOLDER = migrations_folder()
 RELEASED = revisions(FOLDER)

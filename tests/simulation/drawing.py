@@ -8,17 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from migrator.core.fleet import SourceSim
-from migrator.executor.context import ApplyOptions
-from migrator.platforms.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
-from migrator.platforms.simulation import Fault, RateLimit
+from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
+from migrator.carriers.simulation import Fault, RateLimit
+from migrator.core.fleet.sims import SourceSim
+from migrator.engine.run.context import ApplyOptions
 from tests.builders import sim
 from tests.simulation.invariants import Run
-from tests.simulation.mishaps import People
-from tests.simulation.moving import Pairs, Prices, claimed_earlier
-from tests.simulation.odd_labels import ODD_LABELS
-from tests.simulation.steered import Operator
-from tests.simulation.world import World, new_sims
+from tests.worlds.mishaps import People
+from tests.worlds.moving import Pairs, Prices, claimed_earlier
+from tests.worlds.odd_labels import ODD_LABELS
+from tests.worlds.steered import Operator
+from tests.worlds.world import World, new_sims
 
 __all__ = ["Fate", "by_hand", "fate_of"]
 

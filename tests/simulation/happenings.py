@@ -6,15 +6,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.journal import Item, Verdict
-from migrator.core.orders import Selection
-from migrator.core.states import StepEvent, StepKind, StepState
+from migrator.carriers.hologram.simulator.choices import Operation
+from migrator.core.run.control import Selection
+from migrator.core.run.states import StepEvent, StepKind, StepState
+from migrator.core.run.steps import Item, Verdict
 from migrator.errors import InputError
-from migrator.platforms.hologram.simulator.choices import Operation
 from tests.simulation.drawing import Fate, by_hand
-from tests.simulation.meanwhile import suspend
-from tests.simulation.moving import Pairs
-from tests.simulation.world import World
+from tests.worlds.meanwhile import suspend
+from tests.worlds.moving import Pairs
+from tests.worlds.world import World
 
 __all__ = ["HAPPENINGS", "change_pair", "claim_by_hand", "decide", "fall_asleep", "meddle", "persist"]
 

@@ -8,22 +8,22 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from migrator.bootstrap.reporting import reconciliation
-from migrator.core.journal import RequestOutcome
-from migrator.core.plan import Action, Change
-from migrator.core.policy import LimitsTiming, Policy
-from migrator.core.reconcile import Bucket
-from migrator.core.results import ApplyResult
-from migrator.core.states import STEP_TRANSITIONS, StepKind, StepState
-from migrator.platforms.hologram.simulator import ClaimPolicy
-from migrator.platforms.hologram.simulator.model import Condition, SimulatedLink
-from migrator.platforms.simulation import LedgerEntry
+from migrator.carriers.hologram.simulator import ClaimPolicy
+from migrator.carriers.hologram.simulator.model import Condition, SimulatedLink
+from migrator.carriers.simulation import LedgerEntry
+from migrator.core.plan.plan import Action, Change
+from migrator.core.policy.policy import LimitsTiming, Policy
+from migrator.core.run.results import ApplyResult
+from migrator.core.run.states import STEP_TRANSITIONS, StepKind, StepState
+from migrator.core.run.steps import RequestOutcome
+from migrator.core.run.verify import Bucket
 from migrator.store import Store
-from tests.simulation.auditing import check_audit
-from tests.simulation.mishaps import People
-from tests.simulation.moving import CONFIRMED
-from tests.simulation.steered import Given, check_obeyed
-from tests.simulation.world import EPOCH, World
+from migrator.workflows.report import reconciliation
+from tests.worlds.auditing import check_audit
+from tests.worlds.mishaps import People
+from tests.worlds.moving import CONFIRMED
+from tests.worlds.steered import Given, check_obeyed
+from tests.worlds.world import EPOCH, World
 
 __all__ = ["Lived", "Run", "check_all"]
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 
-from migrator.core.states import STEP_TRANSITIONS
-from tests.simulation.switching import live_through_a_switch
+from migrator.core.run.states import STEP_TRANSITIONS
 from tests.simulation.test_seeds import lived
+from tests.worlds.cutover_world import live_through_a_switch
 
 __all__ = ["Tally", "live", "main"]
 

@@ -8,18 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.core.results import ApplyResult, ExitCode
-from migrator.core.states import StepKind
+from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.run.results import ApplyResult, ExitCode
+from migrator.core.run.states import StepKind
+from migrator.engine.run.context import Hooks
 from migrator.errors import IllegalTransition, StoreBusy
-from migrator.executor.context import Hooks
-from migrator.platforms.simulation import Fault, FaultPlan
 from migrator.store import Store
 from tests.simulation.drawing import Fate, fate_of
 from tests.simulation.happenings import HAPPENINGS, change_pair, claim_by_hand, decide, fall_asleep, meddle, persist
 from tests.simulation.invariants import Lived, Run
-from tests.simulation.mishaps import Death, Trouble, take_over
-from tests.simulation.second_run import SecondRun
-from tests.simulation.world import Crash, World, crash_at
+from tests.worlds.mishaps import Death, Trouble, take_over
+from tests.worlds.second_run import SecondRun
+from tests.worlds.world import Crash, World, crash_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,235 @@
+"""A target that reads the real one and keeps every write to itself: what `apply --dry-run` runs on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Protocol
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.fleet.units import Bytes
+from migrator.core.plan.plan import DesiredState
+from migrator.ports import (
+    Account,
+    CarrierJob,
+    ChangeReply,
+    Claim,
+    ClaimReply,
+    DataPlan,
+    DataSession,
+    DevicePage,
+    Outgoing,
+    Tag,
+    TargetPlatform,
+    Vouch,
+)
+
+__all__ = ["DryRunTarget"]
+
+NO_LIMIT = Bytes(-1)
+DEFAULT_SMS_LIMIT = 100
+"""What a claim without limits leaves (reference, 9.2 and 9.3)."""
+
+NEW_TAG_ID = -1
+"""Stands for the id that a tag will get when it is made."""
+
+
+NEW_DEVICES = "new:"
+"""How a cursor begins that leads to further devices which are not there yet."""
+
+
+class Sent(Protocol):
+    """Whoever takes the requests, as a list does."""
+
+    def append(self, out: Outgoing, /) -> None:
+        """Take the next one."""
+        ...
+
+
+@dataclass(slots=True)
+class DryRunTarget:
+    """Behaves as if every write had succeeded at once; `sent` is given what would have gone out, in order.
+
+    Devices that a claim would make have negative ids here, and head the list, newest first.
+    """
+
+    inner: TargetPlatform
+    sent: Sent = field(default_factory=list[Outgoing])
+    _links: dict[str, TargetLink] = field(default_factory=dict, init=False)
+    _keys: dict[int, str] = field(default_factory=dict, init=False)
+    _new: list[str] = field(default_factory=list, init=False)
+    _tag_names: dict[int, str] = field(default_factory=dict, init=False)
+
+    @property
+    def max_lookup(self) -> int:
+        """As the real one."""
+        return self.inner.max_lookup
+
+    @property
+    def page_size(self) -> int:
+        """As the real one."""
+        return self.inner.page_size
+
+    async def account(self) -> Account:
+        """As the real one."""
+        return await self.inner.account()
+
+    async def balance(self) -> Decimal | None:
+        """As the real one: a dry run spends nothing, so the caps are what holds it back."""
+        return await self.inner.balance()
+
+    async def data_plans(self) -> Sequence[DataPlan]:
+        """As the real one."""
+        return await self.inner.data_plans()
+
+    async def tags(self) -> Sequence[Tag]:
+        """As the real one."""
+        found = await self.inner.tags()
+        self._tag_names |= {tag.tag_id: tag.name for tag in found}
+        return found
+
+    async def create_tag(self, name: str) -> Tag:
+        """Note the tag that would be made."""
+        self.sent.append(Outgoing("POST", "/devices/tags", {"name": name}))
+        self._tag_names[NEW_TAG_ID] = name
+        return Tag(NEW_TAG_ID, name)
+
+    async def device_count(self) -> int | None:
+        """As the real one, with the devices that would be there."""
+        count = await self.inner.device_count()
+        return None if count is None else count + len(self._new)
+
+    async def devices(self, cursor: str | None = None) -> DevicePage:
+        """As the real one, with what would have changed, after pages of the new devices."""
+        if cursor is None or cursor.startswith(NEW_DEVICES):
+            seen = int((cursor or "").removeprefix(NEW_DEVICES) or 0)
+            if seen < len(self._new):
+                return self._page_of_new(seen)
+            cursor = None
+        page = await self.inner.devices(cursor)
+        return replace(page, links=[self._links.get(link.iccid.key, link) for link in page.links])
+
+    def _page_of_new(self, seen: int) -> DevicePage:
+        end = len(self._new) - seen
+        keys = self._new[max(0, end - self.page_size) : end]
+        links = [self._links[key] for key in reversed(keys)]
+        return DevicePage(links, f"{NEW_DEVICES}{seen + len(links)}")
+
+    async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
+        """As the real one, with what would have changed."""
+        unknown = [iccid for iccid in iccids if iccid.key not in self._links]
+        real = await self.inner.links_by_iccid(unknown) if unknown else ()
+        return [*(self._links[iccid.key] for iccid in iccids if iccid.key in self._links), *real]
+
+    async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
+        """As the real one, with what would have changed."""
+        unknown = [device_id for device_id in device_ids if device_id not in self._keys]
+        real = await self.inner.devices_by_id(unknown) if unknown else ()
+        return [*(self._links[self._keys[known]] for known in device_ids if known in self._keys), *real]
+
+    async def jobs(self) -> Sequence[CarrierJob] | None:
+        """As the real one."""
+        return await self.inner.jobs()
+
+    async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
+        """As the real one."""
+        return await self.inner.data_sessions(link_id, since_s=since_s)
+
+    async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
+        """Note the claim, and pretend that it was accepted whole. It leaves at once, so that nothing grows old."""
+        del vouch
+        self.sent.append(self.inner.request_claim(claim))
+        tags = frozenset({self._tag_names[claim.tag_id]}) if claim.tag_id in self._tag_names else frozenset[str]()
+        for iccid in claim.iccids:
+            self._links[iccid.key] = TargetLink(
+                iccid=iccid,
+                org_id=claim.org_id,
+                device_id=-len(self._new) - 1,
+                link_id=None,
+                state=LinkState.LIVE,
+                state_word="LIVE",
+                name="",
+                overage_limit_bytes=NO_LIMIT if claim.overage_limit_bytes is None else claim.overage_limit_bytes,
+                sms_limit=DEFAULT_SMS_LIMIT if claim.sms_limit is None else claim.sms_limit,
+                data_plan_id=claim.data_plan_id,
+                zone=claim.zone,
+                tags=tags,
+            )
+            self._new.append(iccid.key)
+            self._keys[-len(self._new)] = iccid.key
+        return ClaimReply({iccid.digits: self._links[iccid.key].device_id for iccid in claim.iccids}, {})
+
+    async def set_state(
+        self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
+    ) -> ChangeReply:
+        """Note the order, and pretend that it took effect. It leaves at once, so that nothing grows old."""
+        del vouch
+        self.sent.append(self.inner.request_state(device_ids, state))
+        await self._change(device_ids, state=state.reached_as, state_word=state.reached_as.name.replace("_", "-"))
+        return ChangeReply(modified=frozenset(device_ids))
+
+    async def set_limits(
+        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
+    ) -> ChangeReply:
+        """Note the order, and pretend that it took effect."""
+        self.sent.append(
+            self.inner.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
+        )
+        if overage_limit_bytes is not None:
+            await self._change(device_ids, overage_limit_bytes=overage_limit_bytes)
+        if sms_limit is not None:
+            await self._change(device_ids, sms_limit=sms_limit)
+        return ChangeReply(modified=frozenset(device_ids))
+
+    async def link_tag(self, tag_id: int, device_ids: Sequence[int]) -> None:
+        """Note the order, and pretend that it took effect."""
+        self.sent.append(self.inner.request_tag_link(tag_id, device_ids))
+        await self._change(device_ids, tags=frozenset({self._tag_names.get(tag_id, "")}))
+
+    async def set_name(self, device_id: int, name: str) -> None:
+        """Note the name, and pretend that it is set."""
+        self.sent.append(self.inner.request_name(device_id, name))
+        await self._change([device_id], name=name)
+
+    async def set_names(self, device_ids: Sequence[int], name: str) -> None:
+        """Note the names, and pretend that they are set."""
+        self.sent.append(self.inner.request_names(device_ids, name))
+        await self._change(device_ids, name=name)
+
+    def request_claim(self, claim: Claim) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_claim(claim)
+
+    def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_state(device_ids, state)
+
+    def request_limits(
+        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
+    ) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
+
+    def request_tag(self, name: str) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_tag(name)
+
+    def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_tag_link(tag_id, device_ids)
+
+    def request_name(self, device_id: int, name: str) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_name(device_id, name)
+
+    def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
+        """As the real one."""
+        return self.inner.request_names(device_ids, name)
+
+    async def _change(self, device_ids: Sequence[int], **values: object) -> None:
+        """Remember what some devices would look like."""
+        for start in range(0, len(device_ids), self.max_lookup):
+            for link in await self.devices_by_id(device_ids[start : start + self.max_lookup]):
+                self._links[link.iccid.key] = replace(link, **values)  # type: ignore[arg-type]  # fields of the record
+                if link.device_id is not None:
+                    self._keys[link.device_id] = link.iccid.key

@@ -1,0 +1,55 @@
+"""A switch at the source that reads the real one and keeps every order to itself: for `cutover apply --dry-run`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from migrator.core.cutover.rules import Sight
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import SourceStatus
+from migrator.ports import SourceSwitch, SwitchOrder, SwitchRequest, Vouch
+
+__all__ = ["DryRunSwitch"]
+
+
+@dataclass(slots=True)
+class DryRunSwitch:
+    """Behaves as if every order had taken effect at once; `sent` holds what would have gone out, in order."""
+
+    inner: SourceSwitch
+    sent: list[SwitchRequest] = field(default_factory=list)
+    _ordered: dict[str, SwitchOrder] = field(default_factory=dict, init=False)
+
+    @property
+    def most(self) -> int:
+        """As the real one."""
+        return self.inner.most
+
+    async def open(self) -> str:
+        """As the real one."""
+        return await self.inner.open()
+
+    async def look(self, iccid: Iccid) -> Sight:
+        """As the real one, with what would have changed."""
+        sight = await self.inner.look(iccid)
+        order = self._ordered.get(iccid.key)
+        if order is None or sight.sim is None:
+            return sight
+        status = SourceStatus.ENABLED if order.enabled else SourceStatus.DISABLED
+        return replace(sight, sim=replace(sight.sim, status=status, status_word=status.value))
+
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
+        """As the real one."""
+        return await self.inner.used_days(iccid, first, last, insists=insists)
+
+    async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
+        """Note the order, and pretend that it took effect. It leaves at once, so that nothing grows old."""
+        del vouch
+        self.sent.append(self.inner.request_switch(orders))
+        self._ordered |= {order.iccid.key: order for order in orders}
+
+    def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
+        """As the real one."""
+        return self.inner.request_switch(orders)

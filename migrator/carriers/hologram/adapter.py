@@ -1,0 +1,289 @@
+"""Hologram as a `TargetPlatform`: one method per exchange, and for each write the twin that says what it sends."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from migrator.carriers.hologram import catalogue, outgoing, wire
+from migrator.carriers.hologram.client import HologramClient, Params
+from migrator.carriers.hologram.refusals import KEY_REFUSED, claim_refusal
+from migrator.carriers.pacing import Pacer
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import TargetLink
+from migrator.core.fleet.units import Bytes
+from migrator.core.plan.plan import DesiredState
+from migrator.errors import InputError, OutcomeUnknown, Permanent
+from migrator.ports import (
+    LONGEST_CLAIM_S,
+    Account,
+    CarrierJob,
+    ChangeReply,
+    Claim,
+    ClaimReply,
+    DataPlan,
+    DataSession,
+    DevicePage,
+    Outgoing,
+    Tag,
+    Vouch,
+)
+
+__all__ = ["HologramTarget"]
+
+CATALOGUE_PAGE_SIZE = 100
+LARGEST_PAGE = 1000
+"""What happens above it is unknown for most lists (reference, section 4)."""
+
+SESSIONS_ASKED = 10
+"""Sessions in one look at a link's usage: the newest ones come first (reference, section 4), and one is enough."""
+
+SET_ORG = "Set HOLOGRAM_ORG_ID to the id of the organization that the SIMs shall belong to."
+
+
+class HologramTarget:
+    """Reads and changes one Hologram organization.
+
+    Args:
+        http: the client, with Hologram's base URL.
+        api_key: kept where no repr, log or error shows it.
+        org_id: the organization; None, to take the only one that the key sees (settled by `account`).
+        pacer: shared by everybody who talks to Hologram.
+        batch_size: the most devices in one change; the vendor names no number (reference, section 12).
+        max_lookup: the most ICCIDs or device ids in one look-up.
+        page_size: devices on one page of the list.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        api_key: str,
+        org_id: int | None,
+        pacer: Pacer,
+        batch_size: int = 500,
+        max_lookup: int = 100,
+        page_size: int = 1000,
+    ) -> None:
+        self._client = HologramClient(http, api_key=api_key, pacer=pacer)
+        self._org_id = org_id
+        self.batch_size = batch_size
+        self.max_lookup = max_lookup
+        self.page_size = page_size
+
+    def __repr__(self) -> str:
+        return f"HologramTarget(api_key=***, org_id={self._org_id!r})"
+
+    @property
+    def org_id(self) -> int:
+        """The organization. Raises: InputError, while nobody has named or found it."""
+        if self._org_id is None:
+            raise InputError("no Hologram organization is chosen yet", code="org_unknown", hint=SET_ORG)
+        return self._org_id
+
+    # --- the account ---
+
+    async def account(self) -> Account:
+        """Who we are (two exchanges). Raises: NotAuthorised; InputError, if the organization is not ours."""
+        owner = catalogue.user((await self._client.read("/users/me")).body)
+        record = await (self._only_org(owner) if self._org_id is None else self._named_org(self._org_id))
+        found = catalogue.account(owner, record)
+        self._org_id = found.org_id
+        return found
+
+    async def _named_org(self, org_id: int) -> Mapping[str, Any]:
+        try:
+            reply = await self._client.read(f"/organizations/{org_id}")
+        except Permanent as error:
+            if error.code == KEY_REFUSED:
+                raise
+            record = None
+        else:
+            record = catalogue.organization(reply.body, org_id)
+        if record is None:
+            raise _choose_org(f"the API key does not see Hologram organization {org_id}", await self._orgs())
+        return record
+
+    async def _only_org(self, owner: catalogue.User) -> Mapping[str, Any]:
+        visible = await self._orgs()
+        if not visible and owner.personal_org is not None:
+            return {"id": owner.personal_org}
+        if len(visible) != 1:
+            raise _choose_org(f"the API key sees {len(visible)} Hologram organizations", visible)
+        return visible[0]
+
+    async def _orgs(self) -> list[Mapping[str, Any]]:
+        pages = await self._client.pages("/organizations", {"limit": CATALOGUE_PAGE_SIZE})
+        return [record for reply in pages for record in catalogue.organizations(reply.body)]
+
+    async def balance(self) -> Decimal | None:
+        """What the account can spend; None where there is no balance to read (invoiced organizations)."""
+        reply = await self._client.read_if_allowed(f"/organizations/{self.org_id}/balance")
+        return None if reply is None else catalogue.balance(reply.body)
+
+    async def data_plans(self) -> Sequence[DataPlan]:
+        """Every tariff of the organization (follows pages)."""
+        pages = await self._client.pages("/plans", {"orgid": self.org_id, "limit": CATALOGUE_PAGE_SIZE})
+        found = [catalogue.data_plan(record) for reply in pages for record in wire.records(wire.data_of(reply.body))]
+        return [plan for plan in found if plan is not None]
+
+    async def tags(self) -> Sequence[Tag]:
+        """Every tag of the organization."""
+        pages = await self._client.pages("/devices/tags", {"orgid": self.org_id, "limit": LARGEST_PAGE})
+        return [tag for reply in pages for tag in catalogue.tags(reply.body)]
+
+    async def create_tag(self, name: str) -> Tag:
+        """Make a tag. Look for its exact name in `tags` first.
+
+        Raises: OutcomeUnknown, where the reply does not show the tag.
+        """
+        reply = await self._client.send(self.request_tag(name))
+        made = next((tag for tag in catalogue.tags(reply.body) if tag.name == name), None)
+        if made is None:
+            raise OutcomeUnknown(f"Hologram took the order to make the tag {name!r}, but does not show it")
+        return made
+
+    # --- devices ---
+
+    async def device_count(self) -> int | None:
+        """How many devices the organization has; None where the carrier does not tell."""
+        reply = await self._client.read_if_allowed("/devices/count", {"orgid": self.org_id})
+        return None if reply is None else catalogue.count(reply.body)
+
+    async def devices(self, cursor: str | None = None) -> DevicePage:
+        """One page of the organization's devices, newest first. Raises: WireMismatch, if the list goes in a circle."""
+        reply, after = await self._client.page("/devices", {"orgid": self.org_id, "limit": self.page_size}, cursor)
+        links = (wire.device_link(device) for device in wire.records(wire.data_of(reply.body)))
+        return DevicePage([link for link in links if link is not None], after)
+
+    async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
+        """The links among at most `max_lookup` ICCIDs that we may see, in whichever organization. Names no tags."""
+        asked = ",".join(dict.fromkeys(iccid.digits for iccid in iccids))
+        found = await self._look_up("/links/cellular", {"sims": asked}, len(iccids), wire.profile_link)
+        wanted = set(iccids)
+        return [link for link in found if link.iccid in wanted]
+
+    async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
+        """The devices among at most `max_lookup` ids, with tags."""
+        asked = ",".join(map(str, dict.fromkeys(device_ids)))
+        found = await self._look_up("/devices", {"ids": asked}, len(device_ids), wire.device_link)
+        wanted = set(device_ids)
+        return [link for link in found if link.device_id in wanted]
+
+    async def jobs(self) -> Sequence[CarrierJob] | None:
+        """The carrier's job list; None where it is not ours to read (403), which is no trouble."""
+        reply = await self._client.read_if_allowed("/devices/batch/state", {"orgid": self.org_id})
+        return None if reply is None else wire.carrier_jobs(reply.body)
+
+    async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
+        """The newest data sessions of a link that began at `since_s` (UTC seconds) or later; one page, no more.
+
+        Filters that the carrier ignores are applied here again. None where usage is not ours to read.
+        """
+        asked = {"orgid": self.org_id, "linkid": link_id, "timestart": int(since_s), "limit": SESSIONS_ASKED}
+        reply = await self._client.read_if_allowed("/usage/data", asked)
+        if reply is None:
+            return None
+        found = (wire.data_session(record) for record in wire.records(wire.data_of(reply.body)))
+        return [one for one in found if one is not None and one.link_id == link_id and one.at_s >= since_s]
+
+    # --- writes ---
+
+    async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
+        """Activate SIMs: bills at once and cannot be undone. Never retried here, not even after a refusal.
+
+        Raises: InsufficientBalance, where a refusal sounds like it; Permanent, with `reasons` by ICCID if there are
+            any; OutcomeUnknown.
+        """
+        order = self.request_claim(claim)
+        try:
+            reply = await self._client.send(order, retry_refusals=False, timeout_s=LONGEST_CLAIM_S, vouch=vouch)
+        except Permanent as error:
+            raise claim_refusal(error) from None
+        return wire.claim_reply(reply.body)
+
+    async def set_state(
+        self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
+    ) -> ChangeReply:
+        """Order devices live or paused. Takes effect minutes later, or not: only the record proves it."""
+        reply = await self._client.send(self.request_state(device_ids, state), vouch=vouch)
+        return wire.change_reply(reply.body, device_ids)
+
+    async def set_limits(
+        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
+    ) -> ChangeReply:
+        """Set limits: -1 for none, None to leave one alone."""
+        order = self.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
+        reply = await self._client.send(order)
+        return wire.change_reply(reply.body, device_ids)
+
+    async def link_tag(self, tag_id: int, device_ids: Sequence[int]) -> None:
+        """Put a tag on devices."""
+        await self._client.send(self.request_tag_link(tag_id, device_ids))
+
+    async def set_name(self, device_id: int, name: str) -> None:
+        """Name one device exactly."""
+        await self._client.send(self.request_name(device_id, name))
+
+    async def set_names(self, device_ids: Sequence[int], name: str) -> None:
+        """Give one exact name to several devices. Raises: NotAuthorised, where the organization lacks the feature."""
+        await self._client.send(self.request_names(device_ids, name))
+
+    # --- what the writes will send ---
+
+    def request_claim(self, claim: Claim) -> Outgoing:
+        """What `claim` will send. Raises: InputError, for another organization than ours or a wrong number of SIMs."""
+        if self._org_id is not None and claim.org_id != self._org_id:
+            raise InputError(f"the claim is for organization {claim.org_id}, not {self._org_id}", code="wrong_org")
+        return outgoing.claim_request(claim)
+
+    def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
+        """What `set_state` will send."""
+        return outgoing.state_request(self.org_id, device_ids, state, most=self.batch_size)
+
+    def request_limits(
+        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
+    ) -> Outgoing:
+        """What `set_limits` will send."""
+        return outgoing.limits_request(
+            self.org_id,
+            device_ids,
+            overage_limit_bytes=overage_limit_bytes,
+            sms_limit=sms_limit,
+            most=self.batch_size,
+        )
+
+    def request_tag(self, name: str) -> Outgoing:
+        """What `create_tag` will send."""
+        return outgoing.tag_request(self.org_id, name)
+
+    def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
+        """What `link_tag` will send."""
+        return outgoing.tag_link_request(self.org_id, tag_id, device_ids, most=self.batch_size)
+
+    def request_name(self, device_id: int, name: str) -> Outgoing:
+        """What `set_name` will send."""
+        return outgoing.name_request(device_id, name)
+
+    def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
+        """What `set_names` will send."""
+        return outgoing.names_request(self.org_id, device_ids, name, most=self.batch_size)
+
+    async def _look_up(
+        self, path: str, wanted: Params, count: int, parse: Callable[[Mapping[str, Any]], TargetLink | None]
+    ) -> list[TargetLink]:
+        """The links on the pages that answer a filter for `count` SIMs; each page should bring one of them at least.
+
+        Without `orgid`, so that a SIM of ours in another organization shows up as such.
+        """
+        if not 1 <= count <= self.max_lookup:
+            raise InputError(f"a look-up takes 1 to {self.max_lookup} SIMs, not {count}", code="lookup_size")
+        pages = await self._client.pages(path, {**wanted, "limit": LARGEST_PAGE}, most=count + 1)
+        found = (parse(record) for reply in pages for record in wire.records(wire.data_of(reply.body)))
+        return [link for link in found if link is not None]
+
+
+def _choose_org(problem: str, visible: Sequence[Mapping[str, Any]]) -> InputError:
+    listed = ", ".join(f"{org['id']} ({org.get('name') or 'no name'})" for org in visible) or "none"
+    return InputError(f"{problem}. It sees: {listed}", code="org_unknown", hint=SET_ORG)

@@ -1,0 +1,42 @@
+"""The Hologram REST API v1 as an ASGI application: its state, pace, lag, faults and ledger, from a seed.
+
+Every answer that the carrier's reference leaves open is a switch, so that a client can be shown all of them.
+"""
+
+from migrator.carriers.hologram.simulator.app import HologramSimulator
+from migrator.carriers.hologram.simulator.choices import (
+    ClaimPolicy,
+    Continues,
+    Duplicates,
+    Edition,
+    LastId,
+    NextLink,
+    Operation,
+    ReadKind,
+    Role,
+    SmsIncrease,
+    StockKind,
+    TagRepeat,
+)
+from migrator.carriers.hologram.simulator.model import SimulatedLink
+from migrator.carriers.hologram.simulator.switches import BULK_RENAME, NO_LIMITS_AT_CLAIM, HologramSwitches
+
+__all__ = [
+    "BULK_RENAME",
+    "NO_LIMITS_AT_CLAIM",
+    "ClaimPolicy",
+    "Continues",
+    "Duplicates",
+    "Edition",
+    "HologramSimulator",
+    "HologramSwitches",
+    "LastId",
+    "NextLink",
+    "Operation",
+    "ReadKind",
+    "Role",
+    "SimulatedLink",
+    "SmsIncrease",
+    "StockKind",
+    "TagRepeat",
+]

@@ -1,0 +1,66 @@
+"""Who may do what: credentials, roles, organizations."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+
+from migrator.carriers.hologram.simulator.choices import Operation, Role
+from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, refusal
+from migrator.carriers.hologram.simulator.world import World
+
+__all__ = ["key_in_headers", "permissions_of", "require", "require_org"]
+
+ALL_PERMISSIONS = frozenset(
+    ("org_management", "billing", "activation", "changeplan", "sbconfig", "sbtunnel", "deactivate", "billing_visible")
+)
+_PERMISSIONS: Mapping[Role, frozenset[str]] = {
+    Role.ADMIN: ALL_PERMISSIONS,
+    Role.MANAGER: frozenset({"activation", "changeplan", "billing_visible"}),
+    Role.EDITOR: frozenset(),
+    Role.VIEWER: frozenset(),
+}
+_OPERATIONS: Mapping[Role, frozenset[Operation]] = {
+    Role.ADMIN: frozenset(Operation),
+    Role.MANAGER: frozenset(Operation) - {Operation.BALANCE},
+    Role.EDITOR: frozenset({Operation.READ, Operation.RENAME, Operation.TAGS}),
+    Role.VIEWER: frozenset(),
+}
+
+
+def key_in_headers(headers: Headers) -> str | None:
+    """The API key of `Authorization: Basic base64("apikey:KEY")`; None, if there is no such thing."""
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    try:
+        user, _, key = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return key if scheme.lower() == "basic" and user == "apikey" else None
+
+
+def permissions_of(world: World) -> frozenset[str]:
+    """What the organization's record lists for the key's owner."""
+    listed = world.switches.permissions
+    return _PERMISSIONS[world.switches.role] if listed is None else listed
+
+
+def require(world: World, operation: Operation, permission: str | None = None) -> None:
+    """Raises: Refusal (403), where the role or the permissions do not cover it."""
+    switches = world.switches
+    allowed = operation in _OPERATIONS[switches.role] and operation not in switches.denied
+    if not allowed or (permission is not None and permission not in permissions_of(world)):
+        raise Refusal(refusal(403, NO_PERMISSION))
+
+
+def require_org(world: World, call: Call, *, required: bool = False) -> int | None:
+    """The organization that the query names; None if it names none.
+
+    Raises: Refusal: 403 for one that the key does not see, 400 where one is required and missing.
+    """
+    org_id = call.number("orgid")
+    if org_id is None and required:
+        raise Refusal(refusal(400, "orgid is required"))
+    if org_id is not None and org_id not in world.visible_orgs():
+        raise Refusal(refusal(403, NO_PERMISSION))
+    return org_id

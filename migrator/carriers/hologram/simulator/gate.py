@@ -1,0 +1,75 @@
+"""What stands before the handlers: the wire's mishaps, the pace limit, the key."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from migrator.carriers.hologram.simulator.replies import Reply, html, refusal
+from migrator.carriers.hologram.simulator.switches import HologramSwitches
+from migrator.carriers.hologram.simulator.world import World
+from migrator.carriers.simulation import Fault, RateLimit, TokenBucket
+
+__all__ = ["CUTS", "HANGS", "PaceLimit", "reply_after", "reply_instead"]
+
+CUTS = frozenset({Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.LATE})
+HANGS = frozenset({Fault.HANG_BEFORE, Fault.HANG_AFTER})
+SILENCE = Reply(0, None)
+"""Stands for the answer to a request that never got through."""
+
+_INSTEAD: Mapping[Fault, Reply] = MappingProxyType(
+    {
+        Fault.LOSE_BEFORE: SILENCE,
+        Fault.HANG_BEFORE: SILENCE,
+        Fault.LATE: SILENCE,
+        Fault.SERVER_ERROR_BEFORE: refusal(500, "Internal server error"),
+        Fault.HTML: html(503, "Service Unavailable"),
+    }
+)
+
+
+def too_many(retry_after_s: int | None) -> Reply:
+    """429 as the carrier words it; no header without a value."""
+    headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
+    return Reply(429, {"success": False, "error": "API rate limit exceeded"}, headers)
+
+
+def reply_instead(fault: Fault, switches: HologramSwitches) -> Reply | None:
+    """What comes back where the fault keeps the request from being looked at; None where it does not."""
+    if fault == Fault.TOO_MANY:
+        return too_many(switches.retry_after_s)
+    return too_many(None) if fault == Fault.TOO_MANY_SILENT else _INSTEAD.get(fault)
+
+
+def reply_after(fault: Fault, reply: Reply, switches: HologramSwitches) -> Reply:
+    """What becomes of the answer to a request that was carried out."""
+    if fault == Fault.HTML_OK:
+        return html(200, "Please sign in")
+    if fault != Fault.SERVER_ERROR_AFTER:
+        return reply
+    return html(502, "Bad Gateway") if switches.bad_gateway_html else refusal(502, "Bad gateway")
+
+
+class PaceLimit:
+    """The hidden limit, and the refusal of every k-th request. Starts afresh when the clock does."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._bucket: TokenBucket | None = None
+        self._made_for: tuple[RateLimit, int] | None = None
+        self._admitted = 0
+
+    def refusal(self) -> Reply | None:
+        """429 for one more request now; None if it passes."""
+        switches = self._world.switches
+        if switches.rate_limit is not None and not self._current(switches.rate_limit).admits():
+            return too_many(switches.rate_limit.retry_after_s)
+        self._admitted += 1
+        if switches.refuse_every and self._admitted % switches.refuse_every == 0:
+            return too_many(switches.refuse_every_retry_after_s)
+        return None
+
+    def _current(self, limit: RateLimit) -> TokenBucket:
+        self._world.clock.now_s()
+        made_for = (limit, self._world.clock.loops)
+        if self._bucket is None or self._made_for != made_for:
+            self._bucket, self._made_for = TokenBucket(limit), made_for
+        return self._bucket

@@ -1,0 +1,149 @@
+"""The simulated carrier's whole state, and the few moves that everything else is made of."""
+
+import random
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from migrator.carriers.hologram.simulator.choices import Edition, ReadKind
+from migrator.carriers.hologram.simulator.model import (
+    Condition,
+    Session,
+    SimulatedLink,
+    SpareProfile,
+    Tag,
+    Transition,
+)
+from migrator.carriers.hologram.simulator.switches import HologramSwitches
+from migrator.carriers.simulation import Ledger, SimulatedClock
+
+__all__ = ["Job", "World", "ids_below"]
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One bulk state change. `ends_s` is when its last SIM settles; infinite if one never does."""
+
+    job_id: int
+    action: str
+    device_count: int
+    starts_s: float
+    ends_s: float
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that is true at this carrier.
+
+    `device_ids` and `link_ids` are in order of creation, which is ascending. A link id of a spare profile leads to the
+    SIM that carries it.
+    """
+
+    seed: int
+    switches: HologramSwitches
+    clock: SimulatedClock
+    org_id: int
+    other_org_id: int
+    user_id: int
+    balance: Decimal | None
+    foreign_org_id: int = 90_001
+    other_org_visible: bool = False
+    ledger: Ledger = field(default_factory=Ledger)
+    sims: dict[str, SimulatedLink] = field(default_factory=dict)
+    device_ids: list[int] = field(default_factory=list)
+    by_device: dict[int, SimulatedLink] = field(default_factory=dict)
+    link_ids: list[int] = field(default_factory=list)
+    by_link: dict[int, SimulatedLink] = field(default_factory=dict)
+    tags: dict[int, Tag] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+    next_tag_id: int = 5_401
+    next_job_id: int = 301
+    next_entry_id: int = 1
+
+    def visible_orgs(self) -> frozenset[int]:
+        """Organizations that the key sees."""
+        sees_other = self.other_org_visible or self.switches.other_org_visible
+        return frozenset({self.org_id, self.other_org_id} if sees_other else {self.org_id})
+
+    def edition(self, own: Edition | None) -> Edition:
+        """The wording of one reply: its own, or the one for all."""
+        return own or self.switches.edition
+
+    def read_at_s(self, kind: ReadKind) -> float:
+        """The moment that such a read shows."""
+        lag_s = self.switches.read_lag_s if kind in self.switches.lagging_reads else 0.0
+        return self.clock.now_s() - lag_s
+
+    def forbid(self, call_name: str, why: str) -> None:
+        """Note a call that this project's tool must never make; it is carried out all the same."""
+        self.ledger.forbidden.append(f"{call_name}: {why}")
+
+    def draw(self, purpose: str, iccid: str) -> float:
+        """A number in [0, 1) that depends on the seed and the SIM alone."""
+        return random.Random(f"{self.seed}/{purpose}/{iccid}").random()
+
+    def is_drawn(self, purpose: str, iccid: str, *, named: frozenset[str], share: float) -> bool:
+        """Whether the SIM is among the named, or among the share that chance picks."""
+        return iccid in named or (share > 0 and self.draw(purpose, iccid) < share)
+
+    def add(self, iccid: str, condition: Condition) -> SimulatedLink:
+        """Bring a new SIM into the world. Raises: ValueError, if it is there already."""
+        if iccid in self.sims:
+            raise ValueError(f"{iccid} is stocked already")
+        simcard_id = 4_860_001 + len(self.sims)
+        link = SimulatedLink(iccid, simcard_id=simcard_id, clock=self.clock, tags=self.tags, condition=condition)
+        self.sims[iccid] = link
+        return link
+
+    def new_device_id(self, link: SimulatedLink) -> int:
+        """A device id above all before, that leads to `link` from now on."""
+        device_id = (self.device_ids[-1] if self.device_ids else 1_234_566) + 1
+        self.device_ids.append(device_id)
+        self.by_device[device_id] = link
+        return device_id
+
+    def new_link_id(self, link: SimulatedLink) -> int:
+        """A link id above all before, that leads to `link` from now on."""
+        link_id = (self.link_ids[-1] if self.link_ids else 5_608_541) + 1
+        self.link_ids.append(link_id)
+        self.by_link[link_id] = link
+        return link_id
+
+    def fit_spare_profile(self, link: SimulatedLink) -> None:
+        """Give a SIM that has several profiles its second one."""
+        switches = self.switches
+        named, share = switches.multi_profile, switches.multi_profile_share
+        if link.spare is None and self.is_drawn("multi", link.iccid, named=named, share=share):
+            link.spare = SpareProfile(f"8944{link.simcard_id:015d}", self.new_link_id(link))
+
+    def pending_s(self, link: SimulatedLink, purpose: str, between: tuple[float, float]) -> float:
+        """How long the SIM stays pending; infinite if it is one that gets stuck."""
+        if self.is_drawn("stuck", link.iccid, named=self.switches.stuck, share=self.switches.stuck_share):
+            return float("inf")
+        shortest_s, longest_s = between
+        return shortest_s + (longest_s - shortest_s) * self.draw(purpose, link.iccid)
+
+    def move(self, link: SimulatedLink, *, pending: str, settled: str, after_s: float) -> float:
+        """Start a change of state; returns the moment at which it will be over."""
+        now_s = self.clock.now_s()
+        before, due_s = link.state, now_s + after_s
+        for at_s, old, new, reason in ((now_s, before, pending, "USER"), (due_s, pending, settled, "SYSTEM")):
+            link.change(at_s, state=new)
+            link.history.append(Transition(self.next_entry_id, at_s, old, new, reason))
+            self.next_entry_id += 1
+        return due_s
+
+    def live_state(self, link: SimulatedLink) -> str:
+        """Where a SIM ends that is switched on."""
+        named, share = self.switches.paused_by_system, self.switches.paused_by_system_share
+        return "PAUSED-SYS" if self.is_drawn("sys", link.iccid, named=named, share=share) else "LIVE"
+
+
+def ids_below(ids: Sequence[int], cursor: int | None) -> Iterator[int]:
+    """`ids` (ascending) from the newest to the oldest, only those under `cursor` if there is one."""
+    end = len(ids) if cursor is None else bisect_left(ids, cursor)
+    return (ids[index] for index in range(end - 1, -1, -1))

@@ -1,0 +1,333 @@
+"""Hologram's JSON and our records: devices, links, claims, changes and pages. The account's side is `catalogue`.
+
+Every edition of the vendor's reference is read (reference, sections 0 and 12): numbers may be text, `device` may be
+`Devices`, a list may be one object or null, warnings may be objects or words. Pure: no network, no clock.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from migrator.carriers.lenient import flag_of, text_of, whole_of
+from migrator.carriers.replies import shortened
+from migrator.core.cutover.rules import moment_s
+from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
+from migrator.core.fleet.secrets import without_secrets
+from migrator.core.fleet.sims import TargetLink, link_state
+from migrator.core.fleet.units import Bytes
+from migrator.errors import WireMismatch
+from migrator.ports import CarrierJob, ChangeReply, ClaimReply, DataSession
+
+__all__ = [
+    "NO_DEVICE",
+    "carrier_jobs",
+    "change_reply",
+    "claim_reasons",
+    "claim_reply",
+    "data_of",
+    "data_session",
+    "device_link",
+    "next_cursor",
+    "profile_link",
+    "record_eids",
+    "records",
+]
+
+NO_DEVICE = 0
+"""Stands for the device of a warning that names none."""
+
+
+# --- envelopes and pages -------------------------------------------------------------------------------------------
+
+
+def data_of(body: Any) -> Any:
+    """What the envelope holds."""
+    return body.get("data") if isinstance(body, Mapping) else None
+
+
+def records(data: Any, *names: str) -> list[Mapping[str, Any]]:
+    """The objects in `data`: a list of them, a list under one of `names`, one bare object, or nothing."""
+    if isinstance(data, Mapping):
+        inner = next((data[name] for name in names if name in data), None)
+        return [data] if inner is None else records(inner)
+    return [entry for entry in data if isinstance(entry, Mapping)] if isinstance(data, list) else []
+
+
+def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, limit: int | None = None) -> str | None:
+    """The query that asks for the page after; None at the end.
+
+    Args:
+        body: the reply.
+        own: what we send anyhow.
+        asked: the cursor that this page was asked for with.
+        limit: how many elements we asked for, for replies that do not tell.
+
+    Of `links.next` only the query is used, and of that not what we send anyhow (`own`): its host may be a staging one,
+    and our key goes nowhere but to the configured base. It counts even beside `continues: false`, unless the page was
+    empty. Without it the last element counts, as `lastid` is wrong in two of the vendor's own samples. Nor does
+    `continues: false` end a list with a full page: it may speak of that page, and what a list does not show counts as
+    absent. One that then comes again as it was does not know the cursor, and was at its end.
+
+    Raises: WireMismatch, where there is more and nothing says how to get it.
+    Source: reference, section 4.
+    """
+    envelope = body if isinstance(body, Mapping) else {}
+    elements = records(data_of(envelope))
+    continues = flag_of(envelope.get("continues"))
+    links = envelope.get("links")
+    address = text_of(links.get("next")) if isinstance(links, Mapping) else None
+    told = parse_qsl(urlsplit(address or "").query)
+    query = {key: value for key, value in told if key not in own and key.lower() != "apikey"}  # no key in an address
+    if query and (elements or continues):
+        return urlencode(query)
+    if not continues and not _is_full(envelope, elements, limit):
+        return None
+    last_id = whole_of(elements[-1].get("id")) if elements else None
+    last_id = whole_of(envelope.get("lastid")) if last_id is None else last_id
+    ends_here = continues is False
+    if last_id is None:
+        if ends_here:
+            return None
+        raise WireMismatch("Hologram says that its list goes on, but not where")
+    after = urlencode({"startafter": last_id})
+    return None if ends_here and after == asked else after
+
+
+def _is_full(envelope: Mapping[str, Any], elements: Sequence[Any], asked: int | None) -> bool:
+    """Whether a page that tells of no more is as full as it may be: asking once more costs less than a gap."""
+    limits = [limit for limit in (whole_of(envelope.get("limit")), asked) if limit is not None and limit > 0]
+    return bool(limits) and min(limits) <= len(elements)
+
+
+# --- devices and links ---------------------------------------------------------------------------------------------
+
+
+def device_link(device: Mapping[str, Any]) -> TargetLink | None:
+    """A device of `GET /devices` by its enabled profile; None if it has no profile with an ICCID.
+
+    Several profiles share a device after a change over the air; one without `profile_state` counts as enabled.
+    """
+    profiles = [
+        (iccid, profile)
+        for profile in records(device.get("links"), "cellular")
+        if (iccid := _iccid(profile.get("sim"))) is not None
+    ]
+    if not profiles:
+        return None
+    iccid, profile = next((pair for pair in profiles if _is_enabled(pair[1])), profiles[0])
+    link = _link(iccid, profile, device_id=_first_id(device.get("id"), profile.get("deviceid")), raw=device)
+    return replace(
+        link,
+        org_id=_first_id(device.get("orgid")) or link.org_id,
+        name=_name(device.get("name")),
+        tags=_tags(device.get("tags")),
+        last_connected_at=link.last_connected_at or _last_session(device, profile),
+        imei=_seen_imei(device),
+        other_iccids=tuple(other for other, another in profiles if another is not profile),
+    )
+
+
+def profile_link(profile: Mapping[str, Any]) -> TargetLink | None:
+    """A profile of `GET /links/cellular`, which names no tags; None if it has no ICCID.
+
+    `deviceid` is 0 or absent and `devicename` null before the SIM is claimed.
+    """
+    iccid = _iccid(profile.get("sim"))
+    return None if iccid is None else _link(iccid, profile, device_id=_first_id(profile.get("deviceid")), raw=profile)
+
+
+def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
+    """The chips that a device's or a profile's own record names; the field is null on most of them."""
+    profiles = [record, *records(record.get("links"), "cellular")]
+    return frozenset(eid for profile in profiles if (eid := text_of(profile.get("eid"))) is not None)
+
+
+def _seen_imei(device: Mapping[str, Any]) -> str | None:
+    """The hardware that a device was last seen in: by its last session, else by the device itself."""
+    session = device.get("lastsession")
+    told = text_of(session.get("imei")) if isinstance(session, Mapping) else None
+    return told or text_of(device.get("imei")) or text_of(device.get("imei_sv"))
+
+
+def _link(iccid: Iccid, profile: Mapping[str, Any], *, device_id: int | None, raw: Mapping[str, Any]) -> TargetLink:
+    plan = profile.get("plan")
+    inside = plan if isinstance(plan, Mapping) else {"id": plan}
+    state_word = text_of(profile.get("state")) or ""
+    overage_limit = whole_of(profile.get("overagelimit", profile.get("overage_limit")))
+    return TargetLink(
+        iccid=iccid,
+        org_id=_first_id(profile.get("orgid")),
+        device_id=device_id,
+        link_id=_first_id(profile.get("id")),
+        state=link_state(state_word),
+        state_word=state_word,
+        name=_name(profile.get("devicename")),
+        overage_limit_bytes=None if overage_limit is None else Bytes(overage_limit),
+        sms_limit=whole_of(profile.get("smslimit")),
+        data_plan_id=_first_id(inside.get("id"), profile.get("dataplansubscriptionid"), profile.get("planid")),
+        zone=text_of(inside.get("zone")) or _zone_of_link(profile),
+        claimed_at=_moment(profile.get("whenclaimed")),
+        last_connected_at=_moment(profile.get("last_connect_time")),
+        raw=without_secrets(raw),
+    )
+
+
+def _is_enabled(profile: Mapping[str, Any]) -> bool:
+    word = text_of(profile.get("profile_state")) or text_of(profile.get("euicc_state")) or "ENABLED"
+    return word.upper() == "ENABLED"
+
+
+def _zone_of_link(profile: Mapping[str, Any]) -> str | None:
+    """Beside a plan, `zone` is a number of their own and not the key that a claim takes (section 5.1)."""
+    zone = text_of(profile.get("zone"))
+    return None if zone is None or zone.isdigit() else zone
+
+
+def _last_session(device: Mapping[str, Any], profile: Mapping[str, Any]) -> str | None:
+    """When the last session ended, or began if it is still open (its end is zeros then)."""
+    session = device.get("lastsession")
+    if not isinstance(session, Mapping):
+        return None
+    link_id = whole_of(session.get("linkid"))
+    if link_id is not None and link_id != whole_of(profile.get("id")):
+        return None
+    return _moment(session.get("session_end")) or _moment(session.get("session_begin"))
+
+
+def _tags(value: Any) -> frozenset[str] | None:
+    if not isinstance(value, list):
+        return None
+    names = (entry.get("name") if isinstance(entry, Mapping) else entry for entry in value)
+    return frozenset(name for name in names if isinstance(name, str))
+
+
+# --- usage ---------------------------------------------------------------------------------------------------------
+
+
+def data_session(record: Mapping[str, Any]) -> DataSession | None:
+    """One row of `GET /usage/data` (section 10.5); None if it does not say whose it is and when it began."""
+    link_id = _first_id(record.get("linkid"))
+    at_s = moment_s(_moment(record.get("session_begin")) or _moment(record.get("timestamp")))
+    if link_id is None or at_s is None:
+        return None
+    return DataSession(link_id, at_s, whole_of(record.get("bytes")), text_of(record.get("imei")))
+
+
+# --- what writes are answered --------------------------------------------------------------------------------------
+
+
+def claim_reply(body: Any) -> ClaimReply:
+    """The answer to a claim that says success, in any edition; matched by `sim`, as no order is promised."""
+    data = data_of(body)
+    entries = [(text_of(entry.get("sim")), entry) for entry in records(data) if _complaint(entry) is None]
+    claimed = {sim: _first_id(*(entry.get(key) for key in _DEVICE_KEYS)) for sim, entry in entries if sim}
+    return ClaimReply(claimed=claimed, reasons=claim_reasons(data))
+
+
+def claim_reasons(data: Any) -> dict[str, str]:
+    """What the carrier said of single SIMs: `{"<iccid>": "<reason>"}`, also under success, or entries that complain."""
+    reasons = {}
+    for entry in records(data):
+        sim, complaint = text_of(entry.get("sim")), _complaint(entry)
+        if sim and complaint:
+            reasons[sim] = shortened(complaint)
+    by_iccid = data.items() if isinstance(data, Mapping) else ()
+    for key, value in by_iccid:
+        reason = _complaint(value) if isinstance(value, Mapping) else text_of(value)
+        if _iccid(key) is not None and reason:
+            reasons[str(key)] = shortened(reason)
+    return reasons
+
+
+_DEVICE_KEYS = ("device", "Devices", "deviceid")
+
+
+def _complaint(entry: Mapping[str, Any]) -> str | None:
+    return text_of(entry.get("error")) or text_of(entry.get("message")) or text_of(entry.get("reason"))
+
+
+def change_reply(body: Any, device_ids: Collection[int]) -> ChangeReply:
+    """The answer to a state or limit change: a result, or a job with one result per task, or a job with nothing.
+
+    Args:
+        device_ids: those asked for; a warning of mere words belongs to the first of them that it names.
+    """
+    data = data_of(body)
+    summary = data if isinstance(data, Mapping) else {}
+    tasks = records(summary.get("valid_tasks"))
+    results = [task.get("task_results") for task in tasks] if tasks else [summary]
+    told = [result for result in results if isinstance(result, Mapping)]
+    modified = [result["devices_modified"] for result in told if isinstance(result.get("devices_modified"), list)]
+    is_whole = bool(results) and len(modified) == len(results)
+    warnings = [warning for result in told for warning in _list(result.get("warnings"))]
+    return ChangeReply(
+        job_id=text_of(summary.get("jobid")),
+        modified=frozenset(filter(None, map(whole_of, chain(*modified)))) if is_whole else None,
+        warnings=_by_device(warnings, device_ids),
+    )
+
+
+def _by_device(warnings: Sequence[Any], device_ids: Collection[int]) -> dict[int, str]:
+    """Warnings by device id; those of one device are joined, those of none stand under NO_DEVICE."""
+    gathered: dict[int, str] = {}
+    for warning in warnings:
+        device_id, words = _warned(warning, device_ids)
+        before = gathered.get(device_id, "")
+        if words not in before:
+            gathered[device_id] = f"{before}; {words}" if before else words
+    return gathered
+
+
+def _warned(warning: Any, device_ids: Collection[int]) -> tuple[int, str]:
+    """The device that a warning is about, and its words."""
+    if isinstance(warning, Mapping):
+        return _first_id(warning.get("deviceid")) or NO_DEVICE, shortened(_complaint(warning) or "")
+    words = shortened(text_of(warning) or "")
+    named = (number for number in map(int, re.findall(r"\d{1,18}", words)) if number in device_ids)
+    return next(named, NO_DEVICE), words
+
+
+def carrier_jobs(body: Any) -> list[CarrierJob]:
+    """The job list. The POST calls `jobid` what the list calls `job_id`, as text or number."""
+    return [
+        CarrierJob(
+            job_id=job_id,
+            status=shortened(text_of(task.get("status")) or ""),
+            action=shortened(text_of(task.get("action")) or ""),
+        )
+        for task in records(data_of(body), "tasks")
+        if (job_id := text_of(task.get("job_id")) or text_of(task.get("jobid")))
+    ]
+
+
+# --- single values -------------------------------------------------------------------------------------------------
+
+
+def _iccid(value: Any) -> Iccid | None:
+    try:
+        return Iccid.parse(text_of(value) or "")
+    except NotAnIdentifier:
+        return None
+
+
+def _first_id(*values: Any) -> int | None:
+    """The first that is an id; 0 stands for none."""
+    return next((number for number in map(whole_of, values) if number), None)
+
+
+def _moment(value: Any) -> str | None:
+    """A date as written; the zero date means never (section 3.6)."""
+    text = text_of(value)
+    return None if text is None or text.startswith("0000-00-00") else text
+
+
+def _name(value: Any) -> str | None:
+    """A name as it is: its spaces are part of it."""
+    return value if isinstance(value, str) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

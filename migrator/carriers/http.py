@@ -1,0 +1,268 @@
+"""One HTTP exchange, paced, bounded in time, and sorted by what may have happened.
+
+Both carriers' clients send through `HttpSession`. Reads are retried here, and nothing else is: a write is sent once,
+except after a refusal that surely did nothing, and then only where the caller allows it.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpx
+import tenacity
+
+from migrator.carriers.decoding import text_of_bytes
+from migrator.carriers.pacing import Pacer
+from migrator.carriers.replies import Mask, Reply, Sorter, shortened
+from migrator.errors import (
+    Halted,
+    Interrupted,
+    NotSent,
+    OutcomeUnknown,
+    Outdated,
+    RateLimited,
+    Transient,
+    WireMismatch,
+)
+from migrator.ports import Vouch
+
+__all__ = ["HttpSession", "Mask", "Reply", "Sorter", "shortened"]
+
+log = logging.getLogger("migrator.http")
+
+ATTEMPTS = 6
+UNREACHABLE = "check the network and the carrier's base URL in the settings; then run the same command again"
+CONNECT_TIMEOUT_S = 15.0
+NOTHING_LEFT_US = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)
+
+LEAVES = frozenset({"http11.send_request_headers.started", "http2.send_request_headers.started"})
+"""What httpcore calls the moment at which the first byte of a request goes out on a connection that stands."""
+
+Params = Mapping[str, str | int]
+
+_JSON_IN_AND_OUT = (
+    {"Accept": "application/json"},
+    {"Accept": "application/json", "Content-Type": "application/json"},
+)
+"""What goes with a request without a body, and with one."""
+
+
+def _content(body: Mapping[str, Any] | Sequence[Any] | None) -> bytes | None:
+    """A body as it goes out, in ASCII: any text can be told so, also half an emoji that a carrier left in a label."""
+    return None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _no_doubt() -> None:
+    """Vouches for a request that rests on nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    params: Params | None
+    content: bytes | None = field(repr=False)
+    headers: Mapping[str, str] | None = field(repr=False)
+    timeout_s: float
+    is_write: bool
+    vouch: Vouch = field(default=_no_doubt, repr=False)
+
+    async def trace(self, moment: str, _details: Mapping[str, Any]) -> None:
+        """Follow the connection. Raises: what `vouch` raises, before a byte is sent: connecting takes its time, too."""
+        if moment in LEAVES:
+            self.vouch()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path.partition('?')[0]}"
+
+    @property
+    def lost(self) -> type[OutcomeUnknown | Transient]:
+        """What it means when this left us and no answer came."""
+        return OutcomeUnknown if self.is_write else Transient
+
+
+@dataclass(slots=True)
+class _Patience:
+    """Counts the tries of one request that got nowhere.
+
+    A 429 is none of them while others are served: a carrier that lets four a second through may refuse the same one of
+    eight again and again, and its turn comes once the others are through.
+    """
+
+    pacer: Pacer
+    _served: int = field(init=False)
+    _in_vain: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._served = self.pacer.served
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        """Whether it is given up."""
+        were_served, self._served = self._served, self.pacer.served
+        is_refused = state.outcome is not None and isinstance(state.outcome.exception(), RateLimited)
+        if not is_refused or were_served == self._served:
+            self._in_vain += 1
+        return self._in_vain >= ATTEMPTS
+
+
+class HttpSession:
+    """Sends requests to one carrier.
+
+    Args:
+        http: the client, with its base URL.
+        pacer: shared by everybody who talks to this carrier.
+        carrier: its name for people.
+        sort: turns a reply into the error it means.
+        timeout_s: the longest one exchange may take, over all its parts.
+        auth: goes with every request; None where each request brings its own.
+        mask: strikes the account's secrets out of replies and errors: what a carrier echoes goes no further than here.
+        takes_tokens: whether replies bring secrets that are wanted: their bodies stay as they are.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        pacer: Pacer,
+        carrier: str,
+        sort: Sorter,
+        timeout_s: float = 60.0,
+        auth: httpx.Auth | None = None,
+        mask: Mask | None = None,
+        takes_tokens: bool = False,
+    ) -> None:
+        self._http = http
+        self._pacer = pacer
+        self._carrier = carrier
+        self._sort = sort
+        self._timeout_s = timeout_s
+        self._auth = auth
+        self._mask = mask or Mask()
+        self._takes_tokens = takes_tokens
+
+    async def read(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """GET, up to six times in vain while nothing but weather is wrong. Raises: PlatformError."""
+        request = _Request("GET", path, params, None, headers, self._timeout_s, is_write=False)
+        return await self._patiently(request)
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """POST what changes nothing, such as a login, and may be repeated as if it were a read."""
+        request = _Request("POST", path, None, _content(body), None, self._timeout_s, is_write=False)
+        return await self._patiently(request)
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_refusals: bool,
+        timeout_s: float | None = None,
+        vouch: Vouch | None = None,
+    ) -> Reply:
+        """Send a write once.
+
+        Args:
+            retry_refusals: whether to send again after a 429 or where no connection came about. Not for claims: a
+                refusal there is looked into first.
+            vouch: asked while it waits, and at the very moment of sending, whether what it rests on still holds.
+
+        Raises: OutcomeUnknown, when it left us and no readable answer came; NotSent, when the run was told to stop
+            before it left; Outdated, when `vouch` does not vouch for it any more, and it did not leave; else what the
+            answer means.
+        """
+        longest_s, content = timeout_s or self._timeout_s, _content(body)
+        request = _Request(method, path, params, content, headers, longest_s, is_write=True, vouch=vouch or _no_doubt)
+        try:
+            return await (self._patiently(request) if retry_refusals else self._once(request))
+        except (Interrupted, Halted) as stop:  # raised by the pacer's gate alone, so never once a request has left
+            raise NotSent(stop) from stop
+
+    async def _patiently(self, request: _Request) -> Reply:
+        """Repeat what surely changed nothing. Sorters give Transient and WireMismatch to a write only if it did not."""
+        retrying = tenacity.AsyncRetrying(
+            sleep=self._pacer.sleep,
+            stop=_Patience(self._pacer),
+            retry=tenacity.retry_if_exception(_may_be_repeated),
+            wait=self._pause_before_retry,
+            reraise=True,
+        )
+        return await retrying(self._once, request)
+
+    def _pause_before_retry(self, state: tenacity.RetryCallState) -> float:
+        """The pacer holds everyone after a 429; other trouble waits 1, 2, 4, 8, 16 s, and a bit."""
+        if state.outcome is not None and isinstance(state.outcome.exception(), RateLimited):
+            return 0.0
+        return self._pacer.spread(tenacity.wait_exponential(multiplier=1, max=16)(state))
+
+    async def _once(self, request: _Request) -> Reply:
+        await self._pacer.turn(request.vouch)
+        request.vouch()  # nothing is waited for between this and the exchange
+        reply = await self._exchange(request)
+        error = self._sort(reply, is_write=request.is_write)
+        if isinstance(error, RateLimited):
+            self._pacer.refused(error.retry_after_s)
+        else:
+            self._pacer.accepted()
+        if error is not None:
+            raise error
+        return reply
+
+    async def _exchange(self, request: _Request) -> Reply:
+        try:
+            with anyio.fail_after(request.timeout_s):
+                response = await self._send(request)
+        except NOTHING_LEFT_US as error:
+            words = f"{self._carrier} cannot be reached: {self._reason(error)}"
+            raise Transient(words, hint=UNREACHABLE) from None
+        except TimeoutError:
+            raise request.lost(f"{self._carrier} did not answer {request} within {request.timeout_s:g} s") from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            reason = self._reason(error)
+            raise request.lost(f"the connection to {self._carrier} broke during {request}: {reason}") from None
+        log.debug("%s %s -> %d", self._carrier, request, response.status_code)
+        return self._reply(request, response)
+
+    async def _send(self, request: _Request) -> httpx.Response:
+        """The exchange itself. Its own time-outs replace the client's, which know nothing of slow claims."""
+        return await self._http.request(
+            request.method,
+            request.path.lstrip("/"),
+            params=request.params,
+            content=request.content,
+            headers={**_JSON_IN_AND_OUT[request.content is not None], **(request.headers or {})},
+            auth=self._auth or httpx.USE_CLIENT_DEFAULT,
+            timeout=httpx.Timeout(request.timeout_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
+            follow_redirects=False,
+            extensions={} if request.vouch is _no_doubt else {"trace": request.trace},
+        )
+
+    def _reply(self, request: _Request, response: httpx.Response) -> Reply:
+        text, is_whole = text_of_bytes(response.content, response.charset_encoding)
+        mask = Mask() if self._takes_tokens else self._mask
+        try:
+            body, is_json = (json.loads(text), True) if text.strip() else (None, True)
+            clean, body = mask.reply(text, body)
+        except (ValueError, RecursionError):
+            (clean, _), body, is_json = mask.reply(text, None), None, False
+        is_whole = is_whole and clean is text
+        return Reply(response.status_code, response.headers, body, is_json, clean, str(request), self._mask, is_whole)
+
+    def _reason(self, error: Exception) -> str:
+        return self._mask.words(str(error)) or type(error).__name__
+
+
+def _may_be_repeated(error: BaseException) -> bool:
+    """Tell whether the same request may go out again. One that grew old would only be older."""
+    return isinstance(error, Transient | WireMismatch) and not isinstance(error, Outdated)

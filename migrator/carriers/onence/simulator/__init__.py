@@ -1,0 +1,57 @@
+"""The 1NCE Management API, v1 and v2, as an ASGI application: its fleet, pace, faults and ledger, from a seed.
+
+Every answer that the carrier's reference leaves open is a switch, so that a client can be shown all of them.
+"""
+
+from migrator.carriers.onence.simulator.app import OnenceSimulator
+from migrator.carriers.onence.simulator.choices import (
+    AboveLargestPage,
+    BadBearer,
+    BadLogin,
+    BeyondEnd,
+    ExpiredSims,
+    ListOrder,
+    Missing,
+    NoLimit,
+    OmittedFields,
+    OptionalIdentifiers,
+    QuotaDates,
+    SelectableLimits,
+    StatusWords,
+    TopUpTotal,
+    Totals,
+    TotalsHeaders,
+    UnknownSim,
+    UsageCall,
+    V1Retired,
+)
+from migrator.carriers.onence.simulator.fleet import SimulatedFleet
+from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
+from migrator.carriers.onence.simulator.switches import OnenceSwitches
+
+__all__ = [
+    "AboveLargestPage",
+    "BadBearer",
+    "BadLogin",
+    "BeyondEnd",
+    "ExpiredSims",
+    "ListOrder",
+    "Missing",
+    "NoLimit",
+    "OmittedFields",
+    "OnenceSimulator",
+    "OnenceSwitches",
+    "OptionalIdentifiers",
+    "QuotaDates",
+    "SelectableLimits",
+    "SimStatus",
+    "SimulatedFleet",
+    "SimulatedSourceSim",
+    "StatusWords",
+    "TopUpTotal",
+    "Totals",
+    "TotalsHeaders",
+    "UnknownSim",
+    "UsageCall",
+    "V1Retired",
+]

@@ -1,0 +1,86 @@
+"""What the handlers work on: the customer's fleet, the clock, the switches, and changes that wait for their time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from migrator.carriers.onence.simulator.choices import UnknownSim
+from migrator.carriers.onence.simulator.fleet import SimulatedFleet
+from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, html_reply, refusal
+from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+from migrator.carriers.onence.simulator.switches import OnenceSwitches
+from migrator.carriers.simulation import Ledger, SimulatedClock
+
+__all__ = ["Account", "Effect", "unknown_sim"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A change that was accepted: field values of `sim` from `due_s` on."""
+
+    due_s: float
+    sim: SimulatedSourceSim
+    values: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Account:
+    """One customer of the simulated 1NCE. `pages_served` and `drifted` count list replies and SIMs come or gone."""
+
+    seed: int
+    fleet: SimulatedFleet
+    switches: OnenceSwitches
+    clock: SimulatedClock
+    ledger: Ledger
+    effects: list[Effect] = field(default_factory=list)
+    pages_served: int = 0
+    drifted: int = 0
+
+    def settle(self) -> None:
+        """Let every accepted change happen whose time has come; outside an event loop, all of them."""
+        if not self.effects:
+            return
+        now_s = self.clock.now_s() if _in_event_loop() else float("inf")
+        for effect in sorted(self.effects, key=lambda effect: effect.due_s):
+            if effect.due_s <= now_s:
+                for name, value in effect.values.items():
+                    setattr(effect.sim, name, value)
+        self.effects = [effect for effect in self.effects if effect.due_s > now_s]
+
+    def shows(self, sim: SimulatedSourceSim, call: Call) -> bool:
+        """Whether the called version of the API knows of `sim` at all."""
+        return not (sim.platform2 and call.version == "v1" and self.switches.v1_hides_platform2)
+
+    def find(self, call: Call, iccid: str) -> SimulatedSourceSim | None:
+        """The SIM that `iccid` names; None for a SIM that the called version does not know."""
+        sim = self.fleet.find(iccid)
+        if sim is None and self.switches.check_digit_accepted:
+            sim = self.fleet.find(iccid[:-1])
+            sim = sim if sim is not None and sim.iccid_with_luhn == iccid else None
+        return sim if sim is not None and self.shows(sim, call) else None
+
+    def known(self, call: Call, iccid: str) -> SimulatedSourceSim:
+        """The same. Raises: Refused, for a SIM that the called version does not know."""
+        sim = self.find(call, iccid)
+        if sim is None:
+            raise Refused(unknown_sim(call, self.switches))
+        return sim
+
+
+def unknown_sim(call: Call, switches: OnenceSwitches) -> Reply:
+    """What is said of a SIM that is not there."""
+    if call.version == "v2":
+        return refusal(call, 404, "Element not found")
+    if switches.unknown_sim is UnknownSim.HTML_404:
+        return html_reply(404, "404 Not Found")
+    return Reply(200 if switches.unknown_sim is UnknownSim.EMPTY_200 else 404)
+
+
+def _in_event_loop() -> bool:
+    try:
+        anyio.current_time()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,230 @@
+"""The simulator as an ASGI application: fault, pace, login, answer, ledger, and then the wire."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import anyio
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from migrator.carriers.onence.simulator.account import Account
+from migrator.carriers.onence.simulator.fleet import SimulatedFleet
+from migrator.carriers.onence.simulator.gate import Gate, too_many
+from migrator.carriers.onence.simulator.generator import FleetGenerator
+from migrator.carriers.onence.simulator.messages import (
+    Call,
+    Refused,
+    Reply,
+    html_reply,
+    json_reply,
+    read_call,
+    send_reply,
+)
+from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+from migrator.carriers.onence.simulator.noise import with_noise
+from migrator.carriers.onence.simulator.routes import Routes
+from migrator.carriers.onence.simulator.switches import OnenceSwitches
+from migrator.carriers.onence.simulator.tokens import TokenDesk
+from migrator.carriers.onence.simulator.writes import is_forbidden
+from migrator.carriers.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
+from migrator.carriers.simulation.echo import spelled, with_echo
+
+__all__ = ["OnenceSimulator"]
+
+EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
+INVENTED_LOGIN = ("8100012345_migrator", "invented-for-the-simulator")
+CUT_BEFORE = {Fault.LOSE_BEFORE, Fault.HANG_BEFORE}
+CUT_AFTER = {Fault.LOSE_AFTER, Fault.HANG_AFTER}
+HANGS = {Fault.HANG_BEFORE, Fault.HANG_AFTER}
+
+
+class OnenceSimulator:
+    """1NCE as one customer sees it. An ASGI 3 application, in process or served by uvicorn.
+
+    It answers under `/management-api/...` and without that prefix; faults and the ledger name paths without it.
+    Besides, `GET /_simulator/ledger` and `GET /_simulator/truth` are free of login, pace, faults and ledger.
+
+    Args:
+        seed: names the fleet, the tokens and everything else that looks like chance.
+        sims: size of the generated fleet, up to a million and more; a SIM is made when first looked at.
+        switches: how the carrier behaves.
+        faults: which requests go wrong.
+        epoch: the date at the first request.
+        client_id: what the login accepts.
+        client_secret: the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 7,
+        sims: int = 500,
+        switches: OnenceSwitches | None = None,
+        faults: FaultPlan | None = None,
+        epoch: datetime = EPOCH,
+        client_id: str = INVENTED_LOGIN[0],
+        client_secret: str = INVENTED_LOGIN[1],
+    ) -> None:
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.ledger = Ledger()
+        self.faults = faults or FaultPlan()
+        self._account = Account(
+            seed=seed,
+            fleet=SimulatedFleet(FleetGenerator(seed, epoch), generated=sims),
+            switches=switches or OnenceSwitches(),
+            clock=SimulatedClock(epoch),
+            ledger=self.ledger,
+        )
+        self._tokens = TokenDesk(seed=seed, client_id=client_id, client_secret=client_secret)
+        self._gate = Gate()
+        self._routes = Routes()
+
+    @classmethod
+    def from_fleet(
+        cls,
+        fleet: Iterable[SimulatedSourceSim],
+        *,
+        seed: int = 7,
+        switches: OnenceSwitches | None = None,
+        faults: FaultPlan | None = None,
+        epoch: datetime = EPOCH,
+        client_id: str = INVENTED_LOGIN[0],
+        client_secret: str = INVENTED_LOGIN[1],
+    ) -> "OnenceSimulator":
+        """A simulator of exactly these SIMs, listed in this order. Raises: ValueError, if an ICCID comes twice."""
+        simulator = cls(
+            seed=seed,
+            sims=0,
+            switches=switches,
+            faults=faults,
+            epoch=epoch,
+            client_id=client_id,
+            client_secret=client_secret,
+        )
+        simulator.fleet.extend(fleet)
+        return simulator
+
+    @property
+    def fleet(self) -> SimulatedFleet:
+        """The truth, with every accepted change whose time has come; outside an event loop, with all of them."""
+        self._account.settle()
+        return self._account.fleet
+
+    @property
+    def switches(self) -> OnenceSwitches:
+        """How it behaves; may be replaced at any time."""
+        return self._account.switches
+
+    @switches.setter
+    def switches(self, switches: OnenceSwitches) -> None:
+        self._account.switches = switches
+
+    @property
+    def writes(self) -> list[LedgerEntry]:
+        """Every request that could have changed something: all but reads and logins."""
+        return [entry for entry in self.ledger.entries if entry.method != "GET" and entry.path != "/oauth/token"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises: ConnectionCut, where a fault breaks the connection."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            request = Request(scope, receive)
+            call = await read_call(request)
+            compressed = self.switches.gzip and "gzip" in call.headers.get("accept-encoding", "")
+            inside = self._inside(call)
+            reply = inside or self._echoed(call, await self._exchange(call))
+            await send_reply(reply, send, compressed=compressed)
+
+    def _echoed(self, call: Call, reply: Reply) -> Reply:
+        """The answer with the customer's credentials in it, where the switches want it so."""
+        if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
+            return reply
+        words = spelled(self.client_id, self.client_secret)
+        bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
+        body = with_echo(json.loads(reply.body), words if call.is_login else (*words, bearer))
+        return json_reply(body, reply.status, headers=reply.headers)
+
+    async def _exchange(self, call: Call) -> Reply:
+        """Decide at once, note it, then take the time that the answer takes."""
+        at_s = self._account.clock.now_s()
+        fault = self.faults.next(call.method, call.path)
+        reply = self._faulty(call, fault)
+        self._note(call, at_s=at_s, status=None if reply is None else reply.status, fault=fault)
+        await anyio.sleep(self._delay_s(fault))
+        if reply is None:
+            raise ConnectionCut(fault)
+        if self.switches.noise_headers:
+            reply = with_noise(reply, seed=self._account.seed, nth=len(self.ledger.entries))
+        return reply
+
+    def _faulty(self, call: Call, fault: Fault) -> Reply | None:
+        """The answer as the fault has it; None where the connection breaks."""
+        if fault in CUT_BEFORE:
+            return None
+        refused = self._refused_by(fault)
+        if refused is not None:
+            return refused
+        reply = self._answer(call)
+        if fault in CUT_AFTER:
+            return None
+        if fault is Fault.SERVER_ERROR_AFTER:
+            return json_reply({"message": "Internal server error"}, 502)
+        return html_reply(200, "1NCE") if fault is Fault.HTML_OK else reply
+
+    def _refused_by(self, fault: Fault) -> Reply | None:
+        """The answer of a front end that never passed the request on."""
+        if fault is Fault.SERVER_ERROR_BEFORE:
+            return json_reply({"message": "Internal server error"}, 500)
+        if fault is Fault.HTML:
+            return html_reply(503, "503 Service Unavailable")
+        if fault in {Fault.TOO_MANY, Fault.TOO_MANY_SILENT}:
+            return too_many(self.switches, self.switches.too_many_retry_after_s if fault is Fault.TOO_MANY else None)
+        return None
+
+    def _answer(self, call: Call) -> Reply:
+        """What the carrier makes of the request."""
+        account, clock = self._account, self._account.clock
+        account.settle()
+        too_soon = self._gate.refusal(call, self.switches, clock)
+        if too_soon is not None:
+            return too_soon
+        if (call.method, call.path) == ("POST", "/oauth/token"):
+            return self._login(call)
+        refused = self._tokens.refusal(call, self.switches, now_s=clock.now_s(), now=clock.now())
+        return refused or self._routes.answer(account, call)
+
+    def _login(self, call: Call) -> Reply:
+        try:
+            return self._tokens.login(call, self.switches, self._account.clock.now_s())
+        except Refused as refused:
+            return refused.reply
+
+    def _delay_s(self, fault: Fault) -> float:
+        if fault in HANGS:
+            return self.switches.hang_s
+        return self.switches.latency_s + (self.switches.slow_s if fault is Fault.SLOW else 0.0)
+
+    def _note(self, call: Call, *, at_s: float, status: int | None, fault: Fault) -> None:
+        """Write the ledger. Nothing of a login is kept, since credentials may stand in its query or body."""
+        query, body = ({}, None) if call.is_login else (call.query, call.body)
+        self.ledger.entries.append(LedgerEntry(at_s, call.method, call.path, query, body, status, str(fault)))
+        if is_forbidden(call):
+            self.ledger.forbidden.append(f"{call.method} {call.path}")
+
+    def _inside(self, call: Call) -> Reply | None:
+        """The two looks behind the scenes, which are no part of 1NCE."""
+        if call.path == "/_simulator/ledger":
+            return json_reply(self.ledger.as_dict())
+        if call.path == "/_simulator/truth":
+            return json_reply([sim.as_dict() for sim in self.fleet])
+        return None
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Tell a server that there is nothing to start or stop."""
+    for stage in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{stage}.complete"})

@@ -1,0 +1,142 @@
+"""GET /sims: pages of a list that may move while it is read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from migrator.carriers.onence.simulator.account import Account
+from migrator.carriers.onence.simulator.chance import ArbitraryOrder
+from migrator.carriers.onence.simulator.choices import (
+    AboveLargestPage,
+    BeyondEnd,
+    ExpiredSims,
+    ListOrder,
+    Totals,
+    TotalsHeaders,
+)
+from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, json_reply, refusal
+from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+from migrator.carriers.onence.simulator.shapes import sim_object
+from migrator.carriers.onence.simulator.switches import OnenceSwitches
+
+__all__ = ["SimList"]
+
+DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
+SORTABLE = {"imei", "ip_address"}
+FILTERABLE = {"imei", "ip_address"}
+
+
+class SimList:
+    """Answers list calls. A filtered or sorted view is made when page 1 is asked for, and when SIMs come or go."""
+
+    def __init__(self) -> None:
+        self._views: dict[tuple[str, str, str], tuple[int, list[SimulatedSourceSim]]] = {}
+
+    def page(self, account: Account, call: Call) -> Reply:
+        """One page (reference, section 4)."""
+        switches = account.switches
+        size = _page_size(call, switches)
+        page = max(1, _whole(call.query.get("page", "1")) or 1)
+        rows = self._rows(account, call, page)
+        pages = -(-len(rows) // size)
+        if page > pages and switches.beyond_end is BeyondEnd.LAST_AGAIN:
+            page = max(1, pages)
+        if page > max(1, pages) and switches.beyond_end is BeyondEnd.NOT_FOUND:
+            return refusal(call, 404, "Element not found")
+        shown = _slice(account, call, rows, start=(page - 1) * size, size=size)
+        told = _spoken_of(switches.totals, sims=len(rows), pages=pages, shown=len(shown))
+        totals = (*told, page, len(shown) if switches.count_per_page_is_rows else size)
+        words = switches.v2_words if call.version == "v2" else switches.v1_words
+        now = account.clock.now()
+        body: Any = [sim_object(sim, switches, words=words, single=False, now=now) for sim in shown]
+        account.pages_served += 1
+        _drift(account, rows)
+        return json_reply({"results": body} if switches.results_wrapped else body, headers=_totals(switches, totals))
+
+    def _rows(self, account: Account, call: Call, page: int) -> Sequence[SimulatedSourceSim]:
+        """All SIMs that this list holds, in order; the fleet itself where nothing is left out or sorted."""
+        switches = account.switches
+        sort = call.query.get("sort", "") if switches.sort_honoured else ""
+        filters = call.query.get("q", "")
+        hides_some = switches.expired is ExpiredSims.UNLISTED or (call.version == "v1" and switches.v1_hides_platform2)
+        if not (sort or filters or hides_some):
+            return account.fleet
+        key = (call.version, sort, filters)
+        revision, view = self._views.get(key, (-1, []))
+        if page == 1 or revision != account.fleet.revision:
+            view = _sorted([sim for sim in account.fleet if _listed(account, call, sim, filters)], sort)
+            self._views[key] = (account.fleet.revision, view)
+        return view
+
+
+def _listed(account: Account, call: Call, sim: SimulatedSourceSim, filters: str) -> bool:
+    if not account.shows(sim, call) or (sim.is_expired and account.switches.expired is ExpiredSims.UNLISTED):
+        return False
+    wanted = (part.partition(":") for part in filters.split(",") if part)
+    return all(getattr(sim, name) == value for name, _, value in wanted if name in FILTERABLE)
+
+
+def _sorted(sims: list[SimulatedSourceSim], sort: str) -> list[SimulatedSourceSim]:
+    """By the named fields, the first counting most; addresses as text. Other fields are passed over."""
+    for part in reversed(sort.split(",")):
+        name = part.strip().removeprefix("-")
+        if name in SORTABLE:
+            sims.sort(key=lambda sim, name=name: getattr(sim, name) or "", reverse=part.strip().startswith("-"))  # type: ignore[misc]
+    return sims
+
+
+def _slice(
+    account: Account, call: Call, rows: Sequence[SimulatedSourceSim], *, start: int, size: int
+) -> list[SimulatedSourceSim]:
+    switches = account.switches
+    is_sorted = switches.sort_honoured and "sort" in call.query
+    if switches.list_order is ListOrder.FIXED or is_sorted:
+        return list(rows[start : start + size])
+    order = ArbitraryOrder(len(rows), account.seed, "call", account.pages_served)
+    return [rows[order.at(index)] for index in range(start, min(start + size, len(rows)))]
+
+
+def _page_size(call: Call, switches: OnenceSwitches) -> int:
+    """Raises: Refused, for a size out of bounds where the switches refuse it."""
+    size = _whole(call.query.get("pageSize", str(DEFAULT_PAGE_SIZE)))
+    if size is not None and 1 <= size <= LARGEST_PAGE_SIZE:
+        return size
+    if switches.above_largest_page is AboveLargestPage.REFUSE:
+        raise Refused(refusal(call, 400, "pageSize must be between 1 and 100"))
+    return LARGEST_PAGE_SIZE if size is not None and size > LARGEST_PAGE_SIZE else DEFAULT_PAGE_SIZE
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 - far past any list
+
+
+def _spoken_of(totals: Totals, *, sims: int, pages: int, shown: int) -> tuple[int, int]:
+    """How many SIMs and pages the headers tell of."""
+    if totals is Totals.ONE_PAGE:
+        return shown, 1
+    return sims, 0 if totals is Totals.NO_PAGES else pages
+
+
+def _totals(switches: OnenceSwitches, totals: tuple[int, int, int, int]) -> tuple[tuple[str, str], ...]:
+    if switches.totals_headers is TotalsHeaders.ABSENT:
+        return ()
+    names = ("X-Total-Count", "X-Total-Pages", "X-Current-Page", "X-Count-Per-Page")
+    lower = switches.totals_headers is TotalsHeaders.LOWER_CASE
+    return tuple((name.lower() if lower else name, str(value)) for name, value in zip(names, totals, strict=True))
+
+
+def _drift(account: Account, rows: Sequence[SimulatedSourceSim]) -> None:
+    """Let SIMs go and come at the head of the list, so that everything behind moves between two pages."""
+    switches = account.switches
+    if _due(account, switches.remove_every_pages) and rows:
+        account.drifted += 1
+        account.fleet.remove(rows[0])
+    if _due(account, switches.insert_every_pages):
+        account.drifted += 1
+        account.fleet.insert_newcomer()
+
+
+def _due(account: Account, every: int | None) -> bool:
+    at_most = account.switches.drift_at_most
+    if every is None or (at_most is not None and account.drifted >= at_most):
+        return False
+    return account.pages_served % every == 0

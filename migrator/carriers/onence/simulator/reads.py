@@ -1,0 +1,97 @@
+"""Reads of one SIM, and of the account's limits."""
+
+from typing import Any
+
+from migrator.carriers.onence.simulator.account import Account, unknown_sim
+from migrator.carriers.onence.simulator.choices import ExpiredSims, NoLimit, SelectableLimits, UsageCall
+from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, json_reply, refusal
+from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+from migrator.carriers.onence.simulator.shapes import quota_v1, quota_v2, sim_object
+from migrator.carriers.onence.simulator.switches import OnenceSwitches
+from migrator.carriers.onence.simulator.usage import usage
+
+__all__ = ["EXPIRED_TEXT", "connectivity", "limits", "quota", "selectable_limits", "single", "usage_rows"]
+
+EXPIRED_TEXT = "The following SIMs are expired and cannot be modified via API. Only extensions are permitted."
+CHOICES = {
+    "data": ((1, 16), (9, 10), (10, 20), (17, 30), (16, 40)),
+    "smsmt": ((45, 10), (29, 25), (28, 50), (5, 100)),
+    "smsmo": ((35, 10), (31, 25), (30, 50), (7, 100)),
+}
+"""Id and value by service. Source: one customer's program (reference, section 9.2); the 16 MB are the contract's."""
+
+
+def single(account: Account, call: Call, iccid: str) -> Reply:
+    """GET /sims/{iccid}."""
+    sim = _readable(account, call, iccid)
+    if iccid in account.switches.single_reads_of_others:
+        sim = next(other for other in account.fleet if other.iccid != iccid)
+    words = account.switches.v2_words if call.version == "v2" else account.switches.v1_words
+    return json_reply(sim_object(sim, account.switches, words=words, single=True, now=account.clock.now()))
+
+
+def quota(account: Account, call: Call, iccid: str, service: str) -> Reply:
+    """GET /sims/{iccid}/quota/{service}. Of a SIM without a quota record nothing is known: it is as if unknown."""
+    sim = _readable(account, call, iccid)
+    if not sim.has_quota:
+        return unknown_sim(call, account.switches)
+    write = quota_v2 if call.version == "v2" else quota_v1
+    return json_reply(write(sim, service, account.switches))
+
+
+def usage_rows(account: Account, call: Call, iccid: str) -> Reply:
+    """GET /sims/{iccid}/usage. Of v2's shape nothing is known: assumed to be that of v1."""
+    if account.switches.usage_call is UsageCall.FORBIDDEN:
+        return json_reply({"message": "Forbidden"}, 403)
+    if account.switches.usage_call is UsageCall.V1_ONLY and call.version == "v2":
+        return refusal(call, 404, "Element not found")
+    sim = _readable(account, call, iccid)
+    today = account.clock.now().date()
+    return json_reply(usage(sim, call.query, today=today, with_total=account.switches.usage_total_row))
+
+
+def connectivity(account: Account, call: Call, iccid: str) -> Reply:
+    """GET /sims/{iccid}/status: whether the network sees the SIM, not whether it may connect."""
+    sim = _readable(account, call, iccid)
+    word = "ATTACHED" if sim.imei is not None and sim.status == "Enabled" else "OFFLINE"
+    status: Any = {"description": word} if call.version == "v2" else word
+    location = {"iccid": sim.iccid, "imsi": sim.imsi, "operator": {"id": 90, "name": "Plus"}}
+    return json_reply({"status": status, "location": location, "services": ["GPRS"]})
+
+
+def limits(account: Account, _call: Call) -> Reply:
+    """GET /v1/sims/limits: caps per SIM and calendar month, the same for all (reference, section 9.1)."""
+    entries = {key: _limit(account.switches, key) for key in ("data", "smsMt", "smsMo")}
+    hidden = account.switches.no_limit is NoLimit.KEY_MISSING
+    return json_reply({key: entry for key, entry in entries.items() if entry is not None or not hidden})
+
+
+def selectable_limits(account: Account, call: Call, service: str) -> Reply:
+    """GET /v1/sims/{service}/limits; the case of the service's name does not matter."""
+    choices = CHOICES.get(service.lower())
+    if choices is None:
+        return refusal(call, 404, "Element not found")
+    shape = account.switches.selectable_limits
+    if shape is SelectableLimits.CURRENT:
+        return limits(account, call)
+    unit = "MB" if service == "data" else "SMS"
+    if shape is SelectableLimits.LIST:
+        return json_reply([{"id": id_, "limit": str(value), "unit": unit} for id_, value in choices])
+    entries = [{"id": id_, "description": f"{value} {unit}"} for id_, value in choices]
+    return json_reply({"selectableLimits": entries})
+
+
+def _limit(switches: OnenceSwitches, key: str) -> dict[str, Any] | None:
+    unit = "MB" if key == "data" else "SMS"
+    value = {"data": switches.data_limit_mb, "smsMt": switches.sms_mt_limit, "smsMo": switches.sms_mo_limit}[key]
+    if value is None:
+        return {"id": 0, "limit": "No limit", "unit": unit} if switches.no_limit is NoLimit.TEXT else None
+    ids = {str(choice): id_ for id_, choice in CHOICES[key.lower()]}
+    return {"id": ids.get(value, 1), "limit": value, "unit": unit}
+
+
+def _readable(account: Account, call: Call, iccid: str) -> SimulatedSourceSim:
+    sim = account.known(call, iccid)
+    if sim.is_expired and account.switches.expired is ExpiredSims.UNREADABLE:
+        raise Refused(refusal(call, 422, EXPIRED_TEXT))
+    return sim

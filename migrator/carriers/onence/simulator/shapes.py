@@ -1,0 +1,196 @@
+"""How a SIM and its quotas are written in JSON."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from migrator.carriers.onence.simulator.choices import (
+    LabelForm,
+    Missing,
+    OptionalIdentifiers,
+    QuotaDates,
+    StatusWords,
+    TopUpTotal,
+)
+from migrator.carriers.onence.simulator.messages import BROKEN
+from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
+from migrator.carriers.onence.simulator.switches import OnenceSwitches
+
+__all__ = ["Volume", "number", "quota_v1", "quota_v2", "sim_object", "volume_of"]
+
+THRESHOLD_PERCENT = 20
+DATA_TOP_UP, SMS_TOP_UP = Decimal(500), Decimal(250)  # what one top-up adds (reference, section 10.2)
+PEAK_BITS_PER_S = 128_000
+LEVELS = ("More than 20% available", "Less than 20% available", "No volume available")
+SINGLE_CALL_EARLIER = timedelta(seconds=4)
+QUOTA_AFTER_ACTIVATION = timedelta(seconds=16)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One service of one SIM: MB for data, messages for SMS. `since_top_up` equals `booked` without a top-up."""
+
+    booked: Decimal
+    remaining: Decimal
+    since_top_up: Decimal
+    last_added: Decimal
+
+    def total(self, choice: TopUpTotal) -> Decimal:
+        """The total that the switches make of it."""
+        if choice is TopUpTotal.SINCE_TOP_UP:
+            return self.since_top_up
+        was_topped_up = self.since_top_up != self.booked
+        return self.booked - self.last_added if choice is TopUpTotal.FIRST and was_topped_up else self.booked
+
+    @property
+    def level(self) -> int:
+        """0 more than a fifth is left, 1 less, 2 nothing."""
+        if self.remaining <= 0:
+            return 2
+        return 0 if self.remaining * 100 > self.since_top_up * THRESHOLD_PERCENT else 1
+
+
+def volume_of(sim: SimulatedSourceSim, service: str) -> Volume:
+    """The volume of `data` or `sms`."""
+    booked, remaining, since, added = sim.sms_quota, sim.sms_remaining, sim.sms_since_top_up, SMS_TOP_UP
+    if service == "data":
+        booked, remaining, since = sim.data_quota_mb, sim.data_remaining_mb, sim.data_since_top_up_mb
+        added = DATA_TOP_UP
+    if since is None:
+        return Volume(booked, remaining, booked, booked)
+    return Volume(booked, remaining, since, added)
+
+
+def number(value: Decimal, switches: OnenceSwitches) -> int | float | str:
+    """A volume: whole where it is whole, up to six decimals else, text where the switches say so."""
+    is_whole = value == value.to_integral_value()
+    if switches.numbers_as_strings:
+        return str(int(value)) if is_whole else f"{value.normalize():f}"
+    return int(value) if is_whole else float(value)
+
+
+def sim_object(
+    sim: SimulatedSourceSim, switches: OnenceSwitches, *, words: StatusWords, single: bool, now: datetime
+) -> dict[str, Any]:
+    """A SIM as the list has it or, if `single`, as the call for one SIM has it (reference, section 4.4)."""
+    shifted = single and words is StatusWords.MIXED
+    activated_at = sim.activated_at - SINGLE_CALL_EARLIER if shifted else sim.activated_at
+    row: dict[str, Any] = {"iccid": sim.iccid}
+    row |= _optional_identifiers(sim, switches)
+    row |= {
+        "imsi": sim.imsi,
+        "msisdn": sim.msisdn,
+        "imei": sim.imei,
+        "imei_lock": sim.imei_lock,
+        "status": _status_word(sim.status, switches, words, single=single),
+        "activation_date": activated_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+        "ip_address": sim.ip_address,
+    }
+    for service, suffix in (("data", ""), ("sms", "_SMS")):
+        volume = volume_of(sim, service)
+        row[f"current_quota{suffix}"] = number(volume.total(switches.top_up_total), switches)
+        row[f"quota_status{suffix}"] = _quota_status(sim, volume, switches, now)
+    forms = switches.single_labels if single else switches.listed_labels
+    row["label"] = _label(sim.label, forms.get(sim.iccid))
+    row |= {field: value for iccid, field, value in switches.said if iccid == sim.iccid}
+    return {key: _filler(switches) if value is None else value for key, value in row.items() if _kept(value, switches)}
+
+
+def _label(label: str | None, form: LabelForm | None) -> Any:
+    odd: dict[LabelForm | None, Any] = {
+        None: label,
+        LabelForm.OMITTED: None,
+        LabelForm.OBJECT: {"text": label},
+        LabelForm.NUMBER: 7.5,
+        LabelForm.BROKEN: f"{label}{BROKEN}",
+        LabelForm.REPLACED: f"{label}\ufffd",
+    }
+    return odd[form]
+
+
+def quota_v1(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) -> dict[str, Any]:
+    """A quota as recorded (reference, section 6)."""
+    volume, form = volume_of(sim, service), switches.v1_quota_dates
+    quota = {
+        "volume": number(volume.remaining, switches),
+        "total_volume": number(volume.total(_v1_total(switches)), switches),
+        "expiry_date": _quota_date(sim.expiry, form),
+        "peak_throughput": PEAK_BITS_PER_S,
+        "last_volume_added": number(volume.last_added, switches),
+        "last_status_change_date": _quota_date(sim.activated_at + QUOTA_AFTER_ACTIVATION, form),
+        "threshold_percentage": THRESHOLD_PERCENT,
+    }
+    if service != "data":
+        del quota["peak_throughput"]
+    return quota
+
+
+def quota_v2(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) -> dict[str, Any]:
+    """A quota as v2's contract has it (reference, section 14)."""
+    volume, form = volume_of(sim, service), switches.v2_quota_dates
+    status = {"id": 1, "description": "ACTIVE"} if volume.remaining > 0 else {"id": 0, "description": "EXHAUSTED"}
+    if sim.is_expired:
+        status = {"id": 2, "description": "EXPIRED"}
+    return {
+        "id": 1 if service == "data" else 2,
+        "status": status,
+        "volume": number(volume.remaining, switches),
+        "total_volume": number(volume.since_top_up, switches),
+        "accumulated_total_volume": number(volume.booked, switches),
+        "last_volume_added": number(volume.last_added, switches),
+        "service": service,
+        "threshold_percentage": THRESHOLD_PERCENT,
+        "threshold_volume": number(volume.since_top_up * THRESHOLD_PERCENT / 100, switches),
+        "expiry_date": _quota_date(sim.expiry, form),
+        "created_at": _quota_date(sim.activated_at + QUOTA_AFTER_ACTIVATION, form),
+    }
+
+
+def _v1_total(switches: OnenceSwitches) -> TopUpTotal:
+    """`FIRST` is about the list only: a quota that tells what is left cannot hide what was added."""
+    return TopUpTotal.LIFETIME if switches.top_up_total is TopUpTotal.FIRST else switches.top_up_total
+
+
+def _optional_identifiers(sim: SimulatedSourceSim, switches: OnenceSwitches) -> dict[str, str | None]:
+    if switches.optional_identifiers is OptionalIdentifiers.NEVER:
+        return {}
+    if switches.optional_identifiers is OptionalIdentifiers.ALWAYS:
+        second = sim.imsi_2 or f"4600751{sim.imsi[-8:]}"
+        return {"iccid_with_luhn": sim.iccid_with_luhn, "imsi_2": second, "current_imsi": sim.current_imsi or sim.imsi}
+    shown = sim.iccid_with_luhn if sim.shows_check_digit else None
+    return {"iccid_with_luhn": shown, "imsi_2": sim.imsi_2, "current_imsi": sim.current_imsi}
+
+
+def _status_word(status: SimStatus, switches: OnenceSwitches, words: StatusWords, *, single: bool) -> str:
+    if status == SimStatus.EXPIRED:
+        return switches.expired_word
+    if status == SimStatus.DISABLED:
+        return "Deactivated" if words is StatusWords.ACTIVATED else "Disabled"
+    says_activated = words is StatusWords.ACTIVATED or (single and words is StatusWords.MIXED)
+    return "Activated" if says_activated else "Enabled"
+
+
+def _quota_status(sim: SimulatedSourceSim, volume: Volume, switches: OnenceSwitches, now: datetime) -> dict[str, Any]:
+    status: dict[str, Any] = {"id": volume.level, "description": LEVELS[volume.level]}
+    in_use = now - sim.activated_at
+    if volume.level >= 1:
+        status["threshold_reached_date"] = _quota_date(sim.activated_at + in_use * 0.8, switches.v1_quota_dates)
+    if volume.level == 2:  # noqa: PLR2004 - the carrier's number for "nothing left"
+        status["quota_exceeded_date"] = _quota_date(sim.activated_at + in_use * 0.95, switches.v1_quota_dates)
+    return status
+
+
+def _quota_date(moment: datetime, form: QuotaDates) -> str:
+    utc = moment.astimezone(UTC)
+    if form is QuotaDates.ISO_Z:
+        return utc.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return utc.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _kept(value: Any, switches: OnenceSwitches) -> bool:
+    return value is not None or switches.missing is not Missing.OMITTED
+
+
+def _filler(switches: OnenceSwitches) -> str | None:
+    return "" if switches.missing is Missing.EMPTY_TEXT else None

@@ -1,0 +1,137 @@
+"""Logins and tokens: POST /oauth/token, and what a call's Authorization header is worth."""
+
+import random
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from migrator.carriers.onence.simulator.choices import BadBearer, BadLogin
+from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, json_reply
+from migrator.carriers.onence.simulator.switches import OnenceSwitches
+
+__all__ = ["TokenDesk"]
+
+FORM = "application/x-www-form-urlencoded"
+UNKNOWN_USER, WRONG_PASSWORD = "User does not exist.", "Incorrect username or password."
+
+
+@dataclass(slots=True)
+class Token:
+    """A token that was handed out. `expires_at_s` is on the simulator's clock."""
+
+    text: str = field(repr=False)
+    expires_at_s: float
+    calls: int = 0
+    revoked: bool = False
+
+    def may_be_reissued(self, switches: OnenceSwitches, now_s: float) -> bool:
+        """Whether a login may hand it out once more: it has a second left, and is not known to be revoked."""
+        return self.expires_at_s - now_s >= 1 and (switches.revoked_token_reissued or not self.revoked)
+
+
+class TokenDesk:
+    """Hands out tokens for one pair of credentials, and knows which are good."""
+
+    def __init__(self, *, seed: int, client_id: str, client_secret: str) -> None:
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self._random = random.Random(f"tokens {seed}")
+        self._tokens: dict[str, Token] = {}
+        self._latest: Token | None = None
+
+    def login(self, call: Call, switches: OnenceSwitches, now_s: float) -> Reply:
+        """Answer a token request (reference, section 2)."""
+        self._check_body(call, switches)
+        self._check_credentials(call, switches)
+        token = self._token(switches, now_s)
+        return json_reply(
+            {
+                "status_code": 200,
+                "access_token": token.text,
+                "token_type": "bearer",
+                "expires_in": int(token.expires_at_s - now_s),
+                "userId": "user",
+                "scope": "all",
+            },
+            indent=2,
+        )
+
+    def refusal(self, call: Call, switches: OnenceSwitches, *, now_s: float, now: datetime) -> Reply | None:
+        """Why `call` may not pass; None if its token is good. Counts against the token's calls."""
+        scheme, _, text = call.headers.get("authorization", "").partition(" ")
+        token = self._tokens.get(text) if scheme.lower() == "bearer" else None
+        if token is None:
+            return _unauthorised(call, switches, now, "The token is invalid: Illegal base64 character 20")
+        token.calls += 1
+        if switches.token_revoked_after is not None and token.calls > switches.token_revoked_after:
+            token.revoked = True
+        if token.revoked or now_s >= token.expires_at_s:
+            return _unauthorised(call, switches, now, "The token is expired")
+        return None
+
+    def _check_body(self, call: Call, switches: OnenceSwitches) -> None:
+        content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type == "application/json":
+            fields = call.body if isinstance(call.body, dict) else {}
+        elif content_type == FORM and not switches.json_login_only:
+            fields = dict(parse_qsl(call.raw_body.decode(errors="replace")))
+        else:
+            raise _refused("UnsupportedContentTypeError", "Content-Type not supported")
+        if fields.get("grant_type") != "client_credentials":
+            raise _refused("BodyValidationError", "Request body validation error: Missing attributes 'grant_type'")
+
+    def _check_credentials(self, call: Call, switches: OnenceSwitches) -> None:
+        user, password = _basic(call.headers.get("authorization", ""))
+        for name, value in (("username", user), ("password", password)):
+            if not value:
+                raise _refused("AuthValidationError", f"Auth header validation error: Missing attributes '{name}'")
+        if (user, password) == (self.client_id, self.client_secret):
+            return
+        if switches.bad_login is BadLogin.EMPTY_401:
+            raise Refused(Reply(401))
+        code = "BadCredentials" if switches.bad_login is BadLogin.BAD_CREDENTIALS else "CognitoAuthenticationError"
+        raise _refused(code, WRONG_PASSWORD if user == self.client_id else UNKNOWN_USER)
+
+    def _token(self, switches: OnenceSwitches, now_s: float) -> Token:
+        """The token at hand, if the switches have it so; else a new one."""
+        latest = self._latest
+        if latest is not None and switches.token_reissued and latest.may_be_reissued(switches, now_s):
+            return latest
+        length = switches.token_characters
+        text = ("eyJpZHRva2Vu" + b64encode(self._random.randbytes(length)).decode())[: length - 1] + "="
+        self._tokens = {text: token for text, token in self._tokens.items() if token.expires_at_s > now_s}
+        self._latest = self._tokens[text] = Token(text, now_s + switches.token_life_s)
+        return self._latest
+
+
+def _basic(header: str) -> tuple[str, str]:
+    """User and password of a Basic header; empty where they are missing."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return user, password
+
+
+def _refused(code: str, message: str) -> Refused:
+    return Refused(json_reply({"statusCode": 400, "errorCode": code, "message": message}, 400, indent=2))
+
+
+def _unauthorised(call: Call, switches: OnenceSwitches, now: datetime, message: str) -> Reply:
+    if switches.bad_bearer is BadBearer.EMPTY:
+        return Reply(401)
+    if switches.bad_bearer is BadBearer.GATEWAY:
+        return json_reply({"message": "Unauthorized"}, 401)
+    body: dict[str, Any] = {
+        "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+        "status": 401,
+        "error": "Unauthorized",
+        "message": message,
+        "path": f"/internal-global-api{call.path}",
+    }
+    return json_reply(body, 401)

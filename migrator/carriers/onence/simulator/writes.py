@@ -1,0 +1,95 @@
+"""Updates of SIMs, which take effect later; and calls that the migrator must never make."""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from migrator.carriers.onence.simulator.account import Account, Effect, unknown_sim
+from migrator.carriers.onence.simulator.choices import OmittedFields
+from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, refusal
+from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
+from migrator.carriers.onence.simulator.reads import EXPIRED_TEXT
+
+__all__ = ["is_forbidden", "never_called", "update_many", "update_one"]
+
+ALLOWED_WRITES = re.compile(r"POST /oauth/token|PUT /v[12]/sims/\d+|POST /v1/sims")
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+TOP_UP_PRICE = Decimal("10.00")
+"""Assumed; the API names no price. A test asks whether anything was charged, not how much."""
+STATUS_WORDS = {"Enabled": SimStatus.ENABLED, "Disabled": SimStatus.DISABLED}
+
+
+def is_forbidden(call: Call) -> bool:
+    """Whether this is a write that the migrator must never send: all but logins and updates of SIMs."""
+    return call.method not in SAFE_METHODS and not ALLOWED_WRITES.fullmatch(f"{call.method} {call.path}")
+
+
+def update_one(account: Account, call: Call, iccid: str) -> Reply:
+    """PUT /sims/{iccid}: 200 without a body; the change shows after a while."""
+    if not isinstance(call.body, dict):
+        return refusal(call, 400, "A JSON object is expected")
+    sim = account.known(call, iccid)
+    if call.body.get("iccid", iccid) != iccid:
+        return refusal(call, 400, "The ICCID of the body is not that of the path")
+    if sim.is_expired:
+        return refusal(call, 422, EXPIRED_TEXT)
+    _queue(account, call, sim, call.body, account.switches.put_effect_s)
+    return Reply(200)
+
+
+def update_many(account: Account, call: Call) -> Reply:
+    """POST /v1/sims: 201 without a body once the list is queued; no word on single SIMs (reference, section 10)."""
+    if not isinstance(call.body, list) or not all(isinstance(update, dict) for update in call.body):
+        return refusal(call, 400, "A JSON array of objects is expected")
+    found = [(update, account.find(call, str(update.get("iccid", "")))) for update in call.body]
+    for update, sim in found:
+        if sim is not None and not sim.is_expired:
+            _values(account, call, update)  # the whole list is checked before any of it is queued
+        elif account.switches.bulk_all_or_nothing:
+            return unknown_sim(call, account.switches) if sim is None else refusal(call, 422, EXPIRED_TEXT)
+    for update, sim in found:
+        if sim is not None and not sim.is_expired:
+            _queue(account, call, sim, update, account.switches.bulk_effect_s)
+    return Reply(201)
+
+
+def never_called(account: Account, call: Call, iccid: str = "") -> Reply:
+    """Top-ups, extensions, transfers and the like: 201 as if all were well, and the money is gone."""
+    costs = call.path.endswith(("/topup", "/extension"))
+    for charged in _iccids(call, iccid) if costs else ():
+        account.ledger.charge(charged, TOP_UP_PRICE)
+    location = f"https://api.1nce.com/management-api/v1/orders/{7000 + sum(account.ledger.charges.values())}"
+    return Reply(201, headers=(("Location", location),) if costs else ())
+
+
+def _iccids(call: Call, iccid: str) -> Iterable[str]:
+    listed = call.body.get("iccids", ()) if isinstance(call.body, dict) else call.body
+    return [iccid] if iccid else [str(entry) for entry in listed or ()]
+
+
+def _queue(account: Account, call: Call, sim: SimulatedSourceSim, update: dict[str, Any], delay_s: float) -> None:
+    values = _values(account, call, update)
+    if account.switches.writes_applied:
+        account.effects.append(Effect(account.clock.now_s() + delay_s, sim, values))
+        account.settle()
+
+
+def _values(account: Account, call: Call, update: dict[str, Any]) -> dict[str, Any]:
+    """What an update sets. Raises: Refused, with 400, where it cannot be read or lacks what is required."""
+    switches = account.switches
+    lacking = [name for name in ("iccid", "status") if name not in update]
+    if call.version == "v1" and switches.required_fields_enforced and lacking:
+        raise Refused(refusal(call, 400, f"Missing attributes: {', '.join(lacking)}"))
+    if call.version == "v1" and switches.omitted_fields is OmittedFields.DEFAULTED:
+        update = {"status": "Enabled", "imei_lock": False} | update
+    values: dict[str, Any] = {}
+    if "status" in update:
+        if update["status"] not in STATUS_WORDS:
+            raise Refused(refusal(call, 400, "status must be Enabled or Disabled"))
+        values["status"] = STATUS_WORDS[update["status"]]
+    if "imei_lock" in update:
+        values["imei_lock"] = bool(update["imei_lock"])
+    if "label" in update:
+        values["label"] = update["label"] or None  # assumed: empty text and null both clear it
+    return values

@@ -1,0 +1,133 @@
+"""1NCE as a `SourceSwitch`: the only part of this tool that changes anything there."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from http import HTTPStatus
+
+import httpx
+
+from migrator.carriers.onence import wire
+from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
+from migrator.carriers.onence.client import OnenceWriter
+from migrator.carriers.onence.refusals import EXPIRED, LOGIN_REFUSED
+from migrator.carriers.pacing import Pacer
+from migrator.core.cutover.rules import Sight, Sighting
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import SourceStatus
+from migrator.errors import InputError, NotAuthorised, Permanent
+from migrator.ports import SwitchOrder, SwitchRequest, Vouch
+
+__all__ = ["OnenceSwitch"]
+
+MOST_IN_A_LIST = 50
+"""The longest list that `POST /v1/sims` takes is unknown (reference, section 16.2), so it is kept modest."""
+
+LOOKS = 3
+"""How often a SIM is read whose record does not come: one answer may have been another SIM's."""
+
+
+class OnenceSwitch:
+    """Reads SIMs one by one and switches them on or off. Arguments as those of `OnenceSource`.
+
+    v1 takes lists (`POST /v1/sims`), v2 one SIM at a time (`PUT /v2/sims/{iccid}`): it has no bulk change.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        client_id: str,
+        client_secret: str,
+        pacer: Pacer,
+        api_version: ApiVersion = "auto",
+    ) -> None:
+        self._client = OnenceWriter(http, client_id=client_id, client_secret=client_secret, pacer=pacer)
+        self._source = OnenceSource(
+            http,
+            client_id=client_id,
+            client_secret=client_secret,
+            pacer=pacer,
+            api_version=api_version,
+            client=self._client,
+        )
+
+    def __repr__(self) -> str:
+        return repr(self._source).replace("OnenceSource", "OnenceSwitch", 1)
+
+    @property
+    def most(self) -> int:
+        """The most SIMs in one order."""
+        return MOST_IN_A_LIST if self._version == "v1" else 1
+
+    @property
+    def _version(self) -> str:
+        if self._source.version is None:
+            raise InputError("1NCE was not opened yet", code="not_open")
+        return self._source.version
+
+    async def open(self) -> str:
+        """Log in, settle which API version is spoken, and name it. Raises: NotAuthorised."""
+        return await self._source.open()
+
+    async def look(self, iccid: Iccid) -> Sight:
+        """Read one SIM as it is now.
+
+        Unknown SIMs are answered 404, or 200 with nothing (reference, section 5); expired ones 422, or with the word.
+        A login that fails is everybody's trouble and is raised; one SIM that is not ours to read is that SIM's.
+
+        An answer that is not this SIM's record is asked for anew, and then is that SIM's trouble, too.
+
+        Raises: Transient or WireMismatch, where no usable answer came in the end; NotAuthorised.
+        """
+        for _attempt in range(LOOKS):
+            sight = await self._look(iccid)
+            if sight.sighting is not Sighting.UNREADABLE:
+                break
+        return sight
+
+    async def _look(self, iccid: Iccid) -> Sight:
+        path = f"/{self._version}/sims/{wire.api_iccid(iccid)}"
+        try:
+            reply = await self._client.get(path)
+        except Permanent as error:
+            return _refused(error)
+        if reply.is_empty:
+            return Sight(Sighting.GONE)
+        row = wire.source_row(reply.body if isinstance(reply.body, Mapping) else None, is_whole=reply.is_whole)
+        if row.sim is None or row.sim.iccid != iccid:
+            return Sight(Sighting.UNREADABLE, words="1NCE answers with something that is not this SIM")
+        sighting = Sighting.EXPIRED if row.sim.status is SourceStatus.EXPIRED else Sighting.SEEN
+        return Sight(sighting, row.sim, label_trouble=row.label_trouble)
+
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
+        """By day, whether a SIM used anything. See `OnenceSource.used_days`."""
+        return await self._source.used_days(iccid, first, last, insists=insists)
+
+    async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
+        """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.
+
+        Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
+        """
+        await self._client.send(self.request_switch(orders), vouch)
+
+    def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
+        """What `switch` will send. Raises: InputError, for no orders or more than `most`."""
+        if not 1 <= len(orders) <= self.most:
+            raise InputError(f"an order takes 1 to {self.most} SIMs, not {len(orders)}", code="order_size")
+        updates = [wire.update_object(order) for order in orders]
+        if len(updates) == 1:
+            return SwitchRequest("PUT", f"/{self._version}/sims/{updates[0]['iccid']}", updates[0])
+        return SwitchRequest("POST", "/v1/sims", updates)
+
+
+def _refused(error: Permanent) -> Sight:
+    """What a refusal says of one SIM. Raises: the error, where it concerns the login, and so everybody."""
+    is_about_login = isinstance(error, NotAuthorised) and error.status != HTTPStatus.FORBIDDEN
+    if error.code == LOGIN_REFUSED or is_about_login:
+        raise error
+    if error.status == HTTPStatus.NOT_FOUND:
+        return Sight(Sighting.GONE, words=error.carrier_words)
+    sighting = Sighting.EXPIRED if error.code == EXPIRED else Sighting.REFUSED
+    return Sight(sighting, words=error.carrier_words)

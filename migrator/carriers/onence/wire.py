@@ -1,0 +1,283 @@
+"""1NCE's JSON and our records: the only file that knows its field names and its dates.
+
+Replies are read leniently (reference, section 16.3): unknown keys pass, a missing key, null and "" are alike, numbers
+may be text, and nothing but a plausible ICCID is required. Pure: no network, no clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from migrator.carriers.lenient import flag_of, text_of, whole_of
+from migrator.carriers.replies import Reply, shortened
+from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
+from migrator.core.fleet.secrets import MASKED, without_secrets
+from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, source_status
+from migrator.core.fleet.spelling import UNREAD
+from migrator.core.fleet.units import decimal_of
+from migrator.errors import WireMismatch
+from migrator.ports import Remaining, SourcePage, SourceRow, SwitchOrder
+
+__all__ = [
+    "PAGE_SIZE",
+    "Grant",
+    "account_limits",
+    "api_iccid",
+    "grant",
+    "label_trouble",
+    "parse_moment",
+    "remaining",
+    "source_page",
+    "source_row",
+    "update_object",
+    "used_days",
+]
+
+PAGE_SIZE = 100
+"""The most SIMs that one list call returns (reference, section 4.1)."""
+
+UNTOLD_LIFETIME_S = 300.0
+"""Assumed for a token that comes without `expires_in`; a 401 tells if it is less."""
+
+
+# --- the token -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A token and how many seconds it has left; the same token comes again with less of them (section 2.3)."""
+
+    token: str = field(repr=False)
+    expires_in_s: float
+
+
+def grant(reply: Reply) -> Grant | None:
+    """The token in a login's answer; None if there is none that could go into a header."""
+    body = reply.body if isinstance(reply.body, Mapping) else {}
+    token = text_of(body.get("access_token")) or ""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        return None
+    expires_in_s = decimal_of(body.get("expires_in"))
+    return Grant(token, UNTOLD_LIFETIME_S if expires_in_s is None else float(expires_in_s))
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+def source_page(reply: Reply, number: int) -> SourcePage:
+    """One page of the list. Raises: WireMismatch, where the body is no list of SIMs.
+
+    A reply that says it is of an earlier page is what some services send past the end: that page is empty.
+    """
+    rows = _list_of(reply.body)
+    if rows is None:
+        raise WireMismatch(f"1NCE answered {reply.request} with something that is no list of SIMs")
+    if (whole_of(reply.headers.get("x-current-page")) or number) < number:
+        rows = ()
+    return SourcePage(
+        number=number,
+        rows=[source_row(row, is_whole=reply.is_whole) for row in rows],
+        total_sims=whole_of(reply.headers.get("x-total-count")),
+        total_pages=whole_of(reply.headers.get("x-total-pages")),
+        is_full=len(rows) >= _full_page(reply),
+    )
+
+
+def _full_page(reply: Reply) -> int:
+    """How many rows a full page has: as many as we asked for, or as the service gives where that is fewer."""
+    told = whole_of(reply.headers.get("x-count-per-page"))
+    return min(told, PAGE_SIZE) if told and told > 0 else PAGE_SIZE
+
+
+def _list_of(body: Any) -> Sequence[Any] | None:
+    """The body is an array; the vendor's own sample code reads `results` (section 4.2)."""
+    rows = body.get("results") if isinstance(body, Mapping) else body
+    return rows if isinstance(rows, list) else None
+
+
+def source_row(raw: Any, *, is_whole: bool = True) -> SourceRow:
+    """One SIM as listed. A row without a plausible ICCID is reported, not guessed.
+
+    `is_whole` is False for a row of a reply whose bytes could not all be read.
+    """
+    if not isinstance(raw, Mapping):
+        return SourceRow(raw={}, sim=None, problem="the row is not an object")
+    record = without_secrets(raw)
+    try:
+        iccid = Iccid.parse(text_of(record.get("iccid")) or "")
+    except NotAnIdentifier as error:
+        return SourceRow(raw=record, sim=None, problem=str(error))
+    trouble = label_trouble(record.get("label"), is_whole=is_whole)
+    problems = [*_problems(iccid, record), *([f"label: {trouble}"] if trouble else ())]
+    return SourceRow(record, _source_sim(iccid, record), "; ".join(problems), label_trouble=trouble)
+
+
+def _source_sim(iccid: Iccid, record: Mapping[str, Any]) -> SourceSim:
+    status_word = _word(record.get("status")) or ""
+    return SourceSim(
+        iccid=iccid,
+        status=source_status(status_word),
+        status_word=status_word,
+        label=_label(record.get("label")),
+        imsi=text_of(record.get("imsi")),
+        msisdn=text_of(record.get("msisdn")),
+        imei=_imei(record.get("imei")),
+        imei_lock=flag_of(record.get("imei_lock")),
+        ip_address=text_of(record.get("ip_address")),
+        activated_at=text_of(record.get("activation_date")),
+        data_quota_mb=decimal_of(record.get("current_quota")),
+        sms_quota=decimal_of(record.get("current_quota_SMS")),
+    )
+
+
+def _problems(iccid: Iccid, record: Mapping[str, Any]) -> list[str]:
+    """What a person should look at in a row that can be used all the same."""
+    problems = []
+    with_check_digit = text_of(record.get("iccid_with_luhn"))
+    if with_check_digit is not None and not _is_same_sim(iccid, with_check_digit):
+        problems.append(f"iccid_with_luhn {shortened(with_check_digit, 40)} is another SIM than iccid {iccid}")
+    for key in ("current_quota", "current_quota_SMS"):
+        value = record.get(key)
+        if value is not None and value != "" and decimal_of(value) is None:
+            problems.append(f"{key} {shortened(repr(value), 40)} is not a number")
+    activated_at = text_of(record.get("activation_date"))
+    if activated_at is not None and parse_moment(activated_at) is None:
+        problems.append(f"activation_date {shortened(repr(activated_at), 40)} is not a date")
+    return problems
+
+
+def _is_same_sim(iccid: Iccid, text: str) -> bool:
+    try:
+        return Iccid.parse(text) == iccid
+    except NotAnIdentifier:
+        return False
+
+
+def api_iccid(iccid: Iccid) -> str:
+    """The form that 1NCE's paths take: 19 digits without check digit. What it does with 20 is unknown (section 5)."""
+    is_printed_form = len(iccid.digits) == 20 and iccid.has_right_check_digit  # noqa: PLR2004 - digits of an ICCID
+    return iccid.digits[:-1] if is_printed_form else iccid.digits
+
+
+# --- updates -------------------------------------------------------------------------------------------------------
+
+
+def update_object(order: SwitchOrder) -> dict[str, Any]:
+    """The update that switches one SIM (section 10.1): always all four fields.
+
+    What happens to fields that are left out is unknown, and the contract's defaults would re-enable a SIM and lift its
+    IMEI lock. A SIM without a label goes out with an empty one, which the list tells as no label.
+    """
+    return {
+        "iccid": api_iccid(order.iccid),
+        "status": "Enabled" if order.enabled else "Disabled",
+        "label": order.label or "",
+        "imei_lock": order.imei_lock,
+    }
+
+
+# --- quota and limits ----------------------------------------------------------------------------------------------
+
+
+def remaining(reply: Reply) -> Remaining:
+    """What is left of one service's volume (sections 6 and 14). May be negative; an absent volume is never zero."""
+    if reply.body is None:
+        return Remaining(QuotaReading.NO_RECORD)
+    if not isinstance(reply.body, Mapping):
+        return Remaining(QuotaReading.FAILED)
+    record = without_secrets(reply.body)
+    volume = decimal_of(record.get("volume"))
+    reading = QuotaReading.FAILED if volume is None else QuotaReading.READ
+    return Remaining(reading, volume=volume, expires_at=text_of(record.get("expiry_date")), raw=record)
+
+
+def used_days(body: Any) -> dict[date, bool] | None:
+    """By day, whether anything was used: data or messages; None where the body is no usage (section 7).
+
+    Its last row is a sum, dated TOTAL. A day whose volumes cannot be read is left out: it proves nothing.
+    """
+    stats = body.get("stats") if isinstance(body, Mapping) else None
+    if not isinstance(stats, list):
+        return None
+    days = {}
+    for row in stats:
+        if not isinstance(row, Mapping):
+            continue
+        day, volumes = _day(row.get("date")), [_volume(row.get(service)) for service in ("data", "sms")]
+        told = [volume for volume in volumes if volume is not None]
+        if day is not None and (any(told) or len(told) == len(volumes)):
+            days[day] = any(told)
+    return days
+
+
+def _volume(entry: Any) -> Decimal | None:
+    return decimal_of(entry.get("volume")) if isinstance(entry, Mapping) else None
+
+
+def _day(value: Any) -> date | None:
+    """A day, of which the contract's own example is a full timestamp."""
+    try:
+        return date.fromisoformat((text_of(value) or "")[:10])
+    except ValueError:
+        return None
+
+
+def account_limits(body: Any) -> AccountLimits:
+    """The monthly caps (section 9.1). How "no limit" is written is unknown: whatever is no number is None."""
+    record = body if isinstance(body, Mapping) else {}
+    return AccountLimits(data_mb=_limit(record.get("data"), "MB"), sms_mo=_limit(record.get("smsMo"), "SMS"))
+
+
+def _limit(entry: Any, unit: str) -> Decimal | None:
+    if not isinstance(entry, Mapping):
+        return None
+    told = text_of(entry.get("unit")) or unit
+    return decimal_of(entry.get("limit")) if told.upper() == unit else None
+
+
+# --- single values -------------------------------------------------------------------------------------------------
+
+
+def parse_moment(text: str) -> datetime | None:
+    """A date as 1NCE writes it, in any of its forms, as UTC; None if it is none of them.
+
+    Zone-less is taken for UTC (section 16.3, unverified); zeros stand for "never".
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _label(value: Any) -> str | None:
+    """A label goes out exactly as it came, so its spaces stay; one that is no text is there, and cannot be read."""
+    if value is None or isinstance(value, str):
+        return value or None
+    return UNREAD
+
+
+def label_trouble(value: Any, *, is_whole: bool) -> str:
+    """Why a label was not read as it is, in words; empty if it was.
+
+    A label that holds U+FFFD itself, in a reply that could be read, is told as it is: nothing of it was lost here.
+    """
+    if value is not None and not isinstance(value, str):
+        return f"1NCE tells something that is no text ({type(value).__name__})"
+    if not is_whole and UNREAD in (value or ""):
+        return "1NCE's reply holds bytes that are not the UTF-8 which it promises"
+    if not is_whole and MASKED in (value or ""):
+        return "1NCE's reply holds our own credentials, which were struck out"
+    return ""
+
+
+def _word(value: Any) -> str | None:
+    """A word of theirs: plain in v1; v2 wraps some in an object with a description."""
+    return text_of(value.get("description")) if isinstance(value, Mapping) else text_of(value)
+
+
+def _imei(value: Any) -> str | None:
+    """Some operators append an f (section 4.4)."""
+    return (text_of(value) or "").rstrip("fF") or None

@@ -1,0 +1,20 @@
+"""What the simulators of all carriers share: faults, rate limits, the ledger, and the ways to reach them."""
+
+from migrator.carriers.simulation.clock import SimulatedClock
+from migrator.carriers.simulation.faults import Fault, FaultPlan
+from migrator.carriers.simulation.ledger import Ledger, LedgerEntry
+from migrator.carriers.simulation.limiter import RateLimit, TokenBucket
+from migrator.carriers.simulation.transport import ConnectionCut, InProcessTransport, serve_cuts
+
+__all__ = [
+    "ConnectionCut",
+    "Fault",
+    "FaultPlan",
+    "InProcessTransport",
+    "Ledger",
+    "LedgerEntry",
+    "RateLimit",
+    "SimulatedClock",
+    "TokenBucket",
+    "serve_cuts",
+]

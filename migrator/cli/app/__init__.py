@@ -1,0 +1,1 @@
+"""Parts that every command shares: the tree, rendering, words, look-ups."""

@@ -1,0 +1,236 @@
+"""What every command takes, and how every command ends: one outcome, rendered in one place."""
+
+import io
+import json
+import logging
+import shutil
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from migrator.cli.app import voice
+from migrator.cli.app.tables import PIPE_WIDTH, printable, table, wrapped
+from migrator.core.fleet.spelling import escaped
+from migrator.errors import Interrupted, MigratorError, Problem
+from migrator.inputs.settings.addresses import telling_addresses, used_addresses
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "say", "table", "warned"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+EXPLAIN_CRASHES = 2
+"""How many -v it takes to see a traceback."""
+
+
+@dataclass(slots=True)
+class Globals:
+    """Options that every command takes, before or after its name."""
+
+    state: str | None = None
+    config: Path | None = None
+    json: bool = False
+    events: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    no_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command came to.
+
+    Args:
+        data: JSON values for `--json`.
+        text: what a person sees on stdout.
+        exit_code: see `ExitCode`.
+        problems: what to tell on stderr and under `errors`.
+        is_on_stdout: whether stdout holds what was asked for already, so that nothing else may go there.
+    """
+
+    data: Mapping[str, Any]
+    text: Sequence["RenderableType"] = ()
+    exit_code: int = 0
+    problems: Sequence[Problem] = field(default_factory=tuple)
+    is_on_stdout: bool = False
+
+
+def global_options(command: F) -> F:
+    """Let a command take the global options, wherever they stand in the line."""
+    options = (
+        click.option("--state", metavar="URL", help="State store [MIGRATOR_STATE, sqlite:///migrator.db]."),
+        click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings [migrator.toml]."),
+        click.option("--json", is_flag=True, default=None, help="Print one JSON document."),
+        click.option("--events", is_flag=True, default=None, help="Print what happens as NDJSON."),
+        click.option("-q", "--quiet", is_flag=True, default=None, help="No progress."),
+        click.option(
+            "-v", "--verbose", count=True, default=None, help="Tell every request on stderr; -vv also tracebacks."
+        ),
+        click.option("--no-input", is_flag=True, default=None, help="Never ask; fail instead."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return _collecting(command)
+
+
+def _collecting(command: F) -> F:
+    """Move the global options from the call into the context's `Globals`."""
+    names = ("state", "config", "json", "events", "quiet", "verbose", "no_input")
+
+    @click.pass_context
+    def collect(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+        shared = ctx.ensure_object(Globals)
+        for name in names:
+            value = kwargs.pop(name, None)
+            if value:
+                setattr(shared, name, value)
+        return ctx.invoke(command, *args, **kwargs)
+
+    collect.__name__, collect.__doc__ = command.__name__, command.__doc__
+    collect.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    return collect  # type: ignore[return-value]
+
+
+def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
+    """Run a command's body and tell its outcome. Returns: the exit code, which `root.run` passes on.
+
+    No traceback reaches a user unless `-vv` asks for it. An address that is not a carrier's own is told before use.
+    """
+    voice.begin(is_json=shared.json, is_events=shared.events)
+    with telling_addresses(say):
+        return _finished(name, shared, body)
+
+
+def _finished(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
+    try:
+        with _log_shown(shared):
+            outcome = body()
+    except MigratorError as error:
+        outcome = Outcome({}, (), error.exit_code, error.problems)
+        return _tell(name, shared, outcome, status="error", crash=error)
+    except Interrupted as stop:
+        problem = Problem("stopped", stop.reason, "the same command goes on from here")
+        return _tell(name, shared, Outcome({}, (), stop.exit_code, (problem,)), status="error")
+    except (KeyboardInterrupt, click.Abort):
+        outcome = Outcome({}, (), 130, (Problem("interrupted", "interrupted"),))
+        return _tell(name, shared, outcome, status="error")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last line before the user
+        problem = Problem(
+            "unexpected", f"{type(error).__name__}: {error}", "run it again with -vv and report what it says"
+        )
+        return _tell(name, shared, Outcome({}, (), 1, (problem,)), status="error", crash=error)
+    return _tell(name, shared, outcome, status="success" if outcome.exit_code == 0 else "partial")
+
+
+@contextmanager
+def _log_shown(shared: Globals) -> Iterator[None]:
+    """With -v, our own log on stderr: each request with the status of its answer, never its headers or body."""
+    log = logging.getLogger("migrator")
+    if not shared.verbose:
+        yield
+        return
+    handler, before = _Stderr(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+class _Stderr(logging.Handler):
+    """Writes to what stderr is at the moment: a progress bar takes its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        voice.tell(printable(f"{record.levelname.lower()}: {record.getMessage()}"), err=True)
+
+
+def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: BaseException | None = None) -> int:
+    if crash is not None and shared.verbose >= EXPLAIN_CRASHES:
+        voice.tell("".join(traceback.format_exception(crash)), err=True, nl=False, can_wait=True)
+    problems = [*outcome.problems, *voice.notices()]
+    envelope = {
+        "result_version": 1,
+        "command": name,
+        "status": status,
+        "exit_code": int(outcome.exit_code),
+        "data": {**outcome.data, **({"base_urls": used} if (used := used_addresses()) else {})},
+        "errors": [problem.as_dict() for problem in problems],
+    }
+    if outcome.is_on_stdout:
+        pass
+    elif shared.events:
+        _put(escaped(json.dumps({"event": "result", **envelope}, ensure_ascii=False)))
+    elif shared.json:
+        _put(escaped(json.dumps(envelope, ensure_ascii=False, indent=2)))
+    else:
+        _print(outcome.text)
+    _print_problems(outcome.problems, shared)
+    return int(outcome.exit_code)
+
+
+def _print(parts: Sequence["RenderableType"]) -> None:
+    if not parts:
+        return
+    from rich.console import Console
+
+    is_terminal = voice.is_terminal(err=False)
+    width = Console().width if is_terminal else PIPE_WIDTH
+    for part in parts:
+        lines = io.StringIO()  # rich itself ends the process where stdout is a closed pipe
+        console = Console(file=lines, width=width, highlight=False, force_terminal=is_terminal)
+        if isinstance(part, str):
+            text = wrapped(printable(part), width) if is_terminal else printable(part)
+            console.print(text, markup=False, soft_wrap=True)
+        else:
+            console.print(part)
+        _put(lines.getvalue(), nl=False)
+
+
+def _put(text: str, *, nl: bool = True) -> None:
+    """Put a result on stdout. Raises: BrokenPipeError, where nothing but the result is lost with it."""
+    if voice.is_lasting():
+        voice.tell(text, err=False, nl=nl, can_wait=True)
+    else:
+        click.echo(text, nl=nl)
+
+
+MOST_PROBLEMS = 51
+"""A headline and fifty."""
+
+
+def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
+    shown = problems[:MOST_PROBLEMS]
+    for problem, following in zip_longest(shown, shown[1:]):
+        say(f"{_PREFIX.get(problem.code, 'error')}: {problem.message}")
+        if problem.hint and (following is None or problem.hint != following.hint):  # once for all of a kind
+            say(problem.hint, "  ")
+    if len(problems) > MOST_PROBLEMS:
+        more = "" if shared.json else "; --json lists all"
+        say(f"... and {len(problems) - MOST_PROBLEMS} more{more}")
+
+
+def say(text: str, indent: str = "") -> None:
+    """A line on stderr, broken between words where that is a terminal."""
+    shown = printable(text)
+    width = shutil.get_terminal_size().columns if voice.is_terminal(err=True) else None
+    voice.tell(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True, can_wait=True)
+
+
+def warned(words: str) -> None:
+    """A warning on stderr, at once."""
+    say(f"warning: {words}")
+
+
+_PREFIX = {"interrupted": "stopped", "attention": "attention", "warning": "warning", "stopped": "stopped"}

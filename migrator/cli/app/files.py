@@ -1,0 +1,89 @@
+"""Writing what a user asked for into a file, whole or not at all; `-` is stdout."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+
+import click
+
+from migrator.cli.app.common import Globals
+from migrator.errors import InputError
+
+__all__ = ["check_destination", "is_stdout", "refuse_unwritable", "unwritable", "written"]
+
+STDOUT = 1
+
+
+def is_stdout(file: Path | None) -> bool:
+    """Whether this is standard output: `-`, or another name for it such as /dev/stdout."""
+    if file is None or str(file) == "-":
+        return file is not None
+    try:
+        return os.path.samestat(file.stat(), os.fstat(STDOUT))
+    except OSError:
+        return False
+
+
+def written(file: Path, lines: Iterable[str]) -> int:
+    """Write `lines` to `file`. Returns: how many there were.
+
+    Raises: InputError, if the file cannot be written; then whatever was there before is still there.
+    """
+    if is_stdout(file):
+        count = 0
+        for line in lines:
+            click.echo(line, nl=False)
+            count += 1
+        return count
+    try:
+        return _replaced(file, lines)
+    except OSError as error:
+        raise unwritable(file, error.strerror or str(error)) from error
+
+
+def unwritable(file: Path, why: str) -> InputError:
+    """The error for a file that cannot be written."""
+    hint = "nothing was lost; make room, or choose a file in a folder that is there and can be written"
+    return InputError(f"{file} cannot be written: {why}", code="unwritable", hint=hint)
+
+
+def check_destination(shared: Globals, file: Path) -> None:
+    """Raises: InputError, if `written` could not put a file there, or if stdout would hold two things."""
+    if is_stdout(file) and (shared.json or shared.events):
+        option = "--json" if shared.json else "--events"
+        words = f"stdout cannot hold both the file and what {option} prints"
+        raise InputError(words, code="usage", hint=f"name a file in place of {file}, or leave {option} out")
+    refuse_unwritable(file)
+
+
+def refuse_unwritable(file: Path) -> None:
+    """Raises: InputError, if `written` could not put a file there, or would write over a database."""
+    from migrator.files import real_place, refuse_database
+
+    if is_stdout(file):
+        return
+    try:
+        place, there = real_place(file)
+        refuse_database(file)
+    except OSError as error:
+        raise unwritable(file, error.strerror or str(error)) from error
+    if there is not None and S_ISDIR(there.st_mode):
+        raise unwritable(file, "it is a directory")
+    if there is not None and not S_ISREG(there.st_mode):
+        return  # a device or a pipe: nothing is put in its place
+    if not place.parent.is_dir():
+        raise unwritable(file, f"there is no folder {place.parent}")
+    if not os.access(place.parent, os.W_OK):
+        raise unwritable(file, f"no right to write in {place.parent}")
+
+
+def _replaced(file: Path, lines: Iterable[str]) -> int:
+    from migrator.files import text_beside
+
+    count = 0
+    with text_beside(file, mode=0o666) as out:
+        for line in lines:
+            out.write(line)
+            count += 1
+    return count

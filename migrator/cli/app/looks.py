@@ -1,0 +1,107 @@
+"""A plan that nobody names must be the one that this operator was shown last; a newer one is somebody else's."""
+
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from migrator.cli.app.common import Globals
+from migrator.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    from migrator.core.cutover.plan import Direction
+    from migrator.store import Store
+
+__all__ = ["meant_plan", "meant_switch", "shown_plan", "shown_switch"]
+
+PLAN = "plan"
+
+
+def shown_plan(store: "Store", plan_id: str) -> None:
+    """Keep that this operator was shown a plan: made, shown, approved or gone through by a dry run."""
+    _note(store, PLAN, plan_id)
+
+
+def shown_switch(store: "Store", direction: "Direction", switch_id: str) -> None:
+    """The same for a cutover or rollback plan."""
+    _note(store, direction.value, switch_id)
+
+
+def _note(store: "Store", kind: str, named: str) -> None:
+    """Keep a look. Where it cannot be kept (a store that is busy, or not ours to write), the plan has to be named."""
+    from migrator.wiring import SystemClock, person
+
+    who = person()
+    if who is not None:
+        with suppress(StoreError):
+            store.looks.note(who, kind, named, SystemClock().now().timestamp())
+
+
+def meant_plan(shared: Globals, store: "Store", newest: str) -> str:
+    """The plan that a bare `apply` is about: the newest, unless this operator was shown another one last.
+
+    Raises: InputError, if nobody says which plan is meant.
+    """
+    if store.plans.state(newest) != "created" and not _is_elsewhere(store, PLAN, newest):
+        return newest
+    others = [str(plan["plan_id"]) for plan in store.plans.list() if plan["state"] != "finished"]
+    known = [str(plan["plan_id"]) for plan in store.plans.list()]
+    return _meant(shared, store, PLAN, newest, others=others, known=known)
+
+
+def meant_switch(shared: Globals, store: "Store", direction: "Direction", newest: str) -> str:
+    """The same for a bare `cutover apply` or `rollback apply`."""
+    if store.switches.state(newest) != "created" and not _is_elsewhere(store, direction.value, newest):
+        return newest
+    known = store.switches.known(direction)
+    others = [named for named, state in known.items() if state != "finished"]
+    return _meant(shared, store, direction.value, newest, others=others, known=list(known))
+
+
+def _is_elsewhere(store: "Store", kind: str, newest: str) -> bool:
+    """Tell whether this operator was shown another plan last: what others began is theirs to go on with."""
+    from migrator.wiring import person
+
+    who = person()
+    look = None if who is None else store.looks.last(who, kind)
+    return look is not None and look.named != newest
+
+
+def _meant(shared: Globals, store: "Store", kind: str, newest: str, *, others: list[str], known: list[str]) -> str:
+    from migrator.wiring import person
+
+    who = person()
+    look = None if who is None else store.looks.last(who, kind)
+    if look is None and others == [newest]:
+        return newest  # somebody who never looked, such as a later step of a pipeline: no other can be meant
+    if look is not None and look.named == newest:
+        return newest
+    words = _words(kind, newest, None if look is None else look.named, who)
+    if shared.no_input or shared.json or not sys.stdin.isatty():
+        raise _unnamed(kind, newest, words)
+    click.echo(f"{words[0].upper()}{words[1:]}.", err=True)
+    given = str(click.prompt("Type the id of the plan to carry out", err=True)).strip()
+    if given not in known:
+        raise _unnamed(kind, newest, f"there is no such {_name(kind)} in this store")
+    return given
+
+
+def _words(kind: str, newest: str, last: str | None, who: str | None) -> str:
+    name = _name(kind)
+    if last is not None:
+        return f"the newest {name} is {newest}, and {who} was shown {last} last"
+    return f"the newest {name} is {newest}, there are others, and none was shown to {who or 'whoever this is'}"
+
+
+def _unnamed(kind: str, newest: str, words: str) -> InputError:
+    show, apply = ("plan show", "apply") if kind == PLAN else ("cutover show", f"{kind} apply")
+    return InputError(
+        f"{words}; nothing was sent",
+        code="which_plan",
+        hint=f"look at `migrator {show} {newest}`, then name the plan that you mean: `migrator {apply} {newest}`",
+    )
+
+
+def _name(kind: str) -> str:
+    return PLAN if kind == PLAN else f"{kind} plan"

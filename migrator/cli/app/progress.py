@@ -1,0 +1,147 @@
+"""What a person or a program sees while work goes on: a bar at a terminal, lines elsewhere, NDJSON on demand."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, cast
+
+from migrator.cli.app import voice
+from migrator.cli.app.common import Globals
+from migrator.core.fleet.spelling import escaped
+from migrator.ports import Progress
+
+__all__ = ["watching"]
+
+WORDS = {
+    "page": "{total} SIMs listed",
+    "again": "the list moved while it was read: reading it again",
+    "quotas": "what remains: {total} SIMs read",
+    "observing": "reading {sims} target SIMs at Hologram",
+    "planning": "{total} SIMs planned",
+    "price_fell": "a SIM costs {now} now, and cost {was} when the plan was made",
+    "no_price": "Hologram shows no price: [caps] max_spend_now cannot be checked, only max_sims holds",
+    "no_balance": "Hologram shows no balance (an invoiced organization?): only the caps hold the cost",
+    "wave": "wave {wave}",
+    "resting": "wave {wave} rests for {left_s} s before the next one opens",
+    "stuck": "{sims} SIMs stuck: Hologram has moved them for more than {minutes} minutes; ask its support about them",
+    "claimed": "{total} SIMs claimed",
+    "pair_changed": "{sims} SIMs left out: their pair is another now than the plan says",
+    "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
+    "settling": "{sims} SIMs uncertain: sent, and not seen on the record yet; reading until it is sure",
+    "securing": "{sims} SIMs may be without a limit, as the order was not answered; nothing else is sent meanwhile",
+    "limits": "{total} SIMs: limits sent",
+    "state": "{total} SIMs: state sent",
+    "tag": "{total} SIMs: tag sent",
+    "name": "{total} SIMs named",
+    "verified": "{total} SIMs read and compared",
+    "judged": "{total} SIMs judged",
+    "asking_old_sims": "asking 1NCE whether {sims} old SIMs are silent: {requests} requests, about {minutes} min",
+    "lives": "{total} SIMs asked for signs of life",
+    "switched": "{total} SIMs: order sent to 1NCE",
+    "proved": "{total} SIMs proved by reading",
+    "put_to_rest": "{total} SIMs: pause sent to Hologram",
+    "unproved": "{sims} SIMs not proved yet; waiting up to {left_s} s more",
+    "paused": "{order}: standing still until `migrator run resume`",
+    "resumed": "resumed after {paused_s} s",
+    "waiting": "{sims} SIMs pending, not as planned yet; waiting up to {left_s} s more",
+}
+ONCE = {
+    "price_fell",
+    "pair_changed",
+    "no_balance",
+    "no_price",
+    "again",
+    "observing",
+    "wave",
+    "resting",
+    "stuck",
+    "claim_lost",
+    "settling",
+    "securing",
+    "asking_old_sims",
+    "unproved",
+    "waiting",
+    "paused",
+    "resumed",
+}
+"""Events worth a line of their own off a terminal; the others are told as a total at the end."""
+
+
+_ONE = re.compile(r"(?<!\d)1 SIMs")
+
+
+@contextmanager
+def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]:
+    """Somebody to tell of progress, for as long as the block lasts; telling never stops the work.
+
+    Args:
+        shared: the global options.
+        is_dry_run: nothing that is told really happens, so lines say so.
+    """
+    voice.last()
+    if shared.events:
+        yield _as_json
+    elif shared.quiet:
+        yield lambda _event, _values: None
+    elif voice.is_terminal(err=True):
+        with _bar() as progress:
+            yield progress
+    else:
+        lines = _Lines("dry run: " if is_dry_run else "")
+        yield lines.tell
+        lines.close()
+
+
+def _as_json(event: str, values: Mapping[str, Any]) -> None:
+    voice.tell(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)), err=False)
+
+
+class _Lines:
+    """Plain lines on stderr: turning points as they come, totals at the end."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._totals: Counter[str] = Counter()
+
+    def tell(self, event: str, values: Mapping[str, Any]) -> None:
+        """Note one event."""
+        self._totals[event] += values.get("sims", 0)
+        if event in ONCE:
+            voice.tell(self._prefix + _words(event, values, 0), err=True)
+
+    def close(self) -> None:
+        """Tell the totals."""
+        for event, total in self._totals.items():
+            if event not in ONCE and event in WORDS:
+                voice.tell(self._prefix + _words(event, {}, total), err=True)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    totals: Counter[str] = Counter()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    shown = Console(file=cast("IO[str]", voice.Unbreakable()))
+    with Bar(*columns, console=shown, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def tell(event: str, values: Mapping[str, Any]) -> None:
+            totals[event] += values.get("sims", 0)
+            listed = values.get("listed")
+            bar.update(
+                task,
+                description=_words(event, values, totals[event]),
+                total=listed,
+                completed=totals[event] if listed else 0,
+            )
+
+        yield tell
+
+
+def _words(event: str, values: Mapping[str, Any], total: int) -> str:
+    return _ONE.sub("1 SIM", WORDS.get(event, event).format(total=total, **values))

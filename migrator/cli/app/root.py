@@ -1,0 +1,207 @@
+"""The command tree, by name: a command's module is imported when it is called, not before."""
+
+import importlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+import click
+
+from migrator import __version__
+from migrator.cli.app.common import Globals, global_options
+from migrator.errors import Problem
+
+__all__ = ["LazyGroup", "root", "run"]
+
+Entry = tuple[str, str]
+"""A module below `migrator.cli`, with the attribute that is the command, and its line in the help."""
+
+COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
+    "demo": ("tools.demo:demo", "Run a whole migration on built-in simulators: no keys, no network."),
+    "simulate": {"serve": ("tools.simulate:serve", "Serve both simulated carriers on loopback.")},
+    "doctor": ("tools.doctor:doctor", "Look whether everything is in place: logins, rights, plans, balance, disk."),
+    "inventory": {
+        "pull": ("inventory:pull", "Read the 1NCE fleet into the store; resumes where it stopped."),
+        "import": ("inventory:import_file", "Read the fleet from a file instead: 1NCE portal CSV, or our own export."),
+        "show": ("inventory:show", "What the store knows of the source fleet."),
+        "export": ("inventory:export", "Write the inventory as JSON Lines or CSV."),
+    },
+    "pair": {
+        "import": ("pair:import_file", "Read source_iccid,target_iccid pairs from a file."),
+        "pool": ("pair:pool", "Deal new SIMs from a list or ranges to unpaired source SIMs."),
+        "identity": ("pair:identity", "Pair every SIM with itself, where ICCIDs stay."),
+        "check": ("pair:check", "Show what is paired, what is not, and why."),
+        "export": ("pair:export", "Write the pairs as CSV."),
+    },
+    "plan": {
+        "create": ("plan.plan:create", "Make a plan from inventory, pairs and policy."),
+        "list": ("plan.plan:list_plans", "The plans of this store."),
+        "show": ("plan.plan:show", "One plan: counts, money, calls, warnings, SIMs."),
+        "explain": ("plan.explain:explain", "Why a plan gives one SIM what it gives."),
+        "diff": ("plan.diff:diff", "What differs between two plans, SIM by SIM."),
+        "approve": ("plan.approve:approve", "Note that somebody approved a plan."),
+        "export": ("plan.plan:export", "Write a plan as JSON Lines for review."),
+    },
+    "apply": ("apply.apply:apply", "Carry a plan out, or go on with it: the same command resumes."),
+    "run": {
+        "pause": ("apply.run:pause", "Hold the run of a plan where it stands."),
+        "resume": ("apply.run:resume", "Let a paused or aborted plan go on."),
+        "abort": ("apply.run:abort", "End the run of a plan after the request in flight."),
+        "rate": ("apply.run:rate", "Set the most requests per second, or leave it to the settings."),
+    },
+    "status": ("apply.status:status", "Where a plan stands."),
+    "retry": ("apply.retry:retry", "Have failed SIMs read and tried again by the next apply."),
+    "skip": ("apply.skip:skip", "Set SIMs aside: nothing more is sent for them."),
+    "jobs": {
+        "list": ("apply.jobs:list_jobs", "Runs and requests, with the carrier's job ids."),
+        "show": ("apply.jobs:show", "One request or carrier job, SIM by SIM."),
+    },
+    "verify": ("verify.verify:verify", "Read every SIM of a plan afresh and compare."),
+    "report": ("tools.report:report", "Write the reconciliation as HTML, JSON, CSV and Markdown."),
+    "cutover": {
+        "plan": ("cutover.cutover:plan", "Which old SIMs can be switched off, which stay on, and why."),
+        "apply": ("cutover.cutover:apply", "Switch them off at 1NCE, and prove it; the same command resumes."),
+        "show": ("cutover.cutover:show", "One cutover or rollback plan, how far it is, and double billing."),
+    },
+    "rollback": {
+        "plan": ("cutover.rollback:plan", "Which SIMs can go back to their old SIM."),
+        "apply": ("cutover.rollback:apply", "Switch the old SIMs on, prove it, then pause the new ones."),
+    },
+    "audit": {
+        "log": ("tools.audit:log", "What was done, event after event."),
+        "verify": ("tools.audit:verify", "Whether the log, or an evidence file, still holds."),
+    },
+    "state": {
+        "info": ("tools.state:info", "The store: where, which schema, what it holds."),
+        "upgrade": ("tools.state:upgrade", "Bring the store's schema up to date (a backup first)."),
+        "backup": ("tools.state:backup", "Copy the store into a new file, also while a run is at work."),
+    },
+}
+
+GROUP_HELP = {
+    "simulate": "Simulated carriers for rehearsals.",
+    "inventory": "The source fleet.",
+    "pair": "Which new SIM follows which old one.",
+    "run": "Steer a run from another terminal.",
+    "plan": "Plans: make, review, export.",
+    "jobs": "What was sent, and what came of it.",
+    "audit": "The log that only grows.",
+    "cutover": "Switch the old SIMs off.",
+    "rollback": "Back to the old SIMs.",
+    "state": "The state store.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called; its help needs no import."""
+
+    def __init__(self, entries: Mapping[str, Entry | Mapping[str, Entry]], **attrs: object) -> None:
+        super().__init__(**attrs)  # type: ignore[arg-type]  # click's own keyword arguments, passed through
+        self.entries = entries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table: the order of the work."""
+        del ctx
+        return list(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        del ctx
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return None
+        if isinstance(entry, Mapping):
+            return LazyGroup(entry, name=cmd_name, help=GROUP_HELP[cmd_name], no_args_is_help=True)
+        module, attribute = entry[0].split(":")
+        command: click.Command = getattr(importlib.import_module(f"migrator.cli.{module}"), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant. Raises: UsageError, with the one that looks most like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from migrator.inputs.files.problems import closest
+
+            close = closest(args[0], self.entries)
+            if close is None:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{close}'?", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table alone."""
+        del ctx
+        rows = [
+            (name, GROUP_HELP[name] if isinstance(entry, Mapping) else entry[1]) for name, entry in self.entries.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+BROKEN_PIPE = 141
+"""As a shell tells it of a program that SIGPIPE ended."""
+
+EPILOG = (
+    "Exit codes: 0 done, 1 unexpected error, 2 usage or input, 3 done but some SIMs need attention, 4 credentials or "
+    "permission refused, 5 plan stale or used, 6 stopped by a gate or a cap, 7 stopped and resumable, 9 another run "
+    "holds the store, 130 interrupted."
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    name="migrator",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+    no_args_is_help=True,
+)
+@global_options
+@click.version_option(__version__, prog_name="migrator")
+def root() -> None:
+    """Move a fleet of IoT SIMs from 1NCE to Hologram.
+
+    The way: inventory pull, pair, plan create, plan show, apply --dry-run, apply, verify, report.
+    `migrator demo` shows all of it on simulators.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line. Returns: the exit code. Usage errors keep the JSON envelope, too."""
+    wants_json = "--json" in arguments or "--events" in arguments
+    try:
+        code = root.main(args=list(arguments), prog_name="migrator", standalone_mode=False, obj=Globals())
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.ClickException as error:
+        _usage_error(error, wants_json=wants_json)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
+        return BROKEN_PIPE
+    return code if isinstance(code, int) else 0
+
+
+def _usage_error(error: click.ClickException, *, wants_json: bool) -> None:
+    """Words on stderr; and the envelope on stdout where it was asked for."""
+    hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f"see `{error.ctx.command_path} --help`"
+    click.echo(f"error: {error.format_message()}" + (f"\n  {hint}" if hint else ""), err=True)
+    if wants_json:
+        problem = Problem("usage", error.format_message(), hint).as_dict()
+        envelope = {
+            "result_version": 1,
+            "command": "",
+            "status": "error",
+            "exit_code": 2,
+            "data": {},
+            "errors": [problem],
+        }
+        click.echo(json.dumps(envelope))

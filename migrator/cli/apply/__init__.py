@@ -1,0 +1,1 @@
+"""`apply`, and what steers or follows a run."""

@@ -1,0 +1,152 @@
+"""What `apply --dry-run` shows: the very requests that would go out, wave by wave, in the order of their sending."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Outcome, table
+from migrator.cli.app.files import is_stdout, unwritable
+from migrator.cli.app.words import counted
+from migrator.core.fleet.spelling import escaped
+from migrator.core.run.results import ApplyResult, ExitCode
+from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from migrator.core.plan.plan import PlanHeader
+    from migrator.ports import Outgoing, Progress
+
+__all__ = ["Outbox", "outbox", "told"]
+
+SHOWN, SHOWN_TEXT = 40, 60
+BEFORE = "before the waves"
+"""Where a tag that must be made is counted, and what is left to set on SIMs of an earlier run."""
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Takes the requests that a dry run does not send; of a long run it keeps only the first.
+
+    Args:
+        keep_all: whether every request is wanted at the end.
+        write: called with each request as a line of JSON; None for nobody.
+    """
+
+    keep_all: bool
+    write: "Callable[[str], object] | None" = None
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    total: int = 0
+    wave: str = BEFORE
+
+    def append(self, out: "Outgoing") -> None:
+        """Take the next request."""
+        self.total += 1
+        request = {"number": self.total, "wave": self.wave, **_document(out)}
+        self.counts[self.wave, out.method, _kind(out.path)] += 1
+        if self.keep_all or len(self.kept) < SHOWN:
+            self.kept.append(request)
+        if self.write is not None:
+            self.write(escaped(json.dumps(request, ensure_ascii=False)) + "\n")
+
+    def watching(self, progress: "Progress") -> "Progress":
+        """`progress`, overheard: which wave it is that requests belong to."""
+
+        def tell(event: str, values: Mapping[str, Any]) -> None:
+            if event == "wave":
+                self.wave = str(values["wave"])
+            progress(event, values)
+
+        return tell
+
+
+@contextmanager
+def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
+    """An outbox that also writes every request into a file, whole or not at all; `-` is stdout. Raises: InputError."""
+    from migrator.files import text_beside
+
+    if requests is None:
+        yield Outbox(keep_all)
+    elif is_stdout(requests):
+        yield Outbox(keep_all, lambda line: click.echo(line, nl=False))
+    else:
+        try:
+            with text_beside(requests) as out:
+                yield Outbox(keep_all, out.write)
+        except OSError as error:
+            raise unwritable(requests, error.strerror or str(error)) from error
+
+
+def told(header: "PlanHeader", result: ApplyResult, sent: Outbox, requests: Path | None) -> Outcome:
+    """How a dry run ended, and what it would have sent."""
+    data = {
+        "plan_id": header.plan_id,
+        "writes": sent.total,
+        "by_wave": _by_wave(sent),
+        "requests": sent.kept if sent.keep_all else [],
+        "would_end": result.reason,
+    }
+    is_on_stdout = is_stdout(requests)
+    text = list(_text(header, sent, requests))
+    if result.exit_code is ExitCode.DONE:
+        return Outcome(data, text, is_on_stdout=is_on_stdout)
+    problem = Problem("attention", f"it would end so: {result.reason}", result.hint)
+    return Outcome(data, text, result.exit_code, (problem,), is_on_stdout)
+
+
+def _by_wave(sent: Outbox) -> list[dict[str, Any]]:
+    """How many requests of each kind, in the order in which they first come."""
+    return [
+        {"wave": wave, "method": method, "path": path, "requests": count}
+        for (wave, method, path), count in sent.counts.items()
+    ]
+
+
+def _text(header: "PlanHeader", sent: Outbox, requests: Path | None) -> Iterator[Any]:
+    yield (
+        f"Dry run of plan {header.plan_id}: {counted(sent.total, 'write')} would go out; none did, and nothing was "
+        "changed. The connection it ran on lets no write through."
+    )
+    rows = [(wave, method, path, count) for (wave, method, path), count in sent.counts.items()]
+    yield table("By wave", ("wave", "method", "path", "requests"), rows)
+    shown = sent.kept[:SHOWN]
+    yield table(
+        "In order",
+        ("", "wave", "method", "path", "body"),
+        [(one["number"], one["wave"], one["method"], one["path"], _brief(one["body"])) for one in shown],
+    )
+    if header.claims:
+        yield "Ids below zero stand for what does not exist yet: the devices of the claims, and a new tag."
+    if sent.total > SHOWN and requests is None:
+        yield f"... and {sent.total - SHOWN} more; --json lists all, --requests FILE writes them."
+    if requests is not None:
+        yield f"All of them are in {requests}."
+
+
+def _document(out: "Outgoing") -> dict[str, Any]:
+    return {"method": out.method, "path": out.path, "body": dict(out.body)}
+
+
+def _kind(path: str) -> str:
+    """A path without its query, and with {id} for its numbers: what requests are counted by."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join("{id}" if part.lstrip("-").isdigit() else part for part in parts)
+
+
+def _brief(body: Mapping[str, Any]) -> str:
+    """A body on one line: long lists as their length and first element."""
+    parts = []
+    for key, value in body.items():
+        if isinstance(value, list) and len(value) > 1:
+            parts.append(f"{key}=[{value[0]}, ... {len(value)} in all]")
+        else:
+            text = str(value)
+            parts.append(f"{key}={text if len(text) <= SHOWN_TEXT else text[:SHOWN_TEXT] + '…'}")
+    return ", ".join(parts)

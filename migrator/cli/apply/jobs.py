@@ -1,0 +1,142 @@
+"""`jobs`: what was sent, and what came of it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.words import counted, step_word
+from migrator.core.run.steps import RequestRecord
+from migrator.errors import InputError
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["job_values", "list_jobs", "show"]
+
+FIELDS = ("request_id", "run_id", "wave", "kind", "sims", "outcome", "job_id", "sent_at", "answered_at")
+COLUMNS = ("request", "run", "wave", "kind", "SIMs", "outcome", "carrier job", "sent", "answered")
+
+
+@click.command("list", epilog="Exit codes: 0 done, 2 no plan yet.")
+@click.option("--plan", help="Which plan; default the newest.")
+@click.option("--all", "every", is_flag=True, help="Also requests for a single SIM (exact names).")
+@global_options
+@click.pass_obj
+def list_jobs(shared: Globals, /, *, plan: str | None, every: bool) -> int:
+    """The runs of a plan, and the requests they sent, with the carrier's job ids."""
+    return finish("jobs list", shared, lambda: _list(shared, plan, every=every))
+
+
+def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
+    from migrator import wiring
+    from migrator.cli.app.lookups import plan_looked_at
+    from migrator.reports.model import moment
+    from migrator.workflows.cutover_status import switch_line, switches_of
+
+    with wiring.store_of(shared.state, shared.config) as store:
+        plan_id = plan_looked_at(store, plan)
+        runs = store.journal.runs(plan_id)
+        requests = store.journal.requests(plan_id)
+        switches = switches_of(store, plan_id)
+    shown = [job_values(record) for record in requests if every or record.method == "POST"]
+    hidden = len(requests) - len(shown)
+    run_rows = [(run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason) for run in runs]
+    rows = [tuple(job[key] for key in FIELDS) for job in shown]
+    text: list[Any] = [
+        table(f"Runs of plan {plan_id}", ("run", "state", "started", "exit", "reason"), run_rows),
+        table("Requests", COLUMNS, rows),
+    ]
+    if hidden:
+        text.append(f"{counted(hidden, 'request')} for a single SIM left out; --all shows them.")
+    text += (f"{switch_line(one)} `migrator cutover show {one['switch_id']}`" for one in switches)
+    data = {"plan_id": plan_id, "switches": switches, "runs": [_run_values(run) for run in runs], "requests": shown}
+    return Outcome(data, text)
+
+
+def _run_values(run: Any) -> dict[str, Any]:
+    from migrator.reports.model import moment
+
+    return {
+        "run_id": run.run_id,
+        "state": run.state,
+        "owner": run.owner,
+        "started_at": moment(run.started_at),
+        "ended_at": moment(run.ended_at),
+        "exit_code": run.exit_code,
+        "reason": run.reason,
+    }
+
+
+def job_values(record: RequestRecord) -> dict[str, Any]:
+    """One request as JSON values, without its body."""
+    from migrator.reports.model import moment
+
+    return {
+        "request_id": record.request_id,
+        "run_id": record.run_id,
+        "wave": record.wave,
+        "kind": record.kind.value,
+        "method": record.method,
+        "path": record.path,
+        "sims": record.sims,
+        "outcome": record.outcome.value,
+        "status": record.status,
+        "job_id": record.job_id,
+        "job_status": record.job_status,
+        "message": record.message,
+        "sent_at": moment(record.intent_at),
+        "answered_at": moment(record.outcome_at),
+    }
+
+
+@click.command("show", epilog="Exit codes: 0 done, 2 no such request or job.")
+@click.argument("job")
+@global_options
+@click.pass_obj
+def show(shared: Globals, /, *, job: str) -> int:
+    """One request (its number) or one job of the carrier (its id), with what became of each SIM."""
+    return finish("jobs show", shared, lambda: _show(shared, job))
+
+
+def _show(shared: Globals, job: str) -> Outcome:
+    from migrator import wiring
+
+    with wiring.store_of(shared.state, shared.config) as store:
+        records = _found(store, job)
+        parts = [_one(store, record) for record in records]
+    text: list[Any] = []
+    for values in parts:
+        shown = [(key, value) for key, value in values.items() if key not in {"sims_of_it", "body"}]
+        text.append(table(f"Request {values['request_id']}", ("", ""), shown))
+        rows = [
+            (sim["source_iccid"], sim["target_iccid"], step_word(sim["state"]), sim["message"])
+            for sim in values["sims_of_it"]
+        ]
+        text.append(table("", ("source", "target", "step", "message"), rows))
+    return Outcome({"requests": parts}, text)
+
+
+def _found(store: "Store", job: str) -> list[RequestRecord]:
+    """Requests by the carrier's job id, or by our number. Raises: InputError, if there is none."""
+    records = list(store.journal.requests_by_job(job))
+    if not records and job.isdigit():
+        known = (store.journal.requests(plan["plan_id"]) for plan in store.plans.list())
+        records = [record for of_plan in known for record in of_plan if record.request_id == int(job)]
+    if not records:
+        hint = "`migrator jobs list` shows what there is"
+        raise InputError(f"no request and no carrier job {job!r} in this store", code="no_job", hint=hint)
+    return records
+
+
+def _one(store: "Store", record: RequestRecord) -> dict[str, Any]:
+    sims = [
+        {
+            "source_iccid": item.change.source_iccid.digits,
+            "target_iccid": None if item.change.target_iccid is None else item.change.target_iccid.digits,
+            "state": item.state_of(record.kind).value,
+            "message": item.steps[record.kind].message if record.kind in item.steps else "",
+        }
+        for item in store.journal.request_items(record.request_id)
+    ]
+    return {**job_values(record), "plan_id": record.plan_id, "body": record.body, "sims_of_it": sims}

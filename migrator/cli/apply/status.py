@@ -1,0 +1,247 @@
+"""`status`: where a plan stands."""
+
+import json
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.words import step_word, verdict_word
+from migrator.core.fleet.spelling import escaped
+from migrator.core.run.control import CEILING_SETTINGS
+from migrator.errors import InputError, Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migrator.engine.run.context import Stopper
+    from migrator.store import Store
+
+__all__ = ["status"]
+
+RUN_COLUMNS = ("run", "state", "started", "exit", "reason")
+STUCK_HINT = (
+    "A SIM that stays *-PENDING there can only be freed by Hologram: write to its support with the ICCIDs. The rest of "
+    "the plan goes on; `migrator skip --iccids FILE` stops waiting for them."
+)
+
+
+@click.command("status", epilog="Exit codes: 0 done, 2 no plan yet, or input.")
+@click.argument("plan", required=False)
+@click.option("--watch", is_flag=True, help="Look again and again, until the run ends or Ctrl-C.")
+@click.option("--every", metavar="DURATION", default="5s", show_default=True, help="How often, with --watch.")
+@global_options
+@click.pass_obj
+def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> int:
+    """Where PLAN (default the one at work, else the newest) stands, and the command that goes on.
+
+    Shows steps, verdicts, failures, the last run, an order in force (`run pause`, `run abort`), the rates that were
+    set, and SIMs stuck at Hologram.
+    """
+    return finish("status", shared, lambda: _watch(shared, plan, every) if watch else _status(shared, plan))
+
+
+def _status(shared: Globals, plan: str | None) -> Outcome:
+    from migrator import wiring
+    from migrator.cli.app.lookups import plan_looked_at
+
+    with wiring.store_of(shared.state, shared.config) as store:
+        return _of(store, plan_looked_at(store, plan))
+
+
+# --- watching -----------------------------------------------------------------------------------------------------
+
+
+def _watch(shared: Globals, plan: str | None, every: str) -> Outcome:
+    """Tell of every change until no run is alive. Ctrl-C ends it like any other end."""
+    from migrator import wiring
+    from migrator.cli.app.lookups import plan_looked_at
+    from migrator.inputs.settings.settings import duration_s
+
+    every_s = duration_s(every)
+    if every_s <= 0:
+        raise InputError("--every is zero", code="bad_duration", hint="give a duration such as 5s")
+    with wiring.store_of(shared.state, shared.config) as store:
+        plan_id = plan_looked_at(store, plan)
+
+        async def body(stopper: "Stopper") -> None:
+            before: object = None
+            while True:
+                outcome = _of(store, plan_id)
+                now = _line(outcome.data)
+                if now != before:
+                    _tell(shared, outcome, now)
+                    before = now
+                if outcome.data["running"] is None:
+                    return
+                await stopper.sleep(every_s)
+
+        with suppress(Interrupted):  # that is how a person stops watching
+            wiring.run_async(body)
+        return _of(store, plan_id)
+
+
+def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
+    """The whole picture at a terminal, else a line. With --json, nothing but the document at the end."""
+    when = datetime.now(UTC).strftime("%H:%M:%S")
+    if shared.events:
+        click.echo(escaped(json.dumps({"event": "status", **outcome.data}, ensure_ascii=False)))
+    elif shared.json:
+        pass
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        console.clear()
+        console.print(*outcome.text, sep="\n")
+        console.print(f"{when} UTC; Ctrl-C ends the watching, not the run", markup=False)
+    else:
+        click.echo(f"{when} {line}")
+
+
+def _line(data: Any) -> str:
+    """What may change from one look to the next, on one line."""
+    waves = (
+        f"{wave}: " + ", ".join(f"{count} {verdict_word(verdict)}" for verdict, count in sorted(counts.items()))
+        for wave, counts in data["waves"].items()
+    )
+    steps = ", ".join(f"{step['kind']} {step_word(step['state'])} {step['sims']}" for step in data["steps"])
+    order = None if data["order"] is None else f"{data['order']['kind']} by {data['order']['by']}"
+    run = f"{data['running']} is at it" if data["running"] else "no run is alive"
+    return "; ".join(filter(None, (data["state"], run, order, *waves, steps)))
+
+
+# --- one look -----------------------------------------------------------------------------------------------------
+
+
+def _of(store: "Store", plan_id: str) -> Outcome:
+    from migrator.cli.app.lookups import finding_counts, living_holder, unfinished_besides
+    from migrator.wiring import SystemClock
+    from migrator.workflows.caps_used import caps_used
+    from migrator.workflows.cutover_status import switch_line, switches_of
+
+    header, journal = store.plans.header(plan_id), store.journal
+    state = str(store.plans.state(plan_id))
+    steps = [(kind.value, step_state, count) for (kind, step_state), count in journal.step_counts(plan_id).items()]
+    holder = living_holder(store)
+    order = store.steering.order(plan_id)
+    stuck = store.stuck(plan_id, SystemClock().now().timestamp())
+    data: dict[str, Any] = {
+        "plan_id": plan_id,
+        "state": state,
+        "claims": header.claims,
+        "counts": header.counts,
+        "waves": {wave: dict(journal.verdicts(plan_id, wave)) for wave in header.waves},
+        "steps": [{"kind": kind, "state": step_state, "sims": count} for kind, step_state, count in steps],
+        "failed": dict(journal.failure_codes(plan_id)),
+        "findings": finding_counts(store, plan_id),
+        "stuck": asdict(stuck),
+        "caps": caps_used(store, header),
+        "switches": switches_of(store, plan_id),
+        "unfinished": unfinished_besides(store, plan_id),
+        "order": None if order is None else _order_values(order),
+        "rates": _rates(store),
+        "running": None if holder is None else str(holder),
+        "last_run": _last_run(store, plan_id, is_alive=holder is not None),
+    }
+    data["next"] = _next(data)
+    text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
+    if order is not None:
+        text.append(f"It is {order}; `migrator run resume {plan_id}` lets it go on.")
+    if data["unfinished"] is not None:
+        text.append(f"Plan {data['unfinished']} was begun and is not finished: `migrator apply {data['unfinished']}`.")
+    text += map(switch_line, data["switches"])
+    return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
+
+
+def _order_values(order: Any) -> dict[str, Any]:
+    from migrator.cli.apply.run import order_values
+
+    return order_values(order)
+
+
+def _rates(store: "Store") -> list[dict[str, Any]]:
+    """Per carrier that an operator steers, or whose limit was felt: the ceiling and by whom, and the pace found out."""
+    rates = []
+    for carrier in CEILING_SETTINGS:
+        ceiling, learned = store.steering.ceiling(carrier), store.steering.learned(carrier)
+        if ceiling is not None or learned is not None:
+            rates.append(
+                {
+                    "carrier": carrier,
+                    "ceiling": None if ceiling is None else ceiling.per_second,
+                    "by": None if ceiling is None else ceiling.given_by,
+                    "learned": None if learned is None else learned.values.get("per_second"),
+                }
+            )
+    return rates
+
+
+def _last_run(store: "Store", plan_id: str, *, is_alive: bool) -> dict[str, Any] | None:
+    """The last run; one that stands still by an order is told as paused."""
+    runs = store.journal.runs(plan_id)
+    if not runs:
+        return None
+    order = store.steering.order(plan_id)
+    is_paused = is_alive and runs[-1].state == "running" and order is not None and order.past == "paused"
+    state = "paused" if is_paused else runs[-1].state
+    return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason}
+
+
+def _tables(store: "Store", data: dict[str, Any]) -> list[Any]:
+    from migrator.cli.plan.tables import caps_table
+    from migrator.reports.model import moment
+
+    runs = store.journal.runs(data["plan_id"])
+    run_rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
+    if run_rows:
+        run_rows[-1][1] = data["last_run"]["state"]
+    waves = [
+        (wave, verdict_word(verdict), count)
+        for wave, counts in data["waves"].items()
+        for verdict, count in counts.items()
+    ]
+    steps = [(step["kind"], step_word(step["state"]), step["sims"]) for step in data["steps"]]
+    rates = [(rate["carrier"], rate["ceiling"], rate["by"], _rounded(rate["learned"])) for rate in data["rates"]]
+    parts: Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]] = (
+        ("Steps", ("step", "state", "SIMs"), steps),
+        ("Failed", ("code", "SIMs"), list(data["failed"].items())),
+        ("What differs", ("finding", "SIMs"), list(data["findings"].items())),
+        ("Requests a second", ("carrier", "at most", "set by", "found out"), rates),
+        ("Runs", RUN_COLUMNS, run_rows),
+    )
+    shown = [table(title, columns, rows) for title, columns, rows in parts if rows]
+    return [table("Waves", ("wave", "verdict", "SIMs"), waves), *shown, caps_table(data["caps"])]
+
+
+def _rounded(value: object) -> object:
+    return round(value, 1) if isinstance(value, float) else value
+
+
+def _stuck_text(stuck: dict[str, Any]) -> list[Any]:
+    """SIMs that wait for too long, the longest first; nothing where there are none."""
+    from migrator.reports.model import moment
+
+    if not stuck["half_hour"]:
+        return []
+    rows = [
+        (sim["source_iccid"], sim["target_iccid"], sim["state_word"], moment(sim["since"])) for sim in stuck["oldest"]
+    ]
+    title = f"Stuck: {stuck['half_hour']} SIMs for more than 30 minutes, {stuck['day']} of them for more than 24 hours"
+    return [table(title, ("source", "target", "at Hologram", "waits since"), rows), STUCK_HINT]
+
+
+def _next(data: dict[str, Any]) -> str:
+    """The command that goes on from here; it names the plan, as a newer one may have been made meanwhile."""
+    plan_id = data["plan_id"]
+    if data["order"] is not None:
+        return f"`migrator run resume {plan_id}`"
+    if data["running"] is not None:
+        return "wait for the run that is at it, or `migrator run pause`"
+    if data["state"] == "created":
+        return f"`migrator apply {plan_id} --dry-run`, then `migrator apply {plan_id} --confirm {data['claims']}`"
+    return f"`migrator apply {plan_id}`" if data["state"] == "started" else f"`migrator report {plan_id}`"

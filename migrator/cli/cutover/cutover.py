@@ -1,0 +1,348 @@
+"""`cutover`: switch the old SIMs off, once their new ones have shown that they work."""
+
+from contextlib import ExitStack, nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.files import check_destination, is_stdout, written
+from migrator.cli.app.looks import shown_switch
+from migrator.cli.cutover.run import APPLY_CODES, SwitchOptionsGiven, alive_within_s, applied, rest_s, wave_counts
+from migrator.cli.cutover.run import verified_share as share_of
+from migrator.core.cutover.plan import Direction, Require, SwitchAction
+from migrator.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchRow
+    from migrator.core.cutover.rules import Demand
+    from migrator.engine.run.context import Stopper
+    from migrator.inputs.settings.settings import Settings
+    from migrator.store import Store
+
+__all__ = ["apply", "plan", "planned", "show"]
+
+SHOWN = 20
+PLAN_CODES = "0 done, 2 input, 4 refused, 5 a plan file of another store, 6 too few are verified, 7 resumable, 9 held."
+SILENT = "--accept-silent-units"
+OTHER_UNITS = "--accept-other-units"
+OLD_SIM = ("must_be_silent", "if_known", "not_asked")
+
+
+@click.command("plan", epilog=f"Exit codes: {PLAN_CODES}")
+@click.argument("plan_id", metavar="[PLAN]", required=False)
+@click.option(
+    "--require",
+    type=click.Choice([require.value for require in Require]),
+    help="What a new SIM must have shown: a data session since its claim, or only the right record. "
+    "Default: the policy's, which is traffic unless it says otherwise.",
+)
+@click.option(SILENT, is_flag=True, help="Where a right record is enough: units may fall silent, and that is accepted.")
+@click.option(
+    OTHER_UNITS,
+    is_flag=True,
+    help="New SIMs that were seen in another unit (IMEI) than the old one are accepted: the old unit may fall silent.",
+)
+@click.option(
+    "--old-sim",
+    type=click.Choice(OLD_SIM),
+    help="What 1NCE must say of an old SIM: nothing used since its new SIM lived last; the same where 1NCE can tell; "
+    "or it is not asked (a request per SIM). Default: the policy's.",
+)
+@click.option(
+    "--alive-within",
+    metavar="DURATION",
+    help="How long ago a new SIM's newest session may be (14d), now and at `cutover apply`. Default: the policy's.",
+)
+@click.option(
+    "--rest",
+    metavar="DURATION",
+    help="Only SIMs claimed, and last changed by us, this long ago (24h). Default: the policy's.",
+)
+@click.option(
+    "--verified-share", metavar="SHARE", help="Of PLAN's SIMs, so many must be verified. Default: the policy's."
+)
+@click.option("--waves", metavar="N,N", help="SIMs in the first waves (10,100); the rest follows. Default: the plan's.")
+@click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write it as JSON Lines.")
+@global_options
+@click.pass_obj
+def plan(shared: Globals, /, **options: Any) -> int:
+    """Say which old SIMs of PLAN can be switched off, which stay on, and why. Sends no write.
+
+    PLAN is an id or a plan file; default the newest. A SIM qualifies when a fresh read finds every planned value and
+    its new link is live and has had a data session lately, since it was claimed, in no other unit than the old one, and
+    the old SIM is silent since. `cutover apply` switches off nothing else.
+    """
+    return finish("cutover plan", shared, lambda: _plan(shared, **options))
+
+
+def _plan(
+    shared: Globals,
+    *,
+    plan_id: str | None,
+    waves: str | None,
+    out: Path | None,
+    **asked: Any,
+) -> Outcome:
+    from migrator import wiring
+    from migrator.cli.app.lookups import plan_or_file
+    from migrator.cli.app.progress import watching
+    from migrator.workflows.make_cutover import make_cutover
+
+    counts = wave_counts(waves)
+    if out is not None:
+        check_destination(shared, out)
+    chosen = wiring.settings(shared.config)
+    chosen.hologram()
+    with ExitStack() as stack:
+        store = stack.enter_context(wiring.open_store(shared.state or chosen.state))
+        migration = store.plans.header(plan_or_file(store, plan_id))
+        demand = _demand(shared, store, migration.plan_id, **asked)
+        usage_rps = _usage_rps(chosen, store, demand)
+        me = stack.enter_context(wiring.holding_lease(store))
+        progress = stack.enter_context(watching(shared))
+
+        async def body(stopper: "Stopper") -> "SwitchHeader":
+            async with (
+                wiring.target(chosen, store, stopper, read_only=True) as target,
+                nullcontext() if usage_rps is None else wiring.source(chosen, store, stopper) as usage,
+                wiring.heartbeat(store, me, stopper),
+            ):
+                return await make_cutover(
+                    store,
+                    target,
+                    migration,
+                    demand,
+                    waves=counts,
+                    absent_after_s=chosen.absent_after_s,
+                    clock=wiring.SystemClock(),
+                    stopper=stopper,
+                    progress=progress,
+                    usage=usage,
+                    usage_rps=usage_rps or 1.0,
+                )
+
+        return planned(store, wiring.run_async(body), out)
+
+
+def _usage_rps(chosen: "Settings", store: "Store", demand: "Demand") -> float | None:
+    """How many requests a second 1NCE is asked at; None where it is not. Raises: InputError, naming what is missing."""
+    from migrator.core.policy.policy import OldSim
+    from migrator.wiring.pace import ceiling
+
+    return None if demand.old_sim is OldSim.NOT_ASKED else ceiling(store, "1nce", chosen.onence().max_rps)()
+
+
+def _demand(  # one argument per option
+    shared: Globals,
+    store: "Store",
+    plan_id: str,
+    *,
+    require: str | None,
+    rest: str | None,
+    verified_share: str | None,
+    accept_silent_units: bool,
+    accept_other_units: bool,
+    old_sim: str | None,
+    alive_within: str | None,
+) -> "Demand":
+    """What a new SIM must have shown: what was asked for, else what the policy of the migration says."""
+    from migrator.core.cutover.rules import Demand
+    from migrator.core.policy.policy import OldSim, OtherUnits
+    from migrator.inputs.policy.file import stored_policy
+    from migrator.wiring import SystemClock
+
+    policy = stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").cutover
+    demand = Demand(
+        Require(require or policy.require.value),
+        rest_s(rest, policy.rest_s),
+        SystemClock().now().timestamp(),
+        share_of(verified_share, policy.verified_share),
+        accepts_other_units=accept_other_units or policy.other_units is OtherUnits.ACCEPT,
+        old_sim=OldSim(old_sim or policy.old_sim),
+        alive_within_s=alive_within_s(alive_within, policy.alive_within_s),
+    )
+    _accept_silence(shared, demand.require, is_accepted=accept_silent_units)
+    return demand
+
+
+def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> None:
+    """Have the weaker demand confirmed by itself. Raises: InputError."""
+    import sys
+
+    if require is Require.TRAFFIC or is_accepted:
+        return
+    words = (
+        "a right record (require verified) shows that the new SIM is set up, not that it is in the unit: units whose "
+        "SIM was not swapped fall silent, and need a visit"
+    )
+    asks = not (shared.no_input or shared.json) and sys.stdin.isatty()
+    if not (asks and click.confirm(f"{words}. Accept that?", err=True)):
+        raise InputError(words, code="silent_units", hint=f"add {SILENT} to accept that, or --require traffic")
+
+
+@click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")
+@click.argument("switch_id", metavar="[ID]", required=False)
+@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs it will switch off: `cutover plan` says it.")
+@click.option("--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing.")
+@click.option("--wait", metavar="DURATION", help="How long to stay for orders that are not proved yet [30m].")
+@global_options
+@click.pass_obj
+def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
+    """Carry out the cutover plan ID, or go on with it. Default: the newest, if you were shown no other since.
+
+    Each SIM is read first at 1NCE, and its new SIM at Hologram right before the order; then it is disabled with label
+    and IMEI lock as they are, and proved by reading. The same command resumes after any interruption.
+    """
+    given = SwitchOptionsGiven(Direction.CUTOVER, switch_id, confirm, dry_run, wait)
+    return finish("cutover apply", shared, lambda: applied(shared, given))
+
+
+@click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")
+@click.argument("switch_id", metavar="[ID]", required=False)
+@click.option("--sims", default=SHOWN, show_default=True, type=click.IntRange(0), help="How many SIMs to list.")
+@click.option(
+    "--action",
+    type=click.Choice([action.value for action in SwitchAction], case_sensitive=False),
+    help="Only SIMs with this action.",
+)
+@click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write it as JSON Lines.")
+@global_options
+@click.pass_obj
+def show(shared: Globals, /, *, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> int:
+    """One cutover or rollback plan, by default the newest: what it does, why, how far it is, and double billing now."""
+    return finish("cutover show", shared, lambda: _show(shared, switch_id, sims, action, out))
+
+
+def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> Outcome:
+    from migrator import wiring
+    from migrator.cli.cutover.run import switch_id_of
+    from migrator.workflows.make_cutover import overlap_of
+
+    if out is not None:
+        check_destination(shared, out)
+    with wiring.store_of(shared.state, shared.config) as store:
+        header = store.switches.header(switch_id_of(store, switch_id, None))
+        outcome = planned(store, header, out, sims=sims, action=action, next_step=False)
+        now = wiring.SystemClock().now().timestamp()
+        billing = overlap_of(store, store.plans.header(header.plan_id), now)
+        state = str(store.switches.state(header.switch_id))
+        steps = [
+            (kind.value, step.value, code, count)
+            for (kind, step, code), count in sorted(store.switches.step_counts(header.switch_id).items())
+        ]
+        attention = list(islice(_attention(store.switches.all_items(header.switch_id)), sims))
+    told = [{"step": kind, "state": step, "code": code, "sims": count} for kind, step, code, count in steps]
+    data = {
+        **outcome.data,
+        "state": state,
+        "steps": told,
+        "double_billing_now": billing,
+        "attention": [dict(zip(ATTENTION, row, strict=True)) for row in attention],
+    }
+    text = [*outcome.text, f"It is {state}."]
+    if steps:
+        text.append(table("Steps", ("step", "state", "code", "SIMs"), steps))
+    if attention:
+        text.append(table("What needs attention", ATTENTION, attention))
+    text.append(_billing("Double billing now", billing))
+    return Outcome(data, text, is_on_stdout=outcome.is_on_stdout)
+
+
+ATTENTION = ("source_iccid", "step", "code", "message")
+
+
+def _attention(items: "Iterable[SwitchItem]") -> "Iterable[tuple[str, str, str, str]]":
+    """Steps that failed, were set aside in trouble, or left something otherwise than it was."""
+    from migrator.core.cutover.rules import ALREADY
+    from migrator.core.run.states import StepState
+
+    for item in items:
+        for step in item.steps.values():
+            ended = step.state in {StepState.FAILED, StepState.SKIPPED, StepState.DONE}
+            if ended and step.code not in {"", ALREADY}:
+                yield item.row.source_iccid.digits, step.kind.value, step.code, step.message
+
+
+def planned(
+    store: "Store",
+    header: "SwitchHeader",
+    out: Path | None,
+    sims: int = SHOWN,
+    action: str | None = None,
+    *,
+    next_step: bool = True,
+) -> Outcome:
+    """A plan for a person and as JSON; written to `out` where that is asked for."""
+    from migrator.core.cutover.plan import row_document
+    from migrator.workflows.make_cutover import switch_lines
+
+    shown_switch(store, header.direction, header.switch_id)
+    rows = (row for row in store.switches.rows(header.switch_id) if action is None or row.action.value == action)
+    first = list(islice(rows, sims))
+    if out is not None:
+        written(out, switch_lines(store, header.switch_id))
+    data = {
+        "switch_id": header.switch_id,
+        "direction": header.direction.value,
+        "plan_id": header.plan_id,
+        "count": header.count,
+        "counts": header.counts,
+        "waves": list(header.waves),
+        "require": None if header.require is None else header.require.value,
+        "fingerprint": header.fingerprint,
+        **header.summary,
+        "sims": [row_document(row) for row in first],
+    }
+    return Outcome(data, _told(header, first, next_step=next_step), is_on_stdout=is_stdout(out))
+
+
+def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -> list[Any]:
+    from migrator.reports.model import moment
+
+    what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
+    name = header.direction.value.capitalize()
+    text: list[Any] = [
+        f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at 1NCE.",
+        table("What happens", ("action", "SIMs"), list(header.counts.items())),
+        table("Why", ("reason", "SIMs"), list(header.summary["reasons"].items())),
+    ]
+    if "units" in header.summary:
+        text.append(table("The unit of the new SIM", ("", "SIMs"), list(header.summary["units"].items())))
+    if "old_sims" in header.summary:
+        text.append(
+            table("The old SIM, since the new one lived", ("", "SIMs"), list(header.summary["old_sims"].items()))
+        )
+    if rows:
+        cells = [(r.source_iccid, r.target_iccid, r.action, r.reason, r.wave, r.detail or r.proof) for r in rows]
+        text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))
+    if next_step:
+        taken_at = moment(header.summary["inventory_taken_at"]) or "never"
+        text.append(f"The old SIMs are told as of the inventory of {taken_at}; `apply` reads each one again first.")
+        text.append(_billing("Double billing", header.summary["double_billing"]))
+        text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
+        command = f"migrator {header.direction.value} apply {header.switch_id}"
+        if header.count:
+            text.append(f"Next: `{command} --dry-run`, then `{command} --confirm {header.count}`.")
+        else:
+            text.append("There is nothing to switch.")
+    return text
+
+
+def _billing(title: str, told: dict[str, Any]) -> Any:
+    names = (
+        ("on_both_sides", "SIMs on at both carriers"),
+        ("hologram_per_day", "Hologram charges a day for them"),
+        ("left_behind_mb", "MB left behind at 1NCE"),
+        ("left_behind_mb_read_of_sims", "... where the volume was read, SIMs"),
+        ("left_behind_days", "days of lifetime left behind"),
+        ("left_behind_days_read_of_sims", "... where the lifetime was read, SIMs"),
+    )
+    unread = "unknown: `migrator inventory pull --quotas` reads it"
+    unknown = {"left_behind_mb": unread, "left_behind_days": unread}
+    rows = [(words, unknown.get(name, "unknown") if told[name] is None else told[name]) for name, words in names]
+    return table(title, ("", "amount"), rows)

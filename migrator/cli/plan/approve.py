@@ -1,0 +1,150 @@
+"""`plan approve`: note that somebody looked at a plan and stands by it; `apply` counts them."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.cli.app.looks import shown_plan
+from migrator.cli.app.stale import refuse_stale, say_at_once, with_warnings
+from migrator.cli.app.whole import must_be_whole
+from migrator.cli.app.words import n_sims
+from migrator.core.plan.approvals import Approval, approvers, same_person
+from migrator.errors import Halted, InputError
+
+if TYPE_CHECKING:
+    from migrator.core.plan.plan import PlanHeader
+    from migrator.store import Store
+
+__all__ = ["approval_values", "approve", "require_approvals"]
+
+LONGEST_NAME, LONGEST_NOTE = 100, 1000
+
+
+@click.command(
+    "approve",
+    epilog="Exit codes: 0 done, 2 no such plan, wrong count or used up, 5 the plan is stale, or of another store.",
+)
+@click.argument("plan", required=False)
+@click.option("--as", "name", metavar="NAME", help="Who approves [the login name, at this host].")
+@click.option("--note", default="", help="Words to keep with it.")
+@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan show` says it.")
+@global_options
+@click.pass_obj
+def approve(shared: Globals, /, *, plan: str | None, name: str | None, note: str, confirm: int | None) -> int:
+    """Note that somebody approved PLAN (an id or a plan file; default the newest), with the hash of its changes.
+
+    A policy with `[approvals] required = N` has `apply` wait, with exit 6, until N different people approved these very
+    changes. The same person counts once. Names are not proven: keep the store where only your team can write.
+    """
+    return finish("plan approve", shared, lambda: _approve(shared, plan, name, note, confirm))
+
+
+def _approve(shared: Globals, plan: str | None, name: str | None, note: str, confirm: int | None) -> Outcome:
+    from migrator import wiring
+
+    who = _named(name)
+    if len(note) > LONGEST_NOTE:
+        raise InputError(f"the note has {len(note)} characters, at most {LONGEST_NOTE} are kept", code="note")
+    with wiring.store_of(shared.state, shared.config) as store:
+        header, warnings = _approvable(shared, store, plan)
+        _confirmed(shared, header, confirm)
+        digest = header.fingerprints.changes
+        is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
+        store.approvals.add(header.plan_id, Approval(who, wiring.SystemClock().now().timestamp(), digest, note))
+        values = approval_values(store, header)
+        shown_plan(store, header.plan_id)
+    counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
+    again = f"{who} had approved it before, and counts once. " if is_known else ""
+    text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)
+    outcome = Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
+    return with_warnings(shared, outcome, warnings)
+
+
+def _named(name: str | None) -> str:
+    """Who approves. Raises: InputError, for a name that nobody could tell apart later."""
+    from migrator.wiring import person
+
+    name = person() if name is None else name
+    if name is None:
+        raise InputError("nobody knows your login name", code="approver", hint="say it: --as NAME")
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        words = f"a name has 1 to {LONGEST_NAME} visible characters"
+        raise InputError(words, code="approver", hint="write it as --as NAME")
+    return name
+
+
+def _approvable(shared: Globals, store: "Store", given: str | None) -> tuple["PlanHeader", list[str]]:
+    """The plan that is meant, as the store holds it and as fresh as when it was made; and warnings.
+
+    Raises: InputError, if there is none, a used one or an edited file; StalePlan, also if it was changed in the store.
+    """
+    from migrator.cli.app.lookups import plan_or_file
+
+    header = store.plans.header(plan_or_file(store, given))
+    if store.plans.state(header.plan_id) == "finished":
+        hint = "a plan is used once: make a new one with `migrator plan create`"
+        raise InputError(f"plan {header.plan_id} is used up: there is nothing to approve", code="plan_used", hint=hint)
+    say_at_once(shared, warnings := refuse_stale(store, header, "make a new plan, and approve that"))
+    must_be_whole(store, header)
+    return header, warnings
+
+
+def _confirmed(shared: Globals, header: "PlanHeader", given: int | None) -> None:
+    """Have the number of claims said by who approves. Raises: InputError."""
+    if not header.claims:
+        return
+    if given is None:
+        if shared.no_input or shared.json or not sys.stdin.isatty():
+            raise InputError(
+                f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
+                code="confirm",
+                hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
+            )
+        given = click.prompt("Type the number of SIMs that the plan claims", type=int, err=True)
+    if given != header.claims:
+        raise InputError(
+            f"the plan claims {n_sims(header.claims)}, not {given}; nothing was approved",
+            code="confirm",
+            hint="confirm the number that `migrator plan show` prints",
+        )
+
+
+def approval_values(store: "Store", header: "PlanHeader") -> dict[str, Any]:
+    """How many people must approve a plan, who did, and every approval, as JSON values."""
+    from migrator.reports.model import moment
+
+    given = store.approvals.of(header.plan_id)
+    return {
+        "required": header.summary.get("approvals_required", 0),
+        "approvers": list(approvers(given, header.fingerprints.changes)),
+        "given": [
+            {
+                "approved_by": one.approved_by,
+                "approved_at": moment(one.approved_at),
+                "changes_sha256": one.changes_sha256,
+                "note": one.note,
+            }
+            for one in given
+        ],
+    }
+
+
+def require_approvals(store: "Store", header: "PlanHeader") -> None:
+    """Raises: Halted, if the policy that the plan was made from asks for more people than have approved it."""
+    from migrator.inputs.policy.file import stored_policy
+
+    text = store.plans.policy_text(header.plan_id)
+    required = stored_policy(text, name=f"policy of {header.plan_id}").approvals
+    people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)
+    if len(people) >= required:
+        return
+    who = f"{len(people)} ({', '.join(people)})" if people else "none"
+    raise Halted(
+        f"plan {header.plan_id} needs the approval of {required} people and has {who}; nothing was sent",
+        code="approvals_missing",
+        hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
+        f"{header.plan_id} --confirm {header.claims}`",
+    )

@@ -1,0 +1,176 @@
+"""`plan diff`: what differs between two plans, SIM by SIM, in memory that does not grow with them."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
+from migrator.cli.app.files import check_destination, is_stdout, written
+from migrator.cli.app.words import n_sims
+from migrator.core.plan.diff import DiffTally, PlanLine, SimDifference, Values, compared, header_differences
+from migrator.core.run.results import ExitCode
+from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from migrator.core.plan.plan import PlanHeader
+    from migrator.store import Store
+
+__all__ = ["diff"]
+
+SHOWN = 50
+LONGEST_VALUE = 60
+
+
+@click.command("diff", epilog="Exit codes: 0 done, 2 no such plan or file, 3 they differ and --exit-code was given.")
+@click.argument("first")
+@click.argument("second")
+@click.option("--all", "show_all", is_flag=True, help=f"List every SIM that differs, not just the first {SHOWN}.")
+@click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Every difference as JSON Lines.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 if the plans differ.")
+@global_options
+@click.pass_obj
+def diff(shared: Globals, /, *, first: str, second: str, show_all: bool, out: Path | None, exit_code: bool) -> int:
+    """What differs from plan FIRST to plan SECOND: ids or exported files, in any mixture.
+
+    Tells which SIMs were added, removed or changed with every value before and after, and what their headers and
+    policies say differently.
+    """
+    return finish("plan diff", shared, lambda: _diff(shared, (first, second), out, show_all, exit_code))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the two plans. `policy` is None where only the plan's file is at hand."""
+
+    header: "PlanHeader"
+    lines: Callable[[], Iterator[PlanLine]]
+    policy: Mapping[str, Any] | None
+
+
+def _diff(shared: Globals, names: tuple[str, str], out: Path | None, show_all: bool, exit_code: bool) -> Outcome:
+    if out is not None:
+        check_destination(shared, out)
+    tally = DiffTally()
+    shown: list[SimDifference] = []
+    with ExitStack() as closing:
+        before, after = _sides(shared, names, closing)
+        header = _header_differences(before, after)
+        found = tally.counting(compared(before.lines(), after.lines()))
+        as_text = not (shared.json or shared.events or is_stdout(out))
+        noted = _noting(found, shown, show_all=show_all, as_text=as_text)
+        if out is None:
+            for _ in noted:
+                pass
+        else:
+            written(out, (json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in noted))
+    outcome = _told(before, after, header, tally, shown, is_listed=show_all)
+    is_on_stdout = is_stdout(out)
+    if exit_code and (header or tally.kinds):
+        problem = Problem("attention", "the plans differ")
+        return Outcome(outcome.data, outcome.text, ExitCode.ATTENTION, (problem,), is_on_stdout)
+    return Outcome(outcome.data, outcome.text, is_on_stdout=is_on_stdout)
+
+
+def _noting(
+    found: Iterable[SimDifference], shown: list[SimDifference], *, show_all: bool, as_text: bool
+) -> Iterator[SimDifference]:
+    """Pass differences through; keep the first of them to be shown, or show them all as they come."""
+    for difference in found:
+        if show_all and as_text:
+            click.echo(_line(difference))
+        elif show_all or len(shown) < SHOWN:
+            shown.append(difference)
+        yield difference
+
+
+def _sides(shared: Globals, names: tuple[str, str], closing: ExitStack) -> tuple[_Side, _Side]:
+    """Both plans; the store is opened only if one of them is not a file, and a file's policy is looked for there."""
+    from migrator import wiring
+
+    store: Store | None = None
+    if not all(Path(name).is_file() for name in names):
+        store = closing.enter_context(wiring.store_of(shared.state, shared.config))
+    first, second = (_side(store, name) for name in names)
+    return first, second
+
+
+def _side(store: "Store | None", name: str) -> _Side:
+    from migrator.cli.app.lookups import plan_id_of
+    from migrator.inputs.files.plan import plan_file_lines, read_plan_file
+
+    if store is None or Path(name).is_file():
+        header = read_plan_file(Path(name))
+        return _Side(header, lambda: plan_file_lines(Path(name)), _stored_policy(store, header))
+    plan_id = plan_id_of(store, name)
+    return _Side(store.plans.header(plan_id), lambda: store.plans.lines(plan_id), store.plans.policy_json(plan_id))
+
+
+def _stored_policy(store: "Store | None", header: "PlanHeader") -> Mapping[str, Any] | None:
+    """The policy of a plan that came as a file, if the store holds the same plan."""
+    if store is None or store.plans.exists(header.plan_id) is None:
+        return None
+    same = store.plans.header(header.plan_id).fingerprints == header.fingerprints
+    return store.plans.policy_json(header.plan_id) if same else None
+
+
+def _header_differences(before: _Side, after: _Side) -> dict[str, tuple[Any, Any]]:
+    from migrator.core.plan.document import header_document
+
+    found = dict(header_differences(header_document(before.header), header_document(after.header)))
+    if before.policy is not None and after.policy is not None:
+        policies = header_differences(before.policy, after.policy)
+        found |= {f"policy.{name}": values for name, values in policies.items()}
+    return found
+
+
+def _told(
+    before: _Side, after: _Side, header: Values, tally: DiffTally, shown: list[SimDifference], *, is_listed: bool
+) -> Outcome:
+    count = sum(tally.kinds.values())
+    data = {
+        "before": before.header.plan_id,
+        "after": after.header.plan_id,
+        "is_same": not (header or count),
+        "header": {name: {"before": was, "after": now} for name, (was, now) in header.items()},
+        "kinds": dict(sorted(tally.kinds.items())),
+        "fields": dict(sorted(tally.fields.items())),
+        "actions": dict(sorted(tally.actions.items())),
+        "differing": count,
+        "sims": [difference.as_dict() for difference in shown],
+    }
+    title = f"From plan {before.header.plan_id} to plan {after.header.plan_id}"
+    if data["is_same"]:
+        return Outcome(data, (f"{title}: no differences.",))
+    text: list[Any] = [f"{title}: {n_sims(count)} with differences."]
+    if header:
+        rows = [(name, _brief(was), _brief(now)) for name, (was, now) in header.items()]
+        text.append(table("Of the plan as a whole", ("value", "before", "after"), rows))
+    for words, counts in (("SIMs", tally.kinds), ("Actions", tally.actions), ("Values", tally.fields)):
+        if counts:
+            text.append(table(words, ("", "SIMs"), sorted(counts.items())))
+    text += [_line(difference) for difference in shown]
+    if count > len(shown) and not is_listed:
+        text.append(f"... and {count - len(shown)} more; --all lists them, --out FILE writes them.")
+    return Outcome(data, text)
+
+
+def _line(difference: SimDifference) -> str:
+    """One SIM on one line; of one that only one plan holds, the values that say what it was planned for."""
+    names = difference.fields if difference.kind == "changed" else ("action", "reason", "target_iccid", "name")
+    told = [
+        f"{name} {_brief(values[0])} -> {_brief(values[1])}"
+        for name in names
+        if (values := difference.fields.get(name)) is not None
+    ]
+    return f"{difference.kind.value} {difference.source_iccid}: {'; '.join(told)}"
+
+
+def _brief(value: Any) -> str:
+    """A value as JSON, shortened; `--json` and `--out` have it whole."""
+    text = "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

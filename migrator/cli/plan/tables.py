@@ -1,0 +1,74 @@
+"""What a plan comes to, by wave and by rule of its policy, for a person."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from migrator.cli.app.common import table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["caps_table", "summary_tables"]
+
+CALLS = ("claims", "limits", "states", "names", "reads")
+
+
+def summary_tables(summary: Mapping[str, Any]) -> list["RenderableType"]:
+    """The tables of a plan's summary: what happens wave after wave, and what the limits of each rule may cost."""
+    return [_waves(summary), _requests(summary), _groups(summary)]
+
+
+def _waves(summary: Mapping[str, Any]) -> "RenderableType":
+    columns = ("wave", "SIMs", "to claim", "requests", "hours", "then rests", "charged")
+    rows = [
+        (
+            wave["wave"],
+            wave["sims"],
+            wave["claims"],
+            sum(wave["calls"].values()),
+            wave["hours"],
+            f"{wave['soak_hours']:g} h" if wave["soak_hours"] else "",
+            _known(wave["charged_now"]),
+        )
+        for wave in summary["by_wave"]
+    ]
+    return table("Waves", columns, rows)
+
+
+def _requests(summary: Mapping[str, Any]) -> "RenderableType":
+    """Requests of each kind, wave by wave and in all; what is read before the first wave stands alone."""
+    before = {kind: summary["calls"][kind] - sum(wave["calls"][kind] for wave in summary["by_wave"]) for kind in CALLS}
+    parts = [("before the waves", before), *((wave["wave"], wave["calls"]) for wave in summary["by_wave"])]
+    rows = [(name, *(calls[kind] for kind in CALLS)) for name, calls in (*parts, ("sum", summary["calls"]))]
+    return table("Requests to Hologram, about", ("", *CALLS), rows)
+
+
+def _groups(summary: Mapping[str, Any]) -> "RenderableType":
+    columns = ("rule", "data limit by", "SIMs", "MB at 1NCE", "bytes per period", "no limit", "largest bill per period")
+    rows = [
+        (
+            group["rule"],
+            group["basis"],
+            group["sims"],
+            group["onence_mb"],
+            group["limit_bytes"],
+            group["unlimited"],
+            _known(group["per_period_at_most"]),
+        )
+        for group in summary["groups"]
+    ]
+    return table("Limits: MB at 1NCE are for a lifetime, bytes at Hologram for a billing period", columns, rows)
+
+
+def caps_table(caps: Mapping[str, Any]) -> "RenderableType":
+    """The caps of a policy, what is used up of them and what is left."""
+    over = "over all plans of the organization" if caps["scope"] == "organization" else "of this plan alone"
+    rows = [
+        ("SIMs (max_sims)", caps["max_sims"], caps["used_sims"], caps["left_sims"]),
+        ("money (max_spend_now)", caps["max_spend_now"], caps["used_spend"], caps["left_spend"]),
+    ]
+    return table(f"Caps, {over}", ("", "at most", "used up", "left"), rows)
+
+
+def _known(amount: str | None) -> str:
+    return "unknown" if amount is None else amount

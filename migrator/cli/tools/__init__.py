@@ -1,0 +1,1 @@
+"""Commands beside the migration: demo, doctor, report, audit, state."""

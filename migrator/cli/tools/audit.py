@@ -1,0 +1,108 @@
+"""`audit`: the log of what was done, and whether it still holds."""
+
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.words import counted
+from migrator.core.run.results import ExitCode
+from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["log", "verify"]
+
+
+@click.command("log", epilog="Exit codes: 0 done, 2 no store.")
+@click.argument("plan", required=False)
+@click.option(
+    "--kind", metavar="KIND", help="Only events of this kind, such as request.sent, or of a kind such as run."
+)
+@click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="How many, counted from the end.")
+@global_options
+@click.pass_obj
+def log(shared: Globals, /, *, plan: str | None, kind: str | None, last: int) -> int:
+    """What was done, event after event; of PLAN only, if it is named."""
+    return finish("audit log", shared, lambda: _log(shared, plan, kind, last))
+
+
+def _log(shared: Globals, plan: str | None, kind: str | None, last: int) -> Outcome:
+    from migrator import wiring
+    from migrator.core.audit.chain import event_document
+    from migrator.reports.model import moment
+
+    with wiring.store_of(shared.state, shared.config) as store:
+        wanted = (
+            event
+            for event in store.audit.events()
+            if (plan is None or event.plan_id == plan) and (kind is None or f"{event.kind}.".startswith(f"{kind}."))
+        )
+        shown, head = deque(wanted, maxlen=last), store.audit.head()
+    rows = [
+        (event.seq, moment(event.at), event.plan_id, event.kind, _brief(event.detail), event.digest[:12])
+        for event in shown
+    ]
+    text: list[Any] = [table("", ("", "at", "plan", "event", "detail", "digest"), rows), f"Head: {head}"]
+    return Outcome({"head": head, "events": [event_document(event) for event in shown]}, text)
+
+
+def _brief(detail: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in detail.items() if not str(key).endswith("sha256"))
+
+
+@click.command("verify", epilog="Exit codes: 0 it holds, 2 no store or no evidence file, 3 something was changed.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--head", metavar="DIGEST", help="A head that was noted before, which the log must still hold.")
+@click.option("--manifest", metavar="DIGEST", help="The manifest of FILE as it was noted when FILE was written.")
+@global_options
+@click.pass_obj
+def verify(shared: Globals, /, *, file: Path | None, head: str | None, manifest: str | None) -> int:
+    """Check the store's log, journal and plans against each other; or FILE, an evidence zip, without any store."""
+    return finish("audit verify", shared, lambda: _evidence(file, head, manifest) if file else _store(shared, head))
+
+
+def _store(shared: Globals, head: str | None) -> Outcome:
+    from migrator import wiring
+
+    with wiring.store_of(shared.state, shared.config) as store:
+        found, newest = _problems(store, head)
+        open_to_edits = store.audit.not_held
+    data = {"head": newest, "problems": found, "not_held": list(open_to_edits)}
+    return _told("The log", data, found, f"It does not hold {'; '.join(open_to_edits)}.")
+
+
+def _problems(store: "Store", head: str | None) -> tuple[list[str], str]:
+    """What does not hold, and the head of the log; of one moment, though a run may be at work."""
+    before = store.audit.head()
+    found = list(store.audit.problems(head=head))
+    if not found or store.audit.head() == before:
+        return found, before
+    with store.scratch_copy() as still:
+        return list(still.audit.problems(head=head)), still.audit.head()
+
+
+def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
+    from migrator.reports.evidence.check import RESTING, evidence_problems
+
+    manifest, found = evidence_problems(file, head=head, manifest_sha256=noted)
+    data = {
+        "plan_id": manifest.get("plan_id"),
+        "head": manifest.get("head"),
+        "manifest_sha256": manifest.get("sha256"),
+        "problems": found,
+    }
+    data["rests_on_manifest"] = list(RESTING)
+    resting = "" if noted else f"Only the manifest holds {'; '.join(RESTING)}: give it as --manifest, as it was noted."
+    return _told(f"The evidence of plan {manifest.get('plan_id', '?')}", data, found, resting)
+
+
+def _told(what: str, data: dict[str, Any], found: list[str], resting: str = "") -> Outcome:
+    if not found:
+        noted = f", manifest: {data['manifest_sha256']}" if "manifest_sha256" in data else ""
+        return Outcome(data, [f"{what} holds. Head: {data['head']}{noted}", *filter(None, [resting])])
+    problems = [Problem("audit", words) for words in found]
+    return Outcome(data, [f"{what} does not hold: {counted(len(found), 'problem')}."], ExitCode.ATTENTION, problems)

@@ -1,0 +1,197 @@
+"""`demo`: a whole migration on simulators, with a crash in the middle, in under a minute."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError, MigratorError
+
+if TYPE_CHECKING:
+    from migrator.wiring.rehearsal import Rehearsal
+
+__all__ = ["demo"]
+
+MARK = ".migrator-demo"
+FOREIGN = 2
+"""New SIMs that somebody else has claimed already: something in the demo should need attention."""
+KILLED = -9
+
+POLICY = """\
+policy_version = 1
+
+[claim]
+data_plan_id = 2096
+zone = "global"
+tag = "from-1nce"
+
+[status]
+enabled = "live"
+disabled = "pause"   # still billed monthly at Hologram
+expired = "skip"
+
+[[waves]]
+name = "canary"
+count = 10
+
+[[waves]]
+name = "rest"
+
+[gates]
+verified_share = 0.9
+max_failure_share = 0.1
+"""
+
+
+@click.command("demo", epilog="Exit codes: 0 done, 1 a step of the demo went wrong, 2 the folder is in use.")
+@click.option("--dir", "folder", default="migrator-demo", show_default=True, type=click.Path(path_type=Path))
+@click.option("--sims", default=240, show_default=True, type=click.IntRange(20, 5000), help="SIMs in the old fleet.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same fleet.")
+@global_options
+@click.pass_obj
+def demo(shared: Globals, /, *, folder: Path, sims: int, seed: int) -> int:
+    """Run a whole migration on built-in simulators: no keys, no network but loopback, under a minute.
+
+    Pulls an invented 1NCE fleet, pairs it from a pool, plans, applies, is killed half way, resumes, verifies, and
+    leaves a report to open.
+    """
+    return finish("demo", shared, lambda: _demo(shared, folder, sims, seed))
+
+
+def _demo(shared: Globals, folder: Path, sims: int, seed: int) -> Outcome:
+    _prepare(folder)
+    rehearsal = _rehearsal(folder, sims, seed)
+    show = _Show(folder, _environment(rehearsal), quiet=shared.json or shared.events or shared.quiet)
+    with rehearsal.running():
+        plan_id = _steps(show)
+        truth = dict(rehearsal.hologram.ledger.as_dict())
+    twice = truth["charged_more_than_once"]
+    if twice or truth["forbidden"]:
+        raise MigratorError(f"the simulated carrier saw what must never happen: {twice} {truth['forbidden']}")
+    charged = f"{Decimal(truth['charged']):.2f}"
+    words = (
+        f"\nHologram's own ledger: {truth['sims_charged']} SIMs charged {charged} in all, none of them twice, although "
+        "the run was killed while a claim was under way."
+    )
+    report = folder / "reports" / plan_id
+    data = {"plan_id": plan_id, "folder": str(folder), "report": str(report), "ledger": truth}
+    return Outcome(data, (words, _what_now(folder, report)))
+
+
+def _what_now(folder: Path, report: Path) -> str:
+    return (
+        f"\nTo open:  {report / 'reconciliation.html'}\n"
+        f"          {report / 'reconciliation.csv'}\n"
+        "To try:   migrator simulate serve --pool-file pool.txt   (in one terminal: it prints what to export)\n"
+        "          migrator inventory pull                        (in another, with those exports)\n"
+        f"          migrator --state sqlite:///{folder / 'migrator.db'} jobs list\n"
+    )
+
+
+def _prepare(folder: Path) -> None:
+    """An empty folder with our mark. Raises: InputError, if it holds somebody else's work."""
+    if folder.exists() and not (folder / MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not an empty folder, nor an earlier demo", hint="choose another with --dir")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+        (folder / MARK).touch()
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}", hint="choose another with --dir") from error
+
+
+def _rehearsal(folder: Path, sims: int, seed: int) -> "Rehearsal":
+    """Simulators with some life in them: pending states, a rate limit, and SIMs that others have claimed."""
+    from datetime import UTC, datetime
+
+    from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+    from migrator.carriers.onence.simulator import OnenceSimulator
+    from migrator.wiring.rehearsal import Rehearsal, pool_of
+
+    now, pool = datetime.now(UTC), pool_of(sims)
+    hologram = HologramSimulator(
+        seed=seed, switches=HologramSwitches(claim_pending_s=(0.5, 2.0), state_pending_s=(0.5, 2.0)), epoch=now
+    )
+    hologram.stock(pool[:-FOREIGN])
+    hologram.stock_foreign(pool[-FOREIGN:])
+    (folder / "pool.txt").write_text("".join(f"{iccid}\n" for iccid in pool), encoding="utf-8")
+    (folder / "policy.toml").touch(mode=0o600)  # whatever the umask: a policy that others may write is refused
+    (folder / "policy.toml").write_text(POLICY, encoding="utf-8")
+    return Rehearsal(OnenceSimulator(seed=seed, sims=sims, epoch=now), hologram)
+
+
+def _environment(rehearsal: "Rehearsal") -> dict[str, str]:
+    """Settings for the simulators; what the user has set for real carriers stays out of reach."""
+    ours = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {
+        **kept,
+        **rehearsal.environment(),
+        "ONENCE_MAX_RPS": "10",
+        "HOLOGRAM_MAX_RPS": "200",
+        "MIGRATOR_ABSENT_AFTER_S": "2",
+        "MIGRATOR_STATE": "sqlite:///migrator.db",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """Runs the tool's own commands, and shows each with what it prints."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    quiet: bool
+
+    def run(self, *words: str, expect: Sequence[int] = (0,), **variables: str) -> None:
+        """Run one command. Raises: MigratorError, if it ends otherwise than a demo should."""
+        shown = " ".join(f"{name}={value}" for name, value in variables.items())
+        if not self.quiet:
+            click.secho(f"\n$ {shown + ' ' if shown else ''}migrator {' '.join(words)}", bold=True)
+        done = subprocess.run(  # noqa: S603 - our own command, our own words
+            [sys.executable, "-m", "migrator", *words],
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            stdout=subprocess.DEVNULL if self.quiet else None,
+            stderr=subprocess.DEVNULL if self.quiet else None,
+            check=False,
+        )
+        if done.returncode not in expect:
+            raise MigratorError(f"`migrator {' '.join(words)}` ended with exit code {done.returncode}")
+
+    def say(self, words: str) -> None:
+        """A line of explanation."""
+        if not self.quiet:
+            click.secho(words, fg=None if "NO_COLOR" in os.environ else "cyan")
+
+
+def _steps(show: _Show) -> str:
+    """The whole migration. Returns: the plan's id."""
+    show.run("inventory", "pull")
+    show.run("pair", "pool", "pool.txt")
+    show.run("plan", "create", "--policy", "policy.toml")
+    plan_id, claims = _newest_plan(show)
+    show.run("apply", "--dry-run", expect=(ExitCode.DONE, ExitCode.ATTENTION))
+    show.say("\nNow for real. The process will be killed (SIGKILL) when its first claim was answered, but not noted:")
+    show.run("apply", "--confirm", str(claims), expect=(KILLED,), MIGRATOR_CRASH_AT="after_effect:claim:1")
+    show.say("\nKilled. The same command resumes: it reads first what the dead process may have done.")
+    show.run("apply", expect=(ExitCode.DONE, ExitCode.ATTENTION))
+    show.run("verify", expect=(ExitCode.DONE, ExitCode.ATTENTION))
+    show.run("report")
+    return plan_id
+
+
+def _newest_plan(show: _Show) -> tuple[str, int]:
+    from migrator import wiring
+
+    with wiring.open_store(f"sqlite:///{show.folder / 'migrator.db'}") as store:
+        header = store.plans.header(store.plans.newest() or "")
+        return header.plan_id, header.claims

@@ -1,0 +1,89 @@
+"""`doctor`: is everything in place, before a migration begins."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.errors import InputError, MigratorError, Problem
+
+if TYPE_CHECKING:
+    from migrator.engine.run.context import Stopper
+    from migrator.inputs.settings.settings import Settings
+    from migrator.workflows.doctor import Finding
+
+__all__ = ["doctor"]
+
+CODES = "0 all is in place, 2 a setting is missing, 4 a login or right is refused, 7 a carrier cannot be reached"
+
+
+@click.command("doctor", epilog=f"Exit codes: {CODES}.")
+@global_options
+@click.pass_obj
+def doctor(shared: Globals, /) -> int:
+    """Look at settings, logins, rights, data plans and their zones, balance and disk. Reads only."""
+    return finish("doctor", shared, lambda: _doctor(shared))
+
+
+def _doctor(shared: Globals) -> Outcome:
+    from migrator import wiring
+    from migrator.workflows.doctor import Finding, disk
+
+    chosen = wiring.settings(shared.config)
+    state = shared.state or chosen.state
+    findings = _asked(chosen)
+    try:
+        findings.append(disk(state))
+        findings += _schema(state)
+    except MigratorError as error:
+        findings.append(Finding("store", error.message, error.hint, error.exit_code))
+    return _told(findings)
+
+
+def _asked(chosen: "Settings") -> "list[Finding]":
+    from migrator import wiring
+    from migrator.workflows.doctor import carriers
+
+    async def body(stopper: "Stopper") -> "list[Finding]":
+        findings = []
+        async for finding in carriers(chosen, stopper):
+            stopper.check()
+            findings.append(finding)
+        return findings
+
+    return wiring.run_async(body)
+
+
+def _schema(state: str) -> "list[Finding]":
+    """The schema of a store that is there; nothing of one that is not."""
+    from migrator import wiring
+    from migrator.workflows.doctor import Finding
+
+    try:
+        with wiring.open_store(state) as store:
+            info = store.info()
+    except InputError as error:
+        if error.code == "no_store":
+            return []
+        raise
+    return [Finding("schema", f"{info['schema']}, lineage {info['lineage']}")]
+
+
+def _told(findings: "list[Finding]") -> Outcome:
+    rows = [(one.what, one.word, one.told) for one in findings]
+    data = {
+        "checks": [
+            {"check": one.what, "result": one.word, "told": one.told, "hint": one.hint, "exit_code": one.exit_code}
+            for one in findings
+        ]
+    }
+    bad = [one for one in findings if one.exit_code]
+    problems = [
+        Problem("error" if one.exit_code else "warning", f"{one.what}: {one.told}", one.hint)
+        for one in findings
+        if one.hint
+    ]
+    text = [table("", ("check", "", "what was found"), rows)]
+    if not bad:
+        return Outcome(data, [*text, "Everything is in place."], 0, problems)
+    return Outcome(data, text, bad[0].exit_code, problems)

@@ -1,0 +1,111 @@
+"""`report`: the reconciliation, in files."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.files import refuse_unwritable
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from migrator.reports.model import Reconciliation
+    from migrator.reports.writers import Written
+    from migrator.store import Store
+
+__all__ = ["report"]
+
+KNOWN = ("html", "json", "csv", "md")
+CODES = "0 written, 1 the buckets do not add up, 2 no plan or unwritable place, 5 a plan file of another store."
+
+
+@click.command("report", epilog=f"Exit codes: {CODES}")
+@click.argument("plan", required=False)
+@click.option("--format", "formats", default=",".join(KNOWN), show_default=True, help="Some of html, json, csv, md.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder [reports/PLAN].")
+@click.option(
+    "--evidence",
+    metavar="FILE.zip",
+    type=click.Path(path_type=Path),
+    help="Also write plan, journal and log into one zip that `audit verify` checks without the store.",
+)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of reconciliation.json, and do nothing else.")
+@global_options
+@click.pass_obj
+def report(shared: Globals, /, *, schema: bool, **asked: Any) -> int:
+    """Write PLAN's reconciliation: every source SIM in exactly one bucket, from what was read last.
+
+    PLAN is an id or a plan file; default the newest. The HTML page is one file that needs no network.
+    """
+    return finish("report", shared, _schema if schema else lambda: _report(shared, **asked))
+
+
+def _schema() -> Outcome:
+    from migrator.reports.formats.json_file import schema_text
+
+    click.echo(schema_text(), nl=False)
+    return Outcome({}, is_on_stdout=True)
+
+
+def _report(shared: Globals, *, plan: str | None, formats: str, out: Path | None, evidence: Path | None) -> Outcome:
+    from migrator import wiring
+    from migrator.cli.app.lookups import plan_or_file
+    from migrator.reports.writers import write_report
+    from migrator.wiring.gc import collecting_rarely
+    from migrator.workflows.report import reconciliation
+
+    wanted = _formats(formats)
+    if evidence is not None:
+        refuse_unwritable(evidence)
+    with wiring.store_of(shared.state, shared.config) as store, collecting_rarely():
+        plan_id = plan_or_file(store, plan)
+        model = reconciliation(store, plan_id, now=wiring.SystemClock().now().timestamp())
+        outcome = _told(model, write_report(model, out or Path("reports") / plan_id, wanted))
+        return outcome if evidence is None else _with_evidence(store, plan_id, evidence, outcome)
+
+
+def _with_evidence(store: "Store", plan_id: str, file: Path, outcome: Outcome) -> Outcome:
+    """The same, with the evidence written and what is to be noted of it."""
+    from migrator.wiring import SystemClock
+    from migrator.workflows.evidence import gather
+
+    digest, head = gather(store, plan_id, file, now=SystemClock().now().timestamp())
+    told = {"file": str(file), "manifest_sha256": digest, "head": head}
+    text = [
+        *outcome.text,
+        f"wrote {file}; `migrator audit verify {file}` checks it",
+        "Note these elsewhere, in a ticket, to hold them against it later:",
+        f"  manifest {digest}",
+        f"  head     {head}",
+    ]
+    return replace(outcome, data={**outcome.data, "evidence": told}, text=text)
+
+
+def _formats(text: str) -> list[str]:
+    """The formats asked for, in order, each once. Raises: InputError, for one that is not known."""
+    wanted = list(dict.fromkeys(word.strip().lower() for word in text.split(",") if word.strip()))
+    if not wanted or set(wanted) - set(KNOWN):
+        raise InputError(f"--format {text!r}: choose some of {', '.join(KNOWN)}", code="bad_format")
+    return wanted
+
+
+def _told(model: "Reconciliation", written: "Written") -> Outcome:
+    buckets = written.tally.by_bucket()
+    data = {
+        "plan_id": model.plan_id,
+        "inventory_total": model.inventory_total,
+        "buckets": buckets,
+        "files": [str(path) for path in written.files],
+    }
+    rows = [*buckets.items(), ("sum", written.tally.total)]
+    text: list[Any] = [
+        table(f"Plan {model.plan_id}", ("bucket", "SIMs"), rows),
+        *(f"wrote {path}" for path in written.files),
+    ]
+    if written.shortfall:
+        hint = "the inventory changed since the plan was made; make a new plan to account for every SIM"
+        return Outcome(data, text, ExitCode.ERROR, (Problem("buckets_do_not_sum", written.shortfall, hint),))
+    return Outcome(data, text)

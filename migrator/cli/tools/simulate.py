@@ -1,0 +1,155 @@
+"""`simulate serve`: both carriers on loopback, for rehearsals."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.cli.app.files import refuse_unwritable, written
+from migrator.errors import InputError
+
+if TYPE_CHECKING:
+    from migrator.carriers.simulation import Fault
+    from migrator.wiring.rehearsal import Rehearsal
+
+__all__ = ["serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the simulated carriers should be like."""
+
+    sims: int
+    seed: int
+    port: int
+    balance: str
+    latency_ms: int
+    onence_rps: float
+    hologram_rps: float
+    faults: float
+    claims: str | None
+    edition: str | None
+    pending_s: float
+    read_lag_s: float
+    connect: float
+    pool_file: Path | None
+
+
+@click.command("serve", epilog="Exit codes: 0 stopped by Ctrl-C, 2 the port is taken.")
+@click.option("--sims", default=1000, show_default=True, type=click.IntRange(0, 1_000_000), help="SIMs at 1NCE.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same fleet.")
+@click.option("--port", default=8701, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option("--balance", default="100000", show_default=True, help='Hologram\'s balance; "none" for an invoiced org.')
+@click.option("--latency-ms", default=0, show_default=True, type=click.IntRange(0, 60_000), help="Before each reply.")
+@click.option("--onence-rps", default=10.0, show_default=True, help="1NCE's rate limit; 0 for none.")
+@click.option("--hologram-rps", default=0.0, show_default=True, help="Hologram's hidden rate limit; 0 for none.")
+@click.option(
+    "--faults", default=0.0, show_default=True, type=click.FloatRange(0, 0.9), help="Share of requests that go wrong."
+)
+@click.option(
+    "--claims",
+    type=click.Choice(["all_or_nothing", "skip_bad", "false_but_some", "refuse_silently"]),
+    help="How Hologram treats claims with bad SIMs.",
+)
+@click.option("--edition", type=click.Choice(["REF-1", "REF-2", "REF-3"]), help="The wording of Hologram's replies.")
+@click.option("--pending-s", default=2.0, show_default=True, help="The longest that Hologram takes to move a SIM.")
+@click.option("--read-lag-s", default=0.0, show_default=True, help="How old Hologram's reads are.")
+@click.option(
+    "--connect",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Share of the new SIMs that go online some seconds after they are live, in the units of their old ones.",
+)
+@click.option("--pool-file", type=click.Path(path_type=Path), help="Write the new SIMs here, for `pair pool`.")
+@global_options
+@click.pass_obj
+def serve(shared: Globals, /, **options: Any) -> int:
+    """Serve a simulated 1NCE and Hologram on 127.0.0.1, and print what to export.
+
+    The fleet at 1NCE, and as many new SIMs in Hologram's inventory, come from the seed. Ctrl-C stops it.
+    GET /onence/_simulator/ledger and /hologram/_simulator/ledger show what was asked and charged.
+    """
+    return finish("simulate serve", shared, lambda: _serve(Options(**options)))
+
+
+def _serve(options: Options) -> Outcome:
+    from migrator.wiring.rehearsal import pool_of
+    from migrator.wiring.rehearsal_units import UnitsOutside
+
+    if options.pool_file is not None:
+        refuse_unwritable(options.pool_file)
+    pool = pool_of(options.sims)
+    rehearsal = _rehearsal(options)
+    if options.connect:
+        onence, hologram = rehearsal.onence, rehearsal.hologram
+        rehearsal.units = UnitsOutside(onence, hologram, pool, options.connect, options.seed)
+    rehearsal.hologram.stock(pool)
+    if options.pool_file is not None:
+        written(options.pool_file, (f"{iccid}\n" for iccid in pool))
+    for name, value in rehearsal.environment().items():
+        click.echo(f"export {name}={value}")
+    rehearsal.run()
+    return Outcome(rehearsal.summary(), ())
+
+
+def _rehearsal(options: Options) -> "Rehearsal":
+    from datetime import UTC, datetime
+
+    from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSimulator, HologramSwitches
+    from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+    from migrator.carriers.simulation import FaultPlan, RateLimit
+    from migrator.wiring.rehearsal import Rehearsal
+
+    now, latency_s = datetime.now(UTC), options.latency_ms / 1000
+    onence = OnenceSimulator(
+        seed=options.seed,
+        sims=options.sims,
+        switches=OnenceSwitches(
+            rate_limit=RateLimit(options.onence_rps, options.onence_rps) if options.onence_rps else None,
+            latency_s=latency_s,
+        ),
+        faults=FaultPlan(_rates(options.faults), seed=options.seed),
+        epoch=now,
+    )
+    hologram = HologramSimulator(
+        seed=options.seed,
+        switches=HologramSwitches(
+            rate_limit=RateLimit(options.hologram_rps, options.hologram_rps) if options.hologram_rps else None,
+            latency_s=latency_s,
+            claim_policy=ClaimPolicy(options.claims or "all_or_nothing"),
+            edition=Edition(options.edition or "REF-2"),
+            claim_pending_s=(0.0, options.pending_s),
+            state_pending_s=(0.0, options.pending_s),
+            read_lag_s=options.read_lag_s,
+            hang_s=5.0,
+        ),
+        faults=FaultPlan(_rates(options.faults), seed=options.seed + 1),
+        epoch=now,
+        balance=_balance(options.balance),
+    )
+    return Rehearsal(onence, hologram, options.port)
+
+
+def _rates(share: float) -> "dict[Fault, float]":
+    """The share spread evenly over everything that can go wrong without waiting for minutes."""
+    from migrator.carriers.simulation import Fault
+
+    left_out = {Fault.NONE, Fault.SLOW, Fault.HANG_BEFORE, Fault.HANG_AFTER}
+    kinds = [fault for fault in Fault if fault not in left_out]
+    return {fault: share / len(kinds) for fault in kinds}
+
+
+def _balance(text: str) -> Decimal | None:
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise InputError(
+            f"--balance {text!r} is not an amount", code="bad_balance", hint='e.g. 500.00, or "none"'
+        ) from None

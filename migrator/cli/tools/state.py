@@ -1,0 +1,70 @@
+"""`state`: the store itself."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+
+__all__ = ["backup", "info", "upgrade"]
+
+
+@click.command("info", epilog="Exit codes: 0 done, 2 there is no store.")
+@global_options
+@click.pass_obj
+def info(shared: Globals, /) -> int:
+    """Where the store is, which schema it has, and what it holds. An older schema is brought up to date first."""
+    return finish("state info", shared, lambda: _info(shared))
+
+
+def _info(shared: Globals) -> Outcome:
+    from migrator import wiring
+    from migrator.reports.model import moment
+    from migrator.workflows.cutover_status import switch_line, switches_of
+
+    with wiring.store_of(shared.state, shared.config) as store:
+        data = store.info()
+        plans = store.plans.list()
+        lines = [switch_line(one) for plan in plans for one in switches_of(store, plan["plan_id"])]
+    data["created_at"] = moment(data["created_at"])
+    data |= {f"{name} rows": count for name, count in data.pop("counts").items()}
+    return Outcome(data, (table("State store", ("", ""), [(k.replace("_", " "), v) for k, v in data.items()]), *lines))
+
+
+@click.command("upgrade", epilog="Exit codes: 0 done, 1 the store cannot be upgraded, 2 there is no store.")
+@global_options
+@click.pass_obj
+def upgrade(shared: Globals, /) -> int:
+    """Bring the store's schema up to date; a backup is written beside it first."""
+    return finish("state upgrade", shared, lambda: _info(shared))
+
+
+@click.command("backup", epilog="Exit codes: 0 done, 1 the copy failed, 2 there is no store, or FILE exists already.")
+@click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path))
+@global_options
+@click.pass_obj
+def backup(shared: Globals, /, *, file: Path | None) -> int:
+    """Copy the store into FILE, also while a run is at work; default: beside it, named after the time.
+
+    FILE is new, readable by its owner only, and checked before it gets its name. A copy that is put back knows nothing
+    of what was sent after it was taken: run `verify` before `apply`, which adopts what it finds claimed.
+    """
+    return finish("state backup", shared, lambda: _backup(shared, file))
+
+
+def _backup(shared: Globals, file: Path | None) -> Outcome:
+    from migrator import wiring
+    from migrator.cli.app.files import refuse_unwritable
+
+    if file is not None and not os.path.lexists(file):  # one that is there is refused for that
+        refuse_unwritable(file)
+    with wiring.store_of(shared.state, shared.config) as store:
+        source = Path(store.info()["path"])
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        target = file or source.with_name(f"{source.name}.backup-{stamp}")
+        head = store.audit.head()
+        store.backup(target)
+    data = {"path": str(target), "bytes": target.stat().st_size, "of": str(source), "head": head}
+    return Outcome(data, [f"{target}: {data['bytes']:,} bytes, checked. Its log holds {head}"])

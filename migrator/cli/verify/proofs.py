@@ -1,0 +1,176 @@
+"""How `verify` tells what it found beyond the record."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from migrator.cli.app.common import Globals, Outcome, table
+from migrator.core.cutover.life import Life, OldSide, Proof
+from migrator.core.fleet.imei import Unit
+from migrator.core.run.results import ExitCode
+from migrator.errors import Problem
+
+if TYPE_CHECKING:
+    from migrator.workflows.verify import DeviceWatch, SourceLook
+
+__all__ = ["Lives", "lives_told", "most_kept", "source_told", "unexpected_told"]
+
+SHOWN = 20
+
+
+def most_kept(shared: Globals) -> int | None:
+    """How many SIMs to keep one by one: all of them for a program, some for a person."""
+    return None if shared.json or shared.events else SHOWN
+
+
+# --- devices that nobody planned ----------------------------------------------------------------------------------
+
+
+def unexpected_told(devices: "DeviceWatch") -> Outcome:
+    """Devices on our organization that the plan did not put there."""
+    total = devices.counts.total()
+    found = [one.as_dict() for one in devices.found]
+    data = {
+        "unexpected": {
+            "count": total,
+            "by_reason": dict(sorted(devices.counts.items())),
+            "devices_looked_at": devices.devices,
+            "whole_list": devices.is_complete,
+            "devices": found,
+        }
+    }
+    if not total:
+        whole = "; that is the whole organization" if devices.is_complete else ""
+        words = f"Nothing unexpected among {devices.devices} devices{whole}." if devices.devices else ""
+        return Outcome(data, [words] if words else ())
+    columns = ("target_iccid", "device_id", "name", "reason")
+    rows = [tuple(one[column] for column in columns) for one in found]
+    problem = Problem(
+        "attention",
+        f"{total} devices are unexpected: no plan of this store put them there",
+        "each of them is billed; look them up at Hologram by their ICCID",
+    )
+    return Outcome(data, [table(_title("Unexpected", total, len(rows)), columns, rows)], ExitCode.ATTENTION, (problem,))
+
+
+# --- the source side ----------------------------------------------------------------------------------------------
+
+
+def source_told(found: "SourceLook") -> Outcome:
+    """What changed at 1NCE since the plan."""
+    pulled = found.pulled
+    data = {
+        "source": {
+            "settled": pulled.settled,
+            "sims_listed": pulled.sims,
+            "unreadable": pulled.unreadable,
+            "changed": found.sims if pulled.settled else None,
+            "switched_off_by_us": found.ours_off if pulled.settled else None,
+            "by_change": dict(sorted(found.counts.items())),
+            "sims": [change.as_dict() for change in found.changes],
+        }
+    }
+    warnings = [Problem("warning", words) for words in pulled.warnings]
+    if pulled.unreadable:
+        words = f"{pulled.unreadable} rows of 1NCE's list cannot be read: SIMs told as gone may be among them"
+        warnings.append(Problem("warning", words))
+    if not pulled.settled:
+        words = f"1NCE's list kept moving while it was read ({pulled.sims} SIMs, it tells of {pulled.listed})"
+        problem = Problem("stopped", words, "run `migrator verify --source` again later")
+        return Outcome(data, (), ExitCode.RESUMABLE, (*warnings, problem))
+    ours = f"a cutover of this plan switched {found.ours_off} of them off, as ordered" if found.ours_off else ""
+    if not found.sims:
+        but = f", but that {ours}" if ours else ""
+        return Outcome(data, [f"At 1NCE, {pulled.sims} SIMs are as the plan used them{but}."], 0, tuple(warnings))
+    rows = [(change.iccid, ", ".join(change.codes), change.words) for change in found.changes]
+    problem = Problem(
+        "attention",
+        f"{found.sims} SIMs changed at 1NCE since the plan was made",
+        "`migrator inventory pull`, then a new plan, takes that in",
+    )
+    shown = table(_title("Changed at 1NCE", found.sims, len(rows)), ("source_iccid", "what", "how"), rows)
+    counts = table("At 1NCE since the plan", ("change", "SIMs"), sorted(found.counts.items()))
+    off = [f"Of {pulled.sims} SIMs at 1NCE, {ours}."] if ours else []
+    return Outcome(data, [counts, shown, *off], ExitCode.ATTENTION, (*warnings, problem))
+
+
+# --- proof of life ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Lives:
+    """Adds proofs up, and keeps some of them.
+
+    Args:
+        most: how many to keep one by one, of those that need attention; None for every SIM.
+    """
+
+    most: int | None
+    sims: int = 0
+    attention: int = 0
+    life: Counter[Life] = field(default_factory=Counter)
+    unit: Counter[Unit] = field(default_factory=Counter)
+    old: Counter[OldSide] = field(default_factory=Counter)
+    kept: list[Proof] = field(default_factory=list)
+
+    def keep(self, proof: Proof) -> None:
+        """Take one SIM in."""
+        self.sims += 1
+        self.attention += proof.needs_attention
+        self.life[proof.life] += 1
+        self.unit[proof.unit] += 1
+        if proof.old is not None:
+            self.old[proof.old] += 1
+        if self.most is None or (proof.needs_attention and len(self.kept) < self.most):
+            self.kept.append(proof)
+
+
+def lives_told(lives: Lives) -> Outcome:
+    """Signs of life, units, and the old side where it was asked."""
+    counts = {"new_sim": _in_order(lives.life, Life), "unit": _in_order(lives.unit, Unit)}
+    if lives.old:
+        counts["old_sim"] = _in_order(lives.old, OldSide)
+    data = {"traffic": {"sims": lives.sims, **counts, "attention": lives.attention, "proofs": _rows(lives)}}
+    titles = {"new_sim": "Signs of life since the claim", "unit": "The unit", "old_sim": "The old SIM"}
+    text: list[Any] = [table(titles[name], ("", "SIMs"), list(told.items())) for name, told in counts.items()]
+    if not lives.attention:
+        return Outcome(data, text)
+    rows = [tuple(row.values()) for row in _rows(lives)]
+    columns = ("source_iccid", "target_iccid", "new SIM", "since", "unit", "IMEI at 1NCE", "at Hologram", "old", "used")
+    text.append(table(_title("Signs of life that are missing or odd", lives.attention, len(rows)), columns, rows))
+    silent, moved = lives.life[Life.SILENT] + lives.life[Life.UNKNOWN], lives.unit[Unit.MOVED]
+    words = f"{silent} new SIMs show no life, {moved} sit in another unit than the old one"
+    if lives.old:
+        words += f", {lives.old[OldSide.TALKS]} old SIMs still talk"
+    problem = Problem("attention", words, "these are the units to visit, or to wait for, before `migrator cutover`")
+    return Outcome(data, text, ExitCode.ATTENTION, (problem,))
+
+
+def _rows(lives: Lives) -> list[dict[str, Any]]:
+    return [
+        {
+            "source_iccid": proof.source_iccid,
+            "target_iccid": proof.target_iccid,
+            "new_sim": proof.life.value,
+            "since": None
+            if proof.since_s is None
+            else f"{datetime.fromtimestamp(proof.since_s, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "unit": proof.unit.value,
+            "source_imei": proof.source_imei,
+            "target_imei": proof.target_imei,
+            "old_sim": None if proof.old is None else proof.old.value,
+            "old_used_on": proof.old_used_on,
+        }
+        for proof in lives.kept
+    ]
+
+
+def _in_order(counts: Mapping[Any, int], words: Any) -> dict[str, int]:
+    """Every word with its count, in the order in which they are defined."""
+    return {word.value: counts[word] for word in words}
+
+
+def _title(what: str, total: int, shown: int) -> str:
+    return what if total <= shown else f"{what} (the first {shown} of {total})"

@@ -1,0 +1,247 @@
+"""`verify`: fresh reads of every SIM of a plan, compared with what was planned; and what else there is to prove."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.words import n_sims, verdict_word
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from migrator.cli.verify.proofs import Lives
+    from migrator.core.plan.plan import PlanHeader
+    from migrator.engine.run.context import Stopper
+    from migrator.inputs.settings.settings import Settings
+    from migrator.ports import Progress
+    from migrator.store import Store
+    from migrator.workflows.verify import DeviceWatch
+
+__all__ = ["verified", "verify"]
+
+ROLLED_BACK = "rolled_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be looked at beyond the record."""
+
+    thorough: bool = False
+    source: bool = False
+    traffic: bool = False
+    old_silent: bool = False
+
+
+@click.command(
+    "verify",
+    epilog="Exit codes: 0 all as planned, 3 differences, 4 refused, 5 a plan file of another store, 7 all that is left "
+    "is pending, or a carrier is down. With --watch: 3 when there was drift, else 7 while SIMs are pending, else 0.",
+)
+@click.argument("plan", required=False)
+@click.option("--thorough", is_flag=True, help="Read the whole device list, to find every device that nobody planned.")
+@click.option("--source", is_flag=True, help="Read 1NCE's list, too: SIMs that changed there since the plan.")
+@click.option("--traffic", is_flag=True, help="Proof of life: data sessions on the new SIMs, and in which unit.")
+@click.option("--old-silent", is_flag=True, help="With --traffic: whether the old SIM is silent (a request per SIM).")
+@click.option("--watch", is_flag=True, help="Read again and again; end with 3 as soon as there is drift.")
+@click.option("--every", metavar="DURATION", default="60s", show_default=True, help="How often, with --watch.")
+@click.option("--for", "for_", metavar="DURATION", help="How long to watch; without it, until Ctrl-C.")
+@click.option("--keep-going", is_flag=True, help="With --watch: go on after drift, and tell what comes and goes.")
+@global_options
+@click.pass_obj
+def verify(
+    shared: Globals,
+    /,
+    *,
+    plan: str | None,
+    thorough: bool,
+    source: bool,
+    traffic: bool,
+    old_silent: bool,
+    watch: bool,
+    every: str,
+    for_: str | None,
+    keep_going: bool,
+) -> int:
+    """Read every SIM of PLAN (an id or a plan file; default the newest) afresh at Hologram and compare. Sends no write.
+
+    Devices that carry the plan's tag, or belong to SIMs that it leaves alone, and that no plan put there are told as
+    unexpected wherever the device list is read, which is when that is cheaper than looking SIMs up.
+    """
+    asked = Asked(thorough, source, traffic, old_silent)
+
+    def body() -> Outcome:
+        from migrator.cli.verify.watch import watched
+
+        _refuse_nonsense(asked, watch=watch, bound=for_ is not None or keep_going)
+        if watch:
+            return watched(shared, plan, every=every, for_=for_, keep_going=keep_going)
+        return _verify(shared, plan, asked)
+
+    return finish("verify", shared, body)
+
+
+def _refuse_nonsense(asked: Asked, *, watch: bool, bound: bool) -> None:
+    """Raises: InputError, for options that say nothing together."""
+    problem = ""
+    if watch and asked != Asked():
+        problem = "--watch reads the record only: not with --thorough, --source, --traffic or --old-silent"
+    elif bound and not watch:
+        problem = "--for and --keep-going are about --watch"
+    elif asked.old_silent and not asked.traffic:
+        problem = "--old-silent is a part of --traffic"
+    if problem:
+        raise InputError(problem, code="bad_options", hint="see `migrator verify --help`")
+
+
+def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
+    from migrator import wiring
+    from migrator.cli.app.lookups import plan_or_file
+
+    chosen = wiring.settings(shared.config)
+    chosen.hologram()
+    if asked.source or asked.old_silent:
+        chosen.onence()
+    with wiring.open_store(shared.state or chosen.state) as store:
+        return verified(shared, chosen, store, store.plans.header(plan_or_file(store, plan)), asked)
+
+
+def verified(
+    shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", asked: Asked | None = None
+) -> Outcome:
+    """Verify a plan and tell the outcome; `asked` None: its record and nothing else."""
+    from migrator import wiring
+    from migrator.cli.app.progress import watching
+    from migrator.cli.verify.proofs import Lives, lives_told, most_kept, source_told, unexpected_told
+    from migrator.workflows.verify import DeviceWatch
+
+    told: list[Outcome] = []
+    devices, lives = DeviceWatch(store, header, most_kept(shared)), Lives(most_kept(shared))
+    with watching(shared) as progress, closing(devices):
+
+        async def body(stopper: "Stopper") -> None:
+            from migrator.workflows.verify import look_at_source
+
+            work = _Work(chosen, store, header, stopper, progress)
+            await _look_at_target(work, asked, devices, lives)
+            if asked is not None and asked.source:
+                async with wiring.source(chosen, store, stopper) as source:
+                    found = await look_at_source(
+                        store,
+                        source,
+                        header,
+                        most=most_kept(shared),
+                        clock=wiring.SystemClock(),
+                        stopper=stopper,
+                        progress=progress,
+                    )
+                told.append(source_told(found))
+
+        wiring.run_async(body)
+    parts = [_told(store, header)]
+    if asked is not None:
+        parts.append(unexpected_told(devices))
+    parts += told
+    if asked is not None and asked.traffic:
+        parts.append(lives_told(lives))
+    return _joined(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every look shares."""
+
+    chosen: "Settings"
+    store: "Store"
+    header: "PlanHeader"
+    stopper: "Stopper"
+    progress: "Progress"
+
+
+async def _look_at_target(work: _Work, asked: Asked | None, devices: "DeviceWatch", lives: "Lives") -> None:
+    """Read the plan's SIMs afresh; then whatever else of the new side was asked for."""
+    from contextlib import AsyncExitStack
+
+    from migrator import wiring
+    from migrator.workflows.make_plan import look
+    from migrator.workflows.verify import prove_life
+
+    chosen, store, stopper, clock = work.chosen, work.store, work.stopper, wiring.SystemClock()
+    async with AsyncExitStack() as stack:
+        target = await stack.enter_async_context(wiring.target(chosen, store, stopper, read_only=True))
+        await look(
+            store,
+            target,
+            work.header,
+            absent_after_s=chosen.absent_after_s,
+            clock=clock,
+            stopper=stopper,
+            progress=work.progress,
+            listed=(lambda _page: None) if asked is None else devices.see,
+        )
+        if asked is not None and asked.thorough:
+            await devices.read_all(target, stopper)
+        if asked is not None and asked.traffic:
+            usage = None
+            if asked.old_silent:
+                usage = await stack.enter_async_context(wiring.source(chosen, store, stopper))
+            await prove_life(
+                store,
+                target,
+                work.header,
+                lives.keep,
+                source=usage,
+                clock=clock,
+                stopper=stopper,
+                progress=work.progress,
+            )
+
+
+def _verdicts(store: "Store", plan_id: str) -> dict[str, int]:
+    """SIMs by verdict; those that a rollback took back are no mismatch: it was ordered."""
+    from migrator.workflows.cutover_status import taken_back_and_no_more
+
+    verdicts: dict[str, int] = dict(store.journal.verdicts(plan_id))
+    back = taken_back_and_no_more(store, plan_id)
+    told = verdicts | {"mismatch": verdicts.get("mismatch", 0) - back, ROLLED_BACK: back}
+    return {verdict: sims for verdict, sims in told.items() if sims}
+
+
+def _told(store: "Store", header: "PlanHeader") -> Outcome:
+    from migrator.cli.app.lookups import finding_counts
+
+    verdicts = _verdicts(store, header.plan_id)
+    findings = finding_counts(store, header.plan_id)
+    blocked = header.counts.get("BLOCK", 0)
+    data = {"plan_id": header.plan_id, "verdicts": verdicts, "findings": findings, "blocked": blocked}
+    shown = [(verdict_word(verdict), count) for verdict, count in verdicts.items()]
+    text: list[Any] = [table(f"Plan {header.plan_id}", ("verdict", "SIMs"), [*shown, ("blocked", blocked)])]
+    if findings:
+        text.append(table("What differs", ("finding", "SIMs"), list(findings.items())))
+    lasting = verdicts.get("mismatch", 0) + verdicts.get("missing", 0)
+    if lasting or blocked:
+        words = f"{n_sims(lasting)} not as planned for good, {blocked} blocked"
+        problem = Problem("attention", words, "`migrator report` lists them SIM by SIM")
+        return Outcome(data, text, ExitCode.ATTENTION, (problem,))
+    if verdicts.get("pending", 0):
+        words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
+        problem = Problem("stopped", words, f"`migrator apply {header.plan_id}` goes on with them")
+        return Outcome(data, text, ExitCode.RESUMABLE, (problem,))
+    words = "Every SIM of the plan is as planned"
+    if back := verdicts.get(ROLLED_BACK, 0):
+        words += f", but for {n_sims(back)} that a rollback took back: the old SIM is on, the new one paused"
+    return Outcome(data, [*text, f"{words}."])
+
+
+def _joined(parts: list[Outcome]) -> Outcome:
+    """One outcome of several: what needs attention outranks what only waits."""
+    codes = {ExitCode(part.exit_code) for part in parts}
+    worst = next((code for code in (ExitCode.ATTENTION, ExitCode.RESUMABLE) if code in codes), ExitCode.DONE)
+    return Outcome(
+        {name: value for part in parts for name, value in part.data.items()},
+        [line for part in parts for line in part.text],
+        worst,
+        tuple(problem for part in parts for problem in part.problems),
+    )

@@ -1,0 +1,139 @@
+"""`verify --watch`: fresh reads again and again, and drift as it appears."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from migrator.cli.app import voice
+from migrator.cli.app.common import Globals, Outcome, printable
+from migrator.cli.app.words import counted, n_sims
+from migrator.core.fleet.spelling import escaped
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError, Interrupted, Problem
+
+if TYPE_CHECKING:
+    from migrator.core.plan.plan import PlanHeader
+    from migrator.engine.run.context import Stopper
+    from migrator.errors import Transient
+    from migrator.inputs.settings.settings import Settings
+    from migrator.store import Store
+    from migrator.workflows.watch import Drift, DriftWatch, Moved
+
+__all__ = ["watched"]
+
+
+def watched(shared: Globals, plan: str | None, *, every: str, for_: str | None, keep_going: bool) -> Outcome:
+    """Watch a plan until there is drift, the time is up, or Ctrl-C. Raises: Interrupted, before the first round."""
+    from migrator import wiring
+    from migrator.cli.app.lookups import plan_or_file
+    from migrator.inputs.settings.settings import duration_s
+
+    every_s, for_s = duration_s(every), None if for_ is None else duration_s(for_)
+    if every_s <= 0:
+        raise InputError("--every is zero", code="bad_duration", hint="give a duration such as 60s")
+    chosen = wiring.settings(shared.config)
+    chosen.hologram()
+    with wiring.open_store(shared.state or chosen.state) as store:
+        header = store.plans.header(plan_or_file(store, plan))
+        watch = _watch(shared, chosen, store, header, every_s=every_s, for_s=for_s, keep_going=keep_going)
+        return _told(store, header, watch)
+
+
+def _watch(
+    shared: Globals,
+    chosen: "Settings",
+    store: "Store",
+    header: "PlanHeader",
+    *,
+    every_s: float,
+    for_s: float | None,
+    keep_going: bool,
+) -> "DriftWatch":
+    from migrator import wiring
+    from migrator.engine.run.context import quiet
+    from migrator.workflows.make_plan import look
+    from migrator.workflows.watch import DriftWatch, drift_of
+
+    voice.last()
+    made: list[DriftWatch] = []
+
+    async def body(stopper: "Stopper") -> None:
+        if for_s is not None:
+            stopper.stop_after(for_s, "the time to watch is over", ExitCode.RESUMABLE)
+        async with wiring.target(chosen, store, stopper, read_only=True) as target:
+
+            async def once() -> "Drift":
+                since_s = wiring.SystemClock().now().timestamp()
+                await look(
+                    store,
+                    target,
+                    header,
+                    absent_after_s=chosen.absent_after_s,
+                    clock=wiring.SystemClock(),
+                    stopper=stopper,
+                    progress=quiet,
+                )
+                return drift_of(store, header.plan_id, since_s)
+
+            made.append(
+                DriftWatch(
+                    once,
+                    lambda moved: _tell(shared, moved),
+                    lambda error: _tell_trouble(shared, error),
+                    every_s,
+                    keep_going,
+                )
+            )
+            await made[0].run(stopper)
+
+    try:
+        wiring.run_async(body)
+    except Interrupted:  # that is how a watch ends
+        if not made or not made[0].rounds:
+            raise
+    return made[0]
+
+
+def _told(store: "Store", header: "PlanHeader", watch: "DriftWatch") -> Outcome:
+    verdicts = dict(store.journal.verdicts(header.plan_id))
+    now = len(watch.drift)
+    data = {"plan_id": header.plan_id, "rounds": watch.rounds, "drift_seen": watch.seen, "drift_now": now}
+    data |= {"verdicts": verdicts}
+    if watch.seen:
+        words = f"there was drift: {counted(now, 'finding')} now, after {counted(watch.rounds, 'round')}"
+        problem = Problem("attention", words, "`migrator report` lists them SIM by SIM")
+        return Outcome(data, (), ExitCode.ATTENTION, (problem,))
+    if verdicts.get("pending", 0):
+        words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
+        problem = Problem("stopped", words, f"`migrator apply {header.plan_id}` goes on with them")
+        return Outcome(data, (), ExitCode.RESUMABLE, (problem,))
+    return Outcome(data, [f"No drift in {counted(watch.rounds, 'round')}."])
+
+
+def _tell(shared: Globals, moved: "Moved") -> None:
+    """One line, or one event; with --json, nothing but the document at the end."""
+    values = {
+        "source_iccid": moved.key,
+        "code": moved.finding.code.value,
+        "planned": moved.finding.planned,
+        "observed": moved.finding.observed,
+    }
+    if shared.events:
+        event = "drift" if moved.is_new else "drift_gone"
+        voice.tell(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)), err=False)
+    elif not shared.json:
+        words = f"planned {values['planned']}, found {values['observed']}" if moved.is_new else "is gone"
+        voice.tell(printable(f"{_now()} {values['source_iccid']} {values['code']}: {words}"), err=False)
+
+
+def _tell_trouble(shared: Globals, error: "Transient") -> None:
+    if shared.events:
+        event = {"event": "round_failed", "message": error.message}
+        voice.tell(escaped(json.dumps(event, ensure_ascii=False)), err=False)
+    elif not shared.quiet:
+        words = f"{_now()} this round failed, and the next one goes on: {error.message}"
+        voice.tell(printable(words), err=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%H:%M:%S")

@@ -1,0 +1,206 @@
+"""Beyond the record: what changed at the source since a plan, devices that nobody planned, and proof of life."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from migrator.core.cutover.rules import alive_at_s
+from migrator.core.fleet.imei import Unit
+from migrator.core.fleet.sims import TargetLink
+from migrator.core.plan.plan import Change, DesiredState
+
+__all__ = [
+    "QUIET_DAYS",
+    "KeptProof",
+    "Life",
+    "OldSide",
+    "Proof",
+    "SourceChange",
+    "SourceChangeCode",
+    "Unexpected",
+    "UnexpectedReason",
+    "asked_days",
+    "life",
+    "old_side",
+]
+
+
+# --- the source side ----------------------------------------------------------------------------------------------
+
+
+class SourceChangeCode(StrEnum):
+    """What changed about a SIM at the source since the plan was made."""
+
+    GONE = "gone"  # it is no longer listed
+    NEW = "new"  # it is listed, and the plan does not know it
+    STATUS = "status"  # another on/off state
+    LABEL = "label"  # another label
+    QUOTA = "quota"  # another booked volume: a top-up, or an extension
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """One SIM that is not as the plan used it, and in words how."""
+
+    iccid: str
+    codes: tuple[SourceChangeCode, ...]
+    words: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"source_iccid": self.iccid, "codes": [code.value for code in self.codes], "words": self.words}
+
+
+# --- devices that nobody planned ----------------------------------------------------------------------------------
+
+
+class UnexpectedReason(StrEnum):
+    """Why a device on our organization should not be there."""
+
+    TAGGED = "tagged"  # it carries the plan's tag, and no plan of this store put it there
+    NOT_TO_BE_CLAIMED = "not_to_be_claimed"  # the target of a SIM that the plan, or an operator, left alone
+
+
+@dataclass(frozen=True, slots=True)
+class Unexpected:
+    """A device on our organization that the plan did not put there."""
+
+    target_iccid: str
+    device_id: int | None
+    name: str
+    reason: UnexpectedReason
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "target_iccid": self.target_iccid,
+            "device_id": self.device_id,
+            "name": self.name,
+            "reason": self.reason.value,
+        }
+
+
+# --- proof of life ------------------------------------------------------------------------------------------------
+
+
+class Life(StrEnum):
+    """Whether a new SIM has passed data since it was claimed."""
+
+    ALIVE = "alive"  # a connection or a data session since its claim
+    SILENT = "silent"  # asked, and there is none
+    UNKNOWN = "unknown"  # usage is not ours to read, or when it was claimed is not known
+    PAUSED = "paused"  # the plan pauses it: it is to be silent
+
+
+class OldSide(StrEnum):
+    """Whether the old SIM still passes anything."""
+
+    SILENT = "silent"  # nothing today and yesterday
+    TALKS = "talks"  # something since the claim, today or yesterday
+    UNKNOWN = "unknown"  # no usable answer, or claimed too lately to tell
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What one SIM has shown. `since_s` is the last sign of life since the claim (UTC seconds).
+
+    `old` is None where nobody asked; `old_used_on` is the last day with usage on the old SIM ("2026-11-20").
+    """
+
+    source_iccid: str
+    target_iccid: str
+    life: Life
+    unit: Unit
+    since_s: float | None = None
+    source_imei: str | None = None
+    target_imei: str | None = None
+    old: OldSide | None = None
+    old_used_on: str | None = None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look: no sign of life, another unit, or an old SIM that goes on beside it."""
+        goes_on = self.life is Life.ALIVE and self.old is OldSide.TALKS
+        return self.life in {Life.SILENT, Life.UNKNOWN} or self.unit is Unit.MOVED or goes_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptProof:
+    """What is known of one SIM's life. Moments are UTC seconds.
+
+    `proved_s` is when it was asked for, and `old_asked_s` when its old SIM was, which may be longer ago.
+    """
+
+    life: Life
+    unit: Unit
+    proved_s: float
+    alive_s: float | None = None
+    source_imei: str | None = None
+    target_imei: str | None = None
+    old: OldSide | None = None
+    old_used_on: str | None = None
+    old_asked_s: float | None = None
+
+
+def life(
+    change: Change, target: TargetLink, *, claimed_s: float | None, session_s: float | None, may_read_usage: bool
+) -> tuple[Life, float | None]:
+    """Whether a new SIM is alive, and its last sign of life (UTC seconds).
+
+    Args:
+        change: what is planned for it.
+        target: what a fresh read showed.
+        claimed_s: when it was claimed; None if nobody knows: then no session proves that it was in our hands.
+        session_s: when usage showed a session; None if none was looked for, or none was found.
+        may_read_usage: False where usage is not ours to read, so that no session proves nothing.
+    """
+    since_s = None if claimed_s is None else alive_at_s(target, claimed_s, session_s)
+    if since_s is not None:
+        return Life.ALIVE, since_s
+    if change.state is DesiredState.PAUSE:
+        return Life.PAUSED, None
+    return (Life.UNKNOWN if claimed_s is None or not may_read_usage else Life.SILENT), None
+
+
+QUIET_DAYS = 2
+"""An old SIM is silent if it used nothing today and yesterday.
+
+1NCE tells usage by the day, and neither the day's time zone nor how late it is filled in is known (reference, section
+7): a part of a day would prove nothing, and the row of today may be missing.
+"""
+LONGEST_DAYS = 180
+"""1NCE keeps six months (reference, section 7)."""
+
+
+def asked_days(claimed_on: date, today: date) -> tuple[date, date] | None:
+    """The first and last day of usage to ask for; None where no day has begun since the claim.
+
+    The day of the claim itself is left out: what was used on it may have been used before.
+    """
+    first = max(claimed_on + timedelta(days=1), today - timedelta(days=LONGEST_DAYS))
+    return None if first > today else (first, today)
+
+
+def old_side(used: Mapping[date, bool] | None, asked: tuple[date, date] | None) -> tuple[OldSide, str | None]:
+    """Whether the old SIM goes on, and the last day on which it used anything.
+
+    Args:
+        used: by day, whether anything was used; None where no usable answer came. A day that is missing proves nothing.
+        asked: the days that were asked for.
+    """
+    if used is None or asked is None:
+        return OldSide.UNKNOWN, None
+    first, today = asked
+    latest = [today - timedelta(days=back) for back in range(QUIET_DAYS)]
+    last = max(_days_with_use(used, first), default=None)
+    told = None if last is None else last.isoformat()
+    if last is not None and last >= latest[-1]:
+        return OldSide.TALKS, told
+    is_told = all(day in used and day >= first for day in latest[1:])
+    return (OldSide.SILENT if is_told else OldSide.UNKNOWN), told
+
+
+def _days_with_use(used: Mapping[date, bool], first: date) -> Iterable[date]:
+    return (day for day, was_used in used.items() if was_used and day >= first)

@@ -1,0 +1,260 @@
+"""A cutover or rollback plan is data: one row per source SIM, and a header that says what it was made from.
+
+Both directions share one shape: a cutover switches old SIMs off, a rollback switches them on again and then pauses the
+new ones. What is written in `*_document` is what the store keeps and what `--out` writes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.imei import Unit
+from migrator.core.fleet.sims import SourceStatus
+from migrator.core.run.states import StepState
+
+__all__ = [
+    "Direction",
+    "Require",
+    "SwitchAction",
+    "SwitchHeader",
+    "SwitchItem",
+    "SwitchKind",
+    "SwitchReason",
+    "SwitchRow",
+    "SwitchStep",
+    "fingerprint_of",
+    "header_from",
+    "header_line",
+    "row_document",
+    "row_from",
+    "row_line",
+]
+
+SWITCH_PLAN_VERSION = 1
+
+
+class Direction(StrEnum):
+    """Which way service moves."""
+
+    CUTOVER = "cutover"  # to the new SIM: the old one is switched off
+    ROLLBACK = "rollback"  # back to the old SIM: it is switched on, then the new one is paused
+
+    @property
+    def wanted(self) -> SourceStatus:
+        """What the old SIM shall be."""
+        return SourceStatus.DISABLED if self is Direction.CUTOVER else SourceStatus.ENABLED
+
+
+class Require(StrEnum):
+    """What a new SIM must have shown before its old one is switched off."""
+
+    TRAFFIC = "traffic"  # a data session since it was claimed: it is in the unit and works
+    VERIFIED = "verified"  # only its record: the unit may be silent
+
+
+class SwitchAction(StrEnum):
+    """What will be done for one SIM."""
+
+    SWITCH_OFF = "SWITCH_OFF"  # disable it at 1NCE
+    ALREADY_OFF = "ALREADY_OFF"  # it cannot connect now: nothing to do
+    LEAVE_ON = "LEAVE_ON"  # not yet, or not at all
+    SWITCH_BACK = "SWITCH_BACK"  # enable it at 1NCE, then pause the new SIM
+    LEAVE = "LEAVE"  # no cutover of ours switched it off, or nobody asked for it
+
+    @property
+    def acts(self) -> bool:
+        """Whether something will be sent for such a SIM."""
+        return self in {SwitchAction.SWITCH_OFF, SwitchAction.SWITCH_BACK}
+
+
+class SwitchReason(StrEnum):
+    """Why. For people: it never steers what is sent."""
+
+    QUALIFIES = "qualifies"  # the new SIM showed all that was asked for
+    NOT_PLANNED = "not_planned"  # the migration's plan does not hold this SIM
+    BLOCKED = "blocked"  # the migration's plan blocks it
+    SKIPPED = "skipped"  # the migration's plan, or an operator, left it behind
+    UNKNOWN_AT_SOURCE = "unknown_at_source"  # the inventory in force does not hold it
+    STATUS_UNKNOWN = "status_unknown"  # 1NCE used a word that we do not know
+    DISABLED = "disabled"  # somebody switched it off before
+    EXPIRED = "expired"  # its lifetime is over
+    NOT_VERIFIED = "not_verified"  # a fresh read does not find every planned value
+    NOT_LIVE = "not_live"  # the new SIM cannot pass data
+    NOT_RESTED = "not_rested"  # claimed or changed too short a time ago
+    NO_TRAFFIC = "no_traffic"  # no data session on the new SIM since it was claimed
+    NOT_ALIVE_LATELY = "not_alive_lately"  # its last data session is longer ago than the policy bears
+    OTHER_UNIT = "other_unit"  # the new SIM was seen in other hardware than the old one
+    OLD_SIM_IN_USE = "old_sim_in_use"  # the old SIM was used after the new one lived last
+    OLD_SIM_UNKNOWN = "old_sim_unknown"  # 1NCE does not tell whether the old SIM is silent
+    SWITCHED_BY_US = "switched_by_us"  # our cutover switched it off
+    NOT_SWITCHED = "not_switched"  # no cutover of ours switched it off, or it was rolled back
+    NOT_LISTED = "not_listed"  # the file does not name it
+
+
+class SwitchKind(StrEnum):
+    """What is done to one SIM, in this order."""
+
+    SOURCE = "source"  # the old SIM on or off
+    PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchRow:
+    """What is planned for one source SIM. `proof` is what showed life on the new SIM, for people.
+
+    `unit` is whether the new SIM sits in the old one's unit; None where nobody asked.
+    """
+
+    source_iccid: Iccid
+    target_iccid: Iccid | None
+    action: SwitchAction
+    reason: SwitchReason
+    detail: str = ""
+    wave: str | None = None
+    proof: str = ""
+    unit: Unit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchHeader:
+    """The first line of a cutover or rollback plan.
+
+    `count` is the number of SIMs to switch, which has to be confirmed. `summary` holds JSON values for people.
+    """
+
+    switch_id: str
+    direction: Direction
+    plan_id: str
+    lineage: str
+    org_id: int
+    require: Require | None
+    rest_s: float
+    count: int
+    counts: dict[str, int]
+    waves: tuple[str, ...]
+    fingerprint: str
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchStep:
+    """One step of one SIM. `before` is the old SIM as it was read before the first order (JSON values)."""
+
+    kind: SwitchKind
+    state: StepState
+    attempts: int = 0
+    since: float = 0.0
+    code: str = ""
+    message: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SwitchItem:
+    """One SIM of a plan with its steps, as of one reading of the store: compared by identity."""
+
+    row: SwitchRow
+    steps: Mapping[SwitchKind, SwitchStep] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The source ICCID's key, by which the store knows the SIM."""
+        return self.row.source_iccid.key
+
+    def state_of(self, kind: SwitchKind) -> StepState:
+        """Where the step of this kind stands; PENDING if nothing was begun."""
+        step = self.steps.get(kind)
+        return StepState.PENDING if step is None else step.state
+
+
+# --- as documents -------------------------------------------------------------------------------------------------
+
+_one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def row_document(row: SwitchRow) -> dict[str, Any]:
+    """A row as JSON values; `row_from` is its inverse. Rows of before there were units are spelled as they were."""
+    told = {} if row.unit is None else {"unit": row.unit.value}
+    return {
+        "source_iccid": row.source_iccid.digits,
+        "target_iccid": None if row.target_iccid is None else row.target_iccid.digits,
+        "action": row.action.value,
+        "reason": row.reason.value,
+        "detail": row.detail,
+        "wave": row.wave,
+        "proof": row.proof,
+        **told,
+    }
+
+
+def row_line(row: SwitchRow) -> str:
+    """One line of the file, in one spelling."""
+    return _one_spelling(row_document(row))
+
+
+def row_from(values: Mapping[str, Any]) -> SwitchRow:
+    """The row that a document tells."""
+    target, seen = values["target_iccid"], values.get("unit")
+    return SwitchRow(
+        source_iccid=Iccid.parse(values["source_iccid"]),
+        target_iccid=None if target is None else Iccid.parse(target),
+        action=SwitchAction(values["action"]),
+        reason=SwitchReason(values["reason"]),
+        detail=values["detail"],
+        wave=values["wave"],
+        proof=values["proof"],
+        unit=None if seen is None else Unit(seen),
+    )
+
+
+def header_line(header: SwitchHeader) -> str:
+    """The first line of the file; `header_from` reads it."""
+    return _one_spelling(
+        {
+            "kind": "migrator-switch-plan",
+            "switch_plan_version": SWITCH_PLAN_VERSION,
+            "switch_id": header.switch_id,
+            "direction": header.direction.value,
+            "plan_id": header.plan_id,
+            "lineage": header.lineage,
+            "org_id": header.org_id,
+            "require": None if header.require is None else header.require.value,
+            "rest_s": header.rest_s,
+            "count": header.count,
+            "counts": header.counts,
+            "waves": list(header.waves),
+            "fingerprint": header.fingerprint,
+            "summary": header.summary,
+        }
+    )
+
+
+def header_from(text: str) -> SwitchHeader:
+    """The header that a line tells. Raises: KeyError, ValueError and TypeError, if it is none."""
+    values = json.loads(text)
+    return SwitchHeader(
+        switch_id=values["switch_id"],
+        direction=Direction(values["direction"]),
+        plan_id=values["plan_id"],
+        lineage=values["lineage"],
+        org_id=values["org_id"],
+        require=None if values["require"] is None else Require(values["require"]),
+        rest_s=values["rest_s"],
+        count=values["count"],
+        counts=values["counts"],
+        waves=tuple(values["waves"]),
+        fingerprint=values["fingerprint"],
+        summary=values["summary"],
+    )
+
+
+def fingerprint_of(about: Iterable[str], rows: Iterable[SwitchRow]) -> str:
+    """SHA-256 over what a plan is about and its rows, as hexadecimal text."""
+    digest = hashlib.sha256("\n".join(about).encode())
+    for row in rows:
+        digest.update(f"\n{row_line(row)}".encode())
+    return digest.hexdigest()

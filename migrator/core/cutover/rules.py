@@ -1,0 +1,558 @@
+"""Which old SIMs may be switched off, which may come back, and what a look at 1NCE means for one of them. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from migrator.core.cutover.old_use import NewLife
+from migrator.core.cutover.plan import (
+    Direction,
+    Require,
+    SwitchAction,
+    SwitchItem,
+    SwitchKind,
+    SwitchReason,
+    SwitchRow,
+)
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.imei import NOBODY, Doubt, Neighbours, Place, Unit, is_imei, place
+from migrator.core.fleet.sims import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
+from migrator.core.fleet.spelling import UNREAD
+from migrator.core.fleet.switched_off import SwitchedOff
+from migrator.core.fleet.units import money
+from migrator.core.plan.plan import Action, Change, Reason
+from migrator.core.policy.policy import CutoverPolicy, OldSim
+from migrator.core.run.states import StepState
+from migrator.core.run.steps import Item, Verdict, Verified
+
+__all__ = [
+    "ALREADY",
+    "DAYS_PER_PERIOD",
+    "LABEL_UNREADABLE",
+    "NOT_EFFECTIVE",
+    "Demand",
+    "Judged",
+    "Overlap",
+    "Sight",
+    "Sighting",
+    "Told",
+    "alive_at_s",
+    "claimed_at_s",
+    "cutover_row",
+    "echo_of",
+    "in_use_words",
+    "is_alive",
+    "is_done",
+    "is_open",
+    "is_settled_as_wanted",
+    "label_obstacle",
+    "moment_s",
+    "not_lately_words",
+    "obstacle_at_source",
+    "rollback_row",
+    "seen_place",
+    "switched_off_row",
+    "unknown_words",
+    "unplanned_row",
+    "values_changed",
+]
+
+DAYS_PER_PERIOD = 30
+"""Days in one of Hologram's billing periods (reference, section 10.1: `billingperiod` counts 30-day intervals)."""
+
+ALREADY = "already"
+"""The code of a step that had nothing to do: the SIM was found as it is wanted."""
+
+LABEL_UNREADABLE = "label_unreadable"
+"""The code of a SIM whose label was not read whole: an order carries the label, and would write that back."""
+
+NOT_EFFECTIVE = "not_effective"
+"""The code of an order that no read shows although its time is up: sent again, and it may yet take effect."""
+
+
+# --- moments ------------------------------------------------------------------------------------------------------
+
+
+def moment_s(text: str | None) -> float | None:
+    """A carrier's date as UTC seconds; None if it is none. Zone-less is UTC (Hologram reference, section 3.6)."""
+    try:
+        moment = datetime.fromisoformat((text or "").strip())
+    except ValueError:
+        return None
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
+
+
+def claimed_at_s(target: TargetLink, journaled_s: float | None) -> float | None:
+    """When the new SIM was claimed (UTC seconds): by its own record, else by our journal; None if neither tells."""
+    recorded_s = moment_s(target.claimed_at)
+    return journaled_s if recorded_s is None else recorded_s
+
+
+def alive_at_s(target: TargetLink, claimed_s: float, session_s: float | None) -> float | None:
+    """A new SIM's last sign of life since its claim (UTC seconds), by its record or usage; None if there is none."""
+    moments = (moment_s(target.last_connected_at), session_s)
+    return max((at_s for at_s in moments if at_s is not None and at_s >= claimed_s), default=None)
+
+
+AHEAD_S = 3600.0
+"""How far the carrier's clock may be ahead of ours before a sign of life is of no known time."""
+
+
+def not_lately_words(alive_s: float, *, now_s: float, within_s: float) -> str | None:
+    """Why a new SIM's last sign of life is no proof that it works today; None if it is recent enough.
+
+    Args:
+        alive_s: when it lived last (UTC seconds).
+        now_s: UTC seconds.
+        within_s: how long ago that may be.
+    """
+    last = f"the new SIM's last sign of life is of {_moment(alive_s)}"
+    if alive_s > now_s + AHEAD_S:
+        return f"{last}, which is later than now: a clock is wrong"
+    if now_s - alive_s > within_s:
+        return f"{last}; asked for is one within {_span(within_s)}"
+    return None
+
+
+def _moment(at_s: float) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _span(seconds: float) -> str:
+    """A duration in the largest unit that gives a whole number."""
+    return next(
+        (f"{seconds / size:.0f} {name}" for name, size in (("d", 86_400), ("h", 3600)) if seconds % size == 0),
+        f"{seconds:g} s",
+    )
+
+
+def seen_place(
+    source: SourceSim,
+    target: TargetLink,
+    *,
+    claimed_s: float | None,
+    session_s: float | None = None,
+    session_imei: str | None = None,
+    near: Neighbours = NOBODY,
+) -> Place:
+    """Where a new SIM sits: in the unit of the old one, in another, or nobody can tell.
+
+    Hardware that was seen before the claim says nothing of the unit.
+
+    Args:
+        source: the old SIM, with the hardware that it was seen in.
+        target: the new SIM.
+        claimed_s: when it was claimed (UTC seconds); None if nobody knows.
+        session_s: when usage showed a data session (UTC seconds).
+        session_imei: in which hardware, which outranks what the record tells.
+        near: who else was seen in either hardware.
+    """
+    is_known = claimed_s is not None and alive_at_s(target, claimed_s, session_s) is not None
+    told = session_imei if is_imei(session_imei) else target.imei
+    return place(source.iccid.key, source.imei, told if is_known else None, near)
+
+
+# --- cutover ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a new SIM must have shown. `rest_s`: seconds since it was claimed, and since we last changed it.
+
+    `verified_share` of all SIMs that the migration's plan acts on must be verified before any old one is switched off.
+    `accepts_other_units`: whether a new SIM may sit in another unit than the old one, by the hardware that was seen.
+    `old_sim`: what 1NCE must say of the old SIM. `alive_within_s`: how long ago a new SIM may have lived last.
+    """
+
+    require: Require
+    rest_s: float
+    now_s: float
+    verified_share: Decimal = Decimal(0)
+    accepts_other_units: bool = False
+    old_sim: OldSim = CutoverPolicy().old_sim
+    alive_within_s: float = CutoverPolicy().alive_within_s
+
+
+NEVER = NewLife(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row, with what the old SIM's use is compared with; `doubt` is why an IMEI proves nothing."""
+
+    row: SwitchRow
+    life: NewLife = NEVER
+    doubt: Doubt | None = None
+
+
+def in_use_words(used_on: date | None) -> str:
+    """Why an old SIM stays on that is in use."""
+    return f"the old SIM was used on {used_on}, and the new one has not lived since the end of that day"
+
+
+def unknown_words() -> str:
+    """Why nobody knows whether an old SIM is in use."""
+    return "1NCE does not tell whether the old SIM is silent since the new one lived last"
+
+
+def is_alive(target: TargetLink | None, verdict: Verdict | None, org_id: int) -> bool:
+    """Whether a new SIM is ours, as planned, and may pass data: without that no old SIM is switched off."""
+    is_ours = target is not None and target.is_held_by(org_id)
+    return is_ours and target is not None and verdict is Verdict.OK and target.state is LinkState.LIVE
+
+
+def cutover_row(
+    item: Item,
+    verified: Verified | None,
+    source: SourceSim | None,
+    demand: Demand,
+    *,
+    org_id: int,
+    claimed_s: float | None,
+    session_s: float | None = None,
+    session_imei: str | None = None,
+    near: Neighbours = NOBODY,
+    off: SwitchedOff | None = None,
+) -> Judged:
+    """What cutover does with one SIM of the migration's plan, and why, as far as the new SIM tells.
+
+    Args:
+        item: the SIM, with what Hologram showed last.
+        verified: what a fresh read was judged as.
+        source: the old SIM as the inventory in force has it; None if it does not hold it.
+        demand: what the new SIM must have shown.
+        org_id: our organization.
+        claimed_s: when our journal says that it was claimed, for records that do not tell (UTC seconds).
+        session_s: when usage showed a data session (UTC seconds); None if none was looked for, or none was found.
+        session_imei: in which hardware, where usage tells.
+        near: who else was seen in the hardware of the two.
+        off: the cutover of ours that switched it off, whichever plan it belongs to; None if none did.
+    """
+    change = item.change
+    if off is not None:
+        return Judged(switched_off_row(change.source_iccid, change.target_iccid, off))
+    held_back = _not_to_be_moved(item) or _off_or_unknown(source)
+    if held_back is not None:
+        action, reason, detail = held_back
+        return Judged(SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail))
+    told = _unproved(item, verified, demand, org_id=org_id, journaled_s=claimed_s, session_s=session_s)
+    if not isinstance(told, str):
+        reason, detail = told
+        return Judged(SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, reason, detail))
+    assert source is not None and item.target is not None  # noqa: S101, PT018 - held back or unproved without them
+    row = SwitchRow(
+        change.source_iccid, change.target_iccid, SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, proof=told
+    )
+    since_s = claimed_at_s(item.target, claimed_s)
+    alive_s = None if since_s is None else alive_at_s(item.target, since_s, session_s)
+    life = NewLife(alive_s, since_s)
+    where = seen_place(
+        source, item.target, claimed_s=since_s, session_s=session_s, session_imei=session_imei, near=near
+    )
+    if where.unit is Unit.MOVED and not demand.accepts_other_units:
+        on, why = SwitchAction.LEAVE_ON, SwitchReason.OTHER_UNIT
+        return Judged(replace(row, action=on, reason=why, detail=where.words, unit=where.unit), life)
+    return Judged(replace(row, wave=change.wave, unit=where.unit), life, where.doubt)
+
+
+def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> SwitchRow:
+    """The row of a SIM that a cutover of ours switched off: nothing else that is known of it matters."""
+    if off.is_on_again:
+        words = "a rollback has switched it on again, and goes on to pause its new SIM"
+        return SwitchRow(source, target, SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, words)
+    return SwitchRow(source, target, SwitchAction.ALREADY_OFF, SwitchReason.SWITCHED_BY_US, off.words)
+
+
+def unplanned_row(source: SourceSim, off: SwitchedOff | None = None) -> SwitchRow:
+    """The row of a SIM that the migration's plan does not hold."""
+    if off is not None:
+        return switched_off_row(source.iccid, None, off)
+    return SwitchRow(source.iccid, None, SwitchAction.LEAVE_ON, SwitchReason.NOT_PLANNED)
+
+
+_HeldBack = tuple[SwitchAction, SwitchReason, str]
+
+
+def _not_to_be_moved(item: Item) -> _HeldBack | None:
+    change = item.change
+    if change.action is Action.BLOCK:
+        detail = "no pair" if change.reason is Reason.NO_PAIRING else change.detail or change.reason.value
+        return SwitchAction.LEAVE_ON, SwitchReason.BLOCKED, detail
+    was_set_aside = any(step.state is StepState.SKIPPED for step in item.steps.values())
+    if change.action is Action.SKIP or was_set_aside:
+        detail = "set aside by an operator" if was_set_aside else change.detail or change.reason.value
+        return SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, detail
+    return None
+
+
+def _off_or_unknown(source: SourceSim | None) -> _HeldBack | None:
+    if source is None:
+        return SwitchAction.LEAVE_ON, SwitchReason.UNKNOWN_AT_SOURCE, "not in the inventory in force"
+    if source.status is SourceStatus.DISABLED:
+        return SwitchAction.ALREADY_OFF, SwitchReason.DISABLED, ""
+    if source.status is SourceStatus.EXPIRED:
+        return SwitchAction.ALREADY_OFF, SwitchReason.EXPIRED, "its lifetime at 1NCE is over"
+    if source.status is SourceStatus.UNKNOWN:
+        return SwitchAction.LEAVE_ON, SwitchReason.STATUS_UNKNOWN, f"1NCE says {source.status_word!r}"
+    return None
+
+
+def _unproved(
+    item: Item,
+    verified: Verified | None,
+    demand: Demand,
+    *,
+    org_id: int,
+    journaled_s: float | None,
+    session_s: float | None,
+) -> tuple[SwitchReason, str] | str:
+    """Why the new SIM does not qualify, and in which words; what showed its life, if it does."""
+    target = item.target
+    if target is None or verified is None or verified.verdict is not Verdict.OK:
+        found = ", ".join(sorted({finding.code.value for finding in verified.findings})) if verified else "never read"
+        return SwitchReason.NOT_VERIFIED, found
+    if not is_alive(target, verified.verdict, org_id):
+        return SwitchReason.NOT_LIVE, f"its state is {target.state_word or 'not told'}"
+    claimed_s = claimed_at_s(target, journaled_s)
+    rested_s = _rested_s(item, claimed_s, demand.now_s)
+    if demand.rest_s and (rested_s is None or rested_s < demand.rest_s):
+        words = "since when is not known" if rested_s is None else f"for {rested_s / 3600:.1f} h"
+        return SwitchReason.NOT_RESTED, f"{words}; asked for are {demand.rest_s / 3600:g} h"
+    if demand.require is Require.VERIFIED:
+        return "verified"
+    return _life(target, claimed_s, session_s, demand)
+
+
+def _rested_s(item: Item, claimed_s: float | None, now_s: float) -> float | None:
+    """For how long the new SIM was left alone: since its claim, and since we last changed something about it."""
+    moments = [step.since for step in item.steps.values()] + ([] if claimed_s is None else [claimed_s])
+    return now_s - max(moments) if moments else None
+
+
+def _life(
+    target: TargetLink, claimed_s: float | None, session_s: float | None, demand: Demand
+) -> tuple[SwitchReason, str] | str:
+    """A session from before the claim proves nothing: the SIM may have been tested on another account.
+
+    One of long ago proves that the SIM worked then.
+    """
+    if claimed_s is None:
+        return SwitchReason.NO_TRAFFIC, "when it was claimed is not known"
+    connected_s, alive_s = moment_s(target.last_connected_at), alive_at_s(target, claimed_s, session_s)
+    if alive_s is not None:
+        words = not_lately_words(alive_s, now_s=demand.now_s, within_s=demand.alive_within_s)
+        if words is not None:
+            return SwitchReason.NOT_ALIVE_LATELY, words
+        is_recorded = alive_s == connected_s
+        return f"connected {target.last_connected_at}" if is_recorded else f"data session {_moment(alive_s)}"
+    seen = "" if connected_s is None else f"; the last connection, {target.last_connected_at}, is older"
+    return SwitchReason.NO_TRAFFIC, f"no data session since its claim{seen}"
+
+
+# --- rollback -----------------------------------------------------------------------------------------------------
+
+
+def rollback_row(change: Change, off: SwitchedOff | None, *, is_listed: bool) -> SwitchRow:
+    """What rollback does with one SIM.
+
+    Args:
+        change: the migration's plan for it.
+        off: the cutover of ours that switched it off, or may have, and that no rollback undid, whichever plan it
+            belongs to; None if there is none.
+        is_listed: whether the operator's file names it, or there is no file.
+    """
+    if off is None:
+        return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED)
+    action, reason, detail = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US, off.words
+    if not is_listed:
+        action, reason = SwitchAction.LEAVE, SwitchReason.NOT_LISTED
+    elif off.target not in {None, change.target_iccid}:
+        action, detail = SwitchAction.LEAVE, f"{detail}, for another new SIM: `migrator rollback plan {off.plan_id}`"
+    wave = change.wave if action.acts else None
+    return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail, wave=wave)
+
+
+# --- what a look at the source means ------------------------------------------------------------------------------
+
+
+class Sighting(StrEnum):
+    """What the source said when it was asked about one SIM."""
+
+    SEEN = "seen"  # its record came
+    GONE = "gone"  # no such SIM: 404, or an empty 200
+    EXPIRED = "expired"  # its lifetime is over (422, or the word)
+    REFUSED = "refused"  # not ours to read
+    UNREADABLE = "unreadable"  # what came is not its record, time after time
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look at one SIM: `sim` is there when it was seen; `words` are the carrier's, or ours where it is unreadable.
+
+    `code` tells what made it unreadable. `label_trouble` says why its label was not read whole; empty if it was.
+    """
+
+    sighting: Sighting
+    sim: SourceSim | None = None
+    words: str = ""
+    code: str = "unreadable_at_source"
+    label_trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Why no order goes out for a SIM: a code and words. `ALREADY` is no trouble."""
+
+    code: str
+    words: str = ""
+
+
+def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits wins
+    sight: Sight, direction: Direction, *, must_order: bool = False
+) -> Told | None:
+    """Why a SIM is not to be switched, as it is now; None if the order may go out.
+
+    Args:
+        sight: what a fresh read showed.
+        direction: which way.
+        must_order: whether an order of another plan may still take effect, so that what is seen may not last.
+    """
+    sim = sight.sim
+    if sight.sighting is Sighting.GONE:
+        return Told("gone_at_source", "1NCE does not know this SIM")
+    if sight.sighting is Sighting.EXPIRED or (sim is not None and sim.status is SourceStatus.EXPIRED):
+        if direction is Direction.CUTOVER:
+            return Told("expired", "its lifetime at 1NCE is over: it is off, and cannot be changed")
+        return Told("expired", "its lifetime at 1NCE is over: it cannot be switched on, and the new SIM stays on")
+    if sight.sighting is Sighting.UNREADABLE:
+        return Told(sight.code, sight.words)
+    if sim is None:
+        return Told("refused_at_source", sight.words or "1NCE does not let us read this SIM")
+    if sim.status is SourceStatus.UNKNOWN:
+        return Told("status_unknown", f"1NCE says {sim.status_word!r}")
+    if sim.status is direction.wanted and not must_order:
+        return Told(ALREADY)
+    if sim.imei_lock is None:
+        return Told(
+            "imei_lock_unknown", "1NCE does not tell its IMEI lock, and an update without it might lift the lock"
+        )
+    return None
+
+
+def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
+    """Why an order would spoil the label, which it has to carry; None if it may go out.
+
+    Another label than the inventory's is what somebody wrote since, and goes out as it is. One that is gone may not
+    have been told, as 1NCE leaves out what a SIM does not have; and a damaged one must be what the list told, too.
+
+    Args:
+        sight: what a fresh read showed.
+        in_inventory: the label that the inventory in force has.
+    """
+    label = None if sight.sim is None else sight.sim.label
+    if sight.label_trouble:
+        return Told(LABEL_UNREADABLE, f"{sight.label_trouble}; an order would write that back")
+    if label is None and in_inventory:
+        return Told(LABEL_UNREADABLE, f"1NCE tells no label, and the inventory has {in_inventory!r}: pull it again")
+    if label is not None and UNREAD in label and label != in_inventory:
+        return Told(LABEL_UNREADABLE, f"1NCE tells {label!r}, and the inventory has {in_inventory!r}: pull it again")
+    return None
+
+
+def echo_of(sim: SourceSim) -> dict[str, Any]:
+    """What an order must leave as it is."""
+    return {"label": sim.label, "imei_lock": sim.imei_lock, "status": sim.status_word}
+
+
+def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str = "") -> Told:
+    """Which of the values that an order echoes are not as they were; an empty code if all are.
+
+    Of a label that was not read whole, for `label_trouble`, nobody can tell.
+    """
+    names = ("imei_lock",) if label_trouble else ("label", "imei_lock")
+    changed = [name for name in names if before and before.get(name) != getattr(now, name)]
+    words = [f"{name} was {before.get(name)!r} and is {getattr(now, name)!r}" for name in changed]
+    if label_trouble:
+        code = "_and_".join([LABEL_UNREADABLE, *(f"{name}_changed" for name in changed)])
+        return Told(code, "; ".join([f"whether its label is as it was: {label_trouble}", *words]))
+    return Told("_and_".join(changed) + "_changed", "; ".join(words)) if changed else Told("")
+
+
+# --- where a SIM stands -------------------------------------------------------------------------------------------
+
+_OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
+
+
+def is_settled_as_wanted(item: SwitchItem, kind: SwitchKind) -> bool:
+    """Whether a step was proved, or found nothing to do."""
+    step = item.steps.get(kind)
+    return step is not None and (
+        step.state is StepState.DONE or (step.state is StepState.SKIPPED and step.code == ALREADY)
+    )
+
+
+def is_open(item: SwitchItem, direction: Direction) -> bool:
+    """Whether something is still to be sent or proved for a SIM."""
+    if item.state_of(SwitchKind.SOURCE) in _OPEN:
+        return True
+    if direction is Direction.CUTOVER or not is_settled_as_wanted(item, SwitchKind.SOURCE):
+        return False
+    return item.state_of(SwitchKind.PAUSE) in _OPEN
+
+
+def is_done(item: SwitchItem, direction: Direction) -> bool:
+    """Whether a SIM is where the plan wants it."""
+    kinds = (SwitchKind.SOURCE,) if direction is Direction.CUTOVER else tuple(SwitchKind)
+    return all(is_settled_as_wanted(item, kind) for kind in kinds)
+
+
+# --- double billing -----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Overlap:
+    """What being on at both carriers costs, added up SIM by SIM.
+
+    1NCE has no monthly price: what is paid there is the volume and lifetime that is left behind, where it was read.
+    `on_both` counts SIMs that are claimed at Hologram and not switched off at 1NCE.
+    """
+
+    on_both: int = 0
+    claimed: int = 0
+    volume_read: int = 0
+    volume_left_mb: Decimal = Decimal(0)
+    lifetime_read: int = 0
+    days_left: int = 0
+
+    def add(self, source: SourceSim | None, target: TargetLink | None, *, org_id: int, now_s: float) -> None:
+        """Count one SIM of the plan."""
+        if target is None or not target.is_held_by(org_id) or target.state is LinkState.RETIRED:
+            return
+        self.claimed += 1
+        if source is None:
+            return
+        self.on_both += source.status is SourceStatus.ENABLED
+        if source.data_reading is QuotaReading.READ and source.data_remaining_mb is not None:
+            self.volume_read += 1
+            self.volume_left_mb += max(source.data_remaining_mb, Decimal(0))
+        expires_s = moment_s(source.expires_at)
+        if expires_s is not None:
+            self.lifetime_read += 1
+            self.days_left += max(0, int((expires_s - now_s) // 86_400))
+
+    def told(self, price_per_period: Decimal | None) -> dict[str, Any]:
+        """As JSON values; `per_day` is None where Hologram shows no price."""
+        per_day = None if price_per_period is None else price_per_period * self.on_both / DAYS_PER_PERIOD
+        return {
+            "on_both_sides": self.on_both,
+            "claimed": self.claimed,
+            "hologram_price_per_sim_and_period": None if price_per_period is None else money(price_per_period),
+            "hologram_per_day": None if per_day is None else money(per_day.quantize(Decimal("0.01"))),
+            "left_behind_mb": None if not self.volume_read else f"{self.volume_left_mb.normalize():f}",
+            "left_behind_mb_read_of_sims": self.volume_read,
+            "left_behind_days": None if not self.lifetime_read else self.days_left,
+            "left_behind_days_read_of_sims": self.lifetime_read,
+        }

@@ -1,0 +1,1 @@
+"""SIMs, identifiers, volumes and pairs."""

@@ -1,0 +1,190 @@
+"""Identifiers of SIMs and modems: parsed once, compared safely.
+
+ICCIDs arrive with and without their check digit (1NCE lists 19 digits without it, labels and modems show 20) and
+never fit a float, so they are strings here and two of them are equal when their canonical keys are.
+"""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from migrator.core.fleet.records import record
+from migrator.core.fleet.secrets import shown
+
+__all__ = [
+    "ICCID_LONGEST",
+    "ICCID_SHORTEST",
+    "LONGEST_GROUP",
+    "Eid",
+    "Iccid",
+    "Imei",
+    "Imsi",
+    "Msisdn",
+    "NotAnIdentifier",
+    "TwoNumbers",
+    "canonical",
+    "luhn_digit",
+]
+
+ICCID_SHORTEST, ICCID_LONGEST = 18, 22
+LONGEST_GROUP, LONGEST_PRINTED = 10, 20
+"""Of an ICCID that is written in groups of digits, as cards show it."""
+_IN_GROUPS = frozenset("0123456789fF \u00a0\u2009\u202f")  # a tab or line break parts two values
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # to the digit sum of twice the digit
+
+
+class NotAnIdentifier(ValueError):
+    """A text that cannot be the identifier it should be; the message says why."""
+
+
+class TwoNumbers(NotAnIdentifier):
+    """An ICCID and a number beside it, which white space alone keeps apart."""
+
+
+def luhn_digit(body: str) -> str:
+    """The check digit that completes `body` (ISO/IEC 7812-1, Annex B)."""
+    codes = body.encode("ascii")  # summed as character codes: a fleet has millions to check
+    total = sum(codes[-2::-2]) + sum(codes[::-2].translate(_DOUBLED)) - ord("0") * len(codes)
+    return str(-total % 10)
+
+
+def canonical(digits: str) -> str:
+    """The key of an ICCID: its digits without right Luhn digits at their end, down to the shortest ICCID.
+
+    Stripping as long as the last digit is right (and not once) is what makes this an equivalence: one 19-digit body in
+    ten ends, by chance, in the right Luhn digit of its first 18, and must still equal its own 20-digit form.
+    """
+    codes = digits.encode("ascii")
+    while len(codes) > ICCID_SHORTEST and _ends_in_its_luhn_digit(codes):
+        codes = codes[:-1]
+    return digits[: len(codes)]
+
+
+def _ends_in_its_luhn_digit(codes: bytes) -> bool:
+    """Whether the last of these character codes is the Luhn digit of those before: `luhn_digit` in half the time."""
+    return (sum(codes[::-2]) + sum(codes[-2::-2].translate(_DOUBLED)) - ord("0") * len(codes)) % 10 == 0
+
+
+@record
+class Iccid:
+    """One SIM profile. Equal to another when one is the other plus its right Luhn digit; shown as it was given."""
+
+    digits: str = field(compare=False)
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 18 to 22 digits; groups of digits and the filler F of a raw modem read-out are let through.
+
+        Raises: NotAnIdentifier, with the reason in words; TwoNumbers, where the groups are none of one ICCID.
+        """
+        digits = text if text.isdigit() else _joined(text)
+        if digits[-1:] in {"F", "f"}:
+            digits = digits[:-1]
+        if not (digits.isascii() and digits.isdigit()):
+            raise NotAnIdentifier(f"{shown(text)} is not an ICCID: only digits may stand in it")
+        if not ICCID_SHORTEST <= len(digits) <= ICCID_LONGEST:
+            raise NotAnIdentifier(
+                f"{shown(text)} is not an ICCID: {len(digits)} digits, expected {ICCID_SHORTEST} to {ICCID_LONGEST}"
+            )
+        return cls(digits, canonical(digits))
+
+    @property
+    def has_right_check_digit(self) -> bool:
+        """Whether the last digit is the Luhn digit of those before (by chance true for one bare body in ten)."""
+        if len(self.digits) > ICCID_SHORTEST:  # then it is not in the key
+            return len(self.key) < len(self.digits)
+        return luhn_digit(self.digits[:-1]) == self.digits[-1]
+
+    def __str__(self) -> str:
+        return self.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Eid:
+    """The eUICC chip that holds profiles: 32 digits (GSMA SGP.02, section 2.2.2)."""
+
+    digits: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 32 digits. Raises: NotAnIdentifier."""
+        return cls(_digits(text, "EID", shortest=32, longest=32))
+
+    @property
+    def has_right_check_digits(self) -> bool:
+        """Whether its last two digits are those of its scheme: the whole number leaves 1 when divided by 97.
+
+        Source: GSMA SGP.02, section 2.2.2 (ISO 7064, Mod 97-10).
+        """
+        return int(self.digits) % 97 == 1
+
+    def __str__(self) -> str:
+        return self.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Imsi:
+    """A network subscription: at most 15 digits (ITU-T E.212)."""
+
+    digits: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 6 to 15 digits. Raises: NotAnIdentifier."""
+        return cls(_digits(text, "IMSI", shortest=6, longest=15))
+
+
+@dataclass(frozen=True, slots=True)
+class Msisdn:
+    """A phone number: at most 15 digits (ITU-T E.164), kept without its plus."""
+
+    digits: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 5 to 15 digits, a leading plus allowed. Raises: NotAnIdentifier."""
+        return cls(_digits(text.strip().removeprefix("+"), "MSISDN", shortest=5, longest=15))
+
+
+@dataclass(frozen=True, slots=True)
+class Imei:
+    """Modem hardware. 1NCE gives the 16-digit IMEISV under the name `imei`, sometimes with a trailing f."""
+
+    digits: str = field(compare=False)
+    body: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an IMEI (15 digits), an IMEISV (16) or a bare body (14). Raises: NotAnIdentifier."""
+        digits = _digits(text.strip().rstrip("fF"), "IMEI", shortest=14, longest=16)
+        return cls(digits, digits[:14])
+
+    @property
+    def imei(self) -> str:
+        """The 15-digit IMEI: type allocation code, serial number and a computed check digit (3GPP TS 23.003)."""
+        return self.body + luhn_digit(self.body)
+
+
+def _digits(text: str, what: str, *, shortest: int, longest: int) -> str:
+    digits = "".join(text.split())
+    if not (digits.isascii() and digits.isdigit() and shortest <= len(digits) <= longest):
+        expected = str(shortest) if shortest == longest else f"{shortest} to {longest}"
+        raise NotAnIdentifier(f"{shown(text)} is not an {what}: expected {expected} digits")
+    return digits
+
+
+def _joined(text: str) -> str:
+    """The digits of an ICCID that is written in groups: of one length, but for the last, and for 89 alone in front.
+
+    Raises: TwoNumbers, for any other groups: a running number beside an ICCID would make a longer ICCID of both.
+    """
+    groups = text.split()
+    digits = "".join(groups)
+    bare = digits.rstrip("fF")
+    if len(groups) > 1 and bare.isdigit() and ICCID_SHORTEST <= len(bare) < 2 * ICCID_SHORTEST:
+        lengths = [len(group) for group in groups[groups[0] == "89" :]]
+        is_even = max(lengths) == lengths[0] <= LONGEST_GROUP and set(lengths[:-1]) <= {lengths[0]}
+        is_one = is_even and len(bare) <= LONGEST_PRINTED and bare.startswith("89")
+        if not (is_one and _IN_GROUPS.issuperset(text.strip())):
+            raise TwoNumbers(f"{shown(text)} is not an ICCID: two numbers stand there, with white space between them")
+    return digits

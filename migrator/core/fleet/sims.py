@@ -1,0 +1,205 @@
+"""The two fleets in carrier-neutral words: what 1NCE has, what Hologram has, and which SIM follows which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from migrator.core.fleet.identifiers import Eid, Iccid
+from migrator.core.fleet.records import record
+from migrator.core.fleet.units import Bytes
+
+__all__ = [
+    "NO_NEWS",
+    "AccountLimits",
+    "LinkState",
+    "Pair",
+    "PairValues",
+    "QuotaReading",
+    "SourceSim",
+    "SourceStatus",
+    "TargetLink",
+    "link_state",
+    "source_status",
+]
+
+
+class SourceStatus(StrEnum):
+    """1NCE's on/off word (`sim_status`), after the many spellings are told apart."""
+
+    ENABLED = "enabled"  # may connect
+    DISABLED = "disabled"  # switched off by a person
+    EXPIRED = "expired"  # its lifetime is over
+    UNKNOWN = "unknown"  # a word we do not know: never acted on
+
+
+_SOURCE_STATUS = {
+    "enabled": SourceStatus.ENABLED,
+    "activated": SourceStatus.ENABLED,
+    "disabled": SourceStatus.DISABLED,
+    "deactivated": SourceStatus.DISABLED,
+    "expired": SourceStatus.EXPIRED,
+}
+
+
+def source_status(word: str | None) -> SourceStatus:
+    """Sort one of 1NCE's words.
+
+    Source: list and single-SIM replies and the portal disagree (Enabled, Activated; Disabled, Deactivated; Expired);
+    the reference's section 16.1 maps them so, in any case. Read 2026-11-20.
+    """
+    return _SOURCE_STATUS.get((word or "").strip().lower(), SourceStatus.UNKNOWN)
+
+
+class LinkState(StrEnum):
+    """What a Hologram link's `state` means for us."""
+
+    LIVE = "live"  # can pass data
+    PAUSED_USER = "paused"  # paused by a person; billed; `live` brings it back
+    PAUSED_SYSTEM = "paused_by_system"  # balance or a limit; leaves by itself, not through the API
+    PENDING_LIVE = "pending_live"  # being activated or resumed: locked
+    PENDING_PAUSE = "pending_pause"  # being paused: locked
+    PENDING_OTHER = "pending_other"  # some other move: locked
+    TEST = "test_mode"  # Test Mode: not claimed for live use yet
+    RETIRED = "retired"  # DEAD, for ever
+    INVENTORY = "inventory"  # never activated
+    UNKNOWN = "unknown"  # a word we do not know: never acted on
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the carrier is still moving the link; it takes no orders meanwhile."""
+        return self in {LinkState.PENDING_LIVE, LinkState.PENDING_PAUSE, LinkState.PENDING_OTHER}
+
+
+_LINK_STATE_PREFIXES = (  # the first that fits wins
+    ("PAUSED-SYS", LinkState.PAUSED_SYSTEM),
+    ("PAUSED-BY-SYS", LinkState.PAUSED_SYSTEM),
+    ("PAUSED", LinkState.PAUSED_USER),
+    ("LIVE", LinkState.LIVE),
+    ("TEST", LinkState.TEST),
+    ("FACTORY", LinkState.TEST),
+    ("DEAD", LinkState.RETIRED),
+    ("INACTIVE", LinkState.INVENTORY),
+)
+
+
+def link_state(word: str | None) -> LinkState:
+    """Sort one of Hologram's link states.
+
+    Source: the robust classifier of the reference's section 8: PENDING anywhere is transitional, its target told by
+    the first word; else by prefix; else unknown, which is never acted on. Read 2026-11-20.
+    """
+    state = (word or "").strip().upper().replace("_", "-")
+    if "PENDING" in state:
+        if state.startswith("LIVE"):
+            return LinkState.PENDING_LIVE
+        return LinkState.PENDING_PAUSE if state.startswith("PAUSE") else LinkState.PENDING_OTHER
+    return next((meaning for prefix, meaning in _LINK_STATE_PREFIXES if state.startswith(prefix)), LinkState.UNKNOWN)
+
+
+class QuotaReading(StrEnum):
+    """Whether what *remains* of a SIM's volume is known. A failed read is never a zero."""
+
+    NOT_READ = "not_read"  # nobody asked
+    READ = "read"  # the remaining values are the carrier's
+    NO_RECORD = "no_record"  # the carrier answered that it has none
+    FAILED = "failed"  # asked, and no usable answer came
+
+
+NO_NEWS = (QuotaReading.NOT_READ, QuotaReading.FAILED)
+"""Readings that say nothing of what remains, so that an earlier one still counts."""
+
+
+@record
+class SourceSim:
+    """One SIM of the source fleet. `None` is a value that the carrier did not give.
+
+    Volumes are in 1NCE's MB (decimal, up to six digits); `data_quota_mb` and `sms_quota` are the booked totals for the
+    SIM's lifetime, `data_remaining_mb` and `sms_remaining` what is left (may be negative). `status_before` is there
+    where a cutover of ours switched the SIM off: what it was before, which is what it is planned by.
+    """
+
+    iccid: Iccid
+    status: SourceStatus
+    status_word: str
+    label: str | None = None
+    imsi: str | None = None
+    msisdn: str | None = None
+    imei: str | None = None
+    imei_lock: bool | None = None
+    ip_address: str | None = None
+    activated_at: str | None = None
+    data_quota_mb: Decimal | None = None
+    sms_quota: Decimal | None = None
+    data_reading: QuotaReading = QuotaReading.NOT_READ
+    data_remaining_mb: Decimal | None = None
+    sms_reading: QuotaReading = QuotaReading.NOT_READ
+    sms_remaining: Decimal | None = None
+    expires_at: str | None = None
+    status_before: SourceStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """1NCE's monthly caps, the same for every SIM of the account. None: no limit is set, or none was told."""
+
+    data_mb: Decimal | None = None
+    sms_mo: Decimal | None = None
+
+
+@record
+class Pair:
+    """A source SIM and the SIM that takes its place.
+
+    `origin` says where it was written: a file and line, or a pool. `eid` is the chip that holds the target's profile,
+    None where nobody told.
+    """
+
+    source: Iccid
+    target: Iccid
+    origin: str
+    eid: Eid | None = None
+
+
+PairValues: TypeAlias = tuple[str, str, str, str, str, str | None]
+"""A pair as plain values: source key and ICCID, target key and ICCID, origin, EID. For pairs by the million."""
+
+
+@record
+class TargetLink:
+    """One SIM as Hologram shows it: the device and its enabled profile.
+
+    `overage_limit_bytes` and `sms_limit` are -1 where the carrier says there is no limit and None where it said
+    nothing. `device_id` is None for a SIM that was never claimed. `tags` are names, None where the reply has none.
+    `imei` is the hardware that it was last seen in.
+    `other_iccids` are those of the device's further profiles: an ICCID printed on a card may be one of them.
+    `raw` is the carrier's own record, without PIN and PUK.
+    """
+
+    iccid: Iccid
+    org_id: int | None
+    device_id: int | None
+    link_id: int | None
+    state: LinkState
+    state_word: str
+    name: str | None = None
+    overage_limit_bytes: Bytes | None = None
+    sms_limit: int | None = None
+    data_plan_id: int | None = None
+    zone: str | None = None
+    tags: frozenset[str] | None = None
+    claimed_at: str | None = None
+    last_connected_at: str | None = None
+    imei: str | None = None
+    other_iccids: tuple[Iccid, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether somebody activated it: claiming is what makes a device (reference, section 2)."""
+        return self.device_id is not None
+
+    def is_held_by(self, org_id: int) -> bool:
+        """Whether it is claimed for this organization; a record that names none is our own list's."""
+        return self.is_claimed and self.org_id in {None, org_id}

@@ -1,0 +1,1 @@
+"""Prices, caps, and what a plan costs in money and requests."""

@@ -1,0 +1,306 @@
+"""What a plan will cost, call and take: added up change by change, so that a million of them need no memory."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Context, Decimal
+from typing import Any
+
+from migrator.core.fleet.sims import LinkState, link_state
+from migrator.core.fleet.units import PRICE_BYTES_PER_MB, money
+from migrator.core.money.calls import KINDS, PAGE, USUAL_SIZES, CallSizes, WaveCalls
+from migrator.core.money.caps import Used, used_values
+from migrator.core.money.prices import told_prices
+from migrator.core.plan.mapping import NO_LIMIT
+from migrator.core.plan.plan import Action, Change, DesiredState, Prices
+from migrator.core.policy.policy import DataBasis, LimitsTiming, Policy, Rule, Wave, WithoutPrice
+
+__all__ = ["DEFAULT_GROUP", "Tally"]
+
+DEFAULT_GROUP = "default"
+"""What SIMs that no rule fits are listed under."""
+
+USUAL_SMS = 100
+"""SMS that a SIM may send whose limit is left alone. Source: Hologram, "Set a SIM's SMS limit". Read 2026-11-20."""
+
+_CENT = Decimal("0.01")
+_EXACT = Context(prec=200)
+_VOLUMES = ("data_quota_mb", "data_remaining_mb")
+
+Kind = tuple[str, str, str | None, str]
+"""Action, reason, wave and rule."""
+
+
+@dataclass(slots=True)
+class _Cell:
+    """SIMs of one kind, added up. Volumes are in 1NCE's MB: booked, and what is left as far as it was read."""
+
+    acts: bool
+    sims: int = 0
+    limited_bytes: int = 0
+    unlimited: int = 0
+    sms: int = 0
+    paused: int = 0
+    booked_mb: Decimal = Decimal(0)
+    left_mb: Decimal = Decimal(0)
+
+    def add(self, change: Change) -> None:
+        """Add what one SIM that the plan acts on is given, and what it had."""
+        limit = change.overage_limit_bytes
+        if limit is None or limit == NO_LIMIT:
+            self.unlimited += 1
+        else:
+            self.limited_bytes += limit
+        sms = change.sms_limit
+        self.sms += USUAL_SMS if sms is None or sms == NO_LIMIT else sms
+        self.paused += change.state is DesiredState.PAUSE
+        booked, left = map(change.source.get, _VOLUMES)
+        if booked is not None:
+            self.booked_mb = _EXACT.add(self.booked_mb, Decimal(booked))
+        if left is not None:
+            self.left_mb = _EXACT.add(self.left_mb, Decimal(left))
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts changes as they pass by. `sizes` are those of the requests that `apply` will send."""
+
+    sizes: CallSizes = USUAL_SIZES
+    _cells: dict[Kind, _Cell] = field(default_factory=dict)
+    _calls: dict[str, WaveCalls] = field(default_factory=dict)
+    wakes: int = 0  # SIMs that are paused at Hologram now, and that the plan switches on
+    live_pauses: int = 0  # SIMs that are live at Hologram now, and that the plan pauses
+
+    def counting(self, changes: Iterable[Change]) -> Iterator[Change]:
+        """Pass `changes` through, counted."""
+        for change in changes:
+            self.add(change)
+            yield change
+
+    def add(self, change: Change) -> None:
+        """Count one change."""
+        kind = (change.action._value_, change.reason._value_, change.wave, change.rule)  # `value` costs a call
+        cell = self._cells.get(kind)
+        if cell is None:
+            cell = self._cells[kind] = _Cell(change.action.acts)
+        cell.sims += 1
+        if cell.acts:
+            cell.add(change)
+            if change.state is DesiredState.PAUSE and change.before:
+                self.live_pauses += link_state(change.before.get("state")) is LinkState.LIVE
+            elif change.before:
+                self.wakes += link_state(change.before.get("state")) is LinkState.PAUSED_USER
+            wave = change.wave or ""
+            calls = self._calls.get(wave)
+            if calls is None:
+                calls = self._calls[wave] = WaveCalls()
+            calls.add(change)
+
+    @property
+    def actions(self) -> Counter[str]:
+        """SIMs by action."""
+        return self._counted(lambda kind: kind[0])
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """SIMs by reason."""
+        return self._counted(lambda kind: kind[1])
+
+    @property
+    def claims(self) -> int:
+        """SIMs that will be claimed: the number to confirm."""
+        return self.actions[Action.CLAIM.value]
+
+    def _counted(self, part: Callable[[Kind], str]) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for kind, cell in self._cells.items():
+            counts[part(kind)] += cell.sims
+        return counts
+
+    def summary(
+        self, policy: Policy, prices: Prices, *, balance: Decimal | None, max_rps: float, used: Used | None = None
+    ) -> dict[str, Any]:
+        """Money, calls, time and warnings, as JSON values; `used` is what other plans have of the caps."""
+        used = used or Used()
+        waves = [self._wave(wave, policy, prices, max_rps) for wave in policy.waves]
+        calls = {kind: sum(wave["calls"][kind] for wave in waves) for kind in KINDS}
+        calls["reads"] += max(1, -(-self._acting().sims // PAGE))  # what is there before anything is decided
+        parts: tuple[Policy | Rule, ...] = (*policy.rules, policy)
+        groups = [self._group(part, prices) for part in parts]
+        return {
+            "sims": sum(cell.sims for cell in self._cells.values()),
+            "reasons": dict(sorted(self.reasons.items())),
+            "waves": {wave["wave"]: wave["sims"] for wave in waves},
+            "by_wave": waves,
+            "groups": [group for group in groups if group["sims"]],
+            "money": self._money(prices, balance),
+            "caps": used_values(policy.caps, used),
+            "calls": calls,
+            "live_pauses": self.live_pauses,
+            "minutes": round(sum(calls.values()) / max_rps / 60, 1),
+            "max_rps": max_rps,
+            "warnings": list(self._warnings(policy, prices, balance, groups, used)),
+        }
+
+    def _acting(self, fits: Callable[[Kind], bool] = lambda _: True) -> _Cell:
+        """All SIMs of some kinds that the plan acts on, as one."""
+        total = _Cell(acts=True)
+        for kind, cell in self._cells.items():
+            if cell.acts and fits(kind):
+                total.sims += cell.sims
+                total.limited_bytes += cell.limited_bytes
+                total.unlimited += cell.unlimited
+                total.sms += cell.sms
+                total.paused += cell.paused
+                total.booked_mb = _EXACT.add(total.booked_mb, cell.booked_mb)
+                total.left_mb = _EXACT.add(total.left_mb, cell.left_mb)
+        return total
+
+    # --- by wave ------------------------------------------------------------------------------------------------
+
+    def _wave(self, wave: Wave, policy: Policy, prices: Prices, max_rps: float) -> dict[str, Any]:
+        """One wave: its SIMs, requests, the time that these take, and its money."""
+        counted = self._calls.get(wave.name, WaveCalls())
+        calls = counted.calls(with_claim=policy.claim.limits is LimitsTiming.WITH_CLAIM, sizes=self.sizes)
+        return {
+            "wave": wave.name,
+            "sims": counted.sims,
+            "claims": counted.claims,
+            "calls": calls,
+            "hours": round(sum(calls.values()) / max_rps / 3600, 2),
+            "soak_hours": round(wave.soak_s / 3600, 2),
+            "charged_now": _told(prices.per_period, counted.claims),
+            "per_period_at_most": _largest_bill(prices, self._acting(lambda kind: kind[2] == wave.name)),
+        }
+
+    # --- by rule ------------------------------------------------------------------------------------------------
+
+    def _group(self, part: Policy | Rule, prices: Prices) -> dict[str, Any]:
+        """What one rule, or the policy for all other SIMs, makes of 1NCE's volume."""
+        rule = part.name if isinstance(part, Rule) else ""
+        cell = self._acting(lambda kind: kind[3] == rule)
+        basis = part.data_limit.basis
+        volume = cell.left_mb if basis is DataBasis.REMAINING else cell.booked_mb
+        group = {
+            "rule": rule or DEFAULT_GROUP,
+            "basis": basis.value,
+            "sims": cell.sims,
+            "onence_mb": f"{volume:f}",
+            "limit_bytes": cell.limited_bytes,
+            "unlimited": cell.unlimited,
+            "sms": cell.sms,
+            "per_period_at_most": _largest_bill(prices, cell),
+        }
+        return {**group, "warning": _lifetime_words(group)}
+
+    # --- over all -----------------------------------------------------------------------------------------------
+
+    def _money(self, prices: Prices, balance: Decimal | None) -> dict[str, Any]:
+        """Charged at the claim, per period at the least, and the most that the limits allow; None where unknown."""
+        everybody = self._acting()
+        return {
+            "charged_now": _told(prices.per_period, self.claims),
+            "per_period_at_least": _told(prices.per_period, everybody.sims),
+            "per_period_at_most": _largest_bill(prices, everybody),
+            **told_prices(
+                prices,
+                uses_data=bool(everybody.limited_bytes or everybody.unlimited),
+                uses_sms=bool(everybody.sms),
+            ),
+            "balance": None if balance is None else money(balance),
+        }
+
+    def _warnings(
+        self,
+        policy: Policy,
+        prices: Prices,
+        balance: Decimal | None,
+        groups: Iterable[Mapping[str, Any]],
+        used: Used,
+    ) -> Iterator[str]:
+        yield from (group["warning"] for group in groups if group["warning"])
+        yield from self._idle_words(policy)
+        everybody = self._acting()
+        if everybody.unlimited:
+            yield f"{everybody.unlimited} SIMs will have no data limit: there is no largest bill"
+        paused = self._acting(lambda kind: kind[0] == Action.CLAIM).paused
+        if paused:
+            yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram"
+        if self.live_pauses:
+            yield f"{self.live_pauses} SIMs are live at Hologram now and will be PAUSED: their units fall silent"
+        if self.wakes:
+            yield f"SIMs that somebody paused at Hologram, and that will be LIVE again: {self.wakes}"
+        yield from _unknown_prices(prices, everybody)
+        yield from self._money_words(policy, prices, balance, used)
+
+    def _idle_words(self, policy: Policy) -> Iterator[str]:
+        """Rules and waves that hold nobody: a wave without SIMs lets the next one through at once."""
+        fitting = self._counted(lambda kind: kind[3])
+        yield from (f"rule {rule.name!r} fits no SIM" for rule in policy.rules if not fitting[rule.name])
+        for wave in policy.waves[:-1]:
+            if wave.name not in self._calls:
+                yield f"wave {wave.name!r} holds no SIM: the next wave opens without it"
+
+    def _money_words(self, policy: Policy, prices: Prices, balance: Decimal | None, used: Used) -> Iterator[str]:
+        """What stands in the way of claiming all."""
+        need = None if prices.per_period is None else prices.per_period * self.claims
+        if need is None and self.claims:
+            stops = policy.caps.without_price is WithoutPrice.STOP
+            then = "claims nothing" if stops else f"is bound by max_sims = {policy.caps.max_sims} alone"
+            yield f"[caps] max_spend_now cannot be checked without a price: `apply` {then} (without_price)"
+        if need is not None and balance is not None and balance < need:
+            yield f"the balance is {money(balance)}, and claiming {self.claims} SIMs costs {money(need)}"
+        before = f", with {used.sims} that other plans have claimed for {money(used.spend)}," if used.others else ""
+        if need is not None and self.claims and need + used.spend > policy.caps.max_spend_now:
+            cap = money(policy.caps.max_spend_now)
+            yield f"claiming all costs {money(need)}{before or ','} past [caps] max_spend_now = {cap}"
+        if self.claims and self.claims + used.sims > policy.caps.max_sims:
+            yield f"{self.claims} claims{before} are past [caps] max_sims = {policy.caps.max_sims}"
+        if self.claims and used.unpriced:
+            yield f"SIMs of other plans that max_spend_now does not count, as their price is not known: {used.unpriced}"
+
+
+def _told(price: Decimal | None, times: int) -> str | None:
+    return None if price is None else money(price * times)
+
+
+def _largest_bill(prices: Prices, cell: _Cell) -> str | None:
+    """Every SIM using all it may, a cent rounded up; None where a price is unknown or some SIM has no limit."""
+    if prices.per_period is None or cell.unlimited:
+        return None
+    if (prices.per_mb is None and cell.limited_bytes) or (prices.per_sms is None and cell.sms):
+        return None
+    data = (prices.per_mb or Decimal(0)) * cell.limited_bytes / PRICE_BYTES_PER_MB
+    sms = (prices.per_sms or Decimal(0)) * cell.sms
+    return money((prices.per_period * cell.sims + data + sms).quantize(_CENT, rounding=ROUND_CEILING))
+
+
+def _unknown_prices(prices: Prices, everybody: _Cell) -> Iterator[str]:
+    if prices.doubt:
+        yield f"Hologram shows two prices, and one may be of another tier: {prices.doubt}. The dearer one counts here"
+    if prices.per_period is None:
+        yield "Hologram shows no price for this plan (invoiced organization?): the cost is not known here"
+        return
+    unknown = [
+        what
+        for what, price, used in (
+            ("data past the plan", prices.per_mb, everybody.limited_bytes),
+            ("SMS", prices.per_sms, everybody.sms),
+        )
+        if price is None and used
+    ]
+    if unknown:
+        yield f"Hologram shows no price for {' and '.join(unknown)}: the largest bill is not known here"
+
+
+def _lifetime_words(group: Mapping[str, Any]) -> str | None:
+    """The difference that a person must have understood before money moves; None where nothing is limited."""
+    if not group["limit_bytes"]:
+        return None
+    bill = group["per_period_at_most"]
+    each = "a bill that is not known here" if bill is None else f"a bill of up to {bill}"
+    return (
+        f"{group['rule']}: {group['onence_mb']} MB at 1NCE are for the lifetime of these {group['sims']} SIMs; "
+        f"Hologram's limits, {group['limit_bytes']} bytes in all, start anew every billing period: {each} may come "
+        "every period"
+    )

@@ -1,0 +1,95 @@
+"""What a plan used of a SIM beyond its status, label and booked volumes: that follows from the policy."""
+
+from dataclasses import dataclass, replace
+
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.plan.mapping import device_name, template_fields
+from migrator.core.plan.plan import Change, Reason
+from migrator.core.policy.policy import DataBasis, NamePolicy, OnDuplicate, Policy, Rule, SmsBasis
+
+__all__ = ["Uses", "name_change", "names_for", "uses_of"]
+
+NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address"}
+"""Fields of a name that the plan does not hold: whether they changed shows in the name alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """For the SIMs of which rules a value counted; "" stands for the SIMs that no rule fits.
+
+    Args:
+        data_remaining: what is left of the data volume gave the limit.
+        sms_remaining: what is left of the SMS volume gave the limit.
+        booked_data: rules that select by the booked data volume were asked, so that even none told is an answer.
+        names: the name has a field that the plan does not hold.
+        switched_off: whether a rule asks for what cutovers of ours switched off.
+    """
+
+    data_remaining: frozenset[str] = frozenset()
+    sms_remaining: frozenset[str] = frozenset()
+    booked_data: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    switched_off: bool = False
+
+
+def uses_of(policy: Policy) -> Uses:
+    """What plans by this policy use."""
+    parts: dict[str, Policy | Rule] = {rule.name: rule for rule in policy.rules} | {"": policy}
+    names = {name: part.name if isinstance(part, Policy) else part.device_name for name, part in parts.items()}
+    return Uses(
+        data_remaining=frozenset(n for n, part in parts.items() if part.data_limit.basis is DataBasis.REMAINING),
+        sms_remaining=frozenset(n for n, part in parts.items() if part.sms_limit.basis is SmsBasis.REMAINING),
+        booked_data=_asked_for_volume(policy),
+        names=frozenset(n for n, name in names.items() if _fields(name) & NOT_IN_THE_PLAN),
+        switched_off=any(
+            rule.when.status_before is not None or rule.when.switched_off_by_us is not None for rule in policy.rules
+        ),
+    )
+
+
+def _asked_for_volume(policy: Policy) -> frozenset[str]:
+    """The first rule that selects by volume, and all that are asked after it."""
+    found: set[str] = set()
+    for rule in policy.rules:
+        when = rule.when
+        volumes = (when.data_quota_mb, when.data_quota_mb_min, when.data_quota_mb_max)
+        if found or any(volume is not None for volume in volumes):
+            found |= {rule.name, ""}
+    return frozenset(found)
+
+
+def _fields(names: NamePolicy) -> set[str]:
+    return {*template_fields(names.template), *template_fields(names.when_missing)}
+
+
+def names_for(policy: Policy, rule: str) -> NamePolicy:
+    """How a rule names its SIMs; "" for the SIMs that no rule fits."""
+    found = policy.rule(rule)
+    return policy.name if found is None else found.device_name
+
+
+def name_change(change: Change, sim: SourceSim, names: NamePolicy) -> str | None:
+    """How the name that the SIM would have now differs from the planned one, in words; None if it does not.
+
+    Label and ICCIDs count as they were planned: whether those changed is told by themselves.
+    """
+    if change.target_iccid is None:
+        return None
+    as_planned = replace(sim, iccid=change.source_iccid, label=change.source.get("label"))
+    now = device_name(as_planned, change.target_iccid.digits, names)
+    if change.name is not None:
+        same = now is not None and (change.name == now or _is_suffixed(change.name, now, names))
+        return None if same else f"its name was planned as {change.name!r} and would be {_shown(now)}"
+    if change.reason is Reason.NAME_EMPTY and now is not None:
+        return f"it had no name and would be {now!r}"
+    if change.reason is Reason.NAME_DUPLICATE and (now is None or repr(now) not in change.detail):
+        return f"its name was one of several that are equal and would be {_shown(now)}"
+    return None
+
+
+def _is_suffixed(name: str, plain: str, names: NamePolicy) -> bool:
+    return names.on_duplicate is OnDuplicate.SUFFIX and name.startswith(f"{plain} (")
+
+
+def _shown(name: str | None) -> str:
+    return "none" if name is None else repr(name)

@@ -1,0 +1,183 @@
+"""Why a plan gives a SIM what it gives: each value beside its source, and the keys of the policy that led to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from migrator.core.fleet.sims import SourceStatus
+from migrator.core.fleet.switched_off import planned_status
+from migrator.core.plan.plan import Change, Reason
+from migrator.core.policy.policy import DataBasis, OnDuplicate, Policy, Rule, SmsBasis, Wave
+
+__all__ = ["Explained", "Given", "explained", "rule_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One key of the policy: its section, its value in words, and the rule that gives it ("" for the policy's own)."""
+
+    section: str
+    key: str
+    value: str
+    rule: str = ""
+
+    def __str__(self) -> str:
+        where = f'rule "{self.rule}" [rule.{self.section}]' if self.rule else f"[{self.section}]"
+        return f"{where} {self.key} = {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One value of a change.
+
+    `source` is what 1NCE has, `before` what Hologram showed when the plan was made, `planned` what the plan gives, all
+    in words; None where there is nothing.
+    """
+
+    what: str
+    source: str | None
+    before: str | None
+    planned: str | None
+    given_by: tuple[Given, ...]
+
+
+def explained(change: Change, policy: Policy) -> list[Explained]:
+    """Every value of a change, in the order in which a SIM gets them."""
+    return list(_Explaining(change, policy).values())
+
+
+def rule_words(rule: Rule) -> str:
+    """What a rule asks of a SIM, in words."""
+    when = rule.when
+    asked = [(field.name, getattr(when, field.name)) for field in fields(when)]
+    return " and ".join(
+        "listed in its file of ICCIDs" if name == "iccids" else f"{name} = {_value(value)}"
+        for name, value in asked
+        if value is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Explaining:
+    change: Change
+    policy: Policy
+
+    @property
+    def rule(self) -> Rule | None:
+        return self.policy.rule(self.change.rule)
+
+    def values(self) -> Iterator[Explained]:
+        """Each value with where it came from."""
+        change, claim = self.change, self.policy.claim
+        yield self._state()
+        yield self._data()
+        yield self._sms()
+        yield self._name()
+        tariff = (Given("claim", "data_plan_id", str(claim.data_plan_id)), Given("claim", "zone", _value(claim.zone)))
+        plan = None if change.data_plan_id is None else f"data plan {change.data_plan_id}, zone {change.zone}"
+        yield Explained("tariff", None, None, plan, tariff)
+        yield Explained("tag", None, None, change.tag, (Given("claim", "tag", _value(claim.tag or "")),))
+        yield self._wave()
+
+    def _state(self) -> Explained:
+        told = self.change.source
+        was = told.get("status_before")
+        status = planned_status(told.get("status"), None if was is None else SourceStatus(was))
+        given = () if status is SourceStatus.UNKNOWN else self._given("status", status.value)
+        state = None if self.change.state is None else self.change.state.value
+        source = told.get("status") if was is None else f"{told.get('status')}; {was} before our cutover"
+        return Explained("state", source, self._before("state"), state, given)
+
+    def _data(self) -> Explained:
+        change, section = self.change, self._section("data_limit")
+        source = _volume(change, "data_quota_mb", "MB booked", "data_remaining_mb", "MB left")
+        keys = ["basis", "fixed_mb", "round_up_to_mb", "minimum_mb", "maximum_mb"]
+        if section.basis is not DataBasis.UNLIMITED and (change.reason is Reason.LIMIT_ZERO or self._is_used_up()):
+            keys.append("when_zero")
+        planned = _limit(change.overage_limit_bytes, "bytes past the data plan per billing period")
+        before = _limit(change.before.get("overage_limit_bytes"), "bytes")
+        return Explained("data limit", source, before, planned, self._given("data_limit", *keys))
+
+    def _is_used_up(self) -> bool:
+        by_rest = self._section("data_limit").basis is DataBasis.REMAINING
+        volume = self.change.source.get("data_remaining_mb" if by_rest else "data_quota_mb")
+        return volume is not None and Decimal(volume) <= 0
+
+    def _sms(self) -> Explained:
+        change = self.change
+        source = _volume(change, "sms_quota", "SMS booked", "sms_remaining", "SMS left")
+        keys = ("basis",) if self._section("sms_limit").basis is SmsBasis.KEEP else ("basis", "fixed", "maximum")
+        planned = _limit(change.sms_limit, "SMS per billing period")
+        if planned is None and change.action.acts:
+            planned = "left as Hologram has it"
+        return Explained(
+            "SMS limit", source, _limit(change.before.get("sms_limit"), "SMS"), planned, self._given("sms_limit", *keys)
+        )
+
+    def _name(self) -> Explained:
+        """Whether `when_missing` stood in can be told from the label alone; other fields are not kept in a plan."""
+        change, section = self.change, self._section("device_name")
+        label = change.source.get("label")
+        keys = ["template"]
+        if not (label or "").strip() or "{label}" not in section.template:
+            keys.append("when_missing")
+        if section.on_duplicate is not OnDuplicate.KEEP:
+            keys.append("on_duplicate")
+        return Explained("name", label, self._before("name"), change.name, self._given("device_name", *keys))
+
+    def _wave(self) -> Explained:
+        wave = next((wave for wave in self.policy.waves if wave.name == self.change.wave), None)
+        given = () if wave is None else (Given("waves", "name", _value(wave.name)), *_of_wave(wave))
+        return Explained("wave", None, None, self.change.wave, given)
+
+    def _before(self, key: str) -> str | None:
+        value = self.change.before.get(key)
+        return None if value is None else str(value)
+
+    def _section(self, name: str) -> Any:
+        """A section as it is in force for this SIM, by its name in a rule."""
+        if self.rule is not None:
+            return getattr(self.rule, name)
+        return getattr(self.policy, "name" if name == "device_name" else name)
+
+    def _given(self, name: str, *keys: str) -> tuple[Given, ...]:
+        """The keys of a section that are set, each with who gave it."""
+        section, gives = self._section(name), () if self.rule is None else self.rule.gives
+        own = "name" if name == "device_name" else name
+        return tuple(
+            Given(name, key, _value(value), self.change.rule)
+            if f"{name}.{key}" in gives
+            else Given(own, key, _value(value))
+            for key in keys
+            if (value := getattr(section, key)) is not None
+        )
+
+
+def _of_wave(wave: Wave) -> Iterator[Given]:
+    for key in ("count", "share", "label"):
+        value = getattr(wave, key)
+        if value is not None:
+            yield Given("waves", key, _value(value))
+    if wave.iccids is not None:
+        yield Given("waves", "iccids", "its file of ICCIDs")
+
+
+def _volume(change: Change, booked: str, booked_unit: str, left: str, left_unit: str) -> str | None:
+    """What 1NCE has, in words."""
+    volumes = ((change.source.get(left), left_unit), (change.source.get(booked), booked_unit))
+    told = [f"{volume} {unit}" for volume, unit in volumes if volume is not None]
+    return " of ".join(told) or None
+
+
+def _limit(value: int | None, unit: str) -> str | None:
+    if value is None:
+        return None
+    return "no limit" if value < 0 else f"{value} {unit}"
+
+
+def _value(value: object) -> str:
+    """A value as the policy file writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

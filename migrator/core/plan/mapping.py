@@ -1,0 +1,321 @@
+"""From 1NCE's values to Hologram's: one function per rule, each with its source."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR, Context, Decimal
+from functools import lru_cache, partial
+from string import Formatter
+
+from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, SourceStatus
+from migrator.core.fleet.units import BYTES_PER_MB, Bytes, megabytes
+from migrator.core.plan.plan import DesiredState, Reason
+from migrator.core.policy.policy import (
+    DataBasis,
+    DataLimitPolicy,
+    NamePolicy,
+    SmsBasis,
+    SmsLimitPolicy,
+    StatusPolicy,
+    StatusRule,
+    WhenZero,
+)
+
+__all__ = [
+    "LARGEST_LIMIT",
+    "NO_LIMIT",
+    "Blocked",
+    "Limit",
+    "LimitRule",
+    "data_limit",
+    "data_limit_rule",
+    "desired_state",
+    "device_name",
+    "sms_limit",
+    "sms_limit_rule",
+    "state_of",
+    "state_rules",
+    "template_fields",
+    "too_large",
+]
+
+NO_LIMIT = -1
+"""How Hologram writes "no limit". Source: "Update SIM's overage limit": -1 disables. Read 2026-11-20."""
+
+SMALLEST_LIMIT = Bytes(BYTES_PER_MB)
+
+LARGEST_LIMIT = Bytes(2**53 - 1)
+"""The largest whole number that every reader of JSON keeps to the byte; nothing is known of what Hologram takes.
+
+Past it a limit might arrive as another one. It is 9 million GB: a larger volume is a slip, or a carrier's sentinel.
+"""
+
+REMEMBERED = 4096
+"""Volumes whose limit is kept: most fleets have a handful, and where each SIM has its own, memory must stay flat."""
+
+_EXACT = Context(prec=200)
+"""Products and quotients of volumes without rounding: Python's own context stops at 28 digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A rule that cannot give a value: why, in a code and in words."""
+
+    reason: Reason
+    detail: str
+    skip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit and how it came about: bytes or a count, -1 for none, None to leave the carrier's own."""
+
+    value: int | None
+    detail: str = ""
+    pause: bool = False
+
+
+LimitRule = Callable[[SourceSim], Limit | Blocked]
+"""A section of the policy, made ready for many SIMs."""
+
+
+# --- status -------------------------------------------------------------------------------------------------------
+
+
+def state_rules(policy: StatusPolicy) -> Mapping[SourceStatus, DesiredState | Blocked]:
+    """What becomes of each source status that is known."""
+    return {
+        SourceStatus.ENABLED: _state(SourceStatus.ENABLED, policy.enabled),
+        SourceStatus.DISABLED: _state(SourceStatus.DISABLED, policy.disabled),
+        SourceStatus.EXPIRED: _state(SourceStatus.EXPIRED, policy.expired),
+    }
+
+
+def _state(status: SourceStatus, rule: StatusRule) -> DesiredState | Blocked:
+    if rule is StatusRule.SKIP:
+        return Blocked(Reason.STATUS_SKIPPED, f"{status} SIMs are left behind by [status]", skip=True)
+    if rule is StatusRule.BLOCK:
+        return Blocked(Reason.STATUS_BLOCKED, f"{status} SIMs wait for a person, by [status]")
+    return DesiredState.LIVE if rule is StatusRule.LIVE else DesiredState.PAUSE
+
+
+def desired_state(sim: SourceSim, policy: StatusPolicy) -> DesiredState | Blocked:
+    """The link state a SIM should end in.
+
+    Source: Hologram's migration guide, "SIM states": Enabled is LIVE, Disabled is PAUSED-USER (still billed monthly);
+    an expired SIM has no counterpart. The policy decides; a word we do not know is never acted on. Read 2026-11-20.
+    """
+    return state_of(sim, state_rules(policy))
+
+
+def state_of(sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked]) -> DesiredState | Blocked:
+    """The link state a SIM should end in, by `state_rules`."""
+    state = rules.get(sim.status)
+    if state is None:
+        return Blocked(Reason.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}, a status this tool does not know")
+    return state
+
+
+# --- data ---------------------------------------------------------------------------------------------------------
+
+
+def data_limit(sim: SourceSim, policy: DataLimitPolicy, account: AccountLimits) -> Limit | Blocked:
+    """The overage limit of one SIM, in bytes: see `data_limit_rule`."""
+    return data_limit_rule(policy, account)(sim)
+
+
+def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits) -> LimitRule:
+    """The overage limits of many SIMs, in bytes; what becomes of one volume is worked out once.
+
+    Source: 1NCE's volume is a lifetime total in MB of 1024 KB, Hologram's overage limit is bytes per billing period
+    (reference, 9.2); 0 would pause a link at its first byte, so it is only ever sent when the policy asks for it.
+    """
+    if policy.basis is DataBasis.UNLIMITED:
+        return _always(Limit(NO_LIMIT, "no limit, by [data_limit]"))
+    if policy.basis is DataBasis.FIXED:
+        return _always(_limit_of(policy.fixed_mb or Decimal(0), policy))
+    if policy.basis is DataBasis.MONTHLY_LIMIT:
+        unknown = "no monthly data limit is known; `inventory pull --limits` reads 1NCE's"
+        known = None if account.data_mb is None else _limit_of(account.data_mb, policy)
+        return _always(known or Blocked(Reason.LIMIT_UNKNOWN, unknown))
+    limit_of = lru_cache(maxsize=REMEMBERED)(partial(_limit_of, policy=policy))
+    return partial(_left_limit if policy.basis is DataBasis.REMAINING else _booked_limit, limit_of)
+
+
+def _always(outcome: Limit | Blocked) -> LimitRule:
+    return lambda _sim: outcome
+
+
+def _booked_limit(limit_of: Callable[[Decimal], Limit | Blocked], sim: SourceSim) -> Limit | Blocked:
+    if sim.data_quota_mb is None:
+        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked data volume that can be read")
+    return _noting_top_up(limit_of(sim.data_quota_mb), sim)
+
+
+def _left_limit(limit_of: Callable[[Decimal], Limit | Blocked], sim: SourceSim) -> Limit | Blocked:
+    volume = _remaining(sim.data_reading, sim.data_remaining_mb, "data")
+    return volume if isinstance(volume, Blocked) else _noting_top_up(limit_of(volume), sim)
+
+
+def _noting_top_up(limit: Limit | Blocked, sim: SourceSim) -> Limit | Blocked:
+    """Say so where more is left than was booked: 1NCE then counts several volumes, or the total did not grow.
+
+    Source: whether `current_quota` grows with a top-up is unknown (reference, section 5); a limit by the total is then
+    the smaller one.
+    """
+    left, booked = sim.data_remaining_mb, sim.data_quota_mb
+    if left is None or booked is None or left <= booked or isinstance(limit, Blocked):
+        return limit
+    note = f"topped up at 1NCE: {_plain(left)} MB are left, {_plain(booked)} MB are told as booked"
+    return replace(limit, detail=f"{limit.detail}; {note}" if limit.detail else note)
+
+
+def _remaining(reading: QuotaReading, volume: Decimal | None, service: str) -> Decimal | Blocked:
+    """What is left, never guessed: a failed or missing read blocks the SIM. It may be negative: used up."""
+    if reading is QuotaReading.NOT_READ:
+        return Blocked(Reason.QUOTA_NOT_READ, f"what remains of its {service} was not read: `inventory pull --quotas`")
+    if reading is QuotaReading.FAILED:
+        return Blocked(Reason.QUOTA_READ_FAILED, f"reading what remains of its {service} failed; pull again")
+    if reading is QuotaReading.NO_RECORD or volume is None:
+        return Blocked(Reason.QUOTA_MISSING, f"1NCE has no {service} quota record for it")
+    return volume
+
+
+def _limit_of(volume: Decimal, policy: DataLimitPolicy) -> Limit | Blocked:
+    """The limit that a volume in MB gives. Equal volumes give equal words, however they were written."""
+    if volume <= 0:
+        return _zero_limit(volume, policy)
+    shaped, detail = _shaped(volume, policy)
+    size = megabytes(shaped)
+    return Limit(size, detail) if size > 0 else _zero_limit(volume, policy)
+
+
+def too_large(limit: Limit) -> Blocked:
+    """What becomes of a SIM whose data limit is above `LARGEST_LIMIT`: a smaller one would be a guess."""
+    words = f"its data limit would be {limit.value} bytes, more than the {LARGEST_LIMIT} that are sent exactly"
+    return Blocked(Reason.LIMIT_TOO_LARGE, f"{limit.detail}; {words}" if limit.detail else words)
+
+
+def _shaped(volume: Decimal, policy: DataLimitPolicy) -> tuple[Decimal, str]:
+    """A volume above zero after rounding, minimum and maximum, and what was done to it."""
+    shaped, notes = volume, []
+    if policy.round_up_to_mb:
+        shaped = _rounded_up(volume, policy.round_up_to_mb)
+        if shaped != volume:
+            notes.append(f"rounded up from {_plain(volume)} MB")
+    if policy.minimum_mb is not None and shaped < policy.minimum_mb:
+        notes.append(f"raised from {_plain(shaped)} MB to the minimum")
+        shaped = policy.minimum_mb
+    if policy.maximum_mb is not None and shaped > policy.maximum_mb:
+        notes.append(f"cut from {_plain(shaped)} MB to the maximum")
+        shaped = policy.maximum_mb
+    return shaped, "; ".join(notes)
+
+
+def _rounded_up(volume: Decimal, step: Decimal) -> Decimal:
+    """The smallest multiple of `step` that is not below `volume`, exactly."""
+    times, rest = _EXACT.divmod(volume, step)
+    return _EXACT.multiply(times + 1 if rest else times, step)
+
+
+def _plain(volume: Decimal) -> str:
+    """A volume as people write it: no exponent, no zeros at its end."""
+    text = f"{volume:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _zero_limit(volume: Decimal, policy: DataLimitPolicy) -> Limit | Blocked:
+    """What becomes of a volume that leaves not a byte. Never more than the maximum, and never 0 bytes."""
+    least = megabytes(policy.minimum_mb or Decimal(0))
+    if policy.when_zero is WhenZero.MINIMUM and least > 0:
+        return Limit(least, f"{_gone(volume)}; given the minimum")
+    if policy.when_zero is WhenZero.PAUSE:
+        most = SMALLEST_LIMIT if policy.maximum_mb is None else megabytes(policy.maximum_mb)
+        size = max(1, min(SMALLEST_LIMIT, most))
+        words = "1 MB" if size == SMALLEST_LIMIT else f"{size} bytes"
+        return Limit(size, f"{_gone(volume)}; paused with a limit of {words}", pause=True)
+    return Blocked(Reason.LIMIT_ZERO, f"{_gone(volume)}: its data limit would be 0 bytes; see when_zero")
+
+
+def _gone(volume: Decimal) -> str:
+    return "nothing left" if volume == 0 else f"nothing left ({_plain(volume)} MB)"
+
+
+# --- SMS ----------------------------------------------------------------------------------------------------------
+
+
+def sms_limit(sim: SourceSim, policy: SmsLimitPolicy, account: AccountLimits) -> Limit | Blocked:
+    """The SMS limit of one SIM per billing period: see `sms_limit_rule`."""
+    return sms_limit_rule(policy, account)(sim)
+
+
+def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits) -> LimitRule:
+    """The SMS limits of many SIMs per billing period, clamped to what Hologram allows.
+
+    Source: "Set a SIM's SMS limit": default 100, may be lowered, not raised or removed without a contract; the
+    reference page documents -1 all the same, so -1 is never sent. Read 2026-11-20.
+    """
+    if policy.basis is SmsBasis.KEEP:
+        return _always(Limit(None))
+    if policy.basis is SmsBasis.FIXED:
+        return _always(_sms_limit_of(Decimal(policy.fixed or 0), policy.maximum))
+    if policy.basis is SmsBasis.MONTHLY_LIMIT:
+        unknown = "no monthly SMS limit is known; `inventory pull --limits` reads 1NCE's"
+        known = None if account.sms_mo is None else _sms_limit_of(account.sms_mo, policy.maximum)
+        return _always(known or Blocked(Reason.LIMIT_UNKNOWN, unknown))
+    limit_of = lru_cache(maxsize=REMEMBERED)(partial(_sms_limit_of, maximum=policy.maximum))
+    return partial(_left_sms if policy.basis is SmsBasis.REMAINING else _booked_sms, limit_of)
+
+
+def _booked_sms(limit_of: Callable[[Decimal], Limit], sim: SourceSim) -> Limit | Blocked:
+    if sim.sms_quota is None:
+        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked SMS volume that can be read")
+    return limit_of(sim.sms_quota)
+
+
+def _left_sms(limit_of: Callable[[Decimal], Limit], sim: SourceSim) -> Limit | Blocked:
+    volume = _remaining(sim.sms_reading, sim.sms_remaining, "SMS")
+    if isinstance(volume, Blocked):
+        return volume
+    limit = limit_of(volume)
+    return limit if limit.value or limit.detail else replace(limit, detail="no SMS left: its SMS limit is 0")
+
+
+def _sms_limit_of(volume: Decimal, maximum: int) -> Limit:
+    """A count, rounded down; a negative one is 0, since -1 would mean no limit."""
+    count = max(0, int(volume.to_integral_value(rounding=ROUND_FLOOR)))
+    if count > maximum:
+        return Limit(maximum, f"SMS limit cut from {count} to {maximum}")
+    return Limit(count)
+
+
+# --- name ---------------------------------------------------------------------------------------------------------
+
+
+def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | None:
+    """The exact name, or None where the templates give nothing. A label goes out as it came, spaces and all."""
+    if policy.template == "{label}" and sim.label and sim.label.strip():  # most fleets, a million times
+        return sim.label
+    values = {
+        "label": sim.label or "",
+        "source_iccid": sim.iccid.digits,
+        "target_iccid": target_iccid,
+        "imsi": sim.imsi or "",
+        "msisdn": sim.msisdn or "",
+        "ip_address": sim.ip_address or "",
+    }
+    return _filled(policy.template, values) or _filled(policy.when_missing, values)
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str | None:
+    """`template` with its fields filled in; None if one of them is missing, or nothing visible comes out."""
+    for field in template_fields(template):
+        if not values[field].strip():
+            return None
+    name = template.format_map(values)
+    return name if name.strip() else None
+
+
+@lru_cache(maxsize=64)
+def template_fields(template: str) -> tuple[str, ...]:
+    """The fields of a template; remembered, since a fleet has one or two of them."""
+    return tuple(field for _, field, _, _ in Formatter().parse(template) if field)

@@ -1,0 +1,148 @@
+"""A plan is data: one change per source SIM, with its reason, and a header that says what it was made from."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.records import record
+from migrator.core.fleet.sims import AccountLimits, LinkState
+from migrator.core.fleet.units import Bytes
+
+__all__ = ["Action", "Change", "DesiredState", "Fingerprints", "Origin", "PlanHeader", "Prices", "Reason"]
+
+
+class Action(StrEnum):
+    """What `apply` will do for one SIM."""
+
+    CLAIM = "CLAIM"  # activate the target SIM: bills at once
+    ADOPT = "ADOPT"  # it is on our organization already: only settings are brought in line
+    UPDATE = "UPDATE"  # it was migrated before and a setting differs now
+    NO_OP = "NO_OP"  # all is as it should be
+    SKIP = "SKIP"  # left behind by policy
+    BLOCK = "BLOCK"  # a person must decide or mend something first
+
+    @property
+    def acts(self) -> bool:
+        """Whether `apply` handles such a SIM at all."""
+        return self is not Action.SKIP and self is not Action.BLOCK
+
+
+class Reason(StrEnum):
+    """Why. For people: it never steers `apply`."""
+
+    READY = "ready"  # paired, planned, to be claimed
+    ALREADY_OURS = "already_ours"  # the target is on our organization
+    IN_LINE = "in_line"  # the target already has every planned value
+    NO_PAIRING = "no_pairing"  # no target ICCID is known
+    STATUS_SKIPPED = "status_skipped"  # the policy leaves this status behind
+    STATUS_BLOCKED = "status_blocked"  # the policy wants a person to decide on this status
+    STATUS_UNKNOWN = "status_unknown"  # 1NCE used a word we do not know
+    QUOTA_MISSING = "quota_missing"  # 1NCE gave no booked volume
+    QUOTA_NOT_READ = "quota_not_read"  # the policy needs what remains, and it was not asked for
+    QUOTA_READ_FAILED = "quota_read_failed"  # it was asked for, and no usable answer came
+    LIMIT_ZERO = "limit_zero"  # the data limit comes out as zero
+    LIMIT_TOO_LARGE = "limit_too_large"  # the data limit comes out larger than a number is sent exactly
+    LIMIT_UNKNOWN = "limit_unknown"  # the policy needs 1NCE's monthly cap, and none is set
+    NO_WAVE = "no_wave"  # no wave selects it, or those that do are full
+    NOT_SELECTED = "not_selected"  # `--where` left it out of this plan
+    ROLLED_BACK = "rolled_back"  # a rollback took it back to its old SIM, and nobody asked to move it again
+    NAME_DUPLICATE = "name_duplicate"  # several SIMs would bear this name, and the policy forbids it
+    NAME_EMPTY = "name_empty"  # the templates give no name
+    LABEL_UNREADABLE = "label_unreadable"  # the name would hold a label that was not read whole
+    TARGET_ELSEWHERE = "target_elsewhere"  # the target is claimed in another organization
+    TARGET_IN_TEST_MODE = "target_in_test_mode"  # claiming such a SIM is contradictory in the vendor's own words
+    TARGET_RETIRED = "target_retired"  # DEAD, for ever
+    TARGET_UNKNOWN_STATE = "target_unknown_state"  # a state word we do not know
+    CLAIMED_UNSEEN = "claimed_unseen"  # a SIM was claimed for it before, or may have been, and is not seen
+    TARGET_ON_OTHER_PLAN = "target_on_other_plan"  # ours, but on another data plan or zone: a plan change costs money
+
+
+class DesiredState(StrEnum):
+    """The link state a plan asks for."""
+
+    LIVE = "live"  # active
+    PAUSE = "pause"  # paused by us
+
+    @property
+    def reached_as(self) -> LinkState:
+        """The link state that fulfils it."""
+        return LinkState.LIVE if self is DesiredState.LIVE else LinkState.PAUSED_USER
+
+
+@record
+class Change:
+    """What is planned for one source SIM. Values are None where the action needs none.
+
+    `overage_limit_bytes` is -1 for no limit; `sms_limit` None leaves the carrier's default alone. `source` is what the
+    plan was made from (`status`, `label`, `data_quota_mb`, ...), as JSON values; `before` what the target showed then.
+    `rule` names the policy's rule that fits the SIM; "" for none.
+    """
+
+    source_iccid: Iccid
+    target_iccid: Iccid | None
+    action: Action
+    reason: Reason
+    detail: str = ""
+    wave: str | None = None
+    name: str | None = None
+    state: DesiredState | None = None
+    overage_limit_bytes: Bytes | None = None
+    sms_limit: int | None = None
+    data_plan_id: int | None = None
+    zone: str | None = None
+    tag: str | None = None
+    source: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What the data plan costs; None where the carrier shows no price (invoiced organizations).
+
+    `problem` says why a price that is there cannot be relied on; empty if nothing is wrong. `doubt` names prices that
+    differ and may be of several tiers: the dearer one is taken.
+    """
+
+    per_period: Decimal | None = None
+    per_mb: Decimal | None = None
+    per_sms: Decimal | None = None
+    problem: str = ""
+    doubt: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """SHA-256 of what a plan was made from, and of its own changes, as hexadecimal text."""
+
+    inventory: str
+    pairs: str
+    policy: str
+    changes: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHeader:
+    """The first line of a plan. `counts` is by action; `summary` holds money, calls and warnings as JSON values."""
+
+    plan_id: str
+    lineage: str
+    org_id: int
+    fingerprints: Fingerprints
+    claims: int
+    counts: dict[str, int]
+    waves: tuple[str, ...]
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plan was made from, beside it in the store: no part of the plan, which is the same in every folder.
+
+    `policy_file` is the policy's whole path, `account` 1NCE's monthly caps as they were then.
+    """
+
+    policy_file: str
+    account: AccountLimits = field(default_factory=AccountLimits)

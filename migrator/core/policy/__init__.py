@@ -1,0 +1,1 @@
+"""The operator's policy, and which SIMs its parts select."""

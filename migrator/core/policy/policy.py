@@ -1,0 +1,325 @@
+"""The operator's policy: what should become of each SIM. Read from a file by `inputs.policy.file`; pure data here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from migrator.core.fleet.sims import SourceStatus
+
+__all__ = [
+    "Caps",
+    "CapsScope",
+    "ClaimPolicy",
+    "CutoverPolicy",
+    "CutoverProof",
+    "DataBasis",
+    "DataLimitPolicy",
+    "Gates",
+    "LimitsTiming",
+    "NamePolicy",
+    "OldSim",
+    "OnDuplicate",
+    "OtherUnits",
+    "Policy",
+    "Rule",
+    "Selection",
+    "SmsBasis",
+    "SmsLimitPolicy",
+    "StatusPolicy",
+    "StatusRule",
+    "Wave",
+    "WhenZero",
+    "WithoutPrice",
+]
+
+
+class StatusRule(StrEnum):
+    """What becomes of SIMs of one source status."""
+
+    LIVE = "live"  # claimed and left active
+    PAUSE = "pause"  # claimed, then paused: still billed monthly
+    SKIP = "skip"  # left behind
+    BLOCK = "block"  # a person must decide first
+
+
+class DataBasis(StrEnum):
+    """Where a SIM's data limit comes from."""
+
+    TOTAL = "total"  # 1NCE's booked lifetime volume
+    REMAINING = "remaining"  # what is left of it; costs a call per SIM
+    MONTHLY_LIMIT = "monthly_limit"  # 1NCE's account-wide monthly cap
+    FIXED = "fixed"  # `fixed_mb`
+    UNLIMITED = "unlimited"  # no limit at Hologram
+
+
+class SmsBasis(StrEnum):
+    """Where a SIM's SMS limit comes from."""
+
+    TOTAL = "total"  # 1NCE's booked lifetime volume
+    REMAINING = "remaining"  # what is left of it; costs a call per SIM
+    MONTHLY_LIMIT = "monthly_limit"  # 1NCE's account-wide monthly cap
+    FIXED = "fixed"  # `fixed`
+    KEEP = "keep"  # nothing is sent: Hologram's own default stays
+
+
+class WhenZero(StrEnum):
+    """What to do with a SIM whose data limit comes out as zero; zero itself is never sent by accident."""
+
+    BLOCK = "block"  # a person must decide
+    PAUSE = "pause"  # claim it with the smallest limit and pause it
+    MINIMUM = "minimum"  # give it `minimum_mb`
+
+
+class LimitsTiming(StrEnum):
+    """When limits are set."""
+
+    WITH_CLAIM = "with_claim"  # in the claim itself: never a moment without them
+    AFTER_CLAIM = "after_claim"  # right after, for accounts that may not set them on the claim
+
+
+class WithoutPrice(StrEnum):
+    """What becomes of a cap on money where the carrier shows no price to hold it against."""
+
+    GO_ON = "go_on"  # say so, and let `max_sims` and the confirmed number be the bounds
+    STOP = "stop"  # claim nothing
+
+
+class CapsScope(StrEnum):
+    """What a cap is counted over."""
+
+    ORGANIZATION = "organization"  # every plan of this store for the same organization
+    PLAN = "plan"  # each plan by itself
+
+
+class OnDuplicate(StrEnum):
+    """What to do with names that several SIMs would bear."""
+
+    KEEP = "keep"  # Hologram allows it, as 1NCE did
+    SUFFIX = "suffix"  # append the last digits of the source ICCID
+    BLOCK = "block"  # a person must decide
+
+
+class CutoverProof(StrEnum):
+    """What must be seen of a new SIM before its old one may be switched off."""
+
+    TRAFFIC = "traffic"  # a data session since it was claimed: it is in the unit, and works
+    VERIFIED = "verified"  # its record shows every planned value: that it is in the unit, nobody knows
+
+
+class OtherUnits(StrEnum):
+    """What becomes of old SIMs whose new SIM was seen in another unit."""
+
+    LEAVE_ON = "leave_on"  # the old one may be all that its unit has
+    ACCEPT = "accept"  # units were exchanged along with their SIMs
+
+
+class OldSim(StrEnum):
+    """What 1NCE's usage must say of an old SIM before it may be switched off."""
+
+    MUST_BE_SILENT = "must_be_silent"  # nothing used since the new SIM lived last; where 1NCE cannot tell, it stays on
+    IF_KNOWN = "if_known"  # the same; but where 1NCE cannot tell, that is said, and it may go
+    NOT_ASKED = "not_asked"  # 1NCE is not asked; what `verify --old-silent` noted still counts
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPolicy:
+    """`[claim]`: the tariff, and the tag that marks every SIM of this migration (None: no tag)."""
+
+    data_plan_id: int
+    zone: str
+    tag: str | None = "from-1nce"
+    limits: LimitsTiming = LimitsTiming.WITH_CLAIM
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPolicy:
+    """`[status]`: a rule per source status."""
+
+    enabled: StatusRule = StatusRule.LIVE
+    disabled: StatusRule = StatusRule.PAUSE
+    expired: StatusRule = StatusRule.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class DataLimitPolicy:
+    """`[data_limit]`: volumes in MB of 1,048,576 bytes."""
+
+    basis: DataBasis = DataBasis.TOTAL
+    fixed_mb: Decimal | None = None
+    minimum_mb: Decimal | None = None
+    maximum_mb: Decimal | None = None
+    round_up_to_mb: Decimal | None = None
+    when_zero: WhenZero = WhenZero.BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class SmsLimitPolicy:
+    """`[sms_limit]`: counts per billing period. Hologram allows at most 100 without a contract."""
+
+    basis: SmsBasis = SmsBasis.TOTAL
+    fixed: int | None = None
+    maximum: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NamePolicy:
+    """`[name]`: templates over label, source_iccid, target_iccid, imsi, msisdn, ip_address."""
+
+    template: str = "{label}"
+    when_missing: str = "1nce-{source_iccid}"
+    on_duplicate: OnDuplicate = OnDuplicate.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """`[[waves]]`: SIMs approved together. A SIM joins the first wave that selects it and has room.
+
+    `label` (a pattern with `*` and `?`) and `iccids` (keys of source ICCIDs) select; None selects every SIM. `count` or
+    `share` (of the SIMs that the plan acts on, rounded up) is the room; None takes all that are left. `soak_s` is how
+    long the wave rests, once enough of it is verified, before the next one opens.
+    """
+
+    name: str
+    count: int | None = None
+    share: Decimal | None = None
+    label: str | None = None
+    iccids: frozenset[str] | None = None
+    soak_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """`[gates]`: a wave opens at `verified_share` of the one before; more failures than allowed halt the run.
+
+    The bounds hold over the whole plan and within each wave. `min_sample` is how many SIMs must have been begun before
+    the share counts. `max_failures_by_code` bounds single error codes more tightly.
+    """
+
+    verified_share: Decimal = Decimal("0.99")
+    max_failures: int = 20
+    max_failure_share: Decimal = Decimal("0.02")
+    min_sample: int = 50
+    max_failures_by_code: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """`[caps]`: the most SIMs to claim and the most money to spend at once, over all plans of the organization.
+
+    Counted is what a journal shows as claimed, or perhaps claimed, and not what was ours before; with another `scope`,
+    by this plan alone.
+    `without_price` is for accounts that are shown no prices, as invoiced ones: the second cannot be checked there.
+    """
+
+    max_sims: int = 100_000
+    max_spend_now: Decimal = Decimal("5000.00")
+    without_price: WithoutPrice = WithoutPrice.GO_ON
+    scope: CapsScope = CapsScope.ORGANIZATION
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverPolicy:
+    """`[cutover]`: when an old SIM may be switched off.
+
+    `rest_s` is how long its new SIM must have been verified by then. `verified_share` of all SIMs that the plan acts on
+    must be verified before the first old SIM is switched off; 0 asks nothing of the others. `alive_within_s` is how
+    long ago a new SIM's newest session may be, with `require` traffic.
+    """
+
+    require: CutoverProof = CutoverProof.TRAFFIC
+    rest_s: float = 0.0
+    verified_share: Decimal = Decimal(0)
+    other_units: OtherUnits = OtherUnits.LEAVE_ON
+    old_sim: OldSim = OldSim.MUST_BE_SILENT
+    alive_within_s: float = 14 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`when` of a rule: which SIMs. Every condition that is not None must hold.
+
+    `label` is a pattern over the whole label, in its case, with `*` and `?`; a SIM without a label fits none. `iccids`
+    are keys of source ICCIDs. The volumes are what was booked at 1NCE, in MB, bounds included; a SIM whose volume is
+    not told fits none. `status_before` is what a SIM was before a cutover of ours switched it off; others fit none.
+    """
+
+    status: SourceStatus | None = None
+    label: str | None = None
+    iccids: frozenset[str] | None = None
+    data_quota_mb: Decimal | None = None
+    data_quota_mb_min: Decimal | None = None
+    data_quota_mb_max: Decimal | None = None
+    status_before: SourceStatus | None = None
+    switched_off_by_us: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`[[rule]]`: other values for a selection of SIMs; the first rule that fits a SIM is its only one.
+
+    The sections are whole: the policy's own with what the rule overrides. `gives` names the keys that the rule itself
+    gives, as `data_limit.basis`, sorted.
+    """
+
+    name: str
+    when: Selection
+    status: StatusPolicy = field(default_factory=StatusPolicy)
+    data_limit: DataLimitPolicy = field(default_factory=DataLimitPolicy)
+    sms_limit: SmsLimitPolicy = field(default_factory=SmsLimitPolicy)
+    device_name: NamePolicy = field(default_factory=NamePolicy)
+    gives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The whole file; every section but `[claim]` has the defaults shown in the documentation."""
+
+    claim: ClaimPolicy
+    status: StatusPolicy = field(default_factory=StatusPolicy)
+    data_limit: DataLimitPolicy = field(default_factory=DataLimitPolicy)
+    sms_limit: SmsLimitPolicy = field(default_factory=SmsLimitPolicy)
+    name: NamePolicy = field(default_factory=NamePolicy)
+    waves: tuple[Wave, ...] = (Wave("canary", 10), Wave("rest"))
+    gates: Gates = field(default_factory=Gates)
+    caps: Caps = field(default_factory=Caps)
+    approvals: int = 0  # how many people must approve a plan before it is applied
+    cutover: CutoverPolicy = field(default_factory=CutoverPolicy)
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def needs_data_remaining(self) -> bool:
+        """Whether planning needs what is left of each SIM's data volume."""
+        return any(part.data_limit.basis is DataBasis.REMAINING for part in self._parts())
+
+    @property
+    def needs_sms_remaining(self) -> bool:
+        """Whether planning needs what is left of each SIM's SMS volume."""
+        return any(part.sms_limit.basis is SmsBasis.REMAINING for part in self._parts())
+
+    @property
+    def needs_account_limits(self) -> bool:
+        """Whether planning needs 1NCE's monthly caps."""
+        return any(
+            part.data_limit.basis is DataBasis.MONTHLY_LIMIT or part.sms_limit.basis is SmsBasis.MONTHLY_LIMIT
+            for part in self._parts()
+        )
+
+    @property
+    def needs_counting(self) -> bool:
+        """Whether a wave takes a share, so that the SIMs have to be counted before they are planned."""
+        return any(wave.share is not None for wave in self.waves)
+
+    @property
+    def minds_duplicates(self) -> bool:
+        """Whether some SIMs may not bear a name that others bear."""
+        names = (self.name, *(rule.device_name for rule in self.rules))
+        return any(name.on_duplicate is not OnDuplicate.KEEP for name in names)
+
+    def rule(self, name: str) -> Rule | None:
+        """The rule of this name; None for "", and for a name that no rule has."""
+        return next((rule for rule in self.rules if rule.name == name), None)
+
+    def _parts(self) -> "Iterator[Policy | Rule]":
+        yield self
+        yield from self.rules

@@ -1,0 +1,77 @@
+"""Which SIMs a wave or a rule of the policy selects: compiled once, asked for every SIM of a fleet."""
+
+import fnmatch
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.plan.mapping import Blocked, state_of, state_rules
+from migrator.core.policy.policy import Policy, Selection
+
+__all__ = ["Selector", "every_sim", "left_behind", "selector"]
+
+Selector = Callable[[SourceSim], bool]
+"""Whether a SIM is selected."""
+
+
+def every_sim(_sim: SourceSim) -> bool:
+    """Selects all."""
+    return True
+
+
+def selector(selection: Selection) -> Selector:
+    """Compile a selection; see `Selection` for what its conditions mean."""
+    tests = _tests(selection)
+    if not tests:
+        return every_sim
+    return tests[0] if len(tests) == 1 else lambda sim: all(test(sim) for test in tests)
+
+
+def left_behind(policy: Policy) -> Selector:
+    """Whether a policy skips a SIM for its status: by the first rule that fits, as the planner does."""
+    parts = [(selector(rule.when), state_rules(rule.status)) for rule in policy.rules]
+    parts.append((every_sim, state_rules(policy.status)))
+
+    def is_left(sim: SourceSim) -> bool:
+        state = state_of(sim, next(states for fits, states in parts if fits(sim)))
+        return isinstance(state, Blocked) and state.skip
+
+    return is_left
+
+
+def _tests(selection: Selection) -> list[Selector]:
+    """A test for each condition that is set, the cheapest first."""
+    tests: list[Selector] = []
+    if selection.status is not None:
+        tests.append(lambda sim: sim.status is selection.status)
+    if selection.status_before is not None:
+        tests.append(lambda sim: sim.status_before is selection.status_before)
+    if selection.switched_off_by_us is not None:
+        tests.append(lambda sim: (sim.status_before is not None) is selection.switched_off_by_us)
+    if selection.iccids is not None:
+        tests.append(partial(_is_listed, selection.iccids))
+    if selection.label is not None:
+        tests.append(_label_test(selection.label))
+    least, most = selection.data_quota_mb_min, selection.data_quota_mb_max
+    if selection.data_quota_mb is not None:
+        tests.append(partial(_is_booked, selection.data_quota_mb, selection.data_quota_mb))
+    if least is not None or most is not None:
+        tests.append(partial(_is_booked, least, most))
+    return tests
+
+
+def _is_listed(keys: frozenset[str], sim: SourceSim) -> bool:
+    return sim.iccid.key in keys
+
+
+def _label_test(pattern: str) -> Selector:
+    """`*` and `?` only: a bracket, which fnmatch would take for a set, stands for itself."""
+    fits = re.compile(fnmatch.translate(pattern.replace("[", "[[]"))).match
+    return lambda sim: bool(sim.label) and fits(sim.label or "") is not None
+
+
+def _is_booked(least: Decimal | None, most: Decimal | None, sim: SourceSim) -> bool:
+    volume = sim.data_quota_mb
+    return volume is not None and (least is None or volume >= least) and (most is None or volume <= most)

@@ -1,0 +1,1 @@
+"""How a run moves: states, steps, packing, gates, verification."""

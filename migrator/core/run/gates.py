@@ -1,0 +1,84 @@
+"""When a run must stop, and when the next wave may open: pure rules over counts from the journal."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+from migrator.core.policy.policy import Gates
+from migrator.core.run.states import StepKind
+from migrator.core.run.steps import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
+
+__all__ = ["FAILURE_CODES", "Gate", "broken_bound", "failures_left", "gate"]
+
+_OF_CLAIMS = ("claim_ignored", "claim_refused", "claimed_elsewhere", CLAIMED_UNSEEN, "pair_changed", "test_mode")
+_OF_SETTINGS = tuple(
+    f"{kind}_{what}"
+    for kind in (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+    for what in ("ignored", "not_applied", "refused")
+)
+_OF_SWITCHES = (
+    "expired",
+    "gone_at_source",
+    "imei_lock_unknown",
+    "new_sim_not_alive",
+    "new_sim_not_ours",
+    "new_sim_unknown_state",
+    "old_sim_not_on",
+    "refused",
+    "refused_at_source",
+    "status_unknown",
+)
+FAILURE_CODES = frozenset((*_OF_CLAIMS, *_OF_SETTINGS, *_OF_SWITCHES))
+"""What a SIM may fail with, in `apply` and in a cutover or rollback: all that a bound on a code can count."""
+
+
+class Gate(StrEnum):
+    """Whether the wave after may open."""
+
+    OPEN = "open"  # enough SIMs are verified
+    UNDECIDED = "undecided"  # not yet, and those still pending may make it enough
+    CLOSED = "closed"  # too many SIMs differ, whatever becomes of the pending ones
+
+
+def gate(verdicts: Mapping[str, int], verified_share: Decimal) -> Gate:
+    """What the verdicts of a wave say of the next one. A wave without SIMs holds nobody back."""
+    total, verified = sum(verdicts.values()), verdicts.get(Verdict.OK, 0)
+    if verified >= verified_share * total:
+        return Gate.OPEN
+    undecided = verdicts.get(Verdict.PENDING, 0) + verdicts.get(UNREAD, 0)
+    return Gate.UNDECIDED if undecided and verified + undecided >= verified_share * total else Gate.CLOSED
+
+
+def broken_bound(failures: Failures, gates: Gates) -> str | None:
+    """The first bound that was passed, in words; None while all hold."""
+    if failures.total > gates.max_failures:
+        return f"{failures.total} SIMs failed, past [gates] max_failures = {gates.max_failures}"
+    for code, most in gates.max_failures_by_code.items():
+        if failures.by_code.get(code, 0) > most:
+            return (
+                f"{failures.by_code[code]} SIMs failed with {code}, past [gates.max_failures_by_code] {code} = {most}"
+            )
+    for where, failed, begun in _shares(failures):
+        if begun >= gates.min_sample and failed > gates.max_failure_share * begun:
+            return f"{failed} of {begun} SIMs{where} failed, past [gates] max_failure_share = {gates.max_failure_share}"
+    return None
+
+
+def failures_left(failures: Failures, gates: Gates) -> int:
+    """How many more SIMs may fail, whatever the code and the wave, before a bound is passed; never below zero.
+
+    A share counts from `min_sample` SIMs on, and what fails before that counts then: the next SIM may be the one.
+    """
+    left = [gates.max_failures - failures.total]
+    left += [most - failures.by_code.get(code, 0) for code, most in gates.max_failures_by_code.items()]
+    left += [
+        int(gates.max_failure_share * max(begun, gates.min_sample)) - failed for _, failed, begun in _shares(failures)
+    ]
+    return max(0, min(left))
+
+
+def _shares(failures: Failures) -> list[tuple[str, int, int]]:
+    """Where, how many failed there, of how many begun: over all, then wave by wave."""
+    over_all = ("", failures.total, sum(failures.begun.values()))
+    waves = ((f" of wave {wave!r}", failures.by_wave.get(wave, 0), begun) for wave, begun in failures.begun.items())
+    return [over_all, *waves]

@@ -1,0 +1,196 @@
+"""Plan against record: what differs, and what that means for one SIM. Verification and drift are both this."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.plan.plan import Action, Change, DesiredState, Reason
+from migrator.core.run.packing import allows_no_more
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import Finding, FindingCode, Item, Verdict, Verified
+
+__all__ = [
+    "Bucket",
+    "beside_a_pause",
+    "bucket",
+    "differences",
+    "is_paused_though_planned_live",
+    "same_zone",
+    "shows",
+    "verify_item",
+]
+
+
+class Bucket(StrEnum):
+    """Where a source SIM ends up in the report; every one is in exactly one."""
+
+    VERIFIED = "verified"  # the record shows every planned value
+    PENDING = "pending"  # not begun, or the carrier is still working
+    MISMATCH = "mismatch"  # done, but the record differs from the plan
+    FAILED = "failed"  # a step was refused for good, or ended in a conflict
+    BLOCKED = "blocked"  # the plan says that a person must decide
+    SKIPPED = "skipped"  # left behind by policy or by an operator
+    EXCLUDED = "excluded"  # not part of this plan
+    UNPAIRED = "unpaired"  # no target ICCID is known
+
+
+def differences(change: Change, target: TargetLink, org_id: int) -> tuple[Finding, ...]:
+    """Every planned value that the record does not show, in a stable order. Pending states are findings too."""
+    return tuple(_differences(change, target, org_id))
+
+
+def _differences(change: Change, target: TargetLink, org_id: int) -> Iterator[Finding]:
+    if target.org_id not in {None, org_id}:
+        yield Finding(FindingCode.WRONG_ORGANIZATION, str(org_id), str(target.org_id))
+    yield from _plan_difference(change, target)
+    yield from _state_difference(change, target)
+    limits = (
+        (FindingCode.WRONG_OVERAGE_LIMIT, change.overage_limit_bytes, target.overage_limit_bytes),
+        (FindingCode.WRONG_SMS_LIMIT, change.sms_limit, target.sms_limit),
+    )
+    for code, planned, observed in limits:
+        if planned is not None and planned != observed:
+            yield Finding(code if observed is not None else FindingCode.NOT_TOLD, str(planned), str(observed))
+    if change.name is not None and change.name != target.name:
+        yield Finding(FindingCode.WRONG_NAME, change.name, target.name or "")
+    if change.tag is not None and target.tags is not None and change.tag not in target.tags:
+        yield Finding(FindingCode.TAG_MISSING, change.tag, ", ".join(sorted(target.tags)))
+
+
+def _plan_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
+    same_plan = target.data_plan_id in {None, change.data_plan_id}
+    if not (same_plan and same_zone(target.zone, change.zone)):
+        planned = f"{change.data_plan_id} {change.zone}"
+        yield Finding(FindingCode.WRONG_PLAN, planned, f"{target.data_plan_id} {target.zone}")
+
+
+def same_zone(observed: str | None, planned: str | None) -> bool:
+    """Whether a zone as the record shows it is the planned one; a record that names none does not contradict.
+
+    Source: plan pages show `global` and `Global` for one zone (reference, 10.1); its case sensitivity is unknown.
+    """
+    return observed is None or planned is None or observed.casefold() == planned.casefold()
+
+
+def _state_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
+    if change.state is None or target.state is change.state.reached_as:
+        return
+    if target.state.is_pending:
+        code = FindingCode.STATE_PENDING
+    elif target.state is LinkState.PAUSED_SYSTEM:
+        code = FindingCode.PAUSED_BY_SYSTEM
+    else:
+        code = FindingCode.WRONG_STATE
+    yield Finding(code, change.state.reached_as.name.replace("_", "-"), target.state_word)
+
+
+_CODES_OF = {
+    StepKind.LIMITS: {FindingCode.WRONG_OVERAGE_LIMIT, FindingCode.WRONG_SMS_LIMIT, FindingCode.NOT_TOLD},
+    StepKind.STATE: {FindingCode.WRONG_STATE, FindingCode.STATE_PENDING, FindingCode.PAUSED_BY_SYSTEM},
+    StepKind.TAG: {FindingCode.TAG_MISSING},
+    StepKind.NAME: {FindingCode.WRONG_NAME},
+}
+
+
+def shows(kind: StepKind, findings: Iterable[Finding]) -> bool:
+    """Whether the record shows what a step of this kind (not a claim) was to bring about."""
+    return not any(finding.code in _CODES_OF[kind] for finding in findings)
+
+
+_KIND_OF = {code: kind for kind, codes in _CODES_OF.items() for code in codes}
+_OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
+
+
+def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
+    """Judge one SIM by what was read last.
+
+    A SIM is pending while the carrier or we are still at one of its differences (a name that was cut must not keep it
+    from being paused), and a mismatch once waiting will mend none of them. A SIM
+    that is not there is pending while its claim may still come true, and missing when it should be there.
+
+    Args:
+        item: the SIM, with its steps and its last reading.
+        org_id: our organization.
+        lag_s: how old the carrier's reads may be: one that is younger than its step by less proves nothing against it.
+            None: the plan is finished, so that no step of ours is going to mend anything.
+    """
+    if item.target is None or not item.target.is_claimed:
+        was_to_be = item.change.action is Action.CLAIM
+        is_waiting = was_to_be and not _is_over(item, StepKind.CLAIM, lag_s)
+        finding = Finding(FindingCode.NOT_CLAIMED, "claimed", "not on the organization")
+        return Verified(item.key, Verdict.PENDING if is_waiting else Verdict.MISSING, (finding,))
+    found = differences(item.change, item.target, org_id)
+    if not found:
+        return Verified(item.key, Verdict.OK)
+    lasting = [finding for finding in found if _lasts(item, item.target, finding.code, lag_s)]
+    is_left_alone = lag_s is None or any(finding.code in _UNTOUCHABLE for finding in lasting)
+    lasts = bool(lasting) if is_left_alone else len(lasting) == len(found)
+    return Verified(item.key, Verdict.MISMATCH if lasts else Verdict.PENDING, found)
+
+
+_UNTOUCHABLE = {FindingCode.WRONG_ORGANIZATION, FindingCode.WRONG_PLAN}
+"""A SIM with one of these takes no orders, so that nothing else of it is going to be mended either."""
+
+
+def _lasts(item: Item, target: TargetLink, code: FindingCode, lag_s: float | None) -> bool:
+    """Whether neither the carrier nor a step of ours is going to mend this difference."""
+    if code is FindingCode.STATE_PENDING:
+        return False
+    kind = _KIND_OF.get(code)
+    if kind is None or code is FindingCode.PAUSED_BY_SYSTEM:
+        return True
+    takes_orders = target.state in {LinkState.LIVE, LinkState.PAUSED_USER} or target.state.is_pending
+    is_over = _is_over(item, kind, lag_s) or (kind is StepKind.STATE and _waits_for_refused_limits(item, target))
+    return not takes_orders or is_over
+
+
+def _waits_for_refused_limits(item: Item, target: TargetLink) -> bool:
+    """Whether a paused SIM is resumed only once its limits are narrow enough, and they were given up: it never is."""
+    step, change = item.steps.get(StepKind.LIMITS), item.change
+    if target.state is not LinkState.PAUSED_USER or step is None or step.state is not StepState.FAILED:
+        return False
+    limits = ((change.overage_limit_bytes, target.overage_limit_bytes), (change.sms_limit, target.sms_limit))
+    return not all(allows_no_more(observed, planned) for planned, observed in limits)
+
+
+def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:
+    """Whether nothing more is to come of a step: it was given up, or done long enough before the last read."""
+    if lag_s is None or not item.takes_orders:
+        return True
+    step = item.steps.get(kind)
+    if step is None or step.state in _OPEN:
+        return False
+    was_given_up = step.state in {StepState.FAILED, StepState.SKIPPED}
+    return was_given_up or item.read_at is None or item.read_at >= step.since + lag_s
+
+
+def is_paused_though_planned_live(change: Change, target: TargetLink | None) -> bool:
+    """Whether a new SIM stands as a rollback leaves it, and not as planned."""
+    is_paused = target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}
+    return is_paused and change.state is DesiredState.LIVE
+
+
+def beside_a_pause(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What differs of a SIM beside the pause that a rollback ordered."""
+    return tuple(finding for finding in findings if finding.code not in _CODES_OF[StepKind.STATE])
+
+
+def bucket(  # noqa: PLR0911 - a table of rules, the first that fits wins
+    change: Change, steps: frozenset[StepState], verified: Verified | None, *, is_taken_back: bool = False
+) -> Bucket:
+    """The one bucket of a SIM; the first that fits wins. `is_taken_back`: all that differs is a rollback's pause."""
+    if change.reason is Reason.NOT_SELECTED:
+        return Bucket.EXCLUDED
+    if change.reason is Reason.NO_PAIRING:
+        return Bucket.UNPAIRED
+    if change.action is Action.BLOCK:
+        return Bucket.BLOCKED
+    if change.action is Action.SKIP or StepState.SKIPPED in steps or is_taken_back:
+        return Bucket.SKIPPED
+    if verified is not None and verified.verdict is Verdict.OK:
+        return Bucket.VERIFIED
+    if StepState.FAILED in steps:
+        return Bucket.FAILED
+    if verified is not None and verified.verdict in {Verdict.MISMATCH, Verdict.MISSING}:
+        return Bucket.MISMATCH
+    return Bucket.PENDING

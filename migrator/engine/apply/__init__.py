@@ -1,0 +1,1 @@
+"""One run of `apply`: claim, secure, name and verify, wave by wave."""

@@ -1,0 +1,226 @@
+"""One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
+
+import shlex
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from migrator.core.plan.plan import Action
+from migrator.core.policy.policy import LimitsTiming
+from migrator.core.run.gates import Gate
+from migrator.core.run.packing import slices
+from migrator.core.run.results import ApplyResult, ExitCode
+from migrator.core.run.states import RunEvent, StepKind, StepState
+from migrator.core.run.steps import Verdict
+from migrator.engine.apply.change import Changer
+from migrator.engine.apply.claim import Claimer
+from migrator.engine.apply.converge import Converger
+from migrator.engine.apply.guards import Money, gate_after
+from migrator.engine.apply.secure import Securer
+from migrator.engine.apply.settle import settle_claims, settle_settings
+from migrator.engine.apply.strangers import Strangers
+from migrator.engine.apply.tag import tag_id_of
+from migrator.engine.apply.waves import Waves
+from migrator.engine.run.context import Context
+from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
+from migrator.errors import Halted, InputError, Interrupted, MigratorError, NotAuthorised
+from migrator.ports import Account
+
+__all__ = ["Applying"]
+
+LITE_LIMITS = "bmp_feature_lite_data_usage_limits"
+BULK_RENAME = "bulk_rename"
+SLICE = 2500
+
+
+async def _no_others() -> None:
+    """What there is to settle where the store holds no other plan."""
+
+
+@dataclass(slots=True)
+class Applying:
+    """Applies one plan, from wherever it stands.
+
+    Args:
+        settle_others: learns what became of claims of other plans; awaited before this plan claims anything.
+    """
+
+    ctx: Context
+    settle_others: Callable[[], Awaitable[None]] = _no_others
+    _reader: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        ctx = self.ctx
+        self._reader = Reader(ctx.target, ctx.journal, ctx.clock, ctx.stopper, ctx.options.workers)
+
+    async def run(self) -> ApplyResult:
+        """Go as far as it goes. Returns: where it came to, and why it stopped there."""
+        if (longest_s := self.ctx.options.max_duration_s) is not None:
+            self.ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
+        try:
+            await self.ctx.stopper.over_pauses(self._all_waves)
+        except Interrupted as stop:
+            return self._result(ExitCode(stop.exit_code), stop.reason, self._way_on())
+        except MigratorError as error:
+            return self._result(ExitCode(error.exit_code), error.message, error.hint, error)
+        return self._finished()
+
+    async def settle(self) -> None:
+        """Only learn what became of claims that an earlier run left without an outcome; sends nothing."""
+        self.ctx.journal.reclaim_in_flight(self.ctx.plan_id, self.ctx.now())
+        await self._settle_all(None)
+
+    async def _all_waves(self) -> None:
+        ctx, began_at = self.ctx, self.ctx.now()
+        ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)
+        self._check_wave()
+        account = await ctx.target.account()
+        if account.org_id != ctx.header.org_id:
+            raise InputError(
+                f"the plan is for organization {ctx.header.org_id}, and the settings name {account.org_id}",
+                code="other_organization",
+                hint="set HOLOGRAM_ORG_ID to the plan's organization, or make a new plan for this one",
+            )
+        await self._observe()
+        strangers = Strangers(ctx, self._reader)
+        await strangers.check_all()
+        securer = Securer(ctx, self._reader, Changer(ctx, None, bulk_names=False))
+        await self._secure_all(securer)
+        await self._settle_all(securer)
+        await self.settle_others()
+        money = await self._money(account)
+        tag_id = await tag_id_of(ctx)
+        bulk_names = account.features is None or BULK_RENAME in account.features
+        changer = Changer(ctx, tag_id, bulk_names=bulk_names, follow_up=securer.follow_up)
+        claimer = Claimer(ctx, self._reader, money, securer, tag_id)
+        converger = Converger(ctx, self._reader, changer, read_since=began_at)
+        await Waves(ctx, claimer, changer, converger, strangers).carry_out()
+
+    async def _secure_all(self, securer: Securer) -> None:
+        """SIMs that an earlier run claimed get their limits and state before anything else is done."""
+        ctx = self.ctx
+        for run in slices(ctx.journal.items(ctx.plan_id), ctx.options.claim_batch):
+            await ctx.stopper.give_way()
+            claimed = [item for item in by_our_clock(run, ctx.now()) if item.state_of(StepKind.CLAIM) is StepState.DONE]
+            await securer.secure(settle_settings(ctx, claimed))
+
+    async def _money(self, account: Account) -> Money:
+        """The guard of price, caps and balance, after they and the account's rights were looked at.
+
+        What is missing in the plan, or in the only wave to work on, is counted from what was observed: a SIM that is
+        ours by now costs nothing more.
+        """
+        ctx, money = self.ctx, Money(self.ctx)
+        missing = await self._claims_missing()
+        if not missing:
+            return money
+        await money.look()
+        if account.permissions is not None and "activation" not in account.permissions:
+            raise NotAuthorised(
+                f"the API key may not activate SIMs in organization {account.org_id}",
+                hint="use a key of a member with the Manager role or above",
+            )
+        if self._sets_limits_on_claim() and LITE_LIMITS in (account.features or ()):
+            raise Halted(
+                "this account may not set limits on the claim, and nothing was claimed",
+                code="limits_on_claim",
+                hint='set [claim] limits = "after_claim" in the policy and make a new plan',
+            )
+        most = ctx.options.max_sims
+        await money.check(missing if most is None else min(missing, most))
+        return money
+
+    async def _claims_missing(self) -> int:
+        ctx, missing = self.ctx, 0
+        for run in slices(ctx.journal.items(ctx.plan_id, wave=ctx.options.wave), SLICE):
+            await ctx.stopper.give_way()
+            missing += sum(item.awaits_claim for item in run)
+        return missing
+
+    def _sets_limits_on_claim(self) -> bool:
+        return self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
+
+    async def _observe(self) -> None:
+        """Read every target SIM of the plan before anything is sent."""
+        ctx = self.ctx
+        acting = sum(sims for action, sims in ctx.header.counts.items() if Action(action).acts)
+        ctx.progress("observing", {"sims": acting})
+        runs = slices(ctx.journal.items(ctx.plan_id), SLICE)
+        await self._reader.read((target for run in runs for target in targets_of(run)), full=True)
+
+    async def _settle_all(self, securer: Securer | None) -> None:
+        """Settle every claim whose outcome an earlier run never learned; `securer` secures those that are ours."""
+        ctx, uncertain = self.ctx, list[str]()
+        for run in slices(ctx.journal.items(ctx.plan_id), SLICE):
+            await ctx.stopper.give_way()
+            uncertain += [item.key for item in run if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
+        if uncertain:
+            await settle_claims(ctx, self._reader, uncertain, None if securer is None else securer.secure)
+
+    def _check_wave(self) -> None:
+        """Raises: InputError, if the plan has no such wave."""
+        wave, known = self.ctx.options.wave, self.ctx.header.waves
+        if wave is not None and wave not in known:
+            raise InputError(
+                f"the plan has no wave {wave!r}",
+                code="unknown_wave",
+                hint=f"its waves are: {', '.join(known)}",
+            )
+
+    def _finished(self) -> ApplyResult:
+        wave = self.ctx.options.wave
+        verdicts = self.ctx.journal.verdicts(self.ctx.plan_id, wave)
+        waiting = verdicts.get(Verdict.PENDING, 0)
+        blocked = self._blocked() if wave is None else 0
+        attention = sum(verdicts.get(verdict, 0) for verdict in (Verdict.MISMATCH, Verdict.MISSING)) + blocked
+        if attention:
+            return self._result(ExitCode.ATTENTION, f"done; {attention} SIMs need attention", "see `migrator report`")
+        if waiting:
+            words = f"pending, not as planned yet: {waiting} of its SIMs"
+            return self._result(ExitCode.RESUMABLE, words, "run the same command again later")
+        whole = "the plan" if wave is None else f"wave {wave!r}"
+        return self._result(ExitCode.DONE, f"every SIM of {whole} is verified", "")
+
+    def _way_on(self) -> str:
+        """The command that goes on. With --wave, an earlier wave is left as it is, and its gate may wait for ever."""
+        only, plan_id = self.ctx.options.wave, self.ctx.plan_id
+        earlier = () if only is None else takewhile(lambda wave: wave != only, self.ctx.header.waves)
+        first = next((wave for wave in earlier if gate_after(self.ctx, wave) is not Gate.OPEN), None)
+        if first is None:
+            return "the same command goes on from here"
+        return (
+            f"`migrator apply {plan_id} --wave {shlex.quote(first)}` goes on with that wave, and `migrator apply "
+            f"{plan_id}` with all of them in turn"
+        )
+
+    def _blocked(self) -> int:
+        return self.ctx.header.counts.get(Action.BLOCK, 0)
+
+    def _result(self, exit_code: ExitCode, reason: str, hint: str, error: MigratorError | None = None) -> ApplyResult:
+        ctx = self.ctx
+        event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
+        kept = f"{reason}; {hint}" if hint else reason
+        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=kept, now=ctx.now())
+        words = getattr(error, "carrier_words", "")
+        counts = ctx.journal.step_counts(ctx.plan_id)
+        return ApplyResult(
+            plan_id=ctx.plan_id,
+            run_id=ctx.run_id,
+            exit_code=exit_code,
+            reason=f"{reason} (Hologram: {words})" if words and words not in reason else reason,
+            hint=hint,
+            claimed=counts.get((StepKind.CLAIM, StepState.DONE), 0),
+            writes=sum(run.requests for run in ctx.journal.runs(ctx.plan_id) if run.run_id == ctx.run_id),
+            verdicts=ctx.journal.verdicts(ctx.plan_id),
+            failed=ctx.journal.failure_codes(ctx.plan_id),
+            blocked=self._blocked(),
+            skipped=ctx.header.counts.get(Action.SKIP, 0),
+        )
+
+
+_RUN_EVENTS = {
+    ExitCode.DONE: RunEvent.FINISH,
+    ExitCode.ATTENTION: RunEvent.FINISH,
+    ExitCode.RESUMABLE: RunEvent.STOP,
+    ExitCode.INTERRUPTED: RunEvent.STOP,
+}

@@ -1,0 +1,342 @@
+"""Limits, state, tag and name of SIMs that are ours: only what the record does not show already.
+
+`success: true` proves nothing for bulk changes, so their steps stay UNCERTAIN until a later read shows the value. A
+SIM that the carrier has locked, or leaves alone, waits with growing pauses.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+
+from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.plan.plan import Change, DesiredState
+from migrator.core.run.gates import failures_left
+from migrator.core.run.packing import allows_no_more, limit_groups, name_groups, slices
+from migrator.core.run.states import StepEvent, StepKind, StepState
+from migrator.core.run.steps import Item, Step
+from migrator.core.run.verify import same_zone
+from migrator.engine.apply.guards import check_failures, too_many_failures
+from migrator.engine.run.context import Context
+from migrator.engine.run.send import keys_of, send
+from migrator.errors import (
+    InsufficientBalance,
+    Interrupted,
+    MigratorError,
+    NotAuthorised,
+    OutcomeUnknown,
+    Permanent,
+    Transient,
+    Unforeseen,
+)
+from migrator.ports import ChangeReply, Outgoing
+
+__all__ = ["LEFT_ALONE", "LOCKED", "MOST_ATTEMPTS", "UNPROVEN", "Changer"]
+
+MOST_ATTEMPTS = 6
+"""Orders that change nothing, after which a person should look."""
+
+MOST_LOST = 20
+"""Orders in a row without an answer, after which the run stops and can be resumed."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 300.0
+
+UNPROVEN = "unproven"
+LEFT_ALONE = "left_alone"
+LOCKED = "locked"
+"""The code of an order to a SIM that the carrier had locked: that it changed nothing says nothing against the SIM."""
+
+
+async def _trusting(_items: Sequence[Item]) -> None:
+    """What is sent is left to a later read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One kind of bulk change with its values: the request it is, and the sending of it, by device ids."""
+
+    request: Callable[[Sequence[int]], Outgoing]
+    effect: Callable[[Sequence[int]], Awaitable[ChangeReply | None]]
+
+
+@dataclass(slots=True)
+class Changer:
+    """Sends the changes that are missing.
+
+    Args:
+        tag_id: the plan's tag; None for none.
+        bulk_names: whether equal names may go out in one call; switched off when the carrier refuses it.
+        follow_up: awaited once limits and states were sent, before anything else is: sees them through.
+    """
+
+    ctx: Context
+    tag_id: int | None
+    bulk_names: bool
+    follow_up: Callable[[Sequence[Item]], Awaitable[None]] = _trusting
+    _trouble: MigratorError | Interrupted | None = field(default=None, init=False)
+    _lost_in_a_row: int = field(default=0, init=False)
+
+    async def send_missing(self, items: Iterable[Item]) -> None:
+        """Send what differs from the record and may be sent now, in the order limits, state, tag, name.
+
+        Raises: NotAuthorised, Transient and kin, with everything on disk.
+        """
+        ours = [item for item in items if self._is_ours(item)]
+        await self.secure(ours)
+        await self.follow_up(ours)
+        check_failures(self.ctx)
+        await self._tags(ours)
+        await self._names(ours)
+
+    def _is_ours(self, item: Item) -> bool:
+        """Whether an order may go to this SIM: it is on our organization, on the planned tariff, and still open."""
+        target, change = item.target, item.change
+        return (
+            target is not None
+            and target.is_held_by(self.ctx.header.org_id)
+            and item.takes_orders
+            and target.data_plan_id in {None, change.data_plan_id}
+            and same_zone(target.zone, change.zone)
+            and target.state not in {LinkState.RETIRED, LinkState.TEST, LinkState.UNKNOWN}
+        )
+
+    async def secure(self, items: Iterable[Item]) -> None:
+        """Send what keeps a new SIM from costing more than planned: its limits, then its state."""
+        ours = [item for item in items if self._is_ours(item)]
+        await self._limits(ours)
+        await self._states(ours)
+
+    def _may_send(self, item: Item, kind: StepKind) -> bool:
+        """Whether an order is due. A pause that ends later than any can was noted before the clock was set back."""
+        step, now = item.steps.get(kind), self.ctx.now()
+        if step is None:
+            return True
+        rests = now < step.not_before <= now + LONGEST_PAUSE_S
+        return step.state is StepState.PENDING and not rests
+
+    async def _limits(self, items: Sequence[Item]) -> None:
+        target = self.ctx.target
+        ready = [item for item in items if self._may_send(item, StepKind.LIMITS)]
+        for group in limit_groups(ready, most=self.ctx.options.batch):
+            overage, sms = group.overage_limit_bytes, group.sms_limit
+            order = _Order(
+                partial(target.request_limits, overage_limit_bytes=overage, sms_limit=sms),
+                partial(target.set_limits, overage_limit_bytes=overage, sms_limit=sms),
+            )
+            await self._bulk(StepKind.LIMITS, group.items, order)
+
+    async def _states(self, items: Sequence[Item]) -> None:
+        target = self.ctx.target
+        for state in DesiredState:
+            ready = [item for item in items if self._may_send(item, StepKind.STATE) and _may_become(item, state)]
+            order = _Order(partial(target.request_state, state=state), partial(target.set_state, state=state))
+            for group in slices(ready, self.ctx.options.batch):
+                await self._bulk(StepKind.STATE, group, order)
+
+    async def _tags(self, items: Sequence[Item]) -> None:
+        target, tag_id = self.ctx.target, self.tag_id
+        if tag_id is None:
+            return
+        ready = [item for item in items if self._may_send(item, StepKind.TAG) and _lacks_tag(item)]
+        order = _Order(partial(target.request_tag_link, tag_id), partial(target.link_tag, tag_id))
+        for group in slices(ready, self.ctx.options.batch):
+            await self._bulk(StepKind.TAG, group, order)
+
+    async def _names(self, items: Sequence[Item]) -> None:
+        ready = [item for item in items if self._may_send(item, StepKind.NAME)]
+        single: list[tuple[str, Item]] = []
+        for name, group in name_groups(ready, most=self.ctx.options.batch):
+            if len(group) > 1 and self.bulk_names and await self._shared_name(name, group):
+                continue
+            single += [(name, item) for item in group]
+        await self._one_by_one(single)
+
+    async def _shared_name(self, name: str, group: Sequence[Item]) -> bool:
+        """Name several SIMs alike in one call. Returns: False where the organization lacks the feature."""
+        target, ids = self.ctx.target, _device_ids(group)
+        try:
+            await send(
+                self.ctx, StepKind.NAME, group, target.request_names(ids, name), lambda: target.set_names(ids, name)
+            )
+        except OutcomeUnknown as error:
+            self._lost(error)
+            return True
+        except (InsufficientBalance, Transient) as error:
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of(group, error.code, error.message))
+            raise
+        except Permanent as error:  # what an organization without the feature answers is unknown (reference, 5.4)
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of(group, error.code, error.message))
+            self.bulk_names = False
+            return False
+        self._unproven(StepKind.NAME, group)
+        return True
+
+    async def _bulk(self, kind: StepKind, items: Sequence[Item], order: _Order) -> None:
+        """One bulk change: afterwards every SIM of it is unproven, to be tried again later, or refused for good."""
+        ids = _device_ids(items)
+        try:
+            _, reply = await send(self.ctx, kind, items, order.request(ids), lambda: order.effect(ids))
+        except OutcomeUnknown as error:
+            self._lost(error)
+            return  # the steps are UNCERTAIN already; the next read tells
+        except (NotAuthorised, InsufficientBalance, Transient) as error:  # no word on these SIMs
+            self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, error.code, error.message))
+            raise
+        except Permanent as error:
+            await self._refused(kind, items, order, error.carrier_words or error.message)
+            return
+        untouched = _untouched(items, reply)
+        for item in items:
+            if item.key in untouched:
+                self._later(kind, item, untouched[item.key])
+        self._unproven(kind, [item for item in items if item.key not in untouched])
+
+    def _lost(self, error: OutcomeUnknown) -> None:
+        """Raises: the error, after so many in a row: a gateway that never answers would be sent a whole fleet."""
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= MOST_LOST:
+            raise error
+
+    def _unproven(self, kind: StepKind, items: Sequence[Item]) -> None:
+        self._lost_in_a_row = 0
+        words = {
+            item.key: (LOCKED, "accepted while the carrier had the SIM locked")
+            if item.is_locked
+            else (UNPROVEN, "accepted; the record has yet to show it")
+            for item in items
+        }
+        self._move(kind, StepEvent.LOST, words)
+        self.ctx.progress(kind.value, {"sims": len(items)})
+
+    async def _refused(self, kind: StepKind, items: Sequence[Item], order: _Order, words: str) -> None:
+        """A bulk change refused as a whole, which did nothing: halve it, down to the SIMs that are meant.
+
+        Limits and state are what SIMs that are billed already are secured by. So once too many have failed, each batch
+        still gets its one order, and none is halved any more; the run halts after that.
+        """
+        if len(items) == 1:
+            self._move(kind, StepEvent.REFUSED_FOR_GOOD, keys_of(items, f"{kind.value}_refused", words))
+            if kind is StepKind.TAG:
+                check_failures(self.ctx)
+            return
+        self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, f"{kind.value}_refused", words))
+        if too_many_failures(self.ctx) is not None:
+            return
+        half = len(items) // 2
+        await self._bulk(kind, items[:half], order)
+        await self._bulk(kind, items[half:], order)
+
+    def _later(self, kind: StepKind, item: Item, words: str) -> None:
+        """The reply left a SIM alone: try again after a growing pause, and give up in the end if it is not the lock."""
+        step, now = item.steps.get(kind, Step(kind, StepState.PENDING)), self.ctx.now()
+        attempts = step.attempts + 1
+        if attempts >= MOST_ATTEMPTS and step.code != LOCKED and not item.is_locked:
+            self._move(kind, StepEvent.REFUSED_FOR_GOOD, {item.key: (f"{kind.value}_ignored", words)})
+            return
+        pause_s = min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S)
+        self.ctx.journal.move(
+            self.ctx.plan_id,
+            kind,
+            StepEvent.REFUSED_FOR_NOW,
+            {item.key: (LOCKED if item.is_locked else LEFT_ALONE, words)},
+            now=now,
+            not_before=now + pause_s,
+        )
+
+    async def _one_by_one(self, named: Sequence[tuple[str, Item]]) -> None:
+        """PUT names, several in flight. Trouble that concerns all stops the others after their own request.
+
+        Never more are in flight than may fail before the run must halt, and one: when a bound is passed, none is left.
+        """
+        self._trouble = None
+        todo = iter(named)
+        in_flight = anyio.CapacityLimiter(self._most_in_flight())
+
+        async def worker() -> None:
+            for name, item in todo:
+                async with in_flight:
+                    if self._trouble is not None or self.ctx.stopper.is_stopping:
+                        return
+                    try:
+                        if not await self._name_one(name, item):
+                            in_flight.total_tokens = self._most_in_flight()
+                    except (MigratorError, Interrupted) as error:  # the others in flight come home before it is told
+                        self._trouble = error
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(min(self.ctx.options.workers, len(named))):
+                tasks.start_soon(worker)
+        if self._trouble is not None:
+            raise self._trouble
+        self.ctx.stopper.check()
+
+    def _most_in_flight(self) -> int:
+        left = failures_left(self.ctx.journal.failures(self.ctx.plan_id), self.ctx.policy.gates)
+        return min(self.ctx.options.workers, left + 1)
+
+    async def _name_one(self, name: str, item: Item) -> bool:
+        """Name one SIM. Returns: False, if it was refused for good."""
+        device_id = _device_ids([item])[0]
+        outgoing = self.ctx.target.request_name(device_id, name)
+        try:
+            await send(self.ctx, StepKind.NAME, [item], outgoing, lambda: self.ctx.target.set_name(device_id, name))
+        except Unforeseen:
+            return True  # says nothing of the gateway, and is bounded SIM by SIM
+        except OutcomeUnknown as error:
+            self._lost(error)
+            return True
+        except (NotAuthorised, InsufficientBalance, Transient) as error:
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of([item], error.code, error.message))
+            raise
+        except Permanent as error:
+            words = error.carrier_words or error.message
+            self._move(StepKind.NAME, StepEvent.REFUSED_FOR_GOOD, keys_of([item], "name_refused", words))
+            check_failures(self.ctx)
+            return False
+        self._lost_in_a_row = 0
+        self._move(StepKind.NAME, StepEvent.CONFIRMED, keys_of([item]))
+        self.ctx.progress("name", {"sims": 1})
+        return True
+
+    def _move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+        if keys:
+            self.ctx.journal.move(self.ctx.plan_id, kind, event, keys, now=self.ctx.now())
+
+
+def _device_ids(items: Sequence[Item]) -> list[int]:
+    return [item.target.device_id for item in items if item.target is not None and item.target.device_id is not None]
+
+
+def _may_become(item: Item, state: DesiredState) -> bool:
+    """Whether an order to `state` is due: planned, not there yet, and the link takes orders.
+
+    A paused link comes back only once its record shows limits that allow no more than planned.
+    """
+    if item.change.state is not state or item.target is None:
+        return False
+    if state is DesiredState.PAUSE:
+        return item.target.state is LinkState.LIVE
+    return item.target.state is LinkState.PAUSED_USER and _is_limited(item.change, item.target)
+
+
+def _is_limited(change: Change, target: TargetLink) -> bool:
+    limits = ((change.overage_limit_bytes, target.overage_limit_bytes), (change.sms_limit, target.sms_limit))
+    return all(allows_no_more(observed, planned) for planned, observed in limits)
+
+
+def _lacks_tag(item: Item) -> bool:
+    tags = item.target.tags if item.target is not None else None
+    return item.change.tag is not None and tags is not None and item.change.tag not in tags
+
+
+def _untouched(items: Sequence[Item], reply: ChangeReply | None) -> dict[str, str]:
+    """SIMs that the reply itself says it left alone, with its words; empty where it tells nothing of single devices."""
+    if reply is None or reply.modified is None:
+        return {}
+    left_alone = {}
+    for item in items:
+        device_id = item.target.device_id if item.target is not None else None
+        if device_id is not None and device_id not in reply.modified:
+            left_alone[item.key] = reply.warnings.get(device_id, "the reply does not list it as modified")
+    return left_alone

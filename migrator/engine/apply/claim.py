@@ -1,0 +1,321 @@
+"""The claim: bills at once, is not idempotent, and its partial failures are undocumented.
+
+So: intent on disk, one request at a time, and afterwards every ICCID is read back, whatever the reply said. A SIM whose
+claim may have happened is UNCERTAIN and is settled by reading; it is sent again only after agreeing reads that the
+carrier's own lag cannot explain.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
+from migrator.core.policy.policy import LimitsTiming
+from migrator.core.run.packing import ClaimBatch, claim_batches
+from migrator.core.run.states import StepEvent, StepKind
+from migrator.core.run.steps import CLAIMED_UNSEEN, Item
+from migrator.engine.apply.guards import Money, check_failures
+from migrator.engine.apply.secure import Securer
+from migrator.engine.apply.settle import settle_claims
+from migrator.engine.run.context import Context
+from migrator.engine.run.freshness import Knowledge
+from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
+from migrator.engine.run.send import keys_of, send
+from migrator.errors import (
+    Halted,
+    InsufficientBalance,
+    NotAuthorised,
+    OutcomeUnknown,
+    Outdated,
+    PairChanged,
+    Permanent,
+    RateLimited,
+    Transient,
+)
+from migrator.ports import Claim, ClaimReply
+
+__all__ = ["Claimer"]
+
+OLDEST_LOOK_S = 600.0
+"""How old a look at a SIM may be when it is claimed: waves rest for days, and people work at the carrier's console."""
+
+MOST_LOST = 3
+"""Claims in a row without an answer, after which the run stops and can be resumed."""
+
+MOST_REFUSALS = 5
+"""Refusals for now, in a row, after which the run stops and can be resumed."""
+
+
+@dataclass(slots=True)
+class Claimer:
+    """Claims what is missing, batch after batch.
+
+    Args:
+        tag_id: the tag that every claim carries; None for none.
+        money: asked before each claim.
+        securer: secures what was just claimed.
+    """
+
+    ctx: Context
+    reader: Reader
+    money: Money
+    securer: Securer
+    tag_id: int | None
+    is_capped: bool = field(default=False, init=False)
+    _claimed_before: int = field(init=False)
+    _refused_in_a_row: int = field(default=0, init=False)
+    _lost_in_a_row: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.ctx.claimed_before is None:
+            self.ctx.claimed_before = self.money.claimed()
+        self._claimed_before = self.ctx.claimed_before
+
+    async def claim(self, items: Iterable[Item]) -> None:
+        """Claim those of `items` that are planned to be, not begun, and not on anybody's organization.
+
+        Goes no further than the run's `max_sims`; then `is_capped` is set.
+
+        Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
+        """
+        await self.securer.follow_up()
+        queue = deque(claim_batches([item for item in items if item.awaits_claim], most=self.ctx.options.claim_batch))
+        while queue:
+            looked_at = await self._looked_at(queue.popleft())
+            if not looked_at:
+                continue
+            queue.extendleft(reversed(looked_at[1:]))
+            batch = self._within_max_sims(looked_at[0])
+            if batch is None:
+                return
+            check_failures(self.ctx)
+            await self.money.look()
+            await self.money.check(len(batch.items))
+            queue.extendleft(reversed(await self._one(batch)))
+
+    async def _looked_at(self, batch: ClaimBatch) -> list[ClaimBatch]:
+        """The batch as it was seen at most `OLDEST_LOOK_S` ago; packed anew, if it had to be looked at again."""
+        items = by_our_clock(batch.items, self.ctx.now())
+        old = [item for item in items if self._look_at([item]).is_old]
+        if not old:
+            return [batch]
+        await self.reader.read(targets_of(old), full=False)
+        return self._same_again(batch.items)
+
+    def _look_at(self, items: Sequence[Item]) -> Knowledge:
+        """What is known of some SIMs that are to be claimed: as old as the oldest look at one of them."""
+        return Knowledge(self.ctx.steady, min(item.read_at or 0.0 for item in items), OLDEST_LOOK_S)
+
+    def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
+        """As much of `batch` as this run may still claim; None for nothing."""
+        most = self.ctx.options.max_sims
+        if most is None:
+            return batch
+        left = most - (self.money.claimed() - self._claimed_before)
+        self.is_capped = self.is_capped or left < len(batch.items)
+        return claim_batches(batch.items[:left], most=left)[0] if left > 0 else None
+
+    async def _one(self, batch: ClaimBatch) -> list[ClaimBatch]:
+        """Send one claim and settle every SIM of it. Returns: batches to send in its place.
+
+        Raises: what concerns the whole run; and OutcomeUnknown, when answer after answer is lost.
+        """
+        claim, known = self._claim_of(batch), self._look_at(batch.items)
+        outgoing = self.ctx.target.request_claim(claim)
+        try:
+            _, reply = await send(
+                self.ctx,
+                StepKind.CLAIM,
+                batch.items,
+                outgoing,
+                lambda: self.ctx.target.claim(claim, vouch=known.vouch),
+                said=lambda answer: _said(batch.items, answer),
+            )
+        except PairChanged as error:
+            other = [item for item in batch.items if item.key in error.keys]
+            self._move(StepEvent.PAIR_CHANGED, keys_of(other, error.code, error.message))
+            self.ctx.progress("pair_changed", {"sims": len(other)})
+            return self._same_again(batch.items)
+        except OutcomeUnknown as error:
+            self.ctx.progress("claim_lost", {"sims": len(batch.items), "why": error.message})
+            await self._settle(batch.items)
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= MOST_LOST:
+                raise
+            return self._same_again(batch.items)
+        except (Transient, NotAuthorised) as error:
+            await self._after_refusal_for_now(batch.items, error)
+            if isinstance(error, NotAuthorised):
+                raise
+            return self._same_again(batch.items)
+        except Permanent as error:
+            return await self._after_refusal(batch.items, error)
+        await self._after_answer(batch.items, reply)
+        self._lost_in_a_row = 0
+        return self._same_again(batch.items)
+
+    def _claim_of(self, batch: ClaimBatch) -> Claim:
+        change = batch.items[0].change
+        with_limits = self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
+        assert change.data_plan_id is not None and change.zone is not None  # noqa: S101, PT018 - a CLAIM has both
+        return Claim(
+            iccids=targets_of(batch.items),
+            org_id=self.ctx.header.org_id,
+            data_plan_id=change.data_plan_id,
+            zone=change.zone,
+            tag_id=self.tag_id if change.tag else None,
+            overage_limit_bytes=batch.overage_limit_bytes if with_limits else None,
+            sms_limit=batch.sms_limit if with_limits else None,
+        )
+
+    async def _after_answer(self, items: Sequence[Item], reply: ClaimReply) -> None:
+        """The reply claims success, and what it says of each SIM is on disk: see what is true."""
+        refused = _by_item(items, reply.reasons)
+        absent = await self._read_back(items)
+        self._fail({item.key: words for item in absent if (words := refused.get(item.key)) is not None})
+        await self._settle([item for item in absent if item.key not in refused])
+
+    async def _after_refusal_for_now(self, items: Sequence[Item], error: Transient | NotAuthorised) -> None:
+        """Nothing should have happened: look all the same, then leave the SIMs as they were."""
+        absent: Sequence[Item] = items
+        if isinstance(error, RateLimited):
+            unclaimed = await self._read_back(items, event=StepEvent.CONFIRMED)
+            taken = [item for item in unclaimed if item.target is not None and item.target.is_claimed]
+            self._move(
+                StepEvent.REFUSED_FOR_GOOD, keys_of(taken, "claimed_elsewhere", "the read-back shows it as taken")
+            )
+            absent = [item for item in unclaimed if item not in taken]
+        self._move(StepEvent.REFUSED_FOR_NOW, keys_of(absent, error.code, error.message))
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row > MOST_REFUSALS:
+            raise error
+        if not isinstance(error, RateLimited | Outdated):  # after a 429 the pacer holds everyone already
+            await self.ctx.stopper.sleep(2.0**self._refused_in_a_row)
+
+    async def _after_refusal(self, items: Sequence[Item], error: Permanent) -> list[ClaimBatch]:
+        """The carrier said no, and to which SIMs is on disk, if it told: find that out, and send the others again."""
+        words = error.carrier_words or error.message
+        refused = _by_item(items, error.reasons)
+        absent = await self._read_back(items)
+        await self._raise_if_poor(absent, error)
+        self._raise_if_limits_are_not_allowed(absent, error)
+        if not refused and absent and len(items) == 1:  # of several, one that is ours by now may have been the reason
+            refused = {absent[0].key: words}
+        self._fail({item.key: refused[item.key] for item in absent if item.key in refused})
+        left = [item for item in absent if item.key not in refused]
+        await self._settle(left)
+        if refused:
+            return self._same_again(left)
+        half = -(-len(left) // 2)
+        return [*self._same_again(left[:half]), *self._same_again(left[half:])]
+
+    async def _raise_if_poor(self, absent: Sequence[Item], error: Permanent) -> None:
+        """Raises: InsufficientBalance, when that is why. The balance itself tells; words are asked only without one."""
+        poor = isinstance(error, InsufficientBalance)
+        if not poor and error.reasons:
+            return
+        balance = await self.ctx.target.balance() if self.money.price is not None else None
+        if balance is not None and self.money.price is not None:
+            poor = balance < self.money.price * len(absent)
+        if poor:
+            raise InsufficientBalance(
+                "Hologram refused the claim for want of balance",
+                carrier_words=error.carrier_words,
+                hint="add funds, then run the same command again: it reads first what the refused claim did",
+            ) from error
+
+    def _raise_if_limits_are_not_allowed(self, absent: Sequence[Item], error: Permanent) -> None:
+        """Raises: Halted, when the whole claim was refused with a word about limits and nothing was claimed yet."""
+        with_limits = self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
+        nothing_done = self.money.claimed() == len(absent)
+        if with_limits and nothing_done and not error.reasons and "limit" in error.carrier_words.lower():
+            raise Halted(
+                f"Hologram refused the claim: {error.carrier_words}",
+                code="limits_on_claim",
+                hint="if this account may not set limits on the claim, set [claim] limits = "
+                '"after_claim" in the policy and make a new plan',
+            ) from error
+
+    async def _read_back(self, items: Sequence[Item], event: StepEvent = StepEvent.PROBED_PRESENT) -> list[Item]:
+        """Read the SIMs of a claim, and settle those that are ours. Returns: the others.
+
+        The new ones get their limits and their state at once, before anything is waited for.
+        """
+        await self.reader.read(targets_of(items), full=False, newest=True)
+        present: list[Item] = []
+        absent: list[Item] = []
+        for item in self._fresh(items):
+            link = item.target
+            is_ours = link is not None and link.is_held_by(self.ctx.header.org_id)
+            (present if is_ours else absent).append(item)
+        self._move(event, keys_of(present))
+        self.reader.claimed(len(present))
+        if present:
+            self.ctx.progress("claimed", {"sims": len(present)})
+            await self.securer.secure(self._fresh(present))
+        return absent
+
+    def _fresh(self, items: Sequence[Item]) -> Sequence[Item]:
+        return self.ctx.journal.items_by_key(self.ctx.plan_id, [item.key for item in items])
+
+    async def _settle(self, items: Sequence[Item]) -> None:
+        await settle_claims(self.ctx, self.reader, [item.key for item in items], self.securer.secure)
+
+    def _same_again(self, items: Sequence[Item]) -> list[ClaimBatch]:
+        """What of `items` is pending still, packed anew."""
+        pending = [item for item in self._fresh(items) if item.awaits_claim]
+        if len(pending) < len(items):
+            self._refused_in_a_row = 0
+        return claim_batches(pending, most=self.ctx.options.claim_batch)
+
+    def _fail(self, words_by_key: Mapping[str, str]) -> None:
+        self._move(StepEvent.PROBED_CONFLICT, {key: (_code(words), words) for key, words in words_by_key.items()})
+
+    def _move(self, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+        if keys:
+            self.ctx.journal.move(self.ctx.plan_id, StepKind.CLAIM, event, keys, now=self.ctx.now())
+
+
+def _said(items: Sequence[Item], reply: ClaimReply | Permanent) -> dict[str, tuple[str, str]]:
+    """What an answer or a refusal says of each SIM, as code and words: until a read shows it, each stays in doubt.
+
+    A word about money is none about the SIM that it was said of.
+    """
+    if isinstance(reply, InsufficientBalance):
+        return keys_of(items, reply.code, reply.carrier_words or reply.message)
+    refused = {key: (_code(words), words) for key, words in _by_item(items, reply.reasons).items()}
+    if isinstance(reply, Permanent):
+        return {**keys_of(items, reply.code, reply.carrier_words or reply.message), **refused}
+    named = {key for key in (_key_of(sim) for sim in reply.claimed) if key}
+    told = [item for item in items if _target_key(item) in named]
+    untold = [item for item in items if _target_key(item) not in named]
+    return {
+        **keys_of(told, CLAIMED_UNSEEN, "the reply names it as claimed, and no read shows it yet"),
+        **keys_of(untold, "not_in_reply", "the reply does not name it"),
+        **refused,
+    }
+
+
+def _target_key(item: Item) -> str:
+    return "" if item.change.target_iccid is None else item.change.target_iccid.key
+
+
+def _key_of(sim: str) -> str | None:
+    try:
+        return Iccid.parse(sim).key
+    except NotAnIdentifier:
+        return None
+
+
+def _by_item(items: Sequence[Item], reasons: Mapping[str, str]) -> dict[str, str]:
+    """The carrier's words by SIM key; words about ICCIDs that we did not send are dropped."""
+    by_target = {_key_of(sim): words for sim, words in reasons.items()}
+    return {item.key: by_target[_target_key(item)] for item in items if _target_key(item) in by_target}
+
+
+def _code(words: str) -> str:
+    """A code for grouping; free text of the carrier's is a hint and steers nothing."""
+    said = words.lower()
+    if "already" in said:
+        return "claimed_elsewhere"
+    return "test_mode" if "preflight" in said else "claim_refused"

@@ -1,0 +1,122 @@
+"""What may stop a run before more happens: money, caps, and too many failures."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from migrator.core.fleet.units import money
+from migrator.core.money.caps import past_caps, used_of
+from migrator.core.money.prices import confirmed_prices, price_rises
+from migrator.core.policy.policy import WithoutPrice
+from migrator.core.run.gates import Gate, broken_bound, gate
+from migrator.core.run.states import StepKind, StepState
+from migrator.engine.apply.prices import prices_of
+from migrator.engine.run.context import Context
+from migrator.errors import Halted, InsufficientBalance, StalePlan
+
+__all__ = ["Money", "check_failures", "gate_after"]
+
+
+@dataclass(slots=True)
+class Money:
+    """Checks price, caps and balance before each claim.
+
+    Args:
+        price: per SIM at the claim, as it was read last; None where it is unknown.
+        told: whether the operator was told that there is no balance to read, or no price.
+        fell_to: the price below the confirmed one that the operator was told of last.
+    """
+
+    ctx: Context
+    price: Decimal | None = None
+    told: bool = False
+    fell_to: Decimal | None = None
+
+    async def look(self) -> None:
+        """Read what a SIM costs now: the plan was confirmed at a price, and nothing is claimed above it.
+
+        Raises: StalePlan, if a price rose since; Halted, if it cannot be relied on; InputError, if there is no such
+            data plan any more.
+        """
+        now = prices_of(await self.ctx.target.data_plans(), self.ctx.policy.claim)
+        confirmed = confirmed_prices(self.ctx.header.summary)
+        if rises := list(price_rises(confirmed, now)):
+            raise StalePlan(
+                f"the price is not the one that plan {self.ctx.plan_id} was confirmed at, and no SIM is claimed: "
+                f"{'; '.join(rises)}",
+                code="price_rose",
+                hint="make a new plan: it shows what each SIM costs now, claims none again, and names and verifies "
+                "those that are claimed already",
+            )
+        self.price = now.per_period
+        was = confirmed.per_period
+        if was is not None and self.price is not None and self.price < was and self.price != self.fell_to:
+            self.fell_to = self.price
+            self.ctx.progress("price_fell", {"was": money(was), "now": money(self.price)})
+
+    def claimed(self) -> int:
+        """SIMs that this plan has claimed, or may have claimed, over all its runs."""
+        counts = self.ctx.journal.step_counts(self.ctx.plan_id)
+        spent = (StepState.DONE, StepState.UNCERTAIN, StepState.IN_FLIGHT)
+        unseen = self.ctx.journal.claims_unseen(self.ctx.plan_id)  # the carrier says it charged
+        return unseen + sum(counts.get((StepKind.CLAIM, state), 0) for state in spent)
+
+    async def check(self, sims: int) -> None:
+        """Raises: Halted or InsufficientBalance, if `sims` more may not be claimed; then nothing was sent."""
+        self.check_caps(sims)
+        if self.price is None:
+            self._check_unpriced()
+            return
+        balance = await self.ctx.target.balance()
+        need = self.price * sims
+        if balance is None and not self.told:
+            self.told = True
+            self.ctx.progress("no_balance", {})
+        if balance is not None and balance < need:
+            raise InsufficientBalance(
+                f"the balance is {money(balance)} and the next {sims} SIMs cost {money(need)}; nothing was sent",
+                hint="add funds at Hologram, then run the same command again",
+            )
+
+    def _check_unpriced(self) -> None:
+        """Raises: Halted, if the policy wants nothing claimed where its cap on money cannot be checked."""
+        if self.ctx.policy.caps.without_price is WithoutPrice.STOP:
+            raise Halted(
+                "Hologram shows no price for this plan: [caps] max_spend_now cannot be checked, and nothing was sent",
+                code="cap_unknown_price",
+                hint='if that is right for this account, set [caps] without_price = "go_on" in the policy and make a '
+                "new plan: max_sims then is the bound",
+            )
+        if not self.told:
+            self.told = True
+            self.ctx.progress("no_price", {})
+
+    def check_caps(self, sims: int) -> None:
+        """Raises: Halted, if the policy's caps do not allow `sims` more, counted over all that their scope says."""
+        header, caps = self.ctx.header, self.ctx.policy.caps
+        used = used_of(self.ctx.journal.claims_made(header.org_id), caps, self.ctx.plan_id, self.price)
+        if (past := past_caps(caps, used, sims, self.price)) is not None:
+            code, words = past
+            alone = ', or set [caps] scope = "plan" to hold it against each plan alone,' if used.others else ""
+            raise Halted(words, code=code, hint=f"raise the cap in the policy{alone} and make a new plan")
+
+
+def too_many_failures(ctx: Context) -> str | None:
+    """The first bound on failures that was passed, in words; None while all hold."""
+    return broken_bound(ctx.journal.failures(ctx.plan_id), ctx.policy.gates)
+
+
+def check_failures(ctx: Context) -> None:
+    """Raises: Halted, if more SIMs failed than the policy bears. Counted from the journal, never kept beside it."""
+    broken = too_many_failures(ctx)
+    if broken is not None:
+        raise Halted(
+            broken,
+            code="too_many_failures",
+            hint="`migrator status` lists them by code; mend the cause, then `migrator retry` or `migrator skip` them "
+            "and run the same command again",
+        )
+
+
+def gate_after(ctx: Context, wave: str) -> Gate:
+    """Whether the wave after `wave` may open: enough of its SIMs are verified."""
+    return gate(ctx.journal.verdicts(ctx.plan_id, wave, changing=True), ctx.policy.gates.verified_share)

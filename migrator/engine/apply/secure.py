@@ -1,0 +1,100 @@
+"""What keeps a new SIM from costing more than planned: its limits, then its state, before anything else goes on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from migrator.core.policy.policy import LimitsTiming
+from migrator.core.run.packing import slices
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import Item, Step
+from migrator.engine.apply.change import LEFT_ALONE, LOCKED, UNPROVEN, Changer
+from migrator.engine.apply.settle import settle_settings, settles_at
+from migrator.engine.run.context import Context
+from migrator.engine.run.read_targets import Reader, items_now, targets_of
+
+__all__ = ["Securer"]
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
+SLICE = 2500
+
+
+@dataclass(slots=True)
+class Securer:
+    """Secures claimed SIMs, and stays with those that may be live without a limit.
+
+    Where limits ride on the claim there are none. Where they follow it (`limits = "after_claim"`), the claim left the
+    SIM free to use what it likes until its order is through. An accepted one is trusted until the wave is verified, as
+    it should cost no more than one request for each batch; one that was lost, or met a lock, is not.
+    """
+
+    ctx: Context
+    reader: Reader
+    changer: Changer
+    _look_at: dict[str, float] = field(default_factory=dict, init=False)  # SIMs in doubt, and when they are due
+    _lost: set[str] = field(default_factory=set, init=False)
+
+    async def secure(self, items: Sequence[Item]) -> None:
+        """Send the limits and states of SIMs that are ours. Raises: as `Changer.send_missing`."""
+        await self.changer.secure(items)
+        await self.follow_up(items)
+
+    async def follow_up(self, items: Sequence[Item] = ()) -> None:
+        """See to it that the limits of these SIMs, and of those that were in doubt before, come through.
+
+        Stays while an order is lost. A locked SIM is looked at again with a later call, once that is due: the rest of
+        the plan goes on.
+
+        Raises: as a read and an order do; what is in doubt stays so, on disk.
+        """
+        if self.ctx.policy.claim.limits is not LimitsTiming.AFTER_CLAIM:
+            return
+        self._note([item.key for item in items])
+        pause_s = FIRST_PAUSE_S
+        while True:
+            now = self.ctx.now()
+            for run in slices(sorted(key for key, at in self._look_at.items() if at <= now), SLICE):
+                await self.ctx.stopper.give_way()
+                await self._look_again(run)
+            if not self._lost:
+                return
+            self.ctx.progress("securing", {"sims": len(self._lost)})
+            await self.ctx.stopper.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _look_again(self, keys: Sequence[str]) -> None:
+        await self.reader.read(targets_of(self._note(keys)), full=False)
+        await self.changer.secure(settle_settings(self.ctx, self._note(keys)))
+        self._note(keys)
+
+    def _note(self, keys: Sequence[str]) -> list[Item]:
+        """Note which of these SIMs are in doubt as things stand. Returns: those."""
+        self._lost.difference_update(keys)
+        for key in keys:
+            self._look_at.pop(key, None)
+        items = items_now(self.ctx, keys)
+        doubtful = [item for item in items if item.takes_orders and _is_open(item.steps.get(StepKind.LIMITS))]
+        for item in doubtful:
+            step = item.steps[StepKind.LIMITS]
+            if not _is_lost(step):
+                self._look_at[item.key] = self._due_at(step)
+            elif item.target is not None and item.target.is_held_by(self.ctx.header.org_id):
+                self._look_at[item.key] = 0.0
+                self._lost.add(item.key)
+            else:  # one read did not show it; nothing waits for what may be gone
+                self._look_at[item.key] = settles_at(self.ctx, step)
+        return doubtful
+
+    def _due_at(self, step: Step) -> float:
+        return step.not_before if step.state is StepState.PENDING else settles_at(self.ctx, step)
+
+
+def _is_open(step: Step | None) -> bool:
+    """Whether an order of limits may not have come through, and may yet. One that was refused is the converger's."""
+    if step is None:
+        return False
+    was_left_alone = step.state is StepState.PENDING and step.code in {LOCKED, LEFT_ALONE}
+    return was_left_alone or (step.state is StepState.UNCERTAIN and step.code != UNPROVEN)
+
+
+def _is_lost(step: Step) -> bool:
+    return step.state is StepState.UNCERTAIN and step.code not in {UNPROVEN, LOCKED}

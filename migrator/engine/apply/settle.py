@@ -1,0 +1,208 @@
+"""Uncertain steps are settled by reading, never by sending again."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from migrator.core.run.states import StepEvent, StepKind, StepState
+from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, Item, Step
+from migrator.core.run.verify import differences, shows
+from migrator.engine.apply.change import MOST_ATTEMPTS, UNPROVEN
+from migrator.engine.run.context import Context
+from migrator.engine.run.read_targets import Reader, items_now, targets_of
+from migrator.engine.run.unforeseen import MOST_UNFORESEEN
+from migrator.errors import OutcomeUnknown, Unforeseen
+from migrator.ports import LONGEST_CLAIM_S
+
+__all__ = ["REFUSED_BY_NAME", "settle_claims", "settle_settings", "settles_at"]
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
+"""Between reads; two agreeing reads are never closer than the first."""
+
+UNSEEN_FACTOR = 10
+"""How many times longer we look for a SIM that the carrier itself named as claimed."""
+
+MOST_CLAIMS = 3
+"""A SIM that this many accepted claims left out without a word is shown to a person."""
+
+STATE_LAG_S = 600.0
+"""A state normally shows within ten minutes and rarely takes a day (reference, 7.5)."""
+
+LONGEST_LAG_S = 300.0
+"""However often a limit, a tag or a name was ordered, it is ordered again after this."""
+
+_SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+
+_SET_ASIDE = (StepKind.TAG, StepKind.NAME)
+"""What a SIM may lack after a defect of ours; its limit and its state are ordered again."""
+
+REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
+"""Codes of SIMs that the carrier refused by name, in a reply that was noted: its no was a no."""
+
+AT_WORK_S = LONGEST_CLAIM_S
+"""How long the carrier may go on with a claim that it did not answer."""
+
+_UNANSWERED = frozenset({OutcomeUnknown.code, Unforeseen.code, PROCESS_DIED})
+
+Secure = Callable[[Sequence[Item]], Awaitable[None]]
+
+
+async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secure: Secure | None = None) -> None:
+    """Read the uncertain ones of `keys` until each is known to be claimed, or surely is not.
+
+    Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two
+    agreeing reads, both asked for at least `absent_after_s` after the request ended, as an earlier one may only show
+    the lag. One that was not answered may go on at the carrier, for as long as we would have waited for its answer
+    (`AT_WORK_S`): a connection that broke, a gateway that gave up, a process that died ended nothing there. When a
+    request of an earlier process ended is known by the host's clock alone, which may have been set since; our side of
+    it surely had ended when this began to look, so the wait counts from here. A SIM that the carrier named as claimed
+    is looked for ten times as long and then shown to a person, never sent again.
+
+    Raises: Transient, if the carrier cannot be read; Interrupted. What is uncertain then stays so, on disk.
+    """
+    began_at = ctx.now()
+    absent_before: frozenset[str] = frozenset()
+    pause_s = FIRST_PAUSE_S
+    while True:
+        items = _uncertain(ctx, keys)
+        if not items:
+            return
+        await reader.read(targets_of(items), full=False)
+        found = _uncertain(ctx, keys)
+        absent = _move_present(ctx, found)
+        if secure is not None:
+            await secure([item for item in found if item.target is not None and item.target.is_claimed])
+        ripe = [item for item in absent if item.key in absent_before and _rested(ctx, item, began_at)]
+        _move_absent(ctx, ripe)
+        absent_before = frozenset(item.key for item in absent if _rested(ctx, item, began_at))
+        waiting = [item for item in absent if item not in ripe]
+        if not waiting:
+            return
+        ctx.progress("settling", {"sims": len(waiting)})
+        next_ripe_s = min(_ripe_at(ctx, item, began_at) for item in waiting) - ctx.now()
+        await ctx.stopper.sleep(max(FIRST_PAUSE_S, min(pause_s, next_ripe_s)))
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _uncertain(ctx: Context, keys: Sequence[str]) -> list[Item]:
+    return [item for item in items_now(ctx, keys) if item.state_of(StepKind.CLAIM) is StepState.UNCERTAIN]
+
+
+def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
+    """Settle those that a read shows: ours are done, others' are a conflict. Returns: those that no read shows."""
+    ours: dict[str, tuple[str, str]] = {}
+    elsewhere: dict[str, tuple[str, str]] = {}
+    absent = []
+    for item in items:
+        link = item.target
+        if link is None or not link.is_claimed:
+            absent.append(item)
+        elif link.is_held_by(ctx.header.org_id):
+            ours[item.key] = ("", "")
+        else:
+            elsewhere[item.key] = ("claimed_elsewhere", f"the target is in organization {link.org_id}")
+    _move(ctx, StepEvent.PROBED_PRESENT, ours)
+    _move(ctx, StepEvent.PROBED_CONFLICT, elsewhere)
+    return absent
+
+
+def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
+    """Settle those that surely are not claimed: they may be sent again, unless that would be one time too many."""
+    again: dict[str, tuple[str, str]] = {}
+    odd: dict[str, tuple[str, str]] = {}
+    for item in items:
+        step = item.steps[StepKind.CLAIM]
+        if step.code == CLAIMED_UNSEEN:
+            odd[item.key] = (CLAIMED_UNSEEN, "the reply named it as claimed, and no read ever showed it")
+        elif step.code == "not_in_reply" and step.attempts >= MOST_CLAIMS:
+            odd[item.key] = ("claim_ignored", f"{step.attempts} claims were accepted, and none of them included it")
+        elif step.code in REFUSED_BY_NAME:
+            odd[item.key] = (step.code, step.message)
+        else:
+            again[item.key] = ("", "")
+    _move(ctx, StepEvent.PROBED_ABSENT, again)
+    _move(ctx, StepEvent.PROBED_CONFLICT, odd)
+
+
+def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
+    """From when on a read counts; `began_at` is when this process began to look."""
+    step = item.steps[StepKind.CLAIM]
+    ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
+    factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
+    at_work_s = AT_WORK_S if step.code in _UNANSWERED else 0.0
+    lag_s = ctx.options.absent_after_s
+    return at_work_s + max(ended_at + factor * lag_s, began_at + lag_s)
+
+
+def _rested(ctx: Context, item: Item, began_at: float) -> bool:
+    """Whether the last read was asked for late enough; when it was answered says nothing."""
+    return item.read_at is not None and item.read_at >= _ripe_at(ctx, item, began_at)
+
+
+def _move(ctx: Context, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+    if keys:
+        ctx.journal.move(ctx.plan_id, StepKind.CLAIM, event, keys, now=ctx.now())
+
+
+def settle_settings(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
+    """Settle settings that were in doubt by what the last read shows: one commit for each kind and event.
+
+    Returns: the items as they then are.
+    """
+    moves: defaultdict[tuple[StepKind, StepEvent], dict[str, tuple[str, str]]] = defaultdict(dict)
+    for item in items:
+        settings = (item.steps[kind] for kind in _SETTINGS if kind in item.steps)
+        uncertain = [step for step in settings if step.state is StepState.UNCERTAIN]
+        if item.target is None or not item.target.is_claimed or not uncertain:
+            continue
+        findings = differences(item.change, item.target, ctx.header.org_id)
+        for step in uncertain:
+            event, told = _outcome(ctx, item, step, is_shown=shows(step.kind, findings))
+            if event is not None:
+                moves[step.kind, event][item.key] = told
+    for (kind, event), keys in moves.items():
+        ctx.journal.move(ctx.plan_id, kind, event, keys, now=ctx.now())
+    moved = {key for keys in moves.values() for key in keys}
+    if not moved:
+        return items
+    anew = {item.key: item for item in items_now(ctx, sorted(moved))}
+    return [anew.get(item.key, item) for item in items]
+
+
+def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[StepEvent | None, tuple[str, str]]:
+    """What the read says of a setting that was in doubt, with a code and words; None: nothing yet.
+
+    A state that does not show is ordered again, and never given up.
+    """
+    if is_shown:
+        return StepEvent.PROBED_PRESENT, ("", "")
+    if _may_still_come(ctx, item, step):
+        return None, ("", "")
+    if step.code == Unforeseen.code and step.kind in _SET_ASIDE and step.attempts >= MOST_UNFORESEEN:
+        return StepEvent.PROBED_CONFLICT, (step.code, step.message)
+    says_something = step.code == UNPROVEN  # one that was lost on the way, or met a lock, says nothing against the SIM
+    if step.attempts >= MOST_ATTEMPTS and says_something and step.kind is not StepKind.STATE:
+        words = f"ordered {step.attempts} times, and the record never showed it"
+        return StepEvent.PROBED_CONFLICT, (f"{step.kind.value}_not_applied", words)
+    return StepEvent.PROBED_ABSENT, ("", "")
+
+
+def _may_still_come(ctx: Context, item: Item, step: Step) -> bool:
+    """Whether the order may yet take effect: the carrier is still moving the SIM, or its lag has not passed.
+
+    By a step that moved later than now, the clock was set back since: how old it is nobody knows, and what is ordered
+    again is the same.
+    """
+    if step.kind is StepKind.STATE and item.is_locked:
+        return True
+    return step.since <= ctx.now() and (item.read_at or 0.0) < settles_at(ctx, step)
+
+
+def settles_at(ctx: Context, step: Step) -> float:
+    """From when on (UTC seconds) a read that does not show an order of this setting says that it came to nothing.
+
+    Each further order is given more time, so that a carrier slower than we thought is not ordered for ever.
+    """
+    lag_s = ctx.options.absent_after_s
+    if step.kind is StepKind.STATE:
+        return step.since + max(lag_s, STATE_LAG_S) * step.attempts
+    return step.since + max(lag_s, min(lag_s * step.attempts, LONGEST_LAG_S))

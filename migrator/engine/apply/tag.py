@@ -1,0 +1,48 @@
+"""The plan's tag: reused by its exact name, made where there is none."""
+
+from migrator.core.plan.plan import Action
+from migrator.core.run.states import StepKind
+from migrator.engine.run.context import Context
+from migrator.engine.run.send import send
+from migrator.errors import Halted, NotAuthorised, OutcomeUnknown, Permanent
+
+__all__ = ["tag_id_of"]
+
+ACTIONS = (Action.CLAIM, Action.ADOPT, Action.UPDATE)
+
+
+async def tag_id_of(ctx: Context) -> int | None:
+    """The id of the plan's tag; None where the plan has no tag, or nothing to put it on.
+
+    Raises: Halted, if Hologram will not make it; OutcomeUnknown, if nobody knows whether it did.
+    """
+    name = ctx.policy.claim.tag
+    if name is None or not any(ctx.header.counts.get(action, 0) for action in ACTIONS):
+        return None
+    known = await _known(ctx, name)
+    return known if known is not None else await _made(ctx, name)
+
+
+async def _known(ctx: Context, name: str) -> int | None:
+    return next((tag.tag_id for tag in await ctx.target.tags() if tag.name == name), None)
+
+
+async def _made(ctx: Context, name: str) -> int:
+    target = ctx.target
+    try:
+        _, tag = await send(ctx, StepKind.TAG, (), target.request_tag(name), lambda: target.create_tag(name))
+    except OutcomeUnknown:
+        known = await _known(ctx, name)
+        if known is None:
+            raise  # a resume looks again, and makes it only if it is not there then
+        return known
+    except NotAuthorised:
+        raise
+    except Permanent as error:
+        raise Halted(
+            f"Hologram will not make the tag {name!r}: {error.carrier_words or error.message}; nothing was claimed",
+            code="tag_refused",
+            hint="make the tag in Hologram's dashboard and run the same command again, or set [claim] tag to another "
+            'name ("" is no tag) and make a new plan',
+        ) from error
+    return tag.tag_id

@@ -1,0 +1,1 @@
+"""One run of a cutover or rollback: read, order and prove each SIM."""

@@ -1,0 +1,175 @@
+"""What every part of a cutover or rollback shares, and the one way to a write in them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchKind
+from migrator.core.policy.policy import Gates
+from migrator.core.run.states import StepEvent
+from migrator.core.run.steps import RequestOutcome
+from migrator.engine.run.anchor import anchored
+from migrator.engine.run.context import SteadyClock, Stopper, quiet
+from migrator.engine.run.freshness import Knowledge
+from migrator.engine.run.parallel import several
+from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
+from migrator.errors import OutcomeUnknown, PlatformError, Transient, Unforeseen
+from migrator.ports import (
+    Clock,
+    FieldNotes,
+    Journal,
+    Progress,
+    SourceSwitch,
+    SwitchJournal,
+    SwitchRequest,
+    TargetPlatform,
+)
+
+__all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
+
+T = TypeVar("T")
+UNPROVEN = "unproven"
+"""The code of an order that was accepted and that no read shows yet."""
+
+
+def _nothing(_kind: SwitchKind) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchHooks:
+    """Crash points: called with the kind of write, between its intent, its effect and its outcome."""
+
+    after_intent: Callable[[SwitchKind], None] = _nothing
+    after_effect: Callable[[SwitchKind], None] = _nothing
+    after_outcome: Callable[[SwitchKind], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOptions:
+    """How one run should behave.
+
+    Args:
+        wait_s: how long to stay for SIMs whose order is not proved yet.
+        absent_after_s: how long after a lost order its absence is believed, and how old reads may be.
+        batch: SIMs that are looked at, and then ordered, together: what a read is worth fades.
+        workers: requests in flight where several may be.
+    """
+
+    wait_s: float = 1800.0
+    absent_after_s: float = 60.0
+    batch: int = 50
+    workers: int = 8
+
+
+@dataclass(slots=True)
+class SwitchContext:
+    """One run's surroundings. `is_migrated`: the migration's plan is finished, so that a difference is drift."""
+
+    header: SwitchHeader
+    gates: Gates
+    run_id: int
+    source: SourceSwitch
+    target: TargetPlatform
+    journal: SwitchJournal
+    migration: Journal
+    field_notes: FieldNotes
+    clock: Clock
+    options: SwitchOptions
+    stopper: Stopper
+    is_migrated: bool = True
+    progress: Progress = quiet
+    hooks: SwitchHooks = field(default_factory=SwitchHooks)
+    _steady: SteadyClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steady = SteadyClock(self.clock)
+
+    @property
+    def switch_id(self) -> str:
+        """The plan that is carried out."""
+        return self.header.switch_id
+
+    def now(self) -> float:
+        """UTC seconds, as the journal counts them."""
+        return self.clock.now().timestamp()
+
+    def learned_now(self) -> Knowledge:
+        """What is read from now on, for orders to rest on."""
+        return Knowledge.from_now(self._steady)
+
+    def move(self, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+        """Move steps by one event."""
+        self.journal.move(self.switch_id, kind, event, keys, now=self.now())
+
+
+async def in_parallel(
+    jobs: Sequence[T], work: Callable[[T], Awaitable[None]], *, workers: int, stopper: Stopper
+) -> None:
+    """Do `work` for each of `jobs`, several at a time. After trouble, or an order to stop, nothing new is begun.
+
+    Raises: the first trouble, once what was in flight has ended; Interrupted.
+    """
+
+    async def one(job: T) -> None:
+        stopper.check()
+        await work(job)
+
+    await several(jobs, one, workers=min(workers, len(jobs)))
+    stopper.check()
+
+
+async def send(
+    ctx: SwitchContext,
+    kind: SwitchKind,
+    before: Mapping[SwitchItem, Mapping[str, Any]],
+    request: SwitchRequest,
+    effect: Callable[[], Awaitable[object]],
+) -> None:
+    """One write: its intent on disk, the request, its outcome on disk.
+
+    An accepted order leaves its steps UNCERTAIN ("unproven") until a read shows its effect, as an unanswered one does
+    (its own code). After a refusal they are IN_FLIGHT: only the caller knows what it is worth.
+
+    Args:
+        ctx: the run.
+        kind: which step.
+        before: the SIMs, each with what was read of it just now.
+        request: what goes out.
+        effect: sends it.
+
+    Raises: PlatformError, after the request's outcome is on disk.
+    """
+    await ctx.stopper.checkpoint()
+    keyed = {item.key: values for item, values in before.items()}
+    request_id = ctx.journal.begin(ctx.run_id, kind, keyed, request, now=ctx.now())
+    ctx.hooks.after_intent(kind)
+    try:
+        await anchored(ctx.journal, ctx.stopper)
+        reply = await effect()
+    except PlatformError as error:
+        ctx.hooks.after_effect(kind)
+        words = error.carrier_words or error.message
+        ctx.journal.answered(request_id, _outcome_of(error), now=ctx.now(), status=error.status, message=words)
+        if isinstance(error, OutcomeUnknown):
+            ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (error.code, error.message)))
+        raise
+    except Exception as error:
+        if not is_of_one_sim(error):
+            raise
+        ctx.hooks.after_effect(kind)
+        defect = Unforeseen(defect_words(error))
+        ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message)
+        ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (defect.code, defect.message)))
+        raise defect from error
+    ctx.hooks.after_effect(kind)
+    job_id = getattr(reply, "job_id", None)
+    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id)
+    ctx.hooks.after_outcome(kind)
+    ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (UNPROVEN, "accepted; no read shows it yet")))
+
+
+def _outcome_of(error: PlatformError) -> RequestOutcome:
+    if isinstance(error, OutcomeUnknown):
+        return RequestOutcome.LOST
+    return RequestOutcome.REFUSED_FOR_NOW if isinstance(error, Transient) else RequestOutcome.REFUSED

@@ -1,0 +1,287 @@
+"""One run of `cutover apply` or `rollback apply`: wave by wave read, order, prove; then look at the gate."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import anyio.lowlevel
+
+from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind
+from migrator.core.cutover.rules import ALREADY, Told, is_done, is_open
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.run.gates import Gate, broken_bound, gate
+from migrator.core.run.packing import slices
+from migrator.core.run.results import ExitCode
+from migrator.core.run.states import RunEvent, StepState
+from migrator.core.run.steps import Failures, Verdict
+from migrator.engine.cutover.context import SwitchContext
+from migrator.engine.cutover.evidence import Evidence
+from migrator.engine.cutover.new_sims import NewSims
+from migrator.engine.cutover.old_sims import OldSims
+from migrator.engine.run.unforeseen import alone_if_need_be, sim_by_sim
+from migrator.errors import Halted, InputError, Interrupted, MigratorError
+
+__all__ = ["SwitchResult", "Switching"]
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+SLICE = 2500
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchResult:
+    """What one run came to. Counts are SIMs, over all runs of the plan.
+
+    `proved`: ordered, and a read showed it; `already`: found as wanted; `paused`: new SIMs that a rollback paused;
+    `aside` (not sent), `failed` (refused, or in conflict) and `changed` (label or IMEI lock is not as it was) are by
+    code; `not_alive` are ICCIDs of SIMs that are off while the new SIM cannot pass data.
+    """
+
+    switch_id: str
+    run_id: int
+    exit_code: ExitCode
+    reason: str
+    hint: str
+    writes: int
+    proved: int
+    already: int
+    paused: int
+    unproved: int
+    aside: Mapping[str, int]
+    failed: Mapping[str, int]
+    changed: Mapping[str, int]
+    not_alive: Sequence[str] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to send or to prove."""
+        return self.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}
+
+
+@dataclass(slots=True)
+class Switching:
+    """Carries out one cutover or rollback plan, from wherever it stands."""
+
+    ctx: SwitchContext
+    _old: OldSims = field(init=False)
+    _new: NewSims = field(init=False)
+    _evidence: Evidence = field(init=False)
+    _not_alive: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._new = NewSims(self.ctx)
+        self._evidence = Evidence(self.ctx)
+        self._old = OldSims(self.ctx, sim_by_sim(self._guard))
+
+    async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
+        """Which SIMs must not be ordered: no old SIM goes off that is in use, or whose new one is dead or elsewhere."""
+        if self.ctx.header.direction is not Direction.CUTOVER:
+            return {}
+        dead = await self._new.not_alive(list(seen))
+        alive = {item: sim for item, sim in seen.items() if item.key not in dead}
+        outdated = await self._evidence.outdated(list(alive))
+        rest = {item: sim for item, sim in alive.items() if item.key not in outdated}
+        return {**await self._new.elsewhere(rest), **outdated, **dead}
+
+    async def run(self) -> SwitchResult:
+        """Go as far as it goes. Returns: where it came to, and why it stopped there."""
+        try:
+            await self.ctx.stopper.over_pauses(self._all_waves)
+        except Interrupted as stop:
+            return await self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
+        except MigratorError as error:
+            words = getattr(error, "carrier_words", "")
+            reason = f"{error.message} (they said: {words})" if words and words not in error.message else error.message
+            return await self._result(ExitCode(error.exit_code), reason, error.hint)
+        return await self._finished()
+
+    async def _all_waves(self) -> None:
+        ctx = self.ctx
+        ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())
+        await ctx.source.open()
+        account = await ctx.target.account()
+        if account.org_id != ctx.header.org_id:
+            raise InputError(
+                f"the plan is for organization {ctx.header.org_id}, and the settings name {account.org_id}",
+                code="other_organization",
+                hint="set HOLOGRAM_ORG_ID to the plan's organization",
+            )
+        wait_s = ctx.options.wait_s
+        for number, wave in enumerate(ctx.header.waves):
+            if number:
+                await self._open_gate(ctx.header.waves[number - 1], wave)
+            ctx.progress("wave", {"wave": wave})
+            for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+                await ctx.stopper.give_way()
+                await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
+            wait_s -= await self._wait_for(wave, wait_s)
+        if ctx.header.waves:
+            await self._look_after(ctx.header.waves[-1])
+
+    async def _handle(self, items: Sequence[SwitchItem]) -> None:
+        """Settle what was sent, send what is missing, and in a rollback pause what may be paused; once."""
+        if not items:
+            return
+        keys = [item.key for item in items]
+        await self._old.prove(items)
+        fresh = self._fresh(keys)
+        if self.ctx.header.direction is Direction.CUTOVER:
+            pending = [item for item in fresh if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
+            await alone_if_need_be(pending, self._ask_ahead)
+        await self._old.order(fresh)
+        if self.ctx.header.direction is Direction.ROLLBACK:
+            await self._new.pause(self._fresh(keys), self._old.look)
+        self._check_failures()
+
+    async def _ask_ahead(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+        """Ask for evidence. Where that meets a defect there is no answer, and the guard asks and tells."""
+        await self._evidence.ask(items)
+        return {}
+
+    def _fresh(self, keys: Sequence[str]) -> Sequence[SwitchItem]:
+        return self.ctx.journal.items_by_key(self.ctx.switch_id, keys)
+
+    async def _wait_for(self, wave: str, wait_s: float) -> float:
+        """Go round until every order of a wave is proved, with growing pauses. Returns: the seconds spent waiting."""
+        ctx, waited_s, pause_s = self.ctx, 0.0, FIRST_PAUSE_S
+        while keys := await self._open_keys(wave):
+            left_s = wait_s - waited_s
+            if left_s <= 0:
+                break
+            ctx.progress("unproved", {"sims": len(keys), "wave": wave, "left_s": round(left_s)})
+            await ctx.stopper.sleep(min(pause_s, left_s))
+            waited_s += min(pause_s, left_s)
+            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+            for batch in slices(keys, ctx.options.batch):
+                await self._handle(self._fresh(batch))
+        return waited_s
+
+    async def _open_keys(self, wave: str) -> list[str]:
+        ctx, keys = self.ctx, list[str]()
+        for batch in slices(ctx.journal.items(ctx.switch_id, wave), SLICE):
+            await anyio.lowlevel.checkpoint()  # the stopper is not asked: a run that was stopped counts them, too
+            keys += [item.key for item in batch if is_open(item, ctx.header.direction)]
+        return keys
+
+    # --- gates ----------------------------------------------------------------------------------------------------
+
+    async def _look_after(self, wave: str) -> Counter[str]:
+        """How many SIMs of a wave are "ok", "open" or neither, with the new SIMs of a cutover read once more.
+
+        A SIM counts as ok when it is where the plan wants it and, after a cutover, its new SIM is alive still.
+        """
+        ctx, found = self.ctx, Counter[str]()
+        for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+            await ctx.stopper.give_way()
+            done = [item for item in batch if is_done(item, ctx.header.direction)]
+            found["open"] += sum(is_open(item, ctx.header.direction) for item in batch)
+            found["all"] += len(batch)
+            dead = await self._new.not_alive(done) if done and ctx.header.direction is Direction.CUTOVER else {}
+            found["ok"] += len(done) - len(dead)
+            self._not_alive |= {item.row.source_iccid.digits: dead[item.key].words for item in done if item.key in dead}
+        return found
+
+    async def _open_gate(self, before: str, wave: str) -> None:
+        """Raises: Halted, if too few SIMs of the wave before are as wanted; Interrupted, if it still works on them."""
+        found, share = await self._look_after(before), self.ctx.gates.verified_share
+        rest = found["all"] - found["ok"] - found["open"]
+        state = gate({Verdict.OK: found["ok"], Verdict.PENDING: found["open"], Verdict.MISMATCH: rest}, share)
+        if state is Gate.OPEN:
+            return
+        words = f"wave {before!r} has {found['ok']} of {found['all']} SIMs switched, proved and alive"
+        if state is Gate.UNDECIDED:
+            raise Interrupted(f"{words}, and {found['open']} that are not proved yet", ExitCode.RESUMABLE)
+        raise Halted(
+            f"wave {wave!r} stays closed: {words}, and [gates] verified_share asks for {share}{self._silent_words()}",
+            code="gate_closed",
+            hint="mend the cause and run the same command again, or go back with `migrator rollback plan`",
+        )
+
+    def _check_failures(self) -> None:
+        """Raises: Halted, if more SIMs failed or were set aside in trouble than the policy bears."""
+        gates, counts = self.ctx.gates, self.ctx.journal.step_counts(self.ctx.switch_id)
+        bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED)
+        begun = sum(n for (kind, *_), n in counts.items() if kind is SwitchKind.SOURCE)
+        broken = broken_bound(Failures(by_wave={"": bad.total()}, by_code=bad, begun={"": begun}), gates)
+        if broken is not None:
+            codes = ", ".join(f"{code} {count}" for code, count in bad.most_common(SHOWN))
+            raise Halted(
+                f"{broken}; what could not be switched: {codes}",
+                code="too_many_failures",
+                hint="mend the cause, then make a new plan",
+            )
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def _silent_words(self) -> str:
+        if not self._not_alive:
+            return ""
+        named = ", ".join(list(self._not_alive)[:SHOWN])
+        return f". {len(self._not_alive)} SIMs are off while their new SIM is not alive: {named}"
+
+    async def _finished(self) -> SwitchResult:
+        counts = self.ctx.journal.step_counts(self.ctx.switch_id)
+        bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
+        unproved = await self._unproved()
+        if unproved:
+            reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
+            return await self._result(ExitCode.RESUMABLE, reason, "run the same command again later")
+        if bad or self._not_alive:
+            reason = f"done; {sum(bad.values()) + len(self._not_alive)} SIMs need attention{self._silent_words()}"
+            return await self._result(ExitCode.ATTENTION, reason, "`migrator cutover show` lists them")
+        return await self._result(ExitCode.DONE, "every SIM of the plan is switched and proved", "")
+
+    async def _unproved(self) -> int:
+        return sum([len(await self._open_keys(wave)) for wave in self.ctx.header.waves])
+
+    async def _result(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
+        ctx = self.ctx
+        event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
+        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
+        counts = ctx.journal.step_counts(ctx.switch_id)
+        source = {key[1:]: count for key, count in counts.items() if key[0] is SwitchKind.SOURCE}
+        return SwitchResult(
+            switch_id=ctx.switch_id,
+            run_id=ctx.run_id,
+            exit_code=exit_code,
+            reason=reason,
+            hint=hint,
+            writes=ctx.journal.requests_of(ctx.run_id),
+            proved=sum(count for (state, _), count in source.items() if state is StepState.DONE),
+            already=source.get((StepState.SKIPPED, ALREADY), 0),
+            paused=sum(n for (kind, state, _), n in counts.items() if (kind, state) == _PAUSED),
+            unproved=await self._unproved(),
+            aside=_trouble(counts, StepState.SKIPPED),
+            failed=_trouble(counts, StepState.FAILED),
+            changed=_changed(counts),
+            not_alive=tuple(self._not_alive),
+        )
+
+
+_PAUSED = (SwitchKind.PAUSE, StepState.DONE)
+_RUN_EVENTS = {
+    ExitCode.DONE: RunEvent.FINISH,
+    ExitCode.ATTENTION: RunEvent.FINISH,
+    ExitCode.RESUMABLE: RunEvent.STOP,
+    ExitCode.INTERRUPTED: RunEvent.STOP,
+}
+
+_Counts = Mapping[tuple[SwitchKind, StepState, str], int]
+
+
+def _trouble(counts: _Counts, state: StepState) -> Counter[str]:
+    """How many steps ended in a state for a reason that somebody should look at, by code."""
+    found = Counter[str]()
+    for (_, was, code), count in counts.items():
+        if was is state and code != ALREADY:
+            found[code] += count
+    return found
+
+
+def _changed(counts: _Counts) -> Counter[str]:
+    """How many SIMs were switched and lost their label or IMEI lock, by code."""
+    found = Counter[str]()
+    for (kind, state, code), count in counts.items():
+        if kind is SwitchKind.SOURCE and state is StepState.DONE and code:
+            found[code] += count
+    return found

@@ -1,0 +1,248 @@
+"""The new SIMs at the target: are they alive just now, and, in a rollback, their pause."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from migrator.core.cutover.plan import SwitchItem, SwitchKind, SwitchReason, SwitchStep
+from migrator.core.cutover.rules import ALREADY, Told, claimed_at_s, is_alive, is_settled_as_wanted, seen_place
+from migrator.core.fleet.imei import Place, Unit, hardware, is_imei
+from migrator.core.fleet.sims import LinkState, SourceSim, SourceStatus, TargetLink
+from migrator.core.plan.plan import DesiredState
+from migrator.core.policy.policy import OtherUnits
+from migrator.core.run.states import StepEvent, StepKind, StepState
+from migrator.core.run.steps import Item
+from migrator.core.run.verify import verify_item
+from migrator.engine.cutover.context import SwitchContext, in_parallel, send
+from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
+from migrator.engine.cutover.old_sims import Look
+from migrator.engine.run.freshness import Knowledge, Portions
+from migrator.engine.run.read_targets import Reader, targets_of
+from migrator.engine.run.unforeseen import MOST_UNFORESEEN, alone_if_need_be
+from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
+from migrator.ports import SwitchRequest
+
+__all__ = ["NewSims"]
+
+Looker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Look]]]
+
+PAUSE_S = 600.0
+"""How long a pause may take before it is ordered again: normally ten minutes, rarely a day (reference, 7.5)."""
+
+
+@dataclass(slots=True)
+class NewSims:
+    """Reads the new SIMs of a plan, and pauses them."""
+
+    ctx: SwitchContext
+    _reader: Reader = field(init=False)
+    _portions: Portions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._portions = Portions(self.ctx.options.batch)
+        self._reader = Reader(
+            self.ctx.target, self.ctx.migration, self.ctx.clock, self.ctx.stopper, self.ctx.options.workers
+        )
+
+    async def _read(self, items: Sequence[SwitchItem]) -> dict[str, Item]:
+        """The migration's own items, with a fresh read of their target SIMs, by key."""
+        keys, plan_id = [item.key for item in items], self.ctx.header.plan_id
+        await self._reader.read(targets_of(self.ctx.migration.items_by_key(plan_id, keys)), full=True)
+        return {item.key: item for item in self.ctx.migration.items_by_key(plan_id, keys)}
+
+    async def not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+        """Read SIMs afresh, and say which of them are not ours, not as planned, or cannot pass data.
+
+        One whose record brings a defect of ours to light is not known to be alive.
+        """
+        return await alone_if_need_be(items, self._not_alive)
+
+    async def _not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+        ctx = self.ctx
+        fresh = await self._read(items)
+        lag_s = None if ctx.is_migrated else ctx.options.absent_after_s
+        judged = {key: verify_item(item, ctx.header.org_id, lag_s=lag_s) for key, item in fresh.items()}
+        ctx.migration.verified(ctx.header.plan_id, judged.values(), now=ctx.now())
+        dead: dict[str, Told] = {}
+        for key, item in fresh.items():
+            if not is_alive(item.target, judged[key].verdict, ctx.header.org_id):
+                codes = ", ".join(sorted({finding.code.value for finding in judged[key].findings}))
+                state = item.target.state_word if item.target else "not there"
+                dead[key] = Told("new_sim_not_alive", f"the new SIM is {state}: {codes or 'not live'}")
+        return dead
+
+    async def elsewhere(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
+        """Say which SIMs sit in another unit than their old ones, where the plan does not accept that.
+
+        Args:
+            seen: SIMs whose new side was read just now, and each old side as it was read just now.
+        """
+        ctx, moved = self.ctx, dict[str, Told]()
+        if ctx.header.summary.get("other_units") == OtherUnits.ACCEPT:
+            return moved
+        items = {item.key: item for item in ctx.migration.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
+
+        async def one(item: SwitchItem) -> None:
+            where = await self._place(items[item.key], seen[item])
+            if where.unit is Unit.MOVED:
+                moved[item.key] = Told(SwitchReason.OTHER_UNIT.value, where.words)
+
+        await in_parallel(list(seen), one, workers=ctx.options.workers, stopper=ctx.stopper)
+        return moved
+
+    async def _place(self, item: Item, old: SourceSim) -> Place:
+        """Where a new SIM is: by its record, else by its newest data session."""
+        target, claim, notes = item.target, item.steps.get(StepKind.CLAIM), self.ctx.field_notes
+        if target is None:
+            return Place(Unit.NEVER_SEEN)
+        claimed_s = claimed_at_s(target, None if claim is None else claim.since)
+        near = notes.neighbours(map(hardware, (old.imei, target.imei)))
+        found = seen_place(old, target, claimed_s=claimed_s, near=near)
+        if found.unit is not Unit.NEVER_SEEN or is_imei(target.imei):
+            return found
+        sessions = await sessions_since_claim(self.ctx.target, target, claimed_s)
+        newest_s, imei = max((session.at_s for session in sessions or ()), default=None), imei_in(sessions)
+        near = notes.neighbours(map(hardware, (old.imei, imei)))
+        return seen_place(old, target, claimed_s=claimed_s, session_s=newest_s, session_imei=imei, near=near)
+
+    # --- pausing: rollback only -----------------------------------------------------------------------------------
+
+    async def pause(self, items: Sequence[SwitchItem], look: Looker) -> None:
+        """Pause the new SIMs whose old SIM was proved on, and is on at this moment; settle pauses that were in doubt.
+
+        Args:
+            items: SIMs of the plan.
+            look: reads old SIMs as they are now. Proof may be days old on a resume, so it is asked once more, last of
+                all: while the carrier holds pauses back, it is asked anew.
+
+        Raises: NotAuthorised, Transient and kin, with everything on disk.
+        """
+
+        async def some(keys: Sequence[str]) -> Sequence[str]:
+            return await self._pause_some(self.ctx.journal.items_by_key(self.ctx.switch_id, keys), look)
+
+        await self._portions.each([item.key for item in items if _wants_pause(item)], some)
+
+    async def _pause_some(self, wanted: Sequence[SwitchItem], look: Looker) -> Sequence[str]:
+        """Read and pause some SIMs. Returns: those whose pause did not leave in time, PENDING as before."""
+        asked_at, fresh = self.ctx.now(), dict[str, Item]()
+
+        async def read(some: Sequence[SwitchItem]) -> Mapping[str, Told]:
+            fresh.update(await self._read(some))
+            return {}
+
+        unread = await alone_if_need_be(wanted, read)
+        self._settle(wanted, fresh, unread, asked_at)
+        self._set_aside(wanted, unread)
+        wanted = [item for item in wanted if item.key not in unread]
+        known = self.ctx.learned_now()
+        looks = await look([item for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING])
+        ready: dict[SwitchItem, int] = {}
+        aside: dict[str, tuple[str, str]] = {}
+        for item in wanted:
+            if item.key not in looks:
+                continue
+            told, device_id = self._judge(fresh[item.key].target)
+            if not _is_on(looks[item.key]):
+                told = Told("old_sim_not_on", "the old SIM was on and is not any more: the new one stays on")
+            if told is not None:
+                aside[item.key] = (told.code, told.words)
+            elif device_id is not None:
+                ready[item] = device_id
+        self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
+        return await self._order(ready, known) if ready else ()
+
+    def _set_aside(self, wanted: Sequence[SwitchItem], unread: Mapping[str, Told]) -> None:
+        """Leave new SIMs on that cannot be read: their old ones are on, which is what matters."""
+        pending = [item.key for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING]
+        aside = {key: (unread[key].code, unread[key].words) for key in pending if key in unread}
+        self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
+
+    def _judge(self, target: TargetLink | None) -> tuple[Told | None, int | None]:
+        """Why a SIM is not paused, or its device; neither, while the carrier is still moving it."""
+        if target is None or not target.is_held_by(self.ctx.header.org_id):
+            return Told("new_sim_not_ours", "the new SIM is not on our organization"), None
+        if target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM, LinkState.RETIRED}:
+            return Told(ALREADY, f"it is {target.state_word}"), None
+        if target.state is LinkState.LIVE:
+            return None, target.device_id
+        if target.state.is_pending:
+            return None, None
+        return Told("new_sim_unknown_state", f"its state is {target.state_word!r}"), None
+
+    async def _order(self, ready: Mapping[SwitchItem, int], known: Knowledge) -> Sequence[str]:
+        """Send one order. Returns: the SIMs, if it did not leave in time."""
+        ctx, device_ids = self.ctx, list(ready.values())
+        keys = [item.key for item in ready]
+        if known.is_old:  # nothing need be noted of an order that nobody begins
+            return keys
+        out = ctx.target.request_state(device_ids, DesiredState.PAUSE)
+        effect = partial(ctx.target.set_state, device_ids, DesiredState.PAUSE, vouch=known.vouch)
+        request = SwitchRequest(out.method, out.path, out.body)
+        try:
+            await send(ctx, SwitchKind.PAUSE, {item: {} for item in ready}, request, effect)
+        except OutcomeUnknown:
+            return ()
+        except Outdated as error:
+            ctx.move(SwitchKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
+            return keys
+        except Transient as error:
+            ctx.move(SwitchKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
+            raise
+        except Permanent as error:
+            event = StepEvent.REFUSED_FOR_NOW if error.halts_run else StepEvent.REFUSED_FOR_GOOD
+            ctx.move(SwitchKind.PAUSE, event, dict.fromkeys(keys, (error.code, error.carrier_words or error.message)))
+            if error.halts_run:
+                raise
+        else:
+            ctx.progress("put_to_rest", {"sims": len(keys)})
+        return ()
+
+    def _settle(
+        self, items: Sequence[SwitchItem], fresh: Mapping[str, Item], unread: Mapping[str, Told], asked_at: float
+    ) -> None:
+        """Settle pauses that were ordered, by what the read shows.
+
+        One that no read can show is settled once its time is up.
+        """
+        moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
+        for item in items:
+            step = item.steps.get(SwitchKind.PAUSE)
+            if step is None or step.state is not StepState.UNCERTAIN:
+                continue
+            if item.key in unread:
+                event = StepEvent.PROBED_CONFLICT if _is_time_up(step, asked_at) else None
+                told = (unread[item.key].code, unread[item.key].words)
+            else:
+                event = _outcome(step, fresh[item.key].target, asked_at)
+                told = (step.code, step.message) if event is StepEvent.PROBED_CONFLICT else ("", "")
+            if event is not None:
+                moves.setdefault(event, {})[item.key] = told
+        for event, keys in moves.items():
+            self.ctx.move(SwitchKind.PAUSE, event, keys)
+
+
+def _wants_pause(item: SwitchItem) -> bool:
+    """Whether the old SIM was proved on, and the new one is not known to be paused."""
+    is_open = item.state_of(SwitchKind.PAUSE) in {StepState.PENDING, StepState.UNCERTAIN}
+    return is_settled_as_wanted(item, SwitchKind.SOURCE) and is_open
+
+
+def _is_on(look: Look) -> bool:
+    return look.sight.sim is not None and look.sight.sim.status is SourceStatus.ENABLED
+
+
+def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> StepEvent | None:
+    """What a read says of a pause; None: nothing yet."""
+    if target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}:
+        return StepEvent.PROBED_PRESENT
+    is_moving = target is not None and target.state.is_pending
+    if is_moving or not _is_time_up(step, asked_at):
+        return None
+    is_enough = step.code == Unforeseen.code and step.attempts >= MOST_UNFORESEEN
+    return StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT
+
+
+def _is_time_up(step: SwitchStep, asked_at: float) -> bool:
+    """Whether a pause would have shown itself by now."""
+    return asked_at >= step.since + PAUSE_S * step.attempts

@@ -1,0 +1,257 @@
+"""The old SIMs at the source: read each one, order it on or off with all its values, and prove it by reading."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, SwitchStep
+from migrator.core.cutover.rules import (
+    NOT_EFFECTIVE,
+    Sight,
+    Sighting,
+    Told,
+    echo_of,
+    label_obstacle,
+    obstacle_at_source,
+    values_changed,
+)
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.run.packing import slices
+from migrator.core.run.states import StepEvent, StepState
+from migrator.engine.cutover.context import UNPROVEN, SwitchContext, in_parallel, send
+from migrator.engine.run.freshness import Knowledge, Portions
+from migrator.engine.run.unforeseen import MOST_UNFORESEEN, defect_words, is_of_one_sim
+from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
+from migrator.ports import SwitchOrder
+
+__all__ = ["Look", "OldSims"]
+
+MOST_LOST_IN_A_ROW = 3
+"""A gateway that always times out would otherwise be sent orders for ever."""
+
+QUEUE_S = 600.0
+"""How long an accepted order may wait in the source's queue before it is given again."""
+
+Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
+"""Says, just before the orders go out, for which SIMs they must not; given each as it was read just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a SIM looked like, as of when it was asked for (UTC seconds): an answer may be long on its way."""
+
+    asked_at: float
+    sight: Sight
+
+
+@dataclass(slots=True)
+class OldSims:
+    """Switches the old SIMs of a plan.
+
+    Args:
+        guard: asked once more for each portion, after it was read and before it is ordered.
+    """
+
+    ctx: SwitchContext
+    guard: Guard
+    _portions: Portions = field(init=False)
+    _too_late: list[str] = field(default_factory=list, init=False)
+    _lost_in_a_row: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._portions = Portions(self.ctx.options.batch)
+
+    async def look(self, items: Sequence[SwitchItem]) -> dict[str, Look]:
+        """Read some SIMs as they are now, by key."""
+        ctx, found = self.ctx, dict[str, Look]()
+
+        async def one(item: SwitchItem) -> None:
+            asked_at = ctx.now()
+            found[item.key] = Look(asked_at, await self._sight(item))
+
+        await in_parallel(items, one, workers=ctx.options.workers, stopper=ctx.stopper)
+        return found
+
+    async def _sight(self, item: SwitchItem) -> Sight:
+        """What 1NCE shows of a SIM. A defect that its record brings to light is this SIM's alone."""
+        try:
+            return await self.ctx.source.look(item.row.source_iccid)
+        except Exception as error:
+            if not is_of_one_sim(error):
+                raise
+            return Sight(Sighting.UNREADABLE, words=defect_words(error), code=Unforeseen.code)
+
+    # --- ordering -------------------------------------------------------------------------------------------------
+
+    async def order(self, items: Sequence[SwitchItem]) -> None:
+        """Read SIMs whose step is PENDING, set those aside that cannot or need not be switched, and order the others.
+
+        What was read is old after `OLDEST_GUARD_S`: an order that could not leave by then is begun anew, with its look
+        and its guard.
+
+        Raises: NotAuthorised, Transient and kin, with everything on disk.
+        """
+        pending = [item.key for item in items if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
+        await self._portions.each(pending, self._order_some)
+
+    async def _order_some(self, keys: Sequence[str]) -> Sequence[str]:
+        """Read and order some SIMs. Returns: those whose order did not leave in time, PENDING as before."""
+        ctx, known = self.ctx, self.ctx.learned_now()
+        pending = ctx.journal.items_by_key(ctx.switch_id, keys)
+        looks = await self.look(pending)
+        doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
+        labels = ctx.journal.labels_in_force([item.key for item in pending])
+        aside: dict[str, Told] = {}
+        for item in pending:
+            told = obstacle_at_source(
+                looks[item.key].sight, ctx.header.direction, must_order=item.key in doubted
+            )  # an order of our own that was given up and took effect late needs no second one
+            told = told or label_obstacle(looks[item.key].sight, labels.get(item.key))
+            if told is not None:
+                aside[item.key] = told
+        ready = {item: sim for item in pending if item.key not in aside and (sim := looks[item.key].sight.sim)}
+        aside |= await self.guard(ready) if ready else {}
+        told_aside = {key: (told.code, told.words) for key, told in aside.items()}
+        ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, told_aside)
+        return await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside}, known)
+
+    async def _send_all(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> Sequence[str]:
+        """Send the orders, in lists as far as the source takes them; a SIM that met a defect before goes alone."""
+        alone = [item for item in seen if _code_of(item) == Unforeseen.code]
+        together = [item for item in seen if item not in alone]
+        groups = [*slices(together, self.ctx.source.most), *slices(alone, 1)]
+        self._too_late = []
+
+        async def one(group: Sequence[SwitchItem]) -> None:
+            await self._send({item: seen[item] for item in group}, known)
+
+        await in_parallel(groups, one, workers=self.ctx.options.workers, stopper=self.ctx.stopper)
+        return self._too_late
+
+    async def _send(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> None:
+        """Send one order; a list that is refused is sent again SIM by SIM, so that the good ones pass."""
+        ctx = self.ctx
+        if known.is_old:  # nothing need be noted of an order that nobody begins
+            self._too_late += [item.key for item in seen]
+            return
+        try:
+            orders = [self._order(sim) for sim in seen.values()]
+            before = {item: echo_of(sim) for item, sim in seen.items()}
+            request = ctx.source.request_switch(orders)
+            effect = partial(ctx.source.switch, orders, vouch=known.vouch)
+            await send(ctx, SwitchKind.SOURCE, before, request, effect)
+        except Unforeseen:
+            return  # only reads tell what became of it, and it says nothing of the gateway
+        except OutcomeUnknown:
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
+                raise
+        except (Transient, Permanent) as error:
+            await self._not_carried_out(seen, error, known)
+        except Exception as error:  # nothing was noted as sent
+            if not is_of_one_sim(error):
+                raise
+            await self._not_made(seen, error, known)
+        else:
+            self._lost_in_a_row = 0
+            ctx.progress("switched", {"sims": len(orders)})
+
+    async def _not_carried_out(
+        self, seen: Mapping[SwitchItem, SourceSim], error: Transient | Permanent, known: Knowledge
+    ) -> None:
+        """Keep what a refusal says. Raises: the refusal, where it bears on the whole run."""
+        if isinstance(error, Permanent) and not error.halts_run:
+            await self._refused(seen, error, known)
+            return
+        self._put_back(seen, error.code, error.message)
+        if not isinstance(error, Outdated):
+            raise error
+        self._too_late += [item.key for item in seen]
+
+    async def _refused(self, seen: Mapping[SwitchItem, SourceSim], error: Permanent, known: Knowledge) -> None:
+        if len(seen) == 1:
+            told = (error.code, error.carrier_words or error.message)
+            self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_GOOD, {item.key: told for item in seen})
+            return
+        self._put_back(seen, "list_refused", error.carrier_words or error.message)
+        for item, sim in seen.items():
+            await self._send({item: sim}, known)
+
+    async def _not_made(self, seen: Mapping[SwitchItem, SourceSim], error: Exception, known: Knowledge) -> None:
+        """A list that cannot be made is tried SIM by SIM; the SIM that is meant is set aside."""
+        if len(seen) == 1:
+            told = (Unforeseen.code, defect_words(error))
+            self.ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, {item.key: told for item in seen})
+            return
+        for item, sim in seen.items():
+            await self._send({item: sim}, known)
+
+    def _put_back(self, seen: Mapping[SwitchItem, SourceSim], code: str, words: str) -> None:
+        """Nothing happened. An earlier order of the same SIM may still, and that must not be forgotten."""
+        told = {item.key: (was if (was := _code_of(item)) in _MAY_STILL_COME else code, words) for item in seen}
+        self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
+
+    def _order(self, sim: SourceSim) -> SwitchOrder:
+        """Status, label and IMEI lock together, the last two as they were read just now."""
+        enabled = self.ctx.header.direction is Direction.ROLLBACK
+        return SwitchOrder(sim.iccid, enabled=enabled, label=sim.label, imei_lock=bool(sim.imei_lock))
+
+    # --- proving --------------------------------------------------------------------------------------------------
+
+    async def prove(self, items: Sequence[SwitchItem]) -> None:
+        """Read SIMs whose step is UNCERTAIN, and settle what the read shows."""
+        ctx = self.ctx
+        waiting = [item for item in items if item.state_of(SwitchKind.SOURCE) is StepState.UNCERTAIN]
+        if not waiting:
+            return
+        looks = await self.look(waiting)
+        doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in waiting])
+        moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
+        for item in waiting:
+            told = self._outcome(item.steps[SwitchKind.SOURCE], looks[item.key], is_doubted=item.key in doubted)
+            if told is not None:
+                event, words = told
+                moves.setdefault(event, {})[item.key] = (words.code, words.words)
+        for event, keys in moves.items():
+            ctx.move(SwitchKind.SOURCE, event, keys)
+            if event is StepEvent.PROBED_PRESENT:
+                ctx.progress("proved", {"sims": len(keys)})
+
+    def _outcome(self, step: SwitchStep, look: Look, *, is_doubted: bool) -> tuple[StepEvent, Told] | None:
+        """What a read says of an order; None: nothing yet.
+
+        Where an order of another plan may still take effect, a read proves something only once that one's time is up.
+        """
+        direction, sim = self.ctx.header.direction, look.sight.sim
+        age_s = look.asked_at - step.since
+        if sim is not None and sim.status is direction.wanted:
+            if is_doubted and age_s < self.ctx.options.absent_after_s:
+                return None
+            return StepEvent.PROBED_PRESENT, values_changed(step.before, sim, look.sight.label_trouble)
+        obstacle = obstacle_at_source(look.sight, direction, must_order=True)
+        is_unreadable = look.sight.sighting is Sighting.UNREADABLE  # for this moment, perhaps
+        if obstacle is not None and not is_unreadable:
+            return StepEvent.PROBED_CONFLICT, obstacle
+        patience_s = QUEUE_S if step.code == UNPROVEN else self.ctx.options.absent_after_s
+        if age_s < patience_s * step.attempts:
+            return None
+        if obstacle is not None:
+            return StepEvent.PROBED_CONFLICT, obstacle
+        return _came_to_nothing(step)
+
+
+def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
+    """What becomes of an order whose time is up: it is given again, but never for long against a defect of ours."""
+    if step.code != Unforeseen.code:
+        return StepEvent.PROBED_ABSENT, Told(NOT_EFFECTIVE, f"ordered {step.attempts} times, and no read shows it")
+    is_enough = step.attempts >= MOST_UNFORESEEN
+    return (StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT), Told(step.code, step.message)
+
+
+_MAY_STILL_COME = {NOT_EFFECTIVE, Unforeseen.code}
+"""Codes of orders that are given again while an earlier one may take effect."""
+
+
+def _code_of(item: SwitchItem) -> str:
+    step = item.steps.get(SwitchKind.SOURCE)
+    return "" if step is None else step.code

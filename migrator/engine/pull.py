@@ -1,0 +1,313 @@
+"""Reading the source fleet: several pages in flight, each on disk as it comes, until the list is settled.
+
+The list has no cursor and no snapshot (reference, 4.3): a SIM that comes or goes while it is read shifts the rows. So
+distinct ICCIDs are compared with the totals that the first and the last reply told, and the list is read again when
+they differ. Totals may be wrong, too, or speak of one page: a list ends only with a page that is not full, and totals
+that tell of fewer SIMs than two passes read alike are overruled.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import QuotaReading
+from migrator.core.run.results import Dropped, PullResult
+from migrator.engine.run.context import Stopper, quiet
+from migrator.errors import InputError, Interrupted, MigratorError
+from migrator.ports import (
+    Clock,
+    InventoryStore,
+    ListPass,
+    Progress,
+    Reading,
+    Snapshot,
+    SourcePage,
+    SourcePlatform,
+)
+
+__all__ = ["Pulling"]
+
+MOST_PAGES = 200_000
+MOST_PASSES = 3
+READINGS_A_COMMIT = 100
+MOST_DROPPED = 0.05
+HANDFUL = 5
+"""SIMs that may be gone from any inventory, however small, unless none may."""
+KEPT_FOR_S = 3600.0
+"""How long a list that was read and refused may still come into force as it is."""
+
+
+@dataclass(slots=True)
+class Pulling:
+    """One `inventory pull`.
+
+    Args:
+        quotas: whether to read what remains of every SIM's volumes, too (two calls per SIM).
+        limits: whether to read the account's monthly caps.
+        workers: requests in flight.
+        most_dropped: the share of the inventory in force that may be gone, beyond a handful; 0: not one SIM.
+        replace: whether any number may be gone. A list that was refused for that a moment ago is then not read again.
+    """
+
+    source: SourcePlatform
+    store: InventoryStore
+    clock: Clock
+    stopper: Stopper
+    progress: Progress = quiet
+    quotas: bool = False
+    limits: bool = False
+    workers: int = 8
+    most_dropped: float = MOST_DROPPED
+    replace: bool = False
+    _total_pages: int | None = field(default=None, init=False)
+    _last: SourcePage | None = field(default=None, init=False)
+
+    async def run(self) -> PullResult:
+        """Pull, going on where an earlier pull stopped.
+
+        Raises: PlatformError, Interrupted; InputError, for a list without a SIM, or without many that the inventory in
+            force has. What came is on disk.
+        """
+        version = await self.source.open()
+        snapshot = self.store.open_snapshot(version, self._now())
+        passed, number = self._kept_pass(snapshot) or await self._passes(snapshot)
+        settled = _is_settled(passed)
+        read = failed = 0
+        dropped = Dropped()
+        warnings = [self.source.warning] if self.source.warning else []
+        warnings += _of_labels(*self.store.spoiled_labels(snapshot.snapshot_id))
+        if settled:
+            self._refuse_gaps(snapshot.snapshot_id, passed, number)
+            if self.limits:
+                self.store.save_account_limits(await self.source.account_limits())
+            if self.quotas:
+                read, failed = await self._all_readings(snapshot.snapshot_id)
+            dropped = self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
+        return PullResult(
+            sims=passed.sims,
+            listed=passed.last_total,
+            passes=number,
+            unreadable=passed.unreadable,
+            resumed=snapshot.resumed,
+            settled=settled,
+            api_version=version,
+            quotas_read=read,
+            quotas_failed=failed,
+            warnings=tuple(filter(None, (*warnings, _overruled(passed) if settled else ""))),
+            dropped=dropped,
+        )
+
+    def _refuse_gaps(self, snapshot_id: int, passed: ListPass, number: int) -> None:
+        """A part of the fleet, or another account's, must not pass for the fleet. Raises: InputError."""
+        if passed.sims == 0:
+            raise InputError(
+                "1NCE lists no SIM for these credentials; the inventory was left as it was",
+                code="empty_inventory",
+                hint="check that the API user belongs to the organization that holds the SIMs",
+            )
+        dropped = self.store.dropped(snapshot_id, number)
+        may_be_gone = max(HANDFUL, self.most_dropped * dropped.of) if self.most_dropped else 0
+        if dropped.sims > may_be_gone and not self.replace:
+            words = f"1NCE lists {passed.sims} SIMs and leaves out, of the inventory in force, {dropped}"
+            raise InputError(
+                f"{words}; nothing was changed",
+                code="inventory_shrinks",
+                hint="is this the right 1NCE account, and does its portal count as few? Pull again later. If these "
+                "SIMs are gone for good: `migrator inventory pull --replace`, which within the hour takes the list as "
+                "it was read now",
+            )
+
+    def _kept_pass(self, snapshot: Snapshot) -> tuple[ListPass, int] | None:
+        """The last pass, if it is whole, settled and of this hour, and somebody says that it may replace all."""
+        snapshot_id, number = snapshot.snapshot_id, snapshot.passes
+        read_at = self.store.last_read_at(snapshot_id)
+        if not (self.replace and number) or read_at is None or self.store.pages_done(snapshot_id, number + 1):
+            return None
+        if not 0 <= self._now() - read_at <= KEPT_FOR_S:
+            return None
+        passed = self.store.end_pass(snapshot_id, number)
+        return (passed, number) if _is_settled(passed) else None
+
+    async def _passes(self, snapshot: Snapshot) -> tuple[ListPass, int]:
+        """Read the list until it is settled, or often enough to say that it will not settle now."""
+        number = snapshot.passes + 1
+        while True:
+            await self._one_pass(snapshot.snapshot_id, number)
+            passed = self.store.end_pass(snapshot.snapshot_id, number)
+            if _is_settled(passed) or number - snapshot.passes >= MOST_PASSES:
+                return passed, number
+            self.progress("again", {"sims": passed.sims, "listed": passed.last_total})
+            number += 1
+
+    async def _one_pass(self, snapshot_id: int, pass_number: int) -> None:
+        done = self.store.pages_done(snapshot_id, pass_number)
+        self._last = None
+        self._total_pages = max((pages for pages in done.values() if pages is not None), default=None)
+        first = await self._page(snapshot_id, pass_number, 1) if 1 not in done else None
+        if first is not None and self._total_pages is None:
+            await self._until_empty(snapshot_id, pass_number, first)
+        elif self._total_pages is None:
+            await self._until_empty(snapshot_id, pass_number, None, start=max(done) + 1)
+        else:
+            missing = (number for number in _counting() if number not in done and number > 1)
+            await self._several(missing, lambda number: self._page(snapshot_id, pass_number, number))
+            await self._past_the_told(snapshot_id, pass_number, max(self._total_pages, *done, 1))
+
+    async def _past_the_told(self, snapshot_id: int, pass_number: int, told: int) -> None:
+        """Go on behind the last page that was told of, while pages are full: the totals may speak of one page.
+
+        What is past the end tells nothing, and is not kept. A page that an earlier process read is read once more, as
+        nobody knows any more whether it was full.
+        """
+        page = self._last
+        if page is None or page.number < told:
+            page = await self._page(snapshot_id, pass_number, told)
+        for number in range(told + 1, MOST_PAGES):
+            if not page.is_full and number > (self._total_pages or 0):
+                return
+            self.stopper.check()
+            before, page = page, await self.source.page(number)
+            if not page.rows or _iccids(page) == _iccids(before):
+                return
+            self._keep(snapshot_id, pass_number, page)
+
+    async def _until_empty(
+        self, snapshot_id: int, pass_number: int, page: SourcePage | None, *, start: int = 2
+    ) -> None:
+        """Without totals, go on page by page until one is empty, or is the one before again."""
+        before = None if page is None else _iccids(page)
+        for number in range(start, MOST_PAGES):
+            if before == ():
+                return
+            self.stopper.check()
+            iccids = _iccids(await self._page(snapshot_id, pass_number, number))
+            if iccids == before:
+                return
+            before = iccids
+
+    async def _page(self, snapshot_id: int, pass_number: int, number: int) -> SourcePage:
+        """Read one page and put it on disk."""
+        page = await self.source.page(number)
+        self._keep(snapshot_id, pass_number, page)
+        return page
+
+    def _keep(self, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
+        if self._last is None or page.number > self._last.number:
+            self._last = page
+        if page.total_pages is not None:
+            self._total_pages = max(page.total_pages, self._total_pages or 0)
+        self.store.save_page(snapshot_id, pass_number, page, self._now())
+        self.progress("page", {"sims": len(page.rows), "page": page.number, "listed": page.total_sims})
+
+    async def _several(self, numbers: Iterable[int], act: Callable[[int], Awaitable[object]]) -> None:
+        """Read pages up to the last that any reply told of, several in flight."""
+        todo = iter(numbers)
+
+        async def worker() -> None:
+            for number in todo:
+                if number > (self._total_pages or 0) or self.stopper.is_stopping:
+                    return
+                await act(number)
+
+        await _crew(worker, self.workers)
+        self.stopper.check()
+
+    async def _all_readings(self, snapshot_id: int) -> tuple[int, int]:
+        """Ask for what remains, a commit per hundred SIMs. Returns: SIMs read, and SIMs whose read failed."""
+        read = failed = 0
+        while iccids := self.store.without_reading(snapshot_id, READINGS_A_COMMIT):
+            readings = await self._readings(iccids)
+            self.store.save_readings(snapshot_id, readings)
+            bad = sum(_has_failed(reading) for reading in readings)
+            failed += bad
+            read += len(readings) - bad
+            self.progress("quotas", {"sims": len(readings)})
+            self.stopper.check()
+        return read, failed
+
+    async def _readings(self, iccids: Sequence[Iccid]) -> list[Reading]:
+        todo = iter(iccids)
+        readings: list[Reading] = []
+
+        async def worker() -> None:
+            for iccid in todo:
+                if self.stopper.is_stopping:
+                    return
+                data = await self.source.data_remaining(iccid)
+                sms = await self.source.sms_remaining(iccid)
+                readings.append(Reading(iccid, data, sms))
+
+        await _crew(worker, self.workers)
+        return readings
+
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
+
+
+async def _crew(worker: Callable[[], Awaitable[None]], size: int) -> None:
+    """Run some workers; the first error that concerns all is raised once every other request has come home."""
+    troubles: list[MigratorError | Interrupted] = []
+
+    async def guarded() -> None:
+        try:
+            await worker()
+        except (MigratorError, Interrupted) as error:
+            troubles.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(size):
+            tasks.start_soon(guarded)
+    if troubles:
+        raise troubles[0]
+
+
+def _iccids(page: SourcePage) -> tuple[object, ...]:
+    return tuple(row.raw.get("iccid") for row in page.rows)
+
+
+def _counting() -> Iterable[int]:
+    return range(1, MOST_PAGES)
+
+
+def _is_settled(passed: ListPass) -> bool:
+    """Whether a pass agrees with itself: as many distinct SIMs as its first and its last reply told.
+
+    Without totals there is nothing to compare with, and the list is taken as it was read up to its empty page. Totals
+    that tell of fewer SIMs than were read are no totals of this list, if the pass before read the very same SIMs.
+    """
+    if passed.last_total is None:
+        return True
+    return passed.sims + passed.unreadable == passed.first_total == passed.last_total or _is_longer_than_told(passed)
+
+
+def _is_longer_than_told(passed: ListPass) -> bool:
+    told = max(passed.first_total or 0, passed.last_total or 0)
+    is_as_before = not (passed.only_in_this_pass or passed.missing_from_this_pass)
+    return passed.sims + passed.unreadable > told and is_as_before
+
+
+def _overruled(passed: ListPass) -> str:
+    """In words, that the totals were not believed; empty where they were."""
+    if passed.last_total is None or not _is_longer_than_told(passed):
+        return ""
+    return (
+        f"1NCE's totals do not fit its list: they tell of {passed.last_total} SIMs, and {passed.sims} were read, the "
+        "same ones twice; the list was believed"
+    )
+
+
+def _of_labels(count: int, first: Sequence[str]) -> Iterable[str]:
+    """A word on labels that were not read whole; nothing where there are none."""
+    if count:
+        named = ", ".join(first) + (", ..." if count > len(first) else "")
+        yield (
+            f"SIMs whose label could not be read whole: {count} ({named}). Plans block names that are made of them "
+            "(label_unreadable): mend the labels in the 1NCE portal, then pull again"
+        )
+
+
+def _has_failed(reading: Reading) -> bool:
+    services = (reading.data, reading.sms)
+    return any(service is not None and service.reading is QuotaReading.FAILED for service in services)

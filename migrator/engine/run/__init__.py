@@ -1,0 +1,1 @@
+"""Parts that every run shares: context, sending, parallel work, reads."""

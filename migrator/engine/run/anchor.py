@@ -1,0 +1,29 @@
+"""An intent counts once it is in the store's main file: that file may be carried on without what lies beside it."""
+
+from migrator.engine.run.context import Stopper
+from migrator.errors import Halted, Interrupted, NotSent, StoreHeld
+from migrator.ports import Journal, SwitchJournal
+
+__all__ = ["anchored"]
+
+TRIES = 60
+PAUSE_S = 0.5
+"""A backup or a report of a large store reads for some seconds. A claim is tried five times more after that."""
+
+
+async def anchored(journal: Journal | SwitchJournal, stopper: Stopper) -> None:
+    """Wait until the intents so far are in the main file.
+
+    Raises: StoreHeld, if that took too long; NotSent, if the run was told to stop meanwhile. Nothing has left then.
+    """
+    for _ in range(TRIES):
+        if journal.into_main_file():
+            return
+        try:
+            await stopper.sleep(PAUSE_S)
+        except (Interrupted, Halted) as stop:
+            raise NotSent(stop) from stop
+    raise StoreHeld(
+        "nothing was sent: another program reads the state store, and keeps what was to be sent out of its main file",
+        hint="end the program that reads the store, such as a database browser or a backup; then the same command",
+    )

@@ -1,0 +1,84 @@
+"""One write: its intent on disk, the request, its outcome on disk."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from migrator.core.run.states import StepKind
+from migrator.core.run.steps import Item, RequestOutcome
+from migrator.engine.run.anchor import anchored
+from migrator.engine.run.context import Context
+from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
+from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
+from migrator.ports import Outgoing
+
+__all__ = ["keys_of", "send"]
+
+T = TypeVar("T")
+
+
+def keys_of(items: Sequence[Item], code: str = "", message: str = "") -> dict[str, tuple[str, str]]:
+    """The SIM keys of some items, each with the same code and message."""
+    return {item.key: (code, message) for item in items}
+
+
+async def send(
+    ctx: Context,
+    kind: StepKind,
+    items: Sequence[Item],
+    outgoing: Outgoing,
+    effect: Callable[[], Awaitable[T]],
+    *,
+    said: Callable[[T | Permanent], Mapping[str, tuple[str, str]]] | None = None,
+) -> tuple[int, T]:
+    """Journal the intent, act, journal what came back. Returns: the request's id and the reply.
+
+    The steps are left IN_FLIGHT for the caller to settle, whatever comes: only it knows what the answer is worth. With
+    `said`, which gives code and words by SIM key, an answer or a refusal for good leaves them UNCERTAIN, and that is
+    kept in one with it: a process that dies right after it has forgotten nothing of what the carrier said. A lost
+    answer leaves them UNCERTAIN in any case.
+
+    Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, before its intent.
+    """
+    await ctx.stopper.checkpoint()  # nothing is waited for between this and the intent
+    wave = items[0].change.wave if items else None
+    keys = [item.key for item in items]
+    request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())
+    ctx.hooks.after_intent(kind)
+    try:
+        if kind is StepKind.CLAIM:  # every other order shows on the record, and may be given twice
+            await anchored(ctx.journal, ctx.stopper)
+        reply = await effect()
+    except PlatformError as error:
+        ctx.hooks.after_effect(kind)
+        in_doubt: Mapping[str, tuple[str, str]] | None = None
+        if isinstance(error, OutcomeUnknown):
+            in_doubt = keys_of(items, error.code, error.message)
+        elif isinstance(error, Permanent) and not isinstance(error, NotAuthorised) and said is not None:
+            in_doubt = said(error)
+        words = error.carrier_words or error.message
+        ctx.journal.answered(
+            request_id, _outcome_of(error), now=ctx.now(), status=error.status, message=words, in_doubt=in_doubt
+        )
+        ctx.hooks.after_outcome(kind)
+        raise
+    except Exception as error:
+        if not is_of_one_sim(error):
+            raise
+        ctx.hooks.after_effect(kind)
+        defect = Unforeseen(defect_words(error))
+        in_doubt = keys_of(items, defect.code, defect.message)
+        ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message, in_doubt=in_doubt)
+        ctx.hooks.after_outcome(kind)
+        raise defect from error
+    ctx.hooks.after_effect(kind)
+    job_id = getattr(reply, "job_id", None)
+    in_doubt = None if said is None else said(reply)
+    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id, in_doubt=in_doubt)
+    ctx.hooks.after_outcome(kind)
+    return request_id, reply
+
+
+def _outcome_of(error: PlatformError) -> RequestOutcome:
+    if isinstance(error, OutcomeUnknown):
+        return RequestOutcome.LOST
+    return RequestOutcome.REFUSED_FOR_NOW if isinstance(error, Transient) else RequestOutcome.REFUSED

@@ -1,0 +1,78 @@
+"""What nobody foresaw: a defect that one SIM brings to light puts that SIM aside, and never stops the others."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from migrator.core.cutover.plan import SwitchItem
+from migrator.core.cutover.rules import Told
+from migrator.core.fleet.sims import SourceSim
+from migrator.errors import Interrupted, MigratorError, StoreError, Unforeseen
+
+__all__ = ["MOST_UNFORESEEN", "alone_if_need_be", "defect_words", "is_of_one_sim", "sim_by_sim"]
+
+log = logging.getLogger("migrator.engine")
+
+MOST_UNFORESEEN = 2
+"""Orders of one SIM that met a defect, after which it is set aside: the first may have been that of another SIM."""
+
+NOT_STORABLE = "not_storable"
+
+Asker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Told]]]
+Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
+
+
+def is_of_one_sim(error: Exception) -> bool:
+    """Whether an error says nothing of the run as a whole: a defect of ours, or a value that cannot be kept.
+
+    Every other error of ours has its own meaning, and an order to stop is none.
+    """
+    if isinstance(error, StoreError):
+        return error.code == NOT_STORABLE
+    return not isinstance(error, MigratorError | Interrupted)
+
+
+def defect_words(error: Exception) -> str:
+    """Where a defect showed itself. Its own words are left out: they may hold anything, a secret too."""
+    if isinstance(error, MigratorError):
+        return error.message
+    first: BaseException = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    frame = first.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = "" if frame is None else f" in {Path(frame.tb_frame.f_code.co_filename).name}, line {frame.tb_lineno}"
+    words = f"a defect of this tool: {type(first).__name__}{place}; please report it"
+    log.debug("%s", words)
+    return words
+
+
+async def alone_if_need_be(items: Sequence[SwitchItem], ask: Asker) -> Mapping[str, Told]:
+    """Ask about SIMs together, and where that meets a defect about each alone.
+
+    The SIM behind the defect is told so, and no other.
+    """
+    try:
+        return await ask(items)
+    except Exception as error:
+        if not is_of_one_sim(error):
+            raise
+        if len(items) == 1:
+            return {items[0].key: Told(Unforeseen.code, defect_words(error))}
+    told: dict[str, Told] = {}
+    for item in items:
+        told |= await alone_if_need_be([item], ask)
+    return told
+
+
+def sim_by_sim(guard: Guard) -> Guard:
+    """`guard`, asked again for each SIM alone where it meets a defect, so that only the SIM behind it stays behind."""
+
+    async def guarded(seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
+        async def ask(some: Sequence[SwitchItem]) -> Mapping[str, Told]:
+            return await guard({item: seen[item] for item in some})
+
+        return await alone_if_need_be(list(seen), ask)
+
+    return guarded

@@ -1,0 +1,96 @@
+"""The columns of vendors' lists, delivery notes and lists of pairs: told by hand or by title, never guessed."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from migrator.core.fleet.secrets import shown_title
+from migrator.errors import InputError, Problem
+from migrator.inputs.files.problems import refusal, spelled
+from migrator.inputs.inventory.columns import parse_choices, places_of
+from migrator.inputs.inventory.titles import is_secret_title, plain
+
+__all__ = ["PAIR_TITLES", "POOL_TITLES", "Titles", "field_named", "find_columns", "parse_choices", "unused_titles"]
+
+Titles = Mapping[str, tuple[str, ...]]
+"""Field -> its titles, besides its own name."""
+
+PAIR_TITLES: Titles = {
+    "source_iccid": ("old ICCID", "1NCE ICCID", "ICCID old", "old SIM ICCID", "alte ICCID", "ICCID alt"),
+    "target_iccid": ("new ICCID", "Hologram ICCID", "ICCID new", "new SIM ICCID", "neue ICCID", "ICCID neu"),
+    "eid": (),
+}
+POOL_TITLES: Titles = {
+    "iccid": (
+        *("ICC ID", "ICC", "ICCID No", "ICCID Number", "SIM ICCID", "SIM", "SIM Number", "SIM-Kartennummer"),
+        *("Kartennummer", "ICCID (19 digits)", "ICCID (20 digits)", *PAIR_TITLES["target_iccid"], "target_iccid"),
+    ),
+    "first": ("ICCID FROM", "from ICCID", "from", "first ICCID", "ICCID start", "start ICCID", "ICCID von", "von"),
+    "last": ("ICCID TO", "to ICCID", "to", "last ICCID", "ICCID end", "end ICCID", "ICCID bis", "bis"),
+    "quantity": ("QTY", "Qty.", "count", "pcs", "number of SIMs", "Menge", "Anzahl", "St\u00fcck"),
+}
+
+
+def field_named(title: str, titles: Titles) -> str | None:
+    """The field that a title names; None if it names none."""
+    letters = plain(title)
+    return next((name for name, known in titles.items() if letters and letters in map(plain, (name, *known))), None)
+
+
+def find_columns(cells: Sequence[str], titles: Titles, chosen: Mapping[str, str], *, place: str) -> dict[str, int]:
+    """Where each field stands that has a column.
+
+    Args:
+        cells: the header.
+        titles: what the columns may be called.
+        chosen: field -> title or number by hand, from `parse_choices`; an empty one leaves the field out.
+        place: "FILE:LINE" of the header.
+
+    Raises: InputError, where a field may be in several columns, or one by hand is not there or holds a secret.
+    """
+    found: dict[str, int] = {}
+    problems: list[Problem] = []
+    for name, wanted in chosen.items():
+        places = places_of(wanted, cells) if wanted else []
+        if wanted and not places:
+            words = f"{place}: no column {shown_title(wanted)} for {name}"
+            problems.append(Problem("no_such_column", words, _known(cells)))
+        _settle(found, problems, name, places, cells, place)
+    for name in titles.keys() - chosen.keys():
+        places = _titled(name, titles, cells, found)
+        _settle(found, problems, name, places, cells, place)
+    if problems:
+        raise refusal(sorted(problems, key=lambda problem: problem.message), what=place)
+    if len(set(found.values())) < len(found):
+        raise InputError(f"{place}: one column is chosen for two fields", code="bad_column", hint="one field each")
+    return found
+
+
+def _titled(name: str, titles: Titles, cells: Sequence[str], found: Mapping[str, int]) -> list[int]:
+    """Where titles of a field stand; where its own name stands, only there."""
+    places = [at for at, cell in enumerate(cells) if field_named(cell, titles) == name and at not in found.values()]
+    return [at for at in places if plain(cells[at]) == plain(name)] or places
+
+
+def _settle(  # noqa: PLR0917 - what one field comes to
+    found: dict[str, int], problems: list[Problem], name: str, places: Sequence[int], cells: Sequence[str], place: str
+) -> None:
+    """Take the one place of a field; note several, and one with a secret."""
+    if len(places) > 1:
+        hint = f"remove or rename all but one, or tell which one it is: --column {name}=TITLE or NUMBER"
+        problems.append(Problem("no_header", f"{place}: more than one column {name}", hint))
+    elif places and is_secret_title(cells[places[0]]):
+        words = f"{place}: column {shown_title(cells[places[0]])} holds a secret of the SIM and is never read"
+        problems.append(Problem("secret_column", words, "choose another column"))
+    elif places:
+        found[name] = places[0]
+
+
+def unused_titles(cells: Sequence[str], found: Mapping[str, int], tell: Callable[[Sequence[str]], None] | None) -> None:
+    """Tell the titles of columns that nothing is read from."""
+    others = [cell for at, cell in enumerate(cells) if cell.strip() and at not in found.values()]
+    others = [shown_title(title, quoted=False) for title in others]
+    if others and tell is not None:
+        tell(others)
+
+
+def _known(cells: Sequence[str]) -> str:
+    return f"found {spelled(shown_title(cell, quoted=False) for cell in cells)[:200]}"

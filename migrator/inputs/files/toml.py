@@ -1,0 +1,147 @@
+"""TOML files with the line of every key, which `tomllib` does not tell."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from migrator.errors import InputError
+from migrator.inputs.files.text import small_text
+
+__all__ = ["KeyPath", "TomlFile", "key_lines", "parse_toml", "read_toml"]
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: keys, and from 0 the number of an item of an array: ("waves", 1, "count")."""
+
+SYNTAX_HINT = 'text stands in "quotes", numbers and true/false without; one key = value a line; a key is set once'
+
+_STRING = r"""\"{3}(?:[^\\]|\\.)*?\"{3,5}|'{3}.*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
+_PART = r"""(?:[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
+_KEY = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
+_BLANK = re.compile(r"(?:\s|#[^\n]*)*")
+_STATEMENT = re.compile(rf"(?P<open>\[{{0,2}})[ \t]*(?P<key>{_KEY})[ \t]*(?:=|\]{{1,2}})")
+_TOKEN = re.compile(rf"""(?P<string>{_STRING})|\#[^\n]*|(?P<mark>[\[{{\]}}\n])|[^"'#\[{{\]}}\n]+""", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A parsed file. `data` has decimals for numbers with a point; `lines` the line of each key, table and item."""
+
+    name: str
+    text: str
+    data: Mapping[str, Any]
+    lines: Mapping[KeyPath, int]
+
+    def line(self, path: KeyPath) -> int:
+        """The line of a value, else of the table around it, else 1."""
+        return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), 1)
+
+
+def read_toml(path: Path) -> TomlFile:
+    """Read a file. Raises: InputError, with the line of what is no TOML."""
+    return parse_toml(small_text(path), name=str(path))
+
+
+def parse_toml(text: str, *, name: str) -> TomlFile:
+    """Read text; `name` stands for the file in messages. Raises: InputError, with the line of what is no TOML."""
+    try:
+        data = tomllib.loads(text, parse_float=Decimal)
+    except (ValueError, ArithmeticError) as error:
+        message = f"{name}:{_error_line(str(error), text)}: {_error_words(str(error))}"
+    except RecursionError:
+        message = f"{name}: brackets are nested too deep"
+    else:
+        return TomlFile(name, text, data, key_lines(text))
+    raise InputError(message, code="syntax", hint=SYNTAX_HINT)
+
+
+def _error_line(message: str, text: str) -> int:
+    told = re.search(r"at line (\d+)", message)
+    return int(told[1]) if told else text.rstrip().count("\n") + 1
+
+
+def _error_words(message: str) -> str:
+    words = re.sub(r" \(at (?:line \d+, column \d+|end of document)\)", "", message)
+    return f"not valid TOML: {words}"
+
+
+def key_lines(text: str) -> dict[KeyPath, int]:
+    """The line of each key, each table's header and each table of an array, in text that is valid TOML."""
+    lines: dict[KeyPath, int] = {}
+    items: dict[KeyPath, int] = {}  # the number of the last item of each array of tables
+    table: KeyPath = ()
+    for line, opening, key, value in _statements(text):
+        parts = _key_parts(key)
+        if not opening:
+            for end in range(1, len(parts) + 1):
+                lines.setdefault((*table, *parts[:end]), line)
+            lines.update({(*table, *parts, number): at for number, at in _inline_tables(value, line)})
+            continue
+        table = _last_items(parts[:-1], items) + parts[-1:]
+        if opening == "[[":
+            items[table] = items.get(table, -1) + 1
+            lines.setdefault(table, line)
+        table = _last_items(table, items) if opening == "[[" else table
+        lines.setdefault(table, line)
+    return lines
+
+
+def _statements(text: str) -> Iterator[tuple[int, str, str, str]]:
+    """Each header and each assignment: line, opening brackets (none for an assignment), key as written, value."""
+    line, end = 1, 0
+    while statement := _STATEMENT.match(text, start := _after_blank(text, end)):
+        line += text.count("\n", end, start)
+        end = _value_end(text, statement.end())
+        yield line, statement["open"], statement["key"], text[statement.end() : end]
+        line += text.count("\n", start, end)
+
+
+def _after_blank(text: str, position: int) -> int:
+    blank = _BLANK.match(text, position)
+    return blank.end() if blank else position
+
+
+def _value_end(text: str, start: int) -> int:
+    """Where the line ends on which all brackets and strings that open after `start` are closed."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        mark = token["mark"]
+        if mark == "\n" and depth == 0:
+            return token.start()
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark or "", 0)
+    return len(text)
+
+
+def _inline_tables(value: str, line: int) -> Iterator[tuple[int, int]]:
+    """Number and line of each inline table that stands right in an array."""
+    depth, number = 0, 0
+    is_array = value.lstrip().startswith("[")
+    for token in _TOKEN.finditer(value):
+        mark = token["mark"] or ""
+        if is_array and mark == "{" and depth == 1:
+            yield number, line + value.count("\n", 0, token.start())
+            number += 1
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark, 0)
+
+
+def _key_parts(key: str) -> KeyPath:
+    """A key as written, bare, quoted or dotted, as a path: the parser itself takes it apart."""
+    nested: Any = tomllib.loads(f"{key} = 0")
+    parts: list[str] = []
+    while isinstance(nested, dict):
+        part, nested = next(iter(nested.items()))
+        parts.append(part)
+    return tuple(parts)
+
+
+def _last_items(path: KeyPath, items: Mapping[KeyPath, int]) -> KeyPath:
+    """`path` with the number of the last item after each array of tables."""
+    resolved: KeyPath = ()
+    for part in path:
+        resolved += (part,)
+        if resolved in items:
+            resolved += (items[resolved],)
+    return resolved

@@ -1,0 +1,258 @@
+"""Which column of an exported inventory holds what: told by hand, by its title, or by what stands in it."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
+from migrator.core.fleet.secrets import shown_title
+from migrator.errors import Problem
+from migrator.inputs.files.problems import nearest, refusal, spelled
+from migrator.inputs.files.text import SPREADSHEET_REMEDY, rounding_notation, unwrapped
+from migrator.inputs.inventory.titles import (
+    FIELDS,
+    KNOWN_TITLES,
+    STATUS_WORDS,
+    field_of_title,
+    is_secret_title,
+    plain,
+)
+
+__all__ = ["Column", "Columns", "iccid_like", "map_columns", "names_iccid", "parse_choices", "places_of"]
+
+BY_HAND = "tell which one: --column {field}=TITLE, or --column {field}=NUMBER; --column {field}= leaves it out"
+MOST_TITLES = 200
+"""More columns than this are told by their number only; of a thousand, nobody reads the titles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field's column: its place from 0, its title, and how it was found ("by hand", "by title", "by content")."""
+
+    field: str
+    at: int
+    title: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The whole header: fields in the order of the export, and what becomes of the other columns.
+
+    Args:
+        used: a column for each field that has one.
+        kept: places of columns that mean nothing to us and hold no secret.
+        unused: titles of the others.
+        secret: titles of those that hold a PIN, PUK or key; their values are dropped as they are read.
+        width: how many there are.
+    """
+
+    used: tuple[Column, ...]
+    kept: tuple[tuple[str, int], ...]
+    unused: tuple[str, ...]
+    secret: tuple[str, ...]
+    width: int
+
+    def told(self) -> str:
+        """The mapping on one line, for a message."""
+        return spelled(f"{column.field} = {shown_title(column.title)} ({column.how})" for column in self.used)
+
+
+def parse_choices(texts: Sequence[str], fields: Sequence[str] = FIELDS) -> dict[str, str]:
+    """The fields and titles of `--column FIELD=TITLE`. Raises: InputError, with every problem."""
+    chosen: dict[str, str] = {}
+    problems = []
+    for text in texts:
+        name, equals, title = text.partition("=")
+        name = name.strip().lower()
+        if not equals:
+            problems.append(Problem("bad_column", f"--column {text}: expected FIELD=TITLE", "as --column iccid=Karte"))
+        elif name not in fields:
+            words = f"--column {text}: there is no field {name!r}"
+            problems.append(Problem("bad_column", words, f"{nearest(name, fields)}; the fields are {spelled(fields)}"))
+        elif name in chosen:
+            problems.append(Problem("bad_column", f"--column {name} is given twice", "give it once"))
+        else:
+            chosen[name] = title.strip()
+    if problems:
+        raise refusal(problems, what="--column")
+    return chosen
+
+
+def map_columns(
+    titles: Sequence[str], sample: Sequence[Sequence[str]], chosen: Mapping[str, str], *, place: str
+) -> Columns:
+    """Decide which column holds what.
+
+    Args:
+        titles: of the header; "column 1" and so on for a file without one.
+        sample: the first rows.
+        chosen: from `parse_choices`; an empty title leaves a field out.
+        place: "FILE:LINE" of the header.
+
+    Raises: InputError, where a field may be in several columns, or no column holds ICCIDs.
+    """
+    mapping = _Mapping(titles, place)
+    for name, title in chosen.items():
+        mapping.by_hand(name, title)
+    mapping.by_title(chosen)
+    mapping.by_content(sample, chosen)
+    return mapping.result(chosen)
+
+
+def places_of(wanted: str, titles: Sequence[str]) -> list[int]:
+    """Where a title stands: as it is, else by its letters, else by its number from 1."""
+    for fits in (lambda title: title.strip() == wanted, lambda title: plain(title) == plain(wanted) != ""):
+        if places := [at for at, title in enumerate(titles) if fits(title)]:
+            return places
+    is_number = wanted.isdecimal() and 0 < int(wanted) <= len(titles)
+    return [int(wanted) - 1] if is_number else []
+
+
+@dataclass(slots=True)
+class _Mapping:
+    """The header so far."""
+
+    titles: Sequence[str]
+    place: str
+    found: dict[str, Column] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    unclear: set[str] = field(default_factory=set)
+
+    def by_hand(self, name: str, wanted: str) -> None:
+        """Take what the operator chose."""
+        if not wanted:
+            return
+        places = places_of(wanted, self.titles)
+        if not places:
+            words = f"{self.place}: no column {wanted!r} for {name}; found {self._shown()}"
+            known = [shown_title(title, quoted=False) for title in self.titles]
+            self._note("no_such_column", words, nearest(wanted, known) if len(known) < MOST_TITLES else "")
+        elif len(places) > 1:
+            self._ambiguous(name, places, f"is named {wanted!r}")
+        elif is_secret_title(self.titles[places[0]]):
+            title = shown_title(self.titles[places[0]])
+            words = f"{self.place}: column {title} holds a secret of the SIM and is never read"
+            self._note("secret_column", words, "choose another column")
+        elif places[0] in {column.at for column in self.found.values() if {column.field, name} != _BY_TARIFF}:
+            words = f"{self.place}: column {wanted!r} is chosen for two fields"
+            self._note("bad_column", words, "one column holds one field")
+        else:
+            self.found[name] = Column(name, places[0], self.titles[places[0]], "by hand")
+
+    def by_title(self, chosen: Mapping[str, str]) -> None:
+        """Find the fields that nobody chose by the titles that we know."""
+        places: dict[str, list[int]] = {}
+        taken = self._taken()
+        for at, title in enumerate(self.titles):
+            name = field_of_title(title)
+            if name is not None and name not in chosen and at not in taken and not is_secret_title(title):
+                places.setdefault(name, []).append(at)
+        for name, held in places.items():
+            if len(held) > 1:
+                self._ambiguous(name, held, "has such a title")
+            else:
+                self.found[name] = Column(name, held[0], self.titles[held[0]], "by title")
+
+    def by_content(self, sample: Sequence[Sequence[str]], chosen: Mapping[str, str]) -> None:
+        """Find fields whose values cannot be taken for anything else."""
+        for name, fits in _CONTENT.items():
+            if name in self.found or name in chosen or name in self.unclear:
+                continue
+            taken = self._taken()
+            places = [at for at in self._nameless() if at not in taken and _all_fit(sample, at, fits)]
+            if len(places) > 1:
+                self._ambiguous(name, places, "holds nothing but such values")
+            elif places:
+                self.found[name] = Column(name, places[0], self.titles[places[0]], "by content")
+
+    def _nameless(self) -> list[int]:
+        """Places of columns whose title tells nothing: no field, no secret, nothing else that we know."""
+        return [
+            at
+            for at, title in enumerate(self.titles)
+            if field_of_title(title) is None and not is_secret_title(title) and plain(title) not in KNOWN_TITLES
+        ]
+
+    def result(self, chosen: Mapping[str, str]) -> Columns:
+        """The columns. Raises: InputError."""
+        with_luhn = [at for at, title in enumerate(self.titles) if plain(title) in _WITH_LUHN]
+        if "iccid" not in self.found and "iccid" not in {*chosen, *self.unclear} and len(with_luhn) == 1:
+            self.found["iccid"] = Column("iccid", with_luhn[0], self.titles[with_luhn[0]], "by title")
+        if "iccid" not in self.found and not self.problems:
+            words = f"{self.place}: no column of ICCIDs; found {self._shown()}"
+            hint = f"name it: --column iccid=TITLE. Where digits are lost: {SPREADSHEET_REMEDY}"
+            self._note("no_iccid_column", words, hint)
+        if self.problems:
+            raise refusal(self.problems, what=self.place)
+        taken = self._taken()
+        others = [(title, at) for at, title in enumerate(self.titles) if at not in taken]
+        secret = [title for title, _ in others if is_secret_title(title)]
+        kept = [(title, at) for title, at in others if title not in secret and plain(title) in KNOWN_TITLES]
+        unused = [title for title, at in others if title.strip() and title not in secret and (title, at) not in kept]
+        used = sorted(self.found.values(), key=lambda column: FIELDS.index(column.field))
+        return Columns(tuple(used), tuple(kept), _told(unused), _told(secret), len(self.titles))
+
+    def _taken(self) -> set[int]:
+        return {column.at for column in self.found.values()}
+
+    def _ambiguous(self, name: str, places: Sequence[int], why: str) -> None:
+        named = spelled(f"{shown_title(self.titles[at])} (column {at + 1})" for at in places[:MOST_TITLES])
+        words = f"{self.place}: {name} may be in {len(places)} columns, each {why}: {named}"
+        self.unclear.add(name)
+        self._note("ambiguous_column", words, BY_HAND.format(field=name))
+
+    def _shown(self) -> str:
+        titles = spelled(map(shown_title, self.titles[:20]))
+        return f"{titles} and {len(self.titles) - 20} more" if len(self.titles) > 20 else titles  # noqa: PLR2004 - a line
+
+    def _note(self, code: str, words: str, hint: str) -> None:
+        self.problems.append(Problem(code, words, hint))
+
+
+def _told(titles: Sequence[str]) -> tuple[str, ...]:
+    return tuple(shown_title(title, quoted=False) for title in titles)
+
+
+_BY_TARIFF = {"data_quota_mb", "sms_quota"}
+"""Two fields that may share a column: a tariff names both volumes."""
+
+_WITH_LUHN = frozenset(map(plain, ("iccid_with_luhn", "ICCID (20 digits)", "ICCID (Luhn)")))
+
+
+def names_iccid(title: str) -> bool:
+    """Whether a title is one of those of ICCIDs."""
+    return field_of_title(title) == "iccid" or plain(title) in _WITH_LUHN
+
+
+def iccid_like(cell: str) -> bool:
+    """Whether a cell holds an ICCID (the telecom prefix 89 and its length), or what a spreadsheet made of one."""
+    text = unwrapped(cell).lstrip("=").strip("\"'")
+    try:
+        return read_iccid(text).digits.startswith("89")
+    except RefusedIccid:
+        return (
+            rounding_notation(text)
+            and re.fullmatch(r"8[.,]9\d*e\+?(1[6-9]|2[01])|89\d{16,20}[.,]0*", text, re.IGNORECASE) is not None
+        )
+
+
+def _ip_like(cell: str) -> bool:
+    parts = unwrapped(cell).split(".")
+    return len(parts) == 4 and all(part.isdecimal() and int(part) < 256 for part in parts)  # noqa: PLR2004 - IPv4
+
+
+_CONTENT: Mapping[str, Callable[[str], bool]] = {
+    "iccid": iccid_like,
+    # 1NCE's own networks (reference, 4.4), so that an IMEI of 15 digits is not taken for one
+    "imsi": lambda cell: re.fullmatch(r"(901405|72468)\d{8,10}", unwrapped(cell)) is not None,
+    "msisdn": lambda cell: re.fullmatch(r"\+?88228\d{7,10}", unwrapped(cell)) is not None,
+    "ip_address": _ip_like,
+    "status": lambda cell: plain(cell) in STATUS_WORDS,
+}
+
+
+def _all_fit(sample: Sequence[Sequence[str]], at: int, fits: Callable[[str], bool]) -> bool:
+    """Whether a column has values, and each of them fits."""
+    values = [row[at] for row in sample if at < len(row) and row[at].strip()]
+    return bool(values) and all(map(fits, values))

@@ -1,0 +1,1 @@
+"""Pairing files and pools of new SIMs."""

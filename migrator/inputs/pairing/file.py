@@ -1,0 +1,391 @@
+"""`pair import`: rows of a pairing file held against the inventory, the pairs there are, and each other."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from migrator.core.fleet.iccid_text import (
+    ONE_IN,
+    SPREADSHEET_REMEDY,
+    ZERO_REMEDY,
+    RefusedIccid,
+    looks_rounded,
+    lost_digits,
+    may_be_rounded,
+    read_iccid,
+    rounding_notation,
+)
+from migrator.core.fleet.identifiers import (
+    ICCID_LONGEST,
+    ICCID_SHORTEST,
+    Eid,
+    Iccid,
+    NotAnIdentifier,
+    canonical,
+    luhn_digit,
+)
+from migrator.core.fleet.secrets import shown
+from migrator.core.fleet.sims import Pair, PairValues
+from migrator.errors import Problem
+from migrator.inputs.pairing.memory import Seen
+from migrator.inputs.pairing.rows import PairRow, read_pairs
+
+__all__ = [
+    "ImportResult",
+    "NotPlain",
+    "PairLookup",
+    "PairRow",
+    "SourceLookup",
+    "plain_values",
+    "plan_import",
+    "read_pairs",
+]
+
+ROWS_PER_LOOKUP = 500
+WITH_CHECK_DIGIT = 20
+"""Assumed, as in pools: ICCIDs this long end in a check digit. A wrong one is only warned of."""
+MOST_WARNINGS = 50
+OWN_SOURCE_HINT = (
+    "give the ICCID of the new Hologram SIM; where Hologram took the ICCID over, leave the line out, and pair "
+    "such SIMs with `migrator pair identity` afterwards"
+)
+UNKNOWN_HINT = "check the digits, or read 1NCE again: `inventory pull`"
+
+SourceLookup = Callable[[Sequence[str]], Mapping[str, Iccid]]
+"""Canonical keys -> those that are SIMs of the inventory, with the ICCID as 1NCE lists it."""
+PairLookup = Callable[[Sequence[str]], Mapping[str, Pair]]
+"""Canonical keys -> the pairs there are, by the same keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What a file would change. With problems there are no pairs: an import is all or nothing.
+
+    Args:
+        unchanged: rows that say what is known already, or what an earlier row said.
+        problems: each with file and line, in the file's order.
+        replaced: pairs that get another target, as they were and as they will be.
+        chips: pairs that stay and get an EID, or another one.
+        warnings: what looks odd and was taken all the same; the first of them.
+        odd_digits: how many check digits, of ICCIDs and EIDs, are not right.
+    """
+
+    unchanged: int
+    problems: list[Problem]
+    replaced: list[tuple[Pair, Pair]]
+    chips: list[Pair]
+    warnings: list[str]
+    odd_digits: int
+    _seen: Seen
+
+    @property
+    def pairs(self) -> Iterator[Pair]:
+        """What to write, in the file's order: new pairs, other targets and EIDs. From a file: it may be a million."""
+        return iter(()) if self.problems else self._seen.new()
+
+    @property
+    def values(self) -> Iterator[PairValues]:
+        """The same as plain values."""
+        return iter(()) if self.problems else self._seen.new_values()
+
+
+def plan_import(
+    rows: Iterable[PairRow],
+    *,
+    file: str,
+    known_sources: SourceLookup,
+    existing_by_source: PairLookup,
+    existing_by_target: PairLookup,
+    replace: bool,
+) -> ImportResult:
+    """Check every row and say what the file would change. Nothing is written here.
+
+    Args:
+        file: the file's name, for origins and messages.
+        known_sources: asked for sources and targets, some hundred keys at a time; so are the other two.
+        replace: whether a source that is paired already may get another target. A target never leaves a source that
+            the file does not give another one.
+
+    Rows may number a million: what is kept of them is on disk.
+    """
+    draft = _Draft(file, replace, Seen(file))
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, ROWS_PER_LOOKUP)):
+        parsed = [pair for row in chunk if (pair := draft.parsed(row)) is not None]
+        sources = [pair.source.key for pair in parsed]
+        targets = [pair.target.key for pair in parsed]
+        known = known_sources(list({*sources, *targets}))
+        by_source, by_target = existing_by_source(sources), existing_by_target(targets)
+        draft.recall(parsed)
+        for pair in parsed:
+            draft.place(pair, known, by_source.get(pair.source.key), by_target.get(pair.target.key))
+        draft.keep()
+    return draft.result()
+
+
+class NotPlain(Exception):
+    """A row of which something has to be said, or an EID: `plan_import` looks into every row."""
+
+
+def plain_values(rows: Iterable[PairRow], *, file: str) -> Iterator[PairValues]:
+    """The pairs of a file that is as files nearly always are. Nothing is known of the inventory here.
+
+    Raises: NotPlain, at the first row that is not two sound ICCIDs; at the end, if a spreadsheet rounded them.
+    """
+    number = rounded = 0
+    for number, (line, source, target, eid) in enumerate(rows, 1):  # noqa: B007 - the last one is looked at
+        if eid:
+            raise NotPlain
+        rounded += looks_rounded(target)
+        yield _plain_key(source), source, _plain_key(target), target, f"{file}:{line}", None
+    if rounded > number // ONE_IN:
+        raise NotPlain
+
+
+def _plain_key(digits: str) -> str:
+    """The canonical key of an ICCID, as `Iccid.parse` finds it. Raises: NotPlain, if something is odd about it."""
+    if not (ICCID_SHORTEST <= len(digits) <= ICCID_LONGEST and digits.isascii() and digits.isdigit()):
+        raise NotPlain
+    if digits.startswith("98"):
+        raise NotPlain
+    key = canonical(digits)
+    if len(digits) == WITH_CHECK_DIGIT and len(key) == WITH_CHECK_DIGIT:
+        raise NotPlain
+    return key
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The import so far. Origins are "FILE:LINE", so a pair tells where it stands."""
+
+    file: str
+    replace: bool
+    seen: Seen
+    placed: int = 0
+    unchanged: int = 0
+    problems: list[tuple[int, Problem]] = field(default_factory=list)
+    replaced: list[tuple[Pair, Pair]] = field(default_factory=list)
+    chips: list[Pair] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    odd_digits: int = 0
+    by_source: dict[str, Pair] = field(default_factory=dict)  # these three: of the rows at hand, earlier ones included
+    by_target: dict[str, Pair] = field(default_factory=dict)
+    by_eid: dict[str, Pair] = field(default_factory=dict)
+    at_hand: list[tuple[int, Pair, bool]] = field(default_factory=list)
+    rounded_targets: list[tuple[Iccid, int]] = field(default_factory=list)  # with the line of each
+    in_groups: set[int] = field(default_factory=set)  # lines with a target in zeros that never was a number
+    taken_over: list[tuple[Pair, Pair]] = field(default_factory=list)  # a new pair, and who has its target now
+
+    def parsed(self, row: PairRow) -> Pair | None:
+        """The row as a pair; what is no identifier is noted."""
+        source = self._iccid(row, "source", row.source_text)
+        target = self._iccid(row, "target", row.target_text)
+        eid = self._eid(row) if row.eid_text else None
+        if source is None or target is None or (row.eid_text and eid is None):
+            return None
+        return Pair(source, target, f"{self.file}:{row.line}", eid)
+
+    def _iccid(self, row: PairRow, side: str, text: str) -> Iccid | None:
+        try:
+            iccid = read_iccid(text)
+        except RefusedIccid as error:
+            place = f"{self.file}:{row.line}"
+            problem = Problem(error.code, f"{place}: {side} {error}", error.hint or "correct it, or remove the line")
+            if not text:
+                problem = Problem(f"empty_{side}", f"{place}: no {side} ICCID", "fill it in, or remove the line")
+            self.problems.append((row.line, problem))
+            return None
+        if side == "target" and looks_rounded(iccid.digits) and not may_be_rounded(text, iccid):
+            self.in_groups.add(row.line)
+        if len(iccid.digits) == WITH_CHECK_DIGIT and not iccid.has_right_check_digit:
+            expected = luhn_digit(iccid.digits[:-1])
+            words = f"{side} {iccid} ends in {iccid.digits[-1]}, its check digit would be {expected}"
+            self._warn(f"{self.file}:{row.line}: {words}")
+        return iccid
+
+    def _eid(self, row: PairRow) -> Eid | None:
+        place = f"{self.file}:{row.line}"
+        try:
+            eid = Eid.parse(row.eid_text)
+        except NotAnIdentifier as error:
+            if rounding_notation(row.eid_text):
+                words = f"{place}: EID {shown(row.eid_text)} is a number that a spreadsheet rounded"
+                problem = Problem("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+            else:
+                problem = Problem("not_an_eid", f"{place}: {error}", "correct it, or leave the field empty")
+            self.problems.append((row.line, problem))
+            return None
+        if not eid.has_right_check_digits:
+            self._warn(f"{place}: the check digits of EID {eid} are not right")
+        return eid
+
+    def _warn(self, words: str) -> None:
+        self.odd_digits += 1
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(words)
+
+    def recall(self, pairs: Sequence[Pair]) -> None:
+        """Bring back what earlier rows said of the SIMs and chips of some pairs."""
+        self.by_source = self.seen.by("source_key", [pair.source.key for pair in pairs])
+        self.by_target = self.seen.by("target_key", [pair.target.key for pair in pairs])
+        self.by_eid = self.seen.by("eid", [pair.eid.digits for pair in pairs if pair.eid is not None])
+
+    def keep(self) -> None:
+        """Put the rows at hand away."""
+        self.seen.put(self.at_hand)
+        self.placed += len(self.at_hand)
+        self.at_hand.clear()
+
+    def place(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> None:
+        """Take one row in.
+
+        Args:
+            known: the inventory's SIMs among this row's ICCIDs and others.
+            had: the pair that the source has now.
+            holder: the pair that the target is in now.
+        """
+        source_key, target_key = pair.source.key, pair.target.key
+        if (
+            had is holder is None
+            and pair.eid is None
+            and source_key in known
+            and target_key not in known
+            and source_key not in self.by_source
+            and target_key not in self.by_target
+        ):  # what nearly every row is: new in every way
+            self._take(Pair(known[source_key], pair.target, pair.origin))
+            return
+        if self._is_repeated(pair):
+            return
+        pair = Pair(known.get(source_key, pair.source), pair.target, pair.origin, pair.eid)
+        clashes = self._clashes_in_file(pair)
+        is_new = not clashes and self._is_change(pair, known, had, holder)
+        if not clashes:
+            self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
+            if pair.eid is not None:
+                self.by_eid[pair.eid.digits] = pair
+            self.at_hand.append((_line(pair), pair, is_new))
+        elif had is None or had.target != pair.target:
+            self._is_known(pair, known)
+            self._fits_existing(pair, had, holder)
+
+    def _take(self, pair: Pair) -> None:
+        """Take in a row that is at odds with nothing."""
+        self._weigh(pair)
+        self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
+        self.at_hand.append((_line(pair), pair, True))
+
+    def _weigh(self, pair: Pair) -> None:
+        """Note a new target that a spreadsheet may have rounded."""
+        if looks_rounded(pair.target.digits) and _line(pair) not in self.in_groups:
+            self.rounded_targets.append((pair.target, _line(pair)))
+
+    def _is_change(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> bool:
+        """Whether a row that clashes with none in the file is to be written."""
+        if had is not None and had.target == pair.target:
+            return self._is_new_chip(pair, had)
+        self._weigh(pair)
+        is_known, fits = self._is_known(pair, known), self._fits_existing(pair, had, holder)
+        if is_known and fits and had is not None:
+            self.replaced.append((had, pair))
+        return is_known and fits
+
+    def _is_new_chip(self, pair: Pair, had: Pair) -> bool:
+        """Whether a pair that stays as it is gets an EID. A file without EIDs takes none away."""
+        if pair.eid is None or pair.eid == had.eid:
+            self.unchanged += 1
+            return False
+        if had.eid is not None and not self.replace:
+            words = f"target {pair.target} has EID {had.eid} already ({had.origin}), not {pair.eid}"
+            self._note(pair, "contradicts_pair", words, "correct the line; or pass --replace, if this file is right")
+            return False
+        self.chips.append(pair)
+        return True
+
+    def _is_repeated(self, pair: Pair) -> bool:
+        earlier = self.by_source.get(pair.source.key)
+        repeated = earlier is not None and earlier.target == pair.target and pair.eid in {None, earlier.eid}
+        self.unchanged += repeated
+        return repeated
+
+    def _clashes_in_file(self, pair: Pair) -> bool:
+        """Whether an earlier line gives this source another target, or its target or chip to another source."""
+        earlier = self.by_source.get(pair.source.key)
+        if earlier is not None and earlier.target != pair.target:
+            words = f"source {pair.source} has target {earlier.target} on line {_line(earlier)}, here {pair.target}"
+            hint = "keep the right one of the two lines"
+            self._note(pair, "source_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.source.digits) else hint)
+        elif earlier is not None:
+            words = f"target {pair.target} has EID {earlier.eid or 'none'} on line {_line(earlier)}, here {pair.eid}"
+            self._note(pair, "eid_twice", words, "keep the right one of the two lines")
+        holder = self.by_target.get(pair.target.key)
+        if holder is not None and holder.source != pair.source:
+            words = f"target {pair.target} is given to {holder.source} on line {_line(holder)}, here to {pair.source}"
+            hint = "each source needs a target of its own"
+            self._note(pair, "target_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.target.digits) else hint)
+        chip = None if pair.eid is None else self.by_eid.get(pair.eid.digits)
+        if chip is not None and chip.target != pair.target:
+            words = f"EID {pair.eid} is that of target {chip.target} on line {_line(chip)}, here of {pair.target}"
+            self._note(pair, "eid_twice", words, "a chip takes the place of one SIM: correct one of the two lines")
+        return earlier is not None or holder is not None or chip is not None
+
+    def _is_known(self, pair: Pair, known: Mapping[str, Iccid]) -> bool:
+        """Whether the source is a SIM of the inventory, and the target is none."""
+        source_known = pair.source.key in known
+        if not source_known and looks_rounded(pair.source.digits):
+            words = f"source {pair.source} is not in the inventory and ends in zeros as a spreadsheet leaves them"
+            self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+        elif not source_known:
+            words = f"source {pair.source} is not in the inventory"
+            is_odd = len(pair.source.digits) == WITH_CHECK_DIGIT and not pair.source.has_right_check_digit
+            hint = "its check digit is wrong: compare it with the card" if is_odd else UNKNOWN_HINT
+            self._note(pair, "unknown_source", words, hint)
+        target_is_source = pair.target.key in known
+        if target_is_source and pair.target == pair.source:
+            words = f"target {pair.target} is its own source, a 1NCE SIM, which cannot be claimed at Hologram"
+            self._note(pair, "target_is_source", words, OWN_SOURCE_HINT)
+        elif target_is_source:
+            words = f"target {pair.target} is itself a 1NCE SIM of the inventory, and cannot be claimed at Hologram"
+            self._note(
+                pair, "target_is_source", words, "give the ICCID of the new Hologram SIM; are the columns swapped?"
+            )
+        return source_known and not target_is_source
+
+    def _fits_existing(self, pair: Pair, had: Pair | None, holder: Pair | None) -> bool:
+        """Whether this may stand beside the pairs there are."""
+        if self.replace:
+            if holder is not None:
+                self.taken_over.append((pair, holder))
+            return True
+        hint = "correct the line; or pass --replace, if this file is right"
+        if had is not None:
+            words = f"source {pair.source} is paired with {had.target} already ({had.origin}), not with {pair.target}"
+            self._note(pair, "contradicts_pair", words, hint)
+        if holder is not None:
+            words = f"target {pair.target} is paired with {holder.source} already ({holder.origin})"
+            self._note(pair, "contradicts_pair", words, hint)
+        return had is None and holder is None
+
+    def result(self) -> ImportResult:
+        """The import, once every row was placed."""
+        for pair, holder in self.taken_over:
+            if not self.seen.by("source_key", [holder.source.key]):
+                words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
+                self._note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
+        among = partial(self.seen.by, "target_key")
+        for line in lost_digits(self.rounded_targets, total=self.placed, among=among):
+            words = f"{self.file}:{line}: target ends in zeros from its 16th digit on, as a spreadsheet rounds it"
+            self.problems.append((line, Problem("rounded_by_spreadsheet", words, ZERO_REMEDY)))
+        problems = [problem for _, problem in sorted(self.problems, key=lambda entry: entry[0])]
+        return ImportResult(
+            self.unchanged, problems, self.replaced, self.chips, self.warnings, self.odd_digits, self.seen
+        )
+
+    def _note(self, pair: Pair, code: str, words: str, hint: str) -> None:
+        self.problems.append((_line(pair), Problem(code, f"{pair.origin}: {words}", hint)))
+
+
+def _line(pair: Pair) -> int:
+    """The line of a pair of this file."""
+    return int(pair.origin.rpartition(":")[2])

@@ -1,0 +1,185 @@
+"""Values of a policy that cannot stand together, in a section or in one that a rule overrides."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from migrator.core.fleet.units import megabytes
+from migrator.core.policy.policy import DataBasis, SmsBasis, WhenZero
+from migrator.inputs.files.toml import KeyPath
+from migrator.inputs.files.toml_checks import Findings
+from migrator.inputs.policy.sections import SECTIONS
+
+__all__ = ["COMBINATIONS", "Combination", "check_section", "overridden"]
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Values of one section that cannot stand together.
+
+    Args:
+        section: its name.
+        at: the key that the problem is told at.
+        others: the other keys it looks at; it rests while one of them has a problem of its own.
+        breaks: takes the value of `at`, then those of `others`, defaults included; True where they do not fit.
+        words: the problem, with {at} and {0}, {1} for the values.
+        hint: what to do.
+        is_idle: whether the value merely has no use there; one that a rule inherits is then dropped, not refused.
+    """
+
+    section: str
+    at: str
+    others: tuple[str, ...]
+    breaks: Callable[..., bool]
+    words: str
+    hint: str
+    is_idle: bool = False
+
+
+def _no_bytes(volume_mb: Decimal | None) -> bool:
+    return volume_mb is None or megabytes(volume_mb) == 0
+
+
+def _unused_when_unlimited(key: str) -> Combination:
+    return Combination(
+        "data_limit",
+        key,
+        ("basis",),
+        lambda value, basis: value is not None and basis is DataBasis.UNLIMITED,
+        'has no meaning with basis = "unlimited"',
+        "remove it, or choose another basis",
+        is_idle=True,
+    )
+
+
+COMBINATIONS: tuple[Combination, ...] = (
+    Combination(
+        "data_limit",
+        "basis",
+        ("fixed_mb",),
+        lambda basis, fixed: basis is DataBasis.FIXED and fixed is None,
+        '"fixed" needs fixed_mb, which is missing',
+        "add fixed_mb = 50, in MB of 1,048,576 bytes",
+    ),
+    Combination(
+        "data_limit",
+        "fixed_mb",
+        ("basis",),
+        lambda fixed, basis: fixed is not None and basis is not DataBasis.FIXED,
+        'found {at}, but basis is "{0}" and does not use it',
+        'write basis = "fixed", or remove fixed_mb',
+        is_idle=True,
+    ),
+    Combination(
+        "data_limit",
+        "maximum_mb",
+        (),
+        lambda maximum: maximum is not None and megabytes(maximum) == 0,
+        "found {at}, which is less than a byte",
+        "a limit of 0 bytes would stop the SIM at once; write at least 0.000001",
+    ),
+    _unused_when_unlimited("minimum_mb"),
+    _unused_when_unlimited("maximum_mb"),
+    _unused_when_unlimited("round_up_to_mb"),
+    Combination(
+        "data_limit",
+        "minimum_mb",
+        ("maximum_mb",),
+        lambda minimum, maximum: minimum is not None and maximum is not None and minimum > maximum,
+        "found {at}, which is above maximum_mb = {0}",
+        "lower minimum_mb or raise maximum_mb",
+    ),
+    Combination(
+        "data_limit",
+        "when_zero",
+        ("minimum_mb", "basis"),
+        lambda when_zero, minimum, basis: (
+            when_zero is WhenZero.MINIMUM and basis is not DataBasis.UNLIMITED and _no_bytes(minimum)
+        ),
+        '"minimum" needs a minimum_mb of a byte or more, and it is {0}',
+        "add minimum_mb = 1: a limit of 0 bytes would stop the SIM at once",
+    ),
+    Combination(
+        "data_limit",
+        "when_zero",
+        ("basis",),
+        lambda when_zero, basis: when_zero is not WhenZero.BLOCK and basis is DataBasis.UNLIMITED,
+        'found "{at}", which has no meaning with basis = "unlimited"',
+        "remove it, or choose another basis",
+        is_idle=True,
+    ),
+    Combination(
+        "sms_limit",
+        "basis",
+        ("fixed",),
+        lambda basis, fixed: basis is SmsBasis.FIXED and fixed is None,
+        '"fixed" needs the key fixed, which is missing',
+        "add fixed = 10, in SMS per billing period",
+    ),
+    Combination(
+        "sms_limit",
+        "fixed",
+        ("basis",),
+        lambda fixed, basis: fixed is not None and basis is not SmsBasis.FIXED,
+        'found {at}, but basis is "{0}" and does not use it',
+        'write basis = "fixed", or remove fixed',
+        is_idle=True,
+    ),
+    Combination(
+        "sms_limit",
+        "fixed",
+        ("maximum",),
+        lambda fixed, maximum: fixed is not None and fixed > maximum,
+        "found {at}, which is above maximum = {0}",
+        "lower fixed or raise maximum (at most 100)",
+    ),
+    Combination(
+        "name",
+        "template",
+        ("when_missing",),
+        lambda template, when_missing: not template.strip() and not when_missing.strip(),
+        "empty, and when_missing is empty too: no SIM would get a name",
+        'write when_missing = "1nce-{source_iccid}"',
+    ),
+)
+
+
+def check_section(section: str, values: Mapping[str, Any], path: KeyPath, findings: Findings) -> None:
+    """Note what cannot stand together, judged on values that have no problem of their own.
+
+    Args:
+        section: its name in `SECTIONS`.
+        values: its checked values; for a rule, with those that it inherits.
+        path: where it stands.
+        findings: where problems are noted. What the policy's own section has a problem with, a rule has not once more.
+    """
+    for one in _of(section):
+        keys = (one.at, *one.others)
+        if any({(section, key), (*path, key)} & findings.faulty for key in keys):
+            continue
+        value, *others = _in_force(section, values, keys)
+        if one.breaks(value, *others):
+            shown = ["missing" if other is None else other for other in others]
+            findings.add((*path, one.at), "impossible", one.words.format(*shown, at=value), one.hint)
+
+
+def overridden(section: str, inherited: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in force where a rule gives `given`: an inherited value that has no use any more is dropped."""
+    merged = {**inherited, **given}
+    for one in _of(section):
+        if one.is_idle and one.at in merged and one.at not in given:
+            value, *others = _in_force(section, merged, (one.at, *one.others))
+            if one.breaks(value, *others):
+                del merged[one.at]
+    return merged
+
+
+def _of(section: str) -> list[Combination]:
+    return [one for one in COMBINATIONS if one.section == section]
+
+
+def _in_force(section: str, values: Mapping[str, Any], keys: tuple[str, ...]) -> list[Any]:
+    """The values of `keys`, with the defaults of those that are not there."""
+    defaults = {field.name: field.default for field in fields(SECTIONS[section][0])}
+    return [values.get(key, defaults[key]) for key in keys]

@@ -1,0 +1,211 @@
+"""The policy file: read, checked whole, and turned into the core's `Policy`."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from migrator.core.policy.policy import Policy
+from migrator.core.run.gates import FAILURE_CODES
+from migrator.inputs.files.problems import nearest, refusal
+from migrator.inputs.files.toml import KeyPath, TomlFile, parse_toml, read_toml
+from migrator.inputs.files.toml_checks import Findings, Unfit, found
+from migrator.inputs.policy.combinations import check_section
+from migrator.inputs.policy.iccids import read_iccids
+from migrator.inputs.policy.rules import rules_from
+from migrator.inputs.policy.sections import CODE_BOUND, FIELD_OF, REQUIRED, SECTIONS, checked_code
+from migrator.inputs.policy.waves import waves_from
+
+__all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
+
+VERSION = 1
+_NEWER = ("status_before", "switched_off_by_us")
+"""Conditions of a rule that a policy of before there were any is spelled without: its fingerprint stays what it was."""
+_SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A policy, its file and text; `canonical` is every value as JSON, defaults included, decimals as text.
+
+    Of a file of ICCIDs `canonical` has how many there are and the SHA-256 of them, sorted; `lists` has their keys.
+    `warnings` are words on what was taken and looks odd, each with its line.
+    """
+
+    name: str
+    policy: Policy
+    text: str
+    canonical: Mapping[str, Any]
+    lists: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of `canonical`, hexadecimal: comments, order and ways to write a number do not change it."""
+        return _hashed(self.canonical)
+
+    def fingerprint_among(self, known: Mapping[str, Any]) -> str:
+        """The fingerprint as a version of this tool had it that knew only these keys.
+
+        A key that is new since, and that says what it says where it is left out, makes no other policy.
+
+        Args:
+            known: a policy's content, as `canonical` was then.
+        """
+        usual = _spelled_out(Policy(self.policy.claim))
+
+        def is_known(value: Any, *path: str) -> bool:
+            then, now = known, usual
+            for name in path[:-1]:
+                then, now = then.get(name, {}), now[name]
+            return path[-1] in then or value != now.get(path[-1])
+
+        return _hashed(
+            {
+                name: {key: value[key] for key in value if is_known(value[key], name, key)}
+                if name in SECTIONS and name in known and isinstance(value, Mapping)
+                else value
+                for name, value in self.canonical.items()
+                if is_known(value, name)
+            }
+        )
+
+
+def _hashed(canonical: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
+
+
+def read_policy(path: Path) -> LoadedPolicy:
+    """Read a policy file, and the files of ICCIDs that it names, by paths from its own folder.
+
+    Raises: InputError, with every problem as "FILE:LINE: key: what was found, what is expected" and a hint.
+    """
+    return _loaded(read_toml(path), path.parent)
+
+
+def parse_policy(text: str, *, name: str, folder: Path | None = None) -> LoadedPolicy:
+    """The policy that `text` holds, ready to plan with.
+
+    Args:
+        text: TOML.
+        name: stands for the file in messages.
+        folder: where the files of ICCIDs are that it names; None is the working directory.
+
+    Raises: InputError, as `read_policy`.
+    """
+    return _loaded(parse_toml(text, name=name), folder or Path())
+
+
+def stored_policy(text: str, *, name: str) -> Policy:
+    """The policy that a plan was made with, to carry it out: files of ICCIDs are not read, and select nothing.
+
+    A plan names the wave and the rule of every SIM, so nobody asks again whom they select. Raises: InputError.
+    """
+    return _loaded(parse_toml(text, name=name), None).policy
+
+
+def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
+    """The policy; without a folder its files of ICCIDs are not read."""
+    lists: dict[Path, frozenset[str]] = {}
+
+    def read_list(named: str) -> frozenset[str]:
+        if folder is None:
+            return frozenset()
+        path = folder / named
+        if path not in lists:
+            lists[path] = read_iccids(path)
+        return lists[path]
+
+    findings = Findings(file)
+    _check_top(file.data, findings)
+    sections = {name: _section(name, file.data.get(name, {}), findings) for name in SECTIONS}
+    for name, values in sections.items():
+        check_section(name, values, (name,), findings)
+    arrays: dict[str, Any] = {}
+    if "waves" in file.data:
+        arrays["waves"] = waves_from(file.data["waves"], findings, read_list)
+    if "rule" in file.data:
+        arrays["rules"] = rules_from(file.data["rule"], sections, findings, read_list)
+    if findings.problems:
+        raise refusal(findings.problems, what=file.name)
+    policy = replace(_policy(sections), **arrays)
+    canonical = {"policy_version": VERSION, **_spelled_out(policy)}
+    return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())), lists, tuple(findings.warnings))
+
+
+def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
+    """The policy without waves and rules of its own."""
+    records = {
+        name: record(**{FIELD_OF.get(key, key): value for key, value in sections[name].items()})
+        for name, (record, _) in SECTIONS.items()
+    }
+    approvals = records.pop("approvals").required
+    return Policy(**records, approvals=approvals)
+
+
+def _check_top(data: Mapping[str, Any], findings: Findings) -> None:
+    """The version, and that every section is one we know."""
+    version = data.get("policy_version")
+    if version is None:
+        findings.add(("policy_version",), "missing_key", "missing", "begin the file with policy_version = 1")
+    elif version != VERSION or not isinstance(version, int) or isinstance(version, bool):
+        findings.add(("policy_version",), "bad_version", f"found {found(version)}, expected {VERSION}")
+    for key in data:
+        if key not in _SECTION_WORDS:
+            findings.add((key,), "unknown_key", "unknown section or key", _where_else(key))
+
+
+def _where_else(key: str) -> str:
+    """A hint for a stray key: the section it belongs in, else the nearest word."""
+    homes = [f"[{name}]" for name, (_, checks) in SECTIONS.items() if key in checks]
+    return f"{key} belongs in {' or '.join(homes)}" if homes else nearest(key, _SECTION_WORDS)
+
+
+def _section(name: str, table: Any, findings: Findings) -> dict[str, Any]:
+    """The checked values of one section; those that are absent or wrong are left out."""
+    checked = findings.table(table, (name,))
+    if (name,) in findings.faulty:
+        return {}
+    findings.require(checked, (name,), REQUIRED.get(name, {}))
+    values = findings.values(checked, (name,), SECTIONS[name][1])
+    if "max_failures_by_code" in values:
+        values["max_failures_by_code"] = _by_code(values["max_failures_by_code"], findings)
+    return values
+
+
+def _by_code(table: Any, findings: Findings) -> dict[str, int]:
+    """`[gates.max_failures_by_code]`: a bound for each error code."""
+    path: KeyPath = ("gates", "max_failures_by_code")
+    bounds: dict[str, int] = {}
+    for code, bound in findings.table(table, path).items():
+        try:
+            bounds[checked_code(code)] = CODE_BOUND(bound)
+            if code not in FAILURE_CODES:
+                words = (
+                    f"no SIM fails with this code, so the bound stops nothing: {nearest(code, sorted(FAILURE_CODES))}"
+                )
+                findings.warn((*path, code), words)
+        except Unfit as error:
+            findings.add((*path, code), error.code, error.words, error.hint)
+    return bounds
+
+
+def _spelled_out(value: Any) -> Any:
+    """A record as JSON values with sorted keys; decimals as their shortest text, so that 5 and 5.00 are the same."""
+    if is_dataclass(value) and not isinstance(value, type):
+        names = sorted(field.name for field in fields(value))
+        told = {name: getattr(value, name) for name in names}
+        return {name: _spelled_out(one) for name, one in told.items() if one is not None or name not in _NEWER}
+    if isinstance(value, Decimal):
+        return f"{value.normalize() + 0:f}"
+    if isinstance(value, tuple):
+        return [_spelled_out(item) for item in value]
+    if isinstance(value, frozenset):
+        digest = hashlib.sha256("".join(f"{key}\n" for key in sorted(value)).encode()).hexdigest()
+        return {"count": len(value), "sha256": digest}
+    if isinstance(value, Mapping):
+        return {key: value[key] for key in sorted(value)}
+    return str(value) if isinstance(value, str) else value

@@ -1,0 +1,116 @@
+"""A file of source ICCIDs that a policy names: one a line."""
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
+from migrator.core.fleet.identifiers import Iccid, luhn_digit
+from migrator.errors import InputError, Problem
+from migrator.inputs.files.iccids import IccidList
+from migrator.inputs.files.problems import refusal
+from migrator.inputs.files.text import opened_text, unwrapped
+
+__all__ = ["BAD_ICCID", "KnownSims", "read_iccids", "unmatched"]
+
+KnownSims = Callable[[Sequence[str]], Container[str]]
+"""Some keys -> those that are SIMs of the inventory."""
+
+BAD_ICCID = "bad_iccid"
+"""The code of a problem with a line, whose message names the list and its line."""
+
+MOST_SIMS = 2_000_000
+WITH_CHECK_DIGIT = 20
+"""Assumed, as in pools: ICCIDs this long end in a check digit."""
+MOST_PROBLEMS = 1000
+"""A file that is no list at all has a problem in every line."""
+KEYS_PER_LOOKUP = 1000
+LINES_TOLD = 20
+"""Of each file, so many lines without a SIM are named one by one."""
+
+_HEADERS = frozenset({"iccid", "source_iccid"})
+
+
+def read_iccids(path: Path) -> frozenset[str]:
+    """The keys of the ICCIDs in a file: one a line, `#` begins a comment, a heading and repeated lines do no harm.
+
+    Raises: InputError, with every bad line by file and line; also for a file without any ICCID.
+    """
+    listed = IccidList(str(path), code=BAD_ICCID)
+    with opened_text(path) as lines:
+        for line, value in _values(lines):
+            listed.take(line, value)
+            if len(listed.problems) > MOST_PROBLEMS or len(listed.lines) > MOST_SIMS:
+                words = f"{path}:{line}: not read further"
+                listed.problems.append(Problem(BAD_ICCID, words, "is this the right file?"))
+                break
+    if problems := listed.finished():
+        raise refusal(problems, what=str(path))
+    if not listed.lines:
+        raise InputError(f"{path} holds no ICCID", code="empty_file", hint="one source ICCID a line")
+    return frozenset(listed.lines)
+
+
+def _values(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
+    """Number and text of each line that says something, but for a heading in the first."""
+    is_first = True
+    for line, text in enumerate(lines, start=1):
+        value = unwrapped(text.partition("#")[0])
+        if value and not (is_first and value.lower() in _HEADERS):
+            yield line, value
+        is_first = is_first and not value
+
+
+def unmatched(lists: Mapping[Path, frozenset[str]], known: KnownSims) -> Iterator[str]:
+    """Words on each file of ICCIDs with lines that fit no SIM of the inventory: nothing comes of these lines.
+
+    Args:
+        lists: the keys of each file, as they were read.
+        known: asked for some hundred keys at a time.
+    """
+    for path, keys in lists.items():
+        missing = {key for chunk in _chunks(keys) for key in chunk - _among(chunk, known)}
+        if missing:
+            yield _unmatched_words(path, missing, len(keys))
+
+
+def _chunks(keys: frozenset[str]) -> Iterator[set[str]]:
+    remaining = iter(keys)
+    while chunk := set(islice(remaining, KEYS_PER_LOOKUP)):
+        yield chunk
+
+
+def _among(chunk: set[str], known: KnownSims) -> set[str]:
+    found = known(list(chunk))
+    return {key for key in chunk if key in found}
+
+
+def _unmatched_words(path: Path, missing: set[str], listed: int) -> str:
+    told = list(islice(_lines_of(path, missing), LINES_TOLD)) or sorted(missing)[:LINES_TOLD]
+    more = f" and {len(missing) - len(told)} more" if len(missing) > len(told) else ""
+    return f"{path}: {len(missing)} of {listed} ICCIDs are of no SIM of the inventory: {', '.join(told)}{more}"
+
+
+def _lines_of(path: Path, keys: set[str]) -> Iterator[str]:
+    """The lines of some ICCIDs, each once. None where the file cannot be read twice, as a pipe."""
+    if not path.is_file():
+        return
+    left = set(keys)
+    with opened_text(path) as lines:
+        for line, value in _values(lines):
+            iccid = _parsed(value)
+            if iccid is not None and iccid.key in left:
+                left.remove(iccid.key)
+                yield f"{path}:{line} {iccid}{_oddity(iccid)}"
+
+
+def _parsed(value: str) -> Iccid | None:
+    try:
+        return read_iccid(value)
+    except RefusedIccid:
+        return None  # somebody writes the file just now
+
+
+def _oddity(iccid: Iccid) -> str:
+    is_odd = len(iccid.digits) == WITH_CHECK_DIGIT and not iccid.has_right_check_digit
+    return f" (its check digit would be {luhn_digit(iccid.digits[:-1])})" if is_odd else ""

@@ -1,0 +1,102 @@
+"""The policy file in JSON Schema, for editors: made from the very definitions that the tool checks a policy by.
+
+It knows keys, types, words and bounds. What cannot stand together, or in a file of ICCIDs, only the tool tells.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
+from decimal import Decimal
+from typing import Any
+
+from migrator.core.policy.policy import Rule, Selection, Wave
+from migrator.inputs.files.toml_checks import Described
+from migrator.inputs.policy.sections import FIELD_OF, OVERRIDES, REQUIRED, RULE_NAME, SECTIONS, WAVE, WHEN
+
+__all__ = ["policy_schema", "schema_text"]
+
+Schema = dict[str, Any]
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+"""The draft that editors of TOML know."""
+
+
+def schema_text() -> str:
+    """The schema as it is shipped in `plans/policy.schema.json`."""
+    return json.dumps(policy_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def policy_schema() -> Schema:
+    """The whole file."""
+    sections = {name: _section(name) for name in SECTIONS}
+    properties = {
+        "policy_version": {"const": 1, "description": "The version of this file's format."},
+        **sections,
+        "waves": {"type": "array", "minItems": 1, "items": _wave()},
+        "rule": {"type": "array", "minItems": 1, "items": _rule()},
+    }
+    return {
+        "$schema": DRAFT,
+        "title": "A policy of migrator",
+        "description": "What should become of each SIM. plans/default.toml explains every key.",
+        **_object(properties, required=("policy_version", *REQUIRED)),
+    }
+
+
+def _section(name: str) -> Schema:
+    record, checks = SECTIONS[name]
+    return {
+        "description": _first_sentence(record),
+        **_object(_keys(record, checks), required=tuple(REQUIRED.get(name, ()))),
+    }
+
+
+def _wave() -> Schema:
+    keys = _keys(Wave, WAVE)
+    both = {"required": ["count", "share"]}
+    return {"description": _first_sentence(Wave), **_object(keys, required=("name",)), "not": both}
+
+
+def _rule() -> Schema:
+    overrides: dict[str, Schema] = {key: _override(section) for key, section in OVERRIDES.items()}
+    when = {
+        "description": "Which SIMs: every condition given must hold.",
+        **_object(_keys(Selection, WHEN)),
+        "minProperties": 1,
+    }
+    return {
+        "description": _first_sentence(Rule),
+        **_object({"name": dict(RULE_NAME.schema), "when": when, **overrides}, required=("name", "when")),
+        "anyOf": [{"required": [key]} for key in overrides],
+    }
+
+
+def _override(section: str) -> Schema:
+    """A section as a rule may give it: without defaults, since what is not given is the policy's own."""
+    keys = {key: dict(check.schema) for key, check in SECTIONS[section][1].items()}
+    return {"description": f"In place of what [{section}] says.", **_object(keys)}
+
+
+def _keys(record: type[Any], checks: Mapping[str, Described]) -> dict[str, Schema]:
+    """Each key with what it may hold, and the record's default where there is one."""
+    known = {field.name: field for field in fields(record)}
+    return {key: {**check.schema, **_default(known[FIELD_OF.get(key, key)])} for key, check in checks.items()}
+
+
+def _default(field: "Field[Any]") -> Schema:
+    if field.default is MISSING or field.default is None:
+        return {}
+    default = field.default
+    if isinstance(default, Decimal | float):
+        return {"default": int(default) if default == int(default) else float(default)}
+    return {"default": str(default) if isinstance(default, str) else default}
+
+
+def _object(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ()) -> Schema:
+    needed = {"required": list(required)} if required else {}
+    return {"type": "object", "properties": dict(properties), **needed, "additionalProperties": False}
+
+
+def _first_sentence(record: type[Any]) -> str:
+    """What a record says of itself, in one line."""
+    return " ".join((record.__doc__ or "").partition("\n\n")[0].split())

@@ -1,0 +1,247 @@
+"""Which sections and keys a policy file may have, what each may hold, and what cannot stand together."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from string import Formatter
+from typing import Any
+
+from migrator.core.fleet.sims import SourceStatus
+from migrator.core.policy.policy import (
+    Caps,
+    CapsScope,
+    ClaimPolicy,
+    CutoverPolicy,
+    CutoverProof,
+    DataBasis,
+    DataLimitPolicy,
+    Gates,
+    LimitsTiming,
+    NamePolicy,
+    OldSim,
+    OnDuplicate,
+    OtherUnits,
+    SmsBasis,
+    SmsLimitPolicy,
+    StatusPolicy,
+    StatusRule,
+    WhenZero,
+    WithoutPrice,
+)
+from migrator.inputs.files.problems import nearest, spelled
+from migrator.inputs.files.toml_checks import Described, Unfit, choice, flag, found, number, text, whole
+from migrator.inputs.settings.values import as_text, parsed_duration
+
+__all__ = [
+    "CODE_BOUND",
+    "FIELD_OF",
+    "OVERRIDES",
+    "REQUIRED",
+    "RULE_NAME",
+    "SECTIONS",
+    "WAVE",
+    "WHEN",
+    "Approvals",
+    "checked_code",
+]
+
+LARGEST_VOLUME_MB = Decimal(1_000_000_000)  # a petabyte: only a slip is larger
+MOST_SMS = 100
+ONE = Decimal(1)
+NAME_FIELDS = ("label", "source_iccid", "target_iccid", "imsi", "msisdn", "ip_address")
+
+
+def _tag(value: Any) -> str | None:
+    """A tag's name; "" is no tag."""
+    if value is False:
+        raise Unfit("wrong_type", "found false, expected text in quotes", 'for no tag, write tag = ""')
+    name: str = text(may_be_empty=True)(value)
+    return name or None
+
+
+def _template(value: Any) -> str:
+    """Text with fields in braces; only plain names of fields we know."""
+    template: str = _any_text(value)
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        raise Unfit("bad_template", f"found {found(value)}: {error}", "a brace itself is written {{ or }}") from None
+    for _, name, spec, conversion in parts:
+        if name is not None and name not in NAME_FIELDS:
+            raise Unfit("bad_template", f"unknown field {{{name}}}", nearest(name, NAME_FIELDS))
+        if spec or conversion:
+            raise Unfit("bad_template", f"field {{{name}}} has a format", f"write {{{name}}} alone")
+    return template
+
+
+def _any_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Unfit("wrong_type", f"found {found(value)}, expected text in quotes", f"fields: {spelled(NAME_FIELDS)}")
+    return value
+
+
+def _duration(value: Any) -> float:
+    """Seconds, from text as `--wait` takes it, or from a whole number of seconds."""
+    return parsed_duration(as_text(value))
+
+
+def _some_time(value: Any) -> float:
+    """Seconds as `_duration` reads them, and more than none."""
+    seconds = _duration(value)
+    if not seconds:
+        raise Unfit("bad_duration", f"found {found(value)}: no SIM could meet that", "write a longer one, such as 14d")
+    return seconds
+
+
+def checked_code(code: str) -> str:
+    """An error code. Raises: Unfit."""
+    if not re.fullmatch(_CODE, code):
+        raise Unfit("bad_code", f"found {found(code)}, expected an error code", "`migrator status` lists them by code")
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """`[approvals]`."""
+
+    required: int = 0
+
+
+_CODE = r"[a-z0-9_]{1,60}"
+CODE_BOUND = whole(least=0)
+_CODES = Described(
+    lambda value: value,  # each code is checked by itself, so that each has its own line
+    {"type": "object", "propertyNames": {"pattern": f"^{_CODE}$"}, "additionalProperties": CODE_BOUND.schema},
+)
+_FIELD = "|".join(NAME_FIELDS)
+_NAME_TEMPLATE = Described(_template, {"type": "string", "pattern": rf"^([^{{}}]|\{{\{{|\}}\}}|\{{({_FIELD})\}})*$"})
+_DURATION = Described(
+    _duration,
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\s*[0-9]{1,9}(\.[0-9]{1,9})? ?[smhdSMHD]?\s*$"},
+            {"type": "integer", "minimum": 0},
+        ]
+    },
+)
+_SOME_TIME = Described(
+    _some_time,
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\s*(?=[0-9.]*[1-9])[0-9]{1,9}(\.[0-9]{1,9})? ?[smhdSMHD]?\s*$"},
+            {"type": "integer", "minimum": 1},
+        ]
+    },
+)
+_VOLUME = number(most=LARGEST_VOLUME_MB)
+_VOLUME_ABOVE_ZERO = number(above=True, most=LARGEST_VOLUME_MB)
+_SHARE = number(most=ONE, what="a share (0.99 is 99 %)")
+_STATUS = choice(StatusRule)
+
+SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
+    "claim": (
+        ClaimPolicy,
+        {
+            "data_plan_id": whole(least=1),
+            "zone": text(),
+            "tag": Described(_tag, {"type": "string"}),
+            "limits": choice(LimitsTiming),
+        },
+    ),
+    "status": (StatusPolicy, {"enabled": _STATUS, "disabled": _STATUS, "expired": _STATUS}),
+    "data_limit": (
+        DataLimitPolicy,
+        {
+            "basis": choice(DataBasis),
+            "fixed_mb": _VOLUME,
+            "minimum_mb": _VOLUME,
+            "maximum_mb": _VOLUME_ABOVE_ZERO,
+            "round_up_to_mb": _VOLUME_ABOVE_ZERO,
+            "when_zero": choice(WhenZero),
+        },
+    ),
+    "sms_limit": (
+        SmsLimitPolicy,
+        {
+            "basis": choice(SmsBasis),
+            "fixed": whole(least=0, most=MOST_SMS),
+            "maximum": whole(least=0, most=MOST_SMS),
+        },
+    ),
+    "name": (
+        NamePolicy,
+        {"template": _NAME_TEMPLATE, "when_missing": _NAME_TEMPLATE, "on_duplicate": choice(OnDuplicate)},
+    ),
+    "gates": (
+        Gates,
+        {
+            "verified_share": _SHARE,
+            "max_failures": whole(least=0),
+            "max_failure_share": _SHARE,
+            "min_sample": whole(least=0),
+            "max_failures_by_code": _CODES,
+        },
+    ),
+    "caps": (
+        Caps,
+        {
+            "max_sims": whole(least=0),
+            "max_spend_now": number(),
+            "without_price": choice(WithoutPrice),
+            "scope": choice(CapsScope),
+        },
+    ),
+    "approvals": (Approvals, {"required": whole(least=0, most=100)}),
+    "cutover": (
+        CutoverPolicy,
+        {
+            "require": choice(CutoverProof),
+            "rest": _DURATION,
+            "verified_share": _SHARE,
+            "other_units": choice(OtherUnits),
+            "old_sim": choice(OldSim),
+            "alive_within": _SOME_TIME,
+        },
+    ),
+}
+"""Each section's record and the check of each of its keys; a key that is absent has the record's default.
+
+Source of the SMS bound: Hologram, "Set a SIM's SMS limit": at most 100 without a contract. Read 2026-11-20.
+"""
+
+_SOME_SHARE = number(above=True, most=ONE, what="a share (0.1 is 10 %)")
+
+WAVE: Mapping[str, Described] = {
+    "name": text(),
+    "count": whole(least=1),
+    "share": _SOME_SHARE,
+    "label": text(),
+    "iccids": text(),
+    "soak": _DURATION,
+}
+
+RULE_NAME = text()
+WHEN: Mapping[str, Described] = {
+    "status": choice(SourceStatus, but=SourceStatus.UNKNOWN),
+    "status_before": choice(SourceStatus, but=SourceStatus.UNKNOWN),
+    "switched_off_by_us": flag(),
+    "label": text(),
+    "iccids": text(),
+    "data_quota_mb": _VOLUME,
+    "data_quota_mb_min": _VOLUME,
+    "data_quota_mb_max": _VOLUME,
+}
+OVERRIDES: Mapping[str, str] = {
+    "status": "status",
+    "data_limit": "data_limit",
+    "sms_limit": "sms_limit",
+    "device_name": "name",
+}
+"""What a rule may override, and the section that it stands for; a rule's `name` is its own."""
+
+FIELD_OF = {"soak": "soak_s", "rest": "rest_s", "alive_within": "alive_within_s"}
+"""Keys whose field has another name: in the core a duration has its unit."""
+
+REQUIRED: Mapping[str, Mapping[str, str]] = {"claim": {"data_plan_id": "2096", "zone": '"global"'}}
+"""Keys without a default, each with an example."""

@@ -1,0 +1,90 @@
+"""Secrets: where they may come from, and a type that does not give them away."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from migrator.errors import InputError
+from migrator.inputs.files.text import small_text
+from migrator.inputs.files.toml_checks import Unfit
+
+__all__ = ["KEYRING_SERVICE", "Secret", "SecretSource"]
+
+KEYRING_SERVICE = "migrator"
+
+
+class Secret:
+    """A value that shows as *** wherever it is printed, logged or formatted."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself: for the moment it goes into a request, and nowhere else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """What was given for one secret, before any file or keyring is opened.
+
+    Args:
+        name: the environment variable; also its name in the keyring.
+        value: what the variable holds.
+        file: where NAME_FILE points.
+        configured_file: where the configuration file points; the environment goes before it.
+    """
+
+    name: str
+    value: Secret | None = None
+    file: Path | None = None
+    configured_file: Path | None = None
+
+    def resolve(self) -> Secret | None:
+        """The secret; None if nothing was given and the keyring has none. Raises: Unfit, with the remedy."""
+        if self.value is not None and self.file is not None:
+            words = f"{self.name} and {self.name}_FILE are both set"
+            raise Unfit("secret_given_twice", words, "unset one of them")
+        if self.value is not None:
+            return self.value
+        path = self.file or self.configured_file
+        return _from_keyring(self.name) if path is None else self._from_file(path)
+
+    def _from_file(self, path: Path) -> Secret:
+        """The first line of a file."""
+        try:
+            first, *_ = [*small_text(path).splitlines(), ""]
+        except InputError as error:
+            raise Unfit(error.code, f"{self.name}_FILE: {error.message}", error.hint) from None
+        if not first.strip():
+            words = f"{self.name}_FILE: the first line of {path} is empty"
+            raise Unfit("empty_file", words, "write the secret there, alone on the first line")
+        return Secret(first.strip())
+
+
+def _from_keyring(name: str) -> Secret | None:
+    """What the system's keyring holds under `name`; None without the optional library, a keyring, or an entry."""
+    try:
+        keyring: Any = importlib.import_module("keyring")
+    except ImportError:
+        return None
+    try:
+        value = keyring.get_password(KEYRING_SERVICE, name)
+    except keyring.errors.NoKeyringError:
+        return None
+    except keyring.errors.KeyringError as error:
+        words = f"{name}: the system keyring cannot be read ({type(error).__name__})"
+        raise Unfit("keyring", words, f"unlock it, or set {name} or {name}_FILE") from None
+    return Secret(value.strip()) if value and value.strip() else None

@@ -1,0 +1,282 @@
+"""Settings: the environment over `migrator.toml`, checked whole; secrets are fetched only when a carrier is needed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from migrator.errors import InputError, Problem
+from migrator.inputs.files.problems import closest, nearest, refusal
+from migrator.inputs.files.toml import read_toml
+from migrator.inputs.files.toml_checks import Check, Findings, Unfit
+from migrator.inputs.settings.secrets import KEYRING_SERVICE, Secret, SecretSource
+from migrator.inputs.settings.values import (
+    as_text,
+    base_url,
+    duration_s,
+    one_of,
+    parsed_duration,
+    per_second,
+    plain,
+    rate_of,
+    share,
+    whole_number,
+)
+
+__all__ = [
+    "HOLOGRAM_URL",
+    "ONENCE_URL",
+    "HologramSettings",
+    "OnenceSettings",
+    "Secret",
+    "Settings",
+    "duration_s",
+    "load_settings",
+    "rate_of",
+]
+
+CONFIG_FILE = Path("migrator.toml")
+ONENCE_URL = "https://api.1nce.com/management-api"
+HOLOGRAM_URL = "https://dashboard.hologram.io/api/1"
+MOST_SIMS_PER_CLAIM = 2500
+"""Source: Hologram, "Activate devices (bulk)": 2,500 SIMs per request. Read 2026-11-20."""
+LARGEST_ID = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One setting: its variable, its place in the file, how its text is read, and what holds without it."""
+
+    name: str
+    section: str
+    key: str
+    parse: Callable[[str], Any]
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _SecretSetting:
+    """One secret: its variable, and the key it must not have in the file."""
+
+    name: str
+    section: str
+    key: str
+
+
+_SETTINGS = (
+    _Setting("ONENCE_BASE_URL", "onence", "base_url", base_url, ONENCE_URL),
+    _Setting("ONENCE_API_VERSION", "onence", "api_version", one_of("auto", "v1", "v2"), "auto"),
+    _Setting("ONENCE_CLIENT_ID", "onence", "client_id", plain),
+    _Setting("ONENCE_MAX_RPS", "onence", "max_rps", per_second, 8.0),
+    _Setting("ONENCE_MOST_DROPPED", "onence", "most_dropped", share, 0.05),
+    _Setting("HOLOGRAM_BASE_URL", "hologram", "base_url", base_url, HOLOGRAM_URL),
+    _Setting("HOLOGRAM_ORG_ID", "hologram", "org_id", whole_number(least=1, most=LARGEST_ID - 1)),
+    _Setting("HOLOGRAM_MAX_RPS", "hologram", "max_rps", per_second, 10.0),
+    _Setting("MIGRATOR_STATE", "state", "url", plain, "sqlite:///migrator.db"),
+    _Setting("MIGRATOR_SETTLE_TIMEOUT_S", "run", "settle_timeout_s", parsed_duration, 1800.0),
+    _Setting("MIGRATOR_ABSENT_AFTER_S", "run", "absent_after_s", parsed_duration, 60.0),
+    _Setting(
+        "MIGRATOR_CLAIM_BATCH",
+        "run",
+        "claim_batch",
+        whole_number(least=1, most=MOST_SIMS_PER_CLAIM),
+        MOST_SIMS_PER_CLAIM,
+    ),
+    _Setting("MIGRATOR_BATCH", "run", "batch", whole_number(least=1, most=10_000), 500),
+)
+_SECRETS = (
+    _SecretSetting("ONENCE_CLIENT_SECRET", "onence", "client_secret"),
+    _SecretSetting("HOLOGRAM_API_KEY", "hologram", "api_key"),
+)
+_NAMES = {setting.name for setting in (*_SETTINGS, *_SECRETS)} | {f"{secret.name}_FILE" for secret in _SECRETS}
+_PREFIXES = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
+
+
+@dataclass(frozen=True, slots=True)
+class OnenceSettings:
+    """All that it takes to talk to 1NCE. `api_version` is auto, v1 or v2; `max_rps` requests per second.
+
+    `most_dropped` is the share of the inventory that a pull may drop unasked.
+    """
+
+    base_url: str
+    api_version: str
+    client_id: str
+    client_secret: Secret
+    max_rps: float
+    most_dropped: float
+
+
+@dataclass(frozen=True, slots=True)
+class HologramSettings:
+    """All that it takes to talk to Hologram. `max_rps` is the ceiling of the adaptive rate, in requests per second."""
+
+    base_url: str
+    api_key: Secret
+    org_id: int
+    max_rps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting but the carriers' own, which `onence` and `hologram` give once they are asked for.
+
+    Args:
+        state: the URL of the state store; not shown, since a database's URL may hold a password.
+        settle_timeout_s: how long `apply` stays for SIMs that are only pending.
+        absent_after_s: how long after a lost claim a SIM that is not there counts as absent.
+        claim_batch: SIMs in one claim, never above 2,500.
+        batch: devices in one bulk change.
+    """
+
+    state: str = field(repr=False)
+    settle_timeout_s: float
+    absent_after_s: float
+    claim_batch: int
+    batch: int
+    _values: Mapping[str, Any] = field(repr=False)
+    _secrets: Mapping[str, SecretSource] = field(repr=False)
+    _strays: tuple[str, ...] = field(default=(), repr=False)
+
+    def onence(self) -> OnenceSettings:
+        """The settings for 1NCE. Raises: InputError, naming everything that is missing or cannot be read."""
+        values = self._required("1NCE", "ONENCE_CLIENT_ID", "ONENCE_CLIENT_SECRET")
+        return OnenceSettings(
+            base_url=self._values["ONENCE_BASE_URL"],
+            api_version=self._values["ONENCE_API_VERSION"],
+            client_id=values["ONENCE_CLIENT_ID"],
+            client_secret=values["ONENCE_CLIENT_SECRET"],
+            max_rps=self._values["ONENCE_MAX_RPS"],
+            most_dropped=self._values["ONENCE_MOST_DROPPED"],
+        )
+
+    def hologram(self) -> HologramSettings:
+        """The settings for Hologram. Raises: InputError, naming everything that is missing or cannot be read."""
+        values = self._required("Hologram", "HOLOGRAM_API_KEY", "HOLOGRAM_ORG_ID")
+        return HologramSettings(
+            base_url=self._values["HOLOGRAM_BASE_URL"],
+            api_key=values["HOLOGRAM_API_KEY"],
+            org_id=values["HOLOGRAM_ORG_ID"],
+            max_rps=self._values["HOLOGRAM_MAX_RPS"],
+        )
+
+    def max_rps(self, name: str) -> float:
+        """The setting of this name, ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS; it needs no credentials."""
+        return float(self._values[name])
+
+    def _required(self, carrier: str, *names: str) -> dict[str, Any]:
+        """The values of `names`, all of them or an error that tells of all that are not there."""
+        values: dict[str, Any] = {}
+        problems = []
+        for name in names:
+            try:
+                values[name] = self._secrets[name].resolve() if name in self._secrets else self._values[name]
+            except Unfit as error:
+                problems.append(Problem(error.code, error.words, error.hint))
+            else:
+                if values[name] is None:
+                    problems.append(Problem("missing_setting", f"{name} is not set", self._how_to_set(name)))
+        if problems:
+            headline = f"{carrier} cannot be reached yet: {'; '.join(problem.message for problem in problems)}"
+            raise InputError(headline, code=problems[0].code, hint=problems[0].hint, problems=tuple(problems))
+        return values
+
+    def _how_to_set(self, name: str) -> str:
+        stray = closest(name, self._strays)
+        typo = f"{stray} is set: is that a typing error? " if stray else ""
+        if name in self._secrets:
+            return f"{typo}set {name}, or {name}_FILE, or run: keyring set {KEYRING_SERVICE} {name}"
+        return f"{typo}set {name}, or its key in {CONFIG_FILE}"
+
+
+def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Settings:
+    """Read the settings. A variable that is set but empty counts as not set.
+
+    Args:
+        environ: the environment.
+        config_path: the configuration file, which must exist; None takes `migrator.toml` here, if there is one.
+
+    Raises: InputError, with every problem at once; not for missing credentials, see `Settings.onence`.
+    """
+    given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    if config_path is None and CONFIG_FILE.exists():
+        config_path = CONFIG_FILE
+    values = {setting.name: setting.default for setting in _SETTINGS}
+    secret_files: dict[str, Path] = {}
+    problems: list[Problem] = []
+    if config_path is not None:
+        problems += _read_config(config_path, values, secret_files)
+    problems += _read_environment(given, values)
+    if problems:
+        raise refusal(problems, what="the settings")
+    return Settings(
+        state=values["MIGRATOR_STATE"],
+        settle_timeout_s=values["MIGRATOR_SETTLE_TIMEOUT_S"],
+        absent_after_s=values["MIGRATOR_ABSENT_AFTER_S"],
+        claim_batch=values["MIGRATOR_CLAIM_BATCH"],
+        batch=values["MIGRATOR_BATCH"],
+        _values=values,
+        _secrets={secret.name: _source(secret.name, given, secret_files) for secret in _SECRETS},
+        _strays=tuple(sorted(name for name in given if name.startswith(_PREFIXES) and name not in _NAMES)),
+    )
+
+
+def _source(name: str, given: Mapping[str, str], files: Mapping[str, Path]) -> SecretSource:
+    value, file = given.get(name), given.get(f"{name}_FILE")
+    return SecretSource(name, Secret(value) if value else None, Path(file) if file else None, files.get(name))
+
+
+def _read_environment(given: Mapping[str, str], values: dict[str, Any]) -> list[Problem]:
+    """Put the variables' values into `values`. Returns: what is wrong with them."""
+    problems = []
+    for setting in _SETTINGS:
+        if setting.name in given:
+            try:
+                values[setting.name] = setting.parse(given[setting.name])
+            except Unfit as error:
+                problems.append(Problem(error.code, f"{setting.name}: {error.words}", error.hint))
+    return problems
+
+
+def _read_config(path: Path, values: dict[str, Any], secret_files: dict[str, Path]) -> list[Problem]:
+    """Put the file's values into `values` and `secret_files`. Returns: what is wrong with the file."""
+    file = read_toml(path)
+    findings = Findings(file)
+    sections = {setting.section: _config_checks(setting.section) for setting in _SETTINGS}
+    for name in file.data:
+        if name not in sections:
+            findings.add((name,), "unknown_key", "unknown section or key", nearest(name, sections))
+    for name, checks in sections.items():
+        found = findings.values(findings.table(file.data.get(name, {}), (name,)), (name,), checks)
+        values.update({s.name: found[s.key] for s in _SETTINGS if s.section == name and s.key in found})
+        files = {s.name: found[f"{s.key}_file"] for s in _SECRETS if s.section == name and f"{s.key}_file" in found}
+        secret_files.update({secret: path.parent / named for secret, named in files.items()})
+    return findings.problems
+
+
+def _config_checks(section: str) -> dict[str, Check]:
+    """The checks of one section's keys. A secret's own key is known, so that its refusal can say where it belongs."""
+    checks: dict[str, Check] = {s.key: _from_text(s.parse) for s in _SETTINGS if s.section == section}
+    for secret in _SECRETS:
+        if secret.section == section:
+            checks[secret.key] = _refused_secret(secret.name)
+            checks[f"{secret.key}_file"] = _from_text(plain)
+    return checks
+
+
+def _from_text(parse: Callable[[str], Any]) -> Check:
+    def check(value: Any) -> Any:
+        text = as_text(value)
+        if not text:
+            raise Unfit("out_of_range", 'found "", expected a value', "fill it in, or remove the line")
+        return parse(text)
+
+    return check
+
+
+def _refused_secret(name: str) -> Check:
+    def check(_: Any) -> Any:
+        hint = f"remove it from the file and set {name}, or {name}_FILE, or run: keyring set {KEYRING_SERVICE} {name}"
+        raise Unfit("secret_in_file", "secrets do not belong in this file", hint)
+
+    return check

@@ -1,0 +1,1 @@
+"""`--where`: a small language that picks source SIMs."""

@@ -1,0 +1,80 @@
+"""The evidence: one zip that can be checked without the store. `evidence_check` checks it."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from migrator.errors import InputError
+from migrator.files import beside
+
+__all__ = [
+    "ALWAYS",
+    "APPROVALS",
+    "EVENTS",
+    "EVIDENCE_VERSION",
+    "KIND",
+    "MANIFEST",
+    "MEMBERS",
+    "PLAN",
+    "POLICY",
+    "POLICY_READ",
+    "REQUESTS",
+    "RUNS",
+    "SIMS",
+    "SWITCHES",
+    "SWITCH_REQUESTS",
+    "SWITCH_SIMS",
+    "SWITCH_STEPS",
+    "write_evidence",
+]
+
+EVIDENCE_VERSION = 2
+"""1 had no policy.json, and no more of a SIM's steps than where they stand."""
+MANIFEST = "manifest.json"
+KIND = "migrator-evidence"
+PLAN, POLICY, POLICY_READ = "plan.jsonl", "policy.toml", "policy.json"
+EVENTS, RUNS, REQUESTS, SIMS = "events.jsonl", "runs.jsonl", "requests.jsonl", "sims.jsonl"
+APPROVALS = "approvals.jsonl"
+SWITCHES, SWITCH_SIMS = "switches.jsonl", "switch_sims.jsonl"
+SWITCH_STEPS, SWITCH_REQUESTS = "switch_steps.jsonl", "switch_requests.jsonl"
+ALWAYS = (PLAN, POLICY, POLICY_READ, EVENTS, RUNS, REQUESTS, SIMS)
+MEMBERS = (*ALWAYS, APPROVALS, SWITCHES, SWITCH_SIMS, SWITCH_STEPS, SWITCH_REQUESTS)
+"""The first of them is the first in the zip. What was never done has no member."""
+
+
+def write_evidence(path: Path, members: Mapping[str, Callable[[], Iterable[str]]], facts: Mapping[str, Any]) -> str:
+    """Write a zip, whole or not at all.
+
+    Args:
+        path: where; an existing file is replaced.
+        members: the lines of each text file in it, by name; they stream.
+        facts: what the manifest says beside names, sizes and SHA-256 of the members.
+
+    Returns: SHA-256 of the manifest, to be noted elsewhere.
+    Raises: InputError, if the file cannot be written.
+    """
+    try:
+        with beside(path) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            held = {name: _write(archive, name, lines()) for name, lines in members.items()}
+            manifest = {"kind": KIND, "evidence_version": EVIDENCE_VERSION, **facts, "members": held}
+            text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+            archive.writestr(MANIFEST, text)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}", code="unwritable", hint="name a file in another folder"
+        ) from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(archive: zipfile.ZipFile, name: str, lines: Iterable[str]) -> dict[str, Any]:
+    digest, size = hashlib.sha256(), 0
+    with archive.open(name, "w", force_zip64=True) as out:
+        for line in lines:
+            data = f"{line}\n".encode()
+            digest.update(data)
+            size += len(data)
+            out.write(data)
+    return {"sha256": digest.hexdigest(), "bytes": size}

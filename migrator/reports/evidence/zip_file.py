@@ -1,0 +1,165 @@
+"""Reading an evidence zip that somebody may have damaged: what cannot be read is a finding, and the rest is read."""
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from migrator.core.audit.chain import DAMAGE
+from migrator.errors import InputError
+from migrator.reports.evidence.file import ALWAYS, EVIDENCE_VERSION, KIND, MANIFEST, MEMBERS
+
+__all__ = ["Evidence", "manifest_problems", "opened"]
+
+BLOCK = 1 << 20
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, *DAMAGE)
+"""What a zip raises whose bytes are not those that were written."""
+PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class Evidence:
+    """An open zip.
+
+    `manifest` is empty if it cannot be read; `problems` grows while members are read; `readable` names those that are
+    there and can be, `lost` those that are damaged, or not there though they always are.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self.problems: list[str] = []
+        self.readable: set[str] = set()
+        self.lost: set[str] = set()
+        self.manifest: Mapping[str, Any] = {}
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """The lines of a member with their ends; none if it is not there: what was not done has none."""
+        if name in self.readable:
+            with self._archive.open(name) as lines:
+                yield from lines
+
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """The lines of a member that are JSON objects; of the others there is a problem."""
+        for number, line in enumerate(self.lines(name), start=1):
+            row = _object(line)
+            if row is None:
+                self.note(f"{name}: line {number} is damaged, it is no JSON object")
+            else:
+                yield row
+
+    def look(self) -> None:
+        """Read the manifest, and hold every member against it."""
+        names = self._archive.namelist()
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self.note(f"{name} is in it twice")
+        told = self._manifest(names)
+        for name in sorted({*names, *told, *ALWAYS} - {MANIFEST}):
+            self._look_at(name, told, is_there=name in names)
+
+    def _manifest(self, names: list[str]) -> Mapping[str, Mapping[str, Any]]:
+        """What the manifest says of each member. Raises: InputError, if it is that of something else."""
+        if MANIFEST not in names:
+            self.note(f"{MANIFEST} is missing")
+            return {}
+        try:
+            text = self._archive.read(MANIFEST)
+        except UNREADABLE as error:
+            self.note(f"{MANIFEST} is damaged: it cannot be read ({type(error).__name__})")
+            return {}
+        values = _object(text)
+        if values is None or (values.get("kind"), values.get("evidence_version")) != (KIND, EVIDENCE_VERSION):
+            raise InputError(
+                f"{self._archive.filename} is no evidence file, or one of another version",
+                code="not_evidence",
+                hint="`migrator report --evidence FILE` writes one",
+            )
+        self.manifest = {**values, "sha256": hashlib.sha256(text).hexdigest()}
+        members = values.get("members")
+        return members if isinstance(members, dict) else {}
+
+    def _look_at(self, name: str, told: Mapping[str, Any], *, is_there: bool) -> None:
+        if not is_there:
+            self.lost.add(name)
+            self.note(f"{name} is missing")
+            return
+        try:
+            digest, size = self._digest(name)
+        except UNREADABLE as error:
+            self.lost.add(name)
+            self.note(f"{name} is damaged: it cannot be read ({type(error).__name__})")
+            return
+        self.readable.add(name)
+        if name not in MEMBERS:
+            self.note(f"{name} is no part of an evidence file")
+        if not self.manifest:
+            return
+        held = told.get(name)
+        if held is None:
+            self.note(f"{name} is not in the manifest")
+        elif held != {"sha256": digest, "bytes": size}:
+            self.note(f"{name} is not what was written")
+
+    def _digest(self, name: str) -> tuple[str, int]:
+        if self._archive.getinfo(name).compress_type not in PLAIN:
+            raise zipfile.BadZipFile("packed in a way that we never use")
+        digest, size = hashlib.sha256(), 0
+        with self._archive.open(name) as member:
+            while block := member.read(BLOCK):
+                digest.update(block)
+                size += len(block)
+        return digest.hexdigest(), size
+
+    def note(self, words: str) -> None:
+        """Add a problem, once."""
+        if words not in self.problems:  # a member may be read more than once
+            self.problems.append(words)
+
+
+def opened(path: Path) -> zipfile.ZipFile | None:
+    """The zip; None, if it is one of ours and too damaged to be opened. Raises: InputError, if it is none of ours."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", code="unreadable") from None
+    except UNREADABLE as error:
+        if _begins_like_ours(path):
+            return None
+        raise _not_evidence(path, type(error).__name__) from None
+    if {MANIFEST, *MEMBERS}.isdisjoint(archive.namelist()):
+        archive.close()
+        if _begins_like_ours(path):
+            return None
+        raise _not_evidence(path, "none of its members is in this zip")
+    return archive
+
+
+def manifest_problems(manifest: Mapping[str, Any], noted: str | None) -> Iterator[str]:
+    """What is wrong with a manifest; `noted` is what was noted of it when it was written."""
+    names = ("plan_id", "lineage", "org_id", "head", "audited_after_request", "audited_after_switch_request", "members")
+    if missing := [name for name in names if name not in manifest]:
+        yield f"{MANIFEST} does not tell {', '.join(missing)}"
+    if noted not in {None, manifest.get("sha256")}:
+        yield "the manifest is not the one that was noted"
+
+
+def _not_evidence(path: Path, why: str) -> InputError:
+    return InputError(
+        f"{path} is no evidence file: {why}",
+        code="not_evidence",
+        hint="`migrator report --evidence FILE` writes one",
+    )
+
+
+def _begins_like_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return MEMBERS[0].encode() in file.read(64)
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except DAMAGE:
+        return None
+    return row if isinstance(row, dict) else None

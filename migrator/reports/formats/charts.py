@@ -1,0 +1,271 @@
+"""The geometry of the charts, in the units of their drawings; the template draws them, and the words of each cell."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+from migrator.core.run.states import RunState
+from migrator.core.run.steps import JobRecord
+from migrator.core.run.verify import Bucket
+from migrator.reports.model import Pace, moment
+from migrator.reports.tally import Tally
+
+__all__ = ["Bar", "BarChart", "TimeLine", "limits_chart", "outcomes_chart", "time_line", "waves_chart"]
+
+WIDTH, LABEL, VALUE, ROW = 560, 128, 112, 26
+MOST_BARS = 30
+"""A chart of more says how many it leaves out; its table has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a bar; `kind` names its colour, `words` say what it is."""
+
+    x: float
+    width: float
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of a chart. `cells` are what the chart's table shows."""
+
+    label: str
+    y: float
+    parts: Sequence[Part]
+    value: str
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Horizontal bars, one under the other. `head` heads the columns of its table; `kinds` are its colours in order."""
+
+    name: str
+    title: str
+    about: str
+    head: Sequence[str]
+    bars: Sequence[Bar]
+    left_out: int = 0
+    kinds: Sequence[str] = ()
+    width: int = WIDTH
+    label: int = LABEL
+
+    @property
+    def height(self) -> int:
+        """As tall as its bars need it."""
+        return ROW * len(self.bars) + 6
+
+
+def outcomes_chart(tally: Tally) -> BarChart:
+    """How many SIMs are in each bucket, also in empty ones."""
+    buckets = tally.by_bucket()
+    most = max(*buckets.values(), 1)
+    bars = [
+        Bar(
+            label=name,
+            y=ROW * place,
+            parts=[Part(LABEL, _length(sims, most), name, f"{name}: {sims:,} SIMs")],
+            value=f"{sims:,} · {_share(sims, tally.total)}",
+            cells=(name, f"{sims:,}", _share(sims, tally.total)),
+        )
+        for place, (name, sims) in enumerate(buckets.items())
+    ]
+    about = f"{tally.total:,} SIMs by bucket; every SIM is in exactly one."
+    return BarChart("outcomes", "Outcomes", about, ("bucket", "SIMs", "share"), bars)
+
+
+def waves_chart(tally: Tally, waves: Sequence[str]) -> BarChart:
+    """Each wave as one bar of its outcomes, all bars equally long."""
+    names = [wave for wave in waves if wave in tally.waves] + sorted(set(tally.waves) - set(waves))
+    kinds = [name.value for name in Bucket if any(counts[name.value] for counts in tally.waves.values())]
+    bars = [_wave_bar(wave, place, tally.waves[wave], kinds) for place, wave in enumerate(names[:MOST_BARS])]
+    about = f"{len(names)} waves, each with the share of its SIMs in every bucket."
+    head = ("wave", *kinds, "SIMs")
+    return BarChart("waves", "Progress by wave", about, head, bars, max(len(names) - MOST_BARS, 0), kinds)
+
+
+def _wave_bar(wave: str, place: int, counts: Counter[str], kinds: Sequence[str]) -> Bar:
+    total, x, parts = counts.total(), float(LABEL), []
+    for kind in kinds:
+        width = (WIDTH - LABEL - VALUE) * counts[kind] / total
+        if counts[kind]:
+            parts.append(Part(x, width, kind, f"{wave}: {counts[kind]:,} {kind}"))
+        x += width
+    cells = (wave, *(f"{counts[kind]:,}" for kind in kinds), f"{total:,}")
+    return Bar(wave, ROW * place, parts, f"{total:,} SIMs", cells)
+
+
+def limits_chart(tally: Tally) -> BarChart:
+    """How many SIMs are to get which data limit."""
+    limits = tally.limits()
+    most = max((bar.sims for bar in limits), default=1)
+    bars = [
+        Bar(
+            label=bar.words,
+            y=ROW * place,
+            parts=[Part(LABEL, _length(bar.sims, most), "limit", f"{bar.words}: {bar.sims:,} SIMs")],
+            value=f"{bar.sims:,}",
+            cells=(bar.words, f"{bar.sims:,}"),
+        )
+        for place, bar in enumerate(limits)
+    ]
+    about = "Planned data limits past the data plan, per billing period; 1 MB is 1,048,576 bytes."
+    return BarChart("limits", "Data limits planned", about, ("limit", "SIMs"), bars)
+
+
+def _length(sims: int, most: int) -> float:
+    """So long that it can be seen, however few; nothing for none."""
+    return max((WIDTH - LABEL - VALUE) * sims / most, 2.0) if sims else 0.0
+
+
+def _share(sims: int, total: int) -> str:
+    """Rounded so that only all is 100 % and only none is 0 %."""
+    share = 100 * sims / total if total else 0.0
+    if 0 < share < 0.1:  # noqa: PLR2004 - the last digit shown
+        return "< 0.1 %"
+    return "> 99.9 %" if 99.9 < share < 100 else f"{share:.1f} %"  # noqa: PLR2004 - the same
+
+
+# --- the time line ------------------------------------------------------------------------------------------------
+
+LINE_WIDTH, LINE_LEFT, LINE_TOP, LINE_HEIGHT = 1160, 56, 30, 150
+TICKS = 6
+MINUTE_S, DAY_S = 60, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A time below the axis."""
+
+    x: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Requests of one kind within one stretch of time, on top of those of other kinds."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """Runs as bands, requests as columns, claimed SIMs as a growing line. `rows` are what its table shows."""
+
+    about: str
+    runs: Sequence[Column]
+    columns: Sequence[Column]
+    line: str
+    ticks: Sequence[Tick]
+    most_requests: int
+    most_claimed: int
+    kinds: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """UTC seconds to the drawing's x."""
+
+    begin: float
+    end: float
+
+    def x(self, at: float) -> float:
+        share = (min(max(at, self.begin), self.end) - self.begin) / (self.end - self.begin)
+        return round(LINE_LEFT + share * (LINE_WIDTH - 2 * LINE_LEFT), 1)
+
+
+def time_line(tally: Tally, runs: Sequence[JobRecord], pace: Pace, *, now: float) -> TimeLine | None:
+    """Requests and claims over time; None if nothing ever ran."""
+    claims = sorted((_seconds(at), sims) for at, sims in tally.claims.items())
+    times = [run.started_at for run in runs] + [run.ended_at for run in runs if run.ended_at is not None]
+    times += [at for at, _ in claims]
+    if pace.sent:
+        times += [pace.begin, pace.begin + pace.width_s * len(next(iter(pace.sent.values())))]
+    if not times:
+        return None
+    scale = _Scale(min(times), max(*times, min(times) + 1))
+    columns, most = _columns(pace, scale)
+    line, claimed = _claims_line(claims, scale)
+    requests = sum(map(sum, pace.sent.values()))
+    return TimeLine(
+        about=f"{len(runs)} runs, {requests:,} requests and {claimed:,} claimed SIMs over time, in UTC.",
+        runs=[_band(run, scale, now) for run in runs],
+        columns=columns,
+        line=line,
+        ticks=_ticks(scale),
+        most_requests=most,
+        most_claimed=claimed,
+        kinds=list(pace.sent),
+        rows=_pace_rows(pace, claims),
+    )
+
+
+def _columns(pace: Pace, scale: _Scale) -> tuple[list[Column], int]:
+    heaps = [sum(counts) for counts in zip(*pace.sent.values(), strict=True)]
+    most, columns = max(heaps, default=0), []
+    tops = [0.0] * len(heaps)
+    for kind, counts in pace.sent.items():
+        for place, sent in enumerate(counts):
+            if sent:
+                begin = pace.begin + place * pace.width_s
+                x, height = scale.x(begin), round(LINE_HEIGHT * sent / most, 1)
+                tops[place] += height
+                y = round(LINE_TOP + LINE_HEIGHT - tops[place], 1)
+                width = max(scale.x(begin + pace.width_s) - x - 1, 1.5)
+                words = f"{moment(begin)}: {sent:,} requests ({kind})"
+                columns.append(Column(x, y, round(width, 1), height, kind, words))
+    return columns, most
+
+
+def _claims_line(claims: Sequence[tuple[float, int]], scale: _Scale) -> tuple[str, int]:
+    """The points of the line that steps up with every answered claim, and how many SIMs it ends at."""
+    total, claimed = sum(sims for _, sims in claims), 0
+    if not total:
+        return "", 0
+    base, points = LINE_TOP + LINE_HEIGHT, []
+    for x, at_x in groupby(claims, key=lambda claim: round(scale.x(claim[0]))):
+        points.append(f"{x},{base - LINE_HEIGHT * claimed / total:.1f}")
+        claimed += sum(sims for _, sims in at_x)
+        points.append(f"{x},{base - LINE_HEIGHT * claimed / total:.1f}")
+    return " ".join((f"{LINE_LEFT},{base}", *points, f"{scale.x(scale.end)},{LINE_TOP}")), total
+
+
+def _band(run: JobRecord, scale: _Scale, now: float) -> Column:
+    """A run whose process died has no end: it is shown as a mere beginning."""
+    x, is_running = scale.x(run.started_at), run.state == RunState.RUNNING
+    width = max(scale.x(run.ended_at or (now if is_running else run.started_at)) - x, 3)
+    code = "no exit code" if run.exit_code is None else f"exit {run.exit_code}"
+    words = f"run {run.run_id}: {moment(run.started_at)} to {moment(run.ended_at) or 'no end on record'}, {code}"
+    return Column(x, 6, round(width, 1), 12, "good" if run.exit_code == 0 else "other", words)
+
+
+def _ticks(scale: _Scale) -> list[Tick]:
+    span = scale.end - scale.begin
+    shape = "%H:%M:%S" if span < 10 * MINUTE_S else "%H:%M" if span < DAY_S else "%m-%d %H:%M"
+    times = [scale.begin + span * number / (TICKS - 1) for number in range(TICKS)]
+    return [Tick(scale.x(at), datetime.fromtimestamp(at, UTC).strftime(shape)) for at in times]
+
+
+def _pace_rows(pace: Pace, claims: Sequence[tuple[float, int]]) -> list[tuple[str, ...]]:
+    """One row for every stretch of time in which something was sent: when, requests by kind, SIMs claimed by then."""
+    rows = []
+    for place, counts in enumerate(zip(*pace.sent.values(), strict=True)):
+        if any(counts):
+            begin = pace.begin + place * pace.width_s
+            claimed = sum(sims for at, sims in claims if at <= begin + pace.width_s)
+            rows.append((moment(begin) or "", *(f"{count:,}" for count in counts), f"{claimed:,}"))
+    return rows
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()

@@ -1,0 +1,64 @@
+"""The reconciliation as CSV for spreadsheets (RFC 4180): one row per SIM, UTF-8 without a byte order mark.
+
+A double click must lose nothing and run nothing:
+
+- Text that a spreadsheet would take for a formula gets an apostrophe in front: = + - @ (also after blanks), tab, line
+  breaks.
+- Text that it would take for a number and change gets one, too: ICCIDs (it keeps 15 digits), leading zeros, 12E3.
+  `pair import` takes such values as they are; a script strips one leading apostrophe, or reads the JSON.
+- No control character is in it: each is shown as its escape, since some are orders to a terminal. The JSON has all
+  text exactly.
+- Counts and bytes stay numbers; -1 is no limit.
+"""
+
+import csv
+import re
+from typing import TextIO
+from unicodedata import category
+
+from migrator.reports.model import COLUMNS
+from migrator.reports.rows_on_disk import Book
+
+__all__ = ["as_text", "spreadsheet_safe", "write_csv"]
+
+_FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""With their full-width forms, which some spreadsheets take for the same."""
+_CONTROL_STARTS = tuple("\t\r\n")
+_CHANGED_NUMBER = re.compile(r"\s*(\d{16,}|0\d+|\d+(\.\d+)?[eE][+-]?\d+)\s*")
+"""What is read as a number that is written otherwise: more than 15 digits, leading zeros, an exponent."""
+
+
+def write_csv(book: Book, out: TextIO) -> None:
+    """Write every row; nothing else, so that any reader of CSV can take it."""
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(map(as_text, row) for row in book.rows())
+
+
+def as_text(value: object) -> object:
+    """A value as a spreadsheet keeps it, letter by letter. Numbers stay numbers, None is empty."""
+    if not isinstance(value, str):
+        return value
+    text = value if value.isprintable() else _without_controls(value)
+    if value[:1].isalpha():
+        return text
+    if _CHANGED_NUMBER.fullmatch(value):
+        return f"'{text}"
+    return f"'{text}" if spreadsheet_safe(value) != value else text
+
+
+def _without_controls(text: str) -> str:
+    """`text` with control characters, marks of direction and separators of lines made visible."""
+    return "".join(
+        letter if letter.isprintable() or category(letter) == "Zs" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def spreadsheet_safe(value: object) -> str:
+    """A value as text that no spreadsheet takes for a formula: an apostrophe goes before = + - @ and control marks."""
+    if value is None:
+        return ""
+    text = str(value)
+    is_risky = text.startswith(_CONTROL_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{text}" if is_risky and isinstance(value, str) else text

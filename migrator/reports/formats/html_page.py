@@ -1,0 +1,151 @@
+"""The reconciliation as one HTML file: nothing is fetched, every value is escaped, and only our own script may run."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import jinja2
+from markupsafe import Markup, escape
+
+from migrator.core.run.verify import Bucket
+from migrator.reports.advice import next_steps, verdict
+from migrator.reports.formats.charts import limits_chart, outcomes_chart, time_line, waves_chart
+from migrator.reports.formats.json_file import run_values
+from migrator.reports.model import COLUMNS, moment
+from migrator.reports.remedies import BUCKET_WORDS, remedy
+from migrator.reports.rows_on_disk import Book
+from migrator.reports.tally import ATTENTION
+
+__all__ = ["write_html"]
+
+TEMPLATES = Path(__file__).with_name("templates")
+MOST_JOBS, MOST_RUNS = 200, 100
+"""The page shows no more of them; the JSON has all."""
+
+
+def write_html(book: Book, out: TextIO) -> None:
+    """Write the page as its parts come; the rows never stand in memory together."""
+    out.writelines(_environment().get_template("page.html.j2").generate(_values(book)))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"code_words": _code_words, "count": lambda number: f"{number:,}", "known": _known}
+    return environment
+
+
+def _values(book: Book) -> dict[str, Any]:
+    report, tally = book.report, book.tally
+    jobs = list(islice(report.jobs(), MOST_JOBS + 1))
+    groups = [(group, remedy(group.bucket, group.code, report.plan_id)) for group in tally.findings()]
+    pressing = {*ATTENTION, Bucket.PENDING}
+    script, style = _text("page.js"), _text("page.css")
+    return {
+        "report": report,
+        "tally": tally,
+        "book": book,
+        "buckets": {name: (sims, BUCKET_WORDS[Bucket(name)]) for name, sims in tally.by_bucket().items()},
+        "verdict": verdict(book),
+        "next_steps": next_steps(book),
+        "findings": [pair for pair in groups if Bucket(pair[0].bucket) in pressing],
+        "left_out": [pair for pair in groups if Bucket(pair[0].bucket) not in pressing],
+        "charts": [outcomes_chart(tally), waves_chart(tally, report.plan.get("waves", ())), limits_chart(tally)],
+        "time_line": time_line(tally, report.runs, report.pace, now=report.generated_at),
+        "runs": [run_values(run) for run in report.runs[-MOST_RUNS:]],
+        "jobs": jobs[:MOST_JOBS],
+        "more_jobs": len(jobs) > MOST_JOBS,
+        "generated_at": moment(report.generated_at),
+        "script": Markup(script),  # noqa: S704 - our own file
+        "style": Markup(style),  # noqa: S704 - our own file
+        "script_hash": _sha256(script),
+        "style_hash": _sha256(style),
+        "data": _data(book),
+        "life": tally.life(),
+    }
+
+
+def _text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _sha256(text: str) -> str:
+    """As a content security policy wants it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _code_words(text: str) -> Markup:
+    """Text whose code words stand in backticks, escaped."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
+
+
+def _known(value: object) -> object:
+    """A value, or the word for none."""
+    return "unknown" if value is None else value
+
+
+# --- the rows, for the script of the page --------------------------------------------------------------------------
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_REPEATED = frozenset(
+    ("bucket", "code", "detail", "wave", "state_planned", "state_observed", "job_ids", "claimed_at", "verified_at")
+) | {"new_sim", "alive_at", "unit", "old_sim", "old_used_on", "old_asked_at", "proved_at"}
+_PLACES = [place for place, name in enumerate(COLUMNS) if name in _REPEATED]
+_NAME_PLANNED, _NAME_OBSERVED = COLUMNS.index("name_planned"), COLUMNS.index("name_observed")
+SAME = 0
+"""Stands for an observed name that is the planned one."""
+MOST_WORDS = 10_000
+"""Of a column; what comes later is written out."""
+
+
+def _data(book: Book) -> Iterator[Markup]:
+    """The document of the script block, a few hundred rows at a time.
+
+    `rows` has a list per SIM, in the order of `columns`. In a column that `words` names, a number is a place in its
+    list there; text stands for itself.
+    """
+    words: dict[int, dict[str, int]] = {place: {} for place in _PLACES}
+    yield _safe(f'{{"plan":{_encode(book.report.plan_id)},"columns":{_encode(COLUMNS)},"rows":[')
+    comma = ""
+    for chunk in book.chunks():
+        yield _safe(comma + _encode([_packed(row, words) for row in chunk])[1:-1])
+        comma = ",\n"
+    named = {COLUMNS[place]: list(known) for place, known in words.items()}
+    yield _safe(f'],"words":{_encode(named)}}}')
+
+
+def _packed(row: list[Any], words: dict[int, dict[str, int]]) -> list[Any]:
+    for place in _PLACES:
+        value, known = row[place], words[place]
+        if value is not None:
+            row[place] = known[value] if value in known else _learned(value, known)
+    if row[_NAME_OBSERVED] is not None and row[_NAME_OBSERVED] == row[_NAME_PLANNED]:
+        row[_NAME_OBSERVED] = SAME
+    return row
+
+
+def _learned(value: str, known: dict[str, int]) -> int | str:
+    if len(known) >= MOST_WORDS:
+        return value
+    known[value] = len(known)
+    return known[value]
+
+
+def _safe(document: str) -> Markup:
+    """JSON in ASCII that cannot end a script element nor open a comment in it: < > & only ever stand in its strings."""
+    return Markup(document.translate(_ESCAPES))  # noqa: S704 - made safe here

@@ -1,0 +1,1 @@
+"""The audit log, held against itself and the tables."""

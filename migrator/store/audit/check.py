@@ -1,0 +1,345 @@
+"""The audit log: an event goes into the very transaction of what it tells, so neither is there without the other."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select
+
+from migrator.core.audit.chain import (
+    DAMAGE,
+    GENESIS,
+    AuditEvent,
+    chain_problems,
+    digest_of,
+    guarded,
+    hash_of_lines,
+    switch_item_line,
+)
+from migrator.core.audit.replay import ENDS, Answered, Log, Sent, Told, request_problem
+from migrator.core.cutover.plan import header_from as switch_header_from
+from migrator.core.plan.document import header_from
+from migrator.core.run.states import StepEvent, StepState
+from migrator.store.audit.damage import checkable, damaged_cells
+from migrator.store.database.database import Database, Query
+from migrator.store.database.documents import document_text
+from migrator.store.database.rows import PAGE, AnyRow, by_page, in_iccid_order
+from migrator.store.database.tallies import STEPS, SWITCH_STEPS, VERDICTS, Tally
+from migrator.store.tables.cutovers import switch_items, switch_plans, switch_requests, switch_steps
+from migrator.store.tables.fleet import meta
+from migrator.store.tables.plans import changes, events, plans, request_items, requests, steps
+
+__all__ = ["Audit", "moved", "note", "switch_items_digest"]
+
+NOT_HELD = (
+    "what the carriers showed last (target_links, and of source_sims all but status word, label and volumes)",
+    "the carrier's word on a job",
+    "who wrote a pair, and when",
+    "what a pacer learned",
+    "which plan each operator was shown last",
+)
+"""What `audit verify` cannot tell, as the log does not speak of it: reads can be had again from the carriers."""
+
+_LAST = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
+_INSERT = insert(events)
+_NEXT = select(events).where(events.c.seq > bindparam("after")).order_by(events.c.seq).limit(PAGE)
+_NEXT_REQUESTS = (
+    select(requests, plans.c.plan_id)
+    .join_from(requests, plans)
+    .where(requests.c.request_id > bindparam("after"))
+    .order_by(requests.c.request_id)
+    .limit(PAGE)
+)
+_DOCUMENTS = Query(
+    select(changes.c.source_key, changes.c.source_iccid, changes.c.document)
+    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .order_by(changes.c.source_key)
+    .limit(PAGE)
+)
+
+
+def note(connection: Connection, at: float, kind: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
+    """Add an event to the log, within the caller's transaction.
+
+    Args:
+        connection: holds the write lock, so that nobody else adds one meanwhile.
+        at: UTC seconds.
+        kind: what happened, e.g. `request.sent`.
+        plan_id: which plan it is about; None for none.
+        detail: JSON values, without secrets.
+    """
+    last = connection.execute(_LAST).one_or_none()
+    seq, before = (1, GENESIS) if last is None else (last.seq + 1, last.digest)
+    text = document_text(detail)
+    event = {"seq": seq, "at": at, "kind": kind, "plan_id": plan_id, "detail": json.loads(text)}
+    digest = digest_of(before, event)  # over what will be read again
+    connection.execute(_INSERT, event | {"detail": text, "digest": digest})
+
+
+def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]], tally: str) -> dict[str, Any]:
+    """What the log tells of steps that moved by one event; `keys` has code and message by SIM key."""
+    lines = (f"{key} {code}" for key, (code, _) in keys.items())
+    told = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
+    return {**told, "steps_sha256": tally}
+
+
+class Audit:
+    """The log, read and held against the rest of the store, but for what is `not_held`."""
+
+    not_held = NOT_HELD
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def events(self) -> Iterator[AuditEvent]:
+        """Every event, oldest first, a page at a time."""
+        after = 0
+        while rows := self._db.rows(_NEXT, after=after):
+            yield from map(_event, rows)
+            after = rows[-1].seq
+
+    def requests(self, plan_id: str) -> Iterator[dict[str, Any]]:
+        """Every write of a plan as JSON values, oldest first."""
+        after = 0
+        while rows := self._db.rows(_NEXT_REQUESTS, after=after):
+            yield from (_request(row) for row in rows if row.plan_id == plan_id)
+            after = rows[-1].request_id
+
+    def head(self) -> str:
+        """The digest of the newest event: to be noted elsewhere."""
+        with self._db.read() as connection:
+            last = connection.execute(_LAST).one_or_none()
+        return GENESIS if last is None else str(last.digest)
+
+    def problems(self, *, head: str | None = None) -> Iterator[str]:
+        """What does not hold: the chain, and every table that the log speaks of against its events.
+
+        Args:
+            head: a digest that was noted before, which the chain must still hold.
+        """
+        from migrator.store.audit.held import Expected  # noqa: PLC0415 - it knows the modules that write the log
+
+        told, unread = Log(), list[AuditEvent]()
+        rows = Expected(told.migrations, told.switches)
+        with self._db.bearing_damage():
+            yield from chain_problems(_noted(self.events(), (told.note, rows.note), unread), head=head)
+            yield from (f"event {one.seq} ({one.kind}) does not tell what such an event tells" for one in unread)
+            for journal, log in ((_MIGRATIONS, told.migrations), (_SWITCHES, told.switches)):
+                first = self._first(journal)
+                yield from checkable(f"the {journal.name}s", self._request_problems(journal, log, first))
+                if not first:
+                    yield from checkable(f"steps of {journal.name}s", self._step_problems(journal, log.ended))
+            for tally, told_of in ((STEPS, told.migrations.steps), (VERDICTS, told.migrations.verdicts)):
+                yield from checkable(tally.name, self._tally_problems(tally, plans.c.plan_no, plans.c.plan_id, told_of))
+            number, name = switch_plans.c.switch_no, switch_plans.c.switch_id
+            yield from checkable("steps", self._tally_problems(SWITCH_STEPS, number, name, told.switches.steps))
+            yield from checkable("the plans", self._plan_problems())
+            yield from checkable("the cutover and rollback plans", self._switch_problems(told.switches.made))
+            yield from rows.problems(self._db)
+            yield from damaged_cells(self._db)
+
+    def _step_problems(
+        self, journal: "_Journal", told: Mapping[tuple[str | None, str, StepState], int]
+    ) -> Iterator[str]:
+        """No step leaves DONE or SKIPPED, so each one that is there must have been told as such."""
+        found = {(row.plan_id, row.kind, StepState(row.state)): row.sims for row in self._db.rows(journal.ended)}
+        for plan_id, kind, state in sorted(set(found) | set(told), key=str):
+            here, there = found.get((plan_id, kind, state), 0), told.get((plan_id, kind, state), 0)
+            if here != there:
+                yield f"plan {plan_id}: {here} steps {kind} are {state} in the journal, and {there} in the log"
+
+    def _tally_problems(
+        self, tally: Tally, number: ColumnElement[int], name: ColumnElement[Any], told: Mapping[str | None, str]
+    ) -> Iterator[str]:
+        """The rows of each plan of which the log tells a tally, added up again."""
+        for row in self._db.rows(select(number.label("number"), name.label("plan_id")).order_by(number)):
+            if row.plan_id in told:
+                with self._db.read() as connection:
+                    here = tally.digest(connection, row.number)
+                if here != told[row.plan_id]:
+                    yield f"plan {row.plan_id}: its {tally.words} are not what the log tells"
+
+    def _request_problems(self, journal: "_Journal", told: Told, first: int) -> Iterator[str]:
+        sent, after, name = dict(told.sent), 0, journal.name
+        while rows := self._db.rows(journal.requests, after=after):
+            named = self._named(journal, after, rows[-1].request_id)
+            for row in rows:
+                mine = sent.pop(row.request_id, None)
+                if mine is not None or row.request_id > first:
+                    answer = told.answered.get(row.request_id, Answered())
+                    keys = None if named is None else named[row.request_id]
+                    check = partial(_of_request, f"{name} {row.request_id}", row, keys, mine, answer)
+                    yield from guarded(f"{name} {row.request_id}", check)
+            after = rows[-1].request_id
+        yield from (f"{name} {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
+
+    def _named(self, journal: "_Journal", after: int, last: int) -> dict[int, list[str]] | None:
+        """The SIMs of some requests, where the journal keeps them beside the body."""
+        if journal.items is None:
+            return None
+        named: dict[int, list[str]] = defaultdict(list)
+        for row in self._db.rows(journal.items, after=after, last=last):
+            named[row.request_id].append(row.source_key)
+        return named
+
+    def first_audited(self) -> int:
+        """The last request that was sent before there was a log."""
+        return self._first(_MIGRATIONS)
+
+    def first_audited_switch(self) -> int:
+        """The same for requests of cutovers and rollbacks."""
+        return self._first(_SWITCHES)
+
+    def _first(self, journal: "_Journal") -> int:
+        with self._db.read() as connection:
+            value = connection.scalar(select(meta.c.value).where(meta.c.name == journal.first))
+        return int(value or 0)
+
+    def _plan_problems(self) -> Iterator[str]:
+        made = select(plans.c.plan_no, plans.c.plan_id, plans.c.header).where(plans.c.plan_id.is_not(None))
+        for row in self._db.rows(made.order_by(plans.c.plan_no)):
+            yield from guarded(f"the header of plan {row.plan_id}", partial(self._of_changes, row))
+
+    def _of_changes(self, row: AnyRow) -> Iterator[str]:
+        expected = header_from(json.loads(row.header)).fingerprints.changes
+        if _hash_of(self._documents(row.plan_no)) != expected:
+            yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
+
+    def _switch_problems(self, told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        """A cutover or rollback plan is held against what the log says was made: its header, and its SIMs."""
+        has_no_events = self.first_audited() or self.first_audited_switch()
+        missing = set(told)
+        of_plan = select(switch_plans, plans.c.plan_id).join_from(switch_plans, plans, isouter=True)
+        for row in self._db.rows(of_plan.order_by(switch_plans.c.switch_no)):
+            missing.discard(row.switch_id)
+            made = told.get(row.switch_id)
+            if made is not None:
+                yield from guarded(f"plan {row.switch_id}", partial(self._of_switch, row, made))
+            elif not has_no_events:
+                yield f"plan {row.switch_id} is in the store, and the log does not know it"
+        yield from (f"plan {switch_id} is in the log, and not in the store" for switch_id in sorted(missing))
+
+    def _of_switch(self, row: AnyRow, made: Mapping[str, Any]) -> Iterator[str]:
+        if (hash_of_lines([row.header]), self._switch_items(row.switch_no)) != (made["header"], made["items"]):
+            yield f"plan {row.switch_id} is not what was made"
+        elif switch_header_from(row.header).plan_id != row.plan_id:
+            yield f"plan {row.switch_id} is of plan {row.plan_id}, and otherwise in its header"
+        elif row.direction != made.get("direction", row.direction):
+            yield f"plan {row.switch_id} is a {row.direction}, and otherwise in the log"
+
+    def _switch_items(self, switch_no: int) -> str:
+        with self._db.read() as connection:
+            return switch_items_digest(connection, switch_no)
+
+    def _documents(self, plan_no: int) -> Iterator[str]:
+        rows = by_page(lambda after: self._db.tuples(_DOCUMENTS, plan_no=plan_no, after=after))
+        return (document for _, _, document in in_iccid_order(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    """Where one kind of plan has its requests and steps.
+
+    `requests` is a page after `after`, `ended` counts steps by `plan_id`, `kind` and `state`, `first` names the fact
+    that tells which requests were sent before there was a log, `items` are the SIMs of a page of requests.
+    """
+
+    name: str
+    requests: Select[Any]
+    ended: Select[Any]
+    first: str
+    items: Select[Any] | None = None
+
+
+_MIGRATIONS = _Journal(
+    "request",
+    _NEXT_REQUESTS,
+    select(plans.c.plan_id, steps.c.kind, steps.c.state, func.count().label("sims"))
+    .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+    .where(steps.c.state.in_(ENDS))
+    .group_by(plans.c.plan_id, steps.c.kind, steps.c.state),
+    "audited_after_request",
+    select(request_items.c.request_id, request_items.c.source_key).where(
+        request_items.c.request_id > bindparam("after"), request_items.c.request_id <= bindparam("last")
+    ),
+)
+_SWITCHES = _Journal(
+    "switch request",
+    select(switch_requests, switch_plans.c.switch_id.label("plan_id"))
+    .join_from(switch_requests, switch_plans)
+    .where(switch_requests.c.request_id > bindparam("after"))
+    .order_by(switch_requests.c.request_id)
+    .limit(PAGE),
+    select(
+        switch_plans.c.switch_id.label("plan_id"), switch_steps.c.kind, switch_steps.c.state, func.count().label("sims")
+    )
+    .join_from(switch_steps, switch_plans, switch_plans.c.switch_no == switch_steps.c.switch_no)
+    .where(switch_steps.c.state.in_(ENDS))
+    .group_by(switch_plans.c.switch_id, switch_steps.c.kind, switch_steps.c.state),
+    "audited_after_switch_request",
+)
+
+
+def _of_request(
+    name: str, row: AnyRow, keys: Sequence[str] | None, sent: Sent | None, answer: Answered
+) -> Iterator[str]:
+    """A request against what the log tells of it; `keys` are its SIMs, where the journal keeps them beside the body."""
+    if sent is None:
+        yield f"{name} is in the journal, and the log does not know it"
+    elif (words := request_problem(row._asdict(), sent, answer)) is not None:
+        yield f"{name} {words}"
+    elif keys is not None and sent.detail["sims_sha256"] != hash_of_lines(keys):
+        yield f"{name} names other SIMs than those that it was sent for"
+
+
+def _noted(
+    log: Iterable[AuditEvent], takers: Sequence[Callable[[AuditEvent], None]], unread: list[AuditEvent]
+) -> Iterator[AuditEvent]:
+    """The same events, given to all who take notes as they pass; `unread` gets those of which nobody can."""
+    for event in log:
+        try:
+            for take in takers:
+                take(event)
+        except DAMAGE:
+            unread.append(event)
+        yield event
+
+
+def switch_items_digest(connection: Connection, switch_no: int) -> str:
+    """SHA-256 over all that steers a cutover or rollback: each SIM's place, action, wave and document."""
+    item, digest = switch_items.c, hashlib.sha256()
+    steering = select(item.source_key, item.position, item.action, item.wave, item.document)
+    for row in connection.execute(steering.where(item.switch_no == switch_no).order_by(item.position)):
+        digest.update(switch_item_line(row).encode())
+    return digest.hexdigest()
+
+
+def _hash_of(documents: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(f"{document}\n".encode())
+    return digest.hexdigest()
+
+
+def _request(row: AnyRow) -> dict[str, Any]:
+    named = ("request_id", "run_id", "kind", "wave", "method", "path", "sims", "intent_at", "outcome", "outcome_at")
+    values = {name: getattr(row, name) for name in (*named, "status", "job_id", "message")}
+    return values | {"body": json.loads(row.body)}
+
+
+def _event(row: AnyRow) -> AuditEvent:
+    return AuditEvent(row.seq, row.at, row.kind, row.plan_id, _detail(row.detail), row.digest)
+
+
+def _detail(text: str) -> Mapping[str, Any]:
+    """What an event tells. A damaged one tells what is there: then its digest is wrong, which the chain shows."""
+    try:
+        values = json.loads(text)
+    except DAMAGE:
+        values = None
+    return values if isinstance(values, dict) else {"damaged": str(text)}

@@ -1,0 +1,1 @@
+"""The lease, and orders from other terminals."""

@@ -1,0 +1,177 @@
+"""Who holds the store: one run at a time, and a dead one is replaced."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.errors import StoreBusy, StoreError
+from migrator.store.database.database import Database
+from migrator.store.database.rows import AnyRow
+from migrator.store.tables.plans import lease
+
+__all__ = ["EXPIRY_S", "Lease", "Owner"]
+
+LOST = "lease_lost"
+EXPIRY_S = 60.0
+"""A holder that was not heard of for so long is taken for dead, unless it is known to live; it beats every 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process. Its start time (UTC seconds) tells it from a later one that was given the same number."""
+
+    host: str
+    pid: int
+    started_at: float
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def _nobody_knows(_owner: Owner) -> bool:
+    return False
+
+
+class Lease:
+    """The one row that says who may write to the carriers."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def acquire(
+        self,
+        owner: Owner,
+        now: float,
+        *,
+        is_gone: Callable[[Owner], bool],
+        is_alive: Callable[[Owner], bool] = _nobody_knows,
+        expiry_s: float = EXPIRY_S,
+    ) -> Owner | None:
+        """Take the lease. To take it again changes nothing but its heartbeat.
+
+        Args:
+            now: UTC seconds.
+            is_gone: whether a holder is known to be dead, which can be told only of one on this host.
+            is_alive: whether a holder is known to live. It is never replaced, however long it was silent.
+            expiry_s: how long after its last heartbeat any other holder is taken for dead.
+
+        Returns: the dead owner that was replaced; None if the lease was free, or ours.
+        Raises: StoreBusy, with the holder and its last heartbeat.
+        """
+        with self._db.write() as connection:
+            held = _holder(connection)
+            if held is None:
+                connection.execute(insert(lease).values(one=1, **_values(owner, now)))
+                return None
+            holder, age_s = _owner(held), max(0.0, now - held.heartbeat_at)
+            is_silent = age_s >= expiry_s
+            if holder != owner and not is_gone(holder) and (not is_silent or is_alive(holder)):
+                raise _held_by(held, now, is_silent=is_silent)
+            if holder == owner:
+                connection.execute(update(lease).values(heartbeat_at=now))
+                return None
+            connection.execute(update(lease).values(_values(owner, now)))
+            return holder
+
+    def busy(self, now: float, *, is_gone: Callable[[Owner], bool]) -> StoreBusy:
+        """The error for a store whose file another process has locked: it is alive, however long it was silent.
+
+        It may have the file by another name, and then its lease is in a `-wal` that this name does not show.
+        """
+        with self._db.read() as connection:
+            held = _holder(connection)
+        if held is not None and not is_gone(_owner(held)):
+            return _held_by(held, now, is_silent=now - held.heartbeat_at >= EXPIRY_S)
+        path = self._db.file.path
+        return StoreBusy(
+            f"another run holds the file of the state store {path}, perhaps by another name of it",
+            hint=f"wait for it; `lsof {path}` tells which process it is",
+        )
+
+    def beat(self, owner: Owner, now: float) -> None:
+        """Say that the holder is alive. Raises: StoreBusy, if somebody else took over."""
+        with self._db.write() as connection:
+            moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
+            if moved.rowcount != 1:
+                raise _lost_to(_holder(connection))
+
+    def must_be_held_by(self, owner: Owner) -> None:
+        """Raises: StoreBusy, if somebody else took over."""
+        with self._db.read() as connection:
+            held = _holder(connection)
+        if held is None or _owner(held) != owner:
+            raise _lost_to(held)
+
+    @staticmethod
+    def is_lost(error: StoreError) -> bool:
+        """Whether this trouble means that somebody else took the store over."""
+        return error.code == LOST
+
+    def release(self, owner: Owner) -> None:
+        """Give the lease back; nothing happens if somebody else took over."""
+        with self._db.write() as connection:
+            connection.execute(delete(lease).where(_is(owner)))
+
+    def holder(self) -> tuple[Owner, float] | None:
+        """Who holds the store, and when it was last heard of (UTC seconds); None if it is free."""
+        with self._db.read() as connection:
+            held = _holder(connection)
+        return None if held is None else (_owner(held), held.heartbeat_at)
+
+
+_WAIT = (
+    "wait for it, or end it with `migrator run abort`; a run that died is replaced: at once on its own machine while "
+    "that is up, else a minute after it was last heard of"
+)
+
+
+def _held_by(held: AnyRow, now: float, *, is_silent: bool) -> StoreBusy:
+    holder = _owner(held)
+    began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return StoreBusy(
+        f"another run holds the store: {holder}, started {began}, has it for "
+        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {max(0.0, now - held.heartbeat_at):.0f} s ago",
+        hint=_end_it(holder) if is_silent else _WAIT,
+    )
+
+
+def _end_it(holder: Owner) -> str:
+    return (
+        f"its process is alive, but stopped or stuck: see `ps -f -p {holder.pid}`; if that is migrator, `kill -CONT "
+        f"{holder.pid}` wakes a stopped one, and `kill -KILL {holder.pid}` ends it: what it had sent is settled by the "
+        "next run"
+    )
+
+
+def _holder(connection: Connection) -> AnyRow | None:
+    return connection.execute(select(lease)).one_or_none()
+
+
+def _lost_to(held: AnyRow | None) -> StoreBusy:
+    return StoreBusy(
+        code=LOST,
+        message=f"this run lost the store to {'nobody' if held is None else _owner(held)}",
+        hint="see `migrator status`; the same command goes on once the other run has ended",
+    )
+
+
+def _owner(row: AnyRow) -> Owner:
+    return Owner(row.host, row.pid, row.process_started_at)
+
+
+def _values(owner: Owner, now: float) -> dict[str, object]:
+    return {
+        "host": owner.host,
+        "pid": owner.pid,
+        "process_started_at": owner.started_at,
+        "acquired_at": now,
+        "heartbeat_at": now,
+    }
+
+
+def _is(owner: Owner) -> ColumnElement[bool]:
+    held = lease.c
+    return (held.host == owner.host) & (held.pid == owner.pid) & (held.process_started_at == owner.started_at)

@@ -1,0 +1,1 @@
+"""Cutover and rollback plans, and their journal."""

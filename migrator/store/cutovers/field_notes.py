@@ -1,0 +1,171 @@
+"""What the store knows of units in the field: in which hardware SIMs were seen, and when old SIMs were last in use."""
+
+from collections.abc import Iterable
+from datetime import date
+from itertools import count
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.schema import CreateTable
+
+from migrator.core.cutover.rules import moment_s
+from migrator.core.fleet.imei import Holder, Neighbours
+from migrator.core.run.states import StepKind
+from migrator.store.database.database import Database
+from migrator.store.database.rows import AnyRow, among, chunks, json_list
+from migrator.store.inventory.inventory import in_force
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.fleet import source_sims, target_links
+from migrator.store.tables.plans import changes, plans, proofs, steps
+
+__all__ = ["FieldNotes"]
+
+MOST_NEW = 6
+"""New SIMs that are noted of one hardware: more of them are the same IMEI in many modems."""
+
+BODY = 14
+_NUMBERS = count(1)
+
+_LAST_USES = (
+    select(proofs.c.source_key, func.max(proofs.c.old_used_on).label("used_on"))
+    .where(proofs.c.plan_no.in_(select(plans.c.plan_no)))  # known few: with them, the index finds a SIM at once
+    .where(among(proofs.c.source_key, bindparam("keys")), proofs.c.old_used_on.is_not(None))
+    .group_by(proofs.c.source_key)
+)
+
+
+class FieldNotes:
+    """Fulfils `ports.FieldNotes` for one plan. The index of hardware is made when it is first asked for.
+
+    It is in temporary tables, so that a fleet of any size takes no memory, and is as the store was then.
+    """
+
+    def __init__(self, database: Database, plan_id: str) -> None:
+        self._db = database
+        self._plan_id = plan_id
+        self._index: _Index | None = None
+
+    def last_uses(self, keys: Iterable[str]) -> dict[str, date]:
+        """The last day of use that was noted of some old SIMs, by whichever plan it was asked."""
+        found = dict[str, date]()
+        for chunk in chunks(keys):
+            for row in self._db.rows(_LAST_USES, keys=json_list(chunk)):
+                found[row.source_key] = date.fromisoformat(row.used_on)
+        return found
+
+    def neighbours(self, bodies: Iterable[str | None]) -> Neighbours:
+        """Who was seen in some hardware: old SIMs of the inventory in force, new ones of the plan since their claim."""
+        wanted = sorted({body for body in bodies if body is not None})
+        if not wanted:
+            return Neighbours()
+        if self._index is None:
+            self._index = _Index(self._db, plan_row(self._db, self._plan_id).plan_no)
+        return self._index.among(wanted)
+
+
+class _Index:
+    """Hardware by the 14 digits of its IMEI, each with the SIMs that were seen in it."""
+
+    def __init__(self, database: Database, plan_no: int) -> None:
+        self._db = database
+        number, mine = next(_NUMBERS), MetaData()
+        self._olds = Table(
+            f"hardware_of_old_{number}",
+            mine,
+            Column("body", Text, primary_key=True),
+            Column("sims", Integer, nullable=False),
+            Column("key", Text, nullable=False),
+            Column("iccid", Text, nullable=False),
+            prefixes=["TEMPORARY"],
+            sqlite_with_rowid=False,
+        )
+        self._news = Table(
+            f"hardware_of_new_{number}",
+            mine,
+            Column("body", Text, primary_key=True),
+            Column("key", Text, primary_key=True),
+            Column("iccid", Text, nullable=False),
+            Column("claimed_at", Text),
+            Column("claim_noted_at", Float),
+            Column("last_connected_at", Text),
+            prefixes=["TEMPORARY"],
+            sqlite_with_rowid=False,
+        )
+        with database.read() as connection:
+            for table in (self._olds, self._news):
+                connection.execute(CreateTable(table))
+            self._fill(connection, plan_no)
+
+    def _fill(self, connection: Connection, plan_no: int) -> None:
+        sim, link, change = source_sims.c, target_links.c, changes.c
+        body, is_one = _body_of(sim.imei)
+        olds = (
+            select(body, func.count(), func.min(sim.key), func.min(sim.iccid))
+            .where(sim.snapshot_id == in_force, is_one)
+            .group_by(body)
+        )
+        connection.execute(insert(self._olds).from_select([column.name for column in self._olds.c], olds))
+        body, is_one = _body_of(link.imei)
+        place = func.row_number().over(partition_by=body, order_by=change.source_key)
+        noted_at = (
+            select(steps.c.since)
+            .where(steps.c.plan_no == plan_no, steps.c.source_key == change.source_key)
+            .where(steps.c.kind == StepKind.CLAIM)
+            .scalar_subquery()
+        )
+        seen = (
+            select(
+                body.label("body"),
+                change.source_key.label("key"),
+                link.iccid.label("iccid"),
+                link.claimed_at.label("claimed_at"),
+                noted_at.label("claim_noted_at"),
+                link.last_connected_at.label("last_connected_at"),
+                place.label("place"),
+            )
+            .join_from(changes, target_links, link.key == change.target_key)
+            .where(change.plan_no == plan_no, link.present == 1, is_one)
+            .subquery()
+        )
+        names = [column.name for column in self._news.c]
+        first = select(*(seen.c[name] for name in names)).where(seen.c.place <= MOST_NEW)
+        connection.execute(insert(self._news).from_select(names, first))
+
+    def among(self, bodies: Iterable[str]) -> Neighbours:
+        """Those of some hardware."""
+        olds, news = dict[str, Holder](), dict[str, list[Holder]]()
+        for chunk in chunks(bodies):
+            keys = json_list(chunk)
+            for row in self._db.rows(select(self._olds).where(among(self._olds.c.body, bindparam("keys"))), keys=keys):
+                olds[row.body] = Holder(row.key, row.iccid, row.sims)
+            for row in self._db.rows(select(self._news).where(among(self._news.c.body, bindparam("keys"))), keys=keys):
+                if _lived_since_claim(row):
+                    news.setdefault(row.body, []).append(Holder(row.key, row.iccid))
+        return Neighbours(olds, news)
+
+
+def _body_of(imei: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
+    """The 14 digits that name hardware, and whether there are such, as `core.fleet.imei` reads an IMEI."""
+    digits = func.rtrim(func.replace(imei, " ", ""), "fF")
+    is_one = func.length(digits).between(BODY, BODY + 2) & digits.op("NOT GLOB")("*[^0-9]*")
+    return func.substr(digits, 1, BODY), is_one
+
+
+def _lived_since_claim(row: AnyRow) -> bool:
+    """Whether a new SIM was seen since its claim: hardware from before it says nothing."""
+    recorded_s, alive_s = moment_s(row.claimed_at), moment_s(row.last_connected_at)
+    claimed_s = row.claim_noted_at if recorded_s is None else recorded_s
+    return claimed_s is not None and alive_s is not None and alive_s >= claimed_s

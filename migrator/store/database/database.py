@@ -1,0 +1,310 @@
+"""One SQLite file, one connection, short transactions: the only module that knows how a transaction begins."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, Executable, Row, Select, create_engine, event
+from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.elements import CompilerElement
+
+from migrator.errors import InputError, StoreBusy, StoreError
+from migrator.store.database.faults import file_trouble, store_trouble
+from migrator.store.database.one_file import StoreFile
+
+__all__ = ["BUSY_TIMEOUT_S", "Database", "Query", "create_file", "driver_sql", "insert_many", "path_of", "storable"]
+
+BUSY_TIMEOUT_S = 5.0
+PRIVATE = 0o600
+CACHE_KIB = 32_768
+CHECKPOINT_PAGES = 4000
+"""How far the log grows before it is copied into the file: 16 MB, as pages that are written often are copied once."""
+
+
+def path_of(url: str) -> Path:
+    """The file that a store's URL names. Raises: InputError; the URL itself is not shown, it may hold a password."""
+    hint = "write sqlite:///migrator.db, or sqlite:////full/path/to/migrator.db"
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError("the address of the state store is not a URL", code="state_url", hint=hint) from None
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise InputError(f"a state store in {parsed.drivername} is not supported", code="state_url", hint=hint)
+    if parsed.host or parsed.query or parsed.database in {None, "", ":memory:"}:
+        raise InputError(
+            "the address of the state store must name a file and nothing else", code="state_url", hint=hint
+        )
+    return Path(str(parsed.database))
+
+
+def create_file(path: Path) -> bool:
+    """Make an empty file that only its owner may read. Returns: False if there was one. Raises: StoreError and kin."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a state store", code="not_a_store", hint="name a file in it")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise file_trouble(error, path) from None
+    return True
+
+
+def driver_sql(statement: CompilerElement, columns: Sequence[str] = ()) -> str:
+    """`statement` as text for the driver, its parameters in the order of `columns`, which is the table's.
+
+    A statement that writes no columns has them in the order in which they stand. Rows by the hundred thousand go to
+    the driver as they are: SQLAlchemy's handling of each costs more than SQLite's.
+    """
+    return str(statement.compile(dialect=pysqlite.dialect(), column_keys=list(columns)))
+
+
+class Query:
+    """A `select` without `IN`, compiled once for the driver: its rows are plain tuples, for readers of whole fleets."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        compiled = statement.compile(dialect=pysqlite.dialect())
+        self._names = tuple(compiled.positiontup or ())
+        self._defaults = dict(compiled.params)
+        self.sql = str(compiled)
+
+    def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What the driver binds, in its order."""
+        known = {**self._defaults, **values}
+        return tuple(known[name] for name in self._names)
+
+
+class Database:
+    """The open file. Transactions are never nested, and none is left open between two calls.
+
+    Args:
+        path: the file, which exists.
+        busy_timeout_s: how long to wait for another writer.
+        durable: False for scratch copies, which need not outlive a power cut.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True) -> None:
+        self.path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._durable = durable
+        self._synchronous = "FULL" if durable else "OFF"
+        self._begin = "BEGIN"
+        self._engine = create_engine("sqlite+pysqlite://", creator=self._connect, poolclass=StaticPool)
+        event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
+        try:
+            self._connection = self._engine.connect()
+        except DBAPIError as error:
+            raise store_trouble(error.orig, path) from None
+        self.file = StoreFile(path)
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file as it is: `mode=rw` never makes a new one, whose rights would be wider than ours."""
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None)
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment of the store."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    def rows(self, statement: Executable, **values: Any) -> Sequence[Row[Any]]:
+        """Every row of one short read."""
+        with self.read() as connection:
+            return connection.execute(statement, values).all()
+
+    def tuples(self, query: Query, **values: Any) -> list[tuple[Any, ...]]:
+        """Every row of one short read, as the driver gives it: a `Row` costs as much again as reading it."""
+        try:
+            return self._driver_connection().execute(query.sql, query.parameters(values)).fetchall()
+        except sqlite3.Error as error:
+            raise store_trouble(error, self.path) from None
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its first statement, so that what it reads stays true.
+
+        Args:
+            durable: False for what can be read from the carrier again: a power cut may undo the last of these
+                transactions (never half of one), and none of them waits for the disk.
+        """
+        if not durable:
+            self.pragma("synchronous = NORMAL")
+        try:
+            with self._transaction("BEGIN IMMEDIATE") as connection:
+                yield connection
+        finally:
+            if not durable:
+                self.pragma(f"synchronous = {self._synchronous}")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        self._begin = begin
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except DBAPIError as error:
+            raise store_trouble(error.orig, self.path) from None
+        except (OverflowError, UnicodeEncodeError) as error:
+            what = "a number this large" if isinstance(error, OverflowError) else "a text that is not Unicode"
+            raise StoreError(f"{what} cannot be kept in the state store {self.path}", code="not_storable") from None
+
+    def into_main_file(self) -> bool:
+        """Copy all that was committed from the `-wal` into the main file, on the disk. It waits for nobody.
+
+        Returns: whether all of it is there. Not so while somebody reads an older state, or copies it, too.
+        """
+        if not self._durable:
+            return True
+        try:
+            found = self._driver_connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            trouble = store_trouble(error, self.path)
+            if isinstance(trouble, StoreBusy):
+                return False
+            raise trouble from None
+        is_busy, pages, copied = found  # both are -1 where the file system bears no `-wal`
+        return not is_busy and pages == copied
+
+    def pragma(self, pragma: str) -> None:
+        """Change a setting of the connection, between transactions."""
+        try:
+            self._driver_connection().execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as error:
+            raise store_trouble(error, self.path) from None
+
+    @contextmanager
+    def bearing_damage(self) -> Iterator[None]:
+        """Read a text that is no UTF-8 with U+FFFD where it is damaged, for those who look for damage."""
+        connection = self._driver_connection()
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        try:
+            yield
+        finally:
+            connection.text_factory = str
+
+    def backup_to(self, target: Path) -> None:
+        """Copy the store, as it is at this moment, into a new private file. Raises: StoreError, InputError."""
+        if not create_file(target):
+            raise _exists(target)
+        try:
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+        except sqlite3.Error as error:
+            target.unlink(missing_ok=True)
+            raise store_trouble(error, target) from None
+
+    def whole_copy_to(self, target: Path) -> None:
+        """Copy the store as it is now beside `target`, and give the copy that name once it is checked and on disk.
+
+        Nobody who reads or writes the store meanwhile waits for it.
+
+        Raises: InputError, if there is a `target` already, or no folder for it; StoreError. Then nothing is left.
+        """
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        if os.path.lexists(target):
+            raise _exists(target)
+        self.backup_to(part)
+        try:
+            self._make_whole(part)
+            _place(part, target)
+        except sqlite3.Error as error:
+            raise store_trouble(error, target) from None
+        except OSError as error:
+            raise file_trouble(error, target) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def rescue_to(self, target: Path) -> None:
+        """Copy what this connection sees to `target`, whole, in place of what is there.
+
+        The file at the store's path may be another by now, or none, so that this connection alone is asked.
+
+        Raises: StoreError, OSError and kin.
+        """
+        part = target.with_name(f".{target.name}.part")
+        try:
+            create_file(part)
+            with closing(sqlite3.connect(part)) as copy:
+                self._driver_connection().backup(copy)
+            self._make_whole(part)
+            _flush(part)
+            part.replace(target)
+        except sqlite3.Error as error:
+            raise store_trouble(error, target) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _make_whole(self, part: Path) -> None:
+        """Make a fresh copy a store that nobody holds, all in one file. Raises: StoreError, if it is damaged."""
+        with closing(sqlite3.connect(part)) as copy:
+            copy.execute("DELETE FROM lease")  # nobody holds a copy
+            copy.commit()
+            copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
+            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"the copy of {self.path} is damaged ({found}), so it was not kept", code="backup_damaged")
+
+    def close(self) -> None:
+        """Give the file back. May be called twice."""
+        self._connection.close()
+        self._engine.dispose()
+        self.file.close()  # not before SQLite has closed it: see `store.database.byte_lock`
+
+    def _driver_connection(self) -> sqlite3.Connection:
+        return cast("sqlite3.Connection", self._connection.connection.driver_connection)
+
+
+def _exists(path: Path) -> InputError:
+    return InputError(f"{path} exists already", code="file_exists", hint="name another file, or remove it")
+
+
+def _flush(part: Path) -> None:
+    handle = os.open(part, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _place(part: Path, target: Path) -> None:
+    """Give a file its name, unless somebody has it; a second name never takes the place of a file, as renaming does."""
+    _flush(part)
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:  # a file system without second names, such as a stick's
+        if os.path.lexists(target):
+            raise _exists(target) from None
+        part.rename(target)
+
+
+def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run an upsert for every row. Half an emoji, as a carrier leaves it when it cuts a text, is kept as U+FFFD."""
+    if not rows:
+        return
+    try:
+        connection.exec_driver_sql(sql, list(rows))
+    except UnicodeEncodeError:
+        connection.exec_driver_sql(sql, [tuple(map(storable, row)) for row in rows])
+
+
+def storable(value: Any) -> Any:
+    """A text that SQLite takes: without lone surrogates, which U+FFFD replaces. Anything else is left as it is."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value

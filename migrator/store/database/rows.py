@@ -1,0 +1,225 @@
+"""Rows of the tables that hold SIMs, as the records of the core; and how they are read a page at a time.
+
+Nothing that a caller may iterate over holds a cursor or a transaction open: pages are short reads of their own, so the
+caller may write between any two rows.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Row, func, select
+
+from migrator.core.fleet.identifiers import ICCID_SHORTEST, Eid, Iccid
+from migrator.core.fleet.sims import LinkState, Pair, QuotaReading, SourceSim, SourceStatus, TargetLink
+from migrator.core.fleet.units import Bytes
+from migrator.store.tables.fleet import pairs, source_sims, target_links
+
+__all__ = [
+    "LINK_COLUMNS",
+    "PAGE",
+    "PAIR_COLUMNS",
+    "SIM_COLUMNS",
+    "AnyRow",
+    "among",
+    "by_page",
+    "chunks",
+    "decimal_from",
+    "decimal_text",
+    "in_iccid_order",
+    "json_list",
+    "link_from",
+    "link_values",
+    "pair_from",
+    "sim_from",
+    "sim_values",
+]
+
+PAGE = 1000
+"""Rows in one read."""
+
+AnyRow = Row[Any]
+T = TypeVar("T")
+R = TypeVar("R", bound=Sequence[Any])
+PRESENT = 2
+
+_STATUS: Mapping[str, SourceStatus] = {status.value: status for status in SourceStatus}
+_LINK_STATE: Mapping[str, LinkState] = {state.value: state for state in LinkState}
+_READING: Mapping[str, QuotaReading] = {reading.value: reading for reading in QuotaReading}
+
+SIM_COLUMNS = tuple(source_sims.c)[1:19]
+"""From the key to `expires_at`, in the order of `sim_from` and `sim_values`."""
+PAIR_COLUMNS = (*tuple(pairs.c)[:5], pairs.c.eid)
+LINK_COLUMNS = (*tuple(target_links.c)[:-3], target_links.c.imei, target_links.c.read_at)
+"""All but the raw record: nobody decides by it, and a million of them would be parsed for nothing."""
+
+
+def sim_from(row: Sequence[Any]) -> SourceSim:
+    """The SIM that a row of `SIM_COLUMNS` tells."""
+    key, iccid, status, word, label, imsi, msisdn, imei, lock, ip, activated, *volumes = row
+    data, sms, data_reading, data_left, sms_reading, sms_left, expires = volumes
+    return SourceSim(  # by place: names cost half as much again, a million times
+        Iccid(iccid, key),
+        _STATUS[status],
+        word,
+        label,
+        imsi,
+        msisdn,
+        imei,
+        None if lock is None else bool(lock),
+        ip,
+        activated,
+        None if data is None else Decimal(data),
+        None if sms is None else Decimal(sms),
+        _READING[data_reading],
+        None if data_left is None else Decimal(data_left),
+        _READING[sms_reading],
+        None if sms_left is None else Decimal(sms_left),
+        expires,
+    )
+
+
+def sim_values(sim: SourceSim) -> tuple[Any, ...]:
+    """The values of `SIM_COLUMNS` for a SIM; the inverse of `sim_from`."""
+    return (
+        sim.iccid.key,
+        sim.iccid.digits,
+        sim.status._value_,  # `value` costs a call, a million times
+        sim.status_word,
+        sim.label,
+        sim.imsi,
+        sim.msisdn,
+        sim.imei,
+        sim.imei_lock,
+        sim.ip_address,
+        sim.activated_at,
+        decimal_text(sim.data_quota_mb),
+        decimal_text(sim.sms_quota),
+        sim.data_reading._value_,
+        decimal_text(sim.data_remaining_mb),
+        sim.sms_reading._value_,
+        decimal_text(sim.sms_remaining),
+        sim.expires_at,
+    )
+
+
+def pair_from(row: Sequence[Any]) -> Pair:
+    """The pair that a row of `PAIR_COLUMNS` tells."""
+    source_key, source_iccid, target_key, target_iccid, origin, eid = row
+    chip = None if eid is None else Eid(eid)
+    return Pair(Iccid(source_iccid, source_key), Iccid(target_iccid, target_key), origin, chip)
+
+
+def link_from(row: Sequence[Any]) -> TargetLink | None:
+    """The link that a row of `LINK_COLUMNS` tells; None for a SIM that was looked for and not seen, or never read."""
+    if not row[PRESENT]:
+        return None
+    key, iccid, _present, org_id, device_id, link_id, state, word, name, overage, sms, plan, zone, *rest = row
+    tags, claimed_at, connected_at, others, imei, _read_at = rest
+    return TargetLink(
+        iccid=Iccid(iccid, key),
+        org_id=org_id,
+        device_id=device_id,
+        link_id=link_id,
+        state=_LINK_STATE[state],
+        state_word=word,
+        name=name,
+        overage_limit_bytes=None if overage is None else Bytes(overage),
+        sms_limit=sms,
+        data_plan_id=plan,
+        zone=zone,
+        tags=None if tags is None else frozenset(json.loads(tags)),
+        claimed_at=claimed_at,
+        last_connected_at=connected_at,
+        imei=imei,
+        other_iccids=tuple(map(Iccid.parse, json.loads(others))) if others else (),
+    )
+
+
+def link_values(link: TargetLink) -> tuple[Any, ...]:
+    """The values of `LINK_COLUMNS` for a link, but for the last two, `imei` and `read_at`."""
+    return (
+        link.iccid.key,
+        link.iccid.digits,
+        1,
+        link.org_id,
+        link.device_id,
+        link.link_id,
+        link.state.value,
+        link.state_word,
+        link.name,
+        link.overage_limit_bytes,
+        link.sms_limit,
+        link.data_plan_id,
+        link.zone,
+        None if link.tags is None else json.dumps(sorted(link.tags)),
+        link.claimed_at,
+        link.last_connected_at,
+        json.dumps([iccid.digits for iccid in link.other_iccids]) if link.other_iccids else None,
+    )
+
+
+def decimal_from(text: str | None) -> Decimal | None:
+    """The volume that a text tells; the inverse of `decimal_text`."""
+    return None if text is None else Decimal(text)
+
+
+def decimal_text(value: Decimal | None) -> str | None:
+    """A volume as it is kept: every digit of it."""
+    return None if value is None else str(value)
+
+
+# --- reading a page at a time -------------------------------------------------------------------------------------
+
+
+def by_page(page: Callable[[str], Sequence[R]]) -> Iterator[R]:
+    """Rows in the order of their first column, the key.
+
+    Args:
+        page: the next rows after a key, at most `PAGE` of them.
+    """
+    after = ""
+    while rows := page(after):
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0]
+
+
+def in_iccid_order(rows: Iterable[R]) -> Iterator[R]:
+    """Rows sorted by their second column, the ICCID as given, out of rows sorted by their first, its key.
+
+    A key is its ICCID without right check digits, so the two orders agree on the digits that every ICCID has, and only
+    the few rows that share those are out of place.
+    """
+    held: list[R] = []  # rows that may belong before what comes next
+    for more in chunks(rows):
+        run = held + more
+        shared = run[-1][0][:ICCID_SHORTEST]
+        end = len(run) - 1
+        while end and run[end - 1][0].startswith(shared):
+            end -= 1
+        held = run[end:]
+        yield from sorted(run[:end], key=itemgetter(1))
+    yield from sorted(held, key=itemgetter(1))
+
+
+def chunks(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
+    """`values` in lists of at most `size`."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def json_list(values: Iterable[str]) -> str:
+    """What `among` wants for its parameter."""
+    return json.dumps(list(values))
+
+
+def among(column: ColumnElement[str], parameter: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether `column` is in the JSON list that is bound to `parameter`: one text for any number of values."""
+    listed = func.json_each(parameter).table_valued("value")
+    return column.in_(select(listed.c.value))

@@ -1,0 +1,103 @@
+"""The store's schema: which revision a file has, which ones this tool knows, and the way from one to the other.
+
+The revisions are Alembic files in `migrations/versions`, named after their number. They lie beside the package in an
+installed wheel and at the top of a checkout.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+import migrator
+from migrator.errors import InputError, StoreError
+from migrator.store.database.database import Database
+
+__all__ = ["migrations_folder", "prepare", "revision", "revisions"]
+
+
+def migrations_folder() -> Path:
+    """Where the revisions lie."""
+    package = Path(migrator.__file__).parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def revisions(folder: Path) -> list[str]:
+    """The revisions that this tool knows, oldest first. Asking Alembic takes as long as opening the store."""
+    return sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*_*.py"))
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision of an open store; None for an empty file. Raises: InputError, if the file is not a store."""
+    tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+    if "alembic_version" in tables:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    if tables:
+        raise InputError(
+            "this SQLite file holds the tables of another program",
+            code="not_a_store",
+            hint="point --state (MIGRATOR_STATE) to the right file, or to one that does not exist yet",
+        )
+    return None
+
+
+def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Path | None = None) -> None:
+    """Bring a store to the newest revision, after a backup beside it if it holds anything.
+
+    Args:
+        database: the open file.
+        now: UTC seconds, for the backup's name.
+        upgrade: False to refuse an older store instead.
+        folder: where the revisions lie; tests bring their own.
+
+    Raises: StoreError, if the store is newer than this tool, or older and may not be upgraded; then nothing is written.
+    """
+    folder = folder or migrations_folder()
+    known = revisions(folder)
+    with database.read() as connection:
+        found = revision(connection)
+    _must_be_known(found, known, database.path)
+    database.pragma("journal_mode = WAL")  # not before it is sure that the file is ours
+    if found == known[-1]:
+        return
+    if not upgrade:
+        raise StoreError(
+            f"the state store {database.path} has schema {found or 'none'}, and this tool needs {known[-1]}",
+            code="schema_older",
+            hint="run `migrator state upgrade`",
+        )
+    _upgrade(database, folder, known, now)
+
+
+def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> None:
+    """Upgrade under the write lock; somebody else may have done it while we waited for that."""
+    from migrator.store.database.upgrade import upgrade_to_head  # noqa: PLC0415 - Alembic is slow to import and rarely needed
+
+    database.pragma("foreign_keys = OFF")  # a batch operation of a later revision makes a table anew
+    try:
+        with database.write() as connection:
+            found = revision(connection)
+            if found == known[-1]:
+                return
+            if found is not None:
+                database.backup_to(_backup_of(database.path, found, now))
+            upgrade_to_head(connection, folder)
+            if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
+                raise StoreError(f"upgrading the state store {database.path} would lose rows; it was left as it was")
+    finally:
+        database.pragma("foreign_keys = ON")
+
+
+def _backup_of(path: Path, found: str, now: float) -> Path:
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return path.with_name(f"{path.name}.backup-{found}-{stamp}")
+
+
+def _must_be_known(found: str | None, known: list[str], path: Path) -> None:
+    if found is not None and found not in known:
+        raise StoreError(
+            f"the state store {path} has schema {found}, which is newer than this tool ({known[-1]})",
+            code="schema_newer",
+            hint="install the version of migrator that wrote it, or a later one",
+        )

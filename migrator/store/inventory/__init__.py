@@ -1,0 +1,1 @@
+"""The source fleet and its pairs."""

@@ -1,0 +1,174 @@
+"""The inventory in force: what plans are made from."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import AccountLimits, SourceSim
+from migrator.errors import StoreBusy
+from migrator.store.database.database import Database, Query
+from migrator.store.database.rows import (
+    PAGE,
+    SIM_COLUMNS,
+    AnyRow,
+    among,
+    by_page,
+    chunks,
+    decimal_from,
+    in_iccid_order,
+    json_list,
+    sim_from,
+)
+from migrator.store.inventory.snapshots import Snapshots, SnapshotState
+from migrator.store.inventory.unread import Unread, unread
+from migrator.store.tables.fleet import account_limits, snapshots, source_sims, unreadable_rows
+
+__all__ = ["Inventory", "in_force"]
+
+in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
+"""The id of the snapshot in force; NULL while there is none."""
+
+_OF_SNAPSHOT = (
+    select(*SIM_COLUMNS).where(source_sims.c.snapshot_id == bindparam("snapshot_id")).order_by(source_sims.c.key)
+)
+_NEXT_SIMS = _OF_SNAPSHOT.where(source_sims.c.key > bindparam("after")).limit(PAGE)
+_ICCIDS_AMONG = Query(
+    select(source_sims.c.key, source_sims.c.iccid).where(
+        source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys"))
+    )
+)
+_SIMS_AMONG = _OF_SNAPSHOT.where(among(source_sims.c.key, bindparam("keys")))
+
+
+class Inventory(Snapshots):
+    """The reading half; the writing half is `Snapshots`. Nothing here waits, and no iterator holds a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._db = database
+
+    def snapshot_id(self) -> int | None:
+        """The id of the snapshot in force; None while there is none."""
+        with self._db.read() as connection:
+            return connection.scalar(select(in_force))
+
+    def sims(self, where_keys: Iterable[str] | None = None) -> Iterator[SourceSim]:
+        """The SIMs of the inventory, sorted by ICCID as text.
+
+        Args:
+            where_keys: only these SIMs, by key; those that the inventory does not hold are passed over.
+
+        Raises: StoreBusy, if another command replaced the inventory meanwhile: what came so far is not the whole.
+        """
+        snapshot_id = self.snapshot_id()
+        if snapshot_id is None:
+            return
+        rows = self._all(snapshot_id) if where_keys is None else self._some(snapshot_id, where_keys)
+        yield from map(sim_from, in_iccid_order(rows))
+        self.must_be_in_force(snapshot_id)
+
+    def _all(self, snapshot_id: int) -> Iterator[AnyRow]:
+        return by_page(lambda after: self._db.rows(_NEXT_SIMS, snapshot_id=snapshot_id, after=after))
+
+    def _some(self, snapshot_id: int, keys: Iterable[str]) -> Iterator[AnyRow]:
+        for chunk in chunks(sorted(set(keys))):
+            yield from self._db.rows(_SIMS_AMONG, snapshot_id=snapshot_id, keys=json_list(chunk))
+
+    def iccids(self, keys: Iterable[str]) -> dict[str, Iccid]:
+        """Those of some keys that are SIMs of the inventory, with the ICCID as 1NCE lists it."""
+        found = (row for chunk in chunks(keys) for row in self._db.tuples(_ICCIDS_AMONG, keys=json_list(chunk)))
+        return {key: Iccid(digits, key) for key, digits in found}
+
+    def must_be_in_force(self, snapshot_id: int) -> None:
+        """Raises: StoreBusy, if another snapshot came into force since."""
+        if self.snapshot_id() != snapshot_id:
+            raise StoreBusy(
+                "another command replaced the inventory while it was read", hint="run the same command again"
+            )
+
+    def listed(self, snapshot_id: int, keys: Iterable[str]) -> dict[str, tuple[SourceSim, dict[str, Any]]]:
+        """Those of some SIMs that a snapshot holds already, each with its raw record: also of one that is open."""
+        wanted = _SIMS_AMONG.add_columns(source_sims.c.raw)
+        rows = (
+            row
+            for chunk in chunks(keys)
+            for row in self._db.rows(wanted, snapshot_id=snapshot_id, keys=json_list(chunk))
+        )
+        return {row[0]: (sim_from(row[:-1]), json.loads(row[-1])) for row in rows}
+
+    def find(self, iccid: Iccid) -> SourceSim | None:
+        """The SIM of this ICCID, with or without its check digit; None if the inventory does not hold it."""
+        return next(self.sims([iccid.key]), None)
+
+    def raw(self, iccid: Iccid) -> dict[str, Any] | None:
+        """The carrier's own record of a SIM, without PIN and PUK; None if the inventory does not hold it."""
+        sim = source_sims.c
+        with self._db.read() as connection:
+            text = connection.scalar(select(sim.raw).where(sim.snapshot_id == in_force, sim.key == iccid.key))
+        return None if text is None else json.loads(text)
+
+    def unreadable(self) -> Iterator[tuple[str, Any]]:
+        """What was listed and could not be read as a SIM: the problem in words, and the carrier's own record."""
+        row = unreadable_rows.c
+        wanted = select(row.problem, row.raw).where(row.snapshot_id == in_force).order_by(row.page, row.position)
+        with self._db.read() as connection:
+            found = connection.execute(wanted).all()
+        yield from ((problem, json.loads(raw)) for problem, raw in found)
+
+    def unread(self) -> Unread:
+        """What 1NCE said of statuses and volumes that cannot be read."""
+        return unread(self._db)
+
+    def account_limits(self) -> AccountLimits | None:
+        """The account's monthly caps; None if they were never read."""
+        limit = account_limits.c
+        with self._db.read() as connection:
+            row = connection.execute(select(limit.data_mb, limit.sms_mo)).one_or_none()
+        if row is None:
+            return None
+        return AccountLimits(data_mb=decimal_from(row.data_mb), sms_mo=decimal_from(row.sms_mo))
+
+    def fingerprint(self) -> str:
+        """The fingerprint of the inventory in force; empty while there is none."""
+        with self._db.read() as connection:
+            return connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force)) or ""
+
+    def summary(self) -> dict[str, Any]:
+        """What the inventory holds, as JSON values.
+
+        `count`, `statuses` (by our word), `snapshot_id`, `taken_at` (UTC seconds), `api_version`, `origin` (the file
+        of an import, else None), `fingerprint`, `quotas` (`data` and `sms`, each how many by reading), `unreadable`,
+        and `open`: a pull that was not completed.
+        """
+        with self._db.read() as connection:
+            current = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == in_force)).one_or_none()
+            pending = connection.execute(select(snapshots).where(snapshots.c.state == SnapshotState.OPEN)).one_or_none()
+            sim = source_sims.c
+            counted = connection.execute(
+                select(sim.status, sim.data_reading, sim.sms_reading, func.count().label("sims"))
+                .where(sim.snapshot_id == in_force)
+                .group_by(sim.status, sim.data_reading, sim.sms_reading)
+            ).all()
+        return {
+            "count": sum(row.sims for row in counted),
+            "statuses": _totals(counted, 0),
+            "snapshot_id": current.snapshot_id if current else None,
+            "taken_at": current.completed_at if current else None,
+            "api_version": current.api_version if current else None,
+            "origin": current.origin if current else None,
+            "fingerprint": current.fingerprint if current else "",
+            "quotas": {"data": _totals(counted, 1), "sms": _totals(counted, 2)},
+            "unreadable": current.unreadable if current else 0,
+            "open": {"api_version": pending.api_version, "started_at": pending.started_at} if pending else None,
+        }
+
+
+def _totals(counted: Iterable[AnyRow], column: int) -> dict[str, int]:
+    """How many SIMs by the value of one column, sorted by it."""
+    totals: dict[str, int] = {}
+    for row in sorted(counted, key=lambda row: str(row[column])):
+        totals[row[column]] = totals.get(row[column], 0) + row.sims
+    return totals

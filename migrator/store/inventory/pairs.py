@@ -1,0 +1,323 @@
+"""Which SIM takes the place of which: one to one, held by two unique keys."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Executable,
+    Float,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateTable
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import Pair, PairValues
+from migrator.errors import InputError
+from migrator.store.audit.check import note
+from migrator.store.database.database import Database, Query, driver_sql, insert_many
+from migrator.store.database.rows import (
+    PAGE,
+    PAIR_COLUMNS,
+    among,
+    by_page,
+    chunks,
+    in_iccid_order,
+    json_list,
+    pair_from,
+)
+from migrator.store.inventory.inventory import in_force
+from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
+from migrator.store.tables.fleet import pairs, source_sims, target_links
+
+__all__ = ["Pairs"]
+
+_incoming = Table(  # what one call of `add` brings: judged as a whole before any of it counts
+    "incoming_pairs",
+    MetaData(),
+    *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c),
+    prefixes=["TEMPORARY"],
+)
+_NAMES = tuple(column.name for column in pairs.c)
+_INSERT = driver_sql(insert(_incoming).values(dict.fromkeys(_NAMES)), _NAMES)
+_FIRST = 3
+"""How many examples an error shows."""
+
+_same_source = pairs.c.source_key == _incoming.c.source_key
+_contradicts = pairs.c.target_key != _incoming.c.target_key
+_ALL = select(*PAIR_COLUMNS)
+_PAGE = _ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
+_NEXT = Query(_PAGE)
+_line = pairs.c.source_key.concat(literal_column("','")).concat(pairs.c.target_key).concat(literal_column("char(10)"))
+_LINES = driver_sql(select(_line).order_by(pairs.c.source_key))
+_LINES_AT_ONCE = 10_000
+_TARGETS = (
+    select(pairs.c.target_key, pairs.c.target_iccid)
+    .where(pairs.c.target_key > bindparam("after"))
+    .order_by(pairs.c.target_key)
+    .limit(PAGE)
+)
+_NEXT_TARGETS = Query(_TARGETS)
+
+
+def _in_inventory(key: ColumnElement[str]) -> ColumnElement[bool]:
+    sim = source_sims.c
+    return select(sim.key).where(sim.snapshot_id == in_force, sim.key == key).exists()
+
+
+class Pairs:
+    """The pairs. No iterator holds a transaction: the caller may write while it reads."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, new: Iterable[Pair], *, replace: bool, now: float) -> dict[str, int]:
+        """Keep some pairs, all or none.
+
+        Args:
+            new: may be longer than memory; the same pair twice counts once.
+            replace: whether a source may get another target than it had.
+
+        Returns: how many were `added`, `unchanged` and `replaced`.
+        Raises: InputError, if a source would have two targets or a target two sources, or if a pair would be replaced
+            that a plan has claimed for, or was begun and still has to. An importer that wants to list
+            every violation with its line looks before, by `by_source_keys` and `by_target_keys`.
+        """
+        return self.add_values(map(_values, new), replace=replace, now=now)
+
+    def add_values(self, new: Iterable[PairValues], *, replace: bool, now: float) -> dict[str, int]:
+        """The same for pairs as plain values. Returns and raises: as `add`."""
+        with self._db.write() as connection:
+            connection.execute(CreateTable(_incoming, if_not_exists=True))
+            connection.execute(delete(_incoming))
+            for chunk in chunks(new):
+                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
+            _refuse_doubles(connection)
+            counts = _counts(connection)
+            if counts["replaced"] and not replace:
+                _refuse_contradictions(connection)
+            if counts["replaced"]:
+                refuse_pairs_in_use(connection, _incoming)
+            _replace_all(connection)
+            connection.execute(delete(_incoming))
+            if counts["added"] or counts["replaced"]:
+                told = counts | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
+                note(connection, now, "pairs.changed", None, told)
+        return counts
+
+    def add_first(self, new: Iterable[PairValues], *, now: float) -> int | None:
+        """Keep the pairs of a store that has none, if nothing at all is wrong with them: in a third of the time.
+
+        They are judged as a whole, so of what is wrong nothing can be said; `add` then is the way.
+
+        Args:
+            new: may be longer than memory; what it raises is raised, and nothing is kept.
+            now: UTC seconds.
+
+        Returns: how many there are; None, if one of them is not plainly right (a source that is not in the inventory in
+            force, a target that is, one that is given twice), or there were pairs already: then nothing is kept.
+        """
+        with self._db.read() as connection:  # the temporary table keeps nobody out of the store
+            connection.execute(CreateTable(_incoming, if_not_exists=True))
+            connection.execute(delete(_incoming))
+            for chunk in chunks(new):
+                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
+        with self._db.write() as connection:
+            try:
+                with connection.begin_nested():
+                    added = _add_if_right(connection)
+            except (IntegrityError, _NotRight):
+                added = None
+            connection.execute(delete(_incoming))
+            if added:
+                counts = {"added": added, "unchanged": 0, "replaced": 0}
+                told = counts | {"pairs": added, "fingerprint": fingerprint_of_pairs(connection)}
+                note(connection, now, "pairs.changed", None, told)
+        return added
+
+    def all(self) -> Iterator[Pair]:
+        """Every pair, sorted by source ICCID as text."""
+        yield from map(pair_from, in_iccid_order(self._pages()))
+
+    def targets(self) -> Iterator[Iccid]:
+        """Every target ICCID, sorted as text."""
+        for key, digits in in_iccid_order(by_page(lambda after: self._db.tuples(_NEXT_TARGETS, after=after))):
+            yield Iccid(digits, key)
+
+    def for_source(self, iccid: Iccid) -> Pair | None:
+        """The pair of a source SIM, by its ICCID with or without check digit; None if it has none."""
+        return self.by_source_keys([iccid.key]).get(iccid.key)
+
+    def by_source_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
+        """The pairs of some source SIMs, by source key; those without one are left out."""
+        wanted = select(*PAIR_COLUMNS).where(among(pairs.c.source_key, bindparam("keys")))
+        return {pair.source.key: pair for pair in self._among(wanted, keys)}
+
+    def by_target_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
+        """The pairs of some target SIMs, by target key; those without one are left out."""
+        wanted = select(*PAIR_COLUMNS).where(among(pairs.c.target_key, bindparam("keys")))
+        return {pair.target.key: pair for pair in self._among(wanted, keys)}
+
+    def orphans(self) -> Iterator[Pair]:
+        """Pairs whose source is no SIM of the inventory in force, sorted by source key."""
+        wanted = _PAGE.where(~_in_inventory(pairs.c.source_key))
+        yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
+
+    def misplaced(self) -> Iterator[Pair]:
+        """Pairs whose target is another SIM of the inventory in force, sorted by source key."""
+        wanted = _PAGE.where(_in_inventory(pairs.c.target_key), pairs.c.source_key != pairs.c.target_key)
+        yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
+
+    def chips(self) -> Iterator[tuple[Pair, dict[str, Any]]]:
+        """Pairs with an EID whose target was seen, each with the target carrier's own record."""
+        wanted = _PAGE.add_columns(target_links.c.raw).join_from(
+            pairs, target_links, target_links.c.key == pairs.c.target_key
+        )
+        wanted = wanted.where(pairs.c.eid.is_not(None), target_links.c.raw.is_not(None))
+        for row in by_page(lambda after: self._db.rows(wanted, after=after)):
+            yield pair_from(row[:-1]), json.loads(row[-1])
+
+    def unpaired_targets(self) -> int:
+        """How many SIMs the target carrier showed that no pair names."""
+        named = select(pairs.c.target_key).where(pairs.c.target_key == target_links.c.key).exists()
+        with self._db.read() as connection:
+            return connection.scalar(select(func.count()).where(target_links.c.present == 1, ~named)) or 0
+
+    def count(self) -> int:
+        """How many pairs there are."""
+        with self._db.read() as connection:
+            return _count(connection)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the pairs by their keys: the same for the same pairs, wherever they came from."""
+        with self._db.read() as connection:
+            return fingerprint_of_pairs(connection)
+
+    def _pages(self) -> Iterator[tuple[Any, ...]]:
+        return by_page(lambda after: self._db.tuples(_NEXT, after=after))
+
+    def _among(self, wanted: Executable, keys: Iterable[str]) -> Iterator[Pair]:
+        for chunk in chunks(keys):
+            yield from map(pair_from, self._db.rows(wanted, keys=json_list(chunk)))
+
+
+class _NotRight(Exception):
+    """Something about what came in has to be looked into, row by row."""
+
+
+def _add_if_right(connection: Connection) -> int:
+    """Put what came in among the pairs, of which there are none. Raises: IntegrityError, _NotRight."""
+    new, sim = _incoming.c, source_sims.c
+    wanted = connection.scalar(select(func.count()).select_from(_incoming)) or 0
+    is_source = select(sim.key).where(sim.snapshot_id == in_force, sim.key == new.target_key).exists()
+    if _count(connection) or connection.scalar(select(new.source_key).where(is_source).limit(1)) is not None:
+        raise _NotRight
+    columns = [sim.iccid if column.name == "source_iccid" else column for column in new]
+    listed = select(*columns).join_from(_incoming, source_sims, sim.key == new.source_key)
+    listed = listed.where(sim.snapshot_id == in_force).order_by(new.source_key)
+    added = connection.execute(insert(pairs).from_select(list(_NAMES), listed)).rowcount
+    if added != wanted:
+        raise _NotRight
+    return added
+
+
+def _count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(pairs)).scalar_one()
+
+
+def fingerprint_of_pairs(connection: Connection) -> str:
+    """SHA-256 over the keys of every pair, in their order."""
+    digest = hashlib.sha256()
+    lines = connection.exec_driver_sql(_LINES)
+    while some := lines.fetchmany(_LINES_AT_ONCE):
+        digest.update("".join(line for (line,) in some).encode())
+    return digest.hexdigest()
+
+
+def _values(pair: Pair) -> PairValues:
+    eid = None if pair.eid is None else pair.eid.digits
+    return pair.source.key, pair.source.digits, pair.target.key, pair.target.digits, pair.origin, eid
+
+
+def _refuse_doubles(connection: Connection) -> None:
+    """Raises: InputError, if what came in contradicts itself."""
+    new = _incoming.c
+    for one, other, role in ((new.source_key, new.target_key, "source"), (new.target_key, new.source_key, "target")):
+        doubled = (
+            select(func.min(new.source_iccid if role == "source" else new.target_iccid))
+            .group_by(one)
+            .having(func.count(other.distinct()) > 1)
+            .limit(_FIRST)
+        )
+        found = connection.execute(doubled).scalars().all()
+        if found:
+            raise InputError(
+                f"{role} SIMs that are given twice, differently: {', '.join(found)}",
+                code=f"{role}_twice",
+                hint="every source SIM has one target, and every target one source; nothing was kept",
+            )
+
+
+def _counts(connection: Connection) -> dict[str, int]:
+    def count(statement: Executable) -> int:
+        return int(connection.execute(statement).scalar_one())
+
+    sources = func.count(_incoming.c.source_key.distinct())
+    known = select(sources).join_from(_incoming, pairs, _same_source)
+    replaced = count(known.where(_contradicts))
+    unchanged = count(known.where(~_contradicts))
+    return {"added": count(select(sources)) - replaced - unchanged, "unchanged": unchanged, "replaced": replaced}
+
+
+def _refuse_contradictions(connection: Connection) -> None:
+    shown = select(pairs.c.source_iccid, pairs.c.target_iccid).join_from(_incoming, pairs, _same_source)
+    found = connection.execute(shown.where(_contradicts).limit(_FIRST)).all()
+    raise InputError(
+        "source SIMs that have another target already: "
+        + ", ".join(f"{row.source_iccid} ({row.target_iccid})" for row in found),
+        code="pair_contradiction",
+        hint="give the same target, or say --replace; nothing was kept",
+    )
+
+
+def _replace_all(connection: Connection) -> None:
+    """Drop what is replaced before anything is added, so that two sources may swap their targets."""
+    replaced = select(pairs.c.source_key).join_from(_incoming, pairs, _same_source).where(_contradicts)
+    connection.execute(delete(pairs).where(pairs.c.source_key.in_(replaced)))
+    _refuse_taken_targets(connection)
+    is_known = select(pairs.c.source_key).where(_same_source).exists()
+    new = select(*_incoming.c).where(~is_known).group_by(_incoming.c.source_key)
+    connection.execute(insert(pairs).from_select(list(_NAMES), new))
+    chips = update(pairs).values(eid=_incoming.c.eid).where(_same_source, _incoming.c.eid.is_not(None))
+    connection.execute(chips.where(pairs.c.eid.is_distinct_from(_incoming.c.eid)))
+
+
+def _refuse_taken_targets(connection: Connection) -> None:
+    taken = (
+        select(pairs.c.target_iccid, pairs.c.source_iccid)
+        .join_from(_incoming, pairs, pairs.c.target_key == _incoming.c.target_key)
+        .where(pairs.c.source_key != _incoming.c.source_key)
+        .limit(_FIRST)
+    )
+    found = connection.execute(taken).all()
+    if found:
+        raise InputError(
+            "target SIMs that belong to another source already: "
+            + ", ".join(f"{row.target_iccid} ({row.source_iccid})" for row in found),
+            code="target_taken",
+            hint="every target SIM has one source; nothing was kept",
+        )

@@ -1,0 +1,121 @@
+"""Pairs that a plan lives by: what is claimed, or about to be, keeps its pair."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Select, Table, exists, func, or_, select
+
+from migrator.core.plan.plan import Action
+from migrator.core.run.states import PlanState, StepKind, StepState
+from migrator.core.run.steps import CLAIMED_UNSEEN
+from migrator.errors import InputError, PairChanged, Problem
+from migrator.store.tables.fleet import pairs
+from migrator.store.tables.plans import changes, plans, steps
+
+__all__ = ["IN_USE", "MAY_BE_PAID", "refuse_changed_pairs", "refuse_pairs_in_use"]
+
+IN_USE = "pair_in_use"
+"""The code of a pair that a begun plan has not claimed yet."""
+
+MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
+"""States of a claim that was charged, or may have been."""
+
+_FIRST = 3
+"""How many examples an error shows."""
+
+_claim = steps.alias("claim")
+_its_claim = (
+    (_claim.c.plan_no == changes.c.plan_no)
+    & (_claim.c.source_key == changes.c.source_key)
+    & (_claim.c.kind == StepKind.CLAIM)
+)
+_is_over = exists().where(_its_claim, _claim.c.state.in_((StepState.DONE, StepState.FAILED)))
+_is_set_aside = exists().where(
+    steps.c.plan_no == changes.c.plan_no,
+    steps.c.source_key == changes.c.source_key,
+    steps.c.state == StepState.SKIPPED,
+)
+
+
+def refuse_pairs_in_use(connection: Connection, incoming: Table) -> None:
+    """Hold new pairs against what plans have claimed and still have to claim, in the transaction that would keep them.
+
+    Args:
+        connection: of that transaction.
+        incoming: the new pairs, with the columns of `pairs`.
+
+    Raises: InputError, if a SIM would get another target for which a SIM was claimed already, or may have been, or for
+        which a begun plan still has to claim one.
+    """
+    moved = (
+        select(incoming.c.source_key)
+        .join_from(incoming, pairs, pairs.c.source_key == incoming.c.source_key)
+        .where(pairs.c.target_key != incoming.c.target_key)
+    )
+    _refuse_paid(connection, moved)
+    _refuse_planned(connection, incoming, moved)
+
+
+def _refuse_paid(connection: Connection, moved: Select[tuple[str]]) -> None:
+    paid = (
+        select(pairs.c.source_iccid)
+        .where(pairs.c.source_key.in_(moved))
+        .where(
+            exists()
+            .where(steps.c.plan_no.in_(select(plans.c.plan_no)), steps.c.source_key == pairs.c.source_key)
+            .where(steps.c.kind == StepKind.CLAIM)
+            .where(or_(steps.c.state.in_(MAY_BE_PAID), steps.c.code == CLAIMED_UNSEEN))
+        )
+        .order_by(pairs.c.source_key)
+    )
+    found = connection.execute(paid).scalars().all()
+    if found:
+        raise InputError(
+            f"{_named(found)} was claimed for already, or may have been: pairs of migrated SIMs cannot be replaced",
+            code="already_claimed",
+        )
+
+
+def _refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple[str]]) -> None:
+    planned = (
+        select(plans.c.plan_id, func.count().label("sims"), func.min(changes.c.source_iccid).label("first"))
+        .join_from(changes, plans, plans.c.plan_no == changes.c.plan_no)
+        .join(incoming, incoming.c.source_key == changes.c.source_key)
+        .where(plans.c.state == PlanState.STARTED, changes.c.source_key.in_(moved))
+        .where(changes.c.action == Action.CLAIM, changes.c.target_key != incoming.c.target_key)
+        .where(~_is_over, ~_is_set_aside)
+        .group_by(plans.c.plan_no)
+        .order_by(plans.c.plan_no)
+    )
+    problems = tuple(
+        Problem(
+            IN_USE,
+            f"plan {row.plan_id} was begun and still has to claim the new SIMs of {row.sims} of these pairs, the first "
+            f"for {row.first}; nothing was changed",
+            f"let `migrator apply {row.plan_id}` claim them; or set them aside with `migrator skip {row.plan_id} "
+            "--iccids FILE`, change their pairs, and make a new plan",
+        )
+        for row in connection.execute(planned)
+    )
+    if problems:
+        raise InputError(problems[0].message, code=IN_USE, hint=problems[0].hint, problems=problems)
+
+
+def refuse_changed_pairs(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
+    """Hold each change of a claim against its pair, in the transaction of the intent.
+
+    Raises: PairChanged, with the keys of those whose pair is another now, or was removed.
+    """
+    other = (
+        select(changes.c.source_key)
+        .join_from(changes, pairs, pairs.c.source_key == changes.c.source_key, isouter=True)
+        .where(changes.c.plan_no == plan_no, changes.c.source_key.in_(keys))
+        .where(changes.c.target_key.is_distinct_from(pairs.c.target_key))
+    )
+    found = connection.execute(other).scalars().all()
+    if found:
+        raise PairChanged(frozenset(found))
+
+
+def _named(iccids: Sequence[str]) -> str:
+    more = f" and {len(iccids) - _FIRST} more" if len(iccids) > _FIRST else ""
+    return ", ".join(iccids[:_FIRST]) + more

@@ -1,0 +1,147 @@
+"""Which target SIMs a read is still after: in a temporary table, so that a fleet of any size takes no memory."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete, func, literal, select, update
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.schema import CreateTable
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.store.database.database import Database, Query, driver_sql
+from migrator.store.database.rows import PAGE, among, by_page, chunks, json_list
+from migrator.store.inventory.inventory import in_force
+from migrator.store.tables.fleet import pairs, source_sims, target_links
+
+__all__ = ["SqlSearch"]
+
+_sought = Table(
+    "sought",
+    MetaData(),
+    Column("search", Integer, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("iccid", Text, nullable=False),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
+_numbers = count(1)  # searches may overlap
+_NAMES = tuple(column.name for column in _sought.c)
+_INSERT = driver_sql(insert(_sought).prefix_with("OR IGNORE").values(dict.fromkeys(_NAMES)), _NAMES)
+_paired = select(bindparam("search"), pairs.c.target_key, pairs.c.target_iccid).where(
+    pairs.c.source_key.in_(select(source_sims.c.key).where(source_sims.c.snapshot_id == in_force))
+)
+_INSERT_PAIRED = insert(_sought).from_select(list(_NAMES), _paired)
+_mine = _sought.c.search == bindparam("search")
+_DROP = driver_sql(delete(_sought).where(_mine, _sought.c.key == bindparam("key")))
+_AMONG = Query(select(_sought.c.key, _sought.c.iccid).where(_mine, among(_sought.c.key, bindparam("keys"))))
+_NEXT = Query(
+    select(_sought.c.key, _sought.c.iccid)
+    .where(_mine, _sought.c.key > bindparam("after"))
+    .order_by(_sought.c.key)
+    .limit(PAGE)
+)
+_wanted = select(_sought.c.key).where(_mine)
+_later = (target_links.c.read_at > bindparam("now"), target_links.c.key.in_(_wanted))
+_SEEN_LATER = select(target_links.c.key).where(*_later).limit(1)
+_FORGET_LATER = update(target_links).where(*_later).values(read_at=0.0)
+_ABSENT_A_COMMIT = 10 * PAGE
+_some = (
+    select(_sought.c.key)
+    .where(_mine, _sought.c.key > bindparam("after"))
+    .order_by(_sought.c.key)
+    .limit(_ABSENT_A_COMMIT)
+    .subquery()
+)
+_LAST_OF_SOME = select(func.max(_some.c.key))
+
+
+def _note_absent() -> Insert:
+    """Links that were looked for and not seen, from one key to another; what was seen later than that stays."""
+    unseen = select(_sought.c.key, _sought.c.iccid, literal(0), bindparam("now")).where(
+        _mine, _sought.c.key > bindparam("after"), _sought.c.key <= bindparam("upto")
+    )
+    statement = insert(target_links).from_select(["key", "iccid", "present", "read_at"], unseen)
+    values = {column.name: statement.excluded[column.name] for column in target_links.c if not column.primary_key}
+    is_newer = statement.excluded.read_at >= target_links.c.read_at
+    return statement.on_conflict_do_update(index_elements=["key"], set_=values, where=is_newer)
+
+
+_NOTE_ABSENT = _note_absent()
+
+
+class SqlSearch:
+    """Fulfils `ports.Search`. Its rows are this connection's own, and no other process waits for them."""
+
+    def __init__(self, database: Database, iccids: Iterable[Iccid] | None) -> None:
+        """Note what is wanted; None: the target of every pair whose source is in the inventory in force."""
+        self._db = database
+        self._number = next(_numbers)
+        with database.read() as connection:
+            connection.execute(CreateTable(_sought, if_not_exists=True))
+            if iccids is None:
+                connection.execute(_INSERT_PAIRED, {"search": self._number})
+        self._left: int | None = None  # not counted yet
+        self.add(iccids or ())
+
+    def add(self, iccids: Iterable[Iccid]) -> None:
+        """Look for these, too. Before anything was seen."""
+        self._left = None
+        for chunk in chunks(iccids):
+            with self._db.read() as connection:
+                rows = [(self._number, iccid.key, iccid.digits) for iccid in chunk]
+                connection.exec_driver_sql(_INSERT, rows)
+
+    def __len__(self) -> int:
+        if self._left is None:
+            mine = select(func.count()).select_from(_sought).where(_sought.c.search == self._number)
+            with self._db.read() as connection:
+                self._left = int(connection.execute(mine).scalar_one())
+        return self._left
+
+    def forget_later_looks(self, now: float) -> None:
+        """Take looks at these SIMs that were noted for a later time than `now` (UTC seconds) for old ones.
+
+        The clock was set since, or another process goes by another; they would stand in the way of every fresh look,
+        and pass for one themselves.
+        """
+        values = {"search": self._number, "now": now}
+        with self._db.read() as connection:
+            if connection.execute(_SEEN_LATER, values).first() is None:
+                return
+        with self._db.write() as connection:
+            connection.execute(_FORGET_LATER, values)
+
+    def among(self, keys: Sequence[str]) -> dict[str, Iccid]:
+        """Those of these keys that are wanted and were not seen yet."""
+        rows = self._db.tuples(_AMONG, search=self._number, keys=json_list(keys))
+        return {key: Iccid(digits, key) for key, digits in rows}
+
+    def missing(self) -> Iterator[Iccid]:
+        """What was not seen yet, by key. What is dropped meanwhile may come all the same."""
+        for key, digits in by_page(lambda after: self._db.tuples(_NEXT, search=self._number, after=after)):
+            yield Iccid(digits, key)
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """Note that some were seen, which were wanted and not seen before."""
+        if keys:
+            left = len(self) - len(keys)
+            with self._db.read() as connection:
+                connection.exec_driver_sql(_DROP, [(self._number, key) for key in keys])
+            self._left = left
+
+    def note_absent(self, *, now: float) -> None:
+        """Keep in the journal that all others were looked for and not seen, as of `now` (UTC seconds)."""
+        after = ""
+        while True:
+            with self._db.write(durable=False) as connection:  # it can be read again
+                upto = connection.scalar(_LAST_OF_SOME, {"search": self._number, "after": after})
+                if upto is None:
+                    return
+                values = {"search": self._number, "after": after, "upto": upto, "now": now}
+                connection.execute(_NOTE_ABSENT, values)
+            after = upto
+
+    def close(self) -> None:
+        """Forget it all."""
+        with self._db.read() as connection:
+            connection.execute(delete(_sought).where(_sought.c.search == self._number))

@@ -1,0 +1,159 @@
+"""The rows of one snapshot: what a page, a reading and a fingerprint are in SQL."""
+
+import hashlib
+import json
+from decimal import Decimal
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    bindparam,
+    case,
+    column,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.ports import Remaining, SourcePage
+from migrator.store.database.database import driver_sql, insert_many, storable
+from migrator.store.database.documents import raw_text
+from migrator.store.database.rows import PAGE, SIM_COLUMNS, decimal_text, sim_values
+from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
+
+__all__ = [
+    "ROWID",
+    "count_unreadable",
+    "fingerprint",
+    "plain_number",
+    "save_page_row",
+    "save_remaining",
+    "save_sims",
+    "save_unreadable",
+    "told_totals",
+]
+
+ROWID = column("rowid", Integer)
+NEVER = -1
+"""The prior pass of a SIM that only one pass has listed."""
+
+
+def _upsert_sim() -> str:
+    """A SIM that is there already is overwritten, but what remains of its volumes is kept when the list is silent."""
+    names = ["snapshot_id", *(column.name for column in SIM_COLUMNS), "last_pass", "prior_pass", "raw"]
+    statement = insert(source_sims).values(dict.fromkeys(names))
+    new, old = statement.excluded, source_sims.c
+    values: dict[str, ColumnElement[object]] = {name: new[name] for name in names[2:]}
+    for service, volume in (("data_reading", "data_remaining_mb"), ("sms_reading", "sms_remaining")):
+        silent = new[service] == literal_column("'not_read'")
+        values[service] = case((silent, old[service]), else_=new[service])
+        values[volume] = case((silent, old[volume]), else_=new[volume])
+    values["expires_at"] = func.coalesce(new.expires_at, old.expires_at)
+    values["prior_pass"] = case((old.last_pass < new.last_pass, old.last_pass), else_=old.prior_pass)
+    return driver_sql(statement.on_conflict_do_update(index_elements=["snapshot_id", "key"], set_=values), names)
+
+
+_UPSERT_SIM = _upsert_sim()
+_PAGE_NAMES = tuple(column.name for column in snapshot_pages.c)
+_REPLACE_PAGE = driver_sql(
+    insert(snapshot_pages).prefix_with("OR REPLACE").values(dict.fromkeys(_PAGE_NAMES)), _PAGE_NAMES
+)
+_of_page = tuple(unreadable_rows.c[name] == bindparam(name) for name in ("snapshot_id", "pass_number", "page"))
+_CLEAR_UNREADABLE = driver_sql(delete(unreadable_rows).where(*_of_page))
+
+
+def save_sims(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
+    """Keep the SIMs of a page."""
+    rows = [
+        (snapshot_id, *sim_values(row.sim), pass_number, NEVER, raw_text(row.raw))
+        for row in page.rows
+        if row.sim is not None
+    ]
+    insert_many(connection, _UPSERT_SIM, rows)
+
+
+def save_page_row(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
+    """Note that a page is on disk, and what it told of the whole; saved again, it becomes the last one saved."""
+    row = (snapshot_id, pass_number, page.number, page.total_sims, page.total_pages, now)
+    connection.exec_driver_sql(_REPLACE_PAGE, row)
+
+
+def save_unreadable(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
+    """Keep the rows of a page that are no SIM that we can read, in the place of those it had before."""
+    connection.exec_driver_sql(_CLEAR_UNREADABLE, (snapshot_id, pass_number, page.number))
+    values = [
+        {
+            "snapshot_id": snapshot_id,
+            "pass_number": pass_number,
+            "page": page.number,
+            "position": position,
+            "problem": storable(bad.problem),
+            "raw": raw_text(bad.raw),
+        }
+        for position, bad in enumerate(page.rows)
+        if bad.sim is None
+    ]
+    if values:
+        connection.execute(insert(unreadable_rows), values)
+
+
+def count_unreadable(connection: Connection, snapshot_id: int, pass_number: int) -> int:
+    """How many rows of a pass could not be read."""
+    row = unreadable_rows.c
+    wanted = select(func.count()).where(row.snapshot_id == snapshot_id, row.pass_number == pass_number)
+    return connection.scalar(wanted) or 0
+
+
+def told_totals(connection: Connection, snapshot_id: int, pass_number: int) -> tuple[int | None, int | None]:
+    """How many SIMs the first and the last reply of a pass told of, in the order in which they came."""
+    page = snapshot_pages.c
+    told = (
+        select(page.total_sims)
+        .where(page.snapshot_id == snapshot_id, page.pass_number == pass_number, page.total_sims.is_not(None))
+        .limit(1)
+    )
+    return connection.scalar(told.order_by(ROWID)), connection.scalar(told.order_by(ROWID.desc()))
+
+
+def save_remaining(connection: Connection, snapshot_id: int, iccid: Iccid, service: str, remaining: Remaining) -> None:
+    """Keep what remains of one service, "data" or "sms"."""
+    sim = source_sims.c
+    volume = sim.data_remaining_mb if service == "data" else sim.sms_remaining
+    values = {
+        sim[f"{service}_reading"]: remaining.reading,
+        volume: decimal_text(remaining.volume),
+        sim[f"{service}_raw"]: raw_text(remaining.raw),
+        sim.expires_at: func.coalesce(storable(remaining.expires_at), sim.expires_at),
+    }
+    connection.execute(update(source_sims).where(sim.snapshot_id == snapshot_id, sim.key == iccid.key).values(values))
+
+
+def fingerprint(connection: Connection, snapshot_id: int) -> str:
+    """SHA-256 over what plans are made from, SIM by SIM: the same for a re-pull that finds the same.
+
+    What remains of a volume moves all the time and is left out. ICCIDs count by their key, volumes by their value.
+    """
+    sim = source_sims.c
+    wanted = (
+        select(sim.key, sim.status_word, sim.label, sim.data_quota_mb, sim.sms_quota)
+        .where(sim.snapshot_id == snapshot_id)
+        .order_by(sim.key)
+        .execution_options(yield_per=PAGE)
+    )
+    digest = hashlib.sha256()
+    for key, word, label, data, sms in connection.execute(wanted):
+        line = json.dumps([key, word, label, plain_number(data), plain_number(sms)])
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+def plain_number(text: str | None) -> str | None:
+    """A volume in its one spelling: 500, 500.0 and 5E+2 are the same."""
+    if text is None or text.isdecimal():
+        return text
+    return f"{Decimal(text).normalize():f}"

@@ -1,0 +1,284 @@
+"""Taking a snapshot of the source fleet: pages as they come, passes compared, and the switch at the end."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, literal_column, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import AccountLimits
+from migrator.core.fleet.spelling import UNREAD
+from migrator.core.run.results import Dropped
+from migrator.errors import StoreError
+from migrator.ports import ListPass, Reading, Snapshot, SourcePage
+from migrator.store.audit.check import note
+from migrator.store.database.database import Database, driver_sql
+from migrator.store.database.rows import PAGE, decimal_text
+from migrator.store.inventory.snapshot_rows import (
+    ROWID,
+    count_unreadable,
+    fingerprint,
+    save_page_row,
+    save_remaining,
+    save_sims,
+    save_unreadable,
+    told_totals,
+)
+from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
+
+__all__ = ["SnapshotState", "Snapshots"]
+
+NAMED = 3
+"""How many SIMs that are gone are told by their ICCID."""
+
+
+class SnapshotState(StrEnum):
+    """What a snapshot is good for."""
+
+    OPEN = "open"  # being read; nobody plans from it
+    IN_FORCE = "in_force"  # the inventory
+    REPLACED = "replaced"  # a newer one is in force; only this row is left of it
+    DISCARDED = "discarded"  # never completed, and not to be gone on with
+
+
+_STATE = driver_sql(select(snapshots.c.state).where(snapshots.c.snapshot_id == bindparam("snapshot_id")))
+
+
+class Snapshots:
+    """The writing half of the inventory. Each method is one transaction, unless it says otherwise."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def open_snapshot(
+        self, api_version: str, now: float, *, fresh: bool = False, origin: str | None = None
+    ) -> Snapshot:
+        """Go on with the snapshot that was not completed, or begin one; the inventory in force is left alone.
+
+        One that was begun from another API version, or from a file, is discarded: its SIMs are no evidence here.
+
+        Args:
+            api_version: where the SIMs come from.
+            fresh: begin anew in any case, as an import from a file must.
+            origin: the file, for an import.
+        """
+        with self._db.write() as connection:
+            row = connection.execute(select(snapshots).where(snapshots.c.state == SnapshotState.OPEN)).one_or_none()
+            if row is not None and row.api_version == api_version and not fresh:
+                sims = connection.scalar(_count(row.snapshot_id)) or 0
+                return Snapshot(row.snapshot_id, row.passes, sims, resumed=True)
+            if row is not None:
+                _set_state(connection, row.snapshot_id, SnapshotState.DISCARDED)
+            values = {
+                "api_version": api_version,
+                "state": SnapshotState.OPEN,
+                "passes": 0,
+                "started_at": now,
+                "origin": origin,
+            }
+            snapshot_id = int(connection.execute(insert(snapshots).values(values)).lastrowid)
+        self._drop_rows()
+        return Snapshot(snapshot_id, passes=0, sims=0, resumed=False)
+
+    def pages_done(self, snapshot_id: int, pass_number: int) -> Mapping[int, int | None]:
+        """The pages that this pass has on disk, and how many pages in all each reply told."""
+        page = snapshot_pages.c
+        wanted = select(page.page, page.total_pages).where(
+            page.snapshot_id == snapshot_id, page.pass_number == pass_number
+        )
+        with self._db.read() as connection:
+            return {row.page: row.total_pages for row in connection.execute(wanted)}
+
+    def save_page(self, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
+        """Keep one page; a SIM that is there already is overwritten, by its canonical ICCID.
+
+        Raises: StoreError, if the snapshot is no longer open.
+        """
+        with self._db.write(durable=False) as connection:
+            _must_be_open(connection, snapshot_id)
+            save_page_row(connection, snapshot_id, pass_number, page, now)
+            save_unreadable(connection, snapshot_id, pass_number, page)
+            save_sims(connection, snapshot_id, pass_number, page)
+
+    def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
+        """Note that a pass is over, and compare it with its own totals and with the pass before.
+
+        Before the first pass there is nothing: all of its SIMs count as only in it.
+        """
+        sim = source_sims.c
+        here = (sim.snapshot_id == snapshot_id) & (sim.last_pass == pass_number)
+        with self._db.write() as connection:
+            _must_be_open(connection, snapshot_id)
+            known_before = connection.scalar(_counted(here & (sim.prior_pass == pass_number - 1)))
+            gone = connection.scalar(_counted((sim.snapshot_id == snapshot_id) & (sim.last_pass == pass_number - 1)))
+            sims = connection.scalar(_counted(here)) or 0
+            first_total, last_total = told_totals(connection, snapshot_id, pass_number)
+            connection.execute(
+                update(snapshots)
+                .where(snapshots.c.snapshot_id == snapshot_id)
+                .values(passes=func.max(snapshots.c.passes, pass_number))
+            )
+            return ListPass(
+                sims=sims,
+                unreadable=count_unreadable(connection, snapshot_id, pass_number),
+                first_total=first_total,
+                last_total=last_total,
+                only_in_this_pass=sims - (known_before or 0),
+                missing_from_this_pass=gone or 0,
+            )
+
+    def without_reading(self, snapshot_id: int, limit: int) -> Sequence[Iccid]:
+        """Up to `limit` SIMs whose remaining volumes were not asked for yet, of neither service."""
+        sim = source_sims.c
+        wanted = (
+            select(sim.iccid, sim.key)
+            .where(sim.snapshot_id == snapshot_id)
+            .where(sim.data_reading == literal_column("'not_read'"), sim.sms_reading == literal_column("'not_read'"))
+            .order_by(sim.key)
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            return [Iccid(digits, key) for digits, key in connection.execute(wanted)]
+
+    def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
+        """Keep what remains, with the raw replies. A service that was not asked about is left as it was."""
+        with self._db.write(durable=False) as connection:
+            for reading in readings:
+                for service, remaining in (("data", reading.data), ("sms", reading.sms)):
+                    if remaining is not None:
+                        save_remaining(connection, snapshot_id, reading.iccid, service, remaining)
+
+    def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:
+        """How many SIMs have a label that was not read whole, and the first of their ICCIDs."""
+        sim = source_sims.c
+        spoiled = (sim.snapshot_id == snapshot_id) & (func.instr(sim.label, UNREAD) > 0)
+        with self._db.read() as connection:
+            count = connection.scalar(_counted(spoiled)) or 0
+            return count, connection.scalars(select(sim.iccid).where(spoiled).order_by(sim.key).limit(NAMED)).all()
+
+    def save_account_limits(self, limits: AccountLimits) -> None:
+        """Keep the account's monthly caps."""
+        values = {"data_mb": decimal_text(limits.data_mb), "sms_mo": decimal_text(limits.sms_mo)}
+        statement = insert(account_limits).values(one=1, **values)
+        with self._db.write() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["one"], set_=values))
+
+    def discard_snapshot(self, snapshot_id: int) -> None:
+        """Drop a snapshot that is open and not to be gone on with, in transactions of its own."""
+        with self._db.write() as connection:
+            _must_be_open(connection, snapshot_id)
+            _set_state(connection, snapshot_id, SnapshotState.DISCARDED)
+        self._drop_rows()
+
+    def dropped(self, snapshot_id: int, last_pass: int = 1) -> Dropped:
+        """What the inventory in force has, and the last pass of this snapshot has not."""
+        with self._db.read() as connection:
+            return _dropped(connection, snapshot_id, last_pass)
+
+    def last_read_at(self, snapshot_id: int) -> float | None:
+        """When the last page of a snapshot came (UTC seconds); None while there is none."""
+        page = snapshot_pages.c
+        with self._db.read() as connection:
+            newest: float | None = connection.scalar(
+                select(func.max(page.saved_at)).where(page.snapshot_id == snapshot_id)
+            )
+        return newest
+
+    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
+        """Drop what the last pass did not list, and make this the inventory in force, at once.
+
+        The rows of the one before are dropped afterwards, in transactions of their own; its summary stays.
+
+        Returns: what the one before had, and this one has not.
+        """
+        with self._db.write() as connection:
+            _must_be_open(connection, snapshot_id)
+            _keep_only(connection, snapshot_id, last_pass)
+            dropped = _dropped(connection, snapshot_id, last_pass)
+            connection.execute(
+                update(snapshots)
+                .where(snapshots.c.state == SnapshotState.IN_FORCE)
+                .values(state=SnapshotState.REPLACED)
+            )
+            connection.execute(
+                update(snapshots)
+                .where(snapshots.c.snapshot_id == snapshot_id)
+                .values(
+                    state=SnapshotState.IN_FORCE,
+                    completed_at=now,
+                    sims=_count(snapshot_id).scalar_subquery(),
+                    unreadable=count_unreadable(connection, snapshot_id, last_pass),
+                    fingerprint=fingerprint(connection, snapshot_id),
+                )
+            )
+            _note_completed(connection, snapshot_id, now)
+        self._drop_rows()
+        return dropped
+
+    def _drop_rows(self) -> None:
+        """Drop what is left of snapshots that nobody needs, a few thousand rows at a time. May be cut short."""
+        gone = (SnapshotState.REPLACED, SnapshotState.DISCARDED)
+        for table in (source_sims, unreadable_rows, snapshot_pages):
+            unneeded = (
+                select(ROWID)
+                .select_from(table)
+                .where(table.c.snapshot_id.in_(select(snapshots.c.snapshot_id).where(snapshots.c.state.in_(gone))))
+                .limit(10 * PAGE)
+            )
+            dropped = 1
+            while dropped:
+                with self._db.write(durable=False) as connection:
+                    dropped = connection.execute(delete(table).where(ROWID.in_(unneeded))).rowcount
+
+
+def _counted(which: ColumnElement[bool]) -> Select[Any]:
+    return select(func.count()).select_from(source_sims).where(which)
+
+
+def _count(snapshot_id: int) -> Select[Any]:
+    return _counted(source_sims.c.snapshot_id == snapshot_id)
+
+
+def _dropped(connection: Connection, snapshot_id: int, last_pass: int) -> Dropped:
+    old, new = source_sims.alias().c, source_sims.alias().c
+    in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
+    is_here = (new.snapshot_id == snapshot_id) & (new.last_pass == last_pass)
+    stays = select(new.key).where(is_here, new.key == old.key).exists()
+    is_paired = select(pairs.c.source_key).where(pairs.c.source_key == old.key).exists()
+    gone = (old.snapshot_id == in_force) & ~stays
+    sims = connection.scalar(select(func.count(old.key)).where(gone)) or 0
+    if not sims:
+        return Dropped()
+    paired = connection.scalar(select(func.count(old.key)).where(gone & is_paired)) or 0
+    first = connection.scalars(select(old.iccid).where(gone).order_by(old.key).limit(NAMED))
+    return Dropped(sims, paired, tuple(first), connection.scalar(_counted(source_sims.c.snapshot_id == in_force)) or 0)
+
+
+def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -> None:
+    connection.execute(update(snapshots).where(snapshots.c.snapshot_id == snapshot_id).values(state=state))
+
+
+def _note_completed(connection: Connection, snapshot_id: int, now: float) -> None:
+    """Tell where the inventory came from: 1NCE's API by its version, or the file of an import."""
+    row = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == snapshot_id)).one()
+    told = {name: getattr(row, name) for name in ("api_version", "origin", "sims", "unreadable", "fingerprint")}
+    note(connection, now, "inventory.completed", None, {"snapshot_id": snapshot_id, **told})
+
+
+def _keep_only(connection: Connection, snapshot_id: int, last_pass: int) -> None:
+    sim, bad = source_sims.c, unreadable_rows.c
+    connection.execute(delete(source_sims).where(sim.snapshot_id == snapshot_id, sim.last_pass != last_pass))
+    of_others = (bad.snapshot_id == snapshot_id) & (bad.pass_number != last_pass)
+    connection.execute(delete(unreadable_rows).where(of_others))
+
+
+def _must_be_open(connection: Connection, snapshot_id: int) -> None:
+    state = connection.exec_driver_sql(_STATE, (snapshot_id,)).scalar()
+    if state != SnapshotState.OPEN:
+        raise StoreError(
+            f"snapshot {snapshot_id} is {state or 'not there'}: another command completed it or began a new one",
+            code="snapshot_closed",
+            hint="run `inventory pull` again, one at a time",
+        )

@@ -1,0 +1,47 @@
+"""What 1NCE said of the SIMs in force that this tool cannot read: statuses that nobody knows, volumes that are none."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from migrator.core.fleet.sims import SourceStatus
+from migrator.store.database.database import Database
+from migrator.store.inventory.snapshots import SnapshotState
+from migrator.store.tables.fleet import snapshots, source_sims
+
+__all__ = ["Unread", "unread"]
+
+MOST_WORDS = 20
+VOLUMES = {"current_quota": "data_quota_mb", "current_quota_SMS": "sms_quota"}
+"""1NCE's field -> our column, which is empty where the field is no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Each word as it came, with how many SIMs have it, the most frequent first; volumes by 1NCE's field."""
+
+    statuses: dict[str, int] = field(default_factory=dict)
+    volumes: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def unread(database: Database) -> Unread:
+    """What could not be read in the inventory in force."""
+    sim = source_sims.c
+    statuses = _words(database, sim.status_word, sim.status == SourceStatus.UNKNOWN)
+    volumes = {}
+    for name, column in VOLUMES.items():
+        path = f"$.{name}"
+        said, kind = func.json_extract(sim.raw, path), func.json_type(sim.raw, path)
+        is_told = kind.is_not(None) & (kind != "null") & (said != "")
+        volumes[name] = _words(database, said, sim[column].is_(None), is_told)
+    return Unread(statuses, {name: words for name, words in volumes.items() if words})
+
+
+def _words(database: Database, word: ColumnElement[Any], *where: ColumnElement[bool]) -> dict[str, int]:
+    in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
+    count = func.count()
+    wanted = select(word, count).where(source_sims.c.snapshot_id == in_force, *where).group_by(word)
+    with database.read() as connection:
+        rows = connection.execute(wanted.order_by(count.desc(), word).limit(MOST_WORDS)).all()
+    return {str(word): int(sims) for word, sims in rows}

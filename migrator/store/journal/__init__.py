@@ -1,0 +1,1 @@
+"""The journal: steps, requests, reads and verdicts."""

@@ -1,0 +1,50 @@
+"""What the plans of an organization have claimed, or may have: the journal's own count, for caps over all of them."""
+
+import json
+from decimal import Decimal
+from functools import lru_cache
+
+from sqlalchemy import bindparam, func, or_, select
+
+from migrator.core.money.caps import Claimed
+from migrator.core.money.prices import confirmed_prices
+from migrator.core.plan.document import header_from
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import CLAIMED_UNSEEN
+from migrator.store.database.database import Database
+from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.plans import plans, steps
+
+__all__ = ["claims_made"]
+
+_BEGUN = (
+    select(plans.c.plan_no, plans.c.plan_id)
+    .where(plans.c.started_at.is_not(None), plans.c.plan_id.is_not(None))
+    .order_by(plans.c.plan_no)
+)
+_OVER = (StepState.FAILED, StepState.SKIPPED)
+_is_named = steps.c.state.in_(_OVER) & (steps.c.code == CLAIMED_UNSEEN)  # the carrier says that it charged
+_SIMS = (
+    select(func.count())
+    .where(steps.c.plan_no == bindparam("plan_no"), steps.c.kind == StepKind.CLAIM)
+    .where(steps.c.state.in_((*MAY_BE_PAID, *_OVER)), or_(steps.c.state.in_(MAY_BE_PAID), _is_named))
+)
+
+
+def claims_made(database: Database, org_id: int) -> list[Claimed]:
+    """What each begun plan of an organization has claimed, or may have, oldest first."""
+    made = []
+    for row in database.rows(_BEGUN):
+        of_org, price = _terms(plan_row(database, row.plan_id).header)
+        if of_org == org_id:
+            sims = int(database.rows(_SIMS, plan_no=row.plan_no)[0][0])
+            made.append(Claimed(row.plan_id, sims, price))
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _terms(header: str) -> tuple[int, Decimal | None]:
+    """Of a plan's header: its organization, and the price of a SIM that it was confirmed at. Headers never change."""
+    found = header_from(json.loads(header))
+    return found.org_id, confirmed_prices(found.summary).per_period

@@ -1,0 +1,121 @@
+"""What the guards of a run ask: how many SIMs stand where. Queries over the state; nothing is counted up beside it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.money.caps import Claimed
+from migrator.core.plan.plan import Action
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
+from migrator.store.audit.check import note
+from migrator.store.journal.claims_made import claims_made
+from migrator.store.journal.items import ACTING
+from migrator.store.journal.verifications import Verifications, in_wave, set_aside
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.plans import changes, steps, verifications, wave_gates
+
+__all__ = ["Counts"]
+
+_of_change = (steps.c.plan_no == changes.c.plan_no) & (steps.c.source_key == changes.c.source_key)
+_verified = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key)
+_is_verified = select(verifications.c.verdict).where(_verified, verifications.c.verdict == Verdict.OK).exists()
+
+
+class Counts(Verifications):
+    """Counts and gates; a part of the journal."""
+
+    def verdicts(self, plan_id: str, wave: str | None = None, *, changing: bool = False) -> Mapping[str, int]:
+        """How many acting SIMs have each verdict; those never verified are counted as "unread".
+
+        SIMs that an operator set aside are not counted; with `changing`, nor are those with nothing to do.
+        """
+        counting = ACTING if not changing else tuple(action for action in ACTING if action != Action.NO_OP)
+        plan_no = plan_row(self._db, plan_id).plan_no
+        verdict = func.coalesce(verifications.c.verdict, UNREAD).label("verdict")
+        counted = (
+            select(verdict, func.count().label("sims"))
+            .outerjoin_from(changes, verifications, _verified)
+            .where(changes.c.plan_no == plan_no, changes.c.action.in_(counting), in_wave(wave))
+            .where(changes.c.source_key.not_in(set_aside(plan_no)))
+            .group_by(verdict)
+        )
+        return Counter({row.verdict: row.sims for row in self._db.rows(counted)})
+
+    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
+        """How many steps stand in each state, by kind. Steps without a row, which are PENDING, are not counted."""
+        counted = (
+            select(steps.c.kind, steps.c.state, func.count().label("steps"))
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no)
+            .group_by(steps.c.state, steps.c.kind)
+        )
+        if wave is not None:
+            counted = counted.join_from(steps, changes, _of_change).where(changes.c.wave == wave)
+        return Counter({(StepKind(row.kind), row.state): row.steps for row in self._db.rows(counted)})
+
+    def failure_codes(self, plan_id: str) -> Mapping[str, int]:
+        """How many steps FAILED, by code."""
+        counted = (
+            select(steps.c.code, func.count().label("steps"))
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state == StepState.FAILED)
+            .group_by(steps.c.code)
+            .order_by(steps.c.code)
+        )
+        return Counter({row.code: row.steps for row in self._db.rows(counted)})
+
+    def claims_unseen(self, plan_id: str) -> int:
+        """How many SIMs a reply named as claimed and no read ever showed, set aside by an operator or not."""
+        over = (StepState.FAILED, StepState.SKIPPED)
+        counted = (
+            select(func.count())
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state.in_(over))
+            .where(steps.c.kind == StepKind.CLAIM, steps.c.code == CLAIMED_UNSEEN)
+        )
+        with self._db.read() as connection:
+            return int(connection.execute(counted).scalar_one())
+
+    def claims_made(self, org_id: int) -> Sequence[Claimed]:
+        """What each begun plan of an organization has claimed, or may have, oldest first."""
+        return claims_made(self._db, org_id)
+
+    def failures(self, plan_id: str) -> Failures:
+        """The SIMs that failed, by wave and by error code, and how many were begun in each wave.
+
+        A SIM that was verified in the end did not fail, whatever one of its steps met on the way.
+        """
+        failed = (steps.c.state == StepState.FAILED) & ~_is_verified
+        return Failures(
+            by_wave=self._sims(changes.c.wave, plan_id, failed),
+            by_code=self._sims(steps.c.code, plan_id, failed),
+            begun=self._sims(changes.c.wave, plan_id, steps.c.state != StepState.SKIPPED),
+        )
+
+    def gate_reached(self, plan_id: str, wave: str, now: float) -> float:
+        """Note that a wave has enough verified SIMs. Returns: since when it has had them without a break."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        first = insert(wave_gates).values(plan_no=plan_no, wave=wave, reached_at=now).on_conflict_do_nothing()
+        reached = select(wave_gates.c.reached_at).where(wave_gates.c.plan_no == plan_no, wave_gates.c.wave == wave)
+        with self._db.write() as connection:
+            if connection.execute(first).rowcount:
+                note(connection, now, "wave.reached", plan_id, {"wave": wave})
+            return float(connection.execute(reached).scalar_one())
+
+    def gate_lost(self, plan_id: str, wave: str, now: float) -> None:
+        """Note that a wave no longer has enough verified SIMs: its rest begins anew when it has."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        mine = (wave_gates.c.plan_no == plan_no) & (wave_gates.c.wave == wave)
+        with self._db.write() as connection:
+            if connection.execute(delete(wave_gates).where(mine)).rowcount:
+                note(connection, now, "wave.lost", plan_id, {"wave": wave})
+
+    def _sims(self, column: ColumnElement[str], plan_id: str, which: ColumnElement[bool]) -> Counter[str]:
+        """How many SIMs have such a step, by `column`."""
+        counted = (
+            select(column.label("name"), func.count(steps.c.source_key.distinct()).label("sims"))
+            .join_from(steps, changes, _of_change)
+            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, which)
+            .group_by(column)
+        )
+        return Counter({row.name or "": row.sims for row in self._db.rows(counted)})

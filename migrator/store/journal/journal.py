@@ -1,0 +1,295 @@
+"""The journal: intent before a request leaves, outcome after; steps move under a guard, or nothing is written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.audit.chain import hash_of_lines, request_digest
+from migrator.core.run.states import (
+    RUN_TRANSITIONS,
+    PlanState,
+    RunEvent,
+    RunState,
+    StepEvent,
+    StepKind,
+    StepState,
+    advance,
+)
+from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, RequestOutcome
+from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
+from migrator.ports import Outgoing
+from migrator.store.audit.check import note
+from migrator.store.database.database import storable
+from migrator.store.database.documents import raw_text
+from migrator.store.database.tallies import STEPS
+from migrator.store.inventory.pairs_in_use import refuse_changed_pairs
+from migrator.store.journal.counts import Counts
+from migrator.store.journal.moves import move_noted, move_steps
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.plans import plans, request_items, requests, runs, steps
+
+__all__ = ["SqlJournal"]
+
+_RUN = (
+    select(runs.c.plan_no, runs.c.state, runs.c.ended_at, plans.c.plan_id)
+    .join_from(runs, plans)
+    .where(runs.c.run_id == bindparam("run_id"))
+)
+
+DIED = (PROCESS_DIED, "the process that sent it ended before an answer was on disk")
+
+
+class SqlJournal(Counts):
+    """Fulfils `ports.Journal`. Each method is one committed transaction; none of them waits."""
+
+    # --- runs -----------------------------------------------------------------------------------------------------
+
+    def start_run(self, plan_id: str, owner: str, now: float) -> int:
+        """Note that a run of `apply` began, and that the plan is in use. Returns: the run's id.
+
+        The caller holds the lease, so a run of this plan that is still RUNNING has lost its process.
+        """
+        plan_no = plan_row(self._db, plan_id).plan_no
+        unused = (plans.c.plan_no == plan_no) & (plans.c.state == PlanState.CREATED)
+        with self._db.write() as connection:
+            connection.execute(update(plans).where(unused).values(state=PlanState.STARTED, started_at=now))
+            dead = (runs.c.plan_no == plan_no) & (runs.c.state == RunState.RUNNING)
+            state = RUN_TRANSITIONS[RunState.RUNNING, RunEvent.TAKE_OVER]
+            connection.execute(update(runs).where(dead).values(state=state, reason="its process died"))
+            run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
+            run_id = int(connection.execute(insert(runs).values(run)).lastrowid)
+            note(connection, now, "run.started", plan_id, {"run_id": run_id, "owner": owner})
+            return run_id
+
+    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
+        """Note how a run ended. Raises: StoreBusy, if another took it for dead; IllegalTransition, if it is over."""
+        ended = {"ended_at": now, "exit_code": exit_code, "reason": storable(reason)}
+        moved = 0
+        with self._db.write() as connection:
+            for (was, taken), to in RUN_TRANSITIONS.items():
+                if taken is event:
+                    this = (runs.c.run_id == run_id) & (runs.c.state == was)
+                    moved += connection.execute(update(runs).where(this).values(state=to, **ended)).rowcount
+            if moved != 1:
+                _raise_if_replaced(connection.execute(_RUN, {"run_id": run_id}).one_or_none(), run_id)
+                raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
+            plan_id = connection.scalar(select(plans.c.plan_id).join_from(runs, plans).where(runs.c.run_id == run_id))
+            told = {"run_id": run_id, "exit_code": exit_code, "reason": reason}
+            note(
+                connection, now, "run.ended", plan_id, {**told, "state": RUN_TRANSITIONS[RunState.RUNNING, event].value}
+            )
+
+    def runs(self, plan_id: str) -> Sequence[JobRecord]:
+        """The runs of a plan, oldest first."""
+        sent = select(func.count()).where(requests.c.run_id == runs.c.run_id).scalar_subquery().label("sent")
+        plan_no = plan_row(self._db, plan_id).plan_no
+        rows = self._db.rows(select(runs, sent).where(runs.c.plan_no == plan_no).order_by(runs.c.run_id))
+        return [
+            JobRecord(
+                run_id=row.run_id,
+                plan_id=plan_id,
+                state=row.state,
+                owner=row.owner,
+                started_at=row.started_at,
+                ended_at=row.ended_at,
+                exit_code=row.exit_code,
+                reason=row.reason,
+                requests=row.sent,
+            )
+            for row in rows
+        ]
+
+    # --- requests and steps ---------------------------------------------------------------------------------------
+
+    def begin(
+        self, run_id: int, kind: StepKind, keys: Sequence[str], outgoing: Outgoing, *, wave: str | None, now: float
+    ) -> int:
+        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+
+        Raises: StoreBusy, if another run took this one for dead; StalePlan, if another plan claimed for one of them, or
+            may have; PairChanged, if some are to be claimed for a pair that is another now; IllegalTransition, if
+            one of the steps is not PENDING, or a SIM is named twice or not in the plan. Then nothing is written.
+        """
+        intended = dict.fromkeys(keys, ("", ""))
+        if len(intended) != len(keys):
+            raise IllegalTransition(f"a request of {len(keys)} SIMs names one of them twice")
+        with self._db.write() as connection:
+            run = _living(connection, run_id)
+            plan_no, body = run.plan_no, raw_text(outgoing.body)
+            if kind is StepKind.CLAIM:
+                _refuse_claimed_elsewhere(connection, plan_no, keys)
+                refuse_changed_pairs(connection, plan_no, keys)
+            request = {
+                "plan_no": plan_no,
+                "run_id": run_id,
+                "kind": kind,
+                "wave": wave,
+                "method": outgoing.method,
+                "path": outgoing.path,
+                "body": body,
+                "sims": len(keys),
+                "intent_at": now,
+                "outcome": RequestOutcome.SENT,
+                "message": "",
+            }
+            request_id = int(connection.execute(insert(requests).values(request)).lastrowid)
+            steps_sha256 = move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
+            sent = {
+                "request_id": request_id,
+                "kind": kind.value,
+                "sims": len(keys),
+                "sims_sha256": hash_of_lines(keys),
+                "sha256": request_digest(outgoing.method, outgoing.path, body),
+                "run_id": run_id,
+                "wave": wave,
+                "steps_sha256": steps_sha256,
+            }
+            note(connection, now, "request.sent", run.plan_id, sent)
+            items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
+            if items:
+                connection.execute(insert(request_items), items)
+            return request_id
+
+    def into_main_file(self) -> bool:
+        """Put all that was committed into the main file. Returns: whether it is there; False while a reader is."""
+        return self._db.into_main_file()
+
+    def answered(
+        self,
+        request_id: int,
+        outcome: RequestOutcome,
+        *,
+        now: float,
+        status: int | None = None,
+        job_id: str | None = None,
+        message: str = "",
+        in_doubt: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
+        """Note what a request was answered, and in the same transaction what that leaves in doubt.
+
+        Args:
+            request_id: the request.
+            outcome: what the answer means for it.
+            now: UTC seconds.
+            status: the HTTP status.
+            job_id: the carrier's.
+            message: the carrier's words.
+            in_doubt: code and message by SIM key; their steps become UNCERTAIN.
+
+        Raises: IllegalTransition, if its outcome is known already; then nothing is written.
+        """
+        waiting = (requests.c.request_id == request_id) & (requests.c.outcome == RequestOutcome.SENT)
+        told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
+        told["message"] = storable(message)
+        with self._db.write() as connection:
+            if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
+                raise IllegalTransition(f"request {request_id} is not waiting for an answer")
+            of_request = select(plans.c.plan_id, plans.c.plan_no, requests.c.kind).join_from(requests, plans)
+            sent = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
+            answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": told["job_id"]}
+            answer["message"] = told["message"]
+            note(connection, now, "request.answered", sent.plan_id, answer)
+            if in_doubt:
+                kind = StepKind(sent.kind)
+                move_noted(connection, sent.plan_no, sent.plan_id, kind, StepEvent.LOST, in_doubt, now=now)
+
+    def move(
+        self,
+        plan_id: str,
+        kind: StepKind,
+        event: StepEvent,
+        keys: Mapping[str, tuple[str, str]],
+        *,
+        now: float,
+        not_before: float = 0.0,
+    ) -> None:
+        """Move the steps of some SIMs by one event, guarded in SQL by the state they move from.
+
+        Args:
+            plan_id: the plan.
+            kind: which step.
+            event: what happened.
+            keys: code and message by SIM key; both may be empty.
+            now: UTC seconds.
+            not_before: UTC seconds before which the step should not be tried again.
+
+        Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
+        """
+        plan_no = plan_row(self._db, plan_id).plan_no
+        if not keys:
+            return
+        with self._db.write() as connection:
+            move_noted(connection, plan_no, plan_id, kind, event, keys, now=now, not_before=not_before)
+
+    def reclaim_in_flight(self, plan_id: str, now: float) -> int:
+        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
+
+        Returns: how many steps.
+        """
+        plan_no = plan_row(self._db, plan_id).plan_no
+        code, message = DIED
+        flying = (steps.c.plan_no == plan_no) & (steps.c.state == StepState.IN_FLIGHT)
+        waiting = (requests.c.plan_no == plan_no) & (requests.c.outcome == RequestOutcome.SENT)
+        with self._db.write() as connection:
+            lost = connection.execute(select(requests.c.request_id).where(waiting)).scalars().all()
+            connection.execute(
+                update(requests).where(waiting).values(outcome=RequestOutcome.LOST, outcome_at=now, message=message)
+            )
+            state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
+            settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
+            with STEPS.changing(
+                connection, plan_no, connection.scalars(select(steps.c.source_key).where(flying))
+            ) as tally:
+                count = connection.execute(settled).rowcount
+            if count or lost:
+                told = {"steps": count, "requests": list(lost), "steps_sha256": tally.sha256}
+                note(connection, now, "run.took_over", plan_id, told)
+            return count
+
+
+def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
+    """Raises: StalePlan, if another plan has claimed a SIM for one of these, or may have: it would be paid twice."""
+    spent = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
+    others = select(plans.c.plan_no).where(plans.c.plan_no != plan_no, plans.c.started_at.is_not(None))
+    claimed = (
+        select(func.count(steps.c.source_key.distinct()), func.min(plans.c.plan_id))
+        .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+        .where(steps.c.plan_no.in_(others), steps.c.kind == StepKind.CLAIM)
+        .where(steps.c.source_key.in_(keys))
+        .where(steps.c.state.in_(spent) | (steps.c.code == CLAIMED_UNSEEN))
+    )
+    sims, plan_id = connection.execute(claimed).one()
+    if sims:
+        raise StalePlan(
+            f"{sims} SIMs of this claim have a new SIM under plan {plan_id}, or may have; nothing was sent for them",
+            code="claimed_by_another_plan",
+            hint="make a new plan: what is claimed already is never claimed again",
+        )
+
+
+def _living(connection: Connection, run_id: int) -> Any:
+    """The row of a run that may still send. Raises: StoreBusy, if another run has taken the store over."""
+    run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
+    if run is None:
+        raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+    _raise_if_replaced(run, run_id)
+    newer = select(runs.c.run_id).where(runs.c.run_id > run_id, runs.c.state == RunState.RUNNING).limit(1)
+    if connection.scalar(newer) is not None:
+        _raise_lost(run_id)
+    return run
+
+
+def _raise_if_replaced(run: Any, run_id: int) -> None:
+    """Raises: StoreBusy, if another run took this one for dead: it was ended without a word of its own."""
+    if run is not None and run.state == RunState.STOPPED and run.ended_at is None:
+        _raise_lost(run_id)
+
+
+def _raise_lost(run_id: int) -> NoReturn:
+    raise StoreBusy(
+        f"run {run_id} lost the store to another run, and sends nothing more",
+        code="lease_lost",
+        hint="see `migrator status`; the same command goes on once the other run has ended",
+    )

@@ -1,0 +1,144 @@
+"""The guard: a step moves only from a state that the table allows, and its own row decides which that is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, literal, update
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.exc import IntegrityError
+
+from migrator.core.run.states import STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
+from migrator.errors import IllegalTransition
+from migrator.store.audit.check import moved, note
+from migrator.store.database.database import storable
+from migrator.store.database.tallies import STEPS
+from migrator.store.tables.plans import steps
+
+__all__ = ["move_noted", "move_steps"]
+
+S = StepState
+
+
+def move_steps(
+    connection: Connection,
+    plan_no: int,
+    kind: StepKind,
+    event: StepEvent,
+    keys: Mapping[str, tuple[str, str]],
+    *,
+    now: float,
+    not_before: float = 0.0,
+) -> str:
+    """Move every step or raise: the rows decide, by their state, whether they may take the event.
+
+    Returns: SHA-256 of the tally of the plan's steps, for the log.
+    """
+    with STEPS.changing(connection, plan_no, keys) as tally:
+        if keys:
+            _move(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+    return tally.sha256
+
+
+def move_noted(  # noqa: PLR0917 - as `move_steps`, with the plan's name
+    connection: Connection,
+    plan_no: int,
+    plan_id: str,
+    kind: StepKind,
+    event: StepEvent,
+    keys: Mapping[str, tuple[str, str]],
+    *,
+    now: float,
+    not_before: float = 0.0,
+) -> None:
+    """Move steps where no other event of the log tells of it: they have one of their own."""
+    sha256 = move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+    note(connection, now, "steps.moved", plan_id, moved(kind, event, keys, sha256))
+
+
+def _move(
+    connection: Connection,
+    plan_no: int,
+    kind: StepKind,
+    event: StepEvent,
+    keys: Mapping[str, tuple[str, str]],
+    *,
+    now: float,
+    not_before: float,
+) -> None:
+    told = [
+        {
+            "at_plan": plan_no,
+            "at_key": key,
+            "at_kind": kind.value,
+            "since": now,
+            "not_before": not_before,
+            "code": code,
+            "message": storable(message),
+        }
+        for key, (code, message) in keys.items()
+    ]
+    count = 0
+    try:
+        for statement in _MOVES[event]:
+            count += connection.execute(statement, told).rowcount
+    except IntegrityError:
+        raise IllegalTransition(f"a step {kind} of a SIM that is not in the plan cannot take {event}") from None
+    if count != len(keys):
+        raise IllegalTransition(
+            f"{len(keys) - count} of {len(keys)} steps {kind} cannot take the event {event} from where they stand"
+        )
+
+
+def _moves(event: StepEvent) -> tuple[Update | Insert, ...]:
+    """The guarded statements by which a step takes an event, one for each state from which it may."""
+    sources = sorted((was for was, taken in STEP_TRANSITIONS if taken is event), key=lambda was: was is S.PENDING)
+    return tuple(_from_pending(event) if was is S.PENDING else _from(was, event) for was in sources)
+
+
+def _new_values(event: StepEvent) -> dict[str, ColumnElement[Any]]:
+    begun = 1 if event is StepEvent.BEGIN else 0
+    forgets = event is StepEvent.OPERATOR_RETRY  # an operator's word gives it all its tries again
+    kept: ColumnElement[int] = literal(0) if forgets else steps.c.attempts
+    names = ("since", "not_before", "code", "message")
+    return {name: bindparam(name) for name in names} | {"attempts": kept + begun}
+
+
+def _from(was: StepState, event: StepEvent) -> Update:
+    this = (
+        (steps.c.plan_no == bindparam("at_plan"))
+        & (steps.c.source_key == bindparam("at_key"))
+        & (steps.c.kind == bindparam("at_kind"))
+    )
+    return update(steps).where(this, steps.c.state == was).values(state=advance(was, event), **_new_values(event))
+
+
+def _from_pending(event: StepEvent) -> Insert:
+    """A step without a row is PENDING: it gets one, or the row that it has must say so."""
+    to = advance(S.PENDING, event)
+    statement = insert(steps).values(
+        plan_no=bindparam("at_plan"),
+        source_key=bindparam("at_key"),
+        kind=bindparam("at_kind"),
+        state=to,
+        attempts=1 if event is StepEvent.BEGIN else 0,
+        since=bindparam("since"),
+        not_before=bindparam("not_before"),
+        code=bindparam("code"),
+        message=bindparam("message"),
+    )
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["plan_no", "source_key", "kind"],
+        set_={
+            "state": to,
+            "attempts": steps.c.attempts + new.attempts,
+            "since": new.since,
+            "not_before": new.not_before,
+            "code": new.code,
+            "message": new.message,
+        },
+        where=steps.c.state == S.PENDING,
+    )
+
+
+_MOVES = {event: _moves(event) for event in StepEvent}

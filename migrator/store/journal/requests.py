@@ -1,0 +1,171 @@
+"""Every request that was meant to change something: what was sent, about which SIMs, and what came of it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import ColumnElement, bindparam, func, select, update
+
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import Item, RequestOutcome, RequestRecord
+from migrator.errors import InputError
+from migrator.store.database.database import storable
+from migrator.store.database.rows import PAGE, AnyRow, by_page
+from migrator.store.journal.items import Items
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.plans import plans, request_items, requests, steps
+
+__all__ = ["Requests"]
+
+_REQUESTS = select(requests, plans.c.plan_id).join_from(requests, plans).order_by(requests.c.request_id)
+_NEXT_JOBS = (  # every request of the next thousand SIMs
+    select(request_items.c.source_key, requests.c.job_id, requests.c.request_id)
+    .join_from(request_items, requests)
+    .where(request_items.c.plan_no == bindparam("plan_no"))
+    .where(
+        request_items.c.source_key.in_(
+            select(request_items.c.source_key)
+            .distinct()
+            .where(request_items.c.plan_no == bindparam("plan_no"), request_items.c.source_key > bindparam("after"))
+            .order_by(request_items.c.source_key)
+            .limit(PAGE)
+        )
+    )
+    .order_by(request_items.c.source_key, request_items.c.request_id)
+)
+
+
+class Requests(Items):
+    """The reading of requests; a part of the journal."""
+
+    def requests(self, plan_id: str) -> Sequence[RequestRecord]:
+        """Every write of a plan, oldest first."""
+        return self._records(requests.c.plan_no == plan_row(self._db, plan_id).plan_no)
+
+    def requests_by_job(self, job_id: str) -> Sequence[RequestRecord]:
+        """The writes that the carrier answered with this job id, oldest first."""
+        return self._records(requests.c.job_id == job_id)
+
+    def requests_for(self, plan_id: str) -> Iterator[tuple[RequestRecord, Counter[StepState]]]:
+        """Every write of a plan, oldest first, with the states in which the steps of its SIMs stand now."""
+        for record in self.requests(plan_id):
+            yield record, self._states(record)
+
+    def request_counts(self, plan_id: str) -> Counter[tuple[StepKind, RequestOutcome]]:
+        """How many writes of each kind had which outcome."""
+        row = requests.c
+        counted = (
+            select(row.kind, row.outcome, func.count().label("times"))
+            .where(row.plan_no == plan_row(self._db, plan_id).plan_no)
+            .group_by(row.kind, row.outcome)
+        )
+        with self._db.read() as connection:
+            found = connection.execute(counted).all()
+        return Counter({(StepKind(row.kind), RequestOutcome(row.outcome)): row.times for row in found})
+
+    def request_items(self, request_id: int) -> Sequence[Item]:
+        """The SIMs that a request was about, as they are now. Raises: InputError, if there is no such request."""
+        records = self._records(requests.c.request_id == request_id)
+        if not records:
+            raise InputError(f"there is no request {request_id} in this store", code="no_such_request")
+        named = (
+            select(request_items.c.source_key)
+            .where(request_items.c.request_id == request_id)
+            .order_by(request_items.c.source_key)
+        )
+        with self._db.read() as connection:
+            keys = connection.execute(named).scalars().all()
+        return self.items_by_key(records[0].plan_id, keys)
+
+    def job_ids_by_key(self, plan_id: str) -> Iterator[tuple[str, list[str]]]:
+        """For each SIM that a write was about: the carrier's job ids, or `r` and our request's id, oldest first."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        after = ""
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(_NEXT_JOBS, {"plan_no": plan_no, "after": after}).all()
+            if not rows:
+                return
+            jobs: dict[str, list[str]] = {}
+            for row in rows:
+                jobs.setdefault(row.source_key, []).append(row.job_id or f"r{row.request_id}")
+            yield from jobs.items()
+            after = rows[-1].source_key
+
+    def claimed_at(self, plan_id: str) -> Iterator[tuple[str, float]]:
+        """For each SIM whose claim is done: when the claim that did it was answered, or sent if no answer came."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        wanted = (
+            select(steps.c.source_key, func.max(func.coalesce(requests.c.outcome_at, requests.c.intent_at)).label("at"))
+            .join_from(
+                steps,
+                request_items,
+                (request_items.c.plan_no == steps.c.plan_no) & (request_items.c.source_key == steps.c.source_key),
+            )
+            .join(requests, requests.c.request_id == request_items.c.request_id)
+            .where(steps.c.plan_no == plan_no, steps.c.kind == StepKind.CLAIM, steps.c.state == StepState.DONE)
+            .where(requests.c.kind == StepKind.CLAIM, steps.c.source_key > bindparam("after"))
+            .group_by(steps.c.source_key)
+            .order_by(steps.c.source_key)
+            .limit(PAGE)
+        )
+        yield from ((row.source_key, row.at) for row in by_page(lambda after: self._db.rows(wanted, after=after)))
+
+    def job_ids(self, plan_id: str, wave: str) -> frozenset[str]:
+        """The carrier's job ids among the answers to a wave's writes."""
+        told = (
+            select(requests.c.job_id)
+            .distinct()
+            .where(
+                requests.c.plan_no == plan_row(self._db, plan_id).plan_no,
+                requests.c.wave == wave,
+                requests.c.job_id.is_not(None),
+            )
+        )
+        with self._db.read() as connection:
+            return frozenset(connection.execute(told).scalars())
+
+    def job_status(self, job_id: str, status: str) -> None:
+        """Note the carrier's own word on one of its jobs."""
+        with self._db.write() as connection:
+            connection.execute(update(requests).where(requests.c.job_id == job_id).values(job_status=storable(status)))
+
+    def _records(self, which: ColumnElement[bool]) -> list[RequestRecord]:
+        with self._db.read() as connection:
+            return [_record(row) for row in connection.execute(_REQUESTS.where(which))]
+
+    def _states(self, record: RequestRecord) -> Counter[StepState]:
+        """How its SIMs' steps of its kind stand."""
+        mine = (
+            (request_items.c.plan_no == steps.c.plan_no)
+            & (request_items.c.source_key == steps.c.source_key)
+            & (steps.c.kind == record.kind)
+        )
+        counted = (
+            select(steps.c.state, func.count().label("sims"))
+            .join_from(request_items, steps, mine)
+            .where(request_items.c.request_id == record.request_id)
+            .group_by(steps.c.state)
+        )
+        return Counter({StepState(row.state): row.sims for row in self._db.rows(counted)})
+
+
+def _record(row: AnyRow) -> RequestRecord:
+    return RequestRecord(
+        request_id=row.request_id,
+        plan_id=row.plan_id,
+        run_id=row.run_id,
+        kind=StepKind(row.kind),
+        method=row.method,
+        path=row.path,
+        body=json.loads(row.body),
+        sims=row.sims,
+        intent_at=row.intent_at,
+        wave=row.wave,
+        outcome=RequestOutcome(row.outcome),
+        outcome_at=row.outcome_at,
+        status=row.status,
+        job_id=row.job_id,
+        job_status=row.job_status,
+        message=row.message,
+    )

@@ -1,0 +1,232 @@
+"""`retry` and `skip`: an operator's word on SIMs that failed or wait. Each is one transaction, through the table."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, literal, select, update
+
+from migrator.core.plan.document import header_from
+from migrator.core.plan.plan import Action
+from migrator.core.run.control import Selection
+from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.steps import CLAIMED_UNSEEN, RETRIED, Verdict
+from migrator.errors import InputError
+from migrator.store.audit.check import note
+from migrator.store.database.database import Database
+from migrator.store.database.rows import AnyRow, among, chunks, json_list
+from migrator.store.database.tallies import VERDICTS
+from migrator.store.journal.items import ACTING
+from migrator.store.journal.moves import move_noted
+from migrator.store.journal.verifications import in_wave, set_aside
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.plans import changes, plans, steps, verifications
+
+__all__ = ["Intervened", "Interventions"]
+
+NOT_BEGUN = "not_begun"
+WAITING = "waiting"
+SHOWN = 5
+_OPEN = (StepState.PENDING, StepState.FAILED)
+_IN_DOUBT = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
+
+_judged = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key)
+
+Moves = dict[StepKind, dict[str, tuple[str, str]]]
+"""Code and message by SIM key, by the kind of step that moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intervened:
+    """What came of it: how many SIMs, and how many by code (a SIM may have several steps, each with its own)."""
+
+    sims: int = 0
+    by_code: Mapping[str, int] = field(default_factory=dict)
+
+
+class Interventions:
+    """Moves steps by an operator's word. The caller holds the lease, unless it only counts."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def retry(
+        self, plan_id: str, chosen: Selection, *, now: float, never_claimed: bool = False, dry_run: bool = False
+    ) -> Intervened:
+        """Have FAILED steps looked into again: they become UNCERTAIN, so that `apply` reads before it sends.
+
+        Their SIMs take orders again, whatever was found of them before, and a finished plan is in use again. A claim
+        that the carrier named as done keeps that code: it is looked for again, and never sent again, unless
+        `never_claimed`.
+
+        Args:
+            plan_id: the plan.
+            chosen: which SIMs; with codes, only the steps that failed under one of them.
+            now: UTC seconds.
+            never_claimed: the carrier took its word back; what no read shows in due time may be sent again.
+            dry_run: only count.
+
+        Raises: InputError, if there is no such plan or wave.
+        """
+        row = _plan(self._db, plan_id, chosen)
+        failed = (
+            select(steps.c.source_key, steps.c.kind, steps.c.code, steps.c.message)
+            .where(steps.c.plan_no == row.plan_no, steps.c.state == StepState.FAILED)
+            .where(steps.c.source_key.in_(_keys(row.plan_no, chosen)), _has_code(chosen.codes))
+        )
+        with self._db.write() as connection:
+            found = connection.execute(failed).all()
+            moves: Moves = defaultdict(dict)
+            for step in found:
+                is_named = step.code == CLAIMED_UNSEEN and not never_claimed
+                code = CLAIMED_UNSEEN if is_named else RETRIED
+                moves[StepKind(step.kind)][step.source_key] = (code, step.message)
+            if found and not dry_run:
+                _move(connection, row, StepEvent.OPERATOR_RETRY, moves, now)
+                _forget_verdicts(connection, row, {step.source_key for step in found}, now)
+                _reopen(connection, row, now)
+        return Intervened(len({step.source_key for step in found}), Counter(step.code for step in found))
+
+    def skip(self, plan_id: str, chosen: Selection, *, now: float, dry_run: bool = False) -> Intervened:
+        """Set SIMs aside: nothing more is sent for them under this plan. Verified ones are left as they are.
+
+        PENDING and FAILED steps become SKIPPED; a SIM that has none gets one for what would come first.
+
+        Args:
+            plan_id: the plan.
+            chosen: which SIMs; with codes, those with a step that failed under one of them.
+            now: UTC seconds.
+            dry_run: only count.
+
+        Raises: InputError, if there is no such plan or wave, or if it is not known what became of a request for one of
+            the SIMs; then nothing is written.
+        """
+        row = _plan(self._db, plan_id, chosen)
+        with self._db.write() as connection:
+            sims = connection.execute(_to_skip(row.plan_no, chosen)).all()
+            by_key = _steps_of(connection, row.plan_no, [sim.source_key for sim in sims])
+            _refuse_doubt(plan_id, [sim for sim in sims if _is_in_doubt(by_key[sim.source_key])])
+            moves: Moves = defaultdict(dict)
+            codes: Counter[str] = Counter()
+            for sim in sims:
+                codes[_plan_skip(moves, sim, by_key[sim.source_key])] += 1
+            if not dry_run:
+                _move(connection, row, StepEvent.OPERATOR_SKIP, moves, now)
+        return Intervened(len(sims), codes)
+
+    def not_in_plan(self, plan_id: str, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` that the plan does not hold."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        missing = set(keys)
+        for chunk in chunks(sorted(missing)):
+            held = select(changes.c.source_key).where(changes.c.plan_no == plan_no, _among(chunk))
+            missing -= {row.source_key for row in self._db.rows(held)}
+        return missing
+
+
+def _plan(database: Database, plan_id: str, chosen: Selection) -> AnyRow:
+    """The plan's row. Raises: InputError, if there is no such plan or wave."""
+    row = plan_row(database, plan_id)
+    waves = header_from(json.loads(row.header)).waves
+    if chosen.wave is not None and chosen.wave not in waves:
+        raise InputError(
+            f"plan {plan_id} has no wave {chosen.wave!r}", code="no_such_wave", hint=f"its waves: {', '.join(waves)}"
+        )
+    return row
+
+
+def _keys(plan_no: int, chosen: Selection) -> Select[tuple[str]]:
+    """The keys of the SIMs in a wave and a list."""
+    picked = select(changes.c.source_key).where(changes.c.plan_no == plan_no, in_wave(chosen.wave))
+    return picked if chosen.keys is None else picked.where(_among(chosen.keys))
+
+
+def _among(keys: Collection[str]) -> ColumnElement[bool]:
+    return among(changes.c.source_key, literal(json_list(keys)))
+
+
+def _has_code(codes: frozenset[str]) -> ColumnElement[bool]:
+    return steps.c.code.in_(sorted(codes)) if codes else steps.c.code.is_not(None)
+
+
+def _to_skip(plan_no: int, chosen: Selection) -> Select[tuple[str, str, str]]:
+    """Key, ICCID and action of the SIMs that are meant and have something before them."""
+    wanted = (
+        select(changes.c.source_key, changes.c.source_iccid, changes.c.action)
+        .outerjoin_from(changes, verifications, _judged)
+        .where(changes.c.plan_no == plan_no, changes.c.action.in_(ACTING))
+        .where(changes.c.source_key.in_(_keys(plan_no, chosen)), changes.c.source_key.not_in(set_aside(plan_no)))
+        .where(verifications.c.verdict.is_distinct_from(Verdict.OK.value))
+        .order_by(changes.c.source_iccid)
+    )
+    if not chosen.codes:
+        return wanted
+    failed = select(steps.c.source_key).where(
+        steps.c.plan_no == plan_no, steps.c.state == StepState.FAILED, _has_code(chosen.codes)
+    )
+    return wanted.where(changes.c.source_key.in_(failed))
+
+
+def _steps_of(connection: Connection, plan_no: int, keys: Sequence[str]) -> dict[str, list[AnyRow]]:
+    found: dict[str, list[AnyRow]] = {key: [] for key in keys}
+    for chunk in chunks(keys):
+        mine = select(steps).where(steps.c.plan_no == plan_no, steps.c.source_key.in_(chunk))
+        for row in connection.execute(mine):
+            found[row.source_key].append(row)
+    return found
+
+
+def _is_in_doubt(taken: Iterable[AnyRow]) -> bool:
+    return any(step.state in _IN_DOUBT for step in taken)
+
+
+def _refuse_doubt(plan_id: str, sims: Sequence[AnyRow]) -> None:
+    """Raises: InputError, if there are any."""
+    if sims:
+        named = ", ".join(sim.source_iccid for sim in sims[:SHOWN]) + (", ..." if len(sims) > SHOWN else "")
+        raise InputError(
+            f"{len(sims)} of these SIMs have a request whose outcome is not known yet ({named}); nothing was changed",
+            code="in_doubt",
+            hint=f"run `migrator apply {plan_id}` first: it reads what became of them; then skip what is left",
+        )
+
+
+def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
+    """Note which steps of a SIM are skipped. Returns: the code under which it is counted.
+
+    Codes and messages are kept: a claim that the carrier named as done is not forgotten by skipping it.
+    """
+    open_steps = [step for step in taken if step.state in _OPEN]
+    for step in open_steps:
+        moves[StepKind(step.kind)][sim.source_key] = (step.code, step.message)
+    if not open_steps:
+        kinds = list(StepKind) if sim.action == Action.CLAIM else [kind for kind in StepKind if kind != StepKind.CLAIM]
+        free = [kind for kind in kinds if kind not in {step.kind for step in taken}]
+        for kind in free[:1]:
+            moves[kind][sim.source_key] = ("", "")
+    failed = [step.code for step in open_steps if step.state == StepState.FAILED]
+    if failed:
+        return str(failed[0])
+    return WAITING if taken else NOT_BEGUN
+
+
+def _move(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, now: float) -> None:
+    for kind, keys in moves.items():
+        move_noted(connection, plan.plan_no, plan.plan_id, kind, event, keys, now=now)
+
+
+def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], now: float) -> None:
+    for chunk in chunks(sorted(keys)):
+        mine = (verifications.c.plan_no == plan.plan_no) & verifications.c.source_key.in_(chunk)
+        with VERDICTS.changing(connection, plan.plan_no, chunk) as tally:
+            dropped = connection.execute(delete(verifications).where(mine)).rowcount
+        if dropped:
+            note(connection, now, "verdicts.dropped", plan.plan_id, {"sims": dropped, "verdicts_sha256": tally.sha256})
+
+
+def _reopen(connection: Connection, plan: AnyRow, now: float) -> None:
+    """A finished plan is in use again."""
+    finished = (plans.c.plan_no == plan.plan_no) & (plans.c.state == PlanState.FINISHED)
+    if connection.execute(update(plans).where(finished).values(state=PlanState.STARTED, finished_at=None)).rowcount:
+        note(connection, now, "plan.reopened", plan.plan_id, {})

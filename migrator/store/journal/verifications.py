@@ -1,0 +1,201 @@
+"""What the target showed, what was made of it, and the rows of a report."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import SourceSim, TargetLink
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import Item, Verdict, Verified
+from migrator.store.audit.check import note
+from migrator.store.database.database import driver_sql, insert_many
+from migrator.store.database.documents import findings_from, findings_text, raw_text
+from migrator.store.database.rows import (
+    PAGE,
+    SIM_COLUMNS,
+    AnyRow,
+    among,
+    by_page,
+    chunks,
+    in_iccid_order,
+    json_list,
+    link_values,
+    sim_from,
+)
+from migrator.store.database.tallies import VERDICTS
+from migrator.store.inventory.inventory import in_force
+from migrator.store.inventory.searches import SqlSearch
+from migrator.store.journal.items import ITEMS, items_of
+from migrator.store.journal.requests import Requests
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.fleet import source_sims, target_links
+from migrator.store.tables.plans import changes, request_items, requests, steps, verifications
+
+__all__ = ["ReportRow", "Verifications", "in_wave", "set_aside"]
+
+ReportRow: TypeAlias = tuple[Item, Verified | None, list[str], float | None, float | None]
+"""The SIM, its last judgement, its job ids, when it was claimed, when it was judged (UTC seconds)."""
+
+_LINK_NAMES = tuple(column.name for column in target_links.c)
+_LINK_BLANKS = (None,) * (len(_LINK_NAMES) - len(("key", "iccid", "present", "read_at", "imei")))
+
+
+def _upsert(table_names: Sequence[str]) -> str:
+    statement = insert(target_links).values(dict.fromkeys(table_names))
+    values = {name: statement.excluded[name] for name in table_names[1:]}
+    is_newer = statement.excluded.read_at >= target_links.c.read_at
+    return driver_sql(statement.on_conflict_do_update(index_elements=["key"], set_=values, where=is_newer), table_names)
+
+
+_UPSERT_LINK = _upsert(_LINK_NAMES)
+
+_VERIFIED = select(verifications).where(verifications.c.plan_no == bindparam("plan_no"))
+_NEXT_VERIFIED = (
+    select(verifications.c.source_key, verifications.c.verdict, verifications.c.findings, verifications.c.verified_at)
+    .where(verifications.c.plan_no == bindparam("plan_no"), verifications.c.source_key > bindparam("after"))
+    .order_by(verifications.c.source_key)
+    .limit(PAGE)
+)
+_VERIFIED_AMONG = _VERIFIED.where(among(verifications.c.source_key, bindparam("keys")))
+_NEXT_ITEMS = ITEMS.where(changes.c.source_key > bindparam("after")).order_by(changes.c.source_key).limit(PAGE)
+_SENT_AMONG = (
+    select(
+        request_items.c.source_key,
+        requests.c.request_id,
+        requests.c.kind,
+        requests.c.job_id,
+        requests.c.intent_at,
+        requests.c.outcome_at,
+    )
+    .join_from(request_items, requests)
+    .where(request_items.c.plan_no == bindparam("plan_no"), among(request_items.c.source_key, bindparam("keys")))
+    .order_by(request_items.c.source_key, request_items.c.request_id)
+)
+
+_UNPLANNED = (
+    select(*SIM_COLUMNS)
+    .where(source_sims.c.snapshot_id == in_force, source_sims.c.key > bindparam("after"))
+    .where(
+        ~select(changes.c.plan_no)
+        .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key == source_sims.c.key)
+        .exists()
+    )
+    .order_by(source_sims.c.key)
+    .limit(PAGE)
+)
+
+
+class Verifications(Requests):
+    """Observations, verdicts and report rows; a part of the journal."""
+
+    def search(self, iccids: Iterable[Iccid] | None) -> SqlSearch:
+        """Begin to look for some target SIMs, or for those paired with the inventory in force; close it at the end."""
+        return SqlSearch(self._db, iccids)
+
+    def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:
+        """Keep what the target showed; `absent` were looked for and not seen. Only the latest look is kept.
+
+        It can be read again, so it does not wait for the disk; a step that is moved by it does, and takes it along.
+        """
+        with self._db.write(durable=False) as connection:
+            for seen in chunks(links):
+                rows = [(*link_values(link), raw_text(link.raw), now, link.imei) for link in seen]
+                insert_many(connection, _UPSERT_LINK, rows)
+            for unseen in chunks(absent):
+                blanks = [(iccid.key, iccid.digits, 0, *_LINK_BLANKS, now, None) for iccid in unseen]
+                insert_many(connection, _UPSERT_LINK, blanks)
+
+    def verified(self, plan_id: str, results: Iterable[Verified], *, now: float) -> None:
+        """Keep the results of a verification."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        statement = insert(verifications)
+        new = statement.excluded
+        upsert = statement.on_conflict_do_update(
+            index_elements=["plan_no", "source_key"],
+            set_={"verdict": new.verdict, "findings": new.findings, "verified_at": new.verified_at},
+        )
+        with self._db.write() as connection:
+            for chunk in chunks(results):
+                values = [
+                    {
+                        "plan_no": plan_no,
+                        "source_key": result.key,
+                        "verdict": result.verdict.value,
+                        "findings": findings_text(result.findings),
+                        "verified_at": now,
+                    }
+                    for result in chunk
+                ]
+                with VERDICTS.changing(connection, plan_no, [result.key for result in chunk]) as tally:
+                    connection.execute(upsert, values)
+                told = {"sims": len(values), "verdicts_sha256": tally.sha256}
+                note(connection, now, "verdicts.kept", plan_id, told)
+
+    def verified_rows(self, plan_id: str) -> Iterator[tuple[Verified, float]]:
+        """The last judgement of each SIM that has one, and when it was made, sorted by key."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        for row in by_page(lambda after: self._db.rows(_NEXT_VERIFIED, plan_no=plan_no, after=after)):
+            yield _judged(row), row.verified_at
+
+    def verification_at(self, plan_id: str) -> float | None:
+        """When a SIM of the plan was last judged (UTC seconds); None if none ever was."""
+        last = select(func.max(verifications.c.verified_at).label("at"))
+        (row,) = self._db.rows(last.where(verifications.c.plan_no == plan_row(self._db, plan_id).plan_no))
+        return None if row.at is None else float(row.at)
+
+    def report_rows(self, plan_id: str) -> Iterator[ReportRow]:
+        """Every SIM of the plan, acting or not, sorted by source ICCID as text, a page at a time."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        rows = in_iccid_order(by_page(lambda after: self._db.rows(_NEXT_ITEMS, plan_no=plan_no, after=after)))
+        for chunk in chunks(rows):
+            yield from self._report_page(plan_no, chunk)
+
+    def unplanned(self, plan_id: str) -> Iterator[SourceSim]:
+        """The SIMs of the inventory in force that a plan does not hold, sorted by ICCID as text."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        rows = by_page(lambda after: self._db.rows(_UNPLANNED, plan_no=plan_no, after=after))
+        yield from map(sim_from, in_iccid_order(rows))
+
+    def _report_page(self, plan_no: int, rows: Sequence[AnyRow]) -> Iterator[ReportRow]:
+        values = {"plan_no": plan_no, "keys": json_list(row.source_key for row in rows)}
+        with self._db.read() as connection:
+            items = items_of(connection, plan_no, rows)
+            judged = {row.source_key: row for row in connection.execute(_VERIFIED_AMONG, values)}
+            sent: dict[str, list[Any]] = {}
+            for row in connection.execute(_SENT_AMONG, values):
+                sent.setdefault(row.source_key, []).append(row)
+        for item in items:
+            mine, last = sent.get(item.key, []), judged.get(item.key)
+            jobs = [row.job_id or f"r{row.request_id}" for row in mine]
+            if last is None:
+                yield item, None, jobs, _claimed_at(item, mine), None
+            else:
+                yield item, _judged(last), jobs, _claimed_at(item, mine), last.verified_at
+
+
+def set_aside(plan_no: int) -> Select[tuple[str]]:
+    """The keys of the SIMs of a plan that an operator told us to skip."""
+    return select(steps.c.source_key).where(steps.c.plan_no == plan_no, steps.c.state == StepState.SKIPPED)
+
+
+def in_wave(wave: str | None) -> ColumnElement[bool]:
+    """Whether a change is in a wave; any will do where none is asked for."""
+    return changes.c.plan_no.is_not(None) if wave is None else changes.c.wave == wave
+
+
+def _judged(row: AnyRow) -> Verified:
+    return Verified(row.source_key, Verdict(row.verdict), findings_from(row.findings))
+
+
+def _claimed_at(item: Item, sent: Sequence[Any]) -> float | None:
+    """When the last claim of a SIM was answered, or sent if no answer came; None if its claim is not done."""
+    if item.state_of(StepKind.CLAIM) is not StepState.DONE:
+        return None
+    claims = [row for row in sent if row.kind == StepKind.CLAIM]
+    if not claims:
+        return None
+    answered_at, sent_at = claims[-1].outcome_at, claims[-1].intent_at
+    return float(sent_at if answered_at is None else answered_at)

@@ -1,0 +1,1 @@
+"""Plans: what was decided, and whether it still holds."""

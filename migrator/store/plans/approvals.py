@@ -1,0 +1,44 @@
+"""Who approved which plan. Rows are only ever added."""
+
+from sqlalchemy import insert, select
+
+from migrator.core.plan.approvals import Approval
+from migrator.store.audit.check import note
+from migrator.store.database.database import Database
+from migrator.store.plans.plans import plan_row
+from migrator.store.tables.plans import approvals
+
+__all__ = ["Approvals"]
+
+
+class Approvals:
+    """The approvals of every plan of the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, plan_id: str, approval: Approval) -> None:
+        """Keep an approval. Raises: InputError, if there is no such plan."""
+        values = {
+            "plan_no": plan_row(self._db, plan_id).plan_no,
+            "approved_by": approval.approved_by,
+            "approved_at": approval.approved_at,
+            "changes_sha256": approval.changes_sha256,
+            "note": approval.note,
+        }
+        with self._db.write() as connection:
+            connection.execute(insert(approvals).values(values))
+            given = {"by": approval.approved_by, "changes_sha256": approval.changes_sha256, "note": approval.note}
+            note(connection, approval.approved_at, "plan.approved", plan_id, given)
+
+    def of(self, plan_id: str) -> list[Approval]:
+        """Every approval of a plan, oldest first. Raises: InputError, if there is no such plan."""
+        column = approvals.c
+        given = (
+            select(column.approved_by, column.approved_at, column.changes_sha256, column.note)
+            .where(column.plan_no == plan_row(self._db, plan_id).plan_no)
+            .order_by(column.approval_id)
+        )
+        return [
+            Approval(row.approved_by, row.approved_at, row.changes_sha256, row.note) for row in self._db.rows(given)
+        ]

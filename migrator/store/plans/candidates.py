@@ -1,0 +1,105 @@
+"""What the planner is given: inventory, pairs, target SIMs and journal in one join, a page at a time."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, literal_column, or_, select
+
+from migrator.core.fleet.candidates import Candidate
+from migrator.core.run.states import StepState
+from migrator.core.run.steps import CLAIMED_UNSEEN
+from migrator.store.database.database import Database, Query
+from migrator.store.database.rows import (
+    LINK_COLUMNS,
+    PAGE,
+    PAIR_COLUMNS,
+    SIM_COLUMNS,
+    among,
+    by_page,
+    chunks,
+    in_iccid_order,
+    json_list,
+    link_from,
+    pair_from,
+    sim_from,
+)
+from migrator.store.inventory.inventory import Inventory, in_force
+from migrator.store.plans.switched_off import as_planned
+from migrator.store.tables.fleet import pairs, source_sims, target_links
+from migrator.store.tables.plans import plans, steps
+
+__all__ = ["candidates", "claimed_before"]
+
+_SIM_END = len(SIM_COLUMNS)
+_PAIR_END = _SIM_END + len(PAIR_COLUMNS)
+_LINK_END = _PAIR_END + len(LINK_COLUMNS)
+_READ_AT = _LINK_END - 1
+
+_MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
+_claimed_before = (
+    select(literal_column("1"))
+    .where(steps.c.plan_no.in_(select(plans.c.plan_no)))  # known few: with them, the index finds a SIM's step at once
+    .where(steps.c.source_key == source_sims.c.key)
+    .where(steps.c.kind == literal_column("'claim'"))
+    .where(or_(steps.c.code == CLAIMED_UNSEEN, *(steps.c.state == state for state in _MAY_BE_PAID)))
+    .exists()
+)
+_ALL = (
+    select(*SIM_COLUMNS, *PAIR_COLUMNS, *LINK_COLUMNS)
+    .select_from(source_sims)
+    .outerjoin(pairs, pairs.c.source_key == source_sims.c.key)
+    .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
+    .where(source_sims.c.snapshot_id == bindparam("snapshot_id"))
+    .order_by(source_sims.c.key)
+)
+_CLAIMED_AMONG = Query(
+    select(source_sims.c.key)
+    .where(source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys")))
+    .where(_claimed_before)
+)
+_NEXT = Query(_ALL.where(source_sims.c.key > bindparam("after")).limit(PAGE).add_columns(_claimed_before))
+_AMONG = Query(_ALL.where(among(source_sims.c.key, bindparam("keys"))).add_columns(_claimed_before))
+
+
+def candidates(database: Database, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
+    """Every SIM of the inventory in force with its pair and what the target showed, sorted by ICCID as text.
+
+    One that a cutover of ours switched off is told by its status before that.
+
+    Args:
+        database: the open store.
+        where_keys: only these SIMs, by key.
+
+    Raises: StoreBusy, if another command replaced the inventory meanwhile: what came so far is not the whole.
+    """
+    inventory = Inventory(database)
+    snapshot_id = inventory.snapshot_id()
+    if snapshot_id is None:
+        return
+
+    def rows(query: Query, **values: str) -> Sequence[tuple[Any, ...]]:
+        return database.tuples(query, snapshot_id=snapshot_id, **values)
+
+    def some(keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+        for chunk in chunks(sorted(set(keys))):
+            yield from rows(_AMONG, keys=json_list(chunk))
+
+    found = by_page(lambda after: rows(_NEXT, after=after)) if where_keys is None else some(where_keys)
+    yield from as_planned(database, map(_candidate, in_iccid_order(found)))
+    inventory.must_be_in_force(snapshot_id)
+
+
+def claimed_before(database: Database, keys: Iterable[str]) -> set[str]:
+    """Those of some SIMs of the inventory for which a plan claimed a SIM, or may have."""
+    found = (row for chunk in chunks(keys) for row in database.tuples(_CLAIMED_AMONG, keys=json_list(chunk)))
+    return {key for (key,) in found}
+
+
+def _candidate(row: Sequence[Any]) -> Candidate:
+    return Candidate(
+        sim_from(row[:_SIM_END]),
+        None if row[_SIM_END] is None else pair_from(row[_SIM_END:_PAIR_END]),
+        link_from(row[_PAIR_END:_LINK_END]),
+        row[_READ_AT] is not None,
+        bool(row[_LINK_END]),
+    )

@@ -1,0 +1,170 @@
+"""Writing a plan: changes as they come, then the header, and only then is it there."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
+
+from migrator.core.audit.chain import plan_digest
+from migrator.core.plan.document import change_document, header_from, header_line
+from migrator.core.plan.plan import Change, PlanHeader
+from migrator.core.run.states import PlanState
+from migrator.errors import StoreError
+from migrator.store.audit.check import note
+from migrator.store.database.database import Database, driver_sql
+from migrator.store.database.rows import PAGE, chunks
+from migrator.store.database.tallies import STEPS, VERDICTS
+from migrator.store.inventory.inventory import in_force
+from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.plans import changes, left_out, plans
+
+__all__ = ["LAST", "UNSET", "Draft"]
+
+LAST = 2**62
+"""The place of "no limit" among limits: a claim carries its batch's smallest, so the largest come last."""
+UNSET = LAST + 1
+"""The place of a limit that the plan leaves alone."""
+
+_NAMES = tuple(column.name for column in changes.c)
+_DOCUMENT = _NAMES.index("document")
+_INSERT = driver_sql(insert(changes).values(dict.fromkeys(_NAMES)), _NAMES)
+
+
+class Draft:
+    """A plan that is being written. What was added is on disk, but the plan is not there before `finish`."""
+
+    def __init__(self, database: Database, plan_no: int, now: float) -> None:
+        self._db = database
+        self._plan_no = plan_no
+        self._now = now
+        self._digest = hashlib.sha256()
+        self._waves: set[str | None] = set()
+        self._added = 0
+        self._is_plan = False
+        self._is_kept_already = False
+
+    def add(self, batch: Iterable[Change]) -> None:
+        """Add changes, sorted by source ICCID as text over all batches. Their fingerprint grows along."""
+        for chunk in chunks(batch):
+            rows = list(map(self._row, chunk))
+            self._digest.update("\n".join([*(row[_DOCUMENT] for row in rows), ""]).encode())
+            self._write(rows)
+            self._added += len(rows)
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        with self._db.write(durable=False) as connection:
+            connection.exec_driver_sql(_INSERT, rows)
+
+    def finish(self, make_header: Callable[[str], PlanHeader]) -> PlanHeader:
+        """Make the draft a plan.
+
+        Args:
+            make_header: gives the header for the fingerprint of the changes, SHA-256 over their lines in a plan file.
+
+        Returns: the header; that of the stored plan, if the same plan (by its id) is there and was not started: then
+            that one becomes the newest again, and nothing is stored twice.
+        Raises: StoreError, if a plan of this id was started already.
+        """
+        header = make_header(self._digest.hexdigest())
+        self._must_name_its_waves(header)
+        with self._db.write() as connection:
+            made_no = select(func.max(plans.c.made_no) + 1).scalar_subquery()
+            stored = connection.execute(select(plans).where(plans.c.plan_id == header.plan_id)).one_or_none()
+            if stored is not None:
+                _must_be_unused(header.plan_id, stored.state)
+                connection.execute(
+                    update(plans).where(plans.c.plan_no == stored.plan_no).values(made_no=made_no, created_at=self._now)
+                )
+                note(connection, self._now, "plan.made_again", header.plan_id, {})
+                self._is_kept_already = True
+                return header_from(json.loads(stored.header))
+            connection.execute(
+                update(plans)
+                .where(plans.c.plan_no == self._plan_no)
+                .values(plan_id=header.plan_id, state=PlanState.CREATED, header=header_line(header), made_no=made_no)
+            )
+            self._note_left_out(connection)
+            made = {
+                "changes_sha256": header.fingerprints.changes,
+                "claims": header.claims,
+                "plan_sha256": self._plan_digest(connection),
+                "steps_sha256": STEPS.begin(connection, self._plan_no),
+                "verdicts_sha256": VERDICTS.begin(connection, self._plan_no),
+            }
+            note(connection, self._now, "plan.made", header.plan_id, made)
+        self._is_plan = True
+        return header
+
+    def _plan_digest(self, connection: Connection) -> str:
+        kept = select(plans.c.header, plans.c.policy_text, plans.c.policy_json).where(plans.c.plan_no == self._plan_no)
+        return plan_digest(*connection.execute(kept).one())
+
+    def discard(self) -> None:
+        """Drop what was added, unless it became a plan; a few thousand rows at a time."""
+        if self._is_plan:
+            return
+        mine = changes.c.plan_no == self._plan_no
+        some = select(changes.c.source_key).where(mine).limit(10 * PAGE)
+        dropped, total = 1, 0
+        while dropped:
+            with self._db.write(durable=False) as connection:
+                dropped = connection.execute(delete(changes).where(mine, changes.c.source_key.in_(some))).rowcount
+            total += dropped
+        with self._db.write() as connection:
+            connection.execute(delete(plans).where(plans.c.plan_no == self._plan_no))
+            if not self._is_kept_already:
+                note(connection, self._now, "plan.discarded", None, {"changes": total})
+
+    def _row(self, change: Change) -> tuple[Any, ...]:
+        document = to_json(change_document(change)).decode()  # `change_line`, seven times as quick
+        self._waves.add(change.wave)
+        return (
+            self._plan_no,
+            change.source_iccid.key,
+            change.source_iccid.digits,
+            None if change.target_iccid is None else change.target_iccid.key,
+            change.action._value_,
+            change.reason._value_,
+            change.wave,
+            _order(change.overage_limit_bytes),
+            _order(change.sms_limit),
+            document,
+        )
+
+    def _must_name_its_waves(self, header: PlanHeader) -> None:
+        """A wave that the header does not name would never be applied."""
+        missing = self._waves - {None, *header.waves}
+        if missing:
+            raise StoreError(f"the plan's header does not name its waves {missing}", code="wave_not_named")
+
+    def _note_left_out(self, connection: Connection) -> None:
+        """Remember which SIMs the plan does not hold, so that later ones can be told from them."""
+        sim = source_sims.c
+        in_inventory = select(func.count()).select_from(source_sims).where(sim.snapshot_id == in_force)
+        if connection.scalar(in_inventory) == self._added:
+            return  # one change per SIM: none is left
+        is_planned = (
+            select(changes.c.plan_no)
+            .where(changes.c.plan_no == self._plan_no, changes.c.source_key == sim.key)
+            .exists()
+        )
+        rest = select(literal(self._plan_no), sim.key).where(sim.snapshot_id == in_force, ~is_planned)
+        connection.execute(insert(left_out).from_select(["plan_no", "source_key"], rest))
+
+
+def _order(limit: int | None) -> int:
+    if limit is None:
+        return UNSET
+    return LAST if limit < 0 else limit
+
+
+def _must_be_unused(plan_id: str, state: str) -> None:
+    if state != PlanState.CREATED:
+        raise StoreError(
+            f"plan {plan_id} was {state} already, and a plan is used once",
+            code="plan_used",
+            hint="run `migrator plan create` again",
+        )

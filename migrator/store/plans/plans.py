@@ -1,0 +1,271 @@
+"""Plans: what was decided, when, and how far it has come."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Executable, Row, bindparam, func, insert, select, update
+
+from migrator.core.cutover.life import SourceChange
+from migrator.core.fleet.candidates import Candidate
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.plan.basis import Uses
+from migrator.core.plan.diff import PlanLine
+from migrator.core.plan.document import header_from
+from migrator.core.plan.plan import Action, Change, Origin, PlanHeader, Reason
+from migrator.core.policy.policy import NamePolicy
+from migrator.core.run.states import PlanState
+from migrator.errors import InputError
+from migrator.store.audit.check import note
+from migrator.store.database.database import Database, Query
+from migrator.store.database.documents import change_of, document_text
+from migrator.store.database.rows import PAGE, AnyRow, by_page, in_iccid_order
+from migrator.store.plans.candidates import candidates, claimed_before
+from migrator.store.plans.draft import Draft
+from migrator.store.plans.names import doubtful_names
+from migrator.store.plans.origins import note_origin, origin_of
+from migrator.store.plans.staleness import differences, source_changes
+from migrator.store.plans.wholeness import edited_lines, edited_plan
+from migrator.store.tables.plans import changes, plans
+
+__all__ = ["Plans", "plan_row"]
+
+ABANDONED_AFTER_S = 3600.0
+"""A draft of this age was left by a process that died."""
+
+_CHANGES = (
+    select(changes.c.source_key, changes.c.source_iccid, changes.c.target_key, changes.c.document)
+    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .order_by(changes.c.source_key)
+    .limit(PAGE)
+)
+_PLAN = select(plans).where(plans.c.plan_id == bindparam("plan_id"))
+_KNOWN: WeakKeyDictionary[Database, dict[str, Row[Any]]] = WeakKeyDictionary()
+
+_LINES = Query(
+    select(changes.c.source_key, changes.c.source_iccid, changes.c.document)
+    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .order_by(changes.c.source_key)
+    .limit(PAGE)
+)
+
+
+class Plans:
+    """Every plan of the store. A plan never changes; only its state moves on."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- making ---------------------------------------------------------------------------------------------------
+
+    def candidates(self, *, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
+        """What the planner is given: see `store.plans.candidates`."""
+        return candidates(self._db, where_keys)
+
+    def claimed_before(self, keys: Iterable[str]) -> set[str]:
+        """Those of some source SIMs of the inventory for which a plan claimed a SIM, or may have."""
+        return claimed_before(self._db, keys)
+
+    @contextmanager
+    def draft(self, now: float, *, policy_text: str = "", policy: Mapping[str, Any] | None = None) -> Iterator[Draft]:
+        """Begin a plan; leaving without `finish` drops it.
+
+        Args:
+            now: UTC seconds.
+            policy_text: the policy file as it was read.
+            policy: its content as JSON values.
+        """
+        self._drop_abandoned(now)
+        with self._db.write() as connection:
+            last = connection.scalar(select(func.max(plans.c.made_no))) or 0
+            made = connection.execute(
+                insert(plans).values(
+                    made_no=last + 1,
+                    state=PlanState.DRAFT,
+                    header="",
+                    policy_text=policy_text,
+                    policy_json=document_text(policy or {}),
+                    created_at=now,
+                )
+            )
+            plan_no = int(made.lastrowid)
+        draft = Draft(self._db, plan_no, now)
+        try:
+            yield draft
+        finally:
+            draft.discard()
+
+    def _drop_abandoned(self, now: float) -> None:
+        old = select(plans.c.plan_no).where(
+            plans.c.state == PlanState.DRAFT, plans.c.created_at < now - ABANDONED_AFTER_S
+        )
+        with self._db.read() as connection:
+            abandoned = connection.execute(old).scalars().all()
+        for plan_no in abandoned:
+            Draft(self._db, plan_no, now).discard()
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def exists(self, plan_id: str) -> PlanState | None:
+        """How far a plan has come; None if there is none of this id."""
+        with self._db.read() as connection:
+            state = connection.scalar(select(plans.c.state).where(plans.c.plan_id == plan_id))
+        return None if state is None else PlanState(state)
+
+    def state(self, plan_id: str) -> PlanState:
+        """How far a plan has come. Raises: InputError, if there is none of this id."""
+        return PlanState(_fresh_row(self._db, plan_id).state)
+
+    def header(self, plan_id: str) -> PlanHeader:
+        """A plan's header. Raises: InputError, if there is no such plan."""
+        return header_from(json.loads(plan_row(self._db, plan_id).header))
+
+    def policy_text(self, plan_id: str) -> str:
+        """The policy file that a plan was made from, letter by letter."""
+        return str(plan_row(self._db, plan_id).policy_text)
+
+    def policy_json(self, plan_id: str) -> dict[str, Any]:
+        """The content of that policy, as JSON values."""
+        return dict(json.loads(plan_row(self._db, plan_id).policy_json))
+
+    def newest(self) -> str | None:
+        """The id of the plan that was made last; None if there is none."""
+        made = select(plans.c.plan_id).where(plans.c.plan_id.is_not(None)).order_by(plans.c.made_no.desc()).limit(1)
+        with self._db.read() as connection:
+            return connection.scalar(made)
+
+    def changes(
+        self,
+        plan_id: str,
+        *,
+        actions: Collection[Action] | None = None,
+        wave: str | None = None,
+        reasons: Collection[Reason] | None = None,
+    ) -> Iterator[Change]:
+        """The changes of a plan, sorted by source ICCID as text; only those of some actions, a wave, some reasons."""
+        wanted = _CHANGES
+        if actions is not None:
+            wanted = wanted.where(changes.c.action.in_([action.value for action in actions]))
+        if wave is not None:
+            wanted = wanted.where(changes.c.wave == wave)
+        if reasons is not None:
+            wanted = wanted.where(changes.c.reason.in_([reason.value for reason in reasons]))
+        for row in in_iccid_order(self._pages(wanted, plan_row(self._db, plan_id).plan_no)):
+            yield change_of(row.document, row.source_key, row.target_key)
+
+    def lines(self, plan_id: str) -> Iterator[PlanLine]:
+        """The lines of a plan's file, letter by letter: what its fingerprint is of. Raises: InputError, as `header`."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        rows = by_page(lambda after: self._db.tuples(_LINES, plan_no=plan_no, after=after))
+        return (PlanLine(digits, document) for _, digits, document in in_iccid_order(rows))
+
+    def change(self, plan_id: str, iccid: Iccid) -> Change | None:
+        """What a plan says of one source SIM; None if it does not hold it."""
+        plan_no = plan_row(self._db, plan_id).plan_no
+        wanted = select(changes).where(changes.c.plan_no == plan_no, changes.c.source_key == iccid.key)
+        with self._db.read() as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else change_of(row.document, row.source_key, row.target_key)
+
+    def differences(self, plan_id: str, uses: Uses | None = None) -> list[str]:
+        """What has changed of the SIMs since a plan was made: see `store.plans.staleness`.
+
+        Args:
+            plan_id: the plan.
+            uses: what its policy used beyond what every policy does; None for nothing.
+        """
+        row = plan_row(self._db, plan_id)
+        return differences(self._db, row.plan_no, self.header(plan_id), uses or Uses())
+
+    def doubtful_names(self, plan_id: str, rule: str, names: NamePolicy) -> Iterator[Change]:
+        """The changes of a rule whose planned name is not simply what its template gives now; perhaps for good reason.
+
+        Args:
+            plan_id: the plan.
+            rule: "" for the SIMs that no rule fits.
+            names: how the rule names its SIMs.
+        """
+        query, plan_no = doubtful_names(names), plan_row(self._db, plan_id).plan_no
+        for key, _, target_key, document in by_page(
+            lambda after: self._db.tuples(query, plan_no=plan_no, rule=rule, after=after)
+        ):
+            yield change_of(document, key, target_key)
+
+    def note_origin(self, plan_id: str, origin: Origin) -> None:
+        """Keep where a plan was made from; one that is made again has its last origin."""
+        note_origin(self._db, plan_id, origin)
+
+    def origin(self, plan_id: str) -> Origin | None:
+        """Where a plan was made from; None for one of an older version."""
+        return origin_of(self._db, plan_id)
+
+    def source_changes(self, plan_id: str) -> Iterator[SourceChange]:
+        """What is not as a plan used it in the inventory in force: see `store.plans.staleness`."""
+        return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id))
+
+    def edited(self, plan_id: str, *, lines: bool) -> str | None:
+        """What was changed of a plan since it was made, in words; None for nothing: see `store.plans.wholeness`.
+
+        Args:
+            plan_id: the plan.
+            lines: whether to read every line, too, which takes seconds for a million.
+        """
+        return edited_plan(self._db, plan_id) or (edited_lines(self._db, plan_id) if lines else None)
+
+    def _pages(self, statement: Executable, plan_no: int) -> Iterator[AnyRow]:
+        return by_page(lambda after: self._db.rows(statement, plan_no=plan_no, after=after))
+
+    # --- moving on ------------------------------------------------------------------------------------------------
+
+    def finish(self, plan_id: str, now: float) -> None:
+        """Note that a plan is used up. Raises: InputError, if there is no such plan."""
+        row = plan_row(self._db, plan_id)
+        moved = update(plans).where(plans.c.plan_no == row.plan_no, plans.c.state != PlanState.FINISHED)
+        with self._db.write() as connection:
+            if connection.execute(moved.values(state=PlanState.FINISHED, finished_at=now)).rowcount:
+                note(connection, now, "plan.finished", plan_id, {})
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every plan, newest first: id, state, times (UTC seconds or None), claims and counts by action."""
+        made = select(plans).where(plans.c.plan_id.is_not(None)).order_by(plans.c.made_no.desc())
+        with self._db.read() as connection:
+            rows = connection.execute(made).all()
+        return [_listed(row) for row in rows]
+
+
+def plan_row(database: Database, plan_id: str) -> Row[Any]:
+    """The row of a plan, as it was when this process first asked for it: nothing of it but its state ever changes.
+
+    Raises: InputError, if there is no such plan.
+    """
+    known = _KNOWN.setdefault(database, {})
+    if plan_id not in known:
+        known[plan_id] = _fresh_row(database, plan_id)
+    return known[plan_id]
+
+
+def _fresh_row(database: Database, plan_id: str) -> Row[Any]:
+    with database.read() as connection:
+        row = connection.execute(_PLAN, {"plan_id": plan_id}).one_or_none()
+    if row is None:
+        raise InputError(
+            f"there is no plan {plan_id!r} in this store",
+            code="no_such_plan",
+            hint="`migrator plan list` shows the plans; `migrator plan create` makes one",
+        )
+    return row
+
+
+def _listed(row: AnyRow) -> dict[str, Any]:
+    header = header_from(json.loads(row.header))
+    return {
+        "plan_id": row.plan_id,
+        "state": row.state,
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "claims": header.claims,
+        "counts": header.counts,
+    }

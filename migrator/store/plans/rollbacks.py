@@ -1,0 +1,84 @@
+"""Which SIMs a rollback of ours took back to their old SIM, and which of them an older plan would move once more."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from migrator.core.cutover.plan import Direction, SwitchKind
+from migrator.core.cutover.rules import ALREADY
+from migrator.core.plan.plan import Action
+from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.steps import Verdict
+from migrator.store.database.database import Database
+from migrator.store.tables.cutovers import switch_plans, switch_steps
+from migrator.store.tables.plans import changes, plans, steps, verifications
+
+__all__ = ["overtaken", "rolled_back"]
+
+ACTING = tuple(action.value for action in Action if action.acts)
+_pause, _plan = switch_steps.c, switch_plans.c
+_later, _later_plan = switch_steps.alias("later"), switch_plans.alias("later_plan")
+_was_paused = _pause.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN, StepState.DONE)) | (_pause.code == ALREADY)
+"""Its pause was ordered and nobody refused it, or it was paused already."""
+
+_was_cut_over_again = (
+    select(_later.c.source_key)
+    .join_from(_later, _later_plan, _later.c.switch_no == _later_plan.c.switch_no)
+    .where(_later.c.source_key == _pause.source_key, _later.c.kind == SwitchKind.SOURCE, _later.c.attempts > 0)
+    .where(_later_plan.c.direction == Direction.CUTOVER, _later_plan.c.started_at > _plan.started_at)
+    .exists()
+)
+_was_set_again = (
+    select(steps.c.source_key)
+    .where(steps.c.plan_no.in_(select(plans.c.plan_no)), steps.c.source_key == _pause.source_key)
+    .where(steps.c.kind == StepKind.STATE, steps.c.state == StepState.DONE, steps.c.since > _pause.since)
+    .exists()
+)
+_TAKEN_BACK = (
+    select(_pause.source_key, _plan.switch_id)
+    .join_from(switch_steps, switch_plans, _pause.switch_no == _plan.switch_no)
+    .where(_plan.direction == Direction.ROLLBACK, _pause.kind == SwitchKind.PAUSE, _was_paused)
+    .where(~_was_cut_over_again, ~_was_set_again)
+    .order_by(_plan.started_at, _plan.switch_no)
+)
+
+
+def rolled_back(database: Database, plan_no: int | None = None) -> dict[str, str]:
+    """The SIMs whose new SIM a rollback paused, or may have, each with the id of the last such rollback.
+
+    That is over once a later cutover orders the old SIM off, or a plan has set the state of the new one since.
+
+    Args:
+        database: the open store.
+        plan_no: only SIMs that this plan acts on; None for all.
+    """
+    wanted = _TAKEN_BACK
+    if plan_no is not None:
+        mine = select(changes.c.source_key).where(changes.c.plan_no == plan_no, changes.c.action.in_(ACTING))
+        wanted = wanted.where(mine.where(changes.c.source_key == _pause.source_key).exists())
+    return {row.source_key: row.switch_id for row in database.rows(wanted)}
+
+
+def overtaken(connection: Connection, plan_no: int) -> Iterator[tuple[str, str]]:
+    """The SIMs that a plan still gives orders to, and that a rollback took back since it was made.
+
+    Yields: source ICCID and the rollback's id, sorted by key.
+    """
+    made_at = select(plans.c.created_at).where(plans.c.plan_no == plan_no).scalar_subquery()
+    judged = select(verifications.c.source_key).where(
+        verifications.c.plan_no == plan_no,
+        verifications.c.source_key == _pause.source_key,
+        verifications.c.verdict.in_((Verdict.OK, Verdict.MISMATCH)),
+    )
+    set_aside = select(steps.c.source_key).where(
+        steps.c.plan_no == plan_no, steps.c.source_key == _pause.source_key, steps.c.state == StepState.SKIPPED
+    )
+    its_own = (changes.c.plan_no == plan_no) & (changes.c.source_key == _pause.source_key)
+    wanted = (
+        _TAKEN_BACK.add_columns(changes.c.source_iccid)
+        .join(changes, its_own)
+        .where(changes.c.action.in_(ACTING), changes.c.action != Action.NO_OP, _pause.since > made_at)
+        .where(~judged.exists(), ~set_aside.exists())
+    )
+    found = {row.source_key: (row.source_iccid, row.switch_id) for row in connection.execute(wanted)}
+    yield from (found[key] for key in sorted(found))

@@ -1,0 +1,253 @@
+"""Whether the world is still what a plan was made from. Compared row by row: fingerprints only say that it is not."""
+
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, or_, select
+
+from migrator.core.cutover.life import SourceChange, SourceChangeCode
+from migrator.core.fleet.sims import NO_NEWS, SourceStatus
+from migrator.core.fleet.switched_off import SwitchedOff, planned_status
+from migrator.core.plan.basis import Uses
+from migrator.core.plan.plan import PlanHeader, Reason
+from migrator.core.run.states import StepState
+from migrator.store.database.database import Database
+from migrator.store.database.rows import PAGE, AnyRow, chunks
+from migrator.store.inventory.inventory import in_force
+from migrator.store.inventory.snapshot_rows import plain_number
+from migrator.store.plans.rollbacks import overtaken
+from migrator.store.plans.switched_off import switched_off_among
+from migrator.store.tables.cutovers import switch_steps
+from migrator.store.tables.fleet import pairs, snapshots, source_sims
+from migrator.store.tables.plans import changes, left_out, steps
+
+__all__ = ["SHOWN", "differences", "shortened", "source_changes"]
+
+SHOWN = 20
+"""Differences that are told one by one; of the others only the count."""
+
+_sim = source_sims.c
+_here = (_sim.snapshot_id == in_force) & (_sim.key == changes.c.source_key)
+_VALUES = (  # what a plan uses of a SIM: name in the document, column, words
+    ("status", _sim.status_word, "status"),
+    ("label", _sim.label, "label"),
+    ("data_quota_mb", _sim.data_quota_mb, "booked data volume"),
+    ("sms_quota", _sim.sms_quota, "booked SMS volume"),
+)
+_CODES = {"status": SourceChangeCode.STATUS, "label": SourceChangeCode.LABEL}
+_was_switched = select(switch_steps.c.source_key).where(switch_steps.c.source_key == changes.c.source_key).exists()
+_ANY_SWITCH = select(switch_steps.c.source_key).limit(1)
+_is_selected = changes.c.reason != Reason.NOT_SELECTED
+"""What becomes of a SIM that the plan was told to leave alone is no matter: it used nothing of it."""
+
+_VOLUMES = {"data_quota_mb", "sms_quota"}
+"""One that a plan was not told gave no value, unless a rule selects by it: an import may lack what a pull tells."""
+
+_LEFT = (  # what is left of a volume: name in the document, column, its reading, words
+    ("data_remaining_mb", _sim.data_remaining_mb, _sim.data_reading, "remaining data volume"),
+    ("sms_remaining", _sim.sms_remaining, _sim.sms_reading, "remaining SMS volume"),
+)
+_WITHOUT_LIMITS = (  # why a SIM is left alone before anybody asks for its limits
+    Reason.NOT_SELECTED,
+    Reason.STATUS_SKIPPED,
+    Reason.STATUS_BLOCKED,
+    Reason.STATUS_UNKNOWN,
+    Reason.NO_PAIRING,
+    Reason.ROLLED_BACK,
+    Reason.TARGET_ELSEWHERE,
+    Reason.TARGET_IN_TEST_MODE,
+    Reason.TARGET_RETIRED,
+    Reason.TARGET_UNKNOWN_STATE,
+    Reason.TARGET_ON_OTHER_PLAN,
+)
+_RULE = func.coalesce(func.json_extract(changes.c.document, "$.rule"), "")
+
+
+def _planned(name: str) -> Any:
+    """A value of the source as the plan used it."""
+    return func.json_extract(changes.c.document, f"$.source.{name}")
+
+
+def differences(database: Database, plan_no: int, header: PlanHeader, uses: Uses) -> list[str]:
+    """What has changed since a plan was made, a line per SIM: at most `SHOWN` of them, then how many more.
+
+    Told are SIMs that are gone or new, another status, label or booked volume, another pair, those that a rollback took
+    back since, and what remains of a volume where it gave the limit.
+
+    Returns: nothing, if the plan is as good as new.
+    """
+    with database.read() as connection:
+        return shortened(_all(connection, plan_no, header, uses))
+
+
+def shortened(lines: Iterable[str]) -> list[str]:
+    """The first `SHOWN` lines, then how many more."""
+    rest = iter(lines)
+    shown = list(islice(rest, SHOWN))
+    more = sum(1 for _ in rest)
+    return [*shown, f"and {more} more"] if more else shown
+
+
+def source_changes(database: Database, plan_no: int, header: PlanHeader) -> Iterator[SourceChange]:
+    """The SIMs of the source that are not as a plan used them, one by one.
+
+    That a SIM is off which a cutover of ours switched off is no news.
+
+    Args:
+        database: where the plan is, and an inventory in force that was read afresh.
+        plan_no: the plan.
+        header: its header.
+    """
+    with database.read() as connection:
+        yield from _at_source(connection, plan_no, header, Uses())
+
+
+def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -> Iterator[str]:
+    for change in _at_source(connection, plan_no, header, uses):
+        yield f"{change.iccid}: {change.words}"
+    for what, rules in zip(_LEFT, (uses.data_remaining, uses.sms_remaining), strict=True):
+        if rules:
+            yield from _less_left(connection, plan_no, what, rules)
+    yield from _other_pairs(connection, plan_no)
+    for iccid, switch_id in overtaken(connection, plan_no):
+        yield f"{iccid}: rollback {switch_id} took it back to its old SIM"
+
+
+def _at_source(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -> Iterator[SourceChange]:
+    now = connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force))
+    is_another = now != header.fingerprints.inventory
+    if is_another:
+        yield from _gone(connection, plan_no)
+        yield from _new(connection, plan_no)
+    if is_another or connection.scalar(_ANY_SWITCH):  # a cutover or rollback is no pull, and may be news all the same
+        yield from _changed(connection, plan_no, uses)
+
+
+def _rows(connection: Connection, statement: Select[Any]) -> Iterator[AnyRow]:
+    yield from connection.execute(statement.execution_options(yield_per=PAGE))
+
+
+def _gone(connection: Connection, plan_no: int) -> Iterator[SourceChange]:
+    missing = (
+        select(changes.c.source_iccid)
+        .where(changes.c.plan_no == plan_no, _is_selected, ~select(_sim.key).where(_here).exists())
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, missing):
+        yield SourceChange(row.source_iccid, (SourceChangeCode.GONE,), "no longer in the inventory")
+
+
+def _new(connection: Connection, plan_no: int) -> Iterator[SourceChange]:
+    planned = select(changes.c.plan_no).where(changes.c.plan_no == plan_no, changes.c.source_key == _sim.key)
+    known = select(left_out.c.plan_no).where(left_out.c.plan_no == plan_no, left_out.c.source_key == _sim.key)
+    added = (
+        select(_sim.iccid).where(_sim.snapshot_id == in_force, ~planned.exists(), ~known.exists()).order_by(_sim.key)
+    )
+    for row in _rows(connection, added):
+        yield SourceChange(row.iccid, (SourceChangeCode.NEW,), "new in the inventory")
+
+
+def _changed(connection: Connection, plan_no: int, uses: Uses) -> Iterator[SourceChange]:
+    """SQLite finds the SIMs whose values may be different; whether they are is decided here."""
+    planned = [_planned(name).label(name) for name, _, _ in _VALUES]
+    current = [column.label(f"now_{name}") for name, column, _ in _VALUES]
+    moved = [was.is_distinct_from(column) for was, (_, column, _) in zip(planned, _VALUES, strict=True)]
+    before = _planned("status_before").label("status_before")
+    differing = (
+        select(changes.c.source_key, changes.c.source_iccid, _RULE.label("rule"), *planned, before, *current)
+        .join_from(changes, source_sims, _here)
+        .where(changes.c.plan_no == plan_no, _is_selected, or_(*moved, before.is_not(None), _was_switched))
+        .order_by(changes.c.source_key)
+    )
+    for rows in chunks(_rows(connection, differing)):
+        off = switched_off_among(connection, [row.source_key for row in rows])
+        for row in rows:
+            told = list(_told(row, off.get(row.source_key), uses))
+            if told:
+                codes = tuple(dict.fromkeys(code for code, _ in told))
+                yield SourceChange(row.source_iccid, codes, "; ".join(words for _, words in told))
+
+
+def _told(row: AnyRow, off: SwitchedOff | None, uses: Uses) -> Iterator[tuple[SourceChangeCode, str]]:
+    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to a column by its name
+    unheard = _VOLUMES - ({"data_quota_mb"} if row.rule in uses.booked_data else set())
+    for name, _, words in _VALUES:
+        was, now = values[name], values[f"now_{name}"]
+        if name == "status":
+            yield from _status_told(was, now, values["status_before"], off, uses)
+            continue
+        if name in _VOLUMES:
+            was, now = plain_number(was), plain_number(now)
+        if was == now or (was is None and name in unheard):
+            continue
+        yield _CODES.get(name, SourceChangeCode.QUOTA), f"its {words} was {_shown(was)} and is {_shown(now)}"
+
+
+def _status_told(
+    was: str, now: str, planned_before: str | None, off: SwitchedOff | None, uses: Uses
+) -> Iterator[tuple[SourceChangeCode, str]]:
+    """How the status that a SIM is planned by is another one than when the plan was made.
+
+    It goes by its meaning: 1NCE's list, its single SIMs and its portal have several words for one. A SIM that a cutover
+    of ours switched off counts as it was before, now as then.
+    """
+    was_before = None if planned_before is None else SourceStatus(planned_before)
+    before = None if off is None else off.planned_by
+    then, since = planned_status(was, was_before), planned_status(now, before)
+    if then is not since or (then is SourceStatus.UNKNOWN and was != now):
+        yield SourceChangeCode.STATUS, f"its status was {_status(was, was_before)} and is {_status(now, before)}"
+    elif uses.switched_off and was_before is not before:
+        words = "switched on again by a rollback" if off is None or before is None else off.words
+        yield SourceChangeCode.STATUS, f"it was {words} since, and a rule of the policy asks for that"
+
+
+def _status(word: str, before: SourceStatus | None) -> str:
+    return _shown(word) if before is None else f"{_shown(word)} ({before} before our cutover)"
+
+
+def _less_left(
+    connection: Connection, plan_no: int, what: tuple[str, Any, Any, str], rules: Collection[str]
+) -> Iterator[str]:
+    """SIMs whose limit came from what was left, and of which now something else is left.
+
+    A volume that was not read since, or could not be, is no news; nor is one that the plan had not read.
+    """
+    name, column, reading, words = what
+    was = _planned(name)
+    moved = (
+        select(changes.c.source_iccid, was.label("was"), column.label("now"))
+        .join_from(changes, source_sims, _here)
+        .where(changes.c.plan_no == plan_no, changes.c.reason.not_in(_WITHOUT_LIMITS), _RULE.in_(rules))
+        .where(reading.not_in(NO_NEWS), was.is_not(None), was.is_distinct_from(column))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, moved):
+        before, now = plain_number(row.was), plain_number(row.now)
+        if before != now:
+            yield f"{row.source_iccid}: its {words} was {_shown(before)} and is {_shown(now)}"
+
+
+def _shown(value: str | Decimal | None) -> str:
+    return "not told" if value is None else repr(value)
+
+
+def _other_pairs(connection: Connection, plan_no: int) -> Iterator[str]:
+    """SIMs with another pair; one that an operator set aside gets no order any more, whatever it is paired with."""
+    set_aside = select(steps.c.source_key).where(steps.c.plan_no == plan_no, steps.c.state == StepState.SKIPPED)
+    other = (
+        select(changes.c.source_iccid, changes.c.target_key, pairs.c.target_iccid)
+        .join_from(changes, pairs, pairs.c.source_key == changes.c.source_key, isouter=True)
+        .where(changes.c.plan_no == plan_no, _is_selected)
+        .where(changes.c.target_key.is_distinct_from(pairs.c.target_key))
+        .where(changes.c.source_key.not_in(set_aside))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, other):
+        if row.target_iccid is None:
+            yield f"{row.source_iccid}: its pair was removed"
+        elif row.target_key is None:
+            yield f"{row.source_iccid}: was paired since, with {row.target_iccid}"
+        else:
+            yield f"{row.source_iccid}: its pair was changed, to {row.target_iccid}"

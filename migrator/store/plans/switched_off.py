@@ -1,0 +1,123 @@
+"""Which old SIMs cutovers of ours switched off: looked up by SIM, whichever plan of the store a cutover belongs to."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, or_, select
+
+from migrator.core.cutover.plan import Direction, SwitchKind
+from migrator.core.cutover.rules import ALREADY, NOT_EFFECTIVE
+from migrator.core.fleet.candidates import Candidate
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import SourceStatus, source_status
+from migrator.core.fleet.switched_off import SwitchedOff, as_before
+from migrator.core.run.states import StepState
+from migrator.errors import Unforeseen
+from migrator.store.database.database import Database
+from migrator.store.database.rows import AnyRow, among, chunks, json_list
+from migrator.store.tables.cutovers import switch_items, switch_plans, switch_steps
+from migrator.store.tables.plans import plans
+
+__all__ = [
+    "as_planned",
+    "may_have_taken_effect",
+    "may_yet_take_effect",
+    "switched_off",
+    "switched_off_among",
+]
+
+_OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
+_step, _plan, _item = switch_steps.c, switch_plans.c, switch_items.c
+
+may_yet_take_effect = _step.state.in_(_OPEN) | (
+    (_step.state == StepState.PENDING) & _step.code.in_((NOT_EFFECTIVE, Unforeseen.code))
+)
+may_have_taken_effect = (
+    may_yet_take_effect | (_step.state == StepState.DONE) | ((_step.state == StepState.SKIPPED) & (_step.attempts > 0))
+)
+"""An order of this step was sent, and nobody refused it for good."""
+
+_is_off = (_plan.direction == Direction.CUTOVER) & (_step.kind == SwitchKind.SOURCE) & may_have_taken_effect
+_is_on = (_plan.direction == Direction.ROLLBACK) & (
+    ((_step.kind == SwitchKind.SOURCE) & ((_step.state == StepState.DONE) | (_step.code == ALREADY)))
+    | ((_step.kind == SwitchKind.PAUSE) & _step.state.in_((StepState.DONE, StepState.SKIPPED)))
+)
+_TURNS = (
+    select(
+        _step.source_key,
+        _step.kind,
+        _step.before,
+        _plan.direction,
+        _plan.switch_id,
+        plans.c.plan_id,
+        func.json_extract(_item.document, "$.target_iccid").label("target"),
+    )
+    .join_from(switch_steps, switch_plans, _step.switch_no == _plan.switch_no)
+    .join(plans, plans.c.plan_no == _plan.plan_no)
+    .join(switch_items, (_item.switch_no == _step.switch_no) & (_item.source_key == _step.source_key))
+    .where(or_(_is_off, _is_on))
+    .order_by(_plan.started_at, _plan.switch_no, _step.kind.desc())  # "source" before "pause"
+)
+_TURNS_AMONG = _TURNS.where(among(_step.source_key, bindparam("keys")))
+
+
+def switched_off(database: Database, keys: Iterable[str] | None = None) -> dict[str, SwitchedOff]:
+    """The SIMs that a cutover of ours switched off, or may have, and that no rollback took all the way back; by key.
+
+    Args:
+        database: the open store.
+        keys: only these SIMs; None for all.
+    """
+    if keys is None:
+        return _off(database.rows(_TURNS))
+    with database.read() as connection:
+        return switched_off_among(connection, keys)
+
+
+def switched_off_among(connection: Connection, keys: Iterable[str]) -> dict[str, SwitchedOff]:
+    """The same for some SIMs, within the caller's transaction."""
+    found: dict[str, SwitchedOff] = {}
+    for chunk in chunks(keys):
+        found |= _off(connection.execute(_TURNS_AMONG, {"keys": json_list(chunk)}))
+    return found
+
+
+def as_planned(database: Database, found: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Candidates with each SIM as it is planned: see `core.fleet.switched_off`."""
+    for chunk in chunks(found):
+        off = switched_off(database, [one.sim.iccid.key for one in chunk])
+        if not off:
+            yield from chunk
+            continue
+        yield from (one._replace(sim=as_before(one.sim, off.get(one.sim.iccid.key))) for one in chunk)
+
+
+def _off(turns: Iterable[AnyRow]) -> dict[str, SwitchedOff]:
+    """Where each SIM stands after all that was done to it, oldest first."""
+    off: dict[str, SwitchedOff] = {}
+    for row in turns:
+        key, was = row.source_key, off.get(row.source_key)
+        if row.direction == Direction.CUTOVER:
+            off[key] = SwitchedOff(row.switch_id, row.plan_id, _target(row.target), _before(row.before, was))
+        elif row.kind == SwitchKind.PAUSE:
+            off.pop(key, None)
+        elif was is not None:
+            off[key] = SwitchedOff(was.switch_id, was.plan_id, was.target, was.status_before, is_on_again=True)
+    return off
+
+
+def _before(told: str | None, earlier: SwitchedOff | None) -> SourceStatus:
+    """What a SIM was. A second order, after one whose outcome nobody knew, may have met it off already: by the first.
+
+    Only what was on is ordered off, so that a row that does not tell was on.
+    """
+    values: dict[str, Any] = json.loads(told) if told else {}
+    status = source_status(values["status"]) if values.get("status") else SourceStatus.ENABLED
+    if status is SourceStatus.DISABLED and earlier is not None and not earlier.is_on_again:
+        return earlier.status_before
+    return status
+
+
+def _target(digits: str | None) -> Iccid | None:
+    return None if digits is None else Iccid.parse(digits)

@@ -1,0 +1,157 @@
+"""Plans as the store holds them now, against what was made: their lines, header and policy, and the log's word."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select
+
+from migrator.core.audit.chain import AuditEvent, follows, hash_of_lines, plan_digest
+from migrator.core.cutover.plan import header_from as switch_header_from
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.plan.document import header_from
+from migrator.store.audit.check import switch_items_digest
+from migrator.store.database.database import Database, Query
+from migrator.store.database.rows import PAGE, AnyRow, by_page, chunks, in_iccid_order
+from migrator.store.tables.cutovers import switch_plans
+from migrator.store.tables.plans import changes, events, plans
+
+__all__ = ["edited_lines", "edited_plan", "edited_switch"]
+
+_LINES = Query(
+    select(
+        changes.c.source_key,
+        changes.c.source_iccid,
+        changes.c.target_key,
+        func.json_array(changes.c.action, changes.c.reason, changes.c.wave),
+        changes.c.document,
+    )
+    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .order_by(changes.c.source_key)
+    .limit(PAGE)
+)
+_DOCUMENT = 4
+_TARGET = ',"target_iccid":'
+_PLAN = select(plans).where(plans.c.plan_id == bindparam("plan_id"))
+_SWITCH = (
+    select(switch_plans, plans.c.plan_id)
+    .join_from(switch_plans, plans)
+    .where(switch_plans.c.switch_id == bindparam("switch_id"))
+)
+UNKNOWN = "the log does not know that it was made"
+LOG_CHANGED = "the log's word on it was changed, too"
+
+
+def edited_plan(database: Database, plan_id: str) -> str | None:
+    """What was changed of a plan's header or policy since it was made, in words; None for nothing. Takes no time.
+
+    A plan from before there was a log has only the fingerprint of its policy's values.
+    """
+    with database.read() as connection:
+        row = connection.execute(_PLAN, {"plan_id": plan_id}).one()
+        made = _made(connection, select(events).where(events.c.kind == "plan.made", events.c.plan_id == plan_id))
+        if isinstance(made, str):
+            return made
+        if made is None and not _is_older(connection, row.created_at):
+            return UNKNOWN
+    if made is not None and (told := made.detail.get("plan_sha256")) is not None:
+        is_same = told == plan_digest(row.header, row.policy_text, row.policy_json)
+    else:
+        values = json.dumps(json.loads(row.policy_json), sort_keys=True)
+        is_same = hashlib.sha256(values.encode()).hexdigest() == header_from(json.loads(row.header)).fingerprints.policy
+    return None if is_same else "its header or its policy is not what was made"
+
+
+def edited_lines(database: Database, plan_id: str) -> str | None:
+    """What was changed of a plan's lines, in words; None for nothing. Reads every line: seconds for a million.
+
+    The fingerprint in the header is of the documents; what steers a run stands in columns beside them, too.
+    """
+    with database.read() as connection:
+        row = connection.execute(_PLAN, {"plan_id": plan_id}).one()
+    digest, lies = hashlib.sha256(), 0
+    rows = by_page(lambda after: database.tuples(_LINES, plan_no=row.plan_no, after=after))
+    for some in chunks(in_iccid_order(rows)):
+        digest.update("\n".join([*(row[_DOCUMENT] for row in some), ""]).encode())
+        for key, iccid, target_key, named, document in some:
+            action, reason, wave = _told(named)
+            _, _, target = document.partition(_TARGET)
+            lies += not (
+                document.startswith(action)
+                and reason in document
+                and wave in document
+                and f',"source_iccid":"{iccid}",' in document
+                and _is_key_of(key, iccid)
+                and (
+                    target.startswith("null,")
+                    if target_key is None
+                    else _is_key_of(target_key, target[1:].partition('"')[0])
+                )
+            )
+    if digest.hexdigest() != header_from(json.loads(row.header)).fingerprints.changes:
+        return "its lines do not match the fingerprint in its header"
+    if lies:
+        return f"{lies} of its SIMs have another action, wave or target than their lines"
+    return None
+
+
+def edited_switch(database: Database, switch_id: str) -> str | None:
+    """What was changed of a cutover or rollback plan since it was made, in words; None for nothing."""
+    with database.read() as connection:
+        row = connection.execute(_SWITCH, {"switch_id": switch_id}).one()
+        named = func.json_extract(events.c.detail, "$.switch_id") == switch_id
+        made = _made(connection, select(events).where(events.c.kind == "switch.made", named))
+        if isinstance(made, str):
+            return made
+        if made is None:
+            return None if _is_older(connection, row.created_at) else UNKNOWN
+        items = switch_items_digest(connection, row.switch_no)
+    if items != made.detail["items"]:
+        return "its lines are not what was made"
+    header = switch_header_from(row.header)
+    is_same = hash_of_lines([row.header]) == made.detail["header"]
+    if not is_same or (header.plan_id, header.direction) != (row.plan_id, row.direction):
+        return "its header is not what was made"
+    return None
+
+
+def _is_key_of(key: str, iccid: str) -> bool:
+    """Whether a SIM is known by this key. One check digit is passed over; a million of them would be worked out."""
+    return iccid.startswith(key) and (len(iccid) - len(key) <= 1 or Iccid.parse(iccid).key == key)
+
+
+@lru_cache(maxsize=4096)
+def _told(named: str) -> tuple[str, str, str]:
+    """How a line tells action, reason and wave: no text in it can hold that, as its quotes have backslashes there."""
+    action, reason, wave = json.loads(named)
+    return f'{{"action":"{action}",', f',"reason":"{reason}",', f',"wave":{json.dumps(wave, ensure_ascii=False)},'
+
+
+def _made(connection: Connection, wanted: Select[Any]) -> AuditEvent | str | None:
+    """The event that tells of the making; words, if the log does not hold around it; None, if there is none."""
+    found = connection.execute(wanted.order_by(events.c.seq.desc()).limit(1)).one_or_none()
+    if found is None:
+        return None
+    around = list(_around(connection, found.seq))
+    if not all(follows(before.digest, after) for before, after in pairwise(around)):
+        return LOG_CHANGED
+    return _event(found)
+
+
+def _around(connection: Connection, seq: int) -> Iterator[AuditEvent]:
+    near = select(events).where(events.c.seq.between(seq - 1, seq + 1)).order_by(events.c.seq)
+    return map(_event, connection.execute(near).all())
+
+
+def _event(row: AnyRow) -> AuditEvent:
+    return AuditEvent(row.seq, row.at, row.kind, row.plan_id, json.loads(row.detail), row.digest)
+
+
+def _is_older(connection: Connection, made_at: float) -> bool:
+    """Whether something was made before there was a log."""
+    first = connection.scalar(select(func.min(events.c.seq)))
+    first_at = connection.scalar(select(events.c.at).where(events.c.seq == first))
+    return first_at is None or made_at < first_at

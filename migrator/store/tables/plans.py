@@ -1,0 +1,240 @@
+"""The tables of plans and of the journal. See `tables` for what keys, times and JSON look like."""
+
+from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, Table, Text, text
+
+from migrator.store.tables.fleet import metadata
+
+__all__ = [
+    "approvals",
+    "changes",
+    "events",
+    "lease",
+    "left_out",
+    "looks",
+    "orders",
+    "plans",
+    "rates",
+    "request_items",
+    "requests",
+    "runs",
+    "steps",
+    "verifications",
+    "wave_gates",
+]
+
+# --- plans --------------------------------------------------------------------------------------------------------
+
+plans = Table(  # plan_id is NULL while a plan is being made; the highest made_no is the newest
+    "plans",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("plan_id", Text, unique=True),
+    Column("made_no", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("header", Text, nullable=False),
+    Column("policy_text", Text, nullable=False),
+    Column("policy_json", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+)
+
+changes = Table(  # one row per SIM of a plan; overage_order and sms_order sort "no limit" last
+    "changes",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("source_iccid", Text, nullable=False),
+    Column("target_key", Text),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("wave", Text),
+    Column("overage_order", Integer, nullable=False),
+    Column("sms_order", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_changes_claim_order",
+    changes.c.plan_no,
+    changes.c.wave,
+    changes.c.overage_order,
+    changes.c.sms_order,
+    changes.c.source_iccid,
+)
+
+left_out = Table(  # SIMs that a plan was told to leave alone, so that later ones can be told from them
+    "left_out",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+approvals = Table(  # who approved a plan, and the hash of what they saw; rows are only ever added
+    "approvals",
+    metadata,
+    Column("approval_id", Integer, primary_key=True),
+    Column("plan_no", ForeignKey(plans.c.plan_no), nullable=False, index=True),
+    Column("approved_by", Text, nullable=False),
+    Column("approved_at", Float, nullable=False),
+    Column("changes_sha256", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+looks = Table(  # which plan of a kind each operator was shown last
+    "looks",
+    metadata,
+    Column("who", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("named", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# --- the journal --------------------------------------------------------------------------------------------------
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Integer, primary_key=True),
+    Column("plan_no", ForeignKey(plans.c.plan_no), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("exit_code", Integer),
+    Column("reason", Text, nullable=False),
+)
+
+steps = Table(  # a step without a row is PENDING
+    "steps",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
+    sqlite_with_rowid=False,
+)
+Index("ix_steps_states", steps.c.plan_no, steps.c.state, steps.c.kind)
+Index("ix_steps_claimed", steps.c.source_key, sqlite_where=text("kind = 'claim' AND state = 'done'"))
+
+requests = Table(  # every request that was meant to change something
+    "requests",
+    metadata,
+    Column("request_id", Integer, primary_key=True),
+    Column("plan_no", ForeignKey(plans.c.plan_no), nullable=False, index=True),
+    Column("run_id", ForeignKey(runs.c.run_id), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("wave", Text),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sims", Integer, nullable=False),
+    Column("intent_at", Float, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("outcome_at", Float),
+    Column("status", Integer),
+    Column("job_id", Text, index=True),
+    Column("job_status", Text),
+    Column("message", Text, nullable=False),
+)
+
+request_items = Table(  # which SIMs a request was about
+    "request_items",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("request_id", ForeignKey(requests.c.request_id), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+verifications = Table(  # the last judgement of each SIM
+    "verifications",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("verified_at", Float, nullable=False),
+    ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
+    sqlite_with_rowid=False,
+)
+
+proofs = Table(  # the last proof of life of each SIM; what was asked of its old SIM may be of an earlier time
+    "proofs",
+    metadata,
+    Column("plan_no", Integer, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("proved_at", Float, nullable=False),
+    Column("life", Text, nullable=False),
+    Column("alive_at", Float),
+    Column("unit", Text, nullable=False),
+    Column("source_imei", Text),
+    Column("target_imei", Text),
+    Column("old", Text),
+    Column("old_used_on", Text),
+    Column("old_asked_at", Float),
+    ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
+    sqlite_with_rowid=False,
+)
+
+lease = Table(  # one row while somebody holds the store
+    "lease",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started_at", Float, nullable=False),
+    Column("acquired_at", Float, nullable=False),
+    Column("heartbeat_at", Float, nullable=False),
+)
+
+# --- audit --------------------------------------------------------------------------------------------------------
+
+events = Table(  # only ever added to; each digest is taken over its event and the digest before it
+    "events",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("plan_id", Text),
+    Column("detail", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+)
+
+# --- steering -----------------------------------------------------------------------------------------------------
+
+orders = Table(  # what an operator ordered for a plan's runs, from another terminal; no row: go on
+    "orders",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("given_by", Text, nullable=False),
+    Column("given_at", Float, nullable=False),
+)
+
+rates = Table(  # per carrier: the ceiling that an operator set, and what the pacer learned
+    "rates",
+    metadata,
+    Column("carrier", Text, primary_key=True),
+    Column("ceiling", Float),
+    Column("ceiling_by", Text, nullable=False),
+    Column("ceiling_at", Float),
+    Column("learned", Text),
+    Column("learned_at", Float),
+)
+
+wave_gates = Table(  # when a wave reached the share of verified SIMs that opens the next: its rest counts from here
+    "wave_gates",
+    metadata,
+    Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
+    Column("wave", Text, primary_key=True),
+    Column("reached_at", Float, nullable=False),
+)

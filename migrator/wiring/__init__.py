@@ -1,0 +1,381 @@
+"""The only place where real parts are put together."""
+
+import getpass
+import hashlib
+import os
+import random
+import signal
+import socket
+import stat
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import anyio
+
+from migrator.engine.run.context import Stopper
+from migrator.errors import StoreError
+from migrator.inputs.settings.addresses import used_address
+from migrator.wiring.holding import file_held
+from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
+
+if TYPE_CHECKING:
+    import httpx
+
+    from migrator.carriers.hologram.adapter import HologramTarget
+    from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
+    from migrator.carriers.onence.switch import OnenceSwitch
+    from migrator.inputs.settings.settings import HologramSettings, OnenceSettings, Settings
+    from migrator.store import Owner, Store
+
+__all__ = [
+    "SystemClock",
+    "heartbeat",
+    "holding_lease",
+    "open_store",
+    "operator",
+    "owner",
+    "person",
+    "process_is_alive",
+    "process_is_gone",
+    "run_async",
+    "runner",
+    "settings",
+    "source",
+    "source_switch",
+    "store_of",
+    "target",
+]
+
+T = TypeVar("T")
+USER_AGENT = "migrator"
+HEARTBEAT_S = 10.0
+START_RPS = 2.0
+"""Where the adaptive rate begins; nobody knows Hologram's limit, so it feels its way up."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return datetime.now(UTC)
+
+
+def settings(config: Path | None) -> "Settings":
+    """Settings from the environment and a file. Raises: InputError, naming every problem."""
+    from migrator.inputs.settings.settings import load_settings
+
+    return load_settings(os.environ, config)
+
+
+@contextmanager
+def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
+    """The state store, brought up to date. Raises: InputError, if there is none and `create` is not set."""
+    from migrator.store import Store
+
+    store = Store.open(url, now=SystemClock().now().timestamp(), create=create)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def operator() -> str:
+    """Who gives an order, for other operators to read: user and machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = "somebody"
+    return f"{user} on {socket.gethostname()}"
+
+
+def person() -> str | None:
+    """Who is at this machine, USER@HOST, as an approval names people; None where nobody knows the login name."""
+    try:
+        return " ".join(f"{getpass.getuser()}@{socket.gethostname()}".split())
+    except (KeyError, OSError, ImportError):
+        return None
+
+
+def runner(me: "Owner") -> str:
+    """Who runs, for the journal: the person, as far as known, and the process that holds the store."""
+    return ", ".join(filter(None, (person(), str(me))))
+
+
+@contextmanager
+def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
+    """The store that options and settings name; it must be there already."""
+    with open_store(state or settings(config).state) as store:
+        yield store
+
+
+@contextmanager
+def holding_lease(store: "Store", warn: Callable[[str], None] = lambda _words: None) -> Iterator["Owner"]:
+    """Hold the store for one run, and its file, whatever it is called. `warn` is told where the system has no locks.
+
+    A dead process of this machine is replaced at once, one that is known to live never, and any other after a minute
+    without a heartbeat.
+
+    Raises: StoreBusy, naming who holds it; InputError, if the file has several names.
+    """
+    me = owner(SystemClock().now().timestamp())
+    with file_held(store, me.started_at, is_gone=process_is_gone, warn=warn):
+        store.lease.acquire(me, me.started_at, is_gone=process_is_gone, is_alive=process_is_alive)
+        try:
+            yield me
+        finally:
+            if not store.presence.ended_badly():
+                store.lease.release(me)
+
+
+@asynccontextmanager
+async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncIterator[None]:
+    """Beat every ten seconds. Once the lease was taken over, no request leaves any more."""
+    clock = SystemClock()
+    stopper.while_leased(lambda: store.must_be_held_by(me))
+
+    async def beat() -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_S)
+            try:
+                store.lease.beat(me, clock.now().timestamp())
+            except StoreError as error:
+                if store.lease.is_lost(error):
+                    stopper.stop(error.message, error.exit_code)
+                    return  # any other trouble may pass before the lease runs out
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(beat)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
+    """1NCE, over HTTP, at the pace that the store allows. Raises: InputError, naming the settings that are missing."""
+    from migrator.carriers.onence.adapter import OnenceSource
+    from migrator.carriers.pacing import Pacer
+
+    onence = _onence(chosen)
+    pacer = Pacer(onence.max_rps, chance=random.Random())
+    if store is not None:
+        steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
+    async with _http(onence.base_url) as http:
+        yield OnenceSource(
+            http,
+            client_id=onence.client_id,
+            client_secret=onence.client_secret.reveal(),
+            api_version=cast("ApiVersion", onence.api_version),
+            pacer=pacer,
+        )
+
+
+@asynccontextmanager
+async def source_switch(
+    chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
+) -> AsyncIterator["OnenceSwitch"]:
+    """1NCE, over HTTP, with the right to switch SIMs: for cutover and rollback alone. Raises: InputError.
+
+    `read_only` puts a transport below it that lets no write through but the login.
+    """
+    from migrator.carriers.onence.switch import OnenceSwitch
+    from migrator.carriers.pacing import Pacer
+
+    onence = _onence(chosen)
+    pacer = Pacer(onence.max_rps, chance=random.Random())
+    steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
+    async with _http(onence.base_url, read_only=read_only, login="/oauth/token") as http:
+        yield OnenceSwitch(
+            http,
+            client_id=onence.client_id,
+            client_secret=onence.client_secret.reveal(),
+            api_version=cast("ApiVersion", onence.api_version),
+            pacer=pacer,
+        )
+
+
+@asynccontextmanager
+async def target(
+    chosen: "Settings", store: "Store | None", stopper: Stopper, *, read_only: bool = False
+) -> AsyncIterator["HologramTarget"]:
+    """Hologram, over HTTP, at the pace that the store allows and that an earlier process found out.
+
+    Args:
+        chosen: the settings.
+        store: holds the operator's ceiling and what the pacer learned; None where there is none yet.
+        stopper: looked at before each request leaves.
+        read_only: put a transport below it that lets no write through, and keep nothing in the store.
+    """
+    from migrator.carriers.hologram.adapter import HologramTarget
+    from migrator.carriers.pacing import AdaptivePacer
+
+    hologram = _hologram(chosen)
+    pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps, chance=random.Random())
+    if store is not None:
+        steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
+        remember(pacer, store, SystemClock().now().timestamp())
+    async with _http(hologram.base_url, read_only=read_only) as http:
+        target = HologramTarget(
+            http,
+            api_key=hologram.api_key.reveal(),
+            org_id=hologram.org_id,
+            pacer=pacer,
+            batch_size=chosen.batch,
+        )
+        async with nullcontext() if read_only or store is None else keeping_pace(pacer, store, SystemClock()):
+            yield target
+
+
+def _onence(chosen: "Settings") -> "OnenceSettings":
+    """The settings for 1NCE, about to be used."""
+    from migrator.inputs.settings.settings import ONENCE_URL
+
+    onence = chosen.onence()
+    used_address("1NCE", onence.base_url, ONENCE_URL)
+    return onence
+
+
+def _hologram(chosen: "Settings") -> "HologramSettings":
+    """The settings for Hologram, about to be used."""
+    from migrator.inputs.settings.settings import HOLOGRAM_URL
+
+    hologram = chosen.hologram()
+    used_address("Hologram", hologram.base_url, HOLOGRAM_URL)
+    return hologram
+
+
+def _http(base_url: str, *, read_only: bool = False, login: str | None = None) -> "httpx.AsyncClient":
+    import httpx
+
+    from migrator.carriers.readonly import ReadOnlyTransport
+
+    transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(
+        limits=httpx.Limits(max_connections=20, max_keepalive_connections=20)
+    )
+    if read_only:
+        transport = ReadOnlyTransport(transport, login=login)
+    return httpx.AsyncClient(
+        transport=transport,
+        base_url=base_url.rstrip("/") + "/",
+        timeout=httpx.Timeout(None, connect=10.0, pool=30.0),  # the whole exchange is bounded where it is sent
+        headers={"user-agent": USER_AGENT, "accept": "application/json"},
+    )
+
+
+def owner(now: float) -> "Owner":
+    """Who this process is, for the lease."""
+    from migrator.store import Owner
+
+    return Owner(host=_here(), pid=os.getpid(), started_at=now)
+
+
+@cache
+def _here() -> str:
+    """This machine, as the lease names it: by its name, and by what tells it from another of that name.
+
+    Containers may share a name and a volume, and do not see each other's processes.
+    """
+    marks = []
+    with suppress(OSError):  # both are Linux's own
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        marks.append(str(Path("/proc/self/ns/pid").readlink()))
+    mark = f"#{hashlib.sha256(''.join(marks).encode()).hexdigest()[:6]}" if marks else ""
+    return f"{socket.gethostname()}{mark}"
+
+
+def process_is_gone(other: "Owner") -> bool:
+    """Whether an owner was a process of this machine that is no more; False for other machines, where none can tell."""
+    if other.host != _here():
+        return False
+    try:
+        os.kill(other.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def process_is_alive(other: "Owner") -> bool:
+    """Whether an owner is known to be a process of this machine that is there still, be it stopped.
+
+    Numbers are used again, so that it must have begun before the owner took the lease, or a minute after: a clock that
+    was set forward since makes it look younger. False where none can tell: on other machines, and where the system does
+    not say when a process began.
+    """
+    if other.host != _here():
+        return False
+    began_at = _began_at(other.pid)
+    return began_at is not None and began_at <= other.started_at + STEPPED_S
+
+
+def _began_at(pid: int) -> float | None:
+    """When a living process began (UTC seconds, by the clock as it is set now); None if nobody tells."""
+    with suppress(OSError):
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        state, *rest = told.rpartition(")")[2].split()  # the name before it may hold anything
+        if sys.platform == "linux" and state not in _ENDED:
+            since_boot_s = int(rest[_STARTTIME]) / os.sysconf("SC_CLK_TCK")
+            return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - since_boot_s)
+    return None
+
+
+STEPPED_S = 60.0
+_ENDED = {"Z", "X"}
+_STARTTIME = 18
+"""Where `starttime` stands behind the state of a process: proc(5), field 22 of /proc/PID/stat."""
+
+
+def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
+    """Run `body` with a stopper that the first Ctrl-C, SIGTERM or SIGHUP pulls; the second leaves at once."""
+
+    async def main() -> T:
+        stopper = Stopper()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_obey_signals, stopper)
+            try:
+                return await body(stopper)
+            finally:
+                tasks.cancel_scope.cancel()
+        raise AssertionError  # the group swallows nothing but its own cancellation
+
+    try:
+        return anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from None
+
+
+async def _obey_signals(stopper: Stopper) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *_hang_ups()) as signals:
+        async for _ in signals:
+            _leave_lost_terminal()
+            if stopper.is_stopping:
+                os._exit(130)  # the journal holds every intent: nothing is lost by leaving here
+            stopper.stop("interrupted; everything so far is on disk")
+
+
+def _hang_ups() -> list[signal.Signals]:
+    """What tells that the terminal was closed; nothing, where that was to be borne from the start (`nohup`)."""
+    hang_up = getattr(signal, "SIGHUP", None)  # not on every system
+    return [] if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN else [hang_up]
+
+
+def _leave_lost_terminal() -> None:
+    """Send what is still said to nowhere, if it goes to a terminal that is gone: a run must not end by a word to it."""
+    for number in (1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(number).st_mode) and not os.isatty(number):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,73 @@
+"""How orders in the store reach a run: the gate before each request, the ceiling of its pace, and what it learned."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import anyio
+
+from migrator.core.run.control import Learned
+from migrator.engine.run.context import Stopper
+from migrator.errors import StoreError
+from migrator.ports import Clock
+
+if TYPE_CHECKING:
+    from migrator.carriers.pacing import AdaptivePacer, Pacer
+    from migrator.store import Store
+
+__all__ = ["ceiling", "keeping_pace", "remember", "steer"]
+
+LEARNED_FOR_S = 86_400.0
+"""A limit that was found longer ago than this may be another by now."""
+
+KEEP_EVERY_S = 10.0
+TARGET = "hologram"
+
+
+def steer(pacer: "Pacer", stopper: Stopper, ceiling_now: Callable[[], float]) -> None:
+    """Let a pacer ask before each request whether it may leave, and how fast requests may go."""
+    pacer.gate, pacer.ceiling_now = stopper.checkpoint, ceiling_now
+
+
+def ceiling(store: "Store", carrier: str, setting: float) -> Callable[[], float]:
+    """Reads the most requests per second that count now: what an operator ordered, and never more than the setting."""
+
+    def now() -> float:
+        ordered = store.steering.ceiling(carrier)
+        return setting if ordered is None else min(setting, ordered.per_second)
+
+    return now
+
+
+def remember(pacer: "AdaptivePacer", store: "Store", now: float) -> None:
+    """Begin where an earlier process left off, if that is not long ago (`now` in UTC seconds)."""
+    learned = store.steering.learned(TARGET)
+    if learned is not None and 0 <= now - learned.at < LEARNED_FOR_S:
+        pacer.restore(learned.values)
+
+
+@asynccontextmanager
+async def keeping_pace(pacer: "AdaptivePacer", store: "Store", clock: Clock) -> AsyncIterator[None]:
+    """Keep what the pacer learns in the store, now and then and at the end."""
+    kept = pacer.snapshot()
+
+    def keep() -> None:
+        nonlocal kept
+        learned = pacer.snapshot()
+        if learned != kept:
+            with suppress(StoreError):  # no run should end for this
+                store.steering.save_learned(TARGET, Learned(learned, clock.now().timestamp()))
+                kept = learned
+
+    async def now_and_then() -> None:
+        while True:
+            await anyio.sleep(KEEP_EVERY_S)
+            keep()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(now_and_then)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+            keep()

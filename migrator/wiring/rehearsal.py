@@ -1,0 +1,115 @@
+"""Both simulated carriers behind one address on loopback: for `simulate serve`, `demo`, and rehearsals."""
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from migrator.carriers.hologram.simulator import HologramSimulator
+from migrator.carriers.onence.simulator import OnenceSimulator
+from migrator.carriers.simulation import serve_cuts
+from migrator.core.fleet.identifiers import luhn_digit
+from migrator.errors import InputError
+from migrator.wiring.rehearsal_units import UnitsOutside
+
+__all__ = ["Rehearsal", "pool_of"]
+
+START_TIMEOUT_S = 10.0
+
+
+def pool_of(count: int, *, start: int = 1) -> list[str]:
+    """Invented ICCIDs of new SIMs: 19 digits and their check digit, consecutive."""
+    bodies = (f"894450000{number:010d}" for number in range(start, start + count))
+    return [body + luhn_digit(body) for body in bodies]
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """A simulated 1NCE under /onence and a simulated Hologram under /hologram.
+
+    Args:
+        port: on 127.0.0.1; 0 takes any free one.
+        units: what goes online with the new SIMs; None: nothing does.
+    """
+
+    onence: OnenceSimulator
+    hologram: HologramSimulator
+    port: int = 0
+    units: UnitsOutside | None = None
+    _socket: socket.socket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind(("127.0.0.1", self.port))
+        except OSError as error:
+            self._socket.close()
+            raise InputError(
+                f"port {self.port} on 127.0.0.1 cannot be used: {error.strerror}",
+                code="port_taken",
+                hint="choose another with --port, or 0 for any free one",
+            ) from error
+        self.port = self._socket.getsockname()[1]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the carrier that its path names."""
+        if scope["type"] == "lifespan":
+            return
+        if self.units is not None:
+            self.units.go_round()
+        for prefix, app in (("/onence", self.onence), ("/hologram", self.hologram)):
+            if scope["path"].startswith(prefix + "/"):
+                raw = scope.get("raw_path", b"").removeprefix(prefix.encode())
+                await app({**scope, "path": scope["path"].removeprefix(prefix), "raw_path": raw}, receive, send)
+                return
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def environment(self) -> dict[str, str]:
+        """The settings that point the tool at this rehearsal."""
+        here = f"http://127.0.0.1:{self.port}"
+        return {
+            "ONENCE_BASE_URL": f"{here}/onence/management-api",
+            "ONENCE_CLIENT_ID": self.onence.client_id,
+            "ONENCE_CLIENT_SECRET": self.onence.client_secret,
+            "HOLOGRAM_BASE_URL": f"{here}/hologram/api/1",
+            "HOLOGRAM_API_KEY": self.hologram.api_key,
+            "HOLOGRAM_ORG_ID": str(self.hologram.org_id),
+        }
+
+    def summary(self) -> Mapping[str, Any]:
+        """What both carriers were asked and charged."""
+        return {"onence": self.onence.ledger.as_dict(), "hologram": self.hologram.ledger.as_dict()}
+
+    def run(self) -> None:
+        """Serve until interrupted."""
+        self._server().run(sockets=[self._socket])
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Serve in a thread for as long as the block lasts."""
+        server = self._server()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        thread.start()
+        deadline = datetime.now(UTC).timestamp() + START_TIMEOUT_S
+        while not server.started and thread.is_alive() and datetime.now(UTC).timestamp() < deadline:
+            thread.join(0.02)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(START_TIMEOUT_S)
+            self._socket.close()
+
+    def _server(self) -> uvicorn.Server:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # cut connections are meant, and it frets
+        config = uvicorn.Config(serve_cuts(self), lifespan="off", log_level="critical", access_log=False)
+        return uvicorn.Server(config)

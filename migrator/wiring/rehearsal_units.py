@@ -1,0 +1,101 @@
+"""The units of a rehearsal: some time after their new SIMs are live, a share of them goes online."""
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from migrator.carriers.hologram.simulator import HologramSimulator, SimulatedLink
+from migrator.carriers.hologram.simulator.stock import default_name
+from migrator.carriers.onence.simulator import OnenceSimulator
+from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+
+__all__ = ["UnitsOutside"]
+
+UNNAMED_S = 120.0
+"""A device that nobody named by then will not be named: until then its name may yet tell which unit it is."""
+
+LOOK_EVERY_S, MOST_LOOKS = 1.0, 2000
+"""How often somebody goes round, and to how many SIMs at most: a fleet of a million must still be answered for."""
+
+MEGABYTE = 1_048_576
+OWN_NAME = "1nce-"
+"""How a policy names SIMs without a label, unless it says otherwise."""
+
+
+@dataclass(slots=True)
+class UnitsOutside:
+    """Puts new SIMs into the units of their old ones.
+
+    The carriers do not know which new SIM takes the place of which old one. A device's name tells where it is the label
+    of one old SIM, or holds its ICCID; else the new SIMs were dealt out in the order of the old ICCIDs.
+
+    Args:
+        pool: the new SIMs, in the order in which they are dealt out.
+        share: of 1, how many of them go online.
+        after_s: how long after its claim a SIM goes online at the soonest.
+    """
+
+    onence: OnenceSimulator
+    hologram: HologramSimulator
+    pool: Iterable[str]
+    share: float
+    seed: int = 0
+    after_s: float = 5.0
+    _waiting: deque[str] = field(default_factory=deque, init=False)
+    _looked_at: datetime | None = field(default=None, init=False)
+    _old_by_new: dict[str, str] = field(default_factory=dict, init=False)
+    _old_by_label: dict[str, str | None] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._waiting.extend(self.pool)
+
+    def go_round(self) -> None:
+        """Let those go online whose time has come."""
+        now = self.hologram.now
+        if self._looked_at is not None and now - self._looked_at < timedelta(seconds=LOOK_EVERY_S):
+            return
+        self._looked_at = now
+        for _ in range(min(len(self._waiting), MOST_LOOKS)):
+            iccid = self._waiting.popleft()
+            if not self._is_settled(iccid, now):
+                self._waiting.append(iccid)
+
+    def _is_settled(self, iccid: str, now: datetime) -> bool:
+        """Whether a SIM went online, or never will."""
+        if random.Random(f"{self.seed} {iccid}").random() >= self.share:
+            return True
+        link = self.hologram.sims.get(iccid)
+        if link is None or link.claimed_at is None or link.state != "LIVE":
+            return False
+        age_s = (now - link.claimed_at).total_seconds()
+        is_named = link.name not in {None, default_name(iccid)}
+        if age_s < self.after_s or (not is_named and age_s < UNNAMED_S):
+            return False
+        old = self.onence.fleet.find(self._old_of(link) or "")
+        if old is not None:
+            old.silent_from = now.date() - timedelta(days=1)  # so that nobody who rehearses has to wait for tomorrow
+        self.hologram.add_session(iccid, now, MEGABYTE, self._hardware(link, old))
+        return True
+
+    @staticmethod
+    def _hardware(link: SimulatedLink, old: SimulatedSourceSim | None) -> str:
+        """Where the old SIM was seen; a unit that 1NCE never saw has hardware of its own."""
+        return (None if old is None else old.imei) or f"35{int(link.iccid[-13:-1]):012d}0"
+
+    def _old_of(self, link: SimulatedLink) -> str | None:
+        if not self._old_by_new:
+            self._learn()
+        name = link.name or ""
+        if name.startswith(OWN_NAME) and self.onence.fleet.find(name.removeprefix(OWN_NAME)) is not None:
+            return name.removeprefix(OWN_NAME)
+        return self._old_by_label.get(name) or self._old_by_new.get(link.iccid)
+
+    def _learn(self) -> None:
+        olds = []
+        for sim in self.onence.fleet:
+            olds.append(sim.iccid)
+            if sim.label:
+                self._old_by_label[sim.label] = None if sim.label in self._old_by_label else sim.iccid
+        self._old_by_new = dict(zip(self.pool, sorted(olds), strict=False))

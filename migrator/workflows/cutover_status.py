@@ -1,0 +1,78 @@
+"""How far the cutovers and rollbacks of a migration are, for reports and for a line in other commands."""
+
+from typing import TYPE_CHECKING, Any
+
+from migrator.core.cutover.plan import SwitchKind
+from migrator.core.cutover.rules import ALREADY
+from migrator.core.run.states import StepState
+from migrator.core.run.steps import Verdict
+from migrator.core.run.verify import beside_a_pause, is_paused_though_planned_live
+from migrator.reports.model import moment
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["switch_line", "switches_of", "taken_back", "taken_back_and_no_more"]
+
+CHUNK = 500
+
+
+def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
+    """The cutover and rollback plans of a migration as JSON values, oldest first; counts are SIMs.
+
+    `switched` were proved or found so already, `failed` were refused, `aside` were set aside in trouble, and `paused`
+    are new SIMs that a rollback paused. `ran_by` names who ran it, each once.
+    """
+    return [_values(store, one) for one in store.switches.of_plan(plan_id)]
+
+
+def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
+    counts = store.switches.step_counts(one["switch_id"])
+    source = [(state, code, sims) for (kind, state, code), sims in counts.items() if kind is SwitchKind.SOURCE]
+    done = sum(sims for state, code, sims in source if state is StepState.DONE or code == ALREADY)
+    return {
+        **one,
+        **{name: moment(one[name]) for name in ("created_at", "started_at", "finished_at")},
+        "switched": done,
+        "failed": sum(sims for (_, state, _), sims in counts.items() if state is StepState.FAILED),
+        "aside": sum(n for (_, state, code), n in counts.items() if state is StepState.SKIPPED and code != ALREADY),
+        "paused": sum(
+            sims for (kind, state, _), sims in counts.items() if (kind, state) == (SwitchKind.PAUSE, StepState.DONE)
+        ),
+        "ran_by": list(dict.fromkeys(run["owner"] for run in store.switches.runs(one["switch_id"]))),
+    }
+
+
+def switch_line(values: dict[str, Any]) -> str:
+    """One of them in a line."""
+    way = "off" if values["direction"] == "cutover" else "on again"
+    parts = [f"{values['switched']} of {values['count']} SIMs switched {way} at 1NCE"]
+    parts += [
+        f"{values[name]} {words}" for name, words in (("failed", "failed"), ("aside", "set aside")) if values[name]
+    ]
+    name = str(values["direction"]).capitalize()
+    return f"{name} {values['switch_id']}: {values['state']}, {', '.join(parts)}."
+
+
+def taken_back(store: "Store", plan_id: str) -> dict[str, str]:
+    """The SIMs of a plan whose new SIM a rollback paused, and that was paused when it was read last.
+
+    Returns: the rollback's id, by key.
+    """
+    back = store.switches.rolled_back(plan_id)
+    keys = sorted(back)
+    return {
+        item.key: back[item.key]
+        for start in range(0, len(keys), CHUNK)
+        for item in store.journal.items_by_key(plan_id, keys[start : start + CHUNK])
+        if is_paused_though_planned_live(item.change, item.target)
+    }
+
+
+def taken_back_and_no_more(store: "Store", plan_id: str) -> int:
+    """How many SIMs of a plan were found to differ by the pause that a rollback ordered, and by nothing else."""
+    back = taken_back(store, plan_id)
+    if not back:
+        return 0
+    differ = (one for one, _ in store.journal.verified_rows(plan_id) if one.verdict is Verdict.MISMATCH)
+    return sum(one.key in back and not beside_a_pause(one.findings) for one in differ)

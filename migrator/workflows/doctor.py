@@ -1,0 +1,139 @@
+"""What `doctor` looks at: settings, both carriers, rights, prices, disk. Reads only, one finding each."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migrator import wiring
+from migrator.core.fleet.units import money
+from migrator.core.run.results import ExitCode
+from migrator.engine.run.context import Stopper
+from migrator.errors import MigratorError
+
+if TYPE_CHECKING:
+    from migrator.inputs.settings.settings import Settings
+    from migrator.ports import Account, TargetPlatform
+
+__all__ = ["Finding", "carriers", "disk"]
+
+NEEDED = {"activation": "claim SIMs"}
+ENOUGH_BYTES = 2 * 1024**3
+"""Room for the store of a million SIMs, its log and one backup."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `exit_code` 0 with a hint is a warning."""
+
+    what: str
+    told: str
+    hint: str = ""
+    exit_code: int = ExitCode.DONE
+
+    @property
+    def word(self) -> str:
+        """How it stands, in a word."""
+        if self.exit_code:
+            return "bad"
+        return "look" if self.hint else "good"
+
+
+async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[Finding]:
+    """Both carriers, one request after the other; what one refuses does not keep the rest from being asked."""
+    yield await _asked("1NCE login", lambda: _source(chosen, stopper))
+    try:
+        async with wiring.target(chosen, None, stopper, read_only=True) as target:
+            account = await target.account()
+            yield _account(account)
+            for what, look in _LOOKS.items():
+                yield await _asked(what, lambda look=look: look(target))  # type: ignore[misc]  # mypy cannot see its type
+            yield _names(account)
+    except MigratorError as error:
+        yield _failed("Hologram key and organization", error)
+
+
+async def _asked(what: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
+    try:
+        return await look()
+    except MigratorError as error:
+        return _failed(what, error)
+
+
+def _failed(what: str, error: MigratorError) -> Finding:
+    return Finding(what, error.message, error.hint or "see the message", error.exit_code)
+
+
+async def _source(chosen: "Settings", stopper: Stopper) -> Finding:
+    async with wiring.source(chosen, None, stopper) as source:
+        version = await source.open()
+        page = await source.page(1)
+        total = len(page.rows) if page.total_sims is None else page.total_sims
+        return Finding("1NCE login", f"API {version}, {total} SIMs listed", source.warning)
+
+
+def _account(account: "Account") -> Finding:
+    what, told = "Hologram key and organization", f"{account.org_id} ({account.org_name}) as {account.email}"
+    if account.permissions is None:
+        return Finding(what, told, "Hologram does not say what this key may do: the first claim will tell")
+    missing = [words for right, words in NEEDED.items() if right not in account.permissions]
+    if missing:
+        hint = "use a key of a member with the Manager role or above"
+        return Finding(what, f"{told}; it may not {' or '.join(missing)}", hint, ExitCode.REFUSED)
+    return Finding(what, told)
+
+
+async def _plans(target: "TargetPlatform") -> Finding:
+    """Every open data plan with the zones and prices that a policy may name."""
+    lines = [
+        f'data_plan_id = {plan.data_plan_id} ({plan.name}), zone = "{zone}": {_price(prices.per_period)}'
+        for plan in await target.data_plans()
+        if plan.enabled
+        for zone, prices in plan.zones.items()
+    ]
+    if not lines:
+        hint = "ask Hologram which data plan this organization may use"
+        return Finding("data plans", "none is open", hint, ExitCode.INPUT)
+    return Finding("data plans", "\n".join(lines))
+
+
+def _price(price: object) -> str:
+    return "no price shown" if price is None else f"{money(price)} a period"  # type: ignore[arg-type]  # a Decimal
+
+
+async def _balance(target: "TargetPlatform") -> Finding:
+    balance = await target.balance()
+    if balance is None:
+        return Finding("balance", "none to read", "an invoiced organization? Only the policy's caps hold the cost then")
+    return Finding("balance", str(money(balance)))
+
+
+async def _jobs(target: "TargetPlatform") -> Finding:
+    if await target.jobs() is None:
+        return Finding("job list", "not for this key (403)", "no trouble: the devices themselves are read instead")
+    return Finding("job list", "may be read")
+
+
+_LOOKS = {"data plans": _plans, "balance": _balance, "job list": _jobs}
+
+
+def _names(account: "Account") -> Finding:
+    if account.features is None:
+        return Finding("shared names", "Hologram does not list its features", "tried once, then one by one if refused")
+    if "bulk_rename" in account.features:
+        return Finding("shared names", "in one call (bulk_rename)")
+    return Finding("shared names", "one by one", "the organization lacks bulk_rename: a request for each SIM")
+
+
+def disk(state: str) -> Finding:
+    """Room for the store. Raises: InputError, for an address that names no file."""
+    from migrator.store.database.database import path_of
+
+    path = path_of(state)
+    folder = path.parent if path.parent.is_dir() else Path()
+    free = shutil.disk_usage(folder).free
+    told = f"{path}, {'there' if path.exists() else 'not there yet'}; {free // 1024**2} MiB free"
+    if free < ENOUGH_BYTES:
+        return Finding("store", told, "a fleet of a million SIMs takes up to 2 GiB: make room, or use --state")
+    return Finding("store", told)

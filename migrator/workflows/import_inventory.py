@@ -1,0 +1,191 @@
+"""`inventory import`, put together: a file's rows into a snapshot that becomes the inventory, or nothing."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from migrator.core.fleet.iccid_text import SPREADSHEET_REMEDY, ZERO_REMEDY, lost_digits
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.run.results import Dropped
+from migrator.errors import InputError, Problem
+from migrator.ports import Clock, Progress, SourcePage, SourceRow
+
+if TYPE_CHECKING:
+    from migrator.inputs.inventory.file import ImportedRow, InventoryFile
+    from migrator.store import Store
+
+__all__ = ["API_VERSION", "Imported", "import_inventory"]
+
+API_VERSION = "import"
+"""What stands where a pull has "v1" or "v2"."""
+
+BATCH = 1000
+MOST_SUSPECTS = 10_000
+"""As many ICCIDs that end in zeros are looked into: more would be by chance in a fleet of millions only."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of a file.
+
+    Args:
+        sims: how many there are now.
+        repeated: rows that said again what an earlier one had said.
+        without_status: SIMs whose status is unknown; plans will not act on them.
+        without_quota: SIMs without a booked data volume.
+        rounded: places of ICCIDs that end in zeros as a spreadsheet leaves them; too few to be sure.
+        dropped: SIMs that the inventory had before, and the file has not.
+    """
+
+    sims: int = 0
+    repeated: int = 0
+    without_status: int = 0
+    without_quota: int = 0
+    rounded: list[str] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
+
+
+def import_inventory(
+    store: "Store",
+    file: "InventoryFile",
+    *,
+    clock: Clock,
+    note: Callable[[Problem], None],
+    progress: Progress,
+    replace: bool = False,
+) -> Imported:
+    """Read a file into the store. It becomes the inventory in force when every row of it is sound.
+
+    Args:
+        store: where; the caller holds its lease.
+        file: open.
+        clock: the time.
+        note: told every problem, in the file's order.
+        progress: told after every thousand rows.
+        replace: whether the file may leave out SIMs of the inventory in force.
+
+    Raises: InputError, if there was a problem or no SIM: then the inventory is what it was before.
+    """
+    now = clock.now().timestamp()
+    snapshot = store.inventory.open_snapshot(API_VERSION, now, fresh=True, origin=file.name)
+    try:
+        importing = _Importing(store, snapshot.snapshot_id, file.name, note)
+        for number, rows in enumerate(_batches(file.rows), start=1):
+            importing.take(number, rows, now)
+            progress("page", {"sims": len(rows), "page": number, "listed": None})
+        importing.finish()
+        dropped = store.inventory.dropped(snapshot.snapshot_id)
+        if not replace:
+            _refuse_gaps(file.name, importing.result.sims, dropped)
+    except BaseException:
+        store.inventory.discard_snapshot(snapshot.snapshot_id)
+        raise
+    store.inventory.complete_snapshot(snapshot.snapshot_id, 1, clock.now().timestamp())
+    importing.result.dropped = dropped
+    return importing.result
+
+
+def _refuse_gaps(name: str, sims: int, dropped: Dropped) -> None:
+    """A part of the fleet, or the file of another customer, must not pass for the whole fleet.
+
+    Raises: InputError, if the inventory in force has SIMs that the file leaves out.
+    """
+    if dropped.sims:
+        words = f"{name} has {sims} SIMs and leaves out, of the inventory in force, {dropped}; nothing was changed"
+        hint = "a file stands for the whole fleet: put its parts into one. If these SIMs are gone for good: --replace"
+        raise InputError(words, code="inventory_shrinks", hint=hint)
+
+
+def _batches(rows: Iterable["ImportedRow"]) -> Iterator[list["ImportedRow"]]:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
+
+
+@dataclass(slots=True)
+class _Importing:
+    """The import so far. Of a row that is on disk, nothing is kept in memory but a line number if it looks rounded."""
+
+    store: "Store"
+    snapshot_id: int
+    name: str
+    note: Callable[[Problem], None]
+    result: Imported = field(default_factory=Imported)
+    problems: int = 0
+    rounded: "array[int]" = field(default_factory=lambda: array("Q"))
+    suspects: list[tuple[Iccid, int]] = field(default_factory=list)  # the first of those lines, with their ICCIDs
+    has_rounded_twice: bool = False
+
+    def take(self, number: int, rows: list["ImportedRow"], now: float) -> None:
+        """Take in some rows."""
+        known = self.store.inventory.listed(
+            self.snapshot_id, [row.sim.iccid.key for row in rows if row.sim is not None]
+        )
+        places = {key: (sim, int(raw["line"])) for key, (sim, raw) in known.items()}
+        new = []
+        for row in rows:
+            for problem in row.problems:
+                self._problem(problem)
+            if row.sim is not None and self._is_new(row, row.sim, places):
+                new.append(SourceRow(row.raw, row.sim))
+        self.store.inventory.save_page(self.snapshot_id, 1, SourcePage(number, new), now)
+
+    def _is_new(self, row: "ImportedRow", sim: SourceSim, places: dict[str, tuple[SourceSim, int]]) -> bool:
+        """Whether no earlier row has this SIM; one that says something else of it is a problem."""
+        line, is_rounded = row.line, row.may_be_rounded
+        if is_rounded:
+            self.rounded.append(line)
+            if len(self.suspects) <= MOST_SUSPECTS:
+                self.suspects.append((sim.iccid, line))
+        earlier, earlier_line = places.setdefault(sim.iccid.key, (sim, line))
+        if earlier_line == line:
+            self.result.sims += 1
+            self.result.without_status += sim.status == "unknown"
+            self.result.without_quota += sim.data_quota_mb is None
+            return True
+        if earlier == sim:
+            self.result.repeated += 1
+            return False
+        words = f"{self.name}:{line}: SIM {sim.iccid} stands on line {earlier_line} already, with other values"
+        if is_rounded:
+            self.has_rounded_twice = True
+            self._problem(Problem("rounded_by_spreadsheet", f"{words}, and ends in zeros", SPREADSHEET_REMEDY))
+        else:
+            self._problem(Problem("iccid_twice", words, "keep the line that is right"))
+        return False
+
+    def finish(self) -> None:
+        """Judge the file as a whole. Raises: InputError, if there was any problem."""
+        self._judge_zeros()
+        if self.problems:
+            problems = "1 problem" if self.problems == 1 else f"{self.problems:,} problems"
+            words = f"{self.name}: {problems}; the inventory is what it was before"
+            raise InputError(words, code="inventory_import")
+        if not self.result.sims:
+            raise InputError(
+                f"{self.name} lists no SIM", code="empty_file", hint="is this the right file? Nothing was changed"
+            )
+
+    def _judge_zeros(self) -> None:
+        """ICCIDs that end in zeros: a few are by chance, many are what a spreadsheet made of other ones."""
+        lost: Iterable[int] = self.rounded
+        if not self.has_rounded_twice and len(self.rounded) <= MOST_SUSPECTS:
+            lost = self._lost()
+        for line in lost:
+            words = f"{self.name}:{line}: the ICCID ends in zeros from its 16th digit on, as a spreadsheet rounds it"
+            self._problem(Problem("rounded_by_spreadsheet", words, ZERO_REMEDY))
+        self.result.rounded = [f"{self.name}:{line}" for line in self.rounded[:MOST_SUSPECTS]]
+
+    def _lost(self) -> list[int]:
+        """Lines of ICCIDs whose zeros nothing vouches for: neither the inventory in force nor the rest of the file."""
+        inventory, rows = self.store.inventory, self.result.sims + self.result.repeated
+        known = inventory.iccids([iccid.key for iccid, _ in self.suspects])
+        new = [(iccid, line) for iccid, line in self.suspects if iccid.key not in known]
+        return lost_digits(new, total=rows, among=lambda keys: inventory.listed(self.snapshot_id, keys))
+
+    def _problem(self, problem: Problem) -> None:
+        self.problems += 1
+        self.note(problem)

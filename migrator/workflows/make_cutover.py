@@ -1,0 +1,495 @@
+"""`cutover plan` and `rollback plan`, put together from store, target and core; and what makes such a plan stale."""
+
+import hashlib
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
+
+from migrator.core.cutover.old_use import NewLife
+from migrator.core.cutover.plan import (
+    Direction,
+    SwitchAction,
+    SwitchHeader,
+    SwitchReason,
+    SwitchRow,
+    fingerprint_of,
+    header_line,
+    row_document,
+    row_from,
+    row_line,
+)
+from migrator.core.cutover.rules import Demand, Judged, Overlap, cutover_row, rollback_row, unplanned_row
+from migrator.core.fleet.imei import Doubt, Neighbours, Unit, hardware, is_imei
+from migrator.core.fleet.sims import SourceSim, SourceStatus
+from migrator.core.fleet.switched_off import SwitchedOff
+from migrator.core.plan.plan import PlanHeader
+from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits
+from migrator.core.run.gates import Gate, gate
+from migrator.core.run.steps import Item, Verdict, Verified
+from migrator.engine.cutover.context import in_parallel
+from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
+from migrator.engine.run.context import Stopper
+from migrator.errors import Halted, StoreError
+from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
+from migrator.workflows.make_plan import look
+from migrator.workflows.old_use import OldSims
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["REMINDERS", "make_cutover", "make_rollback", "overlap_of", "stale_reasons", "switch_lines"]
+
+T = TypeVar("T")
+CHUNK = 500
+ID_DIGITS = 10
+WORKERS = 8
+REST = "rest"
+
+REMINDERS = {
+    Direction.CUTOVER: (
+        "switch auto-top-up off in the 1NCE portal first: it buys volume for SIMs that run low; no call reads it",
+        "1NCE refunds nothing: volume and lifetime of a disabled SIM go on lapsing",
+        "disabling cuts the old SIM's session at once; some units hang until they are rebooted",
+    ),
+    Direction.ROLLBACK: (
+        "what cannot be undone: claims at Hologram, and what they and every period since have charged",
+        "paused SIMs are billed every period at Hologram",
+        "a SIM whose lifetime at 1NCE is over cannot be switched on: it stays on the new one",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One SIM of the migration's plan with all that is known of it; `off`: the cutover of ours that switched it off."""
+
+    item: Item
+    verified: Verified | None
+    claimed_s: float | None
+    source: SourceSim | None
+    off: SwitchedOff | None = None
+
+
+# --- making -------------------------------------------------------------------------------------------------------
+
+
+async def make_cutover(
+    store: "Store",
+    target: TargetPlatform,
+    header: PlanHeader,
+    demand: Demand,
+    *,
+    waves: Sequence[int],
+    absent_after_s: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+    usage: SourceUsage | None,
+    usage_rps: float = 1.0,
+) -> SwitchHeader:
+    """Read every new SIM afresh, ask for proof of life where it is wanted, and keep the plan. Sends no write.
+
+    Then, unless the demand does without, 1NCE is asked whether the old SIMs that would go are silent.
+
+    Args:
+        store: where the migration's plan is; the caller holds its lease.
+        target: the carrier of the new SIMs.
+        header: the migration's plan.
+        demand: what a new SIM must have shown.
+        waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
+        absent_after_s: how old the carrier's reads may be.
+        clock: the time.
+        stopper: looked at between requests.
+        progress: told what happens.
+        usage: where old SIMs are asked what they used, a request each; None where the demand does not ask.
+        usage_rps: how many of these requests a second may go, to tell beforehand how long it takes.
+
+    Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
+    """
+    await target.account()
+    await look(store, target, header, absent_after_s=absent_after_s, clock=clock, stopper=stopper, progress=progress)
+    few = _too_few_verified(store, header.plan_id, demand.verified_share)
+    if few is not None:
+        hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
+        raise Halted(few, code="gate_closed", hint=hint)
+    overlap, off = Overlap(), store.switches.switched_off()
+    notes, meant = store.field_notes(header.plan_id), 0
+    old = OldSims(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
+    with _Spool() as proved, _Spool() as rows:
+        for found in _chunked(_facts(store, header, off)):
+            for one in found:
+                overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=demand.now_s)
+            judged = await _judged(target, found, demand, header.org_id, notes, stopper)
+            proved.add_lines(map(_judged_line, judged))
+            meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
+            progress("judged", {"sims": len(found)})
+        old.announce(meant, usage_rps, progress)
+        for chunk in _chunked(map(_judged_from, proved.lines())):
+            rows.add(await old.judged(chunk, stopper))
+        rows.add(unplanned_row(sim, off.get(sim.iccid.key)) for sim in store.journal.unplanned(header.plan_id))
+        summary = {
+            "double_billing": overlap.told(_price(header)),
+            "reminders": [*REMINDERS[Direction.CUTOVER], *old.reminders()],
+            "verified_share": str(demand.verified_share),
+            "other_units": (OtherUnits.ACCEPT if demand.accepts_other_units else OtherUnits.LEAVE_ON).value,
+            **old.told(),
+        }
+        return _kept(
+            store,
+            header,
+            Direction.CUTOVER,
+            _in_waves(rows, waves),
+            waves=waves,
+            summary=summary,
+            now=demand.now_s,
+            demand=demand,
+        )
+
+
+def make_rollback(
+    store: "Store", header: PlanHeader, *, listed: Collection[str] | None, waves: Sequence[int], now: float
+) -> SwitchHeader:
+    """Plan the way back for what our cutovers switched off; asks nobody.
+
+    Args:
+        store: where the migration's plan is; the caller holds its lease.
+        header: the migration's plan.
+        listed: keys of the SIMs that are meant; None for all of them.
+        waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
+        now: UTC seconds.
+    """
+    off = store.switches.switched_off()
+    rows = (
+        _seated(
+            rollback_row(
+                change,
+                off.get(change.source_iccid.key),
+                is_listed=listed is None or change.source_iccid.key in listed,
+            ),
+            header,
+        )
+        for change in store.plans.changes(header.plan_id)
+    )
+    reminders = [*REMINDERS[Direction.ROLLBACK], *_held_elsewhere(store, header, off)]
+    summary = {"double_billing": overlap_of(store, header, now), "reminders": reminders}
+    return _kept(store, header, Direction.ROLLBACK, _in_waves(rows, waves), waves=waves, summary=summary, now=now)
+
+
+def _seated(row: SwitchRow, header: PlanHeader) -> SwitchRow:
+    """A SIM that this plan leaves alone has no wave, and may have been switched off under another one: it goes last."""
+    if not row.action.acts or row.wave is not None:
+        return row
+    return replace(row, wave=header.waves[-1] if header.waves else REST)
+
+
+def _held_elsewhere(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -> Iterator[str]:
+    """A word on SIMs that cutovers of ours switched off, and that this plan does not hold."""
+    if not off:
+        return
+    left = off.keys() - {change.source_iccid.key for change in store.plans.changes(header.plan_id)}
+    for plan_id, sims in sorted(Counter(off[key].plan_id for key in left).items()):
+        yield (
+            f"SIMs that a cutover of plan {plan_id} switched off, and that plan {header.plan_id} does not hold: "
+            f"{sims}; `migrator rollback plan {plan_id}` takes them back"
+        )
+
+
+def overlap_of(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]:
+    """What being on at both carriers costs now, by what the store knows. See `Overlap`."""
+    overlap, off = Overlap(), store.switches.switched_off()
+    for one in _facts(store, header, off):
+        overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=now)
+    return overlap.told(_price(header))
+
+
+def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -> Iterator[_Found]:
+    """The SIMs of a plan, sorted by ICCID; those that a cutover switched off count as off, whatever was pulled."""
+    rows = store.journal.report_rows(header.plan_id)
+    for chunk in _chunked(rows):
+        sources = {sim.iccid.key: sim for sim in store.inventory.sims([item.key for item, *_ in chunk])}
+        for item, verified, _, claimed_s, _ in chunk:
+            source, ours = sources.get(item.key), off.get(item.key)
+            if source is not None and ours is not None and not ours.is_on_again:
+                source = replace(source, status=SourceStatus.DISABLED)
+            yield _Found(item, verified, claimed_s, source, ours)
+
+
+async def _judged(  # noqa: PLR0917 - handed through as they came
+    target: TargetPlatform,
+    found: Sequence[_Found],
+    demand: Demand,
+    org_id: int,
+    notes: FieldNotes,
+    stopper: Stopper,
+) -> list[Judged]:
+    """The rows of some SIMs. Usage is asked for only where all is there but a sign of life, or the unit is unknown."""
+    imeis = [imei for one in found for imei in _imeis(one)]
+    near = notes.neighbours(map(hardware, imeis))
+    rows = [_row(one, demand, org_id, near) for one in found]
+    open_ = [at for at, one in enumerate(rows) if one.row.reason in _LACKS_LIFE or _lacks_unit(found[at], one)]
+
+    async def ask(number: int) -> None:
+        one = found[number]
+        sessions = await sessions_since_claim(target, one.item.target, one.claimed_s)
+        if sessions:
+            newest_s, imei = max(session.at_s for session in sessions), imei_in(sessions)
+            around = notes.neighbours(map(hardware, (*_imeis(one), imei)))
+            rows[number] = _row(one, demand, org_id, around, session_s=newest_s, session_imei=imei)
+        elif sessions is None and rows[number].row.reason in _LACKS_LIFE:
+            row = rows[number].row
+            rows[number] = Judged(replace(row, detail=f"{row.detail}; usage is not ours to read"))
+
+    await in_parallel(open_, ask, workers=WORKERS, stopper=stopper)
+    return rows
+
+
+_LACKS_LIFE = {SwitchReason.NO_TRAFFIC, SwitchReason.NOT_ALIVE_LATELY}
+
+
+def _imeis(one: _Found) -> tuple[str | None, str | None]:
+    """The hardware of an old SIM and its new one, as it stands on their records."""
+    return None if one.source is None else one.source.imei, None if one.item.target is None else one.item.target.imei
+
+
+def _lacks_unit(found: _Found, one: Judged) -> bool:
+    """Whether usage may tell in which unit the new SIM of a row that would be switched off is."""
+    old, new = _imeis(found)
+    may_tell = is_imei(old) if one.life.alive_s is None else not is_imei(new)
+    return one.row.unit is Unit.NEVER_SEEN and may_tell
+
+
+def _row(
+    one: _Found,
+    demand: Demand,
+    org_id: int,
+    near: Neighbours,
+    *,
+    session_s: float | None = None,
+    session_imei: str | None = None,
+) -> Judged:
+    return cutover_row(
+        one.item,
+        one.verified,
+        one.source,
+        demand,
+        org_id=org_id,
+        claimed_s=one.claimed_s,
+        session_s=session_s,
+        session_imei=session_imei,
+        near=near,
+        off=one.off,
+    )
+
+
+def _judged_line(one: Judged) -> str:
+    """One line of the file in which rows wait for what is said of their old SIMs."""
+    return json.dumps([row_document(one.row), one.life.alive_s, one.life.claimed_s, one.doubt])
+
+
+def _judged_from(line: str) -> Judged:
+    """What such a line tells."""
+    document, alive_s, claimed_s, doubt = json.loads(line)
+    return Judged(row_from(document), NewLife(alive_s, claimed_s), None if doubt is None else Doubt(doubt))
+
+
+class _Spool:
+    """Rows that wait in a nameless file: a plan's header tells of all of them, and memory should hold a page."""
+
+    def __init__(self) -> None:
+        with _temporary_trouble():
+            self._file: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - see __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with suppress(OSError):  # what could not be written was told already
+            self._file.close()
+
+    def add(self, rows: Iterable[SwitchRow]) -> None:
+        """Put some rows behind the others. Raises: StoreError, if the disk for temporary files is full."""
+        self.add_lines(map(row_line, rows))
+
+    def add_lines(self, lines: Iterable[str]) -> None:
+        """Put some lines behind the others, whatever they tell. Raises: as `add`."""
+        with _temporary_trouble():
+            self._file.writelines(f"{line}\n" for line in lines)
+
+    def lines(self) -> Iterator[str]:
+        """Every line, from the first."""
+        with _temporary_trouble():
+            self._file.seek(0)
+        return iter(self._file)
+
+    def __iter__(self) -> Iterator[SwitchRow]:
+        return (row_from(json.loads(line)) for line in self.lines())
+
+
+@contextmanager
+def _temporary_trouble() -> Iterator[None]:
+    """Tell in words what the file system refuses about a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise StoreError(
+            f"a temporary file in {folder} cannot be written ({error.strerror}); no plan was kept",
+            code="temporary_file",
+            hint=f"free some space in {folder}, or set TMPDIR to another folder; then run the same command again",
+        ) from None
+
+
+def _in_waves(rows: Iterable[SwitchRow], counts: Sequence[int]) -> Iterator[SwitchRow]:
+    """The rows, dealt out anew where counts are given: the first so many SIMs that act, and so on, then the rest."""
+    if not counts:
+        yield from rows
+        return
+    names = [f"first-{number}" if at == 1 else f"wave-{at}-of-{number}" for at, number in enumerate(counts, 1)]
+    places = iter([name for name, number in zip(names, counts, strict=True) for _ in range(number)])
+    for row in rows:
+        yield replace(row, wave=next(places, REST)) if row.action.acts else row
+
+
+def _kept(
+    store: "Store",
+    header: PlanHeader,
+    direction: Direction,
+    rows: Iterable[SwitchRow],
+    *,
+    waves: Sequence[int],
+    summary: dict[str, Any],
+    now: float,
+    demand: Demand | None = None,
+) -> SwitchHeader:
+    counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
+    units = Counter[tuple[SwitchAction, Unit | None]]()
+    asked = () if demand is None else _asked_for(demand)
+    with _Spool() as kept:
+
+        def counted() -> Iterator[SwitchRow]:
+            for row in rows:
+                counts[row.action.value] += 1
+                reasons[row.reason.value] += 1
+                units[row.action, row.unit] += 1
+                if row.action.acts:
+                    used[row.wave or ""] = None
+                kept.add([row])
+                yield row
+
+        print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), counted())
+        names = tuple(used) if waves else tuple(name for name in dict.fromkeys((*header.waves, REST)) if name in used)
+        made = SwitchHeader(
+            switch_id=_unused_id(store, direction, print_),
+            direction=direction,
+            plan_id=header.plan_id,
+            lineage=store.lineage,
+            org_id=header.org_id,
+            require=None if demand is None else demand.require,
+            rest_s=0.0 if demand is None else demand.rest_s,
+            count=sum(counts[action.value] for action in SwitchAction if action.acts),
+            counts=dict(sorted(counts.items())),
+            waves=names,
+            fingerprint=print_,
+            summary={
+                "reasons": dict(sorted(reasons.items())),
+                "inventory_taken_at": store.inventory.summary()["taken_at"],
+                **summary,
+                **({} if demand is None else _of_units(units, summary["reminders"])),
+            },
+        )
+        store.switches.add(made, kept, now)
+        return made
+
+
+def _asked_for(demand: Demand) -> tuple[str, ...]:
+    """What was asked of the new SIMs, as far as a plan is another one by it."""
+    accepted = (OtherUnits.ACCEPT.value,) if demand.accepts_other_units else ()
+    usual = CutoverPolicy()
+    old_sim = () if demand.old_sim is usual.old_sim else (demand.old_sim.value,)
+    lately = () if demand.alive_within_s == usual.alive_within_s else (str(demand.alive_within_s),)
+    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted, *old_sim, *lately
+
+
+def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:
+    """In which units the new SIMs are whose old ones qualify by all else, in counts and in words."""
+    told = {one.value: sum(count for (_, unit), count in units.items() if unit is one) for one in Unit}
+    unseen, elsewhere = units[SwitchAction.SWITCH_OFF, Unit.NEVER_SEEN], units[SwitchAction.SWITCH_OFF, Unit.MOVED]
+    words = []
+    if elsewhere:
+        words.append(
+            f"SIMs to switch off whose new SIM was seen in another unit (by IMEI), which was accepted: {elsewhere}; "
+            "units that have their old SIM alone fall silent"
+        )
+    if unseen:
+        words.append(
+            f"SIMs to switch off of which one carrier or both saw no IMEI (never_seen): {unseen}; nobody can tell "
+            "whether their new SIM is in the unit"
+        )
+    return {"units": told, "reminders": [*reminders, *words]}
+
+
+def _unused_id(store: "Store", direction: Direction, fingerprint: str) -> str:
+    """A name that follows from what the plan is; one that was used up before gets a number behind it."""
+    name = direction.value[0] + hashlib.sha256(fingerprint.encode()).hexdigest()[:ID_DIGITS]
+    number = 1
+    while store.switches.exists(name) in {"started", "finished"}:
+        number += 1
+        name = f"{name.partition('-')[0]}-{number}"
+    return name
+
+
+def _price(header: PlanHeader) -> Decimal | None:
+    told = header.summary.get("money", {}).get("price_per_sim")
+    return None if told is None else Decimal(told)
+
+
+# --- using --------------------------------------------------------------------------------------------------------
+
+
+def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
+    """What has changed since a plan was made so that it must not be used; empty: it may be."""
+    reasons = []
+    newer = store.switches.superseded_by(header.switch_id)
+    if newer is not None:
+        reasons.append(f"plan {newer}, which was started later, switches some of the same SIMs")
+    if header.direction is Direction.CUTOVER and store.switches.state(header.switch_id) == "created":
+        share = Decimal(header.summary.get("verified_share", "0"))
+        reasons += filter(None, [_too_few_verified(store, header.plan_id, share)])
+        reasons += islice(_no_longer_verified(store, header), 20)
+    return reasons
+
+
+def _too_few_verified(store: "Store", plan_id: str, share: Decimal) -> str | None:
+    """In words, that fewer SIMs of a migration are verified than this share of those that it acts on."""
+    verdicts = store.journal.verdicts(plan_id)
+    if gate(verdicts, share) is Gate.OPEN:
+        return None
+    verified, total = verdicts.get(Verdict.OK, 0), sum(verdicts.values())
+    return f"{verified} of {total} SIMs of plan {plan_id} are verified, and [cutover] verified_share asks for {share}"
+
+
+def _no_longer_verified(store: "Store", header: SwitchHeader) -> Iterator[str]:
+    meant = (row for row in store.switches.rows(header.switch_id) if row.action is SwitchAction.SWITCH_OFF)
+    for chunk in _chunked(meant):
+        for item in store.journal.items_by_key(header.plan_id, [row.source_iccid.key for row in chunk]):
+            if item.verdict is not Verdict.OK:
+                verdict = "unread" if item.verdict is None else item.verdict.value
+                yield f"{item.change.source_iccid} was verified, and is {verdict} now"
+
+
+def switch_lines(store: "Store", switch_id: str) -> Iterator[str]:
+    """The plan's file, line by line."""
+    yield header_line(store.switches.header(switch_id)) + "\n"
+    for row in store.switches.rows(switch_id):
+        yield row_line(row) + "\n"
+
+
+def _chunked(rows: Iterator[T]) -> Iterator[list[T]]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk

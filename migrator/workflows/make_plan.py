@@ -1,0 +1,324 @@
+"""`plan create` and `verify`, put together from store, target and core."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import AccountLimits
+from migrator.core.money.calls import USUAL_SIZES, CallSizes
+from migrator.core.money.caps import used_of
+from migrator.core.money.costs import Tally
+from migrator.core.plan.names import repeated_names
+from migrator.core.plan.odd_names import NameWatch
+from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
+from migrator.core.plan.planner import Planner
+from migrator.core.policy.policy import ClaimPolicy, Policy
+from migrator.core.run.gates import Gate, gate
+from migrator.core.run.states import StepKind, StepState
+from migrator.engine.apply.apply import Applying
+from migrator.engine.apply.converge import Converger
+from migrator.engine.apply.prices import prices_of
+from migrator.engine.run.context import ApplyOptions, Context, Stopper
+from migrator.engine.run.read_targets import Reader
+from migrator.inputs.policy.file import stored_policy
+from migrator.inputs.policy.iccids import unmatched
+from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
+from migrator.wiring.gc import collecting_rarely
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from migrator.inputs.policy.file import LoadedPolicy
+    from migrator.inputs.where.language import Selection
+    from migrator.store import Store
+
+__all__ = ["applying", "look", "make_plan", "settle_earlier", "unsettled_plans"]
+
+BATCH = 1000
+ID_DIGITS = 10
+
+
+async def make_plan(
+    store: "Store",
+    target: TargetPlatform,
+    loaded: "LoadedPolicy",
+    *,
+    max_rps: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+    selection: "Selection | None" = None,
+    takes_rolled_back: bool = False,
+    sizes: CallSizes = USUAL_SIZES,
+) -> PlanHeader:
+    """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
+
+    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out, and so are SIMs that
+    a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to send.
+
+    Raises: InputError, for an unknown data plan or zone; Halted, for a price that cannot be relied on; PlatformError;
+        Interrupted; and then there is no plan.
+    """
+    policy = loaded.policy
+    account = await target.account()
+    prices = prices_of(await target.data_plans(), policy.claim)
+    balance = await target.balance()
+    progress("observing", {"sims": store.pairs.count()})
+    reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
+    await reader.read(_targets(store, selection), full=True, thorough=True)
+    stopper.check()
+
+    async def each_batch(sims: int) -> None:
+        progress("planning", {"sims": sims})
+        await anyio.lowlevel.checkpoint()  # signals and the lease's heartbeat get their turn
+        stopper.check()
+
+    with collecting_rarely():
+        return await _stored(
+            store,
+            loaded,
+            account.org_id,
+            prices,
+            balance=balance,
+            max_rps=max_rps,
+            now=clock.now().timestamp(),
+            selection=selection,
+            takes_rolled_back=takes_rolled_back,
+            sizes=sizes,
+            each_batch=each_batch,
+        )
+
+
+def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid] | None:
+    """The targets of those SIMs that are in the inventory in force and that the plan is about; None: of all."""
+    if selection is None:
+        return None
+    paired = ((one, one.pair) for one in store.plans.candidates())
+    return (pair.target for one, pair in paired if pair is not None and selection.selects(one))
+
+
+async def _stored(
+    store: "Store",
+    loaded: "LoadedPolicy",
+    org_id: int,
+    prices: Prices,
+    *,
+    balance: "Decimal | None",
+    max_rps: float,
+    now: float,
+    selection: "Selection | None",
+    takes_rolled_back: bool,
+    sizes: CallSizes,
+    each_batch: Callable[[int], Awaitable[None]],
+) -> PlanHeader:
+    policy = loaded.policy
+    repeated = repeated_names(store.plans.candidates(), policy)
+    where = None if selection is None else selection.text
+    account = store.inventory.account_limits() or AccountLimits()
+    planner = Planner(
+        policy,
+        org_id,
+        account,
+        repeated,
+        None if selection is None else selection.selects,
+        store.switches.rolled_back(),
+        takes_rolled_back,
+    )
+    if policy.needs_counting:
+        planner.count(store.plans.candidates())
+    tally, names = Tally(sizes), NameWatch()
+    with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
+        changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
+        await each_batch(0)
+        while batch := list(islice(changes, BATCH)):
+            draft.add(batch)
+            await each_batch(len(batch))
+
+        def make_header(changes_sha256: str) -> PlanHeader:
+            prints = Fingerprints(
+                store.inventory.fingerprint(), store.pairs.fingerprint(), loaded.fingerprint, changes_sha256
+            )
+            used = used_of(store.journal.claims_made(org_id), policy.caps, None)
+            summary = tally.summary(policy, prices, balance=balance, max_rps=max_rps, used=used)
+            return PlanHeader(
+                plan_id=_unused_id(store, org_id, prints, where),
+                lineage=store.lineage,
+                org_id=org_id,
+                fingerprints=prints,
+                claims=tally.claims,
+                counts=dict(sorted(tally.actions.items())),
+                waves=tuple(wave.name for wave in policy.waves),
+                summary={
+                    **summary,
+                    "warnings": [
+                        *loaded.warnings,
+                        *summary["warnings"],
+                        *names.warnings(),
+                        *_done_elsewhere(planner.tagged),
+                        *_left_back(tally.reasons[Reason.ROLLED_BACK]),
+                        *unmatched(loaded.lists, store.inventory.iccids),
+                    ],
+                    "policy_file": loaded.name,
+                    "where": where,
+                    "approvals_required": policy.approvals,
+                },
+            )
+
+        header = draft.finish(make_header)
+    store.plans.note_origin(header.plan_id, _origin(loaded, account))
+    return header
+
+
+def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:
+    return Origin(str(Path(loaded.name).absolute()), account)
+
+
+def _left_back(sims: int) -> Iterator[str]:
+    """A word on SIMs that the plan leaves where a rollback put them."""
+    if sims:
+        yield f"SIMs left on the old SIM that a rollback took them back to: {sims}; --include-rolled-back moves them"
+
+
+def _done_elsewhere(sims: int) -> Iterator[str]:
+    """A word on SIMs that another copy of the store must have claimed."""
+    if sims:
+        yield (
+            f"SIMs that are ours already and carry the tag, though this store never claimed them: {sims}; is it the "
+            f"newest copy? `apply` takes them over with --adopt-tagged {sims}"
+        )
+
+
+def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:
+    """A name that follows from what the plan is; one that was used up before gets a number behind it."""
+    text = "\n".join((store.lineage, str(org_id), prints.inventory, prints.pairs, prints.policy, prints.changes))
+    text += "" if where is None else f"\n{where}"  # two ways to say the same selection are two plans to review
+    name = "p" + hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+    number = 1
+    while store.plans.exists(name) in {"started", "finished"}:
+        number += 1
+        name = f"{name.partition('-')[0]}-{number}"
+    return name
+
+
+def unsettled_plans(store: "Store") -> list[str]:
+    """Plans with claims that were sent and whose outcome nobody knows."""
+    open_states = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
+    return [
+        plan["plan_id"]
+        for plan in store.plans.list()
+        if any(store.journal.step_counts(plan["plan_id"]).get((StepKind.CLAIM, state), 0) for state in open_states)
+    ]
+
+
+async def settle_earlier(
+    store: "Store",
+    target: TargetPlatform,
+    *,
+    absent_after_s: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+    but: str | None = None,
+) -> None:
+    """Learn what became of every claim of other plans, by reading: no plan must claim such a SIM again.
+
+    Args:
+        store: where the plans are; the caller holds its lease.
+        target: the carrier.
+        absent_after_s: how old the carrier's reads may be.
+        clock: the time.
+        stopper: looked at between requests.
+        progress: told what happens.
+        but: a plan that settles its own.
+    """
+    for plan_id in unsettled_plans(store):
+        if plan_id == but:
+            continue
+        header = store.plans.header(plan_id)
+        await Applying(_reading(store, target, header, absent_after_s, clock, stopper, progress)).settle()
+
+
+def applying(store: "Store", ctx: Context) -> Applying:
+    """One run of `apply`, which settles the claims of other plans, too, before it claims anything."""
+    settle_others = partial(
+        settle_earlier,
+        store,
+        ctx.target,
+        absent_after_s=ctx.options.absent_after_s,
+        clock=ctx.clock,
+        stopper=ctx.stopper,
+        progress=ctx.progress,
+        but=ctx.plan_id,
+    )
+    return Applying(ctx, settle_others)
+
+
+async def look(
+    store: "Store",
+    target: TargetPlatform,
+    header: PlanHeader,
+    *,
+    absent_after_s: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+    listed: Callable[[DevicePage], None] = lambda _page: None,
+) -> None:
+    """Read every SIM of a plan afresh and keep the verdicts; sends no write.
+
+    Args:
+        store: where the plan is.
+        target: the carrier.
+        header: the plan's.
+        absent_after_s: how old the carrier's reads may be. A finished plan's SIMs were seen as planned before, so what
+            differs there is drift at once.
+        clock: the time.
+        stopper: looked at between requests.
+        progress: told what happens.
+        listed: shown every page of the device list that is read for this.
+    """
+    is_finished = store.plans.state(header.plan_id) == "finished"
+    ctx = _reading(store, target, header, absent_after_s, clock, stopper, progress)
+    reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers, listed)
+    converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
+    await converger.converge(None, wait_s=0)
+    if not is_finished:
+        _note_lost_gates(store, header, ctx.now())
+
+
+def _note_lost_gates(store: "Store", header: PlanHeader, now: float) -> None:
+    """A wave that this look shows below its gate rests anew once it is back."""
+    share = stored_policy(store.plans.policy_text(header.plan_id), name=header.plan_id).gates.verified_share
+    for wave in header.waves:
+        if gate(store.journal.verdicts(header.plan_id, wave, changing=True), share) is not Gate.OPEN:
+            store.journal.gate_lost(header.plan_id, wave, now)
+
+
+def _reading(  # noqa: PLR0917 - handed through as they came
+    store: "Store",
+    target: TargetPlatform,
+    header: PlanHeader,
+    absent_after_s: float,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+) -> Context:
+    """The surroundings of a run that only reads."""
+    return Context(
+        header=header,
+        policy=Policy(ClaimPolicy(0, "")),  # no rule of a policy is asked
+        run_id=0,
+        target=target,
+        journal=store.journal,
+        clock=clock,
+        options=ApplyOptions(absent_after_s=absent_after_s),
+        stopper=stopper,
+        progress=progress,
+    )

@@ -1,0 +1,142 @@
+"""What `cutover plan` makes of old SIMs that are in use: what was noted of them, and what 1NCE tells when asked."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from migrator.core.cutover.old_use import OldUse, UseOfOld, days_to_ask, use_of_old
+from migrator.core.cutover.plan import SwitchAction, SwitchReason, SwitchRow
+from migrator.core.cutover.rules import Demand, Judged, in_use_words, unknown_words
+from migrator.core.fleet.imei import Doubt, Unit
+from migrator.core.policy.policy import OldSim
+from migrator.engine.cutover.context import in_parallel
+from migrator.engine.run.context import Stopper
+from migrator.ports import FieldNotes, Progress, SourceUsage
+
+__all__ = ["OldSims"]
+
+WORKERS = 8
+ENOUGH_UNTOLD = 100
+"""So many old SIMs without one usable answer: 1NCE has no usage for us, and the others are not asked."""
+
+Answer = Mapping[date, bool] | None
+
+
+@dataclass(slots=True)
+class OldSims:
+    """Judges the old SIMs of rows that would be switched off, chunk by chunk.
+
+    Args:
+        notes: what was noted of them before.
+        usage: where they are asked what they used; None where the demand does not ask.
+        demand: what the policy asks for.
+    """
+
+    notes: FieldNotes
+    usage: SourceUsage | None
+    demand: Demand
+    asked: int = field(default=0, init=False)
+    uses: Counter[OldUse] = field(default_factory=Counter, init=False)
+    doubts: Counter[Doubt] = field(default_factory=Counter, init=False)
+    _told: int = field(default=0, init=False)
+
+    def announce(self, sims: int, rps: float, progress: Progress) -> None:
+        """Tell beforehand how many requests it takes, and how long at the pace that 1NCE is asked at."""
+        if sims and self.usage is not None:
+            progress("asking_old_sims", {"sims": sims, "requests": sims, "minutes": math.ceil(sims / rps / 60)})
+
+    async def judged(self, chunk: Sequence[Judged], stopper: Stopper) -> list[SwitchRow]:
+        """The rows of a chunk, with those left on whose old SIM is in use, or, by the policy, nobody knows."""
+        meant = [one for one in chunk if one.row.action is SwitchAction.SWITCH_OFF]
+        known = self.notes.last_uses([one.row.source_iccid.key for one in meant])
+        answers = await self._answers(meant, stopper)
+        rows = {id(one): self._row(one, known, answers) for one in meant}
+        return [rows.get(id(one), one.row) for one in chunk]
+
+    async def _answers(self, meant: Iterable[Judged], stopper: Stopper) -> dict[str, Answer]:
+        """What 1NCE told, by key of the old SIM; without those that were not asked."""
+        found, usage = dict[str, Answer](), self.usage
+        if usage is None:
+            return found
+
+        async def ask(one: Judged) -> None:
+            days, iccid = days_to_ask(one.life, self._today), one.row.source_iccid
+            if days is not None and not self._is_hopeless:
+                self.asked += 1
+                found[iccid.key] = await usage.used_days(iccid, *days)
+                self._told += bool(found[iccid.key])
+
+        await in_parallel(list(meant), ask, workers=WORKERS, stopper=stopper)
+        return found
+
+    @property
+    def _is_hopeless(self) -> bool:
+        """Whether so many were asked in vain that the others need not be."""
+        return self.asked >= ENOUGH_UNTOLD and not self._told
+
+    @property
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self.demand.now_s, UTC).date()
+
+    def _row(self, one: Judged, known: Mapping[str, date], answers: Mapping[str, Answer]) -> SwitchRow:
+        key = one.row.source_iccid.key
+        noted = [known[key]] if key in known else []
+        was_asked = self.usage is not None
+        found = use_of_old(one.life, used=answers.get(key), known=noted, today=self._today, was_asked=was_asked)
+        if was_asked or found.use is OldUse.IN_USE:
+            self.uses[found.use] += 1
+        row = self._by_policy(one.row, found)
+        if row.action is SwitchAction.SWITCH_OFF and one.doubt is not None and row.unit is Unit.NEVER_SEEN:
+            self.doubts[one.doubt] += 1
+        return row
+
+    def _by_policy(self, row: SwitchRow, found: UseOfOld) -> SwitchRow:
+        left_on = replace(row, action=SwitchAction.LEAVE_ON, wave=None)
+        if found.use is OldUse.IN_USE:
+            return replace(left_on, reason=SwitchReason.OLD_SIM_IN_USE, detail=in_use_words(found.used_on))
+        if found.use is OldUse.SILENT or self.usage is None:
+            return row
+        if self.demand.old_sim is OldSim.MUST_BE_SILENT:
+            return replace(left_on, reason=SwitchReason.OLD_SIM_UNKNOWN, detail=unknown_words())
+        return replace(row, detail=unknown_words())
+
+    # --- in words -------------------------------------------------------------------------------------------------
+
+    def told(self) -> dict[str, Any]:
+        """As JSON values: what the plan's header keeps of it."""
+        return {
+            "old_sim": self.demand.old_sim.value,
+            "alive_within_s": self.demand.alive_within_s,
+            "old_sims": {"asked": self.asked, **{use.value: self.uses[use] for use in OldUse}},
+            "imeis_that_prove_nothing": {doubt.value: self.doubts[doubt] for doubt in Doubt},
+        }
+
+    def reminders(self) -> list[str]:
+        """What a person should mind before the plan is used."""
+        unknown, words = self.uses[OldUse.UNKNOWN], list[str]()
+        if self.demand.old_sim is OldSim.NOT_ASKED:
+            words.append(
+                "1NCE was not asked whether old SIMs are in use (old_sim not_asked): units may be back on them"
+            )
+        elif unknown and self.demand.old_sim is OldSim.IF_KNOWN:
+            words.append(
+                f"SIMs to switch off of which 1NCE does not tell whether they are in use: {unknown}, which was "
+                "accepted (old_sim if_known); units that are back on them fall silent"
+            )
+        elif unknown:
+            words.append(
+                f"1NCE does not tell of {unknown} old SIMs whether they are in use, so they stay on (old_sim "
+                "must_be_silent); --old-sim if_known goes without"
+            )
+        if self.uses[OldUse.IN_USE]:
+            words.append(f"{self.uses[OldUse.IN_USE]} old SIMs were used after their new ones lived last: they stay on")
+        for doubt, what in (
+            (Doubt.FILLER, "it is a filler, such as zeros"),
+            (Doubt.SHARED, "several old SIMs have it"),
+        ):
+            if self.doubts[doubt]:
+                words.append(f"SIMs to switch off whose IMEI proves nothing, as {what}: {self.doubts[doubt]}")
+        return words

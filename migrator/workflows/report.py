@@ -1,0 +1,169 @@
+"""The reconciliation of a plan, read from the store."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from migrator import __version__
+from migrator.core.fleet.units import money
+from migrator.core.plan.plan import PlanHeader
+from migrator.core.run.states import StepKind, StepState
+from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
+from migrator.wiring import process_is_gone
+from migrator.workflows.caps_used import caps_used
+from migrator.workflows.cutover_status import switches_of
+from migrator.workflows.make_cutover import overlap_of
+
+if TYPE_CHECKING:
+    from migrator.core.cutover.life import KeptProof
+    from migrator.store import Store
+    from migrator.store.journal.verifications import ReportRow as StoredRow
+
+__all__ = ["reconciliation", "with_proofs"]
+
+PAGE = 500
+PACE_BINS = 60
+_OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
+
+
+def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliation:
+    """The model of a report; `now` in UTC seconds. Its rows and jobs are read from the store when they are walked."""
+    header, inventory = store.plans.header(plan_id), store.inventory.summary()
+
+    def rows() -> Iterator[ReportRow]:
+        back = store.switches.rolled_back(plan_id)
+        for (item, verified, job_ids, claimed_at, verified_at), proof in with_proofs(store, plan_id):
+            yield row_of(
+                item,
+                verified,
+                job_ids=job_ids,
+                claimed_at=claimed_at,
+                verified_at=verified_at,
+                rollback=back.get(item.key),
+                proof=proof,
+            )
+        for sim in store.journal.unplanned(plan_id):
+            yield unplanned_row(sim)
+
+    return Reconciliation(
+        plan_id=plan_id,
+        inventory_total=int(inventory["count"]),
+        rows=rows,
+        runs=store.journal.runs(plan_id),
+        jobs=lambda: _jobs(store, header),
+        money=_money(store, header),
+        plan=_plan(store, header, inventory),
+        policy_text=store.plans.policy_text(plan_id),
+        approvals=_approvals(store, header),
+        pace=_pace(store, plan_id),
+        generated_at=now,
+        tool=f"migrator {__version__}",
+        running=_running(store),
+        double_billing=overlap_of(store, header, now),
+        switches=switches_of(store, plan_id),
+    )
+
+
+def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, KeptProof | None]]":
+    """Every SIM of a plan as the store has it, each with what proof of life found."""
+    rows = store.journal.report_rows(plan_id)
+    while page := list(islice(rows, PAGE)):
+        found = store.proofs.among(plan_id, [item.key for item, *_ in page])
+        yield from ((row, found.get(row[0].key)) for row in page)
+
+
+def _plan(store: "Store", header: PlanHeader, inventory: Mapping[str, Any]) -> dict[str, Any]:
+    times = store.reporting.times(header.plan_id)
+    return {
+        "state": str(store.plans.state(header.plan_id)),
+        "lineage": header.lineage,
+        "org_id": header.org_id,
+        "claims": header.claims,
+        "counts": header.counts,
+        "waves": list(header.waves),
+        "policy_file": header.summary.get("policy_file"),
+        "changes_sha256": header.fingerprints.changes,
+        **{name: moment(at) for name, at in times.items()},
+        "inventory_taken_at": moment(inventory["taken_at"]),
+        "inventory_api_version": inventory["api_version"],
+        "inventory_unreadable": inventory["unreadable"],
+    }
+
+
+def _approvals(store: "Store", header: PlanHeader) -> list[dict[str, Any]]:
+    return [
+        {
+            "approved_by": row.approved_by,
+            "approved_at": moment(row.approved_at),
+            "note": row.note,
+            "changes_sha256": row.changes_sha256,
+            "is_of_this_plan": row.changes_sha256 == header.fingerprints.changes,
+        }
+        for row in store.reporting.approvals(header.plan_id)
+    ]
+
+
+def _jobs(store: "Store", header: PlanHeader) -> Iterator[dict[str, Any]]:
+    """Each bulk request with what it was to charge and, for SIMs that it claimed, did charge by the plan's price."""
+    price = _price(header)
+    for row in store.reporting.bulk_requests(header.plan_id):
+        is_claim = row.kind == StepKind.CLAIM
+        yield {
+            "request_id": row.request_id,
+            "run_id": row.run_id,
+            "wave": row.wave,
+            "kind": row.kind,
+            "sims": row.sims,
+            "outcome": row.outcome,
+            "status": row.status,
+            "job_id": row.job_id,
+            "job_status": row.job_status,
+            "sent_at": moment(row.intent_at),
+            "answered_at": moment(row.outcome_at),
+            "sims_claimed": row.claimed if is_claim else None,
+            "charge_expected": _charge(price, row.sims) if is_claim else None,
+            "charged": _charge(price, row.claimed) if is_claim else None,
+        }
+
+
+def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
+    """What the plan foresaw, and what the journal shows: SIMs, and their charges by the plan's price."""
+    counts, price = store.journal.step_counts(header.plan_id), _price(header)
+    claimed = counts.get((StepKind.CLAIM, StepState.DONE), 0)
+    uncertain = sum(counts.get((StepKind.CLAIM, state), 0) for state in _OPEN)
+    uncertain += store.journal.claims_unseen(header.plan_id)  # the carrier said that it charged
+    return {
+        **{f"planned_{key}": value for key, value in header.summary.get("money", {}).items()},
+        "sims_planned_to_claim": header.claims,
+        "sims_claimed": claimed,
+        "sims_uncertain": uncertain,
+        "charged_so_far": _charge(price, claimed),
+        "charged_perhaps": _charge(price, uncertain),
+        **{f"caps_{name}": str(value) for name, value in caps_used(store, header).items() if name != "by_plan"},
+    }
+
+
+def _price(header: PlanHeader) -> Decimal | None:
+    """What one claim costs by the plan; None where Hologram shows no price."""
+    told = header.summary.get("money", {}).get("price_per_sim")
+    return None if told is None else Decimal(told)
+
+
+def _charge(price: Decimal | None, sims: int) -> str | None:
+    return None if price is None else money(price * sims)
+
+
+def _pace(store: "Store", plan_id: str) -> Pace:
+    span = store.reporting.span(plan_id)
+    if span is None:
+        return Pace()
+    begin, end = span
+    width_s = max((end - begin) / PACE_BINS, 1.0)
+    bins = min(int((end - begin) / width_s) + 1, PACE_BINS)
+    return Pace(begin, width_s, store.reporting.pace(plan_id, begin=begin, width_s=width_s, bins=bins))
+
+
+def _running(store: "Store") -> str | None:
+    holder = store.lease.holder()
+    return None if holder is None or process_is_gone(holder[0]) else str(holder[0])

@@ -1,0 +1,325 @@
+"""What `verify` looks at beyond the record: the source's list, devices that nobody planned, proof of life."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from migrator.core.cutover.life import (
+    Life,
+    Proof,
+    SourceChange,
+    Unexpected,
+    UnexpectedReason,
+    asked_days,
+    life,
+    old_side,
+)
+from migrator.core.cutover.rules import claimed_at_s
+from migrator.core.fleet.imei import is_imei, unit
+from migrator.core.fleet.sims import LinkState, SourceStatus, TargetLink
+from migrator.core.plan.plan import PlanHeader
+from migrator.core.run.results import PullResult
+from migrator.core.run.steps import Item
+from migrator.engine.cutover.context import in_parallel
+from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
+from migrator.engine.pull import Pulling
+from migrator.engine.run.context import Stopper
+from migrator.ports import Clock, DataSession, DevicePage, Progress, SourcePlatform, SourceUsage, TargetPlatform
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["DeviceWatch", "SourceLook", "look_at_source", "prove_life"]
+
+CHUNK = 500
+WORKERS = 8
+MOST_PAGES = 100_000
+NOT_BEGUN = "0"
+"""No API version: what a pull left half-way under another version is not gone on with."""
+
+
+# --- the source side ----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class SourceLook:
+    """What the source's list says now, held against what a plan used of it.
+
+    Args:
+        pulled: how the list was read.
+        counts: SIMs by what changed; one may count under several.
+        sims: SIMs that changed.
+        changes: the first of them, as many as were asked for.
+        ours_off: SIMs that are disabled and that a cutover of ours switched off: they count as no change.
+    """
+
+    pulled: PullResult
+    counts: Counter[str] = field(default_factory=Counter)
+    sims: int = 0
+    changes: list[SourceChange] = field(default_factory=list)
+    ours_off: int = 0
+
+
+async def look_at_source(
+    store: "Store",
+    source: SourcePlatform,
+    header: PlanHeader,
+    *,
+    most: int | None,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+) -> SourceLook:
+    """Read the source's list afresh, and compare it with what a plan used.
+
+    It is read into a copy of the store that is thrown away: the inventory in force, and a pull that was left half-way,
+    stay as they are, and a fleet of any size takes no memory.
+
+    Args:
+        store: where the plan is.
+        source: the carrier of the old SIMs.
+        header: the plan's.
+        most: how many changes to keep one by one; None for all.
+        clock: the time.
+        stopper: looked at between requests.
+        progress: told what happens.
+    """
+    switched_off = store.switches.switched_off()
+    with store.scratch_copy() as scratch:
+        scratch.inventory.open_snapshot(NOT_BEGUN, clock.now().timestamp(), fresh=True)
+        found = SourceLook(await Pulling(source, scratch.inventory, clock, stopper, progress).run())
+        if found.pulled.settled:
+            listed = scratch.inventory.sims(switched_off)
+            found.ours_off = sum(sim.status is SourceStatus.DISABLED for sim in listed)
+            for change in scratch.plans.source_changes(header.plan_id):
+                found.sims += 1
+                found.counts.update(code.value for code in change.codes)
+                if most is None or len(found.changes) < most:
+                    found.changes.append(change)
+    return found
+
+
+# --- devices that nobody planned ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class DeviceWatch:
+    """Looks through pages of our device list for devices that a plan did not put there. Close it at the end.
+
+    Args:
+        store: where the plan is.
+        header: the plan's.
+        most: how many of them to keep one by one; None for all.
+
+    Attributes:
+        devices: how many devices were looked at.
+        is_complete: whether that was the whole list.
+        counts: how many were found, by reason.
+        found: the first of them.
+    """
+
+    store: "Store"
+    header: PlanHeader
+    most: int | None = None
+    devices: int = field(default=0, init=False)
+    is_complete: bool = field(default=False, init=False)
+    counts: Counter[str] = field(default_factory=Counter, init=False)
+    found: list[Unexpected] = field(default_factory=list, init=False)
+    _closing: ExitStack = field(default_factory=ExitStack, init=False)
+    _searches: tuple[Any, Any] | None = field(default=None, init=False)
+    _tags: frozenset[str] = field(default=frozenset(), init=False)
+
+    def see(self, page: DevicePage) -> None:
+        """Look through one page of the list. Pages are to come in their order, from the first."""
+        expected, held = self._known()
+        keys = [iccid.key for link in page.links for iccid in (link.iccid, *link.other_iccids)]
+        ours, left_alone = set(expected.among(keys)), set(held.among(keys))
+        for link in page.links:
+            mine = {iccid.key for iccid in (link.iccid, *link.other_iccids)}
+            is_ours = link.is_held_by(self.header.org_id) and link.state is not LinkState.RETIRED
+            if is_ours and not mine & ours:
+                self._judge(link, is_left_alone=bool(mine & left_alone))
+        self.devices += len(page.links)
+        self.is_complete = page.cursor is None
+
+    async def read_all(self, target: TargetPlatform, stopper: Stopper) -> None:
+        """Read the whole list, unless that was done already."""
+        if self.is_complete:
+            return
+        self.devices, self.counts, self.found = 0, Counter(), []
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            await stopper.checkpoint()
+            page = await target.devices(cursor)
+            self.see(page)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def close(self) -> None:
+        """Forget which SIMs are whose; what was found is kept."""
+        self._closing.close()
+
+    def _known(self) -> tuple[Any, Any]:
+        """The SIMs that are to be there, and those that were left alone; looked up once there is something to judge."""
+        if self._searches is None:
+            journal, expected = self.store.journal, self.store.expectations
+            plan_id = self.header.plan_id
+            searches = (
+                self._closing.enter_context(closing(journal.search(expected.put_there(plan_id)))),
+                self._closing.enter_context(closing(journal.search(expected.left_alone(plan_id)))),
+            )
+            self._searches, self._tags = searches, expected.tags(plan_id)
+        return self._searches
+
+    def _judge(self, link: TargetLink, *, is_left_alone: bool) -> None:
+        if is_left_alone:
+            reason = UnexpectedReason.NOT_TO_BE_CLAIMED
+        elif link.tags is not None and link.tags & self._tags:
+            reason = UnexpectedReason.TAGGED
+        else:
+            return
+        self.counts[reason.value] += 1
+        if self.most is None or len(self.found) < self.most:
+            self.found.append(Unexpected(link.iccid.digits, link.device_id, link.name or "", reason))
+
+
+# --- proof of life ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One SIM, and what usage showed of it; `sessions` None where it is not ours to read.
+
+    `source_imei` is the hardware that the old SIM was seen in.
+    """
+
+    item: Item
+    link: TargetLink
+    claimed_s: float | None
+    source_imei: str | None = None
+    sessions: Sequence[DataSession] | None = ()
+
+    @property
+    def life(self) -> tuple[Life, float | None]:
+        """See `core.cutover.life.life`."""
+        return life(
+            self.item.change,
+            self.link,
+            claimed_s=self.claimed_s,
+            session_s=max((session.at_s for session in self.sessions or ()), default=None),
+            may_read_usage=self.sessions is not None,
+        )
+
+    @property
+    def target_imei(self) -> str | None:
+        """The hardware that the new SIM was seen in since its claim: before it, it says nothing of the unit."""
+        return (imei_in(self.sessions) or self.link.imei) if self.life[0] is Life.ALIVE else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether usage may tell more than the record: a sign of life, or the hardware to compare."""
+        is_alive = self.life[0] is Life.ALIVE
+        lacks_unit = is_alive and is_imei(self.source_imei) and not is_imei(self.link.imei)
+        return lacks_unit or self.life[0] is Life.SILENT
+
+
+async def prove_life(
+    store: "Store",
+    target: TargetPlatform,
+    header: PlanHeader,
+    keep: Callable[[Proof], None],
+    *,
+    source: SourceUsage | None,
+    clock: Clock,
+    stopper: Stopper,
+    progress: Progress,
+) -> None:
+    """Say of each SIM that the plan has on our organization whether its new link lives, and in which unit.
+
+    The device record comes first, as it is read already; usage is asked only where that shows no connection since the
+    claim, or not in which hardware, a request per SIM, several in flight. Sends no write; the store keeps what was
+    found.
+
+    Args:
+        store: where the plan is; its SIMs were just read afresh.
+        target: the carrier of the new SIMs.
+        header: the plan's.
+        keep: given each SIM's proof, sorted by source ICCID.
+        source: where old SIMs are asked what they used since; None not to ask, which spares a request per SIM.
+        clock: the time.
+        stopper: looked at between requests.
+        progress: told what happens.
+    """
+    today = clock.now().date()
+    rows = _held(store, header)
+    while chunk := list(islice(rows, CHUNK)):
+        imeis = {sim.iccid.key: sim.imei for sim in store.inventory.sims([one.item.key for one in chunk])}
+        known = [replace(one, source_imei=imeis.get(one.item.key)) for one in chunk]
+        asked = await _asked(target, known, stopper)
+        days = {} if source is None else await _old_days(source, asked, today, stopper)
+        found = [_with_old(_proof(one), *days[one.item.key]) if days else _proof(one) for one in asked]
+        store.proofs.keep(header.plan_id, found, clock.now().timestamp())
+        for proof in found:
+            keep(proof)
+        progress("lives", {"sims": len(asked)})
+
+
+def _held(store: "Store", header: PlanHeader) -> Iterator[_Asked]:
+    """The SIMs of the plan that are claimed for our organization."""
+    for item, _, _, claimed_s, _ in store.journal.report_rows(header.plan_id):
+        link = item.target
+        if item.change.action.acts and link is not None and link.is_held_by(header.org_id):
+            yield _Asked(item, link, claimed_at_s(link, claimed_s))
+
+
+async def _asked(target: TargetPlatform, chunk: Sequence[_Asked], stopper: Stopper) -> list[_Asked]:
+    """The same SIMs, with their usage where the record alone does not tell enough and usage could."""
+    found = list(chunk)
+    open_ = [number for number, one in enumerate(found) if one.is_open]
+
+    async def ask(number: int) -> None:
+        one = found[number]
+        sessions = await sessions_since_claim(target, one.link, one.claimed_s)
+        found[number] = replace(one, sessions=sessions)
+
+    await in_parallel(open_, ask, workers=WORKERS, stopper=stopper)
+    return found
+
+
+_Days = tuple[Mapping[date, bool] | None, tuple[date, date] | None]
+
+
+async def _old_days(source: SourceUsage, asked: Sequence[_Asked], today: date, stopper: Stopper) -> dict[str, _Days]:
+    """What the old SIMs used since, by key: what was asked for, and what came."""
+    found: dict[str, _Days] = {}
+
+    async def ask(one: _Asked) -> None:
+        days = None if one.claimed_s is None else asked_days(datetime.fromtimestamp(one.claimed_s, UTC).date(), today)
+        used = None if days is None else await source.used_days(one.item.change.source_iccid, *days)
+        found[one.item.key] = (used, days)
+
+    await in_parallel(asked, ask, workers=WORKERS, stopper=stopper)
+    return found
+
+
+def _proof(one: _Asked) -> Proof:
+    verdict, since_s = one.life
+    return Proof(
+        source_iccid=one.item.change.source_iccid.digits,
+        target_iccid=one.link.iccid.digits,
+        life=verdict,
+        unit=unit(one.source_imei, one.target_imei),
+        since_s=since_s,
+        source_imei=one.source_imei,
+        target_imei=one.target_imei,
+    )
+
+
+def _with_old(proof: Proof, used: Mapping[date, bool] | None, days: tuple[date, date] | None) -> Proof:
+    old, used_on = old_side(used, days)
+    return replace(proof, old=old, old_used_on=used_on)

@@ -1,0 +1,113 @@
+"""`verify --watch`: the same fresh reads again and again, and what came and went between two of them."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from migrator.core.run.steps import Finding, FindingCode, Verdict
+from migrator.core.run.verify import beside_a_pause
+from migrator.engine.run.context import Stopper
+from migrator.errors import Transient
+from migrator.workflows.cutover_status import taken_back
+
+if TYPE_CHECKING:
+    from migrator.store import Store
+
+__all__ = ["MOST_FAILURES", "Drift", "DriftWatch", "Moved", "drift_of"]
+
+MOST_FAILURES = 5
+"""Rounds in a row that may fail in passing before the watch gives up."""
+
+LASTING = {Verdict.MISMATCH, Verdict.MISSING}
+"""What is pending is no drift until its time is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A finding that is new on a SIM, or gone from it. `key` is its source ICCID without check digit."""
+
+    key: str
+    finding: Finding
+    is_new: bool
+
+
+Drift = dict[tuple[str, str], Finding]
+"""Findings by SIM and code."""
+
+
+def drift_of(store: "Store", plan_id: str, since_s: float) -> Drift:
+    """The lasting differences that were found since then (UTC seconds); as many as there is drift, not as SIMs.
+
+    SIMs that an operator set aside are read no more: what was found of them before is none. Nor is the pause that a
+    rollback ordered.
+    """
+    back = taken_back(store, plan_id)
+    return {
+        (verified.key, finding.code.value): finding
+        for verified, at_s in store.journal.verified_rows(plan_id)
+        if verified.verdict in LASTING and at_s >= since_s
+        for finding in (beside_a_pause(verified.findings) if verified.key in back else verified.findings)
+        if finding.code is not FindingCode.STATE_PENDING
+    }
+
+
+@dataclass(slots=True)
+class DriftWatch:
+    """Reads, compares with the round before, tells, waits.
+
+    Args:
+        look: reads every SIM of the plan afresh, and says what differs as `drift_of` does.
+        tell: told of each finding that came or went.
+        trouble: told of a round that failed in passing.
+        every_s: seconds between two rounds.
+        goes_on: whether drift does not end the watch.
+
+    Attributes:
+        rounds: how many were finished.
+        seen: whether any of them found drift.
+        drift: what the last of them found.
+    """
+
+    look: Callable[[], Awaitable[Drift]]
+    tell: Callable[[Moved], None]
+    trouble: Callable[[Transient], None]
+    every_s: float
+    goes_on: bool
+    rounds: int = field(default=0, init=False)
+    seen: bool = field(default=False, init=False)
+    drift: Drift = field(default_factory=dict, init=False)
+
+    async def run(self, stopper: Stopper) -> None:
+        """Go on until there is drift, or for as long as the stopper lets.
+
+        Raises: Interrupted, when that is over; Transient, after several rounds that failed; PlatformError.
+        """
+        failures = 0
+        while True:
+            try:
+                now = await self.look()
+            except Transient as error:
+                failures += 1
+                if failures >= MOST_FAILURES:
+                    raise
+                self.trouble(error)
+            else:
+                failures = 0
+                for moved in _moves(self.drift, now):
+                    self.tell(moved)
+                self.drift = now
+                self.rounds += 1
+                self.seen = self.seen or bool(now)
+                if self.seen and not self.goes_on:
+                    return
+            await stopper.sleep(self.every_s)
+
+
+def _moves(before: Drift, now: Drift) -> Iterator[Moved]:
+    """What is new, or has other values than before; then what is gone."""
+    for (key, code), finding in now.items():
+        if before.get((key, code)) != finding:
+            yield Moved(key, finding, is_new=True)
+    for (key, code), finding in before.items():
+        if (key, code) not in now:
+            yield Moved(key, finding, is_new=False)

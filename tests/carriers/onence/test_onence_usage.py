@@ -1,0 +1,50 @@
+"""What the 1NCE adapter makes of usage by day."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from migrator.carriers.onence import wire
+from migrator.carriers.onence.simulator import ExpiredSims, SimStatus
+from tests.carriers.onence.onence_source import SIM, UNKNOWN_SIM, of_one, simulator, with_source
+
+FIRST, LAST = date(2026, 11, 10), date(2026, 11, 20)
+NOTHING = {"volume": "0", "volume_tx": "0", "volume_rx": "0"}
+LITTLE = {"volume": "0.014598999999999997", "volume_tx": "0.008", "volume_rx": "0.006598999999999997"}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_every_day_that_was_asked_for_is_told_and_the_sum_is_not(version: str) -> None:
+    days = with_source(of_one(), lambda source: source.used_days(SIM, FIRST, LAST), api_version=version)
+    assert days is not None
+    assert min(days) == FIRST
+    assert len(days) == (max(days) - FIRST).days + 1
+
+
+def test_a_sim_that_gets_no_usable_answer_is_unknown_and_not_silent() -> None:
+    ask = with_source(simulator(), lambda source: source.used_days(UNKNOWN_SIM, FIRST, LAST))
+    gone = of_one(status=SimStatus.EXPIRED)
+    gone.switches = type(gone.switches)(expired=ExpiredSims.UNREADABLE)
+    assert (ask, with_source(gone, lambda source: source.used_days(SIM, FIRST, LAST))) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"date": "2026-11-10", "data": NOTHING, "sms": NOTHING}, {FIRST: False}),
+        ({"date": "2026-11-10T00:00:00.000Z", "data": LITTLE, "sms": NOTHING}, {FIRST: True}),
+        ({"date": "2026-11-10", "data": NOTHING, "sms": {"volume": "1"}}, {FIRST: True}),
+        ({"date": "2026-11-10", "data": {"volume": "?"}, "sms": NOTHING}, {}),
+        ({"date": "2026-11-10"}, {}),
+        ({"date": "TOTAL", "data": LITTLE, "sms": NOTHING}, {}),
+        ("TOTAL", {}),
+    ],
+)
+def test_a_day_is_silent_only_where_every_volume_says_so(row: Any, expected: dict[date, bool]) -> None:
+    assert wire.used_days({"stats": [row]}) == expected
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"stats": None}])
+def test_what_is_no_usage_is_told_as_such(body: Any) -> None:
+    assert wire.used_days(body) is None

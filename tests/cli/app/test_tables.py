@@ -1,0 +1,95 @@
+"""What people see of tables and words, however narrow the terminal."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from migrator.cli.app.tables import Rows, printable, table, wrapped
+from migrator.cli.plan.tables import summary_tables
+
+WIDTHS = (40, 60, 80, 120, 200)
+ICCID = "8988228066601000004"
+WAVE = {
+    "wave": "canary",
+    "sims": 970,
+    "claims": 970,
+    "calls": {"claims": 1, "limits": 3, "states": 1, "names": 970, "reads": 2},
+    "hours": 0.03,
+    "soak_hours": 24.0,
+    "charged_now": "44875.93",
+}
+SUMMARY = {
+    "by_wave": [WAVE, WAVE | {"wave": "the rest of the fleet"}],
+    "calls": {"claims": 2, "limits": 6, "states": 2, "names": 1940, "reads": 9},
+    "groups": [
+        {
+            "rule": "default",
+            "basis": "total",
+            "sims": 980,
+            "onence_mb": "803500",
+            "limit_bytes": 842530816000,
+            "unlimited": 0,
+            "per_period_at_most": "44875.93",
+        }
+    ],
+}
+
+
+def drawn(shown: object, width: int) -> str:
+    """What a terminal of this width shows."""
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False).print(shown)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_of_a_plans_tables_no_number_and_no_wave_is_cut(width: int) -> None:
+    seen = "".join(drawn(shown, width) for shown in summary_tables(SUMMARY))
+    for whole in ("canary", "970", "24 h", "44875.93", "842530816000", "803500", "1940", "default"):
+        assert whole in seen
+    assert "…" not in seen
+    assert max(map(len, seen.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_iccid_stands_on_one_line_to_be_copied(width: int) -> None:
+    rows = [(ICCID, "89445000000000000019", "CLAIM", "ready", "canary", "a label of some length", "cut from 500")]
+    columns = ("source", "target", "action", "reason", "wave", "name", "detail")
+    seen = drawn(table("SIMs", columns, rows), width).split()
+    assert {ICCID, "89445000000000000019", "CLAIM", "canary"} <= set(seen)
+
+
+cells = st.one_of(st.integers(0, 10**12), st.text("ab cdä東é\u202e\x1b\n\u0639", max_size=60), st.none())
+
+
+@given(st.integers(1, 8).flatmap(lambda count: st.lists(st.tuples(*[cells] * count), min_size=1, max_size=4)))
+def test_every_character_of_every_value_is_on_the_screen(rows: list[tuple[object, ...]]) -> None:
+    columns = tuple(f"column {number}" for number in range(len(rows[0])))
+    wanted = "".join(printable("" if value is None else value) for row in rows for value in row)
+    for width in (40, 80):
+        seen = drawn(Rows("", columns, table("", columns, rows).rows, (False,) * len(columns)), width)
+        assert all(seen.count(char) >= wanted.count(char) for char in set(wanted) - set(" \n"))
+
+
+def test_nothing_that_steers_a_terminal_gets_through() -> None:
+    seen = drawn(table("", ("name",), [("a\x1b[31mred\x07\u202eback\r",)]), 80)
+    assert "a\\x1b[31mred\\x07\\u202eback\\r" in seen
+
+
+@given(st.text("ab `-\n", max_size=200), st.integers(20, 90))
+def test_wrapping_breaks_between_words_and_loses_none(text: str, width: int) -> None:
+    assert wrapped(text, width).split() == text.split()
+
+
+def test_a_command_is_never_broken() -> None:
+    text = "Next: look at it, then do what has to be done with `migrator apply --confirm 980`."
+    for width in range(16, 90):
+        assert "`migrator apply --confirm 980`." in wrapped(text, width)
+
+
+def test_lines_are_as_wide_as_the_terminal_and_indented() -> None:
+    lines = wrapped("one two three four five six seven eight nine ten eleven twelve", 20, "  ").splitlines()
+    assert all(line.startswith("  ") and len(line) <= 20 for line in lines)

@@ -1,0 +1,214 @@
+"""SIMs without a limit: where it follows the claim, nothing else goes on until it is through; locks are outlasted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from migrator.carriers.hologram.simulator import Edition, HologramSwitches
+from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.run.results import ExitCode
+from migrator.core.run.states import StepKind
+from migrator.core.run.steps import Item
+from migrator.engine.run.context import ApplyOptions, Context
+from migrator.engine.run.read_targets import items_now
+from tests.worlds.world import POLICY, Crash, World, crash_at, new_sims
+
+AFTER_CLAIM = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
+HOUR_S = 3600.0
+LAG_S = 60.0
+
+
+def unlimited_s(world: World) -> float:
+    """The longest that a SIM of ours was without the limit that was planned."""
+    longest_s = 0.0
+    for iccid in world.ours():
+        link = world.target.sims[iccid]
+        claimed_s = next(at_s for at_s, now in link._conditions if now.device_id is not None)
+        limited_s = next((at_s for at_s, now in link._conditions if now.device_id and now.overage_limit != -1), 1e9)
+        longest_s = max(longest_s, limited_s - claimed_s)
+    return longest_s
+
+
+@pytest.mark.parametrize("sims", [20, 120])
+def test_while_an_order_of_limits_is_lost_nothing_else_goes_on(
+    tmp_path: Path, sims: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the wave, its SIMs are without a limit no longer than the carrier's reads may lag."""
+    monkeypatch.setattr(World, "ceiling_rps", 5.0)  # a wave takes a while
+    world = World(
+        tmp_path,
+        sims=sims,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=10, batch=10),
+        faults=FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: "usagelimit" in path),
+    )
+    world.ready()
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    assert unlimited_s(world) < LAG_S + 10
+    orders = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
+    lost = next(number for number, entry in enumerate(orders) if entry.fault == Fault.LOSE_BEFORE)
+    assert "usagelimit" in orders[lost + 1].path, f"{orders[lost + 1].path} went out before the limits were through"
+
+
+def assert_nothing_came_between(world: World, lost_at: int) -> None:
+    """The `lost_at`-th write was an order of limits that was lost: the next write is the same order once more."""
+    writes = [entry for entry in world.target.ledger.entries if entry.method != "GET" and "tags" not in entry.path]
+    lost = next(number for number, entry in enumerate(writes) if entry.fault == Fault.LOSE_BEFORE)
+    assert lost >= lost_at
+    again = writes[lost + 1]
+    assert again.path == writes[lost].path, f"{again.path} came first"
+    assert sorted(again.body["deviceids"]) == sorted(writes[lost].body["deviceids"])
+
+
+def test_nor_while_one_to_an_adopted_sim_is_lost(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=6, policy_text=AFTER_CLAIM, options=ApplyOptions(claim_batch=2, batch=50))
+    world.pull()
+    targets = new_sims(6)
+    world.target.stock_claimed(targets[:2])
+    world.target.stock(targets[2:])
+    world.pair(targets)
+    world.plan()
+    world.target.faults = FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: "usagelimit" in path)
+    assert world.apply().exit_code is ExitCode.DONE
+    assert_nothing_came_between(world, 0)
+
+
+def test_nor_while_a_later_order_for_a_wave_before_is_lost(tmp_path: Path) -> None:
+    """The first order met a lock and did nothing; half of the second one is lost, and the other half opens the gate."""
+    policy = AFTER_CLAIM.replace('name = "all"', 'name = "one"\ncount = 4\n[[waves]]\nname = "two"')
+    world = World(
+        tmp_path,
+        sims=12,
+        policy_text=f"{policy}verified_share = 0.5\n",
+        options=ApplyOptions(claim_batch=4, batch=50),
+        switches=HologramSwitches(
+            limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
+        ),
+        faults=FaultPlan(
+            scripted=[Fault.NONE, Fault.NONE, Fault.NONE, Fault.LOSE_BEFORE],
+            scripted_for=lambda _verb, path: "usagelimit" in path,
+        ),
+    )
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert_nothing_came_between(world, 3)
+
+
+def test_a_sim_whose_lock_ends_gets_its_limit_before_the_wave_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "ceiling_rps", 1.0)
+    world = World(
+        tmp_path,
+        sims=120,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=5, batch=5),
+        switches=HologramSwitches(
+            limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
+        ),
+    )
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    claims = world.claims_sent()
+    for iccid in claims[0][1]:
+        limited_s = next(at_s for at_s, now in world.target.sims[iccid]._conditions if now.overage_limit > 0)
+        assert limited_s < claims[-1][0]
+
+
+def test_what_is_locked_is_not_loaded_again_with_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = 0
+
+    def counted(ctx: Context, keys: Sequence[str]) -> list[Item]:
+        nonlocal loaded
+        loaded += len(keys)
+        return items_now(ctx, keys)
+
+    monkeypatch.setattr("migrator.engine.apply.secure.items_now", counted)
+    world = World(
+        tmp_path,
+        sims=120,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=10, batch=10, wait_s=0),
+        switches=HologramSwitches(limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)),
+    )
+    world.ready()
+    world.apply()
+    assert len(world.target.ledger.charges) > 90
+    assert loaded < 5 * 120
+
+
+def test_an_order_of_limits_that_took_effect_unanswered_costs_a_read_and_no_wait(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        sims=8,
+        policy_text=AFTER_CLAIM,
+        options=ApplyOptions(claim_batch=2, batch=2),
+        faults=FaultPlan(scripted=[Fault.LOSE_AFTER], scripted_for=lambda _verb, path: "usagelimit" in path),
+    )
+    world.ready()
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    writes = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
+    lost = next(number for number, entry in enumerate(writes) if entry.fault == Fault.LOSE_AFTER)
+    assert writes[lost + 1].at_s - writes[lost].at_s < LAG_S / 4
+
+
+def test_a_pause_that_an_earlier_run_lost_comes_before_the_next_claim(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        sims=6,
+        policy_text=POLICY + '[status]\nenabled = "pause"\n',
+        options=ApplyOptions(claim_batch=2, batch=2),
+        switches=HologramSwitches(claim_pending_s=(0.0, 0.0)),
+        faults=FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: path.endswith("batch/state")),
+    )
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_intent", 2, StepKind.CLAIM))
+    world.wait(HOUR_S)
+    world.target.ledger.entries.clear()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    writes = [entry.path for entry in world.target.ledger.entries if entry.method != "GET"]
+    assert "batch/state" in writes[0]
+    world.check_fulfilled()
+
+
+def test_nor_after_a_crash(tmp_path: Path) -> None:
+    """The order was lost with the process: the next one settles it before it claims."""
+    options = ApplyOptions(claim_batch=2, batch=2)
+    world = World(tmp_path, sims=6, policy_text=AFTER_CLAIM, options=options)
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_intent", 1, StepKind.LIMITS))
+    claimed = len(world.claims_sent())
+    assert world.apply().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+    writes = [entry.path for entry in world.target.ledger.entries if entry.method != "GET" and "tags" not in entry.path]
+    after = writes[claimed:]
+    assert "usagelimit" in after[0], f"{after[0]} came first"
+
+
+@pytest.mark.parametrize("timing", ["with_claim", "after_claim"])
+@pytest.mark.parametrize("edition", list(Edition))
+def test_a_lock_is_outlasted_whatever_the_reply_says_of_it(tmp_path: Path, edition: Edition, timing: str) -> None:
+    """Limits do not take while the SIM is pending, for an hour; one edition of the reply does not even say so."""
+    switches = HologramSwitches(
+        limits_edition=edition, limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)
+    )
+    policy = POLICY.replace('zone = "global"', f'zone = "global"\nlimits = "{timing}"')
+    world = World(tmp_path, sims=6, switches=switches, policy_text=policy)
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    world.check_fulfilled()
+
+
+def test_a_limit_that_never_takes_is_given_up_all_the_same(tmp_path: Path) -> None:
+    """The record is free, each order is accepted, and nothing comes of it: that is for a person to see."""
+    world = World(tmp_path, sims=6, switches=HologramSwitches(limits_lag_s=1e6))
+    world.ready()
+    result = world.apply_until_quiet()
+    assert result.exit_code is ExitCode.ATTENTION
+    assert set(result.failed) == {"limits_not_applied"}

@@ -1,0 +1,261 @@
+"""`inventory pull` against the simulated carrier, on a virtual clock."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.carriers.onence.simulator import BeyondEnd, Missing, OnenceSwitches, Totals, TotalsHeaders
+from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.errors import InputError, Transient
+from tests.worlds.world import World
+
+
+def fleet(world: World) -> set[str]:
+    return {sim.iccid for sim in world.source.fleet}
+
+
+def inventory(world: World) -> set[str]:
+    with world.store() as store:
+        return {sim.iccid.digits for sim in store.inventory.sims()}
+
+
+def pages_asked(world: World) -> list[int]:
+    return [int(entry.query["page"]) for entry in world.source.ledger.requests("GET", "/sims") if "page" in entry.query]
+
+
+@pytest.mark.parametrize("sims", [1, 99, 100, 101, 350])
+def test_every_sim_is_listed_once(tmp_path: Path, sims: int) -> None:
+    world = World(tmp_path, sims=sims)
+    result = world.pull()
+    assert (result.sims, result.passes, result.settled) == (sims, 1, True)
+    assert inventory(world) == fleet(world)
+    pages = -(-sims // 100) + (sims % 100 == 0)  # behind a full page there may be more
+    assert sorted(pages_asked(world)) == list(range(1, pages + 1))
+
+
+@pytest.mark.parametrize("beyond", list(BeyondEnd))
+def test_a_list_without_totals_is_read_to_its_end(tmp_path: Path, beyond: BeyondEnd) -> None:
+    """The page past the end may be empty, unknown, or the last one again."""
+    switches = OnenceSwitches(totals_headers=TotalsHeaders.ABSENT, beyond_end=beyond)
+    world = World(tmp_path, sims=230, onence_switches=switches)
+    assert world.pull().sims == 230
+    assert inventory(world) == fleet(world)
+    assert len(pages_asked(world)) <= 4
+
+
+@pytest.mark.parametrize("has_v2", [True, False])
+@pytest.mark.parametrize("totals", [Totals.ONE_PAGE, Totals.NO_PAGES])
+@pytest.mark.parametrize("sims", [42, 100, 250, 300])
+def test_totals_that_speak_of_one_page_do_not_end_a_list(
+    tmp_path: Path, sims: int, totals: Totals, *, has_v2: bool
+) -> None:
+    world = World(tmp_path, sims=sims, onence_switches=OnenceSwitches(totals=totals, v2_available=has_v2))
+    result = world.pull()
+    assert (result.sims, result.settled) == (sims, True)
+    assert inventory(world) == fleet(world)
+
+
+@pytest.mark.parametrize("beyond", list(BeyondEnd))
+@pytest.mark.parametrize("totals", list(Totals))
+def test_a_full_last_page_is_followed_by_one_more_request(tmp_path: Path, totals: Totals, beyond: BeyondEnd) -> None:
+    world = World(tmp_path, sims=200, onence_switches=OnenceSwitches(totals=totals, beyond_end=beyond))
+    result = world.pull()
+    assert (result.sims, result.settled) == (200, True)
+    assert sorted(pages_asked(world)) == sorted([1, 2, 3] * result.passes)
+
+
+def test_totals_that_are_too_small_are_overruled_by_two_passes_that_agree_and_it_is_said(tmp_path: Path) -> None:
+    """Who is told of 50 SIMs and reads the same 250 twice has the list; nobody else can tell more."""
+    world = World(tmp_path, sims=250, onence_switches=OnenceSwitches(totals=Totals.ONE_PAGE))
+    result = world.pull()
+    assert (result.passes, result.listed) == (2, 50)
+    assert "totals" in result.warnings[0]
+    assert world.pull().settled
+
+
+def test_a_pull_that_dies_past_the_told_end_goes_on_from_there(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=450, onence_switches=OnenceSwitches(totals=Totals.ONE_PAGE))
+    world.source.faults = FaultPlan(
+        scripted=[Fault.NONE] * 3 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
+    )
+    with pytest.raises(Transient):
+        world.pull(workers=1)
+    world.source.faults = FaultPlan()
+    result = world.pull(workers=1)
+    assert (result.resumed, result.sims, result.settled) == (True, 450, True)
+    assert inventory(world) == fleet(world)
+
+
+def shrink(world: World, sims: int) -> None:
+    for _ in range(sims):
+        del world.source.fleet[0]
+
+
+@pytest.mark.parametrize(
+    ("sims", "gone", "is_refused"), [(30, 5, False), (30, 6, True), (200, 10, False), (200, 11, True)]
+)
+def test_a_pull_that_leaves_out_many_sims_is_refused_and_changes_nothing(
+    tmp_path: Path, sims: int, gone: int, *, is_refused: bool
+) -> None:
+    world = World(tmp_path, sims=sims)
+    world.pull()
+    before = inventory(world)
+    shrink(world, gone)
+    if is_refused:
+        with pytest.raises(InputError, match=f"leaves out, of the inventory in force, {gone} of its SIMs") as refused:
+            world.pull()
+        assert refused.value.code == "inventory_shrinks"
+        assert inventory(world) == before
+    else:
+        assert world.pull().dropped.sims == gone
+        assert inventory(world) == fleet(world)
+
+
+def test_a_share_of_its_own_holds_and_none_is_not_one_sim(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=30)
+    world.pull()
+    shrink(world, 1)
+    with pytest.raises(InputError):
+        world.pull(most_dropped=0.0)
+    shrink(world, 10)
+    assert world.pull(most_dropped=0.5).dropped.sims == 11
+
+
+def test_a_list_that_was_refused_is_taken_with_replace_and_not_read_again(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=230)
+    world.pull()
+    shrink(world, 130)
+    with pytest.raises(InputError):
+        world.pull()
+    asked = len(pages_asked(world))
+    result = world.pull(replace=True)
+    assert (result.sims, result.dropped.sims, result.passes) == (100, 130, 1)
+    assert inventory(world) == fleet(world)
+    assert len(pages_asked(world)) - asked == 1  # the first page, which tells the API's version
+
+
+def test_an_old_list_is_read_again_with_replace(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=230)
+    world.pull()
+    shrink(world, 130)
+    with pytest.raises(InputError):
+        world.pull()
+    world.wait(3700)
+    shrink(world, 10)
+    assert world.pull(replace=True).sims == 90
+    assert inventory(world) == fleet(world)
+
+
+def test_half_of_a_later_pass_is_never_taken_for_a_list_that_was_refused(tmp_path: Path) -> None:
+    """Without totals nothing else tells that the SIMs of the later pass are missing from the one before."""
+    world = World(tmp_path, sims=600, onence_switches=OnenceSwitches(totals_headers=TotalsHeaders.ABSENT))
+    world.pull()
+    shrink(world, 150)
+    with pytest.raises(InputError):
+        world.pull()
+    world.source.faults = FaultPlan(
+        scripted=[Fault.NONE] * 3 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
+    )
+    with pytest.raises(Transient):
+        world.pull(workers=1)
+    world.source.faults = FaultPlan()
+    assert world.pull(replace=True).sims == 450
+    assert inventory(world) == fleet(world)
+
+
+def test_a_pull_after_a_refusal_reads_again_and_passes_once_the_list_is_whole(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=130)
+    world.pull()
+    before, gone = inventory(world), world.source.fleet[:30]
+    shrink(world, 30)
+    with pytest.raises(InputError):
+        world.pull()
+    for sim in gone:
+        world.source.fleet.insert(0, sim)
+    result = world.pull()
+    assert (result.resumed, result.dropped.sims) == (True, 0)
+    assert inventory(world) == before
+
+
+@pytest.mark.parametrize("missing", list(Missing))
+def test_missing_values_are_none_however_they_are_told(tmp_path: Path, missing: Missing) -> None:
+    world = World(tmp_path, sims=120, onence_switches=OnenceSwitches(missing=missing))
+    world.pull()
+    with world.store() as store:
+        labels = {sim.iccid.digits: sim.label for sim in store.inventory.sims()}
+    assert labels == {sim.iccid: sim.label or None for sim in world.source.fleet}
+
+
+def test_a_fleet_that_grows_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    """A new SIM at the head of the list shifts every row behind it: one doubled, one perhaps unseen."""
+    switches = OnenceSwitches(insert_every_pages=2, drift_at_most=2)
+    world = World(tmp_path, sims=550, onence_switches=switches)
+    result = world.pull()
+    assert result.settled
+    assert result.passes > 1
+    assert inventory(world) == fleet(world)
+
+
+def test_a_fleet_that_shrinks_while_it_is_read_leaves_nobody_behind(tmp_path: Path) -> None:
+    switches = OnenceSwitches(remove_every_pages=2, drift_at_most=2)
+    world = World(tmp_path, sims=550, onence_switches=switches)
+    assert world.pull().settled
+    assert inventory(world) == fleet(world)
+
+
+def test_a_list_that_never_settles_says_how_far_it_is_off_and_leaves_the_inventory_alone(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=320)
+    world.pull()
+    before = inventory(world)
+    world.source.switches = OnenceSwitches(insert_every_pages=1)
+    result = world.pull()
+    assert not result.settled
+    assert result.listed is not None
+    assert inventory(world) == before
+
+
+def test_a_pull_that_dies_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=900)
+    world.source.faults = FaultPlan(
+        scripted=[Fault.NONE] * 4 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
+    )
+    with pytest.raises(Transient):
+        world.pull(workers=1)
+    world.source.faults = FaultPlan()
+    done = len([entry for entry in world.source.ledger.requests("GET", "/sims") if entry.status == 200])
+    result = world.pull(workers=1)
+    assert result.resumed
+    assert inventory(world) == fleet(world)
+    answered = len([entry for entry in world.source.ledger.requests("GET", "/sims") if entry.status == 200])
+    assert answered - done <= 9 - done + 2  # page 1 once more, and one behind the last, which is full
+
+
+def test_what_remains_is_read_for_every_sim_and_a_failed_read_is_not_zero(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=40)
+    world.source.faults = FaultPlan(
+        scripted=[Fault.HTML] * 6, scripted_for=lambda _method, path: path.endswith("/quota/data")
+    )
+    result = world.pull(quotas=True, workers=1)
+    assert (result.quotas_read, result.quotas_failed) == (39, 1)
+    with world.store() as store:
+        sims = list(store.inventory.sims())
+    assert [sim.data_reading.value for sim in sims].count("failed") == 1
+    assert all(sim.data_remaining_mb is None for sim in sims if sim.data_reading.value == "failed")
+
+
+def test_a_token_that_expires_in_the_middle_is_renewed(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=3000, onence_switches=OnenceSwitches(token_life_s=2))
+    assert world.pull().sims == 3000
+
+
+def test_reading_changes_nothing_at_the_source(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=120)
+    world.pull(quotas=True)
+    assert list(world.source.writes) == []
+    assert world.source.ledger.forbidden == []
+
+
+def test_no_request_is_refused_for_its_pace(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=2000, onence_switches=OnenceSwitches(latency_s=0.15))
+    world.pull()
+    assert [entry for entry in world.source.ledger.entries if entry.status == 429] == []

@@ -1,0 +1,115 @@
+"""Damaged rows: each is a finding of its own, and the others are looked at all the same."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from migrator.core.cutover.plan import Require
+from migrator.core.plan.approvals import Approval
+from migrator.core.run.control import Order, OrderKind
+from migrator.store.tables import cutovers as switch_tables
+from migrator.store.tables import fleet as tables
+from migrator.store.tables import plans as plan_tables
+from tests.store.audit.test_store_audit import Edit, problems
+from tests.worlds.cutover_world import SwitchWorld
+
+GARBAGE = ("'{'", "x'ff'", "CAST(x'22ff22' AS TEXT)")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
+    """A fleet that was migrated and cut over, with approvals, an order and a rate."""
+    world = SwitchWorld(tmp_path_factory.mktemp("damage"), sims=6)
+    world.migrated()
+    assert world.cutover_plan(require=Require.VERIFIED).count
+    world.cut_over()
+    with world.store() as store:
+        plan_id = store.plans.newest() or ""
+        store.approvals.add(plan_id, Approval("ada", 5.0, "f" * 64, "as agreed"))
+        store.steering.give(plan_id, Order(OrderKind.PAUSE, "bob", 7.0))
+        store.steering.set_ceiling("hologram", 3.0, by="bob", now=8.0)
+    return world
+
+
+def setting(table: str, column: str, value: str, where: str = "1 = 1") -> Edit:
+    """Put `value` into the first such row, whatever the table says of it."""
+
+    def edit(plain: sqlite3.Connection) -> None:
+        keys = [row[1] for row in plain.execute(f"PRAGMA table_info({table})") if row[5]]
+        first = f"SELECT {', '.join(keys)} FROM {table} WHERE {where} LIMIT 1"  # noqa: S608 - our own names
+        update = f"UPDATE {table} SET {column} = {value} WHERE ({', '.join(keys)}) IN ({first})"  # noqa: S608 - the same
+        assert plain.execute(update).rowcount == 1
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("cell", "value", "where", "named"),
+    [
+        ("events.detail", "'{'", "seq = 4", "event 4 "),
+        ("events.detail", "'{}'", "kind = 'request.sent'", "(request.sent) does not tell"),
+        ("events.detail", "'[]'", "seq = 4", "event 4 "),
+        ("plans.header", "'{}'", "plan_no = 1", "the header of plan p"),
+        ("plans.header", "'{'", "plan_no = 1", "plans 1: header is damaged"),
+        ("plans.policy_json", "'{'", "plan_no = 1", "plans 1: policy_json is damaged"),
+        ("changes.document", "'{'", "1 = 1", ": document is damaged, it is no JSON"),
+        ("changes.document", "x'ff'", "1 = 1", ": document is damaged, it is no JSON"),
+        ("source_sims.data_quota_mb", "'many'", "1 = 1", "data_quota_mb is damaged, it is no number"),
+        ("source_sims.sms_remaining", "'many'", "1 = 1", "sms_remaining is damaged, it is no number"),
+        ("source_sims.raw", "'{'", "1 = 1", "raw is damaged"),
+        ("target_links.tags", "'live'", "1 = 1", "tags is damaged"),
+        ("verifications.findings", "'['", "1 = 1", "findings is damaged"),
+        ("requests.body", "'{'", "request_id = 1", "request 1 is not what was sent"),
+        ("switch_items.document", "'{'", "1 = 1", "document is damaged"),
+        ("switch_plans.header", "'{'", "1 = 1", "switch_plans 1: header is damaged"),
+        ("switch_steps.before", "'{'", "1 = 1", "before is damaged"),
+    ],
+)
+def test_a_damaged_row_is_named(
+    cell: str, value: str, where: str, named: str, *, world: SwitchWorld, tmp_path: Path
+) -> None:
+    table, column = cell.split(".")
+    found = problems(world, tmp_path, setting(table, column, value, where))
+    assert [words for words in found if named in words], found
+
+
+@pytest.mark.parametrize(("table", "column"), [("events", "detail"), ("changes", "document"), ("plans", "header")])
+def test_damage_hides_nothing_else(table: str, column: str, world: SwitchWorld, tmp_path: Path) -> None:
+    def edit(plain: sqlite3.Connection) -> None:
+        setting(table, column, "'{'")(plain)
+        assert plain.execute("UPDATE approvals SET approved_by = 'eve'").rowcount
+        assert plain.execute("UPDATE runs SET owner = 'eve'").rowcount
+
+    found = "\n".join(problems(world, tmp_path, edit))
+    assert "an approval by eve" in found
+    assert "run 1 has the owner eve" in found
+
+
+EVERYTHING = sorted(
+    {table.name for module in (tables, plan_tables, switch_tables) for table in module.metadata.sorted_tables}
+    - {"meta", "lease", "alembic_version"}
+)
+
+
+@pytest.mark.parametrize("table", EVERYTHING)
+def test_no_cell_can_hold_what_stops_the_check(table: str, world: SwitchWorld, tmp_path: Path) -> None:
+    with world.store() as store:
+        store.backup(tmp_path / "whole.db")
+    with closing(sqlite3.connect(tmp_path / "whole.db")) as plain:
+        columns = [row[1] for row in plain.execute(f"PRAGMA table_info({table})")]
+        is_empty = plain.execute(f"SELECT 1 FROM {table}").fetchone() is None  # noqa: S608 - our own name
+    for number, (column, value) in enumerate(product(columns, GARBAGE) if not is_empty else ()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shutil.copy(tmp_path / "whole.db", folder / "state.db")
+        try:
+            with closing(sqlite3.connect(folder / "state.db")) as plain, plain:
+                setting(table, column, value)(plain)
+        except sqlite3.Error:
+            continue  # a key that takes no such value
+        with SwitchWorld(folder).store() as store:
+            list(store.audit.problems())

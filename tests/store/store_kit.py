@@ -1,0 +1,106 @@
+"""What the tests of the store share: a store in a folder, with an inventory or a plan in it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from migrator.core.fleet.sims import Pair, SourceSim
+from migrator.core.plan.plan import Action, Change, Fingerprints, PlanHeader, Reason
+from migrator.core.run.states import StepKind, StepState
+from migrator.ports import Outgoing, SourcePage, SourceRow
+from migrator.store import Store
+from tests.builders import ORG, source_iccid, target_iccid
+
+__all__ = [
+    "NOW",
+    "SENT",
+    "change",
+    "header_for",
+    "key",
+    "open_store",
+    "page_of",
+    "planned",
+    "pulled",
+    "states",
+    "url_of",
+]
+
+NOW = 1_764_000_000.0
+SENT = Outgoing("POST", "/links/cellular/bulkclaim", {"sims": ["8944500000000000001"]})
+
+
+def url_of(folder: Path) -> str:
+    """The address of the store in a folder."""
+    return f"sqlite:///{folder / 'state.db'}"
+
+
+def open_store(folder: Path, **options: Any) -> Store:
+    """The store in a folder, made where there is none."""
+    return Store.open(url_of(folder), now=NOW, **options)
+
+
+def key(number: int) -> str:
+    """The key of the number-th SIM of the old fleet."""
+    return source_iccid(number).key
+
+
+def page_of(sims: Iterable[SourceSim], number: int = 1, *, total: int | None = None, **raw: Any) -> SourcePage:
+    """A page of the list; each raw reply has the ICCID and what is given."""
+    rows = [SourceRow({"iccid": sim.iccid.digits, **raw}, sim) for sim in sims]
+    return SourcePage(number, rows, total_sims=total, total_pages=None if total is None else -(-total // 100))
+
+
+def pulled(store: Store, sims: Iterable[SourceSim], *, now: float = NOW) -> int:
+    """Make these SIMs the inventory in force. Returns: the snapshot's id."""
+    snapshot = store.inventory.open_snapshot("v2", now)
+    store.inventory.save_page(snapshot.snapshot_id, 1, page_of(sims), now)
+    store.inventory.end_pass(snapshot.snapshot_id, 1)
+    store.inventory.complete_snapshot(snapshot.snapshot_id, 1, now)
+    return snapshot.snapshot_id
+
+
+def change(number: int = 1, action: Action = Action.CLAIM, **values: Any) -> Change:
+    """What is planned for the number-th SIM: its claim in wave `all`, made from what `builders.sim` has."""
+    acts: dict[str, Any] = {"wave": "all"} if action.acts else {}
+    defaults: dict[str, Any] = {
+        "target_iccid": target_iccid(number),
+        "reason": Reason.READY,
+        "source": {"status": "Enabled", "label": f"unit {number}", "data_quota_mb": "500", "sms_quota": "250"},
+    }
+    return Change(source_iccid=source_iccid(number), action=action, **(defaults | acts | values))
+
+
+def planned(store: Store, changes: Sequence[Change], *, plan_id: str = "p1", **values: Any) -> PlanHeader:
+    """Store a plan of these changes. What it claims is paired so, unless it has a pair: nothing else may be claimed."""
+    wanted = [
+        Pair(one.source_iccid, one.target_iccid, "test")
+        for one in changes
+        if one.action is Action.CLAIM and one.target_iccid is not None
+    ]
+    paired = store.pairs.by_source_keys(pair.source.key for pair in wanted)
+    new = [pair for pair in wanted if pair.source.key not in paired]
+    if new:
+        store.pairs.add(new, replace=False, now=NOW)
+    with store.plans.draft(NOW) as draft:
+        draft.add(changes)
+        return draft.finish(lambda sha256: header_for(store, changes, sha256, plan_id=plan_id, **values))
+
+
+def header_for(store: Store, changes: Sequence[Change], sha256: str, *, plan_id: str, **values: Any) -> PlanHeader:
+    """A header for some changes; its fingerprints are those of now."""
+    prints = Fingerprints(store.inventory.fingerprint(), store.pairs.fingerprint(), "policy", sha256)
+    counts = {action.value: sum(one.action is action for one in changes) for action in Action}
+    defaults: dict[str, Any] = {
+        "lineage": store.lineage,
+        "org_id": ORG,
+        "fingerprints": prints,
+        "claims": counts["CLAIM"],
+        "counts": counts,
+        "waves": tuple(dict.fromkeys(one.wave for one in changes if one.wave is not None)),
+    }
+    return PlanHeader(plan_id=plan_id, **(defaults | values))
+
+
+def states(store: Store, kind: StepKind = StepKind.CLAIM, plan_id: str = "p1") -> dict[str, StepState]:
+    """Where the steps of a kind stand, by key."""
+    return {item.key: item.state_of(kind) for item in store.journal.items(plan_id)}

@@ -1,0 +1,610 @@
+"""The small world, with cutovers and rollbacks in it, and a watchman who looks after every single request."""
+
+import json
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
+from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator.choices import ExpiredSims, OmittedFields
+from migrator.carriers.onence.switch import OnenceSwitch
+from migrator.carriers.pacing import Pacer
+from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
+from migrator.core.cutover.life import OldSide
+from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchKind
+from migrator.core.cutover.rules import Demand
+from migrator.core.policy.policy import OldSim
+from migrator.core.run.results import ExitCode
+from migrator.core.run.states import StepState
+from migrator.engine.cutover.context import SwitchContext, SwitchHooks, SwitchOptions
+from migrator.engine.cutover.cutover import Switching, SwitchResult
+from migrator.engine.run.context import Stopper, quiet
+from migrator.ports import Progress
+from migrator.workflows.make_cutover import make_cutover, make_rollback
+from migrator.workflows.make_plan import look
+from migrator.workflows.verify import prove_life
+from tests.worlds.auditing import check_audit
+from tests.worlds.meanwhile import Guards, Passing
+from tests.worlds.odd_labels import Oddities, oddities
+from tests.worlds.world import Crash, World
+
+__all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch", "switch_crash_at"]
+
+BASE_URL = "https://onence.test/management-api/"
+MEGABYTE = 1_048_576
+DAY_S = 86_400.0
+STRANGER = "352099001761481"
+"""Hardware in which no old SIM ever was."""
+STALE_READ_S = 120.0
+"""No order rests on a read that is older: a batch is read, its new SIMs are, and then it goes out."""
+
+
+def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> SwitchHooks:
+    """Hooks that die the `count`-th time that `point` is passed, by this kind of write or any."""
+    left = count
+
+    def pass_by(passed: SwitchKind) -> None:
+        nonlocal left
+        left -= kind is None or passed is kind
+        if left == 0:
+            raise Crash(point)
+
+    return SwitchHooks(**{point: pass_by})
+
+
+class Watched(InProcessTransport):
+    """Looks at the truth after every exchange, whatever became of it.
+
+    Args:
+        app: the carrier.
+        look: called after each exchange.
+        see: shown each request on its way.
+        shown: shown each answer, with its request and the moment at which that was on its way.
+        broken: keeps what `look` found not to hold.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        look: Callable[[], None],
+        see: Callable[[httpx.Request], None],
+        shown: Callable[[httpx.Request, httpx.Response], None],
+        broken: list[AssertionError],
+    ) -> None:
+        super().__init__(app)
+        self._look, self._see, self._shown, self._broken = look, see, shown, broken
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._kept(lambda: self._see(request))
+        try:
+            response = await super().handle_async_request(request)
+            await response.aread()
+            self._shown(request, response)
+            return response
+        finally:
+            self._kept(self._look)
+
+    def _kept(self, look: Callable[[], None]) -> None:
+        """Keep what does not hold, too: a run goes on after a defect that it takes for one of its own."""
+        try:
+            look()
+        except AssertionError as error:
+            self._broken.append(error)
+            raise
+
+
+@dataclass(slots=True)
+class SwitchWorld(World):
+    """A world whose migration is done, most of whose new SIMs pass data."""
+
+    api_version: ApiVersion = "auto"
+    switch_options: SwitchOptions = field(default_factory=SwitchOptions)
+    source_rps: float = 8.0
+    served: set[str] = field(default_factory=set, init=False)
+    before: dict[str, tuple[str | None, bool]] = field(default_factory=dict, init=False)
+
+    # --- what an operator does ---
+
+    def migrated(self, *, silent: int = 0) -> None:
+        """Migrate the fleet on a quiet network; all new SIMs but the last `silent` pass data from then on.
+
+        Faults begin with what comes after.
+        """
+        self.ready()
+        self.target.faults = FaultPlan()
+        self.apply_until_quiet()
+        pairs = sorted(self.pairs().items())
+        for _, new in pairs[: len(pairs) - silent]:
+            if self.target.sims[new].device_id is not None:
+                self.let_pass_data(new)
+        self.before = self.values()
+        self.served = {old for old, new in pairs if self.is_served(old, new)}
+        self.target.faults = self.faults
+
+    def let_pass_data(self, new: str, *, after_s: float = 60.0, imei: str | None = None) -> None:
+        """The unit with this new SIM connects, some time after its claim: the one of its old SIM, or other hardware."""
+        claimed_at = self.target.sims[new].claimed_at
+        assert claimed_at is not None
+        hardware = imei or self.unit_of(self._olds()[new])
+        at = claimed_at + timedelta(seconds=after_s)
+        self.target.add_session(new, at, MEGABYTE, hardware)
+        self.goes_silent(self._olds()[new], at.date() - timedelta(days=1))
+        self.connected.add(new)
+        self.elapsed_s += 120  # and our clock is past it
+
+    def goes_silent(self, old: str, day: date) -> None:
+        """From a day on the old SIM uses nothing: on the day of a swap, and until noon after, nobody could tell."""
+        sim = self.source.fleet.find(old)
+        if sim is not None and (sim.silent_from is None or day < sim.silent_from):
+            sim.silent_from = day
+
+    def comes_back(self, old: str, *days: date) -> None:
+        """Somebody put the old SIM back into its unit: it is in use on these days."""
+        sim = self.source.fleet.find(old)
+        assert sim is not None
+        sim.used_on = (*sim.used_on, *days)
+
+    def unit_of(self, old: str) -> str:
+        """The hardware that an old SIM is in; one that 1NCE never saw in any has its own all the same."""
+        sim = self.source.fleet.find(old)
+        return (None if sim is None else sim.imei) or f"35{int(old[-12:]):012d}0"
+
+    def cutover_plan(
+        self,
+        *,
+        require: Require = Require.TRAFFIC,
+        rest_s: float = 0.0,
+        waves: tuple[int, ...] = (),
+        accepts_other_units: bool = False,
+        old_sim: OldSim = OldSim.MUST_BE_SILENT,
+        alive_within_s: float = 14 * 86_400.0,
+        progress: Progress = quiet,
+    ) -> SwitchHeader:
+        """`cutover plan`."""
+
+        async def body() -> SwitchHeader:
+            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
+                return await make_cutover(
+                    store,
+                    self.hologram(http),
+                    store.plans.header(store.plans.newest() or ""),
+                    Demand(
+                        require,
+                        rest_s,
+                        self.now().timestamp(),
+                        accepts_other_units=accepts_other_units,
+                        old_sim=old_sim,
+                        alive_within_s=alive_within_s,
+                    ),
+                    waves=waves,
+                    absent_after_s=60.0,
+                    clock=self,
+                    stopper=Stopper(),
+                    progress=progress,
+                    usage=self.onence(onence),
+                )
+
+        with self.store() as store:
+            header: SwitchHeader = self._process(body)
+            return header
+
+    def proves_life(self) -> dict[str, str]:
+        """`verify --traffic --old-silent`. Returns: what it says of each old SIM."""
+        told: dict[str, str] = {}
+
+        async def body() -> None:
+            header = store.plans.header(store.plans.newest() or "")
+            stopper = Stopper()
+            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
+                target = self.hologram(http)
+                await look(store, target, header, absent_after_s=60.0, clock=self, stopper=stopper, progress=quiet)
+                await prove_life(
+                    store,
+                    target,
+                    header,
+                    lambda proof: told.update({proof.source_iccid: str(proof.old)}),
+                    source=self.onence(onence),
+                    clock=self,
+                    stopper=stopper,
+                    progress=quiet,
+                )
+
+        with self.store() as store:
+            self._process(body)
+        return told
+
+    def onence(self, http: httpx.AsyncClient) -> OnenceSource:
+        """The true adapter on the simulated carrier."""
+        return OnenceSource(
+            http,
+            client_id=self.source.client_id,
+            client_secret=self.source.client_secret,
+            pacer=Pacer(8.0),
+            api_version=self.api_version,
+        )
+
+    def rollback_plan(self, *, listed: set[str] | None = None, waves: tuple[int, ...] = ()) -> SwitchHeader:
+        """`rollback plan`."""
+        with self.store() as store:
+            header = store.plans.header(store.plans.newest() or "")
+            return make_rollback(store, header, listed=listed, waves=waves, now=self.now().timestamp())
+
+    def switch(
+        self,
+        direction: Direction,
+        *,
+        hooks: SwitchHooks | None = None,
+        options: SwitchOptions | None = None,
+        stopper: Stopper | None = None,
+    ) -> SwitchResult:
+        """`cutover apply` or `rollback apply`: goes on with the newest plan of that kind. Raises: Crash."""
+
+        async def body() -> SwitchResult:
+            async with AsyncExitStack() as stack:
+                target = await stack.enter_async_context(self._watched(self.target, "https://hologram.test/api/1/"))
+                source = await stack.enter_async_context(self._watched(self.source, BASE_URL))
+                header = store.switches.header(store.switches.newest(direction) or "")
+                ctx = SwitchContext(
+                    header=header,
+                    gates=self.policy().policy.gates,
+                    run_id=store.switches.start_run(header.switch_id, "test", self.now().timestamp()),
+                    source=OnenceSwitch(
+                        source,
+                        client_id=self.source.client_id,
+                        client_secret=self.source.client_secret,
+                        pacer=Pacer(self.source_rps),
+                        api_version=self.api_version,
+                    ),
+                    target=self.hologram(target),
+                    journal=store.switches,
+                    migration=store.journal,
+                    field_notes=store.field_notes(header.plan_id),
+                    clock=self,
+                    options=options or self.switch_options,
+                    stopper=stopper or Stopper(),
+                    hooks=hooks or SwitchHooks(),
+                )
+                return await Switching(ctx).run()
+
+        with self.store() as store:
+            try:
+                result: SwitchResult = self._process(body)
+            finally:
+                for error in self._broken_rules:
+                    raise error
+            return result
+
+    def cut_over(self, **options: Any) -> SwitchResult:
+        """`cutover apply`."""
+        return self.switch(Direction.CUTOVER, **options)
+
+    def roll_back(self, **options: Any) -> SwitchResult:
+        """`rollback apply`."""
+        return self.switch(Direction.ROLLBACK, **options)
+
+    def _watched(self, carrier: Any, base_url: str) -> httpx.AsyncClient:
+        transport = Watched(carrier, self.watch_and_note, self._see, self._shown, self._broken_rules)
+        return httpx.AsyncClient(transport=transport, base_url=base_url)
+
+    def _see(self, request: httpx.Request) -> None:
+        self.see_order(request)
+        self.guards.see(request)
+
+    def _shown(self, request: httpx.Request, response: httpx.Response) -> None:
+        """Whoever cannot read an answer was shown nothing by it."""
+        if request.method == "GET" and any(new in response.text for new in self.defective_records):
+            raise ArithmeticError("a defect that this record brings to light")
+        self.guards.note_answer(request, response)
+
+    # --- the truth ---
+
+    def claimed_at(self, old: str) -> datetime:
+        """When the new SIM of an old one was claimed."""
+        claimed_at = self.target.sims[self._pairs()[old]].claimed_at
+        assert claimed_at is not None
+        return claimed_at
+
+    def pairs(self) -> dict[str, str]:
+        """The new ICCID of each old one."""
+        with self.store() as store:
+            return {pair.source.digits: pair.target.digits for pair in store.pairs.all()}
+
+    def old_state(self, old: str) -> str:
+        """What the old SIM truly is."""
+        sim = self.source.fleet.find(old)
+        return "gone" if sim is None else str(sim.status)
+
+    def is_served(self, old: str, new: str) -> bool:
+        """Whether one of the two may pass data."""
+        return self.old_state(old) == "Enabled" or self.target.sims[new].state == "LIVE"
+
+    def watch(self) -> None:
+        """What holds at every moment, whatever a run believes.
+
+        No unit that was served is ever without service: neither SIM off before the other is on. No old SIM goes off
+        that may not (`may_go_off`), and no label and no IMEI lock ever changes.
+        """
+        for old, new in self._pairs().items():
+            assert old not in self.served or self.is_served(old, new), f"{old} is off, and so is its new SIM {new}"
+        if self.may_go_off is not None:
+            assert self.off() <= self.may_go_off, f"{sorted(self.off() - self.may_go_off)} went off and had no right to"
+            assert self.values() == self.before, "a label or an IMEI lock is not as it was"
+
+    def watch_and_note(self) -> None:
+        """After every exchange."""
+        self.note_states()
+        self.watch()
+
+    def proved(self, header: SwitchHeader, *, now_s: float) -> set[str]:
+        """Old SIMs whose new SIM truly is what a cutover asks for, by the carrier's own record."""
+        passed, ours = set[str](), self._pairs()
+        for old, new in ours.items():
+            sim = self.target.sims[new]
+            if sim.claimed_at is None or sim.state != "LIVE" or sim.org_id != self.target.org_id:
+                continue
+            has_rested = now_s - sim.claimed_at.timestamp() >= header.rest_s
+            has_shown = header.require is Require.VERIFIED or new in self.connected
+            is_minded = header.summary["old_sim"] == OldSim.MUST_BE_SILENT or old in self.noted
+            if has_rested and has_shown and not self.is_elsewhere(old) and not (is_minded and self.is_back(old)):
+                passed.add(old)
+        return passed
+
+    def is_back(self, old: str) -> bool:
+        """Whether the old SIM was put back and used on the day on which its new one lived last, or later."""
+        sim, sessions = self.source.fleet.find(old), self.target.sims[self._pairs()[old]].sessions
+        if sim is None or not sim.used_on:
+            return False
+        return not sessions or max(sim.used_on) >= max(session.end for session in sessions).date()
+
+    noted: set[str] = field(default_factory=set, init=False)
+    """Old SIMs of which a proof of life noted that they talk."""
+
+    def is_elsewhere(self, old: str) -> bool:
+        """Whether the new SIM was last seen in other hardware than the old one, as far as 1NCE knows any."""
+        sim, sessions = self.source.fleet.find(old), self.target.sims[self._pairs()[old]].sessions
+        if sim is None or sim.imei is None or not sessions:
+            return False
+        return max(sessions, key=lambda session: session.begin).imei != sim.imei
+
+    def resent(self) -> list[str]:
+        """Orders that arrived for a SIM which had been as ordered for longer than any read is old."""
+        return self._resent
+
+    def see_order(self, request: httpx.Request) -> None:
+        """Look at a request before it arrives, and at an update on its way to 1NCE."""
+        if any(part in str(request.url) for part in self.defective_reads):
+            raise ArithmeticError("a defect that this SIM brings to light")
+        if request.method not in {"PUT", "POST"} or "/sims" not in request.url.path:
+            return
+        body = json.loads(request.content)
+        now_s = self.now().timestamp()
+        for update in body if isinstance(body, list) else [body]:
+            if update["iccid"] in self.defective:
+                raise ArithmeticError("a defect that this SIM brings to light")
+            since = self._as_it_is_since.get((update["iccid"], str(update["status"])))
+            if since is not None and now_s - since > STALE_READ_S:
+                self._resent.append(f"{update['iccid']} {update['status']}")
+
+    def note_states(self) -> None:
+        """Remember since when each old SIM is what it is."""
+        now_s = self.now().timestamp()
+        known = {(sim.iccid, str(sim.status)): now_s for sim in self.source.fleet}
+        self._as_it_is_since = {key: self._as_it_is_since.get(key, at) for key, at in known.items()}
+
+    @property
+    def guards(self) -> Guards:
+        """Who knows how old the looks are that orders rest on."""
+        if self._guards is None:
+            self._guards = Guards(self, self._olds())
+        return self._guards
+
+    may_go_off: set[str] | None = field(default=None, init=False)
+    _guards: Guards | None = field(default=None, init=False)
+    connected: set[str] = field(default_factory=set, init=False)
+    defective: set[str] = field(default_factory=set, init=False)
+    """Old SIMs whose orders meet an error below our client that nobody foresaw."""
+    defective_reads: set[str] = field(default_factory=set, init=False)
+    """Parts of addresses whose every read meets one."""
+    defective_records: set[str] = field(default_factory=set, init=False)
+    """New SIMs whose record meets one in every answer that holds it, whatever was asked."""
+    _broken_rules: list[AssertionError] = field(default_factory=list, init=False)
+    _resent: list[str] = field(default_factory=list, init=False)
+    _as_it_is_since: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
+
+    def _pairs(self) -> dict[str, str]:
+        """The pairs, read once: the watchman comes by often."""
+        if not self._known:
+            self._known.update(self.pairs())
+        return self._known
+
+    _known: dict[str, str] = field(default_factory=dict, init=False)
+
+    def _olds(self) -> dict[str, str]:
+        return {new: old for old, new in self._pairs().items()}
+
+    def off(self) -> set[str]:
+        """Old SIMs that are switched off."""
+        return {sim.iccid for sim in self.source.fleet if sim.status == "Disabled"}
+
+    def paused(self) -> set[str]:
+        """Old ICCIDs whose new SIM is paused."""
+        return {old for old, new in self._pairs().items() if self.target.sims[new].state == "PAUSED-USER"}
+
+    def rows(self, header: SwitchHeader) -> dict[str, tuple[str, str]]:
+        """Action and reason by old ICCID."""
+        with self.store() as store:
+            return {
+                row.source_iccid.digits: (row.action.value, row.reason.value)
+                for row in store.switches.rows(header.switch_id)
+            }
+
+    def meant(self, header: SwitchHeader) -> set[str]:
+        """The SIMs that a plan switches."""
+        return {old for old, (action, _) in self.rows(header).items() if action in {"SWITCH_OFF", "SWITCH_BACK"}}
+
+    def values(self) -> dict[str, tuple[str | None, bool]]:
+        """Label and IMEI lock of every old SIM; an empty label is none."""
+        return {sim.iccid: (sim.label or None, sim.imei_lock) for sim in self.source.fleet}
+
+    def check_values(self) -> None:
+        """Labels and IMEI locks are as they were, and nothing forbidden was sent."""
+        assert self.values() == self.before
+        assert self.source.ledger.forbidden == []
+        assert self.target.ledger.forbidden == []
+
+    def updates(self) -> list[dict[str, Any]]:
+        """Every update that arrived at 1NCE, SIM by SIM."""
+        bodies = [entry.body for entry in self.source.writes]
+        return [update for body in bodies for update in (body if isinstance(body, list) else [body])]
+
+
+# --- schedules drawn from a seed ----------------------------------------------------------------------------------
+
+POINTS = ("after_intent", "after_effect", "after_outcome")
+MOST_RUNS = 60
+QUIET_AFTER = 25
+
+
+def live_through_a_switch(seed: int, folder: Path) -> None:
+    """Draw a world and its troubles from `seed`; cut over and go back, killed at random, and check both ends."""
+    chance = random.Random(seed)
+    effect_s = chance.choice([0.0, 5.0, 90.0, 700.0])
+    limit = chance.choice([None, RateLimit(10, 10), RateLimit(4, 1)])
+    world = SwitchWorld(
+        folder,
+        sims=chance.randint(4, 24),
+        seed=seed,
+        api_version=chance.choice(["v1", "v2", "auto"]),
+        switches=HologramSwitches(
+            state_pending_s=chance.choice([(0.0, 0.0), (5.0, 600.0)]), read_lag_s=chance.choice([0.0, 0.0, 20.0])
+        ),
+        onence_switches=OnenceSwitches(
+            rate_limit=limit,
+            put_effect_s=effect_s,
+            bulk_effect_s=effect_s,
+            omitted_fields=chance.choice(list(OmittedFields)),
+            bulk_all_or_nothing=chance.random() < 0.5,
+            expired=ExpiredSims.UNREADABLE if chance.random() < 0.5 else ExpiredSims.READABLE,
+            latency_s=chance.choice([0.0, 0.15]),
+        ),
+        switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
+    )
+    world.migrated(silent=chance.randint(0, 3))
+    if chance.random() < 0.5:  # somebody paused a new SIM: it is not as planned any more, and its old one must stay
+        world.target.sims[min(world.connected)].state = "PAUSED-USER"
+    units = random.Random(f"units of {seed}")  # a chance of their own: the kept seeds go on drawing what they drew
+    for new in units.sample(sorted(world.connected), min(len(world.connected), units.choice([0, 0, 1, 2]))):
+        world.let_pass_data(new, after_s=90.0, imei=STRANGER)
+    old_sim = _days_go_by(world, random.Random(f"use of {seed}"))
+    odd = _somebody_labels(world, random.Random(f"labels of {seed}"))
+    off, were_paused = world.off(), world.paused()
+    require, rest_s = chance.choice([Require.TRAFFIC, Require.TRAFFIC, Require.VERIFIED]), chance.choice([0.0, 900.0])
+    header = world.cutover_plan(
+        require=require, rest_s=rest_s, waves=chance.choice([(), (2,), (1, 3)]), old_sim=old_sim
+    )
+    meant = world.meant(header)
+    for old in meant:  # nobody goes back to it while the plan is carried out, which may take days
+        world.goes_silent(old, world.now().date() + timedelta(days=1))
+    world.may_go_off = off | world.proved(header, now_s=world.now().timestamp())
+    passing = Passing(world, random.Random(f"time of {seed}"))
+    passing.touched |= odd.may_stay
+    _until_over(world, chance, Direction.CUTOVER, passing)
+    switched = world.off() - off
+    assert switched <= meant - odd.must_stay, seed
+    assert passing.excuses(meant - switched), seed
+    _check_journal(world, header, passing.touched)
+    doubtful = _in_doubt(world, header)
+    header = world.rollback_plan()
+    assert passing.excuses(world.meant(header) ^ switched), seed
+    _until_over(world, chance, Direction.ROLLBACK, passing)
+    assert passing.excuses(world.off() ^ off), seed
+    assert passing.excuses((world.paused() - were_paused) ^ switched), seed
+    _check_journal(world, header, passing.touched)
+    world.check_values()
+    assert [one for one in world.resent() if one.split()[0] not in doubtful] == [], seed
+
+
+def _days_go_by(world: SwitchWorld, chance: random.Random) -> OldSim:
+    """Some units go back to their old SIM, some of these once more to the new one, and somebody may ask for proof."""
+    days = chance.choice([0, 0, 2, 5])
+    world.wait(days * DAY_S)
+    today, olds = world.now().date(), world._olds()
+    back = chance.sample(sorted(world.connected), min(len(world.connected), chance.choice([0, 1, 2])))
+    for new in back:
+        world.comes_back(olds[new], today - timedelta(days=chance.randint(0, 2)))
+        if chance.random() < 0.3:
+            lately = world.now() - world.claimed_at(olds[new])
+            world.let_pass_data(new, after_s=lately.total_seconds())
+    if chance.random() < 0.5:
+        world.noted = {old for old, told in world.proves_life().items() if told == OldSide.TALKS}
+    return chance.choice([OldSim.MUST_BE_SILENT, OldSim.MUST_BE_SILENT, OldSim.IF_KNOWN, OldSim.NOT_ASKED])
+
+
+def _somebody_labels(world: SwitchWorld, chance: random.Random) -> Oddities:
+    """Write odd labels in half of the schedules, some of them after the last pull, and have records tell some oddly."""
+    if chance.random() < 0.5:
+        return Oddities()
+    odd = oddities(chance, [sim.iccid for sim in world.source.fleet])
+    for iccid, label in odd.labels.items():
+        sim = world.source.fleet.find(iccid)
+        assert sim is not None
+        sim.label = label
+    world.before = world.values()
+    world.source.switches = replace(world.source.switches, single_labels=odd.single, listed_labels=odd.listed)
+    if odd.is_pulled:
+        world.pull()
+    return odd
+
+
+def _in_doubt(world: SwitchWorld, header: SwitchHeader) -> set[str]:
+    """SIMs whose orders may yet take effect where a plan ended: going back orders them, whatever they show."""
+    with world.store() as store:
+        items = list(store.switches.all_items(header.switch_id))
+    return {item.row.source_iccid.digits for item in items if item.state_of(SwitchKind.SOURCE) is StepState.UNCERTAIN}
+
+
+def _check_journal(world: SwitchWorld, header: SwitchHeader, touched: set[str]) -> None:
+    """Journal, log and truth agree on every SIM of a plan that is carried out, but those that people touched."""
+    wanted = "Disabled" if header.direction is Direction.CUTOVER else "Enabled"
+    with world.store() as store:
+        items = list(store.switches.all_items(header.switch_id))
+        assert {item.row.source_iccid.digits for item in items} == world.meant(header)
+        left = [item for item in items if item.row.source_iccid.digits not in touched]
+        assert {item.state_of(SwitchKind.SOURCE) for item in left} <= {StepState.DONE, StepState.SKIPPED}
+        assert {world.old_state(item.row.source_iccid.digits) for item in left} <= {wanted}
+        check_audit(store, header.plan_id, world.folder)
+
+
+def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction, passing: Passing) -> None:
+    kinds = [fault for fault in Fault if fault is not Fault.NONE and chance.random() < 0.5]
+    share = chance.choice([0.0, 0.05, 0.15])
+    rates: dict[Fault, float] = {kind: share / max(1, len(kinds)) for kind in kinds}
+    world.source.faults = FaultPlan(rates, seed=chance.randint(0, 10**6))
+    world.target.faults = FaultPlan(rates, seed=chance.randint(0, 10**6))
+    result = None
+    for run in range(MOST_RUNS):
+        calm = run >= QUIET_AFTER
+        if calm:
+            world.source.faults = world.target.faults = FaultPlan()
+        try:
+            dies = not calm and chance.random() < 0.5
+            hooks = switch_crash_at(chance.choice(POINTS), chance.randint(1, 6)) if dies else None
+            result = world.switch(direction, hooks=hooks if calm else passing.hooks(direction, hooks))
+        except Crash:
+            continue
+        if result.exit_code is ExitCode.DONE or (passing.touched and result.exit_code is ExitCode.ATTENTION):
+            return
+        if passing.touched and result.exit_code is ExitCode.HALTED:  # a gate stays closed for what people did
+            passing.touched |= set(world.pairs())
+            return
+        assert result.exit_code is ExitCode.RESUMABLE, result
+        world.elapsed_s += chance.choice([1, 30, 700])
+    raise AssertionError(f"no end after {MOST_RUNS} runs; the last said {result}")
