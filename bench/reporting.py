@@ -7,9 +7,10 @@ from pathlib import Path
 from bench.commands import Desk
 from bench.measures import MIB, Measure
 from migrator.core.fleet.sims import TargetLink
+from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.run.states import StepEvent, StepKind
-from migrator.core.run.steps import Finding, FindingCode, RequestOutcome, Verdict, Verified
+from migrator.core.run.steps import RequestOutcome, Verdict, Verified
 from migrator.ports import Outgoing
 from migrator.store import Store
 from tests.builders import sim, target

@@ -52,8 +52,8 @@ def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], repla
 def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
     from migrator import wiring
     from migrator.cli.app.lookups import required_inventory
-    from migrator.inputs.files.list_columns import PAIR_TITLES, parse_choices
     from migrator.inputs.pairing.file import plan_import, read_pairs
+    from migrator.inputs.pairing.list_columns import PAIR_TITLES, parse_choices
     from migrator.wiring.gc import collecting_rarely
 
     chosen = parse_choices(columns, tuple(PAIR_TITLES))
@@ -256,7 +256,8 @@ def pool(
 def _due(loaded: "LoadedPolicy | None", where: str | None) -> "Callable[[SourceSim], bool]":
     """Which SIMs are to get a new one. Raises: InputError, for an expression that is none."""
     from migrator.core.fleet.candidates import Candidate
-    from migrator.core.policy.selection import every_sim, left_behind
+    from migrator.core.plan.mapping import left_behind
+    from migrator.core.policy.selection import every_sim
 
     is_left = None if loaded is None else left_behind(loaded.policy)
     if where is None:
@@ -279,7 +280,7 @@ def _pool(
     from migrator import wiring
     from migrator.cli.app.lookups import required_inventory
     from migrator.cli.app.problem_log import all_told
-    from migrator.inputs.files.list_columns import POOL_TITLES, parse_choices
+    from migrator.inputs.pairing.list_columns import POOL_TITLES, parse_choices
     from migrator.inputs.pairing.pool import deal, read_pool
     from migrator.inputs.policy.file import read_policy
     from migrator.inputs.policy.iccids import unmatched

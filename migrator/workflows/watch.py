@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migrator.core.run.steps import Finding, FindingCode, Verdict
+from migrator.core.plan.compare import Finding, FindingCode
+from migrator.core.run.steps import Verdict
 from migrator.core.run.verify import beside_a_pause
 from migrator.engine.run.context import Stopper
 from migrator.errors import Transient

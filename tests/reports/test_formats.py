@@ -12,8 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from migrator.core.plan.compare import FindingCode
 from migrator.core.plan.plan import Reason
-from migrator.core.run.steps import FindingCode
 from migrator.core.run.verify import Bucket
 from migrator.errors import InputError
 from migrator.inputs.pairing.rows import read_pairs

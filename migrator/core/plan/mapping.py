@@ -13,12 +13,14 @@ from migrator.core.policy.policy import (
     DataBasis,
     DataLimitPolicy,
     NamePolicy,
+    Policy,
     SmsBasis,
     SmsLimitPolicy,
     StatusPolicy,
     StatusRule,
     WhenZero,
 )
+from migrator.core.policy.selection import Selector, every_sim, selector
 
 __all__ = [
     "LARGEST_LIMIT",
@@ -30,6 +32,7 @@ __all__ = [
     "data_limit_rule",
     "desired_state",
     "device_name",
+    "left_behind",
     "sms_limit",
     "sms_limit_rule",
     "state_of",
@@ -116,6 +119,18 @@ def state_of(sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked
 
 
 # --- data ---------------------------------------------------------------------------------------------------------
+
+
+def left_behind(policy: Policy) -> Selector:
+    """Whether a policy skips a SIM for its status: by the first rule that fits, as the planner does."""
+    parts = [(selector(rule.when), state_rules(rule.status)) for rule in policy.rules]
+    parts.append((every_sim, state_rules(policy.status)))
+
+    def is_left(sim: SourceSim) -> bool:
+        state = state_of(sim, next(states for fits, states in parts if fits(sim)))
+        return isinstance(state, Blocked) and state.skip
+
+    return is_left
 
 
 def data_limit(sim: SourceSim, policy: DataLimitPolicy, account: AccountLimits) -> Limit | Blocked:

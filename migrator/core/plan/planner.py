@@ -9,6 +9,7 @@ from migrator.core.fleet.candidates import Candidate, Selects
 from migrator.core.fleet.sims import AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import is_spoiled
 from migrator.core.fleet.units import Bytes
+from migrator.core.plan.compare import differences, same_zone
 from migrator.core.plan.mapping import (
     LARGEST_LIMIT,
     Blocked,
@@ -25,7 +26,6 @@ from migrator.core.plan.plan import Action, Change, DesiredState, Reason
 from migrator.core.policy.policy import NamePolicy, OnDuplicate, Policy, Rule
 from migrator.core.policy.selection import Selector, every_sim, selector
 from migrator.core.policy.waves import Rooms
-from migrator.core.run.verify import differences, same_zone
 
 __all__ = ["Planner"]
 

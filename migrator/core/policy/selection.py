@@ -7,10 +7,9 @@ from decimal import Decimal
 from functools import partial
 
 from migrator.core.fleet.sims import SourceSim
-from migrator.core.plan.mapping import Blocked, state_of, state_rules
-from migrator.core.policy.policy import Policy, Selection
+from migrator.core.policy.policy import Selection
 
-__all__ = ["Selector", "every_sim", "left_behind", "selector"]
+__all__ = ["Selector", "every_sim", "selector"]
 
 Selector = Callable[[SourceSim], bool]
 """Whether a SIM is selected."""
@@ -27,18 +26,6 @@ def selector(selection: Selection) -> Selector:
     if not tests:
         return every_sim
     return tests[0] if len(tests) == 1 else lambda sim: all(test(sim) for test in tests)
-
-
-def left_behind(policy: Policy) -> Selector:
-    """Whether a policy skips a SIM for its status: by the first rule that fits, as the planner does."""
-    parts = [(selector(rule.when), state_rules(rule.status)) for rule in policy.rules]
-    parts.append((every_sim, state_rules(policy.status)))
-
-    def is_left(sim: SourceSim) -> bool:
-        state = state_of(sim, next(states for fits, states in parts if fits(sim)))
-        return isinstance(state, Blocked) and state.skip
-
-    return is_left
 
 
 def _tests(selection: Selection) -> list[Selector]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from migrator.core.fleet.sims import TargetLink
+from migrator.core.plan.compare import Finding
 from migrator.core.plan.plan import Action, Change
 from migrator.core.run.states import StepKind, StepState
 
@@ -15,8 +16,6 @@ __all__ = [
     "RETRIED",
     "UNREAD",
     "Failures",
-    "Finding",
-    "FindingCode",
     "Item",
     "JobRecord",
     "RequestOutcome",
@@ -181,31 +180,6 @@ class Verdict(StrEnum):
     PENDING = "pending"  # the carrier is still working, or we are
     MISMATCH = "mismatch"  # something differs, and waiting will not mend it
     MISSING = "missing"  # the target is not on our organization
-
-
-class FindingCode(StrEnum):
-    """What differs."""
-
-    NOT_CLAIMED = "not_claimed"  # no device for the target ICCID
-    WRONG_ORGANIZATION = "wrong_organization"  # it is somebody else's
-    WRONG_PLAN = "wrong_plan"  # another data plan or zone
-    WRONG_STATE = "wrong_state"  # settled in a state that was not planned
-    STATE_PENDING = "state_pending"  # the carrier is still moving it
-    PAUSED_BY_SYSTEM = "paused_by_system"  # balance or a limit; no order of ours can resume it
-    WRONG_OVERAGE_LIMIT = "wrong_overage_limit"  # another data limit than planned
-    WRONG_SMS_LIMIT = "wrong_sms_limit"  # another SMS limit than planned
-    WRONG_NAME = "wrong_name"  # cut, replaced or changed since
-    TAG_MISSING = "tag_missing"  # the migration's tag is not on it
-    NOT_TOLD = "not_told"  # the carrier's record leaves this value out
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One difference: what was planned, what was observed, both as text."""
-
-    code: FindingCode
-    planned: str
-    observed: str
 
 
 @dataclass(frozen=True, slots=True)

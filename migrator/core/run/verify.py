@@ -1,21 +1,20 @@
 """Plan against record: what differs, and what that means for one SIM. Verification and drift are both this."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 
 from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.plan.compare import Finding, FindingCode, differences
 from migrator.core.plan.plan import Action, Change, DesiredState, Reason
 from migrator.core.run.packing import allows_no_more
 from migrator.core.run.states import StepKind, StepState
-from migrator.core.run.steps import Finding, FindingCode, Item, Verdict, Verified
+from migrator.core.run.steps import Item, Verdict, Verified
 
 __all__ = [
     "Bucket",
     "beside_a_pause",
     "bucket",
-    "differences",
     "is_paused_though_planned_live",
-    "same_zone",
     "shows",
     "verify_item",
 ]
@@ -32,56 +31,6 @@ class Bucket(StrEnum):
     SKIPPED = "skipped"  # left behind by policy or by an operator
     EXCLUDED = "excluded"  # not part of this plan
     UNPAIRED = "unpaired"  # no target ICCID is known
-
-
-def differences(change: Change, target: TargetLink, org_id: int) -> tuple[Finding, ...]:
-    """Every planned value that the record does not show, in a stable order. Pending states are findings too."""
-    return tuple(_differences(change, target, org_id))
-
-
-def _differences(change: Change, target: TargetLink, org_id: int) -> Iterator[Finding]:
-    if target.org_id not in {None, org_id}:
-        yield Finding(FindingCode.WRONG_ORGANIZATION, str(org_id), str(target.org_id))
-    yield from _plan_difference(change, target)
-    yield from _state_difference(change, target)
-    limits = (
-        (FindingCode.WRONG_OVERAGE_LIMIT, change.overage_limit_bytes, target.overage_limit_bytes),
-        (FindingCode.WRONG_SMS_LIMIT, change.sms_limit, target.sms_limit),
-    )
-    for code, planned, observed in limits:
-        if planned is not None and planned != observed:
-            yield Finding(code if observed is not None else FindingCode.NOT_TOLD, str(planned), str(observed))
-    if change.name is not None and change.name != target.name:
-        yield Finding(FindingCode.WRONG_NAME, change.name, target.name or "")
-    if change.tag is not None and target.tags is not None and change.tag not in target.tags:
-        yield Finding(FindingCode.TAG_MISSING, change.tag, ", ".join(sorted(target.tags)))
-
-
-def _plan_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
-    same_plan = target.data_plan_id in {None, change.data_plan_id}
-    if not (same_plan and same_zone(target.zone, change.zone)):
-        planned = f"{change.data_plan_id} {change.zone}"
-        yield Finding(FindingCode.WRONG_PLAN, planned, f"{target.data_plan_id} {target.zone}")
-
-
-def same_zone(observed: str | None, planned: str | None) -> bool:
-    """Whether a zone as the record shows it is the planned one; a record that names none does not contradict.
-
-    Source: plan pages show `global` and `Global` for one zone (reference, 10.1); its case sensitivity is unknown.
-    """
-    return observed is None or planned is None or observed.casefold() == planned.casefold()
-
-
-def _state_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
-    if change.state is None or target.state is change.state.reached_as:
-        return
-    if target.state.is_pending:
-        code = FindingCode.STATE_PENDING
-    elif target.state is LinkState.PAUSED_SYSTEM:
-        code = FindingCode.PAUSED_BY_SYSTEM
-    else:
-        code = FindingCode.WRONG_STATE
-    yield Finding(code, change.state.reached_as.name.replace("_", "-"), target.state_word)
 
 
 _CODES_OF = {

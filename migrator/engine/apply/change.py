@@ -11,12 +11,12 @@ from functools import partial
 import anyio
 
 from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.plan.compare import same_zone
 from migrator.core.plan.plan import Change, DesiredState
 from migrator.core.run.gates import failures_left
 from migrator.core.run.packing import allows_no_more, limit_groups, name_groups, slices
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item, Step
-from migrator.core.run.verify import same_zone
 from migrator.engine.apply.guards import check_failures, too_many_failures
 from migrator.engine.run.context import Context
 from migrator.engine.run.send import keys_of, send

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from migrator.core.plan.compare import differences
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, Item, Step
-from migrator.core.run.verify import differences, shows
+from migrator.core.run.verify import shows
 from migrator.engine.apply.change import MOST_ATTEMPTS, UNPROVEN
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, items_now, targets_of

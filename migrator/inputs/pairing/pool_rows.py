@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from migrator.errors import InputError
 from migrator.inputs.files.csv_rows import csv_records
-from migrator.inputs.files.list_columns import PAIR_TITLES, POOL_TITLES, field_named, find_columns, unused_titles
 from migrator.inputs.files.text import unwrapped
 from migrator.inputs.inventory.columns import iccid_like
+from migrator.inputs.pairing.list_columns import PAIR_TITLES, POOL_TITLES, field_named, find_columns, unused_titles
 
 __all__ = ["PoolRow", "is_pool_header", "pool_rows"]
 

@@ -10,9 +10,9 @@ from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.secrets import shown_title
 from migrator.errors import InputError
 from migrator.inputs.files.csv_rows import csv_records, text_lines
-from migrator.inputs.files.list_columns import PAIR_TITLES, field_named, find_columns, unused_titles
 from migrator.inputs.files.problems import spelled
 from migrator.inputs.files.text import opened_text, unwrapped
+from migrator.inputs.pairing.list_columns import PAIR_TITLES, field_named, find_columns, unused_titles
 
 __all__ = ["PairRow", "read_pairs"]
 

@@ -1,40 +1,38 @@
-"""The audit log: an event goes into the very transaction of what it tells, so neither is there without the other."""
+"""The audit log, read and held against the rest of the store."""
 
 import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from migrator.core.audit.chain import (
     DAMAGE,
     GENESIS,
     AuditEvent,
     chain_problems,
-    digest_of,
     guarded,
     hash_of_lines,
-    switch_item_line,
 )
 from migrator.core.audit.replay import ENDS, Answered, Log, Sent, Told, request_problem
 from migrator.core.cutover.plan import header_from as switch_header_from
 from migrator.core.plan.document import header_from
-from migrator.core.run.states import StepEvent, StepState
+from migrator.core.run.states import StepState
 from migrator.store.audit.damage import checkable, damaged_cells
+from migrator.store.audit.held import Expected
 from migrator.store.database.database import Database, Query
-from migrator.store.database.documents import document_text
 from migrator.store.database.rows import PAGE, AnyRow, by_page, in_iccid_order
 from migrator.store.database.tallies import STEPS, SWITCH_STEPS, VERDICTS, Tally
-from migrator.store.tables.cutovers import switch_items, switch_plans, switch_requests, switch_steps
+from migrator.store.log import LAST_EVENT, switch_items_digest
+from migrator.store.tables.cutovers import switch_plans, switch_requests, switch_steps
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import changes, events, plans, request_items, requests, steps
 
-__all__ = ["Audit", "moved", "note", "switch_items_digest"]
+__all__ = ["Audit"]
 
 NOT_HELD = (
     "what the carriers showed last (target_links, and of source_sims all but status word, label and volumes)",
@@ -45,8 +43,6 @@ NOT_HELD = (
 )
 """What `audit verify` cannot tell, as the log does not speak of it: reads can be had again from the carriers."""
 
-_LAST = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
-_INSERT = insert(events)
 _NEXT = select(events).where(events.c.seq > bindparam("after")).order_by(events.c.seq).limit(PAGE)
 _NEXT_REQUESTS = (
     select(requests, plans.c.plan_id)
@@ -61,31 +57,6 @@ _DOCUMENTS = Query(
     .order_by(changes.c.source_key)
     .limit(PAGE)
 )
-
-
-def note(connection: Connection, at: float, kind: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
-    """Add an event to the log, within the caller's transaction.
-
-    Args:
-        connection: holds the write lock, so that nobody else adds one meanwhile.
-        at: UTC seconds.
-        kind: what happened, e.g. `request.sent`.
-        plan_id: which plan it is about; None for none.
-        detail: JSON values, without secrets.
-    """
-    last = connection.execute(_LAST).one_or_none()
-    seq, before = (1, GENESIS) if last is None else (last.seq + 1, last.digest)
-    text = document_text(detail)
-    event = {"seq": seq, "at": at, "kind": kind, "plan_id": plan_id, "detail": json.loads(text)}
-    digest = digest_of(before, event)  # over what will be read again
-    connection.execute(_INSERT, event | {"detail": text, "digest": digest})
-
-
-def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]], tally: str) -> dict[str, Any]:
-    """What the log tells of steps that moved by one event; `keys` has code and message by SIM key."""
-    lines = (f"{key} {code}" for key, (code, _) in keys.items())
-    told = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
-    return {**told, "steps_sha256": tally}
 
 
 class Audit:
@@ -113,7 +84,7 @@ class Audit:
     def head(self) -> str:
         """The digest of the newest event: to be noted elsewhere."""
         with self._db.read() as connection:
-            last = connection.execute(_LAST).one_or_none()
+            last = connection.execute(LAST_EVENT).one_or_none()
         return GENESIS if last is None else str(last.digest)
 
     def problems(self, *, head: str | None = None) -> Iterator[str]:
@@ -122,8 +93,6 @@ class Audit:
         Args:
             head: a digest that was noted before, which the chain must still hold.
         """
-        from migrator.store.audit.held import Expected  # noqa: PLC0415 - it knows the modules that write the log
-
         told, unread = Log(), list[AuditEvent]()
         rows = Expected(told.migrations, told.switches)
         with self._db.bearing_damage():
@@ -308,15 +277,6 @@ def _noted(
         except DAMAGE:
             unread.append(event)
         yield event
-
-
-def switch_items_digest(connection: Connection, switch_no: int) -> str:
-    """SHA-256 over all that steers a cutover or rollback: each SIM's place, action, wave and document."""
-    item, digest = switch_items.c, hashlib.sha256()
-    steering = select(item.source_key, item.position, item.action, item.wave, item.document)
-    for row in connection.execute(steering.where(item.switch_no == switch_no).order_by(item.position)):
-        digest.update(switch_item_line(row).encode())
-    return digest.hexdigest()
 
 
 def _hash_of(documents: Iterable[str]) -> str:

@@ -23,10 +23,10 @@ from migrator.core.cutover.plan import (
 from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.run.states import PlanState, StepState
 from migrator.errors import InputError
-from migrator.store.audit.check import note, switch_items_digest
 from migrator.store.database.database import Database
 from migrator.store.database.rows import PAGE, among, chunks, json_list
 from migrator.store.database.tallies import SWITCH_STEPS
+from migrator.store.log import note, switch_items_digest
 from migrator.store.plans.plans import plan_row
 from migrator.store.plans.rollbacks import rolled_back
 from migrator.store.plans.switched_off import switched_off

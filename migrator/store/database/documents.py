@@ -7,9 +7,9 @@ from typing import Any
 
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.secrets import is_secret_key, without_secrets
+from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.document import change_from
 from migrator.core.plan.plan import Change
-from migrator.core.run.steps import Finding, FindingCode
 
 __all__ = ["change_of", "document_text", "findings_from", "findings_text", "raw_text"]
 

@@ -28,7 +28,6 @@ from sqlalchemy.schema import CreateTable
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, PairValues
 from migrator.errors import InputError
-from migrator.store.audit.check import note
 from migrator.store.database.database import Database, Query, driver_sql, insert_many
 from migrator.store.database.rows import (
     PAGE,
@@ -42,6 +41,7 @@ from migrator.store.database.rows import (
 )
 from migrator.store.inventory.inventory import in_force
 from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
+from migrator.store.log import note
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = ["Pairs"]

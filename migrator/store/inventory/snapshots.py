@@ -13,7 +13,6 @@ from migrator.core.fleet.spelling import UNREAD
 from migrator.core.run.results import Dropped
 from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
-from migrator.store.audit.check import note
 from migrator.store.database.database import Database, driver_sql
 from migrator.store.database.rows import PAGE, decimal_text
 from migrator.store.inventory.snapshot_rows import (
@@ -26,6 +25,7 @@ from migrator.store.inventory.snapshot_rows import (
     save_unreadable,
     told_totals,
 )
+from migrator.store.log import note
 from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
 
 __all__ = ["SnapshotState", "Snapshots"]

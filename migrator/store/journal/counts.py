@@ -10,10 +10,10 @@ from migrator.core.money.caps import Claimed
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
-from migrator.store.audit.check import note
 from migrator.store.journal.claims_made import claims_made
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
+from migrator.store.log import note
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.plans import changes, steps, verifications, wave_gates
 

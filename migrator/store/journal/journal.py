@@ -20,13 +20,13 @@ from migrator.core.run.states import (
 from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, RequestOutcome
 from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
 from migrator.ports import Outgoing
-from migrator.store.audit.check import note
 from migrator.store.database.database import storable
 from migrator.store.database.documents import raw_text
 from migrator.store.database.tallies import STEPS
 from migrator.store.inventory.pairs_in_use import refuse_changed_pairs
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
+from migrator.store.log import note
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.plans import plans, request_items, requests, runs, steps
 

@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from migrator.core.run.states import STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition
-from migrator.store.audit.check import moved, note
 from migrator.store.database.database import storable
 from migrator.store.database.tallies import STEPS
+from migrator.store.log import moved, note
 from migrator.store.tables.plans import steps
 
 __all__ = ["move_noted", "move_steps"]

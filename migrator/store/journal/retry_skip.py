@@ -13,13 +13,13 @@ from migrator.core.run.control import Selection
 from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import CLAIMED_UNSEEN, RETRIED, Verdict
 from migrator.errors import InputError
-from migrator.store.audit.check import note
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, chunks, json_list
 from migrator.store.database.tallies import VERDICTS
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.moves import move_noted
 from migrator.store.journal.verifications import in_wave, set_aside
+from migrator.store.log import note
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.plans import changes, plans, steps, verifications
 

@@ -10,7 +10,6 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim, TargetLink
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Verdict, Verified
-from migrator.store.audit.check import note
 from migrator.store.database.database import driver_sql, insert_many
 from migrator.store.database.documents import findings_from, findings_text, raw_text
 from migrator.store.database.rows import (
@@ -30,6 +29,7 @@ from migrator.store.inventory.inventory import in_force
 from migrator.store.inventory.searches import SqlSearch
 from migrator.store.journal.items import ITEMS, items_of
 from migrator.store.journal.requests import Requests
+from migrator.store.log import note
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, request_items, requests, steps, verifications

@@ -13,11 +13,11 @@ from migrator.core.plan.document import change_document, header_from, header_lin
 from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.run.states import PlanState
 from migrator.errors import StoreError
-from migrator.store.audit.check import note
 from migrator.store.database.database import Database, driver_sql
 from migrator.store.database.rows import PAGE, chunks
 from migrator.store.database.tallies import STEPS, VERDICTS
 from migrator.store.inventory.inventory import in_force
+from migrator.store.log import note
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.plans import changes, left_out, plans
 

@@ -18,10 +18,10 @@ from migrator.core.plan.plan import Action, Change, Origin, PlanHeader, Reason
 from migrator.core.policy.policy import NamePolicy
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
-from migrator.store.audit.check import note
 from migrator.store.database.database import Database, Query
 from migrator.store.database.documents import change_of, document_text
 from migrator.store.database.rows import PAGE, AnyRow, by_page, in_iccid_order
+from migrator.store.log import note
 from migrator.store.plans.candidates import candidates, claimed_before
 from migrator.store.plans.draft import Draft
 from migrator.store.plans.names import doubtful_names

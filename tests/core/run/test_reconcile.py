@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from migrator.core.plan.compare import FindingCode, differences
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.plan.planner import Planner
 from migrator.core.run.states import StepKind, StepState
-from migrator.core.run.steps import FindingCode, Item, Step, Verdict, Verified
-from migrator.core.run.verify import Bucket, bucket, differences, shows, verify_item
+from migrator.core.run.steps import Item, Step, Verdict, Verified
+from migrator.core.run.verify import Bucket, bucket, shows, verify_item
 from tests.builders import ORG, candidate, policy, source_iccid, target
 
 

@@ -15,8 +15,9 @@ from migrator.carriers.onence.simulator.usage import usage
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport
 from migrator.core.cutover.life import Life, OldSide, Proof
+from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.plan import DesiredState
-from migrator.core.run.steps import Finding, FindingCode, Verdict, Verified
+from migrator.core.run.steps import Verdict, Verified
 from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import Interrupted, Transient
 from migrator.ports import DevicePage

@@ -6,7 +6,7 @@ import pytest
 
 from migrator.core.fleet.identifiers import luhn_digit
 from migrator.errors import InputError, Problem
-from migrator.inputs.files.list_columns import PAIR_TITLES, POOL_TITLES, parse_choices
+from migrator.inputs.pairing.list_columns import PAIR_TITLES, POOL_TITLES, parse_choices
 from migrator.inputs.pairing.pool import RangeMode, read_pool
 from migrator.inputs.pairing.rows import read_pairs
 

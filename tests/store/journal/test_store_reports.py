@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepEvent, StepKind, StepState
-from migrator.core.run.steps import Finding, FindingCode, Item, RequestOutcome, Verdict, Verified
+from migrator.core.run.steps import Item, RequestOutcome, Verdict, Verified
 from migrator.errors import InputError
 from migrator.ports import Outgoing
 from migrator.store import Store

@@ -1,0 +1,85 @@
+"""Planned values against a target record: what differs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.plan.plan import Change
+
+__all__ = ["Finding", "FindingCode", "differences", "same_zone"]
+
+
+class FindingCode(StrEnum):
+    """What differs."""
+
+    NOT_CLAIMED = "not_claimed"  # no device for the target ICCID
+    WRONG_ORGANIZATION = "wrong_organization"  # it is somebody else's
+    WRONG_PLAN = "wrong_plan"  # another data plan or zone
+    WRONG_STATE = "wrong_state"  # settled in a state that was not planned
+    STATE_PENDING = "state_pending"  # the carrier is still moving it
+    PAUSED_BY_SYSTEM = "paused_by_system"  # balance or a limit; no order of ours can resume it
+    WRONG_OVERAGE_LIMIT = "wrong_overage_limit"  # another data limit than planned
+    WRONG_SMS_LIMIT = "wrong_sms_limit"  # another SMS limit than planned
+    WRONG_NAME = "wrong_name"  # cut, replaced or changed since
+    TAG_MISSING = "tag_missing"  # the migration's tag is not on it
+    NOT_TOLD = "not_told"  # the carrier's record leaves this value out
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference: what was planned, what was observed, both as text."""
+
+    code: FindingCode
+    planned: str
+    observed: str
+
+
+def differences(change: Change, target: TargetLink, org_id: int) -> tuple[Finding, ...]:
+    """Every planned value that the record does not show, in a stable order. Pending states are findings too."""
+    return tuple(_differences(change, target, org_id))
+
+
+def _differences(change: Change, target: TargetLink, org_id: int) -> Iterator[Finding]:
+    if target.org_id not in {None, org_id}:
+        yield Finding(FindingCode.WRONG_ORGANIZATION, str(org_id), str(target.org_id))
+    yield from _plan_difference(change, target)
+    yield from _state_difference(change, target)
+    limits = (
+        (FindingCode.WRONG_OVERAGE_LIMIT, change.overage_limit_bytes, target.overage_limit_bytes),
+        (FindingCode.WRONG_SMS_LIMIT, change.sms_limit, target.sms_limit),
+    )
+    for code, planned, observed in limits:
+        if planned is not None and planned != observed:
+            yield Finding(code if observed is not None else FindingCode.NOT_TOLD, str(planned), str(observed))
+    if change.name is not None and change.name != target.name:
+        yield Finding(FindingCode.WRONG_NAME, change.name, target.name or "")
+    if change.tag is not None and target.tags is not None and change.tag not in target.tags:
+        yield Finding(FindingCode.TAG_MISSING, change.tag, ", ".join(sorted(target.tags)))
+
+
+def _plan_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
+    same_plan = target.data_plan_id in {None, change.data_plan_id}
+    if not (same_plan and same_zone(target.zone, change.zone)):
+        planned = f"{change.data_plan_id} {change.zone}"
+        yield Finding(FindingCode.WRONG_PLAN, planned, f"{target.data_plan_id} {target.zone}")
+
+
+def same_zone(observed: str | None, planned: str | None) -> bool:
+    """Whether a zone as the record shows it is the planned one; a record that names none does not contradict.
+
+    Source: plan pages show `global` and `Global` for one zone (reference, 10.1); its case sensitivity is unknown.
+    """
+    return observed is None or planned is None or observed.casefold() == planned.casefold()
+
+
+def _state_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
+    if change.state is None or target.state is change.state.reached_as:
+        return
+    if target.state.is_pending:
+        code = FindingCode.STATE_PENDING
+    elif target.state is LinkState.PAUSED_SYSTEM:
+        code = FindingCode.PAUSED_BY_SYSTEM
+    else:
+        code = FindingCode.WRONG_STATE
+    yield Finding(code, change.state.reached_as.name.replace("_", "-"), target.state_word)

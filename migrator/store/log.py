@@ -1,0 +1,54 @@
+"""The writing end of the audit log: an event goes into the very transaction of what it tells."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from migrator.core.audit.chain import GENESIS, digest_of, hash_of_lines, switch_item_line
+from migrator.core.run.states import StepEvent
+from migrator.store.database.documents import document_text
+from migrator.store.tables.cutovers import switch_items
+from migrator.store.tables.plans import events
+
+__all__ = ["LAST_EVENT", "moved", "note", "switch_items_digest"]
+
+LAST_EVENT = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
+_INSERT = insert(events)
+
+
+def note(connection: Connection, at: float, kind: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
+    """Add an event to the log, within the caller's transaction.
+
+    Args:
+        connection: holds the write lock, so that nobody else adds one meanwhile.
+        at: UTC seconds.
+        kind: what happened, e.g. `request.sent`.
+        plan_id: which plan it is about; None for none.
+        detail: JSON values, without secrets.
+    """
+    last = connection.execute(LAST_EVENT).one_or_none()
+    seq, before = (1, GENESIS) if last is None else (last.seq + 1, last.digest)
+    text = document_text(detail)
+    event = {"seq": seq, "at": at, "kind": kind, "plan_id": plan_id, "detail": json.loads(text)}
+    digest = digest_of(before, event)  # over what will be read again
+    connection.execute(_INSERT, event | {"detail": text, "digest": digest})
+
+
+def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]], tally: str) -> dict[str, Any]:
+    """What the log tells of steps that moved by one event; `keys` has code and message by SIM key."""
+    lines = (f"{key} {code}" for key, (code, _) in keys.items())
+    told = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
+    return {**told, "steps_sha256": tally}
+
+
+def switch_items_digest(connection: Connection, switch_no: int) -> str:
+    """SHA-256 over all that steers a cutover or rollback: each SIM's place, action, wave and document."""
+    item, digest = switch_items.c, hashlib.sha256()
+    steering = select(item.source_key, item.position, item.action, item.wave, item.document)
+    for row in connection.execute(steering.where(item.switch_no == switch_no).order_by(item.position)):
+        digest.update(switch_item_line(row).encode())
+    return digest.hexdigest()
