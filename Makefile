@@ -7,7 +7,7 @@ SEEDS ?= 1000
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check fmt lint types bench simulate simulate-cutover mutations serve screenshot lowest constraints clean
+.PHONY: demo test check fmt lint types bench structure simulate simulate-cutover mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -32,6 +32,10 @@ types: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python -m bench
+
+# How easy it is to find one's way: files in a folder, docstrings, one of each.
+structure: .venv/.ready
+	$(BIN)/python -m tests.structure
 
 # Fault schedules, each drawn from a seed: make simulate SEEDS=10000 FIRST=0 JOBS=8
 simulate: .venv/.ready

@@ -1,1 +1,4 @@
-"""One folder per carrier: its wire format, its HTTP client, its adapter to the port, its simulator."""
+"""Carriers, one folder each.
+
+A folder holds the wire format, the HTTP client, the adapter to the port and the simulator of its carrier.
+"""

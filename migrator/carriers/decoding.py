@@ -1,4 +1,4 @@
-"""The text of a reply's bytes, and whether it is all that was sent."""
+"""Text from the bytes of a reply, and a flag for completeness."""
 
 __all__ = ["text_of_bytes"]
 
@@ -6,10 +6,11 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def text_of_bytes(content: bytes, promised: str | None) -> tuple[str, bool]:
-    """The text, and whether every byte of it could be read; U+FFFD stands for what could not.
+    """Return the text of the bytes, and True if all were readable.
 
-    JSON is UTF-8 (RFC 8259, section 8.1), whatever a header says of it: bytes that are no other charset's letters by
-    chance are tried as that first. What is no UTF-8 is read as the header promises, if it promises something else.
+    U+FFFD stands for bytes that were not readable. JSON is UTF-8 (RFC 8259, section 8.1), whatever a header says. Bytes
+    of another charset are not valid UTF-8 by chance, so UTF-8 is tried first. Bytes that are not UTF-8 are read as the
+    header promises, if the header promises another charset.
 
     Args:
         content: the bytes, without compression.

@@ -1,4 +1,4 @@
-"""A target that reads the real one and keeps every write to itself: what `apply --dry-run` runs on."""
+"""Target of `apply --dry-run`: real reads, and writes that are never sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -28,14 +28,17 @@ __all__ = ["DryRunTarget"]
 
 NO_LIMIT = Bytes(-1)
 DEFAULT_SMS_LIMIT = 100
-"""What a claim without limits leaves (reference, 9.2 and 9.3)."""
+"""Limits that a claim without limits leaves (reference, 9.2 and 9.3)."""
 
 NEW_TAG_ID = -1
-"""Stands for the id that a tag will get when it is made."""
+"""Stand-in for the id of a tag that is not made yet."""
 
 
 NEW_DEVICES = "new:"
-"""How a cursor begins that leads to further devices which are not there yet."""
+"""Prefix of a cursor that leads to further new devices.
+
+These devices are not there yet.
+"""
 
 
 class Sent(Protocol):
@@ -48,9 +51,10 @@ class Sent(Protocol):
 
 @dataclass(slots=True)
 class DryRunTarget:
-    """Behaves as if every write had succeeded at once; `sent` is given what would have gone out, in order.
+    """Target on which every write seems to succeed at once.
 
-    Devices that a claim would make have negative ids here, and head the list, newest first.
+    `sent` receives the requests that would have gone out, in order. Devices that a claim would make have negative ids
+    here. These devices head the list, newest first.
     """
 
     inner: TargetPlatform
@@ -75,7 +79,10 @@ class DryRunTarget:
         return await self.inner.account()
 
     async def balance(self) -> Decimal | None:
-        """As the real one: a dry run spends nothing, so the caps are what holds it back."""
+        """Return the balance of the real target.
+
+        A dry run spends nothing, so only the caps limit the run.
+        """
         return await self.inner.balance()
 
     async def data_plans(self) -> Sequence[DataPlan]:
@@ -100,7 +107,10 @@ class DryRunTarget:
         return None if count is None else count + len(self._new)
 
     async def devices(self, cursor: str | None = None) -> DevicePage:
-        """As the real one, with what would have changed, after pages of the new devices."""
+        """Return a page of devices as the writes would have left them.
+
+        The new devices come first, on pages of their own. The pages of the real target follow, with the changes.
+        """
         if cursor is None or cursor.startswith(NEW_DEVICES):
             seen = int((cursor or "").removeprefix(NEW_DEVICES) or 0)
             if seen < len(self._new):
@@ -136,7 +146,10 @@ class DryRunTarget:
         return await self.inner.data_sessions(link_id, since_s=since_s)
 
     async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
-        """Note the claim, and pretend that it was accepted whole. It leaves at once, so that nothing grows old."""
+        """Note the claim, and answer as if all of it was accepted.
+
+        The claim leaves at once, so nothing grows old before it is sent.
+        """
         del vouch
         self.sent.append(self.inner.request_claim(claim))
         tags = frozenset({self._tag_names[claim.tag_id]}) if claim.tag_id in self._tag_names else frozenset[str]()
@@ -162,7 +175,10 @@ class DryRunTarget:
     async def set_state(
         self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
     ) -> ChangeReply:
-        """Note the order, and pretend that it took effect. It leaves at once, so that nothing grows old."""
+        """Note the order, and answer as if it took effect.
+
+        The order leaves at once, so nothing grows old before it is sent.
+        """
         del vouch
         self.sent.append(self.inner.request_state(device_ids, state))
         await self._change(device_ids, state=state.reached_as, state_word=state.reached_as.name.replace("_", "-"))

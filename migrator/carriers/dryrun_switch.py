@@ -1,4 +1,7 @@
-"""A switch at the source that reads the real one and keeps every order to itself: for `cutover apply --dry-run`."""
+"""`SourceSwitch` of a dry run: real reads, orders that are never sent.
+
+The dry run is that of `cutover apply --dry-run`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +17,10 @@ __all__ = ["DryRunSwitch"]
 
 @dataclass(slots=True)
 class DryRunSwitch:
-    """Behaves as if every order had taken effect at once; `sent` holds what would have gone out, in order."""
+    """Source switch on which every order seems to take effect at once.
+
+    `sent` holds the requests that would have gone out, in order.
+    """
 
     inner: SourceSwitch
     sent: list[SwitchRequest] = field(default_factory=list)
@@ -45,7 +51,10 @@ class DryRunSwitch:
         return await self.inner.used_days(iccid, first, last, insists=insists)
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
-        """Note the order, and pretend that it took effect. It leaves at once, so that nothing grows old."""
+        """Note the order, and answer as if it took effect.
+
+        The order leaves at once, so nothing grows old before it is sent.
+        """
         del vouch
         self.sent.append(self.inner.request_switch(orders))
         self._ordered |= {order.iccid.key: order for order in orders}

@@ -1,4 +1,7 @@
-"""The command line: one file per command. Imports are lazy, so that `--help` answers at once."""
+"""Command line: one file per command.
+
+Imports are lazy, so that `--help` answers at once.
+"""
 
 import sys
 

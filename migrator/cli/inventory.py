@@ -6,23 +6,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, written
+from migrator.cli.app.lookups import parsed_iccid, required_inventory
+from migrator.cli.app.problem_log import problem_log
+from migrator.cli.app.progress import watching
 from migrator.cli.app.words import counted, n_sims
 from migrator.core.fleet.secrets import shown_title
-from migrator.core.run.results import ExitCode, PullResult
-from migrator.errors import Problem
-
-if TYPE_CHECKING:
-    from migrator.core.fleet.sims import SourceSim
-    from migrator.core.run.results import Dropped
-    from migrator.inputs.inventory.file import InventoryFile
-    from migrator.store.inventory.unread import Unread
-    from migrator.workflows.import_inventory import Imported
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.run.results import Dropped, ExitCode, PullResult
+from migrator.engine.pull import Pulling
+from migrator.engine.run.context import Stopper
+from migrator.errors import InputError, Problem
+from migrator.inputs.inventory.columns import parse_choices
+from migrator.inputs.inventory.file import InventoryFile, opened_inventory
+from migrator.reports.model import moment
+from migrator.reports.writers import spreadsheet_safe
+from migrator.store.inventory.unread import Unread
+from migrator.workflows.import_inventory import Imported, import_inventory
 
 __all__ = ["export", "import_file", "pull", "show"]
 
@@ -37,7 +43,9 @@ PULL_CODES = "0 done, 2 settings, or too many SIMs gone, 3 not all of it could b
 @global_options
 @click.pass_obj
 def pull(shared: Globals, /, *, quotas: bool, limits: bool, replace: bool) -> int:
-    """Read the 1NCE fleet into the store. The same command goes on after an interruption.
+    """Read the 1NCE fleet into the store.
+
+    The same command goes on after an interruption.
 
     A list that leaves out more than 5 % of the inventory in force, and more than 5 SIMs, is refused without --replace.
     """
@@ -45,10 +53,6 @@ def pull(shared: Globals, /, *, quotas: bool, limits: bool, replace: bool) -> in
 
 
 def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.progress import watching
-    from migrator.engine.pull import Pulling
-    from migrator.engine.run.context import Stopper
 
     chosen = wiring.settings(shared.config)
     most_dropped = chosen.onence().most_dropped  # what is missing is told before a store is made
@@ -76,7 +80,7 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outc
     return _pulled(result, summary, unread)
 
 
-def _pulled(result: PullResult, summary: Mapping[str, Any], unread: "Unread | None") -> Outcome:
+def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | None) -> Outcome:
     problems = [Problem("warning", words) for words in result.warnings]
     problems += _dropped(result.dropped)
     data = {
@@ -116,8 +120,8 @@ def _pulled(result: PullResult, summary: Mapping[str, Any], unread: "Unread | No
     )
 
 
-def _unread(unread: "Unread") -> Iterator[Problem]:
-    """Words on what 1NCE said and nobody can read."""
+def _unread(unread: Unread) -> Iterator[Problem]:
+    """Yield problems for words of 1NCE that cannot be read."""
     if unread.statuses:
         words = {repr(word[:40]) if word else "none": sims for word, sims in unread.statuses.items()}
         yield _unknown_statuses(sum(words.values()), words, "it may be new at 1NCE: ask there what it means")
@@ -135,8 +139,11 @@ def _unknown_statuses(sims: int, times: Mapping[str, int], hint: str) -> Problem
     )
 
 
-def _dropped(dropped: "Dropped") -> Iterator[Problem]:
-    """A word on SIMs that the inventory had before; nothing where there are none."""
+def _dropped(dropped: Dropped) -> Iterator[Problem]:
+    """Yield a warning about SIMs that only the inventory before had.
+
+    Yields nothing where there are none.
+    """
     if dropped.sims:
         words = f"the inventory before had SIMs that this one has not: {dropped}"
         hint = "is this the right 1NCE account? Plans that act on these SIMs are stale; their pairs are kept"
@@ -166,20 +173,15 @@ def _by_status(summary: Mapping[str, Any]) -> Any:
 @global_options
 @click.pass_obj
 def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], replace: bool, problems: Path | None) -> int:
-    """Read the fleet from FILE into the store, where 1NCE's API is not at hand; `-` is stdin. All or nothing.
+    """Read the fleet from FILE into the store, all or nothing.
 
-    FILE is the portal's CSV (Export SIMs) or what `inventory export` wrote. PIN and PUK columns are dropped.
+    Use this where 1NCE's API is not at hand; `-` is stdin. FILE is the portal's CSV (Export SIMs) or what
+    `inventory export` wrote. PIN and PUK columns are dropped.
     """
     return finish("inventory import", shared, lambda: _import(shared, file, columns, problems, replace=replace))
 
 
 def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.problem_log import problem_log
-    from migrator.cli.app.progress import watching
-    from migrator.inputs.inventory.columns import parse_choices
-    from migrator.inputs.inventory.file import opened_inventory
-    from migrator.workflows.import_inventory import import_inventory
 
     chosen = parse_choices(columns)
     with ExitStack() as stack:
@@ -197,7 +199,7 @@ def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path 
         return _imported(opened, result, store.inventory.summary())
 
 
-def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, Any]) -> Outcome:
+def _imported(file: InventoryFile, result: Imported, summary: Mapping[str, Any]) -> Outcome:
     used = file.columns.used if file.columns else ()
     data = {
         "file": file.name,
@@ -226,8 +228,8 @@ def _imported(file: "InventoryFile", result: "Imported", summary: Mapping[str, A
     return Outcome(data, text, code, list(_import_warnings(file, result)))
 
 
-def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Problem]:
-    """What a person should know of an import that is in force."""
+def _import_warnings(file: InventoryFile, result: Imported) -> Iterator[Problem]:
+    """Yield warnings about an import that is in force."""
     yield from _dropped(result.dropped)
     if result.without_status:
         hint = "is it another column? --column status=TITLE"
@@ -255,14 +257,11 @@ def _import_warnings(file: "InventoryFile", result: "Imported") -> Iterator[Prob
 @global_options
 @click.pass_obj
 def show(shared: Globals, /, *, iccid: str | None) -> int:
-    """What the store knows of the source fleet, or of one SIM."""
+    """Show the source fleet, or one SIM, as the store knows it."""
     return finish("inventory show", shared, lambda: _show(shared, iccid))
 
 
 def _show(shared: Globals, iccid: str | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import parsed_iccid, required_inventory
-    from migrator.reports.model import moment
 
     with wiring.store_of(shared.state, shared.config) as store:
         required_inventory(store)
@@ -288,7 +287,7 @@ def _show(shared: Globals, iccid: str | None) -> Outcome:
 
 
 def _origin(summary: Mapping[str, Any]) -> str:
-    """Where the inventory came from, in words."""
+    """Return the source of the inventory, in words."""
     if summary["origin"] is not None:
         return f"import of {summary['origin']} at {summary['taken_at']}"
     return f"1NCE's API {summary['api_version']} at {summary['taken_at']}"
@@ -298,7 +297,6 @@ UNKNOWN_SIM = "`migrator inventory export -` lists all; a SIM that is new at 1NC
 
 
 def _one(store: Any, iccid: Any) -> Outcome:
-    from migrator.errors import InputError
 
     sim = store.inventory.find(iccid)
     if sim is None:
@@ -309,8 +307,11 @@ def _one(store: Any, iccid: Any) -> Outcome:
     )
 
 
-def sim_values(sim: "SourceSim") -> dict[str, Any]:
-    """One SIM as JSON values, in the order of the export's columns."""
+def sim_values(sim: SourceSim) -> dict[str, Any]:
+    """Return a SIM as JSON values.
+
+    The values stand in the order of the export's columns.
+    """
     return {
         "iccid": sim.iccid.digits,
         "status": sim.status.value,
@@ -344,8 +345,6 @@ def export(shared: Globals, /, *, file: Path, kind: str | None) -> int:
 
 
 def _export(shared: Globals, file: Path, kind: str) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import required_inventory
 
     check_destination(shared, file)
     with wiring.store_of(shared.state, shared.config) as store:
@@ -358,7 +357,6 @@ def _export(shared: Globals, file: Path, kind: str) -> Outcome:
 
 
 def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    from migrator.reports.writers import spreadsheet_safe
 
     held: list[str] = []
 

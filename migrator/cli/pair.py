@@ -1,26 +1,38 @@
-"""`pair`: which new SIM follows which old one."""
+"""`pair`: a new SIM for each old SIM."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
+from migrator.cli.app.lookups import living_holder, required_inventory
+from migrator.cli.app.problem_log import all_told, problem_log
+from migrator.cli.app.progress import watching
 from migrator.cli.app.words import counted, n_sims
+from migrator.core.fleet.candidates import Candidate
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import Pair, SourceSim
+from migrator.core.plan.mapping import left_behind
+from migrator.core.policy.selection import every_sim
 from migrator.core.run.results import ExitCode
+from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem, StoreBusy
-
-if TYPE_CHECKING:
-    from migrator.core.fleet.identifiers import Iccid
-    from migrator.core.fleet.sims import Pair, SourceSim
-    from migrator.inputs.pairing.file import ImportResult
-    from migrator.inputs.policy.file import LoadedPolicy
-    from migrator.store import Store
-    from migrator.workflows.check_pairs import PairCheck
+from migrator.inputs.pairing.file import ImportResult, NotPlain, plain_values, plan_import, read_pairs
+from migrator.inputs.pairing.list_columns import PAIR_TITLES, POOL_TITLES, parse_choices
+from migrator.inputs.pairing.pool import deal, read_pool
+from migrator.inputs.policy.file import LoadedPolicy, read_policy
+from migrator.inputs.policy.iccids import unmatched
+from migrator.inputs.where.language import parse_selection
+from migrator.store import Store
+from migrator.store.inventory.pairs_in_use import IN_USE
+from migrator.wiring.gc import collecting_rarely
+from migrator.workflows.check_pairs import PairCheck, check_pairs, last_organization, look_at_targets
 
 __all__ = ["check", "export", "identity", "import_file", "pool"]
 
@@ -45,16 +57,14 @@ BATCH = 1000
 @global_options
 @click.pass_obj
 def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], replace: bool, problems: Path | None) -> int:
-    """Read pairs from FILE (CSV with source_iccid,target_iccid and, if you like, eid). All or nothing."""
+    """Read pairs from FILE, all or nothing.
+
+    FILE is CSV with source_iccid,target_iccid and, if you like, eid.
+    """
     return finish("pair import", shared, lambda: _import(shared, file, columns, problems, replace=replace))
 
 
 def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import required_inventory
-    from migrator.inputs.pairing.file import plan_import, read_pairs
-    from migrator.inputs.pairing.list_columns import PAIR_TITLES, parse_choices
-    from migrator.wiring.gc import collecting_rarely
 
     chosen = parse_choices(columns, tuple(PAIR_TITLES))
     if problems is not None:
@@ -82,14 +92,15 @@ def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path 
     return _imported(result, counts, unused)
 
 
-def _first(store: "Store", file: Path, chosen: Mapping[str, str], unused: list[str]) -> int | None:
-    """Take a whole file in at once, as the first pairs of a store; `unused` is given the titles without a use.
+def _first(store: Store, file: Path, chosen: Mapping[str, str], unused: list[str]) -> int | None:
+    """Store a whole file at once, as a store's first pairs.
 
-    Returns: how many; None, if it has to be gone through row by row. A pipe is: it can be read only once.
-    Raises: InputError, if it cannot be read.
+    The titles of columns without a use are added to `unused`.
+
+    Returns: the number of pairs; None, if the file has to be gone through row by row. A pipe is: it can be read only
+        once.
+    Raises: InputError, if the file cannot be read.
     """
-    from migrator.inputs.pairing.file import NotPlain, plain_values, read_pairs
-
     if not file.is_file():
         return None
     try:
@@ -102,14 +113,15 @@ def _first(store: "Store", file: Path, chosen: Mapping[str, str], unused: list[s
     return added
 
 
-def _no_pairs(_keys: Sequence[str]) -> Mapping[str, "Pair"]:
+def _no_pairs(_keys: Sequence[str]) -> Mapping[str, Pair]:
     return {}
 
 
 def _refuse(found: Sequence[Problem], file: Path, wanted: Path | None, default: Path) -> NoReturn:
-    """Raises: InputError, with every problem; where there are more than fit on a screen, they are in a file, too."""
-    from migrator.cli.app.problem_log import problem_log
+    """Refuse an import because of its problems.
 
+    Raises: InputError, with every problem. More problems than fit on a screen are in a file, too.
+    """
     words = f"{file}: {counted(len(found), 'problem')}; nothing was changed"
     with problem_log(wanted, default) as log:
         for problem in found:
@@ -118,8 +130,11 @@ def _refuse(found: Sequence[Problem], file: Path, wanted: Path | None, default: 
     raise InputError(words, problems=(Problem("pair_import", words, hint), *found))
 
 
-def _imported(result: "ImportResult", counts: Mapping[str, int], unused: Sequence[str]) -> Outcome:
-    """What an import changed: `unchanged` are rows of the file, `completed` pairs that only got an EID."""
+def _imported(result: ImportResult, counts: Mapping[str, int], unused: Sequence[str]) -> Outcome:
+    """Return the outcome of an import.
+
+    `unchanged` counts rows of the file, `completed` counts pairs that only got an EID.
+    """
     changes = [
         {"source": str(new.source), "was": str(old.target), "is": str(new.target), "origin": new.origin}
         for old, new in result.replaced
@@ -152,8 +167,11 @@ def _imported(result: "ImportResult", counts: Mapping[str, int], unused: Sequenc
     return Outcome(data, (*text, NEXT), problems=warnings)
 
 
-def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
-    """Raises: InputError, if a pair would replace one whose target was claimed: that money is spent."""
+def _refuse_settled(store: Store, pairs: Iterable[Pair]) -> None:
+    """Refuse a pair that would replace a claimed target.
+
+    Raises: InputError, if there is such a pair: the money for the target is spent.
+    """
     if not _has_begun(store):
         return
     problems: list[Problem] = []
@@ -172,22 +190,25 @@ def _refuse_settled(store: "Store", pairs: Iterable["Pair"]) -> None:
         raise InputError("pairs of migrated SIMs cannot be replaced", problems=tuple(problems))
 
 
-def _has_begun(store: "Store") -> bool:
-    """Whether any plan was begun: some SIMs may be claimed."""
+def _has_begun(store: Store) -> bool:
+    """True if any plan was begun.
+
+    Some SIMs may then be claimed.
+    """
     return any(plan["state"] in {"started", "finished"} for plan in store.plans.list())
 
 
-def _add(store: "Store", pairs: Iterable["Pair"], *, replace: bool) -> dict[str, int]:
+def _add(store: Store, pairs: Iterable[Pair], *, replace: bool) -> dict[str, int]:
     with _refused_beside_a_run(store):
         return dict(store.pairs.add(pairs, replace=replace, now=_now()))
 
 
 @contextmanager
-def _refused_beside_a_run(store: "Store") -> Iterator[None]:
-    """Tell who has to be waited for, where a pair is in use. Raises: StoreBusy, in the place of that InputError."""
-    from migrator.cli.app.lookups import living_holder
-    from migrator.store.inventory.pairs_in_use import IN_USE
+def _refused_beside_a_run(store: Store) -> Iterator[None]:
+    """Name the run to wait for, where a pair is in use.
 
+    Raises: StoreBusy, in the place of the InputError.
+    """
     try:
         yield
     except InputError as error:
@@ -199,7 +220,6 @@ def _refused_beside_a_run(store: "Store") -> Iterator[None]:
 
 
 def _now() -> float:
-    from migrator import wiring
 
     return wiring.SystemClock().now().timestamp()
 
@@ -242,9 +262,11 @@ def pool(
     where: str | None,
     problems: Path | None,
 ) -> int:
-    """Deal new SIMs from FILE (one ICCID a line, or first-last) to unpaired source SIMs, both in ICCID order.
+    """Deal new SIMs from FILE to unpaired source SIMs.
 
-    FILE may be a table, too: with a column of ICCIDs, or of first and last ones and the quantity.
+    Both sides are taken in ICCID order. FILE has an ICCID or a range first-last on each line. FILE may be a table, too:
+    with a column of ICCIDs, or of first and last ones and the quantity.
+
     Without --policy or --where, every unpaired SIM gets one, expired ones too.
     """
     due = (policy_file, where)
@@ -253,16 +275,14 @@ def pool(
     )
 
 
-def _due(loaded: "LoadedPolicy | None", where: str | None) -> "Callable[[SourceSim], bool]":
-    """Which SIMs are to get a new one. Raises: InputError, for an expression that is none."""
-    from migrator.core.fleet.candidates import Candidate
-    from migrator.core.plan.mapping import left_behind
-    from migrator.core.policy.selection import every_sim
+def _due(loaded: LoadedPolicy | None, where: str | None) -> Callable[[SourceSim], bool]:
+    """Return the test for SIMs that are to get a new SIM.
 
+    Raises: InputError, for a text that is no expression.
+    """
     is_left = None if loaded is None else left_behind(loaded.policy)
     if where is None:
         return every_sim if is_left is None else lambda sim: not is_left(sim)
-    from migrator.inputs.where.language import parse_selection  # its grammar costs an import
 
     selects = parse_selection(where).selects
     return lambda sim: selects(Candidate(sim)) and not (is_left is not None and is_left(sim))
@@ -277,13 +297,6 @@ def _pool(
     *,
     partial: bool,
 ) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import required_inventory
-    from migrator.cli.app.problem_log import all_told
-    from migrator.inputs.pairing.list_columns import POOL_TITLES, parse_choices
-    from migrator.inputs.pairing.pool import deal, read_pool
-    from migrator.inputs.policy.file import read_policy
-    from migrator.inputs.policy.iccids import unmatched
 
     range_mode, columns = reading
     chosen = parse_choices(columns, tuple(POOL_TITLES))
@@ -337,9 +350,13 @@ def _pool(
 
 
 def _awaiting(
-    sims: "Iterable[SourceSim]", paired: Container[str], is_due: "Callable[[SourceSim], bool]"
-) -> tuple[list["Iccid"], int, set[str]]:
-    """SIMs without a pair that are to get one, how many are not, and the keys of those that are expired."""
+    sims: Iterable[SourceSim], paired: Container[str], is_due: Callable[[SourceSim], bool]
+) -> tuple[list[Iccid], int, set[str]]:
+    """Sort the SIMs without a pair by what they get.
+
+    Returns: the SIMs that are to get a new one, the number of those that are not, and the keys of the expired ones
+        among the first.
+    """
     due: list[Iccid] = []
     expired: set[str] = set()
     left_out = 0
@@ -355,8 +372,11 @@ def _awaiting(
     return due, left_out, expired
 
 
-def _refuse_source_sims(store: "Store", entries: Sequence[Any]) -> None:
-    """Raises: InputError, if the pool lists SIMs of the old fleet: those cannot be claimed at Hologram."""
+def _refuse_source_sims(store: Store, entries: Sequence[Any]) -> None:
+    """Refuse a pool that lists SIMs of the old fleet.
+
+    Raises: InputError, if there are such SIMs: they cannot be claimed at Hologram.
+    """
     known = {sim.iccid.key for sim in store.inventory.sims([entry.iccid.key for entry in entries])}
     problems = tuple(
         Problem("target_is_source", f"{entry.origin}: {entry.iccid} is a 1NCE SIM of the inventory", WRONG_FILE)
@@ -372,14 +392,14 @@ def _refuse_source_sims(store: "Store", entries: Sequence[Any]) -> None:
 @global_options
 @click.pass_obj
 def identity(shared: Globals, /) -> int:
-    """Pair every unpaired SIM with itself: only for the rare case where the ICCIDs stay."""
+    """Pair every unpaired SIM with itself.
+
+    Only for the rare case where the ICCIDs stay.
+    """
     return finish("pair identity", shared, lambda: _identity(shared))
 
 
 def _identity(shared: Globals) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import required_inventory
-    from migrator.core.fleet.sims import Pair
 
     with wiring.store_of(shared.state, shared.config) as store:
         required_inventory(store)
@@ -396,7 +416,9 @@ def _identity(shared: Globals) -> Outcome:
 @global_options
 @click.pass_obj
 def check(shared: Globals, /, *, live: bool) -> int:
-    """What is paired and what is not, and what Hologram showed of the new SIMs when it was last read.
+    """Show the SIMs that are paired and those that are not.
+
+    Also shows the last read of the new SIMs at Hologram.
 
     Every source SIM counts once, as paired, unpaired, conflicting (its target cannot be used) or excluded (expired, and
     nobody gave it a target). Unused are target SIMs that we know of and that none of these is paired with.
@@ -405,11 +427,6 @@ def check(shared: Globals, /, *, live: bool) -> int:
 
 
 def _check(shared: Globals, *, live: bool) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import required_inventory
-    from migrator.cli.app.progress import watching
-    from migrator.engine.run.context import Stopper
-    from migrator.workflows.check_pairs import PairCheck, check_pairs, last_organization, look_at_targets
 
     chosen = wiring.settings(shared.config)
 
@@ -424,7 +441,7 @@ def _check(shared: Globals, *, live: bool) -> Outcome:
     return _checked(found, is_live=live)
 
 
-def _checked(found: "PairCheck", *, is_live: bool) -> Outcome:
+def _checked(found: PairCheck, *, is_live: bool) -> Outcome:
     counts = found.counts
     data = {
         "inventory": found.inventory,
@@ -490,12 +507,14 @@ def _problems(iccids: Sequence[str], words: str, hint: str) -> list[Problem]:
 @global_options
 @click.pass_obj
 def export(shared: Globals, /, *, file: Path) -> int:
-    """Write the pairs to FILE as CSV that `pair import` reads; `-` is stdout."""
+    """Write the pairs to FILE as CSV; `-` is stdout.
+
+    `pair import` reads the CSV.
+    """
     return finish("pair export", shared, lambda: _export(shared, file))
 
 
 def _export(shared: Globals, file: Path) -> Outcome:
-    from migrator import wiring
 
     check_destination(shared, file)
     with wiring.store_of(shared.state, shared.config) as store:
@@ -506,7 +525,7 @@ def _export(shared: Globals, file: Path) -> Outcome:
     return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=is_stdout(file))
 
 
-def _csv_line(pair: "Pair", *, has_chips: bool) -> str:
+def _csv_line(pair: Pair, *, has_chips: bool) -> str:
     chip = f",{pair.eid or ''}" if has_chips else ""
     return f"{pair.source.digits},{pair.target.digits}{chip}\r\n"
 

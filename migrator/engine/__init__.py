@@ -1,1 +1,4 @@
-"""The shell around the core: reads, sends, journals. Each effect has its intent on disk before it leaves."""
+"""Shell around the core: reads, sends, journals.
+
+Each effect has its intent on disk before the effect leaves.
+"""

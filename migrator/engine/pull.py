@@ -1,9 +1,11 @@
-"""Reading the source fleet: several pages in flight, each on disk as it comes, until the list is settled.
+"""Pull of the source fleet: reading the list until it is settled.
 
-The list has no cursor and no snapshot (reference, 4.3): a SIM that comes or goes while it is read shifts the rows. So
-distinct ICCIDs are compared with the totals that the first and the last reply told, and the list is read again when
-they differ. Totals may be wrong, too, or speak of one page: a list ends only with a page that is not full, and totals
-that tell of fewer SIMs than two passes read alike are overruled.
+Several pages are in flight, and each page is on disk as it comes.
+
+The list has no cursor and no snapshot (reference, 4.3): a SIM that comes or goes during the read shifts the rows. So
+distinct ICCIDs are compared with the totals in the first and the last reply, and the list is read again when they
+differ. Totals may be wrong, too, or count a single page: a list ends only with a page that is not full, and totals
+lower than the number of SIMs that two passes read alike are overruled.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -34,14 +36,17 @@ MOST_PASSES = 3
 READINGS_A_COMMIT = 100
 MOST_DROPPED = 0.05
 HANDFUL = 5
-"""SIMs that may be gone from any inventory, however small, unless none may."""
+"""SIMs that may be gone from any inventory, however small.
+
+Does not apply where not one SIM may be gone.
+"""
 KEPT_FOR_S = 3600.0
-"""How long a list that was read and refused may still come into force as it is."""
+"""Seconds for which a refused list may still come into force."""
 
 
 @dataclass(slots=True)
 class Pulling:
-    """One `inventory pull`.
+    """Run of `inventory pull`.
 
     Args:
         quotas: whether to read what remains of every SIM's volumes, too (two calls per SIM).
@@ -65,10 +70,10 @@ class Pulling:
     _last: SourcePage | None = field(default=None, init=False)
 
     async def run(self) -> PullResult:
-        """Pull, going on where an earlier pull stopped.
+        """Pull, continuing an earlier pull that stopped.
 
-        Raises: PlatformError, Interrupted; InputError, for a list without a SIM, or without many that the inventory in
-            force has. What came is on disk.
+        Raises: PlatformError, Interrupted; InputError, for a list without a SIM, or without many SIMs of the inventory
+            in force. What came is on disk.
         """
         version = await self.source.open()
         snapshot = self.store.open_snapshot(version, self._now())
@@ -100,7 +105,12 @@ class Pulling:
         )
 
     def _refuse_gaps(self, snapshot_id: int, passed: ListPass, number: int) -> None:
-        """A part of the fleet, or another account's, must not pass for the fleet. Raises: InputError."""
+        """Refuse a list that leaves out too many SIMs.
+
+        A part of the fleet, or the fleet of another account, must not be taken for the fleet.
+
+        Raises: InputError.
+        """
         if passed.sims == 0:
             raise InputError(
                 "1NCE lists no SIM for these credentials; the inventory was left as it was",
@@ -120,7 +130,11 @@ class Pulling:
             )
 
     def _kept_pass(self, snapshot: Snapshot) -> tuple[ListPass, int] | None:
-        """The last pass, if it is whole, settled and of this hour, and somebody says that it may replace all."""
+        """Return the last pass, if it may be used again.
+
+        Else None. The pass must be whole, settled and less than an hour old, and the operator must allow that it
+        replaces everything.
+        """
         snapshot_id, number = snapshot.snapshot_id, snapshot.passes
         read_at = self.store.last_read_at(snapshot_id)
         if not (self.replace and number) or read_at is None or self.store.pages_done(snapshot_id, number + 1):
@@ -131,7 +145,10 @@ class Pulling:
         return (passed, number) if _is_settled(passed) else None
 
     async def _passes(self, snapshot: Snapshot) -> tuple[ListPass, int]:
-        """Read the list until it is settled, or often enough to say that it will not settle now."""
+        """Read the list until it is settled.
+
+        Stops also after `MOST_PASSES` passes: the list will not settle now.
+        """
         number = snapshot.passes + 1
         while True:
             await self._one_pass(snapshot.snapshot_id, number)
@@ -156,10 +173,10 @@ class Pulling:
             await self._past_the_told(snapshot_id, pass_number, max(self._total_pages, *done, 1))
 
     async def _past_the_told(self, snapshot_id: int, pass_number: int, told: int) -> None:
-        """Go on behind the last page that was told of, while pages are full: the totals may speak of one page.
+        """Read on after the last reported page, while pages are full.
 
-        What is past the end tells nothing, and is not kept. A page that an earlier process read is read once more, as
-        nobody knows any more whether it was full.
+        The totals may count a single page. Pages past the end report nothing, and are not kept. A page that an earlier
+        process read is read once more, as nobody knows any more whether the page was full.
         """
         page = self._last
         if page is None or page.number < told:
@@ -176,7 +193,10 @@ class Pulling:
     async def _until_empty(
         self, snapshot_id: int, pass_number: int, page: SourcePage | None, *, start: int = 2
     ) -> None:
-        """Without totals, go on page by page until one is empty, or is the one before again."""
+        """Read page by page, without totals, until the list ends.
+
+        The list ends with an empty page, or with the same page as before.
+        """
         before = None if page is None else _iccids(page)
         for number in range(start, MOST_PAGES):
             if before == ():
@@ -202,7 +222,10 @@ class Pulling:
         self.progress("page", {"sims": len(page.rows), "page": page.number, "listed": page.total_sims})
 
     async def _several(self, numbers: Iterable[int], act: Callable[[int], Awaitable[object]]) -> None:
-        """Read pages up to the last that any reply told of, several in flight."""
+        """Read pages up to the last page that any reply reported.
+
+        Several pages are in flight.
+        """
         todo = iter(numbers)
 
         async def worker() -> None:
@@ -215,7 +238,12 @@ class Pulling:
         self.stopper.check()
 
     async def _all_readings(self, snapshot_id: int) -> tuple[int, int]:
-        """Ask for what remains, a commit per hundred SIMs. Returns: SIMs read, and SIMs whose read failed."""
+        """Read what remains of every SIM's volumes.
+
+        Each hundred SIMs are one commit.
+
+        Returns: SIMs read, and SIMs whose read failed.
+        """
         read = failed = 0
         while iccids := self.store.without_reading(snapshot_id, READINGS_A_COMMIT):
             readings = await self._readings(iccids)
@@ -247,7 +275,10 @@ class Pulling:
 
 
 async def _crew(worker: Callable[[], Awaitable[None]], size: int) -> None:
-    """Run some workers; the first error that concerns all is raised once every other request has come home."""
+    """Run some workers, and raise the first error that concerns all.
+
+    The error is raised once every other request has ended.
+    """
     troubles: list[MigratorError | Interrupted] = []
 
     async def guarded() -> None:
@@ -272,10 +303,11 @@ def _counting() -> Iterable[int]:
 
 
 def _is_settled(passed: ListPass) -> bool:
-    """Whether a pass agrees with itself: as many distinct SIMs as its first and its last reply told.
+    """True if a pass agrees with itself.
 
-    Without totals there is nothing to compare with, and the list is taken as it was read up to its empty page. Totals
-    that tell of fewer SIMs than were read are no totals of this list, if the pass before read the very same SIMs.
+    The pass has as many distinct SIMs as its first and its last reply reported. Without totals there is nothing to
+    compare with, and the list is taken as it was read up to its empty page. Totals below the number of SIMs that were
+    read are no totals of this list, if the pass before read the very same SIMs.
     """
     if passed.last_total is None:
         return True
@@ -289,7 +321,7 @@ def _is_longer_than_told(passed: ListPass) -> bool:
 
 
 def _overruled(passed: ListPass) -> str:
-    """In words, that the totals were not believed; empty where they were."""
+    """Return a warning if the totals were not believed, else ""."""
     if passed.last_total is None or not _is_longer_than_told(passed):
         return ""
     return (
@@ -299,7 +331,10 @@ def _overruled(passed: ListPass) -> str:
 
 
 def _of_labels(count: int, first: Sequence[str]) -> Iterable[str]:
-    """A word on labels that were not read whole; nothing where there are none."""
+    """Yield a warning about labels that were not read whole.
+
+    Yields nothing where there are none.
+    """
     if count:
         named = ", ".join(first) + (", ..." if count > len(first) else "")
         yield (

@@ -1,1 +1,4 @@
-"""What a user hands in as a file or a setting: read once, checked whole, every problem told at once."""
+"""Input of a user: files and settings, checked as a whole.
+
+Each input is read once. Every problem is reported at once.
+"""

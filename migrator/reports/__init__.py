@@ -1,1 +1,1 @@
-"""One reconciliation, written in several formats from one model."""
+"""The reconciliation, written in several formats from one model."""

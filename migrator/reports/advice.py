@@ -1,4 +1,7 @@
-"""What a report says first: how it stands, and what to do next. Code words stand in backticks."""
+"""Beginning of a report: the status, and the next steps.
+
+Code words stand in backticks.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +14,10 @@ __all__ = ["Verdict", "next_steps", "verdict"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The headline. `tone` is `good`, `open` (work is left) or `bad` (a person is needed)."""
+    """Headline of a report.
+
+    `tone` is `good`, `open` (work is left) or `bad` (a person is needed).
+    """
 
     tone: str
     words: str
@@ -19,7 +25,7 @@ class Verdict:
 
 
 def verdict(book: Book) -> Verdict:
-    """The headline: the first that fits."""
+    """Return the headline of a report: the first that fits."""
     tally, total = book.tally, book.tally.total
     verified, pending = tally.buckets[Bucket.VERIFIED], tally.buckets[Bucket.PENDING]
     share = f"{verified:,} of {total:,} SIMs are verified"
@@ -35,7 +41,7 @@ def verdict(book: Book) -> Verdict:
 
 
 def next_steps(book: Book) -> list[str]:
-    """What to do, the most pressing first; never empty."""
+    """Return what to do, the most pressing first; never empty."""
     return list(_steps(book)) or [
         "Keep this report. The old SIMs are still on, and on the bill, at 1NCE until they are switched off there."
     ]

@@ -1,4 +1,7 @@
-"""The reconciliation: every source SIM in exactly one bucket, with what was planned, done and observed."""
+"""The reconciliation: every source SIM in exactly one bucket.
+
+Each SIM has what was planned, done and observed.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -18,9 +21,11 @@ __all__ = ["COLUMNS", "Pace", "Reconciliation", "ReportRow", "life_values", "mom
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One source SIM. Limits are bytes and counts, -1 for none; times are ISO 8601 in UTC; None is unknown.
+    """Row of a report for one source SIM.
 
-    From `new_sim` on it is what proof of life found, and None where nobody asked.
+    Limits are bytes and counts, -1 for no limit. Times are ISO 8601 in UTC. None is unknown.
+
+    The columns from `new_sim` on are the results of proof of life, and None where nobody asked.
     """
 
     source_iccid: str
@@ -52,11 +57,11 @@ class ReportRow:
     proved_at: str | None = None
 
     def values(self) -> tuple[Any, ...]:
-        """The row as JSON values, in the order of the columns."""
+        """Return the row as JSON values, in the order of the columns."""
         return _values(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """The row as JSON values, by column."""
+        """Return the row as JSON values, by column."""
         return dict(zip(COLUMNS, self.values(), strict=True))
 
 
@@ -66,7 +71,10 @@ _values: Callable[[ReportRow], tuple[Any, ...]] = attrgetter(*COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Requests over time: how many of each kind were sent in each of equal stretches of time, from `begin` on."""
+    """Requests over time, by kind.
+
+    `sent` has the number of requests of each kind in each of equal stretches of time, from `begin` on.
+    """
 
     begin: float = 0.0
     width_s: float = 1.0
@@ -75,7 +83,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """All that a report tells. `rows` and `jobs` stream and can be walked more than once.
+    """Content of a report.
+
+    `rows` and `jobs` stream, and can be walked more than once.
 
     Args:
         plan_id: the plan.
@@ -83,16 +93,16 @@ class Reconciliation:
         rows: every SIM of plan and inventory, sorted by source ICCID within each.
         runs: the runs of `apply`, oldest first.
         jobs: the bulk requests, oldest first, as JSON values.
-        money: what the plan foresaw beside what the journal shows, as JSON values.
-        plan: what there is to know of the plan and its inventory, as JSON values.
+        money: the money that the plan foresaw, beside what the journal shows, as JSON values.
+        plan: the facts of the plan and its inventory, as JSON values.
         policy_text: the policy file, letter by letter.
         approvals: who approved the plan and when, as JSON values.
         pace: how fast requests went out.
         generated_at: now, in UTC seconds.
         tool: name and version of this program.
-        running: who is at it now, in words; None if nobody is.
-        double_billing: what being on at both carriers costs now, as JSON values; empty if nobody reckoned it.
-        switches: the cutover and rollback plans and how far they are, oldest first, as JSON values.
+        running: who works on the plan now, in words; None if nobody does.
+        double_billing: the cost of SIMs that are on at both carriers now, as JSON values; empty if not computed.
+        switches: the cutover and rollback plans with their progress, oldest first, as JSON values.
     """
 
     plan_id: str
@@ -122,7 +132,10 @@ def row_of(
     rollback: str | None = None,
     proof: KeptProof | None = None,
 ) -> ReportRow:
-    """The row of one SIM of the plan; `rollback` is the one that took it back to its old SIM, if any did."""
+    """Return the row of one SIM of the plan.
+
+    `rollback` is the rollback that took the SIM back to its old SIM, if any did.
+    """
     change, target = item.change, item.target
     if not is_paused_though_planned_live(change, target):
         rollback = None
@@ -154,7 +167,7 @@ def row_of(
 
 
 def life_values(proof: KeptProof) -> dict[str, str | None]:
-    """What proof of life found, by column."""
+    """Return the results of proof of life, by column."""
     return {
         "new_sim": proof.life.value,
         "alive_at": moment(proof.alive_s),
@@ -169,7 +182,10 @@ def life_values(proof: KeptProof) -> dict[str, str | None]:
 
 
 def unplanned_row(sim: SourceSim) -> ReportRow:
-    """The row of a SIM that the inventory holds and the plan does not."""
+    """Return the row of a SIM that only the inventory holds.
+
+    The plan does not hold the SIM.
+    """
     empty: dict[str, Any] = dict.fromkeys(COLUMNS)
     told = {
         "source_iccid": sim.iccid.digits,
@@ -184,7 +200,10 @@ def unplanned_row(sim: SourceSim) -> ReportRow:
 def _why(  # noqa: PLR0911 - a table of rules, the first that fits wins
     item: Item, verified: Verified | None, place: Bucket, rollback: str | None
 ) -> tuple[str, str]:
-    """A code and words for the bucket that a SIM is in; a pause that a rollback ordered is nothing to be mended."""
+    """Return a code and words for the bucket of a SIM.
+
+    A pause that a rollback ordered needs no repair.
+    """
     if place is Bucket.SKIPPED and rollback is not None:
         return "rolled_back", f"rollback {rollback} took it back to its old SIM, and paused the new one"
     if place is Bucket.FAILED:
@@ -213,5 +232,5 @@ def _pending_why(item: Item) -> tuple[str, str]:
 
 @lru_cache(maxsize=4096)  # the SIMs of a batch share theirs
 def moment(seconds: float | None) -> str | None:
-    """UTC seconds as ISO 8601; None stays None."""
+    """Return UTC seconds as ISO 8601; None stays None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What a bucket means, what a code says, and what to do about it: the words of every format."""
+"""Words of every format: bucket meanings, code meanings and remedies."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -97,6 +97,9 @@ _BY_BUCKET: Mapping[Bucket, str] = MappingProxyType(
 
 
 def remedy(bucket: str, code: str, plan_id: str) -> str:
-    """What to do about SIMs of a plan that are in this bucket by this code; code words stand in backticks."""
+    """Return what to do about SIMs of this bucket and code.
+
+    Code words stand in backticks.
+    """
     words = _BY_CODE.get(code) or _BY_BUCKET[Bucket(bucket)]
     return words.replace("`migrator apply`", f"`migrator apply {plan_id}`")

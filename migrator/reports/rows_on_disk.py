@@ -1,4 +1,7 @@
-"""A reconciliation at one moment: its rows walked once, counted, and kept on disk for as many formats as are wanted."""
+"""A reconciliation at one moment, kept on disk.
+
+The rows are walked once, counted, and kept for as many formats as are wanted.
+"""
 
 import json
 import tempfile
@@ -15,39 +18,48 @@ from migrator.reports.tally import Tally
 __all__ = ["Book", "bound"]
 
 ROWS_AT_ONCE = 500
-"""Rows on a line of the file: few enough to hold, many enough that reading them is cheap."""
+"""Rows on a line of the file.
+
+The rows are few enough to hold in memory, and many enough that reading them is cheap.
+"""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What every format is written from: so all of them tell the same, also while a run goes on."""
+    """Source from which every format is written.
+
+    So all formats say the same, also while a run goes on.
+    """
 
     report: Reconciliation
     tally: Tally
     _pages: TextIO
 
     def rows(self) -> Iterator[list[Any]]:
-        """The rows as JSON values in the order of `COLUMNS`."""
+        """Return the rows as JSON values in the order of `COLUMNS`."""
         return chain.from_iterable(self.chunks())
 
     def chunks(self) -> Iterator[list[list[Any]]]:
-        """The same, some hundred at a time; one walk after the other, never two at once."""
+        """Return the rows, some hundred at a time.
+
+        Walk the rows one time after the other, never two times at once.
+        """
         self._pages.seek(0)
         return map(_decode, iter(self._pages.readline, ""))
 
     @property
     def adds_up(self) -> bool:
-        """Whether the buckets sum to the inventory.
+        """True if the buckets sum to the inventory.
 
-        The rows are the plan's SIMs and those of the inventory that it does not hold, so they do exactly when the
-        inventory still holds every SIM of the plan.
+        The rows are the plan's SIMs, and the SIMs of the inventory that the plan does not hold. So the buckets sum to
+        the inventory exactly when the inventory still holds every SIM of the plan.
         """
         return self.tally.total == self.report.inventory_total
 
     def shortfall(self) -> str:
-        """In words, how buckets and inventory differ; empty if they do not."""
+        """Describe how buckets and inventory differ; empty if they do not."""
         if self.adds_up:
             return ""
         total, listed = self.tally.total, self.report.inventory_total
@@ -59,7 +71,10 @@ class Book:
 
 @contextmanager
 def bound(report: Reconciliation, folder: Path) -> Iterator[Book]:
-    """Walk the rows once. They are kept in a nameless file of `folder`, which is gone at the end."""
+    """Walk the rows once, and keep them on disk.
+
+    The rows are kept in a nameless file of `folder`, which is gone at the end.
+    """
     tally = Tally()
     with tempfile.TemporaryFile("w+", dir=folder, encoding="ascii", newline="\n") as pages:
         rows = (row.values() for row in tally.counting(report.rows()))

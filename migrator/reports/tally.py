@@ -1,4 +1,7 @@
-"""What a report counts, in one walk over its rows: nothing here grows with the fleet."""
+"""Counts of a report, made in one walk over its rows.
+
+Nothing here grows with the fleet.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,14 +21,20 @@ ATTENTION = (Bucket.FAILED, Bucket.MISMATCH, Bucket.BLOCKED, Bucket.UNPAIRED)
 _ORDER = {name.value: place for place, name in enumerate((*ATTENTION, Bucket.PENDING, Bucket.SKIPPED, Bucket.EXCLUDED))}
 
 EXACT = 12
-"""So many different limits get a bar each; more are sorted into steps."""
+"""Maximum number of different limits that get a bar each.
+
+More limits are sorted into steps.
+"""
 STEPS_MB = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 UNLIMITED = -1
 
 
 @dataclass(slots=True)
 class FindingGroup:
-    """SIMs of one bucket with one code: how many, and the first few as (source ICCID, detail)."""
+    """SIMs of one bucket with one code.
+
+    `sims` is the number of SIMs. `samples` are the first few SIMs as (source ICCID, detail).
+    """
 
     bucket: str
     code: str
@@ -35,7 +44,10 @@ class FindingGroup:
 
 @dataclass(frozen=True, slots=True)
 class LimitBar:
-    """How many SIMs are to get a limit, or one within a step; `words` says which."""
+    """Number of SIMs that are to get a limit.
+
+    `words` name the limit, or the step of limits.
+    """
 
     words: str
     sims: int
@@ -43,9 +55,11 @@ class LimitBar:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a whole report. `claims` has how many SIMs were claimed at each moment (ISO 8601, UTC).
+    """Counts of a whole report.
 
-    `lives`, `units` and `olds` are what proof of life found, of the SIMs that were asked for.
+    `claims` has the number of SIMs that were claimed at each moment (ISO 8601, UTC).
+
+    `lives`, `units` and `olds` are the results of proof of life, for the SIMs that were asked for.
     """
 
     total: int = 0
@@ -62,7 +76,7 @@ class Tally:
     _steps: Counter[int] = field(default_factory=Counter)
 
     def counting(self, rows: Iterable[ReportRow]) -> Iterator[ReportRow]:
-        """Pass `rows` through, counting."""
+        """Pass `rows` through, and count each row."""
         for row in rows:
             self.add(row)
             yield row
@@ -107,11 +121,14 @@ class Tally:
                 self._limits = None
 
     def by_bucket(self) -> dict[str, int]:
-        """How many SIMs are in each bucket; empty buckets are named, too."""
+        """Count the SIMs in each bucket, also in empty buckets."""
         return {name.value: self.buckets[name.value] for name in Bucket}
 
     def life(self) -> dict[str, int | str | None]:
-        """What proof of life found, in SIMs, and when it was asked for last; empty if it never was."""
+        """Return the results of proof of life, in numbers of SIMs.
+
+        The time of the last proof of life is in the result. Empty if there never was a proof of life.
+        """
         if not self.lives:
             return {}
         return {
@@ -123,15 +140,18 @@ class Tally:
         }
 
     def findings(self) -> list[FindingGroup]:
-        """Every group but the verified SIMs, the most pressing bucket first, then the largest group."""
+        """Return every group but the verified SIMs.
+
+        The most pressing bucket comes first, then the largest group.
+        """
         return sorted(self.groups.values(), key=lambda group: (_ORDER[group.bucket], -group.sims, group.code))
 
     def attention(self) -> int:
-        """How many SIMs need a person."""
+        """Count the SIMs that need a person."""
         return sum(self.buckets[name.value] for name in ATTENTION)
 
     def limits(self) -> list[LimitBar]:
-        """The planned overage limits, smallest first, no limit last."""
+        """Return the planned overage limits, smallest first, no limit last."""
         if self._limits is not None:
             return [LimitBar(limit_words(limit), self._limits[limit]) for limit in sorted(self._limits, key=_rank)]
         return [LimitBar(_step_words(step), self._steps[step]) for step in sorted(self._steps, key=_rank)]
@@ -142,7 +162,10 @@ def _rank(limit: int) -> tuple[bool, int]:
 
 
 def _step(limit: int) -> int:
-    """The step that a limit falls into, named by its upper end in MB; past the last one, that end plus one."""
+    """Return the step of a limit.
+
+    A step is named by its upper end in MB. A limit past the last step gets the upper end of the last step plus one.
+    """
     if limit in {UNLIMITED, 0}:
         return limit
     return next((mb for mb in STEPS_MB if limit <= mb * BYTES_PER_MB), STEPS_MB[-1] + 1)
@@ -158,7 +181,10 @@ def _step_words(step: int) -> str:
 
 
 def limit_words(limit: int) -> str:
-    """An overage limit in words: 1 MB is 1,048,576 bytes, and -1 is none."""
+    """Return an overage limit in words.
+
+    1 MB is 1,048,576 bytes, and -1 is no limit.
+    """
     if limit == UNLIMITED:
         return "no limit"
     megabytes = limit / BYTES_PER_MB

@@ -1,4 +1,7 @@
-"""A report in files. Each is written beside its place, and all are moved into place only when every one is whole."""
+"""A report in files.
+
+Each file is written beside its place. All files are moved into place only when every file is whole.
+"""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +32,10 @@ FORMATS: Mapping[str, Callable[[Book, TextIO], None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written, and what it says. `shortfall` is empty when the buckets sum to the inventory."""
+    """Files of a report, and what the report says.
+
+    `shortfall` is empty when the buckets sum to the inventory.
+    """
 
     files: Sequence[Path]
     tally: Tally
@@ -59,7 +65,10 @@ def write_report(report: Reconciliation, folder: Path, formats: Sequence[str]) -
 
 
 def _write_all(book: Book, formats: Mapping[Path, str]) -> None:
-    """Nothing is moved into its place before all of it is on disk."""
+    """Write all files, then move them into place.
+
+    No file is moved into its place before all files are on disk.
+    """
     with ExitStack() as places:
         for path, name in formats.items():
             out = places.enter_context(text_beside(path))

@@ -1,4 +1,4 @@
-"""The state store: one SQLite file that holds inventory, pairs, plans, journal and lease."""
+"""State store: a SQLite file with inventory, pairs, plans, journal and lease."""
 
 import sqlite3
 import tempfile
@@ -42,7 +42,10 @@ __all__ = ["Draft", "Owner", "PlanState", "Store"]
 
 
 class Store:
-    """An open state store. Use it in one thread, and close it: `with Store.open(url, now=now) as store`."""
+    """Open state store, for use in one thread.
+
+    Close the store after use: `with Store.open(url, now=now) as store`.
+    """
 
     def __init__(self, database: Database, closing: ExitStack) -> None:
         self._db = database
@@ -74,7 +77,7 @@ class Store:
         upgrade: bool = True,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> Self:
-        """Open a store, and make or upgrade it where needed.
+        """Open a store, and make or upgrade the store where needed.
 
         Args:
             url: `sqlite:///path`.
@@ -83,7 +86,7 @@ class Store:
             upgrade: False to refuse a store of an older schema.
             busy_timeout_s: how long to wait for another process that writes.
 
-        Raises: InputError (wrong address, no such file or folder, not a store, one of several names), StoreBusy,
+        Raises: InputError (wrong address, no such file or folder, not a store, a file with several names), StoreBusy,
             StoreError.
         """
         path = path_of(url)
@@ -104,24 +107,33 @@ class Store:
 
     @property
     def file(self) -> StoreFile:
-        """The one file that it is."""
+        """File of the store."""
         return self._db.file
 
     def must_be_held_by(self, owner: Owner) -> None:
-        """Raises: StoreBusy, if another run took over; StoreError, if the file is not the one at its path any more."""
+        """Refuse to go on unless `owner` still holds the store.
+
+        Raises: StoreBusy, if another run took over; StoreError, if the file is not the one at its path any more.
+        """
         self.presence.must_be()
         self.lease.must_be_held_by(owner)
 
     def stuck(self, plan_id: str, now: float) -> Stuck:
-        """The SIMs of a plan that have been waiting for too long: see `store.journal.waiting` (`now`: UTC seconds)."""
+        """Return the SIMs of a plan that have waited too long.
+
+        See `store.journal.waiting`. `now` is in UTC seconds.
+        """
         return stuck_sims(self._db, plan_id, now)
 
     def field_notes(self, plan_id: str) -> FieldNotes:
-        """What is known of the units in the field that a plan is about."""
+        """Return what is known of a plan's units in the field."""
         return FieldNotes(self._db, plan_id)
 
     def scratch_copy(self) -> "Store":
-        """An independent copy in a private temporary file, for dry runs; closing it removes it. Nobody holds it."""
+        """Return an independent copy in a private temporary file.
+
+        The copy is for dry runs, and nobody holds it. To close the copy removes it.
+        """
         with ExitStack() as closing:
             folder = Path(closing.enter_context(_private_folder()))
             self._db.backup_to(folder / "scratch.db")
@@ -132,14 +144,19 @@ class Store:
             return Store(database, closing.pop_all())
 
     def backup(self, target: Path) -> None:
-        """Copy the store into a new private file that nobody holds, whole or not at all; it may be in use meanwhile.
+        """Copy the store into a new private file that nobody holds.
+
+        The file is written whole or not at all. The store may be in use meanwhile.
 
         Raises: InputError, if the file exists or has no folder; StoreError.
         """
         self._db.whole_copy_to(target)
 
     def info(self) -> dict[str, Any]:
-        """What there is to know of the store, as JSON values: where, how large, which schema, how much is in it."""
+        """Return facts about the store, as JSON values.
+
+        The facts are its place, its size, its schema, and how much is in it.
+        """
         with self._db.read() as connection:
             counts = {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
@@ -166,7 +183,10 @@ class Store:
         }
 
     def close(self) -> None:
-        """Give the file back; a scratch copy is removed. May be called twice."""
+        """Give the file back, and remove a scratch copy.
+
+        May be called twice.
+        """
         self._closing.close()
 
     def __enter__(self) -> Self:
@@ -183,7 +203,10 @@ class Store:
 
 
 def _private_folder() -> "tempfile.TemporaryDirectory[str]":
-    """A folder that only its owner may look into. Raises: StoreError, if there is no room for one."""
+    """Make a folder that only its owner may read.
+
+    Raises: StoreError, if there is no room for the folder.
+    """
     try:
         return tempfile.TemporaryDirectory(prefix="migrator-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -191,7 +214,10 @@ def _private_folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _note_birth(database: Database, now: float) -> None:
-    """Give a new store its lineage, which never changes and tells its plans from those of any other."""
+    """Give a new store its lineage.
+
+    The lineage never changes, and tells the store's plans from the plans of any other store.
+    """
     born = select(tables.meta.c.value).where(tables.meta.c.name == "lineage")
     with database.read() as connection:
         if connection.scalar(born) is not None:

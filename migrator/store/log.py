@@ -1,4 +1,7 @@
-"""The writing end of the audit log: an event goes into the very transaction of what it tells."""
+"""Audit log, the writing end.
+
+An event goes into the same transaction as the change that the event reports.
+"""
 
 import hashlib
 import json
@@ -24,10 +27,10 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
     """Add an event to the log, within the caller's transaction.
 
     Args:
-        connection: holds the write lock, so that nobody else adds one meanwhile.
+        connection: holds the write lock, so that nobody else adds an event meanwhile.
         at: UTC seconds.
         kind: what happened, e.g. `request.sent`.
-        plan_id: which plan it is about; None for none.
+        plan_id: the plan of the event; None for none.
         detail: JSON values, without secrets.
     """
     last = connection.execute(LAST_EVENT).one_or_none()
@@ -39,14 +42,20 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
 
 
 def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]], tally: str) -> dict[str, Any]:
-    """What the log tells of steps that moved by one event; `keys` has code and message by SIM key."""
+    """Return the log's detail of steps that moved by one event.
+
+    `keys` has code and message by SIM key.
+    """
     lines = (f"{key} {code}" for key, (code, _) in keys.items())
     told = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
     return {**told, "steps_sha256": tally}
 
 
 def switch_items_digest(connection: Connection, switch_no: int) -> str:
-    """SHA-256 over all that steers a cutover or rollback: each SIM's place, action, wave and document."""
+    """Return a SHA-256 over all that steers a cutover or rollback.
+
+    Each SIM's place, action, wave and document steer it.
+    """
     item, digest = switch_items.c, hashlib.sha256()
     steering = select(item.source_key, item.position, item.action, item.wave, item.document)
     for row in connection.execute(steering.where(item.switch_no == switch_no).order_by(item.position)):

@@ -1,4 +1,4 @@
-"""The only place where real parts are put together."""
+"""Assembly of the real parts, and the only place for it."""
 
 import getpass
 import hashlib
@@ -56,19 +56,25 @@ T = TypeVar("T")
 USER_AGENT = "migrator"
 HEARTBEAT_S = 10.0
 START_RPS = 2.0
-"""Where the adaptive rate begins; nobody knows Hologram's limit, so it feels its way up."""
+"""Requests per second at which the adaptive rate begins.
+
+Nobody knows Hologram's limit, so the rate rises step by step.
+"""
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """Clock of the machine."""
 
     def now(self) -> datetime:
-        """The time in UTC."""
+        """Return the time in UTC."""
         return datetime.now(UTC)
 
 
 def settings(config: Path | None) -> "Settings":
-    """Settings from the environment and a file. Raises: InputError, naming every problem."""
+    """Read settings from the environment and a file.
+
+    Raises: InputError, naming every problem.
+    """
     from migrator.inputs.settings.settings import load_settings
 
     return load_settings(os.environ, config)
@@ -76,7 +82,10 @@ def settings(config: Path | None) -> "Settings":
 
 @contextmanager
 def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
-    """The state store, brought up to date. Raises: InputError, if there is none and `create` is not set."""
+    """Open the state store, and bring it up to date.
+
+    Raises: InputError, if there is none and `create` is not set.
+    """
     from migrator.store import Store
 
     store = Store.open(url, now=SystemClock().now().timestamp(), create=create)
@@ -87,7 +96,10 @@ def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
 
 
 def operator() -> str:
-    """Who gives an order, for other operators to read: user and machine."""
+    """Return who gives an order: user and machine.
+
+    The text is for other operators to read.
+    """
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):
@@ -96,7 +108,10 @@ def operator() -> str:
 
 
 def person() -> str | None:
-    """Who is at this machine, USER@HOST, as an approval names people; None where nobody knows the login name."""
+    """Return the person at this machine as USER@HOST, or None.
+
+    Approvals name people in this form. None where nobody knows the login name.
+    """
     try:
         return " ".join(f"{getpass.getuser()}@{socket.gethostname()}".split())
     except (KeyError, OSError, ImportError):
@@ -104,23 +119,31 @@ def person() -> str | None:
 
 
 def runner(me: "Owner") -> str:
-    """Who runs, for the journal: the person, as far as known, and the process that holds the store."""
+    """Return who runs, for the journal: person and process.
+
+    The person is named as far as known; the process is the one that holds the store.
+    """
     return ", ".join(filter(None, (person(), str(me))))
 
 
 @contextmanager
 def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
-    """The store that options and settings name; it must be there already."""
+    """Open the store that options and settings name.
+
+    The store must be there already.
+    """
     with open_store(state or settings(config).state) as store:
         yield store
 
 
 @contextmanager
 def holding_lease(store: "Store", warn: Callable[[str], None] = lambda _words: None) -> Iterator["Owner"]:
-    """Hold the store for one run, and its file, whatever it is called. `warn` is told where the system has no locks.
+    """Hold the store and its file for one run.
 
-    A dead process of this machine is replaced at once, one that is known to live never, and any other after a minute
-    without a heartbeat.
+    The file is held whatever its name is. `warn` is called where the system has no locks.
+
+    A dead process of this machine is replaced at once, a process that is known to live never, and any other process
+    after a minute without a heartbeat.
 
     Raises: StoreBusy, naming who holds it; InputError, if the file has several names.
     """
@@ -136,7 +159,10 @@ def holding_lease(store: "Store", warn: Callable[[str], None] = lambda _words: N
 
 @asynccontextmanager
 async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncIterator[None]:
-    """Beat every ten seconds. Once the lease was taken over, no request leaves any more."""
+    """Renew the lease every ten seconds.
+
+    Once another process took the lease over, no request leaves any more.
+    """
     clock = SystemClock()
     stopper.while_leased(lambda: store.must_be_held_by(me))
 
@@ -160,7 +186,10 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncItera
 
 @asynccontextmanager
 async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
-    """1NCE, over HTTP, at the pace that the store allows. Raises: InputError, naming the settings that are missing."""
+    """Open 1NCE over HTTP, at the request rate of the store.
+
+    Raises: InputError, naming the settings that are missing.
+    """
     from migrator.carriers.onence.adapter import OnenceSource
     from migrator.carriers.pacing import Pacer
 
@@ -182,9 +211,11 @@ async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) ->
 async def source_switch(
     chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
 ) -> AsyncIterator["OnenceSwitch"]:
-    """1NCE, over HTTP, with the right to switch SIMs: for cutover and rollback alone. Raises: InputError.
+    """Open 1NCE over HTTP, with the right to switch SIMs.
 
-    `read_only` puts a transport below it that lets no write through but the login.
+    For cutover and rollback alone. `read_only` puts a transport below it that lets no write through but the login.
+
+    Raises: InputError.
     """
     from migrator.carriers.onence.switch import OnenceSwitch
     from migrator.carriers.pacing import Pacer
@@ -206,12 +237,14 @@ async def source_switch(
 async def target(
     chosen: "Settings", store: "Store | None", stopper: Stopper, *, read_only: bool = False
 ) -> AsyncIterator["HologramTarget"]:
-    """Hologram, over HTTP, at the pace that the store allows and that an earlier process found out.
+    """Open Hologram over HTTP, at the request rate of the store.
+
+    The rate also follows what an earlier process found out.
 
     Args:
         chosen: the settings.
         store: holds the operator's ceiling and what the pacer learned; None where there is none yet.
-        stopper: looked at before each request leaves.
+        stopper: checked before each request leaves.
         read_only: put a transport below it that lets no write through, and keep nothing in the store.
     """
     from migrator.carriers.hologram.adapter import HologramTarget
@@ -235,7 +268,7 @@ async def target(
 
 
 def _onence(chosen: "Settings") -> "OnenceSettings":
-    """The settings for 1NCE, about to be used."""
+    """Return the settings for 1NCE, about to be used."""
     from migrator.inputs.settings.settings import ONENCE_URL
 
     onence = chosen.onence()
@@ -244,7 +277,7 @@ def _onence(chosen: "Settings") -> "OnenceSettings":
 
 
 def _hologram(chosen: "Settings") -> "HologramSettings":
-    """The settings for Hologram, about to be used."""
+    """Return the settings for Hologram, about to be used."""
     from migrator.inputs.settings.settings import HOLOGRAM_URL
 
     hologram = chosen.hologram()
@@ -271,7 +304,7 @@ def _http(base_url: str, *, read_only: bool = False, login: str | None = None) -
 
 
 def owner(now: float) -> "Owner":
-    """Who this process is, for the lease."""
+    """Return this process as an owner of the lease."""
     from migrator.store import Owner
 
     return Owner(host=_here(), pid=os.getpid(), started_at=now)
@@ -279,9 +312,10 @@ def owner(now: float) -> "Owner":
 
 @cache
 def _here() -> str:
-    """This machine, as the lease names it: by its name, and by what tells it from another of that name.
+    """Return the name of this machine for the lease.
 
-    Containers may share a name and a volume, and do not see each other's processes.
+    The name has a mark that tells this machine from another machine of the same name. Containers may share a name and a
+    volume, and do not see each other's processes.
     """
     marks = []
     with suppress(OSError):  # both are Linux's own
@@ -292,7 +326,10 @@ def _here() -> str:
 
 
 def process_is_gone(other: "Owner") -> bool:
-    """Whether an owner was a process of this machine that is no more; False for other machines, where none can tell."""
+    """True if an owner was a process of this machine and ended.
+
+    False for other machines, where nobody can tell.
+    """
     if other.host != _here():
         return False
     try:
@@ -305,11 +342,11 @@ def process_is_gone(other: "Owner") -> bool:
 
 
 def process_is_alive(other: "Owner") -> bool:
-    """Whether an owner is known to be a process of this machine that is there still, be it stopped.
+    """True if an owner is known to live on this machine.
 
-    Numbers are used again, so that it must have begun before the owner took the lease, or a minute after: a clock that
-    was set forward since makes it look younger. False where none can tell: on other machines, and where the system does
-    not say when a process began.
+    A stopped process counts as alive. Process numbers are used again, so the process must have begun before the owner
+    took the lease, or up to a minute after: a clock that was set forward since makes the process look younger. False
+    where nobody can tell: on other machines, and where the system does not say when a process began.
     """
     if other.host != _here():
         return False
@@ -318,7 +355,10 @@ def process_is_alive(other: "Owner") -> bool:
 
 
 def _began_at(pid: int) -> float | None:
-    """When a living process began (UTC seconds, by the clock as it is set now); None if nobody tells."""
+    """Return when a living process began, or None.
+
+    In UTC seconds, by the clock as it is set now. None if the system does not say.
+    """
     with suppress(OSError):
         told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         state, *rest = told.rpartition(")")[2].split()  # the name before it may hold anything
@@ -331,11 +371,17 @@ def _began_at(pid: int) -> float | None:
 STEPPED_S = 60.0
 _ENDED = {"Z", "X"}
 _STARTTIME = 18
-"""Where `starttime` stands behind the state of a process: proc(5), field 22 of /proc/PID/stat."""
+"""Index of `starttime` in the fields after a process's state.
+
+Source: proc(5), field 22 of /proc/PID/stat.
+"""
 
 
 def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
-    """Run `body` with a stopper that the first Ctrl-C, SIGTERM or SIGHUP pulls; the second leaves at once."""
+    """Run `body` with a stopper that signals control.
+
+    The first Ctrl-C, SIGTERM or SIGHUP stops the run; the second ends the process at once.
+    """
 
     async def main() -> T:
         stopper = Stopper()
@@ -363,13 +409,19 @@ async def _obey_signals(stopper: Stopper) -> None:
 
 
 def _hang_ups() -> list[signal.Signals]:
-    """What tells that the terminal was closed; nothing, where that was to be borne from the start (`nohup`)."""
+    """Return the signals that say that the terminal was closed.
+
+    Empty where the process ignored the signal from the start (`nohup`).
+    """
     hang_up = getattr(signal, "SIGHUP", None)  # not on every system
     return [] if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN else [hang_up]
 
 
 def _leave_lost_terminal() -> None:
-    """Send what is still said to nowhere, if it goes to a terminal that is gone: a run must not end by a word to it."""
+    """Discard further output to a terminal that is gone.
+
+    A write to that terminal must not end the run.
+    """
     for number in (1, 2):
         with suppress(OSError):
             if stat.S_ISCHR(os.fstat(number).st_mode) and not os.isatty(number):

@@ -1,4 +1,7 @@
-"""Crash points for rehearsals: MIGRATOR_CRASH_AT=POINT:KIND:COUNT kills the process at the COUNT-th such write."""
+"""Crash points for rehearsals.
+
+MIGRATOR_CRASH_AT=POINT:KIND:COUNT kills the process at the COUNT-th such write.
+"""
 
 import os
 import signal
@@ -17,7 +20,12 @@ POINTS = ("after_intent", "after_effect", "after_outcome")
 
 
 def hooks_from_environment(environ: Mapping[str, str] = os.environ) -> Hooks:
-    """Hooks that do nothing, unless the variable asks for a crash. Raises: InputError, if it makes no sense."""
+    """Return hooks that crash the process where the variable says.
+
+    Without the variable the hooks do nothing.
+
+    Raises: InputError, if the variable makes no sense.
+    """
     asked = _asked(environ)
     if asked is None:
         return Hooks()
@@ -26,7 +34,10 @@ def hooks_from_environment(environ: Mapping[str, str] = os.environ) -> Hooks:
 
 
 def switch_hooks_from_environment(environ: Mapping[str, str] = os.environ) -> SwitchHooks:
-    """The same for cutovers and rollbacks, whose kinds are their own."""
+    """Return the same hooks for cutovers and rollbacks.
+
+    Cutovers and rollbacks have their own kinds of writes.
+    """
     asked = _asked(environ)
     if asked is None:
         return SwitchHooks()

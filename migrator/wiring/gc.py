@@ -1,4 +1,7 @@
-"""Python's search for cycles, made rare while a whole fleet passes through memory."""
+"""Rare garbage collection while a whole fleet passes through memory.
+
+Python's search for cycles runs less often then.
+"""
 
 import gc
 from collections.abc import Iterator
@@ -7,14 +10,18 @@ from contextlib import contextmanager
 __all__ = ["collecting_rarely"]
 
 BETWEEN = 50_000
-"""Records made and not yet dropped before one look for cycles: Python's own 700 takes a fifth of a plan's time."""
+"""Records made and not yet dropped between two searches for cycles.
+
+Python's own value of 700 takes a fifth of a plan's time.
+"""
 
 
 @contextmanager
 def collecting_rarely() -> Iterator[None]:
-    """Look for cycles less often. Records of a fleet hold none: each goes when the last name for it does.
+    """Search for cycles less often.
 
-    Not for work that talks to a carrier: connections and tasks do hold cycles, and their memory would grow.
+    Records of a fleet hold no cycles: each record goes when the last name for it does. Not for work that talks to a
+    carrier: connections and tasks do hold cycles, and their memory would grow.
     """
     before = gc.get_threshold()
     gc.set_threshold(BETWEEN, *before[1:])

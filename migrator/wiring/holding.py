@@ -1,4 +1,7 @@
-"""The file of a store, held for the length of a run: against runs by another name of it, and for stopped ones."""
+"""Hold on a store's file for the length of a run.
+
+The hold keeps out runs that use another name of the file, also while the holding run is stopped.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +22,15 @@ UNLOCKED = (
 def file_held(
     store: "Store", now: float, *, is_gone: Callable[["Owner"], bool], warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Hold the file; the operating system lets go of it when the process ends, however it does.
+    """Hold the file for the length of the block.
+
+    The operating system releases the file when the process ends, however it ends.
 
     Args:
         store: whose file.
         now: UTC seconds.
         is_gone: whether a holder of the lease is known to be dead.
-        warn: told in words where there is no such lock.
+        warn: called with words where there is no such lock.
 
     Raises: StoreBusy, if another run holds it; InputError, if it has several names.
     """

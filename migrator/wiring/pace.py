@@ -1,4 +1,8 @@
-"""How orders in the store reach a run: the gate before each request, the ceiling of its pace, and what it learned."""
+"""Request rates of a run, and the orders that steer them.
+
+Orders in the store reach a run by the gate before each request and by the ceiling of the rate. The store also keeps
+what the run learned about the rate.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -18,19 +22,28 @@ if TYPE_CHECKING:
 __all__ = ["ceiling", "keeping_pace", "remember", "steer"]
 
 LEARNED_FOR_S = 86_400.0
-"""A limit that was found longer ago than this may be another by now."""
+"""Seconds for which a learned limit is used.
+
+An older limit may have changed.
+"""
 
 KEEP_EVERY_S = 10.0
 TARGET = "hologram"
 
 
 def steer(pacer: "Pacer", stopper: Stopper, ceiling_now: Callable[[], float]) -> None:
-    """Let a pacer ask before each request whether it may leave, and how fast requests may go."""
+    """Connect a pacer to the gate and the ceiling of a run.
+
+    Before each request the pacer asks whether the request may leave, and how fast requests may go.
+    """
     pacer.gate, pacer.ceiling_now = stopper.checkpoint, ceiling_now
 
 
 def ceiling(store: "Store", carrier: str, setting: float) -> Callable[[], float]:
-    """Reads the most requests per second that count now: what an operator ordered, and never more than the setting."""
+    """Return a function that reads the most requests per second now.
+
+    The value is what an operator ordered, and never more than the setting.
+    """
 
     def now() -> float:
         ordered = store.steering.ceiling(carrier)
@@ -40,7 +53,10 @@ def ceiling(store: "Store", carrier: str, setting: float) -> Callable[[], float]
 
 
 def remember(pacer: "AdaptivePacer", store: "Store", now: float) -> None:
-    """Begin where an earlier process left off, if that is not long ago (`now` in UTC seconds)."""
+    """Restore the request rate of an earlier process, if recent.
+
+    `now` is in UTC seconds.
+    """
     learned = store.steering.learned(TARGET)
     if learned is not None and 0 <= now - learned.at < LEARNED_FOR_S:
         pacer.restore(learned.values)
@@ -48,7 +64,10 @@ def remember(pacer: "AdaptivePacer", store: "Store", now: float) -> None:
 
 @asynccontextmanager
 async def keeping_pace(pacer: "AdaptivePacer", store: "Store", clock: Clock) -> AsyncIterator[None]:
-    """Keep what the pacer learns in the store, now and then and at the end."""
+    """Save what the pacer learns, now and then and at the end.
+
+    The store keeps it.
+    """
     kept = pacer.snapshot()
 
     def keep() -> None:

@@ -1,4 +1,7 @@
-"""Both simulated carriers behind one address on loopback: for `simulate serve`, `demo`, and rehearsals."""
+"""Both simulated carriers behind one address on loopback.
+
+For `simulate serve`, `demo`, and rehearsals.
+"""
 
 import logging
 import socket
@@ -25,14 +28,17 @@ START_TIMEOUT_S = 10.0
 
 
 def pool_of(count: int, *, start: int = 1) -> list[str]:
-    """Invented ICCIDs of new SIMs: 19 digits and their check digit, consecutive."""
+    """Return invented ICCIDs of new SIMs.
+
+    Consecutive, each with 19 digits and a check digit.
+    """
     bodies = (f"894450000{number:010d}" for number in range(start, start + count))
     return [body + luhn_digit(body) for body in bodies]
 
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A simulated 1NCE under /onence and a simulated Hologram under /hologram.
+    """Simulated 1NCE under /onence and simulated Hologram under /hologram.
 
     Args:
         port: on 127.0.0.1; 0 takes any free one.
@@ -74,7 +80,7 @@ class Rehearsal:
         await send({"type": "http.response.body", "body": b""})
 
     def environment(self) -> dict[str, str]:
-        """The settings that point the tool at this rehearsal."""
+        """Return the settings that point the tool at this rehearsal."""
         here = f"http://127.0.0.1:{self.port}"
         return {
             "ONENCE_BASE_URL": f"{here}/onence/management-api",
@@ -86,7 +92,7 @@ class Rehearsal:
         }
 
     def summary(self) -> Mapping[str, Any]:
-        """What both carriers were asked and charged."""
+        """Return the requests and charges at both carriers."""
         return {"onence": self.onence.ledger.as_dict(), "hologram": self.hologram.ledger.as_dict()}
 
     def run(self) -> None:

@@ -1,4 +1,7 @@
-"""The units of a rehearsal: some time after their new SIMs are live, a share of them goes online."""
+"""Units of a rehearsal: a share of them goes online.
+
+A unit goes online some time after its new SIM is live.
+"""
 
 import random
 from collections import deque
@@ -14,22 +17,29 @@ from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 __all__ = ["UnitsOutside"]
 
 UNNAMED_S = 120.0
-"""A device that nobody named by then will not be named: until then its name may yet tell which unit it is."""
+"""Seconds after which a device without a name stays without.
+
+Until then its name may still show the unit.
+"""
 
 LOOK_EVERY_S, MOST_LOOKS = 1.0, 2000
-"""How often somebody goes round, and to how many SIMs at most: a fleet of a million must still be answered for."""
+"""Seconds between two rounds, and most SIMs in a round.
+
+A fleet of a million must still be answered for.
+"""
 
 MEGABYTE = 1_048_576
 OWN_NAME = "1nce-"
-"""How a policy names SIMs without a label, unless it says otherwise."""
+"""Start of a policy's usual names for SIMs without a label."""
 
 
 @dataclass(slots=True)
 class UnitsOutside:
-    """Puts new SIMs into the units of their old ones.
+    """Put new SIMs into the units of their old SIMs.
 
-    The carriers do not know which new SIM takes the place of which old one. A device's name tells where it is the label
-    of one old SIM, or holds its ICCID; else the new SIMs were dealt out in the order of the old ICCIDs.
+    The carriers do not know which new SIM takes the place of which old SIM. The name of a device tells, where it is the
+    label of one old SIM, or holds the ICCID of an old SIM. Else the new SIMs were dealt out in the order of the old
+    ICCIDs.
 
     Args:
         pool: the new SIMs, in the order in which they are dealt out.
@@ -52,7 +62,7 @@ class UnitsOutside:
         self._waiting.extend(self.pool)
 
     def go_round(self) -> None:
-        """Let those go online whose time has come."""
+        """Let the units go online whose time has come."""
         now = self.hologram.now
         if self._looked_at is not None and now - self._looked_at < timedelta(seconds=LOOK_EVERY_S):
             return
@@ -63,7 +73,7 @@ class UnitsOutside:
                 self._waiting.append(iccid)
 
     def _is_settled(self, iccid: str, now: datetime) -> bool:
-        """Whether a SIM went online, or never will."""
+        """True if a SIM went online, or never will."""
         if random.Random(f"{self.seed} {iccid}").random() >= self.share:
             return True
         link = self.hologram.sims.get(iccid)
@@ -81,7 +91,10 @@ class UnitsOutside:
 
     @staticmethod
     def _hardware(link: SimulatedLink, old: SimulatedSourceSim | None) -> str:
-        """Where the old SIM was seen; a unit that 1NCE never saw has hardware of its own."""
+        """Return the IMEI of the unit that the old SIM was in.
+
+        A unit that 1NCE never saw has an IMEI of its own.
+        """
         return (None if old is None else old.imei) or f"35{int(link.iccid[-13:-1]):012d}0"
 
     def _old_of(self, link: SimulatedLink) -> str | None:

@@ -1,1 +1,4 @@
-"""The library under the command line: one file per stage of a migration."""
+"""Library under the command line.
+
+Each stage of a migration has one file.
+"""

@@ -1,4 +1,4 @@
-"""The caps of a plan's policy as they stand now: what is used up of them, and what is left."""
+"""Caps of a plan's policy: what is used up, what is left."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,9 @@ __all__ = ["caps_used"]
 
 
 def caps_used(store: "Store", header: PlanHeader) -> dict[str, Any]:
-    """Caps, what the journal shows as used up of them, and what is left, as JSON values."""
+    """Return caps, what is used, and what is left, as JSON.
+
+    The values are JSON values. The journal shows what is used.
+    """
     caps = caps_from(store.plans.policy_json(header.plan_id))
     return used_values(caps, used_of(store.journal.claims_made(header.org_id), caps, header.plan_id))

@@ -1,4 +1,8 @@
-"""Whether a plan may still be carried out: everything that it was made from, held against what is there now."""
+"""Changes since a plan was made.
+
+Everything that the plan was made from is compared with the present. The changes decide if the plan may still be carried
+out.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,16 +33,19 @@ LONGEST_VALUE = 40
 _PICKED = tuple(reason for reason in Reason if reason is not Reason.NOT_SELECTED)
 
 _TOLD_BY_THEMSELVES = {"iccid", "status", "label", "paired", "target_iccid"}
-"""Fields of `--where` of which every change makes a plan stale, so that nobody need ask it again."""
+"""Fields of `--where` that need no check of their own.
+
+Every change of these fields makes a plan stale anyway.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What happened since a plan was made, in lines for people.
+    """Changes since a plan was made, in lines for people.
 
     Args:
-        changed: what the plan used and is another now. Empty: it is as good as new.
-        warnings: what could not be looked at.
+        changed: what the plan used and is different now. Empty: the plan is as good as new.
+        warnings: what could not be checked.
     """
 
     changed: list[str]
@@ -46,7 +53,7 @@ class Since:
 
 
 def changes_since(store: "Store", header: PlanHeader) -> Since:
-    """Hold everything that a plan used against what is there now."""
+    """Compare everything that a plan used with the present."""
     policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
     uses = uses_of(policy)
     origin = store.plans.origin(header.plan_id)
@@ -62,7 +69,10 @@ def changes_since(store: "Store", header: PlanHeader) -> Since:
 
 
 def _origin(header: PlanHeader, origin: Origin | None) -> tuple[Path | None, AccountLimits]:
-    """The policy's file, and the account's caps of then; of a plan of an older version only the file's name is kept."""
+    """Return the policy's file, and the account's caps of then.
+
+    For a plan of an older version only the name of the file is kept.
+    """
     if origin is not None:
         return Path(origin.policy_file), origin.account
     name = header.summary.get("policy_file")
@@ -73,7 +83,10 @@ def _origin(header: PlanHeader, origin: Origin | None) -> tuple[Path | None, Acc
 
 
 def _of_sims(store: "Store", header: PlanHeader, policy: Policy, uses: Uses) -> Iterator[str]:
-    """What the plan used of its SIMs and does not hold, so that it is worked out again: names, and `--where`."""
+    """Yield changes in names and `--where` of the plan's SIMs.
+
+    The plan used these but does not hold them, so they are worked out again.
+    """
     for rule in sorted(uses.names):
         yield from _renamed(store, header, rule, names_for(policy, rule))
     if where := header.summary.get("where"):
@@ -81,7 +94,10 @@ def _of_sims(store: "Store", header: PlanHeader, policy: Policy, uses: Uses) -> 
 
 
 def _pairs(store: "Store", changes: Iterable[Change]) -> Iterator[tuple[Change, Candidate]]:
-    """Each change with its SIM as it is now; one that is gone is told elsewhere."""
+    """Yield each change with its SIM as it is now.
+
+    SIMs that are gone are reported elsewhere.
+    """
     for chunk in chunks(changes):
         found = store.plans.candidates(where_keys=[change.source_iccid.key for change in chunk])
         by_key = {candidate.sim.iccid.key: candidate for candidate in found}
@@ -112,7 +128,10 @@ def _left_out(store: "Store", header: PlanHeader, where: str) -> Iterator[str]:
 
 
 def _as_read(change: Change, sim: SourceSim) -> SourceSim:
-    """The SIM with what remained when the plan was made, where that was not read since: that is no news."""
+    """Return the SIM with the remaining volumes that the plan knew.
+
+    Only volumes that were not read since are replaced: they are no news.
+    """
     data, sms = change.source.get("data_remaining_mb"), change.source.get("sms_remaining")
     if data is not None and sim.data_reading in NO_NEWS:
         sim = replace(sim, data_reading=QuotaReading.READ, data_remaining_mb=Decimal(data))
@@ -125,7 +144,10 @@ def _as_read(change: Change, sim: SourceSim) -> SourceSim:
 
 
 def _of_account(policy: Policy, was: AccountLimits, now: AccountLimits) -> Iterator[str]:
-    """1NCE's monthly caps, where limits came from them; one that was not known then gave none."""
+    """Yield changes of 1NCE's monthly caps, where limits came from them.
+
+    A cap that was not known then gave no limit.
+    """
     if DataBasis.MONTHLY_LIMIT in {policy.data_limit.basis, *(rule.data_limit.basis for rule in policy.rules)}:
         yield from _other_cap("data", was.data_mb, now.data_mb, "MB")
     if SmsBasis.MONTHLY_LIMIT in {policy.sms_limit.basis, *(rule.sms_limit.basis for rule in policy.rules)}:
@@ -149,7 +171,10 @@ def _not_found(file: Path) -> str:
 
 
 def _of_policy(file: Path, was: Mapping[str, Any], header: PlanHeader) -> Iterator[str]:
-    """Whether the file that the plan was made from says something else now, and under which keys."""
+    """Yield the changes in the file that the plan was made from.
+
+    The keys that changed are named.
+    """
     try:
         loaded = read_policy(file)
     except InputError as error:
@@ -164,7 +189,10 @@ def _of_policy(file: Path, was: Mapping[str, Any], header: PlanHeader) -> Iterat
 
 
 def _by_name(canonical: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy with its waves and rules by their names, so that keys of the same one are compared."""
+    """Return a policy with its waves and rules by their names.
+
+    So keys of the same wave or rule are compared.
+    """
     named = {key: canonical[key] for key in canonical if key not in {"waves", "rules"}}
     waves = {wave["name"]: wave for wave in canonical.get("waves", ())}
     rules = {rule["name"]: {key: rule[key] for key in rule if key != "gives"} for rule in canonical.get("rules", ())}

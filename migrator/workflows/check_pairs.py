@@ -1,4 +1,4 @@
-"""`pair check`, put together: the pairs held against the inventory and against what Hologram showed."""
+"""Work of `pair check`: pairs compared with inventory and Hologram."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ __all__ = ["Conflict", "PairCheck", "check_pairs", "last_organization", "look_at
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A SIM whose target cannot be used."""
+    """SIM whose target cannot be used."""
 
     source: str
     target: str
@@ -29,13 +29,13 @@ class Conflict:
     words: str
 
     def as_dict(self) -> dict[str, str]:
-        """As JSON values."""
+        """Return the conflict as JSON values."""
         return {"source_iccid": self.source, "target_iccid": self.target, "code": self.code, "words": self.words}
 
 
 @dataclass(slots=True)
 class PairCheck:
-    """What `pair check` found.
+    """Result of `pair check`.
 
     Args:
         inventory: source SIMs: paired + unpaired + conflicting + excluded.
@@ -57,7 +57,7 @@ class PairCheck:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The five counts."""
+        """Counts of paired, unpaired, conflicting, excluded and unused SIMs."""
         used = self.standings[Standing.PAIRED] + self.standings[Standing.CONFLICTING]
         return {one.value: self.standings[one] for one in Standing} | {"unused": self.targets - used}
 
@@ -65,7 +65,9 @@ class PairCheck:
 async def look_at_targets(
     store: "Store", target: TargetPlatform, *, clock: Clock, stopper: Stopper, progress: Progress
 ) -> int:
-    """Read what Hologram shows of every target, and keep it. Returns: our organization.
+    """Read what Hologram shows of every target, and keep the reads.
+
+    Returns: our organization.
 
     Raises: NotAuthorised and kin; PlatformError.
     """
@@ -77,13 +79,18 @@ async def look_at_targets(
 
 
 def last_organization(store: "Store") -> int | None:
-    """Our organization by the newest plan; None while there is none."""
+    """Return our organization by the newest plan, or None.
+
+    None while there is no plan.
+    """
     newest = store.plans.newest()
     return None if newest is None else store.plans.header(newest).org_id
 
 
 def check_pairs(store: "Store", org_id: int | None) -> PairCheck:
-    """Count every SIM once. Reads the store only.
+    """Count every SIM once.
+
+    Reads the store only.
 
     Args:
         store: where.
@@ -117,6 +124,6 @@ def _count(found: PairCheck, candidate: Candidate, view: TargetView) -> None:
 
 
 def _differs(pair: Pair, record: Mapping[str, Any]) -> bool:
-    """Whether the carrier's record names chips, and not the pair's."""
+    """True if the carrier's record names chips, but not the pair's."""
     told = record_eids(record)
     return pair.eid is not None and bool(told) and pair.eid.digits not in told

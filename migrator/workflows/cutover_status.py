@@ -1,4 +1,7 @@
-"""How far the cutovers and rollbacks of a migration are, for reports and for a line in other commands."""
+"""Progress of the cutovers and rollbacks of a migration.
+
+Used by reports, and for a line in other commands.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +21,11 @@ CHUNK = 500
 
 
 def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
-    """The cutover and rollback plans of a migration as JSON values, oldest first; counts are SIMs.
+    """Return a migration's cutover and rollback plans as JSON values.
 
-    `switched` were proved or found so already, `failed` were refused, `aside` were set aside in trouble, and `paused`
-    are new SIMs that a rollback paused. `ran_by` names who ran it, each once.
+    The oldest plan comes first; counts are SIMs. `switched` were proved or found so already, `failed` were refused,
+    `aside` were skipped because of trouble, and `paused` are new SIMs that a rollback paused. `ran_by` names who ran
+    the plan, each person once.
     """
     return [_values(store, one) for one in store.switches.of_plan(plan_id)]
 
@@ -44,7 +48,10 @@ def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
 
 
 def switch_line(values: dict[str, Any]) -> str:
-    """One of them in a line."""
+    """Return one line about a cutover or rollback plan.
+
+    `values` are an entry of `switches_of`.
+    """
     way = "off" if values["direction"] == "cutover" else "on again"
     parts = [f"{values['switched']} of {values['count']} SIMs switched {way} at 1NCE"]
     parts += [
@@ -55,7 +62,9 @@ def switch_line(values: dict[str, Any]) -> str:
 
 
 def taken_back(store: "Store", plan_id: str) -> dict[str, str]:
-    """The SIMs of a plan whose new SIM a rollback paused, and that was paused when it was read last.
+    """Return the SIMs of a plan that a rollback took back.
+
+    The rollback paused the new SIM, and the new SIM was paused when it was read last.
 
     Returns: the rollback's id, by key.
     """
@@ -70,7 +79,7 @@ def taken_back(store: "Store", plan_id: str) -> dict[str, str]:
 
 
 def taken_back_and_no_more(store: "Store", plan_id: str) -> int:
-    """How many SIMs of a plan were found to differ by the pause that a rollback ordered, and by nothing else."""
+    """Count SIMs that differ from the plan only by a rollback's pause."""
     back = taken_back(store, plan_id)
     if not back:
         return 0

@@ -1,4 +1,7 @@
-"""What `doctor` looks at: settings, both carriers, rights, prices, disk. Reads only, one finding each."""
+"""Checks of `doctor`: settings, both carriers, rights, prices, disk.
+
+The checks only read, and each check gives one finding.
+"""
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,12 +23,15 @@ __all__ = ["Finding", "carriers", "disk"]
 
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
-"""Room for the store of a million SIMs, its log and one backup."""
+"""Bytes for a million SIMs: the store, its log, one backup."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `exit_code` 0 with a hint is a warning."""
+    """Result of one check.
+
+    `exit_code` 0 with a hint is a warning.
+    """
 
     what: str
     told: str
@@ -34,14 +40,17 @@ class Finding:
 
     @property
     def word(self) -> str:
-        """How it stands, in a word."""
+        """Word for the result: good, look or bad."""
         if self.exit_code:
             return "bad"
         return "look" if self.hint else "good"
 
 
 async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[Finding]:
-    """Both carriers, one request after the other; what one refuses does not keep the rest from being asked."""
+    """Check both carriers, one request after the other.
+
+    If a carrier refuses one request, the other requests are still sent.
+    """
     yield await _asked("1NCE login", lambda: _source(chosen, stopper))
     try:
         async with wiring.target(chosen, None, stopper, read_only=True) as target:
@@ -85,7 +94,10 @@ def _account(account: "Account") -> Finding:
 
 
 async def _plans(target: "TargetPlatform") -> Finding:
-    """Every open data plan with the zones and prices that a policy may name."""
+    """List every open data plan with its zones and prices.
+
+    A policy may name these.
+    """
     lines = [
         f'data_plan_id = {plan.data_plan_id} ({plan.name}), zone = "{zone}": {_price(prices.per_period)}'
         for plan in await target.data_plans()
@@ -127,7 +139,10 @@ def _names(account: "Account") -> Finding:
 
 
 def disk(state: str) -> Finding:
-    """Room for the store. Raises: InputError, for an address that names no file."""
+    """Check the room for the store.
+
+    Raises: InputError, for an address that names no file.
+    """
     from migrator.store.database.database import path_of
 
     path = path_of(state)

@@ -1,4 +1,4 @@
-"""The evidence of one plan, gathered from the store."""
+"""Evidence of one plan, gathered from the store."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -27,20 +27,23 @@ _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=F
 
 
 def _as_sent(values: Any) -> str:
-    """One line; a body keeps its order, as it is hashed."""
+    """Return values as one line, in their order.
+
+    The body of a request keeps its order, as it is hashed.
+    """
     return escaped(_in_order(values))
 
 
 def _line(values: Any) -> str:
-    """One line, sorted by name."""
+    """Return values as one line, sorted by name."""
     return escaped(_sorted(values))
 
 
 def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str, str]:
     """Write plan, policy, approvals, journal, log, and each SIM before and after.
 
-    Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere.
-    Raises: InputError, if there is no such plan, or the file cannot be written.
+    Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere. Raises: InputError, if there
+        is no such plan, or the file cannot be written.
     """
     written = _gather(store, plan_id, path, now)
     if store.audit.head() == written[1]:
@@ -89,7 +92,10 @@ def _plan(store: "Store", plan_id: str) -> Iterator[str]:
 
 
 def _policy_lines(text: str) -> list[str]:
-    """The policy, letter by letter: only that its last line may have no end is lost."""
+    """Return the lines of the policy, letter by letter.
+
+    Only a missing end of the last line is lost.
+    """
     return text.removesuffix("\n").split("\n")
 
 
@@ -103,7 +109,10 @@ def _approval(given: "Approval") -> dict[str, Any]:
 
 
 def _switches(store: "Store", plan_id: str) -> Iterator[dict[str, Any]]:
-    """Each cutover and rollback plan, how far it is, and its runs; `header` is its own, letter by letter."""
+    """Yield each cutover and rollback plan, its progress and its runs.
+
+    `header` is the plan's own header, letter by letter.
+    """
     for one in store.switches.of_plan(plan_id):
         times = {name: moment(one[name]) for name in ("created_at", "started_at", "finished_at")}
         header, _ = store.switches.stored(one["switch_id"])
@@ -120,7 +129,10 @@ def _switch_sims(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str
 
 
 def _switch_steps(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Every step as it is kept; `before` is what was read ahead of its first order, as JSON text."""
+    """Yield every step as the store keeps it.
+
+    `before` is what was read ahead of the step's first order, as JSON text.
+    """
     for switch_id in switch_ids:
         yield from ({"switch_id": switch_id, **step} for step in store.switches.stored_steps(switch_id))
 
@@ -146,9 +158,10 @@ def _run(run: Any) -> dict[str, Any]:
 
 
 def _sim(item: "Item", last: "Verified | None", judged_at: float | None, proof: "KeptProof | None") -> dict[str, Any]:
-    """One SIM: what it was, what was done, what it is. Values as the carrier wrote them are left out.
+    """Return one SIM: what it was, what was done, what it is.
 
-    Times named `at` are UTC seconds to the last digit, as they count for the tallies in the log.
+    Values as the carrier wrote them are left out. Times named `at` are UTC seconds to the last digit, as they count for
+    the tallies in the log.
     """
     change, link = item.change, item.target
     return {

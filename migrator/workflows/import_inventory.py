@@ -1,4 +1,7 @@
-"""`inventory import`, put together: a file's rows into a snapshot that becomes the inventory, or nothing."""
+"""Work of `inventory import`: a file becomes the inventory, or nothing.
+
+The file's rows go into a snapshot first.
+"""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -20,16 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["API_VERSION", "Imported", "import_inventory"]
 
 API_VERSION = "import"
-"""What stands where a pull has "v1" or "v2"."""
+"""API version of an import; a pull has "v1" or "v2"."""
 
 BATCH = 1000
 MOST_SUSPECTS = 10_000
-"""As many ICCIDs that end in zeros are looked into: more would be by chance in a fleet of millions only."""
+"""Most ICCIDs that end in zeros and are checked one by one.
+
+Only in a fleet of millions would chance give more.
+"""
 
 
 @dataclass(slots=True)
 class Imported:
-    """What came of a file.
+    """Result of the import of a file.
 
     Args:
         sims: how many there are now.
@@ -57,14 +63,16 @@ def import_inventory(
     progress: Progress,
     replace: bool = False,
 ) -> Imported:
-    """Read a file into the store. It becomes the inventory in force when every row of it is sound.
+    """Read a file into the store.
+
+    The file becomes the inventory in force when every row is sound.
 
     Args:
         store: where; the caller holds its lease.
         file: open.
         clock: the time.
-        note: told every problem, in the file's order.
-        progress: told after every thousand rows.
+        note: called with every problem, in the file's order.
+        progress: called after every thousand rows.
         replace: whether the file may leave out SIMs of the inventory in force.
 
     Raises: InputError, if there was a problem or no SIM: then the inventory is what it was before.
@@ -89,7 +97,9 @@ def import_inventory(
 
 
 def _refuse_gaps(name: str, sims: int, dropped: Dropped) -> None:
-    """A part of the fleet, or the file of another customer, must not pass for the whole fleet.
+    """Refuse a file that leaves out SIMs of the inventory.
+
+    A part of the fleet, or the file of another customer, must not be taken for the whole fleet.
 
     Raises: InputError, if the inventory in force has SIMs that the file leaves out.
     """
@@ -107,7 +117,10 @@ def _batches(rows: Iterable["ImportedRow"]) -> Iterator[list["ImportedRow"]]:
 
 @dataclass(slots=True)
 class _Importing:
-    """The import so far. Of a row that is on disk, nothing is kept in memory but a line number if it looks rounded."""
+    """State of an import.
+
+    A row that is on disk is not kept in memory, except its line number if the row looks rounded.
+    """
 
     store: "Store"
     snapshot_id: int
@@ -120,7 +133,7 @@ class _Importing:
     has_rounded_twice: bool = False
 
     def take(self, number: int, rows: list["ImportedRow"], now: float) -> None:
-        """Take in some rows."""
+        """Import some rows."""
         known = self.store.inventory.listed(
             self.snapshot_id, [row.sim.iccid.key for row in rows if row.sim is not None]
         )
@@ -134,7 +147,10 @@ class _Importing:
         self.store.inventory.save_page(self.snapshot_id, 1, SourcePage(number, new), now)
 
     def _is_new(self, row: "ImportedRow", sim: SourceSim, places: dict[str, tuple[SourceSim, int]]) -> bool:
-        """Whether no earlier row has this SIM; one that says something else of it is a problem."""
+        """True if no earlier row has this SIM.
+
+        A row with other values than the earlier row of the same SIM is a problem.
+        """
         line, is_rounded = row.line, row.may_be_rounded
         if is_rounded:
             self.rounded.append(line)
@@ -158,7 +174,10 @@ class _Importing:
         return False
 
     def finish(self) -> None:
-        """Judge the file as a whole. Raises: InputError, if there was any problem."""
+        """Judge the file as a whole.
+
+        Raises: InputError, if there was any problem.
+        """
         self._judge_zeros()
         if self.problems:
             problems = "1 problem" if self.problems == 1 else f"{self.problems:,} problems"
@@ -170,7 +189,10 @@ class _Importing:
             )
 
     def _judge_zeros(self) -> None:
-        """ICCIDs that end in zeros: a few are by chance, many are what a spreadsheet made of other ones."""
+        """Judge the ICCIDs that end in zeros.
+
+        A few such ICCIDs are by chance. Many are what a spreadsheet made of other ICCIDs.
+        """
         lost: Iterable[int] = self.rounded
         if not self.has_rounded_twice and len(self.rounded) <= MOST_SUSPECTS:
             lost = self._lost()
@@ -180,7 +202,10 @@ class _Importing:
         self.result.rounded = [f"{self.name}:{line}" for line in self.rounded[:MOST_SUSPECTS]]
 
     def _lost(self) -> list[int]:
-        """Lines of ICCIDs whose zeros nothing vouches for: neither the inventory in force nor the rest of the file."""
+        """Return the lines of ICCIDs whose zeros nothing confirms.
+
+        Neither the inventory in force nor the rest of the file confirms them.
+        """
         inventory, rows = self.store.inventory, self.result.sims + self.result.repeated
         known = inventory.iccids([iccid.key for iccid, _ in self.suspects])
         new = [(iccid, line) for iccid, line in self.suspects if iccid.key not in known]

@@ -1,4 +1,7 @@
-"""`cutover plan` and `rollback plan`, put together from store, target and core; and what makes such a plan stale."""
+"""Work of `cutover plan` and `rollback plan`, and staleness.
+
+The plans are made from store, target and core. The module also says what makes such a plan stale.
+"""
 
 import hashlib
 import json
@@ -67,7 +70,10 @@ REMINDERS = {
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One SIM of the migration's plan with all that is known of it; `off`: the cutover of ours that switched it off."""
+    """SIM of the migration's plan with all that is known.
+
+    `off`: the cutover of ours that switched the SIM off.
+    """
 
     item: Item
     verified: Verified | None
@@ -93,9 +99,10 @@ async def make_cutover(
     usage: SourceUsage | None,
     usage_rps: float = 1.0,
 ) -> SwitchHeader:
-    """Read every new SIM afresh, ask for proof of life where it is wanted, and keep the plan. Sends no write.
+    """Make a cutover plan, and keep it; send no write.
 
-    Then, unless the demand does without, 1NCE is asked whether the old SIMs that would go are silent.
+    Every new SIM is read afresh, and asked for proof of life where the demand wants that. Then, unless the demand does
+    without, 1NCE is asked whether the old SIMs to be switched off are silent.
 
     Args:
         store: where the migration's plan is; the caller holds its lease.
@@ -105,9 +112,9 @@ async def make_cutover(
         waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
         absent_after_s: how old the carrier's reads may be.
         clock: the time.
-        stopper: looked at between requests.
-        progress: told what happens.
-        usage: where old SIMs are asked what they used, a request each; None where the demand does not ask.
+        stopper: checked between requests.
+        progress: called with each event.
+        usage: answers what old SIMs used, a request each; None where the demand does not ask.
         usage_rps: how many of these requests a second may go, to tell beforehand how long it takes.
 
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
@@ -155,7 +162,9 @@ async def make_cutover(
 def make_rollback(
     store: "Store", header: PlanHeader, *, listed: Collection[str] | None, waves: Sequence[int], now: float
 ) -> SwitchHeader:
-    """Plan the way back for what our cutovers switched off; asks nobody.
+    """Plan the way back for SIMs that our cutovers switched off.
+
+    No carrier is asked.
 
     Args:
         store: where the migration's plan is; the caller holds its lease.
@@ -182,14 +191,20 @@ def make_rollback(
 
 
 def _seated(row: SwitchRow, header: PlanHeader) -> SwitchRow:
-    """A SIM that this plan leaves alone has no wave, and may have been switched off under another one: it goes last."""
+    """Return the row with a wave, if it acts.
+
+    A SIM that this plan leaves alone has no wave, and may have been switched off under another plan: the SIM goes last.
+    """
     if not row.action.acts or row.wave is not None:
         return row
     return replace(row, wave=header.waves[-1] if header.waves else REST)
 
 
 def _held_elsewhere(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -> Iterator[str]:
-    """A word on SIMs that cutovers of ours switched off, and that this plan does not hold."""
+    """Yield a reminder of switched-off SIMs that this plan lacks.
+
+    Cutovers of ours switched these SIMs off.
+    """
     if not off:
         return
     left = off.keys() - {change.source_iccid.key for change in store.plans.changes(header.plan_id)}
@@ -201,7 +216,10 @@ def _held_elsewhere(store: "Store", header: PlanHeader, off: Mapping[str, Switch
 
 
 def overlap_of(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]:
-    """What being on at both carriers costs now, by what the store knows. See `Overlap`."""
+    """Return the present cost of SIMs that are on at both carriers.
+
+    The cost is by what the store knows. See `Overlap`.
+    """
     overlap, off = Overlap(), store.switches.switched_off()
     for one in _facts(store, header, off):
         overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=now)
@@ -209,7 +227,10 @@ def overlap_of(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]
 
 
 def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -> Iterator[_Found]:
-    """The SIMs of a plan, sorted by ICCID; those that a cutover switched off count as off, whatever was pulled."""
+    """Yield the SIMs of a plan, sorted by ICCID.
+
+    SIMs that a cutover switched off count as off, whatever was pulled.
+    """
     rows = store.journal.report_rows(header.plan_id)
     for chunk in _chunked(rows):
         sources = {sim.iccid.key: sim for sim in store.inventory.sims([item.key for item, *_ in chunk])}
@@ -228,7 +249,10 @@ async def _judged(  # noqa: PLR0917 - handed through as they came
     notes: FieldNotes,
     stopper: Stopper,
 ) -> list[Judged]:
-    """The rows of some SIMs. Usage is asked for only where all is there but a sign of life, or the unit is unknown."""
+    """Return the rows of some SIMs.
+
+    Usage is asked for only where nothing is missing but a sign of life, or where the unit is unknown.
+    """
     imeis = [imei for one in found for imei in _imeis(one)]
     near = notes.neighbours(map(hardware, imeis))
     rows = [_row(one, demand, org_id, near) for one in found]
@@ -253,12 +277,18 @@ _LACKS_LIFE = {SwitchReason.NO_TRAFFIC, SwitchReason.NOT_ALIVE_LATELY}
 
 
 def _imeis(one: _Found) -> tuple[str | None, str | None]:
-    """The hardware of an old SIM and its new one, as it stands on their records."""
+    """Return the IMEIs of an old SIM and its new SIM.
+
+    The IMEIs are from the records of the SIMs.
+    """
     return None if one.source is None else one.source.imei, None if one.item.target is None else one.item.target.imei
 
 
 def _lacks_unit(found: _Found, one: Judged) -> bool:
-    """Whether usage may tell in which unit the new SIM of a row that would be switched off is."""
+    """True if usage may name the unit of a new SIM.
+
+    The row is one that would be switched off.
+    """
     old, new = _imeis(found)
     may_tell = is_imei(old) if one.life.alive_s is None else not is_imei(new)
     return one.row.unit is Unit.NEVER_SEEN and may_tell
@@ -288,18 +318,24 @@ def _row(
 
 
 def _judged_line(one: Judged) -> str:
-    """One line of the file in which rows wait for what is said of their old SIMs."""
+    """Return a row as one line of a temporary file.
+
+    In that file, rows wait for the answers about their old SIMs.
+    """
     return json.dumps([row_document(one.row), one.life.alive_s, one.life.claimed_s, one.doubt])
 
 
 def _judged_from(line: str) -> Judged:
-    """What such a line tells."""
+    """Return the row from a line of `_judged_line`."""
     document, alive_s, claimed_s, doubt = json.loads(line)
     return Judged(row_from(document), NewLife(alive_s, claimed_s), None if doubt is None else Doubt(doubt))
 
 
 class _Spool:
-    """Rows that wait in a nameless file: a plan's header tells of all of them, and memory should hold a page."""
+    """Rows that wait in a nameless file.
+
+    A plan's header counts all rows, and memory should hold a page.
+    """
 
     def __init__(self) -> None:
         with _temporary_trouble():
@@ -313,16 +349,22 @@ class _Spool:
             self._file.close()
 
     def add(self, rows: Iterable[SwitchRow]) -> None:
-        """Put some rows behind the others. Raises: StoreError, if the disk for temporary files is full."""
+        """Add some rows at the end.
+
+        Raises: StoreError, if the disk for temporary files is full.
+        """
         self.add_lines(map(row_line, rows))
 
     def add_lines(self, lines: Iterable[str]) -> None:
-        """Put some lines behind the others, whatever they tell. Raises: as `add`."""
+        """Add some lines at the end, whatever they contain.
+
+        Raises: as `add`.
+        """
         with _temporary_trouble():
             self._file.writelines(f"{line}\n" for line in lines)
 
     def lines(self) -> Iterator[str]:
-        """Every line, from the first."""
+        """Return every line, from the first."""
         with _temporary_trouble():
             self._file.seek(0)
         return iter(self._file)
@@ -333,7 +375,7 @@ class _Spool:
 
 @contextmanager
 def _temporary_trouble() -> Iterator[None]:
-    """Tell in words what the file system refuses about a temporary file."""
+    """Explain what the file system refuses about a temporary file."""
     try:
         yield
     except OSError as error:
@@ -346,7 +388,10 @@ def _temporary_trouble() -> Iterator[None]:
 
 
 def _in_waves(rows: Iterable[SwitchRow], counts: Sequence[int]) -> Iterator[SwitchRow]:
-    """The rows, dealt out anew where counts are given: the first so many SIMs that act, and so on, then the rest."""
+    """Yield the rows, in new waves where counts are given.
+
+    The first wave gets as many of the SIMs that act as its count says, and so on; the last wave gets the rest.
+    """
     if not counts:
         yield from rows
         return
@@ -408,7 +453,10 @@ def _kept(
 
 
 def _asked_for(demand: Demand) -> tuple[str, ...]:
-    """What was asked of the new SIMs, as far as a plan is another one by it."""
+    """Return the demand on new SIMs that identifies a plan.
+
+    A plan with another demand is another plan.
+    """
     accepted = (OtherUnits.ACCEPT.value,) if demand.accepts_other_units else ()
     usual = CutoverPolicy()
     old_sim = () if demand.old_sim is usual.old_sim else (demand.old_sim.value,)
@@ -417,7 +465,10 @@ def _asked_for(demand: Demand) -> tuple[str, ...]:
 
 
 def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:
-    """In which units the new SIMs are whose old ones qualify by all else, in counts and in words."""
+    """Return the units of new SIMs, in counts and in words.
+
+    Only new SIMs whose old SIM qualifies by all else are counted.
+    """
     told = {one.value: sum(count for (_, unit), count in units.items() if unit is one) for one in Unit}
     unseen, elsewhere = units[SwitchAction.SWITCH_OFF, Unit.NEVER_SEEN], units[SwitchAction.SWITCH_OFF, Unit.MOVED]
     words = []
@@ -435,7 +486,10 @@ def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Seque
 
 
 def _unused_id(store: "Store", direction: Direction, fingerprint: str) -> str:
-    """A name that follows from what the plan is; one that was used up before gets a number behind it."""
+    """Return an id that follows from the content of the plan.
+
+    If the id was used before, a number is added at the end.
+    """
     name = direction.value[0] + hashlib.sha256(fingerprint.encode()).hexdigest()[:ID_DIGITS]
     number = 1
     while store.switches.exists(name) in {"started", "finished"}:
@@ -453,7 +507,10 @@ def _price(header: PlanHeader) -> Decimal | None:
 
 
 def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
-    """What has changed since a plan was made so that it must not be used; empty: it may be."""
+    """Return the changes that forbid the use of a plan.
+
+    Empty: the plan may be used.
+    """
     reasons = []
     newer = store.switches.superseded_by(header.switch_id)
     if newer is not None:
@@ -466,7 +523,10 @@ def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
 
 
 def _too_few_verified(store: "Store", plan_id: str, share: Decimal) -> str | None:
-    """In words, that fewer SIMs of a migration are verified than this share of those that it acts on."""
+    """Return a refusal in words, if too few SIMs are verified.
+
+    `share` is of the SIMs that the migration acts on. None if enough are verified.
+    """
     verdicts = store.journal.verdicts(plan_id)
     if gate(verdicts, share) is Gate.OPEN:
         return None
@@ -484,7 +544,7 @@ def _no_longer_verified(store: "Store", header: SwitchHeader) -> Iterator[str]:
 
 
 def switch_lines(store: "Store", switch_id: str) -> Iterator[str]:
-    """The plan's file, line by line."""
+    """Yield the plan's file, line by line."""
     yield header_line(store.switches.header(switch_id)) + "\n"
     for row in store.switches.rows(switch_id):
         yield row_line(row) + "\n"

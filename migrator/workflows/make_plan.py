@@ -1,4 +1,4 @@
-"""`plan create` and `verify`, put together from store, target and core."""
+"""Work of `plan create` and `verify`: store, target and core together."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -58,10 +58,13 @@ async def make_plan(
     takes_rolled_back: bool = False,
     sizes: CallSizes = USUAL_SIZES,
 ) -> PlanHeader:
-    """Read what the target shows of the paired SIMs, then plan. Returns: the header of the stored plan.
+    """Read what the target shows of the paired SIMs, then plan.
 
-    `selection` picks the SIMs that the plan acts on; None: all. The others are in it as left out, and so are SIMs that
-    a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to send.
+    `selection` picks the SIMs that the plan acts on; None: all. The other SIMs are in the plan as left out, and so are
+    SIMs that a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to
+    send.
+
+    Returns: the header of the stored plan.
 
     Raises: InputError, for an unknown data plan or zone; Halted, for a price that cannot be relied on; PlatformError;
         Interrupted; and then there is no plan.
@@ -97,7 +100,10 @@ async def make_plan(
 
 
 def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid] | None:
-    """The targets of those SIMs that are in the inventory in force and that the plan is about; None: of all."""
+    """Return the targets of the plan's SIMs in the inventory.
+
+    None stands for the targets of all SIMs in the inventory in force.
+    """
     if selection is None:
         return None
     paired = ((one, one.pair) for one in store.plans.candidates())
@@ -181,13 +187,19 @@ def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:
 
 
 def _left_back(sims: int) -> Iterator[str]:
-    """A word on SIMs that the plan leaves where a rollback put them."""
+    """Yield a warning about SIMs that stay rolled back.
+
+    The plan leaves these SIMs on their old SIM.
+    """
     if sims:
         yield f"SIMs left on the old SIM that a rollback took them back to: {sims}; --include-rolled-back moves them"
 
 
 def _done_elsewhere(sims: int) -> Iterator[str]:
-    """A word on SIMs that another copy of the store must have claimed."""
+    """Yield a warning about SIMs that another copy must have claimed.
+
+    That is another copy of the store.
+    """
     if sims:
         yield (
             f"SIMs that are ours already and carry the tag, though this store never claimed them: {sims}; is it the "
@@ -196,7 +208,10 @@ def _done_elsewhere(sims: int) -> Iterator[str]:
 
 
 def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:
-    """A name that follows from what the plan is; one that was used up before gets a number behind it."""
+    """Return an id that follows from the content of the plan.
+
+    If the id was used before, a number is added at the end.
+    """
     text = "\n".join((store.lineage, str(org_id), prints.inventory, prints.pairs, prints.policy, prints.changes))
     text += "" if where is None else f"\n{where}"  # two ways to say the same selection are two plans to review
     name = "p" + hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
@@ -208,7 +223,10 @@ def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | N
 
 
 def unsettled_plans(store: "Store") -> list[str]:
-    """Plans with claims that were sent and whose outcome nobody knows."""
+    """Return the plans with claims whose outcome is unknown.
+
+    The claims were sent.
+    """
     open_states = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
     return [
         plan["plan_id"]
@@ -227,15 +245,17 @@ async def settle_earlier(
     progress: Progress,
     but: str | None = None,
 ) -> None:
-    """Learn what became of every claim of other plans, by reading: no plan must claim such a SIM again.
+    """Settle every claim of other plans, by reading.
+
+    No plan must claim such a SIM again.
 
     Args:
         store: where the plans are; the caller holds its lease.
         target: the carrier.
         absent_after_s: how old the carrier's reads may be.
         clock: the time.
-        stopper: looked at between requests.
-        progress: told what happens.
+        stopper: checked between requests.
+        progress: called with each event.
         but: a plan that settles its own.
     """
     for plan_id in unsettled_plans(store):
@@ -246,7 +266,10 @@ async def settle_earlier(
 
 
 def applying(store: "Store", ctx: Context) -> Applying:
-    """One run of `apply`, which settles the claims of other plans, too, before it claims anything."""
+    """Return a run of `apply` that also settles other plans.
+
+    The claims of other plans are settled before the run claims anything.
+    """
     settle_others = partial(
         settle_earlier,
         store,
@@ -271,7 +294,9 @@ async def look(
     progress: Progress,
     listed: Callable[[DevicePage], None] = lambda _page: None,
 ) -> None:
-    """Read every SIM of a plan afresh and keep the verdicts; sends no write.
+    """Read every SIM of a plan afresh and keep the verdicts.
+
+    Sends no write.
 
     Args:
         store: where the plan is.
@@ -280,9 +305,9 @@ async def look(
         absent_after_s: how old the carrier's reads may be. A finished plan's SIMs were seen as planned before, so what
             differs there is drift at once.
         clock: the time.
-        stopper: looked at between requests.
-        progress: told what happens.
-        listed: shown every page of the device list that is read for this.
+        stopper: checked between requests.
+        progress: called with each event.
+        listed: gets every page of the device list that is read for this.
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
     ctx = _reading(store, target, header, absent_after_s, clock, stopper, progress)
@@ -294,7 +319,10 @@ async def look(
 
 
 def _note_lost_gates(store: "Store", header: PlanHeader, now: float) -> None:
-    """A wave that this look shows below its gate rests anew once it is back."""
+    """Note the waves that these reads show below their gate.
+
+    Such a wave rests anew once it reaches its gate again.
+    """
     share = stored_policy(store.plans.policy_text(header.plan_id), name=header.plan_id).gates.verified_share
     for wave in header.waves:
         if gate(store.journal.verdicts(header.plan_id, wave, changing=True), share) is not Gate.OPEN:
@@ -310,7 +338,7 @@ def _reading(  # noqa: PLR0917 - handed through as they came
     stopper: Stopper,
     progress: Progress,
 ) -> Context:
-    """The surroundings of a run that only reads."""
+    """Return the context of a run that only reads."""
     return Context(
         header=header,
         policy=Policy(ClaimPolicy(0, "")),  # no rule of a policy is asked

@@ -1,4 +1,7 @@
-"""What `cutover plan` makes of old SIMs that are in use: what was noted of them, and what 1NCE tells when asked."""
+"""Use of old SIMs, as `cutover plan` judges it.
+
+The use is known from earlier notes and from 1NCE's answers.
+"""
 
 import math
 from collections import Counter
@@ -20,18 +23,23 @@ __all__ = ["OldSims"]
 
 WORKERS = 8
 ENOUGH_UNTOLD = 100
-"""So many old SIMs without one usable answer: 1NCE has no usage for us, and the others are not asked."""
+"""Most old SIMs that are asked about without one usable answer.
+
+Then 1NCE has no usage for us, and the other SIMs are not asked about.
+"""
 
 Answer = Mapping[date, bool] | None
 
 
 @dataclass(slots=True)
 class OldSims:
-    """Judges the old SIMs of rows that would be switched off, chunk by chunk.
+    """Judge the old SIMs of rows that would be switched off.
+
+    Works chunk by chunk.
 
     Args:
         notes: what was noted of them before.
-        usage: where they are asked what they used; None where the demand does not ask.
+        usage: answers what they used; None where the demand does not ask.
         demand: what the policy asks for.
     """
 
@@ -44,12 +52,18 @@ class OldSims:
     _told: int = field(default=0, init=False)
 
     def announce(self, sims: int, rps: float, progress: Progress) -> None:
-        """Tell beforehand how many requests it takes, and how long at the pace that 1NCE is asked at."""
+        """Report beforehand how many requests are needed, and for how long.
+
+        The time follows from the request rate at 1NCE.
+        """
         if sims and self.usage is not None:
             progress("asking_old_sims", {"sims": sims, "requests": sims, "minutes": math.ceil(sims / rps / 60)})
 
     async def judged(self, chunk: Sequence[Judged], stopper: Stopper) -> list[SwitchRow]:
-        """The rows of a chunk, with those left on whose old SIM is in use, or, by the policy, nobody knows."""
+        """Return the rows of a chunk, after judging their old SIMs.
+
+        Old SIMs that are in use stay on. By the policy, old SIMs whose use nobody knows stay on, too.
+        """
         meant = [one for one in chunk if one.row.action is SwitchAction.SWITCH_OFF]
         known = self.notes.last_uses([one.row.source_iccid.key for one in meant])
         answers = await self._answers(meant, stopper)
@@ -57,7 +71,10 @@ class OldSims:
         return [rows.get(id(one), one.row) for one in chunk]
 
     async def _answers(self, meant: Iterable[Judged], stopper: Stopper) -> dict[str, Answer]:
-        """What 1NCE told, by key of the old SIM; without those that were not asked."""
+        """Return 1NCE's answers by key of the old SIM.
+
+        SIMs that were not asked about are left out.
+        """
         found, usage = dict[str, Answer](), self.usage
         if usage is None:
             return found
@@ -74,7 +91,7 @@ class OldSims:
 
     @property
     def _is_hopeless(self) -> bool:
-        """Whether so many were asked in vain that the others need not be."""
+        """True if so many answers were useless that asking stops."""
         return self.asked >= ENOUGH_UNTOLD and not self._told
 
     @property
@@ -106,7 +123,7 @@ class OldSims:
     # --- in words -------------------------------------------------------------------------------------------------
 
     def told(self) -> dict[str, Any]:
-        """As JSON values: what the plan's header keeps of it."""
+        """Return the facts for the plan's header, as JSON values."""
         return {
             "old_sim": self.demand.old_sim.value,
             "alive_within_s": self.demand.alive_within_s,
@@ -115,7 +132,7 @@ class OldSims:
         }
 
     def reminders(self) -> list[str]:
-        """What a person should mind before the plan is used."""
+        """Return reminders for a person before the plan is used."""
         unknown, words = self.uses[OldUse.UNKNOWN], list[str]()
         if self.demand.old_sim is OldSim.NOT_ASKED:
             words.append(

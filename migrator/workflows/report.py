@@ -1,4 +1,4 @@
-"""The reconciliation of a plan, read from the store."""
+"""Reconciliation of a plan, read from the store."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -28,7 +28,10 @@ _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
 
 def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliation:
-    """The model of a report; `now` in UTC seconds. Its rows and jobs are read from the store when they are walked."""
+    """Return the model of a report.
+
+    `now` is in UTC seconds. The rows and jobs are read from the store when they are iterated.
+    """
     header, inventory = store.plans.header(plan_id), store.inventory.summary()
 
     def rows() -> Iterator[ReportRow]:
@@ -66,7 +69,10 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
 
 
 def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, KeptProof | None]]":
-    """Every SIM of a plan as the store has it, each with what proof of life found."""
+    """Yield every SIM of a plan with its proof of life.
+
+    Each SIM is as the store has it.
+    """
     rows = store.journal.report_rows(plan_id)
     while page := list(islice(rows, PAGE)):
         found = store.proofs.among(plan_id, [item.key for item, *_ in page])
@@ -105,7 +111,10 @@ def _approvals(store: "Store", header: PlanHeader) -> list[dict[str, Any]]:
 
 
 def _jobs(store: "Store", header: PlanHeader) -> Iterator[dict[str, Any]]:
-    """Each bulk request with what it was to charge and, for SIMs that it claimed, did charge by the plan's price."""
+    """Yield each bulk request with its expected and its real charge.
+
+    Only claims have charges. The real charge is for SIMs that the request claimed, by the plan's price.
+    """
     price = _price(header)
     for row in store.reporting.bulk_requests(header.plan_id):
         is_claim = row.kind == StepKind.CLAIM
@@ -128,7 +137,10 @@ def _jobs(store: "Store", header: PlanHeader) -> Iterator[dict[str, Any]]:
 
 
 def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
-    """What the plan foresaw, and what the journal shows: SIMs, and their charges by the plan's price."""
+    """Return the money that the plan expected and the journal shows.
+
+    The journal shows SIMs, and their charges by the plan's price.
+    """
     counts, price = store.journal.step_counts(header.plan_id), _price(header)
     claimed = counts.get((StepKind.CLAIM, StepState.DONE), 0)
     uncertain = sum(counts.get((StepKind.CLAIM, state), 0) for state in _OPEN)
@@ -145,7 +157,10 @@ def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
 
 
 def _price(header: PlanHeader) -> Decimal | None:
-    """What one claim costs by the plan; None where Hologram shows no price."""
+    """Return the price of one claim by the plan, or None.
+
+    None where Hologram shows no price.
+    """
     told = header.summary.get("money", {}).get("price_per_sim")
     return None if told is None else Decimal(told)
 

@@ -1,4 +1,7 @@
-"""What `verify` looks at beyond the record: the source's list, devices that nobody planned, proof of life."""
+"""Checks of `verify` beyond the record of each SIM.
+
+The checks are the source's list, devices that nobody planned, and proof of life.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +42,10 @@ CHUNK = 500
 WORKERS = 8
 MOST_PAGES = 100_000
 NOT_BEGUN = "0"
-"""No API version: what a pull left half-way under another version is not gone on with."""
+"""Value that is no API version.
+
+A pull that was left half-way under another version is not continued.
+"""
 
 
 # --- the source side ----------------------------------------------------------------------------------------------
@@ -47,7 +53,7 @@ NOT_BEGUN = "0"
 
 @dataclass(slots=True)
 class SourceLook:
-    """What the source's list says now, held against what a plan used of it.
+    """Source's present list, compared with what a plan used.
 
     Args:
         pulled: how the list was read.
@@ -74,10 +80,10 @@ async def look_at_source(
     stopper: Stopper,
     progress: Progress,
 ) -> SourceLook:
-    """Read the source's list afresh, and compare it with what a plan used.
+    """Read the source's list afresh, and compare it with a plan.
 
-    It is read into a copy of the store that is thrown away: the inventory in force, and a pull that was left half-way,
-    stay as they are, and a fleet of any size takes no memory.
+    The list is read into a copy of the store that is thrown away: the inventory in force, and a pull that was left
+    half-way, stay as they are, and a fleet of any size takes no memory.
 
     Args:
         store: where the plan is.
@@ -85,8 +91,8 @@ async def look_at_source(
         header: the plan's.
         most: how many changes to keep one by one; None for all.
         clock: the time.
-        stopper: looked at between requests.
-        progress: told what happens.
+        stopper: checked between requests.
+        progress: called with each event.
     """
     switched_off = store.switches.switched_off()
     with store.scratch_copy() as scratch:
@@ -108,7 +114,9 @@ async def look_at_source(
 
 @dataclass(slots=True)
 class DeviceWatch:
-    """Looks through pages of our device list for devices that a plan did not put there. Close it at the end.
+    """Find devices on our list that a plan did not put there.
+
+    Reads pages of our device list. Close the watch at the end.
 
     Args:
         store: where the plan is.
@@ -116,7 +124,7 @@ class DeviceWatch:
         most: how many of them to keep one by one; None for all.
 
     Attributes:
-        devices: how many devices were looked at.
+        devices: how many devices were read.
         is_complete: whether that was the whole list.
         counts: how many were found, by reason.
         found: the first of them.
@@ -134,7 +142,10 @@ class DeviceWatch:
     _tags: frozenset[str] = field(default=frozenset(), init=False)
 
     def see(self, page: DevicePage) -> None:
-        """Look through one page of the list. Pages are to come in their order, from the first."""
+        """Check one page of the list.
+
+        Pages must come in their order, from the first.
+        """
         expected, held = self._known()
         keys = [iccid.key for link in page.links for iccid in (link.iccid, *link.other_iccids)]
         ours, left_alone = set(expected.among(keys)), set(held.among(keys))
@@ -161,11 +172,14 @@ class DeviceWatch:
                 return
 
     def close(self) -> None:
-        """Forget which SIMs are whose; what was found is kept."""
+        """Forget the SIMs of the plan; the findings are kept."""
         self._closing.close()
 
     def _known(self) -> tuple[Any, Any]:
-        """The SIMs that are to be there, and those that were left alone; looked up once there is something to judge."""
+        """Return the expected SIMs, and the SIMs that were left alone.
+
+        Both are read once there is something to judge.
+        """
         if self._searches is None:
             journal, expected = self.store.journal, self.store.expectations
             plan_id = self.header.plan_id
@@ -193,9 +207,9 @@ class DeviceWatch:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One SIM, and what usage showed of it; `sessions` None where it is not ours to read.
+    """SIM with the usage that was read for it.
 
-    `source_imei` is the hardware that the old SIM was seen in.
+    `sessions` is None where usage is not ours to read. `source_imei` is the hardware that the old SIM was seen in.
     """
 
     item: Item
@@ -206,7 +220,7 @@ class _Asked:
 
     @property
     def life(self) -> tuple[Life, float | None]:
-        """See `core.cutover.life.life`."""
+        """Life of the new SIM: see `core.cutover.life.life`."""
         return life(
             self.item.change,
             self.link,
@@ -217,12 +231,18 @@ class _Asked:
 
     @property
     def target_imei(self) -> str | None:
-        """The hardware that the new SIM was seen in since its claim: before it, it says nothing of the unit."""
+        """IMEI that the new SIM was seen in since its claim.
+
+        An IMEI from before the claim says nothing of the unit.
+        """
         return (imei_in(self.sessions) or self.link.imei) if self.life[0] is Life.ALIVE else None
 
     @property
     def is_open(self) -> bool:
-        """Whether usage may tell more than the record: a sign of life, or the hardware to compare."""
+        """True if usage may say more than the record.
+
+        Usage may show a sign of life, or the hardware to compare.
+        """
         is_alive = self.life[0] is Life.ALIVE
         lacks_unit = is_alive and is_imei(self.source_imei) and not is_imei(self.link.imei)
         return lacks_unit or self.life[0] is Life.SILENT
@@ -239,21 +259,21 @@ async def prove_life(
     stopper: Stopper,
     progress: Progress,
 ) -> None:
-    """Say of each SIM that the plan has on our organization whether its new link lives, and in which unit.
+    """Prove the life of the plan's new SIMs, and their units.
 
-    The device record comes first, as it is read already; usage is asked only where that shows no connection since the
-    claim, or not in which hardware, a request per SIM, several in flight. Sends no write; the store keeps what was
-    found.
+    Only SIMs on our organization are proved. The device record comes first, as it is read already. Usage is asked only
+    where the record shows no connection since the claim, or no hardware: a request per SIM, several in flight. Sends no
+    write; the store keeps what was found.
 
     Args:
         store: where the plan is; its SIMs were just read afresh.
         target: the carrier of the new SIMs.
         header: the plan's.
         keep: given each SIM's proof, sorted by source ICCID.
-        source: where old SIMs are asked what they used since; None not to ask, which spares a request per SIM.
+        source: answers what old SIMs used since; None not to ask, which spares a request per SIM.
         clock: the time.
-        stopper: looked at between requests.
-        progress: told what happens.
+        stopper: checked between requests.
+        progress: called with each event.
     """
     today = clock.now().date()
     rows = _held(store, header)
@@ -270,7 +290,7 @@ async def prove_life(
 
 
 def _held(store: "Store", header: PlanHeader) -> Iterator[_Asked]:
-    """The SIMs of the plan that are claimed for our organization."""
+    """Yield the SIMs of the plan that our organization has claimed."""
     for item, _, _, claimed_s, _ in store.journal.report_rows(header.plan_id):
         link = item.target
         if item.change.action.acts and link is not None and link.is_held_by(header.org_id):
@@ -278,7 +298,10 @@ def _held(store: "Store", header: PlanHeader) -> Iterator[_Asked]:
 
 
 async def _asked(target: TargetPlatform, chunk: Sequence[_Asked], stopper: Stopper) -> list[_Asked]:
-    """The same SIMs, with their usage where the record alone does not tell enough and usage could."""
+    """Return the same SIMs, with usage where usage may help.
+
+    The record alone does not say enough there.
+    """
     found = list(chunk)
     open_ = [number for number, one in enumerate(found) if one.is_open]
 
@@ -295,7 +318,10 @@ _Days = tuple[Mapping[date, bool] | None, tuple[date, date] | None]
 
 
 async def _old_days(source: SourceUsage, asked: Sequence[_Asked], today: date, stopper: Stopper) -> dict[str, _Days]:
-    """What the old SIMs used since, by key: what was asked for, and what came."""
+    """Return the days on which old SIMs were used since, by key.
+
+    Each entry has the answer, and the days that were asked for.
+    """
     found: dict[str, _Days] = {}
 
     async def ask(one: _Asked) -> None:

@@ -1,4 +1,4 @@
-"""`verify --watch`: the same fresh reads again and again, and what came and went between two of them."""
+"""Work of `verify --watch`: repeated fresh reads, and their changes."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,15 +17,24 @@ if TYPE_CHECKING:
 __all__ = ["MOST_FAILURES", "Drift", "DriftWatch", "Moved", "drift_of"]
 
 MOST_FAILURES = 5
-"""Rounds in a row that may fail in passing before the watch gives up."""
+"""Most rounds in a row that may fail in passing.
+
+Then the watch gives up.
+"""
 
 LASTING = {Verdict.MISMATCH, Verdict.MISSING}
-"""What is pending is no drift until its time is up."""
+"""Verdicts that count as drift.
+
+A pending SIM is no drift until its time is up.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A finding that is new on a SIM, or gone from it. `key` is its source ICCID without check digit."""
+    """Finding that is new on a SIM, or gone from it.
+
+    `key` is the SIM's source ICCID without check digit.
+    """
 
     key: str
     finding: Finding
@@ -37,10 +46,10 @@ Drift = dict[tuple[str, str], Finding]
 
 
 def drift_of(store: "Store", plan_id: str, since_s: float) -> Drift:
-    """The lasting differences that were found since then (UTC seconds); as many as there is drift, not as SIMs.
+    """Return the lasting differences that were found since `since_s`.
 
-    SIMs that an operator set aside are read no more: what was found of them before is none. Nor is the pause that a
-    rollback ordered.
+    `since_s` is in UTC seconds. The size of the result grows with the drift, not with the SIMs. SIMs that an operator
+    skipped are no longer read: what was found of them before is no drift. Nor is the pause that a rollback ordered.
     """
     back = taken_back(store, plan_id)
     return {
@@ -54,12 +63,12 @@ def drift_of(store: "Store", plan_id: str, since_s: float) -> Drift:
 
 @dataclass(slots=True)
 class DriftWatch:
-    """Reads, compares with the round before, tells, waits.
+    """Read, compare with the round before, report, and wait.
 
     Args:
-        look: reads every SIM of the plan afresh, and says what differs as `drift_of` does.
-        tell: told of each finding that came or went.
-        trouble: told of a round that failed in passing.
+        look: reads every SIM of the plan afresh, and returns the differences as `drift_of` does.
+        tell: called with each finding that came or went.
+        trouble: called with the error of a round that failed in passing.
         every_s: seconds between two rounds.
         goes_on: whether drift does not end the watch.
 
@@ -79,9 +88,10 @@ class DriftWatch:
     drift: Drift = field(default_factory=dict, init=False)
 
     async def run(self, stopper: Stopper) -> None:
-        """Go on until there is drift, or for as long as the stopper lets.
+        """Repeat rounds until there is drift, or until stopped.
 
-        Raises: Interrupted, when that is over; Transient, after several rounds that failed; PlatformError.
+        Raises: Interrupted, when the stopper stops the watch; Transient, after several rounds that failed;
+            PlatformError.
         """
         failures = 0
         while True:
@@ -105,7 +115,7 @@ class DriftWatch:
 
 
 def _moves(before: Drift, now: Drift) -> Iterator[Moved]:
-    """What is new, or has other values than before; then what is gone."""
+    """Yield new and changed findings, then findings that are gone."""
     for (key, code), finding in now.items():
         if before.get((key, code)) != finding:
             yield Moved(key, finding, is_new=True)

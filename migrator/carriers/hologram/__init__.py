@@ -1,1 +1,1 @@
-"""Hologram, the carrier the fleet moves to: its wire format, its HTTP client, its adapter, its simulator."""
+"""Hologram, the target: wire format, HTTP client, adapter and simulator."""

@@ -1,4 +1,7 @@
-"""Hologram as a `TargetPlatform`: one method per exchange, and for each write the twin that says what it sends."""
+"""Hologram as a `TargetPlatform`: one method per exchange.
+
+Each write has a twin that returns the request which the write will send.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -34,10 +37,16 @@ __all__ = ["HologramTarget"]
 
 CATALOGUE_PAGE_SIZE = 100
 LARGEST_PAGE = 1000
-"""What happens above it is unknown for most lists (reference, section 4)."""
+"""Largest page size to ask for.
+
+The effect of larger sizes is unknown for most lists (reference, section 4).
+"""
 
 SESSIONS_ASKED = 10
-"""Sessions in one look at a link's usage: the newest ones come first (reference, section 4), and one is enough."""
+"""Sessions to ask for in one read of a link's usage.
+
+The newest sessions come first (reference, section 4), and one session is enough.
+"""
 
 SET_ORG = "Set HOLOGRAM_ORG_ID to the id of the organization that the SIMs shall belong to."
 
@@ -85,7 +94,10 @@ class HologramTarget:
     # --- the account ---
 
     async def account(self) -> Account:
-        """Who we are (two exchanges). Raises: NotAuthorised; InputError, if the organization is not ours."""
+        """Read the user of the key and the organization (two exchanges).
+
+        Raises: NotAuthorised; InputError, if the organization is not ours.
+        """
         owner = catalogue.user((await self._client.read("/users/me")).body)
         record = await (self._only_org(owner) if self._org_id is None else self._named_org(self._org_id))
         found = catalogue.account(owner, record)
@@ -118,7 +130,10 @@ class HologramTarget:
         return [record for reply in pages for record in catalogue.organizations(reply.body)]
 
     async def balance(self) -> Decimal | None:
-        """What the account can spend; None where there is no balance to read (invoiced organizations)."""
+        """Return the money that the account can spend, or None.
+
+        None means that there is no balance to read, as for invoiced organizations.
+        """
         reply = await self._client.read_if_allowed(f"/organizations/{self.org_id}/balance")
         return None if reply is None else catalogue.balance(reply.body)
 
@@ -147,18 +162,27 @@ class HologramTarget:
     # --- devices ---
 
     async def device_count(self) -> int | None:
-        """How many devices the organization has; None where the carrier does not tell."""
+        """Return the number of devices of the organization, or None.
+
+        None means that the carrier does not report the number.
+        """
         reply = await self._client.read_if_allowed("/devices/count", {"orgid": self.org_id})
         return None if reply is None else catalogue.count(reply.body)
 
     async def devices(self, cursor: str | None = None) -> DevicePage:
-        """One page of the organization's devices, newest first. Raises: WireMismatch, if the list goes in a circle."""
+        """Read one page of the organization's devices, newest first.
+
+        Raises: WireMismatch, if the list goes in a circle.
+        """
         reply, after = await self._client.page("/devices", {"orgid": self.org_id, "limit": self.page_size}, cursor)
         links = (wire.device_link(device) for device in wire.records(wire.data_of(reply.body)))
         return DevicePage([link for link in links if link is not None], after)
 
     async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
-        """The links among at most `max_lookup` ICCIDs that we may see, in whichever organization. Names no tags."""
+        """Read the visible links of at most `max_lookup` ICCIDs.
+
+        The links may belong to any organization. The records name no tags.
+        """
         asked = ",".join(dict.fromkeys(iccid.digits for iccid in iccids))
         found = await self._look_up("/links/cellular", {"sims": asked}, len(iccids), wire.profile_link)
         wanted = set(iccids)
@@ -172,14 +196,18 @@ class HologramTarget:
         return [link for link in found if link.device_id in wanted]
 
     async def jobs(self) -> Sequence[CarrierJob] | None:
-        """The carrier's job list; None where it is not ours to read (403), which is no trouble."""
+        """Return the carrier's job list, or None.
+
+        None means that the list is not ours to read (403), which is no trouble.
+        """
         reply = await self._client.read_if_allowed("/devices/batch/state", {"orgid": self.org_id})
         return None if reply is None else wire.carrier_jobs(reply.body)
 
     async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
-        """The newest data sessions of a link that began at `since_s` (UTC seconds) or later; one page, no more.
+        """Read the newest data sessions of a link since `since_s`.
 
-        Filters that the carrier ignores are applied here again. None where usage is not ours to read.
+        A session counts if it began at `since_s` (UTC seconds) or later. One page is read, no more. Filters that the
+        carrier ignores are applied here again. The result is None where usage is not ours to read.
         """
         asked = {"orgid": self.org_id, "linkid": link_id, "timestart": int(since_s), "limit": SESSIONS_ASKED}
         reply = await self._client.read_if_allowed("/usage/data", asked)
@@ -191,7 +219,9 @@ class HologramTarget:
     # --- writes ---
 
     async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
-        """Activate SIMs: bills at once and cannot be undone. Never retried here, not even after a refusal.
+        """Activate SIMs, which bills at once and cannot be undone.
+
+        A claim is never retried here, not even after a refusal.
 
         Raises: InsufficientBalance, where a refusal sounds like it; Permanent, with `reasons` by ICCID if there are
             any; OutcomeUnknown.
@@ -206,7 +236,10 @@ class HologramTarget:
     async def set_state(
         self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
     ) -> ChangeReply:
-        """Order devices live or paused. Takes effect minutes later, or not: only the record proves it."""
+        """Order devices live or paused.
+
+        The order takes effect minutes later, or never: only the record of a device proves the effect.
+        """
         reply = await self._client.send(self.request_state(device_ids, state), vouch=vouch)
         return wire.change_reply(reply.body, device_ids)
 
@@ -227,25 +260,31 @@ class HologramTarget:
         await self._client.send(self.request_name(device_id, name))
 
     async def set_names(self, device_ids: Sequence[int], name: str) -> None:
-        """Give one exact name to several devices. Raises: NotAuthorised, where the organization lacks the feature."""
+        """Give one exact name to several devices.
+
+        Raises: NotAuthorised, where the organization lacks the feature.
+        """
         await self._client.send(self.request_names(device_ids, name))
 
     # --- what the writes will send ---
 
     def request_claim(self, claim: Claim) -> Outgoing:
-        """What `claim` will send. Raises: InputError, for another organization than ours or a wrong number of SIMs."""
+        """Return the request that `claim` will send.
+
+        Raises: InputError, for another organization than ours or a wrong number of SIMs.
+        """
         if self._org_id is not None and claim.org_id != self._org_id:
             raise InputError(f"the claim is for organization {claim.org_id}, not {self._org_id}", code="wrong_org")
         return outgoing.claim_request(claim)
 
     def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
-        """What `set_state` will send."""
+        """Return the request that `set_state` will send."""
         return outgoing.state_request(self.org_id, device_ids, state, most=self.batch_size)
 
     def request_limits(
         self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
     ) -> Outgoing:
-        """What `set_limits` will send."""
+        """Return the request that `set_limits` will send."""
         return outgoing.limits_request(
             self.org_id,
             device_ids,
@@ -255,27 +294,28 @@ class HologramTarget:
         )
 
     def request_tag(self, name: str) -> Outgoing:
-        """What `create_tag` will send."""
+        """Return the request that `create_tag` will send."""
         return outgoing.tag_request(self.org_id, name)
 
     def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
-        """What `link_tag` will send."""
+        """Return the request that `link_tag` will send."""
         return outgoing.tag_link_request(self.org_id, tag_id, device_ids, most=self.batch_size)
 
     def request_name(self, device_id: int, name: str) -> Outgoing:
-        """What `set_name` will send."""
+        """Return the request that `set_name` will send."""
         return outgoing.name_request(device_id, name)
 
     def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
-        """What `set_names` will send."""
+        """Return the request that `set_names` will send."""
         return outgoing.names_request(self.org_id, device_ids, name, most=self.batch_size)
 
     async def _look_up(
         self, path: str, wanted: Params, count: int, parse: Callable[[Mapping[str, Any]], TargetLink | None]
     ) -> list[TargetLink]:
-        """The links on the pages that answer a filter for `count` SIMs; each page should bring one of them at least.
+        """Read the links that match a filter for `count` SIMs.
 
-        Without `orgid`, so that a SIM of ours in another organization shows up as such.
+        Every page of the answer is read. Each page should bring at least one of the SIMs. The request has no `orgid`,
+        so that a SIM of ours in another organization shows up as such.
         """
         if not 1 <= count <= self.max_lookup:
             raise InputError(f"a look-up takes 1 to {self.max_lookup} SIMs, not {count}", code="lookup_size")

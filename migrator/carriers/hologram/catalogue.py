@@ -1,4 +1,7 @@
-"""Hologram's JSON of the account: who we are, what it can spend, its data plans and tags. Pure."""
+"""Hologram's JSON of the account: user, organizations, balance, data plans, tags.
+
+All functions are pure.
+"""
 
 import re
 from collections.abc import Mapping
@@ -43,7 +46,10 @@ def organization(body: Any, org_id: int) -> Mapping[str, Any] | None:
 
 
 def account(owner: User, record: Mapping[str, Any]) -> Account:
-    """Who we are in an organization. What it may do is listed per user (reference, section 3.1)."""
+    """Build our account in one organization from its record.
+
+    The permissions are listed per user (reference, section 3.1).
+    """
     users = {whole_of(member.get("id")): member for member in records(record.get("users"))}
     permissions = None if owner.user_id is None else users.get(owner.user_id, {}).get("permissions")
     return Account(
@@ -57,14 +63,19 @@ def account(owner: User, record: Mapping[str, Any]) -> Account:
 
 
 def _features(value: Any) -> frozenset[str] | None:
-    """Assumed: flags that an organization's record shows stand under `features`. No known reply has them."""
+    """Return the feature flags of an organization's record, or None.
+
+    Assumed: the flags that a record shows stand under `features`. No known reply has them.
+    """
     return frozenset(map(str, value)) if isinstance(value, list) else None
 
 
 def balance(body: Any) -> Decimal | None:
-    """The answer to `GET /organizations/{id}/balance`; None if it names none. It may be below zero.
+    """Read the balance from `GET /organizations/{id}/balance`; None if absent.
 
-    Raises: Halted, if there is one that cannot be read: that is no organization without a balance.
+    The balance may be below zero.
+
+    Raises: Halted, if there is a balance that cannot be read: that is no organization without a balance.
     """
     told = _object(data_of(body)).get("balance")
     if _is_blank(told):
@@ -84,7 +95,10 @@ def count(body: Any) -> int | None:
 
 
 def data_plan(record: Mapping[str, Any]) -> DataPlan | None:
-    """One entry of `GET /plans`; None without an id. `enabled` is taken for granted where it is not told."""
+    """Read one entry of `GET /plans`; None without an id.
+
+    `enabled` counts as true where the entry does not report it.
+    """
     data_plan_id = whole_of(record.get("id"))
     if data_plan_id is None:
         return None
@@ -98,9 +112,10 @@ def data_plan(record: Mapping[str, Any]) -> DataPlan | None:
 
 
 def _zones(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The zones of the organization's own tier, else of BASE, else of the first; else those beside the tiers.
+    """Return the zones of a data plan, by name.
 
-    Their keys go out exactly as listed: whether case matters is unknown (reference, section 10.1).
+    The first source with zones counts: the organization's own tier, BASE, the other tiers in their order, then the
+    zones beside the tiers. The names go out exactly as listed: it is unknown if case matters (reference, section 10.1).
     """
     tiers = _object(record.get("tiers"))
     own_tier = text_of(record.get("current_tier")) or ""
@@ -117,10 +132,11 @@ LONGEST_SHOWN = 40
 
 
 def _prices(record: Mapping[str, Any], zone: str, values: Any) -> Prices:
-    """The prices of one zone, wherever the entry tells them: they must agree.
+    """Read the prices of one zone, which must agree everywhere.
 
-    A list's entry tells them up to three times: in its tier, beside the tiers, and flattened (`amountGlobal`). Of which
-    tier the last two are, nobody says (reference, section 10.1): where there are several tiers, the dearest counts.
+    An entry of a list reports the prices up to three times: in its tier, beside the tiers, and flattened
+    (`amountGlobal`). The tier of the last two is not documented (reference, section 10.1). Where there are several
+    tiers, the dearest price counts.
     """
     beside = _object(record.get("zones")).get(zone)
     told: list[Decimal | None] = []
@@ -141,7 +157,10 @@ def _prices(record: Mapping[str, Any], zone: str, values: Any) -> Prices:
 
 
 def _has_several_tiers(record: Mapping[str, Any]) -> bool:
-    """Whether prices beside the tiers may be of a tier other than the one that is read."""
+    """True if prices beside the tiers may be of another tier.
+
+    Another tier means a tier other than the one that is read.
+    """
     tiers = {*_object(record.get("tiers")), text_of(record.get("current_tier"))}
     return len(tiers - {None, ""}) > 1
 
@@ -153,13 +172,19 @@ def _price(value: Any) -> Decimal | None:
 
 
 def _amount(value: Any) -> Decimal | None:
-    """An amount of money; None for anything else. Stricter than other numbers: a wrong guess is paid for."""
+    """Read an amount of money; None for anything else.
+
+    This check is stricter than for other numbers, because a wrong guess costs money.
+    """
     text = str(value).strip()
     return decimal_of(text) if not isinstance(value, bool) and _NUMBER.fullmatch(text) else None
 
 
 def _flat(record: Mapping[str, Any], name: str) -> Any:
-    """A price beside the zones, whose key ends in the zone in one or another case; None if two of them may be meant."""
+    """Return a price beside the zones, found by its flattened key.
+
+    The key ends in the zone, in any case. The result is None if two keys may be meant.
+    """
     found = [value for key, value in record.items() if isinstance(key, str) and key.lower() == name.lower()]
     return found[0] if len(found) == 1 else None
 
@@ -177,11 +202,17 @@ def _shown(value: Any) -> str:
 
 
 def tags(body: Any) -> list[Tag]:
-    """Tags as a list, under `tags`, or one by itself (reference, section 10.3)."""
+    """Read tags from a list, from `tags`, or from one tag.
+
+    Source: reference, section 10.3.
+    """
     found = ((whole_of(tag.get("id")), tag.get("name")) for tag in records(data_of(body), "tags"))
     return [Tag(tag_id, name) for tag_id, name in found if tag_id is not None and isinstance(name, str)]
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """An object; an empty one for anything else (some writers of JSON send [] for an empty map)."""
+    """Return the value if it is an object, else an empty object.
+
+    Some writers of JSON send [] for an empty map.
+    """
     return value if isinstance(value, Mapping) else {}

@@ -15,7 +15,10 @@ from migrator.ports import Outgoing, Vouch
 __all__ = ["HologramClient", "Params"]
 
 READ_TIMEOUT_S = 120.0
-"""Heavy list pages take more than 30 s; a published client waits this long (reference, section 3.4)."""
+"""Seconds that a read may take.
+
+Heavy list pages take more than 30 s. A published client waits this long (reference, section 3.4).
+"""
 
 MOST_PAGES = 1_000
 
@@ -50,7 +53,10 @@ class HologramClient:
         return await self._session.read(path, params)
 
     async def read_if_allowed(self, path: str, params: Params | None = None) -> Reply | None:
-        """None where this is not for us or not there: some calls are open to some organizations only."""
+        """GET `path`; None where the call is closed to us or missing.
+
+        Some calls are open to some organizations only.
+        """
         try:
             return await self._session.read(path, params)
         except Permanent as error:
@@ -59,7 +65,10 @@ class HologramClient:
             return None
 
     async def page(self, path: str, own: Params, cursor: str | None) -> tuple[Reply, str | None]:
-        """One page and the cursor of the page after. What we ask for by ourselves wins over what a cursor says."""
+        """Return one page and the cursor of the next page.
+
+        The parameters in `own` win over those in the cursor.
+        """
         params: Params = {**dict(parse_qsl(cursor or "")), **own}
         reply = await self._session.read(path, params)
         after = wire.next_cursor(reply.body, own=own, asked=cursor, limit=_limit_of(own))
@@ -68,7 +77,10 @@ class HologramClient:
         return reply, after
 
     async def pages(self, path: str, own: Params, *, most: int = MOST_PAGES) -> Sequence[Reply]:
-        """Every page of a list. Raises: WireMismatch, if it goes in a circle or has more than `most` pages."""
+        """Read every page of a list.
+
+        Raises: WireMismatch, if the list goes in a circle or has more than `most` pages.
+        """
         replies: list[Reply] = []
         seen: set[str | None] = set()
         cursor = None

@@ -1,4 +1,6 @@
-"""The writes, as they leave: documented fields only, refused here where a mistake of ours would cost something.
+"""Writes to Hologram, exactly as they leave.
+
+The requests carry documented fields only. A request is refused here where a mistake of ours would cost something.
 
 `orgid` goes in the query of every POST, and in the body of nothing but a claim: in the body of `PUT /devices/{id}` it
 moves the device to that organization. Never sent: deactivate, invalidatePreflightSims, allSelected, priority.
@@ -33,7 +35,10 @@ _STATE_WORDS = {DesiredState.LIVE: "live", DesiredState.PAUSE: "pause"}
 
 
 def claim_request(claim: Claim) -> Outgoing:
-    """`POST /links/cellular/bulkclaim`. Each SIM once. Raises: InputError, for no SIM and for more than 2,500."""
+    """Build `POST /links/cellular/bulkclaim`, with each SIM once.
+
+    Raises: InputError, for no SIM and for more than 2,500.
+    """
     sims = _unique_digits(claim.iccids)
     if not 1 <= len(sims) <= MOST_SIMS_PER_CLAIM:
         raise InputError(f"a claim takes 1 to {MOST_SIMS_PER_CLAIM} SIMs, not {len(sims)}", code="claim_size")
@@ -58,7 +63,12 @@ def state_request(org_id: int, device_ids: Sequence[int], state: DesiredState, *
 def limits_request(
     org_id: int, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None, most: int
 ) -> Outgoing:
-    """`POST /devices/batch/usagelimit`. -1 is no limit; None leaves one alone. Raises: InputError, if both are None."""
+    """Build `POST /devices/batch/usagelimit`.
+
+    A limit of -1 means no limit; None leaves a limit alone.
+
+    Raises: InputError, if both are None.
+    """
     if overage_limit_bytes is None and sms_limit is None:
         raise InputError("a change of limits needs a limit", code="no_limit_given")
     body = {
@@ -96,7 +106,10 @@ def _post(path: str, org_id: int, body: dict[str, Any]) -> Outgoing:
 
 
 def _device_ids(device_ids: Sequence[int], *, most: int) -> list[int]:
-    """Each once. An empty list is never sent: some endpoints might take it for the whole organization."""
+    """Return each device id once.
+
+    An empty list is never sent: some endpoints might take it for the whole organization.
+    """
     unique = list(dict.fromkeys(device_ids))
     if not 1 <= len(unique) <= most:
         raise InputError(f"a bulk change takes 1 to {most} devices, not {len(unique)}", code="batch_size")
@@ -104,7 +117,10 @@ def _device_ids(device_ids: Sequence[int], *, most: int) -> list[int]:
 
 
 def _unique_digits(iccids: Iterable[Iccid]) -> list[str]:
-    """Each SIM once, in the form that came first; with and without check digit it is one SIM."""
+    """Return each SIM once, in the form that came first.
+
+    The forms with and without check digit are one SIM.
+    """
     unique: dict[str, str] = {}
     for iccid in iccids:
         unique.setdefault(iccid.key, iccid.digits)

@@ -1,4 +1,4 @@
-"""What Hologram's answers mean when they are not what was asked for.
+"""Meaning of Hologram's answers that do not bring the wanted result.
 
 The body decides, whatever the status: the vendor's SDK expects a refused claim under HTTP 200 with `success: false`,
 other public code expects a 4xx with the same body (reference, sections 3.4 and 12).
@@ -16,7 +16,10 @@ from migrator.errors import InsufficientBalance, NotAuthorised, Permanent, Platf
 __all__ = ["KEY_REFUSED", "claim_refusal", "sort_reply"]
 
 KEY_REFUSED = "key_refused"
-"""The code of errors that concern the API key itself, not what it may do."""
+"""Code of errors that concern the API key itself.
+
+Errors about what the key may do have another code.
+"""
 
 CHECK_BASE_URL = "Check HOLOGRAM_BASE_URL: it should be https://dashboard.hologram.io/api/1"
 CHECK_KEY = "Check HOLOGRAM_API_KEY: Hologram does not know it, or no longer."
@@ -32,7 +35,10 @@ _SOUNDS_LIKE_MONEY = ("balance", "insufficient", "funds", "payment")
 
 
 def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
-    """The error that an answer means; None if it says that all went well (which is not proof that it did)."""
+    """Return the error that an answer means, or None for success.
+
+    An answer of success does not prove that all went well.
+    """
     words = reply.words("error", "message")
     common = common_trouble(reply, is_write=is_write, carrier="Hologram", words=words, base_url_hint=CHECK_BASE_URL)
     if common is not None:
@@ -44,9 +50,10 @@ def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
 
 
 def claim_refusal(error: Permanent) -> Permanent:
-    """`error`, which refused a claim, told as a matter of money where its words sound like that.
+    """Return InsufficientBalance if a refused claim sounds like a lack of money.
 
-    A hint only, as nobody has published the words: whoever needs to know reads the balance (reference, section 6.3).
+    Other refusals are returned as `error`. The words are only a hint, as nobody has published them. The balance gives
+    the certain answer (reference, section 6.3).
     """
     heard = " ".join([error.carrier_words, *error.reasons.values()]).lower()
     sounds_like_money = any(word in heard for word in _SOUNDS_LIKE_MONEY)
@@ -62,7 +69,10 @@ def claim_refusal(error: Permanent) -> Permanent:
 
 
 def _claims_success(body: Any) -> bool | None:
-    """What the envelope says; None if it is none. A reply with data and no word about success is one, too."""
+    """Read the success of the envelope; None if there is no envelope.
+
+    A reply with data and no word about success has an envelope, too.
+    """
     if not isinstance(body, Mapping):
         return None
     told = flag_of(body.get("success"))

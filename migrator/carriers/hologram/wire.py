@@ -1,7 +1,8 @@
-"""Hologram's JSON and our records: devices, links, claims, changes and pages. The account's side is `catalogue`.
+"""Hologram's JSON and our records: devices, links, claims, changes and pages.
 
-Every edition of the vendor's reference is read (reference, sections 0 and 12): numbers may be text, `device` may be
-`Devices`, a list may be one object or null, warnings may be objects or words. Pure: no network, no clock.
+The JSON of the account is in `catalogue`. Every edition of the vendor's reference is read (reference, sections 0 and
+12): numbers may be text, `device` may be `Devices`, a list may be one object or null, warnings may be objects or words.
+Pure: no network, no clock.
 """
 
 import re
@@ -44,12 +45,15 @@ NO_DEVICE = 0
 
 
 def data_of(body: Any) -> Any:
-    """What the envelope holds."""
+    """Return the data in the envelope, or None."""
     return body.get("data") if isinstance(body, Mapping) else None
 
 
 def records(data: Any, *names: str) -> list[Mapping[str, Any]]:
-    """The objects in `data`: a list of them, a list under one of `names`, one bare object, or nothing."""
+    """Return the objects in `data`.
+
+    `data` may be a list of objects, a list under one of `names`, one bare object, or nothing.
+    """
     if isinstance(data, Mapping):
         inner = next((data[name] for name in names if name in data), None)
         return [data] if inner is None else records(inner)
@@ -97,7 +101,10 @@ def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, li
 
 
 def _is_full(envelope: Mapping[str, Any], elements: Sequence[Any], asked: int | None) -> bool:
-    """Whether a page that tells of no more is as full as it may be: asking once more costs less than a gap."""
+    """True if a page is as full as a page may be.
+
+    Such a page may have a next page even if the reply reports none: asking once more costs less than a gap.
+    """
     limits = [limit for limit in (whole_of(envelope.get("limit")), asked) if limit is not None and limit > 0]
     return bool(limits) and min(limits) <= len(elements)
 
@@ -106,9 +113,10 @@ def _is_full(envelope: Mapping[str, Any], elements: Sequence[Any], asked: int | 
 
 
 def device_link(device: Mapping[str, Any]) -> TargetLink | None:
-    """A device of `GET /devices` by its enabled profile; None if it has no profile with an ICCID.
+    """Read a device of `GET /devices` by its enabled profile.
 
-    Several profiles share a device after a change over the air; one without `profile_state` counts as enabled.
+    The result is None if the device has no profile with an ICCID. Several profiles share a device after a change over
+    the air. A profile without `profile_state` counts as enabled.
     """
     profiles = [
         (iccid, profile)
@@ -131,22 +139,28 @@ def device_link(device: Mapping[str, Any]) -> TargetLink | None:
 
 
 def profile_link(profile: Mapping[str, Any]) -> TargetLink | None:
-    """A profile of `GET /links/cellular`, which names no tags; None if it has no ICCID.
+    """Read a profile of `GET /links/cellular`; None without an ICCID.
 
-    `deviceid` is 0 or absent and `devicename` null before the SIM is claimed.
+    Such a profile names no tags. `deviceid` is 0 or absent and `devicename` null before the SIM is claimed.
     """
     iccid = _iccid(profile.get("sim"))
     return None if iccid is None else _link(iccid, profile, device_id=_first_id(profile.get("deviceid")), raw=profile)
 
 
 def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
-    """The chips that a device's or a profile's own record names; the field is null on most of them."""
+    """Return the chips that a device's or a profile's record names.
+
+    The field is null on most records.
+    """
     profiles = [record, *records(record.get("links"), "cellular")]
     return frozenset(eid for profile in profiles if (eid := text_of(profile.get("eid"))) is not None)
 
 
 def _seen_imei(device: Mapping[str, Any]) -> str | None:
-    """The hardware that a device was last seen in: by its last session, else by the device itself."""
+    """Return the hardware that a device was last seen in.
+
+    The last session counts first, then the device itself.
+    """
     session = device.get("lastsession")
     told = text_of(session.get("imei")) if isinstance(session, Mapping) else None
     return told or text_of(device.get("imei")) or text_of(device.get("imei_sv"))
@@ -181,13 +195,19 @@ def _is_enabled(profile: Mapping[str, Any]) -> bool:
 
 
 def _zone_of_link(profile: Mapping[str, Any]) -> str | None:
-    """Beside a plan, `zone` is a number of their own and not the key that a claim takes (section 5.1)."""
+    """Return the zone key of a link, or None for a number.
+
+    Beside a plan, `zone` is a number of Hologram's own, not the key that a claim takes (section 5.1).
+    """
     zone = text_of(profile.get("zone"))
     return None if zone is None or zone.isdigit() else zone
 
 
 def _last_session(device: Mapping[str, Any], profile: Mapping[str, Any]) -> str | None:
-    """When the last session ended, or began if it is still open (its end is zeros then)."""
+    """Return the end of the last session, or its beginning.
+
+    The beginning counts if the session is still open: its end is zeros then.
+    """
     session = device.get("lastsession")
     if not isinstance(session, Mapping):
         return None
@@ -208,7 +228,10 @@ def _tags(value: Any) -> frozenset[str] | None:
 
 
 def data_session(record: Mapping[str, Any]) -> DataSession | None:
-    """One row of `GET /usage/data` (section 10.5); None if it does not say whose it is and when it began."""
+    """Read one row of `GET /usage/data` (section 10.5), or None.
+
+    None means that the row does not name its link or its beginning.
+    """
     link_id = _first_id(record.get("linkid"))
     at_s = moment_s(_moment(record.get("session_begin")) or _moment(record.get("timestamp")))
     if link_id is None or at_s is None:
@@ -220,7 +243,10 @@ def data_session(record: Mapping[str, Any]) -> DataSession | None:
 
 
 def claim_reply(body: Any) -> ClaimReply:
-    """The answer to a claim that says success, in any edition; matched by `sim`, as no order is promised."""
+    """Read the answer to a claim that succeeded, in any edition.
+
+    Entries are matched by `sim`, as no order is promised.
+    """
     data = data_of(body)
     entries = [(text_of(entry.get("sim")), entry) for entry in records(data) if _complaint(entry) is None]
     claimed = {sim: _first_id(*(entry.get(key) for key in _DEVICE_KEYS)) for sim, entry in entries if sim}
@@ -228,7 +254,10 @@ def claim_reply(body: Any) -> ClaimReply:
 
 
 def claim_reasons(data: Any) -> dict[str, str]:
-    """What the carrier said of single SIMs: `{"<iccid>": "<reason>"}`, also under success, or entries that complain."""
+    """Return the carrier's reasons about single SIMs, by ICCID.
+
+    The reasons stand as `{"<iccid>": "<reason>"}`, also under success, or in entries that complain.
+    """
     reasons = {}
     for entry in records(data):
         sim, complaint = text_of(entry.get("sim")), _complaint(entry)
@@ -250,10 +279,12 @@ def _complaint(entry: Mapping[str, Any]) -> str | None:
 
 
 def change_reply(body: Any, device_ids: Collection[int]) -> ChangeReply:
-    """The answer to a state or limit change: a result, or a job with one result per task, or a job with nothing.
+    """Read the answer to a change of state or limits.
+
+    The answer is a result, or a job with one result per task, or a job with nothing.
 
     Args:
-        device_ids: those asked for; a warning of mere words belongs to the first of them that it names.
+        device_ids: the ids that were asked for; a warning of mere words belongs to the first of them that it names.
     """
     data = data_of(body)
     summary = data if isinstance(data, Mapping) else {}
@@ -271,7 +302,10 @@ def change_reply(body: Any, device_ids: Collection[int]) -> ChangeReply:
 
 
 def _by_device(warnings: Sequence[Any], device_ids: Collection[int]) -> dict[int, str]:
-    """Warnings by device id; those of one device are joined, those of none stand under NO_DEVICE."""
+    """Return warnings by device id.
+
+    The warnings of one device are joined. Warnings without a device stand under NO_DEVICE.
+    """
     gathered: dict[int, str] = {}
     for warning in warnings:
         device_id, words = _warned(warning, device_ids)
@@ -291,7 +325,10 @@ def _warned(warning: Any, device_ids: Collection[int]) -> tuple[int, str]:
 
 
 def carrier_jobs(body: Any) -> list[CarrierJob]:
-    """The job list. The POST calls `jobid` what the list calls `job_id`, as text or number."""
+    """Read the job list.
+
+    The POST calls `jobid` what the list calls `job_id`, as text or number.
+    """
     return [
         CarrierJob(
             job_id=job_id,

@@ -1,4 +1,4 @@
-"""What every command takes, and how every command ends: one outcome, rendered in one place."""
+"""Options, output and end that all commands share."""
 
 import io
 import json
@@ -27,7 +27,7 @@ __all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "say",
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPLAIN_CRASHES = 2
-"""How many -v it takes to see a traceback."""
+"""Number of -v options that show a traceback."""
 
 
 @dataclass(slots=True)
@@ -45,14 +45,14 @@ class Globals:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command came to.
+    """Result of one command, for `finish` to print.
 
     Args:
         data: JSON values for `--json`.
         text: what a person sees on stdout.
         exit_code: see `ExitCode`.
-        problems: what to tell on stderr and under `errors`.
-        is_on_stdout: whether stdout holds what was asked for already, so that nothing else may go there.
+        problems: printed on stderr and listed under `errors`.
+        is_on_stdout: True if the command has written its result to stdout, so that nothing else may go there.
     """
 
     data: Mapping[str, Any]
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def global_options(command: F) -> F:
-    """Let a command take the global options, wherever they stand in the line."""
+    """Let a command take the global options anywhere in its command line."""
     options = (
         click.option("--state", metavar="URL", help="State store [MIGRATOR_STATE, sqlite:///migrator.db]."),
         click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings [migrator.toml]."),
@@ -99,9 +99,12 @@ def _collecting(command: F) -> F:
 
 
 def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
-    """Run a command's body and tell its outcome. Returns: the exit code, which `root.run` passes on.
+    """Run the body of a command and print its outcome.
 
-    No traceback reaches a user unless `-vv` asks for it. An address that is not a carrier's own is told before use.
+    No traceback reaches a user unless `-vv` asks for it. An address that is not a carrier's own is shown before its
+    use.
+
+    Returns: the exit code, which `root.run` passes on.
     """
     voice.begin(is_json=shared.json, is_events=shared.events)
     with telling_addresses(say):
@@ -133,7 +136,10 @@ def _finished(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
 
 @contextmanager
 def _log_shown(shared: Globals) -> Iterator[None]:
-    """With -v, our own log on stderr: each request with the status of its answer, never its headers or body."""
+    """Show our own log on stderr while the block runs, with -v.
+
+    Each request is shown with the status of its answer, never with headers or body.
+    """
     log = logging.getLogger("migrator")
     if not shared.verbose:
         yield
@@ -149,7 +155,10 @@ def _log_shown(shared: Globals) -> Iterator[None]:
 
 
 class _Stderr(logging.Handler):
-    """Writes to what stderr is at the moment: a progress bar takes its place for a while."""
+    """Log handler that writes to the current stderr.
+
+    While a progress bar is shown, the bar stands in the place of stderr.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
@@ -199,7 +208,10 @@ def _print(parts: Sequence["RenderableType"]) -> None:
 
 
 def _put(text: str, *, nl: bool = True) -> None:
-    """Put a result on stdout. Raises: BrokenPipeError, where nothing but the result is lost with it."""
+    """Write a result to stdout.
+
+    Raises: BrokenPipeError, where nothing but the result is lost with it.
+    """
     if voice.is_lasting():
         voice.tell(text, err=False, nl=nl, can_wait=True)
     else:
@@ -207,7 +219,7 @@ def _put(text: str, *, nl: bool = True) -> None:
 
 
 MOST_PROBLEMS = 51
-"""A headline and fifty."""
+"""Most problems on the screen: a headline and fifty."""
 
 
 def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
@@ -222,14 +234,17 @@ def _print_problems(problems: Sequence[Problem], shared: Globals) -> None:
 
 
 def say(text: str, indent: str = "") -> None:
-    """A line on stderr, broken between words where that is a terminal."""
+    """Write a line to stderr.
+
+    At a terminal, long lines are broken between words.
+    """
     shown = printable(text)
     width = shutil.get_terminal_size().columns if voice.is_terminal(err=True) else None
     voice.tell(f"{indent}{shown}" if width is None else wrapped(shown, width, indent), err=True, can_wait=True)
 
 
 def warned(words: str) -> None:
-    """A warning on stderr, at once."""
+    """Write a warning to stderr at once."""
     say(f"warning: {words}")
 
 

@@ -1,4 +1,7 @@
-"""Writing what a user asked for into a file, whole or not at all; `-` is stdout."""
+"""Output files: written whole or not at all.
+
+The name `-` means stdout.
+"""
 
 import os
 from collections.abc import Iterable
@@ -9,6 +12,7 @@ import click
 
 from migrator.cli.app.common import Globals
 from migrator.errors import InputError
+from migrator.files import real_place, refuse_database, text_beside
 
 __all__ = ["check_destination", "is_stdout", "refuse_unwritable", "unwritable", "written"]
 
@@ -16,7 +20,10 @@ STDOUT = 1
 
 
 def is_stdout(file: Path | None) -> bool:
-    """Whether this is standard output: `-`, or another name for it such as /dev/stdout."""
+    """True if the file is standard output.
+
+    That is `-`, or another name for standard output such as /dev/stdout.
+    """
     if file is None or str(file) == "-":
         return file is not None
     try:
@@ -26,9 +33,9 @@ def is_stdout(file: Path | None) -> bool:
 
 
 def written(file: Path, lines: Iterable[str]) -> int:
-    """Write `lines` to `file`. Returns: how many there were.
+    """Write `lines` to `file`, and return the number of lines.
 
-    Raises: InputError, if the file cannot be written; then whatever was there before is still there.
+    Raises: InputError, if the file cannot be written; the old content of the file is then still there.
     """
     if is_stdout(file):
         count = 0
@@ -43,13 +50,16 @@ def written(file: Path, lines: Iterable[str]) -> int:
 
 
 def unwritable(file: Path, why: str) -> InputError:
-    """The error for a file that cannot be written."""
+    """Return the error for a file that cannot be written."""
     hint = "nothing was lost; make room, or choose a file in a folder that is there and can be written"
     return InputError(f"{file} cannot be written: {why}", code="unwritable", hint=hint)
 
 
 def check_destination(shared: Globals, file: Path) -> None:
-    """Raises: InputError, if `written` could not put a file there, or if stdout would hold two things."""
+    """Refuse a file that `written` cannot write, or a stdout used twice.
+
+    Raises: InputError, if `written` could not put a file there, or if stdout would hold two things.
+    """
     if is_stdout(file) and (shared.json or shared.events):
         option = "--json" if shared.json else "--events"
         words = f"stdout cannot hold both the file and what {option} prints"
@@ -58,9 +68,10 @@ def check_destination(shared: Globals, file: Path) -> None:
 
 
 def refuse_unwritable(file: Path) -> None:
-    """Raises: InputError, if `written` could not put a file there, or would write over a database."""
-    from migrator.files import real_place, refuse_database
+    """Refuse a file that `written` cannot write.
 
+    Raises: InputError, if `written` could not put a file there, or would write over a database.
+    """
     if is_stdout(file):
         return
     try:
@@ -79,7 +90,6 @@ def refuse_unwritable(file: Path) -> None:
 
 
 def _replaced(file: Path, lines: Iterable[str]) -> int:
-    from migrator.files import text_beside
 
     count = 0
     with text_beside(file, mode=0o666) as out:

@@ -1,45 +1,53 @@
-"""A plan that nobody names must be the one that this operator was shown last; a newer one is somebody else's."""
+"""Plans shown to an operator, and the plan of a bare `apply`.
+
+A command that names no plan must be about the plan that this operator was shown last. A newer plan is somebody
+else's.
+"""
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
 from migrator.cli.app.common import Globals
+from migrator.core.cutover.plan import Direction
 from migrator.errors import InputError, StoreError
-
-if TYPE_CHECKING:
-    from migrator.core.cutover.plan import Direction
-    from migrator.store import Store
+from migrator.store import Store
+from migrator.wiring import SystemClock, person
 
 __all__ = ["meant_plan", "meant_switch", "shown_plan", "shown_switch"]
 
 PLAN = "plan"
 
 
-def shown_plan(store: "Store", plan_id: str) -> None:
-    """Keep that this operator was shown a plan: made, shown, approved or gone through by a dry run."""
+def shown_plan(store: Store, plan_id: str) -> None:
+    """Note that this operator was shown a plan.
+
+    A plan is shown when it is made, printed, approved or gone through by a dry run.
+    """
     _note(store, PLAN, plan_id)
 
 
-def shown_switch(store: "Store", direction: "Direction", switch_id: str) -> None:
-    """The same for a cutover or rollback plan."""
+def shown_switch(store: Store, direction: Direction, switch_id: str) -> None:
+    """Note that this operator was shown a cutover or rollback plan."""
     _note(store, direction.value, switch_id)
 
 
-def _note(store: "Store", kind: str, named: str) -> None:
-    """Keep a look. Where it cannot be kept (a store that is busy, or not ours to write), the plan has to be named."""
-    from migrator.wiring import SystemClock, person
+def _note(store: Store, kind: str, named: str) -> None:
+    """Note the plan that was shown, if the store can be written.
 
+    The store may be busy, or not ours to write. Then the operator has to name the plan.
+    """
     who = person()
     if who is not None:
         with suppress(StoreError):
             store.looks.note(who, kind, named, SystemClock().now().timestamp())
 
 
-def meant_plan(shared: Globals, store: "Store", newest: str) -> str:
-    """The plan that a bare `apply` is about: the newest, unless this operator was shown another one last.
+def meant_plan(shared: Globals, store: Store, newest: str) -> str:
+    """Return the plan of a bare `apply`.
+
+    The newest plan is meant, unless this operator was shown another plan last.
 
     Raises: InputError, if nobody says which plan is meant.
     """
@@ -50,8 +58,11 @@ def meant_plan(shared: Globals, store: "Store", newest: str) -> str:
     return _meant(shared, store, PLAN, newest, others=others, known=known)
 
 
-def meant_switch(shared: Globals, store: "Store", direction: "Direction", newest: str) -> str:
-    """The same for a bare `cutover apply` or `rollback apply`."""
+def meant_switch(shared: Globals, store: Store, direction: Direction, newest: str) -> str:
+    """Return the plan of a bare `cutover apply` or `rollback apply`.
+
+    The rule is the same as for `meant_plan`.
+    """
     if store.switches.state(newest) != "created" and not _is_elsewhere(store, direction.value, newest):
         return newest
     known = store.switches.known(direction)
@@ -59,17 +70,17 @@ def meant_switch(shared: Globals, store: "Store", direction: "Direction", newest
     return _meant(shared, store, direction.value, newest, others=others, known=list(known))
 
 
-def _is_elsewhere(store: "Store", kind: str, newest: str) -> bool:
-    """Tell whether this operator was shown another plan last: what others began is theirs to go on with."""
-    from migrator.wiring import person
+def _is_elsewhere(store: Store, kind: str, newest: str) -> bool:
+    """True if this operator was shown another plan last.
 
+    A plan that others began is then theirs to go on with.
+    """
     who = person()
     look = None if who is None else store.looks.last(who, kind)
     return look is not None and look.named != newest
 
 
-def _meant(shared: Globals, store: "Store", kind: str, newest: str, *, others: list[str], known: list[str]) -> str:
-    from migrator.wiring import person
+def _meant(shared: Globals, store: Store, kind: str, newest: str, *, others: list[str], known: list[str]) -> str:
 
     who = person()
     look = None if who is None else store.looks.last(who, kind)

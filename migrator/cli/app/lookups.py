@@ -1,16 +1,17 @@
-"""Finding what a command line names: SIMs, plans, an inventory that must be there."""
+"""Lookups for names on the command line: SIMs, plans, the inventory."""
 
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.run.verify import beside_a_pause
 from migrator.errors import InputError, StalePlan
-
-if TYPE_CHECKING:
-    from migrator.store import Owner, Store
+from migrator.inputs.files.plan import must_be_the_stored_plan, read_plan_file
+from migrator.store import Owner, Store
+from migrator.wiring import process_is_gone
+from migrator.workflows.cutover_status import taken_back
 
 __all__ = [
     "Steered",
@@ -28,7 +29,10 @@ __all__ = [
 
 
 def parsed_iccid(text: str) -> Iccid:
-    """An ICCID from the command line. Raises: InputError, if it is none."""
+    """Return the ICCID of a text on the command line.
+
+    Raises: InputError, if the text is no ICCID.
+    """
     try:
         return read_iccid(text)
     except RefusedIccid as error:
@@ -36,16 +40,22 @@ def parsed_iccid(text: str) -> Iccid:
         raise InputError(str(error), code=error.code, hint=hint) from error
 
 
-def required_inventory(store: "Store") -> int:
-    """How many SIMs the inventory holds. Raises: InputError, if none was pulled yet."""
+def required_inventory(store: Store) -> int:
+    """Return the number of SIMs in the inventory.
+
+    Raises: InputError, if no inventory was pulled yet.
+    """
     count = int(store.inventory.summary().get("count", 0))
     if not count:
         raise InputError("the store holds no inventory yet", code="no_inventory", hint="run `migrator inventory pull`")
     return count
 
 
-def plan_id_of(store: "Store", given: str | None) -> str:
-    """The plan that is meant: `given`, or the newest. Raises: InputError, if there is none."""
+def plan_id_of(store: Store, given: str | None) -> str:
+    """Return the id of the plan: `given`, or the newest.
+
+    Raises: InputError, if there is no such plan.
+    """
     if given is None:
         newest = store.plans.newest()
         if newest is None:
@@ -64,14 +74,16 @@ def plan_id_of(store: "Store", given: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """What an order is for: a migration's plan, or its cutover or rollback. Either way it stands by the first.
+    """Target of an order: a migration's plan, or its cutover or rollback.
+
+    The store keeps the order with the migration's plan in each case.
 
     Args:
         plan_id: the migration's plan.
-        named: its id, or that of the cutover or rollback.
-        command: what carries it out.
-        is_running: whether the journal knows of a run of it that has not ended; its process may be dead.
-        is_over: whether it is finished.
+        named: the id of that plan, or of the cutover or rollback.
+        command: the command that carries the plan out.
+        is_running: whether the journal knows of a run that has not ended; the process of the run may be dead.
+        is_over: whether the plan is finished.
     """
 
     plan_id: str
@@ -81,8 +93,11 @@ class Steered:
     is_over: bool
 
 
-def steered(store: "Store", given: str | None) -> Steered:
-    """What an order is for: `given`, or the cutover or rollback that is at work, or the plan in use."""
+def steered(store: Store, given: str | None) -> Steered:
+    """Return the target of an order.
+
+    That is `given`, or the cutover or rollback that is at work, or the plan in use.
+    """
     switch_id = _switch_at_work(store) if given is None else given if store.switches.exists(given) else None
     if switch_id is not None:
         header = store.switches.header(switch_id)
@@ -103,22 +118,23 @@ def steered(store: "Store", given: str | None) -> Steered:
     )
 
 
-def _switch_at_work(store: "Store") -> str | None:
-    """The cutover or rollback that a living process is at; None if there is none."""
+def _switch_at_work(store: Store) -> str | None:
+    """Return the cutover or rollback of a living process, or None."""
     newest = store.switches.newest()
     plans = [] if newest is None else store.switches.of_plan(store.switches.header(newest).plan_id)
     running = [str(one["switch_id"]) for one in plans if _is_switching(store, one["switch_id"])]
     return running[-1] if running and living_holder(store) is not None else None
 
 
-def _is_switching(store: "Store", switch_id: str) -> bool:
+def _is_switching(store: Store, switch_id: str) -> bool:
     return any(run["state"] == "running" for run in store.switches.runs(switch_id))
 
 
-def plan_in_use(store: "Store", given: str | None) -> str:
-    """The plan that is meant: `given`, or the one whose run was started last and that is not finished, or the newest.
+def plan_in_use(store: Store, given: str | None) -> str:
+    """Return the id of the plan in use.
 
-    A plan that was made since is not begun: a bare word is about the one that is.
+    That is `given`, or the unfinished plan whose run was started last, or the newest plan. A newer plan that is not
+    begun does not count while an older one is begun.
     """
     if given is not None:
         return plan_id_of(store, given)
@@ -129,38 +145,39 @@ def plan_in_use(store: "Store", given: str | None) -> str:
     return max(last, key=last.__getitem__) if last else plan_id_of(store, None)
 
 
-def plan_looked_at(store: "Store", given: str | None) -> str:
-    """The plan that a look is for: `given`, or the one that a living run is at, or the newest.
+def plan_looked_at(store: Store, given: str | None) -> str:
+    """Return the id of the plan that a command only reads.
 
-    Raises: InputError, if there is none.
+    That is `given`, or the plan of a living run, or the newest plan.
+
+    Raises: InputError, if there is no such plan.
     """
     if given is None and living_holder(store) is not None:
         return plan_in_use(store, None)
     return plan_id_of(store, given)
 
 
-def unfinished_besides(store: "Store", plan_id: str) -> str | None:
-    """Another plan that was begun and is not finished; None if there is none."""
+def unfinished_besides(store: Store, plan_id: str) -> str | None:
+    """Return another plan that was begun and is not finished, or None."""
     others = [plan["plan_id"] for plan in store.plans.list() if plan["state"] == "started"]
     return next((str(other) for other in others if other != plan_id), None)
 
 
-def living_holder(store: "Store") -> "Owner | None":
-    """The process that is at work on the store; None if there is none, or if it is known to be dead."""
-    from migrator.wiring import process_is_gone
+def living_holder(store: Store) -> Owner | None:
+    """Return the process that is at work on the store, or None.
 
+    A process that is known to be dead does not count.
+    """
     holder = store.lease.holder()
     return None if holder is None or process_is_gone(holder[0]) else holder[0]
 
 
-def plan_or_file(store: "Store", given: str | None) -> str:
-    """The plan that is meant: an id, a plan file, or the newest.
+def plan_or_file(store: Store, given: str | None) -> str:
+    """Return the plan's id: of an id, a file, or the newest.
 
     Raises: StalePlan, if the file belongs to another store; InputError, if there is no such plan, or if the file is
-        none, or not the stored plan to the letter.
+        no plan file, or not the stored plan to the letter.
     """
-    from migrator.inputs.files.plan import must_be_the_stored_plan, read_plan_file
-
     if given is None or not Path(given).is_file():
         return plan_id_of(store, given)
     header = read_plan_file(Path(given))
@@ -175,14 +192,12 @@ def plan_or_file(store: "Store", given: str | None) -> str:
     return plan_id
 
 
-def finding_counts(store: "Store", plan_id: str) -> dict[str, int]:
-    """How many SIMs the last verification found to differ, by each code; a SIM may count under several.
+def finding_counts(store: Store, plan_id: str) -> dict[str, int]:
+    """Count the SIMs that differed in the last verification, by code.
 
-    Where a rollback paused the new SIM, that is told as such.
+    A SIM may count under several codes. A SIM that a rollback took back counts under `rolled_back`, and its pause is
+    then no finding.
     """
-    from migrator.core.run.verify import beside_a_pause
-    from migrator.workflows.cutover_status import taken_back
-
     back = taken_back(store, plan_id)
     codes = Counter(
         finding.code.value

@@ -1,4 +1,7 @@
-"""Problems of a file by the hundred thousand: the first fifty for the screen, all of them in a file."""
+"""Problems of one file, however many there are.
+
+The first fifty go to the screen. A file takes all of them.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,6 +11,7 @@ from typing import TextIO
 from migrator.cli.app.common import MOST_PROBLEMS, printable
 from migrator.cli.app.files import refuse_unwritable
 from migrator.errors import InputError, Problem
+from migrator.files import text_beside
 
 __all__ = ["ProblemLog", "all_told", "problem_log"]
 
@@ -15,11 +19,11 @@ ON_SCREEN = MOST_PROBLEMS - 1
 
 
 class ProblemLog:
-    """Takes problems one by one, in bounded memory.
+    """Log of problems, in bounded memory.
 
     Args:
-        path: the file for all of them.
-        is_wanted: whether it was asked for, so that it is written however few there are.
+        path: the file for all problems.
+        is_wanted: whether the user asked for the file, so that it is written however few problems there are.
         closing: puts the file into its place, or drops it.
     """
 
@@ -33,11 +37,14 @@ class ProblemLog:
 
     @property
     def is_written(self) -> bool:
-        """Whether there is a file."""
+        """True if there is a file of the problems."""
         return self._out is not None
 
     def note(self, problem: Problem) -> None:
-        """Take one. Raises: InputError, if the file cannot be written."""
+        """Take one problem.
+
+        Raises: InputError, if the file of the problems cannot be written.
+        """
         if self._out is None and (self._is_wanted or self.count == ON_SCREEN):
             self._out = self._opened()
             self._out.writelines(map(_line, self.first))
@@ -48,7 +55,6 @@ class ProblemLog:
             self._out.write(_line(problem))
 
     def _opened(self) -> TextIO:
-        from migrator.files import text_beside
 
         try:
             return self._closing.enter_context(text_beside(self.path))
@@ -59,11 +65,13 @@ class ProblemLog:
 
 @contextmanager
 def problem_log(wanted: Path | None, default: Path, *, headline: str = "") -> Iterator[ProblemLog]:
-    """A log for as long as a file is read. An InputError of the file leaves with the first problems and the count.
+    """Yield a log of problems while a file is read.
+
+    An InputError from the block is raised again with the first problems and their count.
 
     Args:
         wanted: the file that was asked for, if any.
-        default: the file where there are more than fit on a screen.
+        default: the file for more problems than fit on a screen.
         headline: what else to say once.
     """
     if wanted is not None:
@@ -86,11 +94,13 @@ def problem_log(wanted: Path | None, default: Path, *, headline: str = "") -> It
 
 @contextmanager
 def all_told(wanted: Path | None, default: Path) -> Iterator[None]:
-    """Around what refuses a file with all its problems at once: several get a headline, and a file past fifty.
+    """Collect all problems of a file that the block refuses.
+
+    Several problems get a headline. More than fifty also get a file.
 
     Args:
         wanted: the file that was asked for, if any.
-        default: the file where there are more than fit on a screen.
+        default: the file for more problems than fit on a screen.
     """
     try:
         yield

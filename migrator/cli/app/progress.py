@@ -1,4 +1,7 @@
-"""What a person or a program sees while work goes on: a bar at a terminal, lines elsewhere, NDJSON on demand."""
+"""Progress of a command while work goes on.
+
+A terminal shows a bar. Elsewhere there are lines, or NDJSON with --events.
+"""
 
 import json
 import re
@@ -6,6 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 
 from migrator.cli.app import voice
 from migrator.cli.app.common import Globals
@@ -66,7 +73,10 @@ ONCE = {
     "paused",
     "resumed",
 }
-"""Events worth a line of their own off a terminal; the others are told as a total at the end."""
+"""Events that get their own line where stderr is no terminal.
+
+All other events are printed as a total at the end.
+"""
 
 
 _ONE = re.compile(r"(?<!\d)1 SIMs")
@@ -74,11 +84,13 @@ _ONE = re.compile(r"(?<!\d)1 SIMs")
 
 @contextmanager
 def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]:
-    """Somebody to tell of progress, for as long as the block lasts; telling never stops the work.
+    """Yield a function that reports progress while the block runs.
+
+    A report never stops the work.
 
     Args:
         shared: the global options.
-        is_dry_run: nothing that is told really happens, so lines say so.
+        is_dry_run: nothing that is reported really happens, so lines say so.
     """
     voice.last()
     if shared.events:
@@ -99,20 +111,23 @@ def _as_json(event: str, values: Mapping[str, Any]) -> None:
 
 
 class _Lines:
-    """Plain lines on stderr: turning points as they come, totals at the end."""
+    """Plain lines on stderr, where stderr is no terminal.
+
+    Turning points are printed as they come, totals at the end.
+    """
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._totals: Counter[str] = Counter()
 
     def tell(self, event: str, values: Mapping[str, Any]) -> None:
-        """Note one event."""
+        """Note one event, and print a turning point."""
         self._totals[event] += values.get("sims", 0)
         if event in ONCE:
             voice.tell(self._prefix + _words(event, values, 0), err=True)
 
     def close(self) -> None:
-        """Tell the totals."""
+        """Print the totals."""
         for event, total in self._totals.items():
             if event not in ONCE and event in WORDS:
                 voice.tell(self._prefix + _words(event, {}, total), err=True)
@@ -120,9 +135,6 @@ class _Lines:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
 
     totals: Counter[str] = Counter()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())

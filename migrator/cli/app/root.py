@@ -1,4 +1,7 @@
-"""The command tree, by name: a command's module is imported when it is called, not before."""
+"""Command tree, by name.
+
+The module of a command is imported only when that command is called.
+"""
 
 import importlib
 import json
@@ -14,7 +17,7 @@ from migrator.errors import Problem
 __all__ = ["LazyGroup", "root", "run"]
 
 Entry = tuple[str, str]
-"""A module below `migrator.cli`, with the attribute that is the command, and its line in the help."""
+"""Module below `migrator.cli` with the command's attribute, and the help line."""
 
 COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "demo": ("tools.demo:demo", "Run a whole migration on built-in simulators: no keys, no network."),
@@ -93,19 +96,22 @@ GROUP_HELP = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called; its help needs no import."""
+    """Group whose commands are imported when they are called.
+
+    The help of the group needs no import.
+    """
 
     def __init__(self, entries: Mapping[str, Entry | Mapping[str, Entry]], **attrs: object) -> None:
         super().__init__(**attrs)  # type: ignore[arg-type]  # click's own keyword arguments, passed through
         self.entries = entries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the table: the order of the work."""
+        """Return the names in the table's order, the order of work."""
         del ctx
         return list(self.entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, imported now."""
+        """Import and return the command of this name."""
         del ctx
         entry = self.entries.get(cmd_name)
         if entry is None:
@@ -119,7 +125,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant. Raises: UsageError, with the one that looks most like it."""
+        """Find the command that the arguments name.
+
+        Raises: UsageError, with the known name that looks most like the wrong one.
+        """
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -131,7 +140,7 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"{error.message} Did you mean '{close}'?", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table alone."""
+        """Write the list of commands, from the table alone."""
         del ctx
         rows = [
             (name, GROUP_HELP[name] if isinstance(entry, Mapping) else entry[1]) for name, entry in self.entries.items()
@@ -141,7 +150,7 @@ class LazyGroup(click.Group):
 
 
 BROKEN_PIPE = 141
-"""As a shell tells it of a program that SIGPIPE ended."""
+"""Exit code that a shell shows for a program ended by SIGPIPE."""
 
 EPILOG = (
     "Exit codes: 0 done, 1 unexpected error, 2 usage or input, 3 done but some SIMs need attention, 4 credentials or "
@@ -169,7 +178,10 @@ def root() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line. Returns: the exit code. Usage errors keep the JSON envelope, too."""
+    """Run one command line, and return the exit code.
+
+    Usage errors keep the JSON envelope, too.
+    """
     wants_json = "--json" in arguments or "--events" in arguments
     try:
         code = root.main(args=list(arguments), prog_name="migrator", standalone_mode=False, obj=Globals())
@@ -189,7 +201,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _usage_error(error: click.ClickException, *, wants_json: bool) -> None:
-    """Words on stderr; and the envelope on stdout where it was asked for."""
+    """Print a usage error on stderr, and the envelope if wanted."""
     hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f"see `{error.ctx.command_path} --help`"

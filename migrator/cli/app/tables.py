@@ -1,4 +1,7 @@
-"""Words and tables for people: nothing that could steer a terminal, nothing cut off where the terminal is narrow."""
+"""Words and tables for people.
+
+No character of a text can steer a terminal, and nothing is cut off where the terminal is narrow.
+"""
 
 import re
 import textwrap
@@ -13,20 +16,26 @@ __all__ = ["Rows", "printable", "table", "wrapped"]
 
 INDENT = 3
 PIPE_WIDTH = 200
-"""Columns of what is not a terminal."""
+"""Columns where the output is not a terminal."""
 
 FOLDABLE = 16
-"""Words longer than this may be broken into lines of this width; numbers and ICCIDs never are."""
+"""Width that unbroken words may have; numbers and ICCIDs never break.
+
+Longer words may be broken into lines of this width.
+"""
 
 GAP = 3
-"""Places between two columns; one less stands at the edges."""
+"""Cells between two columns; one less stands at the edges."""
 
 ICCID_LENGTH = 18
 _COMMAND = re.compile(r"`[^`\n]*`")
 
 
 def printable(text: object) -> str:
-    """`text` with everything that could steer a terminal made visible; ends of lines stay."""
+    """Return `text` with all that could steer a terminal made visible.
+
+    Ends of lines stay.
+    """
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "backslashreplace").decode()
         for char in str(text)
@@ -34,7 +43,10 @@ def printable(text: object) -> str:
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
-    """`text` in lines of at most this width, broken between words; commands in backticks stay whole, to be copied."""
+    """Break `text` between words into lines of at most this width.
+
+    Commands in backticks stay whole, so that they can be copied.
+    """
     kept = _COMMAND.sub(lambda match: match[0].replace(" ", "\0"), text)
     lines = (
         textwrap.wrap(
@@ -54,7 +66,10 @@ def wrapped(text: str, width: int, indent: str = "") -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Rows":
-    """Rows under their columns. Values are escaped for the terminal."""
+    """Build a table of these rows.
+
+    The values are escaped for the terminal.
+    """
     texts = [tuple("" if value is None else printable(value) for value in row) for row in rows]
     numeric = tuple(bool(rows) and all(_is_amount(row[number]) for row in rows) for number in range(len(columns)))
     return Rows(title, tuple(columns), texts, numeric)
@@ -62,13 +77,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A plain table where it fits, numbers on the right; else one row below the other, each value with its heading.
+    """Plain table, with numbers on the right.
+
+    Where the table does not fit, the rows stand one below the other, each value with its heading.
 
     Args:
         title: what stands above; "" for nothing.
         columns: their headings.
         rows: a text per column.
-        numeric: of each column, whether it holds amounts.
+        numeric: for each column, whether it holds amounts.
     """
 
     title: str
@@ -77,7 +94,7 @@ class Rows:
     numeric: tuple[bool, ...]
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        """What rich asks for."""
+        """Yield the parts that rich prints."""
         from rich.text import Text
 
         del console
@@ -94,12 +111,12 @@ class Rows:
         return (row[number] for row in self.rows)
 
     def _is_whole(self, number: int) -> bool:
-        """Whether what stands in this column is never broken."""
+        """True if values of this column are never broken."""
         column = self.columns[number].lower()
         return self.numeric[number] or "iccid" in column or column in {"source", "target"}
 
     def _least(self, number: int) -> int:
-        """The width below which a column is no more use."""
+        """Return the smallest useful width of a column."""
         heading = max(map(_cells, self.columns[number].split()), default=0)
         if self._is_whole(number):
             return max(heading, *map(_cells, self._texts(number)), 0)
@@ -107,7 +124,10 @@ class Rows:
         return max(heading, max(words, default=0))
 
     def _widths(self, spare: int) -> list[int]:
-        """What each column needs, as far as there is room: those that need least come first."""
+        """Share the spare width out among the columns.
+
+        Columns that need least come first.
+        """
         widths = [self._least(number) for number in range(len(self.columns))]
         most = [
             max(map(_cells, (*self.columns[number].split("\n"), *_lines(self._texts(number)))), default=0)
@@ -135,7 +155,10 @@ class Rows:
         return shown
 
     def _listing(self, width: int) -> Iterator[Any]:
-        """Each row as its first value, and below it the others with their headings; empty ones are left out."""
+        """Yield each row as its first value, with the others below.
+
+        The other values have their headings. Empty values are left out.
+        """
         from rich.padding import Padding
         from rich.text import Text
 
@@ -149,7 +172,10 @@ class Rows:
 
 
 def _packed(parts: Sequence[str], width: int) -> Iterator[str]:
-    """As many of these beside each other as fit; one that has lines of its own stands alone."""
+    """Join as many parts per line as fit.
+
+    A part with line ends of its own stands alone.
+    """
     line = ""
     for part in parts:
         longer = f"{line}{' ' * GAP}{part}" if line else part
@@ -162,7 +188,10 @@ def _packed(parts: Sequence[str], width: int) -> Iterator[str]:
 
 
 def _cells(text: str) -> int:
-    """How many places of a terminal a text takes: letters of some scripts take two."""
+    """Return the number of terminal cells that a text takes.
+
+    Letters of some scripts take two cells.
+    """
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -176,7 +205,10 @@ def _lines(texts: Iterator[str]) -> Iterator[str]:
 
 
 def _is_amount(value: object) -> bool:
-    """Whether a value stands right in its column: a count, a sum of money, or a word in place of one."""
+    """True if a value is an amount, which stands on the right.
+
+    Amounts are a count, a sum of money, or the word in place of one.
+    """
     if isinstance(value, int | float):
         return True
     text = str(value)

@@ -1,7 +1,8 @@
-"""What is said while work goes on: nobody who listens, or does not, ever stops the work.
+"""Output while work goes on.
 
-A stream that breaks (a closed pipe, a full disk) is told of once, on the other one, and left; from one that nobody
-reads lines are left out, after a moment of patience.
+No reader, and no missing reader, ever stops the work. A stream that breaks (a closed pipe, a full disk) is reported
+once, on the other stream, and then left. Lines are left out of a stream that nobody reads, after a moment of
+patience.
 """
 
 import json
@@ -19,12 +20,15 @@ from migrator.errors import Problem
 __all__ = ["Unbreakable", "begin", "is_lasting", "is_terminal", "last", "notices", "tell", "tell_of_loss"]
 
 PATIENCE_S = 5.0
-"""How long a reader is waited for that does not read, the first time: a run that waits sends no limits either."""
+"""Seconds to wait, the first time, for an idle reader.
+
+A run that waits sends no limits either.
+"""
 
 
 @dataclass(slots=True)
 class _Voice:
-    """What one command says, and what became of its streams.
+    """Output state of one command, and of its two streams.
 
     Args:
         is_json: whether stdout is one document, so that nothing else may go there.
@@ -43,27 +47,30 @@ _VOICES = [_Voice()]
 
 
 def begin(*, is_json: bool, is_events: bool) -> None:
-    """A command begins, with both streams whole as far as anybody knows."""
+    """Start the output of a command, with both streams taken as whole."""
     _VOICES[0] = _Voice(is_json=is_json, is_events=is_events)
 
 
 def last() -> None:
-    """From now on there is work that must come to its own end, with its own exit code, whoever listens."""
+    """Note that work begins which must come to its own end.
+
+    The work ends with its own exit code, whoever reads the output.
+    """
     _VOICES[0].is_lasting = True
 
 
 def is_lasting() -> bool:
-    """Whether this command's end does not hang on who listens."""
+    """True if no reader can change this command's end."""
     return _VOICES[0].is_lasting
 
 
 def notices() -> list[Problem]:
-    """What could be told nowhere else and belongs into the document."""
+    """Return notices that only fit into the JSON document."""
     return _VOICES[0].notices
 
 
 def is_terminal(*, err: bool) -> bool:
-    """Whether a stream is there, and a terminal."""
+    """True if a stream is there, and is a terminal."""
     stream = _stream(err=err)
     try:
         return stream is not None and bool(stream.isatty())
@@ -72,7 +79,7 @@ def is_terminal(*, err: bool) -> bool:
 
 
 def tell(text: str, *, err: bool, nl: bool = True, can_wait: bool = False) -> None:
-    """Say something; whatever becomes of it, the work goes on.
+    """Write a text to a stream; no failure stops the work.
 
     Args:
         text: the words.
@@ -90,7 +97,7 @@ def tell(text: str, *, err: bool, nl: bool = True, can_wait: bool = False) -> No
 
 
 def tell_of_loss(error: Exception, *, err: bool) -> None:
-    """A stream broke: say so on the other one, once, and leave it."""
+    """Report a broken stream once on the other stream, and leave it."""
     voice = _VOICES[0]
     if err in voice.lost:
         return
@@ -109,7 +116,10 @@ def tell_of_loss(error: Exception, *, err: bool) -> None:
 
 
 class Unbreakable:
-    """Stands in the place of stderr for a progress bar, which writes from a thread of its own."""
+    """Stand-in for stderr that never fails, for a progress bar.
+
+    A progress bar writes from its own thread.
+    """
 
     def __init__(self) -> None:
         self._inner: Any = sys.stderr
@@ -118,7 +128,7 @@ class Unbreakable:
         return getattr(self._inner, name)
 
     def write(self, text: str) -> int:
-        """Write it, or leave it."""
+        """Write the text, or leave it out."""
         if _has_room(err=True):
             try:
                 self._inner.write(text)
@@ -127,7 +137,7 @@ class Unbreakable:
         return len(text)
 
     def flush(self) -> None:
-        """Flush what was written, or leave it."""
+        """Flush the stream, or report its loss."""
         try:
             self._inner.flush()
         except (OSError, ValueError) as error:
@@ -146,7 +156,10 @@ def _write(text: str, *, err: bool, nl: bool) -> None:
 
 
 def _has_room(*, err: bool) -> bool:
-    """Whether a line can be written without waiting for whoever reads; they are waited for once, for a moment."""
+    """True if a line can be written without waiting for the reader.
+
+    A slow reader is waited for once, for a moment.
+    """
     voice = _VOICES[0]
     if err in voice.lost:
         return False
@@ -158,7 +171,10 @@ def _has_room(*, err: bool) -> bool:
 
 
 def _is_writable(stream: Any, patience_s: float) -> bool:
-    """Whether a stream takes a line now. What cannot be asked is taken to: files, and systems without `poll`."""
+    """True if a stream takes a line now.
+
+    Also true for a stream that cannot be asked: files, and systems without `poll`.
+    """
     if not hasattr(select, "poll"):
         return True
     try:
@@ -181,7 +197,10 @@ def _say_what_was_left_out(*, err: bool) -> None:
 
 
 def _lead_nowhere(stream: Any) -> None:
-    """Lead a broken stream of this process to nowhere: what its buffer holds must not fail once more at the end."""
+    """Redirect a broken stream of this process to the null device.
+
+    The rest of its buffer must not fail once more at the end.
+    """
     with suppress(OSError, ValueError, AttributeError):
         number = stream.fileno()
         if number in {1, 2}:

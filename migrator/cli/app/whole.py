@@ -1,33 +1,37 @@
-"""Refusing a plan that is not what was made, reviewed and approved: somebody wrote into the store."""
+"""Refusal of a plan that somebody changed in the store.
 
-from typing import TYPE_CHECKING
+Such a plan is not the plan that was made, reviewed and approved.
+"""
 
+from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.plan.plan import PlanHeader
 from migrator.errors import StalePlan
-
-if TYPE_CHECKING:
-    from migrator.core.cutover.plan import SwitchHeader
-    from migrator.core.plan.plan import PlanHeader
-    from migrator.store import Store
+from migrator.store import Store
 
 __all__ = ["must_be_whole", "switch_must_be_whole"]
 
 WHO = "find out who writes to the store: `migrator audit verify` looks at all of it"
 
 
-def must_be_whole(store: "Store", header: "PlanHeader", *, lines: bool = True) -> None:
-    """Raises: StalePlan, if a plan is not what was made.
+def must_be_whole(store: Store, header: PlanHeader, *, lines: bool = True) -> None:
+    """Refuse a plan that was changed in the store.
 
     Args:
-        store: where it is.
-        header: its header.
-        lines: whether to read every line, too; without them it takes no time.
+        store: the store of the plan.
+        header: the header of the plan.
+        lines: whether to read every line, too; without the lines the check takes no time.
+
+    Raises: StalePlan, if the plan is not what was made.
     """
     if words := store.plans.edited(header.plan_id, lines=lines):
         raise _edited(header.plan_id, words, "make a new plan, which adopts SIMs that are claimed already")
 
 
-def switch_must_be_whole(store: "Store", header: "SwitchHeader") -> None:
-    """Raises: StalePlan, if a cutover or rollback plan, or the migration's plan behind it, is not what was made."""
+def switch_must_be_whole(store: Store, header: SwitchHeader) -> None:
+    """Refuse a cutover or rollback plan that was changed in the store.
+
+    Raises: StalePlan, if that plan, or the migration's plan behind it, is not what was made.
+    """
     if words := store.switches.edited(header.switch_id):
         raise _edited(header.switch_id, words, f"run `migrator {header.direction} plan` again")
     must_be_whole(store, store.plans.header(header.plan_id))

@@ -1,4 +1,6 @@
-"""What people read for the codes of the store: one word, one meaning. Programs get the codes themselves.
+"""Words for people in place of the codes of the store.
+
+Each word has one meaning. Programs get the codes themselves.
 
 A SIM is *pending* when it is not as planned yet and may still become so. A step is *to do* when nothing was sent for
 it, and *uncertain* when something was and no record has shown it yet: it is read before anything is sent again.
@@ -16,20 +18,23 @@ _STEPS: Mapping[str, str] = MappingProxyType({"pending": "to do", "in_flight": "
 
 
 def verdict_word(verdict: str) -> str:
-    """What a verdict is called, as the report's buckets are."""
+    """Return the word for a verdict, as in the report's buckets."""
     return _VERDICTS.get(verdict, verdict)
 
 
 def step_word(state: str) -> str:
-    """What the state of a step is called."""
+    """Return the word for the state of a step."""
     return _STEPS.get(state, state)
 
 
 def n_sims(count: int) -> str:
-    """How many SIMs: "1 SIM", "2 SIMs"."""
+    """Return a number of SIMs in words: "1 SIM", "2 SIMs"."""
     return counted(count, "SIM")
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun, whose plural takes an s: "1 SIM", "2 SIMs"."""
+    """Return a number with its noun: "1 SIM", "2 SIMs".
+
+    The plural of the noun must take an s.
+    """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

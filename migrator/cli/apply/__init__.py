@@ -1,1 +1,1 @@
-"""`apply`, and what steers or follows a run."""
+"""`apply`, and the commands that steer or follow a run."""

@@ -3,25 +3,35 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from migrator import wiring
+from migrator.carriers.dryrun import DryRunTarget
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say, table, warned
+from migrator.cli.app.files import check_destination
 from migrator.cli.app.looks import meant_plan, shown_plan
+from migrator.cli.app.lookups import plan_or_file, unfinished_besides
+from migrator.cli.app.progress import watching
 from migrator.cli.app.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.app.whole import must_be_whole
 from migrator.cli.app.words import n_sims, verdict_word
+from migrator.cli.apply.dry_run import outbox, told
+from migrator.cli.plan.approve import require_approvals
+from migrator.cli.verify.verify import verified
+from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.control import halted_by
 from migrator.core.run.results import ApplyResult, ExitCode
+from migrator.engine.apply.apply import Applying
+from migrator.engine.run.context import ApplyOptions, Context, Hooks, Stopper
 from migrator.errors import InputError, Problem, StalePlan
-
-if TYPE_CHECKING:
-    from migrator.core.plan.plan import PlanHeader
-    from migrator.engine.run.context import Context, Hooks, Stopper
-    from migrator.inputs.settings.settings import Settings
-    from migrator.ports import Progress, TargetPlatform
-    from migrator.store import Store
+from migrator.inputs.policy.file import stored_policy
+from migrator.inputs.settings.settings import Settings, duration_s
+from migrator.ports import Progress, TargetPlatform
+from migrator.store import Store
+from migrator.wiring.crash_points import hooks_from_environment
+from migrator.workflows.make_plan import applying
 
 __all__ = ["apply"]
 
@@ -33,7 +43,7 @@ STALE_HINT = "make a new plan: SIMs that are claimed already will be adopted, no
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `apply` was asked."""
+    """Options of one `apply`."""
 
     plan: str | None
     dry_run: bool
@@ -70,7 +80,9 @@ class Options:
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, **options: Any) -> int:
-    """Carry PLAN out (an id or a plan file), or go on with it. Default: the newest, if you were shown no other since.
+    """Carry PLAN out, or go on with it.
+
+    PLAN is an id or a plan file. Default: the newest, if you were shown no other since.
 
     A claim bills at once and cannot be undone. The first run of a plan asks for the number of claims, or takes it from
     --confirm. The same command resumes after any interruption: it reads first, and sends only what is missing.
@@ -79,12 +91,14 @@ def apply(shared: Globals, /, **options: Any) -> int:
 
 
 def _options(*, wait: str | None, max_duration: str | None, **others: Any) -> Options:
-    """What was asked, with durations in seconds. Raises: InputError, naming the option that says none."""
+    """Return the options, with durations in seconds.
+
+    Raises: InputError, naming an option whose text is no duration.
+    """
     return Options(wait_s=_seconds("--wait", wait), max_duration_s=_seconds("--max-duration", max_duration), **others)
 
 
 def _apply(shared: Globals, options: Options) -> Outcome:
-    from migrator import wiring
 
     if options.requests is not None:
         _refuse_requests(shared, options.requests, is_dry_run=options.dry_run)
@@ -106,13 +120,11 @@ def _apply(shared: Globals, options: Options) -> Outcome:
     return with_warnings(shared, _told(result), warnings)
 
 
-def _check(store: "Store", header: "PlanHeader") -> list[str]:
-    """Returns: warnings.
+def _check(store: Store, header: PlanHeader) -> list[str]:
+    """Refuse a plan that may not be carried out, and return warnings.
 
-    Raises: StalePlan or Halted, if the plan may not be carried out: stale, used up, held, or not approved.
+    Raises: StalePlan or Halted, if the plan is stale, used up, held by an order, or not approved.
     """
-    from migrator.cli.plan.approve import require_approvals
-
     if store.plans.state(header.plan_id) == "finished":
         raise StalePlan(f"plan {header.plan_id} was finished meanwhile", code="plan_used", hint="make a new plan")
     warnings = refuse_stale(store, header, STALE_HINT)
@@ -122,9 +134,10 @@ def _check(store: "Store", header: "PlanHeader") -> list[str]:
 
 
 def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
-    """Raises: InputError, if the requests cannot be written, or would be sent instead."""
-    from migrator.cli.app.files import check_destination
+    """Refuse a --requests file that cannot be written, or without --dry-run.
 
+    Raises: InputError, if the requests cannot be written, or would be sent instead.
+    """
     if not is_dry_run:
         raise InputError(
             "--requests goes with --dry-run", code="usage", hint="`migrator jobs list` shows what was sent"
@@ -132,30 +145,34 @@ def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> No
     check_destination(shared, requests)
 
 
-def _plan(shared: Globals, store: "Store", options: Options) -> "PlanHeader":
-    """The plan that is meant.
+def _plan(shared: Globals, store: Store, options: Options) -> PlanHeader:
+    """Return the header of the plan that is meant.
 
     Raises: StalePlan, if it belongs to another store; InputError, if there is none, or nobody says which one is meant.
     """
-    from migrator.cli.app.lookups import plan_or_file
-
     plan_id = plan_or_file(store, options.plan)
     if options.plan is None and not options.dry_run:
         plan_id = meant_plan(shared, store, plan_id)
     return store.plans.header(plan_id)
 
 
-def _refuse_held(store: "Store", plan_id: str) -> None:
-    """Raises: Halted, if an operator's order keeps the plan from going on."""
+def _refuse_held(store: Store, plan_id: str) -> None:
+    """Refuse a plan that an operator's order keeps from going on.
+
+    Raises: Halted, if there is such an order.
+    """
     order = store.steering.order(plan_id)
     if order is not None:
         raise halted_by(order, plan_id)
 
 
-def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Options) -> None:
-    """Have what cannot be taken back confirmed before a plan is used the first time. Raises: InputError."""
-    from migrator.cli.app.lookups import unfinished_besides
+def _confirm(shared: Globals, store: Store, header: PlanHeader, options: Options) -> None:
+    """Ask for the number of claims before a plan's first run.
 
+    Claims cannot be taken back. Pauses of live SIMs must be confirmed, too.
+
+    Raises: InputError, if a number is wrong, or nobody can be asked.
+    """
     given = options.confirm
     if given is not None and given != header.claims:
         _refuse_count(header, given)
@@ -183,7 +200,7 @@ def _confirm(shared: Globals, store: "Store", header: "PlanHeader", options: Opt
         _refuse_count(header, given)
 
 
-def _refuse_count(header: "PlanHeader", given: int) -> NoReturn:
+def _refuse_count(header: PlanHeader, given: int) -> NoReturn:
     raise InputError(
         f"the plan claims {n_sims(header.claims)}, not {given}; nothing was sent",
         code="confirm",
@@ -191,8 +208,11 @@ def _refuse_count(header: "PlanHeader", given: int) -> NoReturn:
     )
 
 
-def _confirm_pauses(header: "PlanHeader", given: int | None) -> None:
-    """Raises: InputError, if the plan pauses SIMs that are live now, and not just so many were confirmed."""
+def _confirm_pauses(header: PlanHeader, given: int | None) -> None:
+    """Refuse a plan that pauses live SIMs whose number was not confirmed.
+
+    Raises: InputError, if the plan pauses SIMs that are live now, and another number or none was confirmed.
+    """
     pauses = header.summary.get("live_pauses", 0)
     if pauses and given != pauses:
         raise InputError(
@@ -204,16 +224,13 @@ def _confirm_pauses(header: "PlanHeader", given: int | None) -> None:
         )
 
 
-def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", options: Options) -> ApplyResult:
-    from migrator import wiring
-    from migrator.cli.app.progress import watching
-    from migrator.workflows.make_plan import applying
+def _run(shared: Globals, chosen: Settings, store: Store, header: PlanHeader, options: Options) -> ApplyResult:
 
     with wiring.holding_lease(store, warn=warned) as me, watching(shared) as progress:
         _check(store, header)  # again, as others may have been at it while the confirmation was awaited
         must_be_whole(store, header)
 
-        async def body(stopper: "Stopper") -> ApplyResult:
+        async def body(stopper: Stopper) -> ApplyResult:
             async with wiring.target(chosen, store, stopper) as target, wiring.heartbeat(store, me, stopper):
                 stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, progress)
                 parts = _Parts(store, target, stopper, progress, wiring.runner(me))
@@ -227,19 +244,16 @@ def _run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeade
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What a run works with and on."""
+    """Objects that a run works with and on."""
 
-    store: "Store"
-    target: "TargetPlatform"
-    stopper: "Stopper"
-    progress: "Progress"
+    store: Store
+    target: TargetPlatform
+    stopper: Stopper
+    progress: Progress
     owner: str
 
 
-def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: _Parts) -> "Context":
-    from migrator import wiring
-    from migrator.engine.run.context import ApplyOptions, Context
-    from migrator.inputs.policy.file import stored_policy
+def _context(chosen: Settings, header: PlanHeader, options: Options, parts: _Parts) -> Context:
 
     clock = wiring.SystemClock()
     return Context(
@@ -267,9 +281,10 @@ def _context(chosen: "Settings", header: "PlanHeader", options: Options, parts: 
 
 
 def _seconds(option: str, text: str | None) -> float | None:
-    """Seconds; None where the option was not given. Raises: InputError, naming it."""
-    from migrator.inputs.settings.settings import duration_s
+    """Return the seconds of a duration, or None without the option.
 
+    Raises: InputError, naming the option.
+    """
     if text is None:
         return None
     try:
@@ -278,10 +293,11 @@ def _seconds(option: str, text: str | None) -> float | None:
         raise InputError(f"{option}: {error.message}", code=error.code, hint=error.hint) from error
 
 
-def _crash_hooks() -> "Hooks":
-    """Crash points: the demo and the tests kill this very process at one of them, to show that a resume is safe."""
-    from migrator.wiring.crash_points import hooks_from_environment
+def _crash_hooks() -> Hooks:
+    """Return the crash points that the environment sets.
 
+    The demo and the tests kill this very process at a crash point, to show that a resume is safe.
+    """
     return hooks_from_environment()
 
 
@@ -314,10 +330,11 @@ def _told(result: ApplyResult) -> Outcome:
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
 
 
-def _look_only(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader") -> Outcome:
-    """A finished plan is not used again: read, and say what differs now."""
-    from migrator.cli.verify.verify import verified
+def _look_only(shared: Globals, chosen: Settings, store: Store, header: PlanHeader) -> Outcome:
+    """Read a finished plan again, and report what differs now.
 
+    A finished plan is not used again.
+    """
     outcome = verified(shared, chosen, store, header)
     if outcome.exit_code == ExitCode.DONE:
         text = (f"Plan {header.plan_id} was carried out before.", *outcome.text)
@@ -327,14 +344,11 @@ def _look_only(shared: Globals, chosen: "Settings", store: "Store", header: "Pla
     return Outcome(outcome.data, outcome.text, ExitCode.ATTENTION, (problem,))
 
 
-def _dry_run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", options: Options) -> Outcome:
-    """Run the true engine on a copy of the store, against a target that keeps its writes to itself."""
-    from migrator import wiring
-    from migrator.carriers.dryrun import DryRunTarget
-    from migrator.cli.app.progress import watching
-    from migrator.cli.apply.dry_run import outbox, told
-    from migrator.engine.apply.apply import Applying
+def _dry_run(shared: Globals, chosen: Settings, store: Store, header: PlanHeader, options: Options) -> Outcome:
+    """Run the true engine on a copy of the store.
 
+    Its target takes the writes and sends none.
+    """
     keep_all = shared.json or shared.events
     with (
         outbox(options.requests, keep_all=keep_all) as sent,
@@ -342,7 +356,7 @@ def _dry_run(shared: Globals, chosen: "Settings", store: "Store", header: "PlanH
         watching(shared, is_dry_run=True) as progress,
     ):
 
-        async def body(stopper: "Stopper") -> ApplyResult:
+        async def body(stopper: Stopper) -> ApplyResult:
             async with wiring.target(chosen, store, stopper, read_only=True) as real:
                 parts = _Parts(scratch, DryRunTarget(real, sent), stopper, sent.watching(progress), "dry run")
                 return await Applying(_context(chosen, header, options, parts)).run()

@@ -1,20 +1,24 @@
-"""What `retry` and `skip` share: which SIMs of a plan are meant, and telling what came of it."""
+"""Parts that `retry` and `skip` share.
+
+Both choose SIMs of a plan, and report the result.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, table
+from migrator.cli.app.lookups import plan_id_of
 from migrator.cli.app.words import n_sims
 from migrator.core.run.control import Selection
 from migrator.errors import InputError
-
-if TYPE_CHECKING:
-    from migrator.store import Store
-    from migrator.store.journal.retry_skip import Intervened
+from migrator.inputs.files.iccids import read_iccids, unknown_iccids
+from migrator.store import Store
+from migrator.store.journal.retry_skip import Intervened
 
 __all__ = ["Asked", "intervention", "selection_options", "told"]
 
@@ -23,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which SIMs were asked for."""
+    """Plan and SIMs that a `retry` or `skip` asked for."""
 
     plan: str | None
     codes: tuple[str, ...]
@@ -33,7 +37,7 @@ class Asked:
 
 
 def selection_options(command: F) -> F:
-    """Let a command take a plan and the ways to choose SIMs of it."""
+    """Add the plan and the options to choose SIMs to a command."""
     options = (
         click.argument("plan", required=False),
         click.option("--code", "codes", multiple=True, help="With a step that failed so; `status` lists the codes."),
@@ -49,15 +53,15 @@ def selection_options(command: F) -> F:
 
 
 def intervention(
-    shared: Globals, asked: Asked, act: Callable[["Store", str, Selection, float], "Intervened"]
-) -> tuple[str, "Intervened"]:
-    """Choose SIMs and act on them, holding the store unless it is a dry run. Returns: the plan's id, what came of it.
+    shared: Globals, asked: Asked, act: Callable[[Store, str, Selection, float], Intervened]
+) -> tuple[str, Intervened]:
+    """Choose SIMs and act on them.
 
-    Raises: InputError, for no way to choose or a bad file; StoreBusy, while a run is at it.
+    The store is held while the SIMs are acted on, except in a dry run.
+
+    Returns: the plan's id, and the result.
+    Raises: InputError, for no way to choose or a bad file; StoreBusy, while another run holds the store.
     """
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_id_of
-
     if not (asked.codes or asked.wave or asked.iccids):
         hint = "give --code, --wave or --iccids; several together mean the SIMs that fit all of them"
         raise InputError("which SIMs are meant?", code="no_selection", hint=hint)
@@ -71,8 +75,7 @@ def intervention(
             return plan_id, act(store, plan_id, chosen, now)
 
 
-def _selection(store: "Store", plan_id: str, asked: Asked) -> Selection:
-    from migrator.inputs.files.iccids import read_iccids, unknown_iccids
+def _selection(store: Store, plan_id: str, asked: Asked) -> Selection:
 
     keys = None
     if asked.iccids is not None:
@@ -84,14 +87,14 @@ def _selection(store: "Store", plan_id: str, asked: Asked) -> Selection:
     return Selection(frozenset(asked.codes), asked.wave, keys)
 
 
-def told(plan_id: str, asked: Asked, came: "Intervened", words: str, *, next_step: str) -> Outcome:
-    """What came of it, by code.
+def told(plan_id: str, asked: Asked, came: Intervened, words: str, *, next_step: str) -> Outcome:
+    """Return the outcome, counted by code.
 
     Args:
         plan_id: the plan.
-        asked: what was asked.
-        came: what came of it.
-        words: what happened, or would, to that many SIMs.
+        asked: the plan and SIMs that were asked for.
+        came: the result.
+        words: what happened, or would happen, to that many SIMs.
         next_step: the command that goes on.
     """
     data = {"plan_id": plan_id, "sims": came.sims, "codes": dict(came.by_code), "dry_run": asked.dry_run}

@@ -1,12 +1,15 @@
-"""What `apply --dry-run` shows: the very requests that would go out, wave by wave, in the order of their sending."""
+"""Output of `apply --dry-run`: the very requests that would go out.
+
+They are listed wave by wave, in the order of their sending.
+"""
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,25 +17,27 @@ from migrator.cli.app.common import Outcome, table
 from migrator.cli.app.files import is_stdout, unwritable
 from migrator.cli.app.words import counted
 from migrator.core.fleet.spelling import escaped
+from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from migrator.core.plan.plan import PlanHeader
-    from migrator.ports import Outgoing, Progress
+from migrator.files import text_beside
+from migrator.ports import Outgoing, Progress
 
 __all__ = ["Outbox", "outbox", "told"]
 
 SHOWN, SHOWN_TEXT = 40, 60
 BEFORE = "before the waves"
-"""Where a tag that must be made is counted, and what is left to set on SIMs of an earlier run."""
+"""Name of the part before the first wave.
+
+A tag that must be made counts here, and what is left to set on SIMs of an earlier run.
+"""
 
 
 @dataclass(slots=True)
 class Outbox:
-    """Takes the requests that a dry run does not send; of a long run it keeps only the first.
+    """List of the requests that a dry run does not send.
+
+    Of a long run, only the first requests are kept.
 
     Args:
         keep_all: whether every request is wanted at the end.
@@ -40,13 +45,13 @@ class Outbox:
     """
 
     keep_all: bool
-    write: "Callable[[str], object] | None" = None
+    write: Callable[[str], object] | None = None
     kept: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     total: int = 0
     wave: str = BEFORE
 
-    def append(self, out: "Outgoing") -> None:
+    def append(self, out: Outgoing) -> None:
         """Take the next request."""
         self.total += 1
         request = {"number": self.total, "wave": self.wave, **_document(out)}
@@ -56,8 +61,8 @@ class Outbox:
         if self.write is not None:
             self.write(escaped(json.dumps(request, ensure_ascii=False)) + "\n")
 
-    def watching(self, progress: "Progress") -> "Progress":
-        """`progress`, overheard: which wave it is that requests belong to."""
+    def watching(self, progress: Progress) -> Progress:
+        """Wrap `progress`, to learn the wave of the next requests."""
 
         def tell(event: str, values: Mapping[str, Any]) -> None:
             if event == "wave":
@@ -69,9 +74,12 @@ class Outbox:
 
 @contextmanager
 def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
-    """An outbox that also writes every request into a file, whole or not at all; `-` is stdout. Raises: InputError."""
-    from migrator.files import text_beside
+    """Yield an outbox that also writes every request into a file.
 
+    The file is written whole or not at all; `-` is stdout.
+
+    Raises: InputError, if the file cannot be written.
+    """
     if requests is None:
         yield Outbox(keep_all)
     elif is_stdout(requests):
@@ -84,8 +92,8 @@ def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
             raise unwritable(requests, error.strerror or str(error)) from error
 
 
-def told(header: "PlanHeader", result: ApplyResult, sent: Outbox, requests: Path | None) -> Outcome:
-    """How a dry run ended, and what it would have sent."""
+def told(header: PlanHeader, result: ApplyResult, sent: Outbox, requests: Path | None) -> Outcome:
+    """Return the outcome of a dry run, with its requests."""
     data = {
         "plan_id": header.plan_id,
         "writes": sent.total,
@@ -102,14 +110,17 @@ def told(header: "PlanHeader", result: ApplyResult, sent: Outbox, requests: Path
 
 
 def _by_wave(sent: Outbox) -> list[dict[str, Any]]:
-    """How many requests of each kind, in the order in which they first come."""
+    """Count the requests of each wave and kind.
+
+    The kinds stand in the order in which they first come.
+    """
     return [
         {"wave": wave, "method": method, "path": path, "requests": count}
         for (wave, method, path), count in sent.counts.items()
     ]
 
 
-def _text(header: "PlanHeader", sent: Outbox, requests: Path | None) -> Iterator[Any]:
+def _text(header: PlanHeader, sent: Outbox, requests: Path | None) -> Iterator[Any]:
     yield (
         f"Dry run of plan {header.plan_id}: {counted(sent.total, 'write')} would go out; none did, and nothing was "
         "changed. The connection it ran on lets no write through."
@@ -130,18 +141,21 @@ def _text(header: "PlanHeader", sent: Outbox, requests: Path | None) -> Iterator
         yield f"All of them are in {requests}."
 
 
-def _document(out: "Outgoing") -> dict[str, Any]:
+def _document(out: Outgoing) -> dict[str, Any]:
     return {"method": out.method, "path": out.path, "body": dict(out.body)}
 
 
 def _kind(path: str) -> str:
-    """A path without its query, and with {id} for its numbers: what requests are counted by."""
+    """Return a path without its query, with {id} for its numbers.
+
+    Requests are counted by this text.
+    """
     parts = path.partition("?")[0].split("/")
     return "/".join("{id}" if part.lstrip("-").isdigit() else part for part in parts)
 
 
 def _brief(body: Mapping[str, Any]) -> str:
-    """A body on one line: long lists as their length and first element."""
+    """Return a body on one line, with long lists cut short."""
     parts = []
     for key, value in body.items():
         if isinstance(value, list) and len(value) > 1:

@@ -1,16 +1,18 @@
-"""`jobs`: what was sent, and what came of it."""
+"""`jobs`: requests that were sent, and their results."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.lookups import plan_looked_at
 from migrator.cli.app.words import counted, step_word
 from migrator.core.run.steps import RequestRecord
 from migrator.errors import InputError
-
-if TYPE_CHECKING:
-    from migrator.store import Store
+from migrator.reports.model import moment
+from migrator.store import Store
+from migrator.workflows.cutover_status import switch_line, switches_of
 
 __all__ = ["job_values", "list_jobs", "show"]
 
@@ -24,15 +26,11 @@ COLUMNS = ("request", "run", "wave", "kind", "SIMs", "outcome", "carrier job", "
 @global_options
 @click.pass_obj
 def list_jobs(shared: Globals, /, *, plan: str | None, every: bool) -> int:
-    """The runs of a plan, and the requests they sent, with the carrier's job ids."""
+    """List a plan's runs, and their requests with the carrier's job ids."""
     return finish("jobs list", shared, lambda: _list(shared, plan, every=every))
 
 
 def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_looked_at
-    from migrator.reports.model import moment
-    from migrator.workflows.cutover_status import switch_line, switches_of
 
     with wiring.store_of(shared.state, shared.config) as store:
         plan_id = plan_looked_at(store, plan)
@@ -55,7 +53,6 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
 
 
 def _run_values(run: Any) -> dict[str, Any]:
-    from migrator.reports.model import moment
 
     return {
         "run_id": run.run_id,
@@ -69,9 +66,7 @@ def _run_values(run: Any) -> dict[str, Any]:
 
 
 def job_values(record: RequestRecord) -> dict[str, Any]:
-    """One request as JSON values, without its body."""
-    from migrator.reports.model import moment
-
+    """Return a request as JSON values, without its body."""
     return {
         "request_id": record.request_id,
         "run_id": record.run_id,
@@ -95,12 +90,14 @@ def job_values(record: RequestRecord) -> dict[str, Any]:
 @global_options
 @click.pass_obj
 def show(shared: Globals, /, *, job: str) -> int:
-    """One request (its number) or one job of the carrier (its id), with what became of each SIM."""
+    """Show a request or a carrier job, SIM by SIM.
+
+    JOB is the number of a request, or the id of a job of the carrier.
+    """
     return finish("jobs show", shared, lambda: _show(shared, job))
 
 
 def _show(shared: Globals, job: str) -> Outcome:
-    from migrator import wiring
 
     with wiring.store_of(shared.state, shared.config) as store:
         records = _found(store, job)
@@ -117,8 +114,11 @@ def _show(shared: Globals, job: str) -> Outcome:
     return Outcome({"requests": parts}, text)
 
 
-def _found(store: "Store", job: str) -> list[RequestRecord]:
-    """Requests by the carrier's job id, or by our number. Raises: InputError, if there is none."""
+def _found(store: Store, job: str) -> list[RequestRecord]:
+    """Return the requests of the carrier's job id, or of our number.
+
+    Raises: InputError, if there are none.
+    """
     records = list(store.journal.requests_by_job(job))
     if not records and job.isdigit():
         known = (store.journal.requests(plan["plan_id"]) for plan in store.plans.list())
@@ -129,7 +129,7 @@ def _found(store: "Store", job: str) -> list[RequestRecord]:
     return records
 
 
-def _one(store: "Store", record: RequestRecord) -> dict[str, Any]:
+def _one(store: Store, record: RequestRecord) -> dict[str, Any]:
     sims = [
         {
             "source_iccid": item.change.source_iccid.digits,

@@ -1,16 +1,14 @@
-"""`retry`: have what failed read and tried again."""
+"""`retry`: have failed steps read and tried again."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.apply.choosing import Asked, intervention, selection_options, told
-
-if TYPE_CHECKING:
-    from migrator.core.run.control import Selection
-    from migrator.store import Store
-    from migrator.store.journal.retry_skip import Intervened
+from migrator.core.run.control import Selection
+from migrator.store import Store
+from migrator.store.journal.retry_skip import Intervened
 
 __all__ = ["retry"]
 
@@ -25,16 +23,16 @@ __all__ = ["retry"]
 @global_options
 @click.pass_obj
 def retry(shared: Globals, /, never_claimed: bool, **options: Any) -> int:
-    """Have the failed steps of some SIMs of PLAN (default the newest) looked into and tried again.
+    """Have failed steps of some SIMs read and tried again.
 
-    Sends nothing itself. The next `apply` reads each of these SIMs first: what happened after all counts as done, and
-    only what surely did not happen is sent. A finished plan is in use again.
+    PLAN is by default the newest. Nothing is sent now. The next `apply` reads each of these SIMs first: what happened
+    after all counts as done, and only what surely did not happen is sent. A finished plan is in use again.
     """
     return finish("retry", shared, lambda: _retry(shared, Asked(**options), never_claimed=never_claimed))
 
 
 def _retry(shared: Globals, asked: Asked, *, never_claimed: bool) -> Outcome:
-    def act(store: "Store", plan_id: str, chosen: "Selection", now: float) -> "Intervened":
+    def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
         return store.interventions.retry(plan_id, chosen, now=now, never_claimed=never_claimed, dry_run=asked.dry_run)
 
     plan_id, came = intervention(shared, asked, act)

@@ -1,15 +1,19 @@
-"""`run`: steer a run from another terminal. Orders stand in the store until they are withdrawn."""
+"""`run`: steer a run from another terminal.
 
-from typing import TYPE_CHECKING, Any
+Orders stand in the store until they are withdrawn.
+"""
+
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.cli.app.lookups import Steered, living_holder, steered
 from migrator.core.run.control import CEILING_SETTINGS, Order, OrderKind
 from migrator.errors import InputError
-
-if TYPE_CHECKING:
-    from migrator.cli.app.lookups import Steered
+from migrator.inputs.settings.settings import rate_of
+from migrator.reports.model import moment
 
 __all__ = ["abort", "pause", "rate", "resume"]
 
@@ -21,10 +25,10 @@ EPILOG = "Exit codes: 0 done, 2 no plan yet, or input."
 @global_options
 @click.pass_obj
 def pause(shared: Globals, /, *, plan: str | None) -> int:
-    """Hold the run of PLAN (default the one in use) where it stands, after the request in flight.
+    """Hold the run of PLAN after the request in flight.
 
-    PLAN may be a cutover's or a rollback's, too. The order outlives the process: until `run resume`, nothing of this
-    plan and of its cutover goes out, and their commands end with exit 6.
+    PLAN is by default the one in use, and may be a cutover's or a rollback's, too. The order outlives the process:
+    until `run resume`, nothing of this plan and of its cutover goes out, and their commands end with exit 6.
     """
     return finish("run pause", shared, lambda: _give(shared, plan, OrderKind.PAUSE))
 
@@ -34,17 +38,15 @@ def pause(shared: Globals, /, *, plan: str | None) -> int:
 @global_options
 @click.pass_obj
 def abort(shared: Globals, /, *, plan: str | None) -> int:
-    """End the run of PLAN (default the one in use) after the request in flight, with exit 6.
+    """End the run of PLAN after the request in flight (exit 6).
 
-    PLAN may be a cutover's or a rollback's, too. The order outlives the process: until `run resume`, nothing of this
-    plan and of its cutover goes out, and their commands end with exit 6.
+    PLAN is by default the one in use, and may be a cutover's or a rollback's, too. The order outlives the process:
+    until `run resume`, nothing of this plan and of its cutover goes out, and their commands end with exit 6.
     """
     return finish("run abort", shared, lambda: _give(shared, plan, OrderKind.ABORT))
 
 
 def _give(shared: Globals, plan: str | None, kind: OrderKind) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import living_holder, steered
 
     with wiring.store_of(shared.state, shared.config) as store:
         meant = steered(store, plan)
@@ -65,7 +67,7 @@ def _give(shared: Globals, plan: str | None, kind: OrderKind) -> Outcome:
     return Outcome(data, [f"Plan {meant.named} is {order}. {told}", f"Next: `migrator run resume {meant.named}`."])
 
 
-def _data(meant: "Steered", holder: object) -> dict[str, Any]:
+def _data(meant: Steered, holder: object) -> dict[str, Any]:
     return {
         "plan_id": meant.plan_id,
         "switch_id": None if meant.named == meant.plan_id else meant.named,
@@ -74,9 +76,7 @@ def _data(meant: "Steered", holder: object) -> dict[str, Any]:
 
 
 def order_values(order: Order) -> dict[str, Any]:
-    """An order as JSON values."""
-    from migrator.reports.model import moment
-
+    """Return an order as JSON values."""
     return {"kind": order.kind.value, "by": order.given_by, "at": moment(order.given_at)}
 
 
@@ -85,16 +85,15 @@ def order_values(order: Order) -> dict[str, Any]:
 @global_options
 @click.pass_obj
 def resume(shared: Globals, /, *, plan: str | None) -> int:
-    """Withdraw `run pause` or `run abort` of PLAN (default the one that was ordered last).
+    """Withdraw `run pause` or `run abort` of PLAN.
 
-    A paused run that is alive goes on by itself; otherwise `apply` does.
+    PLAN is by default the one that was ordered last. A paused run that is alive goes on by itself; otherwise `apply`
+    goes on.
     """
     return finish("run resume", shared, lambda: _resume(shared, plan))
 
 
 def _resume(shared: Globals, plan: str | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import living_holder, steered
 
     with wiring.store_of(shared.state, shared.config) as store:
         ordered = store.steering.ordered_plans()
@@ -119,17 +118,15 @@ def _resume(shared: Globals, plan: str | None) -> Outcome:
 @global_options
 @click.pass_obj
 def rate(shared: Globals, /, *, per_second: str, carrier: str) -> int:
-    """Send at most N requests per second to a carrier; `auto` leaves it to the settings again.
+    """Send at most N requests per second to a carrier.
 
-    It counts for a run that is under way from its next request on, and for every later one. It never goes above
-    HOLOGRAM_MAX_RPS or ONENCE_MAX_RPS.
+    `auto` leaves the rate to the settings again. The rate counts for a run that is under way from its next request on,
+    and for every later run. It never goes above HOLOGRAM_MAX_RPS or ONENCE_MAX_RPS.
     """
     return finish("run rate", shared, lambda: _rate(shared, per_second, carrier))
 
 
 def _rate(shared: Globals, per_second: str, carrier: str) -> Outcome:
-    from migrator import wiring
-    from migrator.inputs.settings.settings import rate_of
 
     chosen = wiring.settings(shared.config)
     setting = chosen.max_rps(CEILING_SETTINGS[carrier])

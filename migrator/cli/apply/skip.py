@@ -1,16 +1,14 @@
 """`skip`: leave SIMs behind."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.apply.choosing import Asked, intervention, selection_options, told
-
-if TYPE_CHECKING:
-    from migrator.core.run.control import Selection
-    from migrator.store import Store
-    from migrator.store.journal.retry_skip import Intervened
+from migrator.core.run.control import Selection
+from migrator.store import Store
+from migrator.store.journal.retry_skip import Intervened
 
 __all__ = ["skip"]
 
@@ -20,16 +18,17 @@ __all__ = ["skip"]
 @global_options
 @click.pass_obj
 def skip(shared: Globals, /, **options: Any) -> int:
-    """Set SIMs of PLAN (default the newest) aside: nothing more is sent for them, and no gate waits for them.
+    """Skip SIMs of PLAN: nothing more is sent for them.
 
-    What is done for them stays done, so a claimed SIM goes on to be billed. It cannot be taken back under this plan; a
-    new plan has them again. Verified SIMs are left as they are.
+    PLAN is by default the newest. No gate waits for these SIMs. What is done for them stays done, so a claimed SIM goes
+    on to be billed. A skip cannot be taken back under this plan; a new plan has the SIMs again. Verified SIMs are left
+    as they are.
     """
     return finish("skip", shared, lambda: _skip(shared, Asked(**options)))
 
 
 def _skip(shared: Globals, asked: Asked) -> Outcome:
-    def act(store: "Store", plan_id: str, chosen: "Selection", now: float) -> "Intervened":
+    def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
         return store.interventions.skip(plan_id, chosen, now=now, dry_run=asked.dry_run)
 
     plan_id, came = intervention(shared, asked, act)

@@ -1,25 +1,32 @@
-"""`status`: where a plan stands."""
+"""`status`: the state of a plan."""
 
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.console import Console
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.lookups import finding_counts, living_holder, plan_looked_at, unfinished_besides
 from migrator.cli.app.words import step_word, verdict_word
+from migrator.cli.apply.run import order_values
+from migrator.cli.plan.tables import caps_table
 from migrator.core.fleet.spelling import escaped
 from migrator.core.run.control import CEILING_SETTINGS
+from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from migrator.engine.run.context import Stopper
-    from migrator.store import Store
+from migrator.inputs.settings.settings import duration_s
+from migrator.reports.model import moment
+from migrator.store import Store
+from migrator.wiring import SystemClock
+from migrator.workflows.caps_used import caps_used
+from migrator.workflows.cutover_status import switch_line, switches_of
 
 __all__ = ["status"]
 
@@ -37,7 +44,9 @@ STUCK_HINT = (
 @global_options
 @click.pass_obj
 def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> int:
-    """Where PLAN (default the one at work, else the newest) stands, and the command that goes on.
+    """Show the state of PLAN, and the command that goes on.
+
+    PLAN is by default the one at work, else the newest.
 
     Shows steps, verdicts, failures, the last run, an order in force (`run pause`, `run abort`), the rates that were
     set, and SIMs stuck at Hologram.
@@ -46,8 +55,6 @@ def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> 
 
 
 def _status(shared: Globals, plan: str | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_looked_at
 
     with wiring.store_of(shared.state, shared.config) as store:
         return _of(store, plan_looked_at(store, plan))
@@ -57,18 +64,17 @@ def _status(shared: Globals, plan: str | None) -> Outcome:
 
 
 def _watch(shared: Globals, plan: str | None, every: str) -> Outcome:
-    """Tell of every change until no run is alive. Ctrl-C ends it like any other end."""
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_looked_at
-    from migrator.inputs.settings.settings import duration_s
+    """Report every change until no run is alive.
 
+    Ctrl-C ends the watch like any other end.
+    """
     every_s = duration_s(every)
     if every_s <= 0:
         raise InputError("--every is zero", code="bad_duration", hint="give a duration such as 5s")
     with wiring.store_of(shared.state, shared.config) as store:
         plan_id = plan_looked_at(store, plan)
 
-        async def body(stopper: "Stopper") -> None:
+        async def body(stopper: Stopper) -> None:
             before: object = None
             while True:
                 outcome = _of(store, plan_id)
@@ -86,15 +92,16 @@ def _watch(shared: Globals, plan: str | None, every: str) -> Outcome:
 
 
 def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
-    """The whole picture at a terminal, else a line. With --json, nothing but the document at the end."""
+    """Print the whole picture at a terminal, else one line.
+
+    With --events, print one event. With --json, print nothing but the document at the end.
+    """
     when = datetime.now(UTC).strftime("%H:%M:%S")
     if shared.events:
         click.echo(escaped(json.dumps({"event": "status", **outcome.data}, ensure_ascii=False)))
     elif shared.json:
         pass
     elif sys.stdout.isatty():
-        from rich.console import Console
-
         console = Console(highlight=False)
         console.clear()
         console.print(*outcome.text, sep="\n")
@@ -104,7 +111,7 @@ def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
 
 
 def _line(data: Any) -> str:
-    """What may change from one look to the next, on one line."""
+    """Return on one line all that may change between reads."""
     waves = (
         f"{wave}: " + ", ".join(f"{count} {verdict_word(verdict)}" for verdict, count in sorted(counts.items()))
         for wave, counts in data["waves"].items()
@@ -118,11 +125,7 @@ def _line(data: Any) -> str:
 # --- one look -----------------------------------------------------------------------------------------------------
 
 
-def _of(store: "Store", plan_id: str) -> Outcome:
-    from migrator.cli.app.lookups import finding_counts, living_holder, unfinished_besides
-    from migrator.wiring import SystemClock
-    from migrator.workflows.caps_used import caps_used
-    from migrator.workflows.cutover_status import switch_line, switches_of
+def _of(store: Store, plan_id: str) -> Outcome:
 
     header, journal = store.plans.header(plan_id), store.journal
     state = str(store.plans.state(plan_id))
@@ -159,13 +162,16 @@ def _of(store: "Store", plan_id: str) -> Outcome:
 
 
 def _order_values(order: Any) -> dict[str, Any]:
-    from migrator.cli.apply.run import order_values
 
     return order_values(order)
 
 
-def _rates(store: "Store") -> list[dict[str, Any]]:
-    """Per carrier that an operator steers, or whose limit was felt: the ceiling and by whom, and the pace found out."""
+def _rates(store: Store) -> list[dict[str, Any]]:
+    """Return the request rates by carrier.
+
+    Listed are carriers that an operator steers, or whose limit was felt. Each has the ceiling and by whom it was set,
+    and the rate that was found out.
+    """
     rates = []
     for carrier in CEILING_SETTINGS:
         ceiling, learned = store.steering.ceiling(carrier), store.steering.learned(carrier)
@@ -181,8 +187,11 @@ def _rates(store: "Store") -> list[dict[str, Any]]:
     return rates
 
 
-def _last_run(store: "Store", plan_id: str, *, is_alive: bool) -> dict[str, Any] | None:
-    """The last run; one that stands still by an order is told as paused."""
+def _last_run(store: Store, plan_id: str, *, is_alive: bool) -> dict[str, Any] | None:
+    """Return the last run, or None.
+
+    A run that stands still by an order has the state `paused`.
+    """
     runs = store.journal.runs(plan_id)
     if not runs:
         return None
@@ -192,9 +201,7 @@ def _last_run(store: "Store", plan_id: str, *, is_alive: bool) -> dict[str, Any]
     return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason}
 
 
-def _tables(store: "Store", data: dict[str, Any]) -> list[Any]:
-    from migrator.cli.plan.tables import caps_table
-    from migrator.reports.model import moment
+def _tables(store: Store, data: dict[str, Any]) -> list[Any]:
 
     runs = store.journal.runs(data["plan_id"])
     run_rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
@@ -223,9 +230,10 @@ def _rounded(value: object) -> object:
 
 
 def _stuck_text(stuck: dict[str, Any]) -> list[Any]:
-    """SIMs that wait for too long, the longest first; nothing where there are none."""
-    from migrator.reports.model import moment
+    """Return the table of SIMs that wait for too long.
 
+    The longest wait comes first. The table is left out where there are none.
+    """
     if not stuck["half_hour"]:
         return []
     rows = [
@@ -236,7 +244,10 @@ def _stuck_text(stuck: dict[str, Any]) -> list[Any]:
 
 
 def _next(data: dict[str, Any]) -> str:
-    """The command that goes on from here; it names the plan, as a newer one may have been made meanwhile."""
+    """Return the command that goes on from here.
+
+    The command names the plan, as a newer plan may have been made meanwhile.
+    """
     plan_id = data["plan_id"]
     if data["order"] is not None:
         return f"`migrator run resume {plan_id}`"

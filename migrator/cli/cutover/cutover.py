@@ -1,28 +1,54 @@
-"""`cutover`: switch the old SIMs off, once their new ones have shown that they work."""
+"""`cutover`: switch the old SIMs off.
 
+Their new SIMs must have shown that they work.
+"""
+
+import sys
+from collections.abc import Iterable
 from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.looks import shown_switch
-from migrator.cli.cutover.run import APPLY_CODES, SwitchOptionsGiven, alive_within_s, applied, rest_s, wave_counts
+from migrator.cli.app.lookups import plan_or_file
+from migrator.cli.app.progress import watching
+from migrator.cli.cutover.run import (
+    APPLY_CODES,
+    SwitchOptionsGiven,
+    alive_within_s,
+    applied,
+    rest_s,
+    switch_id_of,
+    wave_counts,
+)
 from migrator.cli.cutover.run import verified_share as share_of
-from migrator.core.cutover.plan import Direction, Require, SwitchAction
+from migrator.core.cutover.plan import (
+    Direction,
+    Require,
+    SwitchAction,
+    SwitchHeader,
+    SwitchItem,
+    SwitchRow,
+    row_document,
+)
+from migrator.core.cutover.rules import ALREADY, Demand
+from migrator.core.policy.policy import OldSim, OtherUnits
+from migrator.core.run.states import StepState
+from migrator.engine.run.context import Stopper
 from migrator.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchRow
-    from migrator.core.cutover.rules import Demand
-    from migrator.engine.run.context import Stopper
-    from migrator.inputs.settings.settings import Settings
-    from migrator.store import Store
+from migrator.inputs.policy.file import stored_policy
+from migrator.inputs.settings.settings import Settings
+from migrator.reports.model import moment
+from migrator.store import Store
+from migrator.wiring import SystemClock
+from migrator.wiring.pace import ceiling
+from migrator.workflows.make_cutover import make_cutover, overlap_of, switch_lines
 
 __all__ = ["apply", "plan", "planned", "show"]
 
@@ -71,11 +97,13 @@ OLD_SIM = ("must_be_silent", "if_known", "not_asked")
 @global_options
 @click.pass_obj
 def plan(shared: Globals, /, **options: Any) -> int:
-    """Say which old SIMs of PLAN can be switched off, which stay on, and why. Sends no write.
+    """Say which old SIMs of PLAN can be switched off, and why.
 
-    PLAN is an id or a plan file; default the newest. A SIM qualifies when a fresh read finds every planned value and
-    its new link is live and has had a data session lately, since it was claimed, in no other unit than the old one, and
-    the old SIM is silent since. `cutover apply` switches off nothing else.
+    Also says which stay on. Sends no write. PLAN is an id or a plan file; default the newest.
+
+    A SIM qualifies when a fresh read finds every planned value and its new link is live and has had a data session
+    lately, since it was claimed, in no other unit than the old one, and the old SIM is silent since. `cutover apply`
+    switches off nothing else.
     """
     return finish("cutover plan", shared, lambda: _plan(shared, **options))
 
@@ -88,10 +116,6 @@ def _plan(
     out: Path | None,
     **asked: Any,
 ) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_or_file
-    from migrator.cli.app.progress import watching
-    from migrator.workflows.make_cutover import make_cutover
 
     counts = wave_counts(waves)
     if out is not None:
@@ -106,7 +130,7 @@ def _plan(
         me = stack.enter_context(wiring.holding_lease(store))
         progress = stack.enter_context(watching(shared))
 
-        async def body(stopper: "Stopper") -> "SwitchHeader":
+        async def body(stopper: Stopper) -> SwitchHeader:
             async with (
                 wiring.target(chosen, store, stopper, read_only=True) as target,
                 nullcontext() if usage_rps is None else wiring.source(chosen, store, stopper) as usage,
@@ -129,17 +153,17 @@ def _plan(
         return planned(store, wiring.run_async(body), out)
 
 
-def _usage_rps(chosen: "Settings", store: "Store", demand: "Demand") -> float | None:
-    """How many requests a second 1NCE is asked at; None where it is not. Raises: InputError, naming what is missing."""
-    from migrator.core.policy.policy import OldSim
-    from migrator.wiring.pace import ceiling
+def _usage_rps(chosen: Settings, store: Store, demand: Demand) -> float | None:
+    """Return the requests per second to 1NCE, or None without requests.
 
+    Raises: InputError, naming the missing settings.
+    """
     return None if demand.old_sim is OldSim.NOT_ASKED else ceiling(store, "1nce", chosen.onence().max_rps)()
 
 
 def _demand(  # one argument per option
     shared: Globals,
-    store: "Store",
+    store: Store,
     plan_id: str,
     *,
     require: str | None,
@@ -149,13 +173,11 @@ def _demand(  # one argument per option
     accept_other_units: bool,
     old_sim: str | None,
     alive_within: str | None,
-) -> "Demand":
-    """What a new SIM must have shown: what was asked for, else what the policy of the migration says."""
-    from migrator.core.cutover.rules import Demand
-    from migrator.core.policy.policy import OldSim, OtherUnits
-    from migrator.inputs.policy.file import stored_policy
-    from migrator.wiring import SystemClock
+) -> Demand:
+    """Return what a new SIM must have shown.
 
+    The options come first, else the policy of the migration.
+    """
     policy = stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").cutover
     demand = Demand(
         Require(require or policy.require.value),
@@ -171,9 +193,10 @@ def _demand(  # one argument per option
 
 
 def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> None:
-    """Have the weaker demand confirmed by itself. Raises: InputError."""
-    import sys
+    """Ask for the consent to a weaker demand.
 
+    Raises: InputError, without the consent.
+    """
     if require is Require.TRAFFIC or is_accepted:
         return
     words = (
@@ -193,7 +216,9 @@ def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> 
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
-    """Carry out the cutover plan ID, or go on with it. Default: the newest, if you were shown no other since.
+    """Carry out the cutover plan ID, or go on with it.
+
+    Default: the newest, if you were shown no other since.
 
     Each SIM is read first at 1NCE, and its new SIM at Hologram right before the order; then it is disabled with label
     and IMEI lock as they are, and proved by reading. The same command resumes after any interruption.
@@ -214,14 +239,14 @@ def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry
 @global_options
 @click.pass_obj
 def show(shared: Globals, /, *, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> int:
-    """One cutover or rollback plan, by default the newest: what it does, why, how far it is, and double billing now."""
+    """Show a cutover or rollback plan, by default the newest.
+
+    Shows what the plan does, why, how far it is, and double billing now.
+    """
     return finish("cutover show", shared, lambda: _show(shared, switch_id, sims, action, out))
 
 
 def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.cutover.run import switch_id_of
-    from migrator.workflows.make_cutover import overlap_of
 
     if out is not None:
         check_destination(shared, out)
@@ -256,11 +281,11 @@ def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None,
 ATTENTION = ("source_iccid", "step", "code", "message")
 
 
-def _attention(items: "Iterable[SwitchItem]") -> "Iterable[tuple[str, str, str, str]]":
-    """Steps that failed, were set aside in trouble, or left something otherwise than it was."""
-    from migrator.core.cutover.rules import ALREADY
-    from migrator.core.run.states import StepState
+def _attention(items: Iterable[SwitchItem]) -> Iterable[tuple[str, str, str, str]]:
+    """Yield the steps that need attention.
 
+    Such steps failed, were skipped after trouble, or left something otherwise than it was.
+    """
     for item in items:
         for step in item.steps.values():
             ended = step.state in {StepState.FAILED, StepState.SKIPPED, StepState.DONE}
@@ -269,18 +294,18 @@ def _attention(items: "Iterable[SwitchItem]") -> "Iterable[tuple[str, str, str, 
 
 
 def planned(
-    store: "Store",
-    header: "SwitchHeader",
+    store: Store,
+    header: SwitchHeader,
     out: Path | None,
     sims: int = SHOWN,
     action: str | None = None,
     *,
     next_step: bool = True,
 ) -> Outcome:
-    """A plan for a person and as JSON; written to `out` where that is asked for."""
-    from migrator.core.cutover.plan import row_document
-    from migrator.workflows.make_cutover import switch_lines
+    """Return a plan for a person and as JSON.
 
+    The plan is also written to `out`, if that is given.
+    """
     shown_switch(store, header.direction, header.switch_id)
     rows = (row for row in store.switches.rows(header.switch_id) if action is None or row.action.value == action)
     first = list(islice(rows, sims))
@@ -301,8 +326,7 @@ def planned(
     return Outcome(data, _told(header, first, next_step=next_step), is_on_stdout=is_stdout(out))
 
 
-def _told(header: "SwitchHeader", rows: "list[SwitchRow]", *, next_step: bool) -> list[Any]:
-    from migrator.reports.model import moment
+def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> list[Any]:
 
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
     name = header.direction.value.capitalize()

@@ -1,19 +1,23 @@
-"""`rollback`: back to the old SIMs, for those that a cutover switched off."""
+"""`rollback`: back to the old SIMs.
+
+The SIMs are those that a cutover switched off.
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import check_destination
+from migrator.cli.app.lookups import plan_id_of
 from migrator.cli.cutover.cutover import planned
 from migrator.cli.cutover.run import APPLY_CODES, SwitchOptionsGiven, applied, wave_counts
 from migrator.core.cutover.plan import Direction
 from migrator.errors import Problem
-
-if TYPE_CHECKING:
-    from migrator.store import Store
+from migrator.inputs.files.iccids import read_iccids
+from migrator.store import Store
+from migrator.workflows.make_cutover import make_rollback
 
 __all__ = ["apply", "plan"]
 
@@ -30,7 +34,9 @@ SHOWN = 20
 @global_options
 @click.pass_obj
 def plan(shared: Globals, /, *, plan_id: str | None, file: Path | None, waves: str | None, out: Path | None) -> int:
-    """Say which SIMs of PLAN can go back to their old SIM: those that a cutover of ours switched off. Sends nothing.
+    """Say which SIMs of PLAN can go back to their old SIM.
+
+    These are the SIMs that a cutover of ours switched off. Sends nothing.
 
     `rollback apply` enables the old SIM, proves it by reading, and only then pauses the new one. Claims and what they
     charged cannot be undone.
@@ -39,10 +45,6 @@ def plan(shared: Globals, /, *, plan_id: str | None, file: Path | None, waves: s
 
 
 def _plan(shared: Globals, plan_id: str | None, file: Path | None, waves: str | None, out: Path | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_id_of
-    from migrator.inputs.files.iccids import read_iccids
-    from migrator.workflows.make_cutover import make_rollback
 
     counts = wave_counts(waves)
     listed = None if file is None else set(read_iccids(file))
@@ -59,8 +61,11 @@ def _plan(shared: Globals, plan_id: str | None, file: Path | None, waves: str | 
     return Outcome(outcome.data, outcome.text, problems=problems, is_on_stdout=outcome.is_on_stdout)
 
 
-def _plan_of_cutover(store: "Store") -> str | None:
-    """The migration's plan that was cut over last: the way back is for that one, also when there is a newer plan."""
+def _plan_of_cutover(store: Store) -> str | None:
+    """Return the migration's plan that was cut over last.
+
+    The way back is for that plan, also when there is a newer plan.
+    """
     newest = store.switches.newest(Direction.CUTOVER)
     return None if newest is None else store.switches.header(newest).plan_id
 
@@ -73,7 +78,9 @@ def _plan_of_cutover(store: "Store") -> str | None:
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
-    """Carry out the rollback plan ID, or go on with it. Default: the newest, if you were shown no other since.
+    """Carry out the rollback plan ID, or go on with it.
+
+    Default: the newest, if you were shown no other since.
 
     Per SIM: enable the old one at 1NCE, prove it by reading, then pause the new one at Hologram, so that never both are
     off. The same command resumes after any interruption.

@@ -1,34 +1,40 @@
-"""What `cutover apply` and `rollback apply` share: finding the plan, its confirmation, the run, and its end."""
+"""Parts that `cutover apply` and `rollback apply` share.
+
+Both find the plan, ask for its confirmation, run it, and report its end.
+"""
 
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
+from migrator.carriers.dryrun import DryRunTarget
+from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.cli.app.common import Globals, Outcome, table, warned
 from migrator.cli.app.looks import meant_switch, shown_switch
+from migrator.cli.app.progress import watching
 from migrator.cli.app.whole import switch_must_be_whole
 from migrator.cli.app.words import counted
-from migrator.core.cutover.plan import Direction
+from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
 from migrator.core.run.control import halted_by
 from migrator.core.run.results import ExitCode
+from migrator.engine.cutover.context import SwitchContext, SwitchOptions
+from migrator.engine.cutover.cutover import Switching, SwitchResult
+from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem, StalePlan
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from migrator.core.cutover.plan import SwitchHeader
-    from migrator.engine.cutover.context import SwitchContext
-    from migrator.engine.cutover.cutover import SwitchResult
-    from migrator.engine.run.context import Stopper
-    from migrator.inputs.settings.settings import Settings
-    from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, TargetPlatform
-    from migrator.store import Store
+from migrator.inputs.policy.file import stored_policy
+from migrator.inputs.settings.settings import Settings, duration_s
+from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, TargetPlatform
+from migrator.store import Store
+from migrator.wiring.crash_points import switch_hooks_from_environment
+from migrator.workflows.make_cutover import stale_reasons, switch_lines
 
 __all__ = [
     "APPLY_CODES",
@@ -55,7 +61,7 @@ WHAT = {
 
 @dataclass(frozen=True, slots=True)
 class SwitchOptionsGiven:
-    """What `apply` was asked."""
+    """Options of one `cutover apply` or `rollback apply`."""
 
     direction: Direction
     switch_id: str | None
@@ -67,8 +73,10 @@ class SwitchOptionsGiven:
 # --- what a command line says -------------------------------------------------------------------------------------
 
 
-def switch_id_of(store: "Store", given: str | None, direction: Direction | None) -> str:
-    """The plan that is meant: `given`, an id or a plan file, or the newest of this direction.
+def switch_id_of(store: Store, given: str | None, direction: Direction | None) -> str:
+    """Return the id of the cutover or rollback plan that is meant.
+
+    That is `given`, an id or a plan file, or the newest of this direction.
 
     Raises: InputError, if there is none; StalePlan, for a file of another store.
     """
@@ -92,8 +100,7 @@ def switch_id_of(store: "Store", given: str | None, direction: Direction | None)
     return given
 
 
-def _id_in_file(store: "Store", file: Path) -> str:
-    from migrator.core.cutover.plan import header_from
+def _id_in_file(store: Store, file: Path) -> str:
 
     try:
         with file.open(encoding="utf-8") as lines:
@@ -110,10 +117,11 @@ def _id_in_file(store: "Store", file: Path) -> str:
     return header.switch_id
 
 
-def _must_be_the_stored_plan(store: "Store", file: Path, switch_id: str) -> None:
-    """Raises: InputError, if a file is not the stored plan to the letter."""
-    from migrator.workflows.make_cutover import switch_lines
+def _must_be_the_stored_plan(store: Store, file: Path, switch_id: str) -> None:
+    """Refuse a file that is not the stored plan to the letter.
 
+    Raises: InputError, naming the first line that differs.
+    """
     with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
         pairs = zip_longest(lines, switch_lines(store, switch_id))
         number = next((at for at, (here, there) in enumerate(pairs, 1) if here != there), None)
@@ -127,12 +135,18 @@ def _must_be_the_stored_plan(store: "Store", file: Path, switch_id: str) -> None
 
 
 def rest_s(text: str | None, default: float) -> float:
-    """Seconds of `--rest`, or what the policy asks for. Raises: InputError, naming the option."""
+    """Return the seconds of `--rest`, or of the policy.
+
+    Raises: InputError, naming the option.
+    """
     return default if text is None else _duration(text, "--rest")
 
 
 def alive_within_s(text: str | None, default: float) -> float:
-    """Seconds of `--alive-within`, or what the policy asks for. Raises: InputError, naming the option."""
+    """Return the seconds of `--alive-within`, or of the policy.
+
+    Raises: InputError, naming the option.
+    """
     seconds = default if text is None else _duration(text, "--alive-within")
     if not seconds:
         hint = "write a longer one, such as 14d"
@@ -141,7 +155,10 @@ def alive_within_s(text: str | None, default: float) -> float:
 
 
 def verified_share(text: str | None, default: Decimal) -> Decimal:
-    """The share of `--verified-share`, or what the policy asks for. Raises: InputError, naming the option."""
+    """Return the share of `--verified-share`, or of the policy.
+
+    Raises: InputError, naming the option.
+    """
     if text is None:
         return default
     try:
@@ -155,7 +172,10 @@ def verified_share(text: str | None, default: Decimal) -> Decimal:
 
 
 def wave_counts(text: str | None) -> tuple[int, ...]:
-    """The numbers of `--waves`. Raises: InputError."""
+    """Return the numbers of `--waves`.
+
+    Raises: InputError, if the text is no list of numbers.
+    """
     if text is None:
         return ()
     parts = [part.strip() for part in text.split(",")]
@@ -166,7 +186,6 @@ def wave_counts(text: str | None) -> tuple[int, ...]:
 
 
 def _duration(text: str, option: str) -> float:
-    from migrator.inputs.settings.settings import duration_s
 
     try:
         return duration_s(text)
@@ -178,9 +197,7 @@ def _duration(text: str, option: str) -> float:
 
 
 def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
-    """Carry a plan out, or go on with it."""
-    from migrator import wiring
-
+    """Carry out a cutover or rollback plan, or go on with it."""
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     chosen.onence()
@@ -209,8 +226,11 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
     return _told(header, result)
 
 
-def _finished_before(store: "Store", header: "SwitchHeader") -> Outcome:
-    """A plan is used once: nothing is read and nothing sent."""
+def _finished_before(store: Store, header: SwitchHeader) -> Outcome:
+    """Return the outcome of a plan that was finished before.
+
+    A plan is used once: nothing is read at a carrier and nothing sent.
+    """
     runs = store.switches.runs(header.switch_id)
     exit_code = int(runs[-1]["exit_code"] or 0) if runs else 0
     data = {"switch_id": header.switch_id, "state": "finished"}
@@ -222,10 +242,11 @@ def _finished_before(store: "Store", header: "SwitchHeader") -> Outcome:
     return Outcome(data, text, exit_code, (problem,))
 
 
-def _refuse_stale(store: "Store", header: "SwitchHeader") -> None:
-    """Raises: StalePlan, saying what changed since the plan was made."""
-    from migrator.workflows.make_cutover import stale_reasons
+def _refuse_stale(store: Store, header: SwitchHeader) -> None:
+    """Refuse a plan whose inputs changed after the plan was made.
 
+    Raises: StalePlan, saying what changed since the plan was made.
+    """
     changed = stale_reasons(store, header)
     if changed:
         problems = tuple(Problem("changed", line) for line in changed)
@@ -234,8 +255,11 @@ def _refuse_stale(store: "Store", header: "SwitchHeader") -> None:
         raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, hint)))
 
 
-def _confirm(shared: Globals, store: "Store", header: "SwitchHeader", given: SwitchOptionsGiven) -> None:
-    """Have the number of SIMs confirmed before a plan is used the first time. Raises: InputError."""
+def _confirm(shared: Globals, store: Store, header: SwitchHeader, given: SwitchOptionsGiven) -> None:
+    """Ask for the number of SIMs before a plan's first run.
+
+    Raises: InputError, if the number is wrong, or nobody can be asked.
+    """
     if store.switches.state(header.switch_id) == "started":
         return
     what, verb = WHAT[header.direction]
@@ -256,15 +280,12 @@ def _confirm(shared: Globals, store: "Store", header: "SwitchHeader", given: Swi
 
 
 def _run(  # noqa: PLR0917 - handed through as they came
-    shared: Globals, chosen: "Settings", store: "Store", header: "SwitchHeader", given: SwitchOptionsGiven, me: Any
-) -> "SwitchResult":
-    from migrator import wiring
-    from migrator.cli.app.progress import watching
-    from migrator.engine.cutover.cutover import Switching
+    shared: Globals, chosen: Settings, store: Store, header: SwitchHeader, given: SwitchOptionsGiven, me: Any
+) -> SwitchResult:
 
     with watching(shared) as progress:
 
-        async def body(stopper: "Stopper") -> "SwitchResult":
+        async def body(stopper: Stopper) -> SwitchResult:
             command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both
             stopper.obey(lambda: store.steering.order(header.plan_id), header.switch_id, progress, command)
             async with AsyncExitStack() as stack:
@@ -279,21 +300,17 @@ def _run(  # noqa: PLR0917 - handed through as they came
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What a run works with and on."""
+    """Objects that a run works with and on."""
 
-    store: "Store"
-    source: "SourceSwitch"
-    target: "TargetPlatform"
-    stopper: "Stopper"
-    progress: "Progress"
+    store: Store
+    source: SourceSwitch
+    target: TargetPlatform
+    stopper: Stopper
+    progress: Progress
     owner: str
 
 
-def _context(chosen: "Settings", header: "SwitchHeader", given: SwitchOptionsGiven, parts: _Parts) -> "SwitchContext":
-    from migrator import wiring
-    from migrator.engine.cutover.context import SwitchContext, SwitchOptions
-    from migrator.inputs.policy.file import stored_policy
-    from migrator.wiring.crash_points import switch_hooks_from_environment
+def _context(chosen: Settings, header: SwitchHeader, given: SwitchOptionsGiven, parts: _Parts) -> SwitchContext:
 
     store, clock = parts.store, wiring.SystemClock()
     wait_s = chosen.settle_timeout_s if given.wait is None else _duration(given.wait, "--wait")
@@ -319,7 +336,7 @@ def _context(chosen: "Settings", header: "SwitchHeader", given: SwitchOptionsGiv
 # --- the end ------------------------------------------------------------------------------------------------------
 
 
-def _told(header: "SwitchHeader", result: "SwitchResult") -> Outcome:
+def _told(header: SwitchHeader, result: SwitchResult) -> Outcome:
     data = {
         "switch_id": result.switch_id,
         "run_id": result.run_id,
@@ -356,18 +373,15 @@ def _told(header: "SwitchHeader", result: "SwitchResult") -> Outcome:
 
 
 def _dry_run(
-    shared: Globals, chosen: "Settings", store: "Store", header: "SwitchHeader", given: SwitchOptionsGiven
+    shared: Globals, chosen: Settings, store: Store, header: SwitchHeader, given: SwitchOptionsGiven
 ) -> Outcome:
-    """Run the true engine on a copy of the store, with both carriers behind walls that keep writes in."""
-    from migrator import wiring
-    from migrator.carriers.dryrun import DryRunTarget
-    from migrator.carriers.dryrun_switch import DryRunSwitch
-    from migrator.cli.app.progress import watching
-    from migrator.engine.cutover.cutover import Switching
+    """Run the true engine on a copy of the store.
 
+    Both carriers are wrapped, so that no write gets out.
+    """
     with store.scratch_copy() as scratch, watching(shared, is_dry_run=True) as progress:
 
-        async def body(stopper: "Stopper") -> "tuple[SwitchResult, list[SwitchRequest]]":
+        async def body(stopper: Stopper) -> tuple[SwitchResult, list[SwitchRequest]]:
             async with AsyncExitStack() as stack:
                 real = await stack.enter_async_context(wiring.target(chosen, store, stopper, read_only=True))
                 old = await stack.enter_async_context(wiring.source_switch(chosen, store, stopper, read_only=True))
@@ -382,13 +396,12 @@ def _dry_run(
     return _dry_outcome(header, result, sent)
 
 
-def _as_switch(out: Any) -> "SwitchRequest":
-    from migrator.ports import SwitchRequest
+def _as_switch(out: Any) -> SwitchRequest:
 
     return SwitchRequest(out.method, out.path, out.body)
 
 
-def _dry_outcome(header: "SwitchHeader", result: "SwitchResult", sent: "Sequence[SwitchRequest]") -> Outcome:
+def _dry_outcome(header: SwitchHeader, result: SwitchResult, sent: Sequence[SwitchRequest]) -> Outcome:
     requests = [{"method": out.method, "path": out.path, "body": _plain(out.body)} for out in sent]
     rows = [(number, out.method, out.path, _brief(out.body)) for number, out in enumerate(sent[:SHOWN_REQUESTS], 1)]
     writes = counted(len(sent), "write")
@@ -410,7 +423,7 @@ def _plain(body: Any) -> Any:
 
 
 def _brief(body: Any) -> str:
-    """A body on one line: a list as its first element and its length."""
+    """Return a body on one line, with long lists cut short."""
     if isinstance(body, list):
         return f"[{_brief(body[0])}, ... {len(body)} in all]"
     parts = (

@@ -1,21 +1,27 @@
-"""`plan approve`: note that somebody looked at a plan and stands by it; `apply` counts them."""
+"""`plan approve`: note that somebody approved a plan.
+
+`apply` counts the approvals.
+"""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.looks import shown_plan
+from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.stale import refuse_stale, say_at_once, with_warnings
 from migrator.cli.app.whole import must_be_whole
 from migrator.cli.app.words import n_sims
 from migrator.core.plan.approvals import Approval, approvers, same_person
+from migrator.core.plan.plan import PlanHeader
 from migrator.errors import Halted, InputError
-
-if TYPE_CHECKING:
-    from migrator.core.plan.plan import PlanHeader
-    from migrator.store import Store
+from migrator.inputs.policy.file import stored_policy
+from migrator.reports.model import moment
+from migrator.store import Store
+from migrator.wiring import person
 
 __all__ = ["approval_values", "approve", "require_approvals"]
 
@@ -33,7 +39,9 @@ LONGEST_NAME, LONGEST_NOTE = 100, 1000
 @global_options
 @click.pass_obj
 def approve(shared: Globals, /, *, plan: str | None, name: str | None, note: str, confirm: int | None) -> int:
-    """Note that somebody approved PLAN (an id or a plan file; default the newest), with the hash of its changes.
+    """Note that somebody approved PLAN, with the hash of its changes.
+
+    PLAN is an id or a plan file; default the newest.
 
     A policy with `[approvals] required = N` has `apply` wait, with exit 6, until N different people approved these very
     changes. The same person counts once. Names are not proven: keep the store where only your team can write.
@@ -42,7 +50,6 @@ def approve(shared: Globals, /, *, plan: str | None, name: str | None, note: str
 
 
 def _approve(shared: Globals, plan: str | None, name: str | None, note: str, confirm: int | None) -> Outcome:
-    from migrator import wiring
 
     who = _named(name)
     if len(note) > LONGEST_NOTE:
@@ -63,9 +70,10 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
 
 
 def _named(name: str | None) -> str:
-    """Who approves. Raises: InputError, for a name that nobody could tell apart later."""
-    from migrator.wiring import person
+    """Return the name of the person who approves.
 
+    Raises: InputError, for a name that nobody could tell apart later.
+    """
     name = person() if name is None else name
     if name is None:
         raise InputError("nobody knows your login name", code="approver", hint="say it: --as NAME")
@@ -76,13 +84,13 @@ def _named(name: str | None) -> str:
     return name
 
 
-def _approvable(shared: Globals, store: "Store", given: str | None) -> tuple["PlanHeader", list[str]]:
-    """The plan that is meant, as the store holds it and as fresh as when it was made; and warnings.
+def _approvable(shared: Globals, store: Store, given: str | None) -> tuple[PlanHeader, list[str]]:
+    """Return the plan that is to be approved, and warnings.
+
+    The plan is as the store holds it, and as fresh as when it was made.
 
     Raises: InputError, if there is none, a used one or an edited file; StalePlan, also if it was changed in the store.
     """
-    from migrator.cli.app.lookups import plan_or_file
-
     header = store.plans.header(plan_or_file(store, given))
     if store.plans.state(header.plan_id) == "finished":
         hint = "a plan is used once: make a new one with `migrator plan create`"
@@ -92,8 +100,11 @@ def _approvable(shared: Globals, store: "Store", given: str | None) -> tuple["Pl
     return header, warnings
 
 
-def _confirmed(shared: Globals, header: "PlanHeader", given: int | None) -> None:
-    """Have the number of claims said by who approves. Raises: InputError."""
+def _confirmed(shared: Globals, header: PlanHeader, given: int | None) -> None:
+    """Ask the approver for the number of claims.
+
+    Raises: InputError, if the number is wrong, or nobody can be asked.
+    """
     if not header.claims:
         return
     if given is None:
@@ -112,10 +123,11 @@ def _confirmed(shared: Globals, header: "PlanHeader", given: int | None) -> None
         )
 
 
-def approval_values(store: "Store", header: "PlanHeader") -> dict[str, Any]:
-    """How many people must approve a plan, who did, and every approval, as JSON values."""
-    from migrator.reports.model import moment
+def approval_values(store: Store, header: PlanHeader) -> dict[str, Any]:
+    """Return the approvals of a plan as JSON values.
 
+    These are the number of people needed, the people who approved, and every approval.
+    """
     given = store.approvals.of(header.plan_id)
     return {
         "required": header.summary.get("approvals_required", 0),
@@ -132,10 +144,11 @@ def approval_values(store: "Store", header: "PlanHeader") -> dict[str, Any]:
     }
 
 
-def require_approvals(store: "Store", header: "PlanHeader") -> None:
-    """Raises: Halted, if the policy that the plan was made from asks for more people than have approved it."""
-    from migrator.inputs.policy.file import stored_policy
+def require_approvals(store: Store, header: PlanHeader) -> None:
+    """Refuse a plan with too few approvals.
 
+    Raises: Halted, if the policy of the plan asks for more people than have approved the plan.
+    """
     text = store.plans.policy_text(header.plan_id)
     required = stored_policy(text, name=f"policy of {header.plan_id}").approvals
     people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)

@@ -1,24 +1,29 @@
-"""`plan diff`: what differs between two plans, SIM by SIM, in memory that does not grow with them."""
+"""`plan diff`: differences of two plans, SIM by SIM.
+
+The use of memory does not grow with the plans.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
+from migrator.cli.app.lookups import plan_id_of
 from migrator.cli.app.words import n_sims
 from migrator.core.plan.diff import DiffTally, PlanLine, SimDifference, Values, compared, header_differences
+from migrator.core.plan.document import header_document
+from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
-
-if TYPE_CHECKING:
-    from migrator.core.plan.plan import PlanHeader
-    from migrator.store import Store
+from migrator.inputs.files.plan import plan_file_lines, read_plan_file
+from migrator.store import Store
 
 __all__ = ["diff"]
 
@@ -35,19 +40,22 @@ LONGEST_VALUE = 60
 @global_options
 @click.pass_obj
 def diff(shared: Globals, /, *, first: str, second: str, show_all: bool, out: Path | None, exit_code: bool) -> int:
-    """What differs from plan FIRST to plan SECOND: ids or exported files, in any mixture.
+    """Compare plan FIRST with plan SECOND, SIM by SIM.
 
-    Tells which SIMs were added, removed or changed with every value before and after, and what their headers and
-    policies say differently.
+    Each is an id or an exported file, in any mixture. Tells which SIMs were added, removed or changed with every value
+    before and after, and what their headers and policies say differently.
     """
     return finish("plan diff", shared, lambda: _diff(shared, (first, second), out, show_all, exit_code))
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One of the two plans. `policy` is None where only the plan's file is at hand."""
+    """First or second plan of the comparison.
 
-    header: "PlanHeader"
+    `policy` is None where only the plan's file is at hand.
+    """
+
+    header: PlanHeader
     lines: Callable[[], Iterator[PlanLine]]
     policy: Mapping[str, Any] | None
 
@@ -79,7 +87,10 @@ def _diff(shared: Globals, names: tuple[str, str], out: Path | None, show_all: b
 def _noting(
     found: Iterable[SimDifference], shown: list[SimDifference], *, show_all: bool, as_text: bool
 ) -> Iterator[SimDifference]:
-    """Pass differences through; keep the first of them to be shown, or show them all as they come."""
+    """Pass differences through, and keep or show them.
+
+    The first differences are kept to be shown later, or all are shown as they come.
+    """
     for difference in found:
         if show_all and as_text:
             click.echo(_line(difference))
@@ -89,9 +100,10 @@ def _noting(
 
 
 def _sides(shared: Globals, names: tuple[str, str], closing: ExitStack) -> tuple[_Side, _Side]:
-    """Both plans; the store is opened only if one of them is not a file, and a file's policy is looked for there."""
-    from migrator import wiring
+    """Return both plans.
 
+    The store is opened only if one of them is not a file. The policy of a file is then looked for in the store.
+    """
     store: Store | None = None
     if not all(Path(name).is_file() for name in names):
         store = closing.enter_context(wiring.store_of(shared.state, shared.config))
@@ -99,9 +111,7 @@ def _sides(shared: Globals, names: tuple[str, str], closing: ExitStack) -> tuple
     return first, second
 
 
-def _side(store: "Store | None", name: str) -> _Side:
-    from migrator.cli.app.lookups import plan_id_of
-    from migrator.inputs.files.plan import plan_file_lines, read_plan_file
+def _side(store: Store | None, name: str) -> _Side:
 
     if store is None or Path(name).is_file():
         header = read_plan_file(Path(name))
@@ -110,8 +120,11 @@ def _side(store: "Store | None", name: str) -> _Side:
     return _Side(store.plans.header(plan_id), lambda: store.plans.lines(plan_id), store.plans.policy_json(plan_id))
 
 
-def _stored_policy(store: "Store | None", header: "PlanHeader") -> Mapping[str, Any] | None:
-    """The policy of a plan that came as a file, if the store holds the same plan."""
+def _stored_policy(store: Store | None, header: PlanHeader) -> Mapping[str, Any] | None:
+    """Return the policy of a plan file from the store, or None.
+
+    The store must hold the same plan.
+    """
     if store is None or store.plans.exists(header.plan_id) is None:
         return None
     same = store.plans.header(header.plan_id).fingerprints == header.fingerprints
@@ -119,7 +132,6 @@ def _stored_policy(store: "Store | None", header: "PlanHeader") -> Mapping[str, 
 
 
 def _header_differences(before: _Side, after: _Side) -> dict[str, tuple[Any, Any]]:
-    from migrator.core.plan.document import header_document
 
     found = dict(header_differences(header_document(before.header), header_document(after.header)))
     if before.policy is not None and after.policy is not None:
@@ -160,7 +172,10 @@ def _told(
 
 
 def _line(difference: SimDifference) -> str:
-    """One SIM on one line; of one that only one plan holds, the values that say what it was planned for."""
+    """Return a SIM on one line.
+
+    A SIM that only one plan holds is shown with the values that say what it was planned for.
+    """
     names = difference.fields if difference.kind == "changed" else ("action", "reason", "target_iccid", "name")
     told = [
         f"{name} {_brief(values[0])} -> {_brief(values[1])}"
@@ -171,6 +186,6 @@ def _line(difference: SimDifference) -> str:
 
 
 def _brief(value: Any) -> str:
-    """A value as JSON, shortened; `--json` and `--out` have it whole."""
+    """Return a value as JSON, cut short; `--json` and `--out` have all."""
     text = "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

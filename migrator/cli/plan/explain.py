@@ -1,16 +1,17 @@
-"""`plan explain`: why a plan gives one SIM what it gives."""
+"""`plan explain`: reasons for the values of one SIM."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.lookups import parsed_iccid, plan_or_file
+from migrator.core.plan.explain import Explained, explained, rule_words
+from migrator.core.plan.plan import Change
+from migrator.core.policy.policy import Policy
 from migrator.errors import InputError
-
-if TYPE_CHECKING:
-    from migrator.core.plan.explain import Explained
-    from migrator.core.plan.plan import Change
-    from migrator.core.policy.policy import Policy
+from migrator.inputs.policy.file import stored_policy
 
 __all__ = ["explain"]
 
@@ -24,18 +25,15 @@ __all__ = ["explain"]
 @global_options
 @click.pass_obj
 def explain(shared: Globals, /, *, iccid: str, plan: str | None) -> int:
-    """Why PLAN (an id or a plan file; default the newest) gives the SIM with this source ICCID what it gives.
+    """Explain the values that PLAN gives to one SIM.
 
-    Each value stands beside what 1NCE has and what Hologram showed, with the keys of the policy that led to it.
+    ICCID is the source ICCID of the SIM. PLAN is an id or a plan file; default the newest. Each value stands beside
+    what 1NCE has and what Hologram showed, with the keys of the policy that led to it.
     """
     return finish("plan explain", shared, lambda: _explain(shared, iccid, plan))
 
 
 def _explain(shared: Globals, text: str, plan: str | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import parsed_iccid, plan_or_file
-    from migrator.core.plan.explain import explained
-    from migrator.inputs.policy.file import stored_policy
 
     iccid = parsed_iccid(text)
     with wiring.store_of(shared.state, shared.config) as store:
@@ -53,7 +51,7 @@ def _explain(shared: Globals, text: str, plan: str | None) -> Outcome:
     return Outcome({"plan_id": plan_id, **_data(change, values)}, _words(change, policy, values))
 
 
-def _data(change: "Change", values: "list[Explained]") -> dict[str, Any]:
+def _data(change: Change, values: list[Explained]) -> dict[str, Any]:
     return {
         "source_iccid": change.source_iccid.digits,
         "target_iccid": None if change.target_iccid is None else change.target_iccid.digits,
@@ -78,8 +76,7 @@ def _data(change: "Change", values: "list[Explained]") -> dict[str, Any]:
     }
 
 
-def _words(change: "Change", policy: "Policy", values: "list[Explained]") -> list[Any]:
-    from migrator.core.plan.explain import rule_words
+def _words(change: Change, policy: Policy, values: list[Explained]) -> list[Any]:
 
     target = "no target" if change.target_iccid is None else f"target {change.target_iccid}"
     rule = policy.rule(change.rule)

@@ -6,22 +6,30 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.looks import shown_plan
+from migrator.cli.app.lookups import plan_id_of, plan_or_file, required_inventory
+from migrator.cli.app.progress import watching
 from migrator.cli.app.words import n_sims
+from migrator.cli.plan.approve import approval_values
+from migrator.cli.plan.tables import caps_table, summary_tables
+from migrator.core.money.calls import CallSizes
+from migrator.core.plan.document import change_document, fingerprints_document, header_line
 from migrator.core.plan.odd_names import shown as shown_name
-from migrator.core.plan.plan import Action
+from migrator.core.plan.plan import Action, Change, PlanHeader
+from migrator.engine.run.context import Stopper
 from migrator.errors import Problem
-
-if TYPE_CHECKING:
-    from migrator.core.plan.plan import Change, PlanHeader
-    from migrator.inputs.where.language import Selection
-    from migrator.store import Store
+from migrator.inputs.policy.file import read_policy
+from migrator.inputs.where.language import Selection, parse_selection
+from migrator.reports.model import moment
+from migrator.store import Store
+from migrator.workflows.make_plan import make_plan, settle_earlier, unsettled_plans
 
 __all__ = ["create", "export", "list_plans", "show"]
 
@@ -77,13 +85,6 @@ def create(
 def _create(
     shared: Globals, policy_file: Path, out: Path | None, where: str | None, *, takes_rolled_back: bool
 ) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import required_inventory
-    from migrator.cli.app.progress import watching
-    from migrator.core.money.calls import CallSizes
-    from migrator.engine.run.context import Stopper
-    from migrator.inputs.policy.file import read_policy
-    from migrator.workflows.make_plan import make_plan, settle_earlier, unsettled_plans
 
     loaded = read_policy(policy_file)
     selection = None if where is None else _selection(where)
@@ -92,7 +93,7 @@ def _create(
     chosen = wiring.settings(shared.config)
     max_rps = chosen.hologram().max_rps
 
-    async def body(stopper: Stopper) -> "PlanHeader":
+    async def body(stopper: Stopper) -> PlanHeader:
         async with wiring.target(chosen, store, stopper, read_only=True) as target:
             if me is not None:
                 async with wiring.heartbeat(store, me, stopper):
@@ -127,18 +128,16 @@ def _create(
     return replace(_shown(header, [], next_step=True), is_on_stdout=is_stdout(out))
 
 
-def _selection(where: str) -> "Selection":
-    """What `--where` says; its grammar costs an import that no other command needs."""
-    from migrator.inputs.where.language import parse_selection
+def _selection(where: str) -> Selection:
+    """Parse the expression of `--where`.
 
+    The import is here because the grammar costs time that no other command needs.
+    """
     return parse_selection(where)
 
 
-def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool = False) -> Outcome:
-    """A plan for a person and as JSON."""
-    from migrator.cli.plan.tables import caps_table, summary_tables
-    from migrator.core.plan.document import fingerprints_document
-
+def _shown(header: PlanHeader, changes: Iterable[Change], *, next_step: bool = False) -> Outcome:
+    """Return a plan for a person and as JSON."""
     summary = header.summary
     data = {
         "plan_id": header.plan_id,
@@ -175,7 +174,10 @@ def _shown(header: "PlanHeader", changes: Iterable["Change"], *, next_step: bool
 
 
 def _short(name: object) -> str:
-    """A name for a table's cell; `plan export` has it whole."""
+    """Return a name cut to the width of a table's cell.
+
+    `plan export` has the whole name.
+    """
     text = "" if name is None else shown_name(str(name))
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
@@ -184,14 +186,11 @@ def _short(name: object) -> str:
 @global_options
 @click.pass_obj
 def list_plans(shared: Globals, /) -> int:
-    """The plans of this store, newest first."""
+    """List the plans of this store, newest first."""
     return finish("plan list", shared, lambda: _list(shared))
 
 
 def _list(shared: Globals) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.plan.approve import approval_values
-    from migrator.reports.model import moment
 
     with wiring.store_of(shared.state, shared.config) as store:
         plans = [
@@ -210,7 +209,10 @@ def _list(shared: Globals) -> Outcome:
 
 
 def _approved(approvals: Mapping[str, Any]) -> str:
-    """How many people approved a plan, of how many; empty where nobody asked and nobody did."""
+    """Return the number of approvals, such as "1 of 2".
+
+    The text is empty where nobody asked and nobody approved.
+    """
     given, required = len(approvals["approvers"]), approvals["required"]
     return f"{given} of {required}" if given or required else ""
 
@@ -226,15 +228,14 @@ def _approved(approvals: Mapping[str, Any]) -> str:
 @global_options
 @click.pass_obj
 def show(shared: Globals, /, *, plan: str | None, sims: int, action: str | None) -> int:
-    """Show PLAN (an id or a plan file; default the newest): counts, money, calls, warnings, and its first SIMs."""
+    """Show PLAN: counts, money, calls, warnings, and its first SIMs.
+
+    PLAN is an id or a plan file; default the newest.
+    """
     return finish("plan show", shared, lambda: _show(shared, plan, sims, action))
 
 
 def _show(shared: Globals, plan: str | None, sims: int, action: str | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_or_file
-    from migrator.cli.plan.approve import approval_values
-    from migrator.core.plan.document import change_document
 
     with wiring.store_of(shared.state, shared.config) as store:
         plan_id = plan_or_file(store, plan)
@@ -251,7 +252,10 @@ def _show(shared: Globals, plan: str | None, sims: int, action: str | None) -> O
 
 
 def _approvals(approvals: Mapping[str, Any]) -> Iterator[Any]:
-    """Who approved a plan, for a person; nothing where nobody asked and nobody did."""
+    """Yield the table of the approvals of a plan.
+
+    Yields nothing where nobody asked and nobody approved.
+    """
     if words := _approved(approvals):
         rows = [(one["approved_by"], one["approved_at"], one["note"]) for one in approvals["given"]]
         yield table(f"Approvals: {words} needed", ("who", "when", "note"), rows)
@@ -263,13 +267,14 @@ def _approvals(approvals: Mapping[str, Any]) -> Iterator[Any]:
 @global_options
 @click.pass_obj
 def export(shared: Globals, /, *, file: Path, plan: str | None) -> int:
-    """Write a plan to FILE as JSON Lines: a header, then a line per SIM; `-` is stdout."""
+    """Write a plan to FILE as JSON Lines; `-` is stdout.
+
+    The first line is a header; then there is a line per SIM.
+    """
     return finish("plan export", shared, lambda: _export(shared, file, plan))
 
 
 def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_id_of
 
     check_destination(shared, file)
     with wiring.store_of(shared.state, shared.config) as store:
@@ -280,10 +285,8 @@ def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
     return Outcome(data, text, is_on_stdout=is_stdout(file))
 
 
-def plan_lines(store: "Store", header: "PlanHeader") -> Iterator[str]:
-    """The plan's file, line by line."""
-    from migrator.core.plan.document import header_line
-
+def plan_lines(store: Store, header: PlanHeader) -> Iterator[str]:
+    """Yield the plan's file, line by line."""
     yield header_line(header) + "\n"
     for _, line in store.plans.lines(header.plan_id):
         yield line + "\n"

@@ -1,24 +1,26 @@
-"""What a plan comes to, by wave and by rule of its policy, for a person."""
+"""Tables of a plan for people: by wave and by rule."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import RenderableType
 
 from migrator.cli.app.common import table
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 __all__ = ["caps_table", "summary_tables"]
 
 CALLS = ("claims", "limits", "states", "names", "reads")
 
 
-def summary_tables(summary: Mapping[str, Any]) -> list["RenderableType"]:
-    """The tables of a plan's summary: what happens wave after wave, and what the limits of each rule may cost."""
+def summary_tables(summary: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the tables of a plan's summary.
+
+    The tables show what happens wave after wave, and what the limits of each rule may cost.
+    """
     return [_waves(summary), _requests(summary), _groups(summary)]
 
 
-def _waves(summary: Mapping[str, Any]) -> "RenderableType":
+def _waves(summary: Mapping[str, Any]) -> RenderableType:
     columns = ("wave", "SIMs", "to claim", "requests", "hours", "then rests", "charged")
     rows = [
         (
@@ -35,15 +37,18 @@ def _waves(summary: Mapping[str, Any]) -> "RenderableType":
     return table("Waves", columns, rows)
 
 
-def _requests(summary: Mapping[str, Any]) -> "RenderableType":
-    """Requests of each kind, wave by wave and in all; what is read before the first wave stands alone."""
+def _requests(summary: Mapping[str, Any]) -> RenderableType:
+    """Return the table of requests by kind and wave, with sums.
+
+    Requests before the first wave stand alone.
+    """
     before = {kind: summary["calls"][kind] - sum(wave["calls"][kind] for wave in summary["by_wave"]) for kind in CALLS}
     parts = [("before the waves", before), *((wave["wave"], wave["calls"]) for wave in summary["by_wave"])]
     rows = [(name, *(calls[kind] for kind in CALLS)) for name, calls in (*parts, ("sum", summary["calls"]))]
     return table("Requests to Hologram, about", ("", *CALLS), rows)
 
 
-def _groups(summary: Mapping[str, Any]) -> "RenderableType":
+def _groups(summary: Mapping[str, Any]) -> RenderableType:
     columns = ("rule", "data limit by", "SIMs", "MB at 1NCE", "bytes per period", "no limit", "largest bill per period")
     rows = [
         (
@@ -60,8 +65,8 @@ def _groups(summary: Mapping[str, Any]) -> "RenderableType":
     return table("Limits: MB at 1NCE are for a lifetime, bytes at Hologram for a billing period", columns, rows)
 
 
-def caps_table(caps: Mapping[str, Any]) -> "RenderableType":
-    """The caps of a policy, what is used up of them and what is left."""
+def caps_table(caps: Mapping[str, Any]) -> RenderableType:
+    """Return the table of a policy's caps, used up and left."""
     over = "over all plans of the organization" if caps["scope"] == "organization" else "of this plan alone"
     rows = [
         ("SIMs (max_sims)", caps["max_sims"], caps["used_sims"], caps["left_sims"]),

@@ -1,18 +1,20 @@
-"""`audit`: the log of what was done, and whether it still holds."""
+"""`audit`: the log of all actions, and its checks."""
 
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.words import counted
+from migrator.core.audit.chain import event_document
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
-
-if TYPE_CHECKING:
-    from migrator.store import Store
+from migrator.reports.evidence.check import RESTING, evidence_problems
+from migrator.reports.model import moment
+from migrator.store import Store
 
 __all__ = ["log", "verify"]
 
@@ -26,14 +28,14 @@ __all__ = ["log", "verify"]
 @global_options
 @click.pass_obj
 def log(shared: Globals, /, *, plan: str | None, kind: str | None, last: int) -> int:
-    """What was done, event after event; of PLAN only, if it is named."""
+    """List what was done, event after event.
+
+    Events are of PLAN only, if it is named.
+    """
     return finish("audit log", shared, lambda: _log(shared, plan, kind, last))
 
 
 def _log(shared: Globals, plan: str | None, kind: str | None, last: int) -> Outcome:
-    from migrator import wiring
-    from migrator.core.audit.chain import event_document
-    from migrator.reports.model import moment
 
     with wiring.store_of(shared.state, shared.config) as store:
         wanted = (
@@ -61,12 +63,14 @@ def _brief(detail: Any) -> str:
 @global_options
 @click.pass_obj
 def verify(shared: Globals, /, *, file: Path | None, head: str | None, manifest: str | None) -> int:
-    """Check the store's log, journal and plans against each other; or FILE, an evidence zip, without any store."""
+    """Check the store's log, journal and plans against each other.
+
+    With FILE, an evidence zip, check that file instead, without any store.
+    """
     return finish("audit verify", shared, lambda: _evidence(file, head, manifest) if file else _store(shared, head))
 
 
 def _store(shared: Globals, head: str | None) -> Outcome:
-    from migrator import wiring
 
     with wiring.store_of(shared.state, shared.config) as store:
         found, newest = _problems(store, head)
@@ -75,8 +79,11 @@ def _store(shared: Globals, head: str | None) -> Outcome:
     return _told("The log", data, found, f"It does not hold {'; '.join(open_to_edits)}.")
 
 
-def _problems(store: "Store", head: str | None) -> tuple[list[str], str]:
-    """What does not hold, and the head of the log; of one moment, though a run may be at work."""
+def _problems(store: Store, head: str | None) -> tuple[list[str], str]:
+    """Return what does not hold, and the head of the log.
+
+    Both are of one moment, though a run may be at work.
+    """
     before = store.audit.head()
     found = list(store.audit.problems(head=head))
     if not found or store.audit.head() == before:
@@ -86,7 +93,6 @@ def _problems(store: "Store", head: str | None) -> tuple[list[str], str]:
 
 
 def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
-    from migrator.reports.evidence.check import RESTING, evidence_problems
 
     manifest, found = evidence_problems(file, head=head, manifest_sha256=noted)
     data = {

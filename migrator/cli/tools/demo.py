@@ -1,4 +1,7 @@
-"""`demo`: a whole migration on simulators, with a crash in the middle, in under a minute."""
+"""`demo`: a whole migration on simulators, with a crash in the middle.
+
+The demo takes less than a minute.
+"""
 
 import os
 import shutil
@@ -6,24 +9,28 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from migrator import wiring
+from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.onence.simulator import OnenceSimulator
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, MigratorError
-
-if TYPE_CHECKING:
-    from migrator.wiring.rehearsal import Rehearsal
+from migrator.wiring.rehearsal import Rehearsal, pool_of
 
 __all__ = ["demo"]
 
 MARK = ".migrator-demo"
 FOREIGN = 2
-"""New SIMs that somebody else has claimed already: something in the demo should need attention."""
+"""Number of new SIMs that somebody else has claimed already.
+
+Something in the demo should need attention.
+"""
 KILLED = -9
 
 POLICY = """\
@@ -59,10 +66,10 @@ max_failure_share = 0.1
 @global_options
 @click.pass_obj
 def demo(shared: Globals, /, *, folder: Path, sims: int, seed: int) -> int:
-    """Run a whole migration on built-in simulators: no keys, no network but loopback, under a minute.
+    """Run a whole migration on built-in simulators, in under a minute.
 
-    Pulls an invented 1NCE fleet, pairs it from a pool, plans, applies, is killed half way, resumes, verifies, and
-    leaves a report to open.
+    The demo needs no keys, and no network but loopback. Pulls an invented 1NCE fleet, pairs it from a pool, plans,
+    applies, is killed half way, resumes, verifies, and leaves a report to open.
     """
     return finish("demo", shared, lambda: _demo(shared, folder, sims, seed))
 
@@ -98,7 +105,10 @@ def _what_now(folder: Path, report: Path) -> str:
 
 
 def _prepare(folder: Path) -> None:
-    """An empty folder with our mark. Raises: InputError, if it holds somebody else's work."""
+    """Make an empty folder with our mark.
+
+    Raises: InputError, if the folder holds somebody else's work.
+    """
     if folder.exists() and not (folder / MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not an empty folder, nor an earlier demo", hint="choose another with --dir")
     shutil.rmtree(folder, ignore_errors=True)
@@ -109,14 +119,11 @@ def _prepare(folder: Path) -> None:
         raise InputError(f"{folder} cannot be made: {error.strerror}", hint="choose another with --dir") from error
 
 
-def _rehearsal(folder: Path, sims: int, seed: int) -> "Rehearsal":
-    """Simulators with some life in them: pending states, a rate limit, and SIMs that others have claimed."""
-    from datetime import UTC, datetime
+def _rehearsal(folder: Path, sims: int, seed: int) -> Rehearsal:
+    """Build the simulators, with the troubles of real life.
 
-    from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
-    from migrator.carriers.onence.simulator import OnenceSimulator
-    from migrator.wiring.rehearsal import Rehearsal, pool_of
-
+    These are pending states, a rate limit, and SIMs that others have claimed.
+    """
     now, pool = datetime.now(UTC), pool_of(sims)
     hologram = HologramSimulator(
         seed=seed, switches=HologramSwitches(claim_pending_s=(0.5, 2.0), state_pending_s=(0.5, 2.0)), epoch=now
@@ -129,8 +136,11 @@ def _rehearsal(folder: Path, sims: int, seed: int) -> "Rehearsal":
     return Rehearsal(OnenceSimulator(seed=seed, sims=sims, epoch=now), hologram)
 
 
-def _environment(rehearsal: "Rehearsal") -> dict[str, str]:
-    """Settings for the simulators; what the user has set for real carriers stays out of reach."""
+def _environment(rehearsal: Rehearsal) -> dict[str, str]:
+    """Return the settings for the simulators.
+
+    The user's settings for real carriers are left out.
+    """
     ours = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {
@@ -145,14 +155,20 @@ def _environment(rehearsal: "Rehearsal") -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Show:
-    """Runs the tool's own commands, and shows each with what it prints."""
+    """Runner of the tool's own commands.
+
+    Each command is shown with what it prints.
+    """
 
     folder: Path
     environment: Mapping[str, str]
     quiet: bool
 
     def run(self, *words: str, expect: Sequence[int] = (0,), **variables: str) -> None:
-        """Run one command. Raises: MigratorError, if it ends otherwise than a demo should."""
+        """Run one command.
+
+        Raises: MigratorError, if the command ends otherwise than a demo should.
+        """
         shown = " ".join(f"{name}={value}" for name, value in variables.items())
         if not self.quiet:
             click.secho(f"\n$ {shown + ' ' if shown else ''}migrator {' '.join(words)}", bold=True)
@@ -168,13 +184,13 @@ class _Show:
             raise MigratorError(f"`migrator {' '.join(words)}` ended with exit code {done.returncode}")
 
     def say(self, words: str) -> None:
-        """A line of explanation."""
+        """Print a line of explanation."""
         if not self.quiet:
             click.secho(words, fg=None if "NO_COLOR" in os.environ else "cyan")
 
 
 def _steps(show: _Show) -> str:
-    """The whole migration. Returns: the plan's id."""
+    """Run the whole migration, and return the plan's id."""
     show.run("inventory", "pull")
     show.run("pair", "pool", "pool.txt")
     show.run("plan", "create", "--policy", "policy.toml")
@@ -190,7 +206,6 @@ def _steps(show: _Show) -> str:
 
 
 def _newest_plan(show: _Show) -> tuple[str, int]:
-    from migrator import wiring
 
     with wiring.open_store(f"sqlite:///{show.folder / 'migrator.db'}") as store:
         header = store.plans.header(store.plans.newest() or "")

@@ -1,16 +1,13 @@
-"""`doctor`: is everything in place, before a migration begins."""
-
-from typing import TYPE_CHECKING
+"""`doctor`: checks before a migration begins."""
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, MigratorError, Problem
-
-if TYPE_CHECKING:
-    from migrator.engine.run.context import Stopper
-    from migrator.inputs.settings.settings import Settings
-    from migrator.workflows.doctor import Finding
+from migrator.inputs.settings.settings import Settings
+from migrator.workflows.doctor import Finding, carriers, disk
 
 __all__ = ["doctor"]
 
@@ -21,13 +18,14 @@ CODES = "0 all is in place, 2 a setting is missing, 4 a login or right is refuse
 @global_options
 @click.pass_obj
 def doctor(shared: Globals, /) -> int:
-    """Look at settings, logins, rights, data plans and their zones, balance and disk. Reads only."""
+    """Check settings, logins, rights, data plans with zones, balance and disk.
+
+    Reads only.
+    """
     return finish("doctor", shared, lambda: _doctor(shared))
 
 
 def _doctor(shared: Globals) -> Outcome:
-    from migrator import wiring
-    from migrator.workflows.doctor import Finding, disk
 
     chosen = wiring.settings(shared.config)
     state = shared.state or chosen.state
@@ -40,11 +38,9 @@ def _doctor(shared: Globals) -> Outcome:
     return _told(findings)
 
 
-def _asked(chosen: "Settings") -> "list[Finding]":
-    from migrator import wiring
-    from migrator.workflows.doctor import carriers
+def _asked(chosen: Settings) -> list[Finding]:
 
-    async def body(stopper: "Stopper") -> "list[Finding]":
+    async def body(stopper: Stopper) -> list[Finding]:
         findings = []
         async for finding in carriers(chosen, stopper):
             stopper.check()
@@ -54,11 +50,8 @@ def _asked(chosen: "Settings") -> "list[Finding]":
     return wiring.run_async(body)
 
 
-def _schema(state: str) -> "list[Finding]":
-    """The schema of a store that is there; nothing of one that is not."""
-    from migrator import wiring
-    from migrator.workflows.doctor import Finding
-
+def _schema(state: str) -> list[Finding]:
+    """Return the schema of a store, or nothing if there is none."""
     try:
         with wiring.open_store(state) as store:
             info = store.info()
@@ -69,7 +62,7 @@ def _schema(state: str) -> "list[Finding]":
     return [Finding("schema", f"{info['schema']}, lineage {info['lineage']}")]
 
 
-def _told(findings: "list[Finding]") -> Outcome:
+def _told(findings: list[Finding]) -> Outcome:
     rows = [(one.what, one.word, one.told) for one in findings]
     data = {
         "checks": [

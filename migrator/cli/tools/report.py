@@ -2,19 +2,24 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import refuse_unwritable
+from migrator.cli.app.lookups import plan_or_file
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from migrator.reports.model import Reconciliation
-    from migrator.reports.writers import Written
-    from migrator.store import Store
+from migrator.reports.formats.json_file import schema_text
+from migrator.reports.model import Reconciliation
+from migrator.reports.writers import Written, write_report
+from migrator.store import Store
+from migrator.wiring import SystemClock
+from migrator.wiring.gc import collecting_rarely
+from migrator.workflows.evidence import gather
+from migrator.workflows.report import reconciliation
 
 __all__ = ["report"]
 
@@ -36,26 +41,21 @@ CODES = "0 written, 1 the buckets do not add up, 2 no plan or unwritable place, 
 @global_options
 @click.pass_obj
 def report(shared: Globals, /, *, schema: bool, **asked: Any) -> int:
-    """Write PLAN's reconciliation: every source SIM in exactly one bucket, from what was read last.
+    """Write PLAN's reconciliation: every source SIM in exactly one bucket.
 
-    PLAN is an id or a plan file; default the newest. The HTML page is one file that needs no network.
+    The report uses what was read last. PLAN is an id or a plan file; default the newest. The HTML page is one file that
+    needs no network.
     """
     return finish("report", shared, _schema if schema else lambda: _report(shared, **asked))
 
 
 def _schema() -> Outcome:
-    from migrator.reports.formats.json_file import schema_text
 
     click.echo(schema_text(), nl=False)
     return Outcome({}, is_on_stdout=True)
 
 
 def _report(shared: Globals, *, plan: str | None, formats: str, out: Path | None, evidence: Path | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_or_file
-    from migrator.reports.writers import write_report
-    from migrator.wiring.gc import collecting_rarely
-    from migrator.workflows.report import reconciliation
 
     wanted = _formats(formats)
     if evidence is not None:
@@ -67,11 +67,11 @@ def _report(shared: Globals, *, plan: str | None, formats: str, out: Path | None
         return outcome if evidence is None else _with_evidence(store, plan_id, evidence, outcome)
 
 
-def _with_evidence(store: "Store", plan_id: str, file: Path, outcome: Outcome) -> Outcome:
-    """The same, with the evidence written and what is to be noted of it."""
-    from migrator.wiring import SystemClock
-    from migrator.workflows.evidence import gather
+def _with_evidence(store: Store, plan_id: str, file: Path, outcome: Outcome) -> Outcome:
+    """Write the evidence too, and add it to the outcome.
 
+    The outcome then says what is to be noted of the evidence.
+    """
     digest, head = gather(store, plan_id, file, now=SystemClock().now().timestamp())
     told = {"file": str(file), "manifest_sha256": digest, "head": head}
     text = [
@@ -85,14 +85,17 @@ def _with_evidence(store: "Store", plan_id: str, file: Path, outcome: Outcome) -
 
 
 def _formats(text: str) -> list[str]:
-    """The formats asked for, in order, each once. Raises: InputError, for one that is not known."""
+    """Return the formats asked for, in order, each once.
+
+    Raises: InputError, for a format that is not known.
+    """
     wanted = list(dict.fromkeys(word.strip().lower() for word in text.split(",") if word.strip()))
     if not wanted or set(wanted) - set(KNOWN):
         raise InputError(f"--format {text!r}: choose some of {', '.join(KNOWN)}", code="bad_format")
     return wanted
 
 
-def _told(model: "Reconciliation", written: "Written") -> Outcome:
+def _told(model: Reconciliation, written: Written) -> Outcome:
     buckets = written.tally.by_bucket()
     data = {
         "plan_id": model.plan_id,

@@ -1,26 +1,28 @@
 """`simulate serve`: both carriers on loopback, for rehearsals."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSimulator, HologramSwitches
+from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import refuse_unwritable, written
 from migrator.errors import InputError
-
-if TYPE_CHECKING:
-    from migrator.carriers.simulation import Fault
-    from migrator.wiring.rehearsal import Rehearsal
+from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.rehearsal_units import UnitsOutside
 
 __all__ = ["serve"]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the simulated carriers should be like."""
+    """Options of the simulated carriers."""
 
     sims: int
     seed: int
@@ -69,17 +71,15 @@ class Options:
 @global_options
 @click.pass_obj
 def serve(shared: Globals, /, **options: Any) -> int:
-    """Serve a simulated 1NCE and Hologram on 127.0.0.1, and print what to export.
+    """Serve a simulated 1NCE and Hologram on 127.0.0.1.
 
-    The fleet at 1NCE, and as many new SIMs in Hologram's inventory, come from the seed. Ctrl-C stops it.
-    GET /onence/_simulator/ledger and /hologram/_simulator/ledger show what was asked and charged.
+    Prints what to export. The fleet at 1NCE, and as many new SIMs in Hologram's inventory, come from the seed. Ctrl-C
+    stops it. GET /onence/_simulator/ledger and /hologram/_simulator/ledger show what was asked and charged.
     """
     return finish("simulate serve", shared, lambda: _serve(Options(**options)))
 
 
 def _serve(options: Options) -> Outcome:
-    from migrator.wiring.rehearsal import pool_of
-    from migrator.wiring.rehearsal_units import UnitsOutside
 
     if options.pool_file is not None:
         refuse_unwritable(options.pool_file)
@@ -97,13 +97,7 @@ def _serve(options: Options) -> Outcome:
     return Outcome(rehearsal.summary(), ())
 
 
-def _rehearsal(options: Options) -> "Rehearsal":
-    from datetime import UTC, datetime
-
-    from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSimulator, HologramSwitches
-    from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
-    from migrator.carriers.simulation import FaultPlan, RateLimit
-    from migrator.wiring.rehearsal import Rehearsal
+def _rehearsal(options: Options) -> Rehearsal:
 
     now, latency_s = datetime.now(UTC), options.latency_ms / 1000
     onence = OnenceSimulator(
@@ -135,10 +129,11 @@ def _rehearsal(options: Options) -> "Rehearsal":
     return Rehearsal(onence, hologram, options.port)
 
 
-def _rates(share: float) -> "dict[Fault, float]":
-    """The share spread evenly over everything that can go wrong without waiting for minutes."""
-    from migrator.carriers.simulation import Fault
+def _rates(share: float) -> dict[Fault, float]:
+    """Spread a share of faults evenly over the kinds of faults.
 
+    Faults that would make a client wait for minutes are left out.
+    """
     left_out = {Fault.NONE, Fault.SLOW, Fault.HANG_BEFORE, Fault.HANG_AFTER}
     kinds = [fault for fault in Fault if fault not in left_out]
     return {fault: share / len(kinds) for fault in kinds}

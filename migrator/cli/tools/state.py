@@ -6,7 +6,11 @@ from pathlib import Path
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.files import refuse_unwritable
+from migrator.reports.model import moment
+from migrator.workflows.cutover_status import switch_line, switches_of
 
 __all__ = ["backup", "info", "upgrade"]
 
@@ -15,14 +19,14 @@ __all__ = ["backup", "info", "upgrade"]
 @global_options
 @click.pass_obj
 def info(shared: Globals, /) -> int:
-    """Where the store is, which schema it has, and what it holds. An older schema is brought up to date first."""
+    """Show the place, schema and content of the store.
+
+    An older schema is brought up to date first.
+    """
     return finish("state info", shared, lambda: _info(shared))
 
 
 def _info(shared: Globals) -> Outcome:
-    from migrator import wiring
-    from migrator.reports.model import moment
-    from migrator.workflows.cutover_status import switch_line, switches_of
 
     with wiring.store_of(shared.state, shared.config) as store:
         data = store.info()
@@ -37,7 +41,10 @@ def _info(shared: Globals) -> Outcome:
 @global_options
 @click.pass_obj
 def upgrade(shared: Globals, /) -> int:
-    """Bring the store's schema up to date; a backup is written beside it first."""
+    """Bring the store's schema up to date.
+
+    A backup is written beside the store first.
+    """
     return finish("state upgrade", shared, lambda: _info(shared))
 
 
@@ -46,7 +53,9 @@ def upgrade(shared: Globals, /) -> int:
 @global_options
 @click.pass_obj
 def backup(shared: Globals, /, *, file: Path | None) -> int:
-    """Copy the store into FILE, also while a run is at work; default: beside it, named after the time.
+    """Copy the store into FILE, also while a run is at work.
+
+    Default: beside the store, named after the time.
 
     FILE is new, readable by its owner only, and checked before it gets its name. A copy that is put back knows nothing
     of what was sent after it was taken: run `verify` before `apply`, which adopts what it finds claimed.
@@ -55,8 +64,6 @@ def backup(shared: Globals, /, *, file: Path | None) -> int:
 
 
 def _backup(shared: Globals, file: Path | None) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.files import refuse_unwritable
 
     if file is not None and not os.path.lexists(file):  # one that is there is refused for that
         refuse_unwritable(file)

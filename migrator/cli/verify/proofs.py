@@ -1,19 +1,17 @@
-"""How `verify` tells what it found beyond the record."""
+"""Outcomes of `verify` beyond the record."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from migrator.cli.app.common import Globals, Outcome, table
 from migrator.core.cutover.life import Life, OldSide, Proof
 from migrator.core.fleet.imei import Unit
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
-
-if TYPE_CHECKING:
-    from migrator.workflows.verify import DeviceWatch, SourceLook
+from migrator.workflows.verify import DeviceWatch, SourceLook
 
 __all__ = ["Lives", "lives_told", "most_kept", "source_told", "unexpected_told"]
 
@@ -21,15 +19,18 @@ SHOWN = 20
 
 
 def most_kept(shared: Globals) -> int | None:
-    """How many SIMs to keep one by one: all of them for a program, some for a person."""
+    """Return the number of SIMs to keep one by one.
+
+    A program gets all of them, a person some.
+    """
     return None if shared.json or shared.events else SHOWN
 
 
 # --- devices that nobody planned ----------------------------------------------------------------------------------
 
 
-def unexpected_told(devices: "DeviceWatch") -> Outcome:
-    """Devices on our organization that the plan did not put there."""
+def unexpected_told(devices: DeviceWatch) -> Outcome:
+    """Return the outcome for devices that no plan put in our organization."""
     total = devices.counts.total()
     found = [one.as_dict() for one in devices.found]
     data = {
@@ -58,8 +59,8 @@ def unexpected_told(devices: "DeviceWatch") -> Outcome:
 # --- the source side ----------------------------------------------------------------------------------------------
 
 
-def source_told(found: "SourceLook") -> Outcome:
-    """What changed at 1NCE since the plan."""
+def source_told(found: SourceLook) -> Outcome:
+    """Return the outcome for changes at 1NCE since the plan."""
     pulled = found.pulled
     data = {
         "source": {
@@ -101,10 +102,10 @@ def source_told(found: "SourceLook") -> Outcome:
 
 @dataclass(slots=True)
 class Lives:
-    """Adds proofs up, and keeps some of them.
+    """Sum of the proofs of life, with some proofs kept.
 
     Args:
-        most: how many to keep one by one, of those that need attention; None for every SIM.
+        most: the number of proofs to keep one by one, of those that need attention; None for every SIM.
     """
 
     most: int | None
@@ -116,7 +117,7 @@ class Lives:
     kept: list[Proof] = field(default_factory=list)
 
     def keep(self, proof: Proof) -> None:
-        """Take one SIM in."""
+        """Add the proof of one SIM."""
         self.sims += 1
         self.attention += proof.needs_attention
         self.life[proof.life] += 1
@@ -128,7 +129,10 @@ class Lives:
 
 
 def lives_told(lives: Lives) -> Outcome:
-    """Signs of life, units, and the old side where it was asked."""
+    """Return the outcome of the proofs of life.
+
+    Signs of life and units are always in it, the old side where it was asked.
+    """
     counts = {"new_sim": _in_order(lives.life, Life), "unit": _in_order(lives.unit, Unit)}
     if lives.old:
         counts["old_sim"] = _in_order(lives.old, OldSide)
@@ -168,7 +172,7 @@ def _rows(lives: Lives) -> list[dict[str, Any]]:
 
 
 def _in_order(counts: Mapping[Any, int], words: Any) -> dict[str, int]:
-    """Every word with its count, in the order in which they are defined."""
+    """Return every word with its count, in the order of definition."""
     return {word.value: counts[word] for word in words}
 
 

@@ -1,24 +1,31 @@
-"""`verify`: fresh reads of every SIM of a plan, compared with what was planned; and what else there is to prove."""
+"""`verify`: fresh reads of every SIM of a plan.
 
-from contextlib import closing
+The reads are compared with what was planned. Options ask for more proofs.
+"""
+
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.lookups import finding_counts, plan_or_file
+from migrator.cli.app.progress import watching
 from migrator.cli.app.words import n_sims, verdict_word
+from migrator.cli.verify.proofs import Lives, lives_told, most_kept, source_told, unexpected_told
+from migrator.cli.verify.watch import watched
+from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
+from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from migrator.cli.verify.proofs import Lives
-    from migrator.core.plan.plan import PlanHeader
-    from migrator.engine.run.context import Stopper
-    from migrator.inputs.settings.settings import Settings
-    from migrator.ports import Progress
-    from migrator.store import Store
-    from migrator.workflows.verify import DeviceWatch
+from migrator.inputs.settings.settings import Settings
+from migrator.ports import Progress
+from migrator.store import Store
+from migrator.workflows.cutover_status import taken_back_and_no_more
+from migrator.workflows.make_plan import look
+from migrator.workflows.verify import DeviceWatch, look_at_source, prove_life
 
 __all__ = ["verified", "verify"]
 
@@ -27,7 +34,7 @@ ROLLED_BACK = "rolled_back"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be looked at beyond the record."""
+    """Checks to make beyond the record."""
 
     thorough: bool = False
     source: bool = False
@@ -65,15 +72,16 @@ def verify(
     for_: str | None,
     keep_going: bool,
 ) -> int:
-    """Read every SIM of PLAN (an id or a plan file; default the newest) afresh at Hologram and compare. Sends no write.
+    """Read every SIM of PLAN afresh at Hologram and compare.
 
-    Devices that carry the plan's tag, or belong to SIMs that it leaves alone, and that no plan put there are told as
-    unexpected wherever the device list is read, which is when that is cheaper than looking SIMs up.
+    PLAN is an id or a plan file; default the newest. Sends no write.
+
+    Devices that carry the plan's tag, or belong to SIMs that it leaves alone, and that no plan put there are reported
+    as unexpected wherever the device list is read, which is when that is cheaper than looking SIMs up.
     """
     asked = Asked(thorough, source, traffic, old_silent)
 
     def body() -> Outcome:
-        from migrator.cli.verify.watch import watched
 
         _refuse_nonsense(asked, watch=watch, bound=for_ is not None or keep_going)
         if watch:
@@ -84,7 +92,10 @@ def verify(
 
 
 def _refuse_nonsense(asked: Asked, *, watch: bool, bound: bool) -> None:
-    """Raises: InputError, for options that say nothing together."""
+    """Refuse options that make no sense together.
+
+    Raises: InputError, naming the options.
+    """
     problem = ""
     if watch and asked != Asked():
         problem = "--watch reads the record only: not with --thorough, --source, --traffic or --old-silent"
@@ -97,8 +108,6 @@ def _refuse_nonsense(asked: Asked, *, watch: bool, bound: bool) -> None:
 
 
 def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_or_file
 
     chosen = wiring.settings(shared.config)
     chosen.hologram()
@@ -109,20 +118,17 @@ def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
 
 
 def verified(
-    shared: Globals, chosen: "Settings", store: "Store", header: "PlanHeader", asked: Asked | None = None
+    shared: Globals, chosen: Settings, store: Store, header: PlanHeader, asked: Asked | None = None
 ) -> Outcome:
-    """Verify a plan and tell the outcome; `asked` None: its record and nothing else."""
-    from migrator import wiring
-    from migrator.cli.app.progress import watching
-    from migrator.cli.verify.proofs import Lives, lives_told, most_kept, source_told, unexpected_told
-    from migrator.workflows.verify import DeviceWatch
+    """Verify a plan and return the outcome.
 
+    Without `asked`, only the record is verified.
+    """
     told: list[Outcome] = []
     devices, lives = DeviceWatch(store, header, most_kept(shared)), Lives(most_kept(shared))
     with watching(shared) as progress, closing(devices):
 
-        async def body(stopper: "Stopper") -> None:
-            from migrator.workflows.verify import look_at_source
+        async def body(stopper: Stopper) -> None:
 
             work = _Work(chosen, store, header, stopper, progress)
             await _look_at_target(work, asked, devices, lives)
@@ -151,23 +157,20 @@ def verified(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What every look shares."""
+    """Objects that every read of `verify` shares."""
 
-    chosen: "Settings"
-    store: "Store"
-    header: "PlanHeader"
-    stopper: "Stopper"
-    progress: "Progress"
+    chosen: Settings
+    store: Store
+    header: PlanHeader
+    stopper: Stopper
+    progress: Progress
 
 
-async def _look_at_target(work: _Work, asked: Asked | None, devices: "DeviceWatch", lives: "Lives") -> None:
-    """Read the plan's SIMs afresh; then whatever else of the new side was asked for."""
-    from contextlib import AsyncExitStack
+async def _look_at_target(work: _Work, asked: Asked | None, devices: DeviceWatch, lives: Lives) -> None:
+    """Read the plan's SIMs afresh, and what else was asked for.
 
-    from migrator import wiring
-    from migrator.workflows.make_plan import look
-    from migrator.workflows.verify import prove_life
-
+    That may be the whole device list, and proofs of life.
+    """
     chosen, store, stopper, clock = work.chosen, work.store, work.stopper, wiring.SystemClock()
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(wiring.target(chosen, store, stopper, read_only=True))
@@ -199,18 +202,18 @@ async def _look_at_target(work: _Work, asked: Asked | None, devices: "DeviceWatc
             )
 
 
-def _verdicts(store: "Store", plan_id: str) -> dict[str, int]:
-    """SIMs by verdict; those that a rollback took back are no mismatch: it was ordered."""
-    from migrator.workflows.cutover_status import taken_back_and_no_more
+def _verdicts(store: Store, plan_id: str) -> dict[str, int]:
+    """Count the SIMs by verdict.
 
+    SIMs that a rollback took back count as `rolled_back`, not as a mismatch: the rollback was ordered.
+    """
     verdicts: dict[str, int] = dict(store.journal.verdicts(plan_id))
     back = taken_back_and_no_more(store, plan_id)
     told = verdicts | {"mismatch": verdicts.get("mismatch", 0) - back, ROLLED_BACK: back}
     return {verdict: sims for verdict, sims in told.items() if sims}
 
 
-def _told(store: "Store", header: "PlanHeader") -> Outcome:
-    from migrator.cli.app.lookups import finding_counts
+def _told(store: Store, header: PlanHeader) -> Outcome:
 
     verdicts = _verdicts(store, header.plan_id)
     findings = finding_counts(store, header.plan_id)
@@ -236,7 +239,10 @@ def _told(store: "Store", header: "PlanHeader") -> Outcome:
 
 
 def _joined(parts: list[Outcome]) -> Outcome:
-    """One outcome of several: what needs attention outranks what only waits."""
+    """Join several outcomes into one.
+
+    The exit code for attention outranks the one for waiting.
+    """
     codes = {ExitCode(part.exit_code) for part in parts}
     worst = next((code for code in (ExitCode.ATTENTION, ExitCode.RESUMABLE) if code in codes), ExitCode.DONE)
     return Outcome(

@@ -2,32 +2,30 @@
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from migrator import wiring
 from migrator.cli.app import voice
 from migrator.cli.app.common import Globals, Outcome, printable
+from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.words import counted, n_sims
 from migrator.core.fleet.spelling import escaped
+from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError, Interrupted, Problem
-
-if TYPE_CHECKING:
-    from migrator.core.plan.plan import PlanHeader
-    from migrator.engine.run.context import Stopper
-    from migrator.errors import Transient
-    from migrator.inputs.settings.settings import Settings
-    from migrator.store import Store
-    from migrator.workflows.watch import Drift, DriftWatch, Moved
+from migrator.engine.run.context import Stopper, quiet
+from migrator.errors import InputError, Interrupted, Problem, Transient
+from migrator.inputs.settings.settings import Settings, duration_s
+from migrator.store import Store
+from migrator.workflows.make_plan import look
+from migrator.workflows.watch import Drift, DriftWatch, Moved, drift_of
 
 __all__ = ["watched"]
 
 
 def watched(shared: Globals, plan: str | None, *, every: str, for_: str | None, keep_going: bool) -> Outcome:
-    """Watch a plan until there is drift, the time is up, or Ctrl-C. Raises: Interrupted, before the first round."""
-    from migrator import wiring
-    from migrator.cli.app.lookups import plan_or_file
-    from migrator.inputs.settings.settings import duration_s
+    """Watch a plan until drift, the end of the time, or Ctrl-C.
 
+    Raises: Interrupted, before the first round.
+    """
     every_s, for_s = duration_s(every), None if for_ is None else duration_s(for_)
     if every_s <= 0:
         raise InputError("--every is zero", code="bad_duration", hint="give a duration such as 60s")
@@ -41,28 +39,24 @@ def watched(shared: Globals, plan: str | None, *, every: str, for_: str | None, 
 
 def _watch(
     shared: Globals,
-    chosen: "Settings",
-    store: "Store",
-    header: "PlanHeader",
+    chosen: Settings,
+    store: Store,
+    header: PlanHeader,
     *,
     every_s: float,
     for_s: float | None,
     keep_going: bool,
-) -> "DriftWatch":
-    from migrator import wiring
-    from migrator.engine.run.context import quiet
-    from migrator.workflows.make_plan import look
-    from migrator.workflows.watch import DriftWatch, drift_of
+) -> DriftWatch:
 
     voice.last()
     made: list[DriftWatch] = []
 
-    async def body(stopper: "Stopper") -> None:
+    async def body(stopper: Stopper) -> None:
         if for_s is not None:
             stopper.stop_after(for_s, "the time to watch is over", ExitCode.RESUMABLE)
         async with wiring.target(chosen, store, stopper, read_only=True) as target:
 
-            async def once() -> "Drift":
+            async def once() -> Drift:
                 since_s = wiring.SystemClock().now().timestamp()
                 await look(
                     store,
@@ -94,7 +88,7 @@ def _watch(
     return made[0]
 
 
-def _told(store: "Store", header: "PlanHeader", watch: "DriftWatch") -> Outcome:
+def _told(store: Store, header: PlanHeader, watch: DriftWatch) -> Outcome:
     verdicts = dict(store.journal.verdicts(header.plan_id))
     now = len(watch.drift)
     data = {"plan_id": header.plan_id, "rounds": watch.rounds, "drift_seen": watch.seen, "drift_now": now}
@@ -110,8 +104,11 @@ def _told(store: "Store", header: "PlanHeader", watch: "DriftWatch") -> Outcome:
     return Outcome(data, [f"No drift in {counted(watch.rounds, 'round')}."])
 
 
-def _tell(shared: Globals, moved: "Moved") -> None:
-    """One line, or one event; with --json, nothing but the document at the end."""
+def _tell(shared: Globals, moved: Moved) -> None:
+    """Print a change as one line, or one event.
+
+    With --json, print nothing but the document at the end.
+    """
     values = {
         "source_iccid": moved.key,
         "code": moved.finding.code.value,
@@ -126,7 +123,7 @@ def _tell(shared: Globals, moved: "Moved") -> None:
         voice.tell(printable(f"{_now()} {values['source_iccid']} {values['code']}: {words}"), err=False)
 
 
-def _tell_trouble(shared: Globals, error: "Transient") -> None:
+def _tell_trouble(shared: Globals, error: Transient) -> None:
     if shared.events:
         event = {"event": "round_failed", "message": error.message}
         voice.tell(escaped(json.dumps(event, ensure_ascii=False)), err=False)

@@ -1,1 +1,1 @@
-"""The audit chain."""
+"""Audit chain, and the facts in its events."""

@@ -1,7 +1,8 @@
-"""The audit chain: events that are only ever added, each with the hash of the one before.
+"""Audit chain: events, each with the hash of the event before.
 
-An edit, a removal or an insertion breaks the chain from there on. Who may rewrite the whole file can also hash it
-anew: so the newest hash (the head) should be noted elsewhere, in a ticket, and held against the store later.
+Events are only ever added. An edit, a removal or an insertion breaks the chain from there on. A person who may rewrite
+the whole file can also hash the file anew: so the newest hash (the head) should be noted elsewhere, in a ticket, and
+compared with the store later.
 """
 
 import hashlib
@@ -30,10 +31,10 @@ __all__ = [
 ]
 
 GENESIS = "0" * 64
-"""What stands in the place of a hash before the first event."""
+"""Value in the place of a hash before the first event."""
 
 DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What reading a row raises that does not hold what it should."""
+"""Errors from reading a row with missing or wrong values."""
 
 _TALLY_BYTES = 384
 
@@ -42,7 +43,10 @@ _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One thing that happened. `at` is UTC seconds; `digest` is SHA-256 over this event and the digest before it."""
+    """Event of the audit log.
+
+    `at` is UTC seconds; `digest` is SHA-256 over this event and the digest before it.
+    """
 
     seq: int
     at: float
@@ -53,30 +57,38 @@ class AuditEvent:
 
 
 def digest_of(before: str, event: Mapping[str, Any]) -> str:
-    """The digest of an event (its document, without its own digest) that follows one with the digest `before`."""
+    """Return the digest of an event that follows the digest `before`.
+
+    `event` is the document of the event; its own digest does not count.
+    """
     told = [before, *(event[name] for name in ("seq", "at", "kind", "plan_id", "detail"))]
     return hashlib.sha256(_one_spelling(told).encode()).hexdigest()
 
 
 def request_digest(method: str, path: str, body: str) -> str:
-    """SHA-256 over what a request said; `body` is its JSON in the journal's spelling: no white space, ASCII."""
+    """Return the SHA-256 of a request's method, path and body.
+
+    `body` is JSON in the journal's spelling: no white space, ASCII.
+    """
     return hashlib.sha256(f"{method} {path}\n{body}".encode()).hexdigest()
 
 
 def hash_of_lines(lines: Iterable[str]) -> str:
-    """SHA-256 over some texts, whatever their order."""
+    """Return the SHA-256 of some texts, in any order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def row_line(values: Sequence[Any]) -> str:
-    """A row, as it counts for a tally: the values of its columns."""
+    """Return a row's column values as a line for a tally."""
     return _one_spelling(values)
 
 
 def tally_of(lines: Iterable[str], so_far: int = 0) -> int:
-    """The sum of the hashes of some lines: lines can be added and taken away in any order.
+    """Return the sum of the hashes of some lines.
 
-    It is as wide as it is since a narrow sum could be met by choosing some of a million rows (Wagner, "A Generalized
+    Lines can be added and taken away in any order.
+
+    The sum is this wide since a narrow sum could be met by choosing some of a million rows (Wagner, "A Generalized
     Birthday Problem", 2002); with these bits that is out of reach.
     """
     total = so_far + sum(int.from_bytes(hashlib.shake_256(line.encode()).digest(_TALLY_BYTES)) for line in lines)
@@ -84,25 +96,33 @@ def tally_of(lines: Iterable[str], so_far: int = 0) -> int:
 
 
 def tally_digest(tally: int) -> str:
-    """SHA-256 of a tally: what the log tells of it."""
+    """Return the SHA-256 of a tally, as the log reports it."""
     return hashlib.sha256(tally.to_bytes(_TALLY_BYTES)).hexdigest()
 
 
 def plan_digest(header: str, policy_text: str, policy_json: str) -> str:
-    """SHA-256 over all of a plan but its changes, whose fingerprint the header holds."""
+    """Return the SHA-256 of a plan without its changes.
+
+    The header holds the fingerprint of the changes.
+    """
     return hashlib.sha256(_one_spelling([header, policy_text, policy_json]).encode()).hexdigest()
 
 
 def switch_item_line(item: Sequence[Any]) -> str:
-    """One SIM of a cutover or rollback plan (key, position, action, wave, document), as it counts for the digest."""
+    """Return one SIM's line for the digest of a cutover or rollback.
+
+    `item` holds key, position, action, wave and document.
+    """
     return f"{_one_spelling(list(item))}\n"
 
 
 def chain_problems(events: Iterable[AuditEvent], *, head: str | None = None) -> Iterator[str]:
-    """What is wrong with a chain, in words; nothing if it holds.
+    """Yield the problems of a chain, in words.
+
+    A chain that holds has no problems.
 
     Args:
-        events: all of them, oldest first.
+        events: all events, oldest first.
         head: a digest that was noted before, and that the chain must still hold.
     """
     before, last, found = GENESIS, 0, head in {None, GENESIS}
@@ -118,7 +138,7 @@ def chain_problems(events: Iterable[AuditEvent], *, head: str | None = None) -> 
 
 
 def follows(before: str, event: AuditEvent) -> bool:
-    """Whether an event is as it was written, behind one with the digest `before`."""
+    """True if an event is as written, behind the digest `before`."""
     try:
         return event.digest == digest_of(before, event_document(event))
     except DAMAGE:
@@ -126,7 +146,10 @@ def follows(before: str, event: AuditEvent) -> bool:
 
 
 def guarded(what: str, check: Callable[[], Iterable[str]]) -> Iterator[str]:
-    """The problems that a check finds. A row that is too damaged to be checked is one of them."""
+    """Yield the problems that a check finds.
+
+    A row that is too damaged to be checked is a problem, too.
+    """
     try:
         yield from check()
     except DAMAGE as error:
@@ -134,7 +157,7 @@ def guarded(what: str, check: Callable[[], Iterable[str]]) -> Iterator[str]:
 
 
 def event_document(event: AuditEvent) -> dict[str, Any]:
-    """An event as JSON values; `event_from` is its inverse."""
+    """Return an event as JSON values; `event_from` is its inverse."""
     return {
         "seq": event.seq,
         "at": event.at,
@@ -146,5 +169,8 @@ def event_document(event: AuditEvent) -> dict[str, Any]:
 
 
 def event_from(values: Mapping[str, Any]) -> AuditEvent:
-    """The event that a document tells. Raises: KeyError and TypeError, if it is none."""
+    """Return the event of a document.
+
+    Raises: KeyError and TypeError, if the document is no event.
+    """
     return AuditEvent(**{name: values[name] for name in ("seq", "at", "kind", "plan_id", "detail", "digest")})

@@ -1,7 +1,8 @@
-"""What the audit log tells of plans, runs, requests and steps, gathered event by event.
+"""Facts from the audit log, gathered event by event.
 
-Migrations, and the cutovers and rollbacks after them, have the same kinds of events, each under its own numbers: a
-`Told` is about one of the two. What an older version of the tool did not tell is None here, and is held against nobody.
+The facts are about plans, runs, requests and steps. Migrations, and the cutovers and rollbacks after them, have the
+same kinds of events, each under its own numbers: a `Told` is about one of the two. What an older version of the tool
+did not report is None here, and counts as no problem.
 """
 
 from collections import Counter
@@ -34,7 +35,7 @@ _OVER = (RunState.COMPLETED, RunState.STOPPED, RunState.HALTED)
 
 @dataclass(slots=True)
 class Sent:
-    """One request as it left: under which plan, when (UTC seconds), and the detail of its event."""
+    """Request as sent: plan, moment (UTC seconds) and event detail."""
 
     plan_id: str | None
     at: float
@@ -43,7 +44,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Answered:
-    """What became of one request; `at` None: nothing yet."""
+    """Outcome of one request; `at` is None while there is none."""
 
     outcome: str = RequestOutcome.SENT.value
     status: int | None = None
@@ -54,7 +55,7 @@ class Answered:
 
 @dataclass(slots=True)
 class Ran:
-    """One run: under which plan, whose, from when to when, and how it ended."""
+    """Run of a plan: owner, start, end and result."""
 
     plan_id: str | None
     owner: str
@@ -67,7 +68,7 @@ class Ran:
 
 @dataclass(slots=True)
 class Course:
-    """How far a plan came, and when (UTC seconds)."""
+    """Progress of a plan, with moments (UTC seconds)."""
 
     created_at: float
     state: PlanState = PlanState.CREATED
@@ -77,11 +78,11 @@ class Course:
 
 @dataclass(slots=True)
 class Told:
-    """What a log tells of one kind of plan.
+    """Facts that a log reports about one kind of plan.
 
-    `ended` counts the steps that came to an end that none leaves, by plan, kind and state; `made` has the details of
-    the events that a plan was made by. `steps` and `verdicts` are the newest tallies of their rows, by plan; `order`
-    names the plans as they were made, the newest last; `gates` tells since when a wave has been open.
+    `ended` counts the steps that came to a final state, by plan, kind and state. `made` has the details of the events
+    that a plan was made by. `steps` and `verdicts` are the newest tallies of their rows, by plan. `order` names the
+    plans as they were made, the newest last. `gates` has the moment since which a wave has been open.
     """
 
     made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -96,7 +97,10 @@ class Told:
     gates: dict[tuple[str | None, str], float] = field(default_factory=dict)
 
     def note(self, what: str, plan_id: str | None, at: float, detail: Mapping[str, Any]) -> None:
-        """Gather from one event. Raises: KeyError and the like, if it does not tell what it should."""
+        """Gather the facts of one event.
+
+        Raises: KeyError and the like, if the event lacks what it should report.
+        """
         for tallies, name in ((self.steps, "steps_sha256"), (self.verdicts, "verdicts_sha256")):
             if name in detail:
                 tallies[plan_id] = detail[name]
@@ -148,13 +152,16 @@ class Told:
 
 @dataclass(slots=True)
 class Log:
-    """What a log tells of migrations, and of cutovers and rollbacks; with what people said, by plan."""
+    """Facts of a log: of migrations, and of cutovers and rollbacks."""
 
     migrations: Told = field(default_factory=Told)
     switches: Told = field(default_factory=Told)
 
     def note(self, event: AuditEvent) -> None:
-        """Gather from one event. Raises: KeyError and the like, if it does not tell what it should."""
+        """Gather the facts of one event.
+
+        Raises: KeyError and the like, if the event lacks what it should report.
+        """
         family, _, what = event.kind.partition(".")
         if family in {"plan", "run", "request", "steps", "verdicts", "wave"}:
             self.migrations.note(f"{family}_{what}", event.plan_id, event.at, event.detail)
@@ -164,12 +171,18 @@ class Log:
 
 
 def end_by(event: str) -> StepState | None:
-    """The state without a way out that a step is in after this event; None, if it may go on from there."""
+    """Return the final state that an event puts a step in.
+
+    None, if the step may go on after the event.
+    """
     return next((to for (_, taken), to in STEP_TRANSITIONS.items() if taken == event and to in ENDS), None)
 
 
 def request_problem(row: Mapping[str, Any], sent: Sent, answer: Answered) -> str | None:
-    """What a request's row (its columns, with the `plan_id` and `body` as text) says otherwise than the log."""
+    """Return the difference between a request's row and the log, or None.
+
+    `row` has the row's columns, with the `plan_id` and `body` as text.
+    """
     told, may_be_told = sent.detail, [name for name in ("run_id", "wave") if name in sent.detail and name in row]
     lies = {
         "is not what was sent": told["sha256"] != request_digest(row["method"], row["path"], row["body"]),
@@ -189,7 +202,10 @@ def request_problem(row: Mapping[str, Any], sent: Sent, answer: Answered) -> str
 
 
 def order_problem(made_nos: Mapping[str, int], told: Told) -> str | None:
-    """Whether plans, by the number that makes one of them the newest, are in another order than they were made in."""
+    """Describe a difference between the order of plans and the log.
+
+    `made_nos` has the number of each plan: the largest number makes a plan the newest. None if the order is the same.
+    """
     here = sorted((plan_id for plan_id in made_nos if plan_id in told.order), key=made_nos.__getitem__)
     if here != [plan_id for plan_id in told.order if plan_id in made_nos]:
         return f"plan {here[-1]} is not the newest by the log, or others are in another order"
@@ -199,7 +215,10 @@ def order_problem(made_nos: Mapping[str, int], told: Told) -> str | None:
 def course_problem(
     row: Mapping[str, Any], course: Course, *, as_time: Callable[[float | None], object] = lambda at: at
 ) -> str | None:
-    """What a plan's row says otherwise than the log of how far it is; `as_time` spells a time as the row does."""
+    """Return the difference between a plan's row and the log, or None.
+
+    The difference is in how far the plan is. `as_time` spells a time as the row does.
+    """
     if row["state"] != course.state:
         return f"is {row['state']}, and {course.state} by the log"
     times = (course.created_at, course.started_at, course.finished_at)
@@ -211,9 +230,10 @@ def course_problem(
 def run_problem(
     row: Mapping[str, Any], ran: Ran, *, as_time: Callable[[float | None], object] = lambda at: at
 ) -> str | None:
-    """What a run's row says otherwise than the log; `as_time` spells a time of the log as the row does.
+    """Return the difference between a run's row and the log, or None.
 
-    A run that was never ended may have been taken for dead, which its reason tells and no event of its own.
+    `as_time` spells a time of the log as the row does. A run that was never ended may have been taken for dead: the
+    reason of the run says so, and no event does.
     """
     if row["owner"] != ran.owner:
         return f"has the owner {row['owner']}, and another in the log"
@@ -229,5 +249,5 @@ def run_problem(
 
 
 def _whole(text: str) -> str:
-    """A text as a store keeps it: without lone surrogates."""
+    """Return a text as a store keeps it: without lone surrogates."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

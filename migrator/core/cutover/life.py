@@ -1,4 +1,7 @@
-"""Beyond the record: what changed at the source since a plan, devices that nobody planned, and proof of life."""
+"""Facts beyond the record: source changes, unplanned devices, proof of life.
+
+Source changes are those since a plan was made.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,7 +34,7 @@ __all__ = [
 
 
 class SourceChangeCode(StrEnum):
-    """What changed about a SIM at the source since the plan was made."""
+    """Kind of change of a SIM at the source since planning."""
 
     GONE = "gone"  # it is no longer listed
     NEW = "new"  # it is listed, and the plan does not know it
@@ -42,14 +45,14 @@ class SourceChangeCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceChange:
-    """One SIM that is not as the plan used it, and in words how."""
+    """SIM that differs from the plan's values, with words."""
 
     iccid: str
     codes: tuple[SourceChangeCode, ...]
     words: str
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the change as JSON values."""
         return {"source_iccid": self.iccid, "codes": [code.value for code in self.codes], "words": self.words}
 
 
@@ -57,7 +60,7 @@ class SourceChange:
 
 
 class UnexpectedReason(StrEnum):
-    """Why a device on our organization should not be there."""
+    """Reason why a device on our organization should not be there."""
 
     TAGGED = "tagged"  # it carries the plan's tag, and no plan of this store put it there
     NOT_TO_BE_CLAIMED = "not_to_be_claimed"  # the target of a SIM that the plan, or an operator, left alone
@@ -65,7 +68,7 @@ class UnexpectedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unexpected:
-    """A device on our organization that the plan did not put there."""
+    """Device on our organization that the plan did not put there."""
 
     target_iccid: str
     device_id: int | None
@@ -73,7 +76,7 @@ class Unexpected:
     reason: UnexpectedReason
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the device as JSON values."""
         return {
             "target_iccid": self.target_iccid,
             "device_id": self.device_id,
@@ -86,7 +89,7 @@ class Unexpected:
 
 
 class Life(StrEnum):
-    """Whether a new SIM has passed data since it was claimed."""
+    """Data activity of a new SIM since its claim."""
 
     ALIVE = "alive"  # a connection or a data session since its claim
     SILENT = "silent"  # asked, and there is none
@@ -95,7 +98,7 @@ class Life(StrEnum):
 
 
 class OldSide(StrEnum):
-    """Whether the old SIM still passes anything."""
+    """Recent activity of an old SIM."""
 
     SILENT = "silent"  # nothing today and yesterday
     TALKS = "talks"  # something since the claim, today or yesterday
@@ -104,9 +107,10 @@ class OldSide(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What one SIM has shown. `since_s` is the last sign of life since the claim (UTC seconds).
+    """Signs of life that one SIM has shown.
 
-    `old` is None where nobody asked; `old_used_on` is the last day with usage on the old SIM ("2026-11-20").
+    `since_s` is the last sign of life since the claim (UTC seconds). `old` is None where nobody asked; `old_used_on` is
+    the last day with usage on the old SIM ("2026-11-20").
     """
 
     source_iccid: str
@@ -121,16 +125,20 @@ class Proof:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person should look: no sign of life, another unit, or an old SIM that goes on beside it."""
+        """True if a person should check the SIM.
+
+        The reasons: no sign of life, another unit, or an old SIM that goes on beside the new SIM.
+        """
         goes_on = self.life is Life.ALIVE and self.old is OldSide.TALKS
         return self.life in {Life.SILENT, Life.UNKNOWN} or self.unit is Unit.MOVED or goes_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptProof:
-    """What is known of one SIM's life. Moments are UTC seconds.
+    """Known facts of one SIM's life.
 
-    `proved_s` is when it was asked for, and `old_asked_s` when its old SIM was, which may be longer ago.
+    Moments are UTC seconds. `proved_s` is when the proof was asked for. `old_asked_s` is when the usage of the old SIM
+    was asked for, which may be longer ago.
     """
 
     life: Life
@@ -147,14 +155,16 @@ class KeptProof:
 def life(
     change: Change, target: TargetLink, *, claimed_s: float | None, session_s: float | None, may_read_usage: bool
 ) -> tuple[Life, float | None]:
-    """Whether a new SIM is alive, and its last sign of life (UTC seconds).
+    """Return the life of a new SIM and its last sign.
+
+    The last sign of life is in UTC seconds.
 
     Args:
-        change: what is planned for it.
+        change: what is planned for the SIM.
         target: what a fresh read showed.
-        claimed_s: when it was claimed; None if nobody knows: then no session proves that it was in our hands.
+        claimed_s: when the SIM was claimed; None if nobody knows: then no session proves that the SIM was in our hands.
         session_s: when usage showed a session; None if none was looked for, or none was found.
-        may_read_usage: False where usage is not ours to read, so that no session proves nothing.
+        may_read_usage: False where usage is not ours to read, so that the lack of a session proves nothing.
     """
     since_s = None if claimed_s is None else alive_at_s(target, claimed_s, session_s)
     if since_s is not None:
@@ -165,26 +175,29 @@ def life(
 
 
 QUIET_DAYS = 2
-"""An old SIM is silent if it used nothing today and yesterday.
+"""Days without use that show that an old SIM is silent.
 
-1NCE tells usage by the day, and neither the day's time zone nor how late it is filled in is known (reference, section
+An old SIM is silent if it used nothing today and yesterday.
+
+1NCE reports usage by the day. Neither the time zone of a day nor the delay of a day's row is known (reference, section
 7): a part of a day would prove nothing, and the row of today may be missing.
 """
 LONGEST_DAYS = 180
-"""1NCE keeps six months (reference, section 7)."""
+"""Days of usage that 1NCE keeps: six months (reference, section 7)."""
 
 
 def asked_days(claimed_on: date, today: date) -> tuple[date, date] | None:
-    """The first and last day of usage to ask for; None where no day has begun since the claim.
+    """Return the first and last day of usage to ask for.
 
-    The day of the claim itself is left out: what was used on it may have been used before.
+    None where no day has begun since the claim. The day of the claim itself is left out: what was used on that day may
+    have been used before the claim.
     """
     first = max(claimed_on + timedelta(days=1), today - timedelta(days=LONGEST_DAYS))
     return None if first > today else (first, today)
 
 
 def old_side(used: Mapping[date, bool] | None, asked: tuple[date, date] | None) -> tuple[OldSide, str | None]:
-    """Whether the old SIM goes on, and the last day on which it used anything.
+    """Return the old SIM's activity, and its last day of use.
 
     Args:
         used: by day, whether anything was used; None where no usable answer came. A day that is missing proves nothing.

@@ -1,4 +1,7 @@
-"""Whether an old SIM is still in use: what 1NCE told of its days, beside the new SIM's last sign of life. Pure."""
+"""Use of an old SIM since its new SIM showed life.
+
+The days of use are those that 1NCE reported. The code is pure.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +11,19 @@ from enum import StrEnum
 __all__ = ["LONGEST_DAYS", "NewLife", "OldUse", "UseOfOld", "days_to_ask", "use_of_old"]
 
 LONGEST_DAYS = 180
-"""1NCE keeps six months (reference, section 7)."""
+"""Days of usage that 1NCE keeps: six months (reference, section 7)."""
 
 LATEST_ZONE = timedelta(hours=12)
-"""How long after midnight UTC a day of usage may end: which time zone 1NCE counts its days in is not known."""
+"""Latest end of a day of usage, after midnight UTC.
+
+The time zone in which 1NCE counts its days is not known.
+"""
 
 ONE_DAY = timedelta(days=1)
 
 
 class OldUse(StrEnum):
-    """Whether an old SIM was used after its new one last lived."""
+    """Old SIM's use since its new SIM's last sign of life."""
 
     SILENT = "silent"  # not used since, as far as 1NCE tells
     IN_USE = "in_use"  # used since, or on the same day: the unit may be back on it
@@ -26,7 +32,10 @@ class OldUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewLife:
-    """The last sign of life of a new SIM since its claim, and the claim (UTC seconds); None where nobody knows."""
+    """Last sign of life of a new SIM, and its claim.
+
+    Both are UTC seconds; None where nobody knows. The sign of life is since the claim.
+    """
 
     alive_s: float | None
     claimed_s: float | None
@@ -34,17 +43,20 @@ class NewLife:
 
 @dataclass(frozen=True, slots=True)
 class UseOfOld:
-    """What is known of an old SIM: `used_on` is the last day that counts against it."""
+    """Known use of an old SIM.
+
+    `used_on` is the last day that counts against the old SIM.
+    """
 
     use: OldUse
     used_on: date | None = None
 
 
 def days_to_ask(new: NewLife, today: date) -> tuple[date, date] | None:
-    """The first and last day of usage to ask 1NCE for; None where nobody knows when the new SIM was claimed.
+    """Return the first and last day of usage to ask 1NCE for.
 
-    Yesterday is always among them: a reply without it is none, since the row of today may be missing. Any sign of life
-    that turns up later is on one of these days, too.
+    None where nobody knows when the new SIM was claimed. Yesterday is always among the days: a reply without yesterday
+    is none, since the row of today may be missing. Any sign of life that turns up later is on one of these days, too.
     """
     since_s = new.claimed_s if new.alive_s is None else new.alive_s
     if since_s is None:
@@ -55,15 +67,15 @@ def days_to_ask(new: NewLife, today: date) -> tuple[date, date] | None:
 def use_of_old(
     new: NewLife, *, used: Mapping[date, bool] | None, known: Sequence[date] = (), today: date, was_asked: bool = True
 ) -> UseOfOld:
-    """Whose sign of life is newer.
+    """Compare the use of an old SIM with its new SIM's life.
 
-    Usage is by days, so that a day on which both lived counts as use of the old SIM: on the day of a swap nobody can
-    tell which came last. Once the new SIM lived on a later day, the old one's use of that day is history.
+    Usage is by days. A day with use of the old SIM and life of the new SIM counts as use of the old SIM: on the day of
+    a swap nobody can tell which came last. Once the new SIM shows life on a later day, the use on that day is history.
 
     Args:
-        new: when the new SIM lived last.
+        new: the last sign of life of the new SIM.
         used: by day, whether the old SIM used anything; None where no usable answer came.
-        known: days of its use that were noted before.
+        known: days of the old SIM's use that were noted before.
         today: in UTC.
         was_asked: False where nobody asked, so that only what is known counts.
     """
@@ -85,9 +97,12 @@ def use_of_old(
 
 
 def _first_day(new: NewLife) -> date | None:
-    """The first day on which use of the old SIM may be newer than the new one's life; None if nobody can tell.
+    """Return the first day whose use counts against an old SIM.
 
-    Without any sign of life that is the day after the claim: what was used on its day may have been used before.
+    Use of the old SIM on that day may be newer than the new SIM's life. None if nobody can tell.
+
+    Without any sign of life that is the day after the claim: what was used on the day of the claim may have been used
+    before the claim.
     """
     if new.alive_s is not None:
         return _first_day_past(new.alive_s)
@@ -95,5 +110,8 @@ def _first_day(new: NewLife) -> date | None:
 
 
 def _first_day_past(at_s: float) -> date:
-    """The first day whose use may be later than a moment, in whatever zone 1NCE's days end."""
+    """Return the first day whose use may be later than a moment.
+
+    This holds in every time zone that 1NCE may count days in.
+    """
     return (datetime.fromtimestamp(at_s, UTC) - LATEST_ZONE).date()

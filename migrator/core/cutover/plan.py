@@ -1,7 +1,9 @@
-"""A cutover or rollback plan is data: one row per source SIM, and a header that says what it was made from.
+"""Cutover and rollback plans as data: a header and rows.
 
-Both directions share one shape: a cutover switches old SIMs off, a rollback switches them on again and then pauses the
-new ones. What is written in `*_document` is what the store keeps and what `--out` writes.
+A plan has one row per source SIM. The header says what the plan was made from.
+
+Both directions share one shape: a cutover switches old SIMs off, a rollback switches old SIMs on again and then pauses
+the new SIMs. What is written in `*_document` is what the store keeps and what `--out` writes.
 """
 
 import hashlib
@@ -38,26 +40,26 @@ SWITCH_PLAN_VERSION = 1
 
 
 class Direction(StrEnum):
-    """Which way service moves."""
+    """Direction in which service moves."""
 
     CUTOVER = "cutover"  # to the new SIM: the old one is switched off
     ROLLBACK = "rollback"  # back to the old SIM: it is switched on, then the new one is paused
 
     @property
     def wanted(self) -> SourceStatus:
-        """What the old SIM shall be."""
+        """Status that the old SIM shall have."""
         return SourceStatus.DISABLED if self is Direction.CUTOVER else SourceStatus.ENABLED
 
 
 class Require(StrEnum):
-    """What a new SIM must have shown before its old one is switched off."""
+    """Proof required of a new SIM before its old SIM goes off."""
 
     TRAFFIC = "traffic"  # a data session since it was claimed: it is in the unit and works
     VERIFIED = "verified"  # only its record: the unit may be silent
 
 
 class SwitchAction(StrEnum):
-    """What will be done for one SIM."""
+    """Action of a cutover or rollback for one SIM."""
 
     SWITCH_OFF = "SWITCH_OFF"  # disable it at 1NCE
     ALREADY_OFF = "ALREADY_OFF"  # it cannot connect now: nothing to do
@@ -67,12 +69,15 @@ class SwitchAction(StrEnum):
 
     @property
     def acts(self) -> bool:
-        """Whether something will be sent for such a SIM."""
+        """True if something will be sent for a SIM with this action."""
         return self in {SwitchAction.SWITCH_OFF, SwitchAction.SWITCH_BACK}
 
 
 class SwitchReason(StrEnum):
-    """Why. For people: it never steers what is sent."""
+    """Reason for an action, for people to read.
+
+    A reason never steers what is sent.
+    """
 
     QUALIFIES = "qualifies"  # the new SIM showed all that was asked for
     NOT_PLANNED = "not_planned"  # the migration's plan does not hold this SIM
@@ -96,7 +101,7 @@ class SwitchReason(StrEnum):
 
 
 class SwitchKind(StrEnum):
-    """What is done to one SIM, in this order."""
+    """Kind of step for one SIM, in the order of the steps."""
 
     SOURCE = "source"  # the old SIM on or off
     PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
@@ -104,9 +109,10 @@ class SwitchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwitchRow:
-    """What is planned for one source SIM. `proof` is what showed life on the new SIM, for people.
+    """Planned action for one source SIM.
 
-    `unit` is whether the new SIM sits in the old one's unit; None where nobody asked.
+    `proof` is what showed life on the new SIM, for people. `unit` says if the new SIM sits in the old SIM's unit; None
+    where nobody asked.
     """
 
     source_iccid: Iccid
@@ -121,9 +127,10 @@ class SwitchRow:
 
 @dataclass(frozen=True, slots=True)
 class SwitchHeader:
-    """The first line of a cutover or rollback plan.
+    """First line of a cutover or rollback plan.
 
-    `count` is the number of SIMs to switch, which has to be confirmed. `summary` holds JSON values for people.
+    `count` is the number of SIMs to switch off or on, which has to be confirmed. `summary` holds JSON values for
+    people.
     """
 
     switch_id: str
@@ -142,7 +149,10 @@ class SwitchHeader:
 
 @dataclass(frozen=True, slots=True)
 class SwitchStep:
-    """One step of one SIM. `before` is the old SIM as it was read before the first order (JSON values)."""
+    """Step of one SIM.
+
+    `before` is the old SIM as it was read before the first order (JSON values).
+    """
 
     kind: SwitchKind
     state: StepState
@@ -155,18 +165,24 @@ class SwitchStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SwitchItem:
-    """One SIM of a plan with its steps, as of one reading of the store: compared by identity."""
+    """SIM of a plan with its steps, compared by identity.
+
+    The steps are as of one reading of the store.
+    """
 
     row: SwitchRow
     steps: Mapping[SwitchKind, SwitchStep] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        """The source ICCID's key, by which the store knows the SIM."""
+        """Key of the source ICCID, by which the store knows the SIM."""
         return self.row.source_iccid.key
 
     def state_of(self, kind: SwitchKind) -> StepState:
-        """Where the step of this kind stands; PENDING if nothing was begun."""
+        """Return the state of the step of this kind.
+
+        The state is PENDING if nothing was begun.
+        """
         step = self.steps.get(kind)
         return StepState.PENDING if step is None else step.state
 
@@ -177,7 +193,10 @@ _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_a
 
 
 def row_document(row: SwitchRow) -> dict[str, Any]:
-    """A row as JSON values; `row_from` is its inverse. Rows of before there were units are spelled as they were."""
+    """Return a row as JSON values; `row_from` is its inverse.
+
+    Rows from before there were units keep their spelling.
+    """
     told = {} if row.unit is None else {"unit": row.unit.value}
     return {
         "source_iccid": row.source_iccid.digits,
@@ -192,12 +211,15 @@ def row_document(row: SwitchRow) -> dict[str, Any]:
 
 
 def row_line(row: SwitchRow) -> str:
-    """One line of the file, in one spelling."""
+    """Return one line of the file.
+
+    Equal rows have equal lines.
+    """
     return _one_spelling(row_document(row))
 
 
 def row_from(values: Mapping[str, Any]) -> SwitchRow:
-    """The row that a document tells."""
+    """Return the row of a document."""
     target, seen = values["target_iccid"], values.get("unit")
     return SwitchRow(
         source_iccid=Iccid.parse(values["source_iccid"]),
@@ -212,7 +234,7 @@ def row_from(values: Mapping[str, Any]) -> SwitchRow:
 
 
 def header_line(header: SwitchHeader) -> str:
-    """The first line of the file; `header_from` reads it."""
+    """Return the first line of the file; `header_from` reads it."""
     return _one_spelling(
         {
             "kind": "migrator-switch-plan",
@@ -234,7 +256,10 @@ def header_line(header: SwitchHeader) -> str:
 
 
 def header_from(text: str) -> SwitchHeader:
-    """The header that a line tells. Raises: KeyError, ValueError and TypeError, if it is none."""
+    """Return the header of a line.
+
+    Raises: KeyError, ValueError and TypeError, if the line is no header.
+    """
     values = json.loads(text)
     return SwitchHeader(
         switch_id=values["switch_id"],
@@ -253,7 +278,10 @@ def header_from(text: str) -> SwitchHeader:
 
 
 def fingerprint_of(about: Iterable[str], rows: Iterable[SwitchRow]) -> str:
-    """SHA-256 over what a plan is about and its rows, as hexadecimal text."""
+    """Return the SHA-256 of a plan's subject and rows.
+
+    The digest is hexadecimal text. `about` holds what the plan is about.
+    """
     digest = hashlib.sha256("\n".join(about).encode())
     for row in rows:
         digest.update(f"\n{row_line(row)}".encode())

@@ -1,4 +1,8 @@
-"""Which old SIMs may be switched off, which may come back, and what a look at 1NCE means for one of them. Pure."""
+"""Rules for switching old SIMs off and on again.
+
+The rules say which old SIMs may be switched off, which may come back, and what a read of one SIM at 1NCE means. The
+code is pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -61,23 +65,38 @@ __all__ = [
 ]
 
 DAYS_PER_PERIOD = 30
-"""Days in one of Hologram's billing periods (reference, section 10.1: `billingperiod` counts 30-day intervals)."""
+"""Days in one of Hologram's billing periods.
+
+Source: reference, section 10.1: `billingperiod` counts 30-day intervals.
+"""
 
 ALREADY = "already"
-"""The code of a step that had nothing to do: the SIM was found as it is wanted."""
+"""Code of a step that had nothing to do.
+
+The SIM was found as it is wanted.
+"""
 
 LABEL_UNREADABLE = "label_unreadable"
-"""The code of a SIM whose label was not read whole: an order carries the label, and would write that back."""
+"""Code of a SIM whose label was not read whole.
+
+An order carries the label, and would write the damaged label back.
+"""
 
 NOT_EFFECTIVE = "not_effective"
-"""The code of an order that no read shows although its time is up: sent again, and it may yet take effect."""
+"""Code of an order that no read shows in time.
+
+The order is sent again, and may still take effect.
+"""
 
 
 # --- moments ------------------------------------------------------------------------------------------------------
 
 
 def moment_s(text: str | None) -> float | None:
-    """A carrier's date as UTC seconds; None if it is none. Zone-less is UTC (Hologram reference, section 3.6)."""
+    """Return a carrier's date as UTC seconds; None if invalid.
+
+    A date without a zone is UTC (Hologram reference, section 3.6).
+    """
     try:
         moment = datetime.fromisoformat((text or "").strip())
     except ValueError:
@@ -86,28 +105,39 @@ def moment_s(text: str | None) -> float | None:
 
 
 def claimed_at_s(target: TargetLink, journaled_s: float | None) -> float | None:
-    """When the new SIM was claimed (UTC seconds): by its own record, else by our journal; None if neither tells."""
+    """Return the moment of the new SIM's claim (UTC seconds).
+
+    The SIM's own record counts first, else our journal. None if neither has the moment.
+    """
     recorded_s = moment_s(target.claimed_at)
     return journaled_s if recorded_s is None else recorded_s
 
 
 def alive_at_s(target: TargetLink, claimed_s: float, session_s: float | None) -> float | None:
-    """A new SIM's last sign of life since its claim (UTC seconds), by its record or usage; None if there is none."""
+    """Return a new SIM's last sign of life since its claim.
+
+    The moment is UTC seconds, by record or usage; None if there is no sign.
+    """
     moments = (moment_s(target.last_connected_at), session_s)
     return max((at_s for at_s in moments if at_s is not None and at_s >= claimed_s), default=None)
 
 
 AHEAD_S = 3600.0
-"""How far the carrier's clock may be ahead of ours before a sign of life is of no known time."""
+"""Seconds that the carrier's clock may be ahead of ours.
+
+A sign of life that is further ahead is of no known time.
+"""
 
 
 def not_lately_words(alive_s: float, *, now_s: float, within_s: float) -> str | None:
-    """Why a new SIM's last sign of life is no proof that it works today; None if it is recent enough.
+    """Return the reason why a sign of life proves nothing today.
+
+    None if the new SIM's last sign of life is recent enough.
 
     Args:
-        alive_s: when it lived last (UTC seconds).
+        alive_s: the last sign of life (UTC seconds).
         now_s: UTC seconds.
-        within_s: how long ago that may be.
+        within_s: how long ago the sign of life may be.
     """
     last = f"the new SIM's last sign of life is of {_moment(alive_s)}"
     if alive_s > now_s + AHEAD_S:
@@ -122,7 +152,7 @@ def _moment(at_s: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    """A duration in the largest unit that gives a whole number."""
+    """Return a duration in the largest unit with a whole number."""
     return next(
         (f"{seconds / size:.0f} {name}" for name, size in (("d", 86_400), ("h", 3600)) if seconds % size == 0),
         f"{seconds:g} s",
@@ -138,17 +168,18 @@ def seen_place(
     session_imei: str | None = None,
     near: Neighbours = NOBODY,
 ) -> Place:
-    """Where a new SIM sits: in the unit of the old one, in another, or nobody can tell.
+    """Return the place of a new SIM.
 
-    Hardware that was seen before the claim says nothing of the unit.
+    A new SIM sits in the unit of the old SIM, in another unit, or nobody can tell. Hardware that was seen before the
+    claim says nothing of the unit.
 
     Args:
         source: the old SIM, with the hardware that it was seen in.
         target: the new SIM.
-        claimed_s: when it was claimed (UTC seconds); None if nobody knows.
+        claimed_s: when the new SIM was claimed (UTC seconds); None if nobody knows.
         session_s: when usage showed a data session (UTC seconds).
-        session_imei: in which hardware, which outranks what the record tells.
-        near: who else was seen in either hardware.
+        session_imei: the hardware of that session, which outranks the hardware in the record.
+        near: other SIMs that were seen in either hardware.
     """
     is_known = claimed_s is not None and alive_at_s(target, claimed_s, session_s) is not None
     told = session_imei if is_imei(session_imei) else target.imei
@@ -160,11 +191,12 @@ def seen_place(
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a new SIM must have shown. `rest_s`: seconds since it was claimed, and since we last changed it.
+    """Conditions for a new SIM before its old SIM goes off.
 
-    `verified_share` of all SIMs that the migration's plan acts on must be verified before any old one is switched off.
-    `accepts_other_units`: whether a new SIM may sit in another unit than the old one, by the hardware that was seen.
-    `old_sim`: what 1NCE must say of the old SIM. `alive_within_s`: how long ago a new SIM may have lived last.
+    `rest_s`: seconds since the new SIM was claimed, and since we last changed it.
+    `verified_share` of all SIMs that the migration's plan acts on must be verified before any old SIM is switched off.
+    `accepts_other_units`: whether a new SIM may sit in another unit than the old SIM, by the hardware that was seen.
+    `old_sim`: what 1NCE must say of the old SIM. `alive_within_s`: how long ago a new SIM's last sign of life may be.
     """
 
     require: Require
@@ -181,7 +213,10 @@ NEVER = NewLife(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A row, with what the old SIM's use is compared with; `doubt` is why an IMEI proves nothing."""
+    """Row of one SIM, with the new SIM's life.
+
+    The use of the old SIM is compared with `life`. `doubt` is the reason why an IMEI proves nothing.
+    """
 
     row: SwitchRow
     life: NewLife = NEVER
@@ -189,17 +224,20 @@ class Judged:
 
 
 def in_use_words(used_on: date | None) -> str:
-    """Why an old SIM stays on that is in use."""
+    """Return the reason why an old SIM in use stays on."""
     return f"the old SIM was used on {used_on}, and the new one has not lived since the end of that day"
 
 
 def unknown_words() -> str:
-    """Why nobody knows whether an old SIM is in use."""
+    """Return the reason why an old SIM's use is not known."""
     return "1NCE does not tell whether the old SIM is silent since the new one lived last"
 
 
 def is_alive(target: TargetLink | None, verdict: Verdict | None, org_id: int) -> bool:
-    """Whether a new SIM is ours, as planned, and may pass data: without that no old SIM is switched off."""
+    """True if a new SIM is ours, as planned, and live.
+
+    Such a SIM may pass data. Otherwise its old SIM is not switched off.
+    """
     is_ours = target is not None and target.is_held_by(org_id)
     return is_ours and target is not None and verdict is Verdict.OK and target.state is LinkState.LIVE
 
@@ -217,19 +255,21 @@ def cutover_row(
     near: Neighbours = NOBODY,
     off: SwitchedOff | None = None,
 ) -> Judged:
-    """What cutover does with one SIM of the migration's plan, and why, as far as the new SIM tells.
+    """Decide the action of cutover for one SIM, and the reason.
+
+    The SIM is one of the migration's plan. The decision goes as far as the new SIM tells.
 
     Args:
         item: the SIM, with what Hologram showed last.
-        verified: what a fresh read was judged as.
-        source: the old SIM as the inventory in force has it; None if it does not hold it.
+        verified: the result of a fresh read.
+        source: the old SIM as the inventory in force has it; None if the inventory does not hold the SIM.
         demand: what the new SIM must have shown.
         org_id: our organization.
-        claimed_s: when our journal says that it was claimed, for records that do not tell (UTC seconds).
+        claimed_s: the claim by our journal, for records without a claim (UTC seconds).
         session_s: when usage showed a data session (UTC seconds); None if none was looked for, or none was found.
-        session_imei: in which hardware, where usage tells.
-        near: who else was seen in the hardware of the two.
-        off: the cutover of ours that switched it off, whichever plan it belongs to; None if none did.
+        session_imei: the hardware of that session, where usage shows it.
+        near: other SIMs that were seen in the hardware of the two.
+        off: the cutover of ours that switched the old SIM off, of any plan; None if there is none.
     """
     change = item.change
     if off is not None:
@@ -259,7 +299,10 @@ def cutover_row(
 
 
 def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> SwitchRow:
-    """The row of a SIM that a cutover of ours switched off: nothing else that is known of it matters."""
+    """Return the row of a SIM that our cutover switched off.
+
+    Nothing else that is known of the SIM matters.
+    """
     if off.is_on_again:
         words = "a rollback has switched it on again, and goes on to pause its new SIM"
         return SwitchRow(source, target, SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, words)
@@ -267,7 +310,7 @@ def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> S
 
 
 def unplanned_row(source: SourceSim, off: SwitchedOff | None = None) -> SwitchRow:
-    """The row of a SIM that the migration's plan does not hold."""
+    """Return the row of a SIM that the migration's plan lacks."""
     if off is not None:
         return switched_off_row(source.iccid, None, off)
     return SwitchRow(source.iccid, None, SwitchAction.LEAVE_ON, SwitchReason.NOT_PLANNED)
@@ -309,7 +352,10 @@ def _unproved(
     journaled_s: float | None,
     session_s: float | None,
 ) -> tuple[SwitchReason, str] | str:
-    """Why the new SIM does not qualify, and in which words; what showed its life, if it does."""
+    """Return why a new SIM does not qualify, or its proof.
+
+    The reason is a code and words. The proof is what showed the new SIM's life.
+    """
     target = item.target
     if target is None or verified is None or verified.verdict is not Verdict.OK:
         found = ", ".join(sorted({finding.code.value for finding in verified.findings})) if verified else "never read"
@@ -327,7 +373,10 @@ def _unproved(
 
 
 def _rested_s(item: Item, claimed_s: float | None, now_s: float) -> float | None:
-    """For how long the new SIM was left alone: since its claim, and since we last changed something about it."""
+    """Return seconds since the new SIM's claim and our last change.
+
+    The later of both counts.
+    """
     moments = [step.since for step in item.steps.values()] + ([] if claimed_s is None else [claimed_s])
     return now_s - max(moments) if moments else None
 
@@ -335,9 +384,10 @@ def _rested_s(item: Item, claimed_s: float | None, now_s: float) -> float | None
 def _life(
     target: TargetLink, claimed_s: float | None, session_s: float | None, demand: Demand
 ) -> tuple[SwitchReason, str] | str:
-    """A session from before the claim proves nothing: the SIM may have been tested on another account.
+    """Return the new SIM's proof of life, or why there is none.
 
-    One of long ago proves that the SIM worked then.
+    A session from before the claim proves nothing: the SIM may have been tested on another account. A session of long
+    ago proves only that the SIM worked then.
     """
     if claimed_s is None:
         return SwitchReason.NO_TRAFFIC, "when it was claimed is not known"
@@ -356,13 +406,13 @@ def _life(
 
 
 def rollback_row(change: Change, off: SwitchedOff | None, *, is_listed: bool) -> SwitchRow:
-    """What rollback does with one SIM.
+    """Decide the action of rollback for one SIM.
 
     Args:
-        change: the migration's plan for it.
-        off: the cutover of ours that switched it off, or may have, and that no rollback undid, whichever plan it
-            belongs to; None if there is none.
-        is_listed: whether the operator's file names it, or there is no file.
+        change: the migration's plan for the SIM.
+        off: the cutover of ours, of any plan, that switched the old SIM off, or may have, and that no rollback undid;
+            None if there is none.
+        is_listed: whether the operator's file names the SIM, or there is no file.
     """
     if off is None:
         return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED)
@@ -379,7 +429,7 @@ def rollback_row(change: Change, off: SwitchedOff | None, *, is_listed: bool) ->
 
 
 class Sighting(StrEnum):
-    """What the source said when it was asked about one SIM."""
+    """Answer of the source to a read of one SIM."""
 
     SEEN = "seen"  # its record came
     GONE = "gone"  # no such SIM: 404, or an empty 200
@@ -390,9 +440,11 @@ class Sighting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look at one SIM: `sim` is there when it was seen; `words` are the carrier's, or ours where it is unreadable.
+    """Result of reading one SIM at the source.
 
-    `code` tells what made it unreadable. `label_trouble` says why its label was not read whole; empty if it was.
+    `sim` is there when the SIM was seen. `words` are the carrier's, or ours where the SIM is unreadable. `code` says
+    what made the SIM unreadable. `label_trouble` is the reason why the label was not read whole; empty if the label
+    was read whole.
     """
 
     sighting: Sighting
@@ -404,7 +456,10 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Why no order goes out for a SIM: a code and words. `ALREADY` is no trouble."""
+    """Reason why no order goes out for a SIM.
+
+    The reason is a code and words. The code `ALREADY` is no trouble.
+    """
 
     code: str
     words: str = ""
@@ -413,11 +468,13 @@ class Told:
 def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits wins
     sight: Sight, direction: Direction, *, must_order: bool = False
 ) -> Told | None:
-    """Why a SIM is not to be switched, as it is now; None if the order may go out.
+    """Return the reason to send no order for a SIM, or None.
+
+    The SIM counts as it is now. None means that the order may go out.
 
     Args:
         sight: what a fresh read showed.
-        direction: which way.
+        direction: cutover or rollback.
         must_order: whether an order of another plan may still take effect, so that what is seen may not last.
     """
     sim = sight.sim
@@ -443,10 +500,13 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
 
 
 def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
-    """Why an order would spoil the label, which it has to carry; None if it may go out.
+    """Return the reason why an order would spoil the label, or None.
 
-    Another label than the inventory's is what somebody wrote since, and goes out as it is. One that is gone may not
-    have been told, as 1NCE leaves out what a SIM does not have; and a damaged one must be what the list told, too.
+    An order has to carry the label. None means that the order may go out.
+
+    A label that differs from the inventory's was written since, and goes out as it is. A label that is gone may only be
+    missing in the answer, as 1NCE leaves out what a SIM does not have. A damaged label must be what the list reported,
+    too.
 
     Args:
         sight: what a fresh read showed.
@@ -463,14 +523,18 @@ def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
 
 
 def echo_of(sim: SourceSim) -> dict[str, Any]:
-    """What an order must leave as it is."""
+    """Return the label, IMEI lock and status before an order.
+
+    An order must leave the label and the IMEI lock as they are.
+    """
     return {"label": sim.label, "imei_lock": sim.imei_lock, "status": sim.status_word}
 
 
 def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str = "") -> Told:
-    """Which of the values that an order echoes are not as they were; an empty code if all are.
+    """Compare the values that an order echoes with those before.
 
-    Of a label that was not read whole, for `label_trouble`, nobody can tell.
+    The result names the values that changed; its code is empty if none changed. A label that was not read whole, for
+    `label_trouble`, cannot be compared.
     """
     names = ("imei_lock",) if label_trouble else ("label", "imei_lock")
     changed = [name for name in names if before and before.get(name) != getattr(now, name)]
@@ -487,7 +551,7 @@ _OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 
 def is_settled_as_wanted(item: SwitchItem, kind: SwitchKind) -> bool:
-    """Whether a step was proved, or found nothing to do."""
+    """True if a step was proved, or found nothing to do."""
     step = item.steps.get(kind)
     return step is not None and (
         step.state is StepState.DONE or (step.state is StepState.SKIPPED and step.code == ALREADY)
@@ -495,7 +559,7 @@ def is_settled_as_wanted(item: SwitchItem, kind: SwitchKind) -> bool:
 
 
 def is_open(item: SwitchItem, direction: Direction) -> bool:
-    """Whether something is still to be sent or proved for a SIM."""
+    """True if something must still be sent or proved for a SIM."""
     if item.state_of(SwitchKind.SOURCE) in _OPEN:
         return True
     if direction is Direction.CUTOVER or not is_settled_as_wanted(item, SwitchKind.SOURCE):
@@ -504,7 +568,7 @@ def is_open(item: SwitchItem, direction: Direction) -> bool:
 
 
 def is_done(item: SwitchItem, direction: Direction) -> bool:
-    """Whether a SIM is where the plan wants it."""
+    """True if a SIM has reached the state that the plan wants."""
     kinds = (SwitchKind.SOURCE,) if direction is Direction.CUTOVER else tuple(SwitchKind)
     return all(is_settled_as_wanted(item, kind) for kind in kinds)
 
@@ -514,9 +578,9 @@ def is_done(item: SwitchItem, direction: Direction) -> bool:
 
 @dataclass(slots=True)
 class Overlap:
-    """What being on at both carriers costs, added up SIM by SIM.
+    """Cost of being on at both carriers, added SIM by SIM.
 
-    1NCE has no monthly price: what is paid there is the volume and lifetime that is left behind, where it was read.
+    1NCE has no monthly price: what is paid there is the volume and lifetime that is left behind, where these were read.
     `on_both` counts SIMs that are claimed at Hologram and not switched off at 1NCE.
     """
 
@@ -544,7 +608,10 @@ class Overlap:
             self.days_left += max(0, int((expires_s - now_s) // 86_400))
 
     def told(self, price_per_period: Decimal | None) -> dict[str, Any]:
-        """As JSON values; `per_day` is None where Hologram shows no price."""
+        """Return the costs as JSON values.
+
+        `hologram_per_day` is None where Hologram shows no price.
+        """
         per_day = None if price_per_period is None else price_per_period * self.on_both / DAYS_PER_PERIOD
         return {
             "on_both_sides": self.on_both,

@@ -1,4 +1,4 @@
-"""What the planner is given for one SIM."""
+"""Input of the planner for one SIM."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -9,10 +9,11 @@ __all__ = ["Candidate", "Selects"]
 
 
 class Candidate(NamedTuple):  # made in half the time of a frozen dataclass, a million times
-    """One source SIM with its pair, and what the target showed for that pair's ICCID.
+    """Source SIM, its pair, and the target's record of the paired SIM.
 
-    `target` None with `target_read` True: looked for and not on our organization. `migrated_before`: an earlier plan
-    of this store claimed a SIM for it, or sent a claim whose outcome is not known.
+    `target` None with `target_read` True: the pair's ICCID was searched for and is not on our organization.
+    `migrated_before`: an earlier plan of this store claimed a SIM for this source SIM, or sent a claim whose outcome is
+    unknown.
     """
 
     sim: SourceSim
@@ -23,4 +24,4 @@ class Candidate(NamedTuple):  # made in half the time of a frozen dataclass, a m
 
 
 Selects: TypeAlias = Callable[[Candidate], bool]
-"""Whether a plan is to act on a SIM at all."""
+"""Test: True if a plan acts on the SIM."""

@@ -1,4 +1,6 @@
-"""ICCIDs as people and spreadsheets write them: one way to read them, and to refuse them, for every file and option.
+"""ICCIDs as people and spreadsheets write them.
+
+Every file and option reads ICCIDs, and refuses them, in the same way.
 
 A claim cannot be undone. So digits that were lost, moved or glued together never pass for the ICCID of a card.
 """
@@ -27,9 +29,15 @@ __all__ = [
 Place = TypeVar("Place")
 
 SIGNIFICANT_DIGITS = 15
-"""How many digits of a number a spreadsheet keeps. Source: IEEE 754 double precision; Excel's "Specifications"."""
+"""Digits of a number that a spreadsheet keeps.
+
+Source: IEEE 754 double precision; Excel's "Specifications".
+"""
 ONE_IN = 1000
-"""Of as many ICCIDs, less than one ends in zeros from its 16th digit on by chance (one in ten thousand, of 19)."""
+"""Number of ICCIDs for each ICCID that chance may make look rounded.
+
+Of as many ICCIDs, less than one ends in zeros from its 16th digit on by chance (one in ten thousand, of 19 digits).
+"""
 SUSPECTS_PER_LOOKUP = 100
 
 SPREADSHEET_REMEDY = (
@@ -46,10 +54,12 @@ _SWAPPED = re.compile(r"98[0-9fF]{15,20}")
 
 
 class RefusedIccid(NotAnIdentifier):
-    """A text that is not taken for an ICCID; the message shows no more of it than `redaction.shown`.
+    """Text that is not taken for an ICCID.
+
+    The message shows no more of the text than `secrets.shown`.
 
     Args:
-        code: what is wrong, for programs.
+        code: the kind of error, for programs.
         hint: what to do; empty where only the reader can tell.
     """
 
@@ -60,9 +70,10 @@ class RefusedIccid(NotAnIdentifier):
 
 
 def read_iccid(text: str) -> Iccid:
-    """The ICCID that a cell, line or option holds, without what people put around it.
+    """Return the ICCID of a cell, line or option.
 
-    Whether zeros at its end are its own is for the whole list to tell: `may_be_rounded`.
+    Text that people put around an ICCID is left out. Zeros at the end are not judged here. Only the whole list shows
+    whether such zeros belong to the ICCID: see `may_be_rounded`.
 
     Raises: RefusedIccid.
     """
@@ -86,7 +97,10 @@ def read_iccid(text: str) -> Iccid:
 
 
 def _swapped(text: str) -> RefusedIccid | None:
-    """The refusal of digits in the order of a modem's raw file, where 89 44 stands as 98 44; None for others."""
+    """Return the refusal of swapped digits, or None.
+
+    Swapped digits are in the order of a modem's raw file, where 89 44 stands as 98 44.
+    """
     groups = text.split()
     is_one = len(groups) == 1 or max(map(len, groups), default=0) <= LONGEST_GROUP
     if not is_one or _SWAPPED.fullmatch("".join(groups)) is None:
@@ -96,16 +110,20 @@ def _swapped(text: str) -> RefusedIccid | None:
 
 
 def without_invisible(text: str) -> str:
-    """A text without characters that show nothing: marks of direction, joiners, byte order marks."""
+    """Return a text without its invisible characters.
+
+    Those are marks of direction, joiners and byte order marks.
+    """
     if text.isascii():
         return text
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
 
 
 def rounding_notation(text: str) -> bool:
-    """Whether this is a number in scientific notation or with a fraction of nothing (8.98E+18, 898...0.0), not digits.
+    """True if a text is a spreadsheet's notation of a rounded number.
 
-    What stands behind a comma otherwise is another column, and with all of its digits there nothing was rounded.
+    That is scientific notation or a fraction of zeros (8.98E+18, 898...0.0). Other digits behind a comma are another
+    column. A number with all of its digits was not rounded.
     """
     mantissa, exponent, power = text.replace(",", ".").lower().partition("e")
     whole, point, decimals = mantissa.partition(".")
@@ -121,27 +139,31 @@ def rounding_notation(text: str) -> bool:
 
 
 def looks_rounded(digits: str) -> bool:
-    """Whether nothing but zeros follows the 15 digits that a spreadsheet keeps of a number."""
+    """True if only zeros follow the 15 digits that spreadsheets keep."""
     return digits.endswith("0") and len(digits) > SIGNIFICANT_DIGITS and not digits[SIGNIFICANT_DIGITS:].strip("0")
 
 
 def may_be_rounded(text: str, iccid: Iccid) -> bool:
-    """Whether an ICCID ends in zeros as a spreadsheet leaves them. One in groups of digits never was a number."""
+    """True if an ICCID ends in zeros as a spreadsheet leaves them.
+
+    An ICCID in groups of digits never was a number.
+    """
     return looks_rounded(iccid.digits) and len(text.split()) == 1
 
 
 def lost_digits(
     suspects: Sequence[tuple[Iccid, Place]], *, total: int, among: Callable[[Sequence[str]], Container[str]]
 ) -> list[Place]:
-    """Where a list has ICCIDs that a spreadsheet rounded, of those that may be.
+    """Return the places of ICCIDs that a spreadsheet rounded.
 
-    The digits of one are all there where the list has its neighbour, too, as a box of cards does. Of the others there
-    may be as many as chance explains; a short list may have none.
+    A suspect has all of its digits where the list also has its neighbour, as a box of cards does. Chance explains some
+    of the other suspects, and none in a short list. The result is empty unless there are more than chance explains.
 
     Args:
-        suspects: those that `may_be_rounded`, each with its place.
+        suspects: ICCIDs that `may_be_rounded`, each with its place.
         total: how many ICCIDs the list has.
-        among: some keys -> those that the list has, or that are known to be right; asked for a few hundred at a time.
+        among: some keys -> the keys that the list has, or that are known to be right; called with a few hundred at a
+            time.
     """
     lost: list[Place] = []
     remaining = iter(suspects)
@@ -153,7 +175,10 @@ def lost_digits(
 
 
 def _neighbours(iccid: Iccid) -> Iterator[str]:
-    """The keys of the ICCIDs right before and after one, counted with and without its check digit."""
+    """Yield the keys of the ICCIDs right before and after another ICCID.
+
+    The ICCIDs are counted with and without the check digit.
+    """
     for step in (-1, 1):
         yield canonical(str(int(iccid.digits) + step).zfill(len(iccid.digits)))
         if iccid.has_right_check_digit:

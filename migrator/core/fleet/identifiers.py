@@ -1,7 +1,7 @@
 """Identifiers of SIMs and modems: parsed once, compared safely.
 
 ICCIDs arrive with and without their check digit (1NCE lists 19 digits without it, labels and modems show 20) and
-never fit a float, so they are strings here and two of them are equal when their canonical keys are.
+never fit a float. So ICCIDs are strings here, and two ICCIDs are equal when their canonical keys are equal.
 """
 
 from dataclasses import dataclass, field
@@ -27,31 +27,40 @@ __all__ = [
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
 LONGEST_GROUP, LONGEST_PRINTED = 10, 20
-"""Of an ICCID that is written in groups of digits, as cards show it."""
+"""Most digits in a group, and in all groups of an ICCID.
+
+Cards show an ICCID in groups of digits.
+"""
 _IN_GROUPS = frozenset("0123456789fF \u00a0\u2009\u202f")  # a tab or line break parts two values
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # to the digit sum of twice the digit
 
 
 class NotAnIdentifier(ValueError):
-    """A text that cannot be the identifier it should be; the message says why."""
+    """Text that is not a valid identifier of its kind.
+
+    The message gives the reason.
+    """
 
 
 class TwoNumbers(NotAnIdentifier):
-    """An ICCID and a number beside it, which white space alone keeps apart."""
+    """ICCID with another number beside it, and only white space between."""
 
 
 def luhn_digit(body: str) -> str:
-    """The check digit that completes `body` (ISO/IEC 7812-1, Annex B)."""
+    """Return the check digit that completes `body` (ISO/IEC 7812-1, Annex B)."""
     codes = body.encode("ascii")  # summed as character codes: a fleet has millions to check
     total = sum(codes[-2::-2]) + sum(codes[::-2].translate(_DOUBLED)) - ord("0") * len(codes)
     return str(-total % 10)
 
 
 def canonical(digits: str) -> str:
-    """The key of an ICCID: its digits without right Luhn digits at their end, down to the shortest ICCID.
+    """Return the key of an ICCID.
 
-    Stripping as long as the last digit is right (and not once) is what makes this an equivalence: one 19-digit body in
-    ten ends, by chance, in the right Luhn digit of its first 18, and must still equal its own 20-digit form.
+    The key is the digits without right Luhn digits at their end, down to the shortest ICCID.
+
+    Digits are stripped as long as the last digit is right, and not just once. Only so are equal ICCIDs always found
+    equal: one 19-digit body in ten ends, by chance, in the right Luhn digit of its first 18 digits. Such a body must
+    still equal its own 20-digit form.
     """
     codes = digits.encode("ascii")
     while len(codes) > ICCID_SHORTEST and _ends_in_its_luhn_digit(codes):
@@ -60,22 +69,30 @@ def canonical(digits: str) -> str:
 
 
 def _ends_in_its_luhn_digit(codes: bytes) -> bool:
-    """Whether the last of these character codes is the Luhn digit of those before: `luhn_digit` in half the time."""
+    """True if the last character code is the right Luhn digit.
+
+    The codes before are its body. This takes half the time of `luhn_digit`.
+    """
     return (sum(codes[::-2]) + sum(codes[-2::-2].translate(_DOUBLED)) - ord("0") * len(codes)) % 10 == 0
 
 
 @record
 class Iccid:
-    """One SIM profile. Equal to another when one is the other plus its right Luhn digit; shown as it was given."""
+    """ICCID of one SIM profile.
+
+    Two ICCIDs are equal when one is the other plus its right Luhn digit. An ICCID is shown as it was given.
+    """
 
     digits: str = field(compare=False)
     key: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read 18 to 22 digits; groups of digits and the filler F of a raw modem read-out are let through.
+        """Read 18 to 22 digits.
 
-        Raises: NotAnIdentifier, with the reason in words; TwoNumbers, where the groups are none of one ICCID.
+        Groups of digits and the filler F of a raw modem read-out are allowed.
+
+        Raises: NotAnIdentifier, with the reason in words; TwoNumbers, where the groups are not those of one ICCID.
         """
         digits = text if text.isdigit() else _joined(text)
         if digits[-1:] in {"F", "f"}:
@@ -90,7 +107,10 @@ class Iccid:
 
     @property
     def has_right_check_digit(self) -> bool:
-        """Whether the last digit is the Luhn digit of those before (by chance true for one bare body in ten)."""
+        """True if the last digit is the Luhn digit of the rest.
+
+        By chance this is true for one bare body in ten.
+        """
         if len(self.digits) > ICCID_SHORTEST:  # then it is not in the key
             return len(self.key) < len(self.digits)
         return luhn_digit(self.digits[:-1]) == self.digits[-1]
@@ -101,7 +121,10 @@ class Iccid:
 
 @dataclass(frozen=True, slots=True)
 class Eid:
-    """The eUICC chip that holds profiles: 32 digits (GSMA SGP.02, section 2.2.2)."""
+    """EID of an eUICC chip, which holds profiles.
+
+    An EID has 32 digits (GSMA SGP.02, section 2.2.2).
+    """
 
     digits: str
 
@@ -112,7 +135,9 @@ class Eid:
 
     @property
     def has_right_check_digits(self) -> bool:
-        """Whether its last two digits are those of its scheme: the whole number leaves 1 when divided by 97.
+        """True if the last two digits are right.
+
+        Then the whole number leaves 1 when divided by 97.
 
         Source: GSMA SGP.02, section 2.2.2 (ISO 7064, Mod 97-10).
         """
@@ -136,7 +161,7 @@ class Imsi:
 
 @dataclass(frozen=True, slots=True)
 class Msisdn:
-    """A phone number: at most 15 digits (ITU-T E.164), kept without its plus."""
+    """Phone number of at most 15 digits (ITU-T E.164), without its plus."""
 
     digits: str
 
@@ -148,20 +173,29 @@ class Msisdn:
 
 @dataclass(frozen=True, slots=True)
 class Imei:
-    """Modem hardware. 1NCE gives the 16-digit IMEISV under the name `imei`, sometimes with a trailing f."""
+    """IMEI of modem hardware.
+
+    1NCE gives the 16-digit IMEISV under the name `imei`, sometimes with a trailing f.
+    """
 
     digits: str = field(compare=False)
     body: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an IMEI (15 digits), an IMEISV (16) or a bare body (14). Raises: NotAnIdentifier."""
+        """Read an IMEI (15 digits), an IMEISV (16) or a body (14).
+
+        Raises: NotAnIdentifier.
+        """
         digits = _digits(text.strip().rstrip("fF"), "IMEI", shortest=14, longest=16)
         return cls(digits, digits[:14])
 
     @property
     def imei(self) -> str:
-        """The 15-digit IMEI: type allocation code, serial number and a computed check digit (3GPP TS 23.003)."""
+        """IMEI of 15 digits, with a computed check digit.
+
+        Its parts are type allocation code, serial number and check digit (3GPP TS 23.003).
+        """
         return self.body + luhn_digit(self.body)
 
 
@@ -174,7 +208,9 @@ def _digits(text: str, what: str, *, shortest: int, longest: int) -> str:
 
 
 def _joined(text: str) -> str:
-    """The digits of an ICCID that is written in groups: of one length, but for the last, and for 89 alone in front.
+    """Return the digits of an ICCID that is written in groups.
+
+    The groups have one length, but for the last group, and for 89 alone in front.
 
     Raises: TwoNumbers, for any other groups: a running number beside an ICCID would make a longer ICCID of both.
     """

@@ -1,4 +1,7 @@
-"""Whether a new SIM sits in the unit that the old one sat in, by the hardware that both carriers saw. Pure."""
+"""Comparison of the units of a new SIM and its old SIM.
+
+The units are compared by the hardware that both carriers saw. Pure.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ __all__ = ["NOBODY", "Doubt", "Holder", "Neighbours", "Place", "Unit", "hardware
 
 
 class Unit(StrEnum):
-    """Whether the new SIM sits in the unit that the old one sat in."""
+    """Result of comparing the units of an old and a new SIM."""
 
     MATCHED = "matched"  # both carriers saw the same hardware
     MOVED = "moved"  # they saw different hardware, or that of another SIM of the fleet
@@ -18,7 +21,7 @@ class Unit(StrEnum):
 
 
 class Doubt(StrEnum):
-    """Why an IMEI proves nothing."""
+    """Reason why an IMEI proves nothing."""
 
     FILLER = "filler"  # a number that stands for none
     SHARED = "shared"  # several old SIMs were seen in it: whole batches of modems may have one
@@ -26,7 +29,10 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A SIM that was seen in some hardware. `key` is that of the old SIM, `iccid` its own; `sims` so many there are."""
+    """SIM that was seen in some hardware.
+
+    `key` is the key of the old SIM. `iccid` is the ICCID of the SIM itself. `sims` is the number of such SIMs.
+    """
 
     key: str
     iccid: str
@@ -35,16 +41,17 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Who else was seen in some hardware, by `hardware()`: old SIMs of the inventory, and new SIMs since their claim.
+    """Other SIMs that were seen in some hardware.
 
-    Of several old SIMs one is named.
+    The keys are those of `hardware()`. `olds` are old SIMs of the inventory. `news` are new SIMs, seen since their
+    claim. Of several old SIMs, only one is named.
     """
 
     olds: Mapping[str, Holder] = field(default_factory=dict)
     news: Mapping[str, Sequence[Holder]] = field(default_factory=dict)
 
     def is_shared(self, body: str | None) -> bool:
-        """Whether several old SIMs were seen in it."""
+        """True if several old SIMs were seen in this hardware."""
         return body is not None and body in self.olds and self.olds[body].sims > 1
 
 
@@ -53,7 +60,10 @@ NOBODY = Neighbours()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a new SIM is. `words` name the other SIM, where there is one; `doubt` is why an IMEI proves nothing."""
+    """Unit in which a new SIM is.
+
+    `words` name the other SIM, where there is one. `doubt` is the reason why an IMEI proves nothing.
+    """
 
     unit: Unit
     words: str = ""
@@ -61,13 +71,15 @@ class Place:
 
 
 def place(source_key: str, source_imei: str | None, target_imei: str | None, near: Neighbours) -> Place:
-    """Compare the hardware of an old SIM and its new one with each other, and with that of the rest of the fleet.
+    """Compare the hardware of an old SIM and its new SIM.
+
+    Both are also compared with the hardware of the rest of the fleet.
 
     Args:
         source_key: the old SIM.
-        source_imei: the hardware that it was seen in.
+        source_imei: the hardware that the old SIM was seen in.
         target_imei: the hardware that its new SIM was seen in since its claim.
-        near: who else was seen in either.
+        near: other SIMs that were seen in either hardware.
     """
     doubt = _doubt(source_imei, target_imei, near)
     old, new = (None if near.is_shared(body) else body for body in (hardware(source_imei), hardware(target_imei)))
@@ -85,23 +97,32 @@ def place(source_key: str, source_imei: str | None, target_imei: str | None, nea
 
 
 def unit(source_imei: str | None, target_imei: str | None) -> Unit:
-    """Compare the hardware that both carriers saw; software version and check digit are no part of it."""
+    """Compare the hardware that both carriers saw.
+
+    Software version and check digit are not compared.
+    """
     return place("", source_imei, target_imei, NOBODY).unit
 
 
 def is_imei(text: str | None) -> bool:
-    """Whether a carrier's text names hardware."""
+    """True if a carrier's text names hardware."""
     return hardware(text) is not None
 
 
 def hardware(text: str | None) -> str | None:
-    """The 14 digits that name hardware; None where a carrier's text has none, or a filler in their place."""
+    """Return the 14 digits that name hardware, or None.
+
+    None means that a carrier's text has no such digits, or has a filler in their place.
+    """
     body = _body(text)
     return None if body is None or is_filler(body) else body
 
 
 UNASSIGNED = "00000000"
-"""A type allocation code that nobody was given: reporting bodies begin at 01, and 00 is for tests (3GPP TS 23.003)."""
+"""Type allocation code that nobody was given.
+
+Reporting bodies begin at 01, and 00 is for tests (3GPP TS 23.003).
+"""
 
 DUMMIES = frozenset(
     {
@@ -115,7 +136,7 @@ DUMMIES = frozenset(
 
 
 def is_filler(body: str) -> bool:
-    """Whether an IMEI's 14 digits are a number that stands for none."""
+    """True if an IMEI's 14 digits are a filler and no hardware."""
     return len(set(body)) == 1 or body.startswith(UNASSIGNED) or body in DUMMIES
 
 

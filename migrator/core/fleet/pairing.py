@@ -1,4 +1,4 @@
-"""How a pair stands before anything is planned. Pure."""
+"""Standing of a pair before anything is planned. Pure."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ __all__ = ["CONFLICTS", "Standing", "TargetView", "standing", "target_view"]
 
 
 class Standing(StrEnum):
-    """Where a source SIM stands; exactly one holds for each."""
+    """Standing of a source SIM; each SIM has exactly one."""
 
     PAIRED = "paired"  # has a target, and nothing that we know speaks against it
     UNPAIRED = "unpaired"  # needs a target
@@ -18,7 +18,7 @@ class Standing(StrEnum):
 
 
 class TargetView(StrEnum):
-    """What the latest look at a target SIM showed."""
+    """Result of the latest read of a target SIM."""
 
     NOT_READ = "not_read"  # nobody looked
     NOT_SEEN = "not_seen"  # looked for and not shown, as SIMs are that nobody claimed
@@ -40,7 +40,10 @@ CONFLICTS = {
     TargetView.EID_DIFFERS: "Hologram's record names another EID than the pair",
     TargetView.TARGET_IS_SOURCE: "the target is itself a 1NCE SIM of the inventory",
 }
-"""The views that speak against a pair, in words. The planner blocks such SIMs by the same rules."""
+"""Views that speak against a pair, in words.
+
+The planner blocks such SIMs by the same rules.
+"""
 
 _BY_STATE = {
     LinkState.RETIRED: TargetView.DEAD,
@@ -50,11 +53,11 @@ _BY_STATE = {
 
 
 def target_view(target: TargetLink | None, *, was_read: bool, org_id: int | None) -> TargetView:
-    """What is known of a target SIM.
+    """Return the view of a target SIM.
 
     Args:
-        target: the latest look; None for a SIM that was not shown.
-        was_read: whether anybody looked.
+        target: the latest reading; None for a SIM that was not shown.
+        was_read: whether the target SIM was read.
         org_id: our organization; None where it is not known, and then nothing counts as foreign.
     """
     if target is None:
@@ -67,7 +70,7 @@ def target_view(target: TargetLink | None, *, was_read: bool, org_id: int | None
 
 
 def standing(candidate: Candidate, view: TargetView) -> Standing:
-    """Where a source SIM stands, given what is known of its target."""
+    """Return the standing of a source SIM, given its target's view."""
     if candidate.pair is not None:
         return Standing.CONFLICTING if view in CONFLICTS else Standing.PAIRED
     return Standing.EXCLUDED if candidate.sim.status is SourceStatus.EXPIRED else Standing.UNPAIRED

@@ -10,9 +10,10 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(cls: type[T]) -> type[T]:
-    """A frozen dataclass with slots, as far as the type checker sees: it refuses every assignment to a field.
+    """Make a dataclass with slots that the type checker sees as frozen.
 
-    At run time nothing guards the fields: a dataclass that does is made seven times as slowly, and a plan of a million
-    SIMs makes millions. For all other records `@dataclass(frozen=True, slots=True)` is right.
+    The type checker refuses every assignment to a field. At run time nothing guards the fields: a dataclass with a
+    guard is made seven times as slowly, and a plan of a million SIMs makes millions. For all other records
+    `@dataclass(frozen=True, slots=True)` is right.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

@@ -1,4 +1,7 @@
-"""Texts that must not be kept or told: PIN and PUK, refused values that may show one, and our own credentials."""
+"""Texts that must not be kept or shown.
+
+Those are PIN and PUK, refused values that may show a PIN or PUK, and our own credentials.
+"""
 
 import html
 import re
@@ -22,36 +25,54 @@ __all__ = [
 ]
 
 MASKED = "***"
-"""What stands in the place of a credential."""
+"""Text that stands in the place of a credential."""
 
 SHORTEST_MASKED = 8
-"""A shorter secret is a word that may stand in any label, which must not suffer; no true key is so short."""
+"""Length of the shortest secret that is masked.
+
+A shorter secret is a word that may stand in any label, and labels must not suffer. No true key is so short.
+"""
 
 _SECRET_WORDS = ("pin", "puk", "adm", "ki", "opc")
 
 LONGEST_SHOWN = 40
-"""Characters: a message stays on one line."""
+"""Most characters that are shown: a message stays on one line."""
 LONGEST_ICCID = 20
-"""Digits that are printed on a card. More may be an ICCID and a PIN."""
+"""Digits that are printed on a card.
+
+More digits may be an ICCID and a PIN.
+"""
 _ICCID = re.compile(r"(89|98)\d{15,18}[fF]?")
-"""As long as an ICCID is, or one digit short, or swapped in pairs. A longer one may have a PIN at its end."""
+"""Pattern of an ICCID, or one digit short, or swapped in pairs.
+
+A longer text may have a PIN at its end.
+"""
 _ROUNDED_ICCID = re.compile(r"8[.,]9\d*e\+?(1[5-9]|2[0-2])|89\d{16,18}[.,]0{0,2}", re.IGNORECASE)
 _ICCID_WITHIN = re.compile(r"(?<![0-9A-Za-z])89\d{16,18}(?![0-9A-Za-z])")
 _WORDS = re.compile(r"[^\W\d_]{1,20}([ .,()-]{1,2}[^\W\d_]{1,20})*[.!?]?")
-"""Words hold no PIN, which is digits, and no key, which is longer than a word."""
+"""Pattern of words that hold no PIN and no key.
+
+A PIN is digits, and a key is longer than a word.
+"""
 _KEY_LIKE = re.compile(r"[0-9]{4}|[0-9a-fA-F]{8}|[0-9A-Za-z+/]{16}")
-"""Within a word that has a digit."""
+"""Pattern of a possible secret within a word that has a digit."""
 
 
 @lru_cache(maxsize=1024)  # carriers use the same few dozen names in every record
 def is_secret_key(key: str) -> bool:
-    """Whether a field of this name holds a SIM secret: pin, PUK, pin1, puk_2, PIN code, Ki ..."""
+    """True if a field of this name holds a SIM secret.
+
+    Such names are pin, PUK, pin1, puk_2, PIN code, Ki ...
+    """
     word = "".join(letter for letter in key.lower() if letter.isalpha()).removesuffix("code")
     return word in _SECRET_WORDS
 
 
 def without_secrets(record: Any) -> Any:
-    """A deep copy of parsed JSON without any field whose name is a secret's."""
+    """Return a deep copy of parsed JSON without secret fields.
+
+    A field is secret if its name is that of a secret.
+    """
     if isinstance(record, Mapping):
         return {key: without_secrets(value) for key, value in record.items() if not is_secret_key(str(key))}
     if isinstance(record, list):
@@ -60,9 +81,10 @@ def without_secrets(record: Any) -> Any:
 
 
 def shown(text: str) -> str:
-    """A refused value for a message: only what can be no PIN, PUK or key that slid in from another column.
+    """Return a refused value in a form that is safe for messages.
 
-    That is an ICCID, or what is left of one, and words without digits. Of anything else only the length is told.
+    The result has only text that can be no PIN, PUK or key that slid in from another column. That is an ICCID, or what
+    is left of an ICCID, and words without digits. Of anything else only the length is given.
     """
     bare = text.strip("\"'= \t\r\n\u00a0")
     if _ICCID.fullmatch(bare) or _ROUNDED_ICCID.fullmatch(bare):
@@ -84,7 +106,10 @@ def _characters(count: int, more: str = "") -> str:
 
 
 def shown_title(title: str, *, quoted: bool = True) -> str:
-    """A column's title for a message. Where a file has no titles, what stands there may be a PIN."""
+    """Return a column's title for a message.
+
+    Where a file has no titles, the text in their place may be a PIN.
+    """
     words = re.findall(r"[0-9A-Za-z+/]*[0-9][0-9A-Za-z+/]*", title)
     if not any(map(str.isalpha, title)) or any(map(_KEY_LIKE.search, words)):
         return shown(title)
@@ -96,9 +121,11 @@ def shown_title(title: str, *, quoted: bool = True) -> str:
 
 
 def forms_of(secret: str, user: str = "") -> frozenset[str]:
-    """A secret in every spelling that a reply may echo: as it is, quoted for an address or a page, and in Base64.
+    """Return a secret in every spelling that a reply may echo.
 
-    `user` is the name that goes with it where both are sent together (RFC 7617).
+    The spellings are: as it is, quoted for an address or a page, and in Base64.
+
+    `user` is the name that goes with the secret where both are sent together (RFC 7617).
     """
     pairs = [secret, f"{user}:{secret}"]
     coded = {encode(pair.encode()).decode() for pair in pairs for encode in (b64encode, urlsafe_b64encode)}
@@ -108,13 +135,16 @@ def forms_of(secret: str, user: str = "") -> frozenset[str]:
 
 
 def _lower_escapes(quoted: str) -> str:
-    """A text that is quoted for an address, with %2f for %2F."""
+    """Return a text quoted for an address, with %2f for %2F."""
     head, *parts = quoted.split("%")
     return "%".join([head, *(part[:2].lower() + part[2:] for part in parts)])
 
 
 def struck(text: str, forms: Iterable[str]) -> str:
-    """`text` with every one of `forms` struck out; give the longest first, as one may be part of another."""
+    """Return `text` with every one of `forms` struck out.
+
+    Give the longest form first, as one form may be part of another.
+    """
     for form in forms:
         if form in text:
             text = text.replace(form, MASKED)
@@ -122,7 +152,10 @@ def struck(text: str, forms: Iterable[str]) -> str:
 
 
 def without_forms(value: Any, forms: Iterable[str]) -> Any:
-    """Parsed JSON with every one of `forms` struck out of its texts, names of fields too."""
+    """Return parsed JSON with every one of `forms` struck out.
+
+    The forms are struck out of all texts and of the names of fields.
+    """
     if isinstance(value, str):
         return struck(value, forms)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The two fleets in carrier-neutral words: what 1NCE has, what Hologram has, and which SIM follows which."""
+"""SIMs of 1NCE, SIMs of Hologram, and pairs, in carrier-neutral words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class SourceStatus(StrEnum):
-    """1NCE's on/off word (`sim_status`), after the many spellings are told apart."""
+    """On/off status at 1NCE (`sim_status`): one value for many spellings."""
 
     ENABLED = "enabled"  # may connect
     DISABLED = "disabled"  # switched off by a person
@@ -44,7 +44,7 @@ _SOURCE_STATUS = {
 
 
 def source_status(word: str | None) -> SourceStatus:
-    """Sort one of 1NCE's words.
+    """Return the status that one of 1NCE's words stands for.
 
     Source: list and single-SIM replies and the portal disagree (Enabled, Activated; Disabled, Deactivated; Expired);
     the reference's section 16.1 maps them so, in any case. Read 2026-11-20.
@@ -53,7 +53,7 @@ def source_status(word: str | None) -> SourceStatus:
 
 
 class LinkState(StrEnum):
-    """What a Hologram link's `state` means for us."""
+    """Meaning of the `state` of a Hologram link."""
 
     LIVE = "live"  # can pass data
     PAUSED_USER = "paused"  # paused by a person; billed; `live` brings it back
@@ -68,7 +68,10 @@ class LinkState(StrEnum):
 
     @property
     def is_pending(self) -> bool:
-        """Whether the carrier is still moving the link; it takes no orders meanwhile."""
+        """True while the carrier is still moving the link.
+
+        The link takes no orders meanwhile.
+        """
         return self in {LinkState.PENDING_LIVE, LinkState.PENDING_PAUSE, LinkState.PENDING_OTHER}
 
 
@@ -85,10 +88,10 @@ _LINK_STATE_PREFIXES = (  # the first that fits wins
 
 
 def link_state(word: str | None) -> LinkState:
-    """Sort one of Hologram's link states.
+    """Return the state that one of Hologram's words stands for.
 
-    Source: the robust classifier of the reference's section 8: PENDING anywhere is transitional, its target told by
-    the first word; else by prefix; else unknown, which is never acted on. Read 2026-11-20.
+    Source: the robust classifier of the reference's section 8. PENDING anywhere is transitional, and the first word
+    gives its target; else the prefix decides; else the state is unknown, which is never acted on. Read 2026-11-20.
     """
     state = (word or "").strip().upper().replace("_", "-")
     if "PENDING" in state:
@@ -99,7 +102,10 @@ def link_state(word: str | None) -> LinkState:
 
 
 class QuotaReading(StrEnum):
-    """Whether what *remains* of a SIM's volume is known. A failed read is never a zero."""
+    """Result of reading what *remains* of a SIM's volume.
+
+    A failed read is never a zero.
+    """
 
     NOT_READ = "not_read"  # nobody asked
     READ = "read"  # the remaining values are the carrier's
@@ -108,16 +114,21 @@ class QuotaReading(StrEnum):
 
 
 NO_NEWS = (QuotaReading.NOT_READ, QuotaReading.FAILED)
-"""Readings that say nothing of what remains, so that an earlier one still counts."""
+"""Readings that say nothing of what remains.
+
+An earlier reading still counts then.
+"""
 
 
 @record
 class SourceSim:
-    """One SIM of the source fleet. `None` is a value that the carrier did not give.
+    """SIM of the source fleet.
 
-    Volumes are in 1NCE's MB (decimal, up to six digits); `data_quota_mb` and `sms_quota` are the booked totals for the
-    SIM's lifetime, `data_remaining_mb` and `sms_remaining` what is left (may be negative). `status_before` is there
-    where a cutover of ours switched the SIM off: what it was before, which is what it is planned by.
+    `None` is a value that the carrier did not give.
+
+    Volumes are in 1NCE's MB (decimal, up to six digits). `data_quota_mb` and `sms_quota` are the booked totals for the
+    SIM's lifetime. `data_remaining_mb` and `sms_remaining` are what is left (may be negative). `status_before` is set
+    where a cutover of ours switched the SIM off. It is the status before the cutover, and the SIM is planned by it.
     """
 
     iccid: Iccid
@@ -142,7 +153,10 @@ class SourceSim:
 
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
-    """1NCE's monthly caps, the same for every SIM of the account. None: no limit is set, or none was told."""
+    """Monthly caps at 1NCE, the same for every SIM of the account.
+
+    None: no limit is set, or none was reported.
+    """
 
     data_mb: Decimal | None = None
     sms_mo: Decimal | None = None
@@ -150,10 +164,10 @@ class AccountLimits:
 
 @record
 class Pair:
-    """A source SIM and the SIM that takes its place.
+    """Source SIM and the SIM that takes its place.
 
-    `origin` says where it was written: a file and line, or a pool. `eid` is the chip that holds the target's profile,
-    None where nobody told.
+    `origin` says where the pair was written: a file and line, or a pool. `eid` is the chip that holds the target's
+    profile, None where nobody gave the EID.
     """
 
     source: Iccid
@@ -163,18 +177,20 @@ class Pair:
 
 
 PairValues: TypeAlias = tuple[str, str, str, str, str, str | None]
-"""A pair as plain values: source key and ICCID, target key and ICCID, origin, EID. For pairs by the million."""
+"""Pair as plain values, for pairs by the million.
+
+The values are: source key and ICCID, target key and ICCID, origin, EID.
+"""
 
 
 @record
 class TargetLink:
-    """One SIM as Hologram shows it: the device and its enabled profile.
+    """SIM as Hologram shows it: the device and its enabled profile.
 
-    `overage_limit_bytes` and `sms_limit` are -1 where the carrier says there is no limit and None where it said
-    nothing. `device_id` is None for a SIM that was never claimed. `tags` are names, None where the reply has none.
-    `imei` is the hardware that it was last seen in.
-    `other_iccids` are those of the device's further profiles: an ICCID printed on a card may be one of them.
-    `raw` is the carrier's own record, without PIN and PUK.
+    `overage_limit_bytes` and `sms_limit` are -1 where the carrier says that there is no limit, and None where the
+    carrier said nothing. `device_id` is None for a SIM that was never claimed. `tags` are names, None where the reply
+    has none. `imei` is the hardware that the SIM was last seen in. `other_iccids` are those of the device's further
+    profiles: an ICCID printed on a card may be one of them. `raw` is the carrier's own record, without PIN and PUK.
     """
 
     iccid: Iccid
@@ -197,9 +213,15 @@ class TargetLink:
 
     @property
     def is_claimed(self) -> bool:
-        """Whether somebody activated it: claiming is what makes a device (reference, section 2)."""
+        """True if somebody activated the SIM.
+
+        A claim is what makes a device (reference, section 2).
+        """
         return self.device_id is not None
 
     def is_held_by(self, org_id: int) -> bool:
-        """Whether it is claimed for this organization; a record that names none is our own list's."""
+        """True if the SIM is claimed for this organization.
+
+        A record that names no organization comes from our own list.
+        """
         return self.is_claimed and self.org_id in {None, org_id}

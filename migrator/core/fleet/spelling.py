@@ -1,24 +1,34 @@
-"""Texts that UTF-8 cannot hold: half an emoji, as a carrier leaves it when it cuts a label, is a lone surrogate."""
+"""Texts that UTF-8 cannot hold.
+
+A carrier that cuts a label may leave half an emoji, which is a lone surrogate.
+"""
 
 import re
 
 __all__ = ["UNREAD", "escaped", "is_spoiled"]
 
 UNREAD = "\ufffd"
-"""What Unicode puts in the place of what could not be read; the store keeps half an emoji as this, too."""
+"""Unicode's replacement for a character that could not be read.
+
+The store keeps half an emoji as this character, too.
+"""
 
 _LONE = re.compile("[\ud800-\udfff]")
 
 
 def is_spoiled(text: str) -> bool:
-    """Whether something of a text was lost, here or before: it holds U+FFFD, or half an emoji."""
+    """True if some of a text was lost, here or before.
+
+    Such a text holds U+FFFD, or half an emoji.
+    """
     return not text.isascii() and (UNREAD in text or _LONE.search(text) is not None)
 
 
 def escaped(json_text: str) -> str:
-    r"""JSON that may be encoded as UTF-8: lone surrogates as `\uXXXX`, everything else as it is.
+    r"""Return JSON that may be encoded as UTF-8.
 
-    They only stand within strings, where JSON reads the escape as the very same text.
+    Lone surrogates become `\uXXXX`; everything else stays as it is. Lone surrogates only stand within strings, where
+    JSON reads the escape as the very same text.
     """
     if json_text.isascii():
         return json_text

@@ -1,4 +1,7 @@
-"""An old SIM that a cutover of ours switched off is planned by what it was before, not by what we made of it."""
+"""Old SIMs that a cutover of ours switched off.
+
+Such a SIM is planned by its status before the cutover, not by the status that we gave it.
+"""
 
 from dataclasses import replace
 
@@ -13,14 +16,16 @@ _OFF = frozenset({SourceStatus.DISABLED, SourceStatus.EXPIRED})
 
 @record
 class SwitchedOff:
-    """What our journal says of an old SIM that a cutover of ours switched off, or may have.
+    """Old SIM that a cutover of ours switched off, or may have.
+
+    The record holds what our journal says of the SIM.
 
     Args:
         switch_id: that cutover.
-        plan_id: the migration's plan that it belongs to.
-        target: the new SIM that it was switched off for; None where the cutover does not tell.
-        status_before: what 1NCE said right before the first order.
-        is_on_again: whether a rollback was seen to switch it on, while the pause of its new SIM is still to come.
+        plan_id: the migration's plan that the cutover belongs to.
+        target: the new SIM that the old SIM was switched off for; None where the cutover does not name it.
+        status_before: the status at 1NCE right before the first order.
+        is_on_again: whether a rollback was seen to switch the SIM on, while the pause of its new SIM is still to come.
     """
 
     switch_id: str
@@ -31,17 +36,23 @@ class SwitchedOff:
 
     @property
     def planned_by(self) -> SourceStatus | None:
-        """The status that counts while 1NCE says that the SIM is off; None once a rollback has switched it on."""
+        """Status that counts while 1NCE reports the SIM off, or None.
+
+        None means that a rollback has switched the SIM on.
+        """
         return None if self.is_on_again else self.status_before
 
     @property
     def words(self) -> str:
-        """By which cutover, of which plan."""
+        """Words that name the cutover and its plan."""
         return f"switched off by cutover {self.switch_id} of plan {self.plan_id}"
 
 
 def as_before(sim: SourceSim, off: SwitchedOff | None) -> SourceSim:
-    """The SIM as it is planned: with its status before our cutover, where that is why it is off."""
+    """Return the SIM as it is planned.
+
+    The SIM has its status before our cutover, where that cutover is the reason why the SIM is off.
+    """
     before = None if off is None else off.planned_by
     if before is None:
         return sim
@@ -49,13 +60,17 @@ def as_before(sim: SourceSim, off: SwitchedOff | None) -> SourceSim:
 
 
 def planned_status(word: str | None, before: SourceStatus | None) -> SourceStatus:
-    """The status that a SIM is planned by: 1NCE's word, or what it was before a cutover of ours switched it off."""
+    """Return the status that a SIM is planned by.
+
+    That is 1NCE's word, or the status before a cutover of ours switched the SIM off.
+    """
     return _counting(source_status(word), before)
 
 
 def _counting(status: SourceStatus, before: SourceStatus | None) -> SourceStatus:
-    """Of a SIM that is off by us the status before; its lifetime may have ended since, which its unit does not feel.
+    """Return the status that counts for a SIM.
 
-    One that is on, and a word that we do not know, count as 1NCE says them.
+    For a SIM that is off by our order, the status before counts. Its lifetime may have ended since, but its unit does
+    not feel that. For a SIM that is on, and for a word that we do not know, 1NCE's status counts.
     """
     return before if before is not None and status in _OFF else status

@@ -1,4 +1,7 @@
-"""Volumes and money. Volumes are whole bytes; money is decimal, never a float."""
+"""Volumes and money.
+
+Volumes are whole bytes; money is decimal, never a float.
+"""
 
 from decimal import Decimal, InvalidOperation
 from typing import NewType
@@ -8,24 +11,40 @@ __all__ = ["BYTES_PER_MB", "PRICE_BYTES_PER_MB", "Bytes", "decimal_of", "megabyt
 Bytes = NewType("Bytes", int)
 
 BYTES_PER_MB = 1_048_576
-"""1NCE counts 1 MB = 1024 KB (v2 quota schema), and Hologram's migration guide multiplies by this. Read 2026-11-20."""
+"""Bytes in one MB of a volume.
+
+1NCE counts 1 MB = 1024 KB (v2 quota schema), and Hologram's migration guide multiplies by this number.
+Read 2026-11-20.
+"""
 
 PRICE_BYTES_PER_MB = 1_000_000
-"""Assumed: Hologram prices a decimal megabyte, as its plan sizes are. The smaller unit gives the larger bill."""
+"""Bytes in one MB of a price (assumed).
+
+Hologram is assumed to price a decimal megabyte, as its plan sizes are. The smaller unit gives the larger bill.
+"""
 
 
 LARGEST_EXPONENT = 24
-"""Numbers past this many places name no volume, count or price, and would cost memory to write out."""
+"""Largest decimal exponent of a number that is accepted.
+
+Numbers past this many places name no volume, count or price, and would cost memory to write out.
+"""
 
 
 def megabytes(volume: Decimal) -> Bytes:
-    """`volume` in MB as whole bytes, rounded down so that a limit is never above what was booked."""
+    """Return `volume` in MB as whole bytes.
+
+    Bytes are rounded down so that a limit is never above what was booked.
+    """
     numerator, denominator = volume.as_integer_ratio()  # exact: a product of decimals is rounded at 28 digits
     return Bytes(numerator * BYTES_PER_MB // denominator)
 
 
 def decimal_of(value: object) -> Decimal | None:
-    """A number as a carrier writes it (number or numeric text) as a finite decimal; None if it is not one."""
+    """Return a carrier's number as a finite decimal, or None.
+
+    A carrier writes a number or a numeric text. None means that the value is no such number.
+    """
     if value is None or isinstance(value, bool):
         return None
     try:
@@ -36,6 +55,9 @@ def decimal_of(value: object) -> Decimal | None:
 
 
 def money(amount: Decimal) -> str:
-    """`amount` with two decimals at least and no trailing zeros beyond them: 5 is "5.00", 0.0145 stays."""
+    """Write `amount` with two decimals at least.
+
+    There are no trailing zeros beyond two decimals: 5 is "5.00", 0.0145 stays.
+    """
     cents = amount.quantize(Decimal("0.01"))
     return f"{cents:f}" if cents == amount else f"{amount.normalize():f}"

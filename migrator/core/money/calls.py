@@ -1,4 +1,4 @@
-"""How many requests a wave will take, about: what can be told from the plan alone."""
+"""Estimate of a wave's requests, from the plan alone."""
 
 import math
 from collections import Counter, defaultdict
@@ -15,7 +15,10 @@ __all__ = ["KINDS", "PAGE", "USUAL_SIZES", "CallSizes", "WaveCalls"]
 KINDS = ("claims", "limits", "states", "names", "reads")
 PAGE = 1000
 LIMITS_KEPT = 10_000
-"""Sets of limits that are told apart. Where each SIM has its own, the others count as a call each."""
+"""Number of sets of limits that are counted separately.
+
+Where each SIM has its own set, each further SIM counts as one call.
+"""
 
 Limits = tuple[int | None, int | None]
 """Overage limit in bytes and SMS limit; None where nothing is sent."""
@@ -23,7 +26,10 @@ Limits = tuple[int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class CallSizes:
-    """How many SIMs go into one claim, and into one change of limits or state: as `apply` is set to send them."""
+    """Number of SIMs per request, as `apply` is set to send.
+
+    `claim` is for claims, `bulk` for changes of limits or state.
+    """
 
     claim: int = 2500
     bulk: int = 500
@@ -34,7 +40,7 @@ USUAL_SIZES = CallSizes()
 
 @dataclass(slots=True)
 class WaveCalls:
-    """Counts what the SIMs of one wave need.
+    """Counter of the requests that the SIMs of one wave need.
 
     Shared names take fewer calls than are counted here; pending states, refusals and lost answers take more.
     """
@@ -49,7 +55,7 @@ class WaveCalls:
 
     @property
     def claims(self) -> int:
-        """SIMs to claim."""
+        """Number of SIMs to claim."""
         return self.alike.total()
 
     def add(self, change: Change) -> None:
@@ -65,7 +71,10 @@ class WaveCalls:
             self._mend(change)
 
     def _mend(self, change: Change) -> None:
-        """A SIM that is ours already: only what differs is sent."""
+        """Count a SIM that is ours already.
+
+        Only values that differ are sent.
+        """
         before = change.before
         self.names += change.name != before.get("name")
         self.states += change.state is not None and link_state(before.get("state")) is not change.state.reached_as
@@ -84,7 +93,7 @@ class WaveCalls:
             self._scattered += 1
 
     def calls(self, *, with_claim: bool, sizes: CallSizes = USUAL_SIZES) -> dict[str, int]:
-        """Requests by kind.
+        """Return the number of requests by kind.
 
         Args:
             with_claim: whether a claim carries limits.
@@ -104,9 +113,10 @@ class WaveCalls:
 
 
 def _claim_limit_calls(counted: Mapping[Limits, int], sizes: CallSizes, *, with_claim: bool) -> int:
-    """Calls for the limits that the claims do not carry, claim by claim, as `packing.claim_runs` makes them.
+    """Count the calls for limits that the claims do not carry.
 
-    Full claims of equal limits come first; what is left of each set is packed together.
+    The count goes claim by claim, as `packing.claim_runs` makes the claims. Full claims of equal limits come first.
+    The rest of each set is packed together.
     """
     calls = 0
     packs: defaultdict[tuple[bool, ...], list[Limits]] = defaultdict(list)
@@ -129,19 +139,28 @@ def _claim_limit_calls(counted: Mapping[Limits, int], sizes: CallSizes, *, with_
 
 
 def _alike(limits: Limits) -> tuple[bool, ...]:
-    """SIMs share a claim only where the same limits are sent."""
+    """Return the kinds of limits that are not sent.
+
+    SIMs share a claim only where the same kinds of limits are sent.
+    """
     overage, sms = limits
     return overage is None, sms is None
 
 
 def _order(limits: Limits) -> tuple[float, float]:
-    """As `apply` sorts: no limit last, and after that a limit that is left alone."""
+    """Return the key by which `apply` sorts limits.
+
+    No limit comes last, and after that a limit that is left alone.
+    """
     overage, sms = (math.inf if limit is None else 2.0**62 if limit == NO_LIMIT else limit for limit in limits)
     return overage, sms
 
 
 def _batch_calls(batch: Mapping[Limits, int], bulk: int, *, with_claim: bool) -> int:
-    """Calls after one claim: its SIMs grouped by the limits that they lack."""
+    """Count the calls after one claim.
+
+    The SIMs of the claim are grouped by the limits that they lack.
+    """
     carried: Limits = (None, None)
     if with_claim:
         carried = smallest(overage for overage, _ in batch), smallest(sms for _, sms in batch)

@@ -1,4 +1,7 @@
-"""How much of `[caps]` is used up: every SIM that a journal shows as claimed, or perhaps claimed. Pure."""
+"""Part of `[caps]` that claimed SIMs use up.
+
+Every SIM counts that a journal shows as claimed, or perhaps claimed. The code is pure.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +14,15 @@ from migrator.core.policy.policy import Caps, CapsScope, WithoutPrice
 __all__ = ["Claimed", "Used", "caps_from", "past_caps", "used_of", "used_values"]
 
 SHOWN = 3
-"""Plans that are named one by one."""
+"""Number of plans that are named separately."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What one plan has claimed, or may have. SIMs that were ours already (ADOPT) are none of them.
+    """SIMs that one plan has claimed, or may have claimed.
 
-    `price` is that of a SIM as the plan was confirmed, and so the most that each can have cost; None where it told
-    none.
+    SIMs that were ours already (ADOPT) do not count. `price` is that of a SIM as the plan was confirmed, and so the
+    most that each SIM can have cost; None where the plan has no price.
     """
 
     plan_id: str
@@ -29,7 +32,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What counts against the caps: by this plan, and by others of its organization. Money is that which is known."""
+    """Use of the caps by a plan and its organization's other plans.
+
+    Only money that is known counts.
+    """
 
     own_sims: int = 0
     own_spend: Decimal = Decimal(0)
@@ -37,27 +43,30 @@ class Used:
 
     @property
     def sims(self) -> int:
-        """SIMs claimed, by whichever plan."""
+        """Number of SIMs claimed by any of these plans."""
         return self.own_sims + sum(one.sims for one in self.others)
 
     @property
     def spend(self) -> Decimal:
-        """What they cost, as far as the prices are known."""
+        """Cost of the claimed SIMs, as far as prices are known."""
         return self.own_spend + self.others_spend
 
     @property
     def others_spend(self) -> Decimal:
-        """What the SIMs of other plans cost, as far as the prices are known."""
+        """Cost of other plans' SIMs, as far as prices are known."""
         return sum((one.price * one.sims for one in self.others if one.price is not None), Decimal(0))
 
     @property
     def unpriced(self) -> int:
-        """SIMs of other plans whose price nobody knows here."""
+        """Number of other plans' SIMs whose price is not known here."""
         return sum(one.sims for one in self.others if one.price is None)
 
 
 def caps_from(canonical: Mapping[str, Any]) -> Caps:
-    """The caps of a policy as it is kept with its plan; one of an earlier version lacks some of them."""
+    """Return the caps of a policy as kept with its plan.
+
+    A policy of an earlier version lacks some caps.
+    """
     told, usual = canonical.get("caps", {}), Caps()
     return Caps(
         max_sims=told.get("max_sims", usual.max_sims),
@@ -68,13 +77,13 @@ def caps_from(canonical: Mapping[str, Any]) -> Caps:
 
 
 def used_of(claimed: Iterable[Claimed], caps: Caps, plan_id: str | None, price: Decimal | None = None) -> Used:
-    """What counts against a plan's caps.
+    """Return what counts against a plan's caps.
 
     Args:
         claimed: by each plan of the organization.
         caps: with their scope.
-        plan_id: the plan; None for one that is still being made.
-        price: of a SIM of this plan, where it was confirmed without one.
+        plan_id: the plan; None for a plan that is still being made.
+        price: of a SIM of this plan, where the plan was confirmed without a price.
     """
     parts = [one for one in claimed if one.sims]
     own = next((one for one in parts if one.plan_id == plan_id), Claimed("", 0, None))
@@ -84,7 +93,10 @@ def used_of(claimed: Iterable[Claimed], caps: Caps, plan_id: str | None, price: 
 
 
 def past_caps(caps: Caps, used: Used, sims: int, price: Decimal | None) -> tuple[str, str] | None:
-    """Code and words, if `sims` more are past a cap; None while both hold. Without a price only the first is asked."""
+    """Return code and words if `sims` more SIMs pass a cap.
+
+    None while both caps are kept. Without a price, only `max_sims` is checked.
+    """
     total = used.sims + sims
     if total > caps.max_sims:
         words = f"claiming {sims} more would make {total} SIMs, past [caps] max_sims = {caps.max_sims}"
@@ -96,7 +108,10 @@ def past_caps(caps: Caps, used: Used, sims: int, price: Decimal | None) -> tuple
 
 
 def _shares(used: Used) -> str:
-    """What other plans have of it, in words; nothing where they have none."""
+    """Describe the share of other plans in the caps.
+
+    The text is empty where other plans have no share.
+    """
     if not used.others:
         return ""
     largest = sorted(used.others, key=lambda one: (-one.sims, one.plan_id))
@@ -111,7 +126,7 @@ def _shares(used: Used) -> str:
 
 
 def used_values(caps: Caps, used: Used) -> dict[str, Any]:
-    """Caps, what is used up and what is left, as JSON values."""
+    """Return caps, used amounts and remaining amounts as JSON values."""
     left = max(Decimal(0), caps.max_spend_now - used.spend)
     return {
         "scope": caps.scope.value,

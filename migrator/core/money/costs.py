@@ -1,4 +1,7 @@
-"""What a plan will cost, call and take: added up change by change, so that a million of them need no memory."""
+"""Costs, calls and time of a plan.
+
+All are added up change by change, so that a million changes need no memory.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,10 +21,13 @@ from migrator.core.policy.policy import DataBasis, LimitsTiming, Policy, Rule, W
 __all__ = ["DEFAULT_GROUP", "Tally"]
 
 DEFAULT_GROUP = "default"
-"""What SIMs that no rule fits are listed under."""
+"""Name of the group of SIMs that no rule fits."""
 
 USUAL_SMS = 100
-"""SMS that a SIM may send whose limit is left alone. Source: Hologram, "Set a SIM's SMS limit". Read 2026-11-20."""
+"""SMS that a SIM may send while its limit is left alone.
+
+Source: Hologram, "Set a SIM's SMS limit". Read 2026-11-20.
+"""
 
 _CENT = Decimal("0.01")
 _EXACT = Context(prec=200)
@@ -33,7 +39,10 @@ Kind = tuple[str, str, str | None, str]
 
 @dataclass(slots=True)
 class _Cell:
-    """SIMs of one kind, added up. Volumes are in 1NCE's MB: booked, and what is left as far as it was read."""
+    """Sums over the SIMs of one kind.
+
+    Volumes are in 1NCE's MB: booked, and what is left as far as the volume was read.
+    """
 
     acts: bool
     sims: int = 0
@@ -45,7 +54,10 @@ class _Cell:
     left_mb: Decimal = Decimal(0)
 
     def add(self, change: Change) -> None:
-        """Add what one SIM that the plan acts on is given, and what it had."""
+        """Add the planned and the old values of one SIM.
+
+        The plan acts on this SIM.
+        """
         limit = change.overage_limit_bytes
         if limit is None or limit == NO_LIMIT:
             self.unlimited += 1
@@ -63,7 +75,10 @@ class _Cell:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts changes as they pass by. `sizes` are those of the requests that `apply` will send."""
+    """Counter of changes as they pass by.
+
+    `sizes` are those of the requests that `apply` will send.
+    """
 
     sizes: CallSizes = USUAL_SIZES
     _cells: dict[Kind, _Cell] = field(default_factory=dict)
@@ -72,7 +87,7 @@ class Tally:
     live_pauses: int = 0  # SIMs that are live at Hologram now, and that the plan pauses
 
     def counting(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """Pass `changes` through, counted."""
+        """Pass `changes` through, and count each."""
         for change in changes:
             self.add(change)
             yield change
@@ -98,17 +113,17 @@ class Tally:
 
     @property
     def actions(self) -> Counter[str]:
-        """SIMs by action."""
+        """Number of SIMs by action."""
         return self._counted(lambda kind: kind[0])
 
     @property
     def reasons(self) -> Counter[str]:
-        """SIMs by reason."""
+        """Number of SIMs by reason."""
         return self._counted(lambda kind: kind[1])
 
     @property
     def claims(self) -> int:
-        """SIMs that will be claimed: the number to confirm."""
+        """Number of SIMs that will be claimed: the number to confirm."""
         return self.actions[Action.CLAIM.value]
 
     def _counted(self, part: Callable[[Kind], str]) -> Counter[str]:
@@ -120,7 +135,10 @@ class Tally:
     def summary(
         self, policy: Policy, prices: Prices, *, balance: Decimal | None, max_rps: float, used: Used | None = None
     ) -> dict[str, Any]:
-        """Money, calls, time and warnings, as JSON values; `used` is what other plans have of the caps."""
+        """Return money, calls, time and warnings, as JSON values.
+
+        `used` is what other plans have of the caps.
+        """
         used = used or Used()
         waves = [self._wave(wave, policy, prices, max_rps) for wave in policy.waves]
         calls = {kind: sum(wave["calls"][kind] for wave in waves) for kind in KINDS}
@@ -143,7 +161,7 @@ class Tally:
         }
 
     def _acting(self, fits: Callable[[Kind], bool] = lambda _: True) -> _Cell:
-        """All SIMs of some kinds that the plan acts on, as one."""
+        """Sum up all SIMs of some kinds that the plan acts on."""
         total = _Cell(acts=True)
         for kind, cell in self._cells.items():
             if cell.acts and fits(kind):
@@ -159,7 +177,7 @@ class Tally:
     # --- by wave ------------------------------------------------------------------------------------------------
 
     def _wave(self, wave: Wave, policy: Policy, prices: Prices, max_rps: float) -> dict[str, Any]:
-        """One wave: its SIMs, requests, the time that these take, and its money."""
+        """Return one wave: SIMs, requests, hours and money."""
         counted = self._calls.get(wave.name, WaveCalls())
         calls = counted.calls(with_claim=policy.claim.limits is LimitsTiming.WITH_CLAIM, sizes=self.sizes)
         return {
@@ -176,7 +194,10 @@ class Tally:
     # --- by rule ------------------------------------------------------------------------------------------------
 
     def _group(self, part: Policy | Rule, prices: Prices) -> dict[str, Any]:
-        """What one rule, or the policy for all other SIMs, makes of 1NCE's volume."""
+        """Compare 1NCE's volume with the limits of one rule's SIMs.
+
+        The policy counts as the rule for all other SIMs.
+        """
         rule = part.name if isinstance(part, Rule) else ""
         cell = self._acting(lambda kind: kind[3] == rule)
         basis = part.data_limit.basis
@@ -196,7 +217,10 @@ class Tally:
     # --- over all -----------------------------------------------------------------------------------------------
 
     def _money(self, prices: Prices, balance: Decimal | None) -> dict[str, Any]:
-        """Charged at the claim, per period at the least, and the most that the limits allow; None where unknown."""
+        """Return the costs at the claim and per period.
+
+        Per period the costs are the least, and the most that the limits allow. A cost is None where unknown.
+        """
         everybody = self._acting()
         return {
             "charged_now": _told(prices.per_period, self.claims),
@@ -234,7 +258,10 @@ class Tally:
         yield from self._money_words(policy, prices, balance, used)
 
     def _idle_words(self, policy: Policy) -> Iterator[str]:
-        """Rules and waves that hold nobody: a wave without SIMs lets the next one through at once."""
+        """Warn of rules and waves without SIMs.
+
+        A wave without SIMs lets the next wave through at once.
+        """
         fitting = self._counted(lambda kind: kind[3])
         yield from (f"rule {rule.name!r} fits no SIM" for rule in policy.rules if not fitting[rule.name])
         for wave in policy.waves[:-1]:
@@ -242,7 +269,7 @@ class Tally:
                 yield f"wave {wave.name!r} holds no SIM: the next wave opens without it"
 
     def _money_words(self, policy: Policy, prices: Prices, balance: Decimal | None, used: Used) -> Iterator[str]:
-        """What stands in the way of claiming all."""
+        """Warn of every obstacle to claiming all SIMs."""
         need = None if prices.per_period is None else prices.per_period * self.claims
         if need is None and self.claims:
             stops = policy.caps.without_price is WithoutPrice.STOP
@@ -265,7 +292,10 @@ def _told(price: Decimal | None, times: int) -> str | None:
 
 
 def _largest_bill(prices: Prices, cell: _Cell) -> str | None:
-    """Every SIM using all it may, a cent rounded up; None where a price is unknown or some SIM has no limit."""
+    """Return the bill if every SIM uses all that is allowed.
+
+    The bill is rounded up to a cent. None where a price is unknown or some SIM has no limit.
+    """
     if prices.per_period is None or cell.unlimited:
         return None
     if (prices.per_mb is None and cell.limited_bytes) or (prices.per_sms is None and cell.sms):
@@ -294,7 +324,10 @@ def _unknown_prices(prices: Prices, everybody: _Cell) -> Iterator[str]:
 
 
 def _lifetime_words(group: Mapping[str, Any]) -> str | None:
-    """The difference that a person must have understood before money moves; None where nothing is limited."""
+    """Warn that volumes are per lifetime, but limits per billing period.
+
+    A person must have understood this difference before money moves. None where nothing is limited.
+    """
     if not group["limit_bytes"]:
         return None
     bill = group["per_period_at_most"]

@@ -1,4 +1,7 @@
-"""What a data plan costs now, held against what a plan was confirmed at. Pure."""
+"""Comparison of a data plan's prices now with the confirmed prices.
+
+The code is pure.
+"""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -17,7 +20,10 @@ _TOLD = (  # name in a plan's summary, field, what it is for
 
 
 def told_prices(prices: Prices, *, uses_data: bool, uses_sms: bool) -> dict[str, str | None]:
-    """The prices that a plan tells and is confirmed with: of a SIM, and what else it used for the largest bill."""
+    """Return the prices that a plan shows and is confirmed with.
+
+    These are the price of a SIM, and the other prices that the plan used for the largest bill.
+    """
     used = {"per_period": True, "per_mb": uses_data, "per_sms": uses_sms}
     return {
         name: None if price is None or not used[field] else money(price)
@@ -27,7 +33,10 @@ def told_prices(prices: Prices, *, uses_data: bool, uses_sms: bool) -> dict[str,
 
 
 def confirmed_prices(summary: Mapping[str, Any]) -> Prices:
-    """The prices in a plan's summary; None where it tells none, as plans of earlier versions of data and SMS."""
+    """Return the prices in a plan's summary.
+
+    A price is None where the summary has none. Plans of earlier versions have no prices of data and SMS.
+    """
     told = summary.get("money", {})
     per_period, per_mb, per_sms = (_price(told.get(name)) for name, _, _ in _TOLD)
     return Prices(per_period, per_mb, per_sms)
@@ -38,7 +47,10 @@ def _price(text: str | None) -> Decimal | None:
 
 
 def price_rises(confirmed: Prices, now: Prices) -> Iterator[str]:
-    """What costs more than was confirmed, in words. A price that is not shown any more may be any, so it counts."""
+    """Yield every price above the confirmed price, in words.
+
+    A price that is not shown any more may be any price, so it counts.
+    """
     for _, field, what in _TOLD:
         was, price = getattr(confirmed, field), getattr(now, field)
         if was is not None and price is None:

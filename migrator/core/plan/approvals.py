@@ -1,4 +1,7 @@
-"""Approvals: people who looked at a plan and stand by it. Names are taken as given: this is a record, not a lock."""
+"""Approvals: records of people who agree with a plan.
+
+Names are taken as given: an approval is a record, not a lock.
+"""
 
 import unicodedata
 from collections.abc import Iterable
@@ -9,7 +12,10 @@ __all__ = ["Approval", "approvers", "same_person"]
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One approval: who, when (UTC seconds), and the SHA-256 of the changes that it was given for."""
+    """Approval of a plan's changes by one person.
+
+    `approved_at` is UTC seconds. `changes_sha256` is the SHA-256 of the changes that the approval was given for.
+    """
 
     approved_by: str
     approved_at: float
@@ -18,7 +24,10 @@ class Approval:
 
 
 def approvers(approvals: Iterable[Approval], changes_sha256: str) -> tuple[str, ...]:
-    """Who approved these very changes, each person once and in the order of their first approval."""
+    """Return the people who approved exactly these changes.
+
+    Each person is named once, in the order of the first approvals.
+    """
     people: dict[str, str] = {}
     for approval in approvals:
         if approval.changes_sha256 == changes_sha256:
@@ -27,5 +36,8 @@ def approvers(approvals: Iterable[Approval], changes_sha256: str) -> tuple[str, 
 
 
 def same_person(name: str) -> str:
-    """What the spellings of one name have in common: case, width and white space do not make another person."""
+    """Return the form that all spellings of one name share.
+
+    Case, width and white space do not make another person.
+    """
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

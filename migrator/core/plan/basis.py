@@ -1,4 +1,7 @@
-"""What a plan used of a SIM beyond its status, label and booked volumes: that follows from the policy."""
+"""Values of a SIM that a plan used, as the policy shows.
+
+Status, label and booked volumes are not among these values.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -10,18 +13,23 @@ from migrator.core.policy.policy import DataBasis, NamePolicy, OnDuplicate, Poli
 __all__ = ["Uses", "name_change", "names_for", "uses_of"]
 
 NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address"}
-"""Fields of a name that the plan does not hold: whether they changed shows in the name alone."""
+"""Fields of a name that the plan does not hold.
+
+A change of such a field shows in the name alone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """For the SIMs of which rules a value counted; "" stands for the SIMs that no rule fits.
+    """Names of the rules for whose SIMs a value counted.
+
+    The name "" stands for the SIMs that no rule fits.
 
     Args:
-        data_remaining: what is left of the data volume gave the limit.
-        sms_remaining: what is left of the SMS volume gave the limit.
-        booked_data: rules that select by the booked data volume were asked, so that even none told is an answer.
-        names: the name has a field that the plan does not hold.
+        data_remaining: rules whose limit came from what is left of the data volume.
+        sms_remaining: rules whose limit came from what is left of the SMS volume.
+        booked_data: rules for whose SIMs the booked data volume was checked: even a missing volume is then an answer.
+        names: rules whose names have a field that the plan does not hold.
         switched_off: whether a rule asks for what cutovers of ours switched off.
     """
 
@@ -33,7 +41,7 @@ class Uses:
 
 
 def uses_of(policy: Policy) -> Uses:
-    """What plans by this policy use."""
+    """Return the values that plans by this policy use."""
     parts: dict[str, Policy | Rule] = {rule.name: rule for rule in policy.rules} | {"": policy}
     names = {name: part.name if isinstance(part, Policy) else part.device_name for name, part in parts.items()}
     return Uses(
@@ -48,7 +56,10 @@ def uses_of(policy: Policy) -> Uses:
 
 
 def _asked_for_volume(policy: Policy) -> frozenset[str]:
-    """The first rule that selects by volume, and all that are asked after it."""
+    """Return the first rule that selects by volume, and all later rules.
+
+    The name "" for the SIMs that no rule fits is among the later rules.
+    """
     found: set[str] = set()
     for rule in policy.rules:
         when = rule.when
@@ -63,15 +74,19 @@ def _fields(names: NamePolicy) -> set[str]:
 
 
 def names_for(policy: Policy, rule: str) -> NamePolicy:
-    """How a rule names its SIMs; "" for the SIMs that no rule fits."""
+    """Return the naming of a rule's SIMs.
+
+    The rule "" stands for the SIMs that no rule fits.
+    """
     found = policy.rule(rule)
     return policy.name if found is None else found.device_name
 
 
 def name_change(change: Change, sim: SourceSim, names: NamePolicy) -> str | None:
-    """How the name that the SIM would have now differs from the planned one, in words; None if it does not.
+    """Describe the difference between the planned name and the name now.
 
-    Label and ICCIDs count as they were planned: whether those changed is told by themselves.
+    None if the names do not differ. Label and ICCIDs count as they were planned: changes of these are reported on their
+    own.
     """
     if change.target_iccid is None:
         return None

@@ -1,4 +1,4 @@
-"""Planned values against a target record: what differs."""
+"""Comparison of planned values with a target record."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["Finding", "FindingCode", "differences", "same_zone"]
 
 
 class FindingCode(StrEnum):
-    """What differs."""
+    """Kind of difference between a plan and a target record."""
 
     NOT_CLAIMED = "not_claimed"  # no device for the target ICCID
     WRONG_ORGANIZATION = "wrong_organization"  # it is somebody else's
@@ -28,7 +28,7 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference: what was planned, what was observed, both as text."""
+    """Difference between the planned and the observed value, both as text."""
 
     code: FindingCode
     planned: str
@@ -36,7 +36,10 @@ class Finding:
 
 
 def differences(change: Change, target: TargetLink, org_id: int) -> tuple[Finding, ...]:
-    """Every planned value that the record does not show, in a stable order. Pending states are findings too."""
+    """Return every planned value that the record does not show.
+
+    The order is stable. Pending states are findings too.
+    """
     return tuple(_differences(change, target, org_id))
 
 
@@ -66,7 +69,9 @@ def _plan_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
 
 
 def same_zone(observed: str | None, planned: str | None) -> bool:
-    """Whether a zone as the record shows it is the planned one; a record that names none does not contradict.
+    """True if the zone of a record is the planned zone.
+
+    A record that names no zone does not contradict.
 
     Source: plan pages show `global` and `Global` for one zone (reference, 10.1); its case sensitivity is unknown.
     """

@@ -1,4 +1,4 @@
-"""Two plans compared, line by line: neither is ever held whole."""
+"""Comparison of two plans, line by line: memory holds neither plan whole."""
 
 import json
 from collections import Counter
@@ -14,11 +14,14 @@ from migrator.errors import InputError
 __all__ = ["DiffTally", "Kind", "PlanLine", "SimDifference", "Values", "compared", "flat", "header_differences"]
 
 Values: TypeAlias = Mapping[str, tuple[Any, Any]]
-"""What differs: a value's dotted name, with what it was and what it is; None is nothing."""
+"""Values that differ: dotted names with the old and new values.
+
+None stands for no value.
+"""
 
 
 class Kind(StrEnum):
-    """How a SIM differs from one plan to another."""
+    """Kind of a SIM's difference from one plan to another."""
 
     ADDED = "added"  # only the second plan holds it
     REMOVED = "removed"  # only the first plan holds it
@@ -26,7 +29,10 @@ class Kind(StrEnum):
 
 
 class PlanLine(NamedTuple):
-    """One SIM of a plan: its ICCID as digits, and its line of the plan's file. The lines of a plan are sorted."""
+    """SIM of a plan: ICCID digits and line of the plan's file.
+
+    The lines of a plan are sorted.
+    """
 
     source_iccid: str
     text: str
@@ -34,28 +40,31 @@ class PlanLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SimDifference:
-    """How one SIM differs."""
+    """Difference of one SIM between two plans."""
 
     source_iccid: str
     kind: Kind
     fields: Values
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the difference as JSON values."""
         fields = {name: {"before": before, "after": after} for name, (before, after) in self.fields.items()}
         return {"source_iccid": self.source_iccid, "kind": self.kind.value, "fields": fields}
 
 
 @dataclass(slots=True)
 class DiffTally:
-    """Counts differences as they pass by: by kind, by the value that changed, by the change of action."""
+    """Counter of differences as they pass by.
+
+    The counts are by kind, by the value that changed, and by the change of action.
+    """
 
     kinds: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
 
     def counting(self, differences: Iterable[SimDifference]) -> Iterator[SimDifference]:
-        """Pass `differences` through, counted."""
+        """Pass `differences` through, and count each."""
         for difference in differences:
             self.kinds[difference.kind.value] += 1
             if difference.kind is Kind.CHANGED:
@@ -67,9 +76,9 @@ class DiffTally:
 
 
 def compared(before: Iterable[PlanLine], after: Iterable[PlanLine]) -> Iterator[SimDifference]:
-    """How the SIMs of two plans differ, in the order of their ICCIDs.
+    """Yield the differences between the SIMs of two plans, sorted by ICCID.
 
-    A SIM is the same in both with or without its check digit. Lines that are equal are not looked into.
+    A SIM is the same in both plans with or without its check digit. Equal lines are not parsed.
 
     Raises: InputError, if a plan is not sorted.
     """
@@ -79,7 +88,7 @@ def compared(before: Iterable[PlanLine], after: Iterable[PlanLine]) -> Iterator[
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values under dotted names, without those that are None."""
+    """Return nested values under dotted names, without values that are None."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -90,7 +99,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def header_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Values:
-    """What two headers, or two policies, say differently; neither the plans' ids nor the hash of their changes."""
+    """Return the values that differ between two headers or two policies.
+
+    The plans' ids and the hashes of their changes do not count.
+    """
     return {
         name: values
         for name, values in _differing(flat(before), flat(after)).items()
@@ -116,7 +128,7 @@ Match: TypeAlias = tuple[PlanLine | None, PlanLine | None]
 
 
 def _matched(before: Iterable[PlanLine], after: Iterable[PlanLine]) -> Iterator[Match]:
-    """The lines of either plan, side by side where they are about the same SIM."""
+    """Yield the lines of both plans, paired where the SIM is equal."""
     left, right = _runs(before), _runs(after)
     was, now = next(left, None), next(right, None)
     while was is not None or now is not None:
@@ -132,7 +144,10 @@ def _matched(before: Iterable[PlanLine], after: Iterable[PlanLine]) -> Iterator[
 
 
 def _runs(lines: Iterable[PlanLine]) -> Iterator[tuple[str, list[PlanLine]]]:
-    """Lines that share the digits which every ICCID has: both forms of one SIM are in one run, which is short."""
+    """Group the lines by the digits that every ICCID has.
+
+    Both forms of one SIM are in one group, and each group is short.
+    """
     last = ""
     for digits, run in groupby(lines, key=lambda line: line.source_iccid[:ICCID_SHORTEST]):
         if digits <= last:

@@ -1,4 +1,7 @@
-"""The plan as a file: JSON Lines that people review. A header, then one line per SIM sorted by source ICCID."""
+"""Plan as a file of JSON Lines that people review.
+
+The file has a header, then one line per SIM, sorted by source ICCID.
+"""
 
 import json
 from typing import Any
@@ -26,7 +29,10 @@ _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_a
 
 
 def change_document(change: Change) -> dict[str, Any]:
-    """A change as JSON values, sorted by name as in its line; `change_from` is its inverse."""
+    """Return a change as JSON values; `change_from` is its inverse.
+
+    The values are sorted by name, as in the change's line.
+    """
     return {
         "action": change.action._value_,  # `value` costs a call, a million times
         "before": _in_order(change.before),
@@ -48,7 +54,7 @@ def change_document(change: Change) -> dict[str, Any]:
 
 
 def _in_order(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` sorted by name."""
+    """Return `values` sorted by name."""
     if not values:
         return values
     names = list(values)
@@ -56,7 +62,7 @@ def _in_order(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def change_from(values: dict[str, Any], source: Iccid, target: Iccid | None) -> Change:
-    """The change that a document tells; its ICCIDs are given parsed."""
+    """Return the change of a document; its ICCIDs are given parsed."""
     overage = values["overage_limit_bytes"]
     return Change(
         source_iccid=source,
@@ -79,12 +85,15 @@ def change_from(values: dict[str, Any], source: Iccid, target: Iccid | None) -> 
 
 
 def change_line(change: Change) -> str:
-    """One line of the file, in one spelling: sorted keys, no white space."""
+    """Return one line of the file: sorted keys, no white space.
+
+    Equal changes have equal lines.
+    """
     return _one_spelling(change_document(change))
 
 
 def header_document(header: PlanHeader) -> dict[str, Any]:
-    """The header as JSON values; `header_from` is its inverse."""
+    """Return the header as JSON values; `header_from` is its inverse."""
     return {
         "kind": KIND,
         "plan_version": PLAN_VERSION,
@@ -100,7 +109,7 @@ def header_document(header: PlanHeader) -> dict[str, Any]:
 
 
 def fingerprints_document(prints: Fingerprints) -> dict[str, str]:
-    """What a plan was made from, as JSON values."""
+    """Return the fingerprints of a plan as JSON values."""
     return {
         "inventory": prints.inventory,
         "pairs": prints.pairs,
@@ -110,12 +119,15 @@ def fingerprints_document(prints: Fingerprints) -> dict[str, str]:
 
 
 def header_line(header: PlanHeader) -> str:
-    """The first line of the file."""
+    """Return the first line of the file."""
     return _one_spelling(header_document(header))
 
 
 def header_from(values: dict[str, Any]) -> PlanHeader:
-    """The header that a document tells. Raises: KeyError and TypeError, if it is none."""
+    """Return the header of a document.
+
+    Raises: KeyError and TypeError, if the document is no header.
+    """
     return PlanHeader(
         plan_id=values["plan_id"],
         lineage=values["lineage"],

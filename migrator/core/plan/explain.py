@@ -1,4 +1,7 @@
-"""Why a plan gives a SIM what it gives: each value beside its source, and the keys of the policy that led to it."""
+"""Explanation of the values that a plan gives a SIM.
+
+Each value stands beside its source and the keys of the policy that led to the value.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -15,7 +18,10 @@ __all__ = ["Explained", "Given", "explained", "rule_words"]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One key of the policy: its section, its value in words, and the rule that gives it ("" for the policy's own)."""
+    """Key of the policy, with its section, value and rule.
+
+    The value is in words. `rule` is the rule that gives the key; "" for the policy's own keys.
+    """
 
     section: str
     key: str
@@ -29,7 +35,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One value of a change.
+    """Value of a change, with its source and its keys.
 
     `source` is what 1NCE has, `before` what Hologram showed when the plan was made, `planned` what the plan gives, all
     in words; None where there is nothing.
@@ -43,12 +49,12 @@ class Explained:
 
 
 def explained(change: Change, policy: Policy) -> list[Explained]:
-    """Every value of a change, in the order in which a SIM gets them."""
+    """Explain every value of a change, in the order of setting."""
     return list(_Explaining(change, policy).values())
 
 
 def rule_words(rule: Rule) -> str:
-    """What a rule asks of a SIM, in words."""
+    """Return the conditions of a rule, in words."""
     when = rule.when
     asked = [(field.name, getattr(when, field.name)) for field in fields(when)]
     return " and ".join(
@@ -68,7 +74,7 @@ class _Explaining:
         return self.policy.rule(self.change.rule)
 
     def values(self) -> Iterator[Explained]:
-        """Each value with where it came from."""
+        """Yield each value with its source."""
         change, claim = self.change, self.policy.claim
         yield self._state()
         yield self._data()
@@ -116,7 +122,10 @@ class _Explaining:
         )
 
     def _name(self) -> Explained:
-        """Whether `when_missing` stood in can be told from the label alone; other fields are not kept in a plan."""
+        """Explain the name of a SIM.
+
+        Only the label shows if `when_missing` was used: a plan keeps no other fields of a name.
+        """
         change, section = self.change, self._section("device_name")
         label = change.source.get("label")
         keys = ["template"]
@@ -136,13 +145,19 @@ class _Explaining:
         return None if value is None else str(value)
 
     def _section(self, name: str) -> Any:
-        """A section as it is in force for this SIM, by its name in a rule."""
+        """Return a section of the policy as in force for this SIM.
+
+        `name` is the name of the section in a rule.
+        """
         if self.rule is not None:
             return getattr(self.rule, name)
         return getattr(self.policy, "name" if name == "device_name" else name)
 
     def _given(self, name: str, *keys: str) -> tuple[Given, ...]:
-        """The keys of a section that are set, each with who gave it."""
+        """Return the keys of a section that are set.
+
+        Each key names the rule that gave it, or the policy's own section.
+        """
         section, gives = self._section(name), () if self.rule is None else self.rule.gives
         own = "name" if name == "device_name" else name
         return tuple(
@@ -164,7 +179,7 @@ def _of_wave(wave: Wave) -> Iterator[Given]:
 
 
 def _volume(change: Change, booked: str, booked_unit: str, left: str, left_unit: str) -> str | None:
-    """What 1NCE has, in words."""
+    """Return the volumes at 1NCE, in words."""
     volumes = ((change.source.get(left), left_unit), (change.source.get(booked), booked_unit))
     told = [f"{volume} {unit}" for volume, unit in volumes if volume is not None]
     return " of ".join(told) or None
@@ -177,7 +192,7 @@ def _limit(value: int | None, unit: str) -> str | None:
 
 
 def _value(value: object) -> str:
-    """A value as the policy file writes it."""
+    """Return a value as the policy file writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

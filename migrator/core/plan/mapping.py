@@ -1,4 +1,7 @@
-"""From 1NCE's values to Hologram's: one function per rule, each with its source."""
+"""Mapping of 1NCE's values to Hologram's: one function per rule.
+
+Each rule names its source.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -42,26 +45,36 @@ __all__ = [
 ]
 
 NO_LIMIT = -1
-"""How Hologram writes "no limit". Source: "Update SIM's overage limit": -1 disables. Read 2026-11-20."""
+"""Value by which Hologram writes "no limit".
+
+Source: "Update SIM's overage limit": -1 disables. Read 2026-11-20.
+"""
 
 SMALLEST_LIMIT = Bytes(BYTES_PER_MB)
 
 LARGEST_LIMIT = Bytes(2**53 - 1)
-"""The largest whole number that every reader of JSON keeps to the byte; nothing is known of what Hologram takes.
+"""Largest whole number that every JSON reader keeps exactly.
 
-Past it a limit might arrive as another one. It is 9 million GB: a larger volume is a slip, or a carrier's sentinel.
+The largest limit that Hologram takes is not known. A number above this limit might arrive as another number. The limit
+is 9 million GB: a larger volume is a slip, or a carrier's sentinel.
 """
 
 REMEMBERED = 4096
-"""Volumes whose limit is kept: most fleets have a handful, and where each SIM has its own, memory must stay flat."""
+"""Number of volumes whose limit is remembered.
+
+Most fleets have a handful of volumes. Where each SIM has its own volume, memory must stay flat.
+"""
 
 _EXACT = Context(prec=200)
-"""Products and quotients of volumes without rounding: Python's own context stops at 28 digits."""
+"""Context for products and quotients of volumes without rounding.
+
+Python's own context stops at 28 digits.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A rule that cannot give a value: why, in a code and in words."""
+    """Reason why a rule cannot give a value: code and words."""
 
     reason: Reason
     detail: str
@@ -70,7 +83,10 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit and how it came about: bytes or a count, -1 for none, None to leave the carrier's own."""
+    """Limit of a SIM, and how the limit was found.
+
+    `value` is bytes or a count, -1 for no limit, and None to leave the carrier's own limit.
+    """
 
     value: int | None
     detail: str = ""
@@ -78,14 +94,14 @@ class Limit:
 
 
 LimitRule = Callable[[SourceSim], Limit | Blocked]
-"""A section of the policy, made ready for many SIMs."""
+"""Section of the policy, made ready for many SIMs."""
 
 
 # --- status -------------------------------------------------------------------------------------------------------
 
 
 def state_rules(policy: StatusPolicy) -> Mapping[SourceStatus, DesiredState | Blocked]:
-    """What becomes of each source status that is known."""
+    """Return the result for each known source status."""
     return {
         SourceStatus.ENABLED: _state(SourceStatus.ENABLED, policy.enabled),
         SourceStatus.DISABLED: _state(SourceStatus.DISABLED, policy.disabled),
@@ -102,16 +118,16 @@ def _state(status: SourceStatus, rule: StatusRule) -> DesiredState | Blocked:
 
 
 def desired_state(sim: SourceSim, policy: StatusPolicy) -> DesiredState | Blocked:
-    """The link state a SIM should end in.
+    """Return the link state that a SIM should end in.
 
     Source: Hologram's migration guide, "SIM states": Enabled is LIVE, Disabled is PAUSED-USER (still billed monthly);
-    an expired SIM has no counterpart. The policy decides; a word we do not know is never acted on. Read 2026-11-20.
+    an expired SIM has no counterpart. The policy decides; an unknown word is never acted on. Read 2026-11-20.
     """
     return state_of(sim, state_rules(policy))
 
 
 def state_of(sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked]) -> DesiredState | Blocked:
-    """The link state a SIM should end in, by `state_rules`."""
+    """Return the link state a SIM should end in, by `state_rules`."""
     state = rules.get(sim.status)
     if state is None:
         return Blocked(Reason.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}, a status this tool does not know")
@@ -122,7 +138,10 @@ def state_of(sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked
 
 
 def left_behind(policy: Policy) -> Selector:
-    """Whether a policy skips a SIM for its status: by the first rule that fits, as the planner does."""
+    """Return a selector of SIMs that the policy skips by status.
+
+    The first rule that fits decides, as in the planner.
+    """
     parts = [(selector(rule.when), state_rules(rule.status)) for rule in policy.rules]
     parts.append((every_sim, state_rules(policy.status)))
 
@@ -134,15 +153,17 @@ def left_behind(policy: Policy) -> Selector:
 
 
 def data_limit(sim: SourceSim, policy: DataLimitPolicy, account: AccountLimits) -> Limit | Blocked:
-    """The overage limit of one SIM, in bytes: see `data_limit_rule`."""
+    """Return the overage limit of one SIM in bytes: see `data_limit_rule`."""
     return data_limit_rule(policy, account)(sim)
 
 
 def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits) -> LimitRule:
-    """The overage limits of many SIMs, in bytes; what becomes of one volume is worked out once.
+    """Return a function that gives each SIM its overage limit in bytes.
+
+    The result for one volume is worked out once.
 
     Source: 1NCE's volume is a lifetime total in MB of 1024 KB, Hologram's overage limit is bytes per billing period
-    (reference, 9.2); 0 would pause a link at its first byte, so it is only ever sent when the policy asks for it.
+    (reference, 9.2). A limit of 0 would pause a link at its first byte, so 0 is only sent when the policy asks for it.
     """
     if policy.basis is DataBasis.UNLIMITED:
         return _always(Limit(NO_LIMIT, "no limit, by [data_limit]"))
@@ -172,7 +193,9 @@ def _left_limit(limit_of: Callable[[Decimal], Limit | Blocked], sim: SourceSim) 
 
 
 def _noting_top_up(limit: Limit | Blocked, sim: SourceSim) -> Limit | Blocked:
-    """Say so where more is left than was booked: 1NCE then counts several volumes, or the total did not grow.
+    """Add a note where more is left than was booked.
+
+    1NCE then counts several volumes, or the total did not grow.
 
     Source: whether `current_quota` grows with a top-up is unknown (reference, section 5); a limit by the total is then
     the smaller one.
@@ -185,7 +208,10 @@ def _noting_top_up(limit: Limit | Blocked, sim: SourceSim) -> Limit | Blocked:
 
 
 def _remaining(reading: QuotaReading, volume: Decimal | None, service: str) -> Decimal | Blocked:
-    """What is left, never guessed: a failed or missing read blocks the SIM. It may be negative: used up."""
+    """Return the volume that is left, without guessing.
+
+    A failed or missing read blocks the SIM. A negative volume is used up.
+    """
     if reading is QuotaReading.NOT_READ:
         return Blocked(Reason.QUOTA_NOT_READ, f"what remains of its {service} was not read: `inventory pull --quotas`")
     if reading is QuotaReading.FAILED:
@@ -196,7 +222,10 @@ def _remaining(reading: QuotaReading, volume: Decimal | None, service: str) -> D
 
 
 def _limit_of(volume: Decimal, policy: DataLimitPolicy) -> Limit | Blocked:
-    """The limit that a volume in MB gives. Equal volumes give equal words, however they were written."""
+    """Return the limit for a volume in MB.
+
+    Equal volumes give equal words, however the volumes were written.
+    """
     if volume <= 0:
         return _zero_limit(volume, policy)
     shaped, detail = _shaped(volume, policy)
@@ -205,13 +234,19 @@ def _limit_of(volume: Decimal, policy: DataLimitPolicy) -> Limit | Blocked:
 
 
 def too_large(limit: Limit) -> Blocked:
-    """What becomes of a SIM whose data limit is above `LARGEST_LIMIT`: a smaller one would be a guess."""
+    """Block a SIM whose data limit is above `LARGEST_LIMIT`.
+
+    A smaller limit would be a guess.
+    """
     words = f"its data limit would be {limit.value} bytes, more than the {LARGEST_LIMIT} that are sent exactly"
     return Blocked(Reason.LIMIT_TOO_LARGE, f"{limit.detail}; {words}" if limit.detail else words)
 
 
 def _shaped(volume: Decimal, policy: DataLimitPolicy) -> tuple[Decimal, str]:
-    """A volume above zero after rounding, minimum and maximum, and what was done to it."""
+    """Return a volume within rounding, minimum and maximum, with notes.
+
+    The volume is above zero. The notes say what was done to the volume.
+    """
     shaped, notes = volume, []
     if policy.round_up_to_mb:
         shaped = _rounded_up(volume, policy.round_up_to_mb)
@@ -227,19 +262,25 @@ def _shaped(volume: Decimal, policy: DataLimitPolicy) -> tuple[Decimal, str]:
 
 
 def _rounded_up(volume: Decimal, step: Decimal) -> Decimal:
-    """The smallest multiple of `step` that is not below `volume`, exactly."""
+    """Return the smallest multiple of `step` not below `volume`, exactly."""
     times, rest = _EXACT.divmod(volume, step)
     return _EXACT.multiply(times + 1 if rest else times, step)
 
 
 def _plain(volume: Decimal) -> str:
-    """A volume as people write it: no exponent, no zeros at its end."""
+    """Return a volume as people write it.
+
+    The text has no exponent, and no zeros at its end.
+    """
     text = f"{volume:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _zero_limit(volume: Decimal, policy: DataLimitPolicy) -> Limit | Blocked:
-    """What becomes of a volume that leaves not a byte. Never more than the maximum, and never 0 bytes."""
+    """Return the result for a volume of less than one byte.
+
+    A limit is never more than the maximum, and never 0 bytes.
+    """
     least = megabytes(policy.minimum_mb or Decimal(0))
     if policy.when_zero is WhenZero.MINIMUM and least > 0:
         return Limit(least, f"{_gone(volume)}; given the minimum")
@@ -259,12 +300,14 @@ def _gone(volume: Decimal) -> str:
 
 
 def sms_limit(sim: SourceSim, policy: SmsLimitPolicy, account: AccountLimits) -> Limit | Blocked:
-    """The SMS limit of one SIM per billing period: see `sms_limit_rule`."""
+    """Return one SIM's SMS limit per billing period: see `sms_limit_rule`."""
     return sms_limit_rule(policy, account)(sim)
 
 
 def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits) -> LimitRule:
-    """The SMS limits of many SIMs per billing period, clamped to what Hologram allows.
+    """Return a function that gives each SIM its SMS limit.
+
+    The limit is per billing period, and at most what Hologram allows.
 
     Source: "Set a SIM's SMS limit": default 100, may be lowered, not raised or removed without a contract; the
     reference page documents -1 all the same, so -1 is never sent. Read 2026-11-20.
@@ -296,7 +339,10 @@ def _left_sms(limit_of: Callable[[Decimal], Limit], sim: SourceSim) -> Limit | B
 
 
 def _sms_limit_of(volume: Decimal, maximum: int) -> Limit:
-    """A count, rounded down; a negative one is 0, since -1 would mean no limit."""
+    """Return the SMS limit of a volume, rounded down.
+
+    A negative volume gives 0, since -1 would mean no limit.
+    """
     count = max(0, int(volume.to_integral_value(rounding=ROUND_FLOOR)))
     if count > maximum:
         return Limit(maximum, f"SMS limit cut from {count} to {maximum}")
@@ -307,7 +353,10 @@ def _sms_limit_of(volume: Decimal, maximum: int) -> Limit:
 
 
 def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | None:
-    """The exact name, or None where the templates give nothing. A label goes out as it came, spaces and all."""
+    """Return the exact name, or None where the templates give nothing.
+
+    A label goes out as 1NCE has it, with all its spaces.
+    """
     if policy.template == "{label}" and sim.label and sim.label.strip():  # most fleets, a million times
         return sim.label
     values = {
@@ -322,7 +371,10 @@ def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | 
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str | None:
-    """`template` with its fields filled in; None if one of them is missing, or nothing visible comes out."""
+    """Return `template` with its fields filled in, or None.
+
+    None if a field is missing, or if the name would have nothing visible.
+    """
     for field in template_fields(template):
         if not values[field].strip():
             return None
@@ -332,5 +384,8 @@ def _filled(template: str, values: Mapping[str, str]) -> str | None:
 
 @lru_cache(maxsize=64)
 def template_fields(template: str) -> tuple[str, ...]:
-    """The fields of a template; remembered, since a fleet has one or two of them."""
+    """Return the fields of a template.
+
+    The result is remembered, since a fleet has one or two templates.
+    """
     return tuple(field for _, field, _, _ in Formatter().parse(template) if field)

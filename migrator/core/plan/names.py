@@ -1,4 +1,7 @@
-"""Names that several SIMs would bear: found in the whole fleet before planning, and then told apart or refused."""
+"""Names that several SIMs would bear, in the whole fleet.
+
+These names are found before planning. The planner then makes the names distinct, or blocks the SIMs.
+"""
 
 import re
 from array import array
@@ -20,22 +23,30 @@ from migrator.core.policy.selection import Selector, every_sim, selector
 __all__ = ["Repeated", "repeated_names"]
 
 SUFFIX_DIGITS = 12
-"""The part of an ICCID that is the SIM's own: fewer would make equal names again in a fleet of a million."""
+"""Number of last ICCID digits that are the SIM's own.
+
+Fewer digits would make equal names again in a fleet of a million.
+"""
 
 SHARES = 64
-"""Hashes are compared in so many groups, one after the other, so that little is held besides them."""
+"""Number of groups in which hashes are compared.
+
+The groups are compared one after the other, so that little memory is needed besides the hashes.
+"""
 
 _TOLD_APART = re.compile(rf"(.*) \([0-9]{{{SUFFIX_DIGITS},}}\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """Names that more than one SIM of the fleet would bear, and what would make them equal again.
+    """Names that more than one SIM of the fleet would bear.
+
+    The other values show what would make such names equal again.
 
     Args:
         names: the names themselves.
-        lookalikes: names that some SIM has of itself and that one of `names` might get.
-        same_digits: hashes of name and last digits that several SIMs share: their ICCIDs differ further in front.
+        lookalikes: names that some SIM has by itself, and that a SIM with one of `names` might get.
+        same_digits: hashes of name and last digits that several SIMs share: their ICCIDs differ only in earlier digits.
     """
 
     names: frozenset[str] = frozenset()
@@ -43,7 +54,7 @@ class Repeated:
     same_digits: frozenset[int] = frozenset()
 
     def settled(self, name: str, iccid: Iccid, rule: OnDuplicate) -> str | Blocked:
-        """The name that a SIM gets instead of one that is repeated, or why it gets none."""
+        """Return the name that replaces a repeated name, or the block."""
         if rule is OnDuplicate.BLOCK:
             return Blocked(Reason.NAME_DUPLICATE, f"several SIMs would be named {name!r}")
         told_apart = f"{name} ({iccid.digits[-SUFFIX_DIGITS:]})"
@@ -60,14 +71,20 @@ def _with_digits(name: str, iccid: Iccid) -> int:
 
 
 class _Part(NamedTuple):
-    """What a rule, or the policy for all other SIMs, says of names; and the statuses that it leaves behind."""
+    """Naming by one rule, with the statuses that the rule skips.
+
+    The policy counts as the rule for all other SIMs.
+    """
 
     fits: Selector
     names: NamePolicy
     left: frozenset[SourceStatus]
 
     def leaves(self, candidate: Candidate) -> bool:
-        """Whether a SIM stays behind for its status, and Hologram has none under its name either."""
+        """True if a SIM is skipped for its status and not claimed.
+
+        Hologram then has no SIM under its name either.
+        """
         if candidate.sim.status not in self.left:
             return False
         return candidate.target is None or not candidate.target.is_claimed
@@ -75,7 +92,10 @@ class _Part(NamedTuple):
 
 @dataclass(slots=True)
 class _Seen:
-    """The names so far. Of each only 18 bytes of hashes are kept, so that a million need no more than 100 MB."""
+    """Names so far.
+
+    Only 18 bytes of hashes are kept for each name, so that a million names need no more than 100 MB.
+    """
 
     hashes: set[bytes] = field(default_factory=set)
     repeated: set[str] = field(default_factory=set)
@@ -112,9 +132,11 @@ def _without_digits(name: str) -> str:
 
 
 def repeated_names(candidates: Iterable[Candidate], policy: Policy) -> Repeated:
-    """Names that more than one SIM would bear; none where the policy does not care.
+    """Return names that more than one SIM would bear.
 
-    SIMs without a pair and those that the policy leaves behind bear none. What `--where` leaves out counts: it is to
+    The result is empty where the policy allows equal names.
+
+    SIMs without a pair and SIMs that the policy skips bear no name. SIMs that `--where` leaves out count: these SIMs
     come later, and names must not depend on what comes first.
     """
     if not policy.minds_duplicates:

@@ -1,10 +1,10 @@
-"""What people should know of the names in a plan.
+"""Oddities of the names in a plan, for people.
 
-Names go out letter by letter as 1NCE has them: nothing is cut, trimmed or normalised here, and two names are the same
-only when they are equal, character by character.
+Names go out letter by letter as 1NCE has them: nothing is cut, trimmed or normalised here. Two names are the same only
+when they are equal, character by character.
 
-Source: the reference names no longest name and no forbidden character for a device (`PUT /devices/{id}`); what the
-carrier makes of a name shows when it is read back.
+Source: the reference names no longest name and no forbidden character for a device (`PUT /devices/{id}`). A read of
+the device shows what the carrier made of a name.
 """
 
 import unicodedata
@@ -18,11 +18,17 @@ from migrator.core.plan.plan import Change
 __all__ = ["LONG", "NameWatch", "shown"]
 
 LONG = 255
-"""Characters that a common database column takes; a longer name may be cut by the carrier."""
+"""Characters that a common database column takes.
+
+The carrier may cut a longer name.
+"""
 
 SAMPLES = 3
 SHARES = 64
-"""Names are compared in so many groups, one after the other, so that little is held besides their hashes."""
+"""Number of groups in which names are compared.
+
+The groups are compared one after the other, so that little memory is needed besides the hashes.
+"""
 
 INVISIBLE = "control or invisible characters (they are sent as they are)"
 PADDED = "white space at an end"
@@ -31,7 +37,7 @@ NOT_NFC = "a Unicode form other than NFC (it is sent as it is)"
 
 
 def shown(name: str) -> str:
-    """A name with everything that is not plainly visible written out."""
+    """Return a name with everything not plainly visible written out."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
 
 
@@ -41,14 +47,17 @@ def _shares() -> list[tuple["array[int]", "array[int]"]]:
 
 @dataclass(slots=True)
 class NameWatch:
-    """Looks at names as they pass by; holds 16 bytes for each, and a few samples."""
+    """Counter of odd names as changes pass by.
+
+    The counter holds 16 bytes for each name, and a few samples.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[str]] = field(default_factory=dict)
     _hashes: list[tuple["array[int]", "array[int]"]] = field(default_factory=_shares)
 
     def watching(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """Pass `changes` through, and look at the names that will be sent."""
+        """Pass `changes` through, and check the names that will be sent."""
         for change in changes:
             if change.name is not None and change.action.acts:
                 self._look(change.name, change.source_iccid.digits)
@@ -72,7 +81,7 @@ class NameWatch:
             held.append(f'{iccid} "{text if len(text) <= 40 else text[:39] + "…"}"')  # noqa: PLR2004 - a line's worth
 
     def warnings(self) -> list[str]:
-        """What to tell of them all, in words."""
+        """Return the warnings about all names, in words."""
         told = [
             f"{self.counts[oddity]} names have {oddity}; for example {', '.join(self.samples[oddity])}"
             for oddity in (INVISIBLE, PADDED, TOO_LONG, NOT_NFC)
@@ -89,7 +98,10 @@ class NameWatch:
         return told
 
     def _equal_and_alike(self) -> tuple[int, int]:
-        """How many SIMs share their very name, and how many one that only looks different to a machine."""
+        """Count SIMs with equal names, and SIMs with names that look alike.
+
+        Names that look alike differ only in case, width or Unicode form.
+        """
         equal = alike = 0
         for folded, exact in self._hashes:
             if len(set(folded)) == len(folded):

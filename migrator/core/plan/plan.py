@@ -1,4 +1,7 @@
-"""A plan is data: one change per source SIM, with its reason, and a header that says what it was made from."""
+"""Plan as data: a header and one change per source SIM.
+
+Each change has its reason. The header says what the plan was made from.
+"""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,7 +17,7 @@ __all__ = ["Action", "Change", "DesiredState", "Fingerprints", "Origin", "PlanHe
 
 
 class Action(StrEnum):
-    """What `apply` will do for one SIM."""
+    """Action of `apply` for one SIM."""
 
     CLAIM = "CLAIM"  # activate the target SIM: bills at once
     ADOPT = "ADOPT"  # it is on our organization already: only settings are brought in line
@@ -25,12 +28,15 @@ class Action(StrEnum):
 
     @property
     def acts(self) -> bool:
-        """Whether `apply` handles such a SIM at all."""
+        """True if `apply` handles a SIM with this action."""
         return self is not Action.SKIP and self is not Action.BLOCK
 
 
 class Reason(StrEnum):
-    """Why. For people: it never steers `apply`."""
+    """Reason for an action, for people to read.
+
+    A reason never steers `apply`.
+    """
 
     READY = "ready"  # paired, planned, to be claimed
     ALREADY_OURS = "already_ours"  # the target is on our organization
@@ -60,24 +66,24 @@ class Reason(StrEnum):
 
 
 class DesiredState(StrEnum):
-    """The link state a plan asks for."""
+    """Link state that a plan asks for."""
 
     LIVE = "live"  # active
     PAUSE = "pause"  # paused by us
 
     @property
     def reached_as(self) -> LinkState:
-        """The link state that fulfils it."""
+        """Link state that fulfils the desired state."""
         return LinkState.LIVE if self is DesiredState.LIVE else LinkState.PAUSED_USER
 
 
 @record
 class Change:
-    """What is planned for one source SIM. Values are None where the action needs none.
+    """Planned values of one source SIM.
 
-    `overage_limit_bytes` is -1 for no limit; `sms_limit` None leaves the carrier's default alone. `source` is what the
-    plan was made from (`status`, `label`, `data_quota_mb`, ...), as JSON values; `before` what the target showed then.
-    `rule` names the policy's rule that fits the SIM; "" for none.
+    Values are None where the action needs none. `overage_limit_bytes` is -1 for no limit; `sms_limit` None leaves the
+    carrier's default alone. `source` is what the plan was made from (`status`, `label`, `data_quota_mb`, ...), as JSON
+    values; `before` what the target showed then. `rule` names the policy's rule that fits the SIM; "" for none.
     """
 
     source_iccid: Iccid
@@ -100,10 +106,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What the data plan costs; None where the carrier shows no price (invoiced organizations).
+    """Prices of the data plan.
 
-    `problem` says why a price that is there cannot be relied on; empty if nothing is wrong. `doubt` names prices that
-    differ and may be of several tiers: the dearer one is taken.
+    A price is None where the carrier shows none (invoiced organizations). `problem` is the reason why a price that is
+    shown cannot be relied on; empty if nothing is wrong. `doubt` names prices that differ and may be of several tiers:
+    the dearer price is taken.
     """
 
     per_period: Decimal | None = None
@@ -115,7 +122,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """SHA-256 of what a plan was made from, and of its own changes, as hexadecimal text."""
+    """SHA-256 of a plan's sources and changes, as hexadecimal text."""
 
     inventory: str
     pairs: str
@@ -125,7 +132,10 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True)
 class PlanHeader:
-    """The first line of a plan. `counts` is by action; `summary` holds money, calls and warnings as JSON values."""
+    """First line of a plan.
+
+    `counts` is by action; `summary` holds money, calls and warnings as JSON values.
+    """
 
     plan_id: str
     lineage: str
@@ -139,8 +149,9 @@ class PlanHeader:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a plan was made from, beside it in the store: no part of the plan, which is the same in every folder.
+    """Place that a plan was made from.
 
+    The store keeps the origin beside the plan. An origin is no part of the plan, which is the same in every folder.
     `policy_file` is the policy's whole path, `account` 1NCE's monthly caps as they were then.
     """
 

@@ -1,4 +1,7 @@
-"""(inventory, pairs, policy, what the target shows) -> one change per SIM. Pure, streaming, deterministic."""
+"""Planner: makes one change per SIM, pure, streaming and deterministic.
+
+The inputs are the inventory, the pairs, the policy and what the target shows.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,7 +39,10 @@ NOT_SELECTED = Blocked(Reason.NOT_SELECTED, "left out by --where", skip=True)
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """What one rule of the policy, or the policy without its rules, makes of a SIM: ready for a whole fleet."""
+    """Rule of the policy, made ready for a whole fleet.
+
+    The policy without its rules is the last way, for all other SIMs.
+    """
 
     rule: str
     fits: Selector
@@ -57,7 +63,7 @@ class _Wanted(NamedTuple):
 
 
 def _ways(policy: Policy, account: AccountLimits) -> tuple[_Way, ...]:
-    """The rules in their order, then what holds for all other SIMs."""
+    """Return the rules in their order, then the policy without rules."""
     rules = (_way(rule, rule.name, selector(rule.when), rule.device_name, account) for rule in policy.rules)
     return (*rules, _way(policy, "", every_sim, policy.name, account))
 
@@ -75,16 +81,18 @@ def _way(part: Policy | Rule, rule: str, fits: Selector, names: NamePolicy, acco
 
 @dataclass(slots=True)
 class Planner:
-    """Plans SIM after SIM; the only thing it carries along is how full each wave is.
+    """Planner of SIM after SIM.
+
+    The planner remembers only how full each wave is.
 
     Args:
         policy: what the operator wants.
         org_id: the target organization.
         account: 1NCE's monthly caps, where the policy needs them.
-        repeated: from `naming.repeated_names`.
-        selects: which SIMs this plan is about; the others are in it as skipped. None: all.
+        repeated: from `names.repeated_names`.
+        selects: the SIMs that this plan is about; the plan holds all others as skipped. None: all SIMs.
         rolled_back: by key, the rollbacks that took SIMs back to their old SIM: such a SIM is in the plan as skipped.
-        takes_rolled_back: whether it is moved once more all the same.
+        takes_rolled_back: whether such a SIM is moved once more all the same.
     """
 
     policy: Policy
@@ -106,11 +114,16 @@ class Planner:
             self._rooms = Rooms(self.policy.waves, 0)
 
     def count(self, candidates: Iterable[Candidate]) -> None:
-        """Count the SIMs that will take a place in a wave: needed before `changes` where a wave takes a share."""
+        """Count the SIMs that will take a place in a wave.
+
+        The count is needed before `changes` where a wave takes a share.
+        """
         self._rooms = Rooms(self.policy.waves, sum(map(self._takes_a_place, candidates)))
 
     def changes(self, candidates: Iterable[Candidate]) -> Iterator[Change]:
-        """One change per candidate, in their order. Waves fill up in that order, so give them sorted by ICCID.
+        """Yield one change per candidate, in their order.
+
+        Waves fill up in that order, so give the candidates sorted by ICCID.
 
         Raises: ValueError, if a wave takes a share and the SIMs were not counted.
         """
@@ -129,7 +142,7 @@ class Planner:
         return not isinstance(outcome, Blocked) and outcome[0] is not Action.NO_OP
 
     def _way(self, sim: SourceSim) -> _Way:
-        """The first rule that fits; the last one fits all."""
+        """Return the first rule that fits; the last rule fits all."""
         for way in self._ways:
             if way.fits(sim):
                 return way
@@ -154,7 +167,7 @@ class Planner:
         return self._filled(candidate, way, wanted, action, reason, wave)
 
     def _wanted(self, candidate: Candidate, way: _Way) -> _Wanted | Blocked:
-        """Every value of a SIM, or what keeps it from having them."""
+        """Return every value of a SIM, or the obstacle."""
         if self.selects is not None and not self.selects(candidate):
             return NOT_SELECTED
         sim, pair = candidate.sim, candidate.pair
@@ -172,7 +185,7 @@ class Planner:
         return self._moved_again(rollback, self._valued(sim, pair.target.digits, state, way))
 
     def _moved_again(self, rollback: str, wanted: _Wanted | Blocked) -> _Wanted | Blocked:
-        """A SIM that a rollback took back stays where it is, unless it was asked for."""
+        """Skip a SIM that was rolled back, unless its move is requested."""
         words = f"rollback {rollback} took it back to its old SIM, and paused the new one"
         if not self.takes_rolled_back:
             return Blocked(Reason.ROLLED_BACK, words, skip=True)
@@ -181,7 +194,10 @@ class Planner:
         return wanted._replace(detail="; ".join(filter(None, (wanted.detail, f"{words}; moved again, as asked"))))
 
     def _valued(self, sim: SourceSim, target_iccid: str, state: DesiredState, way: _Way) -> _Wanted | Blocked:
-        """Limits and name of a SIM that may be claimed, or what keeps it from having them."""
+        """Return limits and name of a SIM, or the obstacle.
+
+        The SIM may be claimed.
+        """
         data, sms = way.data(sim), way.sms(sim)
         if isinstance(data, Blocked):
             return data
@@ -201,7 +217,10 @@ class Planner:
         )
 
     def _outcome(self, candidate: Candidate, way: _Way, wanted: _Wanted) -> tuple[Action, Reason] | Blocked:
-        """Claim, adopt, update or leave alone: decided by what the target shows."""
+        """Choose between claim, adopt, update and no action.
+
+        What the target shows decides.
+        """
         target = candidate.target
         if target is None or not target.is_claimed:
             if candidate.migrated_before:
@@ -220,7 +239,7 @@ class Planner:
         reason: Reason = Reason.NO_PAIRING,
         wave: str | None = None,
     ) -> Change:
-        """The change with every value; in the order of the record's fields."""
+        """Return the change with every value, in the record's field order."""
         claim, pair, target = self.policy.claim, candidate.pair, candidate.target
         return Change(
             candidate.sim.iccid,
@@ -242,7 +261,7 @@ class Planner:
         )
 
     def _target_trouble(self, target: TargetLink) -> Blocked | None:
-        """Why the target SIM must not be touched; None if it may."""
+        """Return the reason to leave the target SIM alone, or None."""
         if target.org_id not in {None, self.org_id}:
             return Blocked(Reason.TARGET_ELSEWHERE, f"the target is in organization {target.org_id}")
         if target.state is LinkState.RETIRED:
@@ -277,7 +296,7 @@ class Planner:
 
 
 def _left_alone(candidate: Candidate, way: _Way, why: Blocked) -> Change:
-    """The change of a SIM that is skipped or blocked."""
+    """Return the change of a SIM that is skipped or blocked."""
     return Change(
         source_iccid=candidate.sim.iccid,
         target_iccid=None if candidate.pair is None else candidate.pair.target,
@@ -291,7 +310,10 @@ def _left_alone(candidate: Candidate, way: _Way, why: Blocked) -> Change:
 
 
 def _source_values(sim: SourceSim) -> dict[str, Any]:
-    """What the plan was made from, for review and for telling what changed since; sorted by name."""
+    """Return the source values of a plan, sorted by name.
+
+    The values serve reviews, and show what changed since.
+    """
     data, data_left, sms, sms_left = sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining
     values = {
         "data_quota_mb": None if data is None else _text(data),
@@ -312,7 +334,10 @@ def _text(value: Decimal) -> str:
 
 
 def _target_values(target: TargetLink) -> dict[str, Any]:
-    """What the target showed when the plan was made, sorted by name; empty for a SIM that nobody claimed."""
+    """Return the target's values at planning, sorted by name.
+
+    The result is empty for a SIM that nobody claimed.
+    """
     if not target.is_claimed:
         return {}
     return {

@@ -1,1 +1,1 @@
-"""The operator's policy, and which SIMs its parts select."""
+"""Operator's policy, and the SIMs that its parts select."""

@@ -1,4 +1,7 @@
-"""The operator's policy: what should become of each SIM. Read from a file by `inputs.policy.file`; pure data here."""
+"""Operator's policy: what should become of each SIM.
+
+`inputs.policy.file` reads the policy from a file. Here is pure data.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +38,7 @@ __all__ = [
 
 
 class StatusRule(StrEnum):
-    """What becomes of SIMs of one source status."""
+    """Rule for the SIMs of one source status."""
 
     LIVE = "live"  # claimed and left active
     PAUSE = "pause"  # claimed, then paused: still billed monthly
@@ -44,7 +47,7 @@ class StatusRule(StrEnum):
 
 
 class DataBasis(StrEnum):
-    """Where a SIM's data limit comes from."""
+    """Basis of a SIM's data limit."""
 
     TOTAL = "total"  # 1NCE's booked lifetime volume
     REMAINING = "remaining"  # what is left of it; costs a call per SIM
@@ -54,7 +57,7 @@ class DataBasis(StrEnum):
 
 
 class SmsBasis(StrEnum):
-    """Where a SIM's SMS limit comes from."""
+    """Basis of a SIM's SMS limit."""
 
     TOTAL = "total"  # 1NCE's booked lifetime volume
     REMAINING = "remaining"  # what is left of it; costs a call per SIM
@@ -64,7 +67,10 @@ class SmsBasis(StrEnum):
 
 
 class WhenZero(StrEnum):
-    """What to do with a SIM whose data limit comes out as zero; zero itself is never sent by accident."""
+    """Treatment of a SIM whose data limit comes out as zero.
+
+    Zero itself is never sent by accident.
+    """
 
     BLOCK = "block"  # a person must decide
     PAUSE = "pause"  # claim it with the smallest limit and pause it
@@ -72,28 +78,28 @@ class WhenZero(StrEnum):
 
 
 class LimitsTiming(StrEnum):
-    """When limits are set."""
+    """Time at which limits are set."""
 
     WITH_CLAIM = "with_claim"  # in the claim itself: never a moment without them
     AFTER_CLAIM = "after_claim"  # right after, for accounts that may not set them on the claim
 
 
 class WithoutPrice(StrEnum):
-    """What becomes of a cap on money where the carrier shows no price to hold it against."""
+    """Treatment of a cap on money where the carrier shows no price."""
 
     GO_ON = "go_on"  # say so, and let `max_sims` and the confirmed number be the bounds
     STOP = "stop"  # claim nothing
 
 
 class CapsScope(StrEnum):
-    """What a cap is counted over."""
+    """Scope over which a cap is counted."""
 
     ORGANIZATION = "organization"  # every plan of this store for the same organization
     PLAN = "plan"  # each plan by itself
 
 
 class OnDuplicate(StrEnum):
-    """What to do with names that several SIMs would bear."""
+    """Treatment of names that several SIMs would have."""
 
     KEEP = "keep"  # Hologram allows it, as 1NCE did
     SUFFIX = "suffix"  # append the last digits of the source ICCID
@@ -101,21 +107,21 @@ class OnDuplicate(StrEnum):
 
 
 class CutoverProof(StrEnum):
-    """What must be seen of a new SIM before its old one may be switched off."""
+    """Proof needed of a new SIM to switch off its old SIM."""
 
     TRAFFIC = "traffic"  # a data session since it was claimed: it is in the unit, and works
     VERIFIED = "verified"  # its record shows every planned value: that it is in the unit, nobody knows
 
 
 class OtherUnits(StrEnum):
-    """What becomes of old SIMs whose new SIM was seen in another unit."""
+    """Treatment of old SIMs whose new SIM was seen in another unit."""
 
     LEAVE_ON = "leave_on"  # the old one may be all that its unit has
     ACCEPT = "accept"  # units were exchanged along with their SIMs
 
 
 class OldSim(StrEnum):
-    """What 1NCE's usage must say of an old SIM before it may be switched off."""
+    """Condition on an old SIM's usage at 1NCE before its cutover."""
 
     MUST_BE_SILENT = "must_be_silent"  # nothing used since the new SIM lived last; where 1NCE cannot tell, it stays on
     IF_KNOWN = "if_known"  # the same; but where 1NCE cannot tell, that is said, and it may go
@@ -124,7 +130,10 @@ class OldSim(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimPolicy:
-    """`[claim]`: the tariff, and the tag that marks every SIM of this migration (None: no tag)."""
+    """`[claim]`: the tariff, and the tag of every SIM.
+
+    The tag marks every SIM of this migration (None: no tag).
+    """
 
     data_plan_id: int
     zone: str
@@ -155,7 +164,10 @@ class DataLimitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SmsLimitPolicy:
-    """`[sms_limit]`: counts per billing period. Hologram allows at most 100 without a contract."""
+    """`[sms_limit]`: counts per billing period.
+
+    Hologram allows at most 100 without a contract.
+    """
 
     basis: SmsBasis = SmsBasis.TOTAL
     fixed: int | None = None
@@ -173,11 +185,13 @@ class NamePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """`[[waves]]`: SIMs approved together. A SIM joins the first wave that selects it and has room.
+    """`[[waves]]`: SIMs approved together.
+
+    A SIM joins the first wave that selects it and has room.
 
     `label` (a pattern with `*` and `?`) and `iccids` (keys of source ICCIDs) select; None selects every SIM. `count` or
-    `share` (of the SIMs that the plan acts on, rounded up) is the room; None takes all that are left. `soak_s` is how
-    long the wave rests, once enough of it is verified, before the next one opens.
+    `share` (of the SIMs that the plan acts on, rounded up) is the room; None takes all SIMs that are left. `soak_s` is
+    the rest of the wave in seconds: from when enough of the wave is verified until the next wave opens.
     """
 
     name: str
@@ -190,10 +204,12 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """`[gates]`: a wave opens at `verified_share` of the one before; more failures than allowed halt the run.
+    """`[gates]`: bounds that open the next wave or halt the run.
 
-    The bounds hold over the whole plan and within each wave. `min_sample` is how many SIMs must have been begun before
-    the share counts. `max_failures_by_code` bounds single error codes more tightly.
+    A wave opens at `verified_share` of the wave before. More failures than allowed halt the run.
+
+    The bounds hold over the whole plan and within each wave. `min_sample` is the number of SIMs that must have been
+    begun before the share counts. `max_failures_by_code` sets tighter bounds for single error codes.
     """
 
     verified_share: Decimal = Decimal("0.99")
@@ -205,11 +221,13 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """`[caps]`: the most SIMs to claim and the most money to spend at once, over all plans of the organization.
+    """`[caps]`: the most SIMs to claim, and the most money to spend.
 
-    Counted is what a journal shows as claimed, or perhaps claimed, and not what was ours before; with another `scope`,
-    by this plan alone.
-    `without_price` is for accounts that are shown no prices, as invoiced ones: the second cannot be checked there.
+    The money is what is spent at once. The caps hold over all plans of the organization.
+
+    A cap counts SIMs that a journal shows as claimed, or perhaps claimed, and not SIMs that were ours before. With
+    another `scope`, a cap counts this plan alone. `without_price` is for accounts that are shown no prices, as invoiced
+    ones: the cap on money cannot be checked there.
     """
 
     max_sims: int = 100_000
@@ -220,10 +238,10 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class CutoverPolicy:
-    """`[cutover]`: when an old SIM may be switched off.
+    """`[cutover]`: conditions for switching off an old SIM.
 
     `rest_s` is how long its new SIM must have been verified by then. `verified_share` of all SIMs that the plan acts on
-    must be verified before the first old SIM is switched off; 0 asks nothing of the others. `alive_within_s` is how
+    must be verified before the first old SIM is switched off; 0 asks nothing of the other SIMs. `alive_within_s` is how
     long ago a new SIM's newest session may be, with `require` traffic.
     """
 
@@ -237,11 +255,14 @@ class CutoverPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`when` of a rule: which SIMs. Every condition that is not None must hold.
+    """`when` of a rule: the SIMs that the rule selects.
+
+    Every condition that is not None must hold.
 
     `label` is a pattern over the whole label, in its case, with `*` and `?`; a SIM without a label fits none. `iccids`
-    are keys of source ICCIDs. The volumes are what was booked at 1NCE, in MB, bounds included; a SIM whose volume is
-    not told fits none. `status_before` is what a SIM was before a cutover of ours switched it off; others fit none.
+    are keys of source ICCIDs. The volumes are what was booked at 1NCE, in MB, bounds included; a SIM whose volume was
+    not reported fits none. `status_before` is the status of a SIM before a cutover of ours switched it off; other SIMs
+    fit none.
     """
 
     status: SourceStatus | None = None
@@ -256,7 +277,9 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`[[rule]]`: other values for a selection of SIMs; the first rule that fits a SIM is its only one.
+    """`[[rule]]`: other values for a selection of SIMs.
+
+    The first rule that fits a SIM is its only rule.
 
     The sections are whole: the policy's own with what the rule overrides. `gives` names the keys that the rule itself
     gives, as `data_limit.basis`, sorted.
@@ -273,7 +296,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The whole file; every section but `[claim]` has the defaults shown in the documentation."""
+    """Content of a whole policy file.
+
+    Every section but `[claim]` has the defaults shown in the documentation.
+    """
 
     claim: ClaimPolicy
     status: StatusPolicy = field(default_factory=StatusPolicy)
@@ -289,17 +315,17 @@ class Policy:
 
     @property
     def needs_data_remaining(self) -> bool:
-        """Whether planning needs what is left of each SIM's data volume."""
+        """True if planning needs each SIM's remaining data volume."""
         return any(part.data_limit.basis is DataBasis.REMAINING for part in self._parts())
 
     @property
     def needs_sms_remaining(self) -> bool:
-        """Whether planning needs what is left of each SIM's SMS volume."""
+        """True if planning needs each SIM's remaining SMS volume."""
         return any(part.sms_limit.basis is SmsBasis.REMAINING for part in self._parts())
 
     @property
     def needs_account_limits(self) -> bool:
-        """Whether planning needs 1NCE's monthly caps."""
+        """True if planning needs 1NCE's monthly caps."""
         return any(
             part.data_limit.basis is DataBasis.MONTHLY_LIMIT or part.sms_limit.basis is SmsBasis.MONTHLY_LIMIT
             for part in self._parts()
@@ -307,17 +333,23 @@ class Policy:
 
     @property
     def needs_counting(self) -> bool:
-        """Whether a wave takes a share, so that the SIMs have to be counted before they are planned."""
+        """True if some wave takes a share of the SIMs.
+
+        Then the SIMs have to be counted before they are planned.
+        """
         return any(wave.share is not None for wave in self.waves)
 
     @property
     def minds_duplicates(self) -> bool:
-        """Whether some SIMs may not bear a name that others bear."""
+        """True if some SIMs may not have the name of another SIM."""
         names = (self.name, *(rule.device_name for rule in self.rules))
         return any(name.on_duplicate is not OnDuplicate.KEEP for name in names)
 
     def rule(self, name: str) -> Rule | None:
-        """The rule of this name; None for "", and for a name that no rule has."""
+        """Return the rule of this name, or None.
+
+        None is for "", and for a name that no rule has.
+        """
         return next((rule for rule in self.rules if rule.name == name), None)
 
     def _parts(self) -> "Iterator[Policy | Rule]":

@@ -1,4 +1,7 @@
-"""Which SIMs a wave or a rule of the policy selects: compiled once, asked for every SIM of a fleet."""
+"""Tests for the SIMs that a wave or a rule selects.
+
+A test is compiled once, and called for every SIM of a fleet.
+"""
 
 import fnmatch
 import re
@@ -12,16 +15,16 @@ from migrator.core.policy.policy import Selection
 __all__ = ["Selector", "every_sim", "selector"]
 
 Selector = Callable[[SourceSim], bool]
-"""Whether a SIM is selected."""
+"""Test: True if the SIM is selected."""
 
 
 def every_sim(_sim: SourceSim) -> bool:
-    """Selects all."""
+    """Select every SIM."""
     return True
 
 
 def selector(selection: Selection) -> Selector:
-    """Compile a selection; see `Selection` for what its conditions mean."""
+    """Compile a selection; `Selection` explains the conditions."""
     tests = _tests(selection)
     if not tests:
         return every_sim
@@ -29,7 +32,7 @@ def selector(selection: Selection) -> Selector:
 
 
 def _tests(selection: Selection) -> list[Selector]:
-    """A test for each condition that is set, the cheapest first."""
+    """Return a test for each condition that is set, the cheapest first."""
     tests: list[Selector] = []
     if selection.status is not None:
         tests.append(lambda sim: sim.status is selection.status)
@@ -54,7 +57,10 @@ def _is_listed(keys: frozenset[str], sim: SourceSim) -> bool:
 
 
 def _label_test(pattern: str) -> Selector:
-    """`*` and `?` only: a bracket, which fnmatch would take for a set, stands for itself."""
+    """Compile a pattern in which only `*` and `?` are special.
+
+    A bracket, which fnmatch would take for a set, stands for itself.
+    """
     fits = re.compile(fnmatch.translate(pattern.replace("[", "[[]"))).match
     return lambda sim: bool(sim.label) and fits(sim.label or "") is not None
 

@@ -1,4 +1,7 @@
-"""Which wave a SIM goes with: the first that selects it and has room."""
+"""Places of SIMs in waves.
+
+A SIM goes with the first wave that selects it and has room.
+"""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +16,10 @@ __all__ = ["Rooms"]
 
 @dataclass(slots=True)
 class _Room:
-    """One wave while SIMs are being seated. `places` left is infinite for a wave that takes all."""
+    """Wave while SIMs are being seated.
+
+    `places` is the number of places left, infinite for a wave that takes all SIMs.
+    """
 
     name: str
     selects: Selector
@@ -21,11 +27,13 @@ class _Room:
 
 
 class Rooms:
-    """How full each wave is; the only thing that planning carries from one SIM to the next.
+    """Room that is left in each wave.
+
+    Nothing else is carried from one SIM to the next in planning.
 
     Args:
         waves: in their order.
-        acting: how many SIMs will take a place, over the whole plan: what a share is a share of.
+        acting: how many SIMs will take a place, over the whole plan; a share is a share of this number.
     """
 
     def __init__(self, waves: Sequence[Wave], acting: int) -> None:
@@ -35,7 +43,10 @@ class Rooms:
         ]
 
     def seat(self, sim: SourceSim) -> str | None:
-        """The wave in which a SIM takes a place; None if no wave with room selects it."""
+        """Give a SIM a place, and return the name of its wave.
+
+        None if no wave with room selects the SIM.
+        """
         for room in self._rooms:
             if room.places > 0 and room.selects(sim):
                 room.places -= 1
@@ -43,16 +54,19 @@ class Rooms:
         return None
 
     def along(self, sim: SourceSim) -> str | None:
-        """The wave that a SIM with nothing to do goes along with; it takes nobody's place.
+        """Return the wave that a SIM with nothing to do joins.
 
-        The last one that selects it: among the few of a first wave, SIMs that are fine already would open the gate
-        for the others. None if no wave selects it.
+        The SIM takes nobody's place. Its wave is the last wave that selects it. Among the few SIMs of a first wave,
+        SIMs that are fine already would open the gate for the others. None if no wave selects the SIM.
         """
         return next((room.name for room in reversed(self._rooms) if room.selects(sim)), None)
 
 
 def _places(wave: Wave, acting: int) -> float:
-    """The room of a wave; a share is rounded up, so that it never comes to nothing."""
+    """Return the room of a wave.
+
+    A share is rounded up, so that it is never zero SIMs.
+    """
     if wave.count is not None:
         return wave.count
     if wave.share is None:

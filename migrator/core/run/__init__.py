@@ -1,1 +1,1 @@
-"""How a run moves: states, steps, packing, gates, verification."""
+"""Rules of a run: states, steps, packing, gates, verification."""

@@ -1,4 +1,7 @@
-"""What an operator may order from another terminal: hold a run, end it, change its pace, choose SIMs."""
+"""Orders that an operator may give from another terminal.
+
+An order holds a run, ends it, changes its request rate, or chooses SIMs.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +14,18 @@ from migrator.errors import Halted
 __all__ = ["CEILING_SETTINGS", "Ceiling", "Learned", "Order", "OrderKind", "Selection", "halted_by"]
 
 CEILING_SETTINGS = {"hologram": "HOLOGRAM_MAX_RPS", "1nce": "ONENCE_MAX_RPS"}
-"""The carriers whose pace can be steered, and the setting that no order goes above."""
+"""Carriers whose request rate can be changed, each with its setting.
+
+No order goes above the setting.
+"""
 
 
 class OrderKind(StrEnum):
-    """What is ordered for the runs of a plan. It stands until it is withdrawn, over restarts, too.
+    """Kind of an order for the runs of a plan.
 
-    A run that obeys PAUSE is shown as paused; that state follows from the order and is not kept beside it.
+    An order stands until it is withdrawn, also over restarts.
+
+    A run that obeys PAUSE is shown as paused; that state follows from the order and is not stored beside the order.
     """
 
     PAUSE = "pause"  # the run that is at it waits where it stands; the next one does not begin
@@ -26,7 +34,7 @@ class OrderKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order in force: by whom, and when (UTC seconds)."""
+    """Order in force: by whom, and when (UTC seconds)."""
 
     kind: OrderKind
     given_by: str
@@ -34,7 +42,7 @@ class Order:
 
     @property
     def past(self) -> str:
-        """What a plan is under this order: paused or aborted."""
+        """State of a plan under this order: paused or aborted."""
         return "paused" if self.kind is OrderKind.PAUSE else "aborted"
 
     def __str__(self) -> str:
@@ -43,12 +51,14 @@ class Order:
 
 
 def halted_by(order: Order, plan_id: str, command: str = "apply") -> Halted:
-    """The error of a run that an order keeps from going on; its code is `paused` or `aborted`.
+    """Return the error of a run that an order stops.
+
+    The code of the error is `paused` or `aborted`.
 
     Args:
         order: the order in force.
         plan_id: the plan that is carried out.
-        command: what carries it out, and goes on with it.
+        command: the command that carries out the plan, and goes on with it.
     """
     hint = f"`migrator run resume {plan_id}` withdraws the order; then `migrator {command} {plan_id}` goes on"
     return Halted(f"plan {plan_id} was {order}", code=order.past, hint=hint)
@@ -56,7 +66,10 @@ def halted_by(order: Order, plan_id: str, command: str = "apply") -> Halted:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most requests per second that an operator allows, by whom and when (UTC seconds)."""
+    """Most requests per second that an operator allows.
+
+    The record also has by whom and when (UTC seconds).
+    """
 
     per_second: float
     given_by: str
@@ -65,7 +78,10 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a pacer found out about its carrier, as JSON values, and when (UTC seconds)."""
+    """Facts that a pacer found out about its carrier.
+
+    `values` are JSON values; `at` is when they were found out (UTC seconds).
+    """
 
     values: Mapping[str, Any]
     at: float
@@ -73,12 +89,12 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which SIMs of a plan are meant: those that fit everything that is given.
+    """SIMs of a plan that fit everything that is given.
 
     Args:
-        codes: codes under which a step of theirs failed; empty for any.
-        wave: the wave that they are in; None for any.
-        keys: their keys; None for any.
+        codes: codes under which a step of the SIM failed; empty for any.
+        wave: the wave of the SIM; None for any.
+        keys: the keys of the SIMs; None for any.
     """
 
     codes: frozenset[str] = frozenset()

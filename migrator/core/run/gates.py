@@ -1,4 +1,7 @@
-"""When a run must stop, and when the next wave may open: pure rules over counts from the journal."""
+"""Rules that stop a run or open the next wave.
+
+The rules are pure. They work on counts from the journal.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -29,11 +32,14 @@ _OF_SWITCHES = (
     "status_unknown",
 )
 FAILURE_CODES = frozenset((*_OF_CLAIMS, *_OF_SETTINGS, *_OF_SWITCHES))
-"""What a SIM may fail with, in `apply` and in a cutover or rollback: all that a bound on a code can count."""
+"""Codes with which a SIM may fail.
+
+They are for `apply` and for a cutover or rollback: all codes that a bound on a code can count.
+"""
 
 
 class Gate(StrEnum):
-    """Whether the wave after may open."""
+    """State of the gate to the next wave."""
 
     OPEN = "open"  # enough SIMs are verified
     UNDECIDED = "undecided"  # not yet, and those still pending may make it enough
@@ -41,7 +47,10 @@ class Gate(StrEnum):
 
 
 def gate(verdicts: Mapping[str, int], verified_share: Decimal) -> Gate:
-    """What the verdicts of a wave say of the next one. A wave without SIMs holds nobody back."""
+    """Return the state of the gate after a wave, from its verdicts.
+
+    A wave without SIMs leaves the gate open.
+    """
     total, verified = sum(verdicts.values()), verdicts.get(Verdict.OK, 0)
     if verified >= verified_share * total:
         return Gate.OPEN
@@ -50,7 +59,10 @@ def gate(verdicts: Mapping[str, int], verified_share: Decimal) -> Gate:
 
 
 def broken_bound(failures: Failures, gates: Gates) -> str | None:
-    """The first bound that was passed, in words; None while all hold."""
+    """Return the first bound that was passed, in words, or None.
+
+    None means that all bounds hold.
+    """
     if failures.total > gates.max_failures:
         return f"{failures.total} SIMs failed, past [gates] max_failures = {gates.max_failures}"
     for code, most in gates.max_failures_by_code.items():
@@ -65,9 +77,10 @@ def broken_bound(failures: Failures, gates: Gates) -> str | None:
 
 
 def failures_left(failures: Failures, gates: Gates) -> int:
-    """How many more SIMs may fail, whatever the code and the wave, before a bound is passed; never below zero.
+    """Return the number of SIMs that may still fail, never below zero.
 
-    A share counts from `min_sample` SIMs on, and what fails before that counts then: the next SIM may be the one.
+    So many SIMs may fail, whatever the code and the wave, before a bound is passed. A share counts from `min_sample`
+    SIMs on, and earlier failures count then, too: the next SIM may be the one that makes the share count.
     """
     left = [gates.max_failures - failures.total]
     left += [most - failures.by_code.get(code, 0) for code, most in gates.max_failures_by_code.items()]
@@ -78,7 +91,10 @@ def failures_left(failures: Failures, gates: Gates) -> int:
 
 
 def _shares(failures: Failures) -> list[tuple[str, int, int]]:
-    """Where, how many failed there, of how many begun: over all, then wave by wave."""
+    """Return failed and begun SIMs over all, then wave by wave.
+
+    Each entry is: where, how many failed there, of how many begun.
+    """
     over_all = ("", failures.total, sum(failures.begun.values()))
     waves = ((f" of wave {wave!r}", failures.by_wave.get(wave, 0), begun) for wave, begun in failures.begun.items())
     return [over_all, *waves]

@@ -1,4 +1,7 @@
-"""The fewest requests that bring a set of SIMs in line, never a moment more permissive than planned."""
+"""Fewest requests that bring a set of SIMs in line.
+
+At no moment is a SIM allowed more than planned.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +29,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ClaimBatch:
-    """SIMs for one claim, and the limits that it carries: the smallest of theirs."""
+    """SIMs for one claim, and the limits that the claim carries.
+
+    The limits are the smallest limits of these SIMs.
+    """
 
     items: tuple[Item, ...]
     overage_limit_bytes: Bytes | None
@@ -43,7 +49,10 @@ class LimitGroup:
 
 
 def smallest(limits: Iterable[int | None]) -> int | None:
-    """The least permissive of some limits: a number beats -1 (no limit), and that beats None (not set)."""
+    """Return the least permissive of some limits.
+
+    A number beats -1 (no limit), and -1 beats None (not set).
+    """
     known = [limit for limit in limits if limit is not None]
     if not known:
         return None
@@ -52,14 +61,17 @@ def smallest(limits: Iterable[int | None]) -> int | None:
 
 
 def allows_no_more(observed: int | None, planned: int | None) -> bool:
-    """Whether a limit on the record lets through no more than planned; -1 lets through everything."""
+    """True if a limit on the record allows no more than planned.
+
+    -1 allows everything.
+    """
     if planned is None or planned == NO_LIMIT:
         return True
     return observed is not None and observed != NO_LIMIT and observed <= planned
 
 
 def slices(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    """`items` in runs of at most `size`."""
+    """Yield `items` in runs of at most `size`."""
     held: list[T] = []
     for item in items:
         held.append(item)
@@ -71,21 +83,24 @@ def slices(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
 
 
 def claim_runs(items: Iterable[Item], *, most: int) -> Iterator[tuple[Item, ...]]:
-    """`items` in runs that each make one claim: as few as there must be, and as many as can be of equal limits.
+    """Yield `items` in runs that each make one claim.
 
-    A run of equal limits needs no further request, as the claim carries them. So every `most` SIMs of one set of limits
-    make a run of their own, and what is left of each set is packed together. Streams, and holds at most twice `most`
-    SIMs for each combination that may not share a claim.
+    There are as few runs as there must be, and as many runs of equal limits as there can be.
 
-    SIMs share a claim only when data plan, zone and tag are the same, and when both or neither set an SMS limit (a
-    claim's limit would otherwise reach a SIM whose limit was to be left alone).
+    A run of equal limits needs no further request, as the claim carries the limits. So every `most` SIMs of one set of
+    limits make a run of their own, and what is left of each set is packed together. The function streams: it keeps at
+    most twice `most` SIMs for each combination that may not share a claim.
 
-    The number of runs is the least there can be. The calls that then set limits (see `limit_groups`: at most `each`
-    SIMs, which divides `most`) are not always. Let B runs be others than full ones of equal limits. Packed in their
-    order, their sets are cut at most B - 1 times, and each cut costs at most a call. The best packing into as many
-    claims has at most B further sets riding on a claim, which spares it at most `most / each` calls apiece. So there
-    are at most B * (1 + most / each) - 1 calls more than in the best packing, and none where all SIMs fit in one claim.
-    (To do better is bin packing, for six small requests at most beside a claim of 2,500 SIMs.)
+    SIMs share a claim only when data plan, zone and tag are the same, and when both or neither set each limit. (A
+    claim's limit would otherwise reach a SIM whose limit was to be left alone.)
+
+    The number of runs is the least there can be. The number of calls that then set limits (see `limit_groups`: at most
+    `each` SIMs, which divides `most`) is not always the least. Let B be the number of runs that are not full runs of
+    equal limits. Packed in their order, the sets of these runs are cut at most B - 1 times, and each cut costs at most
+    one call. In the best packing into as many claims, at most B further sets ride on a claim, and each saves at most
+    `most / each` calls. So there are at most B * (1 + most / each) - 1 calls more than in the best packing, and none
+    more where all SIMs fit in one claim. (To do better is bin packing, for six small requests at most beside a claim of
+    2,500 SIMs.)
 
     Args:
         items: in the order of their limits, as `Journal.items` gives them; any other order packs the sets less well.
@@ -103,14 +118,17 @@ def claim_runs(items: Iterable[Item], *, most: int) -> Iterator[tuple[Item, ...]
 
 @dataclass(slots=True)
 class _Pack:
-    """SIMs that may share a claim: those of the limits that come now, and what was left of the limits before."""
+    """SIMs that may share a claim.
+
+    `alike` are the SIMs of the limits that come now. `rest` is what was left of the limits before.
+    """
 
     most: int
     alike: list[Item] = field(default_factory=list)
     rest: list[Item] = field(default_factory=list)
 
     def add(self, item: Item) -> Iterator[tuple[Item, ...]]:
-        """Take one more. Yields: the runs that are full."""
+        """Take one more SIM. Yields: the runs that are full."""
         if self.alike and _limits(self.alike[0]) != _limits(item):
             self.rest += self.alike
             self.alike = []
@@ -128,12 +146,18 @@ def _limits(item: Item) -> tuple[int | None, int | None]:
 
 
 def _place(item: Item) -> tuple[tuple[bool, bool, int], ...]:
-    """Where a SIM's limits stand among others: -1, no limit, after the numbers, and None, not set, last."""
+    """Return the sort key of a SIM's limits.
+
+    -1 (no limit) comes after the numbers, and None (not set) comes last.
+    """
     return tuple((limit is None, limit == NO_LIMIT, limit or 0) for limit in _limits(item))
 
 
 def claim_batches(items: Iterable[Item], *, most: int) -> list[ClaimBatch]:
-    """`items`, in any order, in the claims that `claim_runs` makes of them, each with the limits that it carries."""
+    """Pack `items`, given in any order, into claims.
+
+    The claims are those of `claim_runs`, each with the limits that it carries.
+    """
     return [_claim_batch(run) for run in claim_runs(sorted(items, key=_place), most=most)]
 
 
@@ -147,10 +171,12 @@ def _claim_batch(items: Sequence[Item]) -> ClaimBatch:
 
 
 def limit_groups(items: Iterable[Item], *, most: int) -> list[LimitGroup]:
-    """Whose limits differ from the record, grouped by the limits that they get. A limit that fits is left out.
+    """Group SIMs by the limits that they still need.
 
-    For the SIMs of one claim these are the fewest calls that there can be: whoever needs only one limit has the other
-    as the claim set it, so no two groups could share a call.
+    Those are SIMs whose limits differ from the record. A limit that fits the record is left out.
+
+    For the SIMs of one claim these are the fewest calls that there can be: a SIM that needs only one limit has the
+    other limit as the claim set it, so no two groups could share a call.
     """
     groups: defaultdict[tuple[Bytes | None, int | None], list[Item]] = defaultdict(list)
     for item in items:
@@ -161,7 +187,10 @@ def limit_groups(items: Iterable[Item], *, most: int) -> list[LimitGroup]:
 
 
 def _missing_limits(item: Item) -> tuple[Bytes | None, int | None]:
-    """The limits to send for one SIM; None for one that is right or not planned."""
+    """Return the limits to send for one SIM.
+
+    None stands for a limit that is right or not planned.
+    """
     change, target = item.change, item.target
     if target is None:
         return None, None
@@ -174,7 +203,10 @@ def _missing_limits(item: Item) -> tuple[Bytes | None, int | None]:
 
 
 def name_groups(items: Iterable[Item], *, most: int) -> list[tuple[str, tuple[Item, ...]]]:
-    """Whose names differ from the record, by the exact name that they get."""
+    """Group SIMs by the exact name that they still need.
+
+    Those are SIMs whose names differ from the record.
+    """
     groups: defaultdict[str, list[Item]] = defaultdict(list)
     for item in items:
         name = item.change.name

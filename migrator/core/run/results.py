@@ -1,4 +1,7 @@
-"""What commands return. One renderer prints them; nothing else prints."""
+"""Results that commands return.
+
+One renderer prints them; nothing else prints.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +11,7 @@ __all__ = ["ApplyResult", "Dropped", "ExitCode", "PullResult"]
 
 
 class ExitCode(IntEnum):
-    """What a command's end means to a script."""
+    """Exit code of a command: its result for a script."""
 
     DONE = 0  # everything is as it should be
     ERROR = 1  # something unexpected
@@ -24,9 +27,10 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """SIMs of the inventory in force that a new one does not have: how many, how many of them have a pair, the first.
+    """SIMs of the inventory in force that a new inventory lacks.
 
-    `first` holds ICCIDs as 1NCE listed them; `of` is how many SIMs the inventory in force has, 0 where none is gone.
+    `sims` is how many there are, `paired` how many of them have a pair, and `first` the first ICCIDs, as 1NCE listed
+    them. `of` is how many SIMs the inventory in force has, 0 where none is gone.
     """
 
     sims: int = 0
@@ -41,7 +45,10 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """What `inventory pull` brought. `listed` is what 1NCE said there is; None if it did not say."""
+    """Result of `inventory pull`.
+
+    `listed` is the number of SIMs that 1NCE reported; None if 1NCE reported no number.
+    """
 
     sims: int
     listed: int | None
@@ -58,7 +65,10 @@ class PullResult:
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """What one run of `apply` came to. `verdicts` counts acting SIMs; `failed` counts them by code."""
+    """Result of one run of `apply`.
+
+    `verdicts` counts acting SIMs by verdict; `failed` counts SIMs by error code.
+    """
 
     plan_id: str
     run_id: int
@@ -74,5 +84,5 @@ class ApplyResult:
 
     @property
     def is_open(self) -> bool:
-        """Whether some SIM of the plan is still pending, or was never read."""
+        """True if some SIM is still pending or was never read."""
         return bool(self.verdicts.get("pending", 0) or self.verdicts.get("unread", 0))

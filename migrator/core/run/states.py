@@ -1,4 +1,7 @@
-"""State machines, written down. Code calls `advance`; nothing else decides where a step may go."""
+"""State machines, written down.
+
+Code calls `advance`; nothing else decides where a step may go.
+"""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -22,7 +25,10 @@ __all__ = [
 
 
 class StepKind(StrEnum):
-    """What is done to one SIM, in this order; the irreversible claim waits for nothing after it."""
+    """Kind of a step of one SIM, in the order of work.
+
+    The claim, which is irreversible, waits for no later step.
+    """
 
     CLAIM = "claim"  # activate at Hologram: bills
     LIMITS = "limits"  # overage and SMS limit
@@ -32,7 +38,7 @@ class StepKind(StrEnum):
 
 
 class StepState(StrEnum):
-    """Where one step stands. A step without a row is PENDING."""
+    """State of one step. A step without a row is PENDING."""
 
     PENDING = "pending"  # nothing sent, or surely nothing happened
     IN_FLIGHT = "in_flight"  # its intent is on disk and the request may have left
@@ -43,7 +49,7 @@ class StepState(StrEnum):
 
 
 class StepEvent(StrEnum):
-    """What may happen to a step."""
+    """Event that may happen to a step."""
 
     BEGIN = "begin"  # committed before the request leaves
     CONFIRMED = "confirmed"  # the answer, or the record, says it is done
@@ -79,7 +85,7 @@ STEP_TRANSITIONS = MappingProxyType(
 
 
 class PlanState(StrEnum):
-    """How far a plan has come."""
+    """Progress of a plan."""
 
     DRAFT = "draft"  # being written; nobody sees it
     CREATED = "created"  # to be reviewed; nothing was sent
@@ -88,7 +94,7 @@ class PlanState(StrEnum):
 
 
 class RunState(StrEnum):
-    """Where one run of `apply` stands."""
+    """State of one run of `apply`."""
 
     RUNNING = "running"  # somebody is at it, or died at it
     COMPLETED = "completed"  # nothing is left to do
@@ -97,7 +103,7 @@ class RunState(StrEnum):
 
 
 class RunEvent(StrEnum):
-    """How a run ends."""
+    """Event that ends a run."""
 
     FINISH = "finish"  # all SIMs reached their end
     STOP = "stop"  # the same command goes on
@@ -116,7 +122,10 @@ RUN_TRANSITIONS = MappingProxyType(
 
 
 def advance(state: StepState, event: StepEvent) -> StepState:
-    """The state after `event`. Raises: IllegalTransition, where the table has no such move."""
+    """Return the state after `event`.
+
+    Raises: IllegalTransition, where the table has no such move.
+    """
     try:
         return STEP_TRANSITIONS[state, event]
     except KeyError:
@@ -124,7 +133,7 @@ def advance(state: StepState, event: StepEvent) -> StepState:
 
 
 class ItemState(StrEnum):
-    """Where one SIM's migration stands; derived, never stored."""
+    """State of one SIM's migration; derived, never stored."""
 
     BLOCKED = "blocked"  # a step failed, or a difference was found
     SKIPPED = "skipped"  # an operator set it aside
@@ -134,7 +143,7 @@ class ItemState(StrEnum):
 
 
 def item_state(steps: Iterable[StepState], *, differs: bool, verified: bool) -> ItemState:
-    """The first that fits wins.
+    """Return the first item state that fits.
 
     Args:
         steps: the states of the SIM's steps.

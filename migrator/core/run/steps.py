@@ -1,4 +1,7 @@
-"""What the journal remembers: steps per SIM, and every request that was meant to change something."""
+"""Records of the journal: steps per SIM, and requests.
+
+The requests are all requests that were meant to change something.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,21 +30,24 @@ __all__ = [
 
 
 CLAIMED_UNSEEN = "claimed_unseen"
-"""The code of a claim that the carrier named as done, and that no read shows."""
+"""Code of a claim that the carrier reported done, but no read shows."""
 
 PROCESS_DIED = "process_died"
-"""The code of a step whose process ended before an answer was on disk."""
+"""Code of a step whose process ended before an answer was stored."""
 
 RETRIED = "retried"
-"""The code of a step that an operator wants tried again: what is known of it begins anew."""
+"""Code of a step that an operator wants tried again.
+
+All that is known of the step begins anew.
+"""
 
 
 UNREAD = "unread"
-"""Where counts of verdicts put SIMs that were never verified."""
+"""Key of the SIMs in counts of verdicts that were never verified."""
 
 
 class RequestOutcome(StrEnum):
-    """What became of one request."""
+    """Outcome of one request."""
 
     SENT = "sent"  # intent on disk, no outcome yet: in flight, or its process died
     ACCEPTED = "accepted"  # a readable answer that claims success (the read-back decides what it is worth)
@@ -52,7 +58,10 @@ class RequestOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of one SIM. `since` is when it last moved (UTC seconds); `not_before` holds a retry back until then."""
+    """Step of one SIM.
+
+    `since` is when the step last moved, and `not_before` is when a retry may begin (UTC seconds).
+    """
 
     kind: StepKind
     state: StepState
@@ -65,7 +74,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One SIM of a plan with all that is known of it.
+    """SIM of a plan with all that is known of it.
 
     `target` None: not on our organization at the last read. `verdict` None: never judged.
     """
@@ -78,51 +87,69 @@ class Item:
 
     @property
     def key(self) -> str:
-        """The source ICCID's key, by which the store knows the SIM."""
+        """Key of the source ICCID, by which the store knows the SIM."""
         return self.change.source_iccid.key
 
     @property
     def awaits_claim(self) -> bool:
-        """Planned to be claimed, nothing begun or all surely undone, and no device there under anybody's name."""
+        """True if the SIM still has to be claimed.
+
+        The plan says to claim the SIM, nothing was begun or all is surely undone, and no device is there under
+        anybody's name.
+        """
         nobody_has_it = self.target is None or not self.target.is_claimed
         is_open = self.state_of(StepKind.CLAIM) is StepState.PENDING
         return self.change.action is Action.CLAIM and is_open and nobody_has_it and not self.is_set_aside
 
     @property
     def is_set_aside(self) -> bool:
-        """Whether an operator told us to skip this SIM: nothing more is sent for it under this plan."""
+        """True if an operator skipped this SIM.
+
+        Nothing more is sent for the SIM under this plan.
+        """
         return any(step.state is StepState.SKIPPED for step in self.steps.values())
 
     @property
     def is_locked(self) -> bool:
-        """Whether, by the last read, the carrier takes no orders for the SIM until a change of its own is through."""
+        """True while the carrier takes no orders for the SIM.
+
+        By the last read, a change of the carrier's own is still under way.
+        """
         return self.target is not None and self.target.state.is_pending
 
     @property
     def takes_orders(self) -> bool:
-        """Whether a run may still change this SIM.
+        """True if a run may still change this SIM.
 
-        Not one that the plan leaves alone or an operator set aside, and not one that was judged before: what differs
-        from then on is drift, and somebody may have meant it. `migrator retry` makes us forget that judgement.
+        A run leaves alone a SIM that the plan leaves alone, that an operator skipped, or that was judged before. What
+        differs after a judgement is drift, and somebody may have meant it. `migrator retry` makes us forget that
+        judgement.
         """
         is_judged = self.verdict in {Verdict.OK, Verdict.MISMATCH}
         return self.change.action is not Action.NO_OP and not is_judged and not self.is_set_aside
 
     @property
     def begun_at(self) -> float | None:
-        """Since when something is being done about this SIM (UTC seconds): its oldest step; None before the first."""
+        """Time when work on this SIM began (UTC seconds), or None.
+
+        That is the time of its oldest step; None before the first step.
+        """
         return min((step.since for step in self.steps.values() if step.attempts), default=None)
 
     def state_of(self, kind: StepKind) -> StepState:
-        """Where the step of this kind stands; PENDING if nothing was begun."""
+        """Return the state of the step of this kind.
+
+        PENDING if nothing was begun.
+        """
         step = self.steps.get(kind)
         return StepState.PENDING if step is None else step.state
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One write in the journal. `body` is what was sent, without secrets; `job_id` the carrier's own word for it.
+    """Record of one write in the journal.
 
+    `body` is what was sent, without secrets; `job_id` is the carrier's own word for the write.
     `intent_at` and `outcome_at` are UTC seconds. `request_id` counts up from 1 within a store.
     """
 
@@ -146,7 +173,10 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One run of `apply`. Times are UTC seconds; `ended_at` None while it runs, or when its process died."""
+    """Record of one run of `apply`.
+
+    Times are UTC seconds. `ended_at` is None while the run goes on, or when its process died.
+    """
 
     run_id: int
     plan_id: str
@@ -161,7 +191,10 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How many SIMs failed, by wave and by error code, and how many were begun, by wave."""
+    """Numbers of failed SIMs and of begun SIMs.
+
+    Failed SIMs are counted by wave and by error code, begun SIMs by wave.
+    """
 
     by_wave: Mapping[str, int] = field(default_factory=dict)
     by_code: Mapping[str, int] = field(default_factory=dict)
@@ -174,7 +207,7 @@ class Failures:
 
 
 class Verdict(StrEnum):
-    """What one verification says of one SIM."""
+    """Verdict of one verification on one SIM."""
 
     OK = "ok"  # every planned value is there
     PENDING = "pending"  # the carrier is still working, or we are
@@ -184,7 +217,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The result of reading one SIM back and comparing it with its plan."""
+    """Result of reading one SIM and comparing it with its plan."""
 
     key: str
     verdict: Verdict

@@ -1,4 +1,7 @@
-"""Plan against record: what differs, and what that means for one SIM. Verification and drift are both this."""
+"""Comparison of plan and record for one SIM.
+
+The result is what differs, and what that means for the SIM. Verification and drift are both this comparison.
+"""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -21,7 +24,10 @@ __all__ = [
 
 
 class Bucket(StrEnum):
-    """Where a source SIM ends up in the report; every one is in exactly one."""
+    """Bucket of a source SIM in the report.
+
+    Every SIM is in exactly one bucket.
+    """
 
     VERIFIED = "verified"  # the record shows every planned value
     PENDING = "pending"  # not begun, or the carrier is still working
@@ -42,7 +48,10 @@ _CODES_OF = {
 
 
 def shows(kind: StepKind, findings: Iterable[Finding]) -> bool:
-    """Whether the record shows what a step of this kind (not a claim) was to bring about."""
+    """True if the record shows the planned result of a step.
+
+    The step has this kind, which is not a claim.
+    """
     return not any(finding.code in _CODES_OF[kind] for finding in findings)
 
 
@@ -51,17 +60,18 @@ _OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 
 def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
-    """Judge one SIM by what was read last.
+    """Judge one SIM by its last reading.
 
-    A SIM is pending while the carrier or we are still at one of its differences (a name that was cut must not keep it
-    from being paused), and a mismatch once waiting will mend none of them. A SIM
-    that is not there is pending while its claim may still come true, and missing when it should be there.
+    A SIM is pending while the carrier or we still work on one of its differences (a name that was cut must not keep the
+    SIM from being paused). A SIM is a mismatch once waiting will mend none of its differences. A SIM that is not there
+    is pending while its claim may still come true, and missing when it should be there.
 
     Args:
         item: the SIM, with its steps and its last reading.
         org_id: our organization.
-        lag_s: how old the carrier's reads may be: one that is younger than its step by less proves nothing against it.
-            None: the plan is finished, so that no step of ours is going to mend anything.
+        lag_s: how old the carrier's reads may be. A read that is younger than its step by less proves nothing against
+            the
+            step. None: the plan is finished, so that no step of ours is going to mend anything.
     """
     if item.target is None or not item.target.is_claimed:
         was_to_be = item.change.action is Action.CLAIM
@@ -78,11 +88,14 @@ def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
 
 
 _UNTOUCHABLE = {FindingCode.WRONG_ORGANIZATION, FindingCode.WRONG_PLAN}
-"""A SIM with one of these takes no orders, so that nothing else of it is going to be mended either."""
+"""Findings with which a SIM takes no orders.
+
+So nothing else of the SIM is going to be mended either.
+"""
 
 
 def _lasts(item: Item, target: TargetLink, code: FindingCode, lag_s: float | None) -> bool:
-    """Whether neither the carrier nor a step of ours is going to mend this difference."""
+    """True if neither the carrier nor our steps will mend this difference."""
     if code is FindingCode.STATE_PENDING:
         return False
     kind = _KIND_OF.get(code)
@@ -94,7 +107,10 @@ def _lasts(item: Item, target: TargetLink, code: FindingCode, lag_s: float | Non
 
 
 def _waits_for_refused_limits(item: Item, target: TargetLink) -> bool:
-    """Whether a paused SIM is resumed only once its limits are narrow enough, and they were given up: it never is."""
+    """True if a paused SIM waits for limits that were given up.
+
+    Such a SIM is resumed only once its limits are narrow enough, so that it is never resumed.
+    """
     step, change = item.steps.get(StepKind.LIMITS), item.change
     if target.state is not LinkState.PAUSED_USER or step is None or step.state is not StepState.FAILED:
         return False
@@ -103,7 +119,10 @@ def _waits_for_refused_limits(item: Item, target: TargetLink) -> bool:
 
 
 def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:
-    """Whether nothing more is to come of a step: it was given up, or done long enough before the last read."""
+    """True if nothing more is to come of a step.
+
+    The step was given up, or done long enough before the last read.
+    """
     if lag_s is None or not item.takes_orders:
         return True
     step = item.steps.get(kind)
@@ -114,20 +133,26 @@ def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:
 
 
 def is_paused_though_planned_live(change: Change, target: TargetLink | None) -> bool:
-    """Whether a new SIM stands as a rollback leaves it, and not as planned."""
+    """True if a new SIM is paused, as a rollback leaves it.
+
+    The plan wants the SIM live.
+    """
     is_paused = target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}
     return is_paused and change.state is DesiredState.LIVE
 
 
 def beside_a_pause(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """What differs of a SIM beside the pause that a rollback ordered."""
+    """Return the differences of a SIM beside the pause by a rollback."""
     return tuple(finding for finding in findings if finding.code not in _CODES_OF[StepKind.STATE])
 
 
 def bucket(  # noqa: PLR0911 - a table of rules, the first that fits wins
     change: Change, steps: frozenset[StepState], verified: Verified | None, *, is_taken_back: bool = False
 ) -> Bucket:
-    """The one bucket of a SIM; the first that fits wins. `is_taken_back`: all that differs is a rollback's pause."""
+    """Return the one bucket of a SIM; the first that fits wins.
+
+    `is_taken_back`: all that differs is a rollback's pause.
+    """
     if change.reason is Reason.NOT_SELECTED:
         return Bucket.EXCLUDED
     if change.reason is Reason.NO_PAIRING:

@@ -1,1 +1,4 @@
-"""One run of `apply`: claim, secure, name and verify, wave by wave."""
+"""Parts of a run of `apply`: claim, secure, name and verify.
+
+The run works wave by wave.
+"""

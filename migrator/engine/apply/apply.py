@@ -1,4 +1,7 @@
-"""One run of `apply`: observe, then wave by wave claim, set, name and verify what is missing."""
+"""A run of `apply`: observe the target, then carry out the waves.
+
+Wave by wave the run claims, sets, names and verifies what is missing.
+"""
 
 import shlex
 from collections.abc import Awaitable, Callable
@@ -34,15 +37,15 @@ SLICE = 2500
 
 
 async def _no_others() -> None:
-    """What there is to settle where the store holds no other plan."""
+    """Settle nothing: the store holds no other plan."""
 
 
 @dataclass(slots=True)
 class Applying:
-    """Applies one plan, from wherever it stands.
+    """Apply one plan, from whatever state the plan is in.
 
     Args:
-        settle_others: learns what became of claims of other plans; awaited before this plan claims anything.
+        settle_others: settles the claims of other plans; awaited before this plan claims anything.
     """
 
     ctx: Context
@@ -54,7 +57,10 @@ class Applying:
         self._reader = Reader(ctx.target, ctx.journal, ctx.clock, ctx.stopper, ctx.options.workers)
 
     async def run(self) -> ApplyResult:
-        """Go as far as it goes. Returns: where it came to, and why it stopped there."""
+        """Carry the plan out as far as possible now.
+
+        Returns: the result of the run, with the reason why the run stopped.
+        """
         if (longest_s := self.ctx.options.max_duration_s) is not None:
             self.ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
         try:
@@ -66,7 +72,10 @@ class Applying:
         return self._finished()
 
     async def settle(self) -> None:
-        """Only learn what became of claims that an earlier run left without an outcome; sends nothing."""
+        """Settle the claims that an earlier run left without an outcome.
+
+        Only reads; sends nothing.
+        """
         self.ctx.journal.reclaim_in_flight(self.ctx.plan_id, self.ctx.now())
         await self._settle_all(None)
 
@@ -97,7 +106,10 @@ class Applying:
         await Waves(ctx, claimer, changer, converger, strangers).carry_out()
 
     async def _secure_all(self, securer: Securer) -> None:
-        """SIMs that an earlier run claimed get their limits and state before anything else is done."""
+        """Secure the SIMs that an earlier run claimed, before anything else.
+
+        These SIMs get their limits and their state.
+        """
         ctx = self.ctx
         for run in slices(ctx.journal.items(ctx.plan_id), ctx.options.claim_batch):
             await ctx.stopper.give_way()
@@ -105,10 +117,10 @@ class Applying:
             await securer.secure(settle_settings(ctx, claimed))
 
     async def _money(self, account: Account) -> Money:
-        """The guard of price, caps and balance, after they and the account's rights were looked at.
+        """Return the guard of price, caps and balance, after its checks.
 
-        What is missing in the plan, or in the only wave to work on, is counted from what was observed: a SIM that is
-        ours by now costs nothing more.
+        The rights of the account are checked too. The claims still missing, in the plan or in the only wave to work on,
+        are counted from the last read: a SIM that is ours by now costs nothing more.
         """
         ctx, money = self.ctx, Money(self.ctx)
         missing = await self._claims_missing()
@@ -149,7 +161,10 @@ class Applying:
         await self._reader.read((target for run in runs for target in targets_of(run)), full=True)
 
     async def _settle_all(self, securer: Securer | None) -> None:
-        """Settle every claim whose outcome an earlier run never learned; `securer` secures those that are ours."""
+        """Settle every claim whose outcome an earlier run left unknown.
+
+        `securer` secures the SIMs that turn out to be ours.
+        """
         ctx, uncertain = self.ctx, list[str]()
         for run in slices(ctx.journal.items(ctx.plan_id), SLICE):
             await ctx.stopper.give_way()
@@ -158,7 +173,10 @@ class Applying:
             await settle_claims(ctx, self._reader, uncertain, None if securer is None else securer.secure)
 
     def _check_wave(self) -> None:
-        """Raises: InputError, if the plan has no such wave."""
+        """Refuse a wave that the plan does not have.
+
+        Raises: InputError.
+        """
         wave, known = self.ctx.options.wave, self.ctx.header.waves
         if wave is not None and wave not in known:
             raise InputError(
@@ -182,7 +200,10 @@ class Applying:
         return self._result(ExitCode.DONE, f"every SIM of {whole} is verified", "")
 
     def _way_on(self) -> str:
-        """The command that goes on. With --wave, an earlier wave is left as it is, and its gate may wait for ever."""
+        """Return the command that continues the plan.
+
+        With --wave, earlier waves stay as they are. The gate of an earlier wave may then wait for ever.
+        """
         only, plan_id = self.ctx.options.wave, self.ctx.plan_id
         earlier = () if only is None else takewhile(lambda wave: wave != only, self.ctx.header.waves)
         first = next((wave for wave in earlier if gate_after(self.ctx, wave) is not Gate.OPEN), None)

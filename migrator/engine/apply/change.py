@@ -1,7 +1,8 @@
-"""Limits, state, tag and name of SIMs that are ours: only what the record does not show already.
+"""Limits, state, tag and name of SIMs that are ours.
 
-`success: true` proves nothing for bulk changes, so their steps stay UNCERTAIN until a later read shows the value. A
-SIM that the carrier has locked, or leaves alone, waits with growing pauses.
+Only what the record does not show yet is sent. `success: true` proves nothing for bulk changes, so their steps stay
+UNCERTAIN until a later read shows the value. A SIM that the carrier has locked, or leaves alone, waits with growing
+pauses.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -35,26 +36,35 @@ from migrator.ports import ChangeReply, Outgoing
 __all__ = ["LEFT_ALONE", "LOCKED", "MOST_ATTEMPTS", "UNPROVEN", "Changer"]
 
 MOST_ATTEMPTS = 6
-"""Orders that change nothing, after which a person should look."""
+"""Most orders that change nothing, before a person should look."""
 
 MOST_LOST = 20
-"""Orders in a row without an answer, after which the run stops and can be resumed."""
+"""Most orders in a row without an answer.
+
+Then the run stops and can be resumed.
+"""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 300.0
 
 UNPROVEN = "unproven"
 LEFT_ALONE = "left_alone"
 LOCKED = "locked"
-"""The code of an order to a SIM that the carrier had locked: that it changed nothing says nothing against the SIM."""
+"""Code of an order to a SIM that the carrier had locked.
+
+If such an order changed nothing, that is no sign against the SIM.
+"""
 
 
 async def _trusting(_items: Sequence[Item]) -> None:
-    """What is sent is left to a later read."""
+    """Do nothing: a later read checks what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """One kind of bulk change with its values: the request it is, and the sending of it, by device ids."""
+    """Bulk change of one kind, with its values.
+
+    `request` describes the request, and `effect` sends the request; both take device ids.
+    """
 
     request: Callable[[Sequence[int]], Outgoing]
     effect: Callable[[Sequence[int]], Awaitable[ChangeReply | None]]
@@ -62,12 +72,13 @@ class _Order:
 
 @dataclass(slots=True)
 class Changer:
-    """Sends the changes that are missing.
+    """Send the changes that are missing.
 
     Args:
         tag_id: the plan's tag; None for none.
         bulk_names: whether equal names may go out in one call; switched off when the carrier refuses it.
-        follow_up: awaited once limits and states were sent, before anything else is: sees them through.
+        follow_up: awaited after limits and states were sent, before anything else is sent; waits until they take
+            effect.
     """
 
     ctx: Context
@@ -78,7 +89,9 @@ class Changer:
     _lost_in_a_row: int = field(default=0, init=False)
 
     async def send_missing(self, items: Iterable[Item]) -> None:
-        """Send what differs from the record and may be sent now, in the order limits, state, tag, name.
+        """Send what differs from the record and may be sent now.
+
+        The order is limits, state, tag, name.
 
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
@@ -90,7 +103,10 @@ class Changer:
         await self._names(ours)
 
     def _is_ours(self, item: Item) -> bool:
-        """Whether an order may go to this SIM: it is on our organization, on the planned tariff, and still open."""
+        """True if an order may go to this SIM.
+
+        The SIM must be on our organization, on the planned tariff, and still open.
+        """
         target, change = item.target, item.change
         return (
             target is not None
@@ -102,13 +118,19 @@ class Changer:
         )
 
     async def secure(self, items: Iterable[Item]) -> None:
-        """Send what keeps a new SIM from costing more than planned: its limits, then its state."""
+        """Send what keeps a new SIM from costing more than planned.
+
+        The limits go first, then the state.
+        """
         ours = [item for item in items if self._is_ours(item)]
         await self._limits(ours)
         await self._states(ours)
 
     def _may_send(self, item: Item, kind: StepKind) -> bool:
-        """Whether an order is due. A pause that ends later than any can was noted before the clock was set back."""
+        """True if an order is due.
+
+        A pause that would end later than any pause can was noted before the clock was set back, and does not count.
+        """
         step, now = item.steps.get(kind), self.ctx.now()
         if step is None:
             return True
@@ -153,7 +175,10 @@ class Changer:
         await self._one_by_one(single)
 
     async def _shared_name(self, name: str, group: Sequence[Item]) -> bool:
-        """Name several SIMs alike in one call. Returns: False where the organization lacks the feature."""
+        """Give several SIMs the same name in one call.
+
+        Returns: False where the organization lacks the feature.
+        """
         target, ids = self.ctx.target, _device_ids(group)
         try:
             await send(
@@ -173,7 +198,10 @@ class Changer:
         return True
 
     async def _bulk(self, kind: StepKind, items: Sequence[Item], order: _Order) -> None:
-        """One bulk change: afterwards every SIM of it is unproven, to be tried again later, or refused for good."""
+        """Send one bulk change.
+
+        Afterwards each of its SIMs is unproven, to be tried again later, or refused for good.
+        """
         ids = _device_ids(items)
         try:
             _, reply = await send(self.ctx, kind, items, order.request(ids), lambda: order.effect(ids))
@@ -193,7 +221,12 @@ class Changer:
         self._unproven(kind, [item for item in items if item.key not in untouched])
 
     def _lost(self, error: OutcomeUnknown) -> None:
-        """Raises: the error, after so many in a row: a gateway that never answers would be sent a whole fleet."""
+        """Count a lost answer, and stop after `MOST_LOST` in a row.
+
+        Otherwise a gateway that never answers would be sent orders for a whole fleet.
+
+        Raises: the error, after so many in a row.
+        """
         self._lost_in_a_row += 1
         if self._lost_in_a_row >= MOST_LOST:
             raise error
@@ -210,10 +243,12 @@ class Changer:
         self.ctx.progress(kind.value, {"sims": len(items)})
 
     async def _refused(self, kind: StepKind, items: Sequence[Item], order: _Order, words: str) -> None:
-        """A bulk change refused as a whole, which did nothing: halve it, down to the SIMs that are meant.
+        """Halve a bulk change that was refused as a whole.
 
-        Limits and state are what SIMs that are billed already are secured by. So once too many have failed, each batch
-        still gets its one order, and none is halved any more; the run halts after that.
+        The refused change did nothing. The halving goes down to the single SIMs that caused the refusal.
+
+        Limits and state secure SIMs that are billed already. So once too many SIMs have failed, each batch still gets
+        its one order, but no batch is halved any more; the run halts after that.
         """
         if len(items) == 1:
             self._move(kind, StepEvent.REFUSED_FOR_GOOD, keys_of(items, f"{kind.value}_refused", words))
@@ -228,7 +263,10 @@ class Changer:
         await self._bulk(kind, items[half:], order)
 
     def _later(self, kind: StepKind, item: Item, words: str) -> None:
-        """The reply left a SIM alone: try again after a growing pause, and give up in the end if it is not the lock."""
+        """Try a SIM again later that the reply left alone.
+
+        The pause before the next try grows. In the end the step fails, unless the carrier's lock is the reason.
+        """
         step, now = item.steps.get(kind, Step(kind, StepState.PENDING)), self.ctx.now()
         attempts = step.attempts + 1
         if attempts >= MOST_ATTEMPTS and step.code != LOCKED and not item.is_locked:
@@ -245,9 +283,10 @@ class Changer:
         )
 
     async def _one_by_one(self, named: Sequence[tuple[str, Item]]) -> None:
-        """PUT names, several in flight. Trouble that concerns all stops the others after their own request.
+        """PUT names, several in flight.
 
-        Never more are in flight than may fail before the run must halt, and one: when a bound is passed, none is left.
+        Trouble that concerns all SIMs stops each worker after its own request. The number in flight is at most the
+        number of failures that are still allowed, plus one: when a bound is passed, no request is left in flight.
         """
         self._trouble = None
         todo = iter(named)
@@ -276,7 +315,10 @@ class Changer:
         return min(self.ctx.options.workers, left + 1)
 
     async def _name_one(self, name: str, item: Item) -> bool:
-        """Name one SIM. Returns: False, if it was refused for good."""
+        """Name one SIM.
+
+        Returns: False, if the name was refused for good.
+        """
         device_id = _device_ids([item])[0]
         outgoing = self.ctx.target.request_name(device_id, name)
         try:
@@ -309,9 +351,10 @@ def _device_ids(items: Sequence[Item]) -> list[int]:
 
 
 def _may_become(item: Item, state: DesiredState) -> bool:
-    """Whether an order to `state` is due: planned, not there yet, and the link takes orders.
+    """True if an order to `state` is due.
 
-    A paused link comes back only once its record shows limits that allow no more than planned.
+    The state is planned, the SIM is not in that state yet, and the link takes orders. A paused link is made live only
+    once its record shows limits that allow no more than planned.
     """
     if item.change.state is not state or item.target is None:
         return False
@@ -331,7 +374,10 @@ def _lacks_tag(item: Item) -> bool:
 
 
 def _untouched(items: Sequence[Item], reply: ChangeReply | None) -> dict[str, str]:
-    """SIMs that the reply itself says it left alone, with its words; empty where it tells nothing of single devices."""
+    """Return SIMs that the reply says it left alone, with its words.
+
+    Empty where the reply names no single devices.
+    """
     if reply is None or reply.modified is None:
         return {}
     left_alone = {}

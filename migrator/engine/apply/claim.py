@@ -1,8 +1,9 @@
-"""The claim: bills at once, is not idempotent, and its partial failures are undocumented.
+"""Claims: sending, reading back and settling.
 
-So: intent on disk, one request at a time, and afterwards every ICCID is read back, whatever the reply said. A SIM whose
-claim may have happened is UNCERTAIN and is settled by reading; it is sent again only after agreeing reads that the
-carrier's own lag cannot explain.
+A claim bills at once, is not idempotent, and its partial failures are undocumented. So the intent is on disk first, one
+request is sent at a time, and afterwards every ICCID is read back, whatever the reply said. A SIM whose claim may have
+happened is UNCERTAIN and is settled by reading. The SIM is claimed again only after agreeing reads that the carrier's
+own lag cannot explain.
 """
 
 from collections import deque
@@ -37,18 +38,27 @@ from migrator.ports import Claim, ClaimReply
 __all__ = ["Claimer"]
 
 OLDEST_LOOK_S = 600.0
-"""How old a look at a SIM may be when it is claimed: waves rest for days, and people work at the carrier's console."""
+"""Greatest age of a read of a SIM at its claim.
+
+Waves rest for days, and people work at the carrier's console.
+"""
 
 MOST_LOST = 3
-"""Claims in a row without an answer, after which the run stops and can be resumed."""
+"""Most claims in a row without an answer.
+
+Then the run stops and can be resumed.
+"""
 
 MOST_REFUSALS = 5
-"""Refusals for now, in a row, after which the run stops and can be resumed."""
+"""Most refusals for now in a row.
+
+Then the run stops and can be resumed.
+"""
 
 
 @dataclass(slots=True)
 class Claimer:
-    """Claims what is missing, batch after batch.
+    """Claim what is missing, batch after batch.
 
     Args:
         tag_id: the tag that every claim carries; None for none.
@@ -72,9 +82,10 @@ class Claimer:
         self._claimed_before = self.ctx.claimed_before
 
     async def claim(self, items: Iterable[Item]) -> None:
-        """Claim those of `items` that are planned to be, not begun, and not on anybody's organization.
+        """Claim the SIMs of `items` that wait for their claim.
 
-        Goes no further than the run's `max_sims`; then `is_capped` is set.
+        Such a SIM is planned to be claimed, not begun, and not on anybody's organization. Claims at most the run's
+        `max_sims`; then `is_capped` is set.
 
         Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
         """
@@ -94,7 +105,10 @@ class Claimer:
             queue.extendleft(reversed(await self._one(batch)))
 
     async def _looked_at(self, batch: ClaimBatch) -> list[ClaimBatch]:
-        """The batch as it was seen at most `OLDEST_LOOK_S` ago; packed anew, if it had to be looked at again."""
+        """Return the batch as read at most `OLDEST_LOOK_S` ago.
+
+        SIMs with an older read are read again, and the batch is then packed anew.
+        """
         items = by_our_clock(batch.items, self.ctx.now())
         old = [item for item in items if self._look_at([item]).is_old]
         if not old:
@@ -103,11 +117,17 @@ class Claimer:
         return self._same_again(batch.items)
 
     def _look_at(self, items: Sequence[Item]) -> Knowledge:
-        """What is known of some SIMs that are to be claimed: as old as the oldest look at one of them."""
+        """Return the knowledge about some SIMs before their claim.
+
+        Its age is the age of the oldest read among the SIMs.
+        """
         return Knowledge(self.ctx.steady, min(item.read_at or 0.0 for item in items), OLDEST_LOOK_S)
 
     def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
-        """As much of `batch` as this run may still claim; None for nothing."""
+        """Return the part of `batch` that this run may still claim.
+
+        None if the run may claim nothing more.
+        """
         most = self.ctx.options.max_sims
         if most is None:
             return batch
@@ -116,9 +136,11 @@ class Claimer:
         return claim_batches(batch.items[:left], most=left)[0] if left > 0 else None
 
     async def _one(self, batch: ClaimBatch) -> list[ClaimBatch]:
-        """Send one claim and settle every SIM of it. Returns: batches to send in its place.
+        """Send one claim and settle every SIM of the claim.
 
-        Raises: what concerns the whole run; and OutcomeUnknown, when answer after answer is lost.
+        Returns: batches to send in its place.
+
+        Raises: errors that concern the whole run; OutcomeUnknown, when answer after answer is lost.
         """
         claim, known = self._claim_of(batch), self._look_at(batch.items)
         outgoing = self.ctx.target.request_claim(claim)
@@ -169,14 +191,21 @@ class Claimer:
         )
 
     async def _after_answer(self, items: Sequence[Item], reply: ClaimReply) -> None:
-        """The reply claims success, and what it says of each SIM is on disk: see what is true."""
+        """Read back the SIMs of a claim whose reply reports success.
+
+        The reply's word on each SIM is on disk already.
+        """
         refused = _by_item(items, reply.reasons)
         absent = await self._read_back(items)
         self._fail({item.key: words for item in absent if (words := refused.get(item.key)) is not None})
         await self._settle([item for item in absent if item.key not in refused])
 
     async def _after_refusal_for_now(self, items: Sequence[Item], error: Transient | NotAuthorised) -> None:
-        """Nothing should have happened: look all the same, then leave the SIMs as they were."""
+        """Put back the SIMs of a claim that was refused for now.
+
+        Nothing should have happened. After a rate limit the SIMs are read all the same. SIMs that are not claimed are
+        left as they were.
+        """
         absent: Sequence[Item] = items
         if isinstance(error, RateLimited):
             unclaimed = await self._read_back(items, event=StepEvent.CONFIRMED)
@@ -193,7 +222,10 @@ class Claimer:
             await self.ctx.stopper.sleep(2.0**self._refused_in_a_row)
 
     async def _after_refusal(self, items: Sequence[Item], error: Permanent) -> list[ClaimBatch]:
-        """The carrier said no, and to which SIMs is on disk, if it told: find that out, and send the others again."""
+        """Find the SIMs that were refused, and send the others again.
+
+        If the carrier named the refused SIMs, their names are on disk already.
+        """
         words = error.carrier_words or error.message
         refused = _by_item(items, error.reasons)
         absent = await self._read_back(items)
@@ -210,7 +242,12 @@ class Claimer:
         return [*self._same_again(left[:half]), *self._same_again(left[half:])]
 
     async def _raise_if_poor(self, absent: Sequence[Item], error: Permanent) -> None:
-        """Raises: InsufficientBalance, when that is why. The balance itself tells; words are asked only without one."""
+        """Raise InsufficientBalance, if the balance was too low for the claim.
+
+        The balance itself decides. The carrier's words count only where no balance can be read.
+
+        Raises: InsufficientBalance.
+        """
         poor = isinstance(error, InsufficientBalance)
         if not poor and error.reasons:
             return
@@ -225,7 +262,12 @@ class Claimer:
             ) from error
 
     def _raise_if_limits_are_not_allowed(self, absent: Sequence[Item], error: Permanent) -> None:
-        """Raises: Halted, when the whole claim was refused with a word about limits and nothing was claimed yet."""
+        """Raise Halted, if limits were the reason of the refusal.
+
+        That is so when the whole claim was refused with a word about limits and nothing was claimed yet.
+
+        Raises: Halted.
+        """
         with_limits = self.ctx.policy.claim.limits is LimitsTiming.WITH_CLAIM
         nothing_done = self.money.claimed() == len(absent)
         if with_limits and nothing_done and not error.reasons and "limit" in error.carrier_words.lower():
@@ -237,9 +279,11 @@ class Claimer:
             ) from error
 
     async def _read_back(self, items: Sequence[Item], event: StepEvent = StepEvent.PROBED_PRESENT) -> list[Item]:
-        """Read the SIMs of a claim, and settle those that are ours. Returns: the others.
+        """Read the SIMs of a claim, and settle those that are ours.
 
-        The new ones get their limits and their state at once, before anything is waited for.
+        New SIMs get their limits and their state at once, before the run waits for anything.
+
+        Returns: the SIMs that are not ours.
         """
         await self.reader.read(targets_of(items), full=False, newest=True)
         present: list[Item] = []
@@ -262,7 +306,7 @@ class Claimer:
         await settle_claims(self.ctx, self.reader, [item.key for item in items], self.securer.secure)
 
     def _same_again(self, items: Sequence[Item]) -> list[ClaimBatch]:
-        """What of `items` is pending still, packed anew."""
+        """Return the SIMs of `items` that are still pending, packed anew."""
         pending = [item for item in self._fresh(items) if item.awaits_claim]
         if len(pending) < len(items):
             self._refused_in_a_row = 0
@@ -277,9 +321,9 @@ class Claimer:
 
 
 def _said(items: Sequence[Item], reply: ClaimReply | Permanent) -> dict[str, tuple[str, str]]:
-    """What an answer or a refusal says of each SIM, as code and words: until a read shows it, each stays in doubt.
+    """Return code and words for each SIM from an answer or refusal.
 
-    A word about money is none about the SIM that it was said of.
+    The outcome of each SIM stays unknown until a read shows it. Words about money say nothing about a single SIM.
     """
     if isinstance(reply, InsufficientBalance):
         return keys_of(items, reply.code, reply.carrier_words or reply.message)
@@ -308,13 +352,19 @@ def _key_of(sim: str) -> str | None:
 
 
 def _by_item(items: Sequence[Item], reasons: Mapping[str, str]) -> dict[str, str]:
-    """The carrier's words by SIM key; words about ICCIDs that we did not send are dropped."""
+    """Return the carrier's words by SIM key.
+
+    Words about ICCIDs that we did not send are dropped.
+    """
     by_target = {_key_of(sim): words for sim, words in reasons.items()}
     return {item.key: by_target[_target_key(item)] for item in items if _target_key(item) in by_target}
 
 
 def _code(words: str) -> str:
-    """A code for grouping; free text of the carrier's is a hint and steers nothing."""
+    """Return a code that groups the carrier's words.
+
+    The carrier's free text is only a hint, and no decision rests on it.
+    """
     said = words.lower()
     if "already" in said:
         return "claimed_elsewhere"

@@ -1,4 +1,8 @@
-"""Read, settle what was in doubt, send what is missing, judge; again until nothing is left to wait for."""
+"""Rounds of reading, settling, sending and judging.
+
+Each round reads the SIMs, settles steps whose outcome was unknown, sends what is missing, and judges the SIMs. The
+rounds end when there is nothing left to wait for.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -18,17 +22,22 @@ __all__ = ["Converger"]
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 SLICE = 2500
 STUCK_AFTER_S = (1800.0, 86400.0)
-"""A SIM that is pending for so long is told to the operator: once for each."""
+"""Seconds of pending after which SIMs are reported as stuck.
+
+The operator gets one report for each of the two times.
+"""
 
 
 @dataclass(slots=True)
 class Converger:
-    """Brings the claimed SIMs of a wave in line with the plan, and says what it found.
+    """Bring the claimed SIMs of a wave in line with the plan.
+
+    Records and reports the verdicts.
 
     Args:
-        changer: sends what is missing; None only looks (`verify`, a finished plan).
+        changer: sends what is missing; None only reads (`verify`, a finished plan).
         is_finished: whether the plan was carried out before, so that every difference is drift.
-        read_since: a SIM that a read asked for since then (UTC seconds) shows as planned needs no further one.
+        read_since: UTC seconds; a SIM that shows as planned in a read asked for since then is not read again.
     """
 
     ctx: Context
@@ -40,9 +49,10 @@ class Converger:
     _waiting_since: dict[str, float] = field(default_factory=dict, init=False)
 
     async def converge(self, wave: str | None, *, wait_s: float, until: Callable[[], bool] = lambda: False) -> float:
-        """Go round until every SIM is verified or has a difference that waiting does not mend.
+        """Repeat rounds until waiting helps no SIM any more.
 
-        Polls start at 2 s and grow to 5 min; after `wait_s` what is only pending is left pending.
+        Every SIM is then verified or has a difference that waiting does not mend. Polls start at 2 s and grow to 5 min;
+        after `wait_s` the SIMs that are only pending are left pending.
 
         Args:
             wave: whose SIMs; None for all.
@@ -67,7 +77,10 @@ class Converger:
         return waited_s
 
     async def _to_be_read(self, wave: str | None) -> list[str]:
-        """SIMs of interest, but for those that this run has seen as planned: they are judged by that."""
+        """Return the keys of the SIMs that need a read.
+
+        SIMs that this run has read and found as planned are judged by that read, and are left out.
+        """
         keys: list[str] = []
         for run in slices(self.ctx.journal.items(self.ctx.plan_id, wave=wave), SLICE):
             await self.ctx.stopper.give_way()
@@ -80,11 +93,18 @@ class Converger:
         return keys
 
     def _is_of_interest(self, item: Item) -> bool:
-        """A run has nothing to do for SIMs that it has not claimed; a look is at all. Neither looks at skipped ones."""
+        """True if a round should handle the SIM.
+
+        A run has nothing to do for SIMs that it has not claimed. A run that only reads handles these too. No run
+        handles skipped SIMs.
+        """
         return not item.is_set_aside and (self.changer is None or not item.awaits_claim)
 
     async def _round(self, keys: Sequence[str]) -> list[str]:
-        """Read and handle some SIMs once. Returns: those that are pending still."""
+        """Read and handle some SIMs once.
+
+        Returns: the keys of the SIMs that are still pending.
+        """
         await self._read(keys)
         pending: list[str] = []
         for start in range(0, len(keys), SLICE):
@@ -114,7 +134,10 @@ class Converger:
         return verify_item(item, self.ctx.header.org_id, lag_s=lag_s)
 
     async def _tell_stuck(self, keys: Sequence[str]) -> None:
-        """Say so when SIMs have been pending for half an hour, and again after a day: they may be stuck for good."""
+        """Report SIMs that are pending for half an hour or a day.
+
+        Such SIMs may be stuck for good.
+        """
         now = self.ctx.now()
         waiting: dict[str, float] = {}
         for start in range(0, len(keys), SLICE):

@@ -1,4 +1,4 @@
-"""What may stop a run before more happens: money, caps, and too many failures."""
+"""Guards that stop a run: money, caps, and too many failures."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +18,7 @@ __all__ = ["Money", "check_failures", "gate_after"]
 
 @dataclass(slots=True)
 class Money:
-    """Checks price, caps and balance before each claim.
+    """Check price, caps and balance before each claim.
 
     Args:
         price: per SIM at the claim, as it was read last; None where it is unknown.
@@ -32,10 +32,12 @@ class Money:
     fell_to: Decimal | None = None
 
     async def look(self) -> None:
-        """Read what a SIM costs now: the plan was confirmed at a price, and nothing is claimed above it.
+        """Read the current price of a SIM.
 
-        Raises: StalePlan, if a price rose since; Halted, if it cannot be relied on; InputError, if there is no such
-            data plan any more.
+        The plan was confirmed at a price, and nothing is claimed above that price.
+
+        Raises: StalePlan, if a price rose since; Halted, if the price cannot be relied on; InputError, if the data plan
+            no longer exists.
         """
         now = prices_of(await self.ctx.target.data_plans(), self.ctx.policy.claim)
         confirmed = confirmed_prices(self.ctx.header.summary)
@@ -54,14 +56,20 @@ class Money:
             self.ctx.progress("price_fell", {"was": money(was), "now": money(self.price)})
 
     def claimed(self) -> int:
-        """SIMs that this plan has claimed, or may have claimed, over all its runs."""
+        """Count SIMs that this plan has claimed or may have claimed.
+
+        The count covers all runs of the plan.
+        """
         counts = self.ctx.journal.step_counts(self.ctx.plan_id)
         spent = (StepState.DONE, StepState.UNCERTAIN, StepState.IN_FLIGHT)
         unseen = self.ctx.journal.claims_unseen(self.ctx.plan_id)  # the carrier says it charged
         return unseen + sum(counts.get((StepKind.CLAIM, state), 0) for state in spent)
 
     async def check(self, sims: int) -> None:
-        """Raises: Halted or InsufficientBalance, if `sims` more may not be claimed; then nothing was sent."""
+        """Refuse a claim of `sims` more SIMs that caps or balance forbid.
+
+        Raises: Halted or InsufficientBalance; then nothing was sent.
+        """
         self.check_caps(sims)
         if self.price is None:
             self._check_unpriced()
@@ -78,7 +86,12 @@ class Money:
             )
 
     def _check_unpriced(self) -> None:
-        """Raises: Halted, if the policy wants nothing claimed where its cap on money cannot be checked."""
+        """Refuse a claim without a price, where the policy wants that.
+
+        Without a price the policy's cap on money cannot be checked.
+
+        Raises: Halted.
+        """
         if self.ctx.policy.caps.without_price is WithoutPrice.STOP:
             raise Halted(
                 "Hologram shows no price for this plan: [caps] max_spend_now cannot be checked, and nothing was sent",
@@ -91,7 +104,12 @@ class Money:
             self.ctx.progress("no_price", {})
 
     def check_caps(self, sims: int) -> None:
-        """Raises: Halted, if the policy's caps do not allow `sims` more, counted over all that their scope says."""
+        """Refuse a claim of `sims` more SIMs that the caps forbid.
+
+        The claims so far are counted over everything that the scope of the caps covers.
+
+        Raises: Halted.
+        """
         header, caps = self.ctx.header, self.ctx.policy.caps
         used = used_of(self.ctx.journal.claims_made(header.org_id), caps, self.ctx.plan_id, self.price)
         if (past := past_caps(caps, used, sims, self.price)) is not None:
@@ -101,12 +119,20 @@ class Money:
 
 
 def too_many_failures(ctx: Context) -> str | None:
-    """The first bound on failures that was passed, in words; None while all hold."""
+    """Return the first passed bound on failures, in words.
+
+    None while all bounds hold.
+    """
     return broken_bound(ctx.journal.failures(ctx.plan_id), ctx.policy.gates)
 
 
 def check_failures(ctx: Context) -> None:
-    """Raises: Halted, if more SIMs failed than the policy bears. Counted from the journal, never kept beside it."""
+    """Halt the run if more SIMs failed than the policy allows.
+
+    The failures are counted from the journal, and no second count exists.
+
+    Raises: Halted.
+    """
     broken = too_many_failures(ctx)
     if broken is not None:
         raise Halted(
@@ -118,5 +144,8 @@ def check_failures(ctx: Context) -> None:
 
 
 def gate_after(ctx: Context, wave: str) -> Gate:
-    """Whether the wave after `wave` may open: enough of its SIMs are verified."""
+    """Return the gate of the wave after `wave`.
+
+    The gate opens when enough SIMs of `wave` are verified.
+    """
     return gate(ctx.journal.verdicts(ctx.plan_id, wave, changing=True), ctx.policy.gates.verified_share)

@@ -1,4 +1,4 @@
-"""The price of the policy's data plan and zone, as it may be relied on."""
+"""Reliable price of the policy's data plan and zone."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,15 @@ NOT_SURE = "ask Hologram what this data plan costs; nothing is claimed at a pric
 
 
 def prices_of(plans: Sequence[DataPlan], claim: ClaimPolicy) -> Prices:
-    """What SIMs cost on a policy's data plan and zone; its parts are None where the carrier shows no price.
+    """Return the prices of a policy's data plan and zone.
+
+    A part is None where the carrier shows no price.
 
     Args:
-        plans: as the carrier lists them. One that stands there twice must say the same twice.
+        plans: as the carrier lists them. A plan that is listed twice must say the same twice.
         claim: the policy's data plan and zone.
 
-    Raises: InputError, if there is no such plan or zone; the message lists what there is. Halted, if its price is there
+    Raises: InputError, if there is no such plan or zone; the message lists what there is. Halted, if the price is there
         and cannot be read, is negative, or contradicts itself.
     """
     data_plan_id, zone = claim.data_plan_id, claim.zone

@@ -1,4 +1,7 @@
-"""What keeps a new SIM from costing more than planned: its limits, then its state, before anything else goes on."""
+"""Securing new SIMs: their limits, then their state.
+
+A secured SIM cannot cost more than planned. Nothing else goes on before that.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,11 +23,12 @@ SLICE = 2500
 
 @dataclass(slots=True)
 class Securer:
-    """Secures claimed SIMs, and stays with those that may be live without a limit.
+    """Secure claimed SIMs, and stay with SIMs that may lack a limit.
 
-    Where limits ride on the claim there are none. Where they follow it (`limits = "after_claim"`), the claim left the
-    SIM free to use what it likes until its order is through. An accepted one is trusted until the wave is verified, as
-    it should cost no more than one request for each batch; one that was lost, or met a lock, is not.
+    Where limits are part of the claim, no SIM is live without a limit. Where limits follow the claim (`limits =
+    "after_claim"`), the SIM is free to use what it likes until the order of its limits is through. An accepted order is
+    trusted until the wave is verified, as limits should cost no more than one request for each batch. An order that was
+    lost, or met a lock, is not trusted.
     """
 
     ctx: Context
@@ -34,17 +38,20 @@ class Securer:
     _lost: set[str] = field(default_factory=set, init=False)
 
     async def secure(self, items: Sequence[Item]) -> None:
-        """Send the limits and states of SIMs that are ours. Raises: as `Changer.send_missing`."""
+        """Send the limits and states of SIMs that are ours.
+
+        Raises: as `Changer.send_missing`.
+        """
         await self.changer.secure(items)
         await self.follow_up(items)
 
     async def follow_up(self, items: Sequence[Item] = ()) -> None:
-        """See to it that the limits of these SIMs, and of those that were in doubt before, come through.
+        """Wait until the limits of these SIMs take effect.
 
-        Stays while an order is lost. A locked SIM is looked at again with a later call, once that is due: the rest of
-        the plan goes on.
+        SIMs with limits whose outcome was unknown before are included. Stays while an order is lost. A locked SIM is
+        read again with a later call, once that read is due: the rest of the plan goes on.
 
-        Raises: as a read and an order do; what is in doubt stays so, on disk.
+        Raises: as a read and an order do; what is unknown then stays so, on disk.
         """
         if self.ctx.policy.claim.limits is not LimitsTiming.AFTER_CLAIM:
             return
@@ -67,7 +74,10 @@ class Securer:
         self._note(keys)
 
     def _note(self, keys: Sequence[str]) -> list[Item]:
-        """Note which of these SIMs are in doubt as things stand. Returns: those."""
+        """Note the SIMs whose limits have an unknown outcome now.
+
+        Returns: those SIMs.
+        """
         self._lost.difference_update(keys)
         for key in keys:
             self._look_at.pop(key, None)
@@ -89,7 +99,10 @@ class Securer:
 
 
 def _is_open(step: Step | None) -> bool:
-    """Whether an order of limits may not have come through, and may yet. One that was refused is the converger's."""
+    """True if an order of limits may still have to take effect.
+
+    A refused order is left to the converger.
+    """
     if step is None:
         return False
     was_left_alone = step.state is StepState.PENDING and step.code in {LOCKED, LEFT_ALONE}

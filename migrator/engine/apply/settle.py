@@ -1,4 +1,4 @@
-"""Uncertain steps are settled by reading, never by sending again."""
+"""Settling uncertain steps by reading, never by sending again."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,30 +17,48 @@ from migrator.ports import LONGEST_CLAIM_S
 __all__ = ["REFUSED_BY_NAME", "settle_claims", "settle_settings", "settles_at"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
-"""Between reads; two agreeing reads are never closer than the first."""
+"""Pauses between reads, in seconds.
+
+Two agreeing reads are never closer than the first pause.
+"""
 
 UNSEEN_FACTOR = 10
-"""How many times longer we look for a SIM that the carrier itself named as claimed."""
+"""Factor on the wait for SIMs that the carrier named as claimed."""
 
 MOST_CLAIMS = 3
-"""A SIM that this many accepted claims left out without a word is shown to a person."""
+"""Most accepted claims that leave a SIM out without a word.
+
+Then the SIM is shown to a person.
+"""
 
 STATE_LAG_S = 600.0
-"""A state normally shows within ten minutes and rarely takes a day (reference, 7.5)."""
+"""Seconds in which a new state normally shows: ten minutes.
+
+A state rarely takes a day (reference, 7.5).
+"""
 
 LONGEST_LAG_S = 300.0
-"""However often a limit, a tag or a name was ordered, it is ordered again after this."""
+"""Longest wait before a limit, tag or name is ordered again.
+
+The number of orders so far does not make the wait longer.
+"""
 
 _SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
 _SET_ASIDE = (StepKind.TAG, StepKind.NAME)
-"""What a SIM may lack after a defect of ours; its limit and its state are ordered again."""
+"""Settings that a SIM may lack after a defect of ours.
+
+Its limit and its state are ordered again.
+"""
 
 REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
-"""Codes of SIMs that the carrier refused by name, in a reply that was noted: its no was a no."""
+"""Codes of SIMs that the carrier refused by name.
+
+The reply was noted, so the refusal is certain.
+"""
 
 AT_WORK_S = LONGEST_CLAIM_S
-"""How long the carrier may go on with a claim that it did not answer."""
+"""Seconds for which the carrier may work on an unanswered claim."""
 
 _UNANSWERED = frozenset({OutcomeUnknown.code, Unforeseen.code, PROCESS_DIED})
 
@@ -48,15 +66,18 @@ Secure = Callable[[Sequence[Item]], Awaitable[None]]
 
 
 async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secure: Secure | None = None) -> None:
-    """Read the uncertain ones of `keys` until each is known to be claimed, or surely is not.
+    """Read uncertain SIMs of `keys` until each claim's outcome is known.
 
-    Those that turn out to be claimed are given to `secure` at once, while the others are waited for. Absent means: two
-    agreeing reads, both asked for at least `absent_after_s` after the request ended, as an earlier one may only show
-    the lag. One that was not answered may go on at the carrier, for as long as we would have waited for its answer
-    (`AT_WORK_S`): a connection that broke, a gateway that gave up, a process that died ended nothing there. When a
-    request of an earlier process ended is known by the host's clock alone, which may have been set since; our side of
-    it surely had ended when this began to look, so the wait counts from here. A SIM that the carrier named as claimed
-    is looked for ten times as long and then shown to a person, never sent again.
+    SIMs that turn out to be claimed are given to `secure` at once, while the other SIMs are waited for.
+
+    A SIM is absent after two agreeing reads, both asked for at least `absent_after_s` after the request ended. An
+    earlier read may only show the lag. A claim that was not answered may go on at the carrier for as long as we would
+    have waited for its answer (`AT_WORK_S`): a connection that broke, a gateway that gave up, a process that died ended
+    nothing there.
+
+    The end of a request of an earlier process is known by the host's clock alone, and that clock may have been set
+    since. Our side of the request surely had ended when this function began to read, so the wait counts from there. A
+    SIM that the carrier named as claimed is read for ten times as long and then shown to a person, never sent again.
 
     Raises: Transient, if the carrier cannot be read; Interrupted. What is uncertain then stays so, on disk.
     """
@@ -89,7 +110,12 @@ def _uncertain(ctx: Context, keys: Sequence[str]) -> list[Item]:
 
 
 def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
-    """Settle those that a read shows: ours are done, others' are a conflict. Returns: those that no read shows."""
+    """Settle the claims of SIMs that a read shows.
+
+    Claims of SIMs on our organization are done; SIMs on another organization are a conflict.
+
+    Returns: the SIMs that no read shows.
+    """
     ours: dict[str, tuple[str, str]] = {}
     elsewhere: dict[str, tuple[str, str]] = {}
     absent = []
@@ -107,7 +133,10 @@ def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
 
 
 def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
-    """Settle those that surely are not claimed: they may be sent again, unless that would be one time too many."""
+    """Settle the claims of SIMs that surely are not claimed.
+
+    These SIMs may be sent again, unless that would be one time too many.
+    """
     again: dict[str, tuple[str, str]] = {}
     odd: dict[str, tuple[str, str]] = {}
     for item in items:
@@ -125,7 +154,10 @@ def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
 
 
 def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
-    """From when on a read counts; `began_at` is when this process began to look."""
+    """Return the time from which on a read counts.
+
+    `began_at` is the time at which this process began to read.
+    """
     step = item.steps[StepKind.CLAIM]
     ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
     factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
@@ -135,7 +167,10 @@ def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
 
 
 def _rested(ctx: Context, item: Item, began_at: float) -> bool:
-    """Whether the last read was asked for late enough; when it was answered says nothing."""
+    """True if the last read was asked for late enough.
+
+    The time of the answer says nothing.
+    """
     return item.read_at is not None and item.read_at >= _ripe_at(ctx, item, began_at)
 
 
@@ -145,7 +180,9 @@ def _move(ctx: Context, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -
 
 
 def settle_settings(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
-    """Settle settings that were in doubt by what the last read shows: one commit for each kind and event.
+    """Settle settings of unknown outcome by the last read.
+
+    Makes one commit for each kind and event.
 
     Returns: the items as they then are.
     """
@@ -170,9 +207,10 @@ def settle_settings(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
 
 
 def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[StepEvent | None, tuple[str, str]]:
-    """What the read says of a setting that was in doubt, with a code and words; None: nothing yet.
+    """Return the event of a setting of unknown outcome, by the read.
 
-    A state that does not show is ordered again, and never given up.
+    The event comes with a code and words. The event is None while the read decides nothing yet. A state that does not
+    show is ordered again, and never given up.
     """
     if is_shown:
         return StepEvent.PROBED_PRESENT, ("", "")
@@ -188,10 +226,10 @@ def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[S
 
 
 def _may_still_come(ctx: Context, item: Item, step: Step) -> bool:
-    """Whether the order may yet take effect: the carrier is still moving the SIM, or its lag has not passed.
+    """True if the order may still take effect.
 
-    By a step that moved later than now, the clock was set back since: how old it is nobody knows, and what is ordered
-    again is the same.
+    Either the carrier is still moving the SIM, or its lag has not passed. If a step moved later than now, the clock was
+    set back since: then nobody knows how old the step is, and ordering the same again does no harm.
     """
     if step.kind is StepKind.STATE and item.is_locked:
         return True
@@ -199,9 +237,10 @@ def _may_still_come(ctx: Context, item: Item, step: Step) -> bool:
 
 
 def settles_at(ctx: Context, step: Step) -> float:
-    """From when on (UTC seconds) a read that does not show an order of this setting says that it came to nothing.
+    """Return the time from which on a missing effect proves a failure.
 
-    Each further order is given more time, so that a carrier slower than we thought is not ordered for ever.
+    In UTC seconds: a read from then on that does not show the order of this setting says that the order had no effect.
+    Each further order gets more time, so that a carrier slower than expected is not sent orders for ever.
     """
     lag_s = ctx.options.absent_after_s
     if step.kind is StepKind.STATE:

@@ -1,7 +1,8 @@
-"""SIMs that are ours, carry our tag, and for which this store never sent a thing: some other copy of it did.
+"""SIMs that another copy of this store has claimed.
 
-A store that was put back from an older copy does not know what was done since: to bring such SIMs to what the plan says
-would undo it, as it would wake those that a later rollback paused.
+These SIMs are ours and carry our tag, but this store never sent anything for them. A store that was restored from an
+older copy does not know what was done since. To bring such SIMs to what the plan says would undo that work: SIMs that a
+later rollback paused would become live again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,14 +22,17 @@ SHOWN = 3
 
 @dataclass(slots=True)
 class Strangers:
-    """Keeps a run from such SIMs, unless their number was confirmed."""
+    """Refuse to change such SIMs, unless their number was confirmed."""
 
     ctx: Context
     reader: Reader
     _adopted: set[str] = field(default_factory=set, init=False)
 
     async def check_all(self) -> None:
-        """Look through the whole plan, as it was read just now. Raises: StalePlan, before anything is sent."""
+        """Check the whole plan, as it was read just now.
+
+        Raises: StalePlan, before anything is sent.
+        """
         ctx, found, has_begun = self.ctx, list[Item](), False
         for run in slices(ctx.journal.items(ctx.plan_id), SLICE):
             await ctx.stopper.give_way()
@@ -42,7 +46,12 @@ class Strangers:
         self._adopted.update(item.key for item in found)
 
     async def check(self, items: Iterable[Item]) -> None:
-        """Look at some SIMs before they are changed: another run may have claimed them meanwhile. Raises: StalePlan."""
+        """Check some SIMs before they are changed.
+
+        Another run may have claimed them meanwhile.
+
+        Raises: StalePlan.
+        """
         untold = [item for item in items if self._is_unbegun(item) and item.key not in self._adopted]
         if not untold:
             return
@@ -59,7 +68,10 @@ class Strangers:
         return [item for item in suspects if item.key not in known]
 
     def _is_unbegun(self, item: Item) -> bool:
-        """Whether a SIM is ours and takes orders, though nothing was sent for it under this plan."""
+        """True if a SIM of ours takes orders but has none yet.
+
+        Nothing was sent for the SIM under this plan.
+        """
         target = item.target
         is_ours = target is not None and target.is_held_by(self.ctx.header.org_id)
         return is_ours and item.takes_orders and item.begun_at is None

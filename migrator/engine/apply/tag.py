@@ -1,4 +1,4 @@
-"""The plan's tag: reused by its exact name, made where there is none."""
+"""Tag of the plan: reused by its exact name, else made."""
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepKind
@@ -12,9 +12,11 @@ ACTIONS = (Action.CLAIM, Action.ADOPT, Action.UPDATE)
 
 
 async def tag_id_of(ctx: Context) -> int | None:
-    """The id of the plan's tag; None where the plan has no tag, or nothing to put it on.
+    """Return the id of the plan's tag, or None.
 
-    Raises: Halted, if Hologram will not make it; OutcomeUnknown, if nobody knows whether it did.
+    None where the plan has no tag, or nothing to put the tag on.
+
+    Raises: Halted, if Hologram will not make the tag; OutcomeUnknown, if nobody knows whether Hologram made the tag.
     """
     name = ctx.policy.claim.tag
     if name is None or not any(ctx.header.counts.get(action, 0) for action in ACTIONS):

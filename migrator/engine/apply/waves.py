@@ -1,4 +1,7 @@
-"""Wave after wave: claim, set, verify; the next one opens when enough of the last is verified and has rested."""
+"""Waves of a plan, one after another: claim, set, verify.
+
+The next wave opens when enough SIMs of the last wave are verified and that wave has rested.
+"""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -21,7 +24,7 @@ __all__ = ["Waves"]
 
 @dataclass(slots=True)
 class Waves:
-    """Carries the waves of a plan out, in their order."""
+    """Carry out the waves of a plan, in their order."""
 
     ctx: Context
     claimer: Claimer
@@ -34,7 +37,9 @@ class Waves:
         self._wait_s = self.ctx.options.wait_s
 
     async def carry_out(self) -> None:
-        """Go as far as the gates allow, or to the end of the wave that was asked for.
+        """Carry out the waves as far as the gates allow.
+
+        Ends after the wave that was asked for, if any.
 
         Raises: Halted (a gate is closed, a cap is reached), Interrupted (a gate cannot decide yet, a wave rests).
         """
@@ -73,7 +78,10 @@ class Waves:
             )
 
     async def _converge(self, wave: str | None, *, may_go_on: bool = False) -> None:
-        """Wait for a wave; not for its stragglers, where the next wave may open without them."""
+        """Wait for the SIMs of a wave.
+
+        Where the next wave may open without the last SIMs, the run does not wait for these.
+        """
 
         def is_enough() -> bool:
             return may_go_on and wave is not None and gate_after(self.ctx, wave) is Gate.OPEN
@@ -81,7 +89,11 @@ class Waves:
         self._wait_s -= await self.converger.converge(wave, wait_s=self._wait_s, until=is_enough)
 
     async def _open(self, before: str, wave: str) -> None:
-        """Open a wave. Raises: Halted, if the one before has not enough verified SIMs; Interrupted, if it may yet."""
+        """Open a wave.
+
+        Raises: Halted, if the wave before has not enough verified SIMs; Interrupted, if that wave may have enough
+            later.
+        """
         self._check_gate(before, wave)
         soak_s = _soak_s(self.ctx, before)
         if not soak_s or not self.ctx.options.soaks:
@@ -98,9 +110,11 @@ class Waves:
         return self.ctx.journal.gate_reached(self.ctx.plan_id, wave, self.ctx.now())
 
     async def _rest(self, wave: str, rest_s: float, *, until: datetime) -> None:
-        """Stay while a wave rests, then look at it again: something may have gone wrong with its SIMs.
+        """Wait while a wave rests, then read its SIMs again.
 
-        Raises: Interrupted, if it rests longer than this run is to wait.
+        Something may have gone wrong with the SIMs meanwhile.
+
+        Raises: Interrupted, if the wave rests longer than this run is to wait.
         """
         if rest_s > self._wait_s:
             raise Interrupted(f"wave {wave!r} rests until {until:%Y-%m-%d %H:%M:%S} UTC", ExitCode.RESUMABLE)
@@ -113,7 +127,10 @@ class Waves:
         await looking.converge(wave, wait_s=0)
 
     def _check_gate(self, before: str, wave: str) -> None:
-        """Raises: Halted, if the gate is closed; Interrupted, if it cannot decide."""
+        """Refuse a gate that is not open.
+
+        Raises: Halted, if the gate is closed; Interrupted, if the gate cannot decide.
+        """
         ctx = self.ctx
         decision = gate_after(ctx, before)
         if decision is Gate.OPEN:
@@ -133,7 +150,10 @@ class Waves:
         )
 
     async def _note_jobs(self, wave: str) -> None:
-        """Keep the carrier's own word on the jobs of this wave. It proves nothing, and may not be ours to read."""
+        """Note the carrier's own status of the jobs of this wave.
+
+        The status proves nothing, and we may have no right to read the jobs.
+        """
         ctx = self.ctx
         mine = ctx.journal.job_ids(ctx.plan_id, wave)
         if not mine:

@@ -1,1 +1,4 @@
-"""One run of a cutover or rollback: read, order and prove each SIM."""
+"""Parts of a cutover or rollback run: read, order and prove.
+
+The run does that for each SIM.
+"""

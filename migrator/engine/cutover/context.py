@@ -1,4 +1,4 @@
-"""What every part of a cutover or rollback shares, and the one way to a write in them."""
+"""Context of a cutover or rollback run, and its writes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ __all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_para
 
 T = TypeVar("T")
 UNPROVEN = "unproven"
-"""The code of an order that was accepted and that no read shows yet."""
+"""Code of an accepted order that no read shows yet."""
 
 
 def _nothing(_kind: SwitchKind) -> None:
@@ -38,7 +38,10 @@ def _nothing(_kind: SwitchKind) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SwitchHooks:
-    """Crash points: called with the kind of write, between its intent, its effect and its outcome."""
+    """Crash points around each write of a cutover or rollback.
+
+    Called with the kind of write, between its intent, its effect and its outcome.
+    """
 
     after_intent: Callable[[SwitchKind], None] = _nothing
     after_effect: Callable[[SwitchKind], None] = _nothing
@@ -47,12 +50,12 @@ class SwitchHooks:
 
 @dataclass(frozen=True, slots=True)
 class SwitchOptions:
-    """How one run should behave.
+    """Options of one run of a cutover or rollback.
 
     Args:
         wait_s: how long to stay for SIMs whose order is not proved yet.
         absent_after_s: how long after a lost order its absence is believed, and how old reads may be.
-        batch: SIMs that are looked at, and then ordered, together: what a read is worth fades.
+        batch: SIMs that are read, and then ordered, together: a read loses its worth with time.
         workers: requests in flight where several may be.
     """
 
@@ -64,7 +67,10 @@ class SwitchOptions:
 
 @dataclass(slots=True)
 class SwitchContext:
-    """One run's surroundings. `is_migrated`: the migration's plan is finished, so that a difference is drift."""
+    """Context of one run of a cutover or rollback.
+
+    `is_migrated`: the migration's plan is finished, so that a difference is drift.
+    """
 
     header: SwitchHeader
     gates: Gates
@@ -87,7 +93,7 @@ class SwitchContext:
 
     @property
     def switch_id(self) -> str:
-        """The plan that is carried out."""
+        """Id of the plan that is carried out."""
         return self.header.switch_id
 
     def now(self) -> float:
@@ -95,7 +101,10 @@ class SwitchContext:
         return self.clock.now().timestamp()
 
     def learned_now(self) -> Knowledge:
-        """What is read from now on, for orders to rest on."""
+        """Return the knowledge that begins with the next read.
+
+        Orders rest on this knowledge.
+        """
         return Knowledge.from_now(self._steady)
 
     def move(self, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
@@ -106,7 +115,9 @@ class SwitchContext:
 async def in_parallel(
     jobs: Sequence[T], work: Callable[[T], Awaitable[None]], *, workers: int, stopper: Stopper
 ) -> None:
-    """Do `work` for each of `jobs`, several at a time. After trouble, or an order to stop, nothing new is begun.
+    """Do `work` for each of `jobs`, several at a time.
+
+    After trouble, or an order to stop, nothing new is begun.
 
     Raises: the first trouble, once what was in flight has ended; Interrupted.
     """
@@ -126,14 +137,15 @@ async def send(
     request: SwitchRequest,
     effect: Callable[[], Awaitable[object]],
 ) -> None:
-    """One write: its intent on disk, the request, its outcome on disk.
+    """Carry out one write: intent on disk, request, outcome on disk.
 
-    An accepted order leaves its steps UNCERTAIN ("unproven") until a read shows its effect, as an unanswered one does
-    (its own code). After a refusal they are IN_FLIGHT: only the caller knows what it is worth.
+    An accepted order leaves its steps UNCERTAIN ("unproven") until a read shows its effect. An unanswered order does
+    the same (with its own code). After a refusal the steps are IN_FLIGHT: only the caller knows what the refusal means
+    for them.
 
     Args:
         ctx: the run.
-        kind: which step.
+        kind: the step.
         before: the SIMs, each with what was read of it just now.
         request: what goes out.
         effect: sends it.

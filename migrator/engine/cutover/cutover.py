@@ -1,4 +1,7 @@
-"""One run of `cutover apply` or `rollback apply`: wave by wave read, order, prove; then look at the gate."""
+"""A run of `cutover apply` or `rollback apply`.
+
+Wave by wave the run reads, orders and proves; then it checks the gate.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,11 +33,13 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class SwitchResult:
-    """What one run came to. Counts are SIMs, over all runs of the plan.
+    """Result of one run of a cutover or rollback.
+
+    Counts are SIMs, over all runs of the plan.
 
     `proved`: ordered, and a read showed it; `already`: found as wanted; `paused`: new SIMs that a rollback paused;
     `aside` (not sent), `failed` (refused, or in conflict) and `changed` (label or IMEI lock is not as it was) are by
-    code; `not_alive` are ICCIDs of SIMs that are off while the new SIM cannot pass data.
+    code; `not_alive` are ICCIDs of old SIMs that are off while the new SIM cannot pass data.
     """
 
     switch_id: str
@@ -54,13 +59,13 @@ class SwitchResult:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to send or to prove."""
+        """True if nothing is left to send or to prove."""
         return self.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}
 
 
 @dataclass(slots=True)
 class Switching:
-    """Carries out one cutover or rollback plan, from wherever it stands."""
+    """Carry out one cutover or rollback plan, from any state."""
 
     ctx: SwitchContext
     _old: OldSims = field(init=False)
@@ -74,7 +79,10 @@ class Switching:
         self._old = OldSims(self.ctx, sim_by_sim(self._guard))
 
     async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
-        """Which SIMs must not be ordered: no old SIM goes off that is in use, or whose new one is dead or elsewhere."""
+        """Return the SIMs that must not be ordered, with the reason.
+
+        No old SIM is switched off while it is in use, or while its new SIM is dead or in another unit.
+        """
         if self.ctx.header.direction is not Direction.CUTOVER:
             return {}
         dead = await self._new.not_alive(list(seen))
@@ -84,7 +92,10 @@ class Switching:
         return {**await self._new.elsewhere(rest), **outdated, **dead}
 
     async def run(self) -> SwitchResult:
-        """Go as far as it goes. Returns: where it came to, and why it stopped there."""
+        """Carry the plan out as far as possible now.
+
+        Returns: the result of the run, with the reason why the run stopped.
+        """
         try:
             await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
@@ -119,7 +130,10 @@ class Switching:
             await self._look_after(ctx.header.waves[-1])
 
     async def _handle(self, items: Sequence[SwitchItem]) -> None:
-        """Settle what was sent, send what is missing, and in a rollback pause what may be paused; once."""
+        """Settle what was sent, and send what is missing, once.
+
+        In a rollback, pause also the new SIMs that may be paused.
+        """
         if not items:
             return
         keys = [item.key for item in items]
@@ -134,7 +148,10 @@ class Switching:
         self._check_failures()
 
     async def _ask_ahead(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
-        """Ask for evidence. Where that meets a defect there is no answer, and the guard asks and tells."""
+        """Ask for evidence before the SIMs are read.
+
+        Where that meets a defect there is no answer; the guard then asks again and reports the SIM.
+        """
         await self._evidence.ask(items)
         return {}
 
@@ -142,7 +159,12 @@ class Switching:
         return self.ctx.journal.items_by_key(self.ctx.switch_id, keys)
 
     async def _wait_for(self, wave: str, wait_s: float) -> float:
-        """Go round until every order of a wave is proved, with growing pauses. Returns: the seconds spent waiting."""
+        """Repeat until every order of a wave is proved.
+
+        The pauses between the rounds grow.
+
+        Returns: the seconds spent waiting.
+        """
         ctx, waited_s, pause_s = self.ctx, 0.0, FIRST_PAUSE_S
         while keys := await self._open_keys(wave):
             left_s = wait_s - waited_s
@@ -166,9 +188,10 @@ class Switching:
     # --- gates ----------------------------------------------------------------------------------------------------
 
     async def _look_after(self, wave: str) -> Counter[str]:
-        """How many SIMs of a wave are "ok", "open" or neither, with the new SIMs of a cutover read once more.
+        """Count the SIMs of a wave that are "ok", "open" or neither.
 
-        A SIM counts as ok when it is where the plan wants it and, after a cutover, its new SIM is alive still.
+        The new SIMs of a cutover are read once more. A SIM counts as ok when it is where the plan wants it and, after a
+        cutover, its new SIM is still alive.
         """
         ctx, found = self.ctx, Counter[str]()
         for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
@@ -182,7 +205,10 @@ class Switching:
         return found
 
     async def _open_gate(self, before: str, wave: str) -> None:
-        """Raises: Halted, if too few SIMs of the wave before are as wanted; Interrupted, if it still works on them."""
+        """Open the gate of a wave.
+
+        Raises: Halted, if too few SIMs of the wave before are as wanted; Interrupted, if the run still works on them.
+        """
         found, share = await self._look_after(before), self.ctx.gates.verified_share
         rest = found["all"] - found["ok"] - found["open"]
         state = gate({Verdict.OK: found["ok"], Verdict.PENDING: found["open"], Verdict.MISMATCH: rest}, share)
@@ -198,7 +224,12 @@ class Switching:
         )
 
     def _check_failures(self) -> None:
-        """Raises: Halted, if more SIMs failed or were set aside in trouble than the policy bears."""
+        """Halt the run if more SIMs failed than the policy allows.
+
+        SIMs that were skipped because of trouble count too.
+
+        Raises: Halted.
+        """
         gates, counts = self.ctx.gates, self.ctx.journal.step_counts(self.ctx.switch_id)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED)
         begun = sum(n for (kind, *_), n in counts.items() if kind is SwitchKind.SOURCE)
@@ -270,7 +301,7 @@ _Counts = Mapping[tuple[SwitchKind, StepState, str], int]
 
 
 def _trouble(counts: _Counts, state: StepState) -> Counter[str]:
-    """How many steps ended in a state for a reason that somebody should look at, by code."""
+    """Count steps that ended in a state and need attention, by code."""
     found = Counter[str]()
     for (_, was, code), count in counts.items():
         if was is state and code != ALREADY:
@@ -279,7 +310,10 @@ def _trouble(counts: _Counts, state: StepState) -> Counter[str]:
 
 
 def _changed(counts: _Counts) -> Counter[str]:
-    """How many SIMs were switched and lost their label or IMEI lock, by code."""
+    """Count switched SIMs that lost their label or IMEI lock.
+
+    The counts are by code.
+    """
     found = Counter[str]()
     for (kind, state, code), count in counts.items():
         if kind is SwitchKind.SOURCE and state is StepState.DONE and code:

@@ -1,4 +1,7 @@
-"""What new SIMs used, asked SIM by SIM: for cutover, and for proof of life."""
+"""Data sessions of new SIMs, read SIM by SIM.
+
+Cutover and proof of life use the sessions.
+"""
 
 from collections.abc import Sequence
 
@@ -13,9 +16,10 @@ __all__ = ["imei_in", "sessions_since_claim"]
 async def sessions_since_claim(
     target: TargetPlatform, link: TargetLink | None, journaled_s: float | None
 ) -> Sequence[DataSession] | None:
-    """The newest data sessions of a new SIM since its claim; None where usage is not ours to read.
+    """Return the newest data sessions of a new SIM since its claim.
 
-    Nothing is asked, and nothing is told, of a SIM without a link or whose claim nobody can date.
+    None where usage is not ours to read. For a SIM without a link, or with a claim that nobody can date, nothing is
+    asked and the result is empty.
 
     Args:
         target: the carrier.
@@ -29,6 +33,9 @@ async def sessions_since_claim(
 
 
 def imei_in(sessions: Sequence[DataSession] | None) -> str | None:
-    """The hardware of the newest session that names any; None where none does, or usage is not ours to read."""
+    """Return the IMEI of the newest session that names an IMEI.
+
+    None where no session names an IMEI, or usage is not ours to read.
+    """
     told = [session for session in sessions or () if is_imei(session.imei)]
     return max(told, key=lambda session: session.at_s).imei if told else None

@@ -1,4 +1,7 @@
-"""What a cutover plan rests on, looked at once more right before an order: a plan may be carried out months later."""
+"""Evidence of a cutover plan, checked once more before an order.
+
+A plan may be carried out months later.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +20,18 @@ from migrator.engine.run.freshness import Knowledge
 __all__ = ["Evidence"]
 
 ANSWER_LASTS_S = 120.0
-"""How old an answer about days may be when an order rests on it. The row of today changes while the day goes on."""
+"""Greatest age of an answer about days that an order uses.
+
+The row of today changes while the day goes on.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """Days on which an old SIM used anything, and since when that is known; None where 1NCE does not tell."""
+    """Days on which an old SIM used anything, with their age.
+
+    None where 1NCE does not report the days.
+    """
 
     known: Knowledge
     used: Mapping[date, bool] | None
@@ -30,7 +39,10 @@ class _Answer:
 
 @dataclass(slots=True)
 class Evidence:
-    """Renews what the plan rests on: that the new SIM lived lately, and that the old one is silent since."""
+    """Renew the evidence of the plan.
+
+    The new SIM must have lived lately, and the old SIM must be silent since.
+    """
 
     ctx: SwitchContext
     _old_sim: OldSim = field(init=False)
@@ -43,9 +55,10 @@ class Evidence:
         self._within_s = float(told.get("alive_within_s", usual.alive_within_s))
 
     async def ask(self, items: Sequence[SwitchItem]) -> None:
-        """Ask 1NCE what old SIMs used since their new ones lived last, a request each, unless the plan does without.
+        """Ask 1NCE about old SIMs' use since the new SIMs last lived.
 
-        It is asked before the SIMs are read, so that those reads are as fresh as can be when the order leaves.
+        Each SIM costs a request. Nothing is asked if the plan does without. 1NCE is asked before the SIMs are read, so
+        that those reads are as fresh as can be when the order leaves.
 
         Raises: Transient, where the answer may come yet and the order must not go without it.
         """
@@ -67,9 +80,9 @@ class Evidence:
         await in_parallel(open_, one, workers=ctx.options.workers, stopper=ctx.stopper)
 
     async def outdated(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
-        """Say which SIMs must not be ordered, as what the plan saw of them holds no more.
+        """Return SIMs that must not be ordered, with the reason.
 
-        1NCE is asked here for those of which it told nothing lately.
+        What the plan saw of these SIMs is no longer true. 1NCE is asked here about SIMs without a recent answer.
 
         Args:
             items: SIMs whose new side was read just now.
@@ -80,7 +93,10 @@ class Evidence:
         doubted = [item for item in self._migrated(items) if self._told(item.key, _life(item), known)]
 
         async def one(item: Item) -> None:
-            """Judge a SIM by its usage, too, where its record alone does not clear it."""
+            """Judge a SIM by its usage, too.
+
+            The record of the SIM alone does not clear it.
+            """
             told = self._told(item.key, await self._life_by_usage(item), known)
             if told is not None:
                 found[item.key] = told
@@ -89,7 +105,7 @@ class Evidence:
         return found
 
     async def _life_by_usage(self, item: Item) -> NewLife:
-        """A new SIM's last sign of life, by its record and by usage."""
+        """Return a new SIM's last sign of life, by record and usage."""
         sessions = await sessions_since_claim(self.ctx.target, item.target, _life(item).claimed_s) or ()
         return _life(item, max((session.at_s for session in sessions), default=None))
 
@@ -108,7 +124,10 @@ class Evidence:
         return None
 
     def _not_lately(self, life: NewLife) -> str | None:
-        """Why a sign of life is too old, or missing; None where it will do, or the plan asks for none."""
+        """Return the reason if a sign of life is old or missing.
+
+        None where the sign is recent enough, or the plan asks for none.
+        """
         if self.ctx.header.require is not Require.TRAFFIC:
             return None
         if life.alive_s is None:
@@ -116,7 +135,7 @@ class Evidence:
         return not_lately_words(life.alive_s, now_s=self.ctx.now(), within_s=self._within_s)
 
     def _migrated(self, items: Sequence[SwitchItem]) -> Sequence[Item]:
-        """The migration's own items, as they were read last."""
+        """Return the migration's own items, as they were read last."""
         return self.ctx.migration.items_by_key(self.ctx.header.plan_id, [item.key for item in items])
 
     @property

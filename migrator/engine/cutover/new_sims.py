@@ -1,4 +1,4 @@
-"""The new SIMs at the target: are they alive just now, and, in a rollback, their pause."""
+"""New SIMs at the target: proof of life, and in rollbacks pauses."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,12 +27,15 @@ __all__ = ["NewSims"]
 Looker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Look]]]
 
 PAUSE_S = 600.0
-"""How long a pause may take before it is ordered again: normally ten minutes, rarely a day (reference, 7.5)."""
+"""Seconds that a pause may take before it is ordered again.
+
+A pause normally takes ten minutes, rarely a day (reference, 7.5).
+"""
 
 
 @dataclass(slots=True)
 class NewSims:
-    """Reads the new SIMs of a plan, and pauses them."""
+    """Read the new SIMs of a plan, and pause them."""
 
     ctx: SwitchContext
     _reader: Reader = field(init=False)
@@ -45,15 +48,19 @@ class NewSims:
         )
 
     async def _read(self, items: Sequence[SwitchItem]) -> dict[str, Item]:
-        """The migration's own items, with a fresh read of their target SIMs, by key."""
+        """Return the migration's own items by key, with a fresh read.
+
+        The read is of their target SIMs.
+        """
         keys, plan_id = [item.key for item in items], self.ctx.header.plan_id
         await self._reader.read(targets_of(self.ctx.migration.items_by_key(plan_id, keys)), full=True)
         return {item.key: item for item in self.ctx.migration.items_by_key(plan_id, keys)}
 
     async def not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
-        """Read SIMs afresh, and say which of them are not ours, not as planned, or cannot pass data.
+        """Read SIMs, and return those that are not alive, with the reason.
 
-        One whose record brings a defect of ours to light is not known to be alive.
+        Such a SIM is not ours, not as planned, or cannot pass data. A SIM whose record brings a defect of ours to light
+        is not known to be alive.
         """
         return await alone_if_need_be(items, self._not_alive)
 
@@ -72,7 +79,9 @@ class NewSims:
         return dead
 
     async def elsewhere(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
-        """Say which SIMs sit in another unit than their old ones, where the plan does not accept that.
+        """Return SIMs in another unit than their old SIMs, with the reason.
+
+        Empty where the plan accepts other units.
 
         Args:
             seen: SIMs whose new side was read just now, and each old side as it was read just now.
@@ -91,7 +100,10 @@ class NewSims:
         return moved
 
     async def _place(self, item: Item, old: SourceSim) -> Place:
-        """Where a new SIM is: by its record, else by its newest data session."""
+        """Return the place of a new SIM.
+
+        The place is known from its record, else from its newest data session.
+        """
         target, claim, notes = item.target, item.steps.get(StepKind.CLAIM), self.ctx.field_notes
         if target is None:
             return Place(Unit.NEVER_SEEN)
@@ -108,7 +120,9 @@ class NewSims:
     # --- pausing: rollback only -----------------------------------------------------------------------------------
 
     async def pause(self, items: Sequence[SwitchItem], look: Looker) -> None:
-        """Pause the new SIMs whose old SIM was proved on, and is on at this moment; settle pauses that were in doubt.
+        """Pause the new SIMs whose old SIM is proved on.
+
+        The old SIM must also be on at this moment. Pauses whose outcome was unknown are settled.
 
         Args:
             items: SIMs of the plan.
@@ -124,7 +138,10 @@ class NewSims:
         await self._portions.each([item.key for item in items if _wants_pause(item)], some)
 
     async def _pause_some(self, wanted: Sequence[SwitchItem], look: Looker) -> Sequence[str]:
-        """Read and pause some SIMs. Returns: those whose pause did not leave in time, PENDING as before."""
+        """Read and pause some SIMs.
+
+        Returns: the SIMs whose pause did not leave in time, PENDING as before.
+        """
         asked_at, fresh = self.ctx.now(), dict[str, Item]()
 
         async def read(some: Sequence[SwitchItem]) -> Mapping[str, Told]:
@@ -153,13 +170,19 @@ class NewSims:
         return await self._order(ready, known) if ready else ()
 
     def _set_aside(self, wanted: Sequence[SwitchItem], unread: Mapping[str, Told]) -> None:
-        """Leave new SIMs on that cannot be read: their old ones are on, which is what matters."""
+        """Leave new SIMs on that cannot be read.
+
+        Their old SIMs are on, and that is what matters.
+        """
         pending = [item.key for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING]
         aside = {key: (unread[key].code, unread[key].words) for key in pending if key in unread}
         self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
 
     def _judge(self, target: TargetLink | None) -> tuple[Told | None, int | None]:
-        """Why a SIM is not paused, or its device; neither, while the carrier is still moving it."""
+        """Return why a SIM is not paused, or its device.
+
+        Neither, while the carrier is still moving the SIM.
+        """
         if target is None or not target.is_held_by(self.ctx.header.org_id):
             return Told("new_sim_not_ours", "the new SIM is not on our organization"), None
         if target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM, LinkState.RETIRED}:
@@ -171,7 +194,10 @@ class NewSims:
         return Told("new_sim_unknown_state", f"its state is {target.state_word!r}"), None
 
     async def _order(self, ready: Mapping[SwitchItem, int], known: Knowledge) -> Sequence[str]:
-        """Send one order. Returns: the SIMs, if it did not leave in time."""
+        """Send one order.
+
+        Returns: the SIMs, if the order did not leave in time.
+        """
         ctx, device_ids = self.ctx, list(ready.values())
         keys = [item.key for item in ready]
         if known.is_old:  # nothing need be noted of an order that nobody begins
@@ -203,7 +229,7 @@ class NewSims:
     ) -> None:
         """Settle pauses that were ordered, by what the read shows.
 
-        One that no read can show is settled once its time is up.
+        A pause that no read can show is settled once its time is up.
         """
         moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
         for item in items:
@@ -223,7 +249,10 @@ class NewSims:
 
 
 def _wants_pause(item: SwitchItem) -> bool:
-    """Whether the old SIM was proved on, and the new one is not known to be paused."""
+    """True if the old SIM is proved on and the pause open.
+
+    The pause is open while the new SIM is not known to be paused.
+    """
     is_open = item.state_of(SwitchKind.PAUSE) in {StepState.PENDING, StepState.UNCERTAIN}
     return is_settled_as_wanted(item, SwitchKind.SOURCE) and is_open
 
@@ -233,7 +262,10 @@ def _is_on(look: Look) -> bool:
 
 
 def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> StepEvent | None:
-    """What a read says of a pause; None: nothing yet."""
+    """Return the event of a pause by a read, or None.
+
+    None while the read decides nothing yet.
+    """
     if target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}:
         return StepEvent.PROBED_PRESENT
     is_moving = target is not None and target.state.is_pending
@@ -244,5 +276,5 @@ def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> St
 
 
 def _is_time_up(step: SwitchStep, asked_at: float) -> bool:
-    """Whether a pause would have shown itself by now."""
+    """True if a pause would have shown by now."""
     return asked_at >= step.since + PAUSE_S * step.attempts

@@ -1,4 +1,7 @@
-"""The old SIMs at the source: read each one, order it on or off with all its values, and prove it by reading."""
+"""Old SIMs at the source: read, ordered on or off, and proved.
+
+Each order carries all values of the SIM, and a read proves the order.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,18 +30,30 @@ from migrator.ports import SwitchOrder
 __all__ = ["Look", "OldSims"]
 
 MOST_LOST_IN_A_ROW = 3
-"""A gateway that always times out would otherwise be sent orders for ever."""
+"""Most orders in a row without an answer.
+
+A gateway that always times out would otherwise be sent orders for ever.
+"""
 
 QUEUE_S = 600.0
-"""How long an accepted order may wait in the source's queue before it is given again."""
+"""Seconds that an accepted order may wait in the source's queue.
+
+Then the order is given again.
+"""
 
 Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
-"""Says, just before the orders go out, for which SIMs they must not; given each as it was read just now."""
+"""Guard that returns the SIMs that must not be ordered.
+
+Asked just before the orders go out. Each SIM is given as it was read just now.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a SIM looked like, as of when it was asked for (UTC seconds): an answer may be long on its way."""
+    """Read of a SIM, with the time of the request.
+
+    The time is in UTC seconds. The answer may be long on its way.
+    """
 
     asked_at: float
     sight: Sight
@@ -46,7 +61,7 @@ class Look:
 
 @dataclass(slots=True)
 class OldSims:
-    """Switches the old SIMs of a plan.
+    """Switch the old SIMs of a plan off or on.
 
     Args:
         guard: asked once more for each portion, after it was read and before it is ordered.
@@ -62,7 +77,10 @@ class OldSims:
         self._portions = Portions(self.ctx.options.batch)
 
     async def look(self, items: Sequence[SwitchItem]) -> dict[str, Look]:
-        """Read some SIMs as they are now, by key."""
+        """Read some SIMs as they are now.
+
+        Returns: the reads, by key.
+        """
         ctx, found = self.ctx, dict[str, Look]()
 
         async def one(item: SwitchItem) -> None:
@@ -73,7 +91,10 @@ class OldSims:
         return found
 
     async def _sight(self, item: SwitchItem) -> Sight:
-        """What 1NCE shows of a SIM. A defect that its record brings to light is this SIM's alone."""
+        """Return what 1NCE shows of a SIM.
+
+        A defect that the record of this SIM brings to light concerns this SIM alone.
+        """
         try:
             return await self.ctx.source.look(item.row.source_iccid)
         except Exception as error:
@@ -84,10 +105,10 @@ class OldSims:
     # --- ordering -------------------------------------------------------------------------------------------------
 
     async def order(self, items: Sequence[SwitchItem]) -> None:
-        """Read SIMs whose step is PENDING, set those aside that cannot or need not be switched, and order the others.
+        """Read SIMs whose step is PENDING, and order them.
 
-        What was read is old after `OLDEST_GUARD_S`: an order that could not leave by then is begun anew, with its look
-        and its guard.
+        SIMs that cannot or need not be switched are skipped. A read is old after `OLDEST_GUARD_S`: an order that could
+        not leave by then is begun anew, with its read and its guard.
 
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
@@ -95,7 +116,10 @@ class OldSims:
         await self._portions.each(pending, self._order_some)
 
     async def _order_some(self, keys: Sequence[str]) -> Sequence[str]:
-        """Read and order some SIMs. Returns: those whose order did not leave in time, PENDING as before."""
+        """Read and order some SIMs.
+
+        Returns: the SIMs whose order did not leave in time, PENDING as before.
+        """
         ctx, known = self.ctx, self.ctx.learned_now()
         pending = ctx.journal.items_by_key(ctx.switch_id, keys)
         looks = await self.look(pending)
@@ -116,7 +140,10 @@ class OldSims:
         return await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside}, known)
 
     async def _send_all(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> Sequence[str]:
-        """Send the orders, in lists as far as the source takes them; a SIM that met a defect before goes alone."""
+        """Send the orders, in lists as long as the source takes them.
+
+        A SIM that met a defect before goes alone.
+        """
         alone = [item for item in seen if _code_of(item) == Unforeseen.code]
         together = [item for item in seen if item not in alone]
         groups = [*slices(together, self.ctx.source.most), *slices(alone, 1)]
@@ -129,7 +156,10 @@ class OldSims:
         return self._too_late
 
     async def _send(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> None:
-        """Send one order; a list that is refused is sent again SIM by SIM, so that the good ones pass."""
+        """Send one order.
+
+        A list that is refused is sent again SIM by SIM, so that the good SIMs pass.
+        """
         ctx = self.ctx
         if known.is_old:  # nothing need be noted of an order that nobody begins
             self._too_late += [item.key for item in seen]
@@ -159,7 +189,10 @@ class OldSims:
     async def _not_carried_out(
         self, seen: Mapping[SwitchItem, SourceSim], error: Transient | Permanent, known: Knowledge
     ) -> None:
-        """Keep what a refusal says. Raises: the refusal, where it bears on the whole run."""
+        """Record what a refusal says.
+
+        Raises: the refusal, where it bears on the whole run.
+        """
         if isinstance(error, Permanent) and not error.halts_run:
             await self._refused(seen, error, known)
             return
@@ -178,7 +211,10 @@ class OldSims:
             await self._send({item: sim}, known)
 
     async def _not_made(self, seen: Mapping[SwitchItem, SourceSim], error: Exception, known: Knowledge) -> None:
-        """A list that cannot be made is tried SIM by SIM; the SIM that is meant is set aside."""
+        """Try a list that cannot be made again, SIM by SIM.
+
+        The SIM that causes the error is skipped.
+        """
         if len(seen) == 1:
             told = (Unforeseen.code, defect_words(error))
             self.ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, {item.key: told for item in seen})
@@ -187,19 +223,25 @@ class OldSims:
             await self._send({item: sim}, known)
 
     def _put_back(self, seen: Mapping[SwitchItem, SourceSim], code: str, words: str) -> None:
-        """Nothing happened. An earlier order of the same SIM may still, and that must not be forgotten."""
+        """Put SIMs back to PENDING after an order that did nothing.
+
+        An earlier order of the same SIM may still take effect, and that must not be forgotten.
+        """
         told = {item.key: (was if (was := _code_of(item)) in _MAY_STILL_COME else code, words) for item in seen}
         self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
 
     def _order(self, sim: SourceSim) -> SwitchOrder:
-        """Status, label and IMEI lock together, the last two as they were read just now."""
+        """Return the order of status, label and IMEI lock together.
+
+        Label and IMEI lock are as they were read just now.
+        """
         enabled = self.ctx.header.direction is Direction.ROLLBACK
         return SwitchOrder(sim.iccid, enabled=enabled, label=sim.label, imei_lock=bool(sim.imei_lock))
 
     # --- proving --------------------------------------------------------------------------------------------------
 
     async def prove(self, items: Sequence[SwitchItem]) -> None:
-        """Read SIMs whose step is UNCERTAIN, and settle what the read shows."""
+        """Read SIMs whose step is UNCERTAIN, and settle their steps."""
         ctx = self.ctx
         waiting = [item for item in items if item.state_of(SwitchKind.SOURCE) is StepState.UNCERTAIN]
         if not waiting:
@@ -218,9 +260,10 @@ class OldSims:
                 ctx.progress("proved", {"sims": len(keys)})
 
     def _outcome(self, step: SwitchStep, look: Look, *, is_doubted: bool) -> tuple[StepEvent, Told] | None:
-        """What a read says of an order; None: nothing yet.
+        """Return the event of an order by a read, or None.
 
-        Where an order of another plan may still take effect, a read proves something only once that one's time is up.
+        None while the read decides nothing yet. Where an order of another plan may still take effect, a read proves
+        something only once the time of that order is up.
         """
         direction, sim = self.ctx.header.direction, look.sight.sim
         age_s = look.asked_at - step.since
@@ -241,7 +284,10 @@ class OldSims:
 
 
 def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
-    """What becomes of an order whose time is up: it is given again, but never for long against a defect of ours."""
+    """Return the event of an order whose time is up.
+
+    The order is given again, but against a defect of ours only a few times.
+    """
     if step.code != Unforeseen.code:
         return StepEvent.PROBED_ABSENT, Told(NOT_EFFECTIVE, f"ordered {step.attempts} times, and no read shows it")
     is_enough = step.attempts >= MOST_UNFORESEEN
@@ -249,7 +295,10 @@ def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
 
 
 _MAY_STILL_COME = {NOT_EFFECTIVE, Unforeseen.code}
-"""Codes of orders that are given again while an earlier one may take effect."""
+"""Codes of orders that are repeated while an earlier order may act.
+
+The earlier order may still take effect.
+"""
 
 
 def _code_of(item: SwitchItem) -> str:

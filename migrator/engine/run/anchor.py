@@ -1,4 +1,7 @@
-"""An intent counts once it is in the store's main file: that file may be carried on without what lies beside it."""
+"""Anchoring of intents in the store's main file.
+
+An intent counts once it is in the main file: that file may be used later without the files beside it.
+"""
 
 from migrator.engine.run.context import Stopper
 from migrator.errors import Halted, Interrupted, NotSent, StoreHeld
@@ -8,13 +11,16 @@ __all__ = ["anchored"]
 
 TRIES = 60
 PAUSE_S = 0.5
-"""A backup or a report of a large store reads for some seconds. A claim is tried five times more after that."""
+"""Seconds between two tries.
+
+A backup or a report of a large store reads for some seconds. A claim is tried five times more after that.
+"""
 
 
 async def anchored(journal: Journal | SwitchJournal, stopper: Stopper) -> None:
     """Wait until the intents so far are in the main file.
 
-    Raises: StoreHeld, if that took too long; NotSent, if the run was told to stop meanwhile. Nothing has left then.
+    Raises: StoreHeld, if that took too long; NotSent, if the run had to stop meanwhile. Nothing was sent then.
     """
     for _ in range(TRIES):
         if journal.into_main_file():

@@ -1,4 +1,4 @@
-"""What every part of a run shares: the world, the plan, and the ways in which it may have to stop."""
+"""Context of a run: carriers, plan, and ways to stop."""
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,24 +19,34 @@ from migrator.ports import Clock, Journal, Progress, TargetPlatform
 __all__ = ["ApplyOptions", "Context", "Hooks", "SteadyClock", "Stopper", "quiet"]
 
 ORDER_POLL_S = 1.0
-"""How often a paused run looks whether it may go on."""
+"""Seconds between two checks of a paused run for a new order."""
 
 SLEEP_SLICE_S = 5.0
-"""How often a run that waits for a carrier looks for orders; before a request it always does."""
+"""Seconds between two checks for orders during a wait for a carrier.
+
+Before a request, orders are always checked.
+"""
 
 NAP_S = 1.0
-"""How much the host's clock must gain on a process's own seconds to tell that the machine slept, or was set forward."""
+"""Least gain of the host's clock that counts as a nap.
+
+In seconds, compared with the process's own seconds: the machine slept, or its clock was set forward.
+"""
 
 LONG_PAUSE_S = 60.0
-"""A pause after which a run reads the target side anew: people do things at the carrier's console meanwhile."""
+"""Length of a pause after which a run reads the target anew.
+
+People work at the carrier's console meanwhile.
+"""
 
 
 @dataclass(slots=True)
 class SteadyClock:
-    """A clock that no step of the host's own moves: it is read once, and what passes since is counted beside it.
+    """Clock that does not move when the host's clock is set.
 
-    Waits of the engine are differences of journaled times; were the host's clock set forward in their midst, they
-    would be over too early.
+    The host's clock is read once, and the time that passes since is counted separately. Waits of the engine are
+    differences of journaled times. If the host's clock were set forward during a wait, the wait would be over too
+    early.
     """
 
     clock: Clock
@@ -45,7 +55,10 @@ class SteadyClock:
     _naps: list[tuple[float, float]] = field(default_factory=list, init=False)  # when, and how long
 
     def now(self) -> datetime:
-        """The time in UTC. It runs from the first call on, and only within one event loop."""
+        """Return the time in UTC.
+
+        The clock runs from the first call on, and only within one event loop.
+        """
         here_s, host = anyio.current_time(), self.clock.now()
         if self._began is None:
             self._began = (host, here_s)
@@ -55,9 +68,10 @@ class SteadyClock:
         return now
 
     def age_s(self, at_s: float) -> float:
-        """How long ago `at_s` was, a time by this clock: by this clock and the host's own, whichever says more.
+        """Return the seconds since `at_s`, a time by this clock.
 
-        The seconds of a process stand still while the machine sleeps; the host's clock may be set back.
+        The greater of two ages counts: by this clock, and by the host's own. The seconds of a process stand still while
+        the machine sleeps; the host's clock may be set back.
         """
         now_s = self.now().timestamp()
         return now_s - at_s + sum(nap_s for ended_at, nap_s in self._naps if ended_at > at_s)
@@ -69,23 +83,24 @@ class SteadyClock:
 
 
 def quiet(_event: str, _values: Mapping[str, Any]) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress that nobody watches."""
 
 
 def _at_ease() -> None:
-    """The lease of a process that needs none."""
+    """Do nothing: this process needs no lease."""
 
 
 def _no_order() -> Order | None:
-    """What a run is told that nobody steers."""
+    """Return no order: nobody steers this run."""
     return None
 
 
 @dataclass(slots=True)
 class Stopper:
-    """What may stop or hold a run; looked at before every request, and it cuts waiting short.
+    """Stop or pause a run; checked before every request.
 
-    A request to stop comes from this process (a signal, a lost lease); orders come from other terminals, by the store.
+    A stop also ends a wait early. A request to stop comes from this process (a signal, a lost lease); orders come from
+    other terminals, by the store.
     """
 
     reason: str = ""
@@ -103,21 +118,21 @@ class Stopper:
     _must_look_again: bool = field(default=False, init=False)
 
     def obey(self, order: Callable[[], Order | None], plan_id: str, progress: Progress, command: str = "apply") -> None:
-        """From now on obey the orders for a plan.
+        """Obey the orders for a plan from now on.
 
         Args:
             order: reads the order in force; called before every request.
             plan_id: the plan.
-            progress: told when the run is paused and when it goes on.
-            command: what goes on with the plan after an abort.
+            progress: called when the run is paused and when the run goes on.
+            command: the command that continues the plan after an abort.
         """
         self._order, self._plan_id, self._progress, self._command = order, plan_id, progress, command
 
     def while_leased(self, must_hold_lease: Callable[[], None]) -> None:
-        """From now on send nothing without the lease: it is looked at right before each request leaves.
+        """Send nothing without the lease from now on.
 
-        A heartbeat alone is too slow: a process that stood still while another took over and claimed must not send
-        what it was about to.
+        The lease is checked right before each request leaves. A heartbeat alone is too slow: a process that stood still
+        while another process took over and claimed must not send the request that it was about to send.
 
         Args:
             must_hold_lease: raises StoreBusy, if another process has it.
@@ -130,24 +145,29 @@ class Stopper:
         self._event.set()
 
     def stop_after(self, seconds: float, reason: str, exit_code: int) -> None:
-        """Ask the run to stop once so much time has passed."""
+        """Ask the run to stop once `seconds` have passed."""
         self._deadline = (anyio.current_time() + seconds, reason, exit_code)
 
     @property
     def is_stopping(self) -> bool:
-        """Whether somebody asked to stop, or the time is up."""
+        """True if somebody asked to stop, or the time is up."""
         at, reason, exit_code = self._deadline
         if at < math.inf and anyio.current_time() >= at and not self._event.is_set():
             self.stop(reason, exit_code)
         return self._event.is_set()
 
     def check(self) -> None:
-        """Raises: Interrupted, if somebody asked to stop."""
+        """Stop here if somebody asked to stop.
+
+        Raises: Interrupted.
+        """
         if self.is_stopping:
             raise Interrupted(self.reason, self.exit_code)
 
     async def give_way(self) -> None:
-        """Let others have their turn in the midst of a long scan: signals, and the lease's heartbeat.
+        """Let other tasks run during a long scan.
+
+        These tasks are the signals and the lease's heartbeat.
 
         Raises: Interrupted, if somebody asked to stop.
         """
@@ -155,7 +175,9 @@ class Stopper:
         self.check()
 
     async def checkpoint(self) -> bool:
-        """Stand still here while the run is paused. Returns: whether it did.
+        """Wait here while the run is paused.
+
+        Returns: whether it waited.
 
         Raises: Interrupted, if somebody asked to stop; Halted, if the run is aborted; LookAgain, after a long pause;
             StoreBusy, if another process took the lease.
@@ -176,7 +198,10 @@ class Stopper:
         return waited
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, unless asked to stop. Raises: as `checkpoint`, which is asked every few seconds."""
+        """Wait, unless asked to stop.
+
+        Raises: as `checkpoint`, which is called every few seconds.
+        """
         until = anyio.current_time() + seconds
         slice_s = math.inf if self._order is _no_order else SLEEP_SLICE_S
         while (left_s := until - anyio.current_time()) > 0:
@@ -185,7 +210,10 @@ class Stopper:
         self.check()
 
     async def over_pauses(self, body: Callable[[], Awaitable[None]]) -> None:
-        """Run `body`, and from its beginning again after each pause that was long: it reads before it sends."""
+        """Run `body`, and restart `body` after each long pause.
+
+        So the run reads before it sends.
+        """
         while True:
             try:
                 return await body()
@@ -218,7 +246,10 @@ def _nothing(_kind: StepKind) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Crash points: called with the kind of write, between its intent, its effect and its outcome."""
+    """Crash points around each write of a run.
+
+    Called with the kind of write, between its intent, its effect and its outcome.
+    """
 
     after_intent: Callable[[StepKind], None] = _nothing
     after_effect: Callable[[StepKind], None] = _nothing
@@ -227,7 +258,7 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """How one run of `apply` should behave.
+    """Options of one run of `apply`.
 
     Args:
         max_sims: the most SIMs to claim in this run; None for no such limit.
@@ -256,7 +287,7 @@ class ApplyOptions:
 
 @dataclass(slots=True)
 class Context:
-    """One run's surroundings.
+    """Context of one run of `apply`.
 
     Args:
         clock: the host's; the run goes by it as it was at its beginning.
@@ -281,7 +312,7 @@ class Context:
 
     @property
     def plan_id(self) -> str:
-        """The plan that is applied."""
+        """Id of the plan that is applied."""
         return self.header.plan_id
 
     def now(self) -> float:

@@ -1,4 +1,7 @@
-"""How old may be what an order rests on that cannot be taken back; and what to do when it grew too old."""
+"""Age of the knowledge behind orders that cannot be undone.
+
+The module also says what to do when that knowledge is too old.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,20 +12,25 @@ from migrator.errors import Outdated
 __all__ = ["Knowledge", "Portions"]
 
 OLDEST_GUARD_S = 30.0
-"""How old the guard of an order may be at the moment at which it leaves."""
+"""Greatest age of the guard of an order when the order leaves."""
 
 MOST_IN_VAIN = 6
-"""Times in a row that nothing could leave in time, after which the run stops and can be resumed."""
+"""Most times in a row that nothing could leave in time.
+
+Then the run stops and can be resumed.
+"""
 
 SLOW_HINT = "the carrier, or a rate that was set, is too slow for a look and its order; run the same command later"
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What was read to decide about an order, as of when the first of it was asked for.
+    """Knowledge that an order rests on, with its age.
+
+    The age counts from the time when the first of the reads was asked for.
 
     Args:
-        clock: tells its age, by whichever clock of the machine says more.
+        clock: gives the age: the greater one by the machine's two clocks.
         asked_at: UTC seconds, by that clock.
         most_s: how old it may be when the order leaves.
     """
@@ -33,16 +41,19 @@ class Knowledge:
 
     @classmethod
     def from_now(cls, clock: SteadyClock) -> "Knowledge":
-        """What is about to be asked."""
+        """Return the knowledge that begins with the next read."""
         return cls(clock, clock.now().timestamp())
 
     @property
     def is_old(self) -> bool:
-        """Whether no order may rest on it any more."""
+        """True if no order may rest on this knowledge any more."""
         return self.clock.age_s(self.asked_at) > self.most_s
 
     def vouch(self) -> None:
-        """Raises: Outdated, if it is old."""
+        """Refuse knowledge that is too old.
+
+        Raises: Outdated.
+        """
         if self.is_old:
             age_s = self.clock.age_s(self.asked_at)
             raise Outdated(
@@ -52,9 +63,10 @@ class Knowledge:
 
 @dataclass(slots=True)
 class Portions:
-    """Has SIMs read and ordered in portions: smaller ones, once an order grew too old before it left.
+    """Read and order SIMs in portions.
 
-    How many requests fit into the age that knowledge may have, nobody knows beforehand: it is the carriers' pace.
+    The portions get smaller once an order grew too old before it left. Nobody knows beforehand how many requests fit
+    into the greatest age of knowledge: that depends on the carriers' request rates.
 
     Args:
         most: SIMs in a portion at first, and the most.
@@ -68,11 +80,11 @@ class Portions:
         self._size = self.most
 
     async def each(self, keys: Sequence[str], act: Callable[[Sequence[str]], Awaitable[Sequence[str]]]) -> None:
-        """Act on all of `keys`, and once more on those whose order grew old.
+        """Act on all `keys`, and again on SIMs whose order grew old.
 
         Args:
             keys: SIMs.
-            act: reads a portion and orders it; returns those whose order did not leave in time, as they were before.
+            act: reads a portion and orders it; returns the SIMs whose order did not leave in time, as they were before.
 
         Raises: Outdated, once portion after portion grew old as a whole.
         """
@@ -84,7 +96,10 @@ class Portions:
             rest = [*old, *rest]
 
     def _fit(self, asked: int, old: int) -> None:
-        """Fit the size: half of it after each portion that grew old in part, one more after each that did not."""
+        """Fit the size of the next portion.
+
+        The size is halved after each portion that grew old in part, and grows by one after each other portion.
+        """
         if not old:
             self._size = min(self.most, self._size + 1)
             self._in_vain = 0

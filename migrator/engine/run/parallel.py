@@ -1,4 +1,4 @@
-"""Several requests in flight."""
+"""Parallel work: several requests in flight."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 async def several(todo: Iterable[T], act: Callable[[T], Awaitable[None]], *, workers: int) -> None:
-    """Act on each, `workers` at a time, in no certain order.
+    """Act on each item, `workers` at a time, in no certain order.
 
-    Raises: the first error or order to stop. Nothing is begun after it, and what was in flight has come home.
+    Raises: the first error or order to stop. Nothing is begun after it, and what was in flight has ended.
     """
     rest = iter(todo)
     troubles: list[MigratorError | Interrupted] = []

@@ -1,4 +1,4 @@
-"""Reading the target side back by the cheapest way there is."""
+"""Reads of the target side, by the cheapest way there is."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,15 +22,16 @@ SLICE = 2500
 
 @dataclass(slots=True)
 class Reader:
-    """Reads target SIMs, keeps what it saw in the journal, and chooses between the device list and look-ups.
+    """Read target SIMs, and keep the reads in the journal.
 
-    The list costs a request per page of devices and can stop early, as the newest devices come first; a look-up costs
-    a request per hundred ICCIDs, and one more per hundred devices found where tags are needed. One SIM is always looked
-    up: whoever asks for it alone may do so as another's record in the list could not be read.
+    The reader chooses between the device list and look-ups. The list costs a request per page of devices and can stop
+    early, as the newest devices come first; a look-up costs a request per hundred ICCIDs, and one more per hundred
+    devices found where tags are needed. A single SIM is always looked up: perhaps its caller asks for it alone because
+    the record of another SIM in the list could not be read.
 
     Args:
         workers: look-ups in flight.
-        listed: shown every page of the list that is read, where it is; nothing is read for its sake.
+        listed: gets every page of the list that is read; no page is read only for this.
     """
 
     target: TargetPlatform
@@ -45,10 +46,12 @@ class Reader:
     async def read(
         self, iccids: Iterable[Iccid] | None, *, full: bool, newest: bool = False, thorough: bool = False
     ) -> None:
-        """Read some SIMs and keep what was seen, answer by answer; those not seen are kept as absent at the end.
+        """Read some SIMs and keep what was seen, answer by answer.
+
+        SIMs that were not seen are kept as absent at the end.
 
         Args:
-            iccids: which; may be longer than memory. None: those paired with the inventory in force.
+            iccids: the SIMs; may be longer than memory. None: the SIMs paired with the inventory in force.
             full: whether every value matters, tags among them.
             newest: whether they were just claimed, so that they head the list.
             thorough: whether to look up, too, what our own list does not show: it may be somebody else's.
@@ -71,7 +74,7 @@ class Reader:
             search.note_absent(now=asked_at)
 
     def claimed(self, devices: int) -> None:
-        """Keep the count of devices right after a claim."""
+        """Update the count of devices after a claim."""
         if self._devices is not None:
             self._devices += devices
 
@@ -85,14 +88,19 @@ class Reader:
         return self._devices is not None and math.ceil(self._devices / self.target.page_size) <= lookups
 
     async def _count(self) -> int | None:
-        """How many devices there are; what cannot be counted is looked up."""
+        """Return the number of devices, or None.
+
+        Without a number, SIMs are looked up.
+        """
         try:
             return await self.target.device_count()
         except PlatformError:
             return None
 
     async def _from_list(self, search: Search, *, most_pages: int) -> None:
-        """Read pages until everything wanted was seen or the list ends. It has no numbers: one page names the next.
+        """Read pages until everything wanted was seen or the list ends.
+
+        The pages have no numbers: each page names the next.
 
         Raises: WireMismatch, if the list goes in a circle: what it did not show would be taken for absent.
         """
@@ -113,7 +121,7 @@ class Reader:
             seen.add(cursor)
 
     async def _from_lookups(self, search: Search, *, full: bool) -> None:
-        """Look ICCIDs up, a hundred at a time and several times a hundred at once."""
+        """Look ICCIDs up, a hundred in a request, several requests at once."""
 
         async def look_up(iccids: Sequence[Iccid]) -> None:
             await self.stopper.checkpoint()
@@ -128,7 +136,10 @@ class Reader:
         await several(_lists(search.missing(), self.target.max_lookup), look_up, workers=self.workers)
 
     def _keep(self, found: Mapping[str, TargetLink], search: Search, asked_at: float) -> None:
-        """Keep what was seen as of when it was asked for: an answer may have been long on its way."""
+        """Keep what was seen, dated by the time of the request.
+
+        An answer may have been long on its way.
+        """
         if found:
             self.journal.observed(found.values(), (), now=asked_at)
             search.drop(list(found))
@@ -138,7 +149,10 @@ class Reader:
 
 
 def _matches(links: Iterable[TargetLink], wanted: Mapping[str, Iccid]) -> dict[str, TargetLink]:
-    """The links that are wanted, by the key under which they are: a device may be known by another of its profiles."""
+    """Return the wanted links, by the key under which they are wanted.
+
+    The carrier may list a device under another of its profiles.
+    """
     found: dict[str, TargetLink] = {}
     for link in links:
         for iccid in (link.iccid, *link.other_iccids):
@@ -149,25 +163,32 @@ def _matches(links: Iterable[TargetLink], wanted: Mapping[str, Iccid]) -> dict[s
 
 
 def _lists(iccids: Iterable[Iccid], size: int) -> Iterator[list[Iccid]]:
-    """`iccids` in lists of at most `size`."""
+    """Yield `iccids` in lists of at most `size`."""
     rest = iter(iccids)
     while some := list(islice(rest, size)):
         yield some
 
 
 def by_our_clock(items: Iterable[Item], now: float) -> list[Item]:
-    """`items`, with each look that is noted for later than `now` (UTC seconds) taken for an old one.
+    """Return `items`, with reads dated after `now` taken for old ones.
 
-    Another process noted it meanwhile, by a clock that was set since or is not ours: when it truly was nobody knows.
+    `now` is in UTC seconds. Another process noted such a read meanwhile, by a clock that was set since or is not ours:
+    nobody knows its true time.
     """
     return [replace(item, read_at=0.0) if (item.read_at or 0.0) > now else item for item in items]
 
 
 def items_now(ctx: Context, keys: Sequence[str]) -> list[Item]:
-    """Some SIMs of the plan as the journal has them now, their looks by our clock."""
+    """Return some SIMs of the plan as the journal has them now.
+
+    The times of their reads are by our clock.
+    """
     return by_our_clock(ctx.journal.items_by_key(ctx.plan_id, keys), ctx.now())
 
 
 def targets_of(items: Iterable[Item]) -> list[Iccid]:
-    """The target ICCIDs of some items; those without one are left out."""
+    """Return the target ICCIDs of some items.
+
+    Items without a target ICCID are left out.
+    """
     return [item.change.target_iccid for item in items if item.change.target_iccid is not None]

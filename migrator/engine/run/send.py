@@ -1,4 +1,4 @@
-"""One write: its intent on disk, the request, its outcome on disk."""
+"""Writes: intent on disk, request, outcome on disk."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def keys_of(items: Sequence[Item], code: str = "", message: str = "") -> dict[str, tuple[str, str]]:
-    """The SIM keys of some items, each with the same code and message."""
+    """Return the SIM keys of some items, with one code and message."""
     return {item.key: (code, message) for item in items}
 
 
@@ -30,12 +30,14 @@ async def send(
     *,
     said: Callable[[T | Permanent], Mapping[str, tuple[str, str]]] | None = None,
 ) -> tuple[int, T]:
-    """Journal the intent, act, journal what came back. Returns: the request's id and the reply.
+    """Journal the intent, act, journal what came back.
 
-    The steps are left IN_FLIGHT for the caller to settle, whatever comes: only it knows what the answer is worth. With
-    `said`, which gives code and words by SIM key, an answer or a refusal for good leaves them UNCERTAIN, and that is
-    kept in one with it: a process that dies right after it has forgotten nothing of what the carrier said. A lost
-    answer leaves them UNCERTAIN in any case.
+    Returns: the request's id and the reply.
+
+    The steps are left IN_FLIGHT for the caller to settle, whatever comes: only the caller knows what the answer is
+    worth. With `said`, which gives code and words by SIM key, an answer or a refusal for good leaves the steps
+    UNCERTAIN, and the words are kept in the same commit: a process that dies right after it has forgotten nothing of
+    what the carrier said. A lost answer leaves the steps UNCERTAIN in any case.
 
     Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, before its intent.
     """

@@ -1,4 +1,7 @@
-"""What nobody foresaw: a defect that one SIM brings to light puts that SIM aside, and never stops the others."""
+"""Defects that nobody foresaw, kept to the SIM that shows them.
+
+That SIM is skipped, and the other SIMs are never stopped.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,7 +17,10 @@ __all__ = ["MOST_UNFORESEEN", "alone_if_need_be", "defect_words", "is_of_one_sim
 log = logging.getLogger("migrator.engine")
 
 MOST_UNFORESEEN = 2
-"""Orders of one SIM that met a defect, after which it is set aside: the first may have been that of another SIM."""
+"""Most orders of one SIM that met a defect.
+
+Then the SIM is skipped. The first defect may have been that of another SIM.
+"""
 
 NOT_STORABLE = "not_storable"
 
@@ -23,9 +29,10 @@ Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]
 
 
 def is_of_one_sim(error: Exception) -> bool:
-    """Whether an error says nothing of the run as a whole: a defect of ours, or a value that cannot be kept.
+    """True if an error concerns one SIM and not the whole run.
 
-    Every other error of ours has its own meaning, and an order to stop is none.
+    Such an error is a defect of ours, or a value that cannot be kept. Every other error of ours has its own meaning,
+    and an order to stop is no error.
     """
     if isinstance(error, StoreError):
         return error.code == NOT_STORABLE
@@ -33,7 +40,10 @@ def is_of_one_sim(error: Exception) -> bool:
 
 
 def defect_words(error: Exception) -> str:
-    """Where a defect showed itself. Its own words are left out: they may hold anything, a secret too."""
+    """Return the place where a defect showed itself, in words.
+
+    The error's own words are left out: they may hold anything, a secret too.
+    """
     if isinstance(error, MigratorError):
         return error.message
     first: BaseException = error
@@ -49,9 +59,9 @@ def defect_words(error: Exception) -> str:
 
 
 async def alone_if_need_be(items: Sequence[SwitchItem], ask: Asker) -> Mapping[str, Told]:
-    """Ask about SIMs together, and where that meets a defect about each alone.
+    """Ask about SIMs together, and after a defect about each alone.
 
-    The SIM behind the defect is told so, and no other.
+    The defect is reported for the SIM behind it, and for no other SIM.
     """
     try:
         return await ask(items)
@@ -67,7 +77,10 @@ async def alone_if_need_be(items: Sequence[SwitchItem], ask: Asker) -> Mapping[s
 
 
 def sim_by_sim(guard: Guard) -> Guard:
-    """`guard`, asked again for each SIM alone where it meets a defect, so that only the SIM behind it stays behind."""
+    """Return a `guard` that handles each SIM alone after a defect.
+
+    Only the SIM behind the defect is then not ordered.
+    """
 
     async def guarded(seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
         async def ask(some: Sequence[SwitchItem]) -> Mapping[str, Told]:

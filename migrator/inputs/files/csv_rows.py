@@ -1,4 +1,4 @@
-"""The records of a CSV file, in the shapes that spreadsheets and portals leave it in."""
+"""Records of a CSV file, as spreadsheets and portals save it."""
 
 import csv
 import re
@@ -11,12 +11,18 @@ from migrator.errors import InputError
 __all__ = ["LONGEST_LINE", "csv_records", "split_line", "text_lines"]
 
 LONGEST_LINE = 1_000_000
-"""Characters. A line of more is no list of SIMs, and would be read into memory whole."""
+"""Most characters in a line.
+
+A longer line is no list of SIMs, and would be read into memory whole.
+"""
 
 _DELIMITERS = (",", ";", "\t", "|")
 _BLANK = " \t\r\n\"'" + "".join(_DELIMITERS)
 _HEADER_WITHIN = 20
-"""Lines that are not blank: so far down, a header is looked for below what is written above it."""
+"""Number of lines with content in which a header is searched.
+
+Other text may stand above the header.
+"""
 
 _TOTAL = re.compile(
     r"(grand )?(total|sum|summe|gesamt|anzahl|count)\W{0,3}(?P<count>\d{1,7})( \w{1,10})?", re.IGNORECASE
@@ -33,18 +39,19 @@ def csv_records(
     is_header: IsRow | None = None,
     is_data: IsRow | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of each record that has anything in it; the delimiter is the one that the header uses most.
+    """Read the line number and the cells of each record with content.
 
-    A last line that says how many records there are is left out, if it is right.
+    The delimiter is the one that the header uses most. A last line that gives the number of records is left out, if the
+    number is right.
 
     Args:
         lines: from `text_lines`.
         name: the file's, for messages.
-        skips_spaces: whether spaces after a delimiter are no part of a value; None where the header tells.
-        is_header: whether these are the titles that are looked for; what stands above them is passed over.
-        is_data: whether a row has a value that is looked for; above such a row no line is passed over.
+        skips_spaces: whether spaces after a delimiter are no part of a value; None: the header decides.
+        is_header: whether a row holds the wanted titles; the lines above such a row are skipped.
+        is_data: whether a row has a wanted value; a header is searched only above the first such row.
 
-    Raises: InputError, where it is no CSV.
+    Raises: InputError, where the text is no CSV.
     """
     top = _top(lines)
     filled = [at for at, line in enumerate(top) if _says_something(line)]
@@ -75,7 +82,10 @@ def csv_records(
 
 
 def _top(lines: Iterator[str]) -> list[str]:
-    """The first lines: as many as a header is looked for in, and the blank ones among them."""
+    """Read the first lines, up to the limit for the header.
+
+    Blank lines among them are included.
+    """
     top: list[str] = []
     said = 0
     for line in lines:
@@ -91,9 +101,10 @@ def _says_something(line: str) -> bool:
 
 
 def _header_at(top: list[str], is_header: IsRow | None, is_data: IsRow | None) -> int:
-    """Which line has the titles: the first that `is_header` knows, or the last one above the first row of data.
+    """Return the position of the line with the titles.
 
-    The latter only where what stands above it is one cell a line, as the name of a report is.
+    The titles are the first line that `is_header` knows, or else the last line above the first row of data. The second
+    rule holds only where every line above the titles has one cell, as the name of a report has.
     """
     rows = [split_line(line) for line in top]
     data = next((at for at, row in enumerate(rows) if is_data is not None and is_data(row)), len(rows))
@@ -107,7 +118,7 @@ def _header_at(top: list[str], is_header: IsRow | None, is_data: IsRow | None) -
 
 
 def split_line(line: str) -> list[str]:
-    """The cells of one line by itself; none where it is not readable so."""
+    """Return the cells of one line, or none where unreadable."""
     try:
         return next(csv.reader([line], delimiter=_delimiter(line)), [])
     except csv.Error:
@@ -115,18 +126,24 @@ def split_line(line: str) -> list[str]:
 
 
 def _is_total(cells: list[str], records: int) -> bool:
-    """Whether this row says how many there are above it, and nothing else: "Total: 10"."""
+    """True if the row only gives the number of rows above.
+
+    Example: "Total: 10".
+    """
     found = _TOTAL.fullmatch(" ".join(filter(None, map(str.strip, cells))))
     return found is not None and int(found["count"]) == records
 
 
 def _is_ruler(cells: list[str], delimiter: str) -> bool:
-    """Whether this is the line below the titles of a table that is drawn with pipes."""
+    """True if the row is the line below titles drawn with pipes."""
     return delimiter == "|" and any(cells) and not any(cell.strip("-: ") for cell in cells)
 
 
 def text_lines(stream: TextIO, name: str) -> Iterator[str]:
-    """Lines with their ends as they are. Raises: InputError, where one is too long or holds a NUL."""
+    """Read the lines with their line ends unchanged.
+
+    Raises: InputError, where a line is too long or holds a NUL.
+    """
     number = 0
     while line := stream.readline(LONGEST_LINE):
         number += 1
@@ -140,12 +157,18 @@ def text_lines(stream: TextIO, name: str) -> Iterator[str]:
 
 
 def _is_separator_line(line: str) -> bool:
-    """Whether this is `sep=;`, a first line of Excel's own that names the delimiter."""
+    """True if the line is `sep=;`, which names the delimiter.
+
+    Excel writes such a first line.
+    """
     return re.fullmatch(r"sep=.", line.strip('\r\n" '), re.IGNORECASE) is not None
 
 
 def _delimiter(*lines: str) -> str:
-    """The delimiter that the first line uses most, quoted text left aside; where it has none, that of those below."""
+    """Return the delimiter that the first line uses most.
+
+    Quoted text does not count. Where the first line has no delimiter, the lines below decide.
+    """
     for text in lines:
         bare = _without_quoted(text)
         found = max(_DELIMITERS, key=bare.count)
@@ -155,7 +178,10 @@ def _delimiter(*lines: str) -> str:
 
 
 def _is_spaced(line: str, delimiter: str) -> bool:
-    """Whether a space follows every delimiter, as people write: it is no part of the values then."""
+    """True if a space follows every delimiter, as people write.
+
+    Such spaces are no part of the values.
+    """
     bare = _without_quoted(line)
     return bare.count(delimiter) == len(re.findall(re.escape(delimiter) + r"(?= |$)", bare.rstrip("\r\n")))
 

@@ -1,4 +1,7 @@
-"""Whether a file may be trusted to say what we want: nobody else may write it, as ssh asks of its own files."""
+"""Check of file rights: nobody else may write the file.
+
+Such a file decides what is sent. ssh makes the same check for its own files.
+"""
 
 import os
 import shlex
@@ -13,10 +16,10 @@ OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def must_be_ours(handle: int, path: Path) -> None:
-    """Refuse an open file that others may write, or that is another user's; root's are taken.
+    """Refuse an open file that another user owns or may write.
 
-    It is looked at through its handle: behind a symlink the file itself counts, and nobody can change it in between.
-    The folder is not asked about. A terminal is nobody's file, and Windows has no such rights.
+    A file of root is accepted. The check uses the handle: behind a symlink the file itself counts, and nobody can
+    change the file in between. The folder is not checked. A terminal belongs to nobody, and Windows has no such rights.
 
     Raises: InputError, with the file, its rights and the remedy.
     Source: OpenSSH, readconf.c, `read_config_file_depth` (SSHCONF_CHECKPERM).

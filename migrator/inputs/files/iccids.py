@@ -1,4 +1,4 @@
-"""A file of source ICCIDs, one a line: which SIMs a command is about."""
+"""File of source ICCIDs, one a line: the SIMs of a command."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,12 @@ _HEADERS = frozenset({"iccid", "source_iccid", "sim"})
 
 
 def read_iccids(path: Path) -> dict[str, int]:
-    """Read one ICCID a line; `#` begins a comment, and a header is passed over.
+    """Read one ICCID a line.
 
-    Returns: the line of each SIM, by its key; of one that is named twice, the first.
-    Raises: InputError, with every bad line, or when there is none at all.
+    `#` begins a comment. A header is skipped.
+
+    Returns: the line of each SIM, by its key. For a SIM that is named twice, the first line.
+    Raises: InputError, with every bad line, or when the file holds no ICCID.
     """
     listed = IccidList(str(path))
     with opened_text(path) as stream:
@@ -37,8 +39,8 @@ class IccidList:
     """ICCIDs of old SIMs, line by line.
 
     Args:
-        file: what messages call it.
-        code: of a problem, where a caller goes by it; else each has its own.
+        file: the file's name in messages.
+        code: of every problem, for callers that rely on the code; empty: each problem has its own.
     """
 
     def __init__(self, file: str, *, code: str = "") -> None:
@@ -50,7 +52,10 @@ class IccidList:
         self._zeros: list[tuple[Iccid, int]] = []
 
     def take(self, line: int, value: str) -> None:
-        """Take in one line, without its comment; blank ones and a header are passed over."""
+        """Take in one line, without its comment.
+
+        Blank lines and a header are skipped.
+        """
         if not value or (not self._read and value.lower() in _HEADERS):
             return
         self._read += 1
@@ -64,7 +69,7 @@ class IccidList:
             self._zeros.append((iccid, line))
 
     def finished(self) -> list[Problem]:
-        """Every problem, once all lines were taken in."""
+        """Return every problem, after the last line was taken in."""
         for line in lost_digits(self._zeros, total=self._read, among=lambda keys: self.lines.keys() & set(keys)):
             words = "this ICCID ends in zeros from its 16th digit on, as a spreadsheet rounds it"
             self._note(line, "rounded_by_spreadsheet", words, ZERO_REMEDY)
@@ -75,7 +80,10 @@ class IccidList:
 
 
 def unknown_iccids(path: Path, lines: dict[str, int], unknown: set[str], *, plan_id: str) -> InputError:
-    """The error for SIMs of a file that a plan does not hold, with their lines."""
+    """Build the error for SIMs that are not in a plan.
+
+    The SIMs stand in a file. The error gives the line of each SIM.
+    """
     hint = "give the 1NCE ICCIDs of the plan's SIMs; `migrator plan show` lists them"
     problems = [
         Problem("not_in_plan", f"{path}:{lines[key]}: plan {plan_id} holds no source SIM {key}", hint)

@@ -1,4 +1,4 @@
-"""A plan file: read back, and checked against the fingerprint in its own header."""
+"""Plan file, checked against the fingerprint in its own header."""
 
 import hashlib
 import json
@@ -16,13 +16,18 @@ from migrator.errors import InputError
 __all__ = ["must_be_the_stored_plan", "plan_file_lines", "read_plan_file"]
 
 _ICCID = re.compile(r'"source_iccid":"(\d+)"')
-"""In no text of a line can this stand: there its quotes have backslashes."""
+"""Pattern of the source ICCID in a line of a plan.
+
+No text inside a line can match, because quotes in a text have backslashes.
+"""
 
 
 def read_plan_file(path: Path) -> PlanHeader:
-    """The header of a plan file. What `apply` carries out is the plan in the store; the file says which one.
+    """Read the header of a plan file.
 
-    Raises: InputError, if it is no plan file, or was changed since it was written.
+    `apply` carries out the plan in the store. The file only names the plan.
+
+    Raises: InputError, if the file is no plan file, or was changed since it was written.
     """
     digest = hashlib.sha256()
     try:
@@ -44,9 +49,12 @@ def read_plan_file(path: Path) -> PlanHeader:
 
 
 def must_be_the_stored_plan(path: Path, stored: PlanHeader) -> None:
-    """Raises: InputError, if the header of a file that `read_plan_file` has checked is not the stored one's line.
+    """Refuse a plan file with another header than the stored plan.
 
-    The lines have their fingerprint in the header; the header has none, and is what people look at first.
+    `read_plan_file` has checked the file before. The fingerprint in the header covers the lines, but not the header
+    itself, and people read the header first.
+
+    Raises: InputError, if the header is not the line of the stored plan.
     """
     with path.open("rb") as lines:
         line = lines.readline()
@@ -63,7 +71,10 @@ def must_be_the_stored_plan(path: Path, stored: PlanHeader) -> None:
 
 
 def plan_file_lines(path: Path) -> Iterator[PlanLine]:
-    """The SIMs of a plan file that `read_plan_file` has checked. Raises: InputError, if a line names no SIM."""
+    """Read the SIMs of a plan file that `read_plan_file` has checked.
+
+    Raises: InputError, if a line names no SIM.
+    """
     with path.open(encoding="utf-8", newline="\n") as lines:
         next(lines, None)
         for number, line in enumerate(lines, 2):
@@ -76,7 +87,12 @@ def plan_file_lines(path: Path) -> Iterator[PlanLine]:
 
 
 def _must_be_iccid(digits: str, place: str) -> None:
-    """Raises: InputError, for digits that are no ICCID. A plan's own zeros were judged when its SIMs were read."""
+    """Refuse digits that are no ICCID.
+
+    Zeros at the end are not judged again: that was done when the plan's SIMs were read.
+
+    Raises: InputError.
+    """
     try:
         read_iccid(digits)
     except RefusedIccid as error:

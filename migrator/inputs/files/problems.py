@@ -1,4 +1,4 @@
-"""From a list of problems to the one error that tells them all."""
+"""Error that reports a whole list of problems."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,9 @@ __all__ = ["closest", "nearest", "refusal", "spelled"]
 
 
 def refusal(problems: Sequence[Problem], *, what: str, hint: str = "") -> InputError:
-    """The error that carries `problems`; a single one speaks for itself.
+    """Build the error that carries `problems`.
+
+    A single problem is the error itself.
 
     Args:
         what: the file or thing that was refused, for the headline over several.
@@ -22,19 +24,25 @@ def refusal(problems: Sequence[Problem], *, what: str, hint: str = "") -> InputE
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that looks most like `word`, in any case; None if none does."""
+    """Return the known word most similar to `word`, or None.
+
+    Upper and lower case make no difference.
+    """
     folded = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(word.lower(), folded, n=1)
     return folded[close[0]] if close else None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint: the known word that looks most like `word`, else all of them."""
+    """Write a hint with the known word most similar to `word`.
+
+    Without a similar word, the hint lists all known words.
+    """
     words = list(known)
     close = closest(word, words)
     return f'did you mean "{close}"?' if close else f"known here: {spelled(words)}"
 
 
 def spelled(words: Iterable[str]) -> str:
-    """Words in a row, for a message."""
+    """Join words with commas, for a message."""
     return ", ".join(words)

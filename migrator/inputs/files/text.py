@@ -1,4 +1,7 @@
-"""Text files as people save them: UTF-8 with or without a byte order mark, or UTF-16 with one."""
+"""Text files as people save them.
+
+UTF-8 with or without a byte order mark, or UTF-16 with a byte order mark.
+"""
 
 import codecs
 from collections.abc import Iterator
@@ -26,7 +29,10 @@ SAVE_AS_UTF8 = 'save it again as "CSV UTF-8" or plain text in UTF-8'
 
 
 class Windows1252:
-    """Reads what is no UTF-8 as Windows-1252, byte by byte, and remembers that it did: labels may have suffered."""
+    """Error handler that reads bytes that are not UTF-8 as Windows-1252.
+
+    `replaced` counts these bytes: labels may have suffered.
+    """
 
     NAME = "migrator.windows-1252"
 
@@ -35,8 +41,9 @@ class Windows1252:
         codecs.register_error(self.NAME, self)
 
     def __call__(self, error: UnicodeError) -> tuple[str, int]:
-        """The characters for some bytes, as codecs asks for them. Raises: UnicodeError, if they are none there either.
+        """Return the characters for some bytes, as `codecs` expects.
 
+        Raises: UnicodeError, if the bytes are not Windows-1252 either.
         Source: the reference on the portal's export: its encoding is unknown, Windows-1252 is to be expected.
         """
         if not isinstance(error, UnicodeDecodeError):
@@ -49,16 +56,18 @@ class Windows1252:
 def opened_text(
     path: Path, *, fallback: Windows1252 | None = None, stdin: bool = False, decides: bool = False
 ) -> Iterator[TextIO]:
-    """Open a text file for reading from front to back once, line ends as they are.
+    """Open a text file to read once, from start to end.
+
+    Line ends stay as they are.
 
     Args:
         path: the file.
-        fallback: for files that may be older than UTF-8; one with a byte order mark has promised what it is.
-        stdin: read standard input instead; `path` is what messages call it.
-        decides: it says what is sent and where to, so that nobody else may write it.
+        fallback: for files that may be older than UTF-8; not used for a file with a byte order mark.
+        stdin: read standard input instead; `path` is its name in messages.
+        decides: whether the file decides what is sent and where to; then nobody else may write the file.
 
-    Raises: InputError, naming the file and the remedy, when it is missing, a directory, unreadable or not such text;
-        the last also while reading goes on.
+    Raises: InputError, naming the file and the remedy, when the file is missing, a directory, unreadable or not such
+        text; the last also during the reading.
     """
     try:
         with _opened(path, stdin=stdin) as raw:
@@ -89,7 +98,10 @@ def _opened(path: Path, *, stdin: bool) -> Iterator[BufferedReader]:
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
-    """What the system refused. Windows calls opening a directory a matter of permission."""
+    """Build the error for a file that the system does not open.
+
+    Windows reports a missing permission when a directory is opened.
+    """
     if isinstance(error, IsADirectoryError | PermissionError) and path.is_dir():
         return InputError(f"{path} is a directory, expected a file", code="unreadable_file", hint="name a file in it")
     message = f"{path} cannot be read: {error.strerror}"
@@ -97,9 +109,11 @@ def _unreadable(path: Path, error: OSError) -> InputError:
 
 
 def small_text(path: Path) -> str:
-    """The whole text of a file that says what is sent and where to, without its byte order mark.
+    """Read the whole text of a file that decides what is sent.
 
-    Raises: InputError, also for more than a million characters, and where others may write it.
+    Such a file also decides where requests go. The text has no byte order mark.
+
+    Raises: InputError, also for more than a million characters, and where others may write the file.
     """
     with opened_text(path, decides=True) as stream:
         text = stream.read(SMALL_FILE_BYTES + 1)
@@ -109,7 +123,7 @@ def small_text(path: Path) -> str:
 
 
 def _encoding(raw: BufferedReader, path: Path) -> str:
-    """The encoding by the file's first bytes."""
+    """Return the encoding, known from the first bytes of the file."""
     head = raw.peek(512)[:512]
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
@@ -129,7 +143,10 @@ def _encoding(raw: BufferedReader, path: Path) -> str:
 
 
 def _first_bad_line(path: Path) -> str:
-    """FILE:LINE of the first line that is not UTF-8; FILE alone where that cannot be told (a pipe, UTF-16)."""
+    """Return FILE:LINE of the first line that is not UTF-8.
+
+    FILE alone where the line cannot be found (a pipe, UTF-16).
+    """
     if not path.is_file():
         return str(path)
     with path.open("rb") as raw:
@@ -147,7 +164,10 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def unwrapped(cell: str) -> str:
-    """A value without what people put around it so that a spreadsheet leaves it alone: '898..., ="898...", spaces."""
+    """Remove the marks that people put around a value for spreadsheets.
+
+    Such marks keep a spreadsheet from changing the value: '898..., ="898...", spaces.
+    """
     if cell.isdigit():  # most are, and a fleet has millions
         return cell
     text = without_invisible(cell).strip()

@@ -1,4 +1,7 @@
-"""TOML files with the line of every key, which `tomllib` does not tell."""
+"""TOML files with the line of every key.
+
+`tomllib` does not report lines.
+"""
 
 import re
 import tomllib
@@ -14,7 +17,10 @@ from migrator.inputs.files.text import small_text
 __all__ = ["KeyPath", "TomlFile", "key_lines", "parse_toml", "read_toml"]
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands: keys, and from 0 the number of an item of an array: ("waves", 1, "count")."""
+"""Place of a value: keys, and the numbers of array items.
+
+Numbers count from 0: ("waves", 1, "count").
+"""
 
 SYNTAX_HINT = 'text stands in "quotes", numbers and true/false without; one key = value a line; a key is set once'
 
@@ -28,7 +34,10 @@ _TOKEN = re.compile(rf"""(?P<string>{_STRING})|\#[^\n]*|(?P<mark>[\[{{\]}}\n])|[
 
 @dataclass(frozen=True, slots=True)
 class TomlFile:
-    """A parsed file. `data` has decimals for numbers with a point; `lines` the line of each key, table and item."""
+    """Parsed TOML file.
+
+    `data` has decimals for numbers with a point. `lines` has the line of each key, table and item.
+    """
 
     name: str
     text: str
@@ -36,17 +45,26 @@ class TomlFile:
     lines: Mapping[KeyPath, int]
 
     def line(self, path: KeyPath) -> int:
-        """The line of a value, else of the table around it, else 1."""
+        """Return the line of a value.
+
+        Without such a line: the line of the table around the value, else 1.
+        """
         return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), 1)
 
 
 def read_toml(path: Path) -> TomlFile:
-    """Read a file. Raises: InputError, with the line of what is no TOML."""
+    """Read a TOML file.
+
+    Raises: InputError, with the line that is not valid TOML.
+    """
     return parse_toml(small_text(path), name=str(path))
 
 
 def parse_toml(text: str, *, name: str) -> TomlFile:
-    """Read text; `name` stands for the file in messages. Raises: InputError, with the line of what is no TOML."""
+    """Read TOML text; `name` stands for the file in messages.
+
+    Raises: InputError, with the line that is not valid TOML.
+    """
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, ArithmeticError) as error:
@@ -69,7 +87,10 @@ def _error_words(message: str) -> str:
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """The line of each key, each table's header and each table of an array, in text that is valid TOML."""
+    """Return the line of each key, table header and array table.
+
+    The text must be valid TOML.
+    """
     lines: dict[KeyPath, int] = {}
     items: dict[KeyPath, int] = {}  # the number of the last item of each array of tables
     table: KeyPath = ()
@@ -90,7 +111,10 @@ def key_lines(text: str) -> dict[KeyPath, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str, str, str]]:
-    """Each header and each assignment: line, opening brackets (none for an assignment), key as written, value."""
+    """Read each table header and each assignment.
+
+    The values are the line, the opening brackets (none for an assignment), the key as written, and the value.
+    """
     line, end = 1, 0
     while statement := _STATEMENT.match(text, start := _after_blank(text, end)):
         line += text.count("\n", end, start)
@@ -105,7 +129,10 @@ def _after_blank(text: str, position: int) -> int:
 
 
 def _value_end(text: str, start: int) -> int:
-    """Where the line ends on which all brackets and strings that open after `start` are closed."""
+    """Return the position where the value that begins at `start` ends.
+
+    This is the end of the line on which all brackets and strings that open after `start` are closed.
+    """
     depth = 0
     for token in _TOKEN.finditer(text, start):
         mark = token["mark"]
@@ -116,7 +143,7 @@ def _value_end(text: str, start: int) -> int:
 
 
 def _inline_tables(value: str, line: int) -> Iterator[tuple[int, int]]:
-    """Number and line of each inline table that stands right in an array."""
+    """Return number and line of each inline table directly in an array."""
     depth, number = 0, 0
     is_array = value.lstrip().startswith("[")
     for token in _TOKEN.finditer(value):
@@ -128,7 +155,10 @@ def _inline_tables(value: str, line: int) -> Iterator[tuple[int, int]]:
 
 
 def _key_parts(key: str) -> KeyPath:
-    """A key as written, bare, quoted or dotted, as a path: the parser itself takes it apart."""
+    """Turn a key as written (bare, quoted or dotted) into a path.
+
+    The TOML parser itself splits the key.
+    """
     nested: Any = tomllib.loads(f"{key} = 0")
     parts: list[str] = []
     while isinstance(nested, dict):
@@ -138,7 +168,10 @@ def _key_parts(key: str) -> KeyPath:
 
 
 def _last_items(path: KeyPath, items: Mapping[KeyPath, int]) -> KeyPath:
-    """`path` with the number of the last item after each array of tables."""
+    """Add the number of the last item after each array of tables.
+
+    Returns: `path` with these numbers.
+    """
     resolved: KeyPath = ()
     for part in path:
         resolved += (part,)

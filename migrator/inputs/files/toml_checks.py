@@ -1,4 +1,7 @@
-"""What a key of a TOML file may hold. A check returns the value as the core wants it, or says what is wrong."""
+"""Checks of the values in a TOML file.
+
+A check returns the value as the core needs it, or reports the problem.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +16,20 @@ from migrator.inputs.files.toml import KeyPath, TomlFile
 __all__ = ["Check", "Described", "Findings", "Unfit", "choice", "flag", "found", "number", "text", "whole"]
 
 Check = Callable[[Any], Any]
-"""Takes what TOML gave and returns the value. Raises: Unfit."""
+"""Check that takes the value from TOML and returns the final value.
+
+Raises: Unfit.
+"""
 
 LARGEST = Decimal(1_000_000_000_000)
 MOST_DECIMALS = 9
 
 
 class Unfit(Exception):
-    """A value that a key cannot hold: the problem's code, what was found and expected, and a hint."""
+    """Value that a key cannot hold.
+
+    The exception has the code of the problem, words on what was found and expected, and a hint.
+    """
 
     def __init__(self, code: str, words: str, hint: str = "") -> None:
         super().__init__(words)
@@ -31,19 +40,25 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A check, and what it lets through in the words of JSON Schema: for editors, which know less than the check."""
+    """Check of a value, with the accepted values as JSON Schema.
+
+    The schema is for editors and is less exact than the check.
+    """
 
     check: Check
     schema: Mapping[str, Any]
 
     def __call__(self, value: Any) -> Any:
-        """The value as the core wants it. Raises: Unfit."""
+        """Return the value as the core needs it.
+
+        Raises: Unfit.
+        """
         return self.check(value)
 
 
 @dataclass(slots=True)
 class Findings:
-    """Gathers the problems of one file, and where they are."""
+    """Problems of one file, with their places."""
 
     file: TomlFile
     faulty: set[KeyPath] = field(default_factory=set)
@@ -56,24 +71,27 @@ class Findings:
         self._by_line.append((self.file.line(path), Problem(code, self._placed(path, words), hint)))
 
     def warn(self, path: KeyPath, words: str) -> None:
-        """Note what is taken as it stands, and looks odd."""
+        """Note a value that is accepted but looks odd."""
         self.warnings.append(self._placed(path, words))
 
     def _placed(self, path: KeyPath, words: str) -> str:
         return f"{self.file.name}:{self.file.line(path)}: {_shown(path)}: {words}"
 
     def pass_on(self, path: KeyPath, problems: Iterable[Problem]) -> None:
-        """Note what is wrong with a file that the value at `path` names."""
+        """Note the problems of a file that the value at `path` names."""
         self.faulty.add(path)
         self._by_line.extend((self.file.line(path), problem) for problem in problems)
 
     @property
     def problems(self) -> list[Problem]:
-        """All of them, in the order of the file."""
+        """All problems, in the order of the file."""
         return [problem for _, problem in sorted(self._by_line, key=lambda entry: entry[0])]
 
     def table(self, value: Any, path: KeyPath) -> Mapping[str, Any]:
-        """`value` if it is a table; else that is noted, and the table counts as empty."""
+        """Return `value` if it is a table.
+
+        Another value is noted as a problem, and the table counts as empty.
+        """
         if isinstance(value, Mapping):
             return value
         name = ".".join(part for part in path if isinstance(part, str))
@@ -82,7 +100,10 @@ class Findings:
         return {}
 
     def values(self, table: Mapping[str, Any], path: KeyPath, checks: Mapping[str, Check]) -> dict[str, Any]:
-        """The checked values of the keys in `table`; what is wrong, or no key of `checks`, is noted and left out."""
+        """Return the checked values of the keys in `table`.
+
+        Wrong values, and keys that are not in `checks`, are noted as problems and left out.
+        """
         values: dict[str, Any] = {}
         for key, value in table.items():
             if key not in checks:
@@ -102,13 +123,13 @@ class Findings:
 
 
 def _shown(path: KeyPath) -> str:
-    """A path for people: items of an array count from 1."""
+    """Write a path for people: items of an array count from 1."""
     shown = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path)
     return shown.removeprefix(".")
 
 
 def found(value: Any) -> str:
-    """A value and its kind in words."""
+    """Describe a value and its kind in words."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -121,7 +142,11 @@ def found(value: Any) -> str:
 
 
 def choice(kind: type[StrEnum], *, but: StrEnum | None = None) -> Described:
-    """One of the words of an enumeration; `but` is a word that nobody may choose."""
+    """Build the check for a word of an enumeration.
+
+    Args:
+        but: a word that nobody may choose.
+    """
     words = [member.value for member in kind if member is not but]
 
     def check(value: Any) -> StrEnum:
@@ -139,7 +164,7 @@ def _quoted(words: Iterable[str]) -> str:
 
 
 def flag() -> Described:
-    """True or false."""
+    """Build the check for true or false."""
 
     def check(value: Any) -> bool:
         if not isinstance(value, bool):
@@ -150,7 +175,10 @@ def flag() -> Described:
 
 
 def text(*, may_be_empty: bool = False) -> Described:
-    """Text in quotes; only white space counts as empty."""
+    """Build the check for text in quotes.
+
+    Text of only white space counts as empty.
+    """
 
     def check(value: Any) -> str:
         if not isinstance(value, str):
@@ -164,7 +192,7 @@ def text(*, may_be_empty: bool = False) -> Described:
 
 
 def whole(*, least: int, most: int | None = None) -> Described:
-    """A whole number within bounds."""
+    """Build the check for a whole number within bounds."""
     numeric = number(least=least, most=None if most is None else Decimal(most), what="a whole number")
 
     def check(value: Any) -> int:
@@ -177,7 +205,9 @@ def whole(*, least: int, most: int | None = None) -> Described:
 
 
 def number(*, least: int = 0, most: Decimal | None = None, above: bool = False, what: str = "a number") -> Described:
-    """A finite number within bounds, with at most nine decimals.
+    """Build the check for a finite number within bounds.
+
+    The number has at most nine decimals.
 
     Args:
         least: the smallest value; with `above`, the value must be larger.

@@ -1,4 +1,7 @@
-"""Which column of an exported inventory holds what: told by hand, by its title, or by what stands in it."""
+"""Columns of an exported inventory, and the field of each.
+
+A column is known by hand, by its title, or by its content.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +25,18 @@ __all__ = ["Column", "Columns", "iccid_like", "map_columns", "names_iccid", "par
 
 BY_HAND = "tell which one: --column {field}=TITLE, or --column {field}=NUMBER; --column {field}= leaves it out"
 MOST_TITLES = 200
-"""More columns than this are told by their number only; of a thousand, nobody reads the titles."""
+"""Most columns that messages name by title.
+
+More columns are named by number only: nobody reads a thousand titles.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One field's column: its place from 0, its title, and how it was found ("by hand", "by title", "by content")."""
+    """Column of one field.
+
+    The column has its place from 0, its title, and the way it was found ("by hand", "by title", "by content").
+    """
 
     field: str
     at: int
@@ -37,14 +46,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The whole header: fields in the order of the export, and what becomes of the other columns.
+    """Columns of the whole header, used and not used.
 
     Args:
-        used: a column for each field that has one.
-        kept: places of columns that mean nothing to us and hold no secret.
-        unused: titles of the others.
-        secret: titles of those that hold a PIN, PUK or key; their values are dropped as they are read.
-        width: how many there are.
+        used: a column for each field that has one, in the order of the export.
+        kept: titles and places of other columns that are known, but hold no field and no secret.
+        unused: titles of columns that are not known.
+        secret: titles of columns with a PIN, PUK or key; their values are dropped as they are read.
+        width: the number of columns.
     """
 
     used: tuple[Column, ...]
@@ -54,12 +63,15 @@ class Columns:
     width: int
 
     def told(self) -> str:
-        """The mapping on one line, for a message."""
+        """Write the mapping on one line, for a message."""
         return spelled(f"{column.field} = {shown_title(column.title)} ({column.how})" for column in self.used)
 
 
 def parse_choices(texts: Sequence[str], fields: Sequence[str] = FIELDS) -> dict[str, str]:
-    """The fields and titles of `--column FIELD=TITLE`. Raises: InputError, with every problem."""
+    """Read the fields and titles of `--column FIELD=TITLE`.
+
+    Raises: InputError, with every problem.
+    """
     chosen: dict[str, str] = {}
     problems = []
     for text in texts:
@@ -82,7 +94,7 @@ def parse_choices(texts: Sequence[str], fields: Sequence[str] = FIELDS) -> dict[
 def map_columns(
     titles: Sequence[str], sample: Sequence[Sequence[str]], chosen: Mapping[str, str], *, place: str
 ) -> Columns:
-    """Decide which column holds what.
+    """Choose the column of each field.
 
     Args:
         titles: of the header; "column 1" and so on for a file without one.
@@ -101,7 +113,10 @@ def map_columns(
 
 
 def places_of(wanted: str, titles: Sequence[str]) -> list[int]:
-    """Where a title stands: as it is, else by its letters, else by its number from 1."""
+    """Return the places of a title.
+
+    A title is compared as written, else by its letters, else by its number from 1.
+    """
     for fits in (lambda title: title.strip() == wanted, lambda title: plain(title) == plain(wanted) != ""):
         if places := [at for at, title in enumerate(titles) if fits(title)]:
             return places
@@ -111,7 +126,7 @@ def places_of(wanted: str, titles: Sequence[str]) -> list[int]:
 
 @dataclass(slots=True)
 class _Mapping:
-    """The header so far."""
+    """Columns found so far."""
 
     titles: Sequence[str]
     place: str
@@ -120,7 +135,7 @@ class _Mapping:
     unclear: set[str] = field(default_factory=set)
 
     def by_hand(self, name: str, wanted: str) -> None:
-        """Take what the operator chose."""
+        """Take the column that the operator chose."""
         if not wanted:
             return
         places = places_of(wanted, self.titles)
@@ -141,7 +156,7 @@ class _Mapping:
             self.found[name] = Column(name, places[0], self.titles[places[0]], "by hand")
 
     def by_title(self, chosen: Mapping[str, str]) -> None:
-        """Find the fields that nobody chose by the titles that we know."""
+        """Find fields by known titles, except fields chosen by hand."""
         places: dict[str, list[int]] = {}
         taken = self._taken()
         for at, title in enumerate(self.titles):
@@ -155,7 +170,7 @@ class _Mapping:
                 self.found[name] = Column(name, held[0], self.titles[held[0]], "by title")
 
     def by_content(self, sample: Sequence[Sequence[str]], chosen: Mapping[str, str]) -> None:
-        """Find fields whose values cannot be taken for anything else."""
+        """Find fields whose values cannot mean anything else."""
         for name, fits in _CONTENT.items():
             if name in self.found or name in chosen or name in self.unclear:
                 continue
@@ -167,7 +182,10 @@ class _Mapping:
                 self.found[name] = Column(name, places[0], self.titles[places[0]], "by content")
 
     def _nameless(self) -> list[int]:
-        """Places of columns whose title tells nothing: no field, no secret, nothing else that we know."""
+        """Return the places of columns with a title that is not known.
+
+        Such a title names no field, no secret, and nothing else that is known.
+        """
         return [
             at
             for at, title in enumerate(self.titles)
@@ -175,7 +193,10 @@ class _Mapping:
         ]
 
     def result(self, chosen: Mapping[str, str]) -> Columns:
-        """The columns. Raises: InputError."""
+        """Return the columns.
+
+        Raises: InputError.
+        """
         with_luhn = [at for at, title in enumerate(self.titles) if plain(title) in _WITH_LUHN]
         if "iccid" not in self.found and "iccid" not in {*chosen, *self.unclear} and len(with_luhn) == 1:
             self.found["iccid"] = Column("iccid", with_luhn[0], self.titles[with_luhn[0]], "by title")
@@ -215,18 +236,24 @@ def _told(titles: Sequence[str]) -> tuple[str, ...]:
 
 
 _BY_TARIFF = {"data_quota_mb", "sms_quota"}
-"""Two fields that may share a column: a tariff names both volumes."""
+"""Two fields that may share a column.
+
+A tariff names both volumes.
+"""
 
 _WITH_LUHN = frozenset(map(plain, ("iccid_with_luhn", "ICCID (20 digits)", "ICCID (Luhn)")))
 
 
 def names_iccid(title: str) -> bool:
-    """Whether a title is one of those of ICCIDs."""
+    """True if the title is a title of ICCIDs."""
     return field_of_title(title) == "iccid" or plain(title) in _WITH_LUHN
 
 
 def iccid_like(cell: str) -> bool:
-    """Whether a cell holds an ICCID (the telecom prefix 89 and its length), or what a spreadsheet made of one."""
+    """True if the cell holds an ICCID, or a rounded ICCID.
+
+    An ICCID has the telecom prefix 89 and the right length. A spreadsheet may have rounded the number.
+    """
     text = unwrapped(cell).lstrip("=").strip("\"'")
     try:
         return read_iccid(text).digits.startswith("89")
@@ -253,6 +280,6 @@ _CONTENT: Mapping[str, Callable[[str], bool]] = {
 
 
 def _all_fit(sample: Sequence[Sequence[str]], at: int, fits: Callable[[str], bool]) -> bool:
-    """Whether a column has values, and each of them fits."""
+    """True if the column has values, and each value fits."""
     values = [row[at] for row in sample if at < len(row) and row[at].strip()]
     return bool(values) and all(map(fits, values))

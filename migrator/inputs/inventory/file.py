@@ -1,4 +1,7 @@
-"""`inventory import`: a file of SIMs, in whatever shape it comes, as rows with their lines."""
+"""File of SIMs for `inventory import`, as rows with their lines.
+
+The file may have any known format.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,19 +20,21 @@ from migrator.inputs.inventory.values import Words
 __all__ = ["ImportedRow", "InventoryFile", "opened_inventory"]
 
 SAMPLE = 500
-"""Rows by which a column is known from its content."""
+"""Number of rows that show the content of a column."""
 
 
 @dataclass(slots=True)
 class InventoryFile:
-    """An open file of SIMs. What it holds besides is known once `rows` is exhausted.
+    """Open file of SIMs.
+
+    The other values are complete once `rows` is exhausted.
 
     Args:
-        name: what messages call it.
+        name: the file's name in messages.
         kind: "csv", or "jsonl" for our own export.
-        columns: what stands where; None for our own export.
+        columns: the columns of the file; None for our own export.
         rows: every row that is not blank, in order, to be read once.
-        statuses: words for a status that nobody knows.
+        statuses: words for a status that are not known.
         fallback: counts bytes that were no UTF-8.
     """
 
@@ -44,18 +49,23 @@ class InventoryFile:
 
     @property
     def unused_titles(self) -> Sequence[str]:
-        """Columns that were passed over."""
+        """Titles of columns that were not read."""
         return self.columns.unused if self.columns else tuple(self.unused.times)
 
     @property
     def secret_titles(self) -> Sequence[str]:
-        """Columns with a PIN, PUK or key, that were dropped as they were read."""
+        """Titles of columns with a PIN, PUK or key.
+
+        The values of these columns were dropped as they were read.
+        """
         return self.columns.secret if self.columns else tuple(self.secret.times)
 
 
 @contextmanager
 def opened_inventory(path: Path, chosen: Mapping[str, str]) -> Iterator[InventoryFile]:
-    """Open a CSV of the 1NCE portal, or JSON Lines of `inventory export`; `-` is standard input.
+    """Open a CSV of the 1NCE portal, or an `inventory export`.
+
+    The export is JSON Lines. `-` is standard input.
 
     Args:
         path: the file.
@@ -76,7 +86,7 @@ def opened_inventory(path: Path, chosen: Mapping[str, str]) -> Iterator[Inventor
 
 
 def _first_filled(lines: Iterator[str]) -> tuple[list[str], str]:
-    """The first line that is not blank, and those before it."""
+    """Return the first line that is not blank, and those before."""
     blank: list[str] = []
     for line in islice(lines, SAMPLE):
         if line.strip():

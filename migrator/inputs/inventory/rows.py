@@ -1,4 +1,7 @@
-"""The rows of an exported inventory as SIMs: cells of a CSV, or lines of our own export."""
+"""Rows of an exported inventory as SIMs.
+
+A row is a record of a CSV, or a line of our own export.
+"""
 
 import json
 import re
@@ -32,16 +35,20 @@ from migrator.inputs.inventory.values import (
 __all__ = ["CsvRows", "ImportedRow", "JsonRows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
-"""Of the two that UTF-16 writes a character past U+FFFF with: JSON can say it, and no text can hold one alone."""
+"""Half of a surrogate pair in UTF-16.
+
+UTF-16 writes a character past U+FFFF with two halves. JSON can hold a single half, but no text can.
+"""
 
 EXPORT_HINT = "a line of `inventory export` is one JSON object; export it again rather than mending it by hand"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedRow:
-    """One row: the SIM and its record without PIN and PUK, or what is wrong with it.
+    """Row with its SIM and its record, or with its problems.
 
-    `may_be_rounded` is for its ICCID to be judged by, once all rows are known; our own export no spreadsheet has seen.
+    The record has no PIN and no PUK. `may_be_rounded` helps to judge the ICCID once all rows are known. It is always
+    False for our own export, which no spreadsheet has changed.
     """
 
     line: int
@@ -52,12 +59,12 @@ class ImportedRow:
 
 
 class CsvRows:
-    """Turns the cells of a record into a SIM.
+    """Reader that turns the cells of a record into a SIM.
 
     Args:
         name: the file's, for messages.
         columns: the header.
-        statuses: told the words for a status that nobody knows.
+        statuses: collects the words for a status that are not known.
     """
 
     def __init__(self, name: str, columns: Columns, statuses: Words) -> None:
@@ -70,7 +77,7 @@ class CsvRows:
         self._at = next(column.at for column in columns.used if column.field == "iccid")
 
     def row(self, line: int, cells: Sequence[str]) -> ImportedRow:
-        """The SIM of one record."""
+        """Return the SIM of one record."""
         place = f"{self._name}:{line}"
         if len(cells) > self._columns.width and any(cell.strip() for cell in cells[self._columns.width :]):
             words = f"{place}: {len(cells)} values under {self._columns.width} titles"
@@ -92,7 +99,10 @@ class CsvRows:
         return ImportedRow(line, self._sim(values), {"line": line, "record": record}, may_be_rounded=is_doubtful)
 
     def _sim(self, values: dict[str, Any]) -> SourceSim:
-        """The SIM of parsed values. Our own export has a column of 1NCE's words beside its own."""
+        """Build the SIM from parsed values.
+
+        Our own export has a status column, and a second column with the status word of 1NCE.
+        """
         word = values.pop("status", None) or ""
         told = values.pop("status_word", None)
         status = source_status(word)
@@ -126,7 +136,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
 
 
 class JsonRows:
-    """Turns a line of our own export into the SIM that it was written from."""
+    """Reader that turns a line of our own export into its SIM."""
 
     def __init__(self, name: str, statuses: Words) -> None:
         self._name = name
@@ -135,7 +145,7 @@ class JsonRows:
         self.secret = Words(shown_title)
 
     def row(self, line: int, text: str) -> ImportedRow:
-        """The SIM of one line."""
+        """Return the SIM of one line."""
         place = f"{self._name}:{line}"
         try:
             values = json.loads(text)

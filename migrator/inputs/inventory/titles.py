@@ -1,7 +1,7 @@
-"""What the columns of an exported inventory are called, and the words in them, in the languages that we know of.
+"""Known titles and words of an exported inventory, in several languages.
 
 Source: the reference's section on the portal's export: titles on screen are known in English, those of the file are
-not, and the portal speaks several languages. What is not here is found by its content, or told by hand.
+not, and the portal speaks several languages. Other columns are found by their content, or chosen by hand.
 """
 
 import re
@@ -55,7 +55,10 @@ _TITLES: Mapping[str, tuple[str, ...]] = {
 }
 
 FIELDS = tuple(_TITLES)
-"""The fields of a SIM that a column may hold, in the order of the export."""
+"""Fields of a SIM that a column may hold.
+
+The order is that of the export.
+"""
 
 _HARMLESS = (
     *("ICCID with Luhn", "ICCID (20 digits)", "ICCID (Luhn)", "Session", "Sitzung", "Extendable", "Verlängerbar"),
@@ -72,7 +75,10 @@ _EXPIRED = "expired abgelaufen expiré expirée caducado caducada expirado expir
 
 
 def plain(text: str) -> str:
-    """A title or word for comparison: letters and digits only, without case and accents."""
+    """Reduce a title or word to letters and digits, for comparison.
+
+    Case and accents are removed.
+    """
     letters = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in letters if letter.isalnum())
 
@@ -82,28 +88,38 @@ STATUS_WORDS: Mapping[str, str] = {
     for words, meant in ((_ENABLED, "Enabled"), (_DISABLED, "Disabled"), (_EXPIRED, "Expired"))
     for word in words.split()
 }
-"""Plain words -> what 1NCE's list calls it, so that reading the list afterwards finds no other status.
+"""Plain words -> the status word of 1NCE's list.
 
-"Inactive", "blocked" and "suspended" are left out on purpose: which of the three they are depends on who wrote them.
+A later read of the list then finds the same status. "Inactive", "blocked" and "suspended" are left out on purpose:
+their status depends on who wrote them.
 """
 
 _FIELD_OF = {plain(title): field for field, titles in _TITLES.items() for title in (field, *titles)}
 KNOWN_TITLES = frozenset(map(plain, _HARMLESS))
-"""Columns that are no field and hold no secret: kept in the raw record."""
+"""Titles of columns that hold no field and no secret.
+
+The values are kept in the raw record.
+"""
 
 
 def field_of_title(title: str) -> str | None:
-    """The field that a title names; None if it names none that we know."""
+    """Return the field that a title names, or None if unknown."""
     return _FIELD_OF.get(plain(title))
 
 
 def is_machine_title(title: str) -> bool:
-    """Whether a program wrote the numbers below: our own export, or 1NCE's API."""
+    """True if a program wrote the numbers below the title.
+
+    The program is our own export, or the API of 1NCE.
+    """
     return title.strip() in {*_WRITTEN_BY_PROGRAMS, "data_remaining_mb", "sms_remaining"}
 
 
 def is_secret_title(title: str) -> bool:
-    """Whether a column holds a PIN, a PUK or a key: "PIN1", "PUK Code", "SIM-PIN", "ADM 1", "OPc", "Auth key" ..."""
+    """True if the column holds a PIN, a PUK or a key.
+
+    Examples: "PIN1", "PUK Code", "SIM-PIN", "ADM 1", "OPc", "Auth key" ...
+    """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title) if not title.isupper() else title
     words = [*re.findall(r"[a-z]+", spaced.casefold()), *re.findall(r"[a-z]+", title.casefold())]
     return any(

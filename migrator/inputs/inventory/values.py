@@ -1,4 +1,7 @@
-"""Single values of an exported inventory: from what stands in a cell to what a SIM's record holds."""
+"""Single values of an exported inventory.
+
+A parser turns the text of a cell into the value in a SIM's record.
+"""
 
 import re
 from collections import Counter
@@ -20,9 +23,15 @@ __all__ += ["parse_status", "parse_text", "volume_parser"]
 
 MOST_WORDS = 20
 REMEMBERED = 1024
-"""A fleet has a few statuses and volumes, each a hundred thousand times."""
+"""Number of parsed texts that a parser keeps.
+
+A fleet has a few statuses and volumes, each a hundred thousand times.
+"""
 _TARIFF = re.compile(r"(?P<MB>\d+ ?MB), ?(?P<SMS>\d+ ?SMS)")
-"""As the portal shows it ("500 MB, 250 SMS"). Only by hand: what was topped up since is not in it."""
+"""Tariff as the portal shows it ("500 MB, 250 SMS").
+
+Read only where the column was chosen by hand, because a tariff does not include later top-ups.
+"""
 
 _NOTHING = frozenset({"", "-", "\u2013", "\u2014", "n/a", "na", "null", "none", "nil"})
 _FLAGS = dict.fromkeys(("true", "1", "yes", "on", "ja", "an", "locked", "gesperrt", "aktiviert", "enabled"), True)
@@ -30,7 +39,7 @@ _FLAGS |= dict.fromkeys(("false", "0", "no", "off", "nein", "aus", "unlocked", "
 
 
 class BadValue(ValueError):
-    """A cell that cannot be what its column holds."""
+    """Cell that cannot be a value of its column."""
 
     def __init__(self, code: str, words: str, hint: str) -> None:
         super().__init__(words)
@@ -38,15 +47,17 @@ class BadValue(ValueError):
         self.hint = hint
 
     def at(self, place: str) -> Problem:
-        """The problem, with its FILE:LINE."""
+        """Return the problem, with its FILE:LINE."""
         return Problem(self.code, f"{place}: {self}", self.hint)
 
 
 class Words:
-    """Words that nobody knew, each with how often: the first few kinds, so that a hostile file stays small.
+    """Unknown words, each with the number of times it was found.
+
+    Only the first few different words are counted, so that a hostile file stays small.
 
     Args:
-        tell: what a word is in messages.
+        tell: writes a word for messages.
     """
 
     def __init__(self, tell: Callable[[str], str] = shown) -> None:
@@ -65,7 +76,12 @@ def _is_nothing(text: str) -> bool:
 
 
 def parse_iccid(cell: str) -> Iccid:
-    """An ICCID, without the quotes and equals signs that keep spreadsheets off it. Raises: BadValue."""
+    """Read an ICCID.
+
+    Quotes and equals signs that protect the ICCID from spreadsheets are removed.
+
+    Raises: BadValue.
+    """
     text = cell if cell.isdigit() else unwrapped(cell).lstrip("=").strip("\"'")
     if not text:
         raise BadValue("empty_iccid", "no ICCID", "fill it in, or remove the line")
@@ -76,7 +92,12 @@ def parse_iccid(cell: str) -> Iccid:
 
 
 def parse_digits(cell: str) -> str | None:
-    """An IMSI, MSISDN or IMEI; the plus of a phone number and the F of a modem are left out. Raises: BadValue."""
+    """Read an IMSI, MSISDN or IMEI.
+
+    The plus of a phone number and the F of a modem are left out.
+
+    Raises: BadValue.
+    """
     if cell.isascii() and cell.isdigit():
         return cell
     text = unwrapped(cell).lstrip("=").strip("\"'+").rstrip("fF")
@@ -91,30 +112,39 @@ def parse_digits(cell: str) -> str | None:
 
 
 def parse_text(cell: str) -> str | None:
-    """Text without blanks around it."""
+    """Read text, without the blanks around the text."""
     text = unwrapped(cell)
     return None if _is_nothing(text) else text
 
 
 def parse_label(cell: str) -> str | None:
-    """A label goes out exactly as it came; only the apostrophe that guards against formulas is taken off again."""
+    """Read a label, exactly as written.
+
+    Only the apostrophe that guards against formulas is removed.
+    """
     return (cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in "=+-@\t\r\n" else cell) or None
 
 
 @lru_cache(maxsize=REMEMBERED)
 def parse_status(cell: str) -> str:
-    """1NCE's own word for a status; a word that we do not know is left as it is, and plans will not act on it."""
+    """Return the status word of 1NCE.
+
+    An unknown word stays as written, and plans will not act on such a status.
+    """
     text = unwrapped(cell)
     return STATUS_WORDS.get(plain(text), text)
 
 
 def parse_flag(cell: str) -> bool | None:
-    """A yes or no; None for anything else."""
+    """Read a yes or no; None for anything else."""
     return _FLAGS.get(unwrapped(cell).lower())
 
 
 def parse_reading(cell: str) -> QuotaReading:
-    """Whether what remains was read, in the words of our own export. Raises: BadValue."""
+    """Read the state of a quota reading, in our own export's words.
+
+    Raises: BadValue.
+    """
     try:
         return QuotaReading(unwrapped(cell))
     except ValueError:
@@ -123,7 +153,7 @@ def parse_reading(cell: str) -> QuotaReading:
 
 
 def volume_parser(title: str, *, unit: str, by_hand: bool) -> Callable[[str], Decimal | None]:
-    """What reads the cells of a column of volumes.
+    """Build the parser for the cells of a column of volumes.
 
     Args:
         title: the column's.

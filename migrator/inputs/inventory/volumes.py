@@ -1,6 +1,7 @@
-"""Volumes as people and spreadsheets write them: read where there is one way to, refused where there are two.
+"""Volumes as people and spreadsheets write them.
 
-A limit that is a thousand times too large costs money, one that is a thousand times too small silences a unit.
+A text with a single meaning is read. A text with two meanings is refused. A limit that is a thousand times too large
+costs money. A limit that is a thousand times too small silences a unit.
 """
 
 import re
@@ -19,9 +20,10 @@ _SPACES = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")  # thousan
 
 
 class UnclearVolume(ValueError):
-    """A text that is no volume, or one in two ways; the message says why, `hint` what to write.
+    """Text that is no volume, or has two meanings.
 
-    `masked` says why without the digits: those of a number without a unit may be a PIN that slid in.
+    The message gives the reason, and `hint` the text to write instead. `masked` gives the reason without the digits,
+    because a number without a unit may be a PIN in the wrong column.
     """
 
     def __init__(self, words: str, hint: str = PLAIN_HINT, *, masked: str = "") -> None:
@@ -31,25 +33,31 @@ class UnclearVolume(ValueError):
 
 
 def has_unit(text: str) -> bool:
-    """Whether a number stands there with a unit behind it, and so no PIN."""
+    """True if the text is a number with a unit.
+
+    Such a number is no PIN.
+    """
     found = _WITH_UNIT.fullmatch(text.strip())
     return found is not None and bool(found["number"] and found["unit"])
 
 
 def title_unit(title: str) -> str:
-    """The unit in a column's title, in capitals; empty if it names none."""
+    """Return the unit in a column's title, in capitals.
+
+    Empty if the title names no unit.
+    """
     found = _TITLE_UNIT.search(title.replace("_", " "))
     return found["unit"].upper() if found else ""
 
 
 def volume(text: str, *, unit: str, assumed: str, point_is_decimal: bool = False) -> Decimal:
-    """The volume that a cell tells, in `unit`.
+    """Read the volume in a cell, in `unit`.
 
     Args:
         text: as written.
-        unit: "MB" or "SMS": what is wanted. Nothing is converted: whether a GB holds 1000 or 1024 MB, nobody says.
-        assumed: the unit of a number without one, as its column's title tells; empty if it does not.
-        point_is_decimal: whether a program wrote it, so that 1.024 is a little more than one.
+        unit: "MB" or "SMS", the wanted unit. Nothing is converted: a GB may hold 1000 or 1024 MB.
+        assumed: the unit of a number without one, from the column's title; empty if the title names no unit.
+        point_is_decimal: whether a program wrote the number, so that 1.024 is a little more than one.
 
     Raises: UnclearVolume.
     """
@@ -74,7 +82,10 @@ def _number(text: str, *, point_is_decimal: bool) -> Decimal:
 
 
 def _with_point(digits: str) -> str:
-    """`digits` with a decimal point or none. Raises: UnclearVolume, where the separator may be of either kind."""
+    """Return `digits` with a decimal point, or with no separator.
+
+    Raises: UnclearVolume, where the separator may be of either kind.
+    """
     separators = re.sub(r"[^.,]", "", digits)
     if not separators:
         return digits

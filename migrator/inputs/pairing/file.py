@@ -1,4 +1,7 @@
-"""`pair import`: rows of a pairing file held against the inventory, the pairs there are, and each other."""
+"""Check of the rows of a pairing file, for `pair import`.
+
+Each row is compared with the inventory, with the known pairs, and with the other rows.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,7 +47,10 @@ __all__ = [
 
 ROWS_PER_LOOKUP = 500
 WITH_CHECK_DIGIT = 20
-"""Assumed, as in pools: ICCIDs this long end in a check digit. A wrong one is only warned of."""
+"""Number of digits of an ICCID that ends in a check digit.
+
+This is assumed, as in pools. A wrong check digit gives only a warning.
+"""
 MOST_WARNINGS = 50
 OWN_SOURCE_HINT = (
     "give the ICCID of the new Hologram SIM; where Hologram took the ICCID over, leave the line out, and pair "
@@ -53,22 +59,27 @@ OWN_SOURCE_HINT = (
 UNKNOWN_HINT = "check the digits, or read 1NCE again: `inventory pull`"
 
 SourceLookup = Callable[[Sequence[str]], Mapping[str, Iccid]]
-"""Canonical keys -> those that are SIMs of the inventory, with the ICCID as 1NCE lists it."""
+"""Canonical keys -> the SIMs of the inventory among them.
+
+Each SIM has its ICCID as 1NCE lists it.
+"""
 PairLookup = Callable[[Sequence[str]], Mapping[str, Pair]]
-"""Canonical keys -> the pairs there are, by the same keys."""
+"""Canonical keys -> the known pairs, by the same keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What a file would change. With problems there are no pairs: an import is all or nothing.
+    """Changes that a file would make.
+
+    With problems there are no pairs: an import is all or nothing.
 
     Args:
-        unchanged: rows that say what is known already, or what an earlier row said.
+        unchanged: rows that repeat what is known already, or an earlier row.
         problems: each with file and line, in the file's order.
-        replaced: pairs that get another target, as they were and as they will be.
+        replaced: pairs that get another target, before and after the change.
         chips: pairs that stay and get an EID, or another one.
-        warnings: what looks odd and was taken all the same; the first of them.
-        odd_digits: how many check digits, of ICCIDs and EIDs, are not right.
+        warnings: what looks odd but is accepted; only the first warnings.
+        odd_digits: how many check digits, of ICCIDs and EIDs, are wrong.
     """
 
     unchanged: int
@@ -81,12 +92,15 @@ class ImportResult:
 
     @property
     def pairs(self) -> Iterator[Pair]:
-        """What to write, in the file's order: new pairs, other targets and EIDs. From a file: it may be a million."""
+        """Pairs to write, in the file's order.
+
+        New pairs, and pairs with another target or EID. Read from disk, as there may be a million.
+        """
         return iter(()) if self.problems else self._seen.new()
 
     @property
     def values(self) -> Iterator[PairValues]:
-        """The same as plain values."""
+        """Pairs to write, as plain values."""
         return iter(()) if self.problems else self._seen.new_values()
 
 
@@ -99,15 +113,17 @@ def plan_import(
     existing_by_target: PairLookup,
     replace: bool,
 ) -> ImportResult:
-    """Check every row and say what the file would change. Nothing is written here.
+    """Check every row, and find the changes that the file would make.
+
+    Nothing is written to the store here. There may be a million rows: those already read are kept on disk.
 
     Args:
         file: the file's name, for origins and messages.
-        known_sources: asked for sources and targets, some hundred keys at a time; so are the other two.
+        known_sources: asked for sources and targets, some hundred keys at a time.
+        existing_by_source: asked for sources, in the same portions.
+        existing_by_target: asked for targets, in the same portions.
         replace: whether a source that is paired already may get another target. A target never leaves a source that
             the file does not give another one.
-
-    Rows may number a million: what is kept of them is on disk.
     """
     draft = _Draft(file, replace, Seen(file))
     remaining = iter(rows)
@@ -125,11 +141,16 @@ def plan_import(
 
 
 class NotPlain(Exception):
-    """A row of which something has to be said, or an EID: `plan_import` looks into every row."""
+    """Row that needs `plan_import`, which checks every row.
+
+    Such a row has an EID, or something that must be reported.
+    """
 
 
 def plain_values(rows: Iterable[PairRow], *, file: str) -> Iterator[PairValues]:
-    """The pairs of a file that is as files nearly always are. Nothing is known of the inventory here.
+    """Read the pairs of a file without anything unusual.
+
+    Nearly all files are so. The inventory is not known here.
 
     Raises: NotPlain, at the first row that is not two sound ICCIDs; at the end, if a spreadsheet rounded them.
     """
@@ -144,7 +165,10 @@ def plain_values(rows: Iterable[PairRow], *, file: str) -> Iterator[PairValues]:
 
 
 def _plain_key(digits: str) -> str:
-    """The canonical key of an ICCID, as `Iccid.parse` finds it. Raises: NotPlain, if something is odd about it."""
+    """Return the canonical key of an ICCID, as `Iccid.parse` does.
+
+    Raises: NotPlain, if something about the ICCID is odd.
+    """
     if not (ICCID_SHORTEST <= len(digits) <= ICCID_LONGEST and digits.isascii() and digits.isdigit()):
         raise NotPlain
     if digits.startswith("98"):
@@ -157,7 +181,10 @@ def _plain_key(digits: str) -> str:
 
 @dataclass(slots=True)
 class _Draft:
-    """The import so far. Origins are "FILE:LINE", so a pair tells where it stands."""
+    """State of the import so far.
+
+    Origins are "FILE:LINE": each pair has its place in the file.
+    """
 
     file: str
     replace: bool
@@ -178,7 +205,10 @@ class _Draft:
     taken_over: list[tuple[Pair, Pair]] = field(default_factory=list)  # a new pair, and who has its target now
 
     def parsed(self, row: PairRow) -> Pair | None:
-        """The row as a pair; what is no identifier is noted."""
+        """Turn the row into a pair.
+
+        Text that is no identifier is noted as a problem, and the result is None.
+        """
         source = self._iccid(row, "source", row.source_text)
         target = self._iccid(row, "target", row.target_text)
         eid = self._eid(row) if row.eid_text else None
@@ -226,13 +256,16 @@ class _Draft:
             self.warnings.append(words)
 
     def recall(self, pairs: Sequence[Pair]) -> None:
-        """Bring back what earlier rows said of the SIMs and chips of some pairs."""
+        """Load the earlier rows that concern some pairs.
+
+        Earlier rows may name the same SIMs or chips.
+        """
         self.by_source = self.seen.by("source_key", [pair.source.key for pair in pairs])
         self.by_target = self.seen.by("target_key", [pair.target.key for pair in pairs])
         self.by_eid = self.seen.by("eid", [pair.eid.digits for pair in pairs if pair.eid is not None])
 
     def keep(self) -> None:
-        """Put the rows at hand away."""
+        """Store the current rows on disk."""
         self.seen.put(self.at_hand)
         self.placed += len(self.at_hand)
         self.at_hand.clear()
@@ -271,7 +304,7 @@ class _Draft:
             self._fits_existing(pair, had, holder)
 
     def _take(self, pair: Pair) -> None:
-        """Take in a row that is at odds with nothing."""
+        """Take in a row that conflicts with nothing."""
         self._weigh(pair)
         self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
         self.at_hand.append((_line(pair), pair, True))
@@ -282,7 +315,10 @@ class _Draft:
             self.rounded_targets.append((pair.target, _line(pair)))
 
     def _is_change(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> bool:
-        """Whether a row that clashes with none in the file is to be written."""
+        """True if the row is to be written.
+
+        Called only for a row that conflicts with no earlier row of the file.
+        """
         if had is not None and had.target == pair.target:
             return self._is_new_chip(pair, had)
         self._weigh(pair)
@@ -292,7 +328,10 @@ class _Draft:
         return is_known and fits
 
     def _is_new_chip(self, pair: Pair, had: Pair) -> bool:
-        """Whether a pair that stays as it is gets an EID. A file without EIDs takes none away."""
+        """True if an unchanged pair gets a new EID.
+
+        A file without EIDs removes none.
+        """
         if pair.eid is None or pair.eid == had.eid:
             self.unchanged += 1
             return False
@@ -310,7 +349,10 @@ class _Draft:
         return repeated
 
     def _clashes_in_file(self, pair: Pair) -> bool:
-        """Whether an earlier line gives this source another target, or its target or chip to another source."""
+        """True if an earlier line conflicts with the row.
+
+        The earlier line gives this source another target, or gives the target or chip of the row to another source.
+        """
         earlier = self.by_source.get(pair.source.key)
         if earlier is not None and earlier.target != pair.target:
             words = f"source {pair.source} has target {earlier.target} on line {_line(earlier)}, here {pair.target}"
@@ -331,7 +373,7 @@ class _Draft:
         return earlier is not None or holder is not None or chip is not None
 
     def _is_known(self, pair: Pair, known: Mapping[str, Iccid]) -> bool:
-        """Whether the source is a SIM of the inventory, and the target is none."""
+        """True if the inventory has the source and not the target."""
         source_known = pair.source.key in known
         if not source_known and looks_rounded(pair.source.digits):
             words = f"source {pair.source} is not in the inventory and ends in zeros as a spreadsheet leaves them"
@@ -353,7 +395,7 @@ class _Draft:
         return source_known and not target_is_source
 
     def _fits_existing(self, pair: Pair, had: Pair | None, holder: Pair | None) -> bool:
-        """Whether this may stand beside the pairs there are."""
+        """True if the row is allowed beside the known pairs."""
         if self.replace:
             if holder is not None:
                 self.taken_over.append((pair, holder))
@@ -368,7 +410,7 @@ class _Draft:
         return had is None and holder is None
 
     def result(self) -> ImportResult:
-        """The import, once every row was placed."""
+        """Return the import, after every row was placed."""
         for pair, holder in self.taken_over:
             if not self.seen.by("source_key", [holder.source.key]):
                 words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
@@ -387,5 +429,5 @@ class _Draft:
 
 
 def _line(pair: Pair) -> int:
-    """The line of a pair of this file."""
+    """Return the line of a pair of this file."""
     return int(pair.origin.rpartition(":")[2])

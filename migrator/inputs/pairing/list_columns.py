@@ -1,4 +1,7 @@
-"""The columns of vendors' lists, delivery notes and lists of pairs: told by hand or by title, never guessed."""
+"""Columns of vendors' lists, delivery notes and lists of pairs.
+
+A column is known by hand or by its title, never guessed.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,7 +14,7 @@ from migrator.inputs.inventory.titles import is_secret_title, plain
 __all__ = ["PAIR_TITLES", "POOL_TITLES", "Titles", "field_named", "find_columns", "parse_choices", "unused_titles"]
 
 Titles = Mapping[str, tuple[str, ...]]
-"""Field -> its titles, besides its own name."""
+"""Field -> its titles, in addition to its own name."""
 
 PAIR_TITLES: Titles = {
     "source_iccid": ("old ICCID", "1NCE ICCID", "ICCID old", "old SIM ICCID", "alte ICCID", "ICCID alt"),
@@ -30,17 +33,17 @@ POOL_TITLES: Titles = {
 
 
 def field_named(title: str, titles: Titles) -> str | None:
-    """The field that a title names; None if it names none."""
+    """Return the field that a title names, or None."""
     letters = plain(title)
     return next((name for name, known in titles.items() if letters and letters in map(plain, (name, *known))), None)
 
 
 def find_columns(cells: Sequence[str], titles: Titles, chosen: Mapping[str, str], *, place: str) -> dict[str, int]:
-    """Where each field stands that has a column.
+    """Return the place of each field that has a column.
 
     Args:
         cells: the header.
-        titles: what the columns may be called.
+        titles: the possible titles of the columns.
         chosen: field -> title or number by hand, from `parse_choices`; an empty one leaves the field out.
         place: "FILE:LINE" of the header.
 
@@ -65,7 +68,10 @@ def find_columns(cells: Sequence[str], titles: Titles, chosen: Mapping[str, str]
 
 
 def _titled(name: str, titles: Titles, cells: Sequence[str], found: Mapping[str, int]) -> list[int]:
-    """Where titles of a field stand; where its own name stands, only there."""
+    """Return the places of a field's titles.
+
+    Where the field's own name is a title, only its places count.
+    """
     places = [at for at, cell in enumerate(cells) if field_named(cell, titles) == name and at not in found.values()]
     return [at for at in places if plain(cells[at]) == plain(name)] or places
 
@@ -73,7 +79,10 @@ def _titled(name: str, titles: Titles, cells: Sequence[str], found: Mapping[str,
 def _settle(  # noqa: PLR0917 - what one field comes to
     found: dict[str, int], problems: list[Problem], name: str, places: Sequence[int], cells: Sequence[str], place: str
 ) -> None:
-    """Take the one place of a field; note several, and one with a secret."""
+    """Take the only place of a field.
+
+    Several places, and a column with a secret, are noted as problems.
+    """
     if len(places) > 1:
         hint = f"remove or rename all but one, or tell which one it is: --column {name}=TITLE or NUMBER"
         problems.append(Problem("no_header", f"{place}: more than one column {name}", hint))
@@ -85,7 +94,7 @@ def _settle(  # noqa: PLR0917 - what one field comes to
 
 
 def unused_titles(cells: Sequence[str], found: Mapping[str, int], tell: Callable[[Sequence[str]], None] | None) -> None:
-    """Tell the titles of columns that nothing is read from."""
+    """Report the titles of columns that are not read."""
     others = [cell for at, cell in enumerate(cells) if cell.strip() and at not in found.values()]
     others = [shown_title(title, quoted=False) for title in others]
     if others and tell is not None:

@@ -1,4 +1,7 @@
-"""The rows of a pairing file so far, where a million of them take no memory: in a private temporary file."""
+"""Rows of a pairing file so far, in a private temporary file.
+
+A million rows then take no memory.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +30,9 @@ _COLUMNS = "line, source_key, source, target_key, target, eid"
 
 
 class Seen:
-    """Pairs by line, found again by source, target or EID. SQLite drops the file when the object goes.
+    """Pairs by line, found again by source, target or EID.
+
+    SQLite deletes the file when the object goes.
 
     Args:
         file: the pairing file's name, for the pairs' origin.
@@ -39,13 +44,19 @@ class Seen:
         self._db.executescript(_SCHEMA)
 
     def put(self, rows: Iterable[tuple[int, Pair, bool]]) -> None:
-        """Keep pairs with their lines, and whether each is to be written."""
+        """Store pairs with their lines.
+
+        Each row also says whether the pair is to be written.
+        """
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?, ?)", (_values(*row) for row in rows))
         self._db.execute("COMMIT")
 
     def by(self, column: By, values: Sequence[str]) -> dict[str, Pair]:
-        """The first pair for each of at most some hundred values; those without one are left out."""
+        """Return the first pair for each value.
+
+        At most some hundred values can be asked for at a time. Values without a pair are left out.
+        """
         marks = ",".join("?" * len(values))
         # the text holds a name from `By` and question marks
         wanted = f"SELECT {column}, {_COLUMNS} FROM seen WHERE {column} IN ({marks}) ORDER BY {column}, line"  # noqa: S608
@@ -53,12 +64,18 @@ class Seen:
         return {key: self._pair(*next(rows)[1:]) for key, rows in groupby(found, key=lambda row: row[0])}
 
     def new(self) -> Iterator[Pair]:
-        """The pairs to be written, in the file's order; may be asked for again."""
+        """Read the pairs to be written, in the file's order.
+
+        The pairs may be read again.
+        """
         for row in self._db.execute(f"SELECT {_COLUMNS} FROM seen WHERE is_new ORDER BY line"):  # noqa: S608 - constant
             yield self._pair(*row)
 
     def new_values(self) -> Iterator[PairValues]:
-        """The same as plain values: source key and ICCID, target key and ICCID, origin, EID."""
+        """Read the pairs to be written as plain values.
+
+        Source key and ICCID, target key and ICCID, origin, EID.
+        """
         wanted = (
             "SELECT source_key, source, target_key, target, ? || ':' || line, eid FROM seen WHERE is_new ORDER BY line"
         )

@@ -1,4 +1,7 @@
-"""A pool of new SIMs: read from a list or ranges, and dealt out to source SIMs in a stable order."""
+"""Pool of new SIMs, and the assignment to source SIMs.
+
+The pool is read from a list or ranges. The order of the assignment is stable.
+"""
 
 import re
 from collections import Counter
@@ -29,26 +32,38 @@ from migrator.inputs.pairing.pool_rows import PoolRow, is_pool_header, pool_rows
 __all__ = ["DealResult", "PoolEntry", "RangeMode", "deal", "read_pool"]
 
 RangeMode = Literal["plain", "body"]
-"""How a range is counted: all digits as one number, or the digits before the check digit, which is then appended."""
+"""Way to count a range.
+
+"plain" counts all digits as one number. "body" counts the digits before the check digit, which is then appended.
+"""
 
 MOST_SIMS = 2_000_000
 WITH_CHECK_DIGIT = 20
-"""Assumed: ICCIDs this long end in a check digit, as 1NCE's `iccid_with_luhn` does. A wrong one is only warned of."""
+"""Number of digits of an ICCID that ends in a check digit.
+
+This is assumed, as in 1NCE's `iccid_with_luhn`. A wrong check digit gives only a warning.
+"""
 
 LINES_ON_TOP = 60
-"""In so many, a header is looked for."""
+"""Number of lines in which a header is searched."""
 
 _HEADERS = frozenset({"iccid", "target_iccid", "sim"})
 _SEPARATOR = re.compile(r"[0-9][\"' ]*[,;\t]")
 _BEHIND = re.compile(r"[\s,;|]+$")
-"""What a spreadsheet with an empty second column leaves behind each line."""
+"""Characters that a spreadsheet leaves at the end of each line.
+
+The cause is an empty second column.
+"""
 _THOUSANDS = re.compile(r"(?<=\d)[.,' \u00a0](?=\d{3}(?!\d))")
 _RANGE = re.compile(r"(.+?)\s*[-\u2013]\s*(.+)")  # an en dash is what a word processor makes of it
 
 
 @dataclass(frozen=True, slots=True)
 class PoolEntry:
-    """One new SIM, where it stands ("FILE:LINE"), and what looks odd about it (empty: nothing)."""
+    """New SIM, with its place ("FILE:LINE") and a warning.
+
+    The warning is empty where nothing looks odd.
+    """
 
     iccid: Iccid
     origin: str
@@ -58,7 +73,10 @@ class PoolEntry:
 
 @dataclass(frozen=True, slots=True)
 class DealResult:
-    """New pairs; the sources that went without, by ICCID; and the entries left over, in the pool's order."""
+    """New pairs, sources without a new SIM, and entries left over.
+
+    The sources are ordered by ICCID, the entries as in the pool.
+    """
 
     pairs: list[Pair]
     missing: list[Iccid]
@@ -72,16 +90,19 @@ def read_pool(
     chosen: Mapping[str, str] = MappingProxyType({}),
     unused: Callable[[Sequence[str]], None] | None = None,
 ) -> list[PoolEntry]:
-    """Read one ICCID a line, or `first-last` with both ends included, `#` begins a comment; or a table by its columns.
+    """Read a pool from a list or a table.
+
+    A list has one ICCID a line, or `first-last` with both ends included. `#` begins a comment. A table is read by its
+    columns.
 
     Args:
         path: the file.
-        range_mode: how ranges are counted; None asks, where it is not clear.
-        chosen: columns by hand, from `parse_choices`; then it is a table, as it is where a header names the ICCIDs.
-        unused: told the titles of a table's columns that mean nothing here, if there are any.
+        range_mode: how ranges are counted; None refuses a range that can be counted in two ways.
+        chosen: columns by hand, from `parse_choices`; the file is then a table, as where a header names the ICCIDs.
+        unused: called with the titles of a table's columns that are not read, if there are any.
 
     Returns: the SIMs in the file's order. `warning` is set where a check digit looks wrong: such digits are kept,
-        since carriers also use ICCIDs without one. It does not repeat `origin`.
+        since carriers also use ICCIDs without one. `warning` does not repeat `origin`.
     Raises: InputError, with every problem by file and line.
     """
     reader = _Reader(str(path), range_mode)
@@ -104,7 +125,7 @@ def read_pool(
 
 @dataclass(slots=True)
 class _Reader:
-    """The pool so far."""
+    """State of the pool so far."""
 
     file: str
     range_mode: RangeMode | None
@@ -134,7 +155,10 @@ class _Reader:
             self._note(row.line, error)
 
     def _take(self, line: int, first: str, last: str, *, quantity: int | None) -> None:
-        """Take in a SIM, or a range if there is a last one. Raises: _Refused."""
+        """Take in a SIM, or a range if `last` is given.
+
+        Raises: _Refused.
+        """
         if last:
             iccids = self._range(first, last, quantity)
             self._add(line, iccids, in_range=True, warning=_one_end(first, last))
@@ -152,14 +176,20 @@ class _Reader:
             self._note(line, _Refused("rounded_by_spreadsheet", words, ZERO_REMEDY))
 
     def _single(self, line: int, value: str) -> Iccid:
-        """The SIM of a line. Raises: _Refused."""
+        """Return the SIM of a line.
+
+        Raises: _Refused.
+        """
         iccid = _iccid(value)
         if may_be_rounded(value, iccid):
             self.zeros.append((iccid, line))
         return iccid
 
     def _range(self, first_text: str, last_text: str, quantity: int | None) -> Iterator[Iccid]:
-        """The SIMs of a range, once its ends are seen to be sound. Raises: _Refused."""
+        """Return the SIMs of a range, after a check of both ends.
+
+        Raises: _Refused.
+        """
         first, last = _iccid(unwrapped(first_text)), _iccid(unwrapped(last_text))
         if may_be_rounded(unwrapped(first_text), first) and may_be_rounded(unwrapped(last_text), last):
             words = f"both ends of the range {first}-{last} end in zeros, as a spreadsheet rounds them"
@@ -184,7 +214,10 @@ class _Reader:
         return self._counted(first.digits, last.digits, by_body=self.range_mode == "body")
 
     def _by_body(self, first: Iccid, last: Iccid, quantity: int) -> bool:
-        """Whether a range of this many SIMs is counted without check digits. Raises: _Refused, if it is in no way."""
+        """True if a range of this quantity is counted without check digits.
+
+        Raises: _Refused, if no way to count gives the quantity.
+        """
         counts = {"plain": int(last.digits) - int(first.digits) + 1}
         if first.has_right_check_digit and last.has_right_check_digit:
             counts["body"] = int(last.digits[:-1]) - int(first.digits[:-1]) + 1
@@ -227,7 +260,10 @@ class _Reader:
 
 
 def _quantity(text: str) -> int:
-    """The number in a column of quantities. Raises: _Refused."""
+    """Read the number in a column of quantities.
+
+    Raises: _Refused.
+    """
     digits = _THOUSANDS.sub("", text)
     if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_SIMS))):
         raise _Refused("wrong_quantity", f"{shown(text) if text else 'nothing'} as the quantity", "write how many SIMs")
@@ -235,7 +271,12 @@ def _quantity(text: str) -> int:
 
 
 def _refuse_mistyped_end(first: Iccid, last: Iccid) -> None:
-    """Raises: _Refused, where one end shows that the range has check digits, and the other end's is wrong."""
+    """Refuse a range with a wrong check digit at only one end.
+
+    The right check digit at the other end shows that the range has check digits.
+
+    Raises: _Refused.
+    """
     if len(first.digits) != WITH_CHECK_DIGIT or first.has_right_check_digit == last.has_right_check_digit:
         return
     right, wrong = (first, last) if first.has_right_check_digit else (last, first)
@@ -246,7 +287,7 @@ def _refuse_mistyped_end(first: Iccid, last: Iccid) -> None:
 
 
 class _Refused(Exception):
-    """A line that cannot be taken in."""
+    """Line that cannot be taken in."""
 
     def __init__(self, code: str, words: str, hint: str) -> None:
         super().__init__(words)
@@ -266,7 +307,10 @@ def _iccid(text: str) -> Iccid:
 
 
 def _one_end(first: str, last: str) -> str:
-    """Words on a range of which one end is in zeros: blocks begin so, and so does what a spreadsheet rounded."""
+    """Write a warning for a range with only one end in zeros.
+
+    Blocks of SIMs may begin at such an ICCID, but a spreadsheet also rounds so.
+    """
     rounded = [text for text in map(unwrapped, (first, last)) if looks_rounded(text)]
     if len(rounded) != 1:
         return ""
@@ -274,22 +318,29 @@ def _one_end(first: str, last: str) -> str:
 
 
 def _with_warnings(entries: list[PoolEntry]) -> list[PoolEntry]:
-    """The entries, with a word on those whose check digit looks wrong: of a range at its first SIM, for all of it.
+    """Return the entries, with a warning where a check digit looks wrong.
 
-    At 20 digits the last one is a check digit. Shorter ICCIDs come with and without: there, an entry is odd when most
-    others of its length end in a right digit (of bare ones, only one in ten does by chance).
+    A range has the warning at its first SIM, for the whole range. At 20 digits the last digit is a check digit.
+    Shorter ICCIDs come with and without a check digit: an entry is odd there when most others of its length end in a
+    right digit (of ICCIDs without a check digit, only one in ten does by chance).
     """
     singles = [entry.iccid for entry in entries if not entry.in_range]
     total = Counter(len(iccid.digits) for iccid in singles)
     right = Counter(len(iccid.digits) for iccid in singles if iccid.has_right_check_digit)
     checked = {length for length in total if length == WITH_CHECK_DIGIT or right[length] * 2 > total[length]}
     ranges = _range_warnings(entry for entry in entries if entry.in_range)
-    told = (ranges.pop(entry.origin, "") if entry.in_range else _warning(entry, checked) for entry in entries)
-    return [replace(entry, warning=words) if words else entry for entry, words in zip(entries, told, strict=True)]
+    found = (ranges.pop(entry.origin, "") if entry.in_range else _warning(entry, checked) for entry in entries)
+    return [
+        replace(entry, warning="; ".join(filter(None, [entry.warning, words]))) if words else entry
+        for entry, words in zip(entries, found, strict=True)
+    ]
 
 
 def _range_warnings(entries: Iterable[PoolEntry]) -> dict[str, str]:
-    """Words on each range, by where it stands, with wrong check digits in it."""
+    """Return a warning for each range with wrong check digits.
+
+    The key is the place of the range.
+    """
     sims, odd = Counter[str](), Counter[str]()
     for entry in entries:
         if len(entry.iccid.digits) == WITH_CHECK_DIGIT:
@@ -314,7 +365,9 @@ def _warning(entry: PoolEntry, checked_lengths: Container[int]) -> str:
 
 
 def deal(sources: Iterable[Iccid], pool: Sequence[PoolEntry], *, taken: Container[str]) -> DealResult:
-    """Give each source that has no pair the next new SIM of the pool: sources by ICCID text, the pool in its order.
+    """Give the next new SIM to each source without a pair.
+
+    Sources are ordered by ICCID text. The pool keeps its order.
 
     Args:
         sources: SIMs of the source fleet.

@@ -1,4 +1,7 @@
-"""The rows of a vendor's list or delivery note: a table with a column of ICCIDs, or of the ends of ranges."""
+"""Rows of a vendor's list or delivery note.
+
+The file is a table with a column of ICCIDs, or with columns for the ends of ranges.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -16,7 +19,10 @@ NAME_IT = "name it: --column iccid=TITLE, or --column first=TITLE --column last=
 
 
 class PoolRow(NamedTuple):
-    """One row as it was written: a SIM, or the ends of a range. `quantity` is None where there is no such column."""
+    """Row as written: a SIM, or the ends of a range.
+
+    `quantity` is None where there is no such column.
+    """
 
     line: int
     first: str
@@ -25,7 +31,10 @@ class PoolRow(NamedTuple):
 
 
 def is_pool_header(cells: Sequence[str]) -> bool:
-    """Whether these are the titles of a table of new SIMs: more than one cell, and a title of ICCIDs among them."""
+    """True if the cells are the header of a pool table.
+
+    Such a header has more than one cell, and a title of ICCIDs.
+    """
     names = {field_named(cell, POOL_TITLES) for cell in cells}
     return len(cells) > 1 and ("iccid" in names or {"first", "last"} <= names)
 
@@ -33,13 +42,13 @@ def is_pool_header(cells: Sequence[str]) -> bool:
 def pool_rows(
     lines: Iterable[str], name: str, chosen: Mapping[str, str], unused: Callable[[Sequence[str]], None] | None
 ) -> Iterator[PoolRow]:
-    """Every row that is not blank and no comment.
+    """Read every row that is not blank and no comment.
 
     Args:
         lines: of the file.
         name: the file's, for messages.
         chosen: columns by hand.
-        unused: told the titles of the columns that mean nothing here, if there are any.
+        unused: called with the titles of the columns that are not read, if there are any.
 
     Raises: InputError, for a table without ICCIDs, with two columns of them, or of pairs.
     """
@@ -66,7 +75,10 @@ def _has_iccid(cells: Sequence[str]) -> bool:
 
 
 def _columns(titles: Sequence[str], chosen: Mapping[str, str], place: str) -> Mapping[str, int]:
-    """Where ICCIDs or ranges stand. Raises: InputError."""
+    """Return the places of ICCIDs or ranges.
+
+    Raises: InputError.
+    """
     if any(field_named(title, PAIR_TITLES) == "source_iccid" for title in titles) and "iccid" not in chosen:
         hint = "`migrator pair import` reads it; to deal its new SIMs out anew: --column iccid=TITLE"
         raise InputError(f"{place}: this is a list of pairs, with a column of old ICCIDs", code="no_header", hint=hint)

@@ -1,4 +1,7 @@
-"""The rows of a pairing file: a CSV of source and target ICCIDs, in the shapes that spreadsheets leave it in."""
+"""Rows of a pairing file: a CSV of source and target ICCIDs.
+
+The CSV is read as spreadsheets save it.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -24,7 +27,10 @@ HEADER_REMEDY = (
 
 
 class PairRow(NamedTuple):  # made in half the time of a frozen dataclass, a million times
-    """One row as it was written, without the quotes and apostrophes around its values; a missing value is empty."""
+    """Row as written, without quotes and apostrophes around the values.
+
+    A missing value is empty.
+    """
 
     line: int
     source_text: str
@@ -38,17 +44,17 @@ def read_pairs(
     unused: Callable[[Sequence[str]], None] | None = None,
     chosen: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[PairRow]:
-    """Every row that is not blank, in the file's order, read as it is asked for.
+    """Read every row that is not blank, in the file's order.
 
-    Takes any delimiter of `csv_records`; a header in any case, its columns in any order, `eid` and others among them;
-    or no header and just two columns of ICCIDs.
+    A row is read only when it is needed. The file may have any delimiter of `csv_records`. The file has a header in any
+    case, with the columns in any order, `eid` and others among them; or no header and just two columns of ICCIDs.
 
     Args:
         path: the file.
-        unused: told the titles of the columns that mean nothing here, if there are any.
+        unused: called with the titles of the columns that are not read, if there are any.
         chosen: columns by hand, from `parse_choices`.
 
-    Raises: InputError, naming the file and the remedy, when it cannot be read, is empty or has other columns.
+    Raises: InputError, naming the file and the remedy, when the file cannot be read, is empty or has other columns.
     """
     with opened_text(path) as stream:
         lines = text_lines(stream, str(path))
@@ -73,7 +79,7 @@ def read_pairs(
 
 
 def _is_header(cells: list[str]) -> bool:
-    """Whether these are titles of pairs."""
+    """True if the cells are titles of pairs."""
     return {SOURCE, TARGET} <= {field_named(unwrapped(cell), PAIR_TITLES) for cell in cells}
 
 
@@ -82,7 +88,10 @@ def _has_iccid(cells: list[str]) -> bool:
 
 
 def _is_data(cells: list[str]) -> bool:
-    """Whether a first row is two ICCIDs already, or what a spreadsheet made of them, and so no header."""
+    """True if the first row is two ICCIDs, and so no header.
+
+    A spreadsheet may have rounded the ICCIDs.
+    """
     filled = [unwrapped(cell) for cell in cells if cell.strip()]
     return len(filled) == 2 and all(_iccid_like(cell) for cell in filled)  # noqa: PLR2004 - a pair
 
@@ -96,12 +105,18 @@ def _iccid_like(text: str) -> bool:
 
 
 def _told(cells: Sequence[str]) -> str:
-    """The titles for a message, cut short. They may be values, in a file without titles."""
+    """Write the titles for a message, cut short.
+
+    In a file without titles, the cells may be values.
+    """
     return spelled(shown_title(unwrapped(cell), quoted=False) for cell in cells)[:200]
 
 
 def _columns(cells: list[str], chosen: Mapping[str, str], place: str, *, headerless: bool) -> Mapping[str, int]:
-    """Where source, target and, if there is one, the EID stand. Raises: InputError."""
+    """Return the places of source, target and, if present, EID.
+
+    Raises: InputError.
+    """
     if headerless:
         columns = {SOURCE: 0, TARGET: 1} if not chosen else find_columns([""] * len(cells), {}, chosen, place=place)
     else:

@@ -1,1 +1,1 @@
-"""The policy file."""
+"""Policy file."""

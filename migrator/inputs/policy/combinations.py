@@ -1,4 +1,7 @@
-"""Values of a policy that cannot stand together, in a section or in one that a rule overrides."""
+"""Values of a policy that cannot stand together.
+
+The values are in a section of the policy, or in a section that a rule overrides.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -20,8 +23,8 @@ class Combination:
 
     Args:
         section: its name.
-        at: the key that the problem is told at.
-        others: the other keys it looks at; it rests while one of them has a problem of its own.
+        at: the key that the problem is reported at.
+        others: the other keys of the check; no check is made while one of them has a problem of its own.
         breaks: takes the value of `at`, then those of `others`, defaults included; True where they do not fit.
         words: the problem, with {at} and {0}, {1} for the values.
         hint: what to do.
@@ -146,13 +149,15 @@ COMBINATIONS: tuple[Combination, ...] = (
 
 
 def check_section(section: str, values: Mapping[str, Any], path: KeyPath, findings: Findings) -> None:
-    """Note what cannot stand together, judged on values that have no problem of their own.
+    """Note values of a section that cannot stand together.
+
+    Only values without a problem of their own are checked.
 
     Args:
         section: its name in `SECTIONS`.
         values: its checked values; for a rule, with those that it inherits.
-        path: where it stands.
-        findings: where problems are noted. What the policy's own section has a problem with, a rule has not once more.
+        path: the place of the section.
+        findings: where problems are noted. A problem of the policy's own section is not noted again for a rule.
     """
     for one in _of(section):
         keys = (one.at, *one.others)
@@ -165,7 +170,10 @@ def check_section(section: str, values: Mapping[str, Any], path: KeyPath, findin
 
 
 def overridden(section: str, inherited: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is in force where a rule gives `given`: an inherited value that has no use any more is dropped."""
+    """Return the values that apply where a rule gives `given`.
+
+    An inherited value without a use is dropped.
+    """
     merged = {**inherited, **given}
     for one in _of(section):
         if one.is_idle and one.at in merged and one.at not in given:
@@ -180,6 +188,6 @@ def _of(section: str) -> list[Combination]:
 
 
 def _in_force(section: str, values: Mapping[str, Any], keys: tuple[str, ...]) -> list[Any]:
-    """The values of `keys`, with the defaults of those that are not there."""
+    """Return the values of `keys`, with defaults for missing keys."""
     defaults = {field.name: field.default for field in fields(SECTIONS[section][0])}
     return [values.get(key, defaults[key]) for key in keys]

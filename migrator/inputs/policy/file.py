@@ -1,4 +1,4 @@
-"""The policy file: read, checked whole, and turned into the core's `Policy`."""
+"""Policy file, checked whole and turned into the core's `Policy`."""
 
 import hashlib
 import json
@@ -23,16 +23,21 @@ __all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
 
 VERSION = 1
 _NEWER = ("status_before", "switched_off_by_us")
-"""Conditions of a rule that a policy of before there were any is spelled without: its fingerprint stays what it was."""
+"""Conditions of a rule that older policies do not have.
+
+Such a condition is left out of `canonical` where it is None, so that the fingerprint of an older policy stays the
+same.
+"""
 _SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A policy, its file and text; `canonical` is every value as JSON, defaults included, decimals as text.
+    """Policy, with its file and text.
 
-    Of a file of ICCIDs `canonical` has how many there are and the SHA-256 of them, sorted; `lists` has their keys.
-    `warnings` are words on what was taken and looks odd, each with its line.
+    `canonical` is every value as JSON, defaults included, decimals as text. For a file of ICCIDs, `canonical` has the
+    number of ICCIDs and the SHA-256 of the sorted ICCIDs; `lists` has their keys. `warnings` are messages about values
+    that are accepted but look odd, each with its line.
     """
 
     name: str
@@ -44,13 +49,16 @@ class LoadedPolicy:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of `canonical`, hexadecimal: comments, order and ways to write a number do not change it."""
+        """SHA-256 of `canonical`, hexadecimal.
+
+        Comments, order and ways to write a number do not change the fingerprint.
+        """
         return _hashed(self.canonical)
 
     def fingerprint_among(self, known: Mapping[str, Any]) -> str:
-        """The fingerprint as a version of this tool had it that knew only these keys.
+        """Return the fingerprint that an older version of this tool gave.
 
-        A key that is new since, and that says what it says where it is left out, makes no other policy.
+        That version knew only the keys in `known`. A newer key that has its default value does not make another policy.
 
         Args:
             known: a policy's content, as `canonical` was then.
@@ -79,7 +87,9 @@ def _hashed(canonical: Mapping[str, Any]) -> str:
 
 
 def read_policy(path: Path) -> LoadedPolicy:
-    """Read a policy file, and the files of ICCIDs that it names, by paths from its own folder.
+    """Read a policy file and the files of ICCIDs that it names.
+
+    The paths of these files begin in the policy's own folder.
 
     Raises: InputError, with every problem as "FILE:LINE: key: what was found, what is expected" and a hint.
     """
@@ -87,12 +97,12 @@ def read_policy(path: Path) -> LoadedPolicy:
 
 
 def parse_policy(text: str, *, name: str, folder: Path | None = None) -> LoadedPolicy:
-    """The policy that `text` holds, ready to plan with.
+    """Read the policy in `text`, ready to plan with.
 
     Args:
         text: TOML.
         name: stands for the file in messages.
-        folder: where the files of ICCIDs are that it names; None is the working directory.
+        folder: the folder of the files of ICCIDs that the policy names; None is the working directory.
 
     Raises: InputError, as `read_policy`.
     """
@@ -100,15 +110,21 @@ def parse_policy(text: str, *, name: str, folder: Path | None = None) -> LoadedP
 
 
 def stored_policy(text: str, *, name: str) -> Policy:
-    """The policy that a plan was made with, to carry it out: files of ICCIDs are not read, and select nothing.
+    """Read the policy of an existing plan, to carry the plan out.
 
-    A plan names the wave and the rule of every SIM, so nobody asks again whom they select. Raises: InputError.
+    Files of ICCIDs are not read, and select nothing. A plan names the wave and the rule of every SIM, so the selection
+    is not needed again.
+
+    Raises: InputError.
     """
     return _loaded(parse_toml(text, name=name), None).policy
 
 
 def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
-    """The policy; without a folder its files of ICCIDs are not read."""
+    """Build the policy.
+
+    Without a folder, the files of ICCIDs are not read.
+    """
     lists: dict[Path, frozenset[str]] = {}
 
     def read_list(named: str) -> frozenset[str]:
@@ -137,7 +153,7 @@ def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
 
 
 def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
-    """The policy without waves and rules of its own."""
+    """Build the policy without its own waves and rules."""
     records = {
         name: record(**{FIELD_OF.get(key, key): value for key, value in sections[name].items()})
         for name, (record, _) in SECTIONS.items()
@@ -147,7 +163,7 @@ def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
 
 
 def _check_top(data: Mapping[str, Any], findings: Findings) -> None:
-    """The version, and that every section is one we know."""
+    """Check the version, and that every section is known."""
     version = data.get("policy_version")
     if version is None:
         findings.add(("policy_version",), "missing_key", "missing", "begin the file with policy_version = 1")
@@ -159,13 +175,19 @@ def _check_top(data: Mapping[str, Any], findings: Findings) -> None:
 
 
 def _where_else(key: str) -> str:
-    """A hint for a stray key: the section it belongs in, else the nearest word."""
+    """Write a hint for an unknown key at the top.
+
+    The hint names the section of the key, else the nearest word.
+    """
     homes = [f"[{name}]" for name, (_, checks) in SECTIONS.items() if key in checks]
     return f"{key} belongs in {' or '.join(homes)}" if homes else nearest(key, _SECTION_WORDS)
 
 
 def _section(name: str, table: Any, findings: Findings) -> dict[str, Any]:
-    """The checked values of one section; those that are absent or wrong are left out."""
+    """Return the checked values of one section.
+
+    Absent and wrong values are left out.
+    """
     checked = findings.table(table, (name,))
     if (name,) in findings.faulty:
         return {}
@@ -177,7 +199,7 @@ def _section(name: str, table: Any, findings: Findings) -> dict[str, Any]:
 
 
 def _by_code(table: Any, findings: Findings) -> dict[str, int]:
-    """`[gates.max_failures_by_code]`: a bound for each error code."""
+    """Read `[gates.max_failures_by_code]`: a bound for each error code."""
     path: KeyPath = ("gates", "max_failures_by_code")
     bounds: dict[str, int] = {}
     for code, bound in findings.table(table, path).items():
@@ -194,7 +216,10 @@ def _by_code(table: Any, findings: Findings) -> dict[str, int]:
 
 
 def _spelled_out(value: Any) -> Any:
-    """A record as JSON values with sorted keys; decimals as their shortest text, so that 5 and 5.00 are the same."""
+    """Turn a record into JSON values with sorted keys.
+
+    Decimals become their shortest text, so that 5 and 5.00 are the same.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         names = sorted(field.name for field in fields(value))
         told = {name: getattr(value, name) for name in names}

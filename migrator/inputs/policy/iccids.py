@@ -1,4 +1,4 @@
-"""A file of source ICCIDs that a policy names: one a line."""
+"""File of source ICCIDs that a policy names: one a line."""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import islice
@@ -14,25 +14,36 @@ from migrator.inputs.files.text import opened_text, unwrapped
 __all__ = ["BAD_ICCID", "KnownSims", "read_iccids", "unmatched"]
 
 KnownSims = Callable[[Sequence[str]], Container[str]]
-"""Some keys -> those that are SIMs of the inventory."""
+"""Some keys -> the SIMs of the inventory among them."""
 
 BAD_ICCID = "bad_iccid"
-"""The code of a problem with a line, whose message names the list and its line."""
+"""Code of a problem with a line in a list of ICCIDs.
+
+The message names the list and its line.
+"""
 
 MOST_SIMS = 2_000_000
 WITH_CHECK_DIGIT = 20
-"""Assumed, as in pools: ICCIDs this long end in a check digit."""
+"""Number of digits of an ICCID that ends in a check digit.
+
+This is assumed, as in pools.
+"""
 MOST_PROBLEMS = 1000
-"""A file that is no list at all has a problem in every line."""
+"""Most problems that are collected from one file.
+
+A file that is no list at all has a problem in every line.
+"""
 KEYS_PER_LOOKUP = 1000
 LINES_TOLD = 20
-"""Of each file, so many lines without a SIM are named one by one."""
+"""Most lines without a SIM that are reported for each file."""
 
 _HEADERS = frozenset({"iccid", "source_iccid"})
 
 
 def read_iccids(path: Path) -> frozenset[str]:
-    """The keys of the ICCIDs in a file: one a line, `#` begins a comment, a heading and repeated lines do no harm.
+    """Read the keys of the ICCIDs in a file, one a line.
+
+    `#` begins a comment. A heading and repeated lines do no harm.
 
     Raises: InputError, with every bad line by file and line; also for a file without any ICCID.
     """
@@ -52,7 +63,10 @@ def read_iccids(path: Path) -> frozenset[str]:
 
 
 def _values(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
-    """Number and text of each line that says something, but for a heading in the first."""
+    """Read number and text of each line with content.
+
+    A heading in the first such line is left out.
+    """
     is_first = True
     for line, text in enumerate(lines, start=1):
         value = unwrapped(text.partition("#")[0])
@@ -62,7 +76,9 @@ def _values(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
 
 
 def unmatched(lists: Mapping[Path, frozenset[str]], known: KnownSims) -> Iterator[str]:
-    """Words on each file of ICCIDs with lines that fit no SIM of the inventory: nothing comes of these lines.
+    """Write a message for each file with ICCIDs outside the inventory.
+
+    The lines of such ICCIDs have no effect.
 
     Args:
         lists: the keys of each file, as they were read.
@@ -92,7 +108,10 @@ def _unmatched_words(path: Path, missing: set[str], listed: int) -> str:
 
 
 def _lines_of(path: Path, keys: set[str]) -> Iterator[str]:
-    """The lines of some ICCIDs, each once. None where the file cannot be read twice, as a pipe."""
+    """Read the lines of some ICCIDs, each once.
+
+    The result is empty where the file cannot be read twice, as a pipe.
+    """
     if not path.is_file():
         return
     left = set(keys)

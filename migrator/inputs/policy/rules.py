@@ -15,17 +15,19 @@ from migrator.inputs.policy.waves import ListReader, check_names, listed
 __all__ = ["rules_from"]
 
 Sections = Mapping[str, Mapping[str, Any]]
-"""The checked values of each section, without those that are absent."""
+"""Checked values of each section, without absent ones."""
 
 _KEYS = ("name", "when", *OVERRIDES)
 _TARIFF = "a rule changes status, limits and names; data plan, zone and tag are the same for every SIM of a plan"
 
 
 def rules_from(value: Any, base: Sections, findings: Findings, read_list: ListReader) -> tuple[Rule, ...]:
-    """The rules in their order; what is wrong with them is noted.
+    """Read the rules in their order.
+
+    Problems are noted.
 
     Args:
-        value: what stands under `rule`.
+        value: the value of `rule`.
         base: the policy's own sections, which rules override key by key.
         findings: where problems are noted.
         read_list: reads files of ICCIDs.
@@ -70,7 +72,7 @@ def _check_keys(table: Mapping[str, Any], path: KeyPath, findings: Findings) -> 
 
 
 def _name(table: Mapping[str, Any], path: KeyPath, findings: Findings) -> str | None:
-    """The rule's own name."""
+    """Read the rule's own name."""
     findings.require(table, path, {"name": '"pumps"'})
     if isinstance(table.get("name"), Mapping):
         hint = "what its SIMs are called stands in [rule.device_name]"
@@ -88,7 +90,7 @@ def _name(table: Mapping[str, Any], path: KeyPath, findings: Findings) -> str | 
 
 
 def _when(value: Any, path: KeyPath, findings: Findings, read_list: ListReader) -> Selection:
-    """Which SIMs the rule is for."""
+    """Read the selection of SIMs for the rule."""
     path = (*path, "when")
     hint = 'such as when = { status = "disabled", label = "pump-*" }'
     if value is None:
@@ -106,7 +108,7 @@ def _when(value: Any, path: KeyPath, findings: Findings, read_list: ListReader) 
 
 
 def _check_volumes(values: Mapping[str, Any], path: KeyPath, findings: Findings) -> None:
-    """That the conditions on the booked volume can hold together."""
+    """Check that the conditions on the booked volume can hold together."""
     exact, least, most = (values.get(key) for key in ("data_quota_mb", "data_quota_mb_min", "data_quota_mb_max"))
     if exact is not None and (least is not None or most is not None):
         words = "stands beside a range: expected either this or data_quota_mb_min and data_quota_mb_max"
@@ -117,13 +119,13 @@ def _check_volumes(values: Mapping[str, Any], path: KeyPath, findings: Findings)
 
 
 def _given(key: str, table: Any, path: KeyPath, findings: Findings) -> dict[str, Any]:
-    """The checked values that the rule gives of one section."""
+    """Return the checked values that the rule gives for one section."""
     path = (*path, key)
     return findings.values(findings.table(table, path), path, SECTIONS[OVERRIDES[key]][1])
 
 
 def _section(key: str, given: Mapping[str, Any], base: Sections, path: KeyPath, findings: Findings) -> Any:
-    """The whole section as the rule has it."""
+    """Build the whole section that applies to the rule."""
     section = OVERRIDES[key]
     values = overridden(section, base[section], given)
     check_section(section, values, (*path, key), findings)

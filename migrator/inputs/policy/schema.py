@@ -1,6 +1,7 @@
-"""The policy file in JSON Schema, for editors: made from the very definitions that the tool checks a policy by.
+"""JSON Schema of the policy file, for editors.
 
-It knows keys, types, words and bounds. What cannot stand together, or in a file of ICCIDs, only the tool tells.
+The schema is made from the same definitions that the tool checks a policy by. It has keys, types, words and bounds.
+Only the tool reports values that cannot stand together, and problems in a file of ICCIDs.
 """
 
 import json
@@ -18,16 +19,16 @@ __all__ = ["policy_schema", "schema_text"]
 Schema = dict[str, Any]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-"""The draft that editors of TOML know."""
+"""Draft of JSON Schema that editors of TOML know."""
 
 
 def schema_text() -> str:
-    """The schema as it is shipped in `plans/policy.schema.json`."""
+    """Write the schema as shipped in `plans/policy.schema.json`."""
     return json.dumps(policy_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def policy_schema() -> Schema:
-    """The whole file."""
+    """Build the schema of the whole file."""
     sections = {name: _section(name) for name in SECTIONS}
     properties = {
         "policy_version": {"const": 1, "description": "The version of this file's format."},
@@ -72,13 +73,19 @@ def _rule() -> Schema:
 
 
 def _override(section: str) -> Schema:
-    """A section as a rule may give it: without defaults, since what is not given is the policy's own."""
+    """Build the schema of a section in a rule.
+
+    There are no defaults, because a rule takes absent values from the policy.
+    """
     keys = {key: dict(check.schema) for key, check in SECTIONS[section][1].items()}
     return {"description": f"In place of what [{section}] says.", **_object(keys)}
 
 
 def _keys(record: type[Any], checks: Mapping[str, Described]) -> dict[str, Schema]:
-    """Each key with what it may hold, and the record's default where there is one."""
+    """Build the schema of each key, with the record's default.
+
+    Only some keys have a default.
+    """
     known = {field.name: field for field in fields(record)}
     return {key: {**check.schema, **_default(known[FIELD_OF.get(key, key)])} for key, check in checks.items()}
 
@@ -98,5 +105,5 @@ def _object(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ())
 
 
 def _first_sentence(record: type[Any]) -> str:
-    """What a record says of itself, in one line."""
+    """Return the first paragraph of a record's docstring, on one line."""
     return " ".join((record.__doc__ or "").partition("\n\n")[0].split())

@@ -1,4 +1,4 @@
-"""Which sections and keys a policy file may have, what each may hold, and what cannot stand together."""
+"""Sections and keys of a policy file, with their checks."""
 
 import re
 from collections.abc import Mapping
@@ -53,7 +53,10 @@ NAME_FIELDS = ("label", "source_iccid", "target_iccid", "imsi", "msisdn", "ip_ad
 
 
 def _tag(value: Any) -> str | None:
-    """A tag's name; "" is no tag."""
+    """Read a tag's name.
+
+    "" is no tag.
+    """
     if value is False:
         raise Unfit("wrong_type", "found false, expected text in quotes", 'for no tag, write tag = ""')
     name: str = text(may_be_empty=True)(value)
@@ -61,7 +64,10 @@ def _tag(value: Any) -> str | None:
 
 
 def _template(value: Any) -> str:
-    """Text with fields in braces; only plain names of fields we know."""
+    """Read text with fields in braces.
+
+    Only plain names of known fields are accepted.
+    """
     template: str = _any_text(value)
     try:
         parts = list(Formatter().parse(template))
@@ -82,12 +88,15 @@ def _any_text(value: Any) -> str:
 
 
 def _duration(value: Any) -> float:
-    """Seconds, from text as `--wait` takes it, or from a whole number of seconds."""
+    """Read a duration, in seconds.
+
+    The value is text as `--wait` takes it, or a whole number of seconds.
+    """
     return parsed_duration(as_text(value))
 
 
 def _some_time(value: Any) -> float:
-    """Seconds as `_duration` reads them, and more than none."""
+    """Read a duration above zero, in seconds, as `_duration` does."""
     seconds = _duration(value)
     if not seconds:
         raise Unfit("bad_duration", f"found {found(value)}: no SIM could meet that", "write a longer one, such as 14d")
@@ -95,7 +104,10 @@ def _some_time(value: Any) -> float:
 
 
 def checked_code(code: str) -> str:
-    """An error code. Raises: Unfit."""
+    """Return the code if it is an error code.
+
+    Raises: Unfit.
+    """
     if not re.fullmatch(_CODE, code):
         raise Unfit("bad_code", f"found {found(code)}, expected an error code", "`migrator status` lists them by code")
     return code
@@ -205,7 +217,9 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
         },
     ),
 }
-"""Each section's record and the check of each of its keys; a key that is absent has the record's default.
+"""Record of each section, and the check of each key.
+
+A key that is absent has the record's default.
 
 Source of the SMS bound: Hologram, "Set a SIM's SMS limit": at most 100 without a contract. Read 2026-11-20.
 """
@@ -238,10 +252,16 @@ OVERRIDES: Mapping[str, str] = {
     "sms_limit": "sms_limit",
     "device_name": "name",
 }
-"""What a rule may override, and the section that it stands for; a rule's `name` is its own."""
+"""Keys of a rule, each with the section that it overrides.
+
+A rule's `name` is its own name.
+"""
 
 FIELD_OF = {"soak": "soak_s", "rest": "rest_s", "alive_within": "alive_within_s"}
-"""Keys whose field has another name: in the core a duration has its unit."""
+"""Keys with another name in the core.
+
+There, the name of a duration has its unit.
+"""
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {"claim": {"data_plan_id": "2096", "zone": '"global"'}}
 """Keys without a default, each with an example."""

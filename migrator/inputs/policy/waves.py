@@ -13,13 +13,21 @@ from migrator.inputs.policy.sections import FIELD_OF, WAVE
 __all__ = ["ListReader", "check_names", "listed", "waves_from"]
 
 ListReader = Callable[[str], frozenset[str]]
-"""Gives the keys of the ICCIDs in a file, by its name in the policy. Raises: InputError."""
+"""Reader of a file of ICCIDs, by its name in the policy.
+
+Gives the keys of the ICCIDs.
+
+Raises: InputError.
+"""
 
 _LIMITING = ("count", "share", "label", "iccids")
 
 
 def waves_from(value: Any, findings: Findings, read_list: ListReader) -> tuple[Wave, ...]:
-    """The waves in their order; what is wrong with them is noted."""
+    """Read the waves in their order.
+
+    Problems are noted.
+    """
     if not isinstance(value, list) or not value:
         hint = 'write [[waves]] with double brackets and name = "..." for each wave'
         findings.add(("waves",), "wrong_type", f"found {found(value)}, expected one or more [[waves]]", hint)
@@ -48,7 +56,10 @@ def _wave(table: Any, path: KeyPath, findings: Findings, read_list: ListReader) 
 
 
 def listed(values: dict[str, Any], path: KeyPath, findings: Findings, read_list: ListReader) -> None:
-    """Put the ICCIDs of the file that `iccids` names in its place; what is wrong with the file is noted."""
+    """Replace the file name under `iccids` by the file's ICCIDs.
+
+    Problems with the file are noted.
+    """
     if "iccids" not in values:
         return
     try:
@@ -62,7 +73,7 @@ def listed(values: dict[str, Any], path: KeyPath, findings: Findings, read_list:
 
 
 def check_names(names: Sequence[str | None], what: str, findings: Findings) -> None:
-    """That no two items of the array `what` share a name."""
+    """Note items of the array `what` that share a name."""
     for number, name in enumerate(names):
         first = names.index(name)
         if name is not None and first < number:

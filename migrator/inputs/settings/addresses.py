@@ -1,4 +1,7 @@
-"""Where requests really go: an address that is not the carrier's own is told by every command that uses it."""
+"""Addresses that requests really go to.
+
+Every command reports an address that is not the carrier's own.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +13,7 @@ __all__ = ["telling_addresses", "used_address", "used_addresses"]
 
 @dataclass(slots=True)
 class _Heard:
-    """Who is told of an address, and which were used, by carrier."""
+    """Receiver of messages about addresses, and used addresses by carrier."""
 
     tell: Callable[[str], None]
     used: dict[str, str] = field(default_factory=dict)
@@ -21,7 +24,10 @@ _heard: ContextVar[_Heard | None] = ContextVar("addresses", default=None)
 
 @contextmanager
 def telling_addresses(tell: Callable[[str], None]) -> Iterator[None]:
-    """Have `tell` called with a line for each address that is used within this block, once."""
+    """Call `tell` with a line for each address used in this block.
+
+    Each address is reported once. Addresses that are the carrier's own are not reported.
+    """
     token = _heard.set(_Heard(tell))
     try:
         yield
@@ -30,13 +36,18 @@ def telling_addresses(tell: Callable[[str], None]) -> Iterator[None]:
 
 
 def used_addresses() -> Mapping[str, str]:
-    """The addresses that this command used and that are not the carriers' own, by carrier."""
+    """Return the addresses that this command used, by carrier.
+
+    The carriers' own addresses are not included.
+    """
     heard = _heard.get()
     return {} if heard is None else dict(heard.used)
 
 
 def used_address(carrier: str, url: str, own: str) -> None:
-    """Note that a carrier is about to be reached, and where; before any credentials go there.
+    """Note the address before a carrier is reached.
+
+    No credentials have been sent there yet.
 
     Args:
         carrier: its name for people.

@@ -1,4 +1,4 @@
-"""Secrets: where they may come from, and a type that does not give them away."""
+"""Secrets: their sources, and a type that hides the value."""
 
 import importlib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ KEYRING_SERVICE = "migrator"
 
 
 class Secret:
-    """A value that shows as *** wherever it is printed, logged or formatted."""
+    """Value that shows as *** when printed, logged or formatted."""
 
     __slots__ = ("_value",)
 
@@ -23,7 +23,10 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself: for the moment it goes into a request, and nowhere else."""
+        """Return the value itself.
+
+        Only for the moment when the value goes into a request.
+        """
         return self._value
 
     def __repr__(self) -> str:
@@ -38,13 +41,15 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """What was given for one secret, before any file or keyring is opened.
+    """Values given for one secret.
+
+    No file and no keyring has been opened yet.
 
     Args:
         name: the environment variable; also its name in the keyring.
-        value: what the variable holds.
-        file: where NAME_FILE points.
-        configured_file: where the configuration file points; the environment goes before it.
+        value: the value of the variable.
+        file: the path in NAME_FILE.
+        configured_file: the path in the configuration file; the environment goes before it.
     """
 
     name: str
@@ -53,7 +58,12 @@ class SecretSource:
     configured_file: Path | None = None
 
     def resolve(self) -> Secret | None:
-        """The secret; None if nothing was given and the keyring has none. Raises: Unfit, with the remedy."""
+        """Return the secret.
+
+        None if nothing was given and the keyring has no entry.
+
+        Raises: Unfit, with the remedy.
+        """
         if self.value is not None and self.file is not None:
             words = f"{self.name} and {self.name}_FILE are both set"
             raise Unfit("secret_given_twice", words, "unset one of them")
@@ -63,7 +73,7 @@ class SecretSource:
         return _from_keyring(self.name) if path is None else self._from_file(path)
 
     def _from_file(self, path: Path) -> Secret:
-        """The first line of a file."""
+        """Read the secret from the first line of a file."""
         try:
             first, *_ = [*small_text(path).splitlines(), ""]
         except InputError as error:
@@ -75,7 +85,10 @@ class SecretSource:
 
 
 def _from_keyring(name: str) -> Secret | None:
-    """What the system's keyring holds under `name`; None without the optional library, a keyring, or an entry."""
+    """Read the entry `name` from the system's keyring.
+
+    None without the optional library, a keyring, or an entry.
+    """
     try:
         keyring: Any = importlib.import_module("keyring")
     except ImportError:

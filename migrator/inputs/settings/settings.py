@@ -1,4 +1,7 @@
-"""Settings: the environment over `migrator.toml`, checked whole; secrets are fetched only when a carrier is needed."""
+"""Settings: the environment over `migrator.toml`, checked as a whole.
+
+Secrets are fetched only when a carrier is needed.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,13 +42,19 @@ CONFIG_FILE = Path("migrator.toml")
 ONENCE_URL = "https://api.1nce.com/management-api"
 HOLOGRAM_URL = "https://dashboard.hologram.io/api/1"
 MOST_SIMS_PER_CLAIM = 2500
-"""Source: Hologram, "Activate devices (bulk)": 2,500 SIMs per request. Read 2026-11-20."""
+"""Most SIMs in one claim.
+
+Source: Hologram, "Activate devices (bulk)": 2,500 SIMs per request. Read 2026-11-20.
+"""
 LARGEST_ID = 10**18
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """One setting: its variable, its place in the file, how its text is read, and what holds without it."""
+    """Setting with its variable, and its place in the file.
+
+    The setting also has the parser of its text, and the default.
+    """
 
     name: str
     section: str
@@ -56,7 +65,7 @@ class _Setting:
 
 @dataclass(frozen=True, slots=True)
 class _SecretSetting:
-    """One secret: its variable, and the key it must not have in the file."""
+    """Secret setting: its variable, and a key forbidden in the file."""
 
     name: str
     section: str
@@ -94,9 +103,10 @@ _PREFIXES = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
 
 @dataclass(frozen=True, slots=True)
 class OnenceSettings:
-    """All that it takes to talk to 1NCE. `api_version` is auto, v1 or v2; `max_rps` requests per second.
+    """Settings to reach 1NCE.
 
-    `most_dropped` is the share of the inventory that a pull may drop unasked.
+    `api_version` is auto, v1 or v2. `max_rps` is requests per second. `most_dropped` is the share of the inventory that
+    a pull may drop without a question.
     """
 
     base_url: str
@@ -109,7 +119,10 @@ class OnenceSettings:
 
 @dataclass(frozen=True, slots=True)
 class HologramSettings:
-    """All that it takes to talk to Hologram. `max_rps` is the ceiling of the adaptive rate, in requests per second."""
+    """Settings to reach Hologram.
+
+    `max_rps` is the ceiling of the adaptive rate, in requests per second.
+    """
 
     base_url: str
     api_key: Secret
@@ -119,11 +132,13 @@ class HologramSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting but the carriers' own, which `onence` and `hologram` give once they are asked for.
+    """All settings except those of the carriers.
+
+    `onence` and `hologram` give the carriers' settings on request.
 
     Args:
         state: the URL of the state store; not shown, since a database's URL may hold a password.
-        settle_timeout_s: how long `apply` stays for SIMs that are only pending.
+        settle_timeout_s: how long `apply` waits for SIMs that are only pending.
         absent_after_s: how long after a lost claim a SIM that is not there counts as absent.
         claim_batch: SIMs in one claim, never above 2,500.
         batch: devices in one bulk change.
@@ -139,7 +154,10 @@ class Settings:
     _strays: tuple[str, ...] = field(default=(), repr=False)
 
     def onence(self) -> OnenceSettings:
-        """The settings for 1NCE. Raises: InputError, naming everything that is missing or cannot be read."""
+        """Return the settings for 1NCE.
+
+        Raises: InputError, naming everything that is missing or cannot be read.
+        """
         values = self._required("1NCE", "ONENCE_CLIENT_ID", "ONENCE_CLIENT_SECRET")
         return OnenceSettings(
             base_url=self._values["ONENCE_BASE_URL"],
@@ -151,7 +169,10 @@ class Settings:
         )
 
     def hologram(self) -> HologramSettings:
-        """The settings for Hologram. Raises: InputError, naming everything that is missing or cannot be read."""
+        """Return the settings for Hologram.
+
+        Raises: InputError, naming everything that is missing or cannot be read.
+        """
         values = self._required("Hologram", "HOLOGRAM_API_KEY", "HOLOGRAM_ORG_ID")
         return HologramSettings(
             base_url=self._values["HOLOGRAM_BASE_URL"],
@@ -161,11 +182,17 @@ class Settings:
         )
 
     def max_rps(self, name: str) -> float:
-        """The setting of this name, ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS; it needs no credentials."""
+        """Return ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS, by name.
+
+        No credentials are needed.
+        """
         return float(self._values[name])
 
     def _required(self, carrier: str, *names: str) -> dict[str, Any]:
-        """The values of `names`, all of them or an error that tells of all that are not there."""
+        """Return the values of `names`.
+
+        Raises: InputError, naming every value that is missing.
+        """
         values: dict[str, Any] = {}
         problems = []
         for name in names:
@@ -190,7 +217,9 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Settings:
-    """Read the settings. A variable that is set but empty counts as not set.
+    """Read the settings.
+
+    A variable that is set but empty counts as not set.
 
     Args:
         environ: the environment.
@@ -227,7 +256,10 @@ def _source(name: str, given: Mapping[str, str], files: Mapping[str, Path]) -> S
 
 
 def _read_environment(given: Mapping[str, str], values: dict[str, Any]) -> list[Problem]:
-    """Put the variables' values into `values`. Returns: what is wrong with them."""
+    """Put the variables' values into `values`.
+
+    Returns: the problems with the variables.
+    """
     problems = []
     for setting in _SETTINGS:
         if setting.name in given:
@@ -239,7 +271,10 @@ def _read_environment(given: Mapping[str, str], values: dict[str, Any]) -> list[
 
 
 def _read_config(path: Path, values: dict[str, Any], secret_files: dict[str, Path]) -> list[Problem]:
-    """Put the file's values into `values` and `secret_files`. Returns: what is wrong with the file."""
+    """Put the file's values into `values` and `secret_files`.
+
+    Returns: the problems with the file.
+    """
     file = read_toml(path)
     findings = Findings(file)
     sections = {setting.section: _config_checks(setting.section) for setting in _SETTINGS}
@@ -255,7 +290,10 @@ def _read_config(path: Path, values: dict[str, Any], secret_files: dict[str, Pat
 
 
 def _config_checks(section: str) -> dict[str, Check]:
-    """The checks of one section's keys. A secret's own key is known, so that its refusal can say where it belongs."""
+    """Build the checks of one section's keys.
+
+    A secret's own key has a check too, so that its refusal can name the right place.
+    """
     checks: dict[str, Check] = {s.key: _from_text(s.parse) for s in _SETTINGS if s.section == section}
     for secret in _SECRETS:
         if secret.section == section:

@@ -1,4 +1,7 @@
-"""Settings as text, whichever way they came: parsed, or refused without being repeated where they may hold a secret."""
+"""Settings as text, from every source: parsed or refused.
+
+A refusal does not repeat text that may hold a secret.
+"""
 
 import re
 from collections.abc import Callable
@@ -31,7 +34,10 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 
 
 def as_text(value: Any) -> str:
-    """A TOML value as the text that an environment variable would hold. Raises: Unfit."""
+    """Turn a TOML value into the text of an environment variable.
+
+    Raises: Unfit.
+    """
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -40,17 +46,23 @@ def as_text(value: Any) -> str:
 
 
 def _seen(text: str) -> str:
-    """What was found, for a message: numbers as they are, all else unsaid: variables and secrets get mixed up."""
+    """Describe the text that was found, for a message.
+
+    Numbers are shown. Other text is hidden, because people mix up variables and secrets.
+    """
     return found(text) if re.fullmatch(r"[0-9.,+-]{1,12} ?[smhd]?", text) else f"text of {len(text)} characters"
 
 
 def plain(text: str) -> str:
-    """Any text."""
+    """Accept any text."""
     return text
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """One of some words, in any case."""
+    """Build the parser for one of some words.
+
+    Upper and lower case make no difference.
+    """
 
     def parse(text: str) -> str:
         if text.lower() not in words:
@@ -61,7 +73,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def whole_number(*, least: int, most: int) -> Callable[[str], int]:
-    """A whole number within bounds."""
+    """Build the parser for a whole number within bounds."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or not least <= int(text) <= most:
@@ -72,21 +84,24 @@ def whole_number(*, least: int, most: int) -> Callable[[str], int]:
 
 
 def per_second(text: str) -> float:
-    """A rate above zero."""
+    """Read a rate above zero, in requests per second."""
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= MOST_PER_SECOND:
         raise Unfit("out_of_range", f"found {_seen(text)}, expected requests per second, above 0, such as 8 or 0.5")
     return float(text)
 
 
 def share(text: str) -> float:
-    """A part of a whole, from 0 to 1."""
+    """Read a part of a whole, from 0 to 1."""
     if not re.fullmatch(r"[0-9](\.[0-9]{1,9})?", text) or float(text) > 1:
         raise Unfit("out_of_range", f"found {_seen(text)}, expected a share from 0 to 1, such as 0.05")
     return float(text)
 
 
 def rate_of(text: str) -> float:
-    """Requests per second from the command line. Raises: InputError."""
+    """Read requests per second from the command line.
+
+    Raises: InputError.
+    """
     try:
         return per_second(text.strip())
     except Unfit as error:
@@ -94,7 +109,12 @@ def rate_of(text: str) -> float:
 
 
 def parsed_duration(text: str) -> float:
-    """Seconds from "30m", "90s", "2h", "1d" or "45" (seconds). Raises: Unfit."""
+    """Read a duration, in seconds.
+
+    Examples: "30m", "90s", "2h", "1d" or "45" (seconds).
+
+    Raises: Unfit.
+    """
     told = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([smhd]?)", text.strip().lower())
     seconds = float(told[1]) * SECONDS[told[2]] if told else LONGEST_S + 1
     if seconds > LONGEST_S:
@@ -103,7 +123,12 @@ def parsed_duration(text: str) -> float:
 
 
 def duration_s(text: str) -> float:
-    """Seconds from "30m", "90s", "2h", "1d" or "45" (seconds), at most a year. Raises: InputError."""
+    """Read a duration of at most a year, in seconds.
+
+    Examples: "30m", "90s", "2h", "1d" or "45" (seconds).
+
+    Raises: InputError.
+    """
     try:
         return parsed_duration(text)
     except Unfit as error:
@@ -111,9 +136,12 @@ def duration_s(text: str) -> float:
 
 
 def base_url(text: str) -> str:
-    """The address of an API without a slash at its end: https, or http to this very machine.
+    """Read the address of an API, without a slash at its end.
 
-    The address is not repeated in what is raised: people paste credentials into it. Raises: Unfit.
+    The address begins with https, or with http for this very machine. The error does not repeat the address, because
+    people paste credentials into it.
+
+    Raises: Unfit.
     """
     if not re.fullmatch(r"[!-~]+", text):
         raise _bad_url("it holds a blank or a character that no address has")

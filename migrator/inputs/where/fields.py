@@ -1,4 +1,4 @@
-"""What `--where` can look at: the fields of a source SIM and its pair, and what each compares with."""
+"""Fields that `--where` can read, of source SIMs and pairs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ Get: TypeAlias = Callable[[Candidate], Any]
 
 
 class Kind(Enum):
-    """What can be compared with what."""
+    """Kind of a field's value.
+
+    The kind decides the values that the field can be compared with.
+    """
 
     TEXT = auto()  # with text, character by character
     ICCID = auto()  # with an ICCID in either form
@@ -33,12 +36,15 @@ TAKES = {
     Kind.NUMBER: "a number: write it without quotes, as 12.5",
     Kind.FLAG: "true or false",
 }
-"""What a field of each kind is compared with, in words."""
+"""Words for the values that a field of each kind takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A value of a candidate. `shown` gives what order and patterns look at, where that is not what equality does."""
+    """Value of a candidate.
+
+    `shown` gives the value for order and patterns, where equality uses another value.
+    """
 
     kind: Kind
     get: Get
@@ -51,7 +57,10 @@ def _target(name: str) -> Get:
 
 
 def _if_read(reading: str, value: str) -> Get:
-    """What remains is a value only where it was read: a failed read is no number."""
+    """Build a reader of a remaining volume.
+
+    The volume is a value only after a successful read: a failed read is no number.
+    """
     get_reading, get_value = attrgetter(reading), attrgetter(value)
     return lambda candidate: get_value(candidate) if get_reading(candidate) is QuotaReading.READ else None
 
@@ -78,4 +87,4 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "target_iccid": Field(Kind.ICCID, _target("key"), _target("digits")),
     }
 )
-"""Every name that an expression may use."""
+"""Names that an expression may use."""

@@ -1,4 +1,6 @@
-"""`--where`: a small language that picks source SIMs, read by a grammar of its own. No code is ever evaluated.
+"""Language of `--where`, which picks source SIMs.
+
+The language has a grammar of its own. No code is ever evaluated.
 
 ::
 
@@ -10,13 +12,16 @@
                 |  flag                        a field that is true or false by itself
     value      :=  a field or a literal: "text", 'text', 12, -0.5, true, false
 
-`and` binds closer than `or`, `not` closer than both; words may be written in capitals. A literal text ends at its own
-quote, a backslash is a plain character. Numbers are decimals and exact. A missing value equals nothing, is in no list,
-is like no pattern, and is neither smaller nor larger than anything: so `!=`, `not in` and `not like` hold for it, and
-`is none` finds it. ICCIDs are equal with and without their check digit; `<`, `>` and `like` look at their digits as
-1NCE lists them. `status` knows enabled, disabled, expired and unknown, and 1NCE's own words for them; it is what a SIM
-is planned by, so that one which a cutover of ours switched off counts as before that. Other texts, dates among them,
-are compared character by character.
+`and` binds closer than `or`, `not` closer than both. Words may be written in capitals. A literal text ends at its own
+quote. A backslash is a plain character. Numbers are decimals and exact.
+
+A missing value equals nothing, is in no list, is like no pattern, and is neither smaller nor larger than anything. So
+`!=`, `not in` and `not like` hold for a missing value, and `is none` finds it. ICCIDs are equal with and without
+their check digit. `<`, `>` and `like` use the digits as 1NCE lists them.
+
+`status` knows enabled, disabled, expired and unknown, and 1NCE's own words for them. The status is the one that a SIM
+is planned by: a SIM that our cutover switched off counts with its status before. Other texts, dates among them, are
+compared character by character.
 """
 
 import fnmatch
@@ -41,10 +46,16 @@ from migrator.inputs.where.fields import FIELDS, TAKES, Field, Get, Kind
 __all__ = ["LONGEST", "Selection", "parse_selection"]
 
 LONGEST = 4000
-"""Characters of an expression: long lists of ICCIDs belong in a file that a policy's rule or wave names."""
+"""Most characters of an expression.
+
+Long lists of ICCIDs belong in a file that a policy's rule or wave names.
+"""
 
 DEEPEST = 40
-"""Conditions within conditions; a bound, so that no expression can exhaust the stack."""
+"""Most conditions within conditions.
+
+The bound keeps an expression from using up the stack.
+"""
 
 Test: TypeAlias = Callable[[Candidate], bool]
 
@@ -79,7 +90,10 @@ NUMBER: /-?[0-9]+(\.[0-9]+)?/
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """An expression as it was written, what it says of a SIM, and the fields that it looks at."""
+    """Expression as written, with its test of a SIM.
+
+    `fields` are the fields that the expression reads.
+    """
 
     text: str
     selects: Test
@@ -87,7 +101,10 @@ class Selection:
 
 
 def parse_selection(text: str) -> Selection:
-    """Read an expression. Raises: InputError, with the column where it goes wrong and what may stand there."""
+    """Read an expression.
+
+    Raises: InputError, with the column of the error and what may stand there.
+    """
     text = text.strip()
     if len(text) > LONGEST:
         hint = "name the SIMs in a file, and let a rule or a wave of the policy select by it"
@@ -132,7 +149,7 @@ _TERMINALS = {"NAME": "a field", "TEXT": "a text", "NUMBER": "a number", "OP": "
 
 
 def _expected(error: UnexpectedInput) -> str:
-    """What the grammar would take there, in words."""
+    """Write the words that the grammar accepts at the error."""
     names = getattr(error, "accepts", None) or getattr(error, "allowed", None) or getattr(error, "expected", ()) or ()
     words = {"LPAR": "(", "RPAR": ")", "COMMA": ",", "$END": "the end"} | _TERMINALS
     return f"expected {spelled(sorted({words.get(name, name.strip('_').lower()) for name in names}))}"
@@ -142,7 +159,7 @@ def _expected(error: UnexpectedInput) -> str:
 
 
 def _test(node: Any, depth: int) -> Test:
-    """The test that a condition stands for."""
+    """Build the test of a condition."""
     if depth > DEEPEST:
         _refuse(node.meta.start_pos, f"more than {DEEPEST} conditions within each other", "write it flatter")
     if node.data in _JOINED:
@@ -190,7 +207,10 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def _compared(node: Tree[Token]) -> Test:
-    """`left OP right`; at least one of them is a field, and a literal is what the field's kind takes."""
+    """Build the test of `left OP right`.
+
+    At least one side is a field. A literal must have the kind of the field.
+    """
     left, op, right = _tokens(node)
     if not _is_field(left) and not _is_field(right):
         _refuse(left, "two literals are compared", "one side must be a field: " + spelled(FIELDS))
@@ -279,7 +299,7 @@ _CONDITIONS: Mapping[str, Callable[[Tree[Token]], Test]] = {
 
 
 def _tokens(node: Tree[Token]) -> list[Any]:
-    """The tokens of a condition; None where `not` was left out."""
+    """Return the tokens of a condition; None for an absent `not`."""
     return list(node.children)
 
 
@@ -302,7 +322,10 @@ def _field(token: Token) -> Field:
 
 
 def _literal(token: Token, name: Token, *, as_shown: bool = False) -> Any:
-    """What a literal is when it stands beside this field. Raises: InputError, if it cannot."""
+    """Turn a literal into the value to compare with this field.
+
+    Raises: InputError, if the field cannot be compared with the literal.
+    """
     kind = _field(name).kind
     if kind is Kind.FLAG and _is_flag(token):
         return token.value.lower() == "true"

@@ -1,4 +1,7 @@
-"""Checking an evidence zip without the store: each member against its checksum, and against the log beside it."""
+"""Check of an evidence zip without the store.
+
+Each member is compared with its checksum, and with the log in the zip.
+"""
 
 import hashlib
 import json
@@ -47,11 +50,14 @@ from migrator.reports.model import moment
 __all__ = ["RESTING", "evidence_problems"]
 
 RESTING = ("what Hologram showed last (after and read_at in sims.jsonl)",)
-"""What the log does not hold: who mends the manifest can change it, so the manifest should be noted elsewhere."""
+"""Facts that the log does not hold.
+
+Somebody who changes the manifest can change these facts, too. So the manifest should be noted elsewhere.
+"""
 
 Row = Mapping[str, Any]
 SWITCH_STEP = ("source_key", "kind", "state", "attempts", "since", "code", "message", "before", "request_id")
-"""What of a step of a cutover or rollback counts for the tally."""
+"""Values of a cutover or rollback step that count for the tally."""
 
 
 def evidence_problems(
@@ -61,10 +67,10 @@ def evidence_problems(
 
     Args:
         path: the zip.
-        head: the head of the log that was noted when it was written, or before.
-        manifest_sha256: what was noted of the manifest when it was written.
+        head: the head of the log that was noted when the zip was written, or before.
+        manifest_sha256: SHA-256 of the manifest that was noted when the zip was written.
 
-    Returns: its manifest with its `sha256` (empty, if that cannot be read), and what does not hold, in words.
+    Returns: the manifest with its `sha256` (empty, if the manifest cannot be read), and what does not hold, in words.
     Raises: InputError, if the file is no evidence.
     """
     archive = opened(path)
@@ -80,7 +86,10 @@ def evidence_problems(
 
 
 class _Check:
-    """The members of one zip against its log. A member that is missing or cannot be read is told of already."""
+    """Comparison of the members of one zip with its log.
+
+    A member that is missing or cannot be read is reported before this comparison.
+    """
 
     def __init__(self, evidence: Evidence, head: str | None) -> None:
         self.zip = evidence
@@ -92,7 +101,10 @@ class _Check:
         self.first_at: float | None = None
 
     def problems(self) -> list[str]:
-        """What does not hold, in words. The log comes first: all others are held against it."""
+        """Return what does not hold, in words.
+
+        The log comes first: all other members are compared with the log.
+        """
         found = list(guarded(EVENTS, lambda: chain_problems(self._noted(), head=self.head)))
         if self.manifest and self.last != self.manifest.get("head"):
             found.append(f"the head of the log in {EVENTS} is not that in {MANIFEST}")
@@ -113,7 +125,7 @@ class _Check:
         yield (SWITCH_REQUESTS,), switched
 
     def _noted(self) -> Iterator[AuditEvent]:
-        """Every event; those of this plan are noted as they pass."""
+        """Yield every event, and note the events of this plan."""
         for row in self.zip.rows(EVENTS):
             try:
                 event = event_from(row)
@@ -139,11 +151,17 @@ class _Check:
 
     @property
     def _is_all_in_the_log(self) -> bool:
-        """Whether the plan was made after the log began, so that nothing that was done for it may lack its event."""
+        """True if the plan was made after the log began.
+
+        Then nothing that was done for the plan may lack its event.
+        """
         return self.manifest.get("plan_id") in self.log.migrations.made
 
     def _is_older(self, at: str | None) -> bool:
-        """Whether a row may have no event, as it was there before the log."""
+        """True if a row is older than the log.
+
+        Such a row may have no event.
+        """
         if self._is_all_in_the_log or at is None:
             return False
         return self.first_at is None or at <= str(moment(self.first_at))
@@ -188,7 +206,10 @@ class _Check:
     def _of_runs(
         self, name: str, word: str, rows: Iterable[Row], told: Told, *, plan_id: str | None = None, as_time: Any = None
     ) -> Iterator[str]:
-        """Runs against the log, both ways; of the plan `plan_id` only, if there are several."""
+        """Compare runs with the log, in both directions.
+
+        If there are several plans, only the runs of the plan `plan_id` are compared.
+        """
         spell = as_time or (lambda at: at)
         missing = {number for number, ran in told.runs.items() if plan_id in {None, ran.plan_id}}
         for row in rows:
@@ -203,7 +224,10 @@ class _Check:
         yield from (f"{name}: {word} {number} is in the log alone" for number in sorted(missing))
 
     def _requests(self, name: str, told: Told, first: str) -> Iterator[str]:
-        """Requests against the log, both ways. Up to the number that the manifest tells there was no log yet."""
+        """Compare requests with the log, in both directions.
+
+        Up to the request number in the manifest, there was no log yet.
+        """
         missing, no_log = dict(told.sent), 0 if self._is_all_in_the_log else self.manifest.get(first, 0)
         for row in self.zip.rows(name):
             number = row["request_id"]
@@ -218,7 +242,10 @@ class _Check:
         yield from (f"{name}: request {number} is in the log alone" for number in sorted(missing))
 
     def _sims(self) -> Iterator[str]:
-        """Each SIM against the plan's line of it, and the steps that came to their end against the log."""
+        """Compare each SIM with its line in the plan.
+
+        The steps that ended are compared with the log.
+        """
         planned, ended, lies = self.zip.rows(PLAN), Counter[tuple[str, str]](), 0
         next(planned, None)
         names = ("source_iccid", "target_iccid", "action", "source", "before")
@@ -243,7 +270,10 @@ class _Check:
 
     @staticmethod
     def _ended(name: str, told: Told, plan_id: str, found: Mapping[tuple[str, str], int]) -> Iterator[str]:
-        """No step leaves DONE or SKIPPED, so each one that is there must have been told as such."""
+        """Compare the steps that are DONE or SKIPPED with the log.
+
+        No step leaves DONE or SKIPPED, so the log must report each such step.
+        """
         by_log = {(kind, state.value): sims for (of, kind, state), sims in told.ended.items() if of == plan_id}
         here = {key: sims for key, sims in found.items() if StepState(key[1]) in ENDS}
         for kind, state in sorted({*by_log, *here}):
@@ -284,7 +314,7 @@ class _Check:
         yield from (f"{SWITCH_STEPS}: plan {switch_id} is not in {SWITCHES}" for switch_id in sorted(steps))
 
     def _switch_sims(self) -> dict[str, str]:
-        """The digest of the SIMs of each plan."""
+        """Return the digest of the SIMs of each plan."""
         sims: dict[str, Any] = defaultdict(hashlib.sha256)
         for row in self.zip.rows(SWITCH_SIMS):
             steering = [row[name] for name in ("source_key", "position", "action", "wave", "document")]
@@ -292,7 +322,7 @@ class _Check:
         return {switch_id: digest.hexdigest() for switch_id, digest in sims.items()}
 
     def _switch_steps(self) -> dict[str, "_Steps"]:
-        """The steps of each plan, counted, and their tally."""
+        """Return the counts and the tally of each plan's steps."""
         found: dict[str, _Steps] = defaultdict(_Steps)
         for row in self.zip.rows(SWITCH_STEPS):
             steps = found[row["switch_id"]]
@@ -322,27 +352,36 @@ class _Check:
 
 @dataclass(slots=True)
 class _Steps:
-    """The steps of one cutover or rollback: how many by kind, state and code, and their tally."""
+    """Counts and tally of the steps of a cutover or rollback.
+
+    The counts are by kind, state and code.
+    """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     tally: int = 0
 
 
 def _step_lines(sim: Row) -> Iterator[str]:
-    """The steps of a SIM as they count for the tally."""
+    """Yield the steps of a SIM as the tally counts them."""
     for kind, step in sim["steps"].items():
         rest = [step[name] for name in ("state", "attempts", "at", "code", "message")]
         yield row_line([sim["source_key"], kind, *rest])
 
 
 def _verdict_lines(sim: Row) -> Iterator[str]:
-    """The verdict on a SIM as it counts for the tally; none, if there is none."""
+    """Yield the verdict on a SIM as the tally counts it.
+
+    A SIM without a verdict has no line.
+    """
     if sim["verdict"] is not None:
         yield row_line([sim["source_key"], sim["verdict"], row_line(sim["findings"]), sim["verdict_at"]])
 
 
 def _digest_after_header(lines: Iterator[bytes]) -> str:
-    """SHA-256 over the lines after the header, as the plan's own fingerprint is taken."""
+    """Return SHA-256 of the lines after the header.
+
+    The plan's own fingerprint is made in the same way.
+    """
     next(lines, None)
     digest = hashlib.sha256()
     for line in lines:

@@ -1,4 +1,7 @@
-"""The evidence: one zip that can be checked without the store. `evidence_check` checks it."""
+"""The evidence: one zip that can be checked without the store.
+
+`reports.evidence.check` checks the zip.
+"""
 
 import hashlib
 import json
@@ -32,7 +35,10 @@ __all__ = [
 ]
 
 EVIDENCE_VERSION = 2
-"""1 had no policy.json, and no more of a SIM's steps than where they stand."""
+"""Version of the evidence format.
+
+Version 1 had no policy.json, and of the steps of a SIM only the states.
+"""
 MANIFEST = "manifest.json"
 KIND = "migrator-evidence"
 PLAN, POLICY, POLICY_READ = "plan.jsonl", "policy.toml", "policy.json"
@@ -42,15 +48,18 @@ SWITCHES, SWITCH_SIMS = "switches.jsonl", "switch_sims.jsonl"
 SWITCH_STEPS, SWITCH_REQUESTS = "switch_steps.jsonl", "switch_requests.jsonl"
 ALWAYS = (PLAN, POLICY, POLICY_READ, EVENTS, RUNS, REQUESTS, SIMS)
 MEMBERS = (*ALWAYS, APPROVALS, SWITCHES, SWITCH_SIMS, SWITCH_STEPS, SWITCH_REQUESTS)
-"""The first of them is the first in the zip. What was never done has no member."""
+"""Names of the members that an evidence zip may have.
+
+The first name is also the first member in the zip. What was never done has no member.
+"""
 
 
 def write_evidence(path: Path, members: Mapping[str, Callable[[], Iterable[str]]], facts: Mapping[str, Any]) -> str:
     """Write a zip, whole or not at all.
 
     Args:
-        path: where; an existing file is replaced.
-        members: the lines of each text file in it, by name; they stream.
+        path: the file to write; an existing file is replaced.
+        members: the lines of each text file in the zip, by name; the lines stream.
         facts: what the manifest says beside names, sizes and SHA-256 of the members.
 
     Returns: SHA-256 of the manifest, to be noted elsewhere.

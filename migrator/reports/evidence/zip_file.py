@@ -1,4 +1,7 @@
-"""Reading an evidence zip that somebody may have damaged: what cannot be read is a finding, and the rest is read."""
+"""Reading of an evidence zip that somebody may have damaged.
+
+What cannot be read is a finding. The rest is read.
+"""
 
 import hashlib
 import json
@@ -16,15 +19,16 @@ __all__ = ["Evidence", "manifest_problems", "opened"]
 
 BLOCK = 1 << 20
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, *DAMAGE)
-"""What a zip raises whose bytes are not those that were written."""
+"""Errors that a zip raises if its bytes were changed."""
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Evidence:
-    """An open zip.
+    """An open evidence zip.
 
-    `manifest` is empty if it cannot be read; `problems` grows while members are read; `readable` names those that are
-    there and can be, `lost` those that are damaged, or not there though they always are.
+    `manifest` is empty if the manifest cannot be read. `problems` grows while members are read. `readable` names the
+    members that are there and can be read. `lost` names the members that are damaged, and the members that are missing
+    though every zip has them.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -35,13 +39,19 @@ class Evidence:
         self.manifest: Mapping[str, Any] = {}
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """The lines of a member with their ends; none if it is not there: what was not done has none."""
+        """Yield the lines of a member with their ends.
+
+        A member that is not there has no lines: what was not done has no member.
+        """
         if name in self.readable:
             with self._archive.open(name) as lines:
                 yield from lines
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """The lines of a member that are JSON objects; of the others there is a problem."""
+        """Yield the lines of a member that are JSON objects.
+
+        Each other line is noted as a problem.
+        """
         for number, line in enumerate(self.lines(name), start=1):
             row = _object(line)
             if row is None:
@@ -50,7 +60,7 @@ class Evidence:
                 yield row
 
     def look(self) -> None:
-        """Read the manifest, and hold every member against it."""
+        """Read the manifest, and compare every member with the manifest."""
         names = self._archive.namelist()
         for name in sorted({name for name in names if names.count(name) > 1}):
             self.note(f"{name} is in it twice")
@@ -59,7 +69,10 @@ class Evidence:
             self._look_at(name, told, is_there=name in names)
 
     def _manifest(self, names: list[str]) -> Mapping[str, Mapping[str, Any]]:
-        """What the manifest says of each member. Raises: InputError, if it is that of something else."""
+        """Return the manifest's entry for each member.
+
+        Raises: InputError, if the manifest belongs to something else.
+        """
         if MANIFEST not in names:
             self.note(f"{MANIFEST} is missing")
             return {}
@@ -118,7 +131,12 @@ class Evidence:
 
 
 def opened(path: Path) -> zipfile.ZipFile | None:
-    """The zip; None, if it is one of ours and too damaged to be opened. Raises: InputError, if it is none of ours."""
+    """Open the zip, or return None if the zip is too damaged.
+
+    None is returned only for a zip of ours.
+
+    Raises: InputError, if the zip is none of ours.
+    """
     try:
         archive = zipfile.ZipFile(path)
     except OSError as error:
@@ -136,7 +154,10 @@ def opened(path: Path) -> zipfile.ZipFile | None:
 
 
 def manifest_problems(manifest: Mapping[str, Any], noted: str | None) -> Iterator[str]:
-    """What is wrong with a manifest; `noted` is what was noted of it when it was written."""
+    """Yield what is wrong with a manifest.
+
+    `noted` is the SHA-256 of the manifest that was noted when the manifest was written.
+    """
     names = ("plan_id", "lineage", "org_id", "head", "audited_after_request", "audited_after_switch_request", "members")
     if missing := [name for name in names if name not in manifest]:
         yield f"{MANIFEST} does not tell {', '.join(missing)}"

@@ -1,4 +1,7 @@
-"""The geometry of the charts, in the units of their drawings; the template draws them, and the words of each cell."""
+"""Geometry of the charts, in the units of their drawings.
+
+The template draws the charts, and the words of each cell.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,12 +19,18 @@ __all__ = ["Bar", "BarChart", "TimeLine", "limits_chart", "outcomes_chart", "tim
 
 WIDTH, LABEL, VALUE, ROW = 560, 128, 112, 26
 MOST_BARS = 30
-"""A chart of more says how many it leaves out; its table has all."""
+"""Maximum number of bars in a chart.
+
+A chart of more bars says how many bars are left out. The chart's table has all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a bar; `kind` names its colour, `words` say what it is."""
+    """Piece of a bar.
+
+    `kind` names the colour of the piece. `words` say what the piece is.
+    """
 
     x: float
     width: float
@@ -31,7 +40,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a chart. `cells` are what the chart's table shows."""
+    """Row of a chart.
+
+    `cells` are the texts that the chart's table shows for the row.
+    """
 
     label: str
     y: float
@@ -42,7 +54,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """Horizontal bars, one under the other. `head` heads the columns of its table; `kinds` are its colours in order."""
+    """Horizontal bars, one under the other.
+
+    `head` has the heads of the columns of the chart's table. `kinds` are the colours of the chart in order.
+    """
 
     name: str
     title: str
@@ -56,12 +71,12 @@ class BarChart:
 
     @property
     def height(self) -> int:
-        """As tall as its bars need it."""
+        """Height that the bars of the chart need."""
         return ROW * len(self.bars) + 6
 
 
 def outcomes_chart(tally: Tally) -> BarChart:
-    """How many SIMs are in each bucket, also in empty ones."""
+    """Build the chart of SIMs in each bucket, also empty buckets."""
     buckets = tally.by_bucket()
     most = max(*buckets.values(), 1)
     bars = [
@@ -79,7 +94,10 @@ def outcomes_chart(tally: Tally) -> BarChart:
 
 
 def waves_chart(tally: Tally, waves: Sequence[str]) -> BarChart:
-    """Each wave as one bar of its outcomes, all bars equally long."""
+    """Build the chart of waves.
+
+    Each wave is one bar of its outcomes. All bars are equally long.
+    """
     names = [wave for wave in waves if wave in tally.waves] + sorted(set(tally.waves) - set(waves))
     kinds = [name.value for name in Bucket if any(counts[name.value] for counts in tally.waves.values())]
     bars = [_wave_bar(wave, place, tally.waves[wave], kinds) for place, wave in enumerate(names[:MOST_BARS])]
@@ -100,7 +118,7 @@ def _wave_bar(wave: str, place: int, counts: Counter[str], kinds: Sequence[str])
 
 
 def limits_chart(tally: Tally) -> BarChart:
-    """How many SIMs are to get which data limit."""
+    """Build the chart of SIMs for each planned data limit."""
     limits = tally.limits()
     most = max((bar.sims for bar in limits), default=1)
     bars = [
@@ -118,12 +136,18 @@ def limits_chart(tally: Tally) -> BarChart:
 
 
 def _length(sims: int, most: int) -> float:
-    """So long that it can be seen, however few; nothing for none."""
+    """Return the length of the bar for a number of SIMs.
+
+    The bar is long enough to be seen, however few the SIMs are. For no SIMs, the length is 0.
+    """
     return max((WIDTH - LABEL - VALUE) * sims / most, 2.0) if sims else 0.0
 
 
 def _share(sims: int, total: int) -> str:
-    """Rounded so that only all is 100 % and only none is 0 %."""
+    """Return a share in per cent, as text.
+
+    The share is rounded so that only all is 100 % and only none is 0 %.
+    """
     share = 100 * sims / total if total else 0.0
     if 0 < share < 0.1:  # noqa: PLR2004 - the last digit shown
         return "< 0.1 %"
@@ -147,7 +171,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Requests of one kind within one stretch of time, on top of those of other kinds."""
+    """Requests of one kind within one stretch of time.
+
+    The column stands on top of the columns of other kinds.
+    """
 
     x: float
     y: float
@@ -159,7 +186,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TimeLine:
-    """Runs as bands, requests as columns, claimed SIMs as a growing line. `rows` are what its table shows."""
+    """Runs, requests and claimed SIMs over time.
+
+    Runs are bands, requests are columns, and claimed SIMs are a growing line. `rows` are the rows of the time line's
+    table.
+    """
 
     about: str
     runs: Sequence[Column]
@@ -174,7 +205,7 @@ class TimeLine:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """UTC seconds to the drawing's x."""
+    """Scale from UTC seconds to the drawing's x."""
 
     begin: float
     end: float
@@ -185,7 +216,10 @@ class _Scale:
 
 
 def time_line(tally: Tally, runs: Sequence[JobRecord], pace: Pace, *, now: float) -> TimeLine | None:
-    """Requests and claims over time; None if nothing ever ran."""
+    """Build the time line of requests and claims, or return None.
+
+    None means that nothing ever ran.
+    """
     claims = sorted((_seconds(at), sims) for at, sims in tally.claims.items())
     times = [run.started_at for run in runs] + [run.ended_at for run in runs if run.ended_at is not None]
     times += [at for at, _ in claims]
@@ -228,7 +262,10 @@ def _columns(pace: Pace, scale: _Scale) -> tuple[list[Column], int]:
 
 
 def _claims_line(claims: Sequence[tuple[float, int]], scale: _Scale) -> tuple[str, int]:
-    """The points of the line that steps up with every answered claim, and how many SIMs it ends at."""
+    """Return the points of the line of claimed SIMs, and its end.
+
+    The line steps up with every answered claim. The end is the number of SIMs at the end of the line.
+    """
     total, claimed = sum(sims for _, sims in claims), 0
     if not total:
         return "", 0
@@ -241,7 +278,10 @@ def _claims_line(claims: Sequence[tuple[float, int]], scale: _Scale) -> tuple[st
 
 
 def _band(run: JobRecord, scale: _Scale, now: float) -> Column:
-    """A run whose process died has no end: it is shown as a mere beginning."""
+    """Return the band of a run.
+
+    A run whose process died has no end. The band of such a run shows only its beginning.
+    """
     x, is_running = scale.x(run.started_at), run.state == RunState.RUNNING
     width = max(scale.x(run.ended_at or (now if is_running else run.started_at)) - x, 3)
     code = "no exit code" if run.exit_code is None else f"exit {run.exit_code}"
@@ -257,7 +297,10 @@ def _ticks(scale: _Scale) -> list[Tick]:
 
 
 def _pace_rows(pace: Pace, claims: Sequence[tuple[float, int]]) -> list[tuple[str, ...]]:
-    """One row for every stretch of time in which something was sent: when, requests by kind, SIMs claimed by then."""
+    """Return a row for each stretch of time with requests.
+
+    A row has the time, the requests by kind, and the SIMs claimed by then.
+    """
     rows = []
     for place, counts in enumerate(zip(*pace.sent.values(), strict=True)):
         if any(counts):

@@ -1,13 +1,14 @@
-"""The reconciliation as CSV for spreadsheets (RFC 4180): one row per SIM, UTF-8 without a byte order mark.
+"""The reconciliation as CSV for spreadsheets (RFC 4180).
 
-A double click must lose nothing and run nothing:
+The file has one row per SIM, in UTF-8 without a byte order mark. A double click must lose nothing and run nothing:
 
 - Text that a spreadsheet would take for a formula gets an apostrophe in front: = + - @ (also after blanks), tab, line
   breaks.
-- Text that it would take for a number and change gets one, too: ICCIDs (it keeps 15 digits), leading zeros, 12E3.
-  `pair import` takes such values as they are; a script strips one leading apostrophe, or reads the JSON.
-- No control character is in it: each is shown as its escape, since some are orders to a terminal. The JSON has all
-  text exactly.
+- Text that a spreadsheet would take for a number and change gets an apostrophe, too: ICCIDs (a spreadsheet keeps 15
+  digits), leading zeros, 12E3. `pair import` takes such values as they are. A script strips one leading apostrophe, or
+  reads the JSON.
+- No control character is in the file: each control character is shown as its escape, since some are orders to a
+  terminal. The JSON has all text exactly.
 - Counts and bytes stay numbers; -1 is no limit.
 """
 
@@ -22,21 +23,33 @@ from migrator.reports.rows_on_disk import Book
 __all__ = ["as_text", "spreadsheet_safe", "write_csv"]
 
 _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-"""With their full-width forms, which some spreadsheets take for the same."""
+"""Characters with which a formula begins.
+
+Some spreadsheets take the full-width forms for the same characters.
+"""
 _CONTROL_STARTS = tuple("\t\r\n")
 _CHANGED_NUMBER = re.compile(r"\s*(\d{16,}|0\d+|\d+(\.\d+)?[eE][+-]?\d+)\s*")
-"""What is read as a number that is written otherwise: more than 15 digits, leading zeros, an exponent."""
+"""Text that spreadsheets read as a number and write otherwise.
+
+Such text has more than 15 digits, leading zeros or an exponent.
+"""
 
 
 def write_csv(book: Book, out: TextIO) -> None:
-    """Write every row; nothing else, so that any reader of CSV can take it."""
+    """Write every row, and nothing else.
+
+    So any reader of CSV can take the file.
+    """
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     writer.writerows(map(as_text, row) for row in book.rows())
 
 
 def as_text(value: object) -> object:
-    """A value as a spreadsheet keeps it, letter by letter. Numbers stay numbers, None is empty."""
+    """Return a value that a spreadsheet keeps letter by letter.
+
+    Numbers stay numbers. None is empty.
+    """
     if not isinstance(value, str):
         return value
     text = value if value.isprintable() else _without_controls(value)
@@ -48,7 +61,10 @@ def as_text(value: object) -> object:
 
 
 def _without_controls(text: str) -> str:
-    """`text` with control characters, marks of direction and separators of lines made visible."""
+    """Make the control characters in `text` visible.
+
+    Marks of direction and separators of lines are made visible, too.
+    """
     return "".join(
         letter if letter.isprintable() or category(letter) == "Zs" else letter.encode("unicode_escape").decode()
         for letter in text
@@ -56,7 +72,10 @@ def _without_controls(text: str) -> str:
 
 
 def spreadsheet_safe(value: object) -> str:
-    """A value as text that no spreadsheet takes for a formula: an apostrophe goes before = + - @ and control marks."""
+    """Return text that no spreadsheet takes for a formula.
+
+    An apostrophe goes before = + - @ and control marks.
+    """
     if value is None:
         return ""
     text = str(value)

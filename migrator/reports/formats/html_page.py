@@ -1,4 +1,7 @@
-"""The reconciliation as one HTML file: nothing is fetched, every value is escaped, and only our own script may run."""
+"""The reconciliation as one HTML file.
+
+Nothing is fetched, every value is escaped, and only our own script may run.
+"""
 
 import base64
 import hashlib
@@ -25,11 +28,14 @@ __all__ = ["write_html"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_JOBS, MOST_RUNS = 200, 100
-"""The page shows no more of them; the JSON has all."""
+"""Most jobs and runs on the page; the JSON has all."""
 
 
 def write_html(book: Book, out: TextIO) -> None:
-    """Write the page as its parts come; the rows never stand in memory together."""
+    """Write the page as its parts come.
+
+    The rows are never all in memory together.
+    """
     out.writelines(_environment().get_template("page.html.j2").generate(_values(book)))
 
 
@@ -81,12 +87,12 @@ def _text(name: str) -> str:
 
 
 def _sha256(text: str) -> str:
-    """As a content security policy wants it."""
+    """Return SHA-256 in the form of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _code_words(text: str) -> Markup:
-    """Text whose code words stand in backticks, escaped."""
+    """Escape a text whose code words stand in backticks."""
     parts = text.split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
@@ -94,7 +100,7 @@ def _code_words(text: str) -> Markup:
 
 
 def _known(value: object) -> object:
-    """A value, or the word for none."""
+    """Return a value, or the word for no value."""
     return "unknown" if value is None else value
 
 
@@ -108,16 +114,16 @@ _REPEATED = frozenset(
 _PLACES = [place for place, name in enumerate(COLUMNS) if name in _REPEATED]
 _NAME_PLANNED, _NAME_OBSERVED = COLUMNS.index("name_planned"), COLUMNS.index("name_observed")
 SAME = 0
-"""Stands for an observed name that is the planned one."""
+"""Mark for an observed name that is the planned name."""
 MOST_WORDS = 10_000
-"""Of a column; what comes later is written out."""
+"""Maximum number of words of a column; later words are written out."""
 
 
 def _data(book: Book) -> Iterator[Markup]:
-    """The document of the script block, a few hundred rows at a time.
+    """Yield the document of the script block, in parts.
 
-    `rows` has a list per SIM, in the order of `columns`. In a column that `words` names, a number is a place in its
-    list there; text stands for itself.
+    A part has a few hundred rows. `rows` has a list per SIM, in the order of `columns`. `words` has a list for some
+    columns. In such a column, a number is a place in that list, and text stands for itself.
     """
     words: dict[int, dict[str, int]] = {place: {} for place in _PLACES}
     yield _safe(f'{{"plan":{_encode(book.report.plan_id)},"columns":{_encode(COLUMNS)},"rows":[')
@@ -147,5 +153,9 @@ def _learned(value: str, known: dict[str, int]) -> int | str:
 
 
 def _safe(document: str) -> Markup:
-    """JSON in ASCII that cannot end a script element nor open a comment in it: < > & only ever stand in its strings."""
+    """Return JSON in ASCII that is safe in a script element.
+
+    The JSON cannot end the element, nor open a comment in the element: < > & only ever stand in strings, and are
+    escaped.
+    """
     return Markup(document.translate(_ESCAPES))  # noqa: S704 - made safe here

@@ -1,4 +1,7 @@
-"""The reconciliation as JSON: version 1, told by `reconciliation.schema.json` beside this module."""
+"""The reconciliation as JSON, version 1.
+
+`reconciliation.schema.json` beside this module describes the format.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,12 +21,15 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def schema_text() -> str:
-    """The JSON Schema of the format, as it is published."""
+    """Return the JSON Schema of the format, as published."""
     return Path(__file__).with_name("reconciliation.schema.json").read_text(encoding="utf-8")
 
 
 def write_json(book: Book, out: TextIO) -> None:
-    """Write the counts first, then jobs and SIMs as they stream by, one a line."""
+    """Write the counts first, then jobs and SIMs.
+
+    Jobs and SIMs are written as they stream by, one on a line.
+    """
     text = json.dumps(_head(book), ensure_ascii=False, indent=1)
     out.write(text.removesuffix("\n}"))
     _write_list(out, "jobs", book.report.jobs())
@@ -65,7 +71,7 @@ def _head(book: Book) -> dict[str, Any]:
 
 
 def run_values(run: JobRecord) -> dict[str, Any]:
-    """One run of `apply`, as JSON values."""
+    """Return one run of `apply` as JSON values."""
     return {
         "run_id": run.run_id,
         "state": run.state,

@@ -1,4 +1,7 @@
-"""The reconciliation as Markdown, for a ticket: counts, findings, bulk requests and money; no SIM by SIM."""
+"""The reconciliation as Markdown, for a ticket.
+
+The text has counts, findings, bulk requests and money, but no list of single SIMs.
+"""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -12,11 +15,11 @@ from migrator.reports.rows_on_disk import Book
 __all__ = ["write_md"]
 
 MOST_JOBS = 200
-"""A ticket takes no more; the JSON has all."""
+"""Maximum number of jobs in a ticket; the JSON has all."""
 
 
 def write_md(book: Book, out: TextIO) -> None:
-    """Write the summary first."""
+    """Write the report, the summary first."""
     report, tally = book.report, book.tally
     out.write(f"# Reconciliation of plan {report.plan_id}\n\n")
     out.write(f"{report.inventory_total} SIMs in the inventory. {moment(report.generated_at)}, {_md(report.tool)}.\n\n")
@@ -97,5 +100,5 @@ def _write_row(out: TextIO, cells: Iterable[str]) -> None:
 
 
 def _md(text: str) -> str:
-    """Text that cannot break a Markdown table, nor become a tag."""
+    """Escape text that could break a Markdown table or become a tag."""
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

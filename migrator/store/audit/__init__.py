@@ -1,1 +1,1 @@
-"""The audit log, held against itself and the tables."""
+"""Check of the audit log against itself and the tables."""

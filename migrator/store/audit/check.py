@@ -1,4 +1,4 @@
-"""The audit log, read and held against the rest of the store."""
+"""Check of the audit log against the rest of the store."""
 
 import hashlib
 import json
@@ -41,7 +41,10 @@ NOT_HELD = (
     "what a pacer learned",
     "which plan each operator was shown last",
 )
-"""What `audit verify` cannot tell, as the log does not speak of it: reads can be had again from the carriers."""
+"""Facts that `audit verify` cannot check.
+
+The log does not record these facts. Reads can be made again at the carriers.
+"""
 
 _NEXT = select(events).where(events.c.seq > bindparam("after")).order_by(events.c.seq).limit(PAGE)
 _NEXT_REQUESTS = (
@@ -60,7 +63,10 @@ _DOCUMENTS = Query(
 
 
 class Audit:
-    """The log, read and held against the rest of the store, but for what is `not_held`."""
+    """Audit log, and its check against the rest of the store.
+
+    The check does not cover the facts in `not_held`.
+    """
 
     not_held = NOT_HELD
 
@@ -68,27 +74,29 @@ class Audit:
         self._db = database
 
     def events(self) -> Iterator[AuditEvent]:
-        """Every event, oldest first, a page at a time."""
+        """Yield every event, oldest first, a page at a time."""
         after = 0
         while rows := self._db.rows(_NEXT, after=after):
             yield from map(_event, rows)
             after = rows[-1].seq
 
     def requests(self, plan_id: str) -> Iterator[dict[str, Any]]:
-        """Every write of a plan as JSON values, oldest first."""
+        """Yield every write of a plan as JSON values, oldest first."""
         after = 0
         while rows := self._db.rows(_NEXT_REQUESTS, after=after):
             yield from (_request(row) for row in rows if row.plan_id == plan_id)
             after = rows[-1].request_id
 
     def head(self) -> str:
-        """The digest of the newest event: to be noted elsewhere."""
+        """Return the digest of the newest event, to be noted elsewhere."""
         with self._db.read() as connection:
             last = connection.execute(LAST_EVENT).one_or_none()
         return GENESIS if last is None else str(last.digest)
 
     def problems(self, *, head: str | None = None) -> Iterator[str]:
-        """What does not hold: the chain, and every table that the log speaks of against its events.
+        """Yield what does not hold, in the chain and the tables.
+
+        Every table that the log describes is compared with the log's events.
 
         Args:
             head: a digest that was noted before, which the chain must still hold.
@@ -115,7 +123,10 @@ class Audit:
     def _step_problems(
         self, journal: "_Journal", told: Mapping[tuple[str | None, str, StepState], int]
     ) -> Iterator[str]:
-        """No step leaves DONE or SKIPPED, so each one that is there must have been told as such."""
+        """Compare the steps that are DONE or SKIPPED with the log.
+
+        No step leaves DONE or SKIPPED, so the log must report each such step.
+        """
         found = {(row.plan_id, row.kind, StepState(row.state)): row.sims for row in self._db.rows(journal.ended)}
         for plan_id, kind, state in sorted(set(found) | set(told), key=str):
             here, there = found.get((plan_id, kind, state), 0), told.get((plan_id, kind, state), 0)
@@ -125,7 +136,10 @@ class Audit:
     def _tally_problems(
         self, tally: Tally, number: ColumnElement[int], name: ColumnElement[Any], told: Mapping[str | None, str]
     ) -> Iterator[str]:
-        """The rows of each plan of which the log tells a tally, added up again."""
+        """Compare the rows of each plan with the tally in the log.
+
+        If the log has a tally of a plan, the rows of the plan are added up again.
+        """
         for row in self._db.rows(select(number.label("number"), name.label("plan_id")).order_by(number)):
             if row.plan_id in told:
                 with self._db.read() as connection:
@@ -148,7 +162,10 @@ class Audit:
         yield from (f"{name} {request_id} is in the log, and not in the journal" for request_id in sorted(sent))
 
     def _named(self, journal: "_Journal", after: int, last: int) -> dict[int, list[str]] | None:
-        """The SIMs of some requests, where the journal keeps them beside the body."""
+        """Return the SIMs of some requests, by request.
+
+        None where the journal does not keep the SIMs beside the body.
+        """
         if journal.items is None:
             return None
         named: dict[int, list[str]] = defaultdict(list)
@@ -157,11 +174,11 @@ class Audit:
         return named
 
     def first_audited(self) -> int:
-        """The last request that was sent before there was a log."""
+        """Return the last request that was sent before the log began."""
         return self._first(_MIGRATIONS)
 
     def first_audited_switch(self) -> int:
-        """The same for requests of cutovers and rollbacks."""
+        """Return the last cutover or rollback request before the log began."""
         return self._first(_SWITCHES)
 
     def _first(self, journal: "_Journal") -> int:
@@ -180,7 +197,10 @@ class Audit:
             yield f"plan {row.plan_id} is not what was made: its changes have another fingerprint"
 
     def _switch_problems(self, told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-        """A cutover or rollback plan is held against what the log says was made: its header, and its SIMs."""
+        """Compare each cutover or rollback plan with the log.
+
+        The header and the SIMs of the plan must be as the log says that they were made.
+        """
         has_no_events = self.first_audited() or self.first_audited_switch()
         missing = set(told)
         of_plan = select(switch_plans, plans.c.plan_id).join_from(switch_plans, plans, isouter=True)
@@ -212,10 +232,10 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Journal:
-    """Where one kind of plan has its requests and steps.
+    """Queries for the requests and steps of one kind of plan.
 
-    `requests` is a page after `after`, `ended` counts steps by `plan_id`, `kind` and `state`, `first` names the fact
-    that tells which requests were sent before there was a log, `items` are the SIMs of a page of requests.
+    `requests` is a page after `after`. `ended` counts steps by `plan_id`, `kind` and `state`. `first` names the fact
+    that says which requests were sent before there was a log. `items` are the SIMs of a page of requests.
     """
 
     name: str
@@ -257,7 +277,10 @@ _SWITCHES = _Journal(
 def _of_request(
     name: str, row: AnyRow, keys: Sequence[str] | None, sent: Sent | None, answer: Answered
 ) -> Iterator[str]:
-    """A request against what the log tells of it; `keys` are its SIMs, where the journal keeps them beside the body."""
+    """Compare a request with the log.
+
+    `keys` are the SIMs of the request, where the journal keeps the SIMs beside the body.
+    """
     if sent is None:
         yield f"{name} is in the journal, and the log does not know it"
     elif (words := request_problem(row._asdict(), sent, answer)) is not None:
@@ -269,7 +292,10 @@ def _of_request(
 def _noted(
     log: Iterable[AuditEvent], takers: Sequence[Callable[[AuditEvent], None]], unread: list[AuditEvent]
 ) -> Iterator[AuditEvent]:
-    """The same events, given to all who take notes as they pass; `unread` gets those of which nobody can."""
+    """Yield the same events, and give each event to all takers.
+
+    An event that a taker cannot read is added to `unread`.
+    """
     for event in log:
         try:
             for take in takers:
@@ -297,7 +323,10 @@ def _event(row: AnyRow) -> AuditEvent:
 
 
 def _detail(text: str) -> Mapping[str, Any]:
-    """What an event tells. A damaged one tells what is there: then its digest is wrong, which the chain shows."""
+    """Return the detail of an event.
+
+    For a damaged detail, the text that is there is returned. Then the digest is wrong, which the chain shows.
+    """
     try:
         values = json.loads(text)
     except DAMAGE:

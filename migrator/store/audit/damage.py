@@ -1,6 +1,7 @@
-"""Cells that cannot be read as what they should be: JSON that is none, volumes that are no number.
+"""Cells that cannot be read: invalid JSON and invalid volumes.
 
-A carrier's record may hold what SQLite does not take for JSON, such as NaN: Python, which reads it, has the last word.
+A carrier's record may hold text that SQLite does not accept as JSON, such as NaN. Python reads the text, so Python
+decides.
 """
 
 import json
@@ -50,12 +51,15 @@ _NUMBERS = (
 
 
 def is_json(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether SQLite reads a cell as JSON. It raises an error for a blob, so that is asked first."""
+    """True if SQLite reads a cell as JSON.
+
+    SQLite raises an error for a blob, so the type is checked first.
+    """
     return case((func.typeof(column) == "text", func.json_valid(column)), else_=0) == 1
 
 
 def damaged_cells(database: Database) -> Iterator[str]:
-    """Each cell that cannot be read, with its row, in words."""
+    """Yield each cell that cannot be read, with its row, in words."""
     for column in _JSON:
         yield from _damaged(database, column, ~is_json(column), json.loads, "JSON")
     for column in _NUMBERS:
@@ -84,7 +88,10 @@ def _words(
 
 
 def checkable(what: str, problems: Iterable[str]) -> Iterator[str]:
-    """The same problems; and if the file is too damaged to look for them, that."""
+    """Yield the same problems, and also a failure of the check.
+
+    The check fails if the file is too damaged to search for problems.
+    """
     try:
         yield from problems
     except StoreBusy:

@@ -1,7 +1,9 @@
-"""Rows held against the log: what an operator said, plans, runs, pairs and the inventory are what the events tell.
+"""Comparison of rows with the log.
 
-Rows that are older than the log have no event. They are borne only where they say so themselves: dated before the first
-event, and of a plan whose making the log does not tell either.
+The words of operators (approvals, orders, rates), plans, runs, pairs and the inventory must be as the events report.
+
+Rows that are older than the log have no event. Such a row is accepted only if the row is dated before the first event,
+and the log does not report the making of its plan either.
 """
 
 from collections import Counter
@@ -39,13 +41,19 @@ _LIES = and_(
         _change.target_key.is_distinct_from(func.substr(_TARGET, 1, func.length(_change.target_key))),
     ),
 )
-"""What steers a run stands in columns beside the document that is hashed; a key is where its ICCID begins."""
+"""True if the columns of a change differ from its document.
+
+The columns beside the hashed document steer a run. A key is the beginning of its ICCID.
+"""
 _SHORT_KEYS = (
     select(_change.target_key, _TARGET.label("target"))
     .where(_change.plan_no == bindparam("plan_no"), func.length(_TARGET) - func.length(_change.target_key) > 1)
     .order_by(_change.source_key)
 )
-"""Keys that lack more than a check digit: one in ten, since the digit before happens to be right, too."""
+"""Query for keys that lack more than a check digit.
+
+This is one key in ten, since the digit before the check digit happens to be right, too.
+"""
 
 _PLANS = (
     select(
@@ -86,7 +94,7 @@ _Approval = tuple[str | None, str, str, str, float]
 
 @dataclass(slots=True)
 class Expected:
-    """What the rows should be by the events that were noted."""
+    """Expected values of the rows, from the events that were noted."""
 
     migrations: Told
     switches: Told
@@ -98,7 +106,7 @@ class Expected:
     inventory: tuple[int, str] | None = None
 
     def note(self, event: AuditEvent) -> None:
-        """Gather from one event."""
+        """Gather facts from one event."""
         if self.first_at is None:
             self.first_at = event.at
         detail, kind = event.detail, event.kind
@@ -109,7 +117,7 @@ class Expected:
         self._note_word(event)
 
     def _note_word(self, event: AuditEvent) -> None:
-        """Gather what somebody said: approvals, orders, rates."""
+        """Gather what a person ordered: approvals, orders, rates."""
         detail, plan_id, kind = event.detail, event.plan_id, event.kind
         if kind == "plan.approved":
             self.approved[plan_id, detail["by"], detail["changes_sha256"], detail["note"], event.at] += 1
@@ -125,7 +133,10 @@ class Expected:
     # --- holding the rows against it ------------------------------------------------------------------------------
 
     def problems(self, database: Database) -> Iterator[str]:
-        """What is in the tables and not in the log, or the other way round, or different; in words."""
+        """Yield the differences between the tables and the log, in words.
+
+        A difference is a row that only the tables or only the log has, or that is not the same in both.
+        """
         yield from checkable("the plans", self._of_plans(database))
         for what, table, name, told in (
             ("plans", plans, plans.c.plan_id, self.migrations),
@@ -143,7 +154,10 @@ class Expected:
             yield from checkable(what, check(database))
 
     def _is_older(self, at: float | None, plan_id: str | None) -> bool:
-        """Whether a row may have no event, as it was there before the log."""
+        """True if a row is older than the log.
+
+        Such a row may have no event.
+        """
         if plan_id in self.migrations.made or not isinstance(at, float):
             return False
         return not isinstance(self.first_at, float) or at < self.first_at

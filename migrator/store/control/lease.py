@@ -1,4 +1,7 @@
-"""Who holds the store: one run at a time, and a dead one is replaced."""
+"""The lease: one run at a time holds the store.
+
+A run that died is replaced.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +19,18 @@ __all__ = ["EXPIRY_S", "Lease", "Owner"]
 
 LOST = "lease_lost"
 EXPIRY_S = 60.0
-"""A holder that was not heard of for so long is taken for dead, unless it is known to live; it beats every 10 s."""
+"""Seconds of silence after which a holder is taken for dead.
+
+A holder that is known to live is not taken for dead. A holder beats every 10 s.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process. Its start time (UTC seconds) tells it from a later one that was given the same number."""
+    """Process that may hold the store.
+
+    Its start time (UTC seconds) distinguishes the process from a later process with the same number.
+    """
 
     host: str
     pid: int
@@ -50,13 +59,15 @@ class Lease:
         is_alive: Callable[[Owner], bool] = _nobody_knows,
         expiry_s: float = EXPIRY_S,
     ) -> Owner | None:
-        """Take the lease. To take it again changes nothing but its heartbeat.
+        """Take the lease.
+
+        If the owner has the lease already, only the heartbeat changes.
 
         Args:
             now: UTC seconds.
-            is_gone: whether a holder is known to be dead, which can be told only of one on this host.
-            is_alive: whether a holder is known to live. It is never replaced, however long it was silent.
-            expiry_s: how long after its last heartbeat any other holder is taken for dead.
+            is_gone: whether a holder is known to be dead; this can be known only of a holder on this host.
+            is_alive: whether a holder is known to live. Such a holder is never replaced, however long it was silent.
+            expiry_s: seconds after its last heartbeat until any other holder is taken for dead.
 
         Returns: the dead owner that was replaced; None if the lease was free, or ours.
         Raises: StoreBusy, with the holder and its last heartbeat.
@@ -77,9 +88,10 @@ class Lease:
             return holder
 
     def busy(self, now: float, *, is_gone: Callable[[Owner], bool]) -> StoreBusy:
-        """The error for a store whose file another process has locked: it is alive, however long it was silent.
+        """Return the error for a store file that another process locked.
 
-        It may have the file by another name, and then its lease is in a `-wal` that this name does not show.
+        The process is alive, however long it was silent. The process may have the file by another name. Then its lease
+        is in a `-wal` that this name does not show.
         """
         with self._db.read() as connection:
             held = _holder(connection)
@@ -92,14 +104,20 @@ class Lease:
         )
 
     def beat(self, owner: Owner, now: float) -> None:
-        """Say that the holder is alive. Raises: StoreBusy, if somebody else took over."""
+        """Note that the holder is alive.
+
+        Raises: StoreBusy, if somebody else took over.
+        """
         with self._db.write() as connection:
             moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
             if moved.rowcount != 1:
                 raise _lost_to(_holder(connection))
 
     def must_be_held_by(self, owner: Owner) -> None:
-        """Raises: StoreBusy, if somebody else took over."""
+        """Check that `owner` still holds the lease.
+
+        Raises: StoreBusy, if somebody else took over.
+        """
         with self._db.read() as connection:
             held = _holder(connection)
         if held is None or _owner(held) != owner:
@@ -107,7 +125,7 @@ class Lease:
 
     @staticmethod
     def is_lost(error: StoreError) -> bool:
-        """Whether this trouble means that somebody else took the store over."""
+        """True if an error means that somebody else took the store over."""
         return error.code == LOST
 
     def release(self, owner: Owner) -> None:
@@ -116,7 +134,10 @@ class Lease:
             connection.execute(delete(lease).where(_is(owner)))
 
     def holder(self) -> tuple[Owner, float] | None:
-        """Who holds the store, and when it was last heard of (UTC seconds); None if it is free."""
+        """Return the holder of the store, or None if free.
+
+        The second value is when the holder was last heard of (UTC seconds).
+        """
         with self._db.read() as connection:
             held = _holder(connection)
         return None if held is None else (_owner(held), held.heartbeat_at)

@@ -1,4 +1,7 @@
-"""Orders and rates: what other terminals want of a run, and what its pacers learned. None of it needs the lease."""
+"""Orders and rates of runs, which do not need the lease.
+
+Orders are what other terminals want of a run. Rates are what the pacers of a run learned.
+"""
 
 import json
 from typing import Any
@@ -21,7 +24,10 @@ _RATE = select(rates).where(rates.c.carrier == bindparam("carrier"))
 
 
 class Steering:
-    """Read before every request: each reading is one row by its key."""
+    """Orders and rates, which are read before every request.
+
+    Each read is of one row by its key.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -29,12 +35,18 @@ class Steering:
     # --- orders ---------------------------------------------------------------------------------------------------
 
     def order(self, plan_id: str) -> Order | None:
-        """The order in force for a plan; None: go on."""
+        """Return the order in force for a plan.
+
+        None means that the plan goes on.
+        """
         rows = self._db.rows(_ORDER, plan_id=plan_id)
         return _order(rows[0]) if rows else None
 
     def give(self, plan_id: str, order: Order) -> None:
-        """Put an order into force in place of any other. Raises: InputError, if there is no such plan."""
+        """Put an order into force in place of any other order.
+
+        Raises: InputError, if there is no such plan.
+        """
         values = {"kind": order.kind, "given_by": storable(order.given_by), "given_at": order.given_at}
         statement = insert(orders).values(plan_no=plan_row(self._db, plan_id).plan_no, **values)
         with self._db.write() as connection:
@@ -59,21 +71,27 @@ class Steering:
         return _order(row)
 
     def ordered_plans(self) -> list[str]:
-        """The plans with an order in force, the latest order first."""
+        """Return the plans with an order in force, latest order first."""
         held = select(plans.c.plan_id).join_from(orders, plans).order_by(orders.c.given_at.desc())
         return [str(row.plan_id) for row in self._db.rows(held)]
 
     # --- rates ----------------------------------------------------------------------------------------------------
 
     def ceiling(self, carrier: str) -> Ceiling | None:
-        """The most requests per second that an operator allows; None: only the setting counts."""
+        """Return the most requests per second that an operator allows.
+
+        None means that only the setting counts.
+        """
         rows = self._db.rows(_RATE, carrier=carrier)
         if not rows or rows[0].ceiling is None:
             return None
         return Ceiling(rows[0].ceiling, rows[0].ceiling_by, rows[0].ceiling_at)
 
     def set_ceiling(self, carrier: str, per_second: float | None, *, by: str, now: float) -> None:
-        """Set the ceiling of a carrier, or take it away with None. `now` is UTC seconds."""
+        """Set the ceiling of a carrier, or remove the ceiling with None.
+
+        `now` is UTC seconds.
+        """
         values: dict[str, Any] = {"ceiling": None, "ceiling_by": "", "ceiling_at": None}
         if per_second is not None:
             values = {"ceiling": per_second, "ceiling_by": storable(by), "ceiling_at": now}
@@ -83,7 +101,7 @@ class Steering:
             note(connection, now, "rate.set", None, told)
 
     def learned(self, carrier: str) -> Learned | None:
-        """What a pacer learned last; None if none did."""
+        """Return what a pacer learned last, or None."""
         rows = self._db.rows(_RATE, carrier=carrier)
         if not rows or rows[0].learned is None:
             return None

@@ -1,4 +1,7 @@
-"""Cutover and rollback plans: making, finding, reading, moving on. Their journal is `switch_journal`."""
+"""Cutover and rollback plans: making, finding, reading and finishing.
+
+Their journal is `store.cutovers.journal`.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,7 +58,10 @@ _STEPS = select(switch_steps).where(
 
 
 class Switches:
-    """Every cutover and rollback plan of the store. A plan never changes; only its state moves on."""
+    """Every cutover and rollback plan of the store.
+
+    A plan never changes; only its state moves on.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -63,7 +69,10 @@ class Switches:
     # --- making ---------------------------------------------------------------------------------------------------
 
     def add(self, header: SwitchHeader, rows: Iterable[SwitchRow], now: float) -> None:
-        """Keep a plan, all of it or nothing; one that is there already, unused, becomes the newest again."""
+        """Keep a plan, all of the plan or nothing.
+
+        A plan that is there already, unused, becomes the newest plan again.
+        """
         plan_no = plan_row(self._db, header.plan_id).plan_no
         with self._db.write() as connection:
             made_no = (connection.scalar(select(func.max(switch_plans.c.made_no))) or 0) + 1
@@ -98,21 +107,27 @@ class Switches:
     # --- reading --------------------------------------------------------------------------------------------------
 
     def exists(self, switch_id: str) -> PlanState | None:
-        """How far a plan has come; None if there is none of this id."""
+        """Return the state of a plan, or None for an unknown id."""
         with self._db.read() as connection:
             state = connection.scalar(select(switch_plans.c.state).where(switch_plans.c.switch_id == switch_id))
         return None if state is None else PlanState(state)
 
     def state(self, switch_id: str) -> PlanState:
-        """How far a plan has come. Raises: InputError, if there is none of this id."""
+        """Return the state of a plan.
+
+        Raises: InputError, if there is no plan of this id.
+        """
         return PlanState(switch_row(self._db, switch_id).state)
 
     def header(self, switch_id: str) -> SwitchHeader:
-        """A plan's header. Raises: InputError, if there is no such plan."""
+        """Return a plan's header.
+
+        Raises: InputError, if there is no such plan.
+        """
         return header_from(switch_row(self._db, switch_id).header)
 
     def of_plan(self, plan_id: str) -> list[dict[str, Any]]:
-        """The cutover and rollback plans of a migration, oldest first.
+        """Return the cutover and rollback plans of a migration, oldest first.
 
         Returns: id, direction, state, count, and times in UTC seconds; None for what did not happen yet.
         """
@@ -125,7 +140,11 @@ class Switches:
         ]
 
     def stored(self, switch_id: str) -> tuple[str, Iterator[dict[str, Any]]]:
-        """A plan's header letter by letter, and of each SIM all that steers it, in the plan's order."""
+        """Return a plan's header, and the stored values of each SIM.
+
+        The header is letter by letter. The values of a SIM are all that steers the SIM. The SIMs are in the plan's
+        order.
+        """
         row = switch_row(self._db, switch_id)
         return row.header, self._stored_items(row.switch_no)
 
@@ -138,7 +157,10 @@ class Switches:
             after = rows[-1].position
 
     def stored_steps(self, switch_id: str) -> Iterator[dict[str, Any]]:
-        """Every step of a plan as it is kept, a SIM at a time; `before` is JSON text."""
+        """Yield every step of a plan as stored, SIM by SIM.
+
+        `before` is JSON text.
+        """
         step, after = switch_steps.c, ""
         columns = [column for column in step if column.name != "switch_no"]
         some = select(step.source_key).distinct().where(step.switch_no == switch_row(self._db, switch_id).switch_no)
@@ -150,7 +172,10 @@ class Switches:
             after = rows[-1].source_key
 
     def newest(self, direction: Direction | None = None) -> str | None:
-        """The id of the plan that was made last, in this direction or any; None if there is none."""
+        """Return the id of the newest plan, or None.
+
+        The newest plan is the plan that was made last, in this direction or in any direction.
+        """
         made = select(switch_plans.c.switch_id).order_by(switch_plans.c.made_no.desc()).limit(1)
         if direction is not None:
             made = made.where(switch_plans.c.direction == direction.value)
@@ -158,26 +183,38 @@ class Switches:
             return connection.scalar(made)
 
     def known(self, direction: Direction) -> dict[str, str]:
-        """How far each plan of a direction has come, by its id, the newest first."""
+        """Return the state of each plan of a direction, by id.
+
+        The newest plan comes first.
+        """
         plan = switch_plans.c
         made = select(plan.switch_id, plan.state).where(plan.direction == direction.value)
         return {row.switch_id: row.state for row in self._db.rows(made.order_by(plan.made_no.desc()))}
 
     def rows(self, switch_id: str) -> Iterator[SwitchRow]:
-        """Every row of a plan, in its order."""
+        """Yield every row of a plan, in the plan's order."""
         for item in self._pages(_NEXT, switch_row(self._db, switch_id).switch_no):
             yield item.row
 
     def all_items(self, switch_id: str) -> Iterator[SwitchItem]:
-        """Every SIM that is to be switched, with steps, in the plan's order."""
+        """Yield every SIM that the plan acts on, with steps.
+
+        The SIMs are in the plan's order.
+        """
         yield from self._pages(_NEXT_ACTING, switch_row(self._db, switch_id).switch_no)
 
     def items(self, switch_id: str, wave: str | None) -> Iterator[SwitchItem]:
-        """The SIMs of one wave that are to be switched, with steps, in the plan's order."""
+        """Yield the SIMs of one wave to act on, with steps.
+
+        The SIMs are in the plan's order.
+        """
         yield from self._pages(_NEXT_OF_WAVE, switch_row(self._db, switch_id).switch_no, wave=wave)
 
     def items_by_key(self, switch_id: str, keys: Sequence[str]) -> Sequence[SwitchItem]:
-        """The same for some SIMs, in the order of `keys`. Raises: InputError, if the plan does not hold one of them."""
+        """Return the items of some SIMs, in the order of `keys`.
+
+        Raises: InputError, if the plan does not hold one of the SIMs.
+        """
         switch_no = switch_row(self._db, switch_id).switch_no
         found: dict[str, SwitchItem] = {}
         for chunk in chunks(keys):
@@ -190,15 +227,25 @@ class Switches:
         return [found[key] for key in keys]
 
     def switched_off(self, keys: Iterable[str] | None = None) -> dict[str, SwitchedOff]:
-        """SIMs that a cutover of any plan switched off, by key: see `store.plans.switched_off`; None: all of them."""
+        """Return SIMs that cutovers of any plan switched off, by key.
+
+        If `keys` is None, all such SIMs are returned. See `store.plans.switched_off`.
+        """
         return switched_off(self._db, keys)
 
     def rolled_back(self, plan_id: str | None = None) -> dict[str, str]:
-        """SIMs that a rollback took back, by key, with its id: see `store.plans.rollbacks`; None: of every plan."""
+        """Return SIMs that a rollback took back, by key.
+
+        The values are ids of rollbacks. If `plan_id` is None, the SIMs are those of every plan. See
+        `store.plans.rollbacks`.
+        """
         return rolled_back(self._db, None if plan_id is None else plan_row(self._db, plan_id).plan_no)
 
     def superseded_by(self, switch_id: str) -> str | None:
-        """A plan that switches one of the same SIMs and was started later: its orders are newer; None if none is."""
+        """Return a plan with newer orders for the same SIMs, or None.
+
+        Such a plan acts on at least one of the same SIMs, and was started later.
+        """
         this = switch_row(self._db, switch_id)
         plan, other = switch_plans.c, switch_items.alias("other")
         shares_a_sim = (
@@ -222,7 +269,10 @@ class Switches:
             return connection.scalar(later)
 
     def edited(self, switch_id: str) -> str | None:
-        """What was changed of a plan since it was made, in words; None for nothing: see `store.plans.wholeness`."""
+        """Describe what was changed in a plan after its making.
+
+        None if nothing was changed. See `store.plans.wholeness`.
+        """
         return edited_switch(self._db, switch_id)
 
     # --- moving on ------------------------------------------------------------------------------------------------
@@ -248,7 +298,10 @@ class Switches:
 
 
 def switch_row(database: Database, switch_id: str) -> Row[Any]:
-    """The row of a cutover or rollback plan. Raises: InputError, if there is no such plan."""
+    """Return the row of a cutover or rollback plan.
+
+    Raises: InputError, if there is no such plan.
+    """
     with database.read() as connection:
         row = connection.execute(select(switch_plans).where(switch_plans.c.switch_id == switch_id)).one_or_none()
     if row is None:
@@ -261,7 +314,10 @@ def switch_row(database: Database, switch_id: str) -> Row[Any]:
 
 
 def note_switch(connection: Connection, now: float, what: str, switch_id: str, **told: Any) -> None:
-    """Add `switch.WHAT` to the log, under the migration's plan, within the caller's transaction."""
+    """Add `switch.WHAT` to the log, within the caller's transaction.
+
+    The event stands under the migration's plan.
+    """
     of_migration = select(plans.c.plan_id).join_from(switch_plans, plans).where(switch_plans.c.switch_id == switch_id)
     detail = {"switch_id": switch_id, **told}
     note(connection, now, f"switch.{what}", connection.scalar(of_migration), detail)

@@ -1,4 +1,7 @@
-"""What the store knows of units in the field: in which hardware SIMs were seen, and when old SIMs were last in use."""
+"""Data on units in the field: hardware and last use.
+
+The data says in which hardware SIMs were seen, and when old SIMs were last in use.
+"""
 
 from collections.abc import Iterable
 from datetime import date
@@ -34,7 +37,10 @@ from migrator.store.tables.plans import changes, plans, proofs, steps
 __all__ = ["FieldNotes"]
 
 MOST_NEW = 6
-"""New SIMs that are noted of one hardware: more of them are the same IMEI in many modems."""
+"""Maximum number of new SIMs that are noted for one hardware.
+
+If there are more new SIMs, many modems have the same IMEI.
+"""
 
 BODY = 14
 _NUMBERS = count(1)
@@ -48,9 +54,10 @@ _LAST_USES = (
 
 
 class FieldNotes:
-    """Fulfils `ports.FieldNotes` for one plan. The index of hardware is made when it is first asked for.
+    """Implementation of `ports.FieldNotes` for one plan.
 
-    It is in temporary tables, so that a fleet of any size takes no memory, and is as the store was then.
+    The index of hardware is made when it is first needed. The index is in temporary tables, so that a fleet of any size
+    takes no memory. The index shows the store as the store was then.
     """
 
     def __init__(self, database: Database, plan_id: str) -> None:
@@ -59,7 +66,10 @@ class FieldNotes:
         self._index: _Index | None = None
 
     def last_uses(self, keys: Iterable[str]) -> dict[str, date]:
-        """The last day of use that was noted of some old SIMs, by whichever plan it was asked."""
+        """Return the last noted day of use of some old SIMs.
+
+        Any plan may have asked for that day.
+        """
         found = dict[str, date]()
         for chunk in chunks(keys):
             for row in self._db.rows(_LAST_USES, keys=json_list(chunk)):
@@ -67,7 +77,10 @@ class FieldNotes:
         return found
 
     def neighbours(self, bodies: Iterable[str | None]) -> Neighbours:
-        """Who was seen in some hardware: old SIMs of the inventory in force, new ones of the plan since their claim."""
+        """Return the SIMs that were seen in some hardware.
+
+        These are old SIMs of the inventory in force, and new SIMs of the plan since their claim.
+        """
         wanted = sorted({body for body in bodies if body is not None})
         if not wanted:
             return Neighbours()
@@ -77,7 +90,10 @@ class FieldNotes:
 
 
 class _Index:
-    """Hardware by the 14 digits of its IMEI, each with the SIMs that were seen in it."""
+    """Index of hardware by the 14 digits of its IMEI.
+
+    Each entry has the SIMs that were seen in the hardware.
+    """
 
     def __init__(self, database: Database, plan_no: int) -> None:
         self._db = database
@@ -145,7 +161,7 @@ class _Index:
         connection.execute(insert(self._news).from_select(names, first))
 
     def among(self, bodies: Iterable[str]) -> Neighbours:
-        """Those of some hardware."""
+        """Return the SIMs that were seen in some hardware."""
         olds, news = dict[str, Holder](), dict[str, list[Holder]]()
         for chunk in chunks(bodies):
             keys = json_list(chunk)
@@ -158,14 +174,20 @@ class _Index:
 
 
 def _body_of(imei: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
-    """The 14 digits that name hardware, and whether there are such, as `core.fleet.imei` reads an IMEI."""
+    """Return the 14 digits that name hardware, and their validity.
+
+    The validity is true if there are such digits, as `core.fleet.imei` reads an IMEI.
+    """
     digits = func.rtrim(func.replace(imei, " ", ""), "fF")
     is_one = func.length(digits).between(BODY, BODY + 2) & digits.op("NOT GLOB")("*[^0-9]*")
     return func.substr(digits, 1, BODY), is_one
 
 
 def _lived_since_claim(row: AnyRow) -> bool:
-    """Whether a new SIM was seen since its claim: hardware from before it says nothing."""
+    """True if a new SIM was seen since its claim.
+
+    Hardware from before the claim says nothing.
+    """
     recorded_s, alive_s = moment_s(row.claimed_at), moment_s(row.last_connected_at)
     claimed_s = row.claim_noted_at if recorded_s is None else recorded_s
     return claimed_s is not None and alive_s is not None and alive_s >= claimed_s

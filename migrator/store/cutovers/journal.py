@@ -1,4 +1,7 @@
-"""The journal of cutovers and rollbacks: intent before a request leaves, outcome after, steps moved under a guard."""
+"""The journal of cutovers and rollbacks.
+
+The intent is written before a request leaves, and the outcome after. Steps are moved under a guard.
+"""
 
 import json
 from collections import Counter
@@ -41,12 +44,20 @@ DIED = ("process_died", "the process that sent it ended before an answer was on 
 
 
 class SwitchJournal(Switches):
-    """Fulfils `ports.SwitchJournal`. Each method is one committed transaction; none of them waits."""
+    """Implementation of `ports.SwitchJournal` in the store.
+
+    Each method is one committed transaction. No method waits.
+    """
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
     def start_run(self, switch_id: str, owner: str, now: float) -> int:
-        """Note that a run began, and that the plan is in use. Returns: the run's id. The caller holds the lease."""
+        """Note that a run began, and that the plan is in use.
+
+        The caller holds the lease.
+
+        Returns: the run's id.
+        """
         switch_no = switch_row(self._db, switch_id).switch_no
         unused = (switch_plans.c.switch_no == switch_no) & (switch_plans.c.state == PlanState.CREATED)
         dead = (switch_runs.c.switch_no == switch_no) & (switch_runs.c.state == RunState.RUNNING)
@@ -60,7 +71,10 @@ class SwitchJournal(Switches):
             return run_id
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note how a run ended. Raises: IllegalTransition, if it is over already."""
+        """Note how a run ended.
+
+        Raises: IllegalTransition, if the run is over already.
+        """
         to = RUN_TRANSITIONS[RunState.RUNNING, event]
         this = (switch_runs.c.run_id == run_id) & (switch_runs.c.state == RunState.RUNNING)
         ended = {"state": to, "ended_at": now, "exit_code": exit_code, "reason": storable(reason)}
@@ -72,7 +86,10 @@ class SwitchJournal(Switches):
             note_switch(connection, now, "run_ended", switch_id, **told)
 
     def runs(self, switch_id: str) -> Sequence[Mapping[str, Any]]:
-        """The runs of a plan, oldest first, as JSON values. Times are UTC seconds."""
+        """Return the runs of a plan, oldest first, as JSON values.
+
+        Times are UTC seconds.
+        """
         wanted = select(switch_runs).where(switch_runs.c.switch_no == switch_row(self._db, switch_id).switch_no)
         names = ("run_id", "state", "owner", "started_at", "ended_at", "exit_code", "reason")
         rows = self._db.rows(wanted.order_by(switch_runs.c.run_id))
@@ -89,15 +106,18 @@ class SwitchJournal(Switches):
         *,
         now: float,
     ) -> int:
-        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+        """Commit the intent: move the steps and save the request.
+
+        The steps move from PENDING to IN_FLIGHT.
 
         Args:
             run_id: the run.
             kind: which step.
-            before: by SIM key, what was read of it; kept from the first order on.
+            before: by SIM key, the values that were read of the SIM; kept from the first order on.
             sent: the request, to the letter.
             now: UTC seconds.
 
+        Returns: the request's id.
         Raises: IllegalTransition, if one of the steps is not PENDING, or a SIM is not in the plan; then nothing is
             written.
         """
@@ -135,7 +155,10 @@ class SwitchJournal(Switches):
             return request_id
 
     def into_main_file(self) -> bool:
-        """Put all that was committed into the main file. Returns: whether it is there; False while a reader is."""
+        """Put all that was committed into the main file.
+
+        Returns: True if all is in the main file; False while a reader prevents this.
+        """
         return self._db.into_main_file()
 
     def answered(
@@ -148,7 +171,10 @@ class SwitchJournal(Switches):
         job_id: str | None = None,
         message: str = "",
     ) -> None:
-        """Note what a request was answered. Raises: IllegalTransition, if its outcome is known already."""
+        """Note the answer to a request.
+
+        Raises: IllegalTransition, if the outcome is known already.
+        """
         row = switch_requests.c
         waiting = (row.request_id == request_id) & (row.outcome == RequestOutcome.SENT)
         told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
@@ -164,9 +190,11 @@ class SwitchJournal(Switches):
     def move(
         self, switch_id: str, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]], *, now: float
     ) -> None:
-        """Move steps by one event, each with a code and words, guarded in SQL by the state they move from.
+        """Move steps by one event, each with a code and words.
 
-        Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
+        The moves are guarded in SQL by the state from which a step moves.
+
+        Raises: IllegalTransition, if the table has no such move from the state of a step; then nothing is written.
         """
         if not keys:
             return
@@ -177,9 +205,11 @@ class SwitchJournal(Switches):
             note_switch(connection, now, "steps_moved", switch_id, **moved(kind, event, keys, tally.sha256))
 
     def reclaim_in_flight(self, switch_id: str, now: float) -> int:
-        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
+        """Settle the steps and requests that a dead process left.
 
-        Returns: how many steps.
+        The IN_FLIGHT steps become UNCERTAIN. The open requests become LOST.
+
+        Returns: the number of steps.
         """
         switch_no = switch_row(self._db, switch_id).switch_no
         code, message = DIED
@@ -202,7 +232,10 @@ class SwitchJournal(Switches):
     # --- counts ---------------------------------------------------------------------------------------------------
 
     def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
-        """Which of some SIMs have an order of another plan whose outcome nobody knows: it may yet take effect."""
+        """Return SIMs with an order of another plan whose outcome is unknown.
+
+        Such an order may still take effect.
+        """
         step = switch_steps.c
         wanted = select(step.source_key).where(
             among(step.source_key, bindparam("keys")),
@@ -213,7 +246,10 @@ class SwitchJournal(Switches):
         return frozenset(row.source_key for row in self._db.rows(wanted, keys=json_list(keys)))
 
     def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
-        """The labels that the inventory in force has for some SIMs, by key; SIMs that it does not hold are left out."""
+        """Return the labels of SIMs in the inventory in force.
+
+        The labels are by key. SIMs that the inventory does not hold are left out.
+        """
         sim = source_sims.c
         wanted = select(sim.key, sim.label, sim.raw).where(
             sim.snapshot_id == in_force, among(sim.key, bindparam("keys"))
@@ -221,7 +257,10 @@ class SwitchJournal(Switches):
         return {row.key: _exact(row.label, row.raw) for row in self._db.rows(wanted, keys=json_list(keys))}
 
     def step_counts(self, switch_id: str, wave: str | None = None) -> Mapping[tuple[SwitchKind, StepState, str], int]:
-        """How many steps stand in each state, by kind and code. Steps without a row are not counted."""
+        """Count the steps in each state, by kind and code.
+
+        Steps without a row are not counted.
+        """
         step = switch_steps.c
         counted = (
             select(step.kind, step.state, step.code, func.count().label("steps"))
@@ -235,20 +274,26 @@ class SwitchJournal(Switches):
         return Counter({(SwitchKind(row.kind), StepState(row.state), row.code): row.steps for row in rows})
 
     def requests_of(self, run_id: int) -> int:
-        """How many writes a run sent."""
+        """Count the writes that a run sent."""
         (row,) = self._db.rows(select(func.count().label("n")).where(switch_requests.c.run_id == run_id))
         return int(row.n)
 
     def requests(self, switch_id: str) -> Sequence[Mapping[str, Any]]:
-        """Every write of a plan, oldest first: its columns by name; `body` is JSON text."""
+        """Return every write of a plan, oldest first.
+
+        A write is its columns by name; `body` is JSON text.
+        """
         wanted = select(switch_requests).where(switch_requests.c.switch_no == switch_row(self._db, switch_id).switch_no)
         return [row._asdict() for row in self._db.rows(wanted.order_by(switch_requests.c.request_id))]
 
 
 def _exact(label: str | None, raw: str) -> str | None:
-    """A label letter by letter: the column has U+FFFD for half an emoji, which the record as listed still tells.
+    """Return a label letter by letter.
 
-    What the list told instead of a text comes back as JSON in ASCII, which no label with U+FFFD in it can be equal to.
+    The column has U+FFFD for half an emoji. The record as listed still has the half emoji.
+
+    If the list has no text as the label, the value is returned as JSON in ASCII. No label with U+FFFD can be equal to
+    such a text.
     """
     if label is None or UNREAD not in label:
         return label
@@ -257,7 +302,10 @@ def _exact(label: str | None, raw: str) -> str | None:
 
 
 def _plan_of_run(connection: Connection, run_id: int | None) -> tuple[int, str]:
-    """Number and id of the plan that a run carries out. Raises: StoreError, if there is no such run."""
+    """Return number and id of the plan of a run.
+
+    Raises: StoreError, if there is no such run.
+    """
     of_run = select(switch_plans.c.switch_no, switch_plans.c.switch_id).join_from(switch_runs, switch_plans)
     row = connection.execute(of_run.where(switch_runs.c.run_id == run_id)).one_or_none()
     if row is None:
@@ -279,7 +327,10 @@ def _move(
     *,
     now: float,
 ) -> None:
-    """Move every step or raise: the rows decide, by their state, whether they may take the event."""
+    """Move every step or raise.
+
+    The state in the row of a step decides whether the step may take the event.
+    """
     told = [{"at_key": key, "new_code": code, "words": storable(words)} for key, (code, words) in keys.items()]
     begun = 1 if event is StepEvent.BEGIN else 0
     moved = 0
@@ -315,7 +366,10 @@ def _begin_steps(
     *,
     now: float,
 ) -> None:
-    """Move steps to IN_FLIGHT, with their request, and what was read before the first order of each."""
+    """Move steps to IN_FLIGHT, with their request.
+
+    The values that were read before the first order of each step are kept.
+    """
     _move(connection, switch_no, kind, StepEvent.BEGIN, dict.fromkeys(before, ("", "")), now=now)
     kept = func.coalesce(switch_steps.c.before, bindparam("was"))
     noted = update(switch_steps).where(_this_step(switch_no, kind)).values(request_id=request_id, before=kept)
@@ -326,7 +380,10 @@ def _begin_steps(
 def _make_rows(
     connection: Connection, switch_no: int, kind: SwitchKind, keys: Mapping[str, tuple[str, str]], now: float
 ) -> None:
-    """A step without a row is PENDING: write that down, so that the guard has a row to ask."""
+    """Write a row for each PENDING step that has no row.
+
+    A step without a row is PENDING. The guard needs a row to check.
+    """
     blank = {
         "switch_no": switch_no,
         "kind": kind.value,

@@ -1,1 +1,1 @@
-"""One SQLite file: connection, transactions, schema, rows."""
+"""SQLite file of the store: connection, transactions, schema, rows."""

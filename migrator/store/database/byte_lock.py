@@ -1,12 +1,13 @@
-"""A lock of the operating system's on an open file, which is of the file itself, whatever name it was opened by.
+"""Lock of the operating system on one byte of an open file.
 
-It lies on one byte far behind any database, so that SQLite's own locks are left alone and everybody reads and writes as
-before. It ends with its process, however that dies, and not while that is stopped.
+The lock belongs to the file itself, whatever name the file was opened by. The byte lies far behind any database, so
+that SQLite's own locks are left alone and everybody reads and writes as before. The lock ends with its process, however
+the process dies. A process that is only stopped keeps the lock.
 
 Source: SQLite, "How To Corrupt An SQLite Database File", 2.2: a process that closes a file loses all its record locks
-on it, SQLite's included. So the caller keeps the file open until SQLite has closed it. fcntl(2), "Open file description
-locks": these are not lost in that way, so they are asked for first. flock(2): on macOS, and on NFS, it is a lock of all
-bytes, SQLite's included, so it is not used. Read 2026-11-28.
+on the file, SQLite's included. So the caller keeps the file open until SQLite has closed it. fcntl(2), "Open file
+description locks": these locks are not lost in that way, so they are asked for first. flock(2): on macOS, and on NFS,
+flock locks all bytes, SQLite's included, so it is not used. Read 2026-11-28.
 """
 
 import errno
@@ -22,7 +23,7 @@ __all__ = ["Locked", "locked", "unlocked"]
 
 
 def _module() -> Any:
-    """Python's `fcntl`; None on Windows, which has none."""
+    """Return Python's `fcntl`, or None on Windows, which has none."""
     with suppress(ImportError):
         return import_module("fcntl")
     return None
@@ -38,7 +39,7 @@ _NOT_THIS_KIND = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class Locked(StrEnum):
-    """Who has the lock."""
+    """Holder of the lock, as far as the system can tell."""
 
     OURS = "ours"
     ELSEWHERE = "elsewhere"  # another open file has it, mostly another process
@@ -46,7 +47,10 @@ class Locked(StrEnum):
 
 
 def locked(handle: int) -> Locked:
-    """Take the lock, or say who has it. A file that is open for writing; waits for nobody."""
+    """Take the lock, or return who has it.
+
+    The handle must be open for writing. The call waits for nobody.
+    """
     if fcntl is None:
         return Locked.UNKNOWN
     for take in (_of_open_file, _of_process):
@@ -63,7 +67,7 @@ def locked(handle: int) -> Locked:
 
 
 def unlocked(handle: int) -> None:
-    """Give the lock back, if it is ours."""
+    """Give the lock back, if the lock is ours."""
     if fcntl is None:
         return
     for give in (_of_open_file, _of_process):
@@ -72,7 +76,10 @@ def unlocked(handle: int) -> None:
 
 
 def _of_open_file(handle: int, kind: int) -> None:
-    """Set a lock that belongs to the open file. Raises: OSError."""
+    """Set a lock that belongs to the open file.
+
+    Raises: OSError.
+    """
     if OFD_SETLK is None:
         raise OSError(errno.ENOSYS, "no open file description locks")
     if sys.platform == "darwin":
@@ -83,6 +90,11 @@ def _of_open_file(handle: int, kind: int) -> None:
 
 
 def _of_process(handle: int, kind: int) -> None:
-    """Set a lock that belongs to the process, for systems without the other. Raises: OSError."""
+    """Set a lock that belongs to the process.
+
+    For systems that have no locks of the open file.
+
+    Raises: OSError.
+    """
     wanted = fcntl.LOCK_UN if kind == fcntl.F_UNLCK else fcntl.LOCK_EX | fcntl.LOCK_NB
     fcntl.lockf(handle, wanted, 1, FAR_BYTE, os.SEEK_SET)

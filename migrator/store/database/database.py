@@ -1,4 +1,7 @@
-"""One SQLite file, one connection, short transactions: the only module that knows how a transaction begins."""
+"""Database: one SQLite file, one connection, short transactions.
+
+No other module knows how a transaction begins.
+"""
 
 import os
 import sqlite3
@@ -24,11 +27,17 @@ BUSY_TIMEOUT_S = 5.0
 PRIVATE = 0o600
 CACHE_KIB = 32_768
 CHECKPOINT_PAGES = 4000
-"""How far the log grows before it is copied into the file: 16 MB, as pages that are written often are copied once."""
+"""Pages in the log before the log is copied into the file.
+
+That is 16 MB, so that a page that is written often is copied once.
+"""
 
 
 def path_of(url: str) -> Path:
-    """The file that a store's URL names. Raises: InputError; the URL itself is not shown, it may hold a password."""
+    """Return the file that the URL of a store names.
+
+    Raises: InputError. The error does not show the URL, because a URL may hold a password.
+    """
     hint = "write sqlite:///migrator.db, or sqlite:////full/path/to/migrator.db"
     try:
         parsed = make_url(url)
@@ -44,7 +53,11 @@ def path_of(url: str) -> Path:
 
 
 def create_file(path: Path) -> bool:
-    """Make an empty file that only its owner may read. Returns: False if there was one. Raises: StoreError and kin."""
+    """Make an empty file that only its owner may read.
+
+    Returns: False if there was a file already.
+    Raises: StoreError or InputError.
+    """
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a state store", code="not_a_store", hint="name a file in it")
     try:
@@ -57,16 +70,20 @@ def create_file(path: Path) -> bool:
 
 
 def driver_sql(statement: CompilerElement, columns: Sequence[str] = ()) -> str:
-    """`statement` as text for the driver, its parameters in the order of `columns`, which is the table's.
+    """Return `statement` as text for the driver.
 
-    A statement that writes no columns has them in the order in which they stand. Rows by the hundred thousand go to
-    the driver as they are: SQLAlchemy's handling of each costs more than SQLite's.
+    Its parameters are in the order of `columns`, which is the order of the table. A statement that writes no columns
+    has its parameters in the order in which they stand. Rows by the hundred thousand go to the driver as they are:
+    SQLAlchemy's handling of each row costs more than SQLite's.
     """
     return str(statement.compile(dialect=pysqlite.dialect(), column_keys=list(columns)))
 
 
 class Query:
-    """A `select` without `IN`, compiled once for the driver: its rows are plain tuples, for readers of whole fleets."""
+    """Compiled `select` without `IN`, for readers of whole fleets.
+
+    The `select` is compiled once for the driver. Its rows are plain tuples.
+    """
 
     def __init__(self, statement: Select[Any]) -> None:
         compiled = statement.compile(dialect=pysqlite.dialect())
@@ -75,13 +92,15 @@ class Query:
         self.sql = str(compiled)
 
     def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What the driver binds, in its order."""
+        """Return the values that the driver binds, in the driver's order."""
         known = {**self._defaults, **values}
         return tuple(known[name] for name in self._names)
 
 
 class Database:
-    """The open file. Transactions are never nested, and none is left open between two calls.
+    """Open file of a store, with its connection.
+
+    Transactions are never nested, and no transaction is left open between two calls.
 
     Args:
         path: the file, which exists.
@@ -104,7 +123,10 @@ class Database:
         self.file = StoreFile(path)
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the file as it is: `mode=rw` never makes a new one, whose rights would be wider than ours."""
+        """Open the file as it is.
+
+        `mode=rw` never makes a new file, whose access rights would be wider than ours.
+        """
         uri = f"{self.path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None)
         try:
@@ -119,17 +141,20 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one moment of the store."""
+        """Open a transaction that sees one moment of the store."""
         with self._transaction("BEGIN") as connection:
             yield connection
 
     def rows(self, statement: Executable, **values: Any) -> Sequence[Row[Any]]:
-        """Every row of one short read."""
+        """Return every row of one short read."""
         with self.read() as connection:
             return connection.execute(statement, values).all()
 
     def tuples(self, query: Query, **values: Any) -> list[tuple[Any, ...]]:
-        """Every row of one short read, as the driver gives it: a `Row` costs as much again as reading it."""
+        """Return every row of one short read, as plain tuples.
+
+        The tuples are as the driver gives them: a `Row` costs as much again as the read of the row.
+        """
         try:
             return self._driver_connection().execute(query.sql, query.parameters(values)).fetchall()
         except sqlite3.Error as error:
@@ -137,10 +162,12 @@ class Database:
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement, so that what it reads stays true.
+        """Open a transaction that holds the write lock from its first statement.
+
+        So everything that the transaction reads stays true.
 
         Args:
-            durable: False for what can be read from the carrier again: a power cut may undo the last of these
+            durable: False for data that can be read from the carrier again: a power cut may undo the last of these
                 transactions (never half of one), and none of them waits for the disk.
         """
         if not durable:
@@ -165,9 +192,12 @@ class Database:
             raise StoreError(f"{what} cannot be kept in the state store {self.path}", code="not_storable") from None
 
     def into_main_file(self) -> bool:
-        """Copy all that was committed from the `-wal` into the main file, on the disk. It waits for nobody.
+        """Copy all committed data from the `-wal` into the main file.
 
-        Returns: whether all of it is there. Not so while somebody reads an older state, or copies it, too.
+        The data is then on the disk. The call waits for nobody.
+
+        Returns: True if all of the data is in the main file. False while somebody else reads an older state, or makes
+            the same copy.
         """
         if not self._durable:
             return True
@@ -190,7 +220,10 @@ class Database:
 
     @contextmanager
     def bearing_damage(self) -> Iterator[None]:
-        """Read a text that is no UTF-8 with U+FFFD where it is damaged, for those who look for damage."""
+        """Read damaged text, with U+FFFD where it is no UTF-8.
+
+        For callers that search for damage.
+        """
         connection = self._driver_connection()
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         try:
@@ -199,7 +232,10 @@ class Database:
             connection.text_factory = str
 
     def backup_to(self, target: Path) -> None:
-        """Copy the store, as it is at this moment, into a new private file. Raises: StoreError, InputError."""
+        """Copy the store, as it is now, into a new private file.
+
+        Raises: StoreError, InputError.
+        """
         if not create_file(target):
             raise _exists(target)
         try:
@@ -210,9 +246,10 @@ class Database:
             raise store_trouble(error, target) from None
 
     def whole_copy_to(self, target: Path) -> None:
-        """Copy the store as it is now beside `target`, and give the copy that name once it is checked and on disk.
+        """Copy the store, as it is now, to a new `target`.
 
-        Nobody who reads or writes the store meanwhile waits for it.
+        The copy is made beside `target`, and gets that name once the copy is checked and on disk. Nobody who reads or
+        writes the store meanwhile waits for the copy.
 
         Raises: InputError, if there is a `target` already, or no folder for it; StoreError. Then nothing is left.
         """
@@ -231,11 +268,12 @@ class Database:
             part.unlink(missing_ok=True)
 
     def rescue_to(self, target: Path) -> None:
-        """Copy what this connection sees to `target`, whole, in place of what is there.
+        """Copy all that this connection sees to `target`.
 
-        The file at the store's path may be another by now, or none, so that this connection alone is asked.
+        The copy is whole, and replaces a file that is there. The file at the store's path may be another file by now,
+        or be gone, so only this connection is read.
 
-        Raises: StoreError, OSError and kin.
+        Raises: StoreError, InputError, OSError.
         """
         part = target.with_name(f".{target.name}.part")
         try:
@@ -251,7 +289,10 @@ class Database:
             part.unlink(missing_ok=True)
 
     def _make_whole(self, part: Path) -> None:
-        """Make a fresh copy a store that nobody holds, all in one file. Raises: StoreError, if it is damaged."""
+        """Turn a fresh copy into a single-file store that nobody holds.
+
+        Raises: StoreError, if the copy is damaged.
+        """
         with closing(sqlite3.connect(part)) as copy:
             copy.execute("DELETE FROM lease")  # nobody holds a copy
             copy.commit()
@@ -261,7 +302,10 @@ class Database:
             raise StoreError(f"the copy of {self.path} is damaged ({found}), so it was not kept", code="backup_damaged")
 
     def close(self) -> None:
-        """Give the file back. May be called twice."""
+        """Give the file back.
+
+        May be called twice.
+        """
         self._connection.close()
         self._engine.dispose()
         self.file.close()  # not before SQLite has closed it: see `store.database.byte_lock`
@@ -283,7 +327,10 @@ def _flush(part: Path) -> None:
 
 
 def _place(part: Path, target: Path) -> None:
-    """Give a file its name, unless somebody has it; a second name never takes the place of a file, as renaming does."""
+    """Give a file its final name, unless that name is taken.
+
+    The file gets a second name first, because a second name never takes the place of a file, as a rename does.
+    """
     _flush(part)
     try:
         os.link(part, target)
@@ -296,7 +343,10 @@ def _place(part: Path, target: Path) -> None:
 
 
 def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run an upsert for every row. Half an emoji, as a carrier leaves it when it cuts a text, is kept as U+FFFD."""
+    """Run an upsert for every row.
+
+    Half an emoji, as a carrier leaves when it cuts a text, is kept as U+FFFD.
+    """
     if not rows:
         return
     try:
@@ -306,5 +356,8 @@ def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]
 
 
 def storable(value: Any) -> Any:
-    """A text that SQLite takes: without lone surrogates, which U+FFFD replaces. Anything else is left as it is."""
+    """Return a value that SQLite takes.
+
+    In a text, U+FFFD replaces lone surrogates. Any other value is left as it is.
+    """
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value

@@ -1,4 +1,7 @@
-"""What SQLite and the file system complain of, in words that say what to do. Never a statement or its values."""
+"""Errors of SQLite and the file system, with what to do.
+
+An error never shows a statement or its values.
+"""
 
 import errno
 import sqlite3
@@ -11,7 +14,10 @@ __all__ = ["file_trouble", "store_trouble"]
 
 
 def store_trouble(error: BaseException | None, path: Path) -> MigratorError:
-    """The error to raise for what the driver raised. Source: SQLite, "Result and Error Codes". Read 2026-11-20."""
+    """Return the error to raise for an error of the driver.
+
+    Source: SQLite, "Result and Error Codes". Read 2026-11-20.
+    """
     name = getattr(error, "sqlite_errorname", "") if isinstance(error, sqlite3.Error) else ""
     for prefixes, made in _TROUBLES:
         if name.startswith(prefixes):
@@ -21,7 +27,7 @@ def store_trouble(error: BaseException | None, path: Path) -> MigratorError:
 
 
 def file_trouble(error: OSError, path: Path) -> MigratorError:
-    """The error to raise for what the file system refused about `path`."""
+    """Return the error to raise when the file system refused `path`."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return InputError(
             f"the folder {path.parent} of the state store does not exist",

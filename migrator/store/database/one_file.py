@@ -1,4 +1,7 @@
-"""The one file of an open store: locked for the length of a run, of one name, and still the one at its path."""
+"""File of an open store: its lock, its one name, its place.
+
+The file is locked for the length of a run, has one name, and must still be the file at its path.
+"""
 
 import os
 import re
@@ -16,20 +19,28 @@ __all__ = ["StoreFile", "must_have_one_name"]
 COMPANIONS = ("-wal", "-shm")
 MOUNTS = Path("/proc/self/mountinfo")
 MOUNT_POINT = 4
-"""Where the place stands in a line of it: proc_pid_mountinfo(5), field 5."""
+"""Index of the mount point in a line of `MOUNTS`.
+
+Source: proc_pid_mountinfo(5), field 5.
+"""
 
 _Identity = tuple[int, int]
 _open: dict[_Identity, int] = {}
-"""How many connections of this process each file has."""
+"""Number of connections of this process by file."""
 
 _unclosed: dict[_Identity, list[int]] = {}
-"""Handles that were done with while SQLite had the file open: to close them then would take its locks away."""
+"""Handles no longer needed, of files that SQLite has open.
+
+To close such a handle then would take SQLite's locks away.
+"""
 
 
 def must_have_one_name(path: Path) -> None:
-    """Look at a store's file before SQLite opens it: each name has a `-wal` of its own, and is another store.
+    """Refuse a store's file with several names, before SQLite opens it.
 
-    Raises: InputError, if it has several names; StoreError and kin, if it cannot be looked at.
+    Each name has a `-wal` of its own, and so is another store.
+
+    Raises: InputError, if the file has several names; StoreError or InputError, if the file cannot be read.
     """
     place = Path(os.path.realpath(path))
     try:
@@ -54,7 +65,9 @@ def must_have_one_name(path: Path) -> None:
 
 
 class StoreFile:
-    """What a run asks of its file. Made once SQLite has the file open, and closed after it has closed it.
+    """File of an open store, as a run locks and checks it.
+
+    Made once SQLite has the file open, and closed after SQLite has closed the file.
 
     Args:
         path: as it was given; symlinks are followed each time.
@@ -73,11 +86,18 @@ class StoreFile:
         _open[self._identity] = _open.get(self._identity, 0) + 1
 
     def must_have_one_name(self) -> None:
-        """Raises: InputError, if the file has several names; StoreError and kin, if it cannot be looked at."""
+        """Refuse the file if it has several names.
+
+        Raises: InputError, if the file has several names; StoreError or InputError, if the file cannot be read.
+        """
         must_have_one_name(self.path)
 
     def lock(self) -> Locked:
-        """Take the lock, and note what lies beside the file. Returns: who has it. Raises: StoreError and kin."""
+        """Take the lock, and note the companion files of the store.
+
+        Returns: who has the lock.
+        Raises: StoreError or InputError.
+        """
         if self._handle is None:
             try:
                 self._handle = os.open(self.path, os.O_RDWR)
@@ -91,12 +111,18 @@ class StoreFile:
         return locked(self._handle)
 
     def unlock(self) -> None:
-        """Give the lock back. The handle stays open: closing it would take SQLite's locks away."""
+        """Give the lock back, but keep the handle open.
+
+        To close the handle would take SQLite's locks away.
+        """
         if self._handle is not None:
             unlocked(self._handle)
 
     def what_became(self) -> str:
-        """What became of the file that is open, to follow its name in a sentence; empty as long as all is well."""
+        """Return what happened to the open file; empty if all is well.
+
+        The text follows the name of the file in a sentence.
+        """
         for path, known in ({self.path: self._identity} | self._beside).items():
             is_beside = path in self._beside
             try:
@@ -112,7 +138,10 @@ class StoreFile:
         return ""
 
     def where_now(self) -> Path | None:
-        """Where the open file is by now; None if it has no name any more, or nobody tells."""
+        """Return the present path of the open file, or None.
+
+        None if the file has no name any more, or the system does not report the path.
+        """
         if self._handle is None or sys.platform != "linux":
             return None
         with suppress(OSError):
@@ -122,7 +151,10 @@ class StoreFile:
         return None
 
     def close(self) -> None:
-        """Let go of the file, as soon as no connection of this process has it open. May be called twice."""
+        """Let go of the file.
+
+        The handle is closed as soon as no connection of this process has the file open. May be called twice.
+        """
         if self._identity is None:
             return
         identity, self._identity = self._identity, None
@@ -138,13 +170,19 @@ class StoreFile:
 
 
 def _identity(path: Path) -> _Identity:
-    """What tells a file from any other while it is open. Raises: OSError."""
+    """Return device and inode, which identify a file while it is open.
+
+    Raises: OSError.
+    """
     found = path.stat()
     return found.st_dev, found.st_ino
 
 
 def _is_mounted_alone(place: Path) -> bool:
-    """Whether this very file is a mount point, as of `docker run -v FILE:FILE`. False where the system does not say."""
+    """True if this very file is a mount point.
+
+    `docker run -v FILE:FILE` makes such a mount point. False where the system does not say.
+    """
     with suppress(OSError):
         for line in MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             fields = line.split(" ")

@@ -1,4 +1,7 @@
-"""Whether a run's file is still the store: if it was removed or replaced, its record is saved and the run ends."""
+"""Presence of the store's file while a run is at work.
+
+If the file was removed or replaced, the record of the run is saved and the run ends.
+"""
 
 import secrets
 import tempfile
@@ -13,7 +16,10 @@ GONE = "store_gone"
 
 
 class Presence:
-    """Looks after the file of one open store. What was gone once stays gone, also when it comes back."""
+    """Guard of the file of one open store.
+
+    A file that was gone once stays gone, also when it comes back.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -21,7 +27,11 @@ class Presence:
         self._saved: Path | None = None
 
     def must_be(self) -> None:
-        """Raises: StoreError, once the file is not the one at its path any more, with where its record is kept."""
+        """Refuse to go on once the store's file is gone.
+
+        Raises: StoreError, once the file is not the one at its path any more. The error names the place of the saved
+            record.
+        """
         if not self._became:
             self._became = self._db.file.what_became()
             if not self._became:
@@ -30,13 +40,16 @@ class Presence:
         raise self._gone()
 
     def ended_badly(self) -> bool:
-        """Whether the store was lost to this run. Its saved record is brought up to date: answers came since."""
+        """True if the store was lost to this run.
+
+        The saved record is brought up to date, because answers came since.
+        """
         if self._saved is not None:
             self._save()
         return bool(self._became)
 
     def _save(self) -> None:
-        """Copy what the open file holds to the first place that takes it."""
+        """Copy the content of the open file to the first possible place."""
         path = self._db.file.path
         name = f"{path.name}.rescued-{secrets.token_hex(4)}"
         folders = (path.parent, Path.cwd(), Path(tempfile.gettempdir()))

@@ -1,7 +1,7 @@
-"""Rows of the tables that hold SIMs, as the records of the core; and how they are read a page at a time.
+"""Rows of SIM tables as records of the core, read by page.
 
-Nothing that a caller may iterate over holds a cursor or a transaction open: pages are short reads of their own, so the
-caller may write between any two rows.
+Nothing that a caller may iterate over holds a cursor or a transaction open. Each page is a short read of its own, so
+the caller may write between any two rows.
 """
 
 import json
@@ -51,14 +51,20 @@ _LINK_STATE: Mapping[str, LinkState] = {state.value: state for state in LinkStat
 _READING: Mapping[str, QuotaReading] = {reading.value: reading for reading in QuotaReading}
 
 SIM_COLUMNS = tuple(source_sims.c)[1:19]
-"""From the key to `expires_at`, in the order of `sim_from` and `sim_values`."""
+"""Columns of a SIM, in the order of `sim_from` and `sim_values`.
+
+The columns go from the key to `expires_at`.
+"""
 PAIR_COLUMNS = (*tuple(pairs.c)[:5], pairs.c.eid)
 LINK_COLUMNS = (*tuple(target_links.c)[:-3], target_links.c.imei, target_links.c.read_at)
-"""All but the raw record: nobody decides by it, and a million of them would be parsed for nothing."""
+"""Columns of a link, without the raw record.
+
+Nobody decides by the raw record, and a million of them would be parsed for nothing.
+"""
 
 
 def sim_from(row: Sequence[Any]) -> SourceSim:
-    """The SIM that a row of `SIM_COLUMNS` tells."""
+    """Return the SIM of a row of `SIM_COLUMNS`."""
     key, iccid, status, word, label, imsi, msisdn, imei, lock, ip, activated, *volumes = row
     data, sms, data_reading, data_left, sms_reading, sms_left, expires = volumes
     return SourceSim(  # by place: names cost half as much again, a million times
@@ -83,7 +89,7 @@ def sim_from(row: Sequence[Any]) -> SourceSim:
 
 
 def sim_values(sim: SourceSim) -> tuple[Any, ...]:
-    """The values of `SIM_COLUMNS` for a SIM; the inverse of `sim_from`."""
+    """Return the values of `SIM_COLUMNS` for a SIM; inverse of `sim_from`."""
     return (
         sim.iccid.key,
         sim.iccid.digits,
@@ -107,14 +113,17 @@ def sim_values(sim: SourceSim) -> tuple[Any, ...]:
 
 
 def pair_from(row: Sequence[Any]) -> Pair:
-    """The pair that a row of `PAIR_COLUMNS` tells."""
+    """Return the pair of a row of `PAIR_COLUMNS`."""
     source_key, source_iccid, target_key, target_iccid, origin, eid = row
     chip = None if eid is None else Eid(eid)
     return Pair(Iccid(source_iccid, source_key), Iccid(target_iccid, target_key), origin, chip)
 
 
 def link_from(row: Sequence[Any]) -> TargetLink | None:
-    """The link that a row of `LINK_COLUMNS` tells; None for a SIM that was looked for and not seen, or never read."""
+    """Return the link of a row of `LINK_COLUMNS`, or None.
+
+    None for a SIM that was searched for and not seen, or never read.
+    """
     if not row[PRESENT]:
         return None
     key, iccid, _present, org_id, device_id, link_id, state, word, name, overage, sms, plan, zone, *rest = row
@@ -140,7 +149,10 @@ def link_from(row: Sequence[Any]) -> TargetLink | None:
 
 
 def link_values(link: TargetLink) -> tuple[Any, ...]:
-    """The values of `LINK_COLUMNS` for a link, but for the last two, `imei` and `read_at`."""
+    """Return the values of `LINK_COLUMNS` for a link, without the last two.
+
+    The last two are `imei` and `read_at`.
+    """
     return (
         link.iccid.key,
         link.iccid.digits,
@@ -163,12 +175,12 @@ def link_values(link: TargetLink) -> tuple[Any, ...]:
 
 
 def decimal_from(text: str | None) -> Decimal | None:
-    """The volume that a text tells; the inverse of `decimal_text`."""
+    """Return the volume of a text; inverse of `decimal_text`."""
     return None if text is None else Decimal(text)
 
 
 def decimal_text(value: Decimal | None) -> str | None:
-    """A volume as it is kept: every digit of it."""
+    """Return a volume as stored text, with every digit."""
     return None if value is None else str(value)
 
 
@@ -176,7 +188,7 @@ def decimal_text(value: Decimal | None) -> str | None:
 
 
 def by_page(page: Callable[[str], Sequence[R]]) -> Iterator[R]:
-    """Rows in the order of their first column, the key.
+    """Yield rows in the order of their first column, the key.
 
     Args:
         page: the next rows after a key, at most `PAGE` of them.
@@ -190,10 +202,11 @@ def by_page(page: Callable[[str], Sequence[R]]) -> Iterator[R]:
 
 
 def in_iccid_order(rows: Iterable[R]) -> Iterator[R]:
-    """Rows sorted by their second column, the ICCID as given, out of rows sorted by their first, its key.
+    """Sort rows by ICCID that come sorted by key.
 
-    A key is its ICCID without right check digits, so the two orders agree on the digits that every ICCID has, and only
-    the few rows that share those are out of place.
+    The key is the first column. The ICCID as given is the second column. A key is its ICCID without right check digits,
+    so the two orders agree on the digits that every ICCID has. Only the few rows that share those digits are out of
+    place.
     """
     held: list[R] = []  # rows that may belong before what comes next
     for more in chunks(rows):
@@ -208,18 +221,21 @@ def in_iccid_order(rows: Iterable[R]) -> Iterator[R]:
 
 
 def chunks(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
-    """`values` in lists of at most `size`."""
+    """Yield `values` in lists of at most `size`."""
     rest = iter(values)
     while chunk := list(islice(rest, size)):
         yield chunk
 
 
 def json_list(values: Iterable[str]) -> str:
-    """What `among` wants for its parameter."""
+    """Return values as the JSON list that `among` needs."""
     return json.dumps(list(values))
 
 
 def among(column: ColumnElement[str], parameter: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether `column` is in the JSON list that is bound to `parameter`: one text for any number of values."""
+    """Return SQL that is true if `column` is in a JSON list.
+
+    The list is bound to `parameter`: one text for any number of values.
+    """
     listed = func.json_each(parameter).table_valued("value")
     return column.in_(select(listed.c.value))

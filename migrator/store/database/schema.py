@@ -1,7 +1,8 @@
-"""The store's schema: which revision a file has, which ones this tool knows, and the way from one to the other.
+"""Schema of the store: revisions and the upgrade between them.
 
-The revisions are Alembic files in `migrations/versions`, named after their number. They lie beside the package in an
-installed wheel and at the top of a checkout.
+The module reads the revision of a file, knows the revisions of this tool, and upgrades a file. The revisions are
+Alembic files in `migrations/versions`, named after their number. The files lie beside the package in an installed wheel
+and at the top of a checkout.
 """
 
 from datetime import UTC, datetime
@@ -17,19 +18,25 @@ __all__ = ["migrations_folder", "prepare", "revision", "revisions"]
 
 
 def migrations_folder() -> Path:
-    """Where the revisions lie."""
+    """Return the folder of the revisions."""
     package = Path(migrator.__file__).parent
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
 def revisions(folder: Path) -> list[str]:
-    """The revisions that this tool knows, oldest first. Asking Alembic takes as long as opening the store."""
+    """Return the revisions that this tool knows, oldest first.
+
+    To ask Alembic would take as long as to open the store.
+    """
     return sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*_*.py"))
 
 
 def revision(connection: Connection) -> str | None:
-    """The revision of an open store; None for an empty file. Raises: InputError, if the file is not a store."""
+    """Return the revision of an open store; None for an empty file.
+
+    Raises: InputError, if the file is not a store.
+    """
     tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
     if "alembic_version" in tables:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
@@ -43,7 +50,9 @@ def revision(connection: Connection) -> str | None:
 
 
 def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Path | None = None) -> None:
-    """Bring a store to the newest revision, after a backup beside it if it holds anything.
+    """Bring a store to the newest revision.
+
+    If the store holds anything, a backup is made beside it first.
 
     Args:
         database: the open file.
@@ -71,7 +80,10 @@ def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Pat
 
 
 def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> None:
-    """Upgrade under the write lock; somebody else may have done it while we waited for that."""
+    """Upgrade under the write lock.
+
+    Another process may have upgraded the store during the wait for the lock.
+    """
     from migrator.store.database.upgrade import upgrade_to_head  # noqa: PLC0415 - Alembic is slow to import and rarely needed
 
     database.pragma("foreign_keys = OFF")  # a batch operation of a later revision makes a table anew

@@ -1,7 +1,8 @@
-"""Tallies: one number over all rows of a table that are of one plan, brought up to date with each change of a few.
+"""Tallies: one number over all rows of a plan in a table.
 
-A row's hash is added when it comes and taken away when it goes: the order does not matter, and a change costs what its
-own rows cost. The log tells the number with each change; `audit verify` adds the whole table up.
+The number is brought up to date with each change of a few rows. The hash of a row is added when the row comes and taken
+away when the row goes. So the order does not matter, and a change costs what its own rows cost. The log records the
+number with each change; `audit verify` adds the whole table up.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,14 +32,20 @@ _KEPT = Query(select(meta.c.value).where(meta.c.name == bindparam("name")))
 
 @dataclass(slots=True)
 class Changing:
-    """A change that is being made; `sha256` is that of the tally once it is made."""
+    """Change of rows that is being made.
+
+    `sha256` is the SHA-256 of the tally once the change is made.
+    """
 
     sha256: str = ""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """One table's; `columns` are those that count, the key first."""
+    """Tally of one table.
+
+    `columns` are the columns that count, the key first.
+    """
 
     name: str
     words: str
@@ -52,7 +59,10 @@ class Tally:
 
     @contextmanager
     def changing(self, connection: Connection, number: int, keys: Iterable[str]) -> Iterator[Changing]:
-        """Change rows of some SIMs of plan `number` within; the connection is in a transaction that writes."""
+        """Change rows of some SIMs of plan `number` within the block.
+
+        The connection is in a transaction that writes.
+        """
         told, named = Changing(), json_list(keys)
         before = self._some(connection, number, named)
         total = self._kept(connection, number)
@@ -61,16 +71,19 @@ class Tally:
         told.sha256 = self._keep(connection, number, total)
 
     def begin(self, connection: Connection, number: int) -> str:
-        """Begin the tally of a plan that has no rows yet. Returns: its SHA-256."""
+        """Begin the tally of a plan that has no rows yet.
+
+        Returns: the SHA-256 of the tally.
+        """
         return self._keep(connection, number, 0)
 
     def whole(self, connection: Connection, number: int) -> int:
-        """The tally, added up from every row of a plan."""
+        """Add up the tally from every row of a plan."""
         mine = select(*self.columns).where(self.number == number)
         return tally_of(row_line(list(row)) for row in connection.execute(mine.execution_options(yield_per=PAGE)))
 
     def digest(self, connection: Connection, number: int) -> str:
-        """SHA-256 of the tally of all that is there."""
+        """Return the SHA-256 of the tally over all rows of a plan."""
         return tally_digest(self.whole(connection, number))
 
     def _some(self, connection: Connection, number: int, keys: str) -> list[str]:
@@ -78,7 +91,10 @@ class Tally:
         return [row_line(list(row)) for row in rows]
 
     def _kept(self, connection: Connection, number: int) -> int:
-        """The tally as it was brought up to date last; that of a plan older than tallies is added up once."""
+        """Return the tally as it was last brought up to date.
+
+        The tally of a plan that is older than tallies is added up once.
+        """
         parameters = _KEPT.parameters({"name": self._fact(number)})
         kept = connection.exec_driver_sql(_KEPT.sql, parameters).scalar()
         return self.whole(connection, number) if kept is None else int(kept, 16)

@@ -1,4 +1,4 @@
-"""The one place that runs Alembic."""
+"""Upgrade of a store: the only place that runs Alembic."""
 
 from pathlib import Path
 
@@ -10,14 +10,17 @@ __all__ = ["alembic_config", "upgrade_to_head"]
 
 
 def alembic_config(folder: Path) -> Config:
-    """Alembic's settings without an ini file."""
+    """Return Alembic's settings, without an ini file."""
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
 
 
 def upgrade_to_head(connection: Connection, folder: Path) -> None:
-    """Run every missing revision on a connection that is in a transaction; the caller commits."""
+    """Run every missing revision on a connection in a transaction.
+
+    The caller commits.
+    """
     config = alembic_config(folder)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -1,1 +1,1 @@
-"""The source fleet and its pairs."""
+"""Source fleet and its pairs."""

@@ -1,4 +1,4 @@
-"""The inventory in force: what plans are made from."""
+"""Inventory in force, from which plans are made."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ from migrator.store.tables.fleet import account_limits, snapshots, source_sims, 
 __all__ = ["Inventory", "in_force"]
 
 in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
-"""The id of the snapshot in force; NULL while there is none."""
+"""Id of the snapshot in force; NULL while there is none."""
 
 _OF_SNAPSHOT = (
     select(*SIM_COLUMNS).where(source_sims.c.snapshot_id == bindparam("snapshot_id")).order_by(source_sims.c.key)
@@ -44,22 +44,25 @@ _SIMS_AMONG = _OF_SNAPSHOT.where(among(source_sims.c.key, bindparam("keys")))
 
 
 class Inventory(Snapshots):
-    """The reading half; the writing half is `Snapshots`. Nothing here waits, and no iterator holds a transaction."""
+    """Reading half of the inventory; `Snapshots` is the writing half.
+
+    Nothing here waits, and no iterator holds a transaction.
+    """
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._db = database
 
     def snapshot_id(self) -> int | None:
-        """The id of the snapshot in force; None while there is none."""
+        """Return the id of the snapshot in force, or None."""
         with self._db.read() as connection:
             return connection.scalar(select(in_force))
 
     def sims(self, where_keys: Iterable[str] | None = None) -> Iterator[SourceSim]:
-        """The SIMs of the inventory, sorted by ICCID as text.
+        """Yield the SIMs of the inventory, sorted by ICCID as text.
 
         Args:
-            where_keys: only these SIMs, by key; those that the inventory does not hold are passed over.
+            where_keys: only these SIMs, by key; keys that the inventory does not hold are passed over.
 
         Raises: StoreBusy, if another command replaced the inventory meanwhile: what came so far is not the whole.
         """
@@ -78,19 +81,28 @@ class Inventory(Snapshots):
             yield from self._db.rows(_SIMS_AMONG, snapshot_id=snapshot_id, keys=json_list(chunk))
 
     def iccids(self, keys: Iterable[str]) -> dict[str, Iccid]:
-        """Those of some keys that are SIMs of the inventory, with the ICCID as 1NCE lists it."""
+        """Return the ICCIDs of those keys that the inventory holds.
+
+        Each ICCID is as 1NCE lists it.
+        """
         found = (row for chunk in chunks(keys) for row in self._db.tuples(_ICCIDS_AMONG, keys=json_list(chunk)))
         return {key: Iccid(digits, key) for key, digits in found}
 
     def must_be_in_force(self, snapshot_id: int) -> None:
-        """Raises: StoreBusy, if another snapshot came into force since."""
+        """Refuse to go on if another snapshot came into force since.
+
+        Raises: StoreBusy.
+        """
         if self.snapshot_id() != snapshot_id:
             raise StoreBusy(
                 "another command replaced the inventory while it was read", hint="run the same command again"
             )
 
     def listed(self, snapshot_id: int, keys: Iterable[str]) -> dict[str, tuple[SourceSim, dict[str, Any]]]:
-        """Those of some SIMs that a snapshot holds already, each with its raw record: also of one that is open."""
+        """Return those SIMs that a snapshot holds already, by key.
+
+        Each SIM comes with its raw record. The snapshot may be an open one.
+        """
         wanted = _SIMS_AMONG.add_columns(source_sims.c.raw)
         rows = (
             row
@@ -100,18 +112,27 @@ class Inventory(Snapshots):
         return {row[0]: (sim_from(row[:-1]), json.loads(row[-1])) for row in rows}
 
     def find(self, iccid: Iccid) -> SourceSim | None:
-        """The SIM of this ICCID, with or without its check digit; None if the inventory does not hold it."""
+        """Return the SIM of this ICCID, or None.
+
+        The ICCID may be with or without its check digit. None if the inventory does not hold the SIM.
+        """
         return next(self.sims([iccid.key]), None)
 
     def raw(self, iccid: Iccid) -> dict[str, Any] | None:
-        """The carrier's own record of a SIM, without PIN and PUK; None if the inventory does not hold it."""
+        """Return the carrier's own record of a SIM, or None.
+
+        The record is without PIN and PUK. None if the inventory does not hold the SIM.
+        """
         sim = source_sims.c
         with self._db.read() as connection:
             text = connection.scalar(select(sim.raw).where(sim.snapshot_id == in_force, sim.key == iccid.key))
         return None if text is None else json.loads(text)
 
     def unreadable(self) -> Iterator[tuple[str, Any]]:
-        """What was listed and could not be read as a SIM: the problem in words, and the carrier's own record."""
+        """Yield the listed rows that could not be read as SIMs.
+
+        Each row comes as the problem in words, and the carrier's own record.
+        """
         row = unreadable_rows.c
         wanted = select(row.problem, row.raw).where(row.snapshot_id == in_force).order_by(row.page, row.position)
         with self._db.read() as connection:
@@ -119,11 +140,11 @@ class Inventory(Snapshots):
         yield from ((problem, json.loads(raw)) for problem, raw in found)
 
     def unread(self) -> Unread:
-        """What 1NCE said of statuses and volumes that cannot be read."""
+        """Return the statuses and volumes of 1NCE that cannot be read."""
         return unread(self._db)
 
     def account_limits(self) -> AccountLimits | None:
-        """The account's monthly caps; None if they were never read."""
+        """Return the account's monthly caps; None if never read."""
         limit = account_limits.c
         with self._db.read() as connection:
             row = connection.execute(select(limit.data_mb, limit.sms_mo)).one_or_none()
@@ -132,16 +153,19 @@ class Inventory(Snapshots):
         return AccountLimits(data_mb=decimal_from(row.data_mb), sms_mo=decimal_from(row.sms_mo))
 
     def fingerprint(self) -> str:
-        """The fingerprint of the inventory in force; empty while there is none."""
+        """Return the fingerprint of the inventory in force.
+
+        The text is empty while there is no such inventory.
+        """
         with self._db.read() as connection:
             return connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force)) or ""
 
     def summary(self) -> dict[str, Any]:
-        """What the inventory holds, as JSON values.
+        """Return a summary of the inventory, as JSON values.
 
-        `count`, `statuses` (by our word), `snapshot_id`, `taken_at` (UTC seconds), `api_version`, `origin` (the file
-        of an import, else None), `fingerprint`, `quotas` (`data` and `sms`, each how many by reading), `unreadable`,
-        and `open`: a pull that was not completed.
+        `count`, `statuses` (by our word), `snapshot_id`, `taken_at` (UTC seconds), `api_version`, `origin` (the file of
+        an import, else None), `fingerprint`, `quotas` (`data` and `sms`, each with the number of SIMs by reading),
+        `unreadable`, and `open`: a pull that was not completed.
         """
         with self._db.read() as connection:
             current = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == in_force)).one_or_none()
@@ -167,7 +191,7 @@ class Inventory(Snapshots):
 
 
 def _totals(counted: Iterable[AnyRow], column: int) -> dict[str, int]:
-    """How many SIMs by the value of one column, sorted by it."""
+    """Count SIMs by the value of one column, sorted by value."""
     totals: dict[str, int] = {}
     for row in sorted(counted, key=lambda row: str(row[column])):
         totals[row[column]] = totals.get(row[column], 0) + row.sims

@@ -1,4 +1,7 @@
-"""Which SIM takes the place of which: one to one, held by two unique keys."""
+"""Pairs: one target SIM for each source SIM.
+
+Two unique keys keep the pairs one to one.
+"""
 
 import hashlib
 import json
@@ -55,7 +58,7 @@ _incoming = Table(  # what one call of `add` brings: judged as a whole before an
 _NAMES = tuple(column.name for column in pairs.c)
 _INSERT = driver_sql(insert(_incoming).values(dict.fromkeys(_NAMES)), _NAMES)
 _FIRST = 3
-"""How many examples an error shows."""
+"""Number of examples in an error."""
 
 _same_source = pairs.c.source_key == _incoming.c.source_key
 _contradicts = pairs.c.target_key != _incoming.c.target_key
@@ -80,7 +83,10 @@ def _in_inventory(key: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 class Pairs:
-    """The pairs. No iterator holds a transaction: the caller may write while it reads."""
+    """Pairs of the store.
+
+    No iterator holds a transaction: the caller may write while reading.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -94,13 +100,16 @@ class Pairs:
 
         Returns: how many were `added`, `unchanged` and `replaced`.
         Raises: InputError, if a source would have two targets or a target two sources, or if a pair would be replaced
-            that a plan has claimed for, or was begun and still has to. An importer that wants to list
-            every violation with its line looks before, by `by_source_keys` and `by_target_keys`.
+            that a plan has claimed for, or was begun and still has to. An importer that wants to list every violation
+            with its line checks before, by `by_source_keys` and `by_target_keys`.
         """
         return self.add_values(map(_values, new), replace=replace, now=now)
 
     def add_values(self, new: Iterable[PairValues], *, replace: bool, now: float) -> dict[str, int]:
-        """The same for pairs as plain values. Returns and raises: as `add`."""
+        """Keep pairs that are given as plain values.
+
+        Returns and raises: as `add`.
+        """
         with self._db.write() as connection:
             connection.execute(CreateTable(_incoming, if_not_exists=True))
             connection.execute(delete(_incoming))
@@ -120,16 +129,17 @@ class Pairs:
         return counts
 
     def add_first(self, new: Iterable[PairValues], *, now: float) -> int | None:
-        """Keep the pairs of a store that has none, if nothing at all is wrong with them: in a third of the time.
+        """Keep the first pairs of a store, if all are right.
 
-        They are judged as a whole, so of what is wrong nothing can be said; `add` then is the way.
+        This takes a third of the time of `add`. The pairs are judged as a whole, so nothing can be said of what is
+        wrong. In that case, call `add`.
 
         Args:
-            new: may be longer than memory; what it raises is raised, and nothing is kept.
+            new: may be longer than memory; an error that it raises is passed on, and nothing is kept.
             now: UTC seconds.
 
-        Returns: how many there are; None, if one of them is not plainly right (a source that is not in the inventory in
-            force, a target that is, one that is given twice), or there were pairs already: then nothing is kept.
+        Returns: the number of pairs. None, if a pair is not plainly right (a source that is not in the inventory in
+            force, a target that is, a SIM that is given twice), or if there were pairs already: then nothing is kept.
         """
         with self._db.read() as connection:  # the temporary table keeps nobody out of the store
             connection.execute(CreateTable(_incoming, if_not_exists=True))
@@ -150,40 +160,58 @@ class Pairs:
         return added
 
     def all(self) -> Iterator[Pair]:
-        """Every pair, sorted by source ICCID as text."""
+        """Yield every pair, sorted by source ICCID as text."""
         yield from map(pair_from, in_iccid_order(self._pages()))
 
     def targets(self) -> Iterator[Iccid]:
-        """Every target ICCID, sorted as text."""
+        """Yield every target ICCID, sorted as text."""
         for key, digits in in_iccid_order(by_page(lambda after: self._db.tuples(_NEXT_TARGETS, after=after))):
             yield Iccid(digits, key)
 
     def for_source(self, iccid: Iccid) -> Pair | None:
-        """The pair of a source SIM, by its ICCID with or without check digit; None if it has none."""
+        """Return the pair of a source SIM, or None.
+
+        The ICCID may be with or without its check digit. None if the SIM has no pair.
+        """
         return self.by_source_keys([iccid.key]).get(iccid.key)
 
     def by_source_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
-        """The pairs of some source SIMs, by source key; those without one are left out."""
+        """Return the pairs of some source SIMs, by source key.
+
+        SIMs without a pair are left out.
+        """
         wanted = select(*PAIR_COLUMNS).where(among(pairs.c.source_key, bindparam("keys")))
         return {pair.source.key: pair for pair in self._among(wanted, keys)}
 
     def by_target_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
-        """The pairs of some target SIMs, by target key; those without one are left out."""
+        """Return the pairs of some target SIMs, by target key.
+
+        SIMs without a pair are left out.
+        """
         wanted = select(*PAIR_COLUMNS).where(among(pairs.c.target_key, bindparam("keys")))
         return {pair.target.key: pair for pair in self._among(wanted, keys)}
 
     def orphans(self) -> Iterator[Pair]:
-        """Pairs whose source is no SIM of the inventory in force, sorted by source key."""
+        """Yield pairs whose source is not in the inventory in force.
+
+        The pairs are sorted by source key.
+        """
         wanted = _PAGE.where(~_in_inventory(pairs.c.source_key))
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def misplaced(self) -> Iterator[Pair]:
-        """Pairs whose target is another SIM of the inventory in force, sorted by source key."""
+        """Yield pairs whose target is another SIM of the inventory.
+
+        Only the inventory in force counts. The pairs are sorted by source key.
+        """
         wanted = _PAGE.where(_in_inventory(pairs.c.target_key), pairs.c.source_key != pairs.c.target_key)
         yield from map(pair_from, by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def chips(self) -> Iterator[tuple[Pair, dict[str, Any]]]:
-        """Pairs with an EID whose target was seen, each with the target carrier's own record."""
+        """Yield pairs with an EID whose target was seen.
+
+        Each pair comes with the target carrier's own record.
+        """
         wanted = _PAGE.add_columns(target_links.c.raw).join_from(
             pairs, target_links, target_links.c.key == pairs.c.target_key
         )
@@ -192,18 +220,21 @@ class Pairs:
             yield pair_from(row[:-1]), json.loads(row[-1])
 
     def unpaired_targets(self) -> int:
-        """How many SIMs the target carrier showed that no pair names."""
+        """Count the SIMs seen at the target carrier that no pair names."""
         named = select(pairs.c.target_key).where(pairs.c.target_key == target_links.c.key).exists()
         with self._db.read() as connection:
             return connection.scalar(select(func.count()).where(target_links.c.present == 1, ~named)) or 0
 
     def count(self) -> int:
-        """How many pairs there are."""
+        """Count the pairs."""
         with self._db.read() as connection:
             return _count(connection)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the pairs by their keys: the same for the same pairs, wherever they came from."""
+        """Return a SHA-256 over the keys of the pairs.
+
+        The same pairs give the same value, wherever the pairs came from.
+        """
         with self._db.read() as connection:
             return fingerprint_of_pairs(connection)
 
@@ -216,11 +247,14 @@ class Pairs:
 
 
 class _NotRight(Exception):
-    """Something about what came in has to be looked into, row by row."""
+    """Problem in the incoming pairs that needs a check row by row."""
 
 
 def _add_if_right(connection: Connection) -> int:
-    """Put what came in among the pairs, of which there are none. Raises: IntegrityError, _NotRight."""
+    """Move the incoming pairs into the empty table of pairs.
+
+    Raises: IntegrityError, _NotRight.
+    """
     new, sim = _incoming.c, source_sims.c
     wanted = connection.scalar(select(func.count()).select_from(_incoming)) or 0
     is_source = select(sim.key).where(sim.snapshot_id == in_force, sim.key == new.target_key).exists()
@@ -240,7 +274,7 @@ def _count(connection: Connection) -> int:
 
 
 def fingerprint_of_pairs(connection: Connection) -> str:
-    """SHA-256 over the keys of every pair, in their order."""
+    """Return a SHA-256 over the keys of every pair, in key order."""
     digest = hashlib.sha256()
     lines = connection.exec_driver_sql(_LINES)
     while some := lines.fetchmany(_LINES_AT_ONCE):
@@ -254,7 +288,10 @@ def _values(pair: Pair) -> PairValues:
 
 
 def _refuse_doubles(connection: Connection) -> None:
-    """Raises: InputError, if what came in contradicts itself."""
+    """Refuse incoming pairs that contradict each other.
+
+    Raises: InputError.
+    """
     new = _incoming.c
     for one, other, role in ((new.source_key, new.target_key, "source"), (new.target_key, new.source_key, "target")):
         doubled = (
@@ -295,7 +332,10 @@ def _refuse_contradictions(connection: Connection) -> None:
 
 
 def _replace_all(connection: Connection) -> None:
-    """Drop what is replaced before anything is added, so that two sources may swap their targets."""
+    """Drop the replaced pairs, then add the new pairs.
+
+    In this order, two sources may swap their targets.
+    """
     replaced = select(pairs.c.source_key).join_from(_incoming, pairs, _same_source).where(_contradicts)
     connection.execute(delete(pairs).where(pairs.c.source_key.in_(replaced)))
     _refuse_taken_targets(connection)

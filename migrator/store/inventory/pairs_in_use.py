@@ -1,4 +1,7 @@
-"""Pairs that a plan lives by: what is claimed, or about to be, keeps its pair."""
+"""Pairs that plans use: claimed, or about to be claimed.
+
+Such a pair is kept as it is.
+"""
 
 from collections.abc import Sequence
 
@@ -14,13 +17,13 @@ from migrator.store.tables.plans import changes, plans, steps
 __all__ = ["IN_USE", "MAY_BE_PAID", "refuse_changed_pairs", "refuse_pairs_in_use"]
 
 IN_USE = "pair_in_use"
-"""The code of a pair that a begun plan has not claimed yet."""
+"""Code of a pair that a begun plan has not claimed yet."""
 
 MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 """States of a claim that was charged, or may have been."""
 
 _FIRST = 3
-"""How many examples an error shows."""
+"""Number of examples in an error."""
 
 _claim = steps.alias("claim")
 _its_claim = (
@@ -37,7 +40,10 @@ _is_set_aside = exists().where(
 
 
 def refuse_pairs_in_use(connection: Connection, incoming: Table) -> None:
-    """Hold new pairs against what plans have claimed and still have to claim, in the transaction that would keep them.
+    """Refuse new pairs that contradict the claims of plans.
+
+    Claims that were made count, and claims that plans still have to make. The check runs in the transaction that would
+    keep the new pairs.
 
     Args:
         connection: of that transaction.
@@ -101,9 +107,11 @@ def _refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple
 
 
 def refuse_changed_pairs(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
-    """Hold each change of a claim against its pair, in the transaction of the intent.
+    """Refuse a claim if a pair of its changes is another now.
 
-    Raises: PairChanged, with the keys of those whose pair is another now, or was removed.
+    The check runs in the transaction of the intent.
+
+    Raises: PairChanged, with the keys of the SIMs whose pair is another now, or was removed.
     """
     other = (
         select(changes.c.source_key)

@@ -1,4 +1,7 @@
-"""Which target SIMs a read is still after: in a temporary table, so that a fleet of any size takes no memory."""
+"""Searches: target SIMs that a read has still to find.
+
+The SIMs are in a temporary table, so that a fleet of any size takes no memory.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
@@ -56,7 +59,11 @@ _LAST_OF_SOME = select(func.max(_some.c.key))
 
 
 def _note_absent() -> Insert:
-    """Links that were looked for and not seen, from one key to another; what was seen later than that stays."""
+    """Return an upsert of links that were not found.
+
+    The upsert covers the keys from one key to another that were searched for and not seen. A link that was seen later
+    than the search stays as it is.
+    """
     unseen = select(_sought.c.key, _sought.c.iccid, literal(0), bindparam("now")).where(
         _mine, _sought.c.key > bindparam("after"), _sought.c.key <= bindparam("upto")
     )
@@ -70,10 +77,16 @@ _NOTE_ABSENT = _note_absent()
 
 
 class SqlSearch:
-    """Fulfils `ports.Search`. Its rows are this connection's own, and no other process waits for them."""
+    """Search for target SIMs; fulfils `ports.Search`.
+
+    The rows of the search belong to this connection, and no other process waits for these rows.
+    """
 
     def __init__(self, database: Database, iccids: Iterable[Iccid] | None) -> None:
-        """Note what is wanted; None: the target of every pair whose source is in the inventory in force."""
+        """Note the wanted SIMs.
+
+        If `iccids` is None, these are the targets of every pair whose source is in the inventory in force.
+        """
         self._db = database
         self._number = next(_numbers)
         with database.read() as connection:
@@ -84,7 +97,10 @@ class SqlSearch:
         self.add(iccids or ())
 
     def add(self, iccids: Iterable[Iccid]) -> None:
-        """Look for these, too. Before anything was seen."""
+        """Search for these SIMs, too.
+
+        Call this before any SIM was seen.
+        """
         self._left = None
         for chunk in chunks(iccids):
             with self._db.read() as connection:
@@ -99,10 +115,11 @@ class SqlSearch:
         return self._left
 
     def forget_later_looks(self, now: float) -> None:
-        """Take looks at these SIMs that were noted for a later time than `now` (UTC seconds) for old ones.
+        """Treat reads of these SIMs with a future time as old.
 
-        The clock was set since, or another process goes by another; they would stand in the way of every fresh look,
-        and pass for one themselves.
+        Such a read was noted for a later time than `now` (UTC seconds): the clock was set since, or another process
+        goes by another clock. Such reads would stand in the way of every fresh read, and would pass for fresh reads
+        themselves.
         """
         values = {"search": self._number, "now": now}
         with self._db.read() as connection:
@@ -112,17 +129,20 @@ class SqlSearch:
             connection.execute(_FORGET_LATER, values)
 
     def among(self, keys: Sequence[str]) -> dict[str, Iccid]:
-        """Those of these keys that are wanted and were not seen yet."""
+        """Return the SIMs of `keys` that are wanted and not seen yet."""
         rows = self._db.tuples(_AMONG, search=self._number, keys=json_list(keys))
         return {key: Iccid(digits, key) for key, digits in rows}
 
     def missing(self) -> Iterator[Iccid]:
-        """What was not seen yet, by key. What is dropped meanwhile may come all the same."""
+        """Yield the SIMs that were not seen yet, by key.
+
+        A SIM that is dropped meanwhile may come all the same.
+        """
         for key, digits in by_page(lambda after: self._db.tuples(_NEXT, search=self._number, after=after)):
             yield Iccid(digits, key)
 
     def drop(self, keys: Sequence[str]) -> None:
-        """Note that some were seen, which were wanted and not seen before."""
+        """Note that these SIMs, wanted and not seen before, were seen."""
         if keys:
             left = len(self) - len(keys)
             with self._db.read() as connection:
@@ -130,7 +150,10 @@ class SqlSearch:
             self._left = left
 
     def note_absent(self, *, now: float) -> None:
-        """Keep in the journal that all others were looked for and not seen, as of `now` (UTC seconds)."""
+        """Note in the journal that all remaining SIMs were not seen.
+
+        The SIMs were searched for, and not seen as of `now` (UTC seconds).
+        """
         after = ""
         while True:
             with self._db.write(durable=False) as connection:  # it can be read again
@@ -142,6 +165,6 @@ class SqlSearch:
             after = upto
 
     def close(self) -> None:
-        """Forget it all."""
+        """Forget this search."""
         with self._db.read() as connection:
             connection.execute(delete(_sought).where(_sought.c.search == self._number))

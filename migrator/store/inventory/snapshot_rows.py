@@ -1,4 +1,4 @@
-"""The rows of one snapshot: what a page, a reading and a fingerprint are in SQL."""
+"""Rows of one snapshot: pages, readings and fingerprint in SQL."""
 
 import hashlib
 import json
@@ -40,11 +40,14 @@ __all__ = [
 
 ROWID = column("rowid", Integer)
 NEVER = -1
-"""The prior pass of a SIM that only one pass has listed."""
+"""Prior pass of a SIM that only one pass has listed."""
 
 
 def _upsert_sim() -> str:
-    """A SIM that is there already is overwritten, but what remains of its volumes is kept when the list is silent."""
+    """Return an upsert that overwrites a SIM that is there already.
+
+    The remaining volumes of the SIM are kept when the list does not report remaining volumes.
+    """
     names = ["snapshot_id", *(column.name for column in SIM_COLUMNS), "last_pass", "prior_pass", "raw"]
     statement = insert(source_sims).values(dict.fromkeys(names))
     new, old = statement.excluded, source_sims.c
@@ -78,13 +81,19 @@ def save_sims(connection: Connection, snapshot_id: int, pass_number: int, page: 
 
 
 def save_page_row(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
-    """Note that a page is on disk, and what it told of the whole; saved again, it becomes the last one saved."""
+    """Note that a page is on disk, with its reported totals.
+
+    A page that is saved again becomes the last page saved.
+    """
     row = (snapshot_id, pass_number, page.number, page.total_sims, page.total_pages, now)
     connection.exec_driver_sql(_REPLACE_PAGE, row)
 
 
 def save_unreadable(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
-    """Keep the rows of a page that are no SIM that we can read, in the place of those it had before."""
+    """Keep the rows of a page that are no readable SIM.
+
+    The rows replace the unreadable rows that the page had before.
+    """
     connection.exec_driver_sql(_CLEAR_UNREADABLE, (snapshot_id, pass_number, page.number))
     values = [
         {
@@ -103,14 +112,17 @@ def save_unreadable(connection: Connection, snapshot_id: int, pass_number: int, 
 
 
 def count_unreadable(connection: Connection, snapshot_id: int, pass_number: int) -> int:
-    """How many rows of a pass could not be read."""
+    """Count the rows of a pass that could not be read."""
     row = unreadable_rows.c
     wanted = select(func.count()).where(row.snapshot_id == snapshot_id, row.pass_number == pass_number)
     return connection.scalar(wanted) or 0
 
 
 def told_totals(connection: Connection, snapshot_id: int, pass_number: int) -> tuple[int | None, int | None]:
-    """How many SIMs the first and the last reply of a pass told of, in the order in which they came."""
+    """Return the numbers of SIMs in a pass's first and last reply.
+
+    Each number is the total that the reply reported. The replies are in the order in which they came.
+    """
     page = snapshot_pages.c
     told = (
         select(page.total_sims)
@@ -121,7 +133,7 @@ def told_totals(connection: Connection, snapshot_id: int, pass_number: int) -> t
 
 
 def save_remaining(connection: Connection, snapshot_id: int, iccid: Iccid, service: str, remaining: Remaining) -> None:
-    """Keep what remains of one service, "data" or "sms"."""
+    """Keep the remaining volume of one service, "data" or "sms"."""
     sim = source_sims.c
     volume = sim.data_remaining_mb if service == "data" else sim.sms_remaining
     values = {
@@ -134,9 +146,10 @@ def save_remaining(connection: Connection, snapshot_id: int, iccid: Iccid, servi
 
 
 def fingerprint(connection: Connection, snapshot_id: int) -> str:
-    """SHA-256 over what plans are made from, SIM by SIM: the same for a re-pull that finds the same.
+    """Return a SHA-256 over the values that plans are made from.
 
-    What remains of a volume moves all the time and is left out. ICCIDs count by their key, volumes by their value.
+    The SHA-256 goes over the snapshot SIM by SIM, and is the same for a re-pull that finds the same values. The
+    remaining volumes change all the time and are left out. ICCIDs count by their key, volumes by their value.
     """
     sim = source_sims.c
     wanted = (
@@ -153,7 +166,10 @@ def fingerprint(connection: Connection, snapshot_id: int) -> str:
 
 
 def plain_number(text: str | None) -> str | None:
-    """A volume in its one spelling: 500, 500.0 and 5E+2 are the same."""
+    """Return a volume in its one spelling.
+
+    500, 500.0 and 5E+2 have the same spelling.
+    """
     if text is None or text.isdecimal():
         return text
     return f"{Decimal(text).normalize():f}"

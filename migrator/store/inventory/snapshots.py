@@ -1,4 +1,7 @@
-"""Taking a snapshot of the source fleet: pages as they come, passes compared, and the switch at the end."""
+"""Snapshots of the source fleet, from first page to inventory in force.
+
+Pages are saved as they come, and passes are compared. At the end, the snapshot replaces the inventory in force.
+"""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -31,11 +34,11 @@ from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, s
 __all__ = ["SnapshotState", "Snapshots"]
 
 NAMED = 3
-"""How many SIMs that are gone are told by their ICCID."""
+"""Number of SIMs that a report names by their ICCID."""
 
 
 class SnapshotState(StrEnum):
-    """What a snapshot is good for."""
+    """State of a snapshot: what the snapshot is good for."""
 
     OPEN = "open"  # being read; nobody plans from it
     IN_FORCE = "in_force"  # the inventory
@@ -47,7 +50,10 @@ _STATE = driver_sql(select(snapshots.c.state).where(snapshots.c.snapshot_id == b
 
 
 class Snapshots:
-    """The writing half of the inventory. Each method is one transaction, unless it says otherwise."""
+    """Writing half of the inventory.
+
+    Each method is one transaction, unless its docstring says otherwise.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -55,9 +61,10 @@ class Snapshots:
     def open_snapshot(
         self, api_version: str, now: float, *, fresh: bool = False, origin: str | None = None
     ) -> Snapshot:
-        """Go on with the snapshot that was not completed, or begin one; the inventory in force is left alone.
+        """Continue the snapshot that was not completed, or begin one.
 
-        One that was begun from another API version, or from a file, is discarded: its SIMs are no evidence here.
+        The inventory in force is left alone. A snapshot that was begun from another API version, or from a file, is
+        discarded: its SIMs are no evidence here.
 
         Args:
             api_version: where the SIMs come from.
@@ -83,7 +90,10 @@ class Snapshots:
         return Snapshot(snapshot_id, passes=0, sims=0, resumed=False)
 
     def pages_done(self, snapshot_id: int, pass_number: int) -> Mapping[int, int | None]:
-        """The pages that this pass has on disk, and how many pages in all each reply told."""
+        """Return the pages that this pass has on disk.
+
+        Each page comes with the number of pages in all that its reply reported.
+        """
         page = snapshot_pages.c
         wanted = select(page.page, page.total_pages).where(
             page.snapshot_id == snapshot_id, page.pass_number == pass_number
@@ -92,7 +102,9 @@ class Snapshots:
             return {row.page: row.total_pages for row in connection.execute(wanted)}
 
     def save_page(self, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
-        """Keep one page; a SIM that is there already is overwritten, by its canonical ICCID.
+        """Keep one page of a pass.
+
+        A SIM that is there already is overwritten, by its canonical ICCID.
 
         Raises: StoreError, if the snapshot is no longer open.
         """
@@ -103,9 +115,10 @@ class Snapshots:
             save_sims(connection, snapshot_id, pass_number, page)
 
     def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
-        """Note that a pass is over, and compare it with its own totals and with the pass before.
+        """Note that a pass is over, and compare its SIMs.
 
-        Before the first pass there is nothing: all of its SIMs count as only in it.
+        The pass is compared with its own totals and with the pass before. Before the first pass there is nothing: all
+        SIMs of the first pass count as SIMs that only this pass has.
         """
         sim = source_sims.c
         here = (sim.snapshot_id == snapshot_id) & (sim.last_pass == pass_number)
@@ -130,7 +143,10 @@ class Snapshots:
             )
 
     def without_reading(self, snapshot_id: int, limit: int) -> Sequence[Iccid]:
-        """Up to `limit` SIMs whose remaining volumes were not asked for yet, of neither service."""
+        """Return up to `limit` SIMs whose remaining volumes were not requested.
+
+        The volumes of neither service were requested yet.
+        """
         sim = source_sims.c
         wanted = (
             select(sim.iccid, sim.key)
@@ -143,7 +159,10 @@ class Snapshots:
             return [Iccid(digits, key) for digits, key in connection.execute(wanted)]
 
     def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
-        """Keep what remains, with the raw replies. A service that was not asked about is left as it was."""
+        """Keep remaining volumes, with the raw replies.
+
+        A service that was not asked about is left as it was.
+        """
         with self._db.write(durable=False) as connection:
             for reading in readings:
                 for service, remaining in (("data", reading.data), ("sms", reading.sms)):
@@ -151,7 +170,10 @@ class Snapshots:
                         save_remaining(connection, snapshot_id, reading.iccid, service, remaining)
 
     def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:
-        """How many SIMs have a label that was not read whole, and the first of their ICCIDs."""
+        """Count the SIMs with a label that was not read whole.
+
+        Returns: the count, and the first ICCIDs of these SIMs.
+        """
         sim = source_sims.c
         spoiled = (sim.snapshot_id == snapshot_id) & (func.instr(sim.label, UNREAD) > 0)
         with self._db.read() as connection:
@@ -166,19 +188,25 @@ class Snapshots:
             connection.execute(statement.on_conflict_do_update(index_elements=["one"], set_=values))
 
     def discard_snapshot(self, snapshot_id: int) -> None:
-        """Drop a snapshot that is open and not to be gone on with, in transactions of its own."""
+        """Drop an open snapshot that will not be continued.
+
+        Runs in transactions of its own.
+        """
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
             _set_state(connection, snapshot_id, SnapshotState.DISCARDED)
         self._drop_rows()
 
     def dropped(self, snapshot_id: int, last_pass: int = 1) -> Dropped:
-        """What the inventory in force has, and the last pass of this snapshot has not."""
+        """Return the SIMs that would be lost with this snapshot.
+
+        These SIMs are in the inventory in force, but not in the last pass of this snapshot.
+        """
         with self._db.read() as connection:
             return _dropped(connection, snapshot_id, last_pass)
 
     def last_read_at(self, snapshot_id: int) -> float | None:
-        """When the last page of a snapshot came (UTC seconds); None while there is none."""
+        """Return the time of a snapshot's last page (UTC seconds), or None."""
         page = snapshot_pages.c
         with self._db.read() as connection:
             newest: float | None = connection.scalar(
@@ -187,11 +215,12 @@ class Snapshots:
         return newest
 
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
-        """Drop what the last pass did not list, and make this the inventory in force, at once.
+        """Make a snapshot the inventory in force.
 
-        The rows of the one before are dropped afterwards, in transactions of their own; its summary stays.
+        SIMs that the last pass did not list are dropped in the same transaction. The rows of the inventory before are
+        dropped afterwards, in transactions of their own; its summary stays.
 
-        Returns: what the one before had, and this one has not.
+        Returns: the SIMs that the inventory before had, and this inventory has not.
         """
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
@@ -218,7 +247,10 @@ class Snapshots:
         return dropped
 
     def _drop_rows(self) -> None:
-        """Drop what is left of snapshots that nobody needs, a few thousand rows at a time. May be cut short."""
+        """Drop the rows of snapshots that nobody needs.
+
+        A few thousand rows are dropped at a time. May be cut short.
+        """
         gone = (SnapshotState.REPLACED, SnapshotState.DISCARDED)
         for table in (source_sims, unreadable_rows, snapshot_pages):
             unneeded = (
@@ -261,7 +293,10 @@ def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -
 
 
 def _note_completed(connection: Connection, snapshot_id: int, now: float) -> None:
-    """Tell where the inventory came from: 1NCE's API by its version, or the file of an import."""
+    """Log the origin of the inventory.
+
+    The origin is 1NCE's API by its version, or the file of an import.
+    """
     row = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == snapshot_id)).one()
     told = {name: getattr(row, name) for name in ("api_version", "origin", "sims", "unreadable", "fingerprint")}
     note(connection, now, "inventory.completed", None, {"snapshot_id": snapshot_id, **told})

@@ -1,4 +1,7 @@
-"""What 1NCE said of the SIMs in force that this tool cannot read: statuses that nobody knows, volumes that are none."""
+"""Statuses and volumes of 1NCE that this tool cannot read.
+
+Only the SIMs in force count. Nobody knows such a status, and such a volume is no number.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,19 +17,25 @@ __all__ = ["Unread", "unread"]
 
 MOST_WORDS = 20
 VOLUMES = {"current_quota": "data_quota_mb", "current_quota_SMS": "sms_quota"}
-"""1NCE's field -> our column, which is empty where the field is no number."""
+"""Map from 1NCE's field to our column.
+
+The column is empty where the field is no number.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Each word as it came, with how many SIMs have it, the most frequent first; volumes by 1NCE's field."""
+    """Unreadable words with their number of SIMs, most frequent first.
+
+    Each word is as it came. Volumes are by 1NCE's field.
+    """
 
     statuses: dict[str, int] = field(default_factory=dict)
     volumes: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def unread(database: Database) -> Unread:
-    """What could not be read in the inventory in force."""
+    """Return the unreadable words of the inventory in force."""
     sim = source_sims.c
     statuses = _words(database, sim.status_word, sim.status == SourceStatus.UNKNOWN)
     volumes = {}

@@ -1,4 +1,7 @@
-"""What the plans of an organization have claimed, or may have: the journal's own count, for caps over all of them."""
+"""Count of SIMs that the plans of an organization have claimed.
+
+SIMs that may have been claimed count, too. This is the journal's own count, for caps over all plans.
+"""
 
 import json
 from decimal import Decimal
@@ -33,7 +36,10 @@ _SIMS = (
 
 
 def claims_made(database: Database, org_id: int) -> list[Claimed]:
-    """What each begun plan of an organization has claimed, or may have, oldest first."""
+    """Return the claims of an organization's begun plans, oldest first.
+
+    Claims that may have happened count, too.
+    """
     made = []
     for row in database.rows(_BEGUN):
         of_org, price = _terms(plan_row(database, row.plan_id).header)
@@ -45,6 +51,9 @@ def claims_made(database: Database, org_id: int) -> list[Claimed]:
 
 @lru_cache(maxsize=4096)
 def _terms(header: str) -> tuple[int, Decimal | None]:
-    """Of a plan's header: its organization, and the price of a SIM that it was confirmed at. Headers never change."""
+    """Return a plan's organization and its confirmed price of a SIM.
+
+    Both come from the plan's header. Headers never change.
+    """
     found = header_from(json.loads(header))
     return found.org_id, confirmed_prices(found.summary).per_period

@@ -1,4 +1,7 @@
-"""What the guards of a run ask: how many SIMs stand where. Queries over the state; nothing is counted up beside it."""
+"""Counts for the guards of a run: how many SIMs stand where.
+
+The counts are queries over the state. No counter is kept beside the state.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,9 +31,10 @@ class Counts(Verifications):
     """Counts and gates; a part of the journal."""
 
     def verdicts(self, plan_id: str, wave: str | None = None, *, changing: bool = False) -> Mapping[str, int]:
-        """How many acting SIMs have each verdict; those never verified are counted as "unread".
+        """Count the acting SIMs by verdict.
 
-        SIMs that an operator set aside are not counted; with `changing`, nor are those with nothing to do.
+        SIMs that were never verified are counted as "unread". SIMs that an operator skipped are not counted. With
+        `changing`, SIMs with nothing to do are not counted either.
         """
         counting = ACTING if not changing else tuple(action for action in ACTING if action != Action.NO_OP)
         plan_no = plan_row(self._db, plan_id).plan_no
@@ -45,7 +49,10 @@ class Counts(Verifications):
         return Counter({row.verdict: row.sims for row in self._db.rows(counted)})
 
     def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
-        """How many steps stand in each state, by kind. Steps without a row, which are PENDING, are not counted."""
+        """Count the steps in each state, by kind.
+
+        Steps without a row, which are PENDING, are not counted.
+        """
         counted = (
             select(steps.c.kind, steps.c.state, func.count().label("steps"))
             .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no)
@@ -56,7 +63,7 @@ class Counts(Verifications):
         return Counter({(StepKind(row.kind), row.state): row.steps for row in self._db.rows(counted)})
 
     def failure_codes(self, plan_id: str) -> Mapping[str, int]:
-        """How many steps FAILED, by code."""
+        """Count the FAILED steps, by code."""
         counted = (
             select(steps.c.code, func.count().label("steps"))
             .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state == StepState.FAILED)
@@ -66,7 +73,10 @@ class Counts(Verifications):
         return Counter({row.code: row.steps for row in self._db.rows(counted)})
 
     def claims_unseen(self, plan_id: str) -> int:
-        """How many SIMs a reply named as claimed and no read ever showed, set aside by an operator or not."""
+        """Count SIMs that were named as claimed but never seen.
+
+        A reply named these SIMs as claimed, and no read ever showed them. SIMs that an operator skipped count, too.
+        """
         over = (StepState.FAILED, StepState.SKIPPED)
         counted = (
             select(func.count())
@@ -77,13 +87,17 @@ class Counts(Verifications):
             return int(connection.execute(counted).scalar_one())
 
     def claims_made(self, org_id: int) -> Sequence[Claimed]:
-        """What each begun plan of an organization has claimed, or may have, oldest first."""
+        """Return the claims of an organization's begun plans, oldest first.
+
+        Claims that may have happened count, too.
+        """
         return claims_made(self._db, org_id)
 
     def failures(self, plan_id: str) -> Failures:
-        """The SIMs that failed, by wave and by error code, and how many were begun in each wave.
+        """Count the failed SIMs, by wave and by error code.
 
-        A SIM that was verified in the end did not fail, whatever one of its steps met on the way.
+        The SIMs that were begun in each wave are counted, too. A SIM that was verified in the end did not fail,
+        whatever one of its steps met on the way.
         """
         failed = (steps.c.state == StepState.FAILED) & ~_is_verified
         return Failures(
@@ -93,7 +107,10 @@ class Counts(Verifications):
         )
 
     def gate_reached(self, plan_id: str, wave: str, now: float) -> float:
-        """Note that a wave has enough verified SIMs. Returns: since when it has had them without a break."""
+        """Note that a wave has enough verified SIMs.
+
+        Returns: the time since when the wave has had enough verified SIMs without a break.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         first = insert(wave_gates).values(plan_no=plan_no, wave=wave, reached_at=now).on_conflict_do_nothing()
         reached = select(wave_gates.c.reached_at).where(wave_gates.c.plan_no == plan_no, wave_gates.c.wave == wave)
@@ -103,7 +120,10 @@ class Counts(Verifications):
             return float(connection.execute(reached).scalar_one())
 
     def gate_lost(self, plan_id: str, wave: str, now: float) -> None:
-        """Note that a wave no longer has enough verified SIMs: its rest begins anew when it has."""
+        """Note that a wave no longer has enough verified SIMs.
+
+        The waiting time of the wave begins anew when the wave has enough verified SIMs again.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         mine = (wave_gates.c.plan_no == plan_no) & (wave_gates.c.wave == wave)
         with self._db.write() as connection:
@@ -111,7 +131,7 @@ class Counts(Verifications):
                 note(connection, now, "wave.lost", plan_id, {"wave": wave})
 
     def _sims(self, column: ColumnElement[str], plan_id: str, which: ColumnElement[bool]) -> Counter[str]:
-        """How many SIMs have such a step, by `column`."""
+        """Count the SIMs that have such a step, by `column`."""
         counted = (
             select(column.label("name"), func.count(steps.c.source_key.distinct()).label("sims"))
             .join_from(steps, changes, _of_change)

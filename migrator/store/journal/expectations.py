@@ -1,4 +1,7 @@
-"""Which target SIMs the plans of this store put on our organization, and which they were to leave alone."""
+"""Target SIMs that plans put on our organization or leave alone.
+
+The plans are all plans of this store.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +29,10 @@ _was_there = func.json_extract(changes.c.document, "$.before.device_id").is_not(
 _was_claimed = _has_step(kind=StepKind.CLAIM, state=StepState.DONE)
 _is_left_alone = _has_step(state=StepState.SKIPPED)
 _is_put_there = or_(_was_claimed, _was_there, or_(*(changes.c.action == action for action in ACTING)) & ~_is_left_alone)
-"""A SIM that was ours when the plan was made is no surprise, whatever the plan does with it."""
+"""True if a target SIM belongs on our organization.
+
+A SIM that was ours when the plan was made is expected there, whatever the plan does with the SIM.
+"""
 
 _NEXT = (
     select(changes.c.source_key, changes.c.target_key)
@@ -39,24 +45,30 @@ _PUT_THERE, _LEFT_ALONE = Query(_NEXT.where(_is_put_there)), Query(_NEXT.where(~
 
 
 class Expectations:
-    """Reads plans and their steps only."""
+    """Reader of plans and their steps; reads nothing else."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def put_there(self, plan_id: str) -> Iterator[Iccid]:
-        """Target SIMs that this plan, or any other that was begun, claims or found on our organization."""
+        """Yield the target SIMs that belong on our organization.
+
+        This plan, or any other plan that was begun, claims these SIMs or found them on our organization.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         begun = select(plans.c.plan_no).where(plans.c.state.in_([PlanState.STARTED, PlanState.FINISHED]))
         for other in {plan_no, *(row.plan_no for row in self._db.rows(begun))}:
             yield from self._iccids(_PUT_THERE, other)
 
     def left_alone(self, plan_id: str) -> Iterator[Iccid]:
-        """Target SIMs that are paired, and that the plan or an operator told us not to claim."""
+        """Yield paired target SIMs that must not be claimed.
+
+        The plan or an operator decided not to claim these SIMs.
+        """
         yield from self._iccids(_LEFT_ALONE, plan_row(self._db, plan_id).plan_no)
 
     def tags(self, plan_id: str) -> frozenset[str]:
-        """The tags that a plan puts on devices."""
+        """Return the tags that a plan puts on devices."""
         tag = func.json_extract(changes.c.document, "$.tag").label("tag")
         plan_no = plan_row(self._db, plan_id).plan_no
         found = self._db.rows(select(tag).where(changes.c.plan_no == plan_no, tag.is_not(None)).distinct())

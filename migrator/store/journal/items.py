@@ -1,4 +1,7 @@
-"""The SIMs of a plan with all that is known of them, for the engine and for reports."""
+"""The SIMs of a plan, for the engine and for reports.
+
+Each SIM comes with all that is known of the SIM.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,7 +48,7 @@ ITEMS = (
     )
     .where(changes.c.plan_no == bindparam("plan_no"))
 )
-"""Give its rows to `items_of`."""
+"""Query for the SIMs of a plan; give its rows to `items_of`."""
 
 _NEXT_OF_WAVE = (
     ITEMS.add_columns(changes.c.overage_order, changes.c.sms_order)
@@ -70,21 +73,27 @@ _STEPS = (
 
 
 class Items:
-    """The reading of items; a part of the journal. No iterator holds a transaction."""
+    """Reader of items; a part of the journal.
+
+    No iterator holds a transaction.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def header(self, plan_id: str) -> PlanHeader:
-        """The plan's header. Raises: InputError, if there is no such plan."""
+        """Return the plan's header.
+
+        Raises: InputError, if there is no such plan.
+        """
         return header_from(json.loads(plan_row(self._db, plan_id).header))
 
     def items(self, plan_id: str, *, wave: str | None = None, acting_only: bool = True) -> Iterator[Item]:
-        """The plan's SIMs with steps and last observation, in the order in which they are best claimed.
+        """Yield the plan's SIMs in the best order for claims.
 
-        That order is: waves as the header names them (SIMs without one last), overage limit with "no limit" last, SMS
-        limit, source ICCID as text: SIMs of equal limits share a claim. Each page is read when it is reached, so what
-        the caller wrote before is in it.
+        Each SIM comes with its steps and its last observation. The order is: waves as the header names them (SIMs
+        without a wave last), overage limit with "no limit" last, SMS limit, source ICCID as text. So SIMs of equal
+        limits share a claim. Each page is read when the page is reached, so the page has what the caller wrote before.
 
         Args:
             plan_id: the plan.
@@ -104,7 +113,10 @@ class Items:
             yield from self._of_wave(statement, row.plan_no, name)
 
     def items_by_key(self, plan_id: str, keys: Sequence[str]) -> Sequence[Item]:
-        """The same for some SIMs, in the order of `keys`. Raises: InputError, if the plan does not hold one of them."""
+        """Return the items of some SIMs, in the order of `keys`.
+
+        Raises: InputError, if the plan does not hold one of the SIMs.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         found: dict[str, Item] = {}
         for chunk in chunks(keys):
@@ -117,7 +129,7 @@ class Items:
         return [found[key] for key in keys]
 
     def sent_before(self, keys: Sequence[str]) -> frozenset[str]:
-        """Those of some SIMs for which any plan of the store sent something, or may have."""
+        """Return the keys for which any plan sent something, or may have."""
         found = (row for chunk in chunks(keys) for row in self._db.rows(_SENT_BEFORE, keys=json_list(chunk)))
         return frozenset(row.source_key for row in found)
 
@@ -135,7 +147,10 @@ class Items:
 
 
 def items_of(connection: Connection, plan_no: int, rows: Sequence[Any]) -> list[Item]:
-    """The items of some rows of `ITEMS`, in their order, with their steps."""
+    """Return the items of some rows of `ITEMS`, with their steps.
+
+    The items are in the order of the rows.
+    """
     by_key = _steps(connection, plan_no, [row.source_key for row in rows])
     return [_item(row, by_key.get(row.source_key, {})) for row in rows]
 

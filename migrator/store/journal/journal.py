@@ -1,4 +1,7 @@
-"""The journal: intent before a request leaves, outcome after; steps move under a guard, or nothing is written."""
+"""The journal: intent before a request leaves, outcome after.
+
+Steps move under a guard, or nothing is written.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -42,14 +45,20 @@ DIED = (PROCESS_DIED, "the process that sent it ended before an answer was on di
 
 
 class SqlJournal(Counts):
-    """Fulfils `ports.Journal`. Each method is one committed transaction; none of them waits."""
+    """Implementation of `ports.Journal` in the store.
+
+    Each method is one committed transaction. No method waits.
+    """
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
     def start_run(self, plan_id: str, owner: str, now: float) -> int:
-        """Note that a run of `apply` began, and that the plan is in use. Returns: the run's id.
+        """Note that a run of `apply` began.
 
-        The caller holds the lease, so a run of this plan that is still RUNNING has lost its process.
+        The plan is then in use. The caller holds the lease, so a run of this plan that is still RUNNING has lost its
+        process.
+
+        Returns: the run's id.
         """
         plan_no = plan_row(self._db, plan_id).plan_no
         unused = (plans.c.plan_no == plan_no) & (plans.c.state == PlanState.CREATED)
@@ -64,7 +73,10 @@ class SqlJournal(Counts):
             return run_id
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note how a run ended. Raises: StoreBusy, if another took it for dead; IllegalTransition, if it is over."""
+        """Note how a run ended.
+
+        Raises: StoreBusy, if another run took this run for dead; IllegalTransition, if the run is over.
+        """
         ended = {"ended_at": now, "exit_code": exit_code, "reason": storable(reason)}
         moved = 0
         with self._db.write() as connection:
@@ -82,7 +94,7 @@ class SqlJournal(Counts):
             )
 
     def runs(self, plan_id: str) -> Sequence[JobRecord]:
-        """The runs of a plan, oldest first."""
+        """Return the runs of a plan, oldest first."""
         sent = select(func.count()).where(requests.c.run_id == runs.c.run_id).scalar_subquery().label("sent")
         plan_no = plan_row(self._db, plan_id).plan_no
         rows = self._db.rows(select(runs, sent).where(runs.c.plan_no == plan_no).order_by(runs.c.run_id))
@@ -106,11 +118,15 @@ class SqlJournal(Counts):
     def begin(
         self, run_id: int, kind: StepKind, keys: Sequence[str], outgoing: Outgoing, *, wave: str | None, now: float
     ) -> int:
-        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+        """Commit the intent: move the steps and save the request.
 
-        Raises: StoreBusy, if another run took this one for dead; StalePlan, if another plan claimed for one of them, or
-            may have; PairChanged, if some are to be claimed for a pair that is another now; IllegalTransition, if
-            one of the steps is not PENDING, or a SIM is named twice or not in the plan. Then nothing is written.
+        The steps move from PENDING to IN_FLIGHT.
+
+        Returns: the request's id.
+        Raises: StoreBusy, if another run took this run for dead; StalePlan, if another plan claimed for one of the
+            SIMs, or may have; PairChanged, if some SIMs are to be claimed for a pair that is now another pair;
+            IllegalTransition, if one of the steps is not PENDING, or a SIM is named twice or not in the plan. Then
+            nothing is written.
         """
         intended = dict.fromkeys(keys, ("", ""))
         if len(intended) != len(keys):
@@ -153,7 +169,10 @@ class SqlJournal(Counts):
             return request_id
 
     def into_main_file(self) -> bool:
-        """Put all that was committed into the main file. Returns: whether it is there; False while a reader is."""
+        """Put all that was committed into the main file.
+
+        Returns: True if all is in the main file; False while a reader prevents this.
+        """
         return self._db.into_main_file()
 
     def answered(
@@ -167,18 +186,20 @@ class SqlJournal(Counts):
         message: str = "",
         in_doubt: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        """Note what a request was answered, and in the same transaction what that leaves in doubt.
+        """Note the answer to a request.
+
+        Steps whose outcome stays unknown become UNCERTAIN in the same transaction.
 
         Args:
             request_id: the request.
-            outcome: what the answer means for it.
+            outcome: what the answer means for the request.
             now: UTC seconds.
             status: the HTTP status.
-            job_id: the carrier's.
+            job_id: the carrier's job id.
             message: the carrier's words.
-            in_doubt: code and message by SIM key; their steps become UNCERTAIN.
+            in_doubt: code and message by SIM key; the steps of these SIMs become UNCERTAIN.
 
-        Raises: IllegalTransition, if its outcome is known already; then nothing is written.
+        Raises: IllegalTransition, if the outcome is known already; then nothing is written.
         """
         waiting = (requests.c.request_id == request_id) & (requests.c.outcome == RequestOutcome.SENT)
         told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
@@ -205,7 +226,9 @@ class SqlJournal(Counts):
         now: float,
         not_before: float = 0.0,
     ) -> None:
-        """Move the steps of some SIMs by one event, guarded in SQL by the state they move from.
+        """Move the steps of some SIMs by one event.
+
+        The moves are guarded in SQL by the state from which a step moves.
 
         Args:
             plan_id: the plan.
@@ -215,7 +238,7 @@ class SqlJournal(Counts):
             now: UTC seconds.
             not_before: UTC seconds before which the step should not be tried again.
 
-        Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
+        Raises: IllegalTransition, if the table has no such move from the state of a step; then nothing is written.
         """
         plan_no = plan_row(self._db, plan_id).plan_no
         if not keys:
@@ -224,9 +247,11 @@ class SqlJournal(Counts):
             move_noted(connection, plan_no, plan_id, kind, event, keys, now=now, not_before=not_before)
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
-        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN, its open requests LOST.
+        """Settle the steps and requests that a dead process left.
 
-        Returns: how many steps.
+        The IN_FLIGHT steps become UNCERTAIN. The open requests become LOST.
+
+        Returns: the number of steps.
         """
         plan_no = plan_row(self._db, plan_id).plan_no
         code, message = DIED
@@ -250,7 +275,12 @@ class SqlJournal(Counts):
 
 
 def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
-    """Raises: StalePlan, if another plan has claimed a SIM for one of these, or may have: it would be paid twice."""
+    """Refuse source SIMs for which another plan claimed a SIM.
+
+    Without this check, a SIM would be paid twice.
+
+    Raises: StalePlan, if another plan has claimed a SIM for one of these SIMs, or may have.
+    """
     spent = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
     others = select(plans.c.plan_no).where(plans.c.plan_no != plan_no, plans.c.started_at.is_not(None))
     claimed = (
@@ -270,7 +300,10 @@ def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequen
 
 
 def _living(connection: Connection, run_id: int) -> Any:
-    """The row of a run that may still send. Raises: StoreBusy, if another run has taken the store over."""
+    """Return the row of a run that may still send.
+
+    Raises: StoreBusy, if another run has taken the store over.
+    """
     run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
     if run is None:
         raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
@@ -282,7 +315,12 @@ def _living(connection: Connection, run_id: int) -> Any:
 
 
 def _raise_if_replaced(run: Any, run_id: int) -> None:
-    """Raises: StoreBusy, if another run took this one for dead: it was ended without a word of its own."""
+    """Refuse a run that another run took for dead.
+
+    Such a run was ended without a note of its own.
+
+    Raises: StoreBusy, if the run is such a run.
+    """
     if run is not None and run.state == RunState.STOPPED and run.ended_at is None:
         _raise_lost(run_id)
 

@@ -1,4 +1,7 @@
-"""The guard: a step moves only from a state that the table allows, and its own row decides which that is."""
+"""The guard: a step moves only from an allowed state.
+
+The table says which states are allowed. The row of a step says in which state the step is.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +32,9 @@ def move_steps(
     now: float,
     not_before: float = 0.0,
 ) -> str:
-    """Move every step or raise: the rows decide, by their state, whether they may take the event.
+    """Move every step or raise.
+
+    The state in the row of a step decides whether the step may take the event.
 
     Returns: SHA-256 of the tally of the plan's steps, for the log.
     """
@@ -50,7 +55,10 @@ def move_noted(  # noqa: PLR0917 - as `move_steps`, with the plan's name
     now: float,
     not_before: float = 0.0,
 ) -> None:
-    """Move steps where no other event of the log tells of it: they have one of their own."""
+    """Move steps, and add an event for the move to the log.
+
+    Use this function only where no other event of the log reports the move.
+    """
     sha256 = move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
     note(connection, now, "steps.moved", plan_id, moved(kind, event, keys, sha256))
 
@@ -90,7 +98,10 @@ def _move(
 
 
 def _moves(event: StepEvent) -> tuple[Update | Insert, ...]:
-    """The guarded statements by which a step takes an event, one for each state from which it may."""
+    """Return the guarded statements by which a step takes an event.
+
+    There is one statement for each state from which a step may take the event.
+    """
     sources = sorted((was for was, taken in STEP_TRANSITIONS if taken is event), key=lambda was: was is S.PENDING)
     return tuple(_from_pending(event) if was is S.PENDING else _from(was, event) for was in sources)
 
@@ -113,7 +124,10 @@ def _from(was: StepState, event: StepEvent) -> Update:
 
 
 def _from_pending(event: StepEvent) -> Insert:
-    """A step without a row is PENDING: it gets one, or the row that it has must say so."""
+    """Return the statement by which a PENDING step takes an event.
+
+    A step without a row is PENDING, and gets a row. If the step has a row, the row must say PENDING.
+    """
     to = advance(S.PENDING, event)
     statement = insert(steps).values(
         plan_no=bindparam("at_plan"),

@@ -1,4 +1,7 @@
-"""What proof of life found, SIM by SIM: the last of each plan is kept."""
+"""Results of proof of life, SIM by SIM.
+
+The last result of each plan is kept.
+"""
 
 from collections.abc import Iterable
 
@@ -26,7 +29,10 @@ class Proofs:
         self._db = database
 
     def keep(self, plan_id: str, found: Iterable[Proof], now: float) -> None:
-        """Keep what was found. Where nobody asked for the old SIM, what was known of it stays, with its time."""
+        """Keep the results of a proof of life.
+
+        Where nobody asked for the old SIM, the earlier result for the old SIM stays, with its time.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         statement = insert(proofs)
         new = statement.excluded
@@ -41,7 +47,10 @@ class Proofs:
                 connection.execute(upsert, [_values(plan_no, proof, now) for proof in chunk])
 
     def among(self, plan_id: str, keys: Iterable[str]) -> dict[str, KeptProof]:
-        """What is known of some SIMs, by key; those that were never asked for are left out."""
+        """Return the kept results of some SIMs, by key.
+
+        SIMs that were never asked for are left out.
+        """
         plan_no, found = plan_row(self._db, plan_id).plan_no, dict[str, KeptProof]()
         for chunk in chunks(keys):
             for row in self._db.rows(_AMONG, plan_no=plan_no, keys=json_list(chunk)):

@@ -1,4 +1,4 @@
-"""What a report tells beside its SIMs: approvals, bulk requests, and how fast requests went out."""
+"""Report data beside the SIMs: approvals, bulk requests, request rate."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -47,36 +47,48 @@ _PACE = select(requests.c.kind, _bin.label("bin"), func.count().label("sent")).w
 
 
 class Reporting:
-    """Reads only, and never more than a page at a time."""
+    """Reader of report data; never reads more than a page at once."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def times(self, plan_id: str) -> dict[str, float | None]:
-        """When a plan was made, begun and used up (UTC seconds); None for what did not happen yet."""
+        """Return when a plan was made, begun and used up.
+
+        Times are UTC seconds; None for what did not happen yet.
+        """
         row = plan_row(self._db, plan_id)
         return {"created_at": row.created_at, "started_at": row.started_at, "finished_at": row.finished_at}
 
     def approvals(self, plan_id: str) -> Sequence[AnyRow]:
-        """Who approved a plan, oldest first."""
+        """Return the approvals of a plan, oldest first."""
         plan_no = plan_row(self._db, plan_id).plan_no
         given = select(approvals).where(approvals.c.plan_no == plan_no).order_by(approvals.c.approval_id)
         return self._db.rows(given)
 
     def bulk_requests(self, plan_id: str) -> Iterator[AnyRow]:
-        """The POSTs of a plan, oldest first, without their bodies; `claimed` SIMs of each stand claimed now."""
+        """Yield the POSTs of a plan, oldest first, without their bodies.
+
+        `claimed` is the number of SIMs of a request that are claimed now.
+        """
         plan_no, after = plan_row(self._db, plan_id).plan_no, 0
         while rows := self._db.rows(_NEXT_BULK, plan_no=plan_no, after=after):
             yield from rows
             after = rows[-1].request_id
 
     def span(self, plan_id: str) -> tuple[float, float] | None:
-        """When the first and the last request of a plan was sent (UTC seconds); None if none was."""
+        """Return when a plan's first and last requests were sent.
+
+        Times are UTC seconds; None if no request was sent.
+        """
         (row,) = self._db.rows(_SPAN, plan_no=plan_row(self._db, plan_id).plan_no)
         return None if row.first is None else (row.first, row.last)
 
     def pace(self, plan_id: str, *, begin: float, width_s: float, bins: int) -> dict[str, list[int]]:
-        """How many requests were sent in each of `bins` equal stretches of time from `begin` on, by kind."""
+        """Count the requests in each stretch of time, by kind.
+
+        There are `bins` equal stretches of time from `begin` on.
+        """
         found: dict[str, list[int]] = {}
         values: dict[str, Any] = {"begin": begin, "width": width_s}
         for row in self._db.rows(_PACE, plan_no=plan_row(self._db, plan_id).plan_no, **values):

@@ -1,4 +1,4 @@
-"""Every request that was meant to change something: what was sent, about which SIMs, and what came of it."""
+"""Every request meant to change something: content, SIMs and outcome."""
 
 import json
 from collections import Counter
@@ -36,23 +36,26 @@ _NEXT_JOBS = (  # every request of the next thousand SIMs
 
 
 class Requests(Items):
-    """The reading of requests; a part of the journal."""
+    """Reader of requests; a part of the journal."""
 
     def requests(self, plan_id: str) -> Sequence[RequestRecord]:
-        """Every write of a plan, oldest first."""
+        """Return every write of a plan, oldest first."""
         return self._records(requests.c.plan_no == plan_row(self._db, plan_id).plan_no)
 
     def requests_by_job(self, job_id: str) -> Sequence[RequestRecord]:
-        """The writes that the carrier answered with this job id, oldest first."""
+        """Return the writes that have this carrier job id, oldest first."""
         return self._records(requests.c.job_id == job_id)
 
     def requests_for(self, plan_id: str) -> Iterator[tuple[RequestRecord, Counter[StepState]]]:
-        """Every write of a plan, oldest first, with the states in which the steps of its SIMs stand now."""
+        """Yield every write of a plan, oldest first, with step states.
+
+        The states are those in which the steps of the write's SIMs stand now.
+        """
         for record in self.requests(plan_id):
             yield record, self._states(record)
 
     def request_counts(self, plan_id: str) -> Counter[tuple[StepKind, RequestOutcome]]:
-        """How many writes of each kind had which outcome."""
+        """Count the writes by kind and outcome."""
         row = requests.c
         counted = (
             select(row.kind, row.outcome, func.count().label("times"))
@@ -64,7 +67,10 @@ class Requests(Items):
         return Counter({(StepKind(row.kind), RequestOutcome(row.outcome)): row.times for row in found})
 
     def request_items(self, request_id: int) -> Sequence[Item]:
-        """The SIMs that a request was about, as they are now. Raises: InputError, if there is no such request."""
+        """Return the SIMs of a request, as they are now.
+
+        Raises: InputError, if there is no such request.
+        """
         records = self._records(requests.c.request_id == request_id)
         if not records:
             raise InputError(f"there is no request {request_id} in this store", code="no_such_request")
@@ -78,7 +84,10 @@ class Requests(Items):
         return self.items_by_key(records[0].plan_id, keys)
 
     def job_ids_by_key(self, plan_id: str) -> Iterator[tuple[str, list[str]]]:
-        """For each SIM that a write was about: the carrier's job ids, or `r` and our request's id, oldest first."""
+        """Yield each SIM that a write was about, with job ids.
+
+        A job id is the carrier's, or `r` and our request's id. The oldest comes first.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         after = ""
         while True:
@@ -93,7 +102,10 @@ class Requests(Items):
             after = rows[-1].source_key
 
     def claimed_at(self, plan_id: str) -> Iterator[tuple[str, float]]:
-        """For each SIM whose claim is done: when the claim that did it was answered, or sent if no answer came."""
+        """Yield each SIM whose claim is done, with the claim's time.
+
+        The time is when the claim that succeeded was answered, or sent if no answer came.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         wanted = (
             select(steps.c.source_key, func.max(func.coalesce(requests.c.outcome_at, requests.c.intent_at)).label("at"))
@@ -112,7 +124,7 @@ class Requests(Items):
         yield from ((row.source_key, row.at) for row in by_page(lambda after: self._db.rows(wanted, after=after)))
 
     def job_ids(self, plan_id: str, wave: str) -> frozenset[str]:
-        """The carrier's job ids among the answers to a wave's writes."""
+        """Return the carrier's job ids from answers to a wave's writes."""
         told = (
             select(requests.c.job_id)
             .distinct()
@@ -126,7 +138,7 @@ class Requests(Items):
             return frozenset(connection.execute(told).scalars())
 
     def job_status(self, job_id: str, status: str) -> None:
-        """Note the carrier's own word on one of its jobs."""
+        """Note the status that the carrier gave to a job."""
         with self._db.write() as connection:
             connection.execute(update(requests).where(requests.c.job_id == job_id).values(job_status=storable(status)))
 
@@ -135,7 +147,10 @@ class Requests(Items):
             return [_record(row) for row in connection.execute(_REQUESTS.where(which))]
 
     def _states(self, record: RequestRecord) -> Counter[StepState]:
-        """How its SIMs' steps of its kind stand."""
+        """Count the states of the steps that a request is about.
+
+        These are the steps of the request's SIMs that have the request's kind.
+        """
         mine = (
             (request_items.c.plan_no == steps.c.plan_no)
             & (request_items.c.source_key == steps.c.source_key)

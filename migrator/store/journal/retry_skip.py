@@ -1,4 +1,7 @@
-"""`retry` and `skip`: an operator's word on SIMs that failed or wait. Each is one transaction, through the table."""
+"""`retry` and `skip`: operator commands for SIMs that failed or wait.
+
+Each command is one transaction, with moves that the table allows.
+"""
 
 import json
 from collections import Counter, defaultdict
@@ -34,19 +37,25 @@ _IN_DOUBT = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _judged = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key)
 
 Moves = dict[StepKind, dict[str, tuple[str, str]]]
-"""Code and message by SIM key, by the kind of step that moves."""
+"""Code and message by SIM key, by kind of step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intervened:
-    """What came of it: how many SIMs, and how many by code (a SIM may have several steps, each with its own)."""
+    """Result of a retry or skip: SIMs in all and by code.
+
+    A SIM may have several steps, each with its own code.
+    """
 
     sims: int = 0
     by_code: Mapping[str, int] = field(default_factory=dict)
 
 
 class Interventions:
-    """Moves steps by an operator's word. The caller holds the lease, unless it only counts."""
+    """Moves of steps that an operator orders.
+
+    The caller holds the lease, unless the call only counts.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -54,17 +63,17 @@ class Interventions:
     def retry(
         self, plan_id: str, chosen: Selection, *, now: float, never_claimed: bool = False, dry_run: bool = False
     ) -> Intervened:
-        """Have FAILED steps looked into again: they become UNCERTAIN, so that `apply` reads before it sends.
+        """Make FAILED steps UNCERTAIN, so that `apply` reads before sending.
 
-        Their SIMs take orders again, whatever was found of them before, and a finished plan is in use again. A claim
-        that the carrier named as done keeps that code: it is looked for again, and never sent again, unless
+        The SIMs take orders again, whatever was found of the SIMs before. A finished plan is in use again. A claim that
+        the carrier named as done keeps that code: the claim is searched for again, and never sent again, unless
         `never_claimed`.
 
         Args:
             plan_id: the plan.
             chosen: which SIMs; with codes, only the steps that failed under one of them.
             now: UTC seconds.
-            never_claimed: the carrier took its word back; what no read shows in due time may be sent again.
+            never_claimed: the carrier withdrew its word; a claim that no read shows in due time may be sent again.
             dry_run: only count.
 
         Raises: InputError, if there is no such plan or wave.
@@ -89,9 +98,10 @@ class Interventions:
         return Intervened(len({step.source_key for step in found}), Counter(step.code for step in found))
 
     def skip(self, plan_id: str, chosen: Selection, *, now: float, dry_run: bool = False) -> Intervened:
-        """Set SIMs aside: nothing more is sent for them under this plan. Verified ones are left as they are.
+        """Skip SIMs: nothing more is sent for them under this plan.
 
-        PENDING and FAILED steps become SKIPPED; a SIM that has none gets one for what would come first.
+        Verified SIMs are left as they are. PENDING and FAILED steps become SKIPPED. A SIM without such a step gets a
+        SKIPPED step for what would come first.
 
         Args:
             plan_id: the plan.
@@ -99,8 +109,8 @@ class Interventions:
             now: UTC seconds.
             dry_run: only count.
 
-        Raises: InputError, if there is no such plan or wave, or if it is not known what became of a request for one of
-            the SIMs; then nothing is written.
+        Raises: InputError, if there is no such plan or wave, or if the outcome of a request for one of the SIMs is
+            unknown; then nothing is written.
         """
         row = _plan(self._db, plan_id, chosen)
         with self._db.write() as connection:
@@ -116,7 +126,7 @@ class Interventions:
         return Intervened(len(sims), codes)
 
     def not_in_plan(self, plan_id: str, keys: Iterable[str]) -> set[str]:
-        """Those of `keys` that the plan does not hold."""
+        """Return the keys that the plan does not hold."""
         plan_no = plan_row(self._db, plan_id).plan_no
         missing = set(keys)
         for chunk in chunks(sorted(missing)):
@@ -126,7 +136,10 @@ class Interventions:
 
 
 def _plan(database: Database, plan_id: str, chosen: Selection) -> AnyRow:
-    """The plan's row. Raises: InputError, if there is no such plan or wave."""
+    """Return the plan's row.
+
+    Raises: InputError, if there is no such plan or wave.
+    """
     row = plan_row(database, plan_id)
     waves = header_from(json.loads(row.header)).waves
     if chosen.wave is not None and chosen.wave not in waves:
@@ -137,7 +150,7 @@ def _plan(database: Database, plan_id: str, chosen: Selection) -> AnyRow:
 
 
 def _keys(plan_no: int, chosen: Selection) -> Select[tuple[str]]:
-    """The keys of the SIMs in a wave and a list."""
+    """Select the keys of the SIMs in a wave and a list."""
     picked = select(changes.c.source_key).where(changes.c.plan_no == plan_no, in_wave(chosen.wave))
     return picked if chosen.keys is None else picked.where(_among(chosen.keys))
 
@@ -151,7 +164,10 @@ def _has_code(codes: frozenset[str]) -> ColumnElement[bool]:
 
 
 def _to_skip(plan_no: int, chosen: Selection) -> Select[tuple[str, str, str]]:
-    """Key, ICCID and action of the SIMs that are meant and have something before them."""
+    """Select key, ICCID and action of the SIMs to skip.
+
+    Such SIMs are chosen, and still have something to do.
+    """
     wanted = (
         select(changes.c.source_key, changes.c.source_iccid, changes.c.action)
         .outerjoin_from(changes, verifications, _judged)
@@ -182,7 +198,10 @@ def _is_in_doubt(taken: Iterable[AnyRow]) -> bool:
 
 
 def _refuse_doubt(plan_id: str, sims: Sequence[AnyRow]) -> None:
-    """Raises: InputError, if there are any."""
+    """Refuse SIMs that have a request whose outcome is unknown.
+
+    Raises: InputError, if there are such SIMs.
+    """
     if sims:
         named = ", ".join(sim.source_iccid for sim in sims[:SHOWN]) + (", ..." if len(sims) > SHOWN else "")
         raise InputError(
@@ -193,9 +212,11 @@ def _refuse_doubt(plan_id: str, sims: Sequence[AnyRow]) -> None:
 
 
 def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
-    """Note which steps of a SIM are skipped. Returns: the code under which it is counted.
+    """Note which steps of a SIM are skipped.
 
-    Codes and messages are kept: a claim that the carrier named as done is not forgotten by skipping it.
+    Codes and messages are kept: a skip does not forget a claim that the carrier named as done.
+
+    Returns: the code under which the SIM is counted.
     """
     open_steps = [step for step in taken if step.state in _OPEN]
     for step in open_steps:
@@ -226,7 +247,7 @@ def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], 
 
 
 def _reopen(connection: Connection, plan: AnyRow, now: float) -> None:
-    """A finished plan is in use again."""
+    """Put a finished plan in use again."""
     finished = (plans.c.plan_no == plan.plan_no) & (plans.c.state == PlanState.FINISHED)
     if connection.execute(update(plans).where(finished).values(state=PlanState.STARTED, finished_at=None)).rowcount:
         note(connection, now, "plan.reopened", plan.plan_id, {})

@@ -1,4 +1,4 @@
-"""What the target showed, what was made of it, and the rows of a report."""
+"""Records of the target, verdicts, and the rows of a report."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -37,7 +37,11 @@ from migrator.store.tables.plans import changes, request_items, requests, steps,
 __all__ = ["ReportRow", "Verifications", "in_wave", "set_aside"]
 
 ReportRow: TypeAlias = tuple[Item, Verified | None, list[str], float | None, float | None]
-"""The SIM, its last judgement, its job ids, when it was claimed, when it was judged (UTC seconds)."""
+"""Data of one SIM for a report.
+
+The values are the SIM, its last verdict, its job ids, when the SIM was claimed, and when the SIM was verified (UTC
+seconds).
+"""
 
 _LINK_NAMES = tuple(column.name for column in target_links.c)
 _LINK_BLANKS = (None,) * (len(_LINK_NAMES) - len(("key", "iccid", "present", "read_at", "imei")))
@@ -92,13 +96,19 @@ class Verifications(Requests):
     """Observations, verdicts and report rows; a part of the journal."""
 
     def search(self, iccids: Iterable[Iccid] | None) -> SqlSearch:
-        """Begin to look for some target SIMs, or for those paired with the inventory in force; close it at the end."""
+        """Begin a search for some target SIMs.
+
+        None means the target SIMs that are paired with the inventory in force. Close the search at the end.
+        """
         return SqlSearch(self._db, iccids)
 
     def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:
-        """Keep what the target showed; `absent` were looked for and not seen. Only the latest look is kept.
+        """Keep what the target showed; only the latest read is kept.
 
-        It can be read again, so it does not wait for the disk; a step that is moved by it does, and takes it along.
+        `absent` are SIMs that were searched for and not seen.
+
+        The data can be read again, so this write does not wait for the disk. A step that moves because of the data does
+        wait for the disk, and puts the data on the disk, too.
         """
         with self._db.write(durable=False) as connection:
             for seen in chunks(links):
@@ -135,26 +145,38 @@ class Verifications(Requests):
                 note(connection, now, "verdicts.kept", plan_id, told)
 
     def verified_rows(self, plan_id: str) -> Iterator[tuple[Verified, float]]:
-        """The last judgement of each SIM that has one, and when it was made, sorted by key."""
+        """Yield the last verdict of each SIM, sorted by key.
+
+        Each verdict comes with its time. SIMs without a verdict are left out.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         for row in by_page(lambda after: self._db.rows(_NEXT_VERIFIED, plan_no=plan_no, after=after)):
             yield _judged(row), row.verified_at
 
     def verification_at(self, plan_id: str) -> float | None:
-        """When a SIM of the plan was last judged (UTC seconds); None if none ever was."""
+        """Return when a SIM of the plan was last verified, or None.
+
+        The time is UTC seconds. None means that no SIM was ever verified.
+        """
         last = select(func.max(verifications.c.verified_at).label("at"))
         (row,) = self._db.rows(last.where(verifications.c.plan_no == plan_row(self._db, plan_id).plan_no))
         return None if row.at is None else float(row.at)
 
     def report_rows(self, plan_id: str) -> Iterator[ReportRow]:
-        """Every SIM of the plan, acting or not, sorted by source ICCID as text, a page at a time."""
+        """Yield every SIM of the plan, a page at a time.
+
+        All SIMs are included, acting or not, sorted by source ICCID as text.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         rows = in_iccid_order(by_page(lambda after: self._db.rows(_NEXT_ITEMS, plan_no=plan_no, after=after)))
         for chunk in chunks(rows):
             yield from self._report_page(plan_no, chunk)
 
     def unplanned(self, plan_id: str) -> Iterator[SourceSim]:
-        """The SIMs of the inventory in force that a plan does not hold, sorted by ICCID as text."""
+        """Yield SIMs of the inventory in force that a plan lacks.
+
+        The SIMs are sorted by ICCID as text.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         rows = by_page(lambda after: self._db.rows(_UNPLANNED, plan_no=plan_no, after=after))
         yield from map(sim_from, in_iccid_order(rows))
@@ -177,12 +199,15 @@ class Verifications(Requests):
 
 
 def set_aside(plan_no: int) -> Select[tuple[str]]:
-    """The keys of the SIMs of a plan that an operator told us to skip."""
+    """Select the keys of SIMs that an operator skipped in a plan."""
     return select(steps.c.source_key).where(steps.c.plan_no == plan_no, steps.c.state == StepState.SKIPPED)
 
 
 def in_wave(wave: str | None) -> ColumnElement[bool]:
-    """Whether a change is in a wave; any will do where none is asked for."""
+    """Return the condition that a change is in a wave.
+
+    If no wave is given, every change meets the condition.
+    """
     return changes.c.plan_no.is_not(None) if wave is None else changes.c.wave == wave
 
 
@@ -191,7 +216,10 @@ def _judged(row: AnyRow) -> Verified:
 
 
 def _claimed_at(item: Item, sent: Sequence[Any]) -> float | None:
-    """When the last claim of a SIM was answered, or sent if no answer came; None if its claim is not done."""
+    """Return when the last claim of a SIM was answered.
+
+    If no answer came, the time is when the claim was sent. None if the claim of the SIM is not done.
+    """
     if item.state_of(StepKind.CLAIM) is not StepState.DONE:
         return None
     claims = [row for row in sent if row.kind == StepKind.CLAIM]

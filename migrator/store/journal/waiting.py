@@ -22,7 +22,10 @@ _OPEN = (StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One SIM that waits: since when (UTC seconds), and what Hologram's record said last."""
+    """SIM that waits for a carrier.
+
+    `since` is the time since when the SIM waits (UTC seconds). `state_word` is the last state in Hologram's record.
+    """
 
     source_iccid: str
     target_iccid: str | None
@@ -32,7 +35,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """How many SIMs have waited longer than half an hour and a day, and those that have waited longest."""
+    """Counts of SIMs that wait too long, and the longest waits.
+
+    The counts are of SIMs that have waited longer than half an hour, and longer than a day.
+    """
 
     half_hour: int
     day: int
@@ -40,7 +46,10 @@ class Stuck:
 
 
 def stuck_sims(database: Database, plan_id: str, now: float) -> Stuck:
-    """The SIMs of a plan that were begun, are not settled, and have waited for longer than half an hour."""
+    """Return the SIMs of a plan that have waited too long.
+
+    Such SIMs were begun, are not settled, and have waited for longer than half an hour.
+    """
     plan = plan_row(database, plan_id)
     waiting = _waiting(plan.plan_no, begun_at=plan.started_at)
     since = waiting.c.since
@@ -55,10 +64,13 @@ def stuck_sims(database: Database, plan_id: str, now: float) -> Stuck:
 
 
 def _waiting(plan_no: int, *, begun_at: float | None) -> Subquery:
-    """SIMs with a step under way or a pending verdict, and the time from which each waits.
+    """Select SIMs that wait, and the time since when each waits.
 
-    That is when the first request of a step that is not settled went out, however often it was ordered since; without
-    such a step, when the last one was settled; of a SIM that was never ordered anything, when the plan was begun.
+    A SIM waits if a step is under way or the verdict is pending. The time is the first of these that exists:
+
+    - when the first request of a step that is not settled went out, however often the step was ordered since;
+    - when the last step was settled;
+    - when the plan was begun, for a SIM that was never ordered anything.
     """
     of_sim = (steps.c.plan_no == changes.c.plan_no) & (steps.c.source_key == changes.c.source_key)
     sent = (request_items.c.plan_no == steps.c.plan_no) & (request_items.c.source_key == steps.c.source_key)

@@ -1,1 +1,1 @@
-"""Plans: what was decided, and whether it still holds."""
+"""Plans: their content, and checks that they still hold."""

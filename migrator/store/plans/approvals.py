@@ -1,4 +1,7 @@
-"""Who approved which plan. Rows are only ever added."""
+"""Approvals of plans, each by a named operator.
+
+Rows are only ever added.
+"""
 
 from sqlalchemy import insert, select
 
@@ -12,13 +15,16 @@ __all__ = ["Approvals"]
 
 
 class Approvals:
-    """The approvals of every plan of the store."""
+    """Approvals of every plan of the store."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def add(self, plan_id: str, approval: Approval) -> None:
-        """Keep an approval. Raises: InputError, if there is no such plan."""
+        """Keep an approval.
+
+        Raises: InputError, if there is no such plan.
+        """
         values = {
             "plan_no": plan_row(self._db, plan_id).plan_no,
             "approved_by": approval.approved_by,
@@ -32,7 +38,10 @@ class Approvals:
             note(connection, approval.approved_at, "plan.approved", plan_id, given)
 
     def of(self, plan_id: str) -> list[Approval]:
-        """Every approval of a plan, oldest first. Raises: InputError, if there is no such plan."""
+        """Return every approval of a plan, oldest first.
+
+        Raises: InputError, if there is no such plan.
+        """
         column = approvals.c
         given = (
             select(column.approved_by, column.approved_at, column.changes_sha256, column.note)

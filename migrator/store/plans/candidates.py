@@ -1,4 +1,7 @@
-"""What the planner is given: inventory, pairs, target SIMs and journal in one join, a page at a time."""
+"""Candidates for the planner, read in one join, by page.
+
+The join is over inventory, pairs, target SIMs and journal.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -62,9 +65,10 @@ _AMONG = Query(_ALL.where(among(source_sims.c.key, bindparam("keys"))).add_colum
 
 
 def candidates(database: Database, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
-    """Every SIM of the inventory in force with its pair and what the target showed, sorted by ICCID as text.
+    """Yield every SIM in force with its pair and target link.
 
-    One that a cutover of ours switched off is told by its status before that.
+    The link is as the target showed it. The SIMs are sorted by ICCID as text. A SIM that a cutover of ours switched off
+    has its status from before the cutover.
 
     Args:
         database: the open store.
@@ -90,7 +94,10 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
 
 
 def claimed_before(database: Database, keys: Iterable[str]) -> set[str]:
-    """Those of some SIMs of the inventory for which a plan claimed a SIM, or may have."""
+    """Return the SIMs of `keys` for which a plan claimed a SIM.
+
+    A claim that may have taken effect counts, too. Only SIMs of the inventory are returned.
+    """
     found = (row for chunk in chunks(keys) for row in database.tuples(_CLAIMED_AMONG, keys=json_list(chunk)))
     return {key for (key,) in found}
 

@@ -1,4 +1,7 @@
-"""Writing a plan: changes as they come, then the header, and only then is it there."""
+"""Draft of a plan: changes as they come, then the header.
+
+The plan is there only once the header is written.
+"""
 
 import hashlib
 import json
@@ -24,9 +27,12 @@ from migrator.store.tables.plans import changes, left_out, plans
 __all__ = ["LAST", "UNSET", "Draft"]
 
 LAST = 2**62
-"""The place of "no limit" among limits: a claim carries its batch's smallest, so the largest come last."""
+"""Sort position of "no limit" among limits.
+
+A claim carries the smallest limit of its batch, so the largest limits come last.
+"""
 UNSET = LAST + 1
-"""The place of a limit that the plan leaves alone."""
+"""Sort position of a limit that the plan leaves alone."""
 
 _NAMES = tuple(column.name for column in changes.c)
 _DOCUMENT = _NAMES.index("document")
@@ -34,7 +40,10 @@ _INSERT = driver_sql(insert(changes).values(dict.fromkeys(_NAMES)), _NAMES)
 
 
 class Draft:
-    """A plan that is being written. What was added is on disk, but the plan is not there before `finish`."""
+    """Plan that is being written.
+
+    The added changes are on disk, but the plan is not there before `finish`.
+    """
 
     def __init__(self, database: Database, plan_no: int, now: float) -> None:
         self._db = database
@@ -47,7 +56,10 @@ class Draft:
         self._is_kept_already = False
 
     def add(self, batch: Iterable[Change]) -> None:
-        """Add changes, sorted by source ICCID as text over all batches. Their fingerprint grows along."""
+        """Add changes, sorted by source ICCID as text over all batches.
+
+        The fingerprint of the changes grows along.
+        """
         for chunk in chunks(batch):
             rows = list(map(self._row, chunk))
             self._digest.update("\n".join([*(row[_DOCUMENT] for row in rows), ""]).encode())
@@ -64,8 +76,8 @@ class Draft:
         Args:
             make_header: gives the header for the fingerprint of the changes, SHA-256 over their lines in a plan file.
 
-        Returns: the header; that of the stored plan, if the same plan (by its id) is there and was not started: then
-            that one becomes the newest again, and nothing is stored twice.
+        Returns: the header. If the same plan (by its id) is there and was not started, the header of the stored plan:
+            the stored plan becomes the newest again, and nothing is stored twice.
         Raises: StoreError, if a plan of this id was started already.
         """
         header = make_header(self._digest.hexdigest())
@@ -103,7 +115,10 @@ class Draft:
         return plan_digest(*connection.execute(kept).one())
 
     def discard(self) -> None:
-        """Drop what was added, unless it became a plan; a few thousand rows at a time."""
+        """Drop what was added, unless the draft became a plan.
+
+        A few thousand rows are dropped at a time.
+        """
         if self._is_plan:
             return
         mine = changes.c.plan_no == self._plan_no
@@ -135,13 +150,19 @@ class Draft:
         )
 
     def _must_name_its_waves(self, header: PlanHeader) -> None:
-        """A wave that the header does not name would never be applied."""
+        """Refuse a header that does not name every wave.
+
+        A wave that the header does not name would never be applied.
+        """
         missing = self._waves - {None, *header.waves}
         if missing:
             raise StoreError(f"the plan's header does not name its waves {missing}", code="wave_not_named")
 
     def _note_left_out(self, connection: Connection) -> None:
-        """Remember which SIMs the plan does not hold, so that later ones can be told from them."""
+        """Note the SIMs that the plan does not hold.
+
+        So SIMs that come later can be distinguished from these SIMs.
+        """
         sim = source_sims.c
         in_inventory = select(func.count()).select_from(source_sims).where(sim.snapshot_id == in_force)
         if connection.scalar(in_inventory) == self._added:

@@ -1,4 +1,7 @@
-"""Which plan each operator was shown last, by the kind of plan: what a bare `apply` goes by."""
+"""Last shown plan of each operator, by the kind of plan.
+
+A bare `apply` uses this plan.
+"""
 
 from dataclasses import dataclass
 
@@ -15,25 +18,28 @@ _LAST = select(looks.c.named, looks.c.seen_at).where(looks.c.who == bindparam("w
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The plan that somebody was shown last, and when (UTC seconds)."""
+    """Plan that an operator was shown last, with the time (UTC seconds)."""
 
     named: str
     seen_at: float
 
 
 class Looks:
-    """The last look of each operator. Names are taken as given: a reminder, not a lock."""
+    """Last shown plans of all operators.
+
+    Operator names are taken as given: the record is a reminder, not a lock.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def note(self, who: str, kind: str, named: str, now: float) -> None:
-        """Keep that a plan was shown to somebody.
+        """Note that a plan was shown to an operator.
 
         Args:
             who: USER@HOST.
             kind: of plan: "plan", "cutover" or "rollback".
-            named: its id.
+            named: the id of the plan.
             now: UTC seconds.
         """
         values = {"named": named, "seen_at": now}
@@ -42,7 +48,10 @@ class Looks:
             connection.execute(look.on_conflict_do_update(index_elements=["who", "kind"], set_=values))
 
     def last(self, who: str, kind: str) -> Look | None:
-        """The plan of this kind that somebody was shown last; None if there was none."""
+        """Return the last plan of this kind that `who` was shown.
+
+        None if there was no such plan.
+        """
         with self._db.read() as connection:
             row = connection.execute(_LAST, {"who": who, "kind": kind}).one_or_none()
         return None if row is None else Look(row.named, row.seen_at)

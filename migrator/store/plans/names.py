@@ -1,4 +1,7 @@
-"""Which planned names may be others by now: SQLite passes over those that are plainly the same."""
+"""Planned names that may be different by now.
+
+SQLite passes over the names that are plainly the same.
+"""
 
 from string import Formatter
 from typing import Any
@@ -33,7 +36,10 @@ _FIELDS: dict[str, ColumnElement[Any]] = {  # what the plan holds is taken from 
 
 
 def doubtful_names(names: NamePolicy) -> Query:
-    """A page of the changes of one rule that have, or miss, a name which is not simply the filled-in template."""
+    """Return a query for one page of a rule's doubtful names.
+
+    The query finds the changes of the rule that have, or miss, a name which is not simply the filled-in template.
+    """
     name = _of_document("$.name")
     plain = func.coalesce(_filled(names.template), _filled(names.when_missing))
     has_a_say = or_(name.is_not(None), *(changes.c.reason == reason.value for reason in _NAMELESS))
@@ -53,7 +59,10 @@ def doubtful_names(names: NamePolicy) -> Query:
 
 
 def _filled(template: str) -> ColumnElement[str]:
-    """A template with its fields filled in; NULL if one of them is."""
+    """Return SQL for a template with its fields filled in.
+
+    The SQL is NULL if one of the fields is NULL.
+    """
     text: ColumnElement[str] = literal("", Text)
     for words, field, _, _ in Formatter().parse(template):
         text = text.concat(literal(words, Text))

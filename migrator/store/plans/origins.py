@@ -1,4 +1,7 @@
-"""Where each plan was made from: kept beside the plans, as a plan itself is the same wherever it is made."""
+"""Origins of plans, kept beside the plans.
+
+A plan itself is the same wherever it is made.
+"""
 
 import json
 
@@ -16,7 +19,7 @@ __all__ = ["note_origin", "origin_of"]
 
 
 def note_origin(database: Database, plan_id: str, origin: Origin) -> None:
-    """Keep a plan's origin; one that was there is replaced."""
+    """Keep a plan's origin, in place of an earlier origin."""
     account = origin.account
     values = {
         "policy_file": origin.policy_file,
@@ -30,7 +33,7 @@ def note_origin(database: Database, plan_id: str, origin: Origin) -> None:
 
 
 def origin_of(database: Database, plan_id: str) -> Origin | None:
-    """A plan's origin; None where none was kept."""
+    """Return a plan's origin; None where no origin was kept."""
     with database.read() as connection:
         text = connection.scalar(select(meta.c.value).where(meta.c.name == _name(plan_id)))
     if text is None:

@@ -1,4 +1,4 @@
-"""Plans: what was decided, when, and how far it has come."""
+"""Plans: their content, their time and their progress."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ from migrator.store.tables.plans import changes, plans
 __all__ = ["Plans", "plan_row"]
 
 ABANDONED_AFTER_S = 3600.0
-"""A draft of this age was left by a process that died."""
+"""Seconds after which a draft counts as left by a dead process."""
 
 _CHANGES = (
     select(changes.c.source_key, changes.c.source_iccid, changes.c.target_key, changes.c.document)
@@ -53,7 +53,10 @@ _LINES = Query(
 
 
 class Plans:
-    """Every plan of the store. A plan never changes; only its state moves on."""
+    """Plans of the store.
+
+    A plan never changes; only its state moves on.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -61,16 +64,19 @@ class Plans:
     # --- making ---------------------------------------------------------------------------------------------------
 
     def candidates(self, *, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:
-        """What the planner is given: see `store.plans.candidates`."""
+        """Yield the SIMs for the planner: see `store.plans.candidates`."""
         return candidates(self._db, where_keys)
 
     def claimed_before(self, keys: Iterable[str]) -> set[str]:
-        """Those of some source SIMs of the inventory for which a plan claimed a SIM, or may have."""
+        """Return the SIMs of `keys` for which a plan claimed a SIM.
+
+        A claim that may have taken effect counts, too. Only source SIMs of the inventory are returned.
+        """
         return claimed_before(self._db, keys)
 
     @contextmanager
     def draft(self, now: float, *, policy_text: str = "", policy: Mapping[str, Any] | None = None) -> Iterator[Draft]:
-        """Begin a plan; leaving without `finish` drops it.
+        """Begin a plan, and drop the plan unless `finish` was called.
 
         Args:
             now: UTC seconds.
@@ -109,29 +115,35 @@ class Plans:
     # --- reading --------------------------------------------------------------------------------------------------
 
     def exists(self, plan_id: str) -> PlanState | None:
-        """How far a plan has come; None if there is none of this id."""
+        """Return the state of a plan, or None for an unknown id."""
         with self._db.read() as connection:
             state = connection.scalar(select(plans.c.state).where(plans.c.plan_id == plan_id))
         return None if state is None else PlanState(state)
 
     def state(self, plan_id: str) -> PlanState:
-        """How far a plan has come. Raises: InputError, if there is none of this id."""
+        """Return the state of a plan.
+
+        Raises: InputError, if there is no plan of this id.
+        """
         return PlanState(_fresh_row(self._db, plan_id).state)
 
     def header(self, plan_id: str) -> PlanHeader:
-        """A plan's header. Raises: InputError, if there is no such plan."""
+        """Return a plan's header.
+
+        Raises: InputError, if there is no such plan.
+        """
         return header_from(json.loads(plan_row(self._db, plan_id).header))
 
     def policy_text(self, plan_id: str) -> str:
-        """The policy file that a plan was made from, letter by letter."""
+        """Return the policy file of a plan, letter by letter."""
         return str(plan_row(self._db, plan_id).policy_text)
 
     def policy_json(self, plan_id: str) -> dict[str, Any]:
-        """The content of that policy, as JSON values."""
+        """Return the content of a plan's policy file, as JSON values."""
         return dict(json.loads(plan_row(self._db, plan_id).policy_json))
 
     def newest(self) -> str | None:
-        """The id of the plan that was made last; None if there is none."""
+        """Return the id of the plan that was made last, or None."""
         made = select(plans.c.plan_id).where(plans.c.plan_id.is_not(None)).order_by(plans.c.made_no.desc()).limit(1)
         with self._db.read() as connection:
             return connection.scalar(made)
@@ -144,7 +156,10 @@ class Plans:
         wave: str | None = None,
         reasons: Collection[Reason] | None = None,
     ) -> Iterator[Change]:
-        """The changes of a plan, sorted by source ICCID as text; only those of some actions, a wave, some reasons."""
+        """Yield the changes of a plan, sorted by source ICCID as text.
+
+        Only the changes of the given actions, wave and reasons.
+        """
         wanted = _CHANGES
         if actions is not None:
             wanted = wanted.where(changes.c.action.in_([action.value for action in actions]))
@@ -156,13 +171,21 @@ class Plans:
             yield change_of(row.document, row.source_key, row.target_key)
 
     def lines(self, plan_id: str) -> Iterator[PlanLine]:
-        """The lines of a plan's file, letter by letter: what its fingerprint is of. Raises: InputError, as `header`."""
+        """Return the lines of a plan's file, letter by letter.
+
+        The fingerprint of the plan is over these lines.
+
+        Raises: InputError, as `header`.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         rows = by_page(lambda after: self._db.tuples(_LINES, plan_no=plan_no, after=after))
         return (PlanLine(digits, document) for _, digits, document in in_iccid_order(rows))
 
     def change(self, plan_id: str, iccid: Iccid) -> Change | None:
-        """What a plan says of one source SIM; None if it does not hold it."""
+        """Return the change of one source SIM, or None.
+
+        None if the plan does not hold the SIM.
+        """
         plan_no = plan_row(self._db, plan_id).plan_no
         wanted = select(changes).where(changes.c.plan_no == plan_no, changes.c.source_key == iccid.key)
         with self._db.read() as connection:
@@ -170,7 +193,9 @@ class Plans:
         return None if row is None else change_of(row.document, row.source_key, row.target_key)
 
     def differences(self, plan_id: str, uses: Uses | None = None) -> list[str]:
-        """What has changed of the SIMs since a plan was made: see `store.plans.staleness`.
+        """Return the changes of the SIMs since a plan was made.
+
+        See `store.plans.staleness`.
 
         Args:
             plan_id: the plan.
@@ -180,7 +205,9 @@ class Plans:
         return differences(self._db, row.plan_no, self.header(plan_id), uses or Uses())
 
     def doubtful_names(self, plan_id: str, rule: str, names: NamePolicy) -> Iterator[Change]:
-        """The changes of a rule whose planned name is not simply what its template gives now; perhaps for good reason.
+        """Yield the changes of a rule whose planned name is doubtful.
+
+        The planned name is not simply what the template of the rule gives now, perhaps for good reason.
 
         Args:
             plan_id: the plan.
@@ -194,19 +221,30 @@ class Plans:
             yield change_of(document, key, target_key)
 
     def note_origin(self, plan_id: str, origin: Origin) -> None:
-        """Keep where a plan was made from; one that is made again has its last origin."""
+        """Keep the origin of a plan.
+
+        A plan that is made again has its last origin.
+        """
         note_origin(self._db, plan_id, origin)
 
     def origin(self, plan_id: str) -> Origin | None:
-        """Where a plan was made from; None for one of an older version."""
+        """Return the origin of a plan.
+
+        None for a plan of an older version.
+        """
         return origin_of(self._db, plan_id)
 
     def source_changes(self, plan_id: str) -> Iterator[SourceChange]:
-        """What is not as a plan used it in the inventory in force: see `store.plans.staleness`."""
+        """Yield the source SIMs that are not as a plan used them.
+
+        The plan is compared with the inventory in force: see `store.plans.staleness`.
+        """
         return source_changes(self._db, plan_row(self._db, plan_id).plan_no, self.header(plan_id))
 
     def edited(self, plan_id: str, *, lines: bool) -> str | None:
-        """What was changed of a plan since it was made, in words; None for nothing: see `store.plans.wholeness`.
+        """Return what was changed in a plan since it was made.
+
+        The answer is in words; None if nothing was changed. See `store.plans.wholeness`.
 
         Args:
             plan_id: the plan.
@@ -220,7 +258,10 @@ class Plans:
     # --- moving on ------------------------------------------------------------------------------------------------
 
     def finish(self, plan_id: str, now: float) -> None:
-        """Note that a plan is used up. Raises: InputError, if there is no such plan."""
+        """Note that a plan is used up.
+
+        Raises: InputError, if there is no such plan.
+        """
         row = plan_row(self._db, plan_id)
         moved = update(plans).where(plans.c.plan_no == row.plan_no, plans.c.state != PlanState.FINISHED)
         with self._db.write() as connection:
@@ -228,7 +269,10 @@ class Plans:
                 note(connection, now, "plan.finished", plan_id, {})
 
     def list(self) -> list[dict[str, Any]]:
-        """Every plan, newest first: id, state, times (UTC seconds or None), claims and counts by action."""
+        """Return every plan, newest first.
+
+        Each plan has id, state, times (UTC seconds or None), claims and counts by action.
+        """
         made = select(plans).where(plans.c.plan_id.is_not(None)).order_by(plans.c.made_no.desc())
         with self._db.read() as connection:
             rows = connection.execute(made).all()
@@ -236,7 +280,9 @@ class Plans:
 
 
 def plan_row(database: Database, plan_id: str) -> Row[Any]:
-    """The row of a plan, as it was when this process first asked for it: nothing of it but its state ever changes.
+    """Return the row of a plan, as this process first read it.
+
+    Only the state of a plan ever changes.
 
     Raises: InputError, if there is no such plan.
     """

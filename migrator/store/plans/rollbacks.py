@@ -1,4 +1,7 @@
-"""Which SIMs a rollback of ours took back to their old SIM, and which of them an older plan would move once more."""
+"""SIMs that a rollback of ours took back to their old SIM.
+
+The module also finds those of these SIMs that an older plan would move once more.
+"""
 
 from collections.abc import Iterator
 
@@ -19,7 +22,10 @@ ACTING = tuple(action.value for action in Action if action.acts)
 _pause, _plan = switch_steps.c, switch_plans.c
 _later, _later_plan = switch_steps.alias("later"), switch_plans.alias("later_plan")
 _was_paused = _pause.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN, StepState.DONE)) | (_pause.code == ALREADY)
-"""Its pause was ordered and nobody refused it, or it was paused already."""
+"""Condition for a new SIM that a rollback paused, or may have.
+
+The pause was ordered and nobody refused it, or the SIM was paused already.
+"""
 
 _was_cut_over_again = (
     select(_later.c.source_key)
@@ -44,9 +50,10 @@ _TAKEN_BACK = (
 
 
 def rolled_back(database: Database, plan_no: int | None = None) -> dict[str, str]:
-    """The SIMs whose new SIM a rollback paused, or may have, each with the id of the last such rollback.
+    """Return SIMs whose new SIM a rollback paused, or may have.
 
-    That is over once a later cutover orders the old SIM off, or a plan has set the state of the new one since.
+    Each SIM comes with the id of the last such rollback. A SIM no longer counts once a later cutover orders the old SIM
+    off, or a plan has set the state of the new SIM since.
 
     Args:
         database: the open store.
@@ -60,7 +67,9 @@ def rolled_back(database: Database, plan_no: int | None = None) -> dict[str, str
 
 
 def overtaken(connection: Connection, plan_no: int) -> Iterator[tuple[str, str]]:
-    """The SIMs that a plan still gives orders to, and that a rollback took back since it was made.
+    """Yield SIMs of a plan that a rollback took back since.
+
+    The plan still gives orders to these SIMs, and the rollback came after the plan was made.
 
     Yields: source ICCID and the rollback's id, sorted by key.
     """

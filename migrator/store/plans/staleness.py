@@ -1,4 +1,7 @@
-"""Whether the world is still what a plan was made from. Compared row by row: fingerprints only say that it is not."""
+"""Staleness: what has changed since a plan was made.
+
+The values are compared row by row: fingerprints only say that something has changed.
+"""
 
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
@@ -26,7 +29,10 @@ from migrator.store.tables.plans import changes, left_out, steps
 __all__ = ["SHOWN", "differences", "shortened", "source_changes"]
 
 SHOWN = 20
-"""Differences that are told one by one; of the others only the count."""
+"""Number of differences that are shown one by one.
+
+All further differences are only counted.
+"""
 
 _sim = source_sims.c
 _here = (_sim.snapshot_id == in_force) & (_sim.key == changes.c.source_key)
@@ -40,10 +46,17 @@ _CODES = {"status": SourceChangeCode.STATUS, "label": SourceChangeCode.LABEL}
 _was_switched = select(switch_steps.c.source_key).where(switch_steps.c.source_key == changes.c.source_key).exists()
 _ANY_SWITCH = select(switch_steps.c.source_key).limit(1)
 _is_selected = changes.c.reason != Reason.NOT_SELECTED
-"""What becomes of a SIM that the plan was told to leave alone is no matter: it used nothing of it."""
+"""Condition for a SIM that the plan selected.
+
+A plan uses nothing of a SIM that it was ordered to leave alone, so changes of such a SIM do not matter.
+"""
 
 _VOLUMES = {"data_quota_mb", "sms_quota"}
-"""One that a plan was not told gave no value, unless a rule selects by it: an import may lack what a pull tells."""
+"""Booked volumes, by their name in the document.
+
+A volume that was not reported to a plan gave no value, unless a rule selects by the volume: an import may lack what a
+pull reports.
+"""
 
 _LEFT = (  # what is left of a volume: name in the document, column, its reading, words
     ("data_remaining_mb", _sim.data_remaining_mb, _sim.data_reading, "remaining data volume"),
@@ -66,15 +79,16 @@ _RULE = func.coalesce(func.json_extract(changes.c.document, "$.rule"), "")
 
 
 def _planned(name: str) -> Any:
-    """A value of the source as the plan used it."""
+    """Return SQL for a source value as the plan used it."""
     return func.json_extract(changes.c.document, f"$.source.{name}")
 
 
 def differences(database: Database, plan_no: int, header: PlanHeader, uses: Uses) -> list[str]:
-    """What has changed since a plan was made, a line per SIM: at most `SHOWN` of them, then how many more.
+    """Return what has changed since a plan was made.
 
-    Told are SIMs that are gone or new, another status, label or booked volume, another pair, those that a rollback took
-    back since, and what remains of a volume where it gave the limit.
+    There is a line per SIM: at most `SHOWN` lines, then how many more. Reported are SIMs that are gone or new, another
+    status, label or booked volume, another pair, SIMs that a rollback took back since, and the remaining volume where
+    it gave the limit.
 
     Returns: nothing, if the plan is as good as new.
     """
@@ -83,7 +97,7 @@ def differences(database: Database, plan_no: int, header: PlanHeader, uses: Uses
 
 
 def shortened(lines: Iterable[str]) -> list[str]:
-    """The first `SHOWN` lines, then how many more."""
+    """Return the first `SHOWN` lines, then how many more."""
     rest = iter(lines)
     shown = list(islice(rest, SHOWN))
     more = sum(1 for _ in rest)
@@ -91,9 +105,9 @@ def shortened(lines: Iterable[str]) -> list[str]:
 
 
 def source_changes(database: Database, plan_no: int, header: PlanHeader) -> Iterator[SourceChange]:
-    """The SIMs of the source that are not as a plan used them, one by one.
+    """Yield the source SIMs that are not as a plan used them.
 
-    That a SIM is off which a cutover of ours switched off is no news.
+    A SIM that is off because a cutover of ours switched it off is no news.
 
     Args:
         database: where the plan is, and an inventory in force that was read afresh.
@@ -150,7 +164,10 @@ def _new(connection: Connection, plan_no: int) -> Iterator[SourceChange]:
 
 
 def _changed(connection: Connection, plan_no: int, uses: Uses) -> Iterator[SourceChange]:
-    """SQLite finds the SIMs whose values may be different; whether they are is decided here."""
+    """Yield the SIMs whose values are not as the plan used them.
+
+    SQLite finds the SIMs whose values may be different. This function decides if the values are different.
+    """
     planned = [_planned(name).label(name) for name, _, _ in _VALUES]
     current = [column.label(f"now_{name}") for name, column, _ in _VALUES]
     moved = [was.is_distinct_from(column) for was, (_, column, _) in zip(planned, _VALUES, strict=True)]
@@ -188,10 +205,10 @@ def _told(row: AnyRow, off: SwitchedOff | None, uses: Uses) -> Iterator[tuple[So
 def _status_told(
     was: str, now: str, planned_before: str | None, off: SwitchedOff | None, uses: Uses
 ) -> Iterator[tuple[SourceChangeCode, str]]:
-    """How the status that a SIM is planned by is another one than when the plan was made.
+    """Yield a change if a SIM is now planned by another status.
 
-    It goes by its meaning: 1NCE's list, its single SIMs and its portal have several words for one. A SIM that a cutover
-    of ours switched off counts as it was before, now as then.
+    The status counts by its meaning: 1NCE's list, its single SIMs and its portal have several words for one status. A
+    SIM that a cutover of ours switched off counts as it was before, now as then.
     """
     was_before = None if planned_before is None else SourceStatus(planned_before)
     before = None if off is None else off.planned_by
@@ -210,9 +227,10 @@ def _status(word: str, before: SourceStatus | None) -> str:
 def _less_left(
     connection: Connection, plan_no: int, what: tuple[str, Any, Any, str], rules: Collection[str]
 ) -> Iterator[str]:
-    """SIMs whose limit came from what was left, and of which now something else is left.
+    """Yield SIMs whose limit came from a remaining volume that changed.
 
-    A volume that was not read since, or could not be, is no news; nor is one that the plan had not read.
+    A volume that was not read since, or could not be read, is no news. A volume that the plan had not read is no news
+    either.
     """
     name, column, reading, words = what
     was = _planned(name)
@@ -234,7 +252,10 @@ def _shown(value: str | Decimal | None) -> str:
 
 
 def _other_pairs(connection: Connection, plan_no: int) -> Iterator[str]:
-    """SIMs with another pair; one that an operator set aside gets no order any more, whatever it is paired with."""
+    """Yield SIMs that have another pair now.
+
+    A SIM that an operator skipped is left out: it gets no order any more, whatever its pair is.
+    """
     set_aside = select(steps.c.source_key).where(steps.c.plan_no == plan_no, steps.c.state == StepState.SKIPPED)
     other = (
         select(changes.c.source_iccid, changes.c.target_key, pairs.c.target_iccid)

@@ -1,4 +1,7 @@
-"""Which old SIMs cutovers of ours switched off: looked up by SIM, whichever plan of the store a cutover belongs to."""
+"""Old SIMs that cutovers of ours switched off.
+
+The lookup is by SIM, whichever plan of the store a cutover belongs to.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -36,7 +39,7 @@ may_yet_take_effect = _step.state.in_(_OPEN) | (
 may_have_taken_effect = (
     may_yet_take_effect | (_step.state == StepState.DONE) | ((_step.state == StepState.SKIPPED) & (_step.attempts > 0))
 )
-"""An order of this step was sent, and nobody refused it for good."""
+"""Condition for an order that was sent and not refused for good."""
 
 _is_off = (_plan.direction == Direction.CUTOVER) & (_step.kind == SwitchKind.SOURCE) & may_have_taken_effect
 _is_on = (_plan.direction == Direction.ROLLBACK) & (
@@ -63,7 +66,9 @@ _TURNS_AMONG = _TURNS.where(among(_step.source_key, bindparam("keys")))
 
 
 def switched_off(database: Database, keys: Iterable[str] | None = None) -> dict[str, SwitchedOff]:
-    """The SIMs that a cutover of ours switched off, or may have, and that no rollback took all the way back; by key.
+    """Return SIMs that a cutover of ours switched off, by key.
+
+    A SIM that a cutover may have switched off counts, too. A SIM that a rollback took all the way back does not count.
 
     Args:
         database: the open store.
@@ -76,7 +81,7 @@ def switched_off(database: Database, keys: Iterable[str] | None = None) -> dict[
 
 
 def switched_off_among(connection: Connection, keys: Iterable[str]) -> dict[str, SwitchedOff]:
-    """The same for some SIMs, within the caller's transaction."""
+    """Return some SIMs as `switched_off` does, within the caller's transaction."""
     found: dict[str, SwitchedOff] = {}
     for chunk in chunks(keys):
         found |= _off(connection.execute(_TURNS_AMONG, {"keys": json_list(chunk)}))
@@ -84,7 +89,10 @@ def switched_off_among(connection: Connection, keys: Iterable[str]) -> dict[str,
 
 
 def as_planned(database: Database, found: Iterable[Candidate]) -> Iterator[Candidate]:
-    """Candidates with each SIM as it is planned: see `core.fleet.switched_off`."""
+    """Yield candidates with each SIM as it is planned.
+
+    See `core.fleet.switched_off`.
+    """
     for chunk in chunks(found):
         off = switched_off(database, [one.sim.iccid.key for one in chunk])
         if not off:
@@ -94,7 +102,10 @@ def as_planned(database: Database, found: Iterable[Candidate]) -> Iterator[Candi
 
 
 def _off(turns: Iterable[AnyRow]) -> dict[str, SwitchedOff]:
-    """Where each SIM stands after all that was done to it, oldest first."""
+    """Return the state of each SIM after all its turns.
+
+    The turns, cutovers and rollbacks, come oldest first.
+    """
     off: dict[str, SwitchedOff] = {}
     for row in turns:
         key, was = row.source_key, off.get(row.source_key)
@@ -108,9 +119,11 @@ def _off(turns: Iterable[AnyRow]) -> dict[str, SwitchedOff]:
 
 
 def _before(told: str | None, earlier: SwitchedOff | None) -> SourceStatus:
-    """What a SIM was. A second order, after one whose outcome nobody knew, may have met it off already: by the first.
+    """Return the status of a SIM before it was switched off.
 
-    Only what was on is ordered off, so that a row that does not tell was on.
+    A second order, after an order whose outcome was unknown, may have met the SIM off already. Then the status from
+    before the first order counts. Only a SIM that was on is ordered off, so a row without a status means that the SIM
+    was on.
     """
     values: dict[str, Any] = json.loads(told) if told else {}
     status = source_status(values["status"]) if values.get("status") else SourceStatus.ENABLED

@@ -1,4 +1,7 @@
-"""Plans as the store holds them now, against what was made: their lines, header and policy, and the log's word."""
+"""Check of stored plans against what was made.
+
+The check covers lines, header and policy, and what the log says of the plan.
+"""
 
 import hashlib
 import json
@@ -46,7 +49,9 @@ LOG_CHANGED = "the log's word on it was changed, too"
 
 
 def edited_plan(database: Database, plan_id: str) -> str | None:
-    """What was changed of a plan's header or policy since it was made, in words; None for nothing. Takes no time.
+    """Return what was changed in a plan's header or policy.
+
+    The answer is in words; None if nothing was changed since the plan was made. Takes no time.
 
     A plan from before there was a log has only the fingerprint of its policy's values.
     """
@@ -66,9 +71,12 @@ def edited_plan(database: Database, plan_id: str) -> str | None:
 
 
 def edited_lines(database: Database, plan_id: str) -> str | None:
-    """What was changed of a plan's lines, in words; None for nothing. Reads every line: seconds for a million.
+    """Return what was changed in a plan's lines.
 
-    The fingerprint in the header is of the documents; what steers a run stands in columns beside them, too.
+    The answer is in words; None if nothing was changed. Every line is read: seconds for a million lines.
+
+    The fingerprint in the header is over the documents. The values that steer a run also stand in columns beside the
+    documents, so these columns are compared, too.
     """
     with database.read() as connection:
         row = connection.execute(_PLAN, {"plan_id": plan_id}).one()
@@ -99,7 +107,10 @@ def edited_lines(database: Database, plan_id: str) -> str | None:
 
 
 def edited_switch(database: Database, switch_id: str) -> str | None:
-    """What was changed of a cutover or rollback plan since it was made, in words; None for nothing."""
+    """Return what was changed in a cutover or rollback plan.
+
+    The answer is in words; None if nothing was changed since the plan was made.
+    """
     with database.read() as connection:
         row = connection.execute(_SWITCH, {"switch_id": switch_id}).one()
         named = func.json_extract(events.c.detail, "$.switch_id") == switch_id
@@ -119,19 +130,28 @@ def edited_switch(database: Database, switch_id: str) -> str | None:
 
 
 def _is_key_of(key: str, iccid: str) -> bool:
-    """Whether a SIM is known by this key. One check digit is passed over; a million of them would be worked out."""
+    """True if a SIM is known by this key.
+
+    One check digit is passed over, because a million of them would have to be computed.
+    """
     return iccid.startswith(key) and (len(iccid) - len(key) <= 1 or Iccid.parse(iccid).key == key)
 
 
 @lru_cache(maxsize=4096)
 def _told(named: str) -> tuple[str, str, str]:
-    """How a line tells action, reason and wave: no text in it can hold that, as its quotes have backslashes there."""
+    """Return action, reason and wave as a line spells them.
+
+    No text in the line can hold this spelling, because quotes in a text have backslashes.
+    """
     action, reason, wave = json.loads(named)
     return f'{{"action":"{action}",', f',"reason":"{reason}",', f',"wave":{json.dumps(wave, ensure_ascii=False)},'
 
 
 def _made(connection: Connection, wanted: Select[Any]) -> AuditEvent | str | None:
-    """The event that tells of the making; words, if the log does not hold around it; None, if there is none."""
+    """Return the log's event of the making, or what is wrong.
+
+    Returns: words, if the log does not hold together around the event; None, if there is no such event.
+    """
     found = connection.execute(wanted.order_by(events.c.seq.desc()).limit(1)).one_or_none()
     if found is None:
         return None
@@ -151,7 +171,7 @@ def _event(row: AnyRow) -> AuditEvent:
 
 
 def _is_older(connection: Connection, made_at: float) -> bool:
-    """Whether something was made before there was a log."""
+    """True if something was made before there was a log."""
     first = connection.scalar(select(func.min(events.c.seq)))
     first_at = connection.scalar(select(events.c.at).where(events.c.seq == first))
     return first_at is None or made_at < first_at

@@ -1,1 +1,1 @@
-"""The tables, as SQLAlchemy describes them."""
+"""Tables of the store, as SQLAlchemy describes them."""

@@ -1,6 +1,6 @@
-"""The tables of cutovers and rollbacks: plans, their SIMs, and a journal of their own.
+"""Tables of cutovers and rollbacks: plans, their SIMs, and their own journal.
 
-See `tables` for what keys, times and JSON look like.
+`store.tables.fleet` explains the form of keys, times and JSON.
 """
 
 from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, Table, Text

@@ -1,9 +1,10 @@
-"""The tables of the two fleets; those of plans and their journal are in `plan_tables`.
+"""Tables of the two fleets.
 
-`migrations/` builds the same, and a test compares the two.
+The tables of plans and their journal are in `store.tables.plans`. `migrations/` builds the same tables, and a test
+compares the two.
 
-SIMs are known by their canonical key (`Iccid.key`); the digits as they were given stand beside it. Volumes are text, so
-that a decimal keeps every digit. Times are UTC seconds. JSON is text in ASCII.
+SIMs are known by their canonical key (`Iccid.key`); the digits as they were given stand beside the key. Volumes are
+text, so that a decimal keeps every digit. Times are UTC seconds. JSON is text in ASCII.
 """
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text

@@ -1,4 +1,7 @@
-"""The tables of plans and of the journal. See `tables` for what keys, times and JSON look like."""
+"""Tables of plans and of the journal.
+
+`store.tables.fleet` explains the form of keys, times and JSON.
+"""
 
 from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, Table, Text, text
 

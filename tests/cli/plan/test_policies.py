@@ -9,7 +9,7 @@ import pytest
 from migrator.core.fleet.identifiers import luhn_digit
 from tests.cli.conftest import POLICY, Desk
 
-PLANS = Path(__file__).parents[2] / "plans"
+PLANS = Path(__file__).parents[3] / "plans"
 RULED = (
     POLICY.replace("[[waves]]", '[[waves]]\nname = "bench"\niccids = "bench.txt"\n[[waves]]', 1)
     + """

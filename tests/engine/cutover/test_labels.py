@@ -215,7 +215,7 @@ def test_where_a_defect_shows_itself_is_told_and_not_what_it_says(tmp_path: Path
             for step in item.steps.values()
             if step.code == "unexpected"
         }
-    assert "ArithmeticError in switching.py, line " in told
+    assert "ArithmeticError in cutover_world.py, line " in told
     assert "brings to light" not in told
 
 

@@ -276,6 +276,12 @@ def test_range_that_begins_in_zeros_is_taken_and_warned_of(file: Path) -> None:
     assert "the end 8944538500000000000 of this range is in zeros" in entries[0].warning
 
 
+def test_range_with_an_end_in_zeros_and_wrong_check_digits_has_both_warnings(file: Path) -> None:
+    entries = pool(file, "89445385000000000000-89445385000000000011", "plain")
+    assert "of this range is in zeros" in entries[0].warning
+    assert "check digit" in entries[0].warning
+
+
 @pytest.mark.parametrize("others", [0, 1, 300], ids=["alone", "beside one", "beside many"])
 def test_single_that_ends_in_zeros_is_refused_with_the_remedy(file: Path, others: int) -> None:
     (problem,) = problems(file, "\n".join([ROUNDED, *map(full, range(others))]))

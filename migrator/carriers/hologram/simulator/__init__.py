@@ -1,6 +1,7 @@
-"""The Hologram REST API v1 as an ASGI application: its state, pace, lag, faults and ledger, from a seed.
+"""Hologram REST API v1 as an ASGI application.
 
-Every answer that the carrier's reference leaves open is a switch, so that a client can be shown all of them.
+State, request rate, lag, faults and ledger come from a seed. Every answer that the carrier's reference leaves open is
+an option, so that a client can be shown all of them.
 """
 
 from migrator.carriers.hologram.simulator.app import HologramSimulator

@@ -1,4 +1,4 @@
-"""Who may do what: credentials, roles, organizations."""
+"""Access rights: credentials, roles, organizations."""
 
 import base64
 import binascii
@@ -30,7 +30,10 @@ _OPERATIONS: Mapping[Role, frozenset[Operation]] = {
 
 
 def key_in_headers(headers: Headers) -> str | None:
-    """The API key of `Authorization: Basic base64("apikey:KEY")`; None, if there is no such thing."""
+    """Return the API key from the Authorization header, or None.
+
+    The header is `Authorization: Basic base64("apikey:KEY")`.
+    """
     scheme, _, encoded = headers.get("authorization", "").partition(" ")
     try:
         user, _, key = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -40,13 +43,19 @@ def key_in_headers(headers: Headers) -> str | None:
 
 
 def permissions_of(world: World) -> frozenset[str]:
-    """What the organization's record lists for the key's owner."""
+    """Return the permissions that the record lists for the key's owner.
+
+    The record is that of the organization.
+    """
     listed = world.switches.permissions
     return _PERMISSIONS[world.switches.role] if listed is None else listed
 
 
 def require(world: World, operation: Operation, permission: str | None = None) -> None:
-    """Raises: Refusal (403), where the role or the permissions do not cover it."""
+    """Refuse an operation that the role or the permissions exclude.
+
+    Raises: Refusal (403), where the role or the permissions do not cover the operation.
+    """
     switches = world.switches
     allowed = operation in _OPERATIONS[switches.role] and operation not in switches.denied
     if not allowed or (permission is not None and permission not in permissions_of(world)):

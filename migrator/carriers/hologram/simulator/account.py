@@ -1,4 +1,4 @@
-"""Who we are and what we may buy: user, organizations, balance, plans."""
+"""User, organizations, balance and plans of the simulated account."""
 
 from typing import Any
 
@@ -157,7 +157,10 @@ def _zones(world: World, plan: SimulatedPlan, amount: str | None) -> dict[str, A
 
 
 def _priced(world: World, tariff: Tariff, amount: str | None) -> dict[str, Any]:
-    """What a zone costs, as it is shown; `amount` stands in the place of the first of its prices."""
+    """Return the prices of a zone as replies show them.
+
+    `amount` stands in the place of the first price.
+    """
     shown = world.switches.amount_shown
     charged = str(tariff.amount * world.switches.price_times)
     return {
@@ -168,7 +171,10 @@ def _priced(world: World, tariff: Tariff, amount: str | None) -> dict[str, Any]:
 
 
 def _list_extras(world: World, plan: SimulatedPlan, amount: str | None, edition: Edition) -> dict[str, Any]:
-    """What list entries have beyond single plans (reference, section 10.1)."""
+    """Return the keys that only list entries of plans have.
+
+    Source: reference, section 10.1.
+    """
     if edition == Edition.REF_1:
         return {}
     zone, tariff = next(iter(plan.zones.items()))

@@ -1,4 +1,7 @@
-"""The ASGI application: takes a request in, lets the gate and the handlers decide, and tells the ledger."""
+"""ASGI application of the simulated Hologram.
+
+The application takes a request in, lets the gate and the handlers decide, and notes the request in the ledger.
+"""
 
 import json
 import secrets
@@ -33,16 +36,16 @@ SESSION_LENGTH = timedelta(minutes=1)
 
 
 class HologramSimulator:
-    """A Hologram in which every SIM, charge and request can be looked at.
+    """Simulated Hologram with open access to all SIMs, charges and requests.
 
     Args:
         seed: makes every draw repeatable.
-        switches: how it behaves; may be replaced while it runs, as may `faults`.
+        switches: the options; may be replaced while the simulator runs, as may `faults`.
         faults: which exchanges go wrong.
         epoch: the date at the first request.
-        api_key: the key that it takes.
+        api_key: the key that the simulator takes.
         org_id: the organization that the SIMs are delivered to.
-        other_org_id: a second organization; seen by the key only by a switch, or once SIMs are stocked there.
+        other_org_id: a second organization; seen by the key only with an option, or once SIMs are stocked there.
         user_id: the owner of the key.
         balance: dollars on the account; None is an invoiced organization.
     """
@@ -77,7 +80,7 @@ class HologramSimulator:
 
     @property
     def switches(self) -> HologramSwitches:
-        """How it behaves from the next request on."""
+        """Options that count from the next request on."""
         return self._world.switches
 
     @switches.setter
@@ -86,13 +89,16 @@ class HologramSimulator:
 
     @property
     def sims(self) -> Mapping[str, SimulatedLink]:
-        """Every SIM by its ICCID, as it truly is now; attributes may be set."""
+        """SIMs by ICCID, as they truly are now.
+
+        Attributes of a SIM may be set.
+        """
         self._catch_up()
         return self._world.sims
 
     @property
     def ledger(self) -> Ledger:
-        """What was asked, answered and charged."""
+        """Requests, answers and charges."""
         self._catch_up()
         return self._world.ledger
 
@@ -111,7 +117,10 @@ class HologramSimulator:
         return self._clock.now()
 
     def stock(self, iccids: Iterable[str]) -> None:
-        """SIMs delivered to our organization: INACTIVE, not claimed. Raises: ValueError, for a known ICCID."""
+        """Deliver SIMs to our organization: INACTIVE and not claimed.
+
+        Raises: ValueError, for a known ICCID.
+        """
         stock(self._world, iccids, StockKind.INVENTORY)
 
     def stock_foreign(self, iccids: Iterable[str]) -> None:
@@ -145,7 +154,10 @@ class HologramSimulator:
         stock(self._world, iccids, StockKind.DEAD)
 
     def add_session(self, iccid: str, at: datetime, bytes_: int, imei: str) -> None:
-        """Let the SIM pass data at `at`, for a minute. A session of the future shows once it has begun."""
+        """Let the SIM pass data at `at`, for one minute.
+
+        A session of the future shows once it has begun.
+        """
         record_id = 5_234_567_891 + len(self._world.sessions)
         session = Session(record_id, iccid, at, at + SESSION_LENGTH, bytes_, imei)
         self._world.sessions.append(session)
@@ -164,7 +176,10 @@ class HologramSimulator:
         await reply.response()(scope, receive, send)
 
     async def _exchange(self, request: Request) -> Reply:
-        """One exchange with the carrier. The ledger knows of it before anybody waits for the answer."""
+        """Carry out one exchange with the carrier.
+
+        The ledger has the exchange before anybody waits for the answer.
+        """
         self._catch_up()
         at_s, method, path = self._clock.now_s(), request.method, request.url.path
         fault = self.faults.next(method, path)
@@ -187,7 +202,7 @@ class HologramSimulator:
         return reply
 
     def _catch_up(self) -> None:
-        """Carry out what was late and is due by now, each at its time."""
+        """Carry out late requests that are due, each at its time."""
         while self._late and self._late[0][0] <= self._clock.now_s():
             due_s, carry_out = self._late.pop(0)
             with self._clock.turned_to(due_s):
@@ -224,7 +239,7 @@ class HologramSimulator:
             await anyio.sleep(self.switches.latency_s + (self.switches.slow_s if fault == Fault.SLOW else 0.0))
 
     async def _control(self, request: Request) -> Reply:
-        """What tests and rehearsals ask outside the API."""
+        """Answer the calls of tests and rehearsals outside the API."""
         asked = request.method, request.url.path.removeprefix(CONTROL)
         if asked == ("GET", "ledger"):
             return Reply(200, self.ledger.as_dict())
@@ -241,7 +256,10 @@ class HologramSimulator:
 
 
 def _parsed(request: Request, text: bytes) -> Any:
-    """The body as JSON or form fields; None if there is none, the words "not JSON" if it is neither."""
+    """Return the body as parsed JSON or form fields.
+
+    The result is None if there is no body, and the words "not JSON" for any other body.
+    """
     if not text:
         return None
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):

@@ -1,4 +1,4 @@
-"""The data plans on offer: invented, but for the one that the reference shows (2096)."""
+"""Data plans on offer: invented, except the one in the reference (2096)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ __all__ = ["PLANS", "SimulatedPlan", "Tariff", "zone_of"]
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """Prices of one zone, in dollars: per SIM and billing period, per SMS, per MB beyond the included data."""
+    """Prices of one zone, in dollars.
+
+    The prices are per SIM and billing period, per SMS, and per MB beyond the included data.
+    """
 
     amount: Decimal
     sms: Decimal
@@ -19,7 +22,10 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPlan:
-    """One data plan. `data` is the included volume in bytes; 0 is flat rate, not a cap."""
+    """Data plan of the simulated carrier.
+
+    `data` is the included volume in bytes; 0 is flat rate, not a cap.
+    """
 
     plan_id: int
     name: str
@@ -47,11 +53,14 @@ _ON_OFFER = (
     SimulatedPlan(1402, "Global 1 MB", {"global": _tariff("2.500000", "0.190000", "0.400000")}, data=1_000_000),
 )
 PLANS: Mapping[int, SimulatedPlan] = MappingProxyType({plan.plan_id: plan for plan in _ON_OFFER})
-"""By id. 2041 has several zones, 1850 takes no new SIMs, 1402 includes 1 MB."""
+"""Data plans by id.
+
+Plan 2041 has several zones, 1850 takes no new SIMs, 1402 includes 1 MB.
+"""
 
 
 def zone_of(plan: SimulatedPlan, zone: str, *, case_matters: bool) -> str | None:
-    """The plan's own spelling of `zone`; None, if it has no such zone."""
+    """Return the plan's own spelling of `zone`, or None if absent."""
     if case_matters:
         return zone if zone in plan.zones else None
     return next((key for key in plan.zones if key.lower() == zone.lower()), None)

@@ -1,4 +1,7 @@
-"""The named answers to what the carrier's reference leaves open. One enumeration per open question."""
+"""Named answers to the questions that the carrier's reference leaves open.
+
+There is one enumeration per open question.
+"""
 
 from enum import StrEnum
 
@@ -19,7 +22,10 @@ __all__ = [
 
 
 class Edition(StrEnum):
-    """The three wordings in which the vendor's reference pages exist; replies differ in names, types and gaps."""
+    """Editions of the vendor's reference pages, three in all.
+
+    The replies of the editions differ in names, types and gaps.
+    """
 
     REF_1 = "REF-1"  # the oldest: `Devices`, no simcardid, order_data an object, tags a bare list
     REF_2 = "REF-2"  # realistic samples of 2025: `device`, simcardid a number, order_data a list, jobid a string
@@ -27,7 +33,10 @@ class Edition(StrEnum):
 
 
 class ClaimPolicy(StrEnum):
-    """What becomes of a claim of which some SIMs cannot be claimed (reference, section 6.3)."""
+    """Result of a claim with some SIMs that cannot be claimed.
+
+    Source: reference, section 6.3.
+    """
 
     ALL_OR_NOTHING = "all_or_nothing"  # nothing is claimed; success false; data maps the bad SIMs to reasons
     SKIP_BAD = "skip_bad"  # the good are claimed; success true; the bad are missing from data
@@ -36,7 +45,7 @@ class ClaimPolicy(StrEnum):
 
 
 class Duplicates(StrEnum):
-    """What a SIM named twice in one claim does."""
+    """Effect of a SIM that is named twice in one claim."""
 
     REFUSE = "refuse"  # it counts as a bad SIM
     IGNORE = "ignore"  # it is claimed and charged once
@@ -44,7 +53,10 @@ class Duplicates(StrEnum):
 
 
 class SmsIncrease(StrEnum):
-    """What an SMS limit above 100, or -1, does without a contract (reference, section 9.3)."""
+    """Effect of an SMS limit of -1 or above 100, without contract.
+
+    Source: reference, section 9.3.
+    """
 
     IGNORE = "ignore"  # the limit stays; a limit command warns, a claim says nothing
     REFUSE = "refuse"  # the whole request is refused
@@ -52,7 +64,7 @@ class SmsIncrease(StrEnum):
 
 
 class TagRepeat(StrEnum):
-    """What creating a tag of a name that exists does."""
+    """Effect of creating a tag with a name that exists."""
 
     REFUSE = "refuse"  # an error
     REUSE = "reuse"  # the existing tag comes back
@@ -60,7 +72,7 @@ class TagRepeat(StrEnum):
 
 
 class Continues(StrEnum):
-    """How list replies tell that there is more."""
+    """Form in which list replies report that more follows."""
 
     TOLD = "told"  # true or false on every page
     OMITTED_AT_END = "omitted_at_end"  # the last page leaves the key out
@@ -69,7 +81,7 @@ class Continues(StrEnum):
 
 
 class LastId(StrEnum):
-    """What `lastid` of a list reply is."""
+    """Content of `lastid` in a list reply."""
 
     LAST = "last"  # the id of the last element, as documented
     FIRST = "first"  # the id of the first element, as one vendor sample has it
@@ -77,7 +89,7 @@ class LastId(StrEnum):
 
 
 class NextLink(StrEnum):
-    """What `links` of a list reply holds."""
+    """Content of `links` in a list reply."""
 
     RELATIVE = "relative"  # path and query, with the host in `base`
     ABSENT = "absent"  # no `next`
@@ -86,7 +98,7 @@ class NextLink(StrEnum):
 
 
 class ReadKind(StrEnum):
-    """The ways to look at a SIM; each may lag behind the truth."""
+    """Ways to read a SIM; each may lag behind the truth."""
 
     LIST = "list"  # GET /devices without sim, and /devices/count
     BY_SIM = "by_sim"  # GET /devices?sim=
@@ -95,7 +107,7 @@ class ReadKind(StrEnum):
 
 
 class Role(StrEnum):
-    """What the owner of the key is in the organization (reference, section 3.1)."""
+    """Role of the key's owner in the organization (reference, section 3.1)."""
 
     ADMIN = "admin"  # everything
     MANAGER = "manager"  # all but the balance
@@ -104,7 +116,7 @@ class Role(StrEnum):
 
 
 class Operation(StrEnum):
-    """What a role may or may not do."""
+    """Operations that a role may or may not do."""
 
     READ = "read"  # plans, devices, links, usage, jobs
     BALANCE = "balance"  # GET .../balance

@@ -1,4 +1,7 @@
-"""Activation: `POST /links/cellular/bulkclaim` and its single form. Money moves here and nowhere else."""
+"""Activation of SIMs: `POST /links/cellular/bulkclaim` and its single form.
+
+Money moves here and nowhere else.
+"""
 
 import random
 from collections import Counter
@@ -24,7 +27,10 @@ SMS_MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """A claim as it was understood. `plan` and `zone` are None in a preview without them."""
+    """Claim as the simulator read it.
+
+    `plan` and `zone` are None in a preview without them.
+    """
 
     sims: tuple[str, ...]
     plan: SimulatedPlan | None
@@ -38,12 +44,12 @@ class _Order:
 
     @property
     def price(self) -> Decimal:
-        """What each SIM costs at once."""
+        """Amount that each SIM costs at once."""
         return self.plan.zones[self.zone].amount * self.price_times if self.plan and self.zone else Decimal(0)
 
 
 def bulk_claim(world: World, call: Call) -> Reply:
-    """Activate the SIMs of the body, as far as the switches let it.
+    """Activate the SIMs of the body, as the options allow.
 
     Shape: `data` is a list of new devices, or a map of bad ICCIDs to reasons (reference, section 6.3).
     """
@@ -156,7 +162,10 @@ def _tag_ids(world: World, call: Call, org_id: int) -> frozenset[int]:
 
 
 def _reasons(world: World, order: _Order) -> dict[str, str]:
-    """Why SIMs cannot be claimed, by ICCID as sent; empty if all can."""
+    """Return the reasons against claiming SIMs, by ICCID as sent.
+
+    The result is empty if all SIMs can be claimed.
+    """
     reasons = {iccid: reason for iccid in order.sims if (reason := _reason(world, iccid, order.org_id))}
     if world.switches.duplicates == Duplicates.REFUSE:
         reasons |= {iccid: "Duplicate SIM" for iccid, times in Counter(order.sims).items() if times > 1}
@@ -180,7 +189,10 @@ def _reason(world: World, iccid: str, org_id: int) -> str | None:
 
 
 def _pay(world: World, order: _Order, good: list[str]) -> None:
-    """Charge every mention in `good`, or nothing. Raises: Refusal, if the balance does not cover them all."""
+    """Charge every mention in `good`, or charge nothing.
+
+    Raises: Refusal, if the balance does not cover all mentions.
+    """
     total = order.price * len(good)
     if world.balance is not None:
         if world.balance < total:
@@ -212,7 +224,10 @@ def _activate(world: World, link: SimulatedLink, order: _Order) -> SimulatedLink
 
 
 def _failed(world: World, reasons: Mapping[str, str]) -> Reply:
-    """`success` false without `error`, the reasons in `data`: what the vendor's own SDK reads."""
+    """Answer `success` false without `error`, with the reasons in `data`.
+
+    The vendor's own SDK reads this form.
+    """
     return Reply(world.switches.claim_failure_status, {"success": False, "data": dict(reasons)})
 
 

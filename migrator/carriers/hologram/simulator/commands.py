@@ -1,4 +1,7 @@
-"""Bulk commands on devices: states, limits, names. `success` true says little; what is left out was not done."""
+"""Bulk commands on devices: states, limits, and the list of jobs.
+
+`success` true says little: a device that the reply leaves out was not changed.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,12 +26,15 @@ _LIMITS = {"datathreshold": "threshold", "overagelimit": "overage_limit", "smsli
 """The fields of a limit command, and what they are called here."""
 
 _Outcome: TypeAlias = tuple[bool, str | None]
-"""Whether a device took a command, and the warning about it."""
+"""True if a device took a command, and the warning about it."""
 
 
 @dataclass(slots=True)
 class _Summary:
-    """What a bulk command did: device ids that took it, and the warnings about those that did not."""
+    """Result of a bulk command.
+
+    `modified` has the ids of the devices that took the command. `warnings` has the warnings about devices.
+    """
 
     modified: list[int] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
@@ -41,7 +47,10 @@ class _Summary:
 
 
 def batch_state(world: World, call: Call) -> Reply:
-    """`POST /devices/batch/state`: starts moving each device; pending ones are locked and left out."""
+    """Answer `POST /devices/batch/state`: start to move each device.
+
+    Pending devices are locked and left out.
+    """
     command, edition = call.body.get("state"), world.edition(world.switches.state_edition)
     if command not in _MOVES:
         raise Refusal(refusal(400, "state must be one of pause, live, deactivate"))
@@ -110,7 +119,7 @@ def chosen_devices(world: World, call: Call) -> list[int]:
 
 
 def _applied(world: World, call: Call, device_ids: list[int], apply: Callable[[SimulatedLink], _Outcome]) -> _Summary:
-    """What became of applying a command to each device."""
+    """Apply a command to each device, and return the results."""
     summary = _Summary()
     named = call.number("orgid")
     orgs = world.visible_orgs() if named is None else {named}
@@ -128,7 +137,10 @@ def _applied(world: World, call: Call, device_ids: list[int], apply: Callable[[S
 
 
 def _obstacle(world: World, link: SimulatedLink, command: str) -> str | None:
-    """Why a device does not take a state command now; None if it does."""
+    """Return the reason why a device refuses a state command now.
+
+    The result is None if the device takes the command.
+    """
     state = link.state
     if is_pending(state):
         return _locked(state)

@@ -1,4 +1,7 @@
-"""Calls that this project's tool must never make. They do what they would do, and the ledger remembers."""
+"""Calls that this project's tool must never make.
+
+The simulator carries out such a call, and notes it in the ledger.
+"""
 
 from decimal import Decimal, InvalidOperation
 

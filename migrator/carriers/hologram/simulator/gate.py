@@ -1,4 +1,4 @@
-"""What stands before the handlers: the wire's mishaps, the pace limit, the key."""
+"""Steps before the handlers: faults of the wire, and the rate limit."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -33,14 +33,17 @@ def too_many(retry_after_s: int | None) -> Reply:
 
 
 def reply_instead(fault: Fault, switches: HologramSwitches) -> Reply | None:
-    """What comes back where the fault keeps the request from being looked at; None where it does not."""
+    """Return the reply of a fault that stops the request, or None.
+
+    None means that the fault lets the request through to the handlers.
+    """
     if fault == Fault.TOO_MANY:
         return too_many(switches.retry_after_s)
     return too_many(None) if fault == Fault.TOO_MANY_SILENT else _INSTEAD.get(fault)
 
 
 def reply_after(fault: Fault, reply: Reply, switches: HologramSwitches) -> Reply:
-    """What becomes of the answer to a request that was carried out."""
+    """Return the answer to a finished request, as the fault changes it."""
     if fault == Fault.HTML_OK:
         return html(200, "Please sign in")
     if fault != Fault.SERVER_ERROR_AFTER:
@@ -49,7 +52,10 @@ def reply_after(fault: Fault, reply: Reply, switches: HologramSwitches) -> Reply
 
 
 class PaceLimit:
-    """The hidden limit, and the refusal of every k-th request. Starts afresh when the clock does."""
+    """Hidden rate limit, and the refusal of every k-th request.
+
+    The limit starts afresh when the clock does.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world

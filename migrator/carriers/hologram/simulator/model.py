@@ -1,4 +1,7 @@
-"""SIMs as they truly are, and as they were: what a lagging read shows is the past, not a guess."""
+"""True state of SIMs, now and at earlier times.
+
+A lagging read shows the past, not a guess.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,15 +15,18 @@ T = TypeVar("T")
 
 
 def is_pending(state: str) -> bool:
-    """Whether the carrier is still moving a SIM; such a SIM is locked (reference, section 8)."""
+    """True while the carrier is still moving a SIM.
+
+    Such a SIM is locked (reference, section 8).
+    """
     return "PENDING" in state
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is true of one SIM for a stretch of time. `device_id` is None until somebody claimed it.
+    """Facts that are true of one SIM for a stretch of time.
 
-    Limits are as on the wire: bytes and messages, -1 for none.
+    `device_id` is None until somebody claims the SIM. Limits are as on the wire: bytes and messages, -1 for none.
     """
 
     state: str
@@ -39,7 +45,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One line of `GET /links/cellular/{id}/history`."""
+    """Line of `GET /links/cellular/{id}/history`."""
 
     entry_id: int
     at_s: float
@@ -50,7 +56,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One data session of one SIM."""
+    """Data session of one SIM."""
 
     record_id: int
     iccid: str
@@ -62,7 +68,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SpareProfile:
-    """A second profile on the card that is DISABLED: a client that takes the first one takes the wrong one."""
+    """Second profile on the card, with the state DISABLED.
+
+    A client that takes the first profile takes the wrong one.
+    """
 
     iccid: str
     link_id: int
@@ -78,7 +87,10 @@ class Tag:
 
 
 class _Fact(Generic[T]):
-    """A field of the condition that holds now; setting it also settles what was still to come."""
+    """Field of the condition that holds now.
+
+    Setting the field also settles its later values.
+    """
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -92,7 +104,10 @@ class _Fact(Generic[T]):
 
 
 class SimulatedLink:
-    """One SIM: what never changes, and its conditions by time. Attributes read and set what is true now."""
+    """SIM with its fixed facts, and its conditions by time.
+
+    Attributes read and set what is true now.
+    """
 
     __slots__ = (
         "_conditions",
@@ -145,17 +160,20 @@ class SimulatedLink:
         return frozenset(self._tags[tag_id].name for tag_id in self.tag_ids)
 
     def at(self, at_s: float) -> Condition:
-        """What was, or will be, true at `at_s`."""
+        """Return the condition at `at_s`, in the past or the future."""
         return next(condition for since_s, condition in reversed(self._conditions) if since_s <= at_s)
 
     def change(self, from_s: float, **facts: Any) -> None:
-        """Make `facts` true from `from_s` on; what was going to change afterwards still does, in other fields."""
+        """Make `facts` true from `from_s` on.
+
+        Later changes of other fields still happen.
+        """
         before = [(since_s, was) for since_s, was in self._conditions if since_s < from_s]
         after = [(since_s, replace(due, **facts)) for since_s, due in self._conditions if since_s > from_s]
         self._conditions = [*before, (from_s, replace(self.at(from_s), **facts)), *after]
 
     def truth(self) -> dict[str, Any]:
-        """What holds now, for `GET /_simulator/truth`: no PIN, no PUK."""
+        """Return the present facts for `GET /_simulator/truth`: no PIN, no PUK."""
         now = self.at(self.clock.now_s())
         claimed_at = now.claimed_at and now.claimed_at.isoformat()
         kept = ("device_id", "link_id", "org_id", "state", "name", "overage_limit", "sms_limit", "plan_id", "zone")

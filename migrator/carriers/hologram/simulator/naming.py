@@ -17,7 +17,10 @@ __all__ = ["create_tag", "link_tag", "list_tags", "rename_device", "rename_devic
 
 
 def rename_device(world: World, call: Call) -> Reply:
-    """`PUT /devices/{id}`: sets the name exactly; an `orgid` in the body moves the device away."""
+    """Answer `PUT /devices/{id}`: set the name exactly.
+
+    An `orgid` in the body moves the device away.
+    """
     require(world, Operation.RENAME)
     require_org(world, call)
     link = _own_device(world, call.params["device_id"])
@@ -32,7 +35,10 @@ def rename_device(world: World, call: Call) -> Reply:
 
 
 def rename_devices(world: World, call: Call) -> Reply:
-    """`POST /devices/names`: prefix and the last five digits of the ICCID, or the prefix alone."""
+    """Answer `POST /devices/names`: give names by a prefix.
+
+    A name is the prefix and the last five digits of the ICCID, or the prefix alone.
+    """
     require(world, Operation.RENAME)
     require_org(world, call)
     if BULK_RENAME not in world.switches.features:
@@ -63,7 +69,10 @@ def list_tags(world: World, call: Call) -> Reply:
 
 
 def create_tag(world: World, call: Call) -> Reply:
-    """`POST /devices/tags?orgid=`: a new tag, on the devices of the body if there are any."""
+    """Answer `POST /devices/tags?orgid=`: make a tag.
+
+    The new tag is put on the devices of the body if there are any.
+    """
     require(world, Operation.TAGS)
     org_id, name = require_org(world, call, required=True), call.body.get("name")
     if org_id is None or not isinstance(name, str) or not name.strip():
@@ -113,7 +122,12 @@ def _own_devices(world: World, call: Call) -> list[SimulatedLink]:
 
 
 def _own_device(world: World, device_id: int) -> SimulatedLink:
-    """The SIM behind a device id. Writes see it at once, whatever reads lag. Raises: Refusal."""
+    """Return the SIM behind a device id.
+
+    Writes see the SIM at once, even where reads lag.
+
+    Raises: Refusal.
+    """
     link = world.by_device.get(device_id)
     if link is None or link.org_id not in world.visible_orgs():
         raise unknown_id(world)
@@ -129,7 +143,10 @@ def _cut(world: World, name: str) -> str:
 
 
 def _tags_reply(world: World, tags: list[Tag]) -> Reply:
-    """REF-1 has a bare list, the others an object around it (reference, section 10.3)."""
+    """Return tags in the form of the edition.
+
+    REF-1 has a bare list, the other editions have an object around the list (reference, section 10.3).
+    """
     rows: list[dict[str, Any]] = [
         {
             "id": tag.tag_id,

@@ -1,4 +1,7 @@
-"""List replies: newest first by id, a cursor, and every oddity that the vendor's samples show."""
+"""List replies: newest first by id, with a cursor.
+
+The options bring every oddity that the vendor's samples show.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -25,7 +28,10 @@ def page(
     id_of: Callable[[T], int],
     row_of: Callable[[T], dict[str, Any]],
 ) -> Reply:
-    """One page of `found`, which comes newest first and starts below the cursor already."""
+    """Return one page of `found`.
+
+    `found` comes newest first, and already starts below the cursor.
+    """
     limit = page_limit(switches, call)
     rows = list(islice(found, limit + 1))
     shown, more = rows[:limit], len(rows) > limit
@@ -37,7 +43,12 @@ def page(
 
 
 def page_limit(switches: HologramSwitches, call: Call) -> int:
-    """How many rows a page has: what was asked for, clamped. Raises: Refusal, below 1."""
+    """Return the number of rows that a page has.
+
+    The number is what the call asks for, clamped.
+
+    Raises: Refusal, below 1.
+    """
     limit = call.number("limit")
     if limit is None:
         return min(switches.default_page_size, switches.max_page_size)

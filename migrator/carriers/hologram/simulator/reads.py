@@ -1,4 +1,7 @@
-"""Looking at SIMs: devices, links, their history, their traffic. Nothing here changes anything."""
+"""Reads of SIMs: devices, links, their history, their traffic.
+
+Nothing here changes anything.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -24,7 +27,10 @@ __all__ = [
 ]
 
 Seen: TypeAlias = tuple[int, SimulatedLink, Condition]
-"""The id that orders the list (device or link), the SIM, and what this read shows of it."""
+"""Id, SIM, and the condition that a read shows.
+
+The id orders the list: a device id or a link id.
+"""
 Test: TypeAlias = Callable[[SimulatedLink, Condition], bool]
 
 
@@ -51,7 +57,10 @@ def get_device(world: World, call: Call) -> Reply:
 
 
 def visible_device(world: World, device_id: int, kind: ReadKind) -> tuple[SimulatedLink, Condition]:
-    """A device of ours as this read shows it. Raises: Refusal (404 or 403)."""
+    """Return a device of ours as this kind of read shows it.
+
+    Raises: Refusal (404 or 403).
+    """
     link = world.by_device.get(device_id)
     now = link.at(world.read_at_s(kind)) if link else None
     if link is None or now is None or now.device_id is None or now.org_id not in world.visible_orgs():
@@ -60,7 +69,7 @@ def visible_device(world: World, device_id: int, kind: ReadKind) -> tuple[Simula
 
 
 def unknown_id(world: World) -> Refusal:
-    """The answer about an id that does not exist or is not ours."""
+    """Return the refusal for an id that is unknown or not ours."""
     return Refusal(refusal(world.switches.unknown_id_status, "No such object, or no permissions to see it"))
 
 
@@ -110,7 +119,10 @@ def link_history(world: World, call: Call) -> Reply:
 
 
 def list_sessions(world: World, call: Call) -> Reply:
-    """`GET /usage/data`: sessions, newest first. A filter by device id is ignored, as nobody documents one."""
+    """Answer `GET /usage/data`: sessions, newest first.
+
+    A filter by device id is ignored, as nobody documents such a filter.
+    """
     require(world, Operation.READ)
     orgs, asked = _orgs(world, call), _asked_numbers(call, "linkid", "linkids")
     cursor, since, until = call.number("startafter"), call.number("timestart"), call.number("timeend")
@@ -155,7 +167,10 @@ def _devices(world: World, call: Call, kind: ReadKind) -> Iterator[Seen]:
 
 
 def _device_ids(world: World, call: Call) -> Iterator[int]:
-    """Ids to look at, newest first; ICCIDs and ids are looked up, everything else is searched through."""
+    """Return the ids of the devices to search, newest first.
+
+    ICCIDs and ids are looked up; for any other filter all devices are searched.
+    """
     asked = _asked_numbers(call, "id", "ids")
     if "sim" in call.query:
         link = world.sims.get(call.query["sim"])
@@ -209,13 +224,19 @@ def _orgs(world: World, call: Call) -> frozenset[int]:
 
 
 def _asked_numbers(call: Call, one: str, many: str) -> list[int] | None:
-    """The ids of either form of a filter; None if neither is there."""
+    """Return the ids of either form of a filter, or None.
+
+    None means that neither form is there.
+    """
     number = call.number(one)
     return call.numbers(many) if number is None else [number]
 
 
 def _tests(world: World, call: Call) -> list[Test]:
-    """What a SIM must pass, beyond ids and ICCIDs. Raises: Refusal, for a filter that cannot be read."""
+    """Return the tests that a SIM must pass, beyond ids and ICCIDs.
+
+    Raises: Refusal, for a filter that cannot be read.
+    """
     query = call.query
     tests: list[Test] = [] if world.switches.dead_listed else [lambda _, now: now.state != "DEAD"]
     if (states := call.words("states")) is not None:

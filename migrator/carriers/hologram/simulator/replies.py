@@ -1,4 +1,7 @@
-"""A request as handlers see it, and what they answer: the envelope of the reference's section 3.3."""
+"""Requests and replies as handlers see them.
+
+Replies have the envelope of the reference's section 3.3.
+"""
 
 import json
 from collections.abc import Mapping
@@ -17,9 +20,10 @@ _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1><
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, taken apart. `path` is without the prefix /api/1, `shown_path` as it arrived.
+    """Request in its parts.
 
-    `body` is an empty object where none was sent; `params` are the numbers and texts in the path.
+    `path` is without the prefix /api/1, `shown_path` is as it arrived. `body` is an empty object where none was sent.
+    `params` are the numbers and texts in the path.
     """
 
     method: str
@@ -31,16 +35,19 @@ class Call:
 
     @property
     def name(self) -> str:
-        """How the ledger calls it."""
+        """Name of the call in the ledger."""
         return f"{self.method} {self.shown_path}"
 
     @property
     def is_preview(self) -> bool:
-        """Whether it only asks what would happen."""
+        """True if the call only asks for a preview."""
         return self.query.get("preview", "").lower() in {"1", "true"}
 
     def number(self, key: str) -> int | None:
-        """A number from the query; None if absent. Raises: Refusal, if it is none."""
+        """Return a number from the query, or None if absent.
+
+        Raises: Refusal, if the value is not a number.
+        """
         return _number(key, self.query[key]) if key in self.query else None
 
     def numbers(self, key: str) -> list[int] | None:
@@ -52,12 +59,20 @@ class Call:
         return [part.strip() for part in self.query[key].split(",") if part.strip()] if key in self.query else None
 
     def body_number(self, key: str) -> int | None:
-        """A whole number from the body; None if absent or null. Raises: Refusal."""
+        """Return a whole number from the body, or None.
+
+        None means that the value is absent or null.
+
+        Raises: Refusal.
+        """
         value = self.body.get(key)
         return None if value is None else _number(key, value)
 
     def body_numbers(self, key: str) -> list[int]:
-        """A list of whole numbers from the body, without repetitions. Raises: Refusal, also if absent or empty."""
+        """Return a list of whole numbers from the body, without repetitions.
+
+        Raises: Refusal, also if the list is absent or empty.
+        """
         values = self.body.get(key)
         if not isinstance(values, list) or not values:
             raise Refusal(refusal(400, f"{key} is required"))
@@ -66,7 +81,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back: `payload` is JSON, or HTML where it is a text."""
+    """Reply of a handler.
+
+    `payload` is JSON, or HTML where it is a text.
+    """
 
     status: int
     payload: Any
@@ -99,7 +117,7 @@ def refusal(status: int, error: str, **more: Any) -> Reply:
 
 
 def html(status: int, title: str, headers: Mapping[str, str] | None = None) -> Reply:
-    """What a proxy says instead of the API."""
+    """Return a page of a proxy that answers instead of the API."""
     return Reply(status, _PAGE.format(f"{status} {title}"), headers or {})
 
 

@@ -1,4 +1,7 @@
-"""Which handler answers which call. What is not here is answered as the real service does: no such method."""
+"""Routes from calls to handlers.
+
+An unknown call is answered as by the real service: no such method.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -50,7 +53,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """One line of the table, ready to match."""
+    """Line of the table, ready to match."""
 
     method: str
     pattern: re.Pattern[str]
@@ -67,7 +70,10 @@ _ROUTES = tuple(_compiled(*line) for line in _TABLE)
 
 
 def answer(world: World, call: Call) -> Reply:
-    """What the right handler says. Raises: Refusal."""
+    """Return the answer of the handler that matches the call.
+
+    Raises: Refusal.
+    """
     for route in _ROUTES:
         if route.method == call.method and (match := route.pattern.match(call.path)):
             params = {key: route.readers[key].convert(text) for key, text in match.groupdict().items()}

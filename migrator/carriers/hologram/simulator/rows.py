@@ -1,4 +1,7 @@
-"""How SIMs look in replies: device objects with their links, and bare links, in each edition of the reference."""
+"""Rows of SIMs in replies, in each edition of the reference.
+
+A row is a device object with its links, or a bare link.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,12 +38,15 @@ _LOOSE = frozenset(
 
 
 def stamp(at: datetime | None) -> str:
-    """A date as Hologram writes it: UTC without a zone, all zeros for never."""
+    """Return a date as Hologram writes it.
+
+    The form is UTC without a zone, with all zeros for never.
+    """
     return NEVER if at is None else at.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, Any]:
-    """One element of `GET /devices` (reference, section 5.1)."""
+    """Return one element of `GET /devices` (reference, section 5.1)."""
     edition = world.edition(world.switches.devices_edition)
     last = _latest(link)
     in_test = now.state == "TEST-ACTIVATE"
@@ -73,7 +79,10 @@ def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, A
 
 
 def link_row(world: World, link: SimulatedLink, now: Condition, link_id: int) -> dict[str, Any]:
-    """One element of `GET /links/cellular` (reference, section 6.1); `link_id` may be that of the spare profile."""
+    """Return one element of `GET /links/cellular` (reference, section 6.1).
+
+    `link_id` may be that of the spare profile.
+    """
     spare = link.spare if link.spare and link.spare.link_id == link_id else None
     plan = PLANS.get(now.plan_id or 0)
     row = {
@@ -98,7 +107,7 @@ def link_row(world: World, link: SimulatedLink, now: Condition, link_id: int) ->
 
 
 def session_row(world: World, session: Session, link_id: int | None) -> dict[str, Any]:
-    """One element of `GET /usage/data` (reference, section 10.5)."""
+    """Return one element of `GET /usage/data` (reference, section 10.5)."""
     row = {
         "linkid": link_id,
         "record_id": session.record_id,
@@ -116,7 +125,10 @@ def session_row(world: World, session: Session, link_id: int | None) -> dict[str
 
 
 def _profiles(world: World, link: SimulatedLink, now: Condition, edition: Edition) -> list[dict[str, Any]]:
-    """The disabled profile first, so that "the first one" is the wrong one."""
+    """Return the profiles of a device, the disabled profile first.
+
+    So "the first one" is the wrong one.
+    """
     profiles = [_device_link(world, link, now, edition, is_spare=False)]
     return [_device_link(world, link, now, edition, is_spare=True), *profiles] if link.spare else profiles
 
@@ -146,7 +158,10 @@ def _device_link(
 
 
 def _profile_facts(link: SimulatedLink, now: Condition, *, iccid: str, is_spare: bool) -> dict[str, Any]:
-    """What devices and bare links show alike. PIN and PUK are there: dropping them is the client's duty."""
+    """Return the facts that devices and bare links show alike.
+
+    PIN and PUK are among the facts: it is the client's duty to drop them.
+    """
     return {
         "partnerid": 1,
         "sim": iccid,

@@ -1,4 +1,4 @@
-"""Puts SIMs on the shelf in every condition that a client may meet."""
+"""Delivery of SIMs in every condition that a client may meet."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,10 @@ CLAIMED_BEFORE = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedAs:
-    """What a SIM looks like that somebody claimed before the simulation began. `name` None: the carrier's default."""
+    """State of a SIM that was claimed before the simulation began.
+
+    `name` None stands for the carrier's default name.
+    """
 
     state: str = "LIVE"
     name: str | None = None
@@ -31,7 +34,10 @@ _STATES = {StockKind.TEST_MODE: "TEST-ACTIVATE", StockKind.DEAD: "DEAD"}
 
 
 def stock(world: World, iccids: Iterable[str], kind: StockKind, claimed_as: ClaimedAs | None = None) -> None:
-    """Put SIMs on the shelf. Raises: ValueError, for one that is there already."""
+    """Put SIMs into the stock of the carrier.
+
+    Raises: ValueError, for a SIM that is there already.
+    """
     if kind == StockKind.OTHER_ORG:
         world.other_org_visible = True
     orgs = {StockKind.FOREIGN: world.foreign_org_id, StockKind.OTHER_ORG: world.other_org_id}

@@ -1,4 +1,7 @@
-"""Every switch of the simulator, with the default that the reference makes most likely."""
+"""Options of the simulator.
+
+Each default is the value that the reference makes most likely.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,10 +33,10 @@ NO_LIMITS_AT_CLAIM = "bmp_feature_lite_data_usage_limits"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HologramSwitches:
-    """How this Hologram behaves. Times are seconds on the clock of the event loop, shares are of 1.
+    """Options of the simulated Hologram.
 
-    Sets of ICCIDs name SIMs as they were stocked. Ranges are (shortest, longest); each SIM draws its own value from the
-    seed, whatever the order of requests.
+    Times are seconds on the clock of the event loop, shares are of 1. Sets of ICCIDs name SIMs as they were stocked.
+    Ranges are (shortest, longest). Each SIM draws its own value from the seed, whatever the order of requests.
     """
 
     # Who asks

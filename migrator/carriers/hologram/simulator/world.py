@@ -1,4 +1,7 @@
-"""The simulated carrier's whole state, and the few moves that everything else is made of."""
+"""State of the simulated carrier, and the basic changes to it.
+
+All other changes are made of the basic changes.
+"""
 
 import random
 from bisect import bisect_left
@@ -25,7 +28,10 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One bulk state change. `ends_s` is when its last SIM settles; infinite if one never does."""
+    """Bulk state change.
+
+    `ends_s` is the time at which its last SIM settles; infinite if a SIM never settles.
+    """
 
     job_id: int
     action: str
@@ -79,19 +85,28 @@ class World:
         return self.clock.now_s() - lag_s
 
     def forbid(self, call_name: str, why: str) -> None:
-        """Note a call that this project's tool must never make; it is carried out all the same."""
+        """Note a call that this project's tool must never make.
+
+        The call is carried out all the same.
+        """
         self.ledger.forbidden.append(f"{call_name}: {why}")
 
     def draw(self, purpose: str, iccid: str) -> float:
-        """A number in [0, 1) that depends on the seed and the SIM alone."""
+        """Return a repeatable number in [0, 1) for a purpose and a SIM.
+
+        The number depends on the seed, the purpose and the SIM alone.
+        """
         return random.Random(f"{self.seed}/{purpose}/{iccid}").random()
 
     def is_drawn(self, purpose: str, iccid: str, *, named: frozenset[str], share: float) -> bool:
-        """Whether the SIM is among the named, or among the share that chance picks."""
+        """True if the SIM is named, or in the share of chance."""
         return iccid in named or (share > 0 and self.draw(purpose, iccid) < share)
 
     def add(self, iccid: str, condition: Condition) -> SimulatedLink:
-        """Bring a new SIM into the world. Raises: ValueError, if it is there already."""
+        """Bring a new SIM into the world.
+
+        Raises: ValueError, if the SIM is there already.
+        """
         if iccid in self.sims:
             raise ValueError(f"{iccid} is stocked already")
         simcard_id = 4_860_001 + len(self.sims)
@@ -100,14 +115,20 @@ class World:
         return link
 
     def new_device_id(self, link: SimulatedLink) -> int:
-        """A device id above all before, that leads to `link` from now on."""
+        """Return a new device id that leads to `link` from now on.
+
+        The id is above all earlier ids.
+        """
         device_id = (self.device_ids[-1] if self.device_ids else 1_234_566) + 1
         self.device_ids.append(device_id)
         self.by_device[device_id] = link
         return device_id
 
     def new_link_id(self, link: SimulatedLink) -> int:
-        """A link id above all before, that leads to `link` from now on."""
+        """Return a new link id that leads to `link` from now on.
+
+        The id is above all earlier ids.
+        """
         link_id = (self.link_ids[-1] if self.link_ids else 5_608_541) + 1
         self.link_ids.append(link_id)
         self.by_link[link_id] = link
@@ -121,14 +142,17 @@ class World:
             link.spare = SpareProfile(f"8944{link.simcard_id:015d}", self.new_link_id(link))
 
     def pending_s(self, link: SimulatedLink, purpose: str, between: tuple[float, float]) -> float:
-        """How long the SIM stays pending; infinite if it is one that gets stuck."""
+        """Return the seconds that the SIM stays pending.
+
+        The result is infinite if the SIM gets stuck.
+        """
         if self.is_drawn("stuck", link.iccid, named=self.switches.stuck, share=self.switches.stuck_share):
             return float("inf")
         shortest_s, longest_s = between
         return shortest_s + (longest_s - shortest_s) * self.draw(purpose, link.iccid)
 
     def move(self, link: SimulatedLink, *, pending: str, settled: str, after_s: float) -> float:
-        """Start a change of state; returns the moment at which it will be over."""
+        """Start a change of state, and return the time of its end."""
         now_s = self.clock.now_s()
         before, due_s = link.state, now_s + after_s
         for at_s, old, new, reason in ((now_s, before, pending, "USER"), (due_s, pending, settled, "SYSTEM")):
@@ -138,12 +162,15 @@ class World:
         return due_s
 
     def live_state(self, link: SimulatedLink) -> str:
-        """Where a SIM ends that is switched on."""
+        """Return the state in which a SIM ends that is made live."""
         named, share = self.switches.paused_by_system, self.switches.paused_by_system_share
         return "PAUSED-SYS" if self.is_drawn("sys", link.iccid, named=named, share=share) else "LIVE"
 
 
 def ids_below(ids: Sequence[int], cursor: int | None) -> Iterator[int]:
-    """`ids` (ascending) from the newest to the oldest, only those under `cursor` if there is one."""
+    """Return `ids` from the newest to the oldest, below the cursor.
+
+    `ids` is ascending. Without a cursor all ids are returned.
+    """
     end = len(ids) if cursor is None else bisect_left(ids, cursor)
     return (ids[index] for index in range(end - 1, -1, -1))
