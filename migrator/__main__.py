@@ -1,4 +1,4 @@
-"""`python -m migrator`."""
+"""Entry point of `python -m migrator`."""
 
 from migrator.cli import main
 

@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by what may have happened.
+"""Errors, sorted by what may have happened.
 
 ::
 
@@ -55,7 +55,10 @@ __all__ = [
 
 
 class Problem:
-    """One thing for a person to read: a code for machines, a message, and what to do about it."""
+    """Problem for a person to read.
+
+    A problem has a code for machines, a message, and what to do about it.
+    """
 
     __slots__ = ("code", "hint", "message")
 
@@ -65,12 +68,15 @@ class Problem:
         self.hint = hint
 
     def as_dict(self) -> dict[str, str]:
-        """The shape of one entry of `errors` in the JSON envelope."""
+        """Return one entry of `errors` in the JSON envelope."""
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
 class MigratorError(Exception):
-    """Root of everything this tool raises on purpose. Carries an exit code and words for a person."""
+    """Root of everything this tool raises on purpose.
+
+    An error carries an exit code and words for a person.
+    """
 
     exit_code = 1
     code = "error"
@@ -84,21 +90,29 @@ class MigratorError(Exception):
 
 
 class InputError(MigratorError):
-    """A file, an option or a setting is wrong. Nothing was changed and nothing was sent."""
+    """A file, an option or a setting is wrong.
+
+    Nothing was changed and nothing was sent.
+    """
 
     exit_code = 2
     code = "input"
 
 
 class StalePlan(MigratorError):
-    """What the plan was made from has changed since, or it belongs to another store. Nothing was sent."""
+    """The plan's basis has changed, or the plan belongs to another store.
+
+    Nothing was sent.
+    """
 
     exit_code = 5
     code = "stale_plan"
 
 
 class PairChanged(StalePlan):
-    """SIMs of a claim are paired with another target now than their plan says. Nothing was sent.
+    """SIMs of a claim have another target now than their plan says.
+
+    Nothing was sent.
 
     Args:
         keys: the keys of those SIMs.
@@ -125,20 +139,29 @@ class StoreBusy(StoreError):
 
 
 class Halted(MigratorError):
-    """A gate or a cap stopped the run. What was done is kept; the same command looks again."""
+    """A gate or a cap stopped the run.
+
+    What was done is kept. The same command checks again.
+    """
 
     exit_code = 6
     code = "halted"
 
 
 class IllegalTransition(MigratorError):
-    """A step was asked to move in a way the table does not allow: a defect of ours, so stop."""
+    """A step was given a move that the table does not allow.
+
+    This is a defect of ours, so the process stops.
+    """
 
     code = "illegal_transition"
 
 
 class Interrupted(Exception):
-    """An order to stop, from the operator or a time limit. It is no error: everything so far is on disk."""
+    """Order to stop, from the operator or a time limit.
+
+    Such an order is no error: everything so far is on disk.
+    """
 
     def __init__(self, reason: str, exit_code: int) -> None:
         super().__init__(reason)
@@ -147,7 +170,10 @@ class Interrupted(Exception):
 
 
 class LookAgain(Interrupted):
-    """A pause was so long that what the run knows of the carrier is old: it reads again before it sends."""
+    """Order to read again, after a very long pause.
+
+    What the run knows of the carrier is old: the run reads again before it sends.
+    """
 
 
 class PlatformError(MigratorError):
@@ -171,14 +197,20 @@ class PlatformError(MigratorError):
 
 
 class Transient(PlatformError):
-    """Nothing happened (no connection, a read that failed, a page of maintenance); it may be tried again."""
+    """Nothing happened, and a new try is allowed.
+
+    Examples are no connection, a read that failed, or a page of maintenance.
+    """
 
     exit_code = 7
     code = "carrier_unreachable"
 
 
 class RateLimited(Transient):
-    """429: the carrier refused for now. `retry_after_s` is what it asked for, None if it did not say."""
+    """The carrier refused for now (429).
+
+    `retry_after_s` is the wait that the carrier asked for; None if the carrier did not say.
+    """
 
     code = "rate_limited"
 
@@ -188,7 +220,10 @@ class RateLimited(Transient):
 
 
 class NotSent(Transient):
-    """A write was given up while it waited for its turn: it never left, and the run ends as `stop` says."""
+    """A write was given up while it waited for its turn.
+
+    The write never left, and the run ends as `stop` says.
+    """
 
     code = "not_sent"
 
@@ -198,13 +233,19 @@ class NotSent(Transient):
 
 
 class Outdated(Transient):
-    """A write was given up at the moment of sending: what it rests on was learned too long ago. It never left."""
+    """A write was given up at the moment of sending.
+
+    What the write rests on was learned too long ago. The write never left.
+    """
 
     code = "outdated"
 
 
 class StoreHeld(Transient):
-    """A write was given up before it left: its intent could not be put into the store's main file."""
+    """A write was given up before it left.
+
+    Its intent could not be put into the store's main file.
+    """
 
     code = "store_held"
 
@@ -227,14 +268,17 @@ class Permanent(PlatformError):
         """Keep what the carrier said of single SIMs.
 
         Args:
-            reasons: the carrier's words by ICCID as sent; empty if it named none.
+            reasons: the carrier's words by ICCID as sent; empty if the carrier named no SIM.
         """
         super().__init__(message, carrier_words=carrier_words, status=status, code=code, hint=hint)
         self.reasons = reasons or {}
 
 
 class NotAuthorised(Permanent):
-    """Credentials or permission refused (401, 403, a refused login): halts the run at once."""
+    """The carrier refused credentials or permission.
+
+    That is 401, 403 or a refused login. The run halts at once.
+    """
 
     exit_code = 4
     code = "not_authorised"
@@ -242,7 +286,10 @@ class NotAuthorised(Permanent):
 
 
 class InsufficientBalance(Permanent):
-    """The account cannot pay: halts the run at once, nothing is marked failed."""
+    """The account cannot pay: the run halts at once.
+
+    Nothing is marked failed.
+    """
 
     exit_code = 6
     code = "insufficient_balance"
@@ -250,14 +297,20 @@ class InsufficientBalance(Permanent):
 
 
 class OutcomeUnknown(PlatformError):
-    """A write left us and no readable answer came back. It may have happened: read, never send again."""
+    """A write left us and no readable answer came back.
+
+    The write may have happened: read, never send again.
+    """
 
     exit_code = 7
     code = "outcome_unknown"
 
 
 class Unforeseen(OutcomeUnknown):
-    """A defect of ours, met while a write was sent. It may have left: read, and send it once more at most."""
+    """A defect of ours appeared while a write was sent.
+
+    The write may have left: read, and send the write once more at most.
+    """
 
     code = "unexpected"
 

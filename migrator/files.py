@@ -1,4 +1,7 @@
-"""Files that take their place only when they are whole; a symlink is followed, and a device or pipe written through."""
+"""Files that take their place only when they are whole.
+
+A symlink is followed. A device or pipe is written through.
+"""
 
 import io
 import os
@@ -14,15 +17,27 @@ from migrator.errors import InputError
 __all__ = ["beside", "real_place", "refuse_database", "text_beside"]
 
 LONGEST_PREFIX = 50
-"""Characters of the name that are found again in that of the unfinished file: the whole of it may not fit once more."""
+"""Characters of the name that the unfinished file's name repeats.
+
+The whole name may not fit once more.
+"""
 SQLITE = b"SQLite format 3\0"
-"""What every SQLite database begins with: a state store, a backup of one, or somebody else's."""
+"""First bytes of every SQLite database.
+
+The database may be a state store, a backup of a store, or somebody else's.
+"""
 COMPANIONS = ("-wal", "-shm", "-journal")
-"""Endings of the files in which SQLite keeps what is not in the database yet."""
+"""Endings of the files that SQLite keeps beside a database.
+
+Those files hold what is not in the database yet.
+"""
 
 
 def real_place(path: Path) -> tuple[Path, os.stat_result | None]:
-    """Where a file would really be put, its symlinks followed, and what stands there now; None for nothing."""
+    """Return the real place of a file, and the file there now.
+
+    Symlinks are followed. The second value is the status of the file that stands there; None for no file.
+    """
     place = Path(os.path.realpath(path))
     try:
         return place, path.stat()
@@ -31,9 +46,12 @@ def real_place(path: Path) -> tuple[Path, os.stat_result | None]:
 
 
 def refuse_database(path: Path) -> None:
-    """Raises: InputError, if `path` is an SQLite database, or a name that SQLite gives to files beside one; OSError.
+    """Refuse an SQLite database, or a file that belongs to one.
 
     A state store is the only record of what was sent, and nothing that a command writes may take its place.
+
+    Raises: InputError, if `path` is an SQLite database, or a name that SQLite gives to files beside a database;
+    OSError.
     """
     place, there = real_place(path)
     if there is not None and S_ISREG(there.st_mode) and _is_database(place):
@@ -56,12 +74,12 @@ def _over_database(path: Path, why: str) -> InputError:
 
 @contextmanager
 def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` only when it is whole and on disk.
+    """Open a file that replaces `path` only when whole and on disk.
 
-    A new file gets this mode, as far as the process's umask allows; one that was there keeps its own. What is no
-    regular file (a device, a pipe) is written as it comes, since nothing can take its place.
+    A new file gets this mode, as far as the process's umask allows; a file that was there keeps its own mode. What is
+    no regular file (a device, a pipe) is written as it comes, since nothing can take its place.
 
-    Raises: OSError, if there is no such folder or no room; InputError, if that is a database. Then whatever was at
+    Raises: OSError, if there is no such folder or no room; InputError, if `path` is a database. Then whatever was at
     `path` is still there.
     """
     refuse_database(path)
@@ -87,7 +105,10 @@ def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 @contextmanager
 def text_beside(path: Path, *, mode: int = 0o600) -> Iterator[TextIO]:
-    """The same for text, in UTF-8 with line ends as they are written."""
+    """Open a file as `beside` does, for UTF-8 text.
+
+    Line ends stay as they are written.
+    """
     with beside(path, mode=mode) as raw:
         out = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         yield out

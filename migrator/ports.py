@@ -1,6 +1,9 @@
-"""All that the shell may ask of the world. Adapters fulfil these; the engine knows nothing else.
+"""Ports: all that the shell may ask of the world.
 
-Every method of a platform is one HTTP exchange unless it says otherwise. Errors are those of `errors.PlatformError`.
+Adapters fulfil the ports; the engine knows nothing else.
+
+Every method of a platform is one HTTP exchange unless its docstring says otherwise. Errors are those of
+`errors.PlatformError`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -56,18 +59,24 @@ __all__ = [
 
 
 LONGEST_CLAIM_S = 180.0
-"""How long a claim of up to 2,500 SIMs may take: we wait so long for its answer, and reckon so long with its effect."""
+"""Seconds that a claim of up to 2,500 SIMs may take.
+
+We wait so long for its answer, and expect its effect for so long.
+"""
 
 
 Vouch = Callable[[], None]
-"""Asked at the very moment at which an order leaves. Raises: Outdated, if what it rests on was learned too long ago."""
+"""Check that is called at the very moment when an order leaves.
+
+Raises: Outdated, if what the order rests on was learned too long ago.
+"""
 
 
 class Clock(Protocol):
     """Dates for people and for comparison across processes. Waiting goes through anyio."""
 
     def now(self) -> datetime:
-        """The time in UTC."""
+        """Return the time in UTC."""
         ...
 
 
@@ -76,9 +85,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One SIM as listed: parsed, beside the raw reply. `sim` None and `problem` set where it cannot be read.
+    """SIM as listed: parsed, beside the raw reply.
 
-    `label_trouble` says why its label is not as it is at the carrier; empty if it is.
+    `sim` is None and `problem` is set where the SIM cannot be read. `label_trouble` says why the label is not as it is
+    at the carrier; empty if it is.
     """
 
     raw: Mapping[str, Any]
@@ -89,9 +99,11 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """One page of the list. `total_sims` and `total_pages` are None where the reply did not tell.
+    """Page of the list.
 
-    `is_full`: it has as many rows as a page can have, so that there may be more behind it.
+    `total_sims` and `total_pages` are None where the reply did not report them.
+
+    `is_full`: the page has as many rows as a page can have, so that more may follow.
     """
 
     number: int
@@ -103,7 +115,10 @@ class SourcePage:
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What is left of one service's volume: MB or a count, and when it ends as the carrier wrote it."""
+    """Volume that is left of one service.
+
+    The volume is in MB or a count. `expires_at` is the end of the volume as the carrier wrote it.
+    """
 
     reading: QuotaReading
     volume: Decimal | None = None
@@ -112,48 +127,66 @@ class Remaining:
 
 
 class SourcePlatform(Protocol):
-    """A carrier that SIMs are moved away from. Read-only by construction."""
+    """Carrier that SIMs are moved away from. Read-only by construction."""
 
     @property
     def warning(self) -> str:
-        """What a person should know about the API version that is spoken; empty if nothing."""
+        """Warning about the API version in use; empty if there is none."""
         ...
 
     async def open(self) -> str:
-        """Log in, settle which API version is spoken, and name it ("v1" or "v2").
+        """Log in, settle the API version, and return "v1" or "v2".
 
         Raises: NotAuthorised, with the carrier's words.
         """
         ...
 
     async def page(self, number: int) -> SourcePage:
-        """Page `number` (from 1) of the list, 100 SIMs each; an empty page is past the end."""
+        """Read page `number` of the list.
+
+        Pages count from 1, with 100 SIMs each. An empty page is past the end.
+        """
         ...
 
     async def data_remaining(self, iccid: Iccid) -> Remaining:
-        """What is left of the data volume, in MB. A failed read is told as such, never as zero."""
+        """Read the remaining data volume, in MB.
+
+        A failed read is reported as such, never as zero.
+        """
         ...
 
     async def sms_remaining(self, iccid: Iccid) -> Remaining:
-        """What is left of the SMS volume. A failed read is told as such, never as zero."""
+        """Read the remaining SMS volume.
+
+        A failed read is reported as such, never as zero.
+        """
         ...
 
     async def account_limits(self) -> AccountLimits:
-        """The monthly caps that apply to every SIM of the account."""
+        """Read the monthly caps of every SIM of the account."""
         ...
 
 
 class SourceUsage(Protocol):
-    """Tells what single SIMs of the source use. Read-only; a request per SIM."""
+    """Usage of single SIMs of the source.
+
+    Read-only; a request per SIM.
+    """
 
     async def used_days(self, iccid: Iccid, first: date, last: date) -> Mapping[date, bool] | None:
-        """By day, whether a SIM used anything; None where no usable answer came."""
+        """Read by day whether a SIM used anything.
+
+        None where no usable answer came.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchOrder:
-    """One SIM to be switched on or off. `label` and `imei_lock` are as they were read just now, and go out with it."""
+    """Order to switch one SIM on or off.
+
+    `label` and `imei_lock` are as they were read just now, and are sent with the order.
+    """
 
     iccid: Iccid
     enabled: bool
@@ -163,7 +196,10 @@ class SwitchOrder:
 
 @dataclass(frozen=True, slots=True)
 class SwitchRequest:
-    """The very request that switches SIMs: for the journal, and for the dry run. A list has a list for a body."""
+    """Exact request that switches SIMs, for the journal and the dry run.
+
+    A request for a list has a list for a body.
+    """
 
     method: str
     path: str
@@ -171,39 +207,52 @@ class SwitchRequest:
 
 
 class SourceSwitch(Protocol):
-    """Switches SIMs at the source: the only port that writes there, held by cutover and rollback alone."""
+    """Port that switches SIMs at the source.
+
+    No other port writes at the source. Only cutover and rollback have this port.
+    """
 
     @property
     def most(self) -> int:
-        """The most SIMs in one order."""
+        """Most SIMs in one order."""
         ...
 
     async def open(self) -> str:
-        """Log in, settle which API version is spoken, and name it. Raises: NotAuthorised."""
+        """Log in, settle the API version, and return its name.
+
+        Raises: NotAuthorised.
+        """
         ...
 
     async def look(self, iccid: Iccid) -> Sight:
-        """Read one SIM as it is now. Raises: Transient and kin, where no usable answer came."""
+        """Read one SIM as it is now.
+
+        Raises: Transient and kin, where no usable answer came.
+        """
         ...
 
     async def used_days(
         self, iccid: Iccid, first: date, last: date, *, insists: bool = False
     ) -> Mapping[date, bool] | None:
-        """By day, whether a SIM used anything; None where no usable answer came.
+        """Read by day whether a SIM used anything.
 
-        With `insists`, what may pass is no such answer. Raises: Transient, then.
+        None where no usable answer came. With `insists`, trouble that may pass does not give None.
+
+        Raises: Transient, for such trouble, with `insists`.
         """
         ...
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
-        """Order SIMs on or off. It takes effect later, or not: only a look proves it.
+        """Order SIMs on or off.
+
+        The order takes effect later, or not: only a read proves the effect.
 
         Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
         """
         ...
 
     def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
-        """What `switch` will send."""
+        """Return the request that `switch` will send."""
         ...
 
 
@@ -212,7 +261,10 @@ class SourceSwitch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who we are at the target. `permissions` and `features` are None where the carrier does not tell them."""
+    """Our identity at the target.
+
+    `permissions` and `features` are None where the carrier does not report them.
+    """
 
     user_id: int | None
     email: str
@@ -224,7 +276,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class DataPlan:
-    """A tariff; `zones` maps each zone's exact key to its prices. `included_bytes` 0 is a flat rate, not a zero cap."""
+    """Data plan with its prices.
+
+    `zones` maps each zone's exact key to its prices. `included_bytes` 0 is a flat rate, not a zero cap.
+    """
 
     data_plan_id: int
     name: str
@@ -235,7 +290,7 @@ class DataPlan:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A label of the organization."""
+    """Label of the organization."""
 
     tag_id: int
     name: str
@@ -243,7 +298,10 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class DevicePage:
-    """Devices, newest first, and the cursor of the page after (None at the end)."""
+    """Page of devices, newest first.
+
+    `cursor` is the cursor of the page after (None at the end).
+    """
 
     links: Sequence[TargetLink]
     cursor: str | None
@@ -251,7 +309,10 @@ class DevicePage:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One bulk claim: at most 2,500 SIMs on one plan. Limits are -1 for none, None to leave them out."""
+    """Bulk claim of at most 2,500 SIMs on one data plan.
+
+    Limits are -1 for no limit, None to leave the limit out.
+    """
 
     iccids: Sequence[Iccid]
     org_id: int
@@ -264,7 +325,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimReply:
-    """What a claim was answered; not proof. `claimed` maps ICCID as the carrier wrote it to device id."""
+    """Answer to a claim; not proof.
+
+    `claimed` maps each ICCID, as the carrier wrote it, to a device id.
+    """
 
     claimed: Mapping[str, int | None]
     reasons: Mapping[str, str]
@@ -272,7 +336,10 @@ class ClaimReply:
 
 @dataclass(frozen=True, slots=True)
 class ChangeReply:
-    """What a bulk change was answered; not proof. `modified` None: the reply does not say which devices."""
+    """Answer to a bulk change; not proof.
+
+    `modified` None: the reply does not name the devices.
+    """
 
     job_id: str | None = None
     modified: frozenset[int] | None = None
@@ -281,7 +348,10 @@ class ChangeReply:
 
 @dataclass(frozen=True, slots=True)
 class CarrierJob:
-    """One entry of the carrier's job list; `status` is free text of theirs."""
+    """Entry of the carrier's job list.
+
+    `status` is the carrier's free text.
+    """
 
     job_id: str
     status: str
@@ -290,7 +360,10 @@ class CarrierJob:
 
 @dataclass(frozen=True, slots=True)
 class DataSession:
-    """One data session of a link. `at_s` is when it began (UTC seconds); `imei` of the hardware, if told."""
+    """Data session of a link.
+
+    `at_s` is when the session began (UTC seconds). `imei` is that of the hardware, if reported.
+    """
 
     link_id: int
     at_s: float
@@ -300,7 +373,7 @@ class DataSession:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """The very request that a write will send: for the journal, and for the dry run."""
+    """Exact request of a write, for the journal and the dry run."""
 
     method: str
     path: str
@@ -308,11 +381,14 @@ class Outgoing:
 
 
 class TargetPlatform(Protocol):
-    """A carrier that SIMs are moved to. Each write has a twin in `request_*` that says what it will send."""
+    """Carrier that SIMs are moved to.
+
+    Each write has a twin in `request_*` that returns the request that the write will send.
+    """
 
     @property
     def max_lookup(self) -> int:
-        """The most ICCIDs or device ids in one look-up."""
+        """Most ICCIDs or device ids in one look-up."""
         ...
 
     @property
@@ -321,66 +397,87 @@ class TargetPlatform(Protocol):
         ...
 
     async def account(self) -> Account:
-        """Who we are (two exchanges). Raises: NotAuthorised; InputError, if the organization is not ours."""
+        """Read our identity, in two exchanges.
+
+        Raises: NotAuthorised; InputError, if the organization is not ours.
+        """
         ...
 
     async def balance(self) -> Decimal | None:
-        """What the account can spend; None where there is no balance to read (invoiced organizations)."""
+        """Read the money that the account can spend.
+
+        None where there is no balance to read (invoiced organizations).
+        """
         ...
 
     async def data_plans(self) -> Sequence[DataPlan]:
-        """Every tariff of the organization (follows pages)."""
+        """Read every data plan of the organization (follows pages)."""
         ...
 
     async def tags(self) -> Sequence[Tag]:
-        """Every tag of the organization."""
+        """Read every tag of the organization."""
         ...
 
     async def create_tag(self, name: str) -> Tag:
-        """Make a tag. Look for its exact name in `tags` first."""
+        """Make a tag. Search for its exact name in `tags` first."""
         ...
 
     async def device_count(self) -> int | None:
-        """How many devices the organization has; None where the carrier does not tell."""
+        """Read the number of devices that the organization has.
+
+        None where the carrier does not report the number.
+        """
         ...
 
     async def devices(self, cursor: str | None = None) -> DevicePage:
-        """One page of the organization's devices, newest first."""
+        """Read one page of the organization's devices, newest first."""
         ...
 
     async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
-        """The links among at most `max_lookup` ICCIDs that we may see. Names no tags."""
+        """Read the links of at most `max_lookup` ICCIDs.
+
+        The result has only links that we may see, and names no tags.
+        """
         ...
 
     async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
-        """The devices among at most `max_lookup` ids, with tags."""
+        """Read the devices of at most `max_lookup` ids, with tags."""
         ...
 
     async def jobs(self) -> Sequence[CarrierJob] | None:
-        """The carrier's job list; None where it is not ours to read (403), which is no trouble."""
+        """Read the carrier's job list.
+
+        None where the list is not ours to read (403), which is no trouble.
+        """
         ...
 
     async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
-        """The newest data sessions of a link that began at `since_s` (UTC seconds) or later; one page, no more.
+        """Read the newest data sessions of a link; one page, no more.
 
-        None where usage is not ours to read.
+        The sessions began at `since_s` (UTC seconds) or later. None where usage is not ours to read.
         """
         ...
 
     async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
-        """Activate SIMs: bills at once and cannot be undone. Never retried here, not even after a refusal."""
+        """Activate SIMs. Bills at once and cannot be undone.
+
+        A claim is never retried here, not even after a refusal.
+        """
         ...
 
     async def set_state(
         self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
     ) -> ChangeReply:
-        """Order devices live or paused. Takes effect minutes later, or not: only the record proves it."""
+        """Order devices live or paused.
+
+        The order takes effect minutes later, or not: only the record proves the effect.
+        """
         ...
 
     async def set_limits(
         self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
     ) -> ChangeReply:
-        """Set limits: -1 for none, None to leave one alone."""
+        """Set limits: -1 for no limit, None to leave a limit alone."""
         ...
 
     async def link_tag(self, tag_id: int, device_ids: Sequence[int]) -> None:
@@ -392,37 +489,40 @@ class TargetPlatform(Protocol):
         ...
 
     async def set_names(self, device_ids: Sequence[int], name: str) -> None:
-        """Give one exact name to several devices. Raises: NotAuthorised, where the organization lacks the feature."""
+        """Give one exact name to several devices.
+
+        Raises: NotAuthorised, where the organization lacks the feature.
+        """
         ...
 
     def request_claim(self, claim: Claim) -> Outgoing:
-        """What `claim` will send."""
+        """Return the request that `claim` will send."""
         ...
 
     def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
-        """What `set_state` will send."""
+        """Return the request that `set_state` will send."""
         ...
 
     def request_limits(
         self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
     ) -> Outgoing:
-        """What `set_limits` will send."""
+        """Return the request that `set_limits` will send."""
         ...
 
     def request_tag(self, name: str) -> Outgoing:
-        """What `create_tag` will send."""
+        """Return the request that `create_tag` will send."""
         ...
 
     def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
-        """What `link_tag` will send."""
+        """Return the request that `link_tag` will send."""
         ...
 
     def request_name(self, device_id: int, name: str) -> Outgoing:
-        """What `set_name` will send."""
+        """Return the request that `set_name` will send."""
         ...
 
     def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
-        """What `set_names` will send."""
+        """Return the request that `set_names` will send."""
         ...
 
 
@@ -431,7 +531,9 @@ class TargetPlatform(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One reading of the source fleet. It becomes the inventory only when it is complete.
+    """Reading of the source fleet.
+
+    A snapshot becomes the inventory only when it is complete.
 
     `passes` counts finished passes over the list; `sims` is the number of distinct SIMs kept so far.
     """
@@ -444,7 +546,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class ListPass:
-    """What one pass over the list brought: distinct SIMs, and the totals told by its first and its last reply."""
+    """Result of one pass over the list.
+
+    `sims` counts distinct SIMs. `first_total` and `last_total` are the totals in the first and the last reply of the
+    pass.
+    """
 
     sims: int
     unreadable: int
@@ -456,7 +562,10 @@ class ListPass:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What remains for one SIM; a service that was not asked about is None."""
+    """Remaining volumes of one SIM.
+
+    None stands for a service that was not read.
+    """
 
     iccid: Iccid
     data: Remaining | None = None
@@ -464,34 +573,52 @@ class Reading:
 
 
 class InventoryStore(Protocol):
-    """Where a snapshot of the source fleet is kept. Each call is one committed transaction."""
+    """Store of snapshots of the source fleet.
+
+    Each call is one committed transaction.
+    """
 
     def open_snapshot(self, api_version: str, now: float) -> Snapshot:
-        """Go on with the snapshot that was not completed, or begin one; the inventory in force is left alone."""
+        """Continue the snapshot that was not completed, or begin a new one.
+
+        The inventory in force is left alone.
+        """
         ...
 
     def pages_done(self, snapshot_id: int, pass_number: int) -> Mapping[int, int | None]:
-        """The pages that this pass has on disk, and how many pages in all each reply told."""
+        """Return the pages of this pass that are on disk.
+
+        Each page is mapped to the number of pages in all that its reply reported.
+        """
         ...
 
     def save_page(self, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
-        """Keep one page; a SIM that is there already is overwritten, by its canonical ICCID."""
+        """Keep one page.
+
+        A SIM that is there already, by its canonical ICCID, is overwritten.
+        """
         ...
 
     def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
-        """Note that a pass is over, and compare it with its own totals and with the pass before."""
+        """Note the end of a pass, and compare its SIMs.
+
+        They are compared with the totals of the pass and with the pass before.
+        """
         ...
 
     def without_reading(self, snapshot_id: int, limit: int) -> Sequence[Iccid]:
-        """Up to `limit` SIMs whose remaining volumes were not asked for yet."""
+        """Return up to `limit` SIMs whose remaining volumes were not requested yet."""
         ...
 
     def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
-        """Keep what remains."""
+        """Keep remaining volumes."""
         ...
 
     def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:
-        """How many SIMs have a label that was not read whole, and the first of their ICCIDs."""
+        """Count the SIMs whose label was not read whole.
+
+        Returns: the number of SIMs, and the first of their ICCIDs.
+        """
         ...
 
     def save_account_limits(self, limits: AccountLimits) -> None:
@@ -499,17 +626,25 @@ class InventoryStore(Protocol):
         ...
 
     def dropped(self, snapshot_id: int, last_pass: int = 1) -> Dropped:
-        """What the inventory in force has, and the last pass of this snapshot has not."""
+        """Return SIMs of the inventory that the snapshot's last pass lacks.
+
+        The inventory is the one in force.
+        """
         ...
 
     def last_read_at(self, snapshot_id: int) -> float | None:
-        """When the last page of a snapshot came (UTC seconds); None while there is none."""
+        """Return the time of a snapshot's last page (UTC seconds), or None.
+
+        None while there is no page.
+        """
         ...
 
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
-        """Drop SIMs that the last pass did not list, and make this the inventory in force, at once.
+        """Make this snapshot the inventory in force.
 
-        Returns: what the inventory before had, and this one has not.
+        SIMs that the last pass did not list are dropped. Both happen at once.
+
+        Returns: the SIMs that the inventory before had, and this inventory has not.
         """
         ...
 
@@ -518,73 +653,99 @@ class InventoryStore(Protocol):
 
 
 class Search(Protocol):
-    """The target SIMs that a read is after, fleets of any size in bounded memory. Its length: those not seen yet."""
+    """Target SIMs that a read has to find.
+
+    Fleets of any size take bounded memory. The length is the number of SIMs not seen yet.
+    """
 
     def __len__(self) -> int: ...
 
     def add(self, iccids: Iterable[Iccid]) -> None:
-        """Look for these, too; called before anything was seen."""
+        """Search for these SIMs, too; called before any SIM was seen."""
         ...
 
     def forget_later_looks(self, now: float) -> None:
-        """Take looks at these SIMs that were noted for a later time than `now` for old ones: some clock was set."""
+        """Treat reads that were noted for a time after `now` as old.
+
+        Only reads of these SIMs are meant. Some clock was set since such a read.
+        """
         ...
 
     def among(self, keys: Sequence[str]) -> Mapping[str, Iccid]:
-        """Those of these keys that are wanted and were not seen yet."""
+        """Return the wanted SIMs among these keys that were not seen yet."""
         ...
 
     def missing(self) -> Iterator[Iccid]:
-        """What was not seen yet; `drop` may be called meanwhile."""
+        """Yield the SIMs that were not seen yet.
+
+        `drop` may be called meanwhile.
+        """
         ...
 
     def drop(self, keys: Sequence[str]) -> None:
-        """Note that some were seen, which were wanted and not seen before."""
+        """Note that wanted SIMs were seen for the first time."""
         ...
 
     def note_absent(self, *, now: float) -> None:
-        """Keep in the journal that all others were looked for and not seen, as of `now` (UTC seconds)."""
+        """Note in the journal that all other SIMs were not seen.
+
+        The SIMs were searched for, as of `now` (UTC seconds).
+        """
         ...
 
     def close(self) -> None:
-        """Forget it all."""
+        """Forget the whole search."""
         ...
 
 
 class Journal(Protocol):
-    """What the engine asks of the store. Each call is one committed transaction; none of them waits."""
+    """Store operations that the engine asks for.
+
+    Each call is one committed transaction; no call waits.
+    """
 
     def header(self, plan_id: str) -> PlanHeader:
-        """The plan's header. Raises: InputError, if there is no such plan."""
+        """Return the plan's header.
+
+        Raises: InputError, if there is no such plan.
+        """
         ...
 
     def start_run(self, plan_id: str, owner: str, now: float) -> int:
-        """Note that a run of `apply` began, and that the plan is in use. Returns: the run's id."""
+        """Note that a run of `apply` began, and the plan is used.
+
+        Returns: the run's id.
+        """
         ...
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note how a run ended."""
+        """Note the end of a run."""
         ...
 
     def runs(self, plan_id: str) -> Sequence[JobRecord]:
-        """The runs of a plan, oldest first."""
+        """Return the runs of a plan, oldest first."""
         ...
 
     def items(self, plan_id: str, *, wave: str | None = None, acting_only: bool = True) -> Iterator[Item]:
-        """The plan's SIMs with steps and last observation, in the order in which they are best claimed.
+        """Yield the plan's SIMs in the best order for claims.
 
-        That order is: limits, then source ICCID, so that SIMs of equal limits share a claim.
+        Each SIM has its steps and its last observation. The order is: limits, then source ICCID, so that SIMs of equal
+        limits share a claim.
         """
         ...
 
     def items_by_key(self, plan_id: str, keys: Sequence[str]) -> Sequence[Item]:
-        """The same for some SIMs, in the order of `keys`."""
+        """Return the items of some SIMs, in the order of `keys`."""
         ...
 
     def begin(
         self, run_id: int, kind: StepKind, keys: Sequence[str], outgoing: Outgoing, *, wave: str | None, now: float
     ) -> int:
-        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+        """Commit the intent of a request.
+
+        Steps move PENDING -> IN_FLIGHT, and the request is stored beside them.
+
+        Returns: the request's id.
 
         Raises: IllegalTransition, if one of the steps is not PENDING; PairChanged, if some SIMs are to be claimed for a
             pair that is another now; then nothing is written.
@@ -592,9 +753,11 @@ class Journal(Protocol):
         ...
 
     def into_main_file(self) -> bool:
-        """Put all that was committed into the store's main file. Returns: whether it is there; False while a reader is.
+        """Put all that was committed into the store's main file.
 
         The file may be carried on alone, without what SQLite keeps beside it.
+
+        Returns: True if all is there; False while a reader is there.
         """
         ...
 
@@ -609,7 +772,9 @@ class Journal(Protocol):
         message: str = "",
         in_doubt: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        """Note what a request was answered, and in the same transaction what that leaves in doubt.
+        """Note the answer to a request.
+
+        The same transaction notes the steps whose outcome is unknown after the answer.
 
         Args:
             in_doubt: code and message by SIM key; their steps become UNCERTAIN.
@@ -626,7 +791,9 @@ class Journal(Protocol):
         now: float,
         not_before: float = 0.0,
     ) -> None:
-        """Move the steps of some SIMs by one event, guarded in SQL by the state they move from.
+        """Move the steps of some SIMs by one event.
+
+        SQL guards the move by the state that the steps move from.
 
         Args:
             keys: code and message by SIM key; both may be empty.
@@ -637,15 +804,23 @@ class Journal(Protocol):
         ...
 
     def sent_before(self, keys: Sequence[str]) -> frozenset[str]:
-        """Those of some SIMs for which any plan of the store sent something, or may have."""
+        """Return SIMs for which any plan sent something, or may have.
+
+        The plans are all plans of the store.
+        """
         ...
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
-        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN. Returns: how many."""
+        """Settle what a dead process left.
+
+        Its IN_FLIGHT steps become UNCERTAIN.
+
+        Returns: how many.
+        """
         ...
 
     def job_ids(self, plan_id: str, wave: str) -> frozenset[str]:
-        """The carrier's job ids among the answers to a wave's writes."""
+        """Return the carrier's job ids in the answers to a wave's writes."""
         ...
 
     def job_status(self, job_id: str, status: str) -> None:
@@ -653,11 +828,17 @@ class Journal(Protocol):
         ...
 
     def search(self, iccids: Iterable[Iccid] | None) -> Search:
-        """Begin to look for some target SIMs, or for those paired with the inventory in force; close it at the end."""
+        """Begin a search for some target SIMs; close it at the end.
+
+        With None, the search is for the target SIMs that are paired with the inventory in force.
+        """
         ...
 
     def observed(self, links: Iterable[TargetLink], absent: Iterable[Iccid], *, now: float) -> None:
-        """Keep what the target showed; `absent` were looked for and not seen."""
+        """Keep what the target showed.
+
+        `absent` SIMs were searched for and not seen.
+        """
         ...
 
     def verified(self, plan_id: str, results: Iterable[Verified], *, now: float) -> None:
@@ -665,66 +846,89 @@ class Journal(Protocol):
         ...
 
     def verdicts(self, plan_id: str, wave: str | None = None, *, changing: bool = False) -> Mapping[str, int]:
-        """How many acting SIMs have each verdict; those never verified are counted as "unread".
+        """Count acting SIMs by verdict.
 
-        SIMs that an operator set aside are not counted; with `changing`, nor are those with nothing to do.
+        SIMs that were never verified are counted as "unread". SIMs that an operator skipped are not counted. With
+        `changing`, SIMs with nothing to do are not counted either.
         """
         ...
 
     def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
-        """How many steps stand in each state, by kind."""
+        """Count the steps in each state, by kind."""
         ...
 
     def failure_codes(self, plan_id: str) -> Mapping[str, int]:
-        """How many steps FAILED, by code."""
+        """Count the FAILED steps, by code."""
         ...
 
     def claims_unseen(self, plan_id: str) -> int:
-        """How many SIMs a reply named as claimed and no read ever showed, set aside by an operator or not."""
+        """Count SIMs that were reported as claimed but never seen.
+
+        A reply named them as claimed, and no read ever showed them. SIMs that an operator skipped are counted, too.
+        """
         ...
 
     def claims_made(self, org_id: int) -> Sequence[Claimed]:
-        """What each begun plan of an organization has claimed, or may have, oldest first."""
+        """Return the claims of each begun plan of an organization, oldest first.
+
+        Claims that a plan may have made are counted, too.
+        """
         ...
 
     def failures(self, plan_id: str) -> Failures:
-        """The SIMs that failed and were not verified in the end, by wave and by code, and those begun, by wave."""
+        """Count failed SIMs and begun SIMs.
+
+        Failed SIMs are counted by wave and by code, begun SIMs by wave. A SIM that was verified in the end did not
+        fail.
+        """
         ...
 
     def gate_reached(self, plan_id: str, wave: str, now: float) -> float:
-        """Note that a wave has enough verified SIMs. Returns: since when it has had them without a break."""
+        """Note that a wave has enough verified SIMs.
+
+        Returns: since when the wave has had enough of them without a break.
+        """
         ...
 
     def gate_lost(self, plan_id: str, wave: str, now: float) -> None:
-        """Note that a wave no longer has enough verified SIMs: its rest begins anew when it has."""
+        """Note that a wave no longer has enough verified SIMs.
+
+        Its rest begins anew when the wave has enough again.
+        """
         ...
 
     def requests(self, plan_id: str) -> Sequence[RequestRecord]:
-        """Every write of a plan, oldest first."""
+        """Return every write of a plan, oldest first."""
         ...
 
 
 class FieldNotes(Protocol):
-    """What is known of the units in the field that a plan is about."""
+    """Notes on the units in the field that a plan concerns."""
 
     def last_uses(self, keys: Iterable[str]) -> Mapping[str, date]:
-        """The last day of use that was noted of some old SIMs, by key."""
+        """Return the last noted day of use of old SIMs, by key."""
         ...
 
     def neighbours(self, bodies: Iterable[str | None]) -> Neighbours:
-        """Who was seen in some hardware."""
+        """Return the SIMs that were seen in some hardware."""
         ...
 
 
 class SwitchJournal(Protocol):
-    """What cutover and rollback ask of the store. Each call is one committed transaction; none of them waits."""
+    """Store operations that cutover and rollback ask for.
+
+    Each call is one committed transaction; no call waits.
+    """
 
     def items(self, switch_id: str, wave: str | None) -> Iterator[SwitchItem]:
-        """The SIMs of one wave that are to be switched, with steps, in the order of the plan."""
+        """Yield the SIMs of one wave that are to be switched.
+
+        Each SIM has its steps. The order is that of the plan.
+        """
         ...
 
     def items_by_key(self, switch_id: str, keys: Sequence[str]) -> Sequence[SwitchItem]:
-        """The same for some SIMs, in the order of `keys`."""
+        """Return the items of some SIMs, in the order of `keys`."""
         ...
 
     def begin(
@@ -736,19 +940,25 @@ class SwitchJournal(Protocol):
         *,
         now: float,
     ) -> int:
-        """Commit the intent: steps PENDING -> IN_FLIGHT and the request beside them. Returns: the request's id.
+        """Commit the intent of a request.
+
+        Steps move PENDING -> IN_FLIGHT, and the request is stored beside them.
 
         Args:
-            before: by SIM key, what was read of it; kept from the first order on.
+            before: by SIM key, what was read of the SIM; kept from the first order on.
+
+        Returns: the request's id.
 
         Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
         """
         ...
 
     def into_main_file(self) -> bool:
-        """Put all that was committed into the store's main file. Returns: whether it is there; False while a reader is.
+        """Put all that was committed into the store's main file.
 
         The file may be carried on alone, without what SQLite keeps beside it.
+
+        Returns: True if all is there; False while a reader is there.
         """
         ...
 
@@ -762,39 +972,58 @@ class SwitchJournal(Protocol):
         job_id: str | None = None,
         message: str = "",
     ) -> None:
-        """Note what a request was answered."""
+        """Note the answer to a request."""
         ...
 
     def move(
         self, switch_id: str, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]], *, now: float
     ) -> None:
-        """Move steps by one event, each with a code and words, guarded in SQL. Raises: IllegalTransition."""
+        """Move steps by one event, each with a code and words.
+
+        SQL guards the move.
+
+        Raises: IllegalTransition.
+        """
         ...
 
     def reclaim_in_flight(self, switch_id: str, now: float) -> int:
-        """Settle what a dead process left: its IN_FLIGHT steps become UNCERTAIN. Returns: how many."""
+        """Settle what a dead process left.
+
+        Its IN_FLIGHT steps become UNCERTAIN.
+
+        Returns: how many.
+        """
         ...
 
     def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
-        """The labels that the inventory in force has for some SIMs, by key; SIMs that it does not hold are left out."""
+        """Return the labels of some SIMs, by key.
+
+        The labels are those of the inventory in force. SIMs that the inventory does not hold are left out.
+        """
         ...
 
     def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
-        """Which of some SIMs have an order of another plan whose outcome nobody knows: it may yet take effect."""
+        """Return SIMs with an order of another plan whose outcome is unknown.
+
+        Such an order may still take effect.
+        """
         ...
 
     def step_counts(self, switch_id: str, wave: str | None = None) -> Mapping[tuple[SwitchKind, StepState, str], int]:
-        """How many steps stand in each state, by kind and code."""
+        """Count the steps in each state, by kind and code."""
         ...
 
     def requests_of(self, run_id: int) -> int:
-        """How many writes a run sent."""
+        """Count the writes that a run sent."""
         ...
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note how a run ended."""
+        """Note the end of a run."""
         ...
 
 
 Progress = Callable[[str, Mapping[str, Any]], None]
-"""Told what happens: an event's name and its values. For progress bars, `--events` and logs."""
+"""Function that is called with an event's name and its values.
+
+The calls are for progress bars, `--events` and logs.
+"""

@@ -42,10 +42,10 @@ These devices are not there yet.
 
 
 class Sent(Protocol):
-    """Whoever takes the requests, as a list does."""
+    """Receiver of the requests, such as a list."""
 
     def append(self, out: Outgoing, /) -> None:
-        """Take the next one."""
+        """Take the next request."""
         ...
 
 
@@ -66,16 +66,16 @@ class DryRunTarget:
 
     @property
     def max_lookup(self) -> int:
-        """As the real one."""
+        """Most ids in one lookup at the real target."""
         return self.inner.max_lookup
 
     @property
     def page_size(self) -> int:
-        """As the real one."""
+        """Devices on one page of the real target."""
         return self.inner.page_size
 
     async def account(self) -> Account:
-        """As the real one."""
+        """Return the account of the real target."""
         return await self.inner.account()
 
     async def balance(self) -> Decimal | None:
@@ -86,11 +86,11 @@ class DryRunTarget:
         return await self.inner.balance()
 
     async def data_plans(self) -> Sequence[DataPlan]:
-        """As the real one."""
+        """Return the data plans of the real target."""
         return await self.inner.data_plans()
 
     async def tags(self) -> Sequence[Tag]:
-        """As the real one."""
+        """Return the tags of the real target."""
         found = await self.inner.tags()
         self._tag_names |= {tag.tag_id: tag.name for tag in found}
         return found
@@ -102,7 +102,7 @@ class DryRunTarget:
         return Tag(NEW_TAG_ID, name)
 
     async def device_count(self) -> int | None:
-        """As the real one, with the devices that would be there."""
+        """Return the real number of devices plus the new devices."""
         count = await self.inner.device_count()
         return None if count is None else count + len(self._new)
 
@@ -126,23 +126,23 @@ class DryRunTarget:
         return DevicePage(links, f"{NEW_DEVICES}{seen + len(links)}")
 
     async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
-        """As the real one, with what would have changed."""
+        """Return the real links, as the writes would have left them."""
         unknown = [iccid for iccid in iccids if iccid.key not in self._links]
         real = await self.inner.links_by_iccid(unknown) if unknown else ()
         return [*(self._links[iccid.key] for iccid in iccids if iccid.key in self._links), *real]
 
     async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
-        """As the real one, with what would have changed."""
+        """Return the real devices, as the writes would have left them."""
         unknown = [device_id for device_id in device_ids if device_id not in self._keys]
         real = await self.inner.devices_by_id(unknown) if unknown else ()
         return [*(self._links[self._keys[known]] for known in device_ids if known in self._keys), *real]
 
     async def jobs(self) -> Sequence[CarrierJob] | None:
-        """As the real one."""
+        """Return the jobs of the real target."""
         return await self.inner.jobs()
 
     async def data_sessions(self, link_id: int, *, since_s: float) -> Sequence[DataSession] | None:
-        """As the real one."""
+        """Return the data sessions of the real target."""
         return await self.inner.data_sessions(link_id, since_s=since_s)
 
     async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
@@ -187,7 +187,7 @@ class DryRunTarget:
     async def set_limits(
         self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
     ) -> ChangeReply:
-        """Note the order, and pretend that it took effect."""
+        """Note the order, and answer as if it took effect."""
         self.sent.append(
             self.inner.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
         )
@@ -198,52 +198,52 @@ class DryRunTarget:
         return ChangeReply(modified=frozenset(device_ids))
 
     async def link_tag(self, tag_id: int, device_ids: Sequence[int]) -> None:
-        """Note the order, and pretend that it took effect."""
+        """Note the order, and behave as if it took effect."""
         self.sent.append(self.inner.request_tag_link(tag_id, device_ids))
         await self._change(device_ids, tags=frozenset({self._tag_names.get(tag_id, "")}))
 
     async def set_name(self, device_id: int, name: str) -> None:
-        """Note the name, and pretend that it is set."""
+        """Note the name, and behave as if it were set."""
         self.sent.append(self.inner.request_name(device_id, name))
         await self._change([device_id], name=name)
 
     async def set_names(self, device_ids: Sequence[int], name: str) -> None:
-        """Note the names, and pretend that they are set."""
+        """Note the names, and behave as if they were set."""
         self.sent.append(self.inner.request_names(device_ids, name))
         await self._change(device_ids, name=name)
 
     def request_claim(self, claim: Claim) -> Outgoing:
-        """As the real one."""
+        """Return the request that the real target would send."""
         return self.inner.request_claim(claim)
 
     def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
-        """As the real one."""
+        """Return the request that the real target would send."""
         return self.inner.request_state(device_ids, state)
 
     def request_limits(
         self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
     ) -> Outgoing:
-        """As the real one."""
+        """Return the request that the real target would send."""
         return self.inner.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
 
     def request_tag(self, name: str) -> Outgoing:
-        """As the real one."""
+        """Return the request that the real target would send."""
         return self.inner.request_tag(name)
 
     def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
-        """As the real one."""
+        """Return the request that the real target would send."""
         return self.inner.request_tag_link(tag_id, device_ids)
 
     def request_name(self, device_id: int, name: str) -> Outgoing:
-        """As the real one."""
+        """Return the request that the real target would send."""
         return self.inner.request_name(device_id, name)
 
     def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
-        """As the real one."""
+        """Return the request that the real target would send."""
         return self.inner.request_names(device_ids, name)
 
     async def _change(self, device_ids: Sequence[int], **values: object) -> None:
-        """Remember what some devices would look like."""
+        """Keep the links of devices as a write would have left them."""
         for start in range(0, len(device_ids), self.max_lookup):
             for link in await self.devices_by_id(device_ids[start : start + self.max_lookup]):
                 self._links[link.iccid.key] = replace(link, **values)  # type: ignore[arg-type]  # fields of the record

@@ -28,15 +28,15 @@ class DryRunSwitch:
 
     @property
     def most(self) -> int:
-        """As the real one."""
+        """Most SIMs in one order at the real source."""
         return self.inner.most
 
     async def open(self) -> str:
-        """As the real one."""
+        """Open the real source, and return its API version."""
         return await self.inner.open()
 
     async def look(self, iccid: Iccid) -> Sight:
-        """As the real one, with what would have changed."""
+        """Read a SIM as the orders would have left it."""
         sight = await self.inner.look(iccid)
         order = self._ordered.get(iccid.key)
         if order is None or sight.sim is None:
@@ -47,7 +47,7 @@ class DryRunSwitch:
     async def used_days(
         self, iccid: Iccid, first: date, last: date, *, insists: bool = False
     ) -> Mapping[date, bool] | None:
-        """As the real one."""
+        """Return the usage by day that the real source reports."""
         return await self.inner.used_days(iccid, first, last, insists=insists)
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
@@ -60,5 +60,5 @@ class DryRunSwitch:
         self._ordered |= {order.iccid.key: order for order in orders}
 
     def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
-        """As the real one."""
+        """Return the request that the real source would get."""
         return self.inner.request_switch(orders)

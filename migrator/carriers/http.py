@@ -1,7 +1,8 @@
-"""One HTTP exchange, paced, bounded in time, and sorted by what may have happened.
+"""HTTP exchange with a carrier: limited in rate and time, and sorted.
 
-Both carriers' clients send through `HttpSession`. Reads are retried here, and nothing else is: a write is sent once,
-except after a refusal that surely did nothing, and then only where the caller allows it.
+Answers are sorted by what may have happened. Both carriers' clients send through `HttpSession`. Reads are retried here,
+and nothing else is: a write is sent once, except after a refusal that surely did nothing, and then only where the
+caller allows it.
 """
 
 import json
@@ -45,7 +46,10 @@ NOTHING_LEFT_US = (
 )
 
 LEAVES = frozenset({"http11.send_request_headers.started", "http2.send_request_headers.started"})
-"""What httpcore calls the moment at which the first byte of a request goes out on a connection that stands."""
+"""Names of the httpcore events that start to send a request.
+
+At such an event the first byte goes out on a connection that stands.
+"""
 
 Params = Mapping[str, str | int]
 
@@ -53,16 +57,19 @@ _JSON_IN_AND_OUT = (
     {"Accept": "application/json"},
     {"Accept": "application/json", "Content-Type": "application/json"},
 )
-"""What goes with a request without a body, and with one."""
+"""Headers of a request without a body, and with a body."""
 
 
 def _content(body: Mapping[str, Any] | Sequence[Any] | None) -> bytes | None:
-    """A body as it goes out, in ASCII: any text can be told so, also half an emoji that a carrier left in a label."""
+    """Encode a body as it goes out, in ASCII.
+
+    ASCII carries any text, also half an emoji that a carrier left in a label.
+    """
     return None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def _no_doubt() -> None:
-    """Vouches for a request that rests on nothing."""
+    """Vouch for a request that depends on nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,12 @@ class _Request:
     vouch: Vouch = field(default=_no_doubt, repr=False)
 
     async def trace(self, moment: str, _details: Mapping[str, Any]) -> None:
-        """Follow the connection. Raises: what `vouch` raises, before a byte is sent: connecting takes its time, too."""
+        """Follow the connection, and vouch before a byte is sent.
+
+        Connecting takes time, too.
+
+        Raises: what `vouch` raises, before a byte is sent.
+        """
         if moment in LEAVES:
             self.vouch()
 
@@ -86,16 +98,16 @@ class _Request:
 
     @property
     def lost(self) -> type[OutcomeUnknown | Transient]:
-        """What it means when this left us and no answer came."""
+        """Error of a request that left us and got no answer."""
         return OutcomeUnknown if self.is_write else Transient
 
 
 @dataclass(slots=True)
 class _Patience:
-    """Counts the tries of one request that got nowhere.
+    """Stop rule that counts the failed tries of one request.
 
-    A 429 is none of them while others are served: a carrier that lets four a second through may refuse the same one of
-    eight again and again, and its turn comes once the others are through.
+    A 429 does not count while other requests are served: a carrier that lets four requests a second through may refuse
+    the same request of eight again and again. The turn of that request comes once the other requests are through.
     """
 
     pacer: Pacer
@@ -106,7 +118,7 @@ class _Patience:
         self._served = self.pacer.served
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
-        """Whether it is given up."""
+        """Count the try, and return True if the request is given up."""
         were_served, self._served = self._served, self.pacer.served
         is_refused = state.outcome is not None and isinstance(state.outcome.exception(), RateLimited)
         if not is_refused or were_served == self._served:
@@ -115,7 +127,7 @@ class _Patience:
 
 
 class HttpSession:
-    """Sends requests to one carrier.
+    """Session that sends requests to one carrier.
 
     Args:
         http: the client, with its base URL.
@@ -150,12 +162,20 @@ class HttpSession:
         self._takes_tokens = takes_tokens
 
     async def read(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """GET, up to six times in vain while nothing but weather is wrong. Raises: PlatformError."""
+        """GET `path`, and repeat the read after passing trouble.
+
+        A read is given up after six tries in vain.
+
+        Raises: PlatformError.
+        """
         request = _Request("GET", path, params, None, headers, self._timeout_s, is_write=False)
         return await self._patiently(request)
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Reply:
-        """POST what changes nothing, such as a login, and may be repeated as if it were a read."""
+        """POST what changes nothing, such as a login.
+
+        Such a request may be repeated as if it were a read.
+        """
         request = _Request("POST", path, None, _content(body), None, self._timeout_s, is_write=False)
         return await self._patiently(request)
 
@@ -175,12 +195,12 @@ class HttpSession:
 
         Args:
             retry_refusals: whether to send again after a 429 or where no connection came about. Not for claims: a
-                refusal there is looked into first.
-            vouch: asked while it waits, and at the very moment of sending, whether what it rests on still holds.
+                refusal there is examined first.
+            vouch: asked while the write waits, and at the very moment of sending, whether its grounds are still valid.
 
-        Raises: OutcomeUnknown, when it left us and no readable answer came; NotSent, when the run was told to stop
-            before it left; Outdated, when `vouch` does not vouch for it any more, and it did not leave; else what the
-            answer means.
+        Raises: OutcomeUnknown, when the write left us and no readable answer came; NotSent, when the run was ordered to
+            stop before the write left; Outdated, when `vouch` does not vouch for the write any more, and the write did
+            not leave; else what the answer means.
         """
         longest_s, content = timeout_s or self._timeout_s, _content(body)
         request = _Request(method, path, params, content, headers, longest_s, is_write=True, vouch=vouch or _no_doubt)
@@ -190,7 +210,10 @@ class HttpSession:
             raise NotSent(stop) from stop
 
     async def _patiently(self, request: _Request) -> Reply:
-        """Repeat what surely changed nothing. Sorters give Transient and WireMismatch to a write only if it did not."""
+        """Repeat a request as long as it surely changed nothing.
+
+        Sorters give Transient and WireMismatch to a write only if the write changed nothing.
+        """
         retrying = tenacity.AsyncRetrying(
             sleep=self._pacer.sleep,
             stop=_Patience(self._pacer),
@@ -201,7 +224,11 @@ class HttpSession:
         return await retrying(self._once, request)
 
     def _pause_before_retry(self, state: tenacity.RetryCallState) -> float:
-        """The pacer holds everyone after a 429; other trouble waits 1, 2, 4, 8, 16 s, and a bit."""
+        """Return the seconds to wait before the next try.
+
+        After a 429 the pacer stops everyone, so there is no further wait. Other trouble waits 1, 2, 4, 8, 16 s, and a
+        bit.
+        """
         if state.outcome is not None and isinstance(state.outcome.exception(), RateLimited):
             return 0.0
         return self._pacer.spread(tenacity.wait_exponential(multiplier=1, max=16)(state))
@@ -235,7 +262,10 @@ class HttpSession:
         return self._reply(request, response)
 
     async def _send(self, request: _Request) -> httpx.Response:
-        """The exchange itself. Its own time-outs replace the client's, which know nothing of slow claims."""
+        """Send the request, with the time-outs of this session.
+
+        The client's own time-outs are replaced, as they know nothing of slow claims.
+        """
         return await self._http.request(
             request.method,
             request.path.lstrip("/"),
@@ -264,5 +294,8 @@ class HttpSession:
 
 
 def _may_be_repeated(error: BaseException) -> bool:
-    """Tell whether the same request may go out again. One that grew old would only be older."""
+    """True if the same request may go out again.
+
+    A request that is too old would only get older.
+    """
     return isinstance(error, Transient | WireMismatch) and not isinstance(error, Outdated)

@@ -1,4 +1,7 @@
-"""Single values as carriers write them: numbers as text, 0 and 1 for no and yes, blanks for nothing."""
+"""Single values as carriers write them.
+
+Numbers may be text, 0 and 1 may be no and yes, and blanks may be nothing.
+"""
 
 from typing import Any
 
@@ -10,18 +13,21 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def text_of(value: Any) -> str | None:
-    """Text, or a whole number as text; None for anything else and for nothing. A float would have lost digits."""
+    """Return a text, or a whole number as text; else None.
+
+    Blank text is None, too. A float would have lost digits.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value.strip() or None if isinstance(value, str) else None
 
 
 def whole_of(value: Any) -> int | None:
-    """A whole number, or text of one; None for anything else."""
+    """Read a whole number, also from text; None for anything else."""
     number = decimal_of(value)
     return int(number) if number is not None and number == number.to_integral_value() else None
 
 
 def flag_of(value: Any) -> bool | None:
-    """A yes or no; None for anything else."""
+    """Return a yes or no as a bool; None for anything else."""
     return _FLAGS.get(str(value).strip().lower()) if isinstance(value, bool | int | str) else None

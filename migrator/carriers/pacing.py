@@ -1,4 +1,4 @@
-"""One pacer per carrier, shared by everything that talks to it."""
+"""Pacers: one per carrier, shared by everything that talks to the carrier."""
 
 import math
 import random
@@ -11,39 +11,50 @@ import anyio
 __all__ = ["LONGEST_HOLD_S", "AdaptivePacer", "Gate", "Pacer"]
 
 Gate = Callable[[], Awaitable[bool]]
-"""Waits while nobody may send, and says whether it waited; raises, if the request should be given up."""
+"""Function that waits while nobody may send; True if it waited.
+
+The function raises if the request should be given up.
+"""
 
 GATE_SLICE_S = 1.0
-"""How often a request that waits for its turn looks whether it is still wanted."""
+"""Seconds between checks of a request that waits for its turn.
+
+The check asks if the request is still wanted.
+"""
 
 RESTART_SHARE = 0.9
-"""The share of a remembered pace at which the next process begins."""
+"""Share of a remembered request rate at which the next process begins."""
 
 SPREAD = 0.25
-"""How much longer a pause may be than its plain length, as a share of it."""
+"""Most that a pause is lengthened, as a share of its length."""
 
 LONGEST_HOLD_S = 900.0
-"""However long a carrier asks us to stay away, we look again after this; it can say so again."""
+"""Longest stop that a carrier can ask for, in seconds.
+
+After that time we try again, and the carrier can ask again.
+"""
 
 
 def _no_doubt() -> None:
-    """Lets a request wait for its turn however long it takes."""
+    """Let a request wait for its turn, however long."""
 
 
 async def _open() -> bool:
-    """The gate of a pacer that nobody steers."""
+    """Let every request through: the gate of an unsteered pacer."""
     return False
 
 
 @dataclass
 class Pacer:
-    """Lets requests start at an even pace of `per_second`; a refusal stops everybody for a while.
+    """Pacer that lets requests start at an even rate of `per_second`.
+
+    A refusal stops everybody for a while.
 
     Args:
         per_second: requests that may start each second. May be changed at any time.
-        gate: asked before each request leaves, and every second while one waits for its turn.
+        gate: asked before each request leaves, and every second while a request waits for its turn.
         ceiling_now: reads the most requests per second that are allowed now; None where nobody steers.
-        chance: makes pauses that the carrier did not ask for a bit longer; None for pauses to the letter.
+        chance: makes pauses that the carrier did not ask for a bit longer; None for exact pauses.
     """
 
     per_second: float
@@ -75,14 +86,20 @@ class Pacer:
             self._last_at = start
 
     async def sleep(self, seconds: float) -> None:
-        """Wait before a request is tried again. Raises: what `gate` raises, which is asked every second."""
+        """Wait before a request is tried again.
+
+        Raises: what `gate` raises, which is asked every second.
+        """
         until = anyio.current_time() + seconds
         while (left_s := until - anyio.current_time()) > 0:
             await anyio.sleep(min(left_s, GATE_SLICE_S))
             await self.gate()
 
     async def _steered(self, start: float) -> float:
-        """Obey what was ordered meanwhile. Returns: `start`, or now if nobody was let through at that time."""
+        """Obey what was ordered meanwhile.
+
+        Returns: `start`, or now if nobody was let through at that time.
+        """
         if await self.gate():
             start = anyio.current_time()
         if self.ceiling_now is not None:
@@ -99,15 +116,19 @@ class Pacer:
         return max(self._held_until, self._last_at + 1 / self.per_second)
 
     def accepted(self) -> None:
-        """Note an answer that was not a refusal. One that was on its way when a stop began says nothing new."""
+        """Note an answer that was not a refusal.
+
+        An answer that was under way when a stop began does not end the row of refusals.
+        """
         self.served += 1
         if not self.is_held:
             self._streak = 0
 
     def refused(self, retry_after_s: float | None) -> None:
-        """Note a 429: hold everyone for what the carrier asked, else for the next of `pauses_s`.
+        """Note a 429, and stop everyone for a while.
 
-        Refusals that arrive during a stop belong to it: they can make it longer, but count as no further one.
+        The stop lasts for what the carrier asked, else for the next of `pauses_s`. Refusals that arrive during a stop
+        belong to the stop: they can make it longer, but do not begin a further stop.
         """
         self.refusals += 1
         now = anyio.current_time()
@@ -119,38 +140,41 @@ class Pacer:
         self._held_until = max(self._held_until, now + min(pause_s, LONGEST_HOLD_S))
 
     def spread(self, pause_s: float) -> float:
-        """A pause of at least so many seconds, up to a quarter more.
+        """Return a pause of at least `pause_s`, up to a quarter longer.
 
-        The limit is shared with the customer's own systems: those that were refused together should not come back
+        The limit is shared with the customer's own systems: requests that were refused together should not come back
         together.
         """
         return pause_s if self.chance is None else pause_s * (1 + SPREAD * self.chance.random())
 
     @property
     def is_held(self) -> bool:
-        """Whether a refusal still stops everybody."""
+        """True while a refusal still stops everybody."""
         return anyio.current_time() < self._held_until
 
     @property
     def pauses_s(self) -> tuple[float, ...]:
-        """How long the first, second and every later refusal in a row holds everyone, if the carrier does not say."""
+        """Seconds for which each refusal in a row stops everyone.
+
+        The values are for the first, second and every later refusal, if the carrier names no time.
+        """
         return (1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass
 class AdaptivePacer(Pacer):
-    """Finds a limit that nobody published, and follows it when it moves.
+    """Pacer that finds an unpublished limit and follows its moves.
 
-    Starts at `per_second` and doubles every `doubling_s` until the first refusal (slow start). Each stop then lowers
-    the pace a little; it comes back to where it was refused within `recovery_s`, lingers there, and climbs past it ever
-    faster while nothing is refused. It never grows while the pace is not what holds requests back, as a pace that was
-    not tried proves nothing.
+    The pacer starts at `per_second` and doubles the request rate every `doubling_s` until the first refusal (slow
+    start). Each stop then lowers the rate a little. The rate comes back to where it was refused within `recovery_s`,
+    lingers there, and climbs past it ever faster while nothing is refused. The rate never grows while something else
+    slows the requests, as a rate that was not tried proves nothing.
 
     Args:
         ceiling: never faster than this. May be changed at any time, which is how an operator steers.
         floor: never slower than this.
         doubling_s: seconds of use between two doublings.
-        recovery_s: seconds of use until the pace is again what was refused.
+        recovery_s: seconds of use until the request rate is again what was refused.
 
     Source: Hologram publishes no number (reference, section 3.5); its prose asks to stop 5 to 10 s after a 429. The
     curve is that of CUBIC (RFC 9438), without its fairness part.
@@ -168,15 +192,24 @@ class AdaptivePacer(Pacer):
 
     @property
     def pauses_s(self) -> tuple[float, ...]:
-        """How long the first, second and every later refusal in a row holds everyone, if the carrier does not say."""
+        """Seconds for which each refusal in a row stops everyone.
+
+        The values are for the first, second and every later refusal, if the carrier names no time.
+        """
         return (1.0, 2.0, 5.0, 10.0)
 
     def snapshot(self) -> dict[str, Any]:
-        """What was learned, as JSON values for `restore`: the pace, and the one that was refused, or None."""
+        """Return what was learned, as JSON values for `restore`.
+
+        The values are the request rate, and the rate that was refused, or None.
+        """
         return {"per_second": self.per_second, "refused_at": self._refused_at}
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Begin a bit below what another process learned, and climb to where it was refused. Nonsense is left alone."""
+        """Begin a bit below the request rate that another process learned.
+
+        The rate then climbs to where it was refused. Nonsense is ignored.
+        """
         pace, refused_at = learned.get("per_second"), learned.get("refused_at")
         if not _is_rate(pace):
             return

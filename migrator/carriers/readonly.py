@@ -1,4 +1,4 @@
-"""A transport that lets no write through: what a dry run stands on."""
+"""Transport of a dry run, which lets no write through."""
 
 import httpx
 
@@ -8,7 +8,9 @@ __all__ = ["ReadOnlyTransport"]
 
 
 class ReadOnlyTransport(httpx.AsyncBaseTransport):
-    """Passes GET on and refuses everything else, whatever the code above it believes.
+    """Transport that passes GET on and refuses everything else.
+
+    The code above the transport cannot change that.
 
     Args:
         inner: the transport below.
@@ -20,7 +22,10 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
         self._login = login
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a GET. Raises: IllegalTransition, for a write: a defect of ours."""
+        """Answer a GET or the login.
+
+        Raises: IllegalTransition, for a write: a defect of ours.
+        """
         is_login = self._login is not None and request.method == "POST" and request.url.path.endswith(self._login)
         if request.method != "GET" and not is_login:
             words = f"a run that only reads tried to send {request.method} {request.url.path}"

@@ -1,6 +1,7 @@
-"""Answers of a carrier before their content is read: what every HTTP client sees in them, and what may be told.
+"""Answers of a carrier before their content is read.
 
-Whatever a carrier says and we pass on to people goes through `shortened`, and through the account's `Mask`.
+The module holds what every HTTP client sees in an answer, and what may be shown. All words of a carrier that we pass on
+to people go through `shortened`, and through the account's `Mask`.
 """
 
 import re
@@ -34,7 +35,10 @@ _CREDENTIALS = (
 
 
 def shortened(text: str, limit: int = 200) -> str:
-    """`text` on one line of at most `limit` characters, without what looks like a secret: words for people."""
+    """Return `text` on one line of at most `limit` characters.
+
+    The line is for people, without what looks like a secret.
+    """
     line = " ".join(text.split())
     for pattern in _CREDENTIALS:
         line = pattern.sub("***", line)
@@ -42,7 +46,9 @@ def shortened(text: str, limit: int = 200) -> str:
 
 
 class Mask:
-    """The secrets of one carrier's account, known so that they can be struck out of replies. Prints as `***`.
+    """Secrets of one carrier's account, to strike out of replies.
+
+    A mask prints as `***`.
 
     Args:
         secrets: what is struck out, in every spelling.
@@ -63,13 +69,14 @@ class Mask:
         self._words = sorted({*self._words, *self._forms, *filter(None, [secret])}, key=len, reverse=True)
 
     def words(self, text: str) -> str:
-        """`text` for people: shortened, without secrets."""
+        """Return `text` for people: shortened, without secrets."""
         return shortened(struck(text, self._words))
 
     def reply(self, text: str, body: Any) -> tuple[str, Any]:
-        """A reply's text and its JSON without secrets, the very same objects where there are none.
+        """Return a reply's text and its JSON without secrets.
 
-        JSON may spell any letter as an escape, so that the text alone proves nothing where it holds such.
+        The result is the very same objects where there are no secrets. JSON may spell any letter as an escape, so the
+        text alone proves nothing where it holds an escape.
         """
         plain = text.replace("\\/", "/")
         if not any(form in plain for form in self._forms) and "\\u00" not in text:
@@ -83,11 +90,12 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that arrived whole.
+    """Answer that arrived whole.
 
-    `body` is parsed JSON, None for an empty one; `is_json` is False for other text. `request` is the method and path
-    that it answers. Whatever of it is shown to people goes through `mask.words`. `is_whole` is False where not all of
-    it is as it was sent: U+FFFD stands for bytes that could not be read, and `***` for credentials.
+    `body` is parsed JSON, None for an empty body; `is_json` is False for other text. `request` is the method and path
+    that the reply answers. Whatever of the reply is shown to people goes through `mask.words`. `is_whole` is False
+    where not all of the reply is as it was sent: U+FFFD stands for bytes that could not be read, and `***` for
+    credentials.
     """
 
     status: int
@@ -101,21 +109,27 @@ class Reply:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is 2xx; what the body says is another matter."""
+        """True if the status is 2xx.
+
+        The body may still report a failure.
+        """
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def is_redirect(self) -> bool:
-        """Whether the status is 3xx."""
+        """True if the status is 3xx."""
         return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was sent back."""
+        """True if nothing was sent back."""
         return not self.text.strip()
 
     def words(self, *keys: str) -> str:
-        """What the carrier said: the first of `keys` that the body has as text, else text that is not JSON."""
+        """Return the carrier's words.
+
+        The words are the first of `keys` that the body has as text, else text that is not JSON.
+        """
         if isinstance(self.body, Mapping):
             said = (self.body.get(key) for key in keys)
             return self.mask.words(next((text for text in said if isinstance(text, str) and text.strip()), ""))
@@ -123,7 +137,10 @@ class Reply:
 
     @property
     def retry_after_s(self) -> float | None:
-        """The Retry-After header in seconds; None if absent or unreadable. A date is counted from the reply's own."""
+        """Seconds of the Retry-After header; None if absent or unreadable.
+
+        A date is counted from the reply's own date.
+        """
         value = self.headers.get("retry-after", "")
         try:
             return max(0.0, float(value))
@@ -132,7 +149,10 @@ class Reply:
 
 
 class Sorter(Protocol):
-    """A carrier's own reading of a reply: the error it means, or None."""
+    """Carrier's own way to turn a reply into an error.
+
+    The result is None for a reply that means no error.
+    """
 
     def __call__(self, reply: Reply, *, is_write: bool) -> PlatformError | None:
         """Sort `reply`, which answers a write or a read."""
@@ -142,12 +162,14 @@ class Sorter(Protocol):
 def common_trouble(
     reply: Reply, *, is_write: bool, carrier: str, words: str, base_url_hint: str
 ) -> PlatformError | None:
-    """What 429, 5xx and 3xx mean, whoever sends them; None for other statuses.
+    """Return the error that a 429, 5xx or 3xx means.
+
+    The meaning is the same for every carrier. 408 and 425 count as 5xx. The result is None for other statuses.
 
     Args:
         carrier: its name for people.
-        words: what it said.
-        base_url_hint: what to check when it sends us elsewhere.
+        words: what the carrier said.
+        base_url_hint: what to check when the carrier sends us elsewhere.
     """
     status = reply.status
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -164,9 +186,10 @@ def common_trouble(
 
 
 def unreadable(reply: Reply, *, is_write: bool, carrier: str, base_url_hint: str) -> PlatformError:
-    """What an answer means that says neither yes nor no. It is not quoted: the answer to a login may hold the token.
+    """Return the error of an answer that says neither yes nor no.
 
-    A page for people is weather, as of a carrier in maintenance; data that we cannot read does not pass.
+    The answer is not quoted: the answer to a login may hold the token. A page for people is passing trouble, as of a
+    carrier in maintenance. Data that we cannot read is lasting trouble.
     """
     if is_write:
         message = f"{carrier} answered {reply.request} with something we cannot read"
@@ -179,7 +202,7 @@ def unreadable(reply: Reply, *, is_write: bool, carrier: str, base_url_hint: str
 
 
 def sentence(what: str, words: str) -> str:
-    """`what` happened and, if they said anything, the carrier's `words`."""
+    """Join `what` happened and the carrier's `words`, if there are any."""
     return f"{what}: {words}" if words else what
 
 

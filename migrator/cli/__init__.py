@@ -10,6 +10,6 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the tool with the process's arguments, and exit."""
-    from migrator.cli.app.root import run
+    from migrator.cli.app.root import run  # noqa: PLC0415 - who imports the library loads no command line
 
     sys.exit(run(sys.argv[1:]))

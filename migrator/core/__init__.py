@@ -1,1 +1,1 @@
-"""The pure rules: standard library only, no clock, network, files or logging."""
+"""Pure rules: standard library only, no clock, network, files or logging."""

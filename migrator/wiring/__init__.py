@@ -142,8 +142,8 @@ def holding_lease(store: "Store", warn: Callable[[str], None] = lambda _words: N
 
     The file is held whatever its name is. `warn` is called where the system has no locks.
 
-    A dead process of this machine is replaced at once, a process that is known to live never, and any other process
-    after a minute without a heartbeat.
+    A holder that is a dead process of this machine is replaced at once. A holder that is known to live is never
+    replaced, and any other holder after a minute without a heartbeat.
 
     Raises: StoreBusy, naming who holds it; InputError, if the file has several names.
     """
@@ -186,7 +186,7 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncItera
 
 @asynccontextmanager
 async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
-    """Open 1NCE over HTTP, at the request rate of the store.
+    """Open 1NCE over HTTP, at the request rate that the store allows.
 
     Raises: InputError, naming the settings that are missing.
     """
@@ -213,7 +213,7 @@ async def source_switch(
 ) -> AsyncIterator["OnenceSwitch"]:
     """Open 1NCE over HTTP, with the right to switch SIMs.
 
-    For cutover and rollback alone. `read_only` puts a transport below it that lets no write through but the login.
+    Only cutover and rollback use this. `read_only` puts a transport below it that lets no write through but the login.
 
     Raises: InputError.
     """
@@ -237,7 +237,7 @@ async def source_switch(
 async def target(
     chosen: "Settings", store: "Store | None", stopper: Stopper, *, read_only: bool = False
 ) -> AsyncIterator["HologramTarget"]:
-    """Open Hologram over HTTP, at the request rate of the store.
+    """Open Hologram over HTTP, at the request rate that the store allows.
 
     The rate also follows what an earlier process found out.
 
@@ -357,7 +357,7 @@ def process_is_alive(other: "Owner") -> bool:
 def _began_at(pid: int) -> float | None:
     """Return when a living process began, or None.
 
-    In UTC seconds, by the clock as it is set now. None if the system does not say.
+    The time is in UTC seconds, by the clock as it is set now. None if the system does not say.
     """
     with suppress(OSError):
         told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

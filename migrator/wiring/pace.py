@@ -40,9 +40,9 @@ def steer(pacer: "Pacer", stopper: Stopper, ceiling_now: Callable[[], float]) ->
 
 
 def ceiling(store: "Store", carrier: str, setting: float) -> Callable[[], float]:
-    """Return a function that reads the most requests per second now.
+    """Return a function that reads the present ceiling of the rate.
 
-    The value is what an operator ordered, and never more than the setting.
+    The ceiling is in requests per second: what an operator ordered, and never more than the setting.
     """
 
     def now() -> float:
@@ -64,9 +64,9 @@ def remember(pacer: "AdaptivePacer", store: "Store", now: float) -> None:
 
 @asynccontextmanager
 async def keeping_pace(pacer: "AdaptivePacer", store: "Store", clock: Clock) -> AsyncIterator[None]:
-    """Save what the pacer learns, now and then and at the end.
+    """Save what the pacer learns in the store.
 
-    The store keeps it.
+    The rate is saved now and then, and at the end.
     """
     kept = pacer.snapshot()
 

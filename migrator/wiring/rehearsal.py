@@ -1,6 +1,6 @@
 """Both simulated carriers behind one address on loopback.
 
-For `simulate serve`, `demo`, and rehearsals.
+Used by `simulate serve`, `demo`, and rehearsals.
 """
 
 import logging
@@ -30,7 +30,7 @@ START_TIMEOUT_S = 10.0
 def pool_of(count: int, *, start: int = 1) -> list[str]:
     """Return invented ICCIDs of new SIMs.
 
-    Consecutive, each with 19 digits and a check digit.
+    The ICCIDs are consecutive, each with 19 digits and a check digit.
     """
     bodies = (f"894450000{number:010d}" for number in range(start, start + count))
     return [body + luhn_digit(body) for body in bodies]
@@ -42,7 +42,7 @@ class Rehearsal:
 
     Args:
         port: on 127.0.0.1; 0 takes any free one.
-        units: what goes online with the new SIMs; None: nothing does.
+        units: the units that go online with the new SIMs; None: no unit does.
     """
 
     onence: OnenceSimulator

@@ -25,7 +25,7 @@ Until then its name may still show the unit.
 LOOK_EVERY_S, MOST_LOOKS = 1.0, 2000
 """Seconds between two rounds, and most SIMs in a round.
 
-A fleet of a million must still be answered for.
+With a fleet of a million, requests must still be answered.
 """
 
 MEGABYTE = 1_048_576

@@ -40,7 +40,7 @@ class Finding:
 
     @property
     def word(self) -> str:
-        """Word for the result: good, look or bad."""
+        """Word for the result: "good", "look" or "bad"."""
         if self.exit_code:
             return "bad"
         return "look" if self.hint else "good"

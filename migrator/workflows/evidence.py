@@ -42,8 +42,9 @@ def _line(values: Any) -> str:
 def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str, str]:
     """Write plan, policy, approvals, journal, log, and each SIM before and after.
 
-    Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere. Raises: InputError, if there
-        is no such plan, or the file cannot be written.
+    Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere.
+
+    Raises: InputError, if there is no such plan, or the file cannot be written.
     """
     written = _gather(store, plan_id, path, now)
     if store.audit.head() == written[1]:

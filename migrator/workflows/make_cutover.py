@@ -101,8 +101,8 @@ async def make_cutover(
 ) -> SwitchHeader:
     """Make a cutover plan, and keep it; send no write.
 
-    Every new SIM is read afresh, and asked for proof of life where the demand wants that. Then, unless the demand does
-    without, 1NCE is asked whether the old SIMs to be switched off are silent.
+    Every new SIM is read afresh, and its proof of life is read where the demand wants that. Then, unless the demand
+    does without, 1NCE is asked whether the old SIMs to be switched off are silent.
 
     Args:
         store: where the migration's plan is; the caller holds its lease.

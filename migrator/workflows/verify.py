@@ -53,7 +53,7 @@ A pull that was left half-way under another version is not continued.
 
 @dataclass(slots=True)
 class SourceLook:
-    """Source's present list, compared with what a plan used.
+    """Comparison of the source's present list with a plan.
 
     Args:
         pulled: how the list was read.

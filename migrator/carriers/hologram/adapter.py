@@ -52,7 +52,7 @@ SET_ORG = "Set HOLOGRAM_ORG_ID to the id of the organization that the SIMs shall
 
 
 class HologramTarget:
-    """Reads and changes one Hologram organization.
+    """Target that reads and changes one Hologram organization.
 
     Args:
         http: the client, with Hologram's base URL.
@@ -60,7 +60,7 @@ class HologramTarget:
         org_id: the organization; None, to take the only one that the key sees (settled by `account`).
         pacer: shared by everybody who talks to Hologram.
         batch_size: the most devices in one change; the vendor names no number (reference, section 12).
-        max_lookup: the most ICCIDs or device ids in one look-up.
+        max_lookup: the most ICCIDs or device ids in one lookup.
         page_size: devices on one page of the list.
     """
 
@@ -86,7 +86,10 @@ class HologramTarget:
 
     @property
     def org_id(self) -> int:
-        """The organization. Raises: InputError, while nobody has named or found it."""
+        """Id of the organization.
+
+        Raises: InputError, while nobody has named or found the organization.
+        """
         if self._org_id is None:
             raise InputError("no Hologram organization is chosen yet", code="org_unknown", hint=SET_ORG)
         return self._org_id
@@ -138,18 +141,20 @@ class HologramTarget:
         return None if reply is None else catalogue.balance(reply.body)
 
     async def data_plans(self) -> Sequence[DataPlan]:
-        """Every tariff of the organization (follows pages)."""
+        """Return every data plan of the organization (follows pages)."""
         pages = await self._client.pages("/plans", {"orgid": self.org_id, "limit": CATALOGUE_PAGE_SIZE})
         found = [catalogue.data_plan(record) for reply in pages for record in wire.records(wire.data_of(reply.body))]
         return [plan for plan in found if plan is not None]
 
     async def tags(self) -> Sequence[Tag]:
-        """Every tag of the organization."""
+        """Return every tag of the organization."""
         pages = await self._client.pages("/devices/tags", {"orgid": self.org_id, "limit": LARGEST_PAGE})
         return [tag for reply in pages for tag in catalogue.tags(reply.body)]
 
     async def create_tag(self, name: str) -> Tag:
-        """Make a tag. Look for its exact name in `tags` first.
+        """Make a tag.
+
+        Search `tags` for the exact name first.
 
         Raises: OutcomeUnknown, where the reply does not show the tag.
         """
@@ -189,7 +194,7 @@ class HologramTarget:
         return [link for link in found if link.iccid in wanted]
 
     async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
-        """The devices among at most `max_lookup` ids, with tags."""
+        """Read the devices of at most `max_lookup` ids, with tags."""
         asked = ",".join(map(str, dict.fromkeys(device_ids)))
         found = await self._look_up("/devices", {"ids": asked}, len(device_ids), wire.device_link)
         wanted = set(device_ids)
@@ -246,7 +251,7 @@ class HologramTarget:
     async def set_limits(
         self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
     ) -> ChangeReply:
-        """Set limits: -1 for none, None to leave one alone."""
+        """Set limits: -1 for no limit, None to leave a limit alone."""
         order = self.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
         reply = await self._client.send(order)
         return wire.change_reply(reply.body, device_ids)
@@ -256,7 +261,7 @@ class HologramTarget:
         await self._client.send(self.request_tag_link(tag_id, device_ids))
 
     async def set_name(self, device_id: int, name: str) -> None:
-        """Name one device exactly."""
+        """Give one device exactly this name."""
         await self._client.send(self.request_name(device_id, name))
 
     async def set_names(self, device_ids: Sequence[int], name: str) -> None:

@@ -22,7 +22,7 @@ __all__ = ["User", "account", "balance", "count", "data_plan", "organization", "
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The owner of the API key."""
+    """Owner of the API key."""
 
     user_id: int | None
     email: str
@@ -30,18 +30,21 @@ class User:
 
 
 def user(body: Any) -> User:
-    """The answer to `GET /users/me`."""
+    """Read the answer to `GET /users/me`."""
     me = _object(data_of(body))
     return User(whole_of(me.get("id")), text_of(me.get("email")) or "", whole_of(me.get("personal_org")))
 
 
 def organizations(body: Any) -> list[Mapping[str, Any]]:
-    """The answer to `GET /organizations`: the records that have an id."""
+    """Return the records of `GET /organizations` that have an id."""
     return [record for record in records(data_of(body)) if whole_of(record.get("id")) is not None]
 
 
 def organization(body: Any, org_id: int) -> Mapping[str, Any] | None:
-    """The answer to `GET /organizations/{id}`; None if it is another's."""
+    """Return the record of `GET /organizations/{id}`, or None.
+
+    None means that the record is that of another organization.
+    """
     return next((record for record in organizations(body) if whole_of(record["id"]) == org_id), None)
 
 
@@ -90,7 +93,7 @@ def balance(body: Any) -> Decimal | None:
 
 
 def count(body: Any) -> int | None:
-    """The answer to `GET /devices/count`: a bare number."""
+    """Read the answer to `GET /devices/count`: a bare number."""
     return whole_of(data_of(body))
 
 
@@ -166,7 +169,7 @@ def _has_several_tiers(record: Mapping[str, Any]) -> bool:
 
 
 def _price(value: Any) -> Decimal | None:
-    """A price of zero or more; None for anything else."""
+    """Read a price of zero or more; None for anything else."""
     amount = _amount(value)
     return None if amount is None or amount < 0 else amount
 

@@ -1,4 +1,7 @@
-"""HTTP with Hologram: the key, time-outs, pages. No decisions about content."""
+"""HTTP with Hologram: the key, time-outs, pages.
+
+The module makes no decisions about content.
+"""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
@@ -23,13 +26,13 @@ Heavy list pages take more than 30 s. A published client waits this long (refere
 MOST_PAGES = 1_000
 
 KEY_USER = "apikey"
-"""The name that the key goes with (reference, section 3.1)."""
+"""User name that goes with the key (reference, section 3.1)."""
 
 Params = Mapping[str, str | int]
 
 
 class HologramClient:
-    """Sends to Hologram, and to nobody else.
+    """Client that sends to Hologram, and to nobody else.
 
     Args:
         http: the client, with Hologram's base URL.
@@ -49,7 +52,10 @@ class HologramClient:
         )
 
     async def read(self, path: str, params: Params | None = None) -> Reply:
-        """GET `path`. Raises: PlatformError."""
+        """GET `path`.
+
+        Raises: PlatformError.
+        """
         return await self._session.read(path, params)
 
     async def read_if_allowed(self, path: str, params: Params | None = None) -> Reply | None:
@@ -100,7 +106,7 @@ class HologramClient:
         timeout_s: float | None = None,
         vouch: Vouch | None = None,
     ) -> Reply:
-        """Send a write, to the letter."""
+        """Send a write exactly as given."""
         return await self._session.write(
             order.method, order.path, body=order.body, retry_refusals=retry_refusals, timeout_s=timeout_s, vouch=vouch
         )

@@ -29,7 +29,10 @@ __all__ = [
 ]
 
 MOST_SIMS_PER_CLAIM = 2_500
-"""Documented; what happens with one more is not (reference, section 6.3)."""
+"""Most SIMs in one claim, as documented.
+
+The effect of one SIM more is not documented (reference, section 6.3).
+"""
 
 _STATE_WORDS = {DesiredState.LIVE: "live", DesiredState.PAUSE: "pause"}
 
@@ -55,7 +58,7 @@ def claim_request(claim: Claim) -> Outgoing:
 
 
 def state_request(org_id: int, device_ids: Sequence[int], state: DesiredState, *, most: int) -> Outgoing:
-    """`POST /devices/batch/state`."""
+    """Build `POST /devices/batch/state`."""
     body = {"state": _STATE_WORDS[state], "deviceids": _device_ids(device_ids, most=most)}
     return _post("/devices/batch/state", org_id, body)
 
@@ -80,22 +83,22 @@ def limits_request(
 
 
 def tag_request(org_id: int, name: str) -> Outgoing:
-    """`POST /devices/tags`."""
+    """Build `POST /devices/tags`."""
     return _post("/devices/tags", org_id, {"name": name})
 
 
 def tag_link_request(org_id: int, tag_id: int, device_ids: Sequence[int], *, most: int) -> Outgoing:
-    """`POST /devices/tags/{tagid}/link`."""
+    """Build `POST /devices/tags/{tagid}/link`."""
     return _post(f"/devices/tags/{tag_id:d}/link", org_id, {"deviceids": _device_ids(device_ids, most=most)})
 
 
 def name_request(device_id: int, name: str) -> Outgoing:
-    """`PUT /devices/{id}`, with `name` and nothing beside it."""
+    """Build `PUT /devices/{id}`, with `name` and nothing else."""
     return Outgoing("PUT", f"/devices/{device_id:d}", {"name": name})
 
 
 def names_request(org_id: int, device_ids: Sequence[int], name: str, *, most: int) -> Outgoing:
-    """`POST /devices/names`: every device gets exactly `name`."""
+    """Build `POST /devices/names`: every device gets exactly `name`."""
     body = {"prefix": name, "skipPostfix": True, "deviceids": _device_ids(device_ids, most=most)}
     return _post("/devices/names", org_id, body)
 

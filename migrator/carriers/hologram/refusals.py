@@ -69,7 +69,7 @@ def claim_refusal(error: Permanent) -> Permanent:
 
 
 def _claims_success(body: Any) -> bool | None:
-    """Read the success of the envelope; None if there is no envelope.
+    """Read the success of the envelope; None without an envelope.
 
     A reply with data and no word about success has an envelope, too.
     """

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 NO_DEVICE = 0
-"""Stands for the device of a warning that names none."""
+"""Stand-in for the device of a warning that names no device."""
 
 
 # --- envelopes and pages -------------------------------------------------------------------------------------------
@@ -61,21 +61,23 @@ def records(data: Any, *names: str) -> list[Mapping[str, Any]]:
 
 
 def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, limit: int | None = None) -> str | None:
-    """The query that asks for the page after; None at the end.
+    """Return the query for the next page, or None at the end.
 
     Args:
         body: the reply.
         own: what we send anyhow.
         asked: the cursor that this page was asked for with.
-        limit: how many elements we asked for, for replies that do not tell.
+        limit: how many elements we asked for, for replies that do not report a limit.
 
-    Of `links.next` only the query is used, and of that not what we send anyhow (`own`): its host may be a staging one,
-    and our key goes nowhere but to the configured base. It counts even beside `continues: false`, unless the page was
-    empty. Without it the last element counts, as `lastid` is wrong in two of the vendor's own samples. Nor does
-    `continues: false` end a list with a full page: it may speak of that page, and what a list does not show counts as
-    absent. One that then comes again as it was does not know the cursor, and was at its end.
+    Of `links.next` only the query is used, and of that not what we send anyhow (`own`): its host may be a staging host,
+    and our key goes nowhere but to the configured base. The query counts even beside `continues: false`, unless the
+    page was empty. Without a query the last element counts, as `lastid` is wrong in two of the vendor's own samples.
+
+    `continues: false` does not end a list with a full page: the flag may be about that page, and what a list does not
+    show counts as absent. A list that then comes again unchanged does not know the cursor, and was at its end.
 
     Raises: WireMismatch, where there is more and nothing says how to get it.
+
     Source: reference, section 4.
     """
     envelope = body if isinstance(body, Mapping) else {}
@@ -316,7 +318,7 @@ def _by_device(warnings: Sequence[Any], device_ids: Collection[int]) -> dict[int
 
 
 def _warned(warning: Any, device_ids: Collection[int]) -> tuple[int, str]:
-    """The device that a warning is about, and its words."""
+    """Return the device that a warning is about, and its words."""
     if isinstance(warning, Mapping):
         return _first_id(warning.get("deviceid")) or NO_DEVICE, shortened(_complaint(warning) or "")
     words = shortened(text_of(warning) or "")
@@ -351,18 +353,21 @@ def _iccid(value: Any) -> Iccid | None:
 
 
 def _first_id(*values: Any) -> int | None:
-    """The first that is an id; 0 stands for none."""
+    """Return the first value that is an id; 0 stands for none."""
     return next((number for number in map(whole_of, values) if number), None)
 
 
 def _moment(value: Any) -> str | None:
-    """A date as written; the zero date means never (section 3.6)."""
+    """Return a date as written; None for the zero date.
+
+    The zero date means never (section 3.6).
+    """
     text = text_of(value)
     return None if text is None or text.startswith("0000-00-00") else text
 
 
 def _name(value: Any) -> str | None:
-    """A name as it is: its spaces are part of it."""
+    """Return a name unchanged: its spaces are part of it."""
     return value if isinstance(value, str) else None
 
 

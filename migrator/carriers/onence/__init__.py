@@ -1,1 +1,1 @@
-"""1NCE, the carrier that SIMs leave: its API, and a simulator of it."""
+"""1NCE, the source: its API, and a simulator of the API."""

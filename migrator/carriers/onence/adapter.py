@@ -1,4 +1,7 @@
-"""1NCE as a `SourcePlatform` and `SourceUsage`: pages of SIMs, their volumes and usage, the account's monthly caps."""
+"""1NCE as a `SourcePlatform` and `SourceUsage`.
+
+The adapter reads pages of SIMs, their volumes and usage, and the account's monthly caps.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -30,14 +33,14 @@ NO_LIMITS = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_A
 
 
 class OnenceSource:
-    """Reads a 1NCE account.
+    """Source that reads a 1NCE account.
 
     Args:
         http: the client, with 1NCE's base URL.
         client_id, client_secret: of an API user.
         pacer: shared by everybody who talks to 1NCE.
         api_version: "auto" is v2, or v1 where 1NCE does not know v2.
-        client: who talks to 1NCE, if somebody else shares it.
+        client: the client to use, where somebody else shares it.
         sort: an order to ask for; None, as nobody has verified that `sort` works (reference, section 4.3).
 
     Attributes:
@@ -69,13 +72,14 @@ class OnenceSource:
 
     @property
     def warning(self) -> str:
-        """What a person should know about the version that is spoken; empty if nothing."""
+        """Warning about the API version in use; empty if there is none."""
         return V1_WARNING if self.version == "v1" else ""
 
     async def open(self) -> str:
-        """Log in, settle which API version is spoken, and name it ("v1" or "v2").
+        """Log in, settle the API version, and return its name.
 
-        The list's first page is what tells; it is kept for the first `page(1)`, so that it is not asked for twice.
+        The name is "v1" or "v2". The list's first page decides. The page is kept for the first `page(1)`, so that it is
+        not asked for twice.
 
         Raises: NotAuthorised, with the carrier's words.
         """
@@ -93,7 +97,9 @@ class OnenceSource:
         raise Permanent(f"1NCE does not know this API: no list of SIMs under {spoken}", hint=CHECK_BASE_URL)
 
     async def page(self, number: int) -> SourcePage:
-        """Page `number` (from 1) of the list, 100 SIMs each; an empty page is past the end.
+        """Return page `number` (from 1) of the list, 100 SIMs each.
+
+        An empty page is past the end.
 
         Raises: WireMismatch, where 1NCE twice sends nothing at all: that is never "no SIMs" (reference, 12.2).
         """
@@ -109,19 +115,27 @@ class OnenceSource:
             raise
 
     async def data_remaining(self, iccid: Iccid) -> Remaining:
-        """What is left of the data volume, in MB. A failed read is told as such, never as zero."""
+        """Read the rest of the data volume, in MB.
+
+        A failed read is reported as failed, never as zero.
+        """
         return await self._remaining(iccid, "data")
 
     async def sms_remaining(self, iccid: Iccid) -> Remaining:
-        """What is left of the SMS volume. A failed read is told as such, never as zero."""
+        """Read the rest of the SMS volume.
+
+        A failed read is reported as failed, never as zero.
+        """
         return await self._remaining(iccid, "sms")
 
     async def used_days(
         self, iccid: Iccid, first: date, last: date, *, insists: bool = False
     ) -> Mapping[date, bool] | None:
-        """By day, whether a SIM used anything; None where no usable answer came, which is that SIM's trouble alone.
+        """Return for each day if the SIM used anything, or None.
 
-        Raises: NotAuthorised, for a login that fails; that is everybody's trouble. Transient, with `insists`.
+        None means that no usable answer came, which is that SIM's trouble alone.
+
+        Raises: NotAuthorised, for a login that fails, which is everybody's trouble; Transient, with `insists`.
         """
         version = await self._settled_version()
         asked: dict[str, str | int] = {"start_dt": first.isoformat(), "end_dt": last.isoformat()}
@@ -141,7 +155,10 @@ class OnenceSource:
         return wire.used_days(reply.body)
 
     async def account_limits(self) -> AccountLimits:
-        """The monthly caps that apply to every SIM of the account; v2 has no such call (reference, section 14)."""
+        """Return the monthly caps that apply to every SIM of the account.
+
+        v2 has no such call (reference, section 14).
+        """
         try:
             reply = await self._client.get("/v1/sims/limits")
         except Permanent as error:
@@ -165,7 +182,10 @@ class OnenceSource:
         raise WireMismatch(f"1NCE answered page {number} of the list with nothing, twice")
 
     async def _remaining(self, iccid: Iccid, service: str) -> Remaining:
-        """One SIM's trouble is that SIM's; a login that fails is everybody's and is raised."""
+        """Read the rest of one volume of one SIM.
+
+        The trouble of one SIM stays with that SIM. A login that fails is everybody's trouble and is raised.
+        """
         version = await self._settled_version()
         await self._client.log_in()
         try:

@@ -1,4 +1,7 @@
-"""Authorised reads of 1NCE's API: one token for everybody, renewed in time. No decisions about content."""
+"""Authorised reads of 1NCE's API, without decisions about content.
+
+Everybody shares one token, which is renewed in time.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,17 +19,21 @@ from migrator.ports import SwitchRequest, Vouch
 __all__ = ["OnenceClient", "OnenceWriter"]
 
 REFRESH_MARGIN_S = 60.0
-"""How long before its end a token is renewed."""
+"""Seconds before its end at which a token is renewed."""
 
 SAME_TOKEN_PAUSE_S = 5.0
-"""How long we wait when 1NCE refuses a token and then hands out that very token again (reference, section 2.4)."""
+"""Seconds to wait when 1NCE hands out a refused token again.
+
+Source: reference, section 2.4.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token, and when it is renewed.
+    """Token, and the time to renew it.
 
-    One that came with less than the margin left is used to its end: asking again would bring the same, time after time.
+    A token that came with less than the margin left is used to its end: asking again would bring the same token, time
+    after time.
     """
 
     value: str = field(repr=False)
@@ -38,7 +45,7 @@ class _Token:
 
 
 class OnenceClient:
-    """Reads from 1NCE; never sends anything that changes a SIM.
+    """Client that reads from 1NCE and never changes a SIM.
 
     Args:
         http: the client, with 1NCE's base URL.
@@ -58,14 +65,19 @@ class OnenceClient:
         self._one_at_a_time = anyio.Lock()
 
     async def log_in(self) -> None:
-        """Make sure of a token. Raises: NotAuthorised, with 1NCE's words; not tried again."""
+        """Make sure that there is a token.
+
+        Raises: NotAuthorised, with 1NCE's words; not tried again.
+        """
         await self._valid_token()
 
     async def get(self, path: str, params: dict[str, str | int] | None = None) -> Reply:
-        """Read `path`. A refused token is replaced, and the request repeated, once.
+        """Read `path`.
 
-        Raises: NotAuthorised; Permanent, where 1NCE will not answer; Transient or WireMismatch, where it did not in
-        the end.
+        A refused token is replaced, and the request repeated, once.
+
+        Raises: NotAuthorised; Permanent, where 1NCE will not answer; Transient or WireMismatch, where 1NCE did not
+            answer in the end.
         """
         return await self._with_token(lambda headers: self._session.read(path, params, headers=headers))
 
@@ -108,10 +120,15 @@ class OnenceClient:
 
 
 class OnenceWriter(OnenceClient):
-    """Also switches SIMs. Made for `OnenceSwitch` alone, so that nothing else can write by mistake."""
+    """Client that also switches SIMs off or on.
+
+    The class is made for `OnenceSwitch` alone, so that nothing else can write by mistake.
+    """
 
     async def send(self, order: SwitchRequest, vouch: Vouch | None = None) -> Reply:
-        """Send an update, to the letter. It is sent again only after a refusal that surely did nothing (429, 401).
+        """Send an update exactly as given.
+
+        The update is sent again only after a refusal that surely did nothing (429, 401).
 
         Raises: OutcomeUnknown, when it left us and no readable answer came; what `vouch` raises; else what the answer
             means.

@@ -1,4 +1,6 @@
-"""What 1NCE's answers mean when they are not what was asked for: one pure function per kind of request.
+"""Meaning of 1NCE's answers that do not bring the wanted result.
+
+There is one pure function per kind of request.
 
 Source: reference, sections 2.5 (login) and 12 (everything else).
 """
@@ -13,10 +15,16 @@ from migrator.errors import NotAuthorised, Permanent, PlatformError
 __all__ = ["CHECK_BASE_URL", "EXPIRED", "LOGIN_REFUSED", "is_no_such_route", "sort_login", "sort_reply"]
 
 LOGIN_REFUSED = "login_refused"
-"""The code of errors that concern the login, and so every call after it."""
+"""Code of errors that concern the login.
+
+Such an error concerns every call after the login, too.
+"""
 
 EXPIRED = "expired"
-"""The code of refusals that mean that a SIM's lifetime is over: 422 (reference, section 12.3)."""
+"""Code of refusals of a SIM whose lifetime is over.
+
+The status is 422 (reference, section 12.3).
+"""
 
 CHECK_BASE_URL = "Check ONENCE_BASE_URL: it should be https://api.1nce.com/management-api"
 CHECK_CREDENTIALS = (
@@ -39,9 +47,10 @@ _NO_SUCH_ROUTE = {
 
 
 def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
-    """The error that an answer to anything under /v1 or /v2 means; None if its content has to be read.
+    """Return the error that an answer means, or None.
 
-    An empty 200 is no error here: it means "no such record" for one SIM, and trouble for the list.
+    The answer may be to anything under /v1 or /v2. None means that its content has to be read. An empty 200 is no error
+    here: it means "no such record" for one SIM, and trouble for the list.
     """
     if reply.is_success:
         return None if reply.is_json else _unreadable(reply, is_write=is_write)
@@ -59,10 +68,10 @@ def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
 
 
 def sort_login(reply: Reply, *, is_write: bool) -> PlatformError | None:
-    """The error that an answer to the token request means; None if it holds a token.
+    """Return the error that an answer to the login means, or None.
 
-    Refused credentials are a 400 with an errorCode, by hearsay a 401. They are never tried again: nobody knows when
-    1NCE locks an account.
+    None means that the answer holds a token. Refused credentials are a 400 with an errorCode, by hearsay a 401. They
+    are never tried again: nobody knows when 1NCE locks an account.
     """
     if reply.is_success:
         return _unreadable(reply, is_write=is_write) if grant(reply) is None else None
@@ -79,7 +88,7 @@ def sort_login(reply: Reply, *, is_write: bool) -> PlatformError | None:
 
 
 def is_no_such_route(error: Permanent) -> bool:
-    """Whether a version of the API is not there.
+    """True if a version of the API is not there.
 
     Assumed: API Gateway, which 1NCE's replies come from, answers an unknown route 403 "Missing Authentication Token".
     """

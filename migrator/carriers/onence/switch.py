@@ -1,4 +1,7 @@
-"""1NCE as a `SourceSwitch`: the only part of this tool that changes anything there."""
+"""1NCE as a `SourceSwitch`.
+
+This is the only part of this tool that changes anything at 1NCE.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -20,16 +23,23 @@ from migrator.ports import SwitchOrder, SwitchRequest, Vouch
 __all__ = ["OnenceSwitch"]
 
 MOST_IN_A_LIST = 50
-"""The longest list that `POST /v1/sims` takes is unknown (reference, section 16.2), so it is kept modest."""
+"""Most SIMs in one list that is sent to `POST /v1/sims`.
+
+The longest list that 1NCE takes is unknown (reference, section 16.2), so the number is kept modest.
+"""
 
 LOOKS = 3
-"""How often a SIM is read whose record does not come: one answer may have been another SIM's."""
+"""Number of reads of a SIM whose record does not come.
+
+An answer may have been that of another SIM.
+"""
 
 
 class OnenceSwitch:
-    """Reads SIMs one by one and switches them on or off. Arguments as those of `OnenceSource`.
+    """Source that reads single SIMs and switches SIMs off or on.
 
-    v1 takes lists (`POST /v1/sims`), v2 one SIM at a time (`PUT /v2/sims/{iccid}`): it has no bulk change.
+    Arguments are as those of `OnenceSource`. v1 takes lists (`POST /v1/sims`), v2 takes one SIM at a time (`PUT
+    /v2/sims/{iccid}`): v2 has no bulk change.
     """
 
     def __init__(
@@ -56,7 +66,7 @@ class OnenceSwitch:
 
     @property
     def most(self) -> int:
-        """The most SIMs in one order."""
+        """Most SIMs in one order."""
         return MOST_IN_A_LIST if self._version == "v1" else 1
 
     @property
@@ -66,14 +76,18 @@ class OnenceSwitch:
         return self._source.version
 
     async def open(self) -> str:
-        """Log in, settle which API version is spoken, and name it. Raises: NotAuthorised."""
+        """Log in, settle the API version, and return its name.
+
+        Raises: NotAuthorised.
+        """
         return await self._source.open()
 
     async def look(self, iccid: Iccid) -> Sight:
         """Read one SIM as it is now.
 
-        Unknown SIMs are answered 404, or 200 with nothing (reference, section 5); expired ones 422, or with the word.
-        A login that fails is everybody's trouble and is raised; one SIM that is not ours to read is that SIM's.
+        Unknown SIMs are answered 404, or 200 with nothing (reference, section 5); expired SIMs 422, or with the word. A
+        login that fails is everybody's trouble and is raised. A SIM that is not ours to read is the trouble of that SIM
+        alone.
 
         An answer that is not this SIM's record is asked for anew, and then is that SIM's trouble, too.
 
@@ -102,18 +116,26 @@ class OnenceSwitch:
     async def used_days(
         self, iccid: Iccid, first: date, last: date, *, insists: bool = False
     ) -> Mapping[date, bool] | None:
-        """By day, whether a SIM used anything. See `OnenceSource.used_days`."""
+        """Return for each day if the SIM used anything, or None.
+
+        See `OnenceSource.used_days`.
+        """
         return await self._source.used_days(iccid, first, last, insists=insists)
 
     async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
-        """Order SIMs on or off: queued there, without a word on single SIMs, so only a look proves it.
+        """Order SIMs on or off.
+
+        The order is queued at 1NCE, without a word on single SIMs, so only a read proves the effect.
 
         Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
         """
         await self._client.send(self.request_switch(orders), vouch)
 
     def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
-        """What `switch` will send. Raises: InputError, for no orders or more than `most`."""
+        """Return the request that `switch` will send.
+
+        Raises: InputError, for no orders or more than `most`.
+        """
         if not 1 <= len(orders) <= self.most:
             raise InputError(f"an order takes 1 to {self.most} SIMs, not {len(orders)}", code="order_size")
         updates = [wire.update_object(order) for order in orders]
@@ -123,7 +145,10 @@ class OnenceSwitch:
 
 
 def _refused(error: Permanent) -> Sight:
-    """What a refusal says of one SIM. Raises: the error, where it concerns the login, and so everybody."""
+    """Return the meaning of a refusal for one SIM.
+
+    Raises: the error, where it concerns the login, and so everybody.
+    """
     is_about_login = isinstance(error, NotAuthorised) and error.status != HTTPStatus.FORBIDDEN
     if error.code == LOGIN_REFUSED or is_about_login:
         raise error

@@ -1,7 +1,8 @@
-"""1NCE's JSON and our records: the only file that knows its field names and its dates.
+"""1NCE's JSON and our records.
 
-Replies are read leniently (reference, section 16.3): unknown keys pass, a missing key, null and "" are alike, numbers
-may be text, and nothing but a plausible ICCID is required. Pure: no network, no clock.
+No other file knows 1NCE's field names and dates. Replies are read leniently (reference, section 16.3): unknown keys
+pass, a missing key, null and "" are alike, numbers may be text, and nothing but a plausible ICCID is required. Pure: no
+network, no clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,10 +37,13 @@ __all__ = [
 ]
 
 PAGE_SIZE = 100
-"""The most SIMs that one list call returns (reference, section 4.1)."""
+"""Most SIMs that one list call returns (reference, section 4.1)."""
 
 UNTOLD_LIFETIME_S = 300.0
-"""Assumed for a token that comes without `expires_in`; a 401 tells if it is less."""
+"""Assumed lifetime of a token without `expires_in`, in seconds.
+
+A 401 shows if the lifetime is shorter.
+"""
 
 
 # --- the token -----------------------------------------------------------------------------------------------------
@@ -47,14 +51,20 @@ UNTOLD_LIFETIME_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A token and how many seconds it has left; the same token comes again with less of them (section 2.3)."""
+    """Token, and the number of seconds that it has left.
+
+    The same token comes again with fewer seconds (section 2.3).
+    """
 
     token: str = field(repr=False)
     expires_in_s: float
 
 
 def grant(reply: Reply) -> Grant | None:
-    """The token in a login's answer; None if there is none that could go into a header."""
+    """Return the token in a login's answer, or None.
+
+    None means that there is no token that could go into a header.
+    """
     body = reply.body if isinstance(reply.body, Mapping) else {}
     token = text_of(body.get("access_token")) or ""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
@@ -67,9 +77,11 @@ def grant(reply: Reply) -> Grant | None:
 
 
 def source_page(reply: Reply, number: int) -> SourcePage:
-    """One page of the list. Raises: WireMismatch, where the body is no list of SIMs.
+    """Read one page of the list.
 
-    A reply that says it is of an earlier page is what some services send past the end: that page is empty.
+    Some services send an earlier page again past the end. So a reply that names an earlier page is an empty page.
+
+    Raises: WireMismatch, where the body is no list of SIMs.
     """
     rows = _list_of(reply.body)
     if rows is None:
@@ -86,21 +98,28 @@ def source_page(reply: Reply, number: int) -> SourcePage:
 
 
 def _full_page(reply: Reply) -> int:
-    """How many rows a full page has: as many as we asked for, or as the service gives where that is fewer."""
+    """Return the number of rows of a full page.
+
+    The number is what we asked for, or what the service gives where that is fewer.
+    """
     told = whole_of(reply.headers.get("x-count-per-page"))
     return min(told, PAGE_SIZE) if told and told > 0 else PAGE_SIZE
 
 
 def _list_of(body: Any) -> Sequence[Any] | None:
-    """The body is an array; the vendor's own sample code reads `results` (section 4.2)."""
+    """Return the rows of the list, or None without a list.
+
+    The body is an array; the vendor's own sample code reads `results` (section 4.2).
+    """
     rows = body.get("results") if isinstance(body, Mapping) else body
     return rows if isinstance(rows, list) else None
 
 
 def source_row(raw: Any, *, is_whole: bool = True) -> SourceRow:
-    """One SIM as listed. A row without a plausible ICCID is reported, not guessed.
+    """Read one SIM as listed.
 
-    `is_whole` is False for a row of a reply whose bytes could not all be read.
+    A row without a plausible ICCID is reported, not guessed. `is_whole` is False for a row of a reply whose bytes could
+    not all be read.
     """
     if not isinstance(raw, Mapping):
         return SourceRow(raw={}, sim=None, problem="the row is not an object")
@@ -133,7 +152,10 @@ def _source_sim(iccid: Iccid, record: Mapping[str, Any]) -> SourceSim:
 
 
 def _problems(iccid: Iccid, record: Mapping[str, Any]) -> list[str]:
-    """What a person should look at in a row that can be used all the same."""
+    """Return the problems of a row that can still be used.
+
+    A person should check these problems.
+    """
     problems = []
     with_check_digit = text_of(record.get("iccid_with_luhn"))
     if with_check_digit is not None and not _is_same_sim(iccid, with_check_digit):
@@ -156,7 +178,10 @@ def _is_same_sim(iccid: Iccid, text: str) -> bool:
 
 
 def api_iccid(iccid: Iccid) -> str:
-    """The form that 1NCE's paths take: 19 digits without check digit. What it does with 20 is unknown (section 5)."""
+    """Return the ICCID as 1NCE's paths take it: 19 digits.
+
+    The check digit is left out. The effect of 20 digits is unknown (section 5).
+    """
     is_printed_form = len(iccid.digits) == 20 and iccid.has_right_check_digit  # noqa: PLR2004 - digits of an ICCID
     return iccid.digits[:-1] if is_printed_form else iccid.digits
 
@@ -165,10 +190,11 @@ def api_iccid(iccid: Iccid) -> str:
 
 
 def update_object(order: SwitchOrder) -> dict[str, Any]:
-    """The update that switches one SIM (section 10.1): always all four fields.
+    """Return the update that switches one SIM off or on.
 
-    What happens to fields that are left out is unknown, and the contract's defaults would re-enable a SIM and lift its
-    IMEI lock. A SIM without a label goes out with an empty one, which the list tells as no label.
+    The update always has all four fields (section 10.1). The effect of a missing field is unknown, and the contract's
+    defaults would re-enable a SIM and lift its IMEI lock. A SIM without a label goes out with an empty label, which the
+    list shows as no label.
     """
     return {
         "iccid": api_iccid(order.iccid),
@@ -182,7 +208,10 @@ def update_object(order: SwitchOrder) -> dict[str, Any]:
 
 
 def remaining(reply: Reply) -> Remaining:
-    """What is left of one service's volume (sections 6 and 14). May be negative; an absent volume is never zero."""
+    """Read the rest of one service's volume (sections 6 and 14).
+
+    The rest may be negative; an absent volume is never zero.
+    """
     if reply.body is None:
         return Remaining(QuotaReading.NO_RECORD)
     if not isinstance(reply.body, Mapping):
@@ -194,9 +223,10 @@ def remaining(reply: Reply) -> Remaining:
 
 
 def used_days(body: Any) -> dict[date, bool] | None:
-    """By day, whether anything was used: data or messages; None where the body is no usage (section 7).
+    """Return for each day if anything was used, data or messages.
 
-    Its last row is a sum, dated TOTAL. A day whose volumes cannot be read is left out: it proves nothing.
+    The result is None where the body is no usage (section 7). The last row of the body is a sum, dated TOTAL. A day
+    whose volumes cannot be read is left out: it proves nothing.
     """
     stats = body.get("stats") if isinstance(body, Mapping) else None
     if not isinstance(stats, list):
@@ -217,7 +247,10 @@ def _volume(entry: Any) -> Decimal | None:
 
 
 def _day(value: Any) -> date | None:
-    """A day, of which the contract's own example is a full timestamp."""
+    """Read a day, also from a full timestamp.
+
+    The contract's own example of a day is a full timestamp.
+    """
     try:
         return date.fromisoformat((text_of(value) or "")[:10])
     except ValueError:
@@ -225,7 +258,10 @@ def _day(value: Any) -> date | None:
 
 
 def account_limits(body: Any) -> AccountLimits:
-    """The monthly caps (section 9.1). How "no limit" is written is unknown: whatever is no number is None."""
+    """Read the monthly caps (section 9.1).
+
+    The form of "no limit" is unknown: whatever is no number is None.
+    """
     record = body if isinstance(body, Mapping) else {}
     return AccountLimits(data_mb=_limit(record.get("data"), "MB"), sms_mo=_limit(record.get("smsMo"), "SMS"))
 
@@ -241,9 +277,10 @@ def _limit(entry: Any, unit: str) -> Decimal | None:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """A date as 1NCE writes it, in any of its forms, as UTC; None if it is none of them.
+    """Read a date as 1NCE writes it, as UTC, or return None.
 
-    Zone-less is taken for UTC (section 16.3, unverified); zeros stand for "never".
+    Every form of 1NCE's dates is read. A date without a zone is taken for UTC (section 16.3, unverified). Zeros stand
+    for "never".
     """
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -253,16 +290,19 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def _label(value: Any) -> str | None:
-    """A label goes out exactly as it came, so its spaces stay; one that is no text is there, and cannot be read."""
+    """Return a label exactly as it came, with its spaces.
+
+    The label goes out in the same form. A label that is no text is there, and cannot be read.
+    """
     if value is None or isinstance(value, str):
         return value or None
     return UNREAD
 
 
 def label_trouble(value: Any, *, is_whole: bool) -> str:
-    """Why a label was not read as it is, in words; empty if it was.
+    """Return the reason why a label was not read, or empty text.
 
-    A label that holds U+FFFD itself, in a reply that could be read, is told as it is: nothing of it was lost here.
+    A label that holds U+FFFD itself, in a reply that could be read, is reported as it is: nothing of it was lost here.
     """
     if value is not None and not isinstance(value, str):
         return f"1NCE tells something that is no text ({type(value).__name__})"
@@ -274,10 +314,16 @@ def label_trouble(value: Any, *, is_whole: bool) -> str:
 
 
 def _word(value: Any) -> str | None:
-    """A word of theirs: plain in v1; v2 wraps some in an object with a description."""
+    """Return a word of 1NCE's.
+
+    The word is plain in v1; v2 wraps some words in an object with a description.
+    """
     return text_of(value.get("description")) if isinstance(value, Mapping) else text_of(value)
 
 
 def _imei(value: Any) -> str | None:
-    """Some operators append an f (section 4.4)."""
+    """Return the IMEI without the f that some operators append.
+
+    Source: reference, section 4.4.
+    """
     return (text_of(value) or "").rstrip("fF") or None

@@ -1,4 +1,7 @@
-"""What the simulators of all carriers share: faults, rate limits, the ledger, and the ways to reach them."""
+"""Shared parts of all carriers' simulators.
+
+The parts are faults, rate limits, the ledger, and the ways to reach a simulator.
+"""
 
 from migrator.carriers.simulation.clock import SimulatedClock
 from migrator.carriers.simulation.faults import Fault, FaultPlan

@@ -1,4 +1,7 @@
-"""The simulators' time: seconds of the event loop's clock since it was first asked, as dates from an epoch."""
+"""Time of the simulators, as dates from an epoch.
+
+The time is in seconds of the event loop's clock since the first reading.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +15,11 @@ __all__ = ["SimulatedClock"]
 
 @dataclass(slots=True)
 class SimulatedClock:
-    """Never runs backwards, also when one simulator serves several event loops one after the other.
+    """Clock that never runs backwards.
 
-    A virtual clock starts at zero in each loop; time then goes on from the last moment known. Outside a loop, where
-    tests look at the truth, it stands still at that moment. `loops` counts the loops.
+    This holds also when one simulator serves several event loops one after the other. A virtual clock starts at zero in
+    each loop; time then goes on from the last moment known. Outside a loop, where tests read the truth, the clock
+    stands still at that moment. `loops` counts the loops.
     """
 
     epoch: datetime
@@ -27,7 +31,10 @@ class SimulatedClock:
 
     @contextmanager
     def turned_to(self, at_s: float) -> Iterator[None]:
-        """For a moment it is `at_s` again: to do what was due then, and what nobody asked about until now."""
+        """Turn the clock to `at_s` for a moment.
+
+        In this moment the simulator does what was due then, and what nobody asked about until now.
+        """
         self._turned_to_s = at_s
         try:
             yield
@@ -35,7 +42,7 @@ class SimulatedClock:
             self._turned_to_s = None
 
     def now_s(self) -> float:
-        """Seconds since the first reading."""
+        """Return the seconds since the first reading."""
         if self._turned_to_s is not None:
             return self._turned_to_s
         try:
@@ -50,9 +57,9 @@ class SimulatedClock:
         return self._now_s
 
     def date(self, at_s: float) -> datetime:
-        """The date `at_s` seconds after the first reading."""
+        """Return the date `at_s` seconds after the first reading."""
         return self.epoch + timedelta(seconds=at_s)
 
     def now(self) -> datetime:
-        """The date now."""
+        """Return the date now."""
         return self.date(self.now_s())

@@ -1,4 +1,7 @@
-"""A carrier that tells its customers their own credentials: in records, job ids, error texts and successes."""
+"""Carrier that returns to its customers their own credentials.
+
+The credentials stand in records, job ids, error texts and successes.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -12,13 +15,19 @@ _TEXTS = {"error", "message", "reason", "detail"}
 
 
 def spelled(user: str, secret: str) -> tuple[str, ...]:
-    """A secret as it may be echoed: as it is, as the login header had it, in Base64 alone, and quoted."""
+    """Return a secret in every spelling that may be echoed.
+
+    The spellings are: as it is, as the login header had it, in Base64 alone, and quoted.
+    """
     coded = [b64encode(text.encode()).decode() for text in (f"{user}:{secret}", secret)]
     return secret, *coded, quote(secret, safe="")
 
 
 def with_echo(value: Any, words: Sequence[str]) -> Any:
-    """Parsed JSON with `words` in every object: a field of their own, behind its texts, and in its job ids."""
+    """Return parsed JSON with `words` in every object.
+
+    The words stand in a field of their own, behind the object's texts, and in its job ids.
+    """
     if isinstance(value, list):
         return [with_echo(inner, words) for inner in value]
     if not isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Which requests go wrong, and how: decided from a seed, or listed one by one."""
+"""Faults of requests, drawn from a seed or listed one by one."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,7 @@ __all__ = ["Fault", "FaultPlan"]
 
 
 class Fault(StrEnum):
-    """What a simulator can do to one exchange."""
+    """Fault of one exchange that a simulator can cause."""
 
     NONE = "none"  # answer as the carrier would
     LOSE_BEFORE = "lose_before"  # the connection breaks, and nothing was done
@@ -28,11 +28,11 @@ class Fault(StrEnum):
 
 @dataclass(slots=True)
 class FaultPlan:
-    """The faults of one simulated day.
+    """Faults of one simulated day.
 
-    Each request is asked about once, in order of arrival. `scripted` faults are used up first: the n-th request (from
-    0) whose "METHOD /path" passes `scripted_for` takes the n-th of them. After that, or where it does not pass, chance
-    decides by `rates`.
+    The plan is asked about each request once, in order of arrival. `scripted` faults are used up first: the n-th
+    request (from 0) whose "METHOD /path" passes `scripted_for` takes the n-th scripted fault. After that, or where a
+    request does not pass, chance decides by `rates`.
 
     Args:
         rates: probability of each fault, per request; what is left of 1 is NONE.
@@ -55,7 +55,7 @@ class FaultPlan:
         self._script = list(self.scripted)
 
     def next(self, method: str, path: str) -> Fault:
-        """The fault for the request that just arrived."""
+        """Return the fault for the request that just arrived."""
         if self._script and self.scripted_for(method, path):
             return self._script.pop(0)
         draw = self._random.random()

@@ -1,4 +1,7 @@
-"""What a simulated carrier was asked and what it charged: the independent truth that tests compare with."""
+"""Ledger of a simulated carrier: its requests, answers and charges.
+
+The ledger is the independent truth that tests compare with.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +14,7 @@ __all__ = ["Ledger", "LedgerEntry"]
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One request as it arrived, and what became of it.
+    """Request as it arrived, and its result.
 
     `status` is the HTTP status that was sent, or None where the connection was cut. `at_s` counts from the start.
     """
@@ -27,7 +30,10 @@ class LedgerEntry:
 
 @dataclass(slots=True)
 class Ledger:
-    """Every request in order, every charge by ICCID, and every call that this tool must never make."""
+    """Record of all requests, charges and forbidden calls.
+
+    Requests are in order, and charges by ICCID. A forbidden call is a call that this tool must never make.
+    """
 
     entries: list[LedgerEntry] = field(default_factory=list)
     charges: Counter[str] = field(default_factory=Counter)
@@ -42,13 +48,19 @@ class Ledger:
         self.amounts.append((iccid, amount))
 
     def requests(self, method: str | None = None, path_part: str = "") -> list[LedgerEntry]:
-        """The entries with this method (any, if None) whose path holds `path_part`."""
+        """Return the entries with this method whose path holds `path_part`.
+
+        None stands for any method.
+        """
         return [
             entry for entry in self.entries if (method is None or entry.method == method) and path_part in entry.path
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """A summary for `GET /_simulator/ledger`: counts by method and path shape, charges, forbidden calls."""
+        """Return a summary for `GET /_simulator/ledger`.
+
+        The summary has the numbers of requests, writes and answers by status, the charges, and the forbidden calls.
+        """
         answers = Counter(str(entry.status) for entry in self.entries)
         return {
             "requests": len(self.entries),

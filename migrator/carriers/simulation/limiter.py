@@ -1,4 +1,7 @@
-"""Rate limits as carriers enforce them, on the clock of the event loop (virtual in tests)."""
+"""Rate limits as carriers enforce them.
+
+The limits run on the clock of the event loop (virtual in tests).
+"""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +12,10 @@ __all__ = ["RateLimit", "TokenBucket"]
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`per_second` requests on average, `burst` at once; `retry_after_s` None leaves the header out."""
+    """Rate limit: `per_second` requests on average, `burst` at once.
+
+    `retry_after_s` None leaves the header out.
+    """
 
     per_second: float
     burst: float
@@ -18,7 +24,10 @@ class RateLimit:
 
 @dataclass(slots=True)
 class TokenBucket:
-    """Lets a request pass when a token is left; refused requests take none."""
+    """Bucket that lets a request pass when a token is left.
+
+    Refused requests take no token.
+    """
 
     limit: RateLimit
     _tokens: float = field(init=False)
@@ -28,7 +37,7 @@ class TokenBucket:
         self._tokens = self.limit.burst
 
     def admits(self) -> bool:
-        """Whether one more request passes now."""
+        """Take a token for one more request; True if it passes now."""
         now = anyio.current_time()
         elapsed = 0.0 if self._at is None else max(0.0, now - self._at)  # each event loop counts from its own zero
         self._at = now

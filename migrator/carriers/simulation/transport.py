@@ -1,4 +1,7 @@
-"""Two ways to reach a simulator: in process, on any clock, and through uvicorn on loopback."""
+"""Ways to reach a simulator: in process, and through uvicorn on loopback.
+
+In process, any clock can be used.
+"""
 
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -7,17 +10,23 @@ __all__ = ["ConnectionCut", "InProcessTransport", "serve_cuts"]
 
 
 class ConnectionCut(Exception):
-    """Raised by a simulator to break the connection without an answer."""
+    """Error of a simulator that breaks the connection without an answer."""
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):
-    """Sends requests straight into an ASGI application; a cut connection is what httpx makes of a real one."""
+    """Transport that sends requests straight into an ASGI application.
+
+    A cut connection becomes what httpx makes of a real cut.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._inner = httpx.ASGITransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer `request`. Raises: httpx.ReadError, where the simulator cut the connection."""
+        """Answer `request`.
+
+        Raises: httpx.ReadError, where the simulator cut the connection.
+        """
         try:
             return await self._inner.handle_async_request(request)
         except ConnectionCut as cut:
@@ -25,7 +34,10 @@ class InProcessTransport(httpx.AsyncBaseTransport):
 
 
 def serve_cuts(app: ASGIApp) -> ASGIApp:
-    """Wrap `app` for uvicorn: a cut connection becomes an answer that breaks off before its announced end."""
+    """Wrap `app` for uvicorn.
+
+    A cut connection becomes an answer that breaks off before its announced end.
+    """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         try:

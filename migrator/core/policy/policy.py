@@ -132,7 +132,7 @@ class OldSim(StrEnum):
 class ClaimPolicy:
     """`[claim]`: the tariff, and the tag of every SIM.
 
-    The tag marks every SIM of this migration (None: no tag).
+    None: no tag.
     """
 
     data_plan_id: int
@@ -238,9 +238,9 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class CutoverPolicy:
-    """`[cutover]`: conditions for switching off an old SIM.
+    """`[cutover]`: when an old SIM may be switched off.
 
-    `rest_s` is how long its new SIM must have been verified by then. `verified_share` of all SIMs that the plan acts on
+    `rest_s` is how long the new SIM must have been verified by then. `verified_share` of all SIMs that the plan acts on
     must be verified before the first old SIM is switched off; 0 asks nothing of the other SIMs. `alive_within_s` is how
     long ago a new SIM's newest session may be, with `require` traffic.
     """

@@ -30,7 +30,10 @@ __all__ = [
 
 
 CLAIMED_UNSEEN = "claimed_unseen"
-"""Code of a claim that the carrier reported done, but no read shows."""
+"""Code of a claim that was reported done but no read shows.
+
+The carrier named the claim as done.
+"""
 
 PROCESS_DIED = "process_died"
 """Code of a step whose process ended before an answer was stored."""

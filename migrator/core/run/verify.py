@@ -70,8 +70,7 @@ def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
         item: the SIM, with its steps and its last reading.
         org_id: our organization.
         lag_s: how old the carrier's reads may be. A read that is younger than its step by less proves nothing against
-            the
-            step. None: the plan is finished, so that no step of ours is going to mend anything.
+            the step. None: the plan is finished, so that no step of ours is going to mend anything.
     """
     if item.target is None or not item.target.is_claimed:
         was_to_be = item.change.action is Action.CLAIM

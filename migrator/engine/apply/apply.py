@@ -1,4 +1,4 @@
-"""A run of `apply`: observe the target, then carry out the waves.
+"""Run of `apply`: observe the target, then carry out the waves.
 
 Wave by wave the run claims, sets, names and verifies what is missing.
 """

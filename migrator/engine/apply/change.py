@@ -76,7 +76,7 @@ class Changer:
 
     Args:
         tag_id: the plan's tag; None for none.
-        bulk_names: whether equal names may go out in one call; switched off when the carrier refuses it.
+        bulk_names: whether equal names may go out in one call; set to False when the carrier refuses such a call.
         follow_up: awaited after limits and states were sent, before anything else is sent; waits until they take
             effect.
     """

@@ -22,8 +22,8 @@ class Money:
 
     Args:
         price: per SIM at the claim, as it was read last; None where it is unknown.
-        told: whether the operator was told that there is no balance to read, or no price.
-        fell_to: the price below the confirmed one that the operator was told of last.
+        told: whether a missing balance, or a missing price, was reported to the operator.
+        fell_to: the price below the confirmed price that was reported to the operator last.
     """
 
     ctx: Context

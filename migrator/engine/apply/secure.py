@@ -25,10 +25,10 @@ SLICE = 2500
 class Securer:
     """Secure claimed SIMs, and stay with SIMs that may lack a limit.
 
-    Where limits are part of the claim, no SIM is live without a limit. Where limits follow the claim (`limits =
-    "after_claim"`), the SIM is free to use what it likes until the order of its limits is through. An accepted order is
-    trusted until the wave is verified, as limits should cost no more than one request for each batch. An order that was
-    lost, or met a lock, is not trusted.
+    Where limits are part of the claim, no SIM is live without a limit. With `limits = "after_claim"` the limits follow
+    the claim: the SIM is free to use what it likes until the order of its limits is through. An accepted order is
+    trusted until the wave is verified, as securing should cost no more than one request for each batch. An order that
+    was lost, or met a lock, is not trusted.
     """
 
     ctx: Context

@@ -48,7 +48,7 @@ _SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 _SET_ASIDE = (StepKind.TAG, StepKind.NAME)
 """Settings that a SIM may lack after a defect of ours.
 
-Its limit and its state are ordered again.
+The limit and the state of the SIM are ordered again.
 """
 
 REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
@@ -228,8 +228,8 @@ def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[S
 def _may_still_come(ctx: Context, item: Item, step: Step) -> bool:
     """True if the order may still take effect.
 
-    Either the carrier is still moving the SIM, or its lag has not passed. If a step moved later than now, the clock was
-    set back since: then nobody knows how old the step is, and ordering the same again does no harm.
+    Either the carrier is still moving the SIM, or its lag has not passed. False if the step moved later than now: the
+    clock was set back since, so nobody knows how old the step is. Ordering the same again does no harm.
     """
     if step.kind is StepKind.STATE and item.is_locked:
         return True
@@ -239,8 +239,9 @@ def _may_still_come(ctx: Context, item: Item, step: Step) -> bool:
 def settles_at(ctx: Context, step: Step) -> float:
     """Return the time from which on a missing effect proves a failure.
 
-    In UTC seconds: a read from then on that does not show the order of this setting says that the order had no effect.
-    Each further order gets more time, so that a carrier slower than expected is not sent orders for ever.
+    The time is in UTC seconds. A read from that time on that does not show the order of this setting says that the
+    order had no effect. Each further order gets more time, so that a carrier slower than expected is not sent orders
+    for ever.
     """
     lag_s = ctx.options.absent_after_s
     if step.kind is StepKind.STATE:

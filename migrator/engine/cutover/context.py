@@ -97,7 +97,7 @@ class SwitchContext:
         return self.header.switch_id
 
     def now(self) -> float:
-        """UTC seconds, as the journal counts them."""
+        """Return the time in UTC seconds, as in the journal."""
         return self.clock.now().timestamp()
 
     def learned_now(self) -> Knowledge:

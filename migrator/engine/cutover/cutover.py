@@ -1,4 +1,4 @@
-"""A run of `cutover apply` or `rollback apply`.
+"""Run of `cutover apply` or `rollback apply`.
 
 Wave by wave the run reads, orders and proves; then it checks the gate.
 """

@@ -295,10 +295,7 @@ def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
 
 
 _MAY_STILL_COME = {NOT_EFFECTIVE, Unforeseen.code}
-"""Codes of orders that are repeated while an earlier order may act.
-
-The earlier order may still take effect.
-"""
+"""Codes of orders repeated while an earlier order may take effect."""
 
 
 def _code_of(item: SwitchItem) -> str:

@@ -13,7 +13,7 @@ TRIES = 60
 PAUSE_S = 0.5
 """Seconds between two tries.
 
-A backup or a report of a large store reads for some seconds. A claim is tried five times more after that.
+A backup or a report of a large store reads for some seconds. After all tries a claim is tried five times more.
 """
 
 

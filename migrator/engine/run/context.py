@@ -30,7 +30,7 @@ Before a request, orders are always checked.
 NAP_S = 1.0
 """Least gain of the host's clock that counts as a nap.
 
-In seconds, compared with the process's own seconds: the machine slept, or its clock was set forward.
+The gain is in seconds, compared with the process's own seconds. The machine slept, or its clock was set forward.
 """
 
 LONG_PAUSE_S = 60.0
@@ -266,7 +266,8 @@ class ApplyOptions:
         soaks: whether waves rest; a dry run has no time for that.
         max_duration_s: how long to go on; None for no such limit.
         wait_s: how long to stay for SIMs that are only pending.
-        absent_after_s: how old the carrier's reads may be: so long after a claim ended is a SIM's absence believed.
+        absent_after_s: how old the carrier's reads may be; a SIM's absence is believed only so long after a claim
+            ended.
         claim_batch: SIMs in one claim, at most 2,500.
         batch: devices in one other bulk change.
         workers: requests in flight where several may be.
@@ -316,5 +317,5 @@ class Context:
         return self.header.plan_id
 
     def now(self) -> float:
-        """UTC seconds, as the journal counts them."""
+        """Return the time in UTC seconds, as in the journal."""
         return self.clock.now().timestamp()

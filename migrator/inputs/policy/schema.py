@@ -5,6 +5,7 @@ Only the tool reports values that cannot stand together, and problems in a file 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from decimal import Decimal
@@ -47,7 +48,7 @@ def policy_schema() -> Schema:
 def _section(name: str) -> Schema:
     record, checks = SECTIONS[name]
     return {
-        "description": _first_sentence(record),
+        "description": _description(record),
         **_object(_keys(record, checks), required=tuple(REQUIRED.get(name, ()))),
     }
 
@@ -55,18 +56,18 @@ def _section(name: str) -> Schema:
 def _wave() -> Schema:
     keys = _keys(Wave, WAVE)
     both = {"required": ["count", "share"]}
-    return {"description": _first_sentence(Wave), **_object(keys, required=("name",)), "not": both}
+    return {"description": _description(Wave), **_object(keys, required=("name",)), "not": both}
 
 
 def _rule() -> Schema:
     overrides: dict[str, Schema] = {key: _override(section) for key, section in OVERRIDES.items()}
     when = {
-        "description": "Which SIMs: every condition given must hold.",
+        "description": "Selects SIMs: every condition given must hold.",
         **_object(_keys(Selection, WHEN)),
         "minProperties": 1,
     }
     return {
-        "description": _first_sentence(Rule),
+        "description": _description(Rule),
         **_object({"name": dict(RULE_NAME.schema), "when": when, **overrides}, required=("name", "when")),
         "anyOf": [{"required": [key]} for key in overrides],
     }
@@ -104,6 +105,11 @@ def _object(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ())
     return {"type": "object", "properties": dict(properties), **needed, "additionalProperties": False}
 
 
-def _first_sentence(record: type[Any]) -> str:
-    """Return the first paragraph of a record's docstring, on one line."""
-    return " ".join((record.__doc__ or "").partition("\n\n")[0].split())
+_SECTION = re.compile(r"(Args|Returns|Raises|Source)\b.*:")
+
+
+def _description(record: type[Any]) -> str:
+    """Return the first two paragraphs of a docstring, on one line."""
+    paragraphs = (record.__doc__ or "").split("\n\n")
+    prose = [one for one in paragraphs[:2] if not _SECTION.match(one.strip())]
+    return " ".join(" ".join(prose).split())

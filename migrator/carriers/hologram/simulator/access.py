@@ -63,9 +63,11 @@ def require(world: World, operation: Operation, permission: str | None = None) -
 
 
 def require_org(world: World, call: Call, *, required: bool = False) -> int | None:
-    """The organization that the query names; None if it names none.
+    """Return the organization that the query names, or None.
 
-    Raises: Refusal: 403 for one that the key does not see, 400 where one is required and missing.
+    None means that the query names no organization.
+
+    Raises: Refusal: 403 for an organization that the key does not see, 400 where one is required and missing.
     """
     org_id = call.number("orgid")
     if org_id is None and required:

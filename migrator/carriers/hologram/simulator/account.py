@@ -14,7 +14,10 @@ __all__ = ["get_balance", "get_me", "get_organization", "get_plan", "list_organi
 
 
 def get_me(world: World, _call: Call) -> Reply:
-    """`GET /users/me`: the cheapest check of a key; open to every role."""
+    """Answer `GET /users/me`: the cheapest check of a key.
+
+    The call is open to every role.
+    """
     return ok(
         {
             "id": world.user_id,
@@ -30,7 +33,7 @@ def get_me(world: World, _call: Call) -> Reply:
 
 
 def list_organizations(world: World, call: Call) -> Reply:
-    """`GET /organizations`: those that the key sees, newest first."""
+    """Answer `GET /organizations`: organizations that the key sees, newest first."""
     require(world, Operation.READ)
     cursor, asked = call.number("startafter"), call.numbers("ids") or call.numbers("id")
     orgs = sorted(world.visible_orgs(), reverse=True)
@@ -39,13 +42,16 @@ def list_organizations(world: World, call: Call) -> Reply:
 
 
 def get_organization(world: World, call: Call) -> Reply:
-    """`GET /organizations/{id}`: 403 for one that the key does not see."""
+    """Answer `GET /organizations/{id}`: 403 for an organization unseen by the key."""
     require(world, Operation.READ)
     return ok(_organization(world, _visible_org(world, call)))
 
 
 def get_balance(world: World, call: Call) -> Reply:
-    """`GET /organizations/{id}/balance`: needs the Admin role; an invoiced organization has none."""
+    """Answer `GET /organizations/{id}/balance`, for the Admin role only.
+
+    An invoiced organization has no balance.
+    """
     require(world, Operation.BALANCE)
     org_id = _visible_org(world, call)
     if world.switches.balance_forbidden:
@@ -66,7 +72,7 @@ def get_balance(world: World, call: Call) -> Reply:
 
 
 def list_plans(world: World, call: Call) -> Reply:
-    """`GET /plans`: those of the organization, newest first."""
+    """Answer `GET /plans`: data plans of the organization, newest first."""
     require(world, Operation.READ)
     require_org(world, call)
     cursor, asked, part = call.number("startafter"), call.numbers("ids") or call.numbers("id"), call.query.get("name")
@@ -91,7 +97,7 @@ def list_plans(world: World, call: Call) -> Reply:
 
 
 def get_plan(world: World, call: Call) -> Reply:
-    """`GET /plans/{id}`."""
+    """Answer `GET /plans/{id}`."""
     require(world, Operation.READ)
     require_org(world, call)
     plan = PLANS.get(call.params["plan_id"])

@@ -113,7 +113,7 @@ class HologramSimulator:
 
     @property
     def now(self) -> datetime:
-        """The simulated date."""
+        """Simulated date."""
         return self._clock.now()
 
     def stock(self, iccids: Iterable[str]) -> None:
@@ -124,11 +124,14 @@ class HologramSimulator:
         stock(self._world, iccids, StockKind.INVENTORY)
 
     def stock_foreign(self, iccids: Iterable[str]) -> None:
-        """SIMs claimed by an organization that the key cannot see."""
+        """Stock SIMs of an organization that the key cannot see.
+
+        The SIMs are claimed by that organization.
+        """
         stock(self._world, iccids, StockKind.FOREIGN)
 
     def stock_other_org(self, iccids: Iterable[str]) -> None:
-        """SIMs claimed in `other_org_id`, which the key sees from now on."""
+        """Stock SIMs claimed in `other_org_id`, which the key then sees."""
         stock(self._world, iccids, StockKind.OTHER_ORG)
 
     def stock_claimed(
@@ -141,16 +144,16 @@ class HologramSimulator:
         overage_limit: int = -1,
         sms_limit: int = 100,
     ) -> None:
-        """SIMs that are ours already, since 30 days before the epoch."""
+        """Stock SIMs that are ours since 30 days before the epoch."""
         claimed_as = ClaimedAs(state, name, plan_id, overage_limit, sms_limit)
         stock(self._world, iccids, StockKind.CLAIMED, claimed_as)
 
     def stock_test_mode(self, iccids: Iterable[str]) -> None:
-        """SIMs in Test Mode in our organization."""
+        """Stock SIMs in Test Mode in our organization."""
         stock(self._world, iccids, StockKind.TEST_MODE)
 
     def stock_dead(self, iccids: Iterable[str]) -> None:
-        """SIMs of our organization that were deactivated for ever."""
+        """Stock SIMs of our organization that were deactivated for ever."""
         stock(self._world, iccids, StockKind.DEAD)
 
     def add_session(self, iccid: str, at: datetime, bytes_: int, imei: str) -> None:
@@ -164,7 +167,10 @@ class HologramSimulator:
         self._world.sims[iccid].sessions.append(session)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection. Raises: ConnectionCut, where the connection is to break."""
+        """Serve one connection.
+
+        Raises: ConnectionCut, where the connection is to break.
+        """
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
@@ -271,7 +277,7 @@ def _parsed(request: Request, text: bytes) -> Any:
 
 
 def _form(text: str) -> dict[str, Any]:
-    """Form fields; those that end in [] are lists."""
+    """Return form fields; the fields that end in [] are lists."""
     pairs = parse_qsl(text, keep_blank_values=True)
     lists = {key[:-2]: [value for other, value in pairs if other == key] for key, _ in pairs if key.endswith("[]")}
     return {**{key: value for key, value in pairs if not key.endswith("[]")}, **lists}

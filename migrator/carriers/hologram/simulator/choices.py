@@ -128,7 +128,7 @@ class Operation(StrEnum):
 
 
 class StockKind(StrEnum):
-    """In what condition SIMs are put on the shelf."""
+    """Condition in which SIMs are stocked."""
 
     INVENTORY = "inventory"  # delivered to our organization, INACTIVE, not claimed
     FOREIGN = "foreign"  # claimed by an organization that the key cannot see

@@ -60,7 +60,7 @@ def bulk_claim(world: World, call: Call) -> Reply:
 
 
 def single_claim(world: World, call: Call) -> Reply:
-    """`POST /links/cellular/sim_{ICCID}/claim`: the same for one SIM."""
+    """Answer `POST /links/cellular/sim_{ICCID}/claim`: a claim of one SIM."""
     require(world, Operation.CLAIM, "activation")
     return _claim(world, call, _order(world, call, (call.params["iccid"],)))
 
@@ -86,7 +86,10 @@ def _claim(world: World, call: Call, order: _Order) -> Reply:
 
 
 def _sims(world: World, call: Call) -> tuple[str, ...]:
-    """The ICCIDs of exactly one selector. Raises: Refusal (400)."""
+    """Return the ICCIDs of exactly one selector.
+
+    Raises: Refusal (400).
+    """
     selectors = [key for key in ("sims", "simrange", "eidrange") if call.body.get(key)]
     if selectors == ["sims"] and isinstance(call.body["sims"], list):
         sims = tuple(str(iccid) for iccid in call.body["sims"])
@@ -101,7 +104,10 @@ def _sims(world: World, call: Call) -> tuple[str, ...]:
 
 
 def _order(world: World, call: Call, sims: tuple[str, ...]) -> _Order:
-    """The claim with its plan, organization and limits checked. Raises: Refusal."""
+    """Return the claim, with data plan, organization and limits checked.
+
+    Raises: Refusal.
+    """
     org_id = call.body_number("orgid") or call.number("orgid") or world.org_id
     if org_id not in world.visible_orgs():
         raise Refusal(refusal(403, NO_PERMISSION))

@@ -23,7 +23,7 @@ _MOVES = {  # command: (pending state, state it leads to)
     "deactivate": ("DEAD-PENDING", "DEAD"),
 }
 _LIMITS = {"datathreshold": "threshold", "overagelimit": "overage_limit", "smslimit": "sms_limit"}
-"""The fields of a limit command, and what they are called here."""
+"""Keys of a limit command, with the names of the condition's fields."""
 
 _Outcome: TypeAlias = tuple[bool, str | None]
 """True if a device took a command, and the warning about it."""
@@ -40,7 +40,7 @@ class _Summary:
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self, world: World, edition: Edition) -> dict[str, Any]:
-        """The common part of the replies (reference, sections 7.2 and 9.1)."""
+        """Return the common part of replies (reference, sections 7.2 and 9.1)."""
         warnings = [warning["message"] for warning in self.warnings] if edition == Edition.REF_1 else self.warnings
         profiles = [world.by_device[device_id].link_id for device_id in self.modified]
         return {"warnings": warnings, "devices_modified": self.modified, "profiles_modified": profiles}
@@ -75,7 +75,7 @@ def batch_state(world: World, call: Call) -> Reply:
 
 
 def batch_usage_limit(world: World, call: Call) -> Reply:
-    """`POST /devices/batch/usagelimit`: bytes and messages, -1 for none."""
+    """Answer `POST /devices/batch/usagelimit`: bytes and messages, -1 for no limit."""
     require(world, Operation.LIMITS)
     edition = world.edition(world.switches.limits_edition)
     require_org(world, call, required=edition != Edition.REF_3)
@@ -98,7 +98,10 @@ def batch_usage_limit(world: World, call: Call) -> Reply:
 
 
 def list_jobs(world: World, call: Call) -> Reply:
-    """`GET /devices/batch/state`: jobs without results per device; 403 for some organizations."""
+    """Answer `GET /devices/batch/state`: jobs without results per device.
+
+    The answer is 403 for some organizations.
+    """
     require(world, Operation.READ)
     require_org(world, call)
     if world.switches.jobs_forbidden:
@@ -108,7 +111,10 @@ def list_jobs(world: World, call: Call) -> Reply:
 
 
 def chosen_devices(world: World, call: Call) -> list[int]:
-    """The device ids that a bulk call is about. Raises: Refusal (400)."""
+    """Return the device ids of a bulk call.
+
+    Raises: Refusal (400).
+    """
     if call.body.get("allSelected"):
         world.forbid(call.name, "allSelected")
         return [device_id for device_id in world.device_ids if world.by_device[device_id].org_id == world.org_id]
@@ -163,7 +169,10 @@ def _start(world: World, link: SimulatedLink, command: str) -> float:
 
 
 def _limits(world: World, call: Call) -> dict[str, int]:
-    """The limits to set, by field of a condition. Raises: Refusal."""
+    """Return the limits to set, by field of a condition.
+
+    Raises: Refusal.
+    """
     facts = {name: limit for key, name in _LIMITS.items() if (limit := call.body_number(key)) is not None}
     if not facts or min(facts.values()) < -1:
         raise Refusal(refusal(400, "Provide overagelimit, datathreshold or smslimit, each -1 or more"))

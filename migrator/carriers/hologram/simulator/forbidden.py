@@ -15,7 +15,7 @@ __all__ = ["add_funds", "change_plan", "delete_device", "delete_tag", "transfer"
 
 
 def add_funds(world: World, call: Call) -> Reply:
-    """`POST /organizations/{id}/balance`: charges the card of the account."""
+    """Answer `POST /organizations/{id}/balance`: charge the card of the account."""
     world.forbid(call.name, "adds funds from the card")
     require(world, Operation.BALANCE)
     try:
@@ -26,7 +26,7 @@ def add_funds(world: World, call: Call) -> Reply:
 
 
 def transfer(world: World, call: Call) -> Reply:
-    """`POST /devices/transfer`: moves devices to another organization."""
+    """Answer `POST /devices/transfer`: move devices to another organization."""
     world.forbid(call.name, "transfers devices")
     require(world, Operation.CLAIM)
     device_ids, org_id = call.body_numbers("deviceids"), call.body_number("orgid")
@@ -39,7 +39,10 @@ def transfer(world: World, call: Call) -> Reply:
 
 
 def change_plan(world: World, call: Call) -> Reply:
-    """`POST /devices/changeplan`: the limits are gone afterwards (reference, section 6.5)."""
+    """Answer `POST /devices/changeplan`: change the data plan of devices.
+
+    The limits are gone afterwards (reference, section 6.5).
+    """
     world.forbid(call.name, "changes the plan")
     require(world, Operation.CLAIM, "changeplan")
     device_ids, plan_id = call.body_numbers("deviceids"), call.body_number("planid")
@@ -54,7 +57,7 @@ def change_plan(world: World, call: Call) -> Reply:
 
 
 def delete_tag(world: World, call: Call) -> Reply:
-    """`DELETE /devices/tags/{id}`: takes it off every device."""
+    """Answer `DELETE /devices/tags/{id}`: take the tag off every device."""
     world.forbid(call.name, "deletes a tag")
     require(world, Operation.TAGS)
     tag_id = call.params["tag_id"]
@@ -65,6 +68,9 @@ def delete_tag(world: World, call: Call) -> Reply:
 
 
 def delete_device(world: World, call: Call) -> Reply:
-    """`DELETE /devices/{id}`: in no documentation; answered as done, and nothing is."""
+    """Answer `DELETE /devices/{id}` as done, and do nothing.
+
+    The call is in no documentation.
+    """
     world.forbid(call.name, "deletes a device")
     return Reply(200, {"success": True})

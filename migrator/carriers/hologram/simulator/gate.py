@@ -13,7 +13,7 @@ __all__ = ["CUTS", "HANGS", "PaceLimit", "reply_after", "reply_instead"]
 CUTS = frozenset({Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.LATE})
 HANGS = frozenset({Fault.HANG_BEFORE, Fault.HANG_AFTER})
 SILENCE = Reply(0, None)
-"""Stands for the answer to a request that never got through."""
+"""Stand-in for the answer to a request that never got through."""
 
 _INSTEAD: Mapping[Fault, Reply] = MappingProxyType(
     {
@@ -27,7 +27,7 @@ _INSTEAD: Mapping[Fault, Reply] = MappingProxyType(
 
 
 def too_many(retry_after_s: int | None) -> Reply:
-    """429 as the carrier words it; no header without a value."""
+    """Return a 429 in the carrier's words; no header without a value."""
     headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
     return Reply(429, {"success": False, "error": "API rate limit exceeded"}, headers)
 
@@ -64,7 +64,7 @@ class PaceLimit:
         self._admitted = 0
 
     def refusal(self) -> Reply | None:
-        """429 for one more request now; None if it passes."""
+        """Return a 429 for one more request now; None if it passes."""
         switches = self._world.switches
         if switches.rate_limit is not None and not self._current(switches.rate_limit).admits():
             return too_many(switches.rate_limit.retry_after_s)

@@ -79,7 +79,7 @@ class SpareProfile:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A label of one organization."""
+    """Label of one organization."""
 
     tag_id: int
     name: str
@@ -87,7 +87,7 @@ class Tag:
 
 
 class _Fact(Generic[T]):
-    """Field of the condition that holds now.
+    """Field of the condition that is true now.
 
     Setting the field also settles its later values.
     """
@@ -156,7 +156,7 @@ class SimulatedLink:
 
     @property
     def tags(self) -> frozenset[str]:
-        """Names of the tags it carries now."""
+        """Names of the tags that the SIM has now."""
         return frozenset(self._tags[tag_id].name for tag_id in self.tag_ids)
 
     def at(self, at_s: float) -> Condition:

@@ -58,7 +58,7 @@ def rename_devices(world: World, call: Call) -> Reply:
 
 
 def list_tags(world: World, call: Call) -> Reply:
-    """`GET /devices/tags`."""
+    """Answer `GET /devices/tags`."""
     require(world, Operation.READ)
     org_id, tag_id = require_org(world, call), call.number("id")
     orgs = world.visible_orgs() if org_id is None else {org_id}
@@ -90,7 +90,7 @@ def create_tag(world: World, call: Call) -> Reply:
 
 
 def link_tag(world: World, call: Call) -> Reply:
-    """`POST /devices/tags/{id}/link`: doing it again changes nothing."""
+    """Answer `POST /devices/tags/{id}/link`: a repetition changes nothing."""
     tag, links = _tagging(world, call)
     for link in links:
         link.tag_ids |= {tag.tag_id}
@@ -98,7 +98,7 @@ def link_tag(world: World, call: Call) -> Reply:
 
 
 def unlink_tag(world: World, call: Call) -> Reply:
-    """`POST /devices/tags/{id}/unlink`."""
+    """Answer `POST /devices/tags/{id}/unlink`."""
     tag, links = _tagging(world, call)
     for link in links:
         link.tag_ids -= {tag.tag_id}

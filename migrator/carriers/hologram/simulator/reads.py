@@ -35,7 +35,7 @@ Test: TypeAlias = Callable[[SimulatedLink, Condition], bool]
 
 
 def list_devices(world: World, call: Call) -> Reply:
-    """`GET /devices`: newest first; every filter narrows."""
+    """Answer `GET /devices`: newest first; every filter narrows the list."""
     kind = ReadKind.BY_SIM if "sim" in call.query else ReadKind.LIST
     found = _devices(world, call, kind)
     return page(
@@ -44,12 +44,12 @@ def list_devices(world: World, call: Call) -> Reply:
 
 
 def count_devices(world: World, call: Call) -> Reply:
-    """`GET /devices/count`: a bare number."""
+    """Answer `GET /devices/count`: a bare number."""
     return ok(sum(1 for _ in _devices(world, call, ReadKind.LIST)))
 
 
 def get_device(world: World, call: Call) -> Reply:
-    """`GET /devices/{id}`."""
+    """Answer `GET /devices/{id}`."""
     require(world, Operation.READ)
     require_org(world, call)
     link, now = visible_device(world, call.params["device_id"], ReadKind.SINGLE)
@@ -74,7 +74,7 @@ def unknown_id(world: World) -> Refusal:
 
 
 def list_links(world: World, call: Call) -> Reply:
-    """`GET /links/cellular`: by ICCIDs and other filters, newest first."""
+    """Answer `GET /links/cellular`: by ICCIDs and other filters, newest first."""
     require(world, Operation.READ)
     at_s, orgs = world.read_at_s(ReadKind.LINKS), _orgs(world, call)
     tests = _tests(world, call)
@@ -94,13 +94,13 @@ def list_links(world: World, call: Call) -> Reply:
 
 
 def get_link(world: World, call: Call) -> Reply:
-    """`GET /links/cellular/{id}`."""
+    """Answer `GET /links/cellular/{id}`."""
     link, now = _visible_link(world, call)
     return ok(link_row(world, link, now, call.params["link_id"]))
 
 
 def link_history(world: World, call: Call) -> Reply:
-    """`GET /links/cellular/{id}/history`: changes of state, newest first."""
+    """Answer `GET /links/cellular/{id}/history`: changes of state, newest first."""
     link, _ = _visible_link(world, call)
     at_s = world.read_at_s(ReadKind.LINKS)
     rows = [
@@ -146,7 +146,7 @@ def list_sessions(world: World, call: Call) -> Reply:
 
 
 def _sessions(world: World, link_ids: list[int] | None) -> Iterable[Session]:
-    """All sessions, or those of some links, newest first."""
+    """Return all sessions, or the sessions of some links, newest first."""
     if link_ids is None:
         return reversed(world.sessions)
     owners = {link.iccid: link for link_id in link_ids if (link := world.by_link.get(link_id))}
@@ -169,7 +169,7 @@ def _devices(world: World, call: Call, kind: ReadKind) -> Iterator[Seen]:
 def _device_ids(world: World, call: Call) -> Iterator[int]:
     """Return the ids of the devices to search, newest first.
 
-    ICCIDs and ids are looked up; for any other filter all devices are searched.
+    ICCIDs and ids are found directly; for any other filter all devices are searched.
     """
     asked = _asked_numbers(call, "id", "ids")
     if "sim" in call.query:

@@ -51,11 +51,14 @@ class Call:
         return _number(key, self.query[key]) if key in self.query else None
 
     def numbers(self, key: str) -> list[int] | None:
-        """Comma-separated numbers from the query; None if absent. Raises: Refusal."""
+        """Return comma-separated numbers from the query; None if absent.
+
+        Raises: Refusal.
+        """
         return [_number(key, part) for part in self.words(key) or []] if key in self.query else None
 
     def words(self, key: str) -> list[str] | None:
-        """Comma-separated texts from the query; None if absent."""
+        """Return comma-separated texts from the query; None if absent."""
         return [part.strip() for part in self.query[key].split(",") if part.strip()] if key in self.query else None
 
     def body_number(self, key: str) -> int | None:
@@ -91,7 +94,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
-        """The same for the wire."""
+        """Return the reply in the form for the wire."""
         if isinstance(self.payload, str):
             return HTMLResponse(self.payload, self.status, dict(self.headers))
         text = json.dumps(self.payload, separators=(",", ":"), ensure_ascii=False)
@@ -99,7 +102,7 @@ class Reply:
 
 
 class Refusal(Exception):
-    """Raised by a handler that will not; carries the answer."""
+    """Refusal by a handler, with the answer to send."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -107,12 +110,12 @@ class Refusal(Exception):
 
 
 def ok(data: Any, **more: Any) -> Reply:
-    """200 with `data` in the envelope."""
+    """Return a 200 with `data` in the envelope."""
     return Reply(200, {"success": True, "data": data, **more})
 
 
 def refusal(status: int, error: str, **more: Any) -> Reply:
-    """An answer with `success` false."""
+    """Return an answer with `success` false."""
     return Reply(status, {"success": False, "error": error, **more})
 
 

@@ -34,7 +34,7 @@ _LOOSE = frozenset(
         "lac",
     ]
 )
-"""Numbers that are seen as texts in places (reference, section 3.6)."""
+"""Keys whose numbers are texts in some places (reference, section 3.6)."""
 
 
 def stamp(at: datetime | None) -> str:
@@ -194,7 +194,7 @@ def _tags(world: World, now: Condition, edition: Edition) -> list[Any]:
 
 
 def _latest(link: SimulatedLink) -> Session | None:
-    """The session that began last, of those that have begun."""
+    """Return the latest session, of those that have begun."""
     begun = [session for session in link.sessions if session.begin <= link.clock.now()]
     return max(begun, key=lambda session: session.begin, default=None)
 
@@ -222,7 +222,7 @@ def _without_hidden(world: World, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _loose(world: World, row: dict[str, Any]) -> dict[str, Any]:
-    """The row, with numbers as texts where the switch says so."""
+    """Return the row, with numbers as texts where an option says so."""
     if not world.switches.numbers_as_strings:
         return row
     return {key: str(value) if key in _LOOSE and value is not None else value for key, value in row.items()}

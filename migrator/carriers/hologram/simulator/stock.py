@@ -51,7 +51,7 @@ def stock(world: World, iccids: Iterable[str], kind: StockKind, claimed_as: Clai
 
 
 def default_name(iccid: str) -> str:
-    """The name of a device that nobody named (reference, section 5.1)."""
+    """Return the name of a device that nobody named (reference, section 5.1)."""
     return f"Unnamed Device ({iccid[-5:]})"
 
 

@@ -42,10 +42,10 @@ class Job:
 
 @dataclass(slots=True)
 class World:
-    """Everything that is true at this carrier.
+    """State of the simulated carrier.
 
     `device_ids` and `link_ids` are in order of creation, which is ascending. A link id of a spare profile leads to the
-    SIM that carries it.
+    SIM that carries the profile.
     """
 
     seed: int
@@ -71,16 +71,16 @@ class World:
     next_entry_id: int = 1
 
     def visible_orgs(self) -> frozenset[int]:
-        """Organizations that the key sees."""
+        """Return the organizations that the key sees."""
         sees_other = self.other_org_visible or self.switches.other_org_visible
         return frozenset({self.org_id, self.other_org_id} if sees_other else {self.org_id})
 
     def edition(self, own: Edition | None) -> Edition:
-        """The wording of one reply: its own, or the one for all."""
+        """Return the edition of one reply: its own, or the common edition."""
         return own or self.switches.edition
 
     def read_at_s(self, kind: ReadKind) -> float:
-        """The moment that such a read shows."""
+        """Return the moment that this kind of read shows."""
         lag_s = self.switches.read_lag_s if kind in self.switches.lagging_reads else 0.0
         return self.clock.now_s() - lag_s
 
@@ -92,7 +92,7 @@ class World:
         self.ledger.forbidden.append(f"{call_name}: {why}")
 
     def draw(self, purpose: str, iccid: str) -> float:
-        """Return a repeatable number in [0, 1) for a purpose and a SIM.
+        """Return a repeatable number in [0, 1) for purpose and SIM.
 
         The number depends on the seed, the purpose and the SIM alone.
         """
@@ -135,7 +135,7 @@ class World:
         return link_id
 
     def fit_spare_profile(self, link: SimulatedLink) -> None:
-        """Give a SIM that has several profiles its second one."""
+        """Add the second profile to a SIM that has several profiles."""
         switches = self.switches
         named, share = switches.multi_profile, switches.multi_profile_share
         if link.spare is None and self.is_drawn("multi", link.iccid, named=named, share=share):

@@ -1,6 +1,7 @@
-"""The 1NCE Management API, v1 and v2, as an ASGI application: its fleet, pace, faults and ledger, from a seed.
+"""1NCE Management API, v1 and v2, as an ASGI application.
 
-Every answer that the carrier's reference leaves open is a switch, so that a client can be shown all of them.
+Fleet, request rate, faults and ledger come from a seed. Every answer that the carrier's reference leaves open is an
+option, so that a client can be shown all of them.
 """
 
 from migrator.carriers.onence.simulator.app import OnenceSimulator

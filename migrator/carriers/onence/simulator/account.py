@@ -1,4 +1,7 @@
-"""What the handlers work on: the customer's fleet, the clock, the switches, and changes that wait for their time."""
+"""State that the handlers work on.
+
+The state is the customer's fleet, the clock, the options, and changes that wait for their time.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +21,7 @@ __all__ = ["Account", "Effect", "unknown_sim"]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A change that was accepted: field values of `sim` from `due_s` on."""
+    """Accepted change: field values of `sim` from `due_s` on."""
 
     due_s: float
     sim: SimulatedSourceSim
@@ -27,7 +30,10 @@ class Effect:
 
 @dataclass(slots=True)
 class Account:
-    """One customer of the simulated 1NCE. `pages_served` and `drifted` count list replies and SIMs come or gone."""
+    """Customer of the simulated 1NCE.
+
+    `pages_served` counts list replies, `drifted` counts SIMs that came or went.
+    """
 
     seed: int
     fleet: SimulatedFleet
@@ -39,7 +45,10 @@ class Account:
     drifted: int = 0
 
     def settle(self) -> None:
-        """Let every accepted change happen whose time has come; outside an event loop, all of them."""
+        """Let every accepted change happen whose time has come.
+
+        Outside an event loop, all accepted changes happen.
+        """
         if not self.effects:
             return
         now_s = self.clock.now_s() if _in_event_loop() else float("inf")
@@ -50,11 +59,14 @@ class Account:
         self.effects = [effect for effect in self.effects if effect.due_s > now_s]
 
     def shows(self, sim: SimulatedSourceSim, call: Call) -> bool:
-        """Whether the called version of the API knows of `sim` at all."""
+        """True if the called version of the API knows `sim` at all."""
         return not (sim.platform2 and call.version == "v1" and self.switches.v1_hides_platform2)
 
     def find(self, call: Call, iccid: str) -> SimulatedSourceSim | None:
-        """The SIM that `iccid` names; None for a SIM that the called version does not know."""
+        """Return the SIM that `iccid` names, or None.
+
+        None means that the called version does not know the SIM.
+        """
         sim = self.fleet.find(iccid)
         if sim is None and self.switches.check_digit_accepted:
             sim = self.fleet.find(iccid[:-1])
@@ -62,7 +74,10 @@ class Account:
         return sim if sim is not None and self.shows(sim, call) else None
 
     def known(self, call: Call, iccid: str) -> SimulatedSourceSim:
-        """The same. Raises: Refused, for a SIM that the called version does not know."""
+        """Return the SIM that `iccid` names.
+
+        Raises: Refused, for a SIM that the called version does not know.
+        """
         sim = self.find(call, iccid)
         if sim is None:
             raise Refused(unknown_sim(call, self.switches))
@@ -70,7 +85,7 @@ class Account:
 
 
 def unknown_sim(call: Call, switches: OnenceSwitches) -> Reply:
-    """What is said of a SIM that is not there."""
+    """Return the answer about a SIM that is not there."""
     if call.version == "v2":
         return refusal(call, 404, "Element not found")
     if switches.unknown_sim is UnknownSim.HTML_404:

@@ -1,4 +1,7 @@
-"""The simulator as an ASGI application: fault, pace, login, answer, ledger, and then the wire."""
+"""Simulator of 1NCE as an ASGI application.
+
+The order of work is: fault, rate limit, login, answer, ledger, and then the wire.
+"""
 
 import json
 from collections.abc import Iterable
@@ -40,15 +43,16 @@ HANGS = {Fault.HANG_BEFORE, Fault.HANG_AFTER}
 
 
 class OnenceSimulator:
-    """1NCE as one customer sees it. An ASGI 3 application, in process or served by uvicorn.
+    """1NCE as one customer sees it, an ASGI 3 application.
 
-    It answers under `/management-api/...` and without that prefix; faults and the ledger name paths without it.
-    Besides, `GET /_simulator/ledger` and `GET /_simulator/truth` are free of login, pace, faults and ledger.
+    The application runs in process, or is served by uvicorn. It answers under `/management-api/...` and without that
+    prefix; faults and the ledger name paths without the prefix. Besides, `GET /_simulator/ledger` and `GET
+    /_simulator/truth` are free of login, rate limit, faults and ledger.
 
     Args:
         seed: names the fleet, the tokens and everything else that looks like chance.
-        sims: size of the generated fleet, up to a million and more; a SIM is made when first looked at.
-        switches: how the carrier behaves.
+        sims: size of the generated fleet, up to a million and more; a SIM is made when it is first read.
+        switches: the options of the carrier.
         faults: which requests go wrong.
         epoch: the date at the first request.
         client_id: what the login accepts.
@@ -93,7 +97,10 @@ class OnenceSimulator:
         client_id: str = INVENTED_LOGIN[0],
         client_secret: str = INVENTED_LOGIN[1],
     ) -> "OnenceSimulator":
-        """A simulator of exactly these SIMs, listed in this order. Raises: ValueError, if an ICCID comes twice."""
+        """Make a simulator of exactly these SIMs, listed in this order.
+
+        Raises: ValueError, if an ICCID comes twice.
+        """
         simulator = cls(
             seed=seed,
             sims=0,
@@ -108,13 +115,16 @@ class OnenceSimulator:
 
     @property
     def fleet(self) -> SimulatedFleet:
-        """The truth, with every accepted change whose time has come; outside an event loop, with all of them."""
+        """True fleet, with every accepted change whose time has come.
+
+        Outside an event loop, all accepted changes are in the fleet.
+        """
         self._account.settle()
         return self._account.fleet
 
     @property
     def switches(self) -> OnenceSwitches:
-        """How it behaves; may be replaced at any time."""
+        """Options of the simulator; may be replaced at any time."""
         return self._account.switches
 
     @switches.setter
@@ -123,11 +133,14 @@ class OnenceSimulator:
 
     @property
     def writes(self) -> list[LedgerEntry]:
-        """Every request that could have changed something: all but reads and logins."""
+        """Requests that could have changed something: all but reads and logins."""
         return [entry for entry in self.ledger.entries if entry.method != "GET" and entry.path != "/oauth/token"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Raises: ConnectionCut, where a fault breaks the connection."""
+        """Answer one request.
+
+        Raises: ConnectionCut, where a fault breaks the connection.
+        """
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
@@ -139,7 +152,7 @@ class OnenceSimulator:
             await send_reply(reply, send, compressed=compressed)
 
     def _echoed(self, call: Call, reply: Reply) -> Reply:
-        """The answer with the customer's credentials in it, where the switches want it so."""
+        """Add the customer's credentials to the answer, if an option says so."""
         if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
         words = spelled(self.client_id, self.client_secret)
@@ -148,7 +161,10 @@ class OnenceSimulator:
         return json_reply(body, reply.status, headers=reply.headers)
 
     async def _exchange(self, call: Call) -> Reply:
-        """Decide at once, note it, then take the time that the answer takes."""
+        """Answer one request, after the time that the answer takes.
+
+        The answer is decided and noted at once.
+        """
         at_s = self._account.clock.now_s()
         fault = self.faults.next(call.method, call.path)
         reply = self._faulty(call, fault)
@@ -161,7 +177,10 @@ class OnenceSimulator:
         return reply
 
     def _faulty(self, call: Call, fault: Fault) -> Reply | None:
-        """The answer as the fault has it; None where the connection breaks."""
+        """Return the answer as the fault changes it, or None.
+
+        None means that the connection breaks.
+        """
         if fault in CUT_BEFORE:
             return None
         refused = self._refused_by(fault)
@@ -175,7 +194,10 @@ class OnenceSimulator:
         return html_reply(200, "1NCE") if fault is Fault.HTML_OK else reply
 
     def _refused_by(self, fault: Fault) -> Reply | None:
-        """The answer of a front end that never passed the request on."""
+        """Return the answer of a front end that stopped the request.
+
+        The result is None for a fault that lets the request through.
+        """
         if fault is Fault.SERVER_ERROR_BEFORE:
             return json_reply({"message": "Internal server error"}, 500)
         if fault is Fault.HTML:
@@ -185,7 +207,7 @@ class OnenceSimulator:
         return None
 
     def _answer(self, call: Call) -> Reply:
-        """What the carrier makes of the request."""
+        """Return the carrier's answer to the request."""
         account, clock = self._account, self._account.clock
         account.settle()
         too_soon = self._gate.refusal(call, self.switches, clock)
@@ -208,14 +230,20 @@ class OnenceSimulator:
         return self.switches.latency_s + (self.switches.slow_s if fault is Fault.SLOW else 0.0)
 
     def _note(self, call: Call, *, at_s: float, status: int | None, fault: Fault) -> None:
-        """Write the ledger. Nothing of a login is kept, since credentials may stand in its query or body."""
+        """Write the request into the ledger.
+
+        Nothing of a login is kept, since credentials may stand in its query or body.
+        """
         query, body = ({}, None) if call.is_login else (call.query, call.body)
         self.ledger.entries.append(LedgerEntry(at_s, call.method, call.path, query, body, status, str(fault)))
         if is_forbidden(call):
             self.ledger.forbidden.append(f"{call.method} {call.path}")
 
     def _inside(self, call: Call) -> Reply | None:
-        """The two looks behind the scenes, which are no part of 1NCE."""
+        """Answer the two control calls, which are no part of 1NCE.
+
+        The result is None for any other call.
+        """
         if call.path == "/_simulator/ledger":
             return json_reply(self.ledger.as_dict())
         if call.path == "/_simulator/truth":

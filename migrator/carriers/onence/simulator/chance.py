@@ -1,4 +1,7 @@
-"""Chance that depends on names, not on the order of calls: SIM 70,000 can be made without the 69,999 before it."""
+"""Chance that depends on names, not on the order of calls.
+
+So SIM 70,000 can be made without the 69,999 before it.
+"""
 
 from hashlib import blake2b
 from math import gcd
@@ -7,7 +10,10 @@ __all__ = ["ArbitraryOrder", "Draws"]
 
 
 class Draws:
-    """Repeatable draws for one thing, named by `key`. Good for bounds whose product stays below 2**500."""
+    """Repeatable draws for one thing, named by `key`.
+
+    The draws are good for bounds whose product stays below 2**500.
+    """
 
     __slots__ = ("_pool",)
 
@@ -15,13 +21,16 @@ class Draws:
         self._pool = int.from_bytes(blake2b(repr(key).encode(), digest_size=64).digest())
 
     def below(self, bound: int) -> int:
-        """A number from 0 to `bound` - 1."""
+        """Draw a number from 0 to `bound` - 1."""
         self._pool, drawn = divmod(self._pool, bound)
         return drawn
 
 
 class ArbitraryOrder:
-    """An order of `count` things that is neither ascending nor descending (from five on), without a list of them."""
+    """Arbitrary order of `count` things, without a list of them.
+
+    From five things on, the order is neither ascending nor descending.
+    """
 
     __slots__ = ("_count", "_start", "_stride")
 
@@ -34,5 +43,5 @@ class ArbitraryOrder:
             self._stride += 1
 
     def at(self, index: int) -> int:
-        """Which thing stands at `index`: one to one."""
+        """Return the thing at `index`: one thing for each index."""
         return (index * self._stride + self._start) % self._count

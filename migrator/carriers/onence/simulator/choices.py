@@ -1,4 +1,7 @@
-"""The named answers to what the carrier's reference leaves open. One enumeration per open question."""
+"""Named answers to the questions that the carrier's reference leaves open.
+
+There is one enumeration per open question.
+"""
 
 from enum import StrEnum
 
@@ -27,7 +30,7 @@ __all__ = [
 
 
 class BadLogin(StrEnum):
-    """How a wrong client id or secret is refused (reference, section 2.5)."""
+    """Refusal of a wrong client id or secret (reference, section 2.5)."""
 
     COGNITO = "cognito"  # 400 CognitoAuthenticationError, as recorded in 2021
     BAD_CREDENTIALS = "bad_credentials"  # 400 BadCredentials, as the contract has it
@@ -35,7 +38,7 @@ class BadLogin(StrEnum):
 
 
 class BadBearer(StrEnum):
-    """How a call with a wrong, expired or revoked token is refused (reference, section 12.1)."""
+    """Refusal of a wrong, expired or revoked token (reference, section 12.1)."""
 
     SPRING = "spring"  # 401 with timestamp, error, message and path, as recorded
     GATEWAY = "gateway"  # 401 {"message": "Unauthorized"}, as the front end would say it
@@ -43,14 +46,14 @@ class BadBearer(StrEnum):
 
 
 class ListOrder(StrEnum):
-    """In which order the list comes when no sort is honoured."""
+    """Order of the list when no sort is honoured."""
 
     FIXED = "fixed"  # arbitrary, and the same in every call, as recorded on an idle account
     RESHUFFLED = "reshuffled"  # another order in every call: pages repeat and miss SIMs
 
 
 class TotalsHeaders(StrEnum):
-    """How X-Total-Count and its three companions are sent."""
+    """Form of X-Total-Count and its three companions."""
 
     MIXED_CASE = "mixed_case"  # as recorded
     LOWER_CASE = "lower_case"  # as HTTP/2 and some proxies make them
@@ -58,7 +61,7 @@ class TotalsHeaders(StrEnum):
 
 
 class Totals(StrEnum):
-    """What X-Total-Count and X-Total-Pages speak of."""
+    """Scope of X-Total-Count and X-Total-Pages."""
 
     LIST = "list"  # the whole list, as recorded
     ONE_PAGE = "one_page"  # this page alone: its rows, and one page
@@ -66,7 +69,7 @@ class Totals(StrEnum):
 
 
 class BeyondEnd(StrEnum):
-    """What a page past the last one holds."""
+    """Content of a page past the last page."""
 
     EMPTY = "empty"  # 200 []
     NOT_FOUND = "not_found"  # 404, which the contract lists
@@ -74,14 +77,14 @@ class BeyondEnd(StrEnum):
 
 
 class AboveLargestPage(StrEnum):
-    """What `pageSize` above 100, below 1 or not a number does."""
+    """Effect of a `pageSize` above 100, below 1 or not a number."""
 
     CLAMP = "clamp"  # above 100 counts as 100, nonsense as the default of 10
     REFUSE = "refuse"  # 400
 
 
 class Missing(StrEnum):
-    """How a value that a SIM does not have is written."""
+    """Form of a value that a SIM does not have."""
 
     OMITTED = "omitted"  # no key, as recorded
     NULL = "null"  # null
@@ -89,7 +92,7 @@ class Missing(StrEnum):
 
 
 class StatusWords(StrEnum):
-    """The words for on and off."""
+    """Words for on and off."""
 
     MIXED = "mixed"  # the list says Enabled and the single call Activated, 4 s earlier, as recorded of one SIM
     ENABLED = "enabled"  # Enabled and Disabled everywhere, as the contract has it
@@ -97,7 +100,7 @@ class StatusWords(StrEnum):
 
 
 class UnknownSim(StrEnum):
-    """What v1 says of an ICCID it does not know."""
+    """Answer of v1 about an ICCID that v1 does not know."""
 
     EMPTY_200 = "empty_200"  # 200 without a body, as recorded
     EMPTY_404 = "empty_404"  # 404 without a body, as the contract has it
@@ -105,7 +108,10 @@ class UnknownSim(StrEnum):
 
 
 class ExpiredSims(StrEnum):
-    """What reads show of a SIM whose lifetime is over. Writes to it are always refused with 422."""
+    """Reads of a SIM whose lifetime is over.
+
+    Writes to such a SIM are always refused with 422.
+    """
 
     READABLE = "readable"  # listed, and its quota tells an expiry in the past
     UNREADABLE = "unreadable"  # listed, but every call about that SIM answers 422
@@ -113,7 +119,10 @@ class ExpiredSims(StrEnum):
 
 
 class LabelForm(StrEnum):
-    """How a record tells a SIM's label, where it does not tell it as it is. Nobody has seen these of the true 1NCE."""
+    """Odd forms of a SIM's label in a record.
+
+    Nobody has seen these forms in replies of the true 1NCE.
+    """
 
     OMITTED = "omitted"  # no key, as of a SIM that has no label
     OBJECT = "object"  # {"text": ...}, as v2 wraps other values
@@ -123,14 +132,14 @@ class LabelForm(StrEnum):
 
 
 class QuotaDates(StrEnum):
-    """How quotas write dates."""
+    """Form of the dates in quotas."""
 
     SPACED = "spaced"  # YYYY-MM-DD HH:MM:SS without a zone, as recorded
     ISO_Z = "iso_z"  # YYYY-MM-DDTHH:MM:SS.000Z, as in the contract's examples
 
 
 class OptionalIdentifiers(StrEnum):
-    """Which SIMs show iccid_with_luhn, imsi_2 and current_imsi."""
+    """SIMs that show iccid_with_luhn, imsi_2 and current_imsi."""
 
     SOME = "some"  # those that have them, as in listings of 2025
     NEVER = "never"  # none, as in 2021
@@ -138,7 +147,10 @@ class OptionalIdentifiers(StrEnum):
 
 
 class TopUpTotal(StrEnum):
-    """What `current_quota` and v1's `total_volume` are once a SIM was topped up."""
+    """Meaning of the totals of a SIM after a top-up.
+
+    The totals are `current_quota` and v1's `total_volume`.
+    """
 
     LIFETIME = "lifetime"  # everything ever booked, as the texts of v1 suggest
     SINCE_TOP_UP = "since_top_up"  # the rest at that moment plus the top-up, as v2 says of total_volume
@@ -146,7 +158,7 @@ class TopUpTotal(StrEnum):
 
 
 class NoLimit(StrEnum):
-    """How a monthly limit that is not set is told."""
+    """Form of a monthly limit that is not set."""
 
     KEY_MISSING = "key_missing"  # no key
     NULL = "null"  # null
@@ -154,7 +166,7 @@ class NoLimit(StrEnum):
 
 
 class SelectableLimits(StrEnum):
-    """The shape of the choices for one service (reference, section 9.2)."""
+    """Shape of the choices for one service (reference, section 9.2)."""
 
     LIST = "list"  # an array of {id, limit, unit}, as the text says
     CURRENT = "current"  # the same object as the current limits, as the schema says
@@ -162,14 +174,17 @@ class SelectableLimits(StrEnum):
 
 
 class OmittedFields(StrEnum):
-    """What a v1 update does to `status` and `imei_lock` that it leaves out."""
+    """Effect of a v1 update without `status` or `imei_lock`."""
 
     KEPT = "kept"  # they stay: clients have long sent partial updates
     DEFAULTED = "defaulted"  # the contract's defaults: the SIM is enabled and unlocked
 
 
 class UsageCall(StrEnum):
-    """What the call for usage answers: v2's path is not documented (reference, section 14)."""
+    """Answer to the call for usage.
+
+    The path of v2 is not documented (reference, section 14).
+    """
 
     ANSWERED = "answered"  # both versions have it
     V1_ONLY = "v1_only"  # v2 has no such path: 404
@@ -177,7 +192,7 @@ class UsageCall(StrEnum):
 
 
 class V1Retired(StrEnum):
-    """What v1 answers once it is retired (announced for the end of 2026)."""
+    """Answer of v1 after its end (announced for the end of 2026)."""
 
     NO = "no"  # it still works
     GONE = "gone"  # 410

@@ -1,4 +1,7 @@
-"""The fleet as a sequence: a million SIMs of which only those that somebody looked at exist."""
+"""Fleet as a sequence of SIMs that are made on first read.
+
+Of a million SIMs, only those that somebody read exist.
+"""
 
 from collections.abc import Iterator, MutableSequence, Sequence
 from typing import Any, overload
@@ -11,10 +14,10 @@ __all__ = ["SimulatedFleet"]
 
 
 class SimulatedFleet(MutableSequence[SimulatedSourceSim]):
-    """Behaves like a list of SIMs, in the order in which the API lists them.
+    """List of SIMs, in the order in which the API lists them.
 
-    That order is arbitrary but fixed: neither by ICCID nor by address (reference, section 4.3). A generated SIM is made
-    when first looked at, and is the same object from then on. `revision` counts SIMs that came or went.
+    The order is arbitrary but fixed: neither by ICCID nor by address (reference, section 4.3). A generated SIM is made
+    when it is first read, and is the same object from then on. `revision` counts SIMs that came or went.
 
     Args:
         generator: makes SIMs that are not given.
@@ -52,7 +55,10 @@ class SimulatedFleet(MutableSequence[SimulatedSourceSim]):
     __hash__ = None  # type: ignore[assignment]  # as a list: equal today, different tomorrow
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Put another SIM in the place of one; whole slices are not replaced."""
+        """Put another SIM in the place of a SIM.
+
+        Whole slices are not replaced.
+        """
         place = range(len(self))[index]
         del self[place]
         self.insert(place, value)
@@ -66,7 +72,10 @@ class SimulatedFleet(MutableSequence[SimulatedSourceSim]):
         self.revision += 1
 
     def insert(self, index: int, value: SimulatedSourceSim) -> None:
-        """Add a SIM. Raises: ValueError, if its ICCID is there already."""
+        """Add a SIM.
+
+        Raises: ValueError, if its ICCID is there already.
+        """
         if self.find(value.iccid) is not None:
             raise ValueError(f"{value.iccid} is in the fleet already")
         self._given[value.iccid] = value
@@ -74,7 +83,7 @@ class SimulatedFleet(MutableSequence[SimulatedSourceSim]):
         self.revision += 1
 
     def insert_newcomer(self) -> SimulatedSourceSim:
-        """Put a SIM nobody has seen before at the head of the list."""
+        """Put a new SIM at the head of the list."""
         while self._generator.iccid(self._serials) in self._given:
             self._gone.add(self._serials)
             self._serials += 1
@@ -84,7 +93,10 @@ class SimulatedFleet(MutableSequence[SimulatedSourceSim]):
         return self[0]
 
     def find(self, iccid: str) -> SimulatedSourceSim | None:
-        """The SIM with exactly this ICCID; None if it is not, or no longer, in the fleet."""
+        """Return the SIM with exactly this ICCID, or None.
+
+        None means that the SIM is not, or no longer, in the fleet.
+        """
         if iccid in self._given:
             return self._given[iccid]
         serial = self._generator.serial(iccid)

@@ -1,4 +1,4 @@
-"""The front door: how many calls may pass, and what those hear that may not."""
+"""Front door: the rate limits, and the answers to calls above them."""
 
 from migrator.carriers.onence.simulator.messages import Call, Reply
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
@@ -8,13 +8,16 @@ __all__ = ["Gate", "too_many"]
 
 
 def too_many(switches: OnenceSwitches, retry_after_s: int | None) -> Reply:
-    """A 429; its body is not known of the real service."""
+    """Return a 429; the body of the real service is not known."""
     headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
     return Reply(429, switches.too_many_body.encode(), "application/json", headers)
 
 
 class Gate:
-    """One bucket for all /sims paths of the customer, one for logins (reference, section 3.1)."""
+    """Rate limits: one bucket for /sims paths, one for logins.
+
+    The first bucket is for all /sims paths of the customer (reference, section 3.1).
+    """
 
     def __init__(self) -> None:
         self._buckets: dict[bool, TokenBucket] = {}
@@ -22,7 +25,7 @@ class Gate:
         self._calls = 0
 
     def refusal(self, call: Call, switches: OnenceSwitches, clock: SimulatedClock) -> Reply | None:
-        """A 429 if `call` comes too soon, else None."""
+        """Return a 429 if `call` comes too soon, else None."""
         if not (call.is_login or call.is_under_sims):
             return None
         limit = switches.login_limit if call.is_login else switches.rate_limit
@@ -34,7 +37,10 @@ class Gate:
         return None if self._calls % switches.too_many_every else too_many(switches, switches.too_many_retry_after_s)
 
     def _bucket(self, limit: RateLimit, clock: SimulatedClock, *, is_login: bool) -> TokenBucket:
-        """The bucket for `limit`: a full one for a new limit, and for a new event loop, whose clock began anew."""
+        """Return the bucket for `limit`.
+
+        The bucket is full for a new limit, and for a new event loop, whose clock began anew.
+        """
         clock.now_s()
         if clock.loops != self._loops:
             self._loops = clock.loops

@@ -1,4 +1,7 @@
-"""Fleets from a seed: every shape that the reference tells of, in shares that even a small fleet shows."""
+"""Fleets from a seed, with every shape that the reference describes.
+
+The shares of the shapes are such that even a small fleet shows all shapes.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +21,10 @@ T = TypeVar("T")
 
 LARGEST_FLEET = 10_000_000
 BATCH = 10
-"""SIMs that were provisioned in the same second, as nine of the ten recorded ones were."""
+"""Number of SIMs that were provisioned in the same second.
+
+Nine of the ten recorded SIMs were provisioned so.
+"""
 MICRO = 1_000_000
 SMS_PER_TOP_UP = 250
 DAYS_SURELY_EXPIRED = 3760  # a little more than 10 years and 3 months
@@ -26,9 +32,10 @@ DAYS_SURELY_EXPIRED = 3760  # a little more than 10 years and 3 months
 
 @dataclass(frozen=True, slots=True)
 class FleetGenerator:
-    """Makes the SIM of a serial number; the same seed and epoch make the same SIM.
+    """Maker of the SIM of a serial number.
 
-    Each trait takes its turn through its table, from a start that the seed names: 101 SIMs in a row show every entry.
+    The same seed and epoch make the same SIM. Each trait takes its turn through its table, from a start that the seed
+    names: 101 SIMs in a row show every entry.
 
     Args:
         seed: a whole number.
@@ -39,7 +46,7 @@ class FleetGenerator:
     epoch: datetime
 
     def sim(self, serial: int) -> SimulatedSourceSim:
-        """The SIM of `serial`, which counts from 0."""
+        """Make the SIM of `serial`, which counts from 0."""
         draws = Draws("sim", self.seed, serial)
         status = self._turn("status", traits.STATUSES, serial)
         platform2 = self._turn("platform2", traits.PLATFORM2, serial) and status is not SimStatus.EXPIRED
@@ -57,12 +64,18 @@ class FleetGenerator:
         return sim
 
     def iccid(self, serial: int) -> str:
-        """19 digits, of which the last eight are the SIM's own."""
+        """Return the 19 digits of the ICCID of a serial number.
+
+        The last eight digits are the SIM's own.
+        """
         prefix = self._turn("prefix", traits.ICCID_PREFIXES, serial)
         return f"{prefix}{self._first_tail + serial:08d}"
 
     def serial(self, iccid: str) -> int | None:
-        """The serial number that goes with `iccid`; None if no SIM of this seed can bear it."""
+        """Return the serial number that goes with `iccid`, or None.
+
+        None means that no SIM of this seed can have this ICCID.
+        """
         if not (iccid.isascii() and iccid.isdigit()):
             return None
         serial = int(iccid[-8:]) - self._first_tail
@@ -88,7 +101,10 @@ class FleetGenerator:
         return template.format(body=body, version=version, check=luhn_digit(f"35{body:012d}"))
 
     def _activated_at(self, serial: int, status: SimStatus, *, platform2: bool) -> datetime:
-        """Platform 2.0 SIMs are younger than 45 days; expired ones older than a lifetime; the rest in between."""
+        """Return the date of activation.
+
+        SIMs of Platform 2.0 are less than 46 days old. Expired SIMs are older than a lifetime. The rest is in between.
+        """
         draws = Draws("batch", self.seed, serial // BATCH)
         days, seconds = 60 + draws.below(2900), draws.below(86_400)
         if status is SimStatus.EXPIRED:
@@ -120,12 +136,15 @@ class FleetGenerator:
 
 @cache
 def _offset(trait: str) -> int:
-    """A number for the name of a trait, so that not all tables are entered at the same place."""
+    """Return a number for the name of a trait.
+
+    So not all tables are entered at the same place.
+    """
     return sum(trait.encode())
 
 
 def _data_left(kind: str, total: int, draws: Draws) -> int:
-    """What is left of `total`, both in millionths of a MB."""
+    """Return the rest of `total`, both in millionths of a MB."""
     fifth = total // 5
     if kind == "fraction":
         return fifth + 1 + draws.below(total - fifth)

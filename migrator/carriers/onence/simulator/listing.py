@@ -1,4 +1,4 @@
-"""GET /sims: pages of a list that may move while it is read."""
+"""Pages of `GET /sims`, a list that may move during a read."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,13 +26,16 @@ FILTERABLE = {"imei", "ip_address"}
 
 
 class SimList:
-    """Answers list calls. A filtered or sorted view is made when page 1 is asked for, and when SIMs come or go."""
+    """Answers to list calls.
+
+    A filtered or sorted view is made when page 1 is asked for, and when SIMs come or go.
+    """
 
     def __init__(self) -> None:
         self._views: dict[tuple[str, str, str], tuple[int, list[SimulatedSourceSim]]] = {}
 
     def page(self, account: Account, call: Call) -> Reply:
-        """One page (reference, section 4)."""
+        """Return one page of the list (reference, section 4)."""
         switches = account.switches
         size = _page_size(call, switches)
         page = max(1, _whole(call.query.get("page", "1")) or 1)
@@ -53,7 +56,10 @@ class SimList:
         return json_reply({"results": body} if switches.results_wrapped else body, headers=_totals(switches, totals))
 
     def _rows(self, account: Account, call: Call, page: int) -> Sequence[SimulatedSourceSim]:
-        """All SIMs that this list holds, in order; the fleet itself where nothing is left out or sorted."""
+        """Return all SIMs of this list, in order.
+
+        The result is the fleet itself where nothing is left out or sorted.
+        """
         switches = account.switches
         sort = call.query.get("sort", "") if switches.sort_honoured else ""
         filters = call.query.get("q", "")
@@ -76,7 +82,10 @@ def _listed(account: Account, call: Call, sim: SimulatedSourceSim, filters: str)
 
 
 def _sorted(sims: list[SimulatedSourceSim], sort: str) -> list[SimulatedSourceSim]:
-    """By the named fields, the first counting most; addresses as text. Other fields are passed over."""
+    """Sort by the named fields, the first field counting most.
+
+    Addresses are sorted as text. Other fields are passed over.
+    """
     for part in reversed(sort.split(",")):
         name = part.strip().removeprefix("-")
         if name in SORTABLE:
@@ -96,7 +105,10 @@ def _slice(
 
 
 def _page_size(call: Call, switches: OnenceSwitches) -> int:
-    """Raises: Refused, for a size out of bounds where the switches refuse it."""
+    """Return the page size of the call.
+
+    Raises: Refused, for a size out of bounds where the options refuse the size.
+    """
     size = _whole(call.query.get("pageSize", str(DEFAULT_PAGE_SIZE)))
     if size is not None and 1 <= size <= LARGEST_PAGE_SIZE:
         return size
@@ -110,7 +122,7 @@ def _whole(text: str) -> int | None:
 
 
 def _spoken_of(totals: Totals, *, sims: int, pages: int, shown: int) -> tuple[int, int]:
-    """How many SIMs and pages the headers tell of."""
+    """Return the numbers of SIMs and pages that the headers report."""
     if totals is Totals.ONE_PAGE:
         return shown, 1
     return sims, 0 if totals is Totals.NO_PAGES else pages
@@ -125,7 +137,10 @@ def _totals(switches: OnenceSwitches, totals: tuple[int, int, int, int]) -> tupl
 
 
 def _drift(account: Account, rows: Sequence[SimulatedSourceSim]) -> None:
-    """Let SIMs go and come at the head of the list, so that everything behind moves between two pages."""
+    """Let SIMs go and come at the head of the list.
+
+    So everything behind moves between two pages.
+    """
     switches = account.switches
     if _due(account, switches.remove_every_pages) and rows:
         account.drifted += 1

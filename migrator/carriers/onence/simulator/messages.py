@@ -1,4 +1,7 @@
-"""Requests and replies as the handlers see them, and the bodies that several of them share."""
+"""Requests and replies as the handlers see them.
+
+The bodies that several handlers share are here, too.
+"""
 
 import gzip
 import json
@@ -14,17 +17,26 @@ from migrator.core.fleet.spelling import escaped
 __all__ = ["Call", "Refused", "Reply", "html_reply", "json_reply", "read_call", "refusal", "send_reply"]
 
 BROKEN, BROKEN_BYTES = "\uf8ff", b"\xe4\xf6"
-"""A letter of nobody's that leaves as bytes which are not UTF-8, as an old system writes umlauts."""
+"""Private letter that leaves as bytes which are not UTF-8.
+
+An old system writes umlauts in such bytes.
+"""
 
 PREFIX = "/management-api"
 SMALLEST_GZIP_BYTES = 200
 V2_ERRORS = {400: (1001, "BadRequest"), 404: (1000, "NotFound"), 422: (1002, "UnprocessableEntity")}
-"""Code and token by status. Documented: 1000 NotFound; the others are assumed."""
+"""Code and token by status.
+
+1000 NotFound is documented, the others are assumed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `path` has no `/management-api` in front; `body` is parsed JSON, None for anything else."""
+    """Request to the simulated 1NCE.
+
+    `path` has no `/management-api` in front; `body` is parsed JSON, None for anything else.
+    """
 
     method: str
     path: str
@@ -35,23 +47,26 @@ class Call:
 
     @property
     def version(self) -> str:
-        """`v1`, `v2`, or whatever else the path begins with."""
+        """Beginning of the path: `v1`, `v2`, or anything else."""
         return self.path.split("/")[1]
 
     @property
     def is_login(self) -> bool:
-        """Whether it carries credentials, so that nothing of it may be kept."""
+        """True if the call is under /oauth and carries credentials.
+
+        So nothing of the call may be kept.
+        """
         return self.path.startswith("/oauth")
 
     @property
     def is_under_sims(self) -> bool:
-        """Whether it counts against the limit on /sims paths."""
+        """True if the call counts against the limit on /sims paths."""
         return self.path.startswith(("/v1/sims", "/v2/sims"))
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, before compression and noise."""
+    """Answer before compression and noise."""
 
     status: int
     body: bytes = b""
@@ -60,7 +75,7 @@ class Reply:
 
 
 class Refused(Exception):
-    """Raised by handlers to answer with something else than what was asked for."""
+    """Refusal by a handler, with the answer to send instead."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -83,7 +98,7 @@ async def read_call(request: Request) -> Call:
 def json_reply(
     value: Any, status: int = 200, *, headers: tuple[tuple[str, str], ...] = (), indent: int | None = None
 ) -> Reply:
-    """An answer in JSON, compact unless indented."""
+    """Return an answer in JSON, compact unless indented."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
     body = escaped(text).encode().replace(BROKEN.encode(), BROKEN_BYTES)
@@ -91,13 +106,15 @@ def json_reply(
 
 
 def html_reply(status: int, title: str) -> Reply:
-    """A page as front ends send it, whatever the client accepts."""
+    """Return a page as front ends send it, whatever the client accepts."""
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Reply(status, page.encode(), "text/html")
 
 
 def refusal(call: Call, status: int, message: str) -> Reply:
-    """An error in the manner of the called version: v2 explains itself, v1 mostly does not.
+    """Return an error in the manner of the called version.
+
+    v2 explains itself, v1 mostly does not.
 
     Source: reference, section 12.1: bodies of v1's 403 and 404 are empty by contract; of its 422 nothing is known.
     """
@@ -108,7 +125,10 @@ def refusal(call: Call, status: int, message: str) -> Reply:
 
 
 async def send_reply(reply: Reply, send: Send, *, compressed: bool) -> None:
-    """Put an answer on the wire. Names of headers keep their case, which Starlette's own responses would not."""
+    """Put an answer on the wire.
+
+    Names of headers keep their case, which Starlette's own responses would not keep.
+    """
     body = reply.body
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     if reply.content_type is not None:

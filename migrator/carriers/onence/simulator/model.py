@@ -1,4 +1,4 @@
-"""A SIM as it truly is, whatever the API shows of it."""
+"""True state of a SIM, whatever the API shows."""
 
 from calendar import monthrange
 from dataclasses import dataclass, fields
@@ -12,14 +12,20 @@ from migrator.core.fleet.identifiers import luhn_digit
 __all__ = ["LIFETIME_MONTHS", "SimStatus", "SimulatedSourceSim", "end_of_life"]
 
 LIFETIME_MONTHS = 123
-"""10 years and 3 months after activation (reference, section 6: recorded 2021-08-26 -> 2031-11-26)."""
+"""Months from activation to expiry: 10 years and 3 months.
+
+Source: reference, section 6: recorded 2021-08-26 -> 2031-11-26.
+"""
 
 TAIL_DIGITS = 8
-"""The last digits that ICCID, IMSI and MSISDN of one SIM share (reference, section 4.4)."""
+"""Count of last digits that a SIM's ICCID, IMSI and MSISDN share.
+
+Source: reference, section 4.4.
+"""
 
 
 class SimStatus(StrEnum):
-    """Whether a SIM may connect."""
+    """Status of a SIM, which decides if the SIM may connect."""
 
     ENABLED = "Enabled"  # it may
     DISABLED = "Disabled"  # switched off by a person
@@ -27,7 +33,10 @@ class SimStatus(StrEnum):
 
 
 def end_of_life(activated_at: datetime) -> datetime:
-    """Midnight of the day a SIM activated at `activated_at` expires."""
+    """Return midnight of the day on which a SIM expires.
+
+    `activated_at` is the time of its activation.
+    """
     months = activated_at.month - 1 + LIFETIME_MONTHS
     year, month = activated_at.year + months // 12, months % 12 + 1
     day = min(activated_at.day, monthrange(year, month)[1])
@@ -36,14 +45,16 @@ def end_of_life(activated_at: datetime) -> datetime:
 
 @dataclass(slots=True)
 class SimulatedSourceSim:
-    """One SIM. Fields are named as in `core.fleet.sims.SourceSim`; None is a value that the SIM does not have.
+    """SIM of the simulated source.
+
+    Fields are named as in `core.fleet.sims.SourceSim`; None is a value that the SIM does not have.
 
     Args:
         iccid: 19 digits without check digit.
         imei: what the API calls so: 16 digits (IMEISV), sometimes with a trailing f; None: never in a device.
         imsi, msisdn, ip_address: made from the ICCID where left empty.
         imsi_2, current_imsi: for networks that need a second IMSI.
-        shows_check_digit: whether `iccid_with_luhn` is told of this SIM.
+        shows_check_digit: whether `iccid_with_luhn` is shown for this SIM.
         expires_at: None: 10 years and 3 months after activation.
         data_quota_mb, sms_quota: everything ever booked, in MB of 1024 KB and in messages.
         data_remaining_mb, sms_remaining: what is left; may be negative.
@@ -51,7 +62,7 @@ class SimulatedSourceSim:
         has_quota: whether there is a quota record at all.
         platform2: whether the SIM lives on Platform 2.0.
         silent_from: from this day on nothing is used: another SIM is in its unit.
-        used_on: days on which something is used all the same: somebody put it back.
+        used_on: days on which something is used all the same: somebody put the SIM back.
     """
 
     iccid: str
@@ -86,27 +97,33 @@ class SimulatedSourceSim:
 
     @property
     def iccid_with_luhn(self) -> str:
-        """The printed form: 20 digits."""
+        """Printed form of the ICCID: 20 digits."""
         return self.iccid + luhn_digit(self.iccid)
 
     @property
     def expiry(self) -> datetime:
-        """When its lifetime is over."""
+        """Time when the SIM's lifetime is over."""
         return self.expires_at or end_of_life(self.activated_at)
 
     @property
     def is_expired(self) -> bool:
-        """Whether its lifetime is over: the status says so, not the date."""
+        """True if the lifetime is over by status, not by date."""
         return self.status == SimStatus.EXPIRED
 
     def as_dict(self) -> dict[str, Any]:
-        """Every field by name, for JSON: decimals as text, dates in ISO 8601, `expires_at` filled in."""
+        """Return every field by name, for JSON.
+
+        Decimals are text, dates are in ISO 8601, and `expires_at` is filled in.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)} | {"expires_at": self.expiry}
         return {name: _plain(value) for name, value in values.items()}
 
 
 def private_address(number: int) -> str:
-    """The `number`-th address of 10.0.0.0/8, counted in an order that is not the order of numbers."""
+    """Return the `number`-th address of 10.0.0.0/8, in a scattered order.
+
+    The order is not the order of numbers.
+    """
     spread = number * 7_919_717 & 0xFFFFFF  # an odd factor: no two numbers below 2**24 share an address
     return f"10.{spread >> 16}.{spread >> 8 & 255}.{spread & 255}"
 

@@ -1,4 +1,7 @@
-"""Headers that mean nothing to a client, as the real front end sends them (reference, section 1)."""
+"""Headers that mean nothing to a client.
+
+The real front end sends such headers (reference, section 1).
+"""
 
 from dataclasses import replace
 
@@ -8,11 +11,14 @@ from migrator.carriers.onence.simulator.messages import Reply
 __all__ = ["with_noise"]
 
 NODES = ("api-a", "api-b")
-"""Two nodes that take turns; a client need not send their cookies back."""
+"""Names of the two nodes that take turns.
+
+A client need not send the cookies of the nodes back.
+"""
 
 
 def with_noise(reply: Reply, *, seed: int, nth: int) -> Reply:
-    """`reply` with the headers of the `nth` answer."""
+    """Return `reply` with the headers of the `nth` answer."""
     draws = Draws("noise", seed, nth)
     request_id = f"{draws.below(16**8):08x}-{draws.below(16**4):04x}-4{draws.below(16**3):03x}-8000-{nth:012x}"
     session = f"{draws.below(16**16):016X}"

@@ -18,11 +18,14 @@ CHOICES = {
     "smsmt": ((45, 10), (29, 25), (28, 50), (5, 100)),
     "smsmo": ((35, 10), (31, 25), (30, 50), (7, 100)),
 }
-"""Id and value by service. Source: one customer's program (reference, section 9.2); the 16 MB are the contract's."""
+"""Id and value of each choice, by service.
+
+Source: one customer's program (reference, section 9.2); the 16 MB are the contract's.
+"""
 
 
 def single(account: Account, call: Call, iccid: str) -> Reply:
-    """GET /sims/{iccid}."""
+    """Answer GET /sims/{iccid}."""
     sim = _readable(account, call, iccid)
     if iccid in account.switches.single_reads_of_others:
         sim = next(other for other in account.fleet if other.iccid != iccid)
@@ -31,7 +34,10 @@ def single(account: Account, call: Call, iccid: str) -> Reply:
 
 
 def quota(account: Account, call: Call, iccid: str, service: str) -> Reply:
-    """GET /sims/{iccid}/quota/{service}. Of a SIM without a quota record nothing is known: it is as if unknown."""
+    """Answer GET /sims/{iccid}/quota/{service}.
+
+    Nothing is known of a SIM without a quota record: the SIM is answered as if unknown.
+    """
     sim = _readable(account, call, iccid)
     if not sim.has_quota:
         return unknown_sim(call, account.switches)
@@ -40,7 +46,10 @@ def quota(account: Account, call: Call, iccid: str, service: str) -> Reply:
 
 
 def usage_rows(account: Account, call: Call, iccid: str) -> Reply:
-    """GET /sims/{iccid}/usage. Of v2's shape nothing is known: assumed to be that of v1."""
+    """Answer GET /sims/{iccid}/usage.
+
+    Nothing is known of v2's shape: the shape of v1 is assumed.
+    """
     if account.switches.usage_call is UsageCall.FORBIDDEN:
         return json_reply({"message": "Forbidden"}, 403)
     if account.switches.usage_call is UsageCall.V1_ONLY and call.version == "v2":
@@ -51,7 +60,10 @@ def usage_rows(account: Account, call: Call, iccid: str) -> Reply:
 
 
 def connectivity(account: Account, call: Call, iccid: str) -> Reply:
-    """GET /sims/{iccid}/status: whether the network sees the SIM, not whether it may connect."""
+    """Answer GET /sims/{iccid}/status: if the network sees the SIM.
+
+    The answer does not report if the SIM may connect.
+    """
     sim = _readable(account, call, iccid)
     word = "ATTACHED" if sim.imei is not None and sim.status == "Enabled" else "OFFLINE"
     status: Any = {"description": word} if call.version == "v2" else word
@@ -60,14 +72,20 @@ def connectivity(account: Account, call: Call, iccid: str) -> Reply:
 
 
 def limits(account: Account, _call: Call) -> Reply:
-    """GET /v1/sims/limits: caps per SIM and calendar month, the same for all (reference, section 9.1)."""
+    """Answer GET /v1/sims/limits: caps per SIM and calendar month.
+
+    The caps are the same for all SIMs (reference, section 9.1).
+    """
     entries = {key: _limit(account.switches, key) for key in ("data", "smsMt", "smsMo")}
     hidden = account.switches.no_limit is NoLimit.KEY_MISSING
     return json_reply({key: entry for key, entry in entries.items() if entry is not None or not hidden})
 
 
 def selectable_limits(account: Account, call: Call, service: str) -> Reply:
-    """GET /v1/sims/{service}/limits; the case of the service's name does not matter."""
+    """Answer GET /v1/sims/{service}/limits.
+
+    The case of the service's name does not matter.
+    """
     choices = CHOICES.get(service.lower())
     if choices is None:
         return refusal(call, 404, "Element not found")

@@ -1,4 +1,4 @@
-"""Which path leads to which handler, and which versions of the API there are."""
+"""Routes from paths to handlers, and the versions of the API."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,10 @@ BOTH, V1 = ("v1", "v2"), ("v1",)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`pattern` matches what follows the version; its groups are the handler's further arguments."""
+    """Line of the table of calls.
+
+    `pattern` matches what follows the version; its groups are the handler's further arguments.
+    """
 
     method: str
     pattern: re.Pattern[str]
@@ -31,7 +34,7 @@ def _route(method: str, pattern: str, versions: tuple[str, ...], handler: Handle
 
 
 class Routes:
-    """The table of calls, tried from the top."""
+    """Table of calls, tried from the top."""
 
     def __init__(self) -> None:
         one = r"/sims/([^/]+)"
@@ -51,7 +54,7 @@ class Routes:
         )
 
     def answer(self, account: Account, call: Call) -> Reply:
-        """What the carrier answers to a call that was let in."""
+        """Return the carrier's answer to a call that was let in."""
         try:
             return self._absent_version(account, call) or self._matching(account, call)
         except Refused as refused:

@@ -1,4 +1,4 @@
-"""How a SIM and its quotas are written in JSON."""
+"""JSON of a SIM and its quotas."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,10 @@ QUOTA_AFTER_ACTIVATION = timedelta(seconds=16)
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """One service of one SIM: MB for data, messages for SMS. `since_top_up` equals `booked` without a top-up."""
+    """Volume of one service of a SIM: MB or messages.
+
+    Data is in MB, SMS in messages. `since_top_up` equals `booked` without a top-up.
+    """
 
     booked: Decimal
     remaining: Decimal
@@ -37,7 +40,7 @@ class Volume:
     last_added: Decimal
 
     def total(self, choice: TopUpTotal) -> Decimal:
-        """The total that the switches make of it."""
+        """Return the total as the option `choice` counts top-ups."""
         if choice is TopUpTotal.SINCE_TOP_UP:
             return self.since_top_up
         was_topped_up = self.since_top_up != self.booked
@@ -45,14 +48,14 @@ class Volume:
 
     @property
     def level(self) -> int:
-        """0 more than a fifth is left, 1 less, 2 nothing."""
+        """Level of the rest: 0 above a fifth, 1 below, 2 nothing."""
         if self.remaining <= 0:
             return 2
         return 0 if self.remaining * 100 > self.since_top_up * THRESHOLD_PERCENT else 1
 
 
 def volume_of(sim: SimulatedSourceSim, service: str) -> Volume:
-    """The volume of `data` or `sms`."""
+    """Return the volume of `data` or `sms`."""
     booked, remaining, since, added = sim.sms_quota, sim.sms_remaining, sim.sms_since_top_up, SMS_TOP_UP
     if service == "data":
         booked, remaining, since = sim.data_quota_mb, sim.data_remaining_mb, sim.data_since_top_up_mb
@@ -63,7 +66,10 @@ def volume_of(sim: SimulatedSourceSim, service: str) -> Volume:
 
 
 def number(value: Decimal, switches: OnenceSwitches) -> int | float | str:
-    """A volume: whole where it is whole, up to six decimals else, text where the switches say so."""
+    """Return a volume as a number, or as text by option.
+
+    The number is whole where the volume is whole, else it has up to six decimals.
+    """
     is_whole = value == value.to_integral_value()
     if switches.numbers_as_strings:
         return str(int(value)) if is_whole else f"{value.normalize():f}"
@@ -73,7 +79,10 @@ def number(value: Decimal, switches: OnenceSwitches) -> int | float | str:
 def sim_object(
     sim: SimulatedSourceSim, switches: OnenceSwitches, *, words: StatusWords, single: bool, now: datetime
 ) -> dict[str, Any]:
-    """A SIM as the list has it or, if `single`, as the call for one SIM has it (reference, section 4.4)."""
+    """Return a SIM as the list writes it, or as `single`.
+
+    `single` is the form of the call for one SIM (reference, section 4.4).
+    """
     shifted = single and words is StatusWords.MIXED
     activated_at = sim.activated_at - SINGLE_CALL_EARLIER if shifted else sim.activated_at
     row: dict[str, Any] = {"iccid": sim.iccid}
@@ -110,7 +119,7 @@ def _label(label: str | None, form: LabelForm | None) -> Any:
 
 
 def quota_v1(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) -> dict[str, Any]:
-    """A quota as recorded (reference, section 6)."""
+    """Return a quota as recorded (reference, section 6)."""
     volume, form = volume_of(sim, service), switches.v1_quota_dates
     quota = {
         "volume": number(volume.remaining, switches),
@@ -127,7 +136,7 @@ def quota_v1(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) ->
 
 
 def quota_v2(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) -> dict[str, Any]:
-    """A quota as v2's contract has it (reference, section 14)."""
+    """Return a quota as v2's contract has it (reference, section 14)."""
     volume, form = volume_of(sim, service), switches.v2_quota_dates
     status = {"id": 1, "description": "ACTIVE"} if volume.remaining > 0 else {"id": 0, "description": "EXHAUSTED"}
     if sim.is_expired:
@@ -148,7 +157,10 @@ def quota_v2(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) ->
 
 
 def _v1_total(switches: OnenceSwitches) -> TopUpTotal:
-    """`FIRST` is about the list only: a quota that tells what is left cannot hide what was added."""
+    """Return the total that v1's quota shows.
+
+    `FIRST` is about the list only: a quota that reports what is left cannot hide what was added.
+    """
     return TopUpTotal.LIFETIME if switches.top_up_total is TopUpTotal.FIRST else switches.top_up_total
 
 

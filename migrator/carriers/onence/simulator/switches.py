@@ -1,4 +1,7 @@
-"""Every switch of the simulator. Defaults are what was recorded, or what the reference makes most likely."""
+"""Options of the simulator.
+
+Defaults are what was recorded, or what the reference makes most likely.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,15 +34,21 @@ from migrator.carriers.simulation import RateLimit
 __all__ = ["OnenceSwitches"]
 
 SIMS_LIMIT = RateLimit(per_second=10, burst=10)
-"""10 requests a second per customer; the size of a burst is not known (reference, section 3.1)."""
+"""Rate limit of /sims paths: 10 requests a second per customer.
+
+The size of a burst is not known (reference, section 3.1).
+"""
 
 LOGIN_LIMIT = RateLimit(per_second=10, burst=600)
-"""600 requests a minute per address."""
+"""Rate limit of logins: 600 requests a minute per address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnenceSwitches:
-    """How this 1NCE behaves. Times are seconds on the clock of the event loop; numbers count requests."""
+    """Options of the simulated 1NCE.
+
+    Times are seconds on the clock of the event loop; numbers count requests.
+    """
 
     # Login and token
     echoes_credentials: bool = False  # every object of every reply tells secret and token, in all their spellings

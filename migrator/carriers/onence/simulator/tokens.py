@@ -1,4 +1,4 @@
-"""Logins and tokens: POST /oauth/token, and what a call's Authorization header is worth."""
+"""Logins and tokens: POST /oauth/token, and checks of the Authorization header."""
 
 import random
 from base64 import b64decode, b64encode
@@ -19,7 +19,10 @@ UNKNOWN_USER, WRONG_PASSWORD = "User does not exist.", "Incorrect username or pa
 
 @dataclass(slots=True)
 class Token:
-    """A token that was handed out. `expires_at_s` is on the simulator's clock."""
+    """Token that was handed out.
+
+    `expires_at_s` is on the simulator's clock.
+    """
 
     text: str = field(repr=False)
     expires_at_s: float
@@ -27,12 +30,18 @@ class Token:
     revoked: bool = False
 
     def may_be_reissued(self, switches: OnenceSwitches, now_s: float) -> bool:
-        """Whether a login may hand it out once more: it has a second left, and is not known to be revoked."""
+        """True if a login may hand out the token once more.
+
+        The token must have a second left, and must not be known to be revoked, unless an option allows that.
+        """
         return self.expires_at_s - now_s >= 1 and (switches.revoked_token_reissued or not self.revoked)
 
 
 class TokenDesk:
-    """Hands out tokens for one pair of credentials, and knows which are good."""
+    """Issuer of tokens for one pair of credentials.
+
+    The issuer knows which tokens are good.
+    """
 
     def __init__(self, *, seed: int, client_id: str, client_secret: str) -> None:
         self.client_id = client_id
@@ -59,7 +68,10 @@ class TokenDesk:
         )
 
     def refusal(self, call: Call, switches: OnenceSwitches, *, now_s: float, now: datetime) -> Reply | None:
-        """Why `call` may not pass; None if its token is good. Counts against the token's calls."""
+        """Return the refusal of `call`, or None if its token is good.
+
+        The call counts against the token's calls.
+        """
         scheme, _, text = call.headers.get("authorization", "").partition(" ")
         token = self._tokens.get(text) if scheme.lower() == "bearer" else None
         if token is None:
@@ -95,7 +107,7 @@ class TokenDesk:
         raise _refused(code, WRONG_PASSWORD if user == self.client_id else UNKNOWN_USER)
 
     def _token(self, switches: OnenceSwitches, now_s: float) -> Token:
-        """The token at hand, if the switches have it so; else a new one."""
+        """Return the present token if the options allow, else a new token."""
         latest = self._latest
         if latest is not None and switches.token_reissued and latest.may_be_reissued(switches, now_s):
             return latest
@@ -107,7 +119,7 @@ class TokenDesk:
 
 
 def _basic(header: str) -> tuple[str, str]:
-    """User and password of a Basic header; empty where they are missing."""
+    """Return user and password of a Basic header; empty if missing."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return "", ""

@@ -1,4 +1,7 @@
-"""The shapes that SIMs come in. Every table's length is another prime, so that traits do not go together."""
+"""Shapes that SIMs come in, as tables.
+
+The length of every table is another prime number, so that traits do not go together.
+"""
 
 from migrator.carriers.onence.simulator.model import SimStatus
 
@@ -49,10 +52,16 @@ IMEIS: tuple[str | None, ...] = (
     "86{body:012d}{version:02d}f",
     *[None] * 4,
 )
-"""16 digits mostly; the filler f after a 15-digit IMEI or after all 16; absent if the SIM never attached."""
+"""Forms of the IMEI, mostly 16 digits.
+
+The filler f stands after a 15-digit IMEI or after all 16 digits. The IMEI is absent if the SIM never attached.
+"""
 
 QUOTAS = (*[(500, 250, 0)] * 40, *[(3000, 250, 0)] * 5, *[(1000, 500, 500)] * 6, *[(1500, 750, 500)] * 2)
-"""Booked MB, booked SMS, MB of the last top-up. A top-up adds 500 MB and 250 SMS (reference, section 10.2)."""
+"""Booked MB, booked SMS, and MB of the last top-up.
+
+A top-up adds 500 MB and 250 SMS (reference, section 10.2).
+"""
 
 DATA_LEFT = (*["fraction"] * 24, *["whole"] * 4, *["low"] * 5, *["none"] * 2, *["overdrawn"] * 2)
 

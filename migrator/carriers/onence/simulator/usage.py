@@ -1,4 +1,4 @@
-"""GET /sims/{iccid}/usage: daily rows, made up from the SIM and the day."""
+"""Daily rows of `GET /sims/{iccid}/usage`, made from SIM and day."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -18,7 +18,10 @@ NOTHING = {"volume": "0", "volume_tx": "0", "volume_rx": "0"}
 def usage(
     sim: SimulatedSourceSim, query: Mapping[str, str], *, today: date, with_total: bool
 ) -> dict[str, list[dict[str, Any]]]:
-    """Daily rows, newest first, then the row TOTAL. Dates that make no sense give no days at all, as recorded."""
+    """Return daily rows, newest first, then the row TOTAL.
+
+    Dates that make no sense give no days at all, as recorded.
+    """
     last = min(_date(query.get("end_dt"), today) or date.min, today)
     first = _date(query.get("start_dt"), today - timedelta(days=DEFAULT_DAYS - 1)) or date.max
     first = max(first, today - timedelta(days=LONGEST_DAYS))
@@ -42,7 +45,7 @@ def _date(text: str | None, default: date) -> date | None:
 
 
 def _data(sim: SimulatedSourceSim, day: date) -> tuple[float, float]:
-    """MB up and down."""
+    """Return the MB up and down of one day."""
     draws = Draws("usage", sim.iccid, day.isoformat())
     if day in sim.used_on:
         return 0.25, 0.5
@@ -52,14 +55,14 @@ def _data(sim: SimulatedSourceSim, day: date) -> tuple[float, float]:
 
 
 def _sms(sim: SimulatedSourceSim, day: date) -> tuple[int, int]:
-    """Messages to the SIM and from it."""
+    """Return the messages to the SIM and from the SIM."""
     draws = Draws("messages", sim.iccid, day.isoformat())
     idle = _is_idle(sim, day) or draws.below(10) > 0
     return (0, 0) if idle else (draws.below(3), draws.below(3))
 
 
 def _is_idle(sim: SimulatedSourceSim, day: date) -> bool:
-    """Whether the SIM is in no unit on that day."""
+    """True if the SIM is in no unit on that day."""
     is_replaced = sim.silent_from is not None and day >= sim.silent_from
     return sim.imei is None or day < sim.activated_at.date() or is_replaced
 
@@ -80,7 +83,7 @@ def _row(sent: float, received: float, traffic_type: dict[str, Any]) -> dict[str
 
 
 def _volumes(sent: float, received: float) -> dict[str, str]:
-    """Text with the noise of binary fractions, as recorded."""
+    """Return volumes as text, with the recorded noise of binary fractions."""
     return {"volume": str(sent + received), "volume_tx": str(sent), "volume_rx": str(received)}
 
 

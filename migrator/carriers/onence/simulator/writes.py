@@ -1,4 +1,7 @@
-"""Updates of SIMs, which take effect later; and calls that the migrator must never make."""
+"""Updates of SIMs, which take effect later, and forbidden calls.
+
+The migrator must never make the forbidden calls.
+"""
 
 import re
 from collections.abc import Iterable
@@ -16,17 +19,26 @@ __all__ = ["is_forbidden", "never_called", "update_many", "update_one"]
 ALLOWED_WRITES = re.compile(r"POST /oauth/token|PUT /v[12]/sims/\d+|POST /v1/sims")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 TOP_UP_PRICE = Decimal("10.00")
-"""Assumed; the API names no price. A test asks whether anything was charged, not how much."""
+"""Price of a top-up: assumed, as the API names no price.
+
+A test asks whether anything was charged, not how much.
+"""
 STATUS_WORDS = {"Enabled": SimStatus.ENABLED, "Disabled": SimStatus.DISABLED}
 
 
 def is_forbidden(call: Call) -> bool:
-    """Whether this is a write that the migrator must never send: all but logins and updates of SIMs."""
+    """True for a write that the migrator must never send.
+
+    Logins and updates of SIMs are the only allowed writes.
+    """
     return call.method not in SAFE_METHODS and not ALLOWED_WRITES.fullmatch(f"{call.method} {call.path}")
 
 
 def update_one(account: Account, call: Call, iccid: str) -> Reply:
-    """PUT /sims/{iccid}: 200 without a body; the change shows after a while."""
+    """Answer PUT /sims/{iccid}: 200 without a body.
+
+    The change shows after a while.
+    """
     if not isinstance(call.body, dict):
         return refusal(call, 400, "A JSON object is expected")
     sim = account.known(call, iccid)
@@ -39,7 +51,10 @@ def update_one(account: Account, call: Call, iccid: str) -> Reply:
 
 
 def update_many(account: Account, call: Call) -> Reply:
-    """POST /v1/sims: 201 without a body once the list is queued; no word on single SIMs (reference, section 10)."""
+    """Answer POST /v1/sims: 201 without a body once the list is queued.
+
+    The answer has no word on single SIMs (reference, section 10).
+    """
     if not isinstance(call.body, list) or not all(isinstance(update, dict) for update in call.body):
         return refusal(call, 400, "A JSON array of objects is expected")
     found = [(update, account.find(call, str(update.get("iccid", "")))) for update in call.body]
@@ -55,7 +70,10 @@ def update_many(account: Account, call: Call) -> Reply:
 
 
 def never_called(account: Account, call: Call, iccid: str = "") -> Reply:
-    """Top-ups, extensions, transfers and the like: 201 as if all were well, and the money is gone."""
+    """Answer top-ups, extensions, transfers and the like with 201.
+
+    The answer is as if all were well, and the money is gone.
+    """
     costs = call.path.endswith(("/topup", "/extension"))
     for charged in _iccids(call, iccid) if costs else ():
         account.ledger.charge(charged, TOP_UP_PRICE)
@@ -76,7 +94,10 @@ def _queue(account: Account, call: Call, sim: SimulatedSourceSim, update: dict[s
 
 
 def _values(account: Account, call: Call, update: dict[str, Any]) -> dict[str, Any]:
-    """What an update sets. Raises: Refused, with 400, where it cannot be read or lacks what is required."""
+    """Return the values that an update sets.
+
+    Raises: Refused, with 400, where the update cannot be read or lacks what is required.
+    """
     switches = account.switches
     lacking = [name for name in ("iccid", "status") if name not in update]
     if call.version == "v1" and switches.required_fields_enforced and lacking:
