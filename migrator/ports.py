@@ -538,6 +538,10 @@ class Search(Protocol):
         """What was not seen yet; `drop` may be called meanwhile."""
         ...
 
+    def missing_devices(self) -> Iterator[Iccid]:
+        """Those of what is missing that were somebody's device at the last look."""
+        ...
+
     def drop(self, keys: Sequence[str]) -> None:
         """Note that some were seen, which were wanted and not seen before."""
         ...
