@@ -682,6 +682,10 @@ class Search(Protocol):
         """
         ...
 
+    def missing_devices(self) -> Iterator[Iccid]:
+        """Return missing SIMs that were a device at the last read."""
+        ...
+
     def drop(self, keys: Sequence[str]) -> None:
         """Note that wanted SIMs were seen for the first time."""
         ...

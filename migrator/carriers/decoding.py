@@ -8,9 +8,9 @@ BYTE_ORDER_MARK = "\ufeff"
 def text_of_bytes(content: bytes, promised: str | None) -> tuple[str, bool]:
     """Return the text of the bytes, and True if all were readable.
 
-    U+FFFD stands for bytes that were not readable. JSON is UTF-8 (RFC 8259, section 8.1), whatever a header says. Bytes
-    of another charset are not valid UTF-8 by chance, so UTF-8 is tried first. Bytes that are not UTF-8 are read as the
-    header promises, if the header promises another charset.
+    U+FFFD stands for bytes that were not readable. JSON is UTF-8 (RFC 8259, section 8.1), whatever a header says. So
+    UTF-8 is tried first: bytes of another charset are hardly ever valid UTF-8 by chance. Bytes that are not UTF-8 are
+    read as the header promises, if the header promises another charset.
 
     Args:
         content: the bytes, without compression.

@@ -96,7 +96,7 @@ class Pacer:
             await self.gate()
 
     async def _steered(self, start: float) -> float:
-        """Obey what was ordered meanwhile.
+        """Obey the orders that came meanwhile.
 
         Returns: `start`, or now if nobody was let through at that time.
         """
@@ -156,7 +156,8 @@ class Pacer:
     def pauses_s(self) -> tuple[float, ...]:
         """Seconds for which each refusal in a row stops everyone.
 
-        The values are for the first, second and every later refusal, if the carrier names no time.
+        The first value is for the first refusal, the last value for every later refusal. The values count if the
+        carrier names no time.
         """
         return (1.0, 2.0, 4.0, 8.0)
 
@@ -167,8 +168,8 @@ class AdaptivePacer(Pacer):
 
     The pacer starts at `per_second` and doubles the request rate every `doubling_s` until the first refusal (slow
     start). Each stop then lowers the rate a little. The rate comes back to where it was refused within `recovery_s`,
-    lingers there, and climbs past it ever faster while nothing is refused. The rate never grows while something else
-    slows the requests, as a rate that was not tried proves nothing.
+    stays near that value, and climbs past it ever faster while nothing is refused. The rate never grows while something
+    else slows the requests, as a rate that was not tried proves nothing.
 
     Args:
         ceiling: never faster than this. May be changed at any time, which is how an operator steers.
@@ -194,7 +195,8 @@ class AdaptivePacer(Pacer):
     def pauses_s(self) -> tuple[float, ...]:
         """Seconds for which each refusal in a row stops everyone.
 
-        The values are for the first, second and every later refusal, if the carrier names no time.
+        The first value is for the first refusal, the last value for every later refusal. The values count if the
+        carrier names no time.
         """
         return (1.0, 2.0, 5.0, 10.0)
 

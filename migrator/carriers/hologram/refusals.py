@@ -18,7 +18,7 @@ __all__ = ["KEY_REFUSED", "claim_refusal", "sort_reply"]
 KEY_REFUSED = "key_refused"
 """Code of errors that concern the API key itself.
 
-Errors about what the key may do have another code.
+Errors about what the key may do do not have this code.
 """
 
 CHECK_BASE_URL = "Check HOLOGRAM_BASE_URL: it should be https://dashboard.hologram.io/api/1"
@@ -52,8 +52,8 @@ def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
 def claim_refusal(error: Permanent) -> Permanent:
     """Return InsufficientBalance if a refused claim sounds like a lack of money.
 
-    Other refusals are returned as `error`. The words are only a hint, as nobody has published them. The balance gives
-    the certain answer (reference, section 6.3).
+    Any other refusal comes back as the same `error`. The words are only a hint, as nobody has published them. The
+    balance gives the certain answer (reference, section 6.3).
     """
     heard = " ".join([error.carrier_words, *error.reasons.values()]).lower()
     sounds_like_money = any(word in heard for word in _SOUNDS_LIKE_MONEY)

@@ -329,7 +329,7 @@ def _warned(warning: Any, device_ids: Collection[int]) -> tuple[int, str]:
 def carrier_jobs(body: Any) -> list[CarrierJob]:
     """Read the job list.
 
-    The POST calls `jobid` what the list calls `job_id`, as text or number.
+    The id is `jobid` in the POST and `job_id` in the list, as text or number.
     """
     return [
         CarrierJob(

@@ -130,8 +130,8 @@ class OnenceWriter(OnenceClient):
 
         The update is sent again only after a refusal that surely did nothing (429, 401).
 
-        Raises: OutcomeUnknown, when it left us and no readable answer came; what `vouch` raises; else what the answer
-            means.
+        Raises: OutcomeUnknown, when the update left us and no readable answer came; what `vouch` raises; else what the
+            answer means.
         """
         return await self._with_token(
             lambda headers: self._session.write(

@@ -49,7 +49,7 @@ _NO_SUCH_ROUTE = {
 def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
     """Return the error that an answer means, or None.
 
-    The answer may be to anything under /v1 or /v2. None means that its content has to be read. An empty 200 is no error
+    The answer may be to anything under /v1 or /v2. None means that the content has to be read. An empty 200 is no error
     here: it means "no such record" for one SIM, and trouble for the list.
     """
     if reply.is_success:

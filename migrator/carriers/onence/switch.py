@@ -38,8 +38,8 @@ An answer may have been that of another SIM.
 class OnenceSwitch:
     """Source that reads single SIMs and switches SIMs off or on.
 
-    Arguments are as those of `OnenceSource`. v1 takes lists (`POST /v1/sims`), v2 takes one SIM at a time (`PUT
-    /v2/sims/{iccid}`): v2 has no bulk change.
+    Arguments are as those of `OnenceSource`. v1 takes lists (`POST /v1/sims`), v2 takes one SIM at a time
+    (`PUT /v2/sims/{iccid}`): v2 has no bulk change.
     """
 
     def __init__(

@@ -64,13 +64,13 @@ class Reader:
             search.forget_later_looks(asked_at)
             if newest and len(search) > self.target.max_lookup:
                 await self._from_list(search, most_pages=math.ceil(len(search) / self.target.page_size) + 1)
-                await self._from_lookups(search, full=full)
+                await self._from_lookups(search, search.missing(), full=full)
             elif await self._list_is_cheaper(len(search), full=full):
                 await self._from_list(search, most_pages=MOST_PAGES)
-                if thorough:
-                    await self._from_lookups(search, full=full)
+                # what was somebody's is not free because our own list does not show it: it may be another's
+                await self._from_lookups(search, search.missing() if thorough else search.missing_devices(), full=full)
             else:
-                await self._from_lookups(search, full=full)
+                await self._from_lookups(search, search.missing(), full=full)
             search.note_absent(now=asked_at)
 
     def claimed(self, devices: int) -> None:
@@ -120,8 +120,8 @@ class Reader:
                 raise WireMismatch(f"the device list goes in a circle: {cursor} was read before")
             seen.add(cursor)
 
-    async def _from_lookups(self, search: Search, *, full: bool) -> None:
-        """Look ICCIDs up, a hundred in a request, several requests at once."""
+    async def _from_lookups(self, search: Search, missing: Iterator[Iccid], *, full: bool) -> None:
+        """Look missing ICCIDs up, a hundred in a request, several requests at once."""
 
         async def look_up(iccids: Sequence[Iccid]) -> None:
             await self.stopper.checkpoint()
@@ -133,7 +133,7 @@ class Reader:
                 found |= _matches(await self.target.devices_by_id(device_ids), wanted)
             self._keep(found, search, asked_at)
 
-        await several(_lists(search.missing(), self.target.max_lookup), look_up, workers=self.workers)
+        await several(_lists(missing, self.target.max_lookup), look_up, workers=self.workers)
 
     def _keep(self, found: Mapping[str, TargetLink], search: Search, asked_at: float) -> None:
         """Keep what was seen, dated by the time of the request.

@@ -43,6 +43,13 @@ _NEXT = Query(
     .order_by(_sought.c.key)
     .limit(PAGE)
 )
+_NEXT_KNOWN = Query(
+    select(_sought.c.key, _sought.c.iccid)
+    .join_from(_sought, target_links, target_links.c.key == _sought.c.key)
+    .where(_mine, _sought.c.key > bindparam("after"), target_links.c.device_id.is_not(None))
+    .order_by(_sought.c.key)
+    .limit(PAGE)
+)
 _wanted = select(_sought.c.key).where(_mine)
 _later = (target_links.c.read_at > bindparam("now"), target_links.c.key.in_(_wanted))
 _SEEN_LATER = select(target_links.c.key).where(*_later).limit(1)
@@ -139,6 +146,11 @@ class SqlSearch:
         A SIM that is dropped meanwhile may come all the same.
         """
         for key, digits in by_page(lambda after: self._db.tuples(_NEXT, search=self._number, after=after)):
+            yield Iccid(digits, key)
+
+    def missing_devices(self) -> Iterator[Iccid]:
+        """Return missing SIMs that were a device at the last read, by key."""
+        for key, digits in by_page(lambda after: self._db.tuples(_NEXT_KNOWN, search=self._number, after=after)):
             yield Iccid(digits, key)
 
     def drop(self, keys: Sequence[str]) -> None:

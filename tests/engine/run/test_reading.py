@@ -31,6 +31,8 @@ MIB = 1024 * 1024
 class Carrier:
     """Every look-up takes `REPLY_S`; `ours` are devices of our organization, newest last.
 
+    `theirs` are another's, which no list of ours shows.
+
     Args:
         fails_at: the look-up that fails, counted from 1.
         stops_at: the look-up at whose beginning somebody asks to stop.
@@ -38,6 +40,7 @@ class Carrier:
     """
 
     ours: set[int] = field(default_factory=set)
+    theirs: set[int] = field(default_factory=set)
     fails_at: int = 0
     stops_at: int = 0
     lists: bool = False
@@ -77,7 +80,8 @@ class Carrier:
         if number == self.fails_at:
             raise Transient("no answer")
         wanted = {iccid.key for iccid in iccids}
-        return [target(number) for number in self.ours if target_iccid(number).key in wanted]
+        found = [target(number) for number in self.ours] + [target(number, org_id=5) for number in self.theirs]
+        return [link for link in found if link.iccid.key in wanted]
 
     async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
         """The same devices, with tags."""
@@ -195,6 +199,17 @@ def test_thorough_read_looks_up_what_the_list_does_not_show(store: Store) -> Non
     read(store, carrier, thorough=True)
     assert (carrier.pages, carrier.lookups) == (1, 9)
     assert (len(seen(store)), len(absent(store))) == (300, SIMS - 300)
+
+
+def test_what_was_somebodys_is_not_free_because_our_list_does_not_show_it(store: Store) -> None:
+    carrier = Carrier(ours=set(range(3, 301)), theirs={1, 2})
+    wanted = [target_iccid(number) for number in range(1, 401)]
+    read(store, carrier, wanted)
+    carrier.lists, carrier.theirs, carrier.lookups = True, {1}, 0
+    read(store, carrier, wanted)
+    assert (carrier.pages, carrier.lookups) == (1, 1)
+    assert seen(store) == {1, *range(3, 301)}
+    assert target_iccid(2).digits in absent(store)
 
 
 @dataclass

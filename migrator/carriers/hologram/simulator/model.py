@@ -1,4 +1,4 @@
-"""True state of SIMs, now and at earlier times.
+"""Simulated SIMs in their true state, now and at earlier times.
 
 A lagging read shows the past, not a guess.
 """

@@ -99,7 +99,7 @@ class World:
         return random.Random(f"{self.seed}/{purpose}/{iccid}").random()
 
     def is_drawn(self, purpose: str, iccid: str, *, named: frozenset[str], share: float) -> bool:
-        """True if the SIM is named, or in the share of chance."""
+        """True if the SIM is named, or if chance picks the SIM."""
         return iccid in named or (share > 0 and self.draw(purpose, iccid) < share)
 
     def add(self, iccid: str, condition: Condition) -> SimulatedLink:

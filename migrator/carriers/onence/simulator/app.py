@@ -46,8 +46,8 @@ class OnenceSimulator:
     """1NCE as one customer sees it, an ASGI 3 application.
 
     The application runs in process, or is served by uvicorn. It answers under `/management-api/...` and without that
-    prefix; faults and the ledger name paths without the prefix. Besides, `GET /_simulator/ledger` and `GET
-    /_simulator/truth` are free of login, rate limit, faults and ledger.
+    prefix; faults and the ledger name paths without the prefix. Besides, `GET /_simulator/ledger` and
+    `GET /_simulator/truth` are free of login, rate limit, faults and ledger.
 
     Args:
         seed: names the fleet, the tokens and everything else that looks like chance.
@@ -115,7 +115,7 @@ class OnenceSimulator:
 
     @property
     def fleet(self) -> SimulatedFleet:
-        """True fleet, with every accepted change whose time has come.
+        """Fleet in its true state, with every accepted change that is due.
 
         Outside an event loop, all accepted changes are in the fleet.
         """

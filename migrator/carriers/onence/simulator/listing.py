@@ -84,7 +84,7 @@ def _listed(account: Account, call: Call, sim: SimulatedSourceSim, filters: str)
 def _sorted(sims: list[SimulatedSourceSim], sort: str) -> list[SimulatedSourceSim]:
     """Sort by the named fields, the first field counting most.
 
-    Addresses are sorted as text. Other fields are passed over.
+    Addresses are sorted as text. Other fields are ignored.
     """
     for part in reversed(sort.split(",")):
         name = part.strip().removeprefix("-")

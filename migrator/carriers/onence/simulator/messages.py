@@ -17,7 +17,7 @@ from migrator.core.fleet.spelling import escaped
 __all__ = ["Call", "Refused", "Reply", "html_reply", "json_reply", "read_call", "refusal", "send_reply"]
 
 BROKEN, BROKEN_BYTES = "\uf8ff", b"\xe4\xf6"
-"""Private letter that leaves as bytes which are not UTF-8.
+"""Letter for private use that leaves as bytes which are not UTF-8.
 
 An old system writes umlauts in such bytes.
 """

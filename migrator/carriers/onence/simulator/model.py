@@ -1,4 +1,4 @@
-"""True state of a SIM, whatever the API shows."""
+"""Simulated SIM in its true state, whatever the API shows."""
 
 from calendar import monthrange
 from dataclasses import dataclass, fields

@@ -29,7 +29,7 @@ QUOTA_AFTER_ACTIVATION = timedelta(seconds=16)
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Volume of one service of a SIM: MB or messages.
+    """Volume of one service of a SIM.
 
     Data is in MB, SMS in messages. `since_top_up` equals `booked` without a top-up.
     """
@@ -79,9 +79,9 @@ def number(value: Decimal, switches: OnenceSwitches) -> int | float | str:
 def sim_object(
     sim: SimulatedSourceSim, switches: OnenceSwitches, *, words: StatusWords, single: bool, now: datetime
 ) -> dict[str, Any]:
-    """Return a SIM as the list writes it, or as `single`.
+    """Return a SIM as the list or the single call writes it.
 
-    `single` is the form of the call for one SIM (reference, section 4.4).
+    `single` selects the form of the call for one SIM (reference, section 4.4).
     """
     shifted = single and words is StatusWords.MIXED
     activated_at = sim.activated_at - SINGLE_CALL_EARLIER if shifted else sim.activated_at
