@@ -121,7 +121,7 @@ class Reader:
             seen.add(cursor)
 
     async def _from_lookups(self, search: Search, missing: Iterator[Iccid], *, full: bool) -> None:
-        """Look missing ICCIDs up, a hundred in a request, several requests at once."""
+        """Look missing ICCIDs up, a hundred in a request, several at once."""
 
         async def look_up(iccids: Sequence[Iccid]) -> None:
             await self.stopper.checkpoint()

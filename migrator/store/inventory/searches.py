@@ -149,7 +149,7 @@ class SqlSearch:
             yield Iccid(digits, key)
 
     def missing_devices(self) -> Iterator[Iccid]:
-        """Return missing SIMs that were a device at the last read, by key."""
+        """Return missing SIMs that were a device at the last read."""
         for key, digits in by_page(lambda after: self._db.tuples(_NEXT_KNOWN, search=self._number, after=after)):
             yield Iccid(digits, key)
 
