@@ -1,3 +1,44 @@
-"""Move a fleet of IoT SIMs from 1NCE to Hologram."""
+"""Library and command line that move a fleet of IoT SIMs from 1NCE to Hologram.
+
+The stages of a migration are functions here; each works on a `Site`. See docs/library.md.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from migrator.workflows.apply import Bounds, apply
+    from migrator.workflows.deal_pool import pair_pool
+    from migrator.workflows.plan import plan
+    from migrator.workflows.pull import pull
+    from migrator.workflows.report import report
+    from migrator.workflows.site import Site, open_site
+    from migrator.workflows.verify import verify
+
+__all__ = ["Bounds", "Site", "apply", "open_site", "pair_pool", "plan", "pull", "report", "verify"]
 
 __version__ = "0.1.0"
+
+_STAGES = {
+    "Bounds": "apply",
+    "Site": "site",
+    "apply": "apply",
+    "open_site": "site",
+    "pair_pool": "deal_pool",
+    "plan": "plan",
+    "pull": "pull",
+    "report": "report",
+    "verify": "verify",
+}
+"""Module below `migrator.workflows` that has each name."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a stage when it is first asked for: the command line needs few of them, and `--help` none."""
+    if name not in _STAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"migrator.workflows.{_STAGES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,15 +13,13 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.lookups import parsed_iccid, required_inventory
+from migrator.cli.app.lookups import parsed_iccid
 from migrator.cli.app.problem_log import problem_log
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import counted, n_sims
 from migrator.core.fleet.secrets import shown_title
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.results import Dropped, ExitCode, PullResult
-from migrator.engine.pull import Pulling
-from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem
 from migrator.inputs.inventory.columns import parse_choices
 from migrator.inputs.inventory.file import InventoryFile, opened_inventory
@@ -29,6 +27,8 @@ from migrator.reports.model import moment
 from migrator.reports.writers import spreadsheet_safe
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.import_inventory import Imported, import_inventory
+from migrator.workflows.pull import pull as pull_fleet
+from migrator.workflows.site import Site, required_inventory
 
 __all__ = ["export", "import_file", "pull", "show"]
 
@@ -53,31 +53,11 @@ def pull(shared: Globals, /, *, quotas: bool, limits: bool, replace: bool) -> in
 
 
 def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outcome:
-
     chosen = wiring.settings(shared.config)
-    most_dropped = chosen.onence().most_dropped  # what is missing is told before a store is made
-
-    async def body(stopper: Stopper) -> PullResult:
-        async with wiring.source(chosen, store, stopper) as source, wiring.heartbeat(store, me, stopper):
-            pulling = Pulling(
-                source,
-                store.inventory,
-                wiring.SystemClock(),
-                stopper,
-                progress,
-                quotas=quotas,
-                limits=limits,
-                most_dropped=most_dropped,
-                replace=replace,
-            )
-            return await pulling.run()
-
+    chosen.onence()  # missing settings are reported before a store is made
     with wiring.open_store(shared.state or chosen.state, create=True) as store, watching(shared) as progress:
-        with wiring.holding_lease(store) as me:
-            result = wiring.run_async(body)
-        summary = store.inventory.summary() if result.settled else {}
-        unread = store.inventory.unread() if result.settled else None
-    return _pulled(result, summary, unread)
+        pulled = pull_fleet(Site(store, chosen, progress), quotas=quotas, limits=limits, replace=replace)
+    return _pulled(pulled.result, pulled.summary, pulled.unread)
 
 
 def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | None) -> Outcome:

@@ -1,7 +1,6 @@
 """`pair`: a new SIM for each old SIM."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,34 +10,24 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
-from migrator.cli.app.lookups import living_holder, required_inventory
 from migrator.cli.app.problem_log import all_told, problem_log
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import counted, n_sims
-from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import Pair, SourceSim
-from migrator.core.plan.mapping import left_behind
-from migrator.core.policy.selection import every_sim
+from migrator.core.fleet.sims import Pair
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
-from migrator.errors import InputError, Problem, StoreBusy
+from migrator.errors import InputError, Problem
 from migrator.inputs.pairing.file import ImportResult, NotPlain, plain_values, plan_import, read_pairs
 from migrator.inputs.pairing.list_columns import PAIR_TITLES, POOL_TITLES, parse_choices
-from migrator.inputs.pairing.pool import deal, read_pool
-from migrator.inputs.policy.file import LoadedPolicy, read_policy
-from migrator.inputs.policy.iccids import unmatched
-from migrator.inputs.where.language import parse_selection
 from migrator.store import Store
-from migrator.store.inventory.pairs_in_use import IN_USE
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.check_pairs import PairCheck, check_pairs, last_organization, look_at_targets
+from migrator.workflows.deal_pool import Dealt, add_pairs, pair_pool, refused_beside_a_run
+from migrator.workflows.site import open_site, required_inventory
 
 __all__ = ["check", "export", "identity", "import_file", "pool"]
 
 NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
-RUN_FIRST = "wait for it, or end it with `migrator run abort`; then there are the ways above"
-WRONG_FILE = "is this the right file?"
 SHOWN = 10
 BATCH = 1000
 
@@ -87,7 +76,7 @@ def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path 
         if added is not None:
             return _imported(result, {"added": added, "unchanged": 0, "replaced": 0}, unused)
         _refuse_settled(store, result.pairs)
-        with _refused_beside_a_run(store):
+        with refused_beside_a_run(store):
             counts = dict(store.pairs.add_values(result.values, replace=replace, now=_now()))
     return _imported(result, counts, unused)
 
@@ -198,27 +187,6 @@ def _has_begun(store: Store) -> bool:
     return any(plan["state"] in {"started", "finished"} for plan in store.plans.list())
 
 
-def _add(store: Store, pairs: Iterable[Pair], *, replace: bool) -> dict[str, int]:
-    with _refused_beside_a_run(store):
-        return dict(store.pairs.add(pairs, replace=replace, now=_now()))
-
-
-@contextmanager
-def _refused_beside_a_run(store: Store) -> Iterator[None]:
-    """Name the run to wait for, where a pair is in use.
-
-    Raises: StoreBusy, in the place of the InputError.
-    """
-    try:
-        yield
-    except InputError as error:
-        holder = living_holder(store)
-        if error.code != IN_USE or holder is None:
-            raise
-        problems = (*error.problems, Problem(IN_USE, f"another run holds the store: {holder}", RUN_FIRST))
-        raise StoreBusy(error.message, code=IN_USE, hint=RUN_FIRST, problems=problems) from error
-
-
 def _now() -> float:
 
     return wiring.SystemClock().now().timestamp()
@@ -275,19 +243,6 @@ def pool(
     )
 
 
-def _due(loaded: LoadedPolicy | None, where: str | None) -> Callable[[SourceSim], bool]:
-    """Return the test for SIMs that are to get a new SIM.
-
-    Raises: InputError, for a text that is no expression.
-    """
-    is_left = None if loaded is None else left_behind(loaded.policy)
-    if where is None:
-        return every_sim if is_left is None else lambda sim: not is_left(sim)
-
-    selects = parse_selection(where).selects
-    return lambda sim: selects(Candidate(sim)) and not (is_left is not None and is_left(sim))
-
-
 def _pool(
     shared: Globals,
     file: Path,
@@ -297,95 +252,50 @@ def _pool(
     *,
     partial: bool,
 ) -> Outcome:
-
     range_mode, columns = reading
     chosen = parse_choices(columns, tuple(POOL_TITLES))
-    not_used: list[str] = []
     if problems is not None:
         refuse_unwritable(problems)
     policy_file, where = due
-    loaded = None if policy_file is None else read_policy(policy_file)
-    is_due = _due(loaded, where)
-    with wiring.store_of(shared.state, shared.config) as store:
-        required_inventory(store)
-        with all_told(problems, Path(store.info()["path"]).with_name("pool-problems.txt")):
-            entries = read_pool(file, range_mode=range_mode, chosen=chosen, unused=not_used.extend)
-            _refuse_source_sims(store, entries)
-        paired = {pair.source.key for pair in store.pairs.all()}
-        unpaired, left_out, expired = _awaiting(store.inventory.sims(), paired, is_due)
-        dealt = deal(unpaired, entries, taken={target.key for target in store.pairs.targets()})
-        if dealt.missing and not partial:
-            raise InputError(
-                f"{file} has {counted(len(dealt.pairs), 'free SIM')} for "
-                f"{counted(len(unpaired), 'unpaired source SIM')}: {len(dealt.missing)} too few; nothing was changed",
-                code="pool_too_small",
-                hint="add SIMs to the file, or pair as many as there are with --partial",
-            )
-        counts = _add(store, dealt.pairs, replace=False)
-        lost = () if loaded is None else tuple(unmatched(loaded.lists, store.inventory.iccids))
-    warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in entries if entry.warning]
-    warnings += [Problem("warning", words) for words in lost]
-    if not_used:
-        warnings.append(Problem("warning", f"columns not used: {', '.join(not_used[:SHOWN])}"))
-    spent = sum(pair.source.key in expired for pair in dealt.pairs)
-    if spent:
-        words = f"of these pairs, {spent} for expired SIMs, which a policy skips unless it says otherwise"
+    with open_site(shared.state, config=shared.config) as site:
+        dealt = pair_pool(
+            site,
+            file,
+            range_mode=range_mode,
+            columns=chosen,
+            policy=policy_file,
+            where=where,
+            partial=partial,
+            reading=all_told(problems, Path(site.store.info()["path"]).with_name("pool-problems.txt")),
+        )
+    return _dealt(file, dealt)
+
+
+def _dealt(file: Path, dealt: Dealt) -> Outcome:
+    missing, unused = len(dealt.result.missing), len(dealt.result.unused)
+    warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in dealt.entries if entry.warning]
+    warnings += [Problem("warning", words) for words in dealt.unmatched]
+    if dealt.unused_columns:
+        warnings.append(Problem("warning", f"columns not used: {', '.join(dealt.unused_columns[:SHOWN])}"))
+    if dealt.for_expired:
+        words = f"of these pairs, {dealt.for_expired} for expired SIMs, which a policy skips unless it says otherwise"
         hint = "`--policy FILE` deals none to SIMs that the policy skips, nor does `--where 'status != \"expired\"'`"
         warnings.append(Problem("warning", words, hint))
     data: dict[str, Any] = {
-        "added": counts["added"],
-        "unpaired": len(dealt.missing),
-        "unused": len(dealt.unused),
-        "left_out": left_out,
-        "for_expired": spent,
-        "unused_columns": not_used,
+        "added": dealt.added,
+        "unpaired": missing,
+        "unused": unused,
+        "left_out": dealt.left_out,
+        "for_expired": dealt.for_expired,
+        "unused_columns": dealt.unused_columns,
     }
     text = (
-        f"{counted(data['added'], 'pair')} made, {counted(data['unpaired'], 'source SIM')} left without, "
-        f"{counted(data['unused'], 'new SIM')} unused."
+        f"{counted(dealt.added, 'pair')} made, {counted(missing, 'source SIM')} left without, "
+        f"{counted(unused, 'new SIM')} unused."
     )
-    spared = (f"{counted(left_out, 'unpaired source SIM')} left out, as you asked.",) if left_out else ()
-    kept = (f"The unused stand in {file} alone: `pair check` does not count them.",) if dealt.unused else ()
+    spared = (f"{counted(dealt.left_out, 'unpaired source SIM')} left out, as you asked.",) if dealt.left_out else ()
+    kept = (f"The unused stand in {file} alone: `pair check` does not count them.",) if unused else ()
     return Outcome(data, (text, *spared, *kept, NEXT), problems=warnings)
-
-
-def _awaiting(
-    sims: Iterable[SourceSim], paired: Container[str], is_due: Callable[[SourceSim], bool]
-) -> tuple[list[Iccid], int, set[str]]:
-    """Sort the SIMs without a pair by what they get.
-
-    Returns: the SIMs that are to get a new one, the number of those that are not, and the keys of the expired ones
-        among the first.
-    """
-    due: list[Iccid] = []
-    expired: set[str] = set()
-    left_out = 0
-    for sim in sims:
-        if sim.iccid.key in paired:
-            continue
-        if not is_due(sim):
-            left_out += 1
-            continue
-        due.append(sim.iccid)
-        if sim.status == "expired":
-            expired.add(sim.iccid.key)
-    return due, left_out, expired
-
-
-def _refuse_source_sims(store: Store, entries: Sequence[Any]) -> None:
-    """Refuse a pool that lists SIMs of the old fleet.
-
-    Raises: InputError, if there are such SIMs: they cannot be claimed at Hologram.
-    """
-    known = {sim.iccid.key for sim in store.inventory.sims([entry.iccid.key for entry in entries])}
-    problems = tuple(
-        Problem("target_is_source", f"{entry.origin}: {entry.iccid} is a 1NCE SIM of the inventory", WRONG_FILE)
-        for entry in entries
-        if entry.iccid.key in known
-    )
-    if problems:
-        words = f"the pool holds {n_sims(len(problems))} of the old fleet; nothing was changed"
-        raise InputError(words, code="pool", problems=problems)
 
 
 @click.command("identity", epilog="Exit codes: 0 done, 2 no inventory.")
@@ -405,7 +315,7 @@ def _identity(shared: Globals) -> Outcome:
         required_inventory(store)
         paired = {pair.source.key for pair in store.pairs.all()}
         own = [Pair(sim.iccid, sim.iccid, "identity") for sim in store.inventory.sims() if sim.iccid.key not in paired]
-        counts = _add(store, own, replace=False)
+        counts = add_pairs(store, own, replace=False)
     warning = Problem("warning", "a 1NCE SIM cannot be claimed at Hologram, unless Hologram took its profile over")
     text = f"{n_sims(counts['added'])} paired with {'itself' if counts['added'] == 1 else 'themselves'}."
     return Outcome({"added": counts["added"]}, (text, NEXT), problems=(warning,))

@@ -28,6 +28,7 @@ FORMATS: Mapping[str, Callable[[Book, TextIO], None]] = {
     "csv": write_csv,
     "md": write_md,
 }
+"""Writer of each format, in the order in which they are written."""
 
 
 @dataclass(frozen=True, slots=True)

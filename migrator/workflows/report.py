@@ -1,26 +1,30 @@
 """Reconciliation of a plan, read from the store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migrator import __version__
+from migrator import __version__, wiring
 from migrator.core.fleet.units import money
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import StepKind, StepState
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
+from migrator.reports.writers import FORMATS, Written, write_report
 from migrator.wiring import process_is_gone
+from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.caps_used import caps_used
 from migrator.workflows.cutover_status import switches_of
 from migrator.workflows.make_cutover import overlap_of
+from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
     from migrator.core.cutover.life import KeptProof
     from migrator.store import Store
     from migrator.store.journal.verifications import ReportRow as StoredRow
 
-__all__ = ["reconciliation", "with_proofs"]
+__all__ = ["reconciliation", "report", "with_proofs"]
 
 PAGE = 500
 PACE_BINS = 60
@@ -66,6 +70,22 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
         double_billing=overlap_of(store, header, now),
         switches=switches_of(store, plan_id),
     )
+
+
+def report(site: Site, plan_id: str, folder: Path | str, *, formats: Sequence[str] = tuple(FORMATS)) -> Written:
+    """Write the reconciliation of a plan: every source SIM in exactly one bucket.
+
+    Args:
+        site: the store of the plan.
+        plan_id: the plan.
+        folder: where `reconciliation.html`, `.json`, `.csv` and `.md` go.
+        formats: some of these.
+
+    Raises: InputError, if there is no such plan, or a file cannot be written.
+    """
+    with collecting_rarely():
+        model = reconciliation(site.store, plan_id, now=wiring.SystemClock().now().timestamp())
+        return write_report(model, Path(folder), formats)
 
 
 def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, KeptProof | None]]":

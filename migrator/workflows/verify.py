@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from migrator import wiring
 from migrator.core.cutover.life import (
     Life,
     Proof,
@@ -32,11 +33,19 @@ from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.ports import Clock, DataSession, DevicePage, Progress, SourcePlatform, SourceUsage, TargetPlatform
+from migrator.workflows.make_plan import look
+from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["DeviceWatch", "SourceLook", "look_at_source", "prove_life"]
+__all__ = [
+    "DeviceWatch",
+    "SourceLook",
+    "look_at_source",
+    "prove_life",
+    "verify",
+]
 
 CHUNK = 500
 WORKERS = 8
@@ -49,6 +58,31 @@ A pull that was left half-way under another version is not continued.
 
 
 # --- the source side ----------------------------------------------------------------------------------------------
+
+
+def verify(site: Site, plan_id: str) -> Mapping[str, int]:
+    """Read every SIM of a plan at the target and compare; send no write.
+
+    Returns: the number of SIMs by verdict: `ok`, `pending`, `mismatch`, `missing`, `unread`.
+    Raises: InputError, if there is no such plan; PlatformError.
+    """
+    store, settings = site.store, site.settings
+    header = store.plans.header(plan_id)
+
+    async def body(stopper: Stopper) -> None:
+        async with wiring.target(settings, store, stopper, read_only=True) as target:
+            await look(
+                store,
+                target,
+                header,
+                absent_after_s=settings.absent_after_s,
+                clock=wiring.SystemClock(),
+                stopper=stopper,
+                progress=site.progress,
+            )
+
+    wiring.run_async(body)
+    return {verdict: sims for verdict, sims in store.journal.verdicts(plan_id).items() if sims}
 
 
 @dataclass(slots=True)

@@ -9,20 +9,18 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.verify import beside_a_pause
 from migrator.errors import InputError, StalePlan
 from migrator.inputs.files.plan import must_be_the_stored_plan, read_plan_file
-from migrator.store import Owner, Store
-from migrator.wiring import process_is_gone
+from migrator.store import Store
 from migrator.workflows.cutover_status import taken_back
+from migrator.workflows.site import living_holder
 
 __all__ = [
     "Steered",
     "finding_counts",
-    "living_holder",
     "parsed_iccid",
     "plan_id_of",
     "plan_in_use",
     "plan_looked_at",
     "plan_or_file",
-    "required_inventory",
     "steered",
     "unfinished_besides",
 ]
@@ -38,17 +36,6 @@ def parsed_iccid(text: str) -> Iccid:
     except RefusedIccid as error:
         hint = error.hint or "give the digits as 1NCE lists them"
         raise InputError(str(error), code=error.code, hint=hint) from error
-
-
-def required_inventory(store: Store) -> int:
-    """Return the number of SIMs in the inventory.
-
-    Raises: InputError, if no inventory was pulled yet.
-    """
-    count = int(store.inventory.summary().get("count", 0))
-    if not count:
-        raise InputError("the store holds no inventory yet", code="no_inventory", hint="run `migrator inventory pull`")
-    return count
 
 
 def plan_id_of(store: Store, given: str | None) -> str:
@@ -161,15 +148,6 @@ def unfinished_besides(store: Store, plan_id: str) -> str | None:
     """Return another plan that was begun and is not finished, or None."""
     others = [plan["plan_id"] for plan in store.plans.list() if plan["state"] == "started"]
     return next((str(other) for other in others if other != plan_id), None)
-
-
-def living_holder(store: Store) -> Owner | None:
-    """Return the process that is at work on the store, or None.
-
-    A process that is known to be dead does not count.
-    """
-    holder = store.lease.holder()
-    return None if holder is None or process_is_gone(holder[0]) else holder[0]
 
 
 def plan_or_file(store: Store, given: str | None) -> str:

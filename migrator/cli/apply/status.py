@@ -13,7 +13,7 @@ from rich.console import Console
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.lookups import finding_counts, living_holder, plan_looked_at, unfinished_besides
+from migrator.cli.app.lookups import finding_counts, plan_looked_at, unfinished_besides
 from migrator.cli.app.words import step_word, verdict_word
 from migrator.cli.apply.run import order_values
 from migrator.cli.plan.tables import caps_table
@@ -27,6 +27,7 @@ from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.workflows.caps_used import caps_used
 from migrator.workflows.cutover_status import switch_line, switches_of
+from migrator.workflows.site import living_holder
 
 __all__ = ["status"]
 

@@ -20,7 +20,6 @@ from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.cli.app.common import Globals, Outcome, table, warned
 from migrator.cli.app.looks import meant_switch, shown_switch
 from migrator.cli.app.progress import watching
-from migrator.cli.app.whole import switch_must_be_whole
 from migrator.cli.app.words import counted
 from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
 from migrator.core.run.control import halted_by
@@ -35,6 +34,7 @@ from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, Targ
 from migrator.store import Store
 from migrator.wiring.crash_points import switch_hooks_from_environment
 from migrator.workflows.make_cutover import stale_reasons, switch_lines
+from migrator.workflows.refusals import switch_must_be_whole
 
 __all__ = [
     "APPLY_CODES",

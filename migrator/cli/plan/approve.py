@@ -12,18 +12,17 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.looks import shown_plan
 from migrator.cli.app.lookups import plan_or_file
-from migrator.cli.app.stale import refuse_stale, say_at_once, with_warnings
-from migrator.cli.app.whole import must_be_whole
+from migrator.cli.app.stale import say_at_once, with_warnings
 from migrator.cli.app.words import n_sims
 from migrator.core.plan.approvals import Approval, approvers, same_person
 from migrator.core.plan.plan import PlanHeader
-from migrator.errors import Halted, InputError
-from migrator.inputs.policy.file import stored_policy
+from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import person
+from migrator.workflows.refusals import must_be_whole, refuse_stale
 
-__all__ = ["approval_values", "approve", "require_approvals"]
+__all__ = ["approval_values", "approve"]
 
 LONGEST_NAME, LONGEST_NOTE = 100, 1000
 
@@ -142,22 +141,3 @@ def approval_values(store: Store, header: PlanHeader) -> dict[str, Any]:
             for one in given
         ],
     }
-
-
-def require_approvals(store: Store, header: PlanHeader) -> None:
-    """Refuse a plan with too few approvals.
-
-    Raises: Halted, if the policy of the plan asks for more people than have approved the plan.
-    """
-    text = store.plans.policy_text(header.plan_id)
-    required = stored_policy(text, name=f"policy of {header.plan_id}").approvals
-    people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)
-    if len(people) >= required:
-        return
-    who = f"{len(people)} ({', '.join(people)})" if people else "none"
-    raise Halted(
-        f"plan {header.plan_id} needs the approval of {required} people and has {who}; nothing was sent",
-        code="approvals_missing",
-        hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
-        f"{header.plan_id} --confirm {header.claims}`",
-    )

@@ -1,7 +1,6 @@
 """`plan`: make, review, export."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -14,22 +13,21 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.looks import shown_plan
-from migrator.cli.app.lookups import plan_id_of, plan_or_file, required_inventory
+from migrator.cli.app.lookups import plan_id_of, plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import n_sims
 from migrator.cli.plan.approve import approval_values
 from migrator.cli.plan.tables import caps_table, summary_tables
-from migrator.core.money.calls import CallSizes
 from migrator.core.plan.document import change_document, fingerprints_document, header_line
 from migrator.core.plan.odd_names import shown as shown_name
 from migrator.core.plan.plan import Action, Change, PlanHeader
-from migrator.engine.run.context import Stopper
 from migrator.errors import Problem
 from migrator.inputs.policy.file import read_policy
 from migrator.inputs.where.language import Selection, parse_selection
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.workflows.make_plan import make_plan, settle_earlier, unsettled_plans
+from migrator.workflows.plan import plan_with
+from migrator.workflows.site import Site
 
 __all__ = ["create", "export", "list_plans", "show"]
 
@@ -91,37 +89,11 @@ def _create(
     if out is not None:
         check_destination(shared, out)
     chosen = wiring.settings(shared.config)
-    max_rps = chosen.hologram().max_rps
-
-    async def body(stopper: Stopper) -> PlanHeader:
-        async with wiring.target(chosen, store, stopper, read_only=True) as target:
-            if me is not None:
-                async with wiring.heartbeat(store, me, stopper):
-                    await settle_earlier(
-                        store,
-                        target,
-                        absent_after_s=chosen.absent_after_s,
-                        clock=wiring.SystemClock(),
-                        stopper=stopper,
-                        progress=progress,
-                    )
-            return await make_plan(
-                store,
-                target,
-                loaded,
-                max_rps=max_rps,
-                clock=wiring.SystemClock(),
-                stopper=stopper,
-                progress=progress,
-                selection=selection,
-                takes_rolled_back=takes_rolled_back,
-                sizes=CallSizes(chosen.claim_batch, chosen.batch),
-            )
+    chosen.hologram()
 
     with wiring.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
-        required_inventory(store)
-        with wiring.holding_lease(store) if unsettled_plans(store) else nullcontext() as me:
-            header = wiring.run_async(body)
+        site = Site(store, chosen, progress)
+        header = plan_with(site, loaded, selection, takes_rolled_back=takes_rolled_back)
         if out is not None:
             written(out, plan_lines(store, header))
         shown_plan(store, header.plan_id)

@@ -14,7 +14,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem
 from migrator.reports.formats.json_file import schema_text
 from migrator.reports.model import Reconciliation
-from migrator.reports.writers import Written, write_report
+from migrator.reports.writers import FORMATS, Written, write_report
 from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.wiring.gc import collecting_rarely
@@ -23,13 +23,12 @@ from migrator.workflows.report import reconciliation
 
 __all__ = ["report"]
 
-KNOWN = ("html", "json", "csv", "md")
 CODES = "0 written, 1 the buckets do not add up, 2 no plan or unwritable place, 5 a plan file of another store."
 
 
 @click.command("report", epilog=f"Exit codes: {CODES}")
 @click.argument("plan", required=False)
-@click.option("--format", "formats", default=",".join(KNOWN), show_default=True, help="Some of html, json, csv, md.")
+@click.option("--format", "formats", default=",".join(FORMATS), show_default=True, help="Some of html, json, csv, md.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder [reports/PLAN].")
 @click.option(
     "--evidence",
@@ -90,8 +89,8 @@ def _formats(text: str) -> list[str]:
     Raises: InputError, for a format that is not known.
     """
     wanted = list(dict.fromkeys(word.strip().lower() for word in text.split(",") if word.strip()))
-    if not wanted or set(wanted) - set(KNOWN):
-        raise InputError(f"--format {text!r}: choose some of {', '.join(KNOWN)}", code="bad_format")
+    if not wanted or set(wanted) - set(FORMATS):
+        raise InputError(f"--format {text!r}: choose some of {', '.join(FORMATS)}", code="bad_format")
     return wanted
 
 

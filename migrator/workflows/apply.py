@@ -1,0 +1,193 @@
+"""Carrying a plan out at the target, and going on with it."""
+
+from dataclasses import dataclass, replace
+
+from migrator import wiring
+from migrator.carriers.dryrun import DryRunTarget, Sent
+from migrator.core.plan.plan import PlanHeader
+from migrator.core.run.control import halted_by
+from migrator.core.run.results import ApplyResult, ExitCode
+from migrator.engine.apply.apply import Applying
+from migrator.engine.run.context import ApplyOptions, Context, Stopper
+from migrator.errors import InputError, StalePlan
+from migrator.inputs.policy.file import stored_policy
+from migrator.ports import TargetPlatform
+from migrator.store import Store
+from migrator.wiring.crash_points import hooks_from_environment
+from migrator.workflows.make_plan import applying
+from migrator.workflows.refusals import must_be_whole, refuse_stale, require_approvals
+from migrator.workflows.site import Site
+
+__all__ = ["Bounds", "apply", "carry_out", "dry_run", "must_be_confirmed", "must_be_ready"]
+
+STALE_HINT = "make a new plan: SIMs that are claimed already will be adopted, not claimed again"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of one run.
+
+    Args:
+        max_sims: the most SIMs to claim now; None: no bound.
+        wave: the only wave to work on; None: all.
+        wait_s: how long to stay for SIMs that are only pending; None: what the settings say.
+        max_duration_s: how long to go on; None: no bound.
+        adopt_tagged: how many SIMs may be taken over that carry our tag though this store never claimed them.
+    """
+
+    max_sims: int | None = None
+    wave: str | None = None
+    wait_s: float | None = None
+    max_duration_s: float | None = None
+    adopt_tagged: int | None = None
+
+
+def apply(
+    site: Site,
+    plan_id: str,
+    *,
+    confirm: int | None = None,
+    confirm_pauses: int | None = None,
+    bounds: Bounds = Bounds(),
+) -> ApplyResult:
+    """Carry a plan out, or go on with it.
+
+    A claim bills at once and cannot be undone. The same call goes on after any interruption: it reads first, and sends
+    only what is missing.
+
+    Args:
+        site: the store of the plan.
+        plan_id: the plan.
+        confirm: how many SIMs the plan claims (`PlanHeader.claims`); its first run asks for it.
+        confirm_pauses: how many live SIMs the plan pauses, if any.
+        bounds: where this run ends.
+
+    Returns: the result, whatever its exit code; a carrier in trouble raises nothing.
+    Raises: InputError, for a wrong number; StalePlan; Halted, for an order or missing approvals; StoreBusy.
+    """
+    store, header = site.store, site.store.plans.header(plan_id)
+    must_be_whole(store, header, lines=False)
+    for words in must_be_ready(store, header):
+        site.warn(words)
+    must_be_confirmed(store, header, confirm, confirm_pauses)
+    return carry_out(site, header, bounds)
+
+
+def must_be_ready(store: Store, header: PlanHeader) -> list[str]:
+    """Refuse a plan that may not be carried out, and return warnings.
+
+    Raises: StalePlan or Halted, if the plan is stale, used up, held by an order, or not approved.
+    """
+    if store.plans.state(header.plan_id) == "finished":
+        raise StalePlan(f"plan {header.plan_id} was finished meanwhile", code="plan_used", hint="make a new plan")
+    warnings = refuse_stale(store, header, STALE_HINT)
+    order = store.steering.order(header.plan_id)
+    if order is not None:
+        raise halted_by(order, header.plan_id)
+    require_approvals(store, header)
+    return warnings
+
+
+def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, pauses: int | None) -> None:
+    """Refuse a plan's first run without the right numbers.
+
+    Raises: InputError, for another number of claims or of pauses, or for none.
+    """
+    if claims is not None and claims != header.claims:
+        raise InputError(
+            f"the plan claims {_sims(header.claims)}, not {claims}; nothing was sent",
+            code="confirm",
+            hint="confirm the number that `migrator plan show` prints",
+        )
+    if store.plans.state(header.plan_id) == "started":
+        return
+    live = header.summary.get("live_pauses", 0)
+    if live and pauses != live:
+        raise InputError(
+            f"plan {header.plan_id} pauses what is live at Hologram now, {_sims(live)}: their units fall silent",
+            code="confirm_pauses",
+            hint="old SIMs that are off, and not by a cutover of this store, count as disabled, and [status] disabled "
+            "may say pause: set it to live in the policy and make a new plan; or, if it is meant, add "
+            f"--confirm-pauses {live}",
+        )
+    if header.claims and claims is None:
+        raise InputError(
+            f"plan {header.plan_id} claims {_sims(header.claims)}, which bills at once and cannot be undone",
+            code="confirm",
+            hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
+        )
+
+
+def carry_out(site: Site, header: PlanHeader, bounds: Bounds) -> ApplyResult:
+    """Run a plan that is confirmed, under the lease of the store."""
+    store = site.store
+    with wiring.holding_lease(store, warn=site.warn) as me:
+        must_be_ready(store, header)  # again, as others may have been at it while the confirmation was awaited
+        must_be_whole(store, header)
+
+        async def body(stopper: Stopper) -> ApplyResult:
+            async with wiring.target(site.settings, store, stopper) as target, wiring.heartbeat(store, me, stopper):
+                stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, site.progress)
+                ctx = _context_of(
+                    site, header, bounds, target=target, stopper=stopper, owner=wiring.runner(me), soaks=True
+                )
+                return await applying(store, ctx).run()
+
+        result = wiring.run_async(body)
+        if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
+            store.plans.finish(header.plan_id, wiring.SystemClock().now().timestamp())
+        return result
+
+
+def dry_run(site: Site, header: PlanHeader, bounds: Bounds, sent: Sent) -> ApplyResult:
+    """Run the true engine on a copy of the store, and give each write to `sent` in place of the carrier."""
+    with site.store.scratch_copy() as scratch:
+        on_copy = replace(site, store=scratch)
+
+        async def body(stopper: Stopper) -> ApplyResult:
+            async with wiring.target(site.settings, site.store, stopper, read_only=True) as real:
+                target = DryRunTarget(real, sent)
+                ctx = _context_of(on_copy, header, bounds, target=target, stopper=stopper, owner="dry run", soaks=False)
+                return await Applying(ctx).run()
+
+        return wiring.run_async(body)
+
+
+def _context_of(
+    site: Site,
+    header: PlanHeader,
+    bounds: Bounds,
+    *,
+    target: TargetPlatform,
+    stopper: Stopper,
+    owner: str,
+    soaks: bool,
+) -> Context:
+    """Begin a run in the journal, and return its surroundings."""
+    store, settings, clock = site.store, site.settings, wiring.SystemClock()
+    return Context(
+        header=header,
+        policy=stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}"),
+        run_id=store.journal.start_run(header.plan_id, owner, clock.now().timestamp()),
+        target=target,
+        journal=store.journal,
+        clock=clock,
+        options=ApplyOptions(
+            max_sims=bounds.max_sims,
+            adopt_tagged=bounds.adopt_tagged,
+            wave=bounds.wave,
+            soaks=soaks,
+            max_duration_s=bounds.max_duration_s,
+            wait_s=settings.settle_timeout_s if bounds.wait_s is None else bounds.wait_s,
+            absent_after_s=settings.absent_after_s,
+            claim_batch=settings.claim_batch,
+            batch=settings.batch,
+        ),
+        stopper=stopper,
+        progress=site.progress,
+        hooks=hooks_from_environment(),
+    )
+
+
+def _sims(count: int) -> str:
+    return f"{count} SIM" if count == 1 else f"{count} SIMs"

@@ -1,0 +1,70 @@
+"""Making a plan of inventory, pairs, policy and what the target shows."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from migrator import wiring
+from migrator.core.money.calls import CallSizes
+from migrator.core.plan.plan import PlanHeader
+from migrator.engine.run.context import Stopper
+from migrator.inputs.policy.file import LoadedPolicy, read_policy
+from migrator.inputs.where.language import Selection, parse_selection
+from migrator.workflows.make_plan import make_plan, settle_earlier, unsettled_plans
+from migrator.workflows.site import Site, required_inventory
+
+__all__ = ["plan", "plan_with"]
+
+
+def plan(site: Site, policy: Path | str, *, where: str | None = None, include_rolled_back: bool = False) -> PlanHeader:
+    """Make a plan; send no write.
+
+    Args:
+        site: the store, with inventory and pairs.
+        policy: a policy file (TOML).
+        where: SIMs for which this expression does not hold are left alone.
+        include_rolled_back: whether to act on SIMs that a rollback took back, too.
+
+    Returns: the header of the stored plan; `claims` is the number to confirm.
+    Raises: InputError, naming every problem of the policy; Halted, for a price that cannot be relied on; StoreBusy;
+        PlatformError.
+    """
+    selection = None if where is None else parse_selection(where)
+    return plan_with(site, read_policy(Path(policy)), selection, takes_rolled_back=include_rolled_back)
+
+
+def plan_with(site: Site, loaded: LoadedPolicy, selection: Selection | None, *, takes_rolled_back: bool) -> PlanHeader:
+    """Make a plan with a policy and a selection that are read already.
+
+    Claims of earlier plans whose outcome is unknown are settled first, under the lease of the store.
+    """
+    store, settings, clock = site.store, site.settings, wiring.SystemClock()
+    max_rps = settings.hologram().max_rps
+
+    async def body(stopper: Stopper) -> PlanHeader:
+        async with wiring.target(settings, store, stopper, read_only=True) as target:
+            if me is not None:
+                async with wiring.heartbeat(store, me, stopper):
+                    await settle_earlier(
+                        store,
+                        target,
+                        absent_after_s=settings.absent_after_s,
+                        clock=clock,
+                        stopper=stopper,
+                        progress=site.progress,
+                    )
+            return await make_plan(
+                store,
+                target,
+                loaded,
+                max_rps=max_rps,
+                clock=clock,
+                stopper=stopper,
+                progress=site.progress,
+                selection=selection,
+                takes_rolled_back=takes_rolled_back,
+                sizes=CallSizes(settings.claim_batch, settings.batch),
+            )
+
+    required_inventory(store)
+    with wiring.holding_lease(store) if unsettled_plans(store) else nullcontext() as me:
+        return wiring.run_async(body)

@@ -1,0 +1,63 @@
+"""Reading the source fleet into the store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrator import wiring
+from migrator.core.run.results import PullResult
+from migrator.engine.pull import Pulling
+from migrator.engine.run.context import Stopper
+from migrator.store.inventory.unread import Unread
+from migrator.workflows.site import Site
+
+__all__ = ["Pulled", "pull"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """Result of a pull.
+
+    `summary` counts the inventory in force by status, and `unread` has words that cannot be read; both are empty
+    while the list has not settled.
+    """
+
+    result: PullResult
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    unread: Unread | None = None
+
+
+def pull(site: Site, *, quotas: bool = False, limits: bool = False, replace: bool = False) -> Pulled:
+    """Read the source fleet; go on where an interruption left it.
+
+    Args:
+        site: the store; it may be new.
+        quotas: whether to read what remains of each SIM's volumes, too: two calls per SIM.
+        limits: whether to read the account's monthly caps, too.
+        replace: whether the list may leave out any number of SIMs that the inventory has now.
+
+    Raises: InputError, where too many SIMs are gone; StoreBusy; NotAuthorised; Transient.
+    """
+    store = site.store
+    most_dropped = site.settings.onence().most_dropped
+
+    async def body(stopper: Stopper) -> PullResult:
+        async with wiring.source(site.settings, store, stopper) as source, wiring.heartbeat(store, me, stopper):
+            pulling = Pulling(
+                source,
+                store.inventory,
+                wiring.SystemClock(),
+                stopper,
+                site.progress,
+                quotas=quotas,
+                limits=limits,
+                most_dropped=most_dropped,
+                replace=replace,
+            )
+            return await pulling.run()
+
+    with wiring.holding_lease(store) as me:
+        result = wiring.run_async(body)
+    if not result.settled:
+        return Pulled(result)
+    return Pulled(result, store.inventory.summary(), store.inventory.unread())

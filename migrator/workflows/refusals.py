@@ -1,0 +1,78 @@
+"""Refusals of a plan that may not be carried out."""
+
+from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.plan.approvals import approvers
+from migrator.core.plan.plan import PlanHeader
+from migrator.errors import Halted, Problem, StalePlan
+from migrator.inputs.policy.file import stored_policy
+from migrator.store import Store
+from migrator.workflows.changes_since import changes_since
+
+__all__ = ["must_be_whole", "refuse_stale", "require_approvals", "switch_must_be_whole"]
+
+WHO = "find out who writes to the store: `migrator audit verify` looks at all of it"
+
+
+def must_be_whole(store: Store, header: PlanHeader, *, lines: bool = True) -> None:
+    """Refuse a plan that was changed in the store.
+
+    Args:
+        store: the store of the plan.
+        header: the header of the plan.
+        lines: whether to read every line, too; without the lines the check takes no time.
+
+    Raises: StalePlan, if the plan is not what was made.
+    """
+    if words := store.plans.edited(header.plan_id, lines=lines):
+        raise _edited(header.plan_id, words, "make a new plan, which adopts SIMs that are claimed already")
+
+
+def switch_must_be_whole(store: Store, header: SwitchHeader) -> None:
+    """Refuse a cutover or rollback plan that was changed in the store.
+
+    Raises: StalePlan, if that plan, or the migration's plan behind it, is not what was made.
+    """
+    if words := store.switches.edited(header.switch_id):
+        raise _edited(header.switch_id, words, f"run `migrator {header.direction} plan` again")
+    must_be_whole(store, store.plans.header(header.plan_id))
+
+
+def _edited(plan_id: str, words: str, remedy: str) -> StalePlan:
+    return StalePlan(
+        f"plan {plan_id} was changed in the store since it was made: {words}; nothing was sent",
+        code="edited_plan",
+        hint=f"{remedy}; {WHO}",
+    )
+
+
+def refuse_stale(store: Store, header: PlanHeader, hint: str) -> list[str]:
+    """Refuse a plan whose inputs changed after the plan was made.
+
+    Returns: warnings about what could not be read.
+    Raises: StalePlan, saying what changed since.
+    """
+    since = changes_since(store, header)
+    if since.changed:
+        problems = tuple(Problem("changed", line) for line in since.changed)
+        words = f"plan {header.plan_id} is stale: what it was made from has changed"
+        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, hint)))
+    return since.warnings
+
+
+def require_approvals(store: Store, header: PlanHeader) -> None:
+    """Refuse a plan with too few approvals.
+
+    Raises: Halted, if the policy of the plan asks for more people than have approved the plan.
+    """
+    text = store.plans.policy_text(header.plan_id)
+    required = stored_policy(text, name=f"policy of {header.plan_id}").approvals
+    people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)
+    if len(people) >= required:
+        return
+    who = f"{len(people)} ({', '.join(people)})" if people else "none"
+    raise Halted(
+        f"plan {header.plan_id} needs the approval of {required} people and has {who}; nothing was sent",
+        code="approvals_missing",
+        hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
+        f"{header.plan_id} --confirm {header.claims}`",
+    )

@@ -1,0 +1,81 @@
+"""Opened store with its settings: every stage works on one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator import wiring
+from migrator.engine.run.context import quiet
+from migrator.errors import InputError
+from migrator.inputs.settings.settings import Settings
+from migrator.ports import Progress
+from migrator.store import Owner, Store
+
+__all__ = ["Site", "living_holder", "open_site", "required_inventory"]
+
+
+def _unheard(_words: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Place of work of one migration.
+
+    Args:
+        store: the state store, open.
+        settings: carriers, rates and waits.
+        progress: called with the name of each event and its values.
+        warn: called with words that a person should read at once.
+    """
+
+    store: Store
+    settings: Settings
+    progress: Progress = quiet
+    warn: Callable[[str], None] = _unheard
+
+
+@contextmanager
+def open_site(
+    state: str | None = None,
+    *,
+    config: Path | None = None,
+    create: bool = False,
+    progress: Progress = quiet,
+    warn: Callable[[str], None] = _unheard,
+) -> Iterator[Site]:
+    """Open a store, and read the settings from the environment.
+
+    Args:
+        state: the store's URL, as `sqlite:///migrator.db`; None: the one that the settings name.
+        config: a settings file; values in the environment win.
+        create: whether to make a store where there is none.
+        progress: called with each event of a stage.
+        warn: called with words that a person should read at once.
+
+    Raises: InputError, for settings that cannot be used, or where there is no store.
+    """
+    settings = wiring.settings(config)
+    with wiring.open_store(state or settings.state, create=create) as store:
+        yield Site(store, settings, progress, warn)
+
+
+def required_inventory(store: Store) -> int:
+    """Return the number of SIMs in the inventory.
+
+    Raises: InputError, if no inventory was pulled yet.
+    """
+    count = int(store.inventory.summary().get("count", 0))
+    if not count:
+        raise InputError("the store holds no inventory yet", code="no_inventory", hint="run `migrator inventory pull`")
+    return count
+
+
+def living_holder(store: Store) -> Owner | None:
+    """Return the process that is at work on the store, or None.
+
+    A process that is known to be dead does not count.
+    """
+    holder = store.lease.holder()
+    return None if holder is None or wiring.process_is_gone(holder[0]) else holder[0]
