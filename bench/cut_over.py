@@ -23,7 +23,7 @@ from migrator.engine.run.context import Stopper, quiet
 from migrator.ports import Account, TargetPlatform
 from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.make_cutover import make_cutover, make_rollback
+from migrator.workflows.cutover.make import make_cutover, make_rollback
 from tests.builders import ORG, target
 
 FIRST_DEVICE = 1000

@@ -18,7 +18,7 @@ from migrator.store.database.rows import PAGE
 from migrator.store.plans.draft import Draft
 from migrator.wiring.gc import collecting_rarely
 from migrator.wiring.rehearsal import pool_of
-from migrator.workflows.make_plan import BATCH
+from migrator.workflows.plans.make import BATCH
 
 __all__ = ["drafting"]
 

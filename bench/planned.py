@@ -24,7 +24,7 @@ from migrator.inputs.policy.file import read_policy
 from migrator.ports import Account, DataPlan, TargetPlatform
 from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.make_plan import make_plan
+from migrator.workflows.plans.make import make_plan
 
 MAX_RPS = 10.0
 

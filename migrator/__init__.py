@@ -1,4 +1,4 @@
-"""Library and command line that move a fleet of IoT SIMs from 1NCE to Hologram.
+"""Library and command line that move SIM fleets from 1NCE to Hologram.
 
 The stages of a migration are functions here; each works on a `Site`. See docs/library.md.
 """
@@ -6,10 +6,12 @@ The stages of a migration are functions here; each works on a `Site`. See docs/l
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from migrator.version import VERSION
+
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
     from migrator.workflows.deal_pool import pair_pool
-    from migrator.workflows.plan import plan
+    from migrator.workflows.plans.plan import plan
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bounds", "Site", "apply", "open_site", "pair_pool", "plan", "pull", "report", "verify"]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _STAGES = {
     "Bounds": "apply",
@@ -25,7 +27,7 @@ _STAGES = {
     "apply": "apply",
     "open_site": "site",
     "pair_pool": "deal_pool",
-    "plan": "plan",
+    "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
     "verify": "verify",
@@ -34,7 +36,10 @@ _STAGES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a stage when it is first asked for: the command line needs few of them, and `--help` none."""
+    """Import a stage when it is first asked for.
+
+    The command line needs few of them, and `--help` none.
+    """
     if name not in _STAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"migrator.workflows.{_STAGES[name]}"), name)

@@ -14,8 +14,8 @@ from migrator.inputs.policy.file import stored_policy
 from migrator.ports import TargetPlatform
 from migrator.store import Store
 from migrator.wiring.crash_points import hooks_from_environment
-from migrator.workflows.make_plan import applying
-from migrator.workflows.refusals import must_be_whole, refuse_stale, require_approvals
+from migrator.workflows.plans.make import applying
+from migrator.workflows.plans.refusals import must_be_whole, refuse_stale, require_approvals
 from migrator.workflows.site import Site
 
 __all__ = ["Bounds", "apply", "carry_out", "dry_run", "must_be_confirmed", "must_be_ready"]
@@ -140,7 +140,10 @@ def carry_out(site: Site, header: PlanHeader, bounds: Bounds) -> ApplyResult:
 
 
 def dry_run(site: Site, header: PlanHeader, bounds: Bounds, sent: Sent) -> ApplyResult:
-    """Run the true engine on a copy of the store, and give each write to `sent` in place of the carrier."""
+    """Run the true engine on a copy of the store.
+
+    `sent` gets each write in place of the carrier.
+    """
     with site.store.scratch_copy() as scratch:
         on_copy = replace(site, store=scratch)
 

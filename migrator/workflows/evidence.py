@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migrator import __version__
 from migrator.core.audit.chain import event_document
 from migrator.core.fleet.spelling import escaped
 from migrator.core.plan.document import change_line, header_line
 from migrator.reports.evidence.file import write_evidence
 from migrator.reports.model import life_values, moment
+from migrator.version import VERSION
 from migrator.workflows.report import with_proofs
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
         "audited_after_request": store.audit.first_audited(),
         "audited_after_switch_request": store.audit.first_audited_switch(),
         "written_at": moment(now),
-        "tool_version": __version__,
+        "tool_version": VERSION,
     }
     members: dict[str, Callable[[], Iterable[str]]] = {
         "plan.jsonl": lambda: _plan(store, plan_id),

@@ -6,17 +6,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migrator import __version__, wiring
+from migrator import wiring
 from migrator.core.fleet.units import money
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import StepKind, StepState
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
 from migrator.reports.writers import FORMATS, Written, write_report
+from migrator.version import VERSION
 from migrator.wiring import process_is_gone
 from migrator.wiring.gc import collecting_rarely
-from migrator.workflows.caps_used import caps_used
-from migrator.workflows.cutover_status import switches_of
-from migrator.workflows.make_cutover import overlap_of
+from migrator.workflows.cutover.make import overlap_of
+from migrator.workflows.cutover.status import switches_of
+from migrator.workflows.plans.caps_used import caps_used
 from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
         approvals=_approvals(store, header),
         pace=_pace(store, plan_id),
         generated_at=now,
-        tool=f"migrator {__version__}",
+        tool=f"migrator {VERSION}",
         running=_running(store),
         double_billing=overlap_of(store, header, now),
         switches=switches_of(store, plan_id),

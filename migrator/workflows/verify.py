@@ -33,7 +33,7 @@ from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.ports import Clock, DataSession, DevicePage, Progress, SourcePlatform, SourceUsage, TargetPlatform
-from migrator.workflows.make_plan import look
+from migrator.workflows.plans.make import look
 from migrator.workflows.site import Site
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from migrator.core.run.steps import Verdict
 from migrator.core.run.verify import beside_a_pause
 from migrator.engine.run.context import Stopper
 from migrator.errors import Transient
-from migrator.workflows.cutover_status import taken_back
+from migrator.workflows.cutover.status import taken_back
 
 if TYPE_CHECKING:
     from migrator.store import Store

@@ -307,7 +307,7 @@ MUTATIONS = (
     ),
     Mutation(
         "cutover: an old SIM that is in use stays on",
-        "migrator/workflows/old_use.py",
+        "migrator/workflows/cutover/old_use.py",
         "        if found.use is OldUse.IN_USE:\n            return replace(",
         "        if False:\n            return replace(",
         "cutover",

@@ -28,8 +28,8 @@ from migrator.engine.cutover.context import SwitchContext, SwitchHooks, SwitchOp
 from migrator.engine.cutover.cutover import Switching, SwitchResult
 from migrator.engine.run.context import Stopper, quiet
 from migrator.ports import Progress
-from migrator.workflows.make_cutover import make_cutover, make_rollback
-from migrator.workflows.make_plan import look
+from migrator.workflows.cutover.make import make_cutover, make_rollback
+from migrator.workflows.plans.make import look
 from migrator.workflows.verify import prove_life
 from tests.worlds.auditing import check_audit
 from tests.worlds.meanwhile import Guards, Passing

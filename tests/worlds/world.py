@@ -34,7 +34,7 @@ from migrator.inputs.policy.file import LoadedPolicy, parse_policy
 from migrator.ports import Progress, SourcePage, SourceRow
 from migrator.store import Owner, Store
 from migrator.wiring.pace import ceiling, steer
-from migrator.workflows.make_plan import applying, make_plan
+from migrator.workflows.plans.make import applying, make_plan
 from tests.support import run_virtual
 
 __all__ = ["POLICY", "Crash", "World", "crash_at", "new_sims"]

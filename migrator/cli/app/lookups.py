@@ -10,7 +10,7 @@ from migrator.core.run.verify import beside_a_pause
 from migrator.errors import InputError, StalePlan
 from migrator.inputs.files.plan import must_be_the_stored_plan, read_plan_file
 from migrator.store import Store
-from migrator.workflows.cutover_status import taken_back
+from migrator.workflows.cutover.status import taken_back
 from migrator.workflows.site import living_holder
 
 __all__ = [

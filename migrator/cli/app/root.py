@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from migrator import __version__
 from migrator.cli.app.common import Globals, global_options
 from migrator.errors import Problem
+from migrator.version import VERSION
 
 __all__ = ["LazyGroup", "root", "run"]
 
@@ -168,7 +168,7 @@ EPILOG = (
     no_args_is_help=True,
 )
 @global_options
-@click.version_option(__version__, prog_name="migrator")
+@click.version_option(VERSION, prog_name="migrator")
 def root() -> None:
     """Move a fleet of IoT SIMs from 1NCE to Hologram.
 

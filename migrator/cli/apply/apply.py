@@ -23,7 +23,7 @@ from migrator.errors import InputError, Problem
 from migrator.inputs.settings.settings import Settings, duration_s
 from migrator.store import Store
 from migrator.workflows.apply import STALE_HINT, Bounds, carry_out, dry_run, must_be_confirmed, must_be_ready
-from migrator.workflows.refusals import must_be_whole, refuse_stale
+from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
 from migrator.workflows.site import Site
 
 __all__ = ["apply"]
@@ -227,7 +227,7 @@ def _look_only(shared: Globals, chosen: Settings, store: Store, header: PlanHead
 
 
 def _dry_run(shared: Globals, chosen: Settings, store: Store, header: PlanHeader, options: Options) -> Outcome:
-    """Run the true engine on a copy of the store, and show what it would send."""
+    """Run the true engine on a copy; show what it would send."""
     keep_all = shared.json or shared.events
     with (
         outbox(options.requests, keep_all=keep_all) as sent,

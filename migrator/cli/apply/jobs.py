@@ -12,7 +12,7 @@ from migrator.core.run.steps import RequestRecord
 from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.workflows.cutover_status import switch_line, switches_of
+from migrator.workflows.cutover.status import switch_line, switches_of
 
 __all__ = ["job_values", "list_jobs", "show"]
 

@@ -48,7 +48,7 @@ from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.wiring.pace import ceiling
-from migrator.workflows.make_cutover import make_cutover, overlap_of, switch_lines
+from migrator.workflows.cutover.make import make_cutover, overlap_of, switch_lines
 
 __all__ = ["apply", "plan", "planned", "show"]
 

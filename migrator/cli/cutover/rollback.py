@@ -17,7 +17,7 @@ from migrator.core.cutover.plan import Direction
 from migrator.errors import Problem
 from migrator.inputs.files.iccids import read_iccids
 from migrator.store import Store
-from migrator.workflows.make_cutover import make_rollback
+from migrator.workflows.cutover.make import make_rollback
 
 __all__ = ["apply", "plan"]
 

@@ -33,8 +33,8 @@ from migrator.inputs.settings.settings import Settings, duration_s
 from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, TargetPlatform
 from migrator.store import Store
 from migrator.wiring.crash_points import switch_hooks_from_environment
-from migrator.workflows.make_cutover import stale_reasons, switch_lines
-from migrator.workflows.refusals import switch_must_be_whole
+from migrator.workflows.cutover.make import stale_reasons, switch_lines
+from migrator.workflows.plans.refusals import switch_must_be_whole
 
 __all__ = [
     "APPLY_CODES",

@@ -20,7 +20,7 @@ from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import person
-from migrator.workflows.refusals import must_be_whole, refuse_stale
+from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
 
 __all__ = ["approval_values", "approve"]
 

@@ -26,7 +26,7 @@ from migrator.inputs.policy.file import read_policy
 from migrator.inputs.where.language import Selection, parse_selection
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.workflows.plan import plan_with
+from migrator.workflows.plans.plan import plan_with
 from migrator.workflows.site import Site
 
 __all__ = ["create", "export", "list_plans", "show"]

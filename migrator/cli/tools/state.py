@@ -10,7 +10,7 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import refuse_unwritable
 from migrator.reports.model import moment
-from migrator.workflows.cutover_status import switch_line, switches_of
+from migrator.workflows.cutover.status import switch_line, switches_of
 
 __all__ = ["backup", "info", "upgrade"]
 

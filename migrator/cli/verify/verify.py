@@ -23,8 +23,8 @@ from migrator.errors import InputError, Problem
 from migrator.inputs.settings.settings import Settings
 from migrator.ports import Progress
 from migrator.store import Store
-from migrator.workflows.cutover_status import taken_back_and_no_more
-from migrator.workflows.make_plan import look
+from migrator.workflows.cutover.status import taken_back_and_no_more
+from migrator.workflows.plans.make import look
 from migrator.workflows.verify import DeviceWatch, look_at_source, prove_life
 
 __all__ = ["verified", "verify"]

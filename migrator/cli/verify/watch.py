@@ -15,7 +15,7 @@ from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError, Interrupted, Problem, Transient
 from migrator.inputs.settings.settings import Settings, duration_s
 from migrator.store import Store
-from migrator.workflows.make_plan import look
+from migrator.workflows.plans.make import look
 from migrator.workflows.watch import Drift, DriftWatch, Moved, drift_of
 
 __all__ = ["watched"]

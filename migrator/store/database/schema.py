@@ -10,7 +10,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-import migrator
 from migrator.errors import InputError, StoreError
 from migrator.store.database.database import Database
 
@@ -19,7 +18,7 @@ __all__ = ["migrations_folder", "prepare", "revision", "revisions"]
 
 def migrations_folder() -> Path:
     """Return the folder of the revisions."""
-    package = Path(migrator.__file__).parent
+    package = Path(__file__).parents[2]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.workflows.changes_since import _left_out
+from migrator.workflows.plans.changes_since import _left_out
 from tests.cli.conftest import POLICY, Desk
 from tests.cli.conftest import Ended as EndedCommand
 

@@ -13,7 +13,7 @@ from migrator.errors import Interrupted
 from migrator.inputs.policy.file import parse_policy
 from migrator.ports import Progress, TargetPlatform
 from migrator.store import Store
-from migrator.workflows.make_plan import BATCH, make_plan
+from migrator.workflows.plans.make import BATCH, make_plan
 from tests.builders import pair, sim
 from tests.engine.run.test_reading import VirtualClock
 from tests.store.store_kit import open_store, pulled

@@ -15,7 +15,7 @@ from migrator.core.policy.policy import Gates, Policy, Wave
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.inputs.policy.file import LoadedPolicy
-from migrator.workflows.make_plan import look
+from migrator.workflows.plans.make import look
 from tests.worlds.world import POLICY, World, new_sims
 
 BEARING = Gates(max_failures=1000, max_failure_share=Decimal(1))

@@ -12,7 +12,7 @@ from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall
 from migrator.core.cutover.plan import Direction
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
-from migrator.workflows import old_use
+from migrator.workflows.cutover import old_use
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.meanwhile import HoldingBack
 

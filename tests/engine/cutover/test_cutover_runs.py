@@ -16,7 +16,7 @@ from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
 from migrator.engine.cutover.context import SwitchOptions
 from migrator.engine.run.context import Stopper
-from migrator.workflows.make_cutover import stale_reasons
+from migrator.workflows.cutover.make import stale_reasons
 from tests.worlds.cutover_world import SwitchWorld, live_through_a_switch, switch_crash_at
 from tests.worlds.world import POLICY, Crash
 

@@ -14,7 +14,7 @@ from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper, quiet
-from migrator.workflows.make_plan import look
+from migrator.workflows.plans.make import look
 from tests.worlds.world import World, new_sims
 
 HOUR_S = 3600.0

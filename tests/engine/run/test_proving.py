@@ -22,7 +22,7 @@ from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import Interrupted, Transient
 from migrator.ports import DevicePage
 from migrator.store import Store
-from migrator.workflows.make_plan import look
+from migrator.workflows.plans.make import look
 from migrator.workflows.verify import DeviceWatch, prove_life
 from migrator.workflows.watch import MOST_FAILURES, Drift, DriftWatch, Moved, drift_of
 from tests.support import run_virtual

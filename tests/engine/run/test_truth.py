@@ -6,7 +6,7 @@ from pathlib import Path
 from migrator.carriers.hologram.simulator import ClaimPolicy, HologramSwitches
 from migrator.core.plan.plan import Change
 from migrator.engine.run.context import ApplyOptions, Stopper, quiet
-from migrator.workflows.make_plan import look
+from migrator.workflows.plans.make import look
 from migrator.workflows.report import reconciliation
 from tests.worlds.world import World, new_sims
 

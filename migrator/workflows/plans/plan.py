@@ -9,7 +9,7 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.inputs.where.language import Selection, parse_selection
-from migrator.workflows.make_plan import make_plan, settle_earlier, unsettled_plans
+from migrator.workflows.plans.make import make_plan, settle_earlier, unsettled_plans
 from migrator.workflows.site import Site, required_inventory
 
 __all__ = ["plan", "plan_with"]

@@ -6,7 +6,7 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.errors import Halted, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.store import Store
-from migrator.workflows.changes_since import changes_since
+from migrator.workflows.plans.changes_since import changes_since
 
 __all__ = ["must_be_whole", "refuse_stale", "require_approvals", "switch_must_be_whole"]
 

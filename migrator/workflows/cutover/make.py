@@ -40,8 +40,8 @@ from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.run.context import Stopper
 from migrator.errors import Halted, StoreError
 from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
-from migrator.workflows.make_plan import look
-from migrator.workflows.old_use import OldSims
+from migrator.workflows.cutover.old_use import OldSims
+from migrator.workflows.plans.make import look
 
 if TYPE_CHECKING:
     from migrator.store import Store

@@ -1,0 +1,1 @@
+"""Cutovers and rollbacks: made, and their progress."""

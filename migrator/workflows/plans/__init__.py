@@ -1,0 +1,1 @@
+"""Plans: made, checked and refused."""
