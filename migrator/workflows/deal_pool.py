@@ -55,7 +55,7 @@ def pair_pool(
     partial: bool = False,
     reading: AbstractContextManager[Any] | None = None,
 ) -> Dealt:
-    """Give the next new SIM of a file to each source SIM without a pair.
+    """Give new SIMs of a file to source SIMs without a pair.
 
     Both sides are taken in ICCID order.
 

@@ -74,7 +74,9 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
 
 
 def report(site: Site, plan_id: str, folder: Path | str, *, formats: Sequence[str] = tuple(FORMATS)) -> Written:
-    """Write the reconciliation of a plan: every source SIM in exactly one bucket.
+    """Write the reconciliation of a plan.
+
+    Every source SIM is in exactly one bucket.
 
     Args:
         site: the store of the plan.

@@ -33,7 +33,7 @@ def plan(site: Site, policy: Path | str, *, where: str | None = None, include_ro
 
 
 def plan_with(site: Site, loaded: LoadedPolicy, selection: Selection | None, *, takes_rolled_back: bool) -> PlanHeader:
-    """Make a plan with a policy and a selection that are read already.
+    """Make a plan with a policy and a selection.
 
     Claims of earlier plans whose outcome is unknown are settled first, under the lease of the store.
     """
