@@ -20,7 +20,7 @@ from tests.cli.conftest import POLICY
 
 KILLS = 30
 SIMS = 240
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 
 QUICK = "import migrator.wiring as b; b.START_RPS = 500.0; from migrator.cli import main; main()"
 """The command line, without the seconds in which a real run feels its way up to the carrier's rate."""
