@@ -73,7 +73,9 @@ class SwitchOptions:
 class SwitchContext:
     """Context of one run of a cutover or rollback.
 
-    `is_migrated`: the migration's plan is finished, so that a difference is drift.
+    Args:
+        clock: the host's; the run goes by it as it was at its beginning.
+        is_migrated: whether the migration's plan is finished, so that a difference is drift.
     """
 
     header: SwitchHeader
@@ -93,7 +95,7 @@ class SwitchContext:
     _steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:
-        self._steady = SteadyClock(self.clock)
+        self.clock = self._steady = SteadyClock(self.clock)
 
     @property
     def switch_id(self) -> str:
@@ -179,6 +181,7 @@ async def send(
         ctx.hooks.after_effect(kind)
         words = error.carrier_words or error.message
         ctx.journal.answered(request_id, _outcome_of(error), now=ctx.now(), status=error.status, message=words)
+        ctx.hooks.after_outcome(kind)
         if isinstance(error, OutcomeUnknown):
             ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (error.code, error.message)))
         raise
@@ -188,6 +191,7 @@ async def send(
         ctx.hooks.after_effect(kind)
         defect = Unforeseen(defect_words(error))
         ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message)
+        ctx.hooks.after_outcome(kind)
         ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (defect.code, defect.message)))
         raise defect from error
     ctx.hooks.after_effect(kind)
