@@ -11,7 +11,7 @@ from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome, Verdict, Verified
-from migrator.ports import Outgoing
+from migrator.ports import Request
 from migrator.store import Store
 from tests.builders import sim, target
 from tests.store.store_kit import NOW, change, header_for, key, page_of
@@ -78,7 +78,7 @@ def _requests(store: Store, numbers: list[int]) -> None:
         for start in range(0, len(numbers), most):
             keys = [key(number) for number in numbers[start : start + most]]
             method = "POST" if kind is StepKind.CLAIM else "PUT"
-            sent = Outgoing(method, "/somewhere", {"sims": keys})
+            sent = Request(method, "/somewhere", {"sims": keys})
             now = NOW + start / 20
             request = store.journal.begin(run, kind, keys, sent, wave="all", now=now)
             store.journal.answered(request, RequestOutcome.ACCEPTED, now=now + 1)

@@ -8,18 +8,23 @@ from typing import Protocol
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import LinkState, TargetLink
 from migrator.core.fleet.units import Bytes
-from migrator.core.plan.plan import DesiredState
 from migrator.ports import (
     Account,
+    AddTag,
+    Answer,
     CarrierJob,
-    ChangeReply,
     Claim,
-    ClaimReply,
     DataPlan,
     DataSession,
     DevicePage,
-    Outgoing,
+    MakeTag,
+    Request,
+    SetLimits,
+    SetName,
+    SetNames,
+    SetState,
     Tag,
+    TargetOrder,
     TargetPlatform,
     Vouch,
 )
@@ -44,7 +49,7 @@ These devices are not there yet.
 class Sent(Protocol):
     """Receiver of the requests, such as a list."""
 
-    def append(self, out: Outgoing, /) -> None:
+    def append(self, request: Request, /) -> None:
         """Take the next request."""
         ...
 
@@ -58,7 +63,7 @@ class DryRunTarget:
     """
 
     inner: TargetPlatform
-    sent: Sent = field(default_factory=list[Outgoing])
+    sent: Sent = field(default_factory=list[Request])
     _links: dict[str, TargetLink] = field(default_factory=dict, init=False)
     _keys: dict[int, str] = field(default_factory=dict, init=False)
     _new: list[str] = field(default_factory=list, init=False)
@@ -94,12 +99,6 @@ class DryRunTarget:
         found = await self.inner.tags()
         self._tag_names |= {tag.tag_id: tag.name for tag in found}
         return found
-
-    async def create_tag(self, name: str) -> Tag:
-        """Note the tag that would be made."""
-        self.sent.append(Outgoing("POST", "/devices/tags", {"name": name}))
-        self._tag_names[NEW_TAG_ID] = name
-        return Tag(NEW_TAG_ID, name)
 
     async def device_count(self) -> int | None:
         """Return the real number of devices plus the new devices."""
@@ -145,13 +144,41 @@ class DryRunTarget:
         """Return the data sessions of the real target."""
         return await self.inner.data_sessions(link_id, since_s=since_s)
 
-    async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
-        """Note the claim, and answer as if all of it was accepted.
+    def request(self, order: TargetOrder) -> Request:
+        """Return the request that the real target would send."""
+        return self.inner.request(order)
 
-        The claim leaves at once, so nothing grows old before it is sent.
+    async def send(self, order: TargetOrder, *, vouch: Vouch | None = None) -> Answer:
+        """Note the order, and answer as if all of it took effect.
+
+        The order leaves at once, so nothing grows old before it is sent.
         """
         del vouch
-        self.sent.append(self.inner.request_claim(claim))
+        self.sent.append(self.request(order))
+        match order:
+            case Claim():
+                return self._claim(order)
+            case MakeTag():
+                self._tag_names[NEW_TAG_ID] = order.name
+                return Answer(tag=Tag(NEW_TAG_ID, order.name))
+            case SetState():
+                reached = order.state.reached_as
+                await self._change(order.device_ids, state=reached, state_word=reached.name.replace("_", "-"))
+                return Answer(modified=frozenset(order.device_ids))
+            case SetLimits():
+                limits = {"overage_limit_bytes": order.overage_limit_bytes, "sms_limit": order.sms_limit}
+                told = {name: limit for name, limit in limits.items() if limit is not None}
+                await self._change(order.device_ids, **told)
+                return Answer(modified=frozenset(order.device_ids))
+            case AddTag():
+                await self._change(order.device_ids, tags=frozenset({self._tag_names.get(order.tag_id, "")}))
+            case SetName():
+                await self._change([order.device_id], name=order.name)
+            case SetNames():
+                await self._change(order.device_ids, name=order.name)
+        return Answer()
+
+    def _claim(self, claim: Claim) -> Answer:
         tags = frozenset({self._tag_names[claim.tag_id]}) if claim.tag_id in self._tag_names else frozenset[str]()
         for iccid in claim.iccids:
             self._links[iccid.key] = TargetLink(
@@ -170,77 +197,7 @@ class DryRunTarget:
             )
             self._new.append(iccid.key)
             self._keys[-len(self._new)] = iccid.key
-        return ClaimReply({iccid.digits: self._links[iccid.key].device_id for iccid in claim.iccids}, {})
-
-    async def set_state(
-        self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
-    ) -> ChangeReply:
-        """Note the order, and answer as if it took effect.
-
-        The order leaves at once, so nothing grows old before it is sent.
-        """
-        del vouch
-        self.sent.append(self.inner.request_state(device_ids, state))
-        await self._change(device_ids, state=state.reached_as, state_word=state.reached_as.name.replace("_", "-"))
-        return ChangeReply(modified=frozenset(device_ids))
-
-    async def set_limits(
-        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
-    ) -> ChangeReply:
-        """Note the order, and answer as if it took effect."""
-        self.sent.append(
-            self.inner.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
-        )
-        if overage_limit_bytes is not None:
-            await self._change(device_ids, overage_limit_bytes=overage_limit_bytes)
-        if sms_limit is not None:
-            await self._change(device_ids, sms_limit=sms_limit)
-        return ChangeReply(modified=frozenset(device_ids))
-
-    async def link_tag(self, tag_id: int, device_ids: Sequence[int]) -> None:
-        """Note the order, and behave as if it took effect."""
-        self.sent.append(self.inner.request_tag_link(tag_id, device_ids))
-        await self._change(device_ids, tags=frozenset({self._tag_names.get(tag_id, "")}))
-
-    async def set_name(self, device_id: int, name: str) -> None:
-        """Note the name, and behave as if it were set."""
-        self.sent.append(self.inner.request_name(device_id, name))
-        await self._change([device_id], name=name)
-
-    async def set_names(self, device_ids: Sequence[int], name: str) -> None:
-        """Note the names, and behave as if they were set."""
-        self.sent.append(self.inner.request_names(device_ids, name))
-        await self._change(device_ids, name=name)
-
-    def request_claim(self, claim: Claim) -> Outgoing:
-        """Return the request that the real target would send."""
-        return self.inner.request_claim(claim)
-
-    def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
-        """Return the request that the real target would send."""
-        return self.inner.request_state(device_ids, state)
-
-    def request_limits(
-        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
-    ) -> Outgoing:
-        """Return the request that the real target would send."""
-        return self.inner.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
-
-    def request_tag(self, name: str) -> Outgoing:
-        """Return the request that the real target would send."""
-        return self.inner.request_tag(name)
-
-    def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
-        """Return the request that the real target would send."""
-        return self.inner.request_tag_link(tag_id, device_ids)
-
-    def request_name(self, device_id: int, name: str) -> Outgoing:
-        """Return the request that the real target would send."""
-        return self.inner.request_name(device_id, name)
-
-    def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
-        """Return the request that the real target would send."""
-        return self.inner.request_names(device_ids, name)
+        return Answer(claimed={iccid.digits: self._links[iccid.key].device_id for iccid in claim.iccids})
 
     async def _change(self, device_ids: Sequence[int], **values: object) -> None:
         """Keep the links of devices as a write would have left them."""

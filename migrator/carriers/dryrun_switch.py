@@ -3,14 +3,14 @@
 The dry run is that of `cutover apply --dry-run`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from migrator.core.cutover.rules import Sight
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus
-from migrator.ports import SourceSwitch, SwitchOrder, SwitchRequest, Vouch
+from migrator.ports import Answer, Request, SetSource, SourceSwitch, SwitchOrder, Vouch
 
 __all__ = ["DryRunSwitch"]
 
@@ -23,7 +23,7 @@ class DryRunSwitch:
     """
 
     inner: SourceSwitch
-    sent: list[SwitchRequest] = field(default_factory=list)
+    sent: list[Request] = field(default_factory=list)
     _ordered: dict[str, SwitchOrder] = field(default_factory=dict, init=False)
 
     @property
@@ -50,15 +50,16 @@ class DryRunSwitch:
         """Return the usage by day that the real source reports."""
         return await self.inner.used_days(iccid, first, last, insists=insists)
 
-    async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
+    def request(self, order: SetSource) -> Request:
+        """Return the request that the real source would get."""
+        return self.inner.request(order)
+
+    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
         """Note the order, and answer as if it took effect.
 
         The order leaves at once, so nothing grows old before it is sent.
         """
         del vouch
-        self.sent.append(self.inner.request_switch(orders))
-        self._ordered |= {order.iccid.key: order for order in orders}
-
-    def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
-        """Return the request that the real source would get."""
-        return self.inner.request_switch(orders)
+        self.sent.append(self.request(order))
+        self._ordered |= {sim.iccid.key: sim for sim in order.sims}
+        return Answer()

@@ -121,14 +121,14 @@ MUTATIONS = (
     Mutation(
         "intent before send",
         "migrator/engine/run/send.py",
-        "    request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n"
+        "    request_id = ctx.journal.begin(ctx.run_id, kind, keys, request, wave=wave, now=ctx.now())\n"
         "    ctx.hooks.after_intent(kind)\n    try:\n"
         "        if kind is StepKind.CLAIM:  # every other order shows on the record, and may be given twice\n"
         "            await anchored(ctx.journal, ctx.stopper)\n"
-        "        reply = await effect()\n",
-        "    try:\n        try:\n            reply = await effect()\n        finally:\n"
+        "        answer = await ctx.target.send(order, vouch=vouch)\n",
+        "    try:\n        try:\n            answer = await ctx.target.send(order, vouch=vouch)\n        finally:\n"
         "            ctx.hooks.after_intent(kind)\n"
-        "            request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())\n",
+        "            request_id = ctx.journal.begin(ctx.run_id, kind, keys, request, wave=wave, now=ctx.now())\n",
     ),
     Mutation(
         "what is lost is uncertain",
@@ -371,22 +371,22 @@ MUTATIONS = (
     Mutation(
         "cutover: no order leaves on an old look",
         "migrator/engine/cutover/old_sims.py",
-        "partial(ctx.source.switch, orders, vouch=known.vouch)",
-        "partial(ctx.source.switch, orders)",
+        "await send(ctx, SwitchKind.SOURCE, before, order, known.vouch)",
+        "await send(ctx, SwitchKind.SOURCE, before, order, lambda: None)",
         "cutover",
     ),
     Mutation(
         "rollback: no pause leaves on an old look",
         "migrator/engine/cutover/new_sims.py",
-        "partial(ctx.target.set_state, device_ids, DesiredState.PAUSE, vouch=known.vouch)",
-        "partial(ctx.target.set_state, device_ids, DesiredState.PAUSE)",
+        "{item: {} for item in ready}, order, known.vouch)",
+        "{item: {} for item in ready}, order, lambda: None)",
         "cutover",
     ),
     Mutation(
         "no claim leaves on an old look",
         "migrator/engine/apply/claim.py",
-        "self.ctx.target.claim(claim, vouch=known.vouch)",
-        "self.ctx.target.claim(claim)",
+        "                vouch=self._look_at(batch.items).vouch,\n",
+        "",
     ),
     Mutation(
         "rollback: no pause before the old SIM is proved on",

@@ -7,7 +7,7 @@ from typing import Any
 from migrator.core.fleet.sims import Pair, SourceSim
 from migrator.core.plan.plan import Action, Change, Fingerprints, PlanHeader, Reason
 from migrator.core.run.states import StepKind, StepState
-from migrator.ports import Outgoing, SourcePage, SourceRow
+from migrator.ports import Request, SourcePage, SourceRow
 from migrator.store import Store
 from tests.builders import ORG, source_iccid, target_iccid
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 NOW = 1_764_000_000.0
-SENT = Outgoing("POST", "/links/cellular/bulkclaim", {"sims": ["8944500000000000001"]})
+SENT = Request("POST", "/links/cellular/bulkclaim", {"sims": ["8944500000000000001"]})
 
 
 def url_of(folder: Path) -> str:

@@ -244,6 +244,7 @@ class SwitchWorld(World):
         hooks: SwitchHooks | None = None,
         options: SwitchOptions | None = None,
         stopper: Stopper | None = None,
+        progress: Progress = quiet,
     ) -> SwitchResult:
         """`cutover apply` or `rollback apply`: goes on with the newest plan of that kind. Raises: Crash."""
 
@@ -270,6 +271,7 @@ class SwitchWorld(World):
                     clock=self,
                     options=options or self.switch_options,
                     stopper=stopper or Stopper(),
+                    progress=progress,
                     hooks=hooks or SwitchHooks(),
                 )
                 return await Switching(ctx).run()

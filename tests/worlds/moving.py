@@ -13,7 +13,7 @@ from migrator.core.plan.plan import Action, Change, Fingerprints, PlanHeader, Re
 from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import InputError
-from migrator.ports import Outgoing
+from migrator.ports import Request
 from migrator.store import Store
 from tests.worlds.world import World
 
@@ -141,7 +141,7 @@ def claimed_earlier(world: World, sims: int) -> None:
             draft.finish(lambda sha256: _header(world, store, sha256, sims))
         run_id = store.journal.start_run("earlier", "test", now)
         keys = [one.source_iccid.key for one in changes]
-        sent = Outgoing("POST", "/links/cellular/bulkclaim", {})
+        sent = Request("POST", "/links/cellular/bulkclaim", {})
         request_id = store.journal.begin(run_id, StepKind.CLAIM, keys, sent, wave="all", now=now)
         store.journal.answered(request_id, RequestOutcome.ACCEPTED, now=now)
         done = dict.fromkeys(keys, ("", ""))

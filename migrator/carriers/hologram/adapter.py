@@ -1,7 +1,4 @@
-"""Hologram as a `TargetPlatform`: one method per exchange.
-
-Each write has a twin that returns the request which the write will send.
-"""
+"""Hologram as a `TargetPlatform`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -15,21 +12,22 @@ from migrator.carriers.hologram.refusals import KEY_REFUSED, claim_refusal
 from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
-from migrator.core.fleet.units import Bytes
-from migrator.core.plan.plan import DesiredState
 from migrator.errors import InputError, OutcomeUnknown, Permanent
 from migrator.ports import (
     LONGEST_CLAIM_S,
     Account,
+    Answer,
     CarrierJob,
-    ChangeReply,
     Claim,
-    ClaimReply,
     DataPlan,
     DataSession,
     DevicePage,
-    Outgoing,
+    MakeTag,
+    Request,
+    SetLimits,
+    SetState,
     Tag,
+    TargetOrder,
     Vouch,
 )
 
@@ -151,19 +149,6 @@ class HologramTarget:
         pages = await self._client.pages("/devices/tags", {"orgid": self.org_id, "limit": LARGEST_PAGE})
         return [tag for reply in pages for tag in catalogue.tags(reply.body)]
 
-    async def create_tag(self, name: str) -> Tag:
-        """Make a tag.
-
-        Search `tags` for the exact name first.
-
-        Raises: OutcomeUnknown, where the reply does not show the tag.
-        """
-        reply = await self._client.send(self.request_tag(name))
-        made = next((tag for tag in catalogue.tags(reply.body) if tag.name == name), None)
-        if made is None:
-            raise OutcomeUnknown(f"Hologram took the order to make the tag {name!r}, but does not show it")
-        return made
-
     # --- devices ---
 
     async def device_count(self) -> int | None:
@@ -223,96 +208,42 @@ class HologramTarget:
 
     # --- writes ---
 
-    async def claim(self, claim: Claim, *, vouch: Vouch | None = None) -> ClaimReply:
-        """Activate SIMs, which bills at once and cannot be undone.
+    def request(self, order: TargetOrder) -> Request:
+        """Return the very request that `send` will send.
 
-        A claim is never retried here, not even after a refusal.
-
-        Raises: InsufficientBalance, where a refusal sounds like it; Permanent, with `reasons` by ICCID if there are
-            any; OutcomeUnknown.
+        Raises: InputError, for a claim for another organization than ours, and as `outgoing.request_of`.
         """
-        order = self.request_claim(claim)
+        org_id = order.org_id if isinstance(order, Claim) else self.org_id
+        if self._org_id not in {None, org_id}:
+            raise InputError(f"the claim is for organization {org_id}, not {self._org_id}", code="wrong_org")
+        return outgoing.request_of(order, org_id, most=self.batch_size)
+
+    async def send(self, order: TargetOrder, *, vouch: Vouch | None = None) -> Answer:
+        """Send an order.
+
+        A claim is never sent again here, not even after a refusal. Other orders are, if they were refused for now.
+
+        Raises: InsufficientBalance, where the refusal of a claim sounds like it; Permanent, with `reasons` by ICCID if
+            there are any; NotAuthorised, also where the organization lacks the feature; OutcomeUnknown, also where the
+            reply does not show the tag that was made; what `vouch` raises.
+        """
+        request = self.request(order)
+        if isinstance(order, Claim):
+            return await self._claim(request, vouch)
+        reply = await self._client.send(request, vouch=vouch)
+        match order:
+            case SetState() | SetLimits():
+                return wire.change_reply(reply.body, order.device_ids)
+            case MakeTag():
+                return Answer(tag=_made(order, reply.body))
+        return Answer()
+
+    async def _claim(self, request: Request, vouch: Vouch | None) -> Answer:
         try:
-            reply = await self._client.send(order, retry_refusals=False, timeout_s=LONGEST_CLAIM_S, vouch=vouch)
+            reply = await self._client.send(request, retry_refusals=False, timeout_s=LONGEST_CLAIM_S, vouch=vouch)
         except Permanent as error:
             raise claim_refusal(error) from None
         return wire.claim_reply(reply.body)
-
-    async def set_state(
-        self, device_ids: Sequence[int], state: DesiredState, *, vouch: Vouch | None = None
-    ) -> ChangeReply:
-        """Order devices live or paused.
-
-        The order takes effect minutes later, or never: only the record of a device proves the effect.
-        """
-        reply = await self._client.send(self.request_state(device_ids, state), vouch=vouch)
-        return wire.change_reply(reply.body, device_ids)
-
-    async def set_limits(
-        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
-    ) -> ChangeReply:
-        """Set limits: -1 for no limit, None to leave a limit alone."""
-        order = self.request_limits(device_ids, overage_limit_bytes=overage_limit_bytes, sms_limit=sms_limit)
-        reply = await self._client.send(order)
-        return wire.change_reply(reply.body, device_ids)
-
-    async def link_tag(self, tag_id: int, device_ids: Sequence[int]) -> None:
-        """Put a tag on devices."""
-        await self._client.send(self.request_tag_link(tag_id, device_ids))
-
-    async def set_name(self, device_id: int, name: str) -> None:
-        """Give one device exactly this name."""
-        await self._client.send(self.request_name(device_id, name))
-
-    async def set_names(self, device_ids: Sequence[int], name: str) -> None:
-        """Give one exact name to several devices.
-
-        Raises: NotAuthorised, where the organization lacks the feature.
-        """
-        await self._client.send(self.request_names(device_ids, name))
-
-    # --- what the writes will send ---
-
-    def request_claim(self, claim: Claim) -> Outgoing:
-        """Return the request that `claim` will send.
-
-        Raises: InputError, for another organization than ours or a wrong number of SIMs.
-        """
-        if self._org_id is not None and claim.org_id != self._org_id:
-            raise InputError(f"the claim is for organization {claim.org_id}, not {self._org_id}", code="wrong_org")
-        return outgoing.claim_request(claim)
-
-    def request_state(self, device_ids: Sequence[int], state: DesiredState) -> Outgoing:
-        """Return the request that `set_state` will send."""
-        return outgoing.state_request(self.org_id, device_ids, state, most=self.batch_size)
-
-    def request_limits(
-        self, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None
-    ) -> Outgoing:
-        """Return the request that `set_limits` will send."""
-        return outgoing.limits_request(
-            self.org_id,
-            device_ids,
-            overage_limit_bytes=overage_limit_bytes,
-            sms_limit=sms_limit,
-            most=self.batch_size,
-        )
-
-    def request_tag(self, name: str) -> Outgoing:
-        """Return the request that `create_tag` will send."""
-        return outgoing.tag_request(self.org_id, name)
-
-    def request_tag_link(self, tag_id: int, device_ids: Sequence[int]) -> Outgoing:
-        """Return the request that `link_tag` will send."""
-        return outgoing.tag_link_request(self.org_id, tag_id, device_ids, most=self.batch_size)
-
-    def request_name(self, device_id: int, name: str) -> Outgoing:
-        """Return the request that `set_name` will send."""
-        return outgoing.name_request(device_id, name)
-
-    def request_names(self, device_ids: Sequence[int], name: str) -> Outgoing:
-        """Return the request that `set_names` will send."""
-        return outgoing.names_request(self.org_id, device_ids, name, most=self.batch_size)
 
     async def _look_up(
         self, path: str, wanted: Params, count: int, parse: Callable[[Mapping[str, Any]], TargetLink | None]
@@ -327,6 +258,13 @@ class HologramTarget:
         pages = await self._client.pages(path, {**wanted, "limit": LARGEST_PAGE}, most=count + 1)
         found = (parse(record) for reply in pages for record in wire.records(wire.data_of(reply.body)))
         return [link for link in found if link is not None]
+
+
+def _made(order: MakeTag, body: Any) -> Tag:
+    made = next((tag for tag in catalogue.tags(body) if tag.name == order.name), None)
+    if made is None:
+        raise OutcomeUnknown(f"Hologram took the order to make the tag {order.name!r}, but does not show it")
+    return made
 
 
 def _choose_org(problem: str, visible: Sequence[Mapping[str, Any]]) -> InputError:

@@ -13,7 +13,7 @@ from migrator.carriers.hologram.refusals import KEY_REFUSED, sort_reply
 from migrator.carriers.http import HttpSession, Mask, Reply
 from migrator.carriers.pacing import Pacer
 from migrator.errors import Permanent, WireMismatch
-from migrator.ports import Outgoing, Vouch
+from migrator.ports import Request, Vouch
 
 __all__ = ["HologramClient", "Params"]
 
@@ -100,7 +100,7 @@ class HologramClient:
 
     async def send(
         self,
-        order: Outgoing,
+        request: Request,
         *,
         retry_refusals: bool = True,
         timeout_s: float | None = None,
@@ -108,7 +108,12 @@ class HologramClient:
     ) -> Reply:
         """Send a write exactly as given."""
         return await self._session.write(
-            order.method, order.path, body=order.body, retry_refusals=retry_refusals, timeout_s=timeout_s, vouch=vouch
+            request.method,
+            request.path,
+            body=request.body,
+            retry_refusals=retry_refusals,
+            timeout_s=timeout_s,
+            vouch=vouch,
         )
 
 

@@ -8,25 +8,15 @@ moves the device to that organization. Never sent: deactivate, invalidatePreflig
 Source: reference, sections 5.3 to 10.3 and 12.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.units import Bytes
 from migrator.core.plan.plan import DesiredState
 from migrator.errors import InputError
-from migrator.ports import Claim, Outgoing
+from migrator.ports import AddTag, Claim, MakeTag, Request, SetLimits, SetName, SetNames, SetState, TargetOrder
 
-__all__ = [
-    "MOST_SIMS_PER_CLAIM",
-    "claim_request",
-    "limits_request",
-    "name_request",
-    "names_request",
-    "state_request",
-    "tag_link_request",
-    "tag_request",
-]
+__all__ = ["MOST_SIMS_PER_CLAIM", "request_of"]
 
 MOST_SIMS_PER_CLAIM = 2_500
 """Most SIMs in one claim, as documented.
@@ -37,15 +27,41 @@ The effect of one SIM more is not documented (reference, section 6.3).
 _STATE_WORDS = {DesiredState.LIVE: "live", DesiredState.PAUSE: "pause"}
 
 
-def claim_request(claim: Claim) -> Outgoing:
-    """Build `POST /links/cellular/bulkclaim`, with each SIM once.
+def request_of(order: TargetOrder, org_id: int, *, most: int) -> Request:  # noqa: PLR0911 - one for each order
+    """Build the request of an order.
 
-    Raises: InputError, for no SIM and for more than 2,500.
+    Args:
+        order: the order; each SIM and device that it names goes out once.
+        org_id: the organization; the claim's own for a claim.
+        most: the most devices in one change.
+
+    Raises: InputError, for no SIM or device and for too many of them, and for a change of no limit.
     """
+    match order:
+        case Claim():
+            return _post("/links/cellular/bulkclaim", org_id, _claim_body(order))
+        case SetState():
+            body = {"state": _STATE_WORDS[order.state], "deviceids": _device_ids(order.device_ids, most=most)}
+            return _post("/devices/batch/state", org_id, body)
+        case SetLimits():
+            return _post("/devices/batch/usagelimit", org_id, _limits_body(order, most=most))
+        case MakeTag():
+            return _post("/devices/tags", org_id, {"name": order.name})
+        case AddTag():
+            body = {"deviceids": _device_ids(order.device_ids, most=most)}
+            return _post(f"/devices/tags/{order.tag_id:d}/link", org_id, body)
+        case SetName():  # `name` and nothing else
+            return Request("PUT", f"/devices/{order.device_id:d}", {"name": order.name})
+        case SetNames():  # every device gets exactly this name
+            device_ids = _device_ids(order.device_ids, most=most)
+            return _post("/devices/names", org_id, {"prefix": order.name, "skipPostfix": True, "deviceids": device_ids})
+
+
+def _claim_body(claim: Claim) -> dict[str, Any]:
     sims = _unique_digits(claim.iccids)
     if not 1 <= len(sims) <= MOST_SIMS_PER_CLAIM:
         raise InputError(f"a claim takes 1 to {MOST_SIMS_PER_CLAIM} SIMs, not {len(sims)}", code="claim_size")
-    body = {
+    return {
         "sims": sims,
         "plan": claim.data_plan_id,
         "zone": claim.zone,
@@ -54,58 +70,22 @@ def claim_request(claim: Claim) -> Outgoing:
         "overage_limit": claim.overage_limit_bytes,
         "smslimit": claim.sms_limit,
     }
-    return _post("/links/cellular/bulkclaim", claim.org_id, body)
 
 
-def state_request(org_id: int, device_ids: Sequence[int], state: DesiredState, *, most: int) -> Outgoing:
-    """Build `POST /devices/batch/state`."""
-    body = {"state": _STATE_WORDS[state], "deviceids": _device_ids(device_ids, most=most)}
-    return _post("/devices/batch/state", org_id, body)
-
-
-def limits_request(
-    org_id: int, device_ids: Sequence[int], *, overage_limit_bytes: Bytes | None, sms_limit: int | None, most: int
-) -> Outgoing:
-    """Build `POST /devices/batch/usagelimit`.
-
-    A limit of -1 means no limit; None leaves a limit alone.
-
-    Raises: InputError, if both are None.
-    """
-    if overage_limit_bytes is None and sms_limit is None:
+def _limits_body(order: SetLimits, *, most: int) -> dict[str, Any]:
+    if order.overage_limit_bytes is None and order.sms_limit is None:
         raise InputError("a change of limits needs a limit", code="no_limit_given")
-    body = {
-        "deviceids": _device_ids(device_ids, most=most),
-        "overagelimit": overage_limit_bytes,
-        "smslimit": sms_limit,
+    return {
+        "deviceids": _device_ids(order.device_ids, most=most),
+        "overagelimit": order.overage_limit_bytes,
+        "smslimit": order.sms_limit,
     }
-    return _post("/devices/batch/usagelimit", org_id, body)
 
 
-def tag_request(org_id: int, name: str) -> Outgoing:
-    """Build `POST /devices/tags`."""
-    return _post("/devices/tags", org_id, {"name": name})
-
-
-def tag_link_request(org_id: int, tag_id: int, device_ids: Sequence[int], *, most: int) -> Outgoing:
-    """Build `POST /devices/tags/{tagid}/link`."""
-    return _post(f"/devices/tags/{tag_id:d}/link", org_id, {"deviceids": _device_ids(device_ids, most=most)})
-
-
-def name_request(device_id: int, name: str) -> Outgoing:
-    """Build `PUT /devices/{id}`, with `name` and nothing else."""
-    return Outgoing("PUT", f"/devices/{device_id:d}", {"name": name})
-
-
-def names_request(org_id: int, device_ids: Sequence[int], name: str, *, most: int) -> Outgoing:
-    """Build `POST /devices/names`: every device gets exactly `name`."""
-    body = {"prefix": name, "skipPostfix": True, "deviceids": _device_ids(device_ids, most=most)}
-    return _post("/devices/names", org_id, body)
-
-
-def _post(path: str, org_id: int, body: dict[str, Any]) -> Outgoing:
+def _post(path: str, org_id: int, body: Mapping[str, Any]) -> Request:
+    """Build a POST; what is None is left out of its body."""
     told = {key: value for key, value in body.items() if value is not None}
-    return Outgoing("POST", f"{path}?orgid={org_id:d}", told)
+    return Request("POST", f"{path}?orgid={org_id:d}", told)
 
 
 def _device_ids(device_ids: Sequence[int], *, most: int) -> list[int]:

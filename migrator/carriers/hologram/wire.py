@@ -20,7 +20,7 @@ from migrator.core.fleet.secrets import without_secrets
 from migrator.core.fleet.sims import TargetLink, link_state
 from migrator.core.fleet.units import Bytes
 from migrator.errors import WireMismatch
-from migrator.ports import CarrierJob, ChangeReply, ClaimReply, DataSession
+from migrator.ports import Answer, CarrierJob, DataSession
 
 __all__ = [
     "NO_DEVICE",
@@ -244,7 +244,7 @@ def data_session(record: Mapping[str, Any]) -> DataSession | None:
 # --- what writes are answered --------------------------------------------------------------------------------------
 
 
-def claim_reply(body: Any) -> ClaimReply:
+def claim_reply(body: Any) -> Answer:
     """Read the answer to a claim that succeeded, in any edition.
 
     Entries are matched by `sim`, as no order is promised.
@@ -252,7 +252,7 @@ def claim_reply(body: Any) -> ClaimReply:
     data = data_of(body)
     entries = [(text_of(entry.get("sim")), entry) for entry in records(data) if _complaint(entry) is None]
     claimed = {sim: _first_id(*(entry.get(key) for key in _DEVICE_KEYS)) for sim, entry in entries if sim}
-    return ClaimReply(claimed=claimed, reasons=claim_reasons(data))
+    return Answer(claimed=claimed, reasons=claim_reasons(data))
 
 
 def claim_reasons(data: Any) -> dict[str, str]:
@@ -280,7 +280,7 @@ def _complaint(entry: Mapping[str, Any]) -> str | None:
     return text_of(entry.get("error")) or text_of(entry.get("message")) or text_of(entry.get("reason"))
 
 
-def change_reply(body: Any, device_ids: Collection[int]) -> ChangeReply:
+def change_reply(body: Any, device_ids: Collection[int]) -> Answer:
     """Read the answer to a change of state or limits.
 
     The answer is a result, or a job with one result per task, or a job with nothing.
@@ -296,7 +296,7 @@ def change_reply(body: Any, device_ids: Collection[int]) -> ChangeReply:
     modified = [result["devices_modified"] for result in told if isinstance(result.get("devices_modified"), list)]
     is_whole = bool(results) and len(modified) == len(results)
     warnings = [warning for result in told for warning in _list(result.get("warnings"))]
-    return ChangeReply(
+    return Answer(
         job_id=text_of(summary.get("jobid")),
         modified=frozenset(filter(None, map(whole_of, chain(*modified)))) if is_whole else None,
         warnings=_by_device(warnings, device_ids),

@@ -14,7 +14,7 @@ from migrator.carriers.onence.refusals import LOGIN_REFUSED, sort_login, sort_re
 from migrator.carriers.onence.wire import grant
 from migrator.carriers.pacing import Pacer
 from migrator.errors import NotAuthorised, WireMismatch
-from migrator.ports import SwitchRequest, Vouch
+from migrator.ports import Request, Vouch
 
 __all__ = ["OnenceClient", "OnenceWriter"]
 
@@ -125,7 +125,7 @@ class OnenceWriter(OnenceClient):
     The class is made for `OnenceSwitch` alone, so that nothing else can write by mistake.
     """
 
-    async def send(self, order: SwitchRequest, vouch: Vouch | None = None) -> Reply:
+    async def send(self, request: Request, vouch: Vouch | None = None) -> Reply:
         """Send an update exactly as given.
 
         The update is sent again only after a refusal that surely did nothing (429, 401).
@@ -135,6 +135,6 @@ class OnenceWriter(OnenceClient):
         """
         return await self._with_token(
             lambda headers: self._session.write(
-                order.method, order.path, body=order.body, headers=headers, retry_refusals=True, vouch=vouch
+                request.method, request.path, body=request.body, headers=headers, retry_refusals=True, vouch=vouch
             )
         )

@@ -3,7 +3,7 @@
 This is the only part of this tool that changes anything at 1NCE.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
 
@@ -18,7 +18,7 @@ from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus
 from migrator.errors import InputError, NotAuthorised, Permanent
-from migrator.ports import SwitchOrder, SwitchRequest, Vouch
+from migrator.ports import Answer, Request, SetSource, Vouch
 
 __all__ = ["OnenceSwitch"]
 
@@ -122,26 +122,27 @@ class OnenceSwitch:
         """
         return await self._source.used_days(iccid, first, last, insists=insists)
 
-    async def switch(self, orders: Sequence[SwitchOrder], *, vouch: Vouch | None = None) -> None:
-        """Order SIMs on or off.
+    def request(self, order: SetSource) -> Request:
+        """Return the very request that `send` will send.
+
+        Raises: InputError, for no SIMs or more than `most`.
+        """
+        if not 1 <= len(order.sims) <= self.most:
+            raise InputError(f"an order takes 1 to {self.most} SIMs, not {len(order.sims)}", code="order_size")
+        updates = [wire.update_object(sim) for sim in order.sims]
+        if len(updates) == 1:
+            return Request("PUT", f"/{self._version}/sims/{updates[0]['iccid']}", updates[0])
+        return Request("POST", "/v1/sims", updates)
+
+    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+        """Send an order.
 
         The order is queued at 1NCE, without a word on single SIMs, so only a read proves the effect.
 
         Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
         """
-        await self._client.send(self.request_switch(orders), vouch)
-
-    def request_switch(self, orders: Sequence[SwitchOrder]) -> SwitchRequest:
-        """Return the request that `switch` will send.
-
-        Raises: InputError, for no orders or more than `most`.
-        """
-        if not 1 <= len(orders) <= self.most:
-            raise InputError(f"an order takes 1 to {self.most} SIMs, not {len(orders)}", code="order_size")
-        updates = [wire.update_object(order) for order in orders]
-        if len(updates) == 1:
-            return SwitchRequest("PUT", f"/{self._version}/sims/{updates[0]['iccid']}", updates[0])
-        return SwitchRequest("POST", "/v1/sims", updates)
+        await self._client.send(self.request(order), vouch)
+        return Answer()
 
 
 def _refused(error: Permanent) -> Sight:

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import Problem
 from migrator.files import text_beside
-from migrator.ports import Outgoing, Progress
+from migrator.ports import Progress, Request
 
 __all__ = ["Outbox", "outbox", "told"]
 
@@ -51,15 +51,15 @@ class Outbox:
     total: int = 0
     wave: str = BEFORE
 
-    def append(self, out: Outgoing) -> None:
+    def append(self, request: Request) -> None:
         """Take the next request."""
         self.total += 1
-        request = {"number": self.total, "wave": self.wave, **_document(out)}
-        self.counts[self.wave, out.method, _kind(out.path)] += 1
+        told = {"number": self.total, "wave": self.wave, **asdict(request)}
+        self.counts[self.wave, request.method, _kind(request.path)] += 1
         if self.keep_all or len(self.kept) < SHOWN:
-            self.kept.append(request)
+            self.kept.append(told)
         if self.write is not None:
-            self.write(escaped(json.dumps(request, ensure_ascii=False)) + "\n")
+            self.write(escaped(json.dumps(told, ensure_ascii=False)) + "\n")
 
     def watching(self, progress: Progress) -> Progress:
         """Wrap `progress`, to learn the wave of the next requests."""
@@ -139,10 +139,6 @@ def _text(header: PlanHeader, sent: Outbox, requests: Path | None) -> Iterator[A
         yield f"... and {sent.total - SHOWN} more; --json lists all, --requests FILE writes them."
     if requests is not None:
         yield f"All of them are in {requests}."
-
-
-def _document(out: Outgoing) -> dict[str, Any]:
-    return {"method": out.method, "path": out.path, "body": dict(out.body)}
 
 
 def _kind(path: str) -> str:

@@ -6,7 +6,7 @@ Both find the plan, ask for its confirmation, run it, and report its end.
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from pathlib import Path
@@ -30,7 +30,7 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.inputs.settings.settings import Settings, duration_s
-from migrator.ports import Outgoing, Progress, SourceSwitch, SwitchRequest, TargetPlatform
+from migrator.ports import Progress, Request, SourceSwitch, TargetPlatform
 from migrator.store import Store
 from migrator.wiring.crash_points import switch_hooks_from_environment
 from migrator.workflows.cutover.make import stale_reasons, switch_lines
@@ -381,28 +381,23 @@ def _dry_run(
     """
     with store.scratch_copy() as scratch, watching(shared, is_dry_run=True) as progress:
 
-        async def body(stopper: Stopper) -> tuple[SwitchResult, list[SwitchRequest]]:
+        async def body(stopper: Stopper) -> tuple[SwitchResult, list[Request]]:
             async with AsyncExitStack() as stack:
                 real = await stack.enter_async_context(wiring.target(chosen, store, stopper, read_only=True))
                 old = await stack.enter_async_context(wiring.source_switch(chosen, store, stopper, read_only=True))
-                pauses: list[Outgoing] = []
+                pauses: list[Request] = []
                 source = DryRunSwitch(old)
                 parts = _Parts(scratch, source, DryRunTarget(real, pauses), stopper, progress, "dry run")
                 result = await Switching(_context(chosen, header, given, parts)).run()
-                return result, [*source.sent, *map(_as_switch, pauses)]
+                return result, [*source.sent, *pauses]
 
         result, sent = wiring.run_async(body)
     shown_switch(store, header.direction, header.switch_id)
     return _dry_outcome(header, result, sent)
 
 
-def _as_switch(out: Any) -> SwitchRequest:
-
-    return SwitchRequest(out.method, out.path, out.body)
-
-
-def _dry_outcome(header: SwitchHeader, result: SwitchResult, sent: Sequence[SwitchRequest]) -> Outcome:
-    requests = [{"method": out.method, "path": out.path, "body": _plain(out.body)} for out in sent]
+def _dry_outcome(header: SwitchHeader, result: SwitchResult, sent: Sequence[Request]) -> Outcome:
+    requests = [asdict(request) for request in sent]
     rows = [(number, out.method, out.path, _brief(out.body)) for number, out in enumerate(sent[:SHOWN_REQUESTS], 1)]
     writes = counted(len(sent), "write")
     text: list[Any] = [
@@ -416,10 +411,6 @@ def _dry_outcome(header: SwitchHeader, result: SwitchResult, sent: Sequence[Swit
         return Outcome(data, text)
     problem = Problem("attention", f"it would end so: {result.reason}", result.hint)
     return Outcome(data, text, result.exit_code, (problem,))
-
-
-def _plain(body: Any) -> Any:
-    return [dict(one) for one in body] if isinstance(body, list) else dict(body)
 
 
 def _brief(body: Any) -> str:

@@ -6,8 +6,7 @@ pauses.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -31,7 +30,7 @@ from migrator.errors import (
     Transient,
     Unforeseen,
 )
-from migrator.ports import ChangeReply, Outgoing
+from migrator.ports import AddTag, Answer, SetLimits, SetName, SetNames, SetState
 
 __all__ = ["LEFT_ALONE", "LOCKED", "MOST_ATTEMPTS", "UNPROVEN", "Changer"]
 
@@ -59,15 +58,8 @@ async def _trusting(_items: Sequence[Item]) -> None:
     """Do nothing: a later read checks what was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Bulk change of one kind, with its values.
-
-    `request` describes the request, and `effect` sends the request; both take device ids.
-    """
-
-    request: Callable[[Sequence[int]], Outgoing]
-    effect: Callable[[Sequence[int]], Awaitable[ChangeReply | None]]
+_BulkOrder = SetLimits | SetState | AddTag
+"""Bulk change that is halved when it is refused."""
 
 
 @dataclass(slots=True)
@@ -138,32 +130,23 @@ class Changer:
         return step.state is StepState.PENDING and not rests
 
     async def _limits(self, items: Sequence[Item]) -> None:
-        target = self.ctx.target
         ready = [item for item in items if self._may_send(item, StepKind.LIMITS)]
         for group in limit_groups(ready, most=self.ctx.options.batch):
-            overage, sms = group.overage_limit_bytes, group.sms_limit
-            order = _Order(
-                partial(target.request_limits, overage_limit_bytes=overage, sms_limit=sms),
-                partial(target.set_limits, overage_limit_bytes=overage, sms_limit=sms),
-            )
+            order = SetLimits(_device_ids(group.items), group.overage_limit_bytes, group.sms_limit)
             await self._bulk(StepKind.LIMITS, group.items, order)
 
     async def _states(self, items: Sequence[Item]) -> None:
-        target = self.ctx.target
         for state in DesiredState:
             ready = [item for item in items if self._may_send(item, StepKind.STATE) and _may_become(item, state)]
-            order = _Order(partial(target.request_state, state=state), partial(target.set_state, state=state))
             for group in slices(ready, self.ctx.options.batch):
-                await self._bulk(StepKind.STATE, group, order)
+                await self._bulk(StepKind.STATE, group, SetState(_device_ids(group), state))
 
     async def _tags(self, items: Sequence[Item]) -> None:
-        target, tag_id = self.ctx.target, self.tag_id
-        if tag_id is None:
+        if self.tag_id is None:
             return
         ready = [item for item in items if self._may_send(item, StepKind.TAG) and _lacks_tag(item)]
-        order = _Order(partial(target.request_tag_link, tag_id), partial(target.link_tag, tag_id))
         for group in slices(ready, self.ctx.options.batch):
-            await self._bulk(StepKind.TAG, group, order)
+            await self._bulk(StepKind.TAG, group, AddTag(self.tag_id, _device_ids(group)))
 
     async def _names(self, items: Sequence[Item]) -> None:
         ready = [item for item in items if self._may_send(item, StepKind.NAME)]
@@ -179,11 +162,8 @@ class Changer:
 
         Returns: False where the organization lacks the feature.
         """
-        target, ids = self.ctx.target, _device_ids(group)
         try:
-            await send(
-                self.ctx, StepKind.NAME, group, target.request_names(ids, name), lambda: target.set_names(ids, name)
-            )
+            await send(self.ctx, StepKind.NAME, group, SetNames(_device_ids(group), name))
         except OutcomeUnknown as error:
             self._lost(error)
             return True
@@ -197,14 +177,13 @@ class Changer:
         self._unproven(StepKind.NAME, group)
         return True
 
-    async def _bulk(self, kind: StepKind, items: Sequence[Item], order: _Order) -> None:
+    async def _bulk(self, kind: StepKind, items: Sequence[Item], order: _BulkOrder) -> None:
         """Send one bulk change.
 
         Afterwards each of its SIMs is unproven, to be tried again later, or refused for good.
         """
-        ids = _device_ids(items)
         try:
-            _, reply = await send(self.ctx, kind, items, order.request(ids), lambda: order.effect(ids))
+            answer = await send(self.ctx, kind, items, order)
         except OutcomeUnknown as error:
             self._lost(error)
             return  # the steps are UNCERTAIN already; the next read tells
@@ -214,7 +193,7 @@ class Changer:
         except Permanent as error:
             await self._refused(kind, items, order, error.carrier_words or error.message)
             return
-        untouched = _untouched(items, reply)
+        untouched = _untouched(items, answer)
         for item in items:
             if item.key in untouched:
                 self._later(kind, item, untouched[item.key])
@@ -242,7 +221,7 @@ class Changer:
         self._move(kind, StepEvent.LOST, words)
         self.ctx.progress(kind.value, {"sims": len(items)})
 
-    async def _refused(self, kind: StepKind, items: Sequence[Item], order: _Order, words: str) -> None:
+    async def _refused(self, kind: StepKind, items: Sequence[Item], order: _BulkOrder, words: str) -> None:
         """Halve a bulk change that was refused as a whole.
 
         The refused change did nothing. The halving goes down to the single SIMs that caused the refusal.
@@ -259,8 +238,8 @@ class Changer:
         if too_many_failures(self.ctx) is not None:
             return
         half = len(items) // 2
-        await self._bulk(kind, items[:half], order)
-        await self._bulk(kind, items[half:], order)
+        for part in (items[:half], items[half:]):
+            await self._bulk(kind, part, replace(order, device_ids=_device_ids(part)))
 
     def _later(self, kind: StepKind, item: Item, words: str) -> None:
         """Try a SIM again later that the reply left alone.
@@ -319,10 +298,9 @@ class Changer:
 
         Returns: False, if the name was refused for good.
         """
-        device_id = _device_ids([item])[0]
-        outgoing = self.ctx.target.request_name(device_id, name)
+        order = SetName(_device_ids([item])[0], name)
         try:
-            await send(self.ctx, StepKind.NAME, [item], outgoing, lambda: self.ctx.target.set_name(device_id, name))
+            await send(self.ctx, StepKind.NAME, [item], order)
         except Unforeseen:
             return True  # says nothing of the gateway, and is bounded SIM by SIM
         except OutcomeUnknown as error:
@@ -373,16 +351,16 @@ def _lacks_tag(item: Item) -> bool:
     return item.change.tag is not None and tags is not None and item.change.tag not in tags
 
 
-def _untouched(items: Sequence[Item], reply: ChangeReply | None) -> dict[str, str]:
-    """Return SIMs that the reply says it left alone, with its words.
+def _untouched(items: Sequence[Item], answer: Answer) -> dict[str, str]:
+    """Return SIMs that the answer says it left alone, with its words.
 
-    Empty where the reply names no single devices.
+    Empty where the answer names no single devices.
     """
-    if reply is None or reply.modified is None:
+    if answer.modified is None:
         return {}
     left_alone = {}
     for item in items:
         device_id = item.target.device_id if item.target is not None else None
-        if device_id is not None and device_id not in reply.modified:
-            left_alone[item.key] = reply.warnings.get(device_id, "the reply does not list it as modified")
+        if device_id is not None and device_id not in answer.modified:
+            left_alone[item.key] = answer.warnings.get(device_id, "the reply does not list it as modified")
     return left_alone

@@ -9,6 +9,7 @@ own lag cannot explain.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
 from migrator.core.policy.policy import LimitsTiming
@@ -33,7 +34,7 @@ from migrator.errors import (
     RateLimited,
     Transient,
 )
-from migrator.ports import Claim, ClaimReply
+from migrator.ports import Answer, Claim
 
 __all__ = ["Claimer"]
 
@@ -142,16 +143,14 @@ class Claimer:
 
         Raises: errors that concern the whole run; OutcomeUnknown, when answer after answer is lost.
         """
-        claim, known = self._claim_of(batch), self._look_at(batch.items)
-        outgoing = self.ctx.target.request_claim(claim)
         try:
-            _, reply = await send(
+            answer = await send(
                 self.ctx,
                 StepKind.CLAIM,
                 batch.items,
-                outgoing,
-                lambda: self.ctx.target.claim(claim, vouch=known.vouch),
-                said=lambda answer: _said(batch.items, answer),
+                self._claim_of(batch),
+                vouch=self._look_at(batch.items).vouch,
+                said=partial(_said, batch.items),
             )
         except PairChanged as error:
             other = [item for item in batch.items if item.key in error.keys]
@@ -172,7 +171,7 @@ class Claimer:
             return self._same_again(batch.items)
         except Permanent as error:
             return await self._after_refusal(batch.items, error)
-        await self._after_answer(batch.items, reply)
+        await self._after_answer(batch.items, answer)
         self._lost_in_a_row = 0
         return self._same_again(batch.items)
 
@@ -190,12 +189,12 @@ class Claimer:
             sms_limit=batch.sms_limit if with_limits else None,
         )
 
-    async def _after_answer(self, items: Sequence[Item], reply: ClaimReply) -> None:
-        """Read back the SIMs of a claim whose reply reports success.
+    async def _after_answer(self, items: Sequence[Item], answer: Answer) -> None:
+        """Read back the SIMs of a claim whose answer reports success.
 
-        The reply's word on each SIM is on disk already.
+        The answer's word on each SIM is on disk already.
         """
-        refused = _by_item(items, reply.reasons)
+        refused = _by_item(items, answer.reasons)
         absent = await self._read_back(items)
         self._fail({item.key: words for item in absent if (words := refused.get(item.key)) is not None})
         await self._settle([item for item in absent if item.key not in refused])
@@ -320,17 +319,17 @@ class Claimer:
             self.ctx.journal.move(self.ctx.plan_id, StepKind.CLAIM, event, keys, now=self.ctx.now())
 
 
-def _said(items: Sequence[Item], reply: ClaimReply | Permanent) -> dict[str, tuple[str, str]]:
+def _said(items: Sequence[Item], answer: Answer | Permanent) -> dict[str, tuple[str, str]]:
     """Return code and words for each SIM from an answer or refusal.
 
     The outcome of each SIM stays unknown until a read shows it. Words about money say nothing about a single SIM.
     """
-    if isinstance(reply, InsufficientBalance):
-        return keys_of(items, reply.code, reply.carrier_words or reply.message)
-    refused = {key: (_code(words), words) for key, words in _by_item(items, reply.reasons).items()}
-    if isinstance(reply, Permanent):
-        return {**keys_of(items, reply.code, reply.carrier_words or reply.message), **refused}
-    named = {key for key in (_key_of(sim) for sim in reply.claimed) if key}
+    if isinstance(answer, InsufficientBalance):
+        return keys_of(items, answer.code, answer.carrier_words or answer.message)
+    refused = {key: (_code(words), words) for key, words in _by_item(items, answer.reasons).items()}
+    if isinstance(answer, Permanent):
+        return {**keys_of(items, answer.code, answer.carrier_words or answer.message), **refused}
+    named = {key for key in (_key_of(sim) for sim in answer.claimed) if key}
     told = [item for item in items if _target_key(item) in named]
     untold = [item for item in items if _target_key(item) not in named]
     return {

@@ -5,6 +5,7 @@ from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Context
 from migrator.engine.run.send import send
 from migrator.errors import Halted, NotAuthorised, OutcomeUnknown, Permanent
+from migrator.ports import MakeTag
 
 __all__ = ["tag_id_of"]
 
@@ -30,9 +31,8 @@ async def _known(ctx: Context, name: str) -> int | None:
 
 
 async def _made(ctx: Context, name: str) -> int:
-    target = ctx.target
     try:
-        _, tag = await send(ctx, StepKind.TAG, (), target.request_tag(name), lambda: target.create_tag(name))
+        answer = await send(ctx, StepKind.TAG, (), MakeTag(name))
     except OutcomeUnknown:
         known = await _known(ctx, name)
         if known is None:
@@ -47,4 +47,5 @@ async def _made(ctx: Context, name: str) -> int:
             hint="make the tag in Hologram's dashboard and run the same command again, or set [claim] tag to another "
             'name ("" is no tag) and make a new plan',
         ) from error
-    return tag.tag_id
+    assert answer.tag is not None  # noqa: S101 - MakeTag is answered with its tag
+    return answer.tag.tag_id

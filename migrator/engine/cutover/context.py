@@ -15,14 +15,18 @@ from migrator.engine.run.parallel import several
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import OutcomeUnknown, PlatformError, Transient, Unforeseen
 from migrator.ports import (
+    Answer,
     Clock,
     FieldNotes,
     Journal,
     Progress,
+    Request,
+    SetSource,
+    SetState,
     SourceSwitch,
     SwitchJournal,
-    SwitchRequest,
     TargetPlatform,
+    Vouch,
 )
 
 __all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
@@ -69,7 +73,9 @@ class SwitchOptions:
 class SwitchContext:
     """Context of one run of a cutover or rollback.
 
-    `is_migrated`: the migration's plan is finished, so that a difference is drift.
+    Args:
+        clock: the host's; the run goes by it as it was at its beginning.
+        is_migrated: whether the migration's plan is finished, so that a difference is drift.
     """
 
     header: SwitchHeader
@@ -89,7 +95,7 @@ class SwitchContext:
     _steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:
-        self._steady = SteadyClock(self.clock)
+        self.clock = self._steady = SteadyClock(self.clock)
 
     @property
     def switch_id(self) -> str:
@@ -106,6 +112,16 @@ class SwitchContext:
         Orders rest on this knowledge.
         """
         return Knowledge.from_now(self._steady)
+
+    def request(self, order: SetSource | SetState) -> Request:
+        """Return the request of an order to either carrier."""
+        return self.source.request(order) if isinstance(order, SetSource) else self.target.request(order)
+
+    async def send(self, order: SetSource | SetState, vouch: Vouch) -> Answer:
+        """Send an order to the carrier that it is for."""
+        if isinstance(order, SetSource):
+            return await self.source.send(order, vouch=vouch)
+        return await self.target.send(order, vouch=vouch)
 
     def move(self, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         """Move steps by one event."""
@@ -134,8 +150,8 @@ async def send(
     ctx: SwitchContext,
     kind: SwitchKind,
     before: Mapping[SwitchItem, Mapping[str, Any]],
-    request: SwitchRequest,
-    effect: Callable[[], Awaitable[object]],
+    order: SetSource | SetState,
+    vouch: Vouch,
 ) -> None:
     """Carry out one write: intent on disk, request, outcome on disk.
 
@@ -147,22 +163,25 @@ async def send(
         ctx: the run.
         kind: the step.
         before: the SIMs, each with what was read of it just now.
-        request: what goes out.
-        effect: sends it.
+        order: what goes out.
+        vouch: called as the order leaves.
 
-    Raises: PlatformError, after the request's outcome is on disk.
+    Raises: PlatformError, after the request's outcome is on disk; InputError, before the intent, for an order that must
+        not leave.
     """
+    request = ctx.request(order)
     await ctx.stopper.checkpoint()
     keyed = {item.key: values for item, values in before.items()}
     request_id = ctx.journal.begin(ctx.run_id, kind, keyed, request, now=ctx.now())
     ctx.hooks.after_intent(kind)
     try:
         await anchored(ctx.journal, ctx.stopper)
-        reply = await effect()
+        answer = await ctx.send(order, vouch)
     except PlatformError as error:
         ctx.hooks.after_effect(kind)
         words = error.carrier_words or error.message
         ctx.journal.answered(request_id, _outcome_of(error), now=ctx.now(), status=error.status, message=words)
+        ctx.hooks.after_outcome(kind)
         if isinstance(error, OutcomeUnknown):
             ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (error.code, error.message)))
         raise
@@ -172,11 +191,11 @@ async def send(
         ctx.hooks.after_effect(kind)
         defect = Unforeseen(defect_words(error))
         ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message)
+        ctx.hooks.after_outcome(kind)
         ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (defect.code, defect.message)))
         raise defect from error
     ctx.hooks.after_effect(kind)
-    job_id = getattr(reply, "job_id", None)
-    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id)
+    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=answer.job_id)
     ctx.hooks.after_outcome(kind)
     ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (UNPROVEN, "accepted; no read shows it yet")))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from migrator.core.cutover.plan import SwitchItem, SwitchKind, SwitchReason, SwitchStep
 from migrator.core.cutover.rules import ALREADY, Told, claimed_at_s, is_alive, is_settled_as_wanted, seen_place
@@ -20,7 +19,7 @@ from migrator.engine.run.freshness import Knowledge, Portions
 from migrator.engine.run.read_targets import Reader, targets_of
 from migrator.engine.run.unforeseen import MOST_UNFORESEEN, alone_if_need_be
 from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
-from migrator.ports import SwitchRequest
+from migrator.ports import SetState
 
 __all__ = ["NewSims"]
 
@@ -198,15 +197,12 @@ class NewSims:
 
         Returns: the SIMs, if the order did not leave in time.
         """
-        ctx, device_ids = self.ctx, list(ready.values())
-        keys = [item.key for item in ready]
+        ctx, keys = self.ctx, [item.key for item in ready]
         if known.is_old:  # nothing need be noted of an order that nobody begins
             return keys
-        out = ctx.target.request_state(device_ids, DesiredState.PAUSE)
-        effect = partial(ctx.target.set_state, device_ids, DesiredState.PAUSE, vouch=known.vouch)
-        request = SwitchRequest(out.method, out.path, out.body)
+        order = SetState(list(ready.values()), DesiredState.PAUSE)
         try:
-            await send(ctx, SwitchKind.PAUSE, {item: {} for item in ready}, request, effect)
+            await send(ctx, SwitchKind.PAUSE, {item: {} for item in ready}, order, known.vouch)
         except OutcomeUnknown:
             return ()
         except Outdated as error:

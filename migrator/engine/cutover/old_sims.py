@@ -5,7 +5,6 @@ Each order carries all values of the SIM, and a read proves the order.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, SwitchStep
 from migrator.core.cutover.rules import (
@@ -25,7 +24,7 @@ from migrator.engine.cutover.context import UNPROVEN, SwitchContext, in_parallel
 from migrator.engine.run.freshness import Knowledge, Portions
 from migrator.engine.run.unforeseen import MOST_UNFORESEEN, defect_words, is_of_one_sim
 from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
-from migrator.ports import SwitchOrder
+from migrator.ports import SetSource, SwitchOrder
 
 __all__ = ["Look", "OldSims"]
 
@@ -165,11 +164,9 @@ class OldSims:
             self._too_late += [item.key for item in seen]
             return
         try:
-            orders = [self._order(sim) for sim in seen.values()]
+            order = SetSource([self._order(sim) for sim in seen.values()])
             before = {item: echo_of(sim) for item, sim in seen.items()}
-            request = ctx.source.request_switch(orders)
-            effect = partial(ctx.source.switch, orders, vouch=known.vouch)
-            await send(ctx, SwitchKind.SOURCE, before, request, effect)
+            await send(ctx, SwitchKind.SOURCE, before, order, known.vouch)
         except Unforeseen:
             return  # only reads tell what became of it, and it says nothing of the gateway
         except OutcomeUnknown:
@@ -184,7 +181,7 @@ class OldSims:
             await self._not_made(seen, error, known)
         else:
             self._lost_in_a_row = 0
-            ctx.progress("switched", {"sims": len(orders)})
+            ctx.progress("switched", {"sims": len(seen)})
 
     async def _not_carried_out(
         self, seen: Mapping[SwitchItem, SourceSim], error: Transient | Permanent, known: Knowledge

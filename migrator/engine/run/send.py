@@ -1,7 +1,6 @@
 """Writes: intent on disk, request, outcome on disk."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 from migrator.core.run.states import StepKind
 from migrator.core.run.steps import Item, RequestOutcome
@@ -9,11 +8,9 @@ from migrator.engine.run.anchor import anchored
 from migrator.engine.run.context import Context
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
-from migrator.ports import Outgoing
+from migrator.ports import Answer, TargetOrder, Vouch
 
 __all__ = ["keys_of", "send"]
-
-T = TypeVar("T")
 
 
 def keys_of(items: Sequence[Item], code: str = "", message: str = "") -> dict[str, tuple[str, str]]:
@@ -25,31 +22,31 @@ async def send(
     ctx: Context,
     kind: StepKind,
     items: Sequence[Item],
-    outgoing: Outgoing,
-    effect: Callable[[], Awaitable[T]],
+    order: TargetOrder,
     *,
-    said: Callable[[T | Permanent], Mapping[str, tuple[str, str]]] | None = None,
-) -> tuple[int, T]:
-    """Journal the intent, act, journal what came back.
-
-    Returns: the request's id and the reply.
+    vouch: Vouch | None = None,
+    said: Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]] | None = None,
+) -> Answer:
+    """Journal the intent, send the order, journal what came back.
 
     The steps are left IN_FLIGHT for the caller to settle, whatever comes: only the caller knows what the answer is
     worth. With `said`, which gives code and words by SIM key, an answer or a refusal for good leaves the steps
     UNCERTAIN, and the words are kept in the same commit: a process that dies right after it has forgotten nothing of
     what the carrier said. A lost answer leaves the steps UNCERTAIN in any case.
 
-    Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, before its intent.
+    Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, and InputError for
+        an order that must not leave, before its intent.
     """
+    request = ctx.target.request(order)
     await ctx.stopper.checkpoint()  # nothing is waited for between this and the intent
     wave = items[0].change.wave if items else None
     keys = [item.key for item in items]
-    request_id = ctx.journal.begin(ctx.run_id, kind, keys, outgoing, wave=wave, now=ctx.now())
+    request_id = ctx.journal.begin(ctx.run_id, kind, keys, request, wave=wave, now=ctx.now())
     ctx.hooks.after_intent(kind)
     try:
         if kind is StepKind.CLAIM:  # every other order shows on the record, and may be given twice
             await anchored(ctx.journal, ctx.stopper)
-        reply = await effect()
+        answer = await ctx.target.send(order, vouch=vouch)
     except PlatformError as error:
         ctx.hooks.after_effect(kind)
         in_doubt: Mapping[str, tuple[str, str]] | None = None
@@ -73,11 +70,10 @@ async def send(
         ctx.hooks.after_outcome(kind)
         raise defect from error
     ctx.hooks.after_effect(kind)
-    job_id = getattr(reply, "job_id", None)
-    in_doubt = None if said is None else said(reply)
-    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=job_id, in_doubt=in_doubt)
+    in_doubt = None if said is None else said(answer)
+    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=answer.job_id, in_doubt=in_doubt)
     ctx.hooks.after_outcome(kind)
-    return request_id, reply
+    return answer
 
 
 def _outcome_of(error: PlatformError) -> RequestOutcome:

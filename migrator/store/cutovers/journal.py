@@ -26,7 +26,7 @@ from migrator.core.run.states import (
 )
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import IllegalTransition, StoreError
-from migrator.ports import SwitchRequest
+from migrator.ports import Request
 from migrator.store.cutovers.cutovers import Switches, note_switch, switch_row
 from migrator.store.database.database import storable
 from migrator.store.database.documents import document_text, raw_text
@@ -102,7 +102,7 @@ class SwitchJournal(Switches):
         run_id: int,
         kind: SwitchKind,
         before: Mapping[str, Mapping[str, Any]],
-        sent: SwitchRequest,
+        request: Request,
         *,
         now: float,
     ) -> int:
@@ -114,7 +114,7 @@ class SwitchJournal(Switches):
             run_id: the run.
             kind: which step.
             before: by SIM key, the values that were read of the SIM; kept from the first order on.
-            sent: the request, to the letter.
+            request: the request, to the letter.
             now: UTC seconds.
 
         Returns: the request's id.
@@ -123,20 +123,20 @@ class SwitchJournal(Switches):
         """
         with self._db.write() as connection:
             switch_no, switch_id = _plan_of_run(connection, run_id)
-            body = raw_text(sent.body)
-            request = {
+            body = raw_text(request.body)
+            row = {
                 "switch_no": switch_no,
                 "run_id": run_id,
                 "kind": kind.value,
-                "method": sent.method,
-                "path": sent.path,
+                "method": request.method,
+                "path": request.path,
                 "body": body,
                 "sims": len(before),
                 "intent_at": now,
                 "outcome": RequestOutcome.SENT,
                 "message": "",
             }
-            request_id = int(connection.execute(insert(switch_requests).values(request)).lastrowid)
+            request_id = int(connection.execute(insert(switch_requests).values(row)).lastrowid)
             with SWITCH_STEPS.changing(connection, switch_no, before) as tally:
                 _begin_steps(connection, switch_no, kind, before, request_id, now=now)
             note_switch(
@@ -148,7 +148,7 @@ class SwitchJournal(Switches):
                 kind=kind.value,
                 sims=len(before),
                 sims_sha256=hash_of_lines(before),
-                sha256=request_digest(sent.method, sent.path, body),
+                sha256=request_digest(request.method, request.path, body),
                 run_id=run_id,
                 steps_sha256=tally.sha256,
             )

@@ -22,7 +22,7 @@ from migrator.core.run.states import (
 )
 from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, RequestOutcome
 from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
-from migrator.ports import Outgoing
+from migrator.ports import Request
 from migrator.store.database.database import storable
 from migrator.store.database.documents import raw_text
 from migrator.store.database.tallies import STEPS
@@ -116,7 +116,7 @@ class SqlJournal(Counts):
     # --- requests and steps ---------------------------------------------------------------------------------------
 
     def begin(
-        self, run_id: int, kind: StepKind, keys: Sequence[str], outgoing: Outgoing, *, wave: str | None, now: float
+        self, run_id: int, kind: StepKind, keys: Sequence[str], request: Request, *, wave: str | None, now: float
     ) -> int:
         """Commit the intent: move the steps and save the request.
 
@@ -133,31 +133,31 @@ class SqlJournal(Counts):
             raise IllegalTransition(f"a request of {len(keys)} SIMs names one of them twice")
         with self._db.write() as connection:
             run = _living(connection, run_id)
-            plan_no, body = run.plan_no, raw_text(outgoing.body)
+            plan_no, body = run.plan_no, raw_text(request.body)
             if kind is StepKind.CLAIM:
                 _refuse_claimed_elsewhere(connection, plan_no, keys)
                 refuse_changed_pairs(connection, plan_no, keys)
-            request = {
+            row = {
                 "plan_no": plan_no,
                 "run_id": run_id,
                 "kind": kind,
                 "wave": wave,
-                "method": outgoing.method,
-                "path": outgoing.path,
+                "method": request.method,
+                "path": request.path,
                 "body": body,
                 "sims": len(keys),
                 "intent_at": now,
                 "outcome": RequestOutcome.SENT,
                 "message": "",
             }
-            request_id = int(connection.execute(insert(requests).values(request)).lastrowid)
+            request_id = int(connection.execute(insert(requests).values(row)).lastrowid)
             steps_sha256 = move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             sent = {
                 "request_id": request_id,
                 "kind": kind.value,
                 "sims": len(keys),
                 "sims_sha256": hash_of_lines(keys),
-                "sha256": request_digest(outgoing.method, outgoing.path, body),
+                "sha256": request_digest(request.method, request.path, body),
                 "run_id": run_id,
                 "wave": wave,
                 "steps_sha256": steps_sha256,

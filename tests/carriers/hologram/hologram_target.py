@@ -16,7 +16,7 @@ from migrator.core.fleet.sims import TargetLink
 from migrator.errors import (
     MigratorError,
 )
-from migrator.ports import Claim
+from migrator.ports import Claim, MakeTag, Tag
 from tests.support import run_virtual
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "failing",
     "for_writes",
     "ids",
+    "make_tag",
     "simulator",
     "with_target",
     "writes",
@@ -78,6 +79,12 @@ def failing(carrier: Any, use: Use[Any], **settings: Any) -> Any:
 def claim_of(carrier: Any, *iccids: str, **values: Any) -> Claim:
     known = {"org_id": carrier.org_id, "data_plan_id": 2096, "zone": "global"}
     return Claim([Iccid.parse(iccid) for iccid in iccids], **(known | values))
+
+
+async def make_tag(target: HologramTarget, name: str) -> Tag:
+    made = (await target.send(MakeTag(name))).tag
+    assert made is not None
+    return made
 
 
 def writes(carrier: Any) -> list[Any]:

@@ -19,7 +19,7 @@ from migrator.errors import (
     Permanent,
     Transient,
 )
-from migrator.ports import TargetPlatform
+from migrator.ports import AddTag, MakeTag, SetLimits, SetName, SetNames, SetState, TargetOrder, TargetPlatform
 from tests.carriers.hologram.hologram_target import (
     A,
     B,
@@ -29,6 +29,7 @@ from tests.carriers.hologram.hologram_target import (
     every_device,
     failing,
     ids,
+    make_tag,
     simulator,
     with_target,
     writes,
@@ -128,7 +129,7 @@ def test_an_organization_that_the_key_does_not_see_is_refused_with_a_list_of_tho
 
 def test_nothing_is_done_for_an_organization_that_nobody_has_named() -> None:
     carrier = claimed_fleet()
-    error = failing(carrier, lambda target: target.set_state([1], DesiredState.PAUSE), org_id=None)
+    error = failing(carrier, lambda target: target.send(SetState([1], DesiredState.PAUSE)), org_id=None)
     assert isinstance(error, InputError)
     assert carrier.ledger.entries == []
 
@@ -161,7 +162,7 @@ def test_data_plans_are_read_over_all_pages(page_size: int, edition: Edition) ->
 @pytest.mark.parametrize("edition", Edition)
 def test_a_tag_is_made_and_found_in_every_edition(edition: Edition) -> None:
     async def use(target: HologramTarget) -> tuple[Any, Any]:
-        return await target.create_tag("from-1nce"), await target.tags()
+        return await make_tag(target, "from-1nce"), await target.tags()
 
     made, listed = with_target(simulator(tags_edition=edition), use)
     assert made.name == "from-1nce"
@@ -170,8 +171,8 @@ def test_a_tag_is_made_and_found_in_every_edition(edition: Edition) -> None:
 
 def test_a_tag_of_a_name_that_exists_is_refused() -> None:
     async def use(target: HologramTarget) -> None:
-        await target.create_tag("from-1nce")
-        await target.create_tag("from-1nce")
+        await target.send(MakeTag("from-1nce"))
+        await target.send(MakeTag("from-1nce"))
 
     assert isinstance(failing(simulator(tag_repeat=TagRepeat.REFUSE), use), Permanent)
 
@@ -179,38 +180,36 @@ def test_a_tag_of_a_name_that_exists_is_refused() -> None:
 def test_a_tag_that_the_answer_does_not_show_may_have_been_made() -> None:
     answer = httpx.Response(200, json={"success": True, "data": {"tags": [{"id": 1, "name": "another"}]}})
     with pytest.raises(OutcomeUnknown):
-        Script(answer).use(lambda target: target.create_tag("from-1nce"))
+        Script(answer).use(lambda target: target.send(MakeTag("from-1nce")))
 
 
 # --- what is said to be sent is what is sent --------------------------------------------------------------------------
 
 
-def test_every_write_sends_what_its_twin_says() -> None:
-    """The journal and the dry run show the twin; the carrier gets the write."""
+def test_every_order_leaves_as_its_request_says() -> None:
+    """The journal and the dry run show the request; the carrier gets the order."""
 
     async def use(target: HologramTarget) -> list[Any]:
-        tag = await target.create_tag("t")
+        tag = await make_tag(target, "t")
         claim = claim_of(carrier, A, B, tag_id=tag.tag_id, sms_limit=3)
-        await target.claim(claim)
+        requests = [target.request(claim)]
+        await target.send(claim)
         two = ids(carrier, A, B)
-        limits: dict[str, Any] = {"overage_limit_bytes": Bytes(9), "sms_limit": None}
-        await target.set_limits(two, **limits)
-        await target.set_state(two, DesiredState.PAUSE)
-        await target.link_tag(tag.tag_id, two)
-        await target.set_name(two[0], "Pump")
-        await target.set_names(two, "Pump")
-        return [
-            target.request_claim(claim),
-            target.request_limits(two, **limits),
-            target.request_state(two, DesiredState.PAUSE),
-            target.request_tag_link(tag.tag_id, two),
-            target.request_name(two[0], "Pump"),
-            target.request_names(two, "Pump"),
+        orders: list[TargetOrder] = [
+            SetLimits(two, Bytes(9), None),
+            SetState(two, DesiredState.PAUSE),
+            AddTag(tag.tag_id, two),
+            SetName(two[0], "Pump"),
+            SetNames(two, "Pump"),
         ]
+        for order in orders:
+            requests.append(target.request(order))
+            await target.send(order)
+        return [target.request(MakeTag("t")), *requests]
 
     carrier = simulator()
     told = [(order.method, order.path, order.body) for order in with_target(carrier, use)]
-    sent = [(entry.method, _address(entry), entry.body) for entry in writes(carrier)[1:]]
+    sent = [(entry.method, _address(entry), entry.body) for entry in writes(carrier)]
     assert sent == told
 
 
@@ -222,13 +221,13 @@ def _address(entry: Any) -> str:
 
 def test_every_post_names_the_organization_in_its_query() -> None:
     async def use(target: HologramTarget) -> None:
-        tag = await target.create_tag("t")
-        await target.claim(claim_of(carrier, A, tag_id=tag.tag_id))
+        tag = await make_tag(target, "t")
+        await target.send(claim_of(carrier, A, tag_id=tag.tag_id))
         one = ids(carrier, A)
-        await target.set_limits(one, overage_limit_bytes=None, sms_limit=3)
-        await target.set_state(one, DesiredState.PAUSE)
-        await target.link_tag(tag.tag_id, one)
-        await target.set_names(one, "Pump")
+        await target.send(SetLimits(one, None, 3))
+        await target.send(SetState(one, DesiredState.PAUSE))
+        await target.send(AddTag(tag.tag_id, one))
+        await target.send(SetNames(one, "Pump"))
 
     carrier = simulator()
     with_target(carrier, use)

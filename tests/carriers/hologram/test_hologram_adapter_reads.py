@@ -24,6 +24,7 @@ from migrator.errors import (
     InputError,
     WireMismatch,
 )
+from migrator.ports import AddTag
 from tests.carriers.hologram.hologram_target import (
     SIMS,
     A,
@@ -36,6 +37,7 @@ from tests.carriers.hologram.hologram_target import (
     every_device,
     failing,
     ids,
+    make_tag,
     simulator,
     with_target,
 )
@@ -159,8 +161,8 @@ def test_a_filter_that_the_carrier_ignores_brings_no_strangers() -> None:
 
 def test_devices_are_looked_up_by_id_with_their_tags() -> None:
     async def use(target: HologramTarget) -> Any:
-        tag = await target.create_tag("from-1nce")
-        await target.link_tag(tag.tag_id, ids(carrier, A, B))
+        tag = await make_tag(target, "from-1nce")
+        await target.send(AddTag(tag.tag_id, ids(carrier, A, B)))
         return await target.devices_by_id(ids(carrier, A, C))
 
     carrier = claimed_fleet()
@@ -179,7 +181,7 @@ def test_a_card_whose_iccid_changed_over_the_air_is_found_by_its_enabled_profile
     carrier = simulator(multi_profile=frozenset({A}))
 
     async def use(target: HologramTarget) -> Any:
-        await target.claim(claim_of(carrier, A))
+        await target.send(claim_of(carrier, A))
         return await every_device(target), await target.links_by_iccid([Iccid.parse(A)])
 
     listed, looked_up = with_target(carrier, use)

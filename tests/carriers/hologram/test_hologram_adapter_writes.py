@@ -22,7 +22,7 @@ from migrator.errors import (
     RateLimited,
     Transient,
 )
-from migrator.ports import Claim
+from migrator.ports import Claim, SetLimits, SetName, SetNames, SetState
 from tests.carriers.hologram.hologram_target import (
     BASE_URL,
     LOST_WRITES,
@@ -35,6 +35,7 @@ from tests.carriers.hologram.hologram_target import (
     failing,
     for_writes,
     ids,
+    make_tag,
     simulator,
     with_target,
     writes,
@@ -47,9 +48,9 @@ from tests.support import run_virtual
 @pytest.mark.parametrize("edition", Edition)
 def test_a_claim_activates_its_sims_and_says_which(edition: Edition) -> None:
     async def use(target: HologramTarget) -> Any:
-        tag = await target.create_tag("from-1nce")
+        tag = await make_tag(target, "from-1nce")
         wanted = claim_of(carrier, A, B, tag_id=tag.tag_id, overage_limit_bytes=Bytes(1000), sms_limit=5)
-        return await target.claim(wanted), await target.devices_by_id(ids(carrier, A, B))
+        return await target.send(wanted), await target.devices_by_id(ids(carrier, A, B))
 
     carrier = simulator(claim_edition=edition)
     answered, links = with_target(carrier, use)
@@ -63,7 +64,7 @@ def test_a_claim_activates_its_sims_and_says_which(edition: Edition) -> None:
 def test_a_lost_claim_is_never_sent_again(fault: Fault) -> None:
     """It may have been paid for."""
     carrier = simulator(faults=for_writes(fault))
-    error = failing(carrier, lambda target: target.claim(claim_of(carrier, A)))
+    error = failing(carrier, lambda target: target.send(claim_of(carrier, A)))
     assert isinstance(error, OutcomeUnknown)
     assert len(writes(carrier)) == 1
 
@@ -72,7 +73,7 @@ def test_a_lost_claim_is_never_sent_again(fault: Fault) -> None:
 def test_a_claim_refused_for_now_is_not_repeated_here(fault: Fault) -> None:
     """Nobody says that a 429 did nothing; whoever sends again looks first."""
     carrier = simulator(faults=for_writes(fault))
-    error = failing(carrier, lambda target: target.claim(claim_of(carrier, A)))
+    error = failing(carrier, lambda target: target.send(claim_of(carrier, A)))
     assert isinstance(error, RateLimited)
     assert len(writes(carrier)) == 1
 
@@ -87,7 +88,7 @@ def test_a_claim_that_found_no_connection_is_not_repeated_here() -> None:
     async def main() -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(down), base_url=BASE_URL) as http:
             target = HologramTarget(http, api_key="key", org_id=5, pacer=Pacer(100.0))
-            await target.claim(Claim([Iccid.parse(A)], org_id=5, data_plan_id=1, zone="global"))
+            await target.send(Claim([Iccid.parse(A)], org_id=5, data_plan_id=1, zone="global"))
 
     with pytest.raises(Transient):
         run_virtual(main)
@@ -96,42 +97,42 @@ def test_a_claim_that_found_no_connection_is_not_repeated_here() -> None:
 
 def test_a_claim_may_take_minutes() -> None:
     carrier = simulator(latency_s=170.0)
-    assert with_target(carrier, lambda target: target.claim(claim_of(carrier, A))).claimed.keys() == {A}
+    assert with_target(carrier, lambda target: target.send(claim_of(carrier, A))).claimed.keys() == {A}
 
 
 @pytest.mark.parametrize("status", [200, 400, 409, 422])
 def test_a_refused_claim_names_the_sims_it_was_refused_for(status: int) -> None:
     carrier = simulator(claim_failure_status=status)
     carrier.stock_foreign(["8944500000000008888"])
-    error = failing(carrier, lambda target: target.claim(claim_of(carrier, A, "8944500000000008888")))
+    error = failing(carrier, lambda target: target.send(claim_of(carrier, A, "8944500000000008888")))
     assert isinstance(error, Permanent)
     assert error.reasons == {"8944500000000008888": "SIM is already activated"}
 
 
 def test_a_claim_that_skips_sims_without_a_word_claims_only_the_others() -> None:
     carrier = simulator(claim_policy=ClaimPolicy.SKIP_BAD)
-    answered = with_target(carrier, lambda target: target.claim(claim_of(carrier, A, "8944500000000008888")))
+    answered = with_target(carrier, lambda target: target.send(claim_of(carrier, A, "8944500000000008888")))
     assert set(answered.claimed) == {A}
 
 
 @pytest.mark.parametrize("status", [200, 400, 402])
 def test_a_claim_that_the_balance_does_not_cover_stops_the_run(status: int) -> None:
     carrier = simulator(balance=Decimal("1.50"), insufficient_status=status)
-    error = failing(carrier, lambda target: target.claim(claim_of(carrier, A, B)))
+    error = failing(carrier, lambda target: target.send(claim_of(carrier, A, B)))
     assert isinstance(error, InsufficientBalance)
     assert error.halts_run
 
 
 def test_a_claim_for_another_organization_never_leaves() -> None:
     carrier = simulator(other_org_visible=True)
-    error = failing(carrier, lambda target: target.claim(claim_of(carrier, A, org_id=carrier.other_org_id)))
+    error = failing(carrier, lambda target: target.send(claim_of(carrier, A, org_id=carrier.other_org_id)))
     assert isinstance(error, InputError)
     assert carrier.ledger.entries == []
 
 
 def test_a_claim_without_the_permission_is_told_with_the_role_it_needs() -> None:
     carrier = simulator(role=Role.EDITOR)
-    error = failing(carrier, lambda target: target.claim(claim_of(carrier, A)))
+    error = failing(carrier, lambda target: target.send(claim_of(carrier, A)))
     assert isinstance(error, NotAuthorised)
     assert "activation" in error.hint
 
@@ -143,7 +144,7 @@ def test_a_claim_without_the_permission_is_told_with_the_role_it_needs() -> None
 def test_a_state_change_is_a_job_that_may_say_what_it_did(edition: Edition, known: bool) -> None:  # noqa: FBT001 - a parameter of the test
     carrier = claimed_fleet(state_edition=edition)
     device_ids = ids(carrier, A, B)
-    answered = with_target(carrier, lambda target: target.set_state(device_ids, DesiredState.PAUSE))
+    answered = with_target(carrier, lambda target: target.send(SetState(device_ids, DesiredState.PAUSE)))
     assert answered.job_id == "301"
     assert answered.modified == (frozenset(device_ids) if known else None)
     assert {carrier.sims[iccid].state for iccid in (A, B)} == {"PAUSED-PENDING-USER"}
@@ -151,8 +152,8 @@ def test_a_state_change_is_a_job_that_may_say_what_it_did(edition: Edition, know
 
 def test_a_locked_device_is_warned_of_and_not_counted_as_changed() -> None:
     async def use(target: HologramTarget) -> Any:
-        await target.set_state(ids(carrier, A), DesiredState.PAUSE)
-        return await target.set_state(ids(carrier, A, B), DesiredState.LIVE)
+        await target.send(SetState(ids(carrier, A), DesiredState.PAUSE))
+        return await target.send(SetState(ids(carrier, A, B), DesiredState.LIVE))
 
     carrier = claimed_fleet(same_state_warned=False)
     answered = with_target(carrier, use)
@@ -164,8 +165,8 @@ def test_a_locked_device_is_warned_of_and_not_counted_as_changed() -> None:
 @pytest.mark.parametrize("edition", Edition)
 def test_limits_are_set_and_minus_one_is_none(edition: Edition) -> None:
     async def use(target: HologramTarget) -> Any:
-        await target.set_limits(ids(carrier, A), overage_limit_bytes=Bytes(5000), sms_limit=7)
-        await target.set_limits(ids(carrier, B), overage_limit_bytes=Bytes(-1), sms_limit=None)
+        await target.send(SetLimits(ids(carrier, A), Bytes(5000), 7))
+        await target.send(SetLimits(ids(carrier, B), Bytes(-1), None))
         return await every_device(target)
 
     carrier = claimed_fleet(limits_edition=edition)
@@ -176,7 +177,7 @@ def test_limits_are_set_and_minus_one_is_none(edition: Edition) -> None:
 def test_one_device_is_named_exactly() -> None:
     carrier = claimed_fleet()
     [device_id] = ids(carrier, A)
-    with_target(carrier, lambda target: target.set_name(device_id, "Pump \u00fc (7)"))
+    with_target(carrier, lambda target: target.send(SetName(device_id, "Pump \u00fc (7)")))
     assert carrier.sims[A].name == "Pump \u00fc (7)"
     assert writes(carrier)[0].body == {"name": "Pump \u00fc (7)"}
     assert carrier.ledger.forbidden == []
@@ -184,19 +185,19 @@ def test_one_device_is_named_exactly() -> None:
 
 def test_several_devices_get_one_exact_name() -> None:
     carrier = claimed_fleet()
-    with_target(carrier, lambda target: target.set_names(ids(carrier, A, B), "Pump"))
+    with_target(carrier, lambda target: target.send(SetNames(ids(carrier, A, B), "Pump")))
     assert [carrier.sims[iccid].name for iccid in (A, B)] == ["Pump", "Pump"]
     assert carrier.sims[C].name != "Pump"
 
 
 def test_bulk_names_without_the_feature_are_refused() -> None:
     carrier = claimed_fleet(features=frozenset())
-    assert isinstance(failing(carrier, lambda target: target.set_names(ids(carrier, A), "Pump")), NotAuthorised)
+    assert isinstance(failing(carrier, lambda target: target.send(SetNames(ids(carrier, A), "Pump"))), NotAuthorised)
 
 
 def test_jobs_are_listed_or_not_ours_to_read() -> None:
     async def use(target: HologramTarget) -> Any:
-        await target.set_state(ids(carrier, A), DesiredState.PAUSE)
+        await target.send(SetState(ids(carrier, A), DesiredState.PAUSE))
         return await target.jobs()
 
     carrier = claimed_fleet()
@@ -209,12 +210,12 @@ def test_jobs_are_listed_or_not_ours_to_read() -> None:
 def test_a_lost_change_is_not_sent_again_here_either(fault: Fault) -> None:
     carrier = claimed_fleet()
     carrier.faults = for_writes(fault)
-    assert isinstance(failing(carrier, lambda target: target.set_name(ids(carrier, A)[0], "Pump")), OutcomeUnknown)
+    assert isinstance(failing(carrier, lambda target: target.send(SetName(ids(carrier, A)[0], "Pump"))), OutcomeUnknown)
     assert len(writes(carrier)) == 1
 
 
 def test_a_change_refused_for_now_is_sent_again() -> None:
     carrier = claimed_fleet()
     carrier.faults = for_writes(Fault.TOO_MANY, Fault.TOO_MANY_SILENT)
-    with_target(carrier, lambda target: target.set_name(ids(carrier, A)[0], "Pump"))
+    with_target(carrier, lambda target: target.send(SetName(ids(carrier, A)[0], "Pump")))
     assert (carrier.sims[A].name, len(writes(carrier))) == ("Pump", 3)

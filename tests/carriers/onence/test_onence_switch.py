@@ -18,12 +18,13 @@ from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from migrator.core.cutover.rules import Sighting
 from migrator.core.fleet.sims import SourceStatus
 from migrator.errors import InputError, NotAuthorised, OutcomeUnknown, Permanent, Transient
-from migrator.ports import SwitchOrder
+from migrator.ports import SetSource, SwitchOrder
 from tests.carriers.onence.onence_source import BASE_URL, SIM, UNKNOWN_SIM, of_one
 from tests.support import run_virtual
 
 T = TypeVar("T")
-OFF = SwitchOrder(SIM, enabled=False, label="Zähler 7", imei_lock=True)
+ONE_OFF = SwitchOrder(SIM, enabled=False, label="Zähler 7", imei_lock=True)
+OFF = SetSource([ONE_OFF])
 UPDATE = {"iccid": SIM.digits, "status": "Disabled", "label": "Zähler 7", "imei_lock": True}
 
 
@@ -87,7 +88,7 @@ def test_one_sim_goes_out_as_a_put_with_all_its_fields(version: str) -> None:
     carrier = of_one(label="Zähler 7", imei_lock=True)
 
     async def use(switch: OnenceSwitch) -> None:
-        await switch.switch([OFF])
+        await switch.send(OFF)
         await anyio.sleep(60)
         sight = await switch.look(SIM)
         assert sight.sim is not None
@@ -102,7 +103,7 @@ def test_one_sim_goes_out_as_a_put_with_all_its_fields(version: str) -> None:
 def test_a_sim_without_a_label_goes_out_with_an_empty_one() -> None:
     carrier = of_one()
     bare = SwitchOrder(SIM, enabled=True, label=None, imei_lock=False)
-    with_switch(carrier, lambda switch: switch.switch([bare]))
+    with_switch(carrier, lambda switch: switch.send(SetSource([bare])))
     assert carrier.writes[0].body == {"iccid": SIM.digits, "status": "Enabled", "label": "", "imei_lock": False}
 
 
@@ -110,8 +111,8 @@ def test_what_is_announced_is_what_is_sent() -> None:
     carrier = of_one()
 
     async def use(switch: OnenceSwitch) -> Any:
-        await switch.switch([OFF])
-        return switch.request_switch([OFF])
+        await switch.send(OFF)
+        return switch.request(OFF)
 
     announced = with_switch(carrier, use)
     (entry,) = carrier.writes
@@ -122,7 +123,7 @@ def test_what_is_announced_is_what_is_sent() -> None:
 def test_lists_are_modest_in_v1_and_unknown_to_v2() -> None:
     async def most(switch: OnenceSwitch) -> int:
         with pytest.raises(InputError):
-            switch.request_switch([OFF] * (switch.most + 1))
+            switch.request(SetSource([ONE_OFF] * (switch.most + 1)))
         return switch.most
 
     assert with_switch(of_one(), most, version="v1") == 50
@@ -131,7 +132,7 @@ def test_lists_are_modest_in_v1_and_unknown_to_v2() -> None:
 
 def test_an_expired_sim_refuses_its_order_with_a_code_of_its_own() -> None:
     with pytest.raises(Permanent) as refused:
-        with_switch(of_one(status=SimStatus.EXPIRED), lambda switch: switch.switch([OFF]))
+        with_switch(of_one(status=SimStatus.EXPIRED), lambda switch: switch.send(OFF))
     assert refused.value.code == "expired"
 
 
@@ -140,18 +141,18 @@ def test_an_order_without_a_readable_answer_is_sent_once_and_unknown(fault: Faul
     faults = FaultPlan(scripted=[fault], scripted_for=lambda method, _path: method == "PUT")
     carrier = of_one(faults=faults)
     with pytest.raises(OutcomeUnknown):
-        with_switch(carrier, lambda switch: switch.switch([OFF]))
+        with_switch(carrier, lambda switch: switch.send(OFF))
     assert len(carrier.writes) == 1
 
 
 def test_an_order_that_was_held_back_by_the_rate_limit_is_sent_again() -> None:
     faults = FaultPlan(scripted=[Fault.TOO_MANY], scripted_for=lambda method, _path: method == "PUT")
     carrier = of_one(faults=faults)
-    with_switch(carrier, lambda switch: switch.switch([OFF]))
+    with_switch(carrier, lambda switch: switch.send(OFF))
     assert [entry.status for entry in carrier.writes] == [429, 200]
 
 
 def test_a_token_that_ends_under_an_order_is_replaced_and_the_order_sent_again() -> None:
     carrier = of_one(switches=OnenceSwitches(token_revoked_after=1))
-    with_switch(carrier, lambda switch: switch.switch([OFF]))
+    with_switch(carrier, lambda switch: switch.send(OFF))
     assert [entry.status for entry in carrier.writes] == [401, 200]

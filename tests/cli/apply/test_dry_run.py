@@ -12,7 +12,7 @@ from migrator.carriers.dryrun import DryRunTarget
 from migrator.carriers.readonly import ReadOnlyTransport
 from migrator.cli.apply.dry_run import SHOWN, Outbox
 from migrator.errors import IllegalTransition
-from migrator.ports import Outgoing
+from migrator.ports import Claim, MakeTag, Request, SetName, TargetOrder
 from tests.cli.conftest import Desk
 
 
@@ -20,16 +20,20 @@ def writes(desk: Desk) -> list[Any]:
     return [entry for entry in desk.rehearsal.hologram.ledger.entries if entry.method != "GET"]
 
 
-@pytest.mark.parametrize("leak", ["create_tag", "claim", "set_name"])
+@pytest.mark.parametrize("leak", [MakeTag, Claim, SetName])
 def test_a_write_that_leaks_is_refused_by_the_connection_itself(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, leak: str
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, leak: type[TargetOrder]
 ) -> None:
     desk.planned()
 
-    async def leaking(self: DryRunTarget, *args: Any, **options: Any) -> Any:
-        return await getattr(self.inner, leak)(*args, **options)
+    send = DryRunTarget.send
 
-    monkeypatch.setattr(DryRunTarget, leak, leaking)
+    async def leaking(self: DryRunTarget, order: TargetOrder, **options: Any) -> Any:
+        if isinstance(order, leak):
+            return await self.inner.send(order, **options)
+        return await send(self, order, **options)
+
+    monkeypatch.setattr(DryRunTarget, "send", leaking)
     ended = desk.run("apply", "--dry-run")
     assert ended.code == 1
     assert "a run that only reads tried to send" in ended.err
@@ -110,7 +114,7 @@ def test_a_dry_run_of_a_finished_plan_has_nothing_to_send(desk: Desk) -> None:
 def test_a_long_dry_run_keeps_only_what_it_shows() -> None:
     sent = Outbox(keep_all=False)
     for number in range(1000):
-        sent.append(Outgoing("PUT", f"/devices/{number}", {"name": "x"}))
+        sent.append(Request("PUT", f"/devices/{number}", {"name": "x"}))
     assert sent.total == 1000
     assert len(sent.kept) == SHOWN
     assert dict(sent.counts) == {("before the waves", "PUT", "/devices/{id}"): 1000}

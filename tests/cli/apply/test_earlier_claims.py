@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from migrator.core.run.states import StepKind, StepState
-from migrator.ports import Outgoing
+from migrator.ports import Request
 from migrator.store import Owner, Store
 from migrator.wiring import SystemClock
 from tests.cli.conftest import POLICY, Desk
@@ -19,7 +19,7 @@ def lose_a_claim(plan_id: str) -> None:
     with Store.open(URL, now=now) as store:
         first = next(store.journal.items(plan_id))
         run_id = store.journal.start_run(plan_id, "a process that died", now)
-        sent = Outgoing("POST", "links/cellular/bulkclaim", {})
+        sent = Request("POST", "links/cellular/bulkclaim", {})
         store.journal.begin(run_id, StepKind.CLAIM, [first.key], sent, wave=first.change.wave, now=now)
 
 

@@ -11,6 +11,7 @@ from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import CLAIMED_UNSEEN
 from migrator.engine.run.context import ApplyOptions, Hooks
 from migrator.errors import InputError
+from migrator.ports import SetName
 from migrator.store.journal.retry_skip import Intervened
 from tests.worlds.world import POLICY, Crash, World, crash_at, new_sims
 
@@ -123,7 +124,7 @@ def rename(world: World, device_id: int, name: str) -> None:
 
     async def body() -> None:
         async with world.http() as http:
-            await world.hologram(http).set_name(device_id, name)
+            await world.hologram(http).send(SetName(device_id, name))
 
     world._process(body)
 

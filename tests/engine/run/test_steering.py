@@ -168,7 +168,7 @@ def test_a_run_reads_before_it_sends_when_it_stood_still_for_long(world: World) 
 
     async def claim_by_hand() -> None:
         async with world.http() as http:
-            await world.hologram(http).claim(Claim(targets, world.target.org_id, 2096, "global"))
+            await world.hologram(http).send(Claim(targets, world.target.org_id, 2096, "global"))
         await anyio.sleep(LONG_PAUSE_S)
         withdraw(world)
 

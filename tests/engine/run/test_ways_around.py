@@ -22,7 +22,7 @@ from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import ApplyOptions
 from migrator.errors import InputError, InsufficientBalance, StoreBusy
-from migrator.ports import Claim, ClaimReply
+from migrator.ports import Answer, Claim, SetLimits, SetName, SetNames, SetState, TargetOrder
 from migrator.store.journal.waiting import stuck_sims
 from tests.builders import sim
 from tests.worlds.mishaps import People
@@ -297,18 +297,18 @@ def test_a_run_that_stood_still_while_another_took_over_sends_nothing(
     """Its claim waits for its turn; the other run settles it as not sent, and claims. Then the first one wakes up."""
     world = World(tmp_path, switches=quick())
     world.ready()
-    claim = HologramTarget.claim
+    send = HologramTarget.send
     slept: list[HologramTarget] = []
     others: list[ApplyResult] = []
 
-    async def asleep(target: HologramTarget, wanted: Claim, **options: Any) -> ClaimReply:
-        if not slept:
+    async def asleep(target: HologramTarget, order: TargetOrder, **options: Any) -> Answer:
+        if isinstance(order, Claim) and not slept:
             slept.append(target)
             async with world.http() as http:
                 others.append(await world.apply_beside(http))
-        return await claim(target, wanted, **options)
+        return await send(target, order, **options)
 
-    monkeypatch.setattr(HologramTarget, "claim", asleep)
+    monkeypatch.setattr(HologramTarget, "send", asleep)
     monkeypatch.setattr(wiring, "HEARTBEAT_S", 1e9)  # it stands still as well
     with pytest.raises(StoreBusy, match="lost the store"):
         world.apply(leased=True)
@@ -388,22 +388,26 @@ def test_an_adopted_sim_that_hangs_at_the_carrier_is_told_as_stuck(
         assert stuck_sims(store._db, store.plans.newest() or "", world.now().timestamp()).day == 3
 
 
-@pytest.mark.parametrize("order", ["set_state", "set_limits", "set_name", "set_names"])
+@pytest.mark.parametrize("refused", [SetState, SetLimits, SetName, SetNames])
 def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: type[TargetOrder]
 ) -> None:
     policy = (
         POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"') + '[status]\nenabled = "pause"\n'
     )
-    if order == "set_names":
+    if refused is SetNames:
         policy += '[name]\ntemplate = "pump"\n'
     world = World(tmp_path, switches=quick(), policy_text=policy)
     world.ready()
 
-    async def refuse(*_args: Any, **_values: Any) -> None:
-        raise InsufficientBalance("no money", status=402)
+    send = HologramTarget.send
 
-    monkeypatch.setattr(HologramTarget, order, refuse)
+    async def refuse(target: HologramTarget, order: TargetOrder, **options: Any) -> Answer:
+        if isinstance(order, refused):
+            raise InsufficientBalance("no money", status=402)
+        return await send(target, order, **options)
+
+    monkeypatch.setattr(HologramTarget, "send", refuse)
     result = world.apply()
     assert (result.exit_code, result.failed) == (ExitCode.HALTED, {})
 

@@ -20,12 +20,12 @@ from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.run.states import RunEvent, StepEvent, StepState
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import IllegalTransition, InputError
-from migrator.ports import SwitchRequest
+from migrator.ports import Request
 from migrator.store import Store
 from tests.builders import ORG, source_iccid, target_iccid
 from tests.store.store_kit import NOW, change, key, open_store, planned
 
-SENT = SwitchRequest("POST", "/v1/sims", [{"iccid": "1"}, {"iccid": "2"}])
+SENT = Request("POST", "/v1/sims", [{"iccid": "1"}, {"iccid": "2"}])
 BOTH: dict[str, dict[str, Any]] = {
     key(1): {"label": "one", "imei_lock": True},
     key(2): {"label": None, "imei_lock": False},

@@ -24,7 +24,7 @@ from migrator.core.plan.plan import Action
 from migrator.core.run.states import STEP_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import CLAIMED_UNSEEN, RequestOutcome, Step
 from migrator.errors import IllegalTransition, InputError, StalePlan, StoreBusy, StoreError
-from migrator.ports import Journal, Outgoing
+from migrator.ports import Journal, Request
 from migrator.store import PlanState, Store
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, states
 
@@ -96,7 +96,7 @@ def test_an_answer_is_noted_once(store: Store, run: int) -> None:
 
 
 def test_secrets_never_reach_the_body_of_a_request(store: Store, run: int) -> None:
-    outgoing = Outgoing("POST", "/x", {"sims": [{"sim": "1", "pin": "4711"}], "PUK": "4712"})
+    outgoing = Request("POST", "/x", {"sims": [{"sim": "1", "pin": "4711"}], "PUK": "4712"})
     store.journal.begin(run, CLAIM, [key(1)], outgoing, wave=None, now=NOW)
     assert store.journal.requests("p1")[0].body == {"sims": [{"sim": "1"}]}
 

@@ -11,7 +11,7 @@ from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item, RequestOutcome, Verdict, Verified
 from migrator.errors import InputError
-from migrator.ports import Outgoing
+from migrator.ports import Request
 from migrator.store import Store
 from tests.builders import sim, source_iccid, target
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, pulled
@@ -171,6 +171,6 @@ def test_sims_that_the_plan_does_not_hold_are_told(store: Store) -> None:
 
 def test_an_empty_request_is_a_request_too(store: Store, run: int) -> None:
     """Making a tag concerns no SIM."""
-    store.journal.begin(run, StepKind.TAG, [], Outgoing("POST", "/tags", {"name": "t"}), wave=None, now=NOW)
+    store.journal.begin(run, StepKind.TAG, [], Request("POST", "/tags", {"name": "t"}), wave=None, now=NOW)
     assert [record.sims for record in store.journal.requests("p1")] == [0]
     assert store.journal.request_items(1) == []

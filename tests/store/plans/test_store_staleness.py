@@ -16,7 +16,7 @@ from migrator.core.plan.plan import Action, Change, Origin, Reason
 from migrator.core.policy.policy import NamePolicy
 from migrator.core.run.states import StepEvent
 from migrator.core.run.steps import RequestOutcome
-from migrator.ports import SwitchRequest
+from migrator.ports import Request
 from migrator.store import Store
 from tests.builders import ORG, pair, sim, source_iccid, target_iccid
 from tests.store.store_kit import NOW, change, open_store, planned, pulled
@@ -296,7 +296,7 @@ def switched_off(store: Store, iccid: Iccid, direction: Direction = Direction.CU
     header = SwitchHeader(direction.value, direction, "p1", store.lineage, ORG, None, 0.0, 1, {}, ("all",), "f")
     store.switches.add(header, [row], at)
     run_id = store.switches.start_run(header.switch_id, "me", at)
-    sent = SwitchRequest("PUT", "/v1/sims/1", {})
+    sent = Request("PUT", "/v1/sims/1", {})
     request_id = store.switches.begin(run_id, SwitchKind.SOURCE, {iccid.key: {"status": "Enabled"}}, sent, now=at)
     store.switches.answered(request_id, RequestOutcome.ACCEPTED, now=at)
     store.switches.move(header.switch_id, SwitchKind.SOURCE, StepEvent.CONFIRMED, {iccid.key: ("", "")}, now=at)

@@ -1,0 +1,71 @@
+"""Ports: all that the shell may ask of the world.
+
+Adapters fulfil the ports; the engine knows nothing else.
+
+Every method of a platform is one HTTP exchange unless its docstring says otherwise. Errors are those of
+`errors.PlatformError`.
+"""
+
+from migrator.ports.cutover import FieldNotes, SwitchJournal
+from migrator.ports.host import Clock, Progress
+from migrator.ports.inventory import InventoryStore, ListPass, Reading, Snapshot
+from migrator.ports.journal import Journal, Search
+from migrator.ports.orders import (
+    LONGEST_CLAIM_S,
+    AddTag,
+    Answer,
+    Claim,
+    MakeTag,
+    Request,
+    SetLimits,
+    SetName,
+    SetNames,
+    SetSource,
+    SetState,
+    SwitchOrder,
+    Tag,
+    TargetOrder,
+    Vouch,
+)
+from migrator.ports.source import Remaining, SourcePage, SourcePlatform, SourceRow, SourceSwitch, SourceUsage
+from migrator.ports.target import Account, CarrierJob, DataPlan, DataSession, DevicePage, TargetPlatform
+
+__all__ = [
+    "LONGEST_CLAIM_S",
+    "Account",
+    "AddTag",
+    "Answer",
+    "CarrierJob",
+    "Claim",
+    "Clock",
+    "DataPlan",
+    "DataSession",
+    "DevicePage",
+    "FieldNotes",
+    "InventoryStore",
+    "Journal",
+    "ListPass",
+    "MakeTag",
+    "Progress",
+    "Reading",
+    "Remaining",
+    "Request",
+    "Search",
+    "SetLimits",
+    "SetName",
+    "SetNames",
+    "SetSource",
+    "SetState",
+    "Snapshot",
+    "SourcePage",
+    "SourcePlatform",
+    "SourceRow",
+    "SourceSwitch",
+    "SourceUsage",
+    "SwitchJournal",
+    "SwitchOrder",
+    "Tag",
+    "TargetOrder",
+    "TargetPlatform",
+    "Vouch",
+]

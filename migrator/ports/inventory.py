@@ -1,0 +1,137 @@
+"""Port of the store for the inventory of the source fleet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import AccountLimits
+from migrator.core.run.results import Dropped
+from migrator.ports.source import Remaining, SourcePage
+
+__all__ = [
+    "InventoryStore",
+    "ListPass",
+    "Reading",
+    "Snapshot",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Reading of the source fleet.
+
+    A snapshot becomes the inventory only when it is complete.
+
+    `passes` counts finished passes over the list; `sims` is the number of distinct SIMs kept so far.
+    """
+
+    snapshot_id: int
+    passes: int
+    sims: int
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListPass:
+    """Result of one pass over the list.
+
+    `sims` counts distinct SIMs. `first_total` and `last_total` are the totals in the first and the last reply of the
+    pass.
+    """
+
+    sims: int
+    unreadable: int
+    first_total: int | None
+    last_total: int | None
+    only_in_this_pass: int
+    missing_from_this_pass: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Remaining volumes of one SIM.
+
+    None stands for a service that was not read.
+    """
+
+    iccid: Iccid
+    data: Remaining | None = None
+    sms: Remaining | None = None
+
+
+class InventoryStore(Protocol):
+    """Store of snapshots of the source fleet.
+
+    Each call is one committed transaction.
+    """
+
+    def open_snapshot(self, api_version: str, now: float) -> Snapshot:
+        """Continue the snapshot that was not completed, or begin a new one.
+
+        The inventory in force is left alone.
+        """
+        ...
+
+    def pages_done(self, snapshot_id: int, pass_number: int) -> Mapping[int, int | None]:
+        """Return the pages of this pass that are on disk.
+
+        Each page is mapped to the number of pages in all that its reply reported.
+        """
+        ...
+
+    def save_page(self, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
+        """Keep one page.
+
+        A SIM that is there already, by its canonical ICCID, is overwritten.
+        """
+        ...
+
+    def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
+        """Note the end of a pass, and compare its SIMs.
+
+        They are compared with the totals of the pass and with the pass before.
+        """
+        ...
+
+    def without_reading(self, snapshot_id: int, limit: int) -> Sequence[Iccid]:
+        """Return up to `limit` SIMs whose remaining volumes were not requested yet."""
+        ...
+
+    def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
+        """Keep remaining volumes."""
+        ...
+
+    def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:
+        """Count the SIMs whose label was not read whole.
+
+        Returns: the number of SIMs, and the first of their ICCIDs.
+        """
+        ...
+
+    def save_account_limits(self, limits: AccountLimits) -> None:
+        """Keep the account's monthly caps."""
+        ...
+
+    def dropped(self, snapshot_id: int, last_pass: int = 1) -> Dropped:
+        """Return SIMs of the inventory that the snapshot's last pass lacks.
+
+        The inventory is the one in force.
+        """
+        ...
+
+    def last_read_at(self, snapshot_id: int) -> float | None:
+        """Return the time of a snapshot's last page (UTC seconds), or None.
+
+        None while there is no page.
+        """
+        ...
+
+    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
+        """Make this snapshot the inventory in force.
+
+        SIMs that the last pass did not list are dropped. Both happen at once.
+
+        Returns: the SIMs that the inventory before had, and this inventory has not.
+        """
+        ...

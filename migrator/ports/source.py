@@ -1,0 +1,172 @@
+"""Ports of the source carrier, which SIMs are moved away from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Protocol
+
+from migrator.core.cutover.rules import Sight
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim
+from migrator.ports.orders import Answer, Request, SetSource, Vouch
+
+__all__ = [
+    "Remaining",
+    "SourcePage",
+    "SourcePlatform",
+    "SourceRow",
+    "SourceSwitch",
+    "SourceUsage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """SIM as listed: parsed, beside the raw reply.
+
+    `sim` is None and `problem` is set where the SIM cannot be read. `label_trouble` says why the label is not as it is
+    at the carrier; empty if it is.
+    """
+
+    raw: Mapping[str, Any]
+    sim: SourceSim | None
+    problem: str = ""
+    label_trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """Page of the list.
+
+    `total_sims` and `total_pages` are None where the reply did not report them.
+
+    `is_full`: the page has as many rows as a page can have, so that more may follow.
+    """
+
+    number: int
+    rows: Sequence[SourceRow]
+    total_sims: int | None = None
+    total_pages: int | None = None
+    is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """Volume that is left of one service.
+
+    The volume is in MB or a count. `expires_at` is the end of the volume as the carrier wrote it.
+    """
+
+    reading: QuotaReading
+    volume: Decimal | None = None
+    expires_at: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SourcePlatform(Protocol):
+    """Carrier that SIMs are moved away from. Read-only by construction."""
+
+    @property
+    def warning(self) -> str:
+        """Warning about the API version in use; empty if there is none."""
+        ...
+
+    async def open(self) -> str:
+        """Log in, settle the API version, and return "v1" or "v2".
+
+        Raises: NotAuthorised, with the carrier's words.
+        """
+        ...
+
+    async def page(self, number: int) -> SourcePage:
+        """Read page `number` of the list.
+
+        Pages count from 1, with 100 SIMs each. An empty page is past the end.
+        """
+        ...
+
+    async def data_remaining(self, iccid: Iccid) -> Remaining:
+        """Read the remaining data volume, in MB.
+
+        A failed read is reported as such, never as zero.
+        """
+        ...
+
+    async def sms_remaining(self, iccid: Iccid) -> Remaining:
+        """Read the remaining SMS volume.
+
+        A failed read is reported as such, never as zero.
+        """
+        ...
+
+    async def account_limits(self) -> AccountLimits:
+        """Read the monthly caps of every SIM of the account."""
+        ...
+
+
+class SourceUsage(Protocol):
+    """Usage of single SIMs of the source.
+
+    Read-only; a request per SIM.
+    """
+
+    async def used_days(self, iccid: Iccid, first: date, last: date) -> Mapping[date, bool] | None:
+        """Read by day whether a SIM used anything.
+
+        None where no usable answer came.
+        """
+        ...
+
+
+class SourceSwitch(Protocol):
+    """Port that switches SIMs at the source.
+
+    No other port writes at the source. Only cutover and rollback have this port.
+    """
+
+    @property
+    def most(self) -> int:
+        """Most SIMs in one order."""
+        ...
+
+    async def open(self) -> str:
+        """Log in, settle the API version, and return its name.
+
+        Raises: NotAuthorised.
+        """
+        ...
+
+    async def look(self, iccid: Iccid) -> Sight:
+        """Read one SIM as it is now.
+
+        Raises: Transient and kin, where no usable answer came.
+        """
+        ...
+
+    async def used_days(
+        self, iccid: Iccid, first: date, last: date, *, insists: bool = False
+    ) -> Mapping[date, bool] | None:
+        """Read by day whether a SIM used anything.
+
+        None where no usable answer came. With `insists`, trouble that may pass does not give None.
+
+        Raises: Transient, for such trouble, with `insists`.
+        """
+        ...
+
+    def request(self, order: SetSource) -> Request:
+        """Return the very request that `send` will send.
+
+        Raises: InputError, for an order that must not leave.
+        """
+        ...
+
+    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+        """Send an order.
+
+        It is sent again here only after a refusal that surely did nothing.
+
+        Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
+        """
+        ...
