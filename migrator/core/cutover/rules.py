@@ -22,7 +22,7 @@ from migrator.core.cutover.plan import (
     SwitchRow,
 )
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.imei import NOBODY, Doubt, Neighbours, Place, Unit, is_imei, place
+from migrator.core.fleet.imei import NOBODY, ImeiDoubt, Neighbours, Place, Unit, is_imei, place
 from migrator.core.fleet.sims import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
@@ -220,7 +220,7 @@ class Judged:
 
     row: SwitchRow
     life: NewLife = NEVER
-    doubt: Doubt | None = None
+    doubt: ImeiDoubt | None = None
 
 
 def in_use_words(used_on: date | None) -> str:
