@@ -36,7 +36,6 @@ __all__ = [
     "ALREADY",
     "DAYS_PER_PERIOD",
     "LABEL_UNREADABLE",
-    "NOT_EFFECTIVE",
     "Demand",
     "Judged",
     "Overlap",
@@ -80,12 +79,6 @@ LABEL_UNREADABLE = "label_unreadable"
 """Code of a SIM whose label was not read whole.
 
 An order carries the label, and would write the damaged label back.
-"""
-
-NOT_EFFECTIVE = "not_effective"
-"""Code of an order that no read shows in time.
-
-The order is sent again, and may still take effect.
 """
 
 

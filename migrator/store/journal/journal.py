@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit.chain import hash_of_lines, request_digest
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import (
     RUN_TRANSITIONS,
     PlanState,
@@ -20,7 +21,7 @@ from migrator.core.run.states import (
     StepState,
     advance,
 )
-from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, RequestOutcome
+from migrator.core.run.steps import JobRecord, RequestOutcome
 from migrator.errors import IllegalTransition, LeaseLost, StalePlan, StoreError
 from migrator.ports import Outgoing
 from migrator.store.database.database import storable
@@ -41,7 +42,7 @@ _RUN = (
     .where(runs.c.run_id == bindparam("run_id"))
 )
 
-DIED = (PROCESS_DIED, "the process that sent it ended before an answer was on disk")
+DIED = (Doubt.PROCESS_DIED, "the process that sent it ended before an answer was on disk")
 
 
 class SqlJournal(Counts):
@@ -288,7 +289,7 @@ def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequen
         .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
         .where(steps.c.plan_no.in_(others), steps.c.kind == StepKind.CLAIM)
         .where(steps.c.source_key.in_(keys))
-        .where(steps.c.state.in_(spent) | (steps.c.code == CLAIMED_UNSEEN))
+        .where(steps.c.state.in_(spent) | (steps.c.code == Doubt.CLAIMED_UNSEEN))
     )
     sims, plan_id = connection.execute(claimed).one()
     if sims:
