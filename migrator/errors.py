@@ -7,7 +7,9 @@
     ├── StalePlan                  5     the command: nothing was sent
     │   └── PairChanged            5     some SIMs of a claim: they are left out, and the others go on
     ├── StoreError                 1     the command
-    │   └── StoreBusy              9     another run holds the store
+    │   ├── StoreBusy              9     another run holds the store
+    │   │   └── LeaseLost          9     the run: another took it for dead and holds the store now
+    │   └── NotStorable            1     one SIM or one request: a value that no store can keep
     ├── Halted                     6     the run: a gate or a cap stopped it
     ├── IllegalTransition          1     the process: our own impossible state, stop rather than guess
     └── PlatformError
@@ -18,6 +20,8 @@
         │   └── StoreHeld          7     a write was given up: its intent did not get into the store's main file
         ├── Permanent              1     one SIM or one request: refused for good
         │   ├── NotAuthorised      4     the run
+        │   │   └── LoginRefused   4     the same: no call at all will pass
+        │   ├── LoginFailed        1     the same, for a login that the carrier did not understand
         │   └── InsufficientBalance 6    the run
         ├── OutcomeUnknown         7     a write may or may not have happened: read, never send again
         │   └── Unforeseen         7     the same, by a defect of ours while it was sent
@@ -33,10 +37,14 @@ __all__ = [
     "InputError",
     "InsufficientBalance",
     "Interrupted",
+    "LeaseLost",
+    "LoginFailed",
+    "LoginRefused",
     "LookAgain",
     "MigratorError",
     "NotAuthorised",
     "NotSent",
+    "NotStorable",
     "OutcomeUnknown",
     "Outdated",
     "PairChanged",
@@ -136,6 +144,24 @@ class StoreBusy(StoreError):
 
     exit_code = 9
     code = "store_busy"
+
+
+class LeaseLost(StoreBusy):
+    """Another run has taken the store over from this run.
+
+    This run sends nothing more.
+    """
+
+    code = "lease_lost"
+
+
+class NotStorable(StoreError):
+    """A value cannot be kept in a store.
+
+    An example is text that is not Unicode. This is the trouble of one SIM, and no trouble of the store.
+    """
+
+    code = "not_storable"
 
 
 class Halted(MigratorError):
@@ -251,9 +277,13 @@ class StoreHeld(Transient):
 
 
 class Permanent(PlatformError):
-    """The carrier refused this request for good. Other SIMs may still do."""
+    """The carrier refused this request for good. Other SIMs may still do.
+
+    `is_about_login` is True where the credentials are in question: then no other request will pass either.
+    """
 
     code = "refused"
+    is_about_login = False
 
     def __init__(
         self,
@@ -283,6 +313,23 @@ class NotAuthorised(Permanent):
     exit_code = 4
     code = "not_authorised"
     halts_run = True
+
+
+class LoginRefused(NotAuthorised):
+    """The carrier does not take our credentials as such.
+
+    A refusal of what the credentials may do is `NotAuthorised` alone.
+    """
+
+    code = "login_refused"
+    is_about_login = True
+
+
+class LoginFailed(Permanent):
+    """The carrier did not understand our login."""
+
+    code = "login_refused"
+    is_about_login = True
 
 
 class InsufficientBalance(Permanent):

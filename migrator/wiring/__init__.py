@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 
 from migrator.engine.run.context import Stopper
-from migrator.errors import StoreError
+from migrator.errors import LeaseLost, StoreError
 from migrator.inputs.settings.addresses import used_address
 from migrator.wiring.holding import file_held
 from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
@@ -171,10 +171,11 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncItera
             await anyio.sleep(HEARTBEAT_S)
             try:
                 store.lease.beat(me, clock.now().timestamp())
-            except StoreError as error:
-                if store.lease.is_lost(error):
-                    stopper.stop(error.message, error.exit_code)
-                    return  # any other trouble may pass before the lease runs out
+            except LeaseLost as error:
+                stopper.stop(error.message, error.exit_code)
+                return
+            except StoreError:
+                continue  # such trouble may pass before the lease runs out
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(beat)

@@ -55,7 +55,7 @@ MUTATIONS = (
     Mutation(
         "what was not answered may go on",
         "migrator/engine/apply/settle.py",
-        "AT_WORK_S if step.code in _UNANSWERED else 0.0",
+        "AT_WORK_S if patience is Patience.AT_WORK else 0.0",
         "0.0",
     ),
     Mutation(
@@ -226,15 +226,15 @@ MUTATIONS = (
     ),
     Mutation(
         "refused by name is not claimed again",
-        "migrator/engine/apply/settle.py",
-        "        elif step.code in REFUSED_BY_NAME:",
-        "        elif False:",
+        "migrator/core/run/doubts.py",
+        "_REFUSED_BY_NAME = Settling(tries=0, kinds=_CLAIM)",
+        "_REFUSED_BY_NAME = Settling()",
     ),
     Mutation(
         "a lock says nothing against a SIM",
-        "migrator/engine/apply/settle.py",
-        "    says_something = step.code == UNPROVEN",
-        "    says_something = True",
+        "migrator/core/run/doubts.py",
+        "        Doubt.LOCKED: Settling(),",
+        "        Doubt.LOCKED: Settling(tries=6, kinds=_SETTINGS - {StepKind.STATE}),",
     ),
     Mutation(
         "limits that follow the claim are seen through",

@@ -8,7 +8,7 @@ import httpx
 
 from migrator.carriers.hologram import catalogue, outgoing, wire
 from migrator.carriers.hologram.client import HologramClient, Params
-from migrator.carriers.hologram.refusals import KEY_REFUSED, claim_refusal
+from migrator.carriers.hologram.refusals import claim_refusal
 from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
@@ -109,7 +109,7 @@ class HologramTarget:
         try:
             reply = await self._client.read(f"/organizations/{org_id}")
         except Permanent as error:
-            if error.code == KEY_REFUSED:
+            if error.is_about_login:
                 raise
             record = None
         else:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import httpx
 
 from migrator.carriers.hologram import wire
-from migrator.carriers.hologram.refusals import KEY_REFUSED, sort_reply
+from migrator.carriers.hologram.refusals import sort_reply
 from migrator.carriers.http import HttpSession, Mask, Reply
 from migrator.carriers.pacing import Pacer
 from migrator.errors import Permanent, WireMismatch
@@ -66,7 +66,7 @@ class HologramClient:
         try:
             return await self._session.read(path, params)
         except Permanent as error:
-            if error.code == KEY_REFUSED:
+            if error.is_about_login:
                 raise
             return None
 

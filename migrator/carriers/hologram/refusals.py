@@ -11,15 +11,9 @@ from typing import Any
 from migrator.carriers.hologram.wire import claim_reasons
 from migrator.carriers.lenient import flag_of
 from migrator.carriers.replies import Reply, common_trouble, sentence, unreadable
-from migrator.errors import InsufficientBalance, NotAuthorised, Permanent, PlatformError
+from migrator.errors import InsufficientBalance, LoginRefused, NotAuthorised, Permanent, PlatformError
 
-__all__ = ["KEY_REFUSED", "claim_refusal", "sort_reply"]
-
-KEY_REFUSED = "key_refused"
-"""Code of errors that concern the API key itself.
-
-Errors about what the key may do do not have this code.
-"""
+__all__ = ["claim_refusal", "sort_reply"]
 
 CHECK_BASE_URL = "Check HOLOGRAM_BASE_URL: it should be https://dashboard.hologram.io/api/1"
 CHECK_KEY = "Check HOLOGRAM_API_KEY: Hologram does not know it, or no longer."
@@ -85,7 +79,7 @@ def _refusal(reply: Reply, words: str) -> Permanent:
     status, heard = reply.status, words.lower()
     message = sentence(f"Hologram refused {reply.request} ({status})", words)
     if status == HTTPStatus.UNAUTHORIZED or _NOT_LOGGED_IN in heard:
-        return NotAuthorised(message, carrier_words=words, status=status, code=KEY_REFUSED, hint=CHECK_KEY)
+        return LoginRefused(message, carrier_words=words, status=status, code="key_refused", hint=CHECK_KEY)
     if status == HTTPStatus.FORBIDDEN or _NOT_PERMITTED in heard:
         return NotAuthorised(message, carrier_words=words, status=status, hint=CHECK_ROLE)
     data = reply.body.get("data") if isinstance(reply.body, Mapping) else None

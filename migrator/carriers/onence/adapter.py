@@ -13,7 +13,7 @@ import httpx
 
 from migrator.carriers.onence import wire
 from migrator.carriers.onence.client import OnenceClient
-from migrator.carriers.onence.refusals import CHECK_BASE_URL, LOGIN_REFUSED, is_no_such_route
+from migrator.carriers.onence.refusals import CHECK_BASE_URL, is_no_such_route
 from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading
@@ -143,7 +143,7 @@ class OnenceSource:
         try:
             reply = await self._client.get(f"/{version}/sims/{wire.api_iccid(iccid)}/usage", asked)
         except NotAuthorised as error:
-            if error.code == LOGIN_REFUSED or error.status != HTTPStatus.FORBIDDEN:
+            if error.is_about_login or error.status != HTTPStatus.FORBIDDEN:
                 raise
             return None
         except Transient:
@@ -162,7 +162,7 @@ class OnenceSource:
         try:
             reply = await self._client.get("/v1/sims/limits")
         except Permanent as error:
-            if error.code == LOGIN_REFUSED or error.status not in NO_LIMITS:
+            if error.is_about_login or error.status not in NO_LIMITS:
                 raise
             return AccountLimits()
         return wire.account_limits(reply.body)
@@ -191,7 +191,7 @@ class OnenceSource:
         try:
             reply = await self._client.get(f"/{version}/sims/{wire.api_iccid(iccid)}/quota/{service}")
         except NotAuthorised as error:
-            if error.code == LOGIN_REFUSED or error.status != HTTPStatus.FORBIDDEN:
+            if error.is_about_login or error.status != HTTPStatus.FORBIDDEN:
                 raise
             return Remaining(QuotaReading.FAILED)
         except Permanent as error:

@@ -10,10 +10,10 @@ import anyio
 import httpx
 
 from migrator.carriers.http import HttpSession, Mask, Reply
-from migrator.carriers.onence.refusals import LOGIN_REFUSED, sort_login, sort_reply
+from migrator.carriers.onence.refusals import sort_login, sort_reply
 from migrator.carriers.onence.wire import grant
 from migrator.carriers.pacing import Pacer
-from migrator.errors import NotAuthorised, WireMismatch
+from migrator.errors import LoginFailed, NotAuthorised, WireMismatch
 from migrator.ports import Request, Vouch
 
 __all__ = ["OnenceClient", "OnenceWriter"]
@@ -112,7 +112,7 @@ class OnenceClient:
         asked_at = anyio.current_time()
         granted = grant(await self._login.ask("/oauth/token", {"grant_type": "client_credentials"}))
         if granted is None:  # the sorter has seen to it
-            raise WireMismatch("1NCE's login brought no token", code=LOGIN_REFUSED)
+            raise WireMismatch("1NCE's login brought no token", code=LoginFailed.code)
         self._mask.hide(granted.token)
         lifetime_s = granted.expires_in_s
         in_time_s = lifetime_s - REFRESH_MARGIN_S if lifetime_s > REFRESH_MARGIN_S else lifetime_s

@@ -10,20 +10,14 @@ from http import HTTPStatus
 
 from migrator.carriers.onence.wire import grant
 from migrator.carriers.replies import Reply, common_trouble, sentence, unreadable
-from migrator.errors import NotAuthorised, Permanent, PlatformError
+from migrator.errors import LoginFailed, LoginRefused, NotAuthorised, Permanent, PlatformError
 
-__all__ = ["CHECK_BASE_URL", "EXPIRED", "LOGIN_REFUSED", "is_no_such_route", "sort_login", "sort_reply"]
+__all__ = ["CHECK_BASE_URL", "EXPIRED_STATUS", "is_no_such_route", "sort_login", "sort_reply"]
 
-LOGIN_REFUSED = "login_refused"
-"""Code of errors that concern the login.
+EXPIRED_STATUS = HTTPStatus.UNPROCESSABLE_ENTITY
+"""Status of refusals of a SIM whose lifetime is over.
 
-Such an error concerns every call after the login, too.
-"""
-
-EXPIRED = "expired"
-"""Code of refusals of a SIM whose lifetime is over.
-
-The status is 422 (reference, section 12.3).
+Source: reference, section 12.3.
 """
 
 CHECK_BASE_URL = "Check ONENCE_BASE_URL: it should be https://api.1nce.com/management-api"
@@ -62,7 +56,7 @@ def sort_reply(reply: Reply, *, is_write: bool) -> PlatformError | None:
         hint = CHECK_ROLE if status == HTTPStatus.FORBIDDEN else CHECK_CREDENTIALS
         message = sentence(f"1NCE does not let us {reply.request} ({status})", words)
         return NotAuthorised(message, carrier_words=words, status=status, hint=hint)
-    code = EXPIRED if status == HTTPStatus.UNPROCESSABLE_ENTITY else ""
+    code = "expired" if status == EXPIRED_STATUS else ""
     message = sentence(f"1NCE refused {reply.request} ({status})", words)
     return Permanent(message, carrier_words=words, status=status, code=code)
 
@@ -82,9 +76,9 @@ def sort_login(reply: Reply, *, is_write: bool) -> PlatformError | None:
     error_code = reply.body.get("errorCode") if isinstance(reply.body, Mapping) else None
     if status in _REFUSED and error_code not in _OUR_OWN_MISTAKES:
         message = sentence("1NCE refused the login", words)
-        return NotAuthorised(message, carrier_words=words, status=status, code=LOGIN_REFUSED, hint=CHECK_CREDENTIALS)
+        return LoginRefused(message, carrier_words=words, status=status, hint=CHECK_CREDENTIALS)
     message = sentence(f"1NCE did not understand the login ({status})", words)
-    return Permanent(message, carrier_words=words, status=status, code=LOGIN_REFUSED, hint=CHECK_BASE_URL)
+    return LoginFailed(message, carrier_words=words, status=status, hint=CHECK_BASE_URL)
 
 
 def is_no_such_route(error: Permanent) -> bool:

@@ -12,7 +12,7 @@ import httpx
 from migrator.carriers.onence import wire
 from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
 from migrator.carriers.onence.client import OnenceWriter
-from migrator.carriers.onence.refusals import EXPIRED, LOGIN_REFUSED
+from migrator.carriers.onence.refusals import EXPIRED_STATUS
 from migrator.carriers.pacing import Pacer
 from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
@@ -150,10 +150,10 @@ def _refused(error: Permanent) -> Sight:
 
     Raises: the error, where it concerns the login, and so everybody.
     """
-    is_about_login = isinstance(error, NotAuthorised) and error.status != HTTPStatus.FORBIDDEN
-    if error.code == LOGIN_REFUSED or is_about_login:
+    is_unknown_to_it = isinstance(error, NotAuthorised) and error.status != HTTPStatus.FORBIDDEN
+    if error.is_about_login or is_unknown_to_it:
         raise error
     if error.status == HTTPStatus.NOT_FOUND:
         return Sight(Sighting.GONE, words=error.carrier_words)
-    sighting = Sighting.EXPIRED if error.code == EXPIRED else Sighting.REFUSED
+    sighting = Sighting.EXPIRED if error.status == EXPIRED_STATUS else Sighting.REFUSED
     return Sight(sighting, words=error.carrier_words)

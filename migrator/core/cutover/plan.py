@@ -16,7 +16,8 @@ from typing import Any
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import Unit
 from migrator.core.fleet.sims import SourceStatus
-from migrator.core.run.states import StepState
+from migrator.core.run.doubts import Doubt, doubt_of
+from migrator.core.run.states import StepState, SwitchKind
 
 __all__ = [
     "Direction",
@@ -100,13 +101,6 @@ class SwitchReason(StrEnum):
     NOT_LISTED = "not_listed"  # the file does not name it
 
 
-class SwitchKind(StrEnum):
-    """Kind of step for one SIM, in the order of the steps."""
-
-    SOURCE = "source"  # the old SIM on or off
-    PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
-
-
 @dataclass(frozen=True, slots=True)
 class SwitchRow:
     """Planned action for one source SIM.
@@ -151,7 +145,8 @@ class SwitchHeader:
 class SwitchStep:
     """Step of one SIM.
 
-    `before` is the old SIM as it was read before the first order (JSON values).
+    `before` is the old SIM as it was read before the first order (JSON values). `code` and `message` are words for
+    people.
     """
 
     kind: SwitchKind
@@ -161,6 +156,14 @@ class SwitchStep:
     code: str = ""
     message: str = ""
     before: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Doubt about the step, or None.
+
+        A step that has ended keeps the doubt that it was in.
+        """
+        return doubt_of(self.code)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,7 @@ from migrator.core.cutover.plan import (
     SwitchRow,
 )
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.imei import NOBODY, Doubt, Neighbours, Place, Unit, is_imei, place
+from migrator.core.fleet.imei import NOBODY, ImeiDoubt, Neighbours, Place, Unit, is_imei, place
 from migrator.core.fleet.sims import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
@@ -36,7 +36,6 @@ __all__ = [
     "ALREADY",
     "DAYS_PER_PERIOD",
     "LABEL_UNREADABLE",
-    "NOT_EFFECTIVE",
     "Demand",
     "Judged",
     "Overlap",
@@ -80,12 +79,6 @@ LABEL_UNREADABLE = "label_unreadable"
 """Code of a SIM whose label was not read whole.
 
 An order carries the label, and would write the damaged label back.
-"""
-
-NOT_EFFECTIVE = "not_effective"
-"""Code of an order that no read shows in time.
-
-The order is sent again, and may still take effect.
 """
 
 
@@ -220,7 +213,7 @@ class Judged:
 
     row: SwitchRow
     life: NewLife = NEVER
-    doubt: Doubt | None = None
+    doubt: ImeiDoubt | None = None
 
 
 def in_use_words(used_on: date | None) -> str:

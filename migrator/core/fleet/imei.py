@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from migrator.core.fleet.identifiers import Imei, NotAnIdentifier
 
-__all__ = ["NOBODY", "Doubt", "Holder", "Neighbours", "Place", "Unit", "hardware", "is_imei", "place", "unit"]
+__all__ = ["NOBODY", "Holder", "ImeiDoubt", "Neighbours", "Place", "Unit", "hardware", "is_imei", "place", "unit"]
 
 
 class Unit(StrEnum):
@@ -20,7 +20,7 @@ class Unit(StrEnum):
     NEVER_SEEN = "never_seen"  # one of them never saw any that proves something, so that there is nothing to compare
 
 
-class Doubt(StrEnum):
+class ImeiDoubt(StrEnum):
     """Reason why an IMEI proves nothing."""
 
     FILLER = "filler"  # a number that stands for none
@@ -67,7 +67,7 @@ class Place:
 
     unit: Unit
     words: str = ""
-    doubt: Doubt | None = None
+    doubt: ImeiDoubt | None = None
 
 
 def place(source_key: str, source_imei: str | None, target_imei: str | None, near: Neighbours) -> Place:
@@ -140,11 +140,11 @@ def is_filler(body: str) -> bool:
     return len(set(body)) == 1 or body.startswith(UNASSIGNED) or body in DUMMIES
 
 
-def _doubt(source_imei: str | None, target_imei: str | None, near: Neighbours) -> Doubt | None:
+def _doubt(source_imei: str | None, target_imei: str | None, near: Neighbours) -> ImeiDoubt | None:
     bodies = [body for body in (_body(source_imei), _body(target_imei)) if body is not None]
     if any(map(is_filler, bodies)):
-        return Doubt.FILLER
-    return Doubt.SHARED if any(map(near.is_shared, bodies)) else None
+        return ImeiDoubt.FILLER
+    return ImeiDoubt.SHARED if any(map(near.is_shared, bodies)) else None
 
 
 def _body(text: str | None) -> str | None:

@@ -8,12 +8,20 @@ from decimal import Decimal
 from enum import StrEnum
 
 from migrator.core.policy.policy import Gates
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind
-from migrator.core.run.steps import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
+from migrator.core.run.steps import UNREAD, Failures, Verdict
 
 __all__ = ["FAILURE_CODES", "Gate", "broken_bound", "failures_left", "gate"]
 
-_OF_CLAIMS = ("claim_ignored", "claim_refused", "claimed_elsewhere", CLAIMED_UNSEEN, "pair_changed", "test_mode")
+_OF_CLAIMS = (
+    "claim_ignored",
+    "pair_changed",
+    Doubt.CLAIM_REFUSED.value,
+    Doubt.CLAIMED_ELSEWHERE.value,
+    Doubt.CLAIMED_UNSEEN.value,
+    Doubt.TEST_MODE.value,
+)
 _OF_SETTINGS = tuple(
     f"{kind}_{what}"
     for kind in (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)

@@ -1,6 +1,7 @@
 """State machines, written down.
 
-Code calls `advance`; nothing else decides where a step may go.
+Code calls `advance`; nothing else decides where a step may go. When an UNCERTAIN step goes where is in
+`doubts.SETTLING`, by the doubt that its code stands for.
 """
 
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ __all__ = [
     "StepEvent",
     "StepKind",
     "StepState",
+    "SwitchKind",
     "advance",
     "item_state",
 ]
@@ -35,6 +37,13 @@ class StepKind(StrEnum):
     STATE = "state"  # live or paused
     TAG = "tag"  # only for adopted SIMs: a claim brings its tag along
     NAME = "name"  # the exact name
+
+
+class SwitchKind(StrEnum):
+    """Kind of step in a cutover or rollback, in order."""
+
+    SOURCE = "source"  # the old SIM on or off
+    PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
 
 
 class StepState(StrEnum):

@@ -11,12 +11,10 @@ from typing import Any
 from migrator.core.fleet.sims import TargetLink
 from migrator.core.plan.compare import Finding
 from migrator.core.plan.plan import Action, Change
+from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import StepKind, StepState
 
 __all__ = [
-    "CLAIMED_UNSEEN",
-    "PROCESS_DIED",
-    "RETRIED",
     "UNREAD",
     "Failures",
     "Item",
@@ -27,22 +25,6 @@ __all__ = [
     "Verdict",
     "Verified",
 ]
-
-
-CLAIMED_UNSEEN = "claimed_unseen"
-"""Code of a claim that was reported done but no read shows.
-
-The carrier named the claim as done.
-"""
-
-PROCESS_DIED = "process_died"
-"""Code of a step whose process ended before an answer was stored."""
-
-RETRIED = "retried"
-"""Code of a step that an operator wants tried again.
-
-All that is known of the step begins anew.
-"""
 
 
 UNREAD = "unread"
@@ -63,7 +45,8 @@ class RequestOutcome(StrEnum):
 class Step:
     """Step of one SIM.
 
-    `since` is when the step last moved, and `not_before` is when a retry may begin (UTC seconds).
+    `since` is when the step last moved, and `not_before` is when a retry may begin (UTC seconds). `code` and `message`
+    are words for people.
     """
 
     kind: StepKind
@@ -73,6 +56,14 @@ class Step:
     not_before: float = 0.0
     code: str = ""
     message: str = ""
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Doubt about the step, or None.
+
+        A step that has ended keeps the doubt that it was in.
+        """
+        return doubt_of(self.code)
 
 
 @dataclass(frozen=True, slots=True)

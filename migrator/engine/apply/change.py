@@ -13,6 +13,7 @@ import anyio
 from migrator.core.fleet.sims import LinkState, TargetLink
 from migrator.core.plan.compare import same_zone
 from migrator.core.plan.plan import Change, DesiredState
+from migrator.core.run.doubts import SETTLING, Doubt
 from migrator.core.run.gates import failures_left
 from migrator.core.run.packing import allows_no_more, limit_groups, name_groups, slices
 from migrator.core.run.states import StepEvent, StepKind, StepState
@@ -32,10 +33,7 @@ from migrator.errors import (
 )
 from migrator.ports import AddTag, Answer, SetLimits, SetName, SetNames, SetState
 
-__all__ = ["LEFT_ALONE", "LOCKED", "MOST_ATTEMPTS", "UNPROVEN", "Changer"]
-
-MOST_ATTEMPTS = 6
-"""Most orders that change nothing, before a person should look."""
+__all__ = ["Changer"]
 
 MOST_LOST = 20
 """Most orders in a row without an answer.
@@ -44,14 +42,6 @@ Then the run stops and can be resumed.
 """
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 300.0
-
-UNPROVEN = "unproven"
-LEFT_ALONE = "left_alone"
-LOCKED = "locked"
-"""Code of an order to a SIM that the carrier had locked.
-
-If such an order changed nothing, that is no sign against the SIM.
-"""
 
 
 async def _trusting(_items: Sequence[Item]) -> None:
@@ -213,9 +203,9 @@ class Changer:
     def _unproven(self, kind: StepKind, items: Sequence[Item]) -> None:
         self._lost_in_a_row = 0
         words = {
-            item.key: (LOCKED, "accepted while the carrier had the SIM locked")
+            item.key: (Doubt.LOCKED, "accepted while the carrier had the SIM locked")
             if item.is_locked
-            else (UNPROVEN, "accepted; the record has yet to show it")
+            else (Doubt.UNPROVEN, "accepted; the record has yet to show it")
             for item in items
         }
         self._move(kind, StepEvent.LOST, words)
@@ -248,15 +238,17 @@ class Changer:
         """
         step, now = item.steps.get(kind, Step(kind, StepState.PENDING)), self.ctx.now()
         attempts = step.attempts + 1
-        if attempts >= MOST_ATTEMPTS and step.code != LOCKED and not item.is_locked:
-            self._move(kind, StepEvent.REFUSED_FOR_GOOD, {item.key: (f"{kind.value}_ignored", words)})
+        settling, says_something = SETTLING[Doubt.LEFT_ALONE], step.doubt is not Doubt.LOCKED and not item.is_locked
+        if says_something and settling.is_over(kind, attempts):
+            told = settling.ending(kind, attempts, Doubt.LEFT_ALONE, words)
+            self._move(kind, StepEvent.REFUSED_FOR_GOOD, {item.key: told})
             return
         pause_s = min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S)
         self.ctx.journal.move(
             self.ctx.plan_id,
             kind,
             StepEvent.REFUSED_FOR_NOW,
-            {item.key: (LOCKED if item.is_locked else LEFT_ALONE, words)},
+            {item.key: (Doubt.LOCKED if item.is_locked else Doubt.LEFT_ALONE, words)},
             now=now,
             not_before=now + pause_s,
         )

@@ -13,9 +13,10 @@ from functools import partial
 
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
 from migrator.core.policy.policy import LimitsTiming
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.packing import ClaimBatch, claim_batches
 from migrator.core.run.states import StepEvent, StepKind
-from migrator.core.run.steps import CLAIMED_UNSEEN, Item
+from migrator.core.run.steps import Item
 from migrator.engine.apply.guards import Money, check_failures
 from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims
@@ -210,7 +211,7 @@ class Claimer:
             unclaimed = await self._read_back(items, event=StepEvent.CONFIRMED)
             taken = [item for item in unclaimed if item.target is not None and item.target.is_claimed]
             self._move(
-                StepEvent.REFUSED_FOR_GOOD, keys_of(taken, "claimed_elsewhere", "the read-back shows it as taken")
+                StepEvent.REFUSED_FOR_GOOD, keys_of(taken, Doubt.CLAIMED_ELSEWHERE, "the read-back shows it as taken")
             )
             absent = [item for item in unclaimed if item not in taken]
         self._move(StepEvent.REFUSED_FOR_NOW, keys_of(absent, error.code, error.message))
@@ -333,8 +334,8 @@ def _said(items: Sequence[Item], answer: Answer | Permanent) -> dict[str, tuple[
     told = [item for item in items if _target_key(item) in named]
     untold = [item for item in items if _target_key(item) not in named]
     return {
-        **keys_of(told, CLAIMED_UNSEEN, "the reply names it as claimed, and no read shows it yet"),
-        **keys_of(untold, "not_in_reply", "the reply does not name it"),
+        **keys_of(told, Doubt.CLAIMED_UNSEEN, "the reply names it as claimed, and no read shows it yet"),
+        **keys_of(untold, Doubt.NOT_IN_REPLY, "the reply does not name it"),
         **refused,
     }
 
@@ -359,12 +360,12 @@ def _by_item(items: Sequence[Item], reasons: Mapping[str, str]) -> dict[str, str
     return {item.key: by_target[_target_key(item)] for item in items if _target_key(item) in by_target}
 
 
-def _code(words: str) -> str:
+def _code(words: str) -> Doubt:
     """Return a code that groups the carrier's words.
 
     The carrier's free text is only a hint, and no decision rests on it.
     """
     said = words.lower()
     if "already" in said:
-        return "claimed_elsewhere"
-    return "test_mode" if "preflight" in said else "claim_refused"
+        return Doubt.CLAIMED_ELSEWHERE
+    return Doubt.TEST_MODE if "preflight" in said else Doubt.CLAIM_REFUSED

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrator.core.policy.policy import LimitsTiming
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.packing import slices
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Step
-from migrator.engine.apply.change import LEFT_ALONE, LOCKED, UNPROVEN, Changer
+from migrator.engine.apply.change import Changer
 from migrator.engine.apply.settle import settle_settings, settles_at
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, items_now, targets_of
@@ -105,9 +106,9 @@ def _is_open(step: Step | None) -> bool:
     """
     if step is None:
         return False
-    was_left_alone = step.state is StepState.PENDING and step.code in {LOCKED, LEFT_ALONE}
-    return was_left_alone or (step.state is StepState.UNCERTAIN and step.code != UNPROVEN)
+    was_left_alone = step.state is StepState.PENDING and step.doubt in {Doubt.LOCKED, Doubt.LEFT_ALONE}
+    return was_left_alone or (step.state is StepState.UNCERTAIN and step.doubt is not Doubt.UNPROVEN)
 
 
 def _is_lost(step: Step) -> bool:
-    return step.state is StepState.UNCERTAIN and step.code not in {UNPROVEN, LOCKED}
+    return step.state is StepState.UNCERTAIN and step.doubt not in {Doubt.UNPROVEN, Doubt.LOCKED}

@@ -4,17 +4,15 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from migrator.core.plan.compare import differences
+from migrator.core.run.doubts import SETTLING, Doubt, Patience
 from migrator.core.run.states import StepEvent, StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, Item, Step
+from migrator.core.run.steps import Item, Step
 from migrator.core.run.verify import shows
-from migrator.engine.apply.change import MOST_ATTEMPTS, UNPROVEN
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, items_now, targets_of
-from migrator.engine.run.unforeseen import MOST_UNFORESEEN
-from migrator.errors import OutcomeUnknown, Unforeseen
 from migrator.ports import LONGEST_CLAIM_S
 
-__all__ = ["REFUSED_BY_NAME", "settle_claims", "settle_settings", "settles_at"]
+__all__ = ["settle_claims", "settle_settings", "settles_at"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
 """Pauses between reads, in seconds.
@@ -22,14 +20,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
 Two agreeing reads are never closer than the first pause.
 """
 
-UNSEEN_FACTOR = 10
+NAMED_FACTOR = 10
 """Factor on the wait for SIMs that the carrier named as claimed."""
-
-MOST_CLAIMS = 3
-"""Most accepted claims that leave a SIM out without a word.
-
-Then the SIM is shown to a person.
-"""
 
 STATE_LAG_S = 600.0
 """Seconds in which a new state normally shows: ten minutes.
@@ -45,22 +37,8 @@ The number of orders so far does not make the wait longer.
 
 _SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
-_SET_ASIDE = (StepKind.TAG, StepKind.NAME)
-"""Settings that a SIM may lack after a defect of ours.
-
-The limit and the state of the SIM are ordered again.
-"""
-
-REFUSED_BY_NAME = frozenset({"claimed_elsewhere", "test_mode", "claim_refused"})
-"""Codes of SIMs that the carrier refused by name.
-
-The reply was noted, so the refusal is certain.
-"""
-
 AT_WORK_S = LONGEST_CLAIM_S
 """Seconds for which the carrier may work on an unanswered claim."""
-
-_UNANSWERED = frozenset({OutcomeUnknown.code, Unforeseen.code, PROCESS_DIED})
 
 Secure = Callable[[Sequence[Item]], Awaitable[None]]
 
@@ -126,7 +104,7 @@ def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
         elif link.is_held_by(ctx.header.org_id):
             ours[item.key] = ("", "")
         else:
-            elsewhere[item.key] = ("claimed_elsewhere", f"the target is in organization {link.org_id}")
+            elsewhere[item.key] = (Doubt.CLAIMED_ELSEWHERE, f"the target is in organization {link.org_id}")
     _move(ctx, StepEvent.PROBED_PRESENT, ours)
     _move(ctx, StepEvent.PROBED_CONFLICT, elsewhere)
     return absent
@@ -141,12 +119,9 @@ def _move_absent(ctx: Context, items: Sequence[Item]) -> None:
     odd: dict[str, tuple[str, str]] = {}
     for item in items:
         step = item.steps[StepKind.CLAIM]
-        if step.code == CLAIMED_UNSEEN:
-            odd[item.key] = (CLAIMED_UNSEEN, "the reply named it as claimed, and no read ever showed it")
-        elif step.code == "not_in_reply" and step.attempts >= MOST_CLAIMS:
-            odd[item.key] = ("claim_ignored", f"{step.attempts} claims were accepted, and none of them included it")
-        elif step.code in REFUSED_BY_NAME:
-            odd[item.key] = (step.code, step.message)
+        settling = SETTLING[step.doubt]
+        if settling.is_over(step.kind, step.attempts):
+            odd[item.key] = settling.ending(step.kind, step.attempts, step.code, step.message)
         else:
             again[item.key] = ("", "")
     _move(ctx, StepEvent.PROBED_ABSENT, again)
@@ -160,8 +135,9 @@ def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
     """
     step = item.steps[StepKind.CLAIM]
     ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
-    factor = UNSEEN_FACTOR if step.code == CLAIMED_UNSEEN else 1
-    at_work_s = AT_WORK_S if step.code in _UNANSWERED else 0.0
+    patience = SETTLING[step.doubt].patience
+    factor = NAMED_FACTOR if patience is Patience.NAMED else 1
+    at_work_s = AT_WORK_S if patience is Patience.AT_WORK else 0.0
     lag_s = ctx.options.absent_after_s
     return at_work_s + max(ended_at + factor * lag_s, began_at + lag_s)
 
@@ -216,12 +192,9 @@ def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[S
         return StepEvent.PROBED_PRESENT, ("", "")
     if _may_still_come(ctx, item, step):
         return None, ("", "")
-    if step.code == Unforeseen.code and step.kind in _SET_ASIDE and step.attempts >= MOST_UNFORESEEN:
-        return StepEvent.PROBED_CONFLICT, (step.code, step.message)
-    says_something = step.code == UNPROVEN  # one that was lost on the way, or met a lock, says nothing against the SIM
-    if step.attempts >= MOST_ATTEMPTS and says_something and step.kind is not StepKind.STATE:
-        words = f"ordered {step.attempts} times, and the record never showed it"
-        return StepEvent.PROBED_CONFLICT, (f"{step.kind.value}_not_applied", words)
+    settling = SETTLING[step.doubt]
+    if settling.is_over(step.kind, step.attempts):
+        return StepEvent.PROBED_CONFLICT, settling.ending(step.kind, step.attempts, step.code, step.message)
     return StepEvent.PROBED_ABSENT, ("", "")
 
 

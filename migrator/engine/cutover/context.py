@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchKind
 from migrator.core.policy.policy import Gates
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepEvent
 from migrator.core.run.steps import RequestOutcome
 from migrator.engine.run.anchor import anchored
@@ -29,11 +30,9 @@ from migrator.ports import (
     Vouch,
 )
 
-__all__ = ["UNPROVEN", "SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
+__all__ = ["SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
 
 T = TypeVar("T")
-UNPROVEN = "unproven"
-"""Code of an accepted order that no read shows yet."""
 
 
 def _nothing(_kind: SwitchKind) -> None:
@@ -197,7 +196,7 @@ async def send(
     ctx.hooks.after_effect(kind)
     ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=answer.job_id)
     ctx.hooks.after_outcome(kind)
-    ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (UNPROVEN, "accepted; no read shows it yet")))
+    ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (Doubt.UNPROVEN, "accepted; no read shows it yet")))
 
 
 def _outcome_of(error: PlatformError) -> RequestOutcome:

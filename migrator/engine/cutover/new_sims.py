@@ -9,6 +9,7 @@ from migrator.core.fleet.imei import Place, Unit, hardware, is_imei
 from migrator.core.fleet.sims import LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.plan.plan import DesiredState
 from migrator.core.policy.policy import OtherUnits
+from migrator.core.run.doubts import SETTLING
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item
 from migrator.core.run.verify import verify_item
@@ -17,8 +18,8 @@ from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.cutover.old_sims import Look
 from migrator.engine.run.freshness import Knowledge, Portions
 from migrator.engine.run.read_targets import Reader, targets_of
-from migrator.engine.run.unforeseen import MOST_UNFORESEEN, alone_if_need_be
-from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
+from migrator.engine.run.unforeseen import alone_if_need_be
+from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient
 from migrator.ports import SetState
 
 __all__ = ["NewSims"]
@@ -267,7 +268,7 @@ def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> St
     is_moving = target is not None and target.state.is_pending
     if is_moving or not _is_time_up(step, asked_at):
         return None
-    is_enough = step.code == Unforeseen.code and step.attempts >= MOST_UNFORESEEN
+    is_enough = SETTLING[step.doubt].is_over(step.kind, step.attempts)
     return StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT
 
 

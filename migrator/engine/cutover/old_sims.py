@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, SwitchStep
 from migrator.core.cutover.rules import (
-    NOT_EFFECTIVE,
     Sight,
     Sighting,
     Told,
@@ -18,11 +17,12 @@ from migrator.core.cutover.rules import (
     values_changed,
 )
 from migrator.core.fleet.sims import SourceSim
+from migrator.core.run.doubts import MAY_STILL_COME, SETTLING, Doubt, Patience
 from migrator.core.run.packing import slices
 from migrator.core.run.states import StepEvent, StepState
-from migrator.engine.cutover.context import UNPROVEN, SwitchContext, in_parallel, send
+from migrator.engine.cutover.context import SwitchContext, in_parallel, send
 from migrator.engine.run.freshness import Knowledge, Portions
-from migrator.engine.run.unforeseen import MOST_UNFORESEEN, defect_words, is_of_one_sim
+from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
 from migrator.ports import SetSource, SwitchOrder
 
@@ -143,7 +143,7 @@ class OldSims:
 
         A SIM that met a defect before goes alone.
         """
-        alone = [item for item in seen if _code_of(item) == Unforeseen.code]
+        alone = [item for item in seen if _doubt_of(item) is Doubt.UNEXPECTED]
         together = [item for item in seen if item not in alone]
         groups = [*slices(together, self.ctx.source.most), *slices(alone, 1)]
         self._too_late = []
@@ -224,7 +224,7 @@ class OldSims:
 
         An earlier order of the same SIM may still take effect, and that must not be forgotten.
         """
-        told = {item.key: (was if (was := _code_of(item)) in _MAY_STILL_COME else code, words) for item in seen}
+        told = {item.key: (was if (was := _doubt_of(item)) in MAY_STILL_COME else code, words) for item in seen}
         self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
 
     def _order(self, sim: SourceSim) -> SwitchOrder:
@@ -272,7 +272,7 @@ class OldSims:
         is_unreadable = look.sight.sighting is Sighting.UNREADABLE  # for this moment, perhaps
         if obstacle is not None and not is_unreadable:
             return StepEvent.PROBED_CONFLICT, obstacle
-        patience_s = QUEUE_S if step.code == UNPROVEN else self.ctx.options.absent_after_s
+        patience_s = QUEUE_S if SETTLING[step.doubt].patience is Patience.QUEUE else self.ctx.options.absent_after_s
         if age_s < patience_s * step.attempts:
             return None
         if obstacle is not None:
@@ -285,16 +285,13 @@ def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
 
     The order is given again, but against a defect of ours only a few times.
     """
-    if step.code != Unforeseen.code:
-        return StepEvent.PROBED_ABSENT, Told(NOT_EFFECTIVE, f"ordered {step.attempts} times, and no read shows it")
-    is_enough = step.attempts >= MOST_UNFORESEEN
+    if step.doubt is not Doubt.UNEXPECTED:
+        words = f"ordered {step.attempts} times, and no read shows it"
+        return StepEvent.PROBED_ABSENT, Told(Doubt.NOT_EFFECTIVE, words)
+    is_enough = SETTLING[step.doubt].is_over(step.kind, step.attempts)
     return (StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT), Told(step.code, step.message)
 
 
-_MAY_STILL_COME = {NOT_EFFECTIVE, Unforeseen.code}
-"""Codes of orders repeated while an earlier order may take effect."""
-
-
-def _code_of(item: SwitchItem) -> str:
+def _doubt_of(item: SwitchItem) -> Doubt | None:
     step = item.steps.get(SwitchKind.SOURCE)
-    return "" if step is None else step.code
+    return None if step is None else step.doubt

@@ -10,19 +10,11 @@ from pathlib import Path
 from migrator.core.cutover.plan import SwitchItem
 from migrator.core.cutover.rules import Told
 from migrator.core.fleet.sims import SourceSim
-from migrator.errors import Interrupted, MigratorError, StoreError, Unforeseen
+from migrator.errors import Interrupted, MigratorError, NotStorable, StoreError, Unforeseen
 
-__all__ = ["MOST_UNFORESEEN", "alone_if_need_be", "defect_words", "is_of_one_sim", "sim_by_sim"]
+__all__ = ["alone_if_need_be", "defect_words", "is_of_one_sim", "sim_by_sim"]
 
 log = logging.getLogger("migrator.engine")
-
-MOST_UNFORESEEN = 2
-"""Most orders of one SIM that met a defect.
-
-Then the SIM is skipped. The first defect may have been that of another SIM.
-"""
-
-NOT_STORABLE = "not_storable"
 
 Asker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Told]]]
 Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
@@ -35,7 +27,7 @@ def is_of_one_sim(error: Exception) -> bool:
     and an order to stop is no error.
     """
     if isinstance(error, StoreError):
-        return error.code == NOT_STORABLE
+        return isinstance(error, NotStorable)
     return not isinstance(error, MigratorError | Interrupted)
 
 

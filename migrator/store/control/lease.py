@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from migrator.errors import StoreBusy, StoreError
+from migrator.errors import LeaseLost, StoreBusy
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.tables.plans import lease
 
 __all__ = ["EXPIRY_S", "Lease", "Owner"]
 
-LOST = "lease_lost"
 EXPIRY_S = 60.0
 """Seconds of silence after which a holder is taken for dead.
 
@@ -106,7 +105,7 @@ class Lease:
     def beat(self, owner: Owner, now: float) -> None:
         """Note that the holder is alive.
 
-        Raises: StoreBusy, if somebody else took over.
+        Raises: LeaseLost, if somebody else took over.
         """
         with self._db.write() as connection:
             moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
@@ -116,17 +115,12 @@ class Lease:
     def must_be_held_by(self, owner: Owner) -> None:
         """Check that `owner` still holds the lease.
 
-        Raises: StoreBusy, if somebody else took over.
+        Raises: LeaseLost, if somebody else took over.
         """
         with self._db.read() as connection:
             held = _holder(connection)
         if held is None or _owner(held) != owner:
             raise _lost_to(held)
-
-    @staticmethod
-    def is_lost(error: StoreError) -> bool:
-        """True if an error means that somebody else took the store over."""
-        return error.code == LOST
 
     def release(self, owner: Owner) -> None:
         """Give the lease back; nothing happens if somebody else took over."""
@@ -171,10 +165,9 @@ def _holder(connection: Connection) -> AnyRow | None:
     return connection.execute(select(lease)).one_or_none()
 
 
-def _lost_to(held: AnyRow | None) -> StoreBusy:
-    return StoreBusy(
-        code=LOST,
-        message=f"this run lost the store to {'nobody' if held is None else _owner(held)}",
+def _lost_to(held: AnyRow | None) -> LeaseLost:
+    return LeaseLost(
+        f"this run lost the store to {'nobody' if held is None else _owner(held)}",
         hint="see `migrator status`; the same command goes on once the other run has ended",
     )
 

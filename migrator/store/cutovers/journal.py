@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from migrator.core.audit.chain import hash_of_lines, request_digest
 from migrator.core.cutover.plan import SwitchKind
 from migrator.core.fleet.spelling import UNREAD
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import (
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
@@ -40,7 +41,7 @@ from migrator.store.tables.fleet import source_sims
 
 __all__ = ["SwitchJournal"]
 
-DIED = ("process_died", "the process that sent it ended before an answer was on disk")
+DIED = (Doubt.PROCESS_DIED, "the process that sent it ended before an answer was on disk")
 
 
 class SwitchJournal(Switches):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.elements import CompilerElement
 
-from migrator.errors import InputError, StoreBusy, StoreError
+from migrator.errors import InputError, NotStorable, StoreBusy, StoreError
 from migrator.store.database.faults import file_trouble, store_trouble
 from migrator.store.database.one_file import StoreFile
 
@@ -189,7 +189,7 @@ class Database:
             raise store_trouble(error.orig, self.path) from None
         except (OverflowError, UnicodeEncodeError) as error:
             what = "a number this large" if isinstance(error, OverflowError) else "a text that is not Unicode"
-            raise StoreError(f"{what} cannot be kept in the state store {self.path}", code="not_storable") from None
+            raise NotStorable(f"{what} cannot be kept in the state store {self.path}") from None
 
     def into_main_file(self) -> bool:
         """Copy all committed data from the `-wal` into the main file.

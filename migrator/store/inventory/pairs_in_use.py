@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Select, Table, exists, func, or_, select
 
 from migrator.core.plan.plan import Action
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanState, StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN
 from migrator.errors import InputError, PairChanged, Problem
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
@@ -69,7 +69,7 @@ def _refuse_paid(connection: Connection, moved: Select[tuple[str]]) -> None:
             exists()
             .where(steps.c.plan_no.in_(select(plans.c.plan_no)), steps.c.source_key == pairs.c.source_key)
             .where(steps.c.kind == StepKind.CLAIM)
-            .where(or_(steps.c.state.in_(MAY_BE_PAID), steps.c.code == CLAIMED_UNSEEN))
+            .where(or_(steps.c.state.in_(MAY_BE_PAID), steps.c.code == Doubt.CLAIMED_UNSEEN))
         )
         .order_by(pairs.c.source_key)
     )

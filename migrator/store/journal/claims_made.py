@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, func, or_, select
 from migrator.core.money.caps import Claimed
 from migrator.core.money.prices import confirmed_prices
 from migrator.core.plan.document import header_from
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN
 from migrator.store.database.database import Database
 from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
 from migrator.store.plans.plans import plan_row
@@ -27,7 +27,7 @@ _BEGUN = (
     .order_by(plans.c.plan_no)
 )
 _OVER = (StepState.FAILED, StepState.SKIPPED)
-_is_named = steps.c.state.in_(_OVER) & (steps.c.code == CLAIMED_UNSEEN)  # the carrier says that it charged
+_is_named = steps.c.state.in_(_OVER) & (steps.c.code == Doubt.CLAIMED_UNSEEN)  # the carrier says that it charged
 _SIMS = (
     select(func.count())
     .where(steps.c.plan_no == bindparam("plan_no"), steps.c.kind == StepKind.CLAIM)

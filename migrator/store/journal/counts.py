@@ -11,8 +11,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.money.caps import Claimed
 from migrator.core.plan.plan import Action
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN, UNREAD, Failures, Verdict
+from migrator.core.run.steps import UNREAD, Failures, Verdict
 from migrator.store.journal.claims_made import claims_made
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
@@ -81,7 +82,7 @@ class Counts(Verifications):
         counted = (
             select(func.count())
             .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no, steps.c.state.in_(over))
-            .where(steps.c.kind == StepKind.CLAIM, steps.c.code == CLAIMED_UNSEEN)
+            .where(steps.c.kind == StepKind.CLAIM, steps.c.code == Doubt.CLAIMED_UNSEEN)
         )
         with self._db.read() as connection:
             return int(connection.execute(counted).scalar_one())

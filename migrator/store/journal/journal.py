@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit.chain import hash_of_lines, request_digest
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import (
     RUN_TRANSITIONS,
     PlanState,
@@ -20,8 +21,8 @@ from migrator.core.run.states import (
     StepState,
     advance,
 )
-from migrator.core.run.steps import CLAIMED_UNSEEN, PROCESS_DIED, JobRecord, RequestOutcome
-from migrator.errors import IllegalTransition, StalePlan, StoreBusy, StoreError
+from migrator.core.run.steps import JobRecord, RequestOutcome
+from migrator.errors import IllegalTransition, LeaseLost, StalePlan, StoreError
 from migrator.ports import Request
 from migrator.store.database.database import storable
 from migrator.store.database.documents import raw_text
@@ -41,7 +42,7 @@ _RUN = (
     .where(runs.c.run_id == bindparam("run_id"))
 )
 
-DIED = (PROCESS_DIED, "the process that sent it ended before an answer was on disk")
+DIED = (Doubt.PROCESS_DIED, "the process that sent it ended before an answer was on disk")
 
 
 class SqlJournal(Counts):
@@ -75,7 +76,7 @@ class SqlJournal(Counts):
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
         """Note how a run ended.
 
-        Raises: StoreBusy, if another run took this run for dead; IllegalTransition, if the run is over.
+        Raises: LeaseLost, if another run took this run for dead; IllegalTransition, if the run is over.
         """
         ended = {"ended_at": now, "exit_code": exit_code, "reason": storable(reason)}
         moved = 0
@@ -123,7 +124,7 @@ class SqlJournal(Counts):
         The steps move from PENDING to IN_FLIGHT.
 
         Returns: the request's id.
-        Raises: StoreBusy, if another run took this run for dead; StalePlan, if another plan claimed for one of the
+        Raises: LeaseLost, if another run took this run for dead; StalePlan, if another plan claimed for one of the
             SIMs, or may have; PairChanged, if some SIMs are to be claimed for a pair that is now another pair;
             IllegalTransition, if one of the steps is not PENDING, or a SIM is named twice or not in the plan. Then
             nothing is written.
@@ -288,7 +289,7 @@ def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequen
         .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
         .where(steps.c.plan_no.in_(others), steps.c.kind == StepKind.CLAIM)
         .where(steps.c.source_key.in_(keys))
-        .where(steps.c.state.in_(spent) | (steps.c.code == CLAIMED_UNSEEN))
+        .where(steps.c.state.in_(spent) | (steps.c.code == Doubt.CLAIMED_UNSEEN))
     )
     sims, plan_id = connection.execute(claimed).one()
     if sims:
@@ -302,7 +303,7 @@ def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequen
 def _living(connection: Connection, run_id: int) -> Any:
     """Return the row of a run that may still send.
 
-    Raises: StoreBusy, if another run has taken the store over.
+    Raises: LeaseLost, if another run has taken the store over.
     """
     run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
     if run is None:
@@ -319,15 +320,14 @@ def _raise_if_replaced(run: Any, run_id: int) -> None:
 
     Such a run was ended without a note of its own.
 
-    Raises: StoreBusy, if the run is such a run.
+    Raises: LeaseLost, if the run is such a run.
     """
     if run is not None and run.state == RunState.STOPPED and run.ended_at is None:
         _raise_lost(run_id)
 
 
 def _raise_lost(run_id: int) -> NoReturn:
-    raise StoreBusy(
+    raise LeaseLost(
         f"run {run_id} lost the store to another run, and sends nothing more",
-        code="lease_lost",
         hint="see `migrator status`; the same command goes on once the other run has ended",
     )

@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, literal, selec
 from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action
 from migrator.core.run.control import Selection
+from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN, RETRIED, Verdict
+from migrator.core.run.steps import Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, chunks, json_list
@@ -88,9 +89,9 @@ class Interventions:
             found = connection.execute(failed).all()
             moves: Moves = defaultdict(dict)
             for step in found:
-                is_named = step.code == CLAIMED_UNSEEN and not never_claimed
-                code = CLAIMED_UNSEEN if is_named else RETRIED
-                moves[StepKind(step.kind)][step.source_key] = (code, step.message)
+                is_named = doubt_of(step.code) is Doubt.CLAIMED_UNSEEN and not never_claimed
+                doubt = Doubt.CLAIMED_UNSEEN if is_named else Doubt.RETRIED
+                moves[StepKind(step.kind)][step.source_key] = (doubt, step.message)
             if found and not dry_run:
                 _move(connection, row, StepEvent.OPERATOR_RETRY, moves, now)
                 _forget_verdicts(connection, row, {step.source_key for step in found}, now)

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import bindparam, literal_column, or_, select
 
 from migrator.core.fleet.candidates import Candidate
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import (
     LINK_COLUMNS,
@@ -44,7 +44,7 @@ _claimed_before = (
     .where(steps.c.plan_no.in_(select(plans.c.plan_no)))  # known few: with them, the index finds a SIM's step at once
     .where(steps.c.source_key == source_sims.c.key)
     .where(steps.c.kind == literal_column("'claim'"))
-    .where(or_(steps.c.code == CLAIMED_UNSEEN, *(steps.c.state == state for state in _MAY_BE_PAID)))
+    .where(or_(steps.c.code == Doubt.CLAIMED_UNSEEN, *(steps.c.state == state for state in _MAY_BE_PAID)))
     .exists()
 )
 _ALL = (

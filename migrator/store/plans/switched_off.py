@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from migrator.core.cutover.plan import Direction, SwitchKind
-from migrator.core.cutover.rules import ALREADY, NOT_EFFECTIVE
+from migrator.core.cutover.rules import ALREADY
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus, source_status
 from migrator.core.fleet.switched_off import SwitchedOff, as_before
+from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.states import StepState
-from migrator.errors import Unforeseen
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, chunks, json_list
 from migrator.store.tables.cutovers import switch_items, switch_plans, switch_steps
@@ -33,9 +33,7 @@ __all__ = [
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _step, _plan, _item = switch_steps.c, switch_plans.c, switch_items.c
 
-may_yet_take_effect = _step.state.in_(_OPEN) | (
-    (_step.state == StepState.PENDING) & _step.code.in_((NOT_EFFECTIVE, Unforeseen.code))
-)
+may_yet_take_effect = _step.state.in_(_OPEN) | ((_step.state == StepState.PENDING) & _step.code.in_(MAY_STILL_COME))
 may_have_taken_effect = (
     may_yet_take_effect | (_step.state == StepState.DONE) | ((_step.state == StepState.SKIPPED) & (_step.attempts > 0))
 )

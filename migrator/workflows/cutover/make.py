@@ -28,7 +28,7 @@ from migrator.core.cutover.plan import (
     row_line,
 )
 from migrator.core.cutover.rules import Demand, Judged, Overlap, cutover_row, rollback_row, unplanned_row
-from migrator.core.fleet.imei import Doubt, Neighbours, Unit, hardware, is_imei
+from migrator.core.fleet.imei import ImeiDoubt, Neighbours, Unit, hardware, is_imei
 from migrator.core.fleet.sims import SourceSim, SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.plan.plan import PlanHeader
@@ -328,7 +328,7 @@ def _judged_line(one: Judged) -> str:
 def _judged_from(line: str) -> Judged:
     """Return the row from a line of `_judged_line`."""
     document, alive_s, claimed_s, doubt = json.loads(line)
-    return Judged(row_from(document), NewLife(alive_s, claimed_s), None if doubt is None else Doubt(doubt))
+    return Judged(row_from(document), NewLife(alive_s, claimed_s), None if doubt is None else ImeiDoubt(doubt))
 
 
 class _Spool:

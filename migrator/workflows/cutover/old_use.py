@@ -13,7 +13,7 @@ from typing import Any
 from migrator.core.cutover.old_use import OldUse, UseOfOld, days_to_ask, use_of_old
 from migrator.core.cutover.plan import SwitchAction, SwitchReason, SwitchRow
 from migrator.core.cutover.rules import Demand, Judged, in_use_words, unknown_words
-from migrator.core.fleet.imei import Doubt, Unit
+from migrator.core.fleet.imei import ImeiDoubt, Unit
 from migrator.core.policy.policy import OldSim
 from migrator.engine.cutover.context import in_parallel
 from migrator.engine.run.context import Stopper
@@ -48,7 +48,7 @@ class OldSims:
     demand: Demand
     asked: int = field(default=0, init=False)
     uses: Counter[OldUse] = field(default_factory=Counter, init=False)
-    doubts: Counter[Doubt] = field(default_factory=Counter, init=False)
+    doubts: Counter[ImeiDoubt] = field(default_factory=Counter, init=False)
     _told: int = field(default=0, init=False)
 
     def announce(self, sims: int, rps: float, progress: Progress) -> None:
@@ -128,7 +128,7 @@ class OldSims:
             "old_sim": self.demand.old_sim.value,
             "alive_within_s": self.demand.alive_within_s,
             "old_sims": {"asked": self.asked, **{use.value: self.uses[use] for use in OldUse}},
-            "imeis_that_prove_nothing": {doubt.value: self.doubts[doubt] for doubt in Doubt},
+            "imeis_that_prove_nothing": {doubt.value: self.doubts[doubt] for doubt in ImeiDoubt},
         }
 
     def reminders(self) -> list[str]:
@@ -151,8 +151,8 @@ class OldSims:
         if self.uses[OldUse.IN_USE]:
             words.append(f"{self.uses[OldUse.IN_USE]} old SIMs were used after their new ones lived last: they stay on")
         for doubt, what in (
-            (Doubt.FILLER, "it is a filler, such as zeros"),
-            (Doubt.SHARED, "several old SIMs have it"),
+            (ImeiDoubt.FILLER, "it is a filler, such as zeros"),
+            (ImeiDoubt.SHARED, "several old SIMs have it"),
         ):
             if self.doubts[doubt]:
                 words.append(f"SIMs to switch off whose IMEI proves nothing, as {what}: {self.doubts[doubt]}")

@@ -11,7 +11,16 @@ from migrator.carriers.onence import refusals, wire
 from migrator.carriers.replies import Mask, Reply
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import QuotaReading, SourceStatus
-from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, RateLimited, Transient, WireMismatch
+from migrator.errors import (
+    LoginFailed,
+    LoginRefused,
+    NotAuthorised,
+    OutcomeUnknown,
+    Permanent,
+    RateLimited,
+    Transient,
+    WireMismatch,
+)
 
 ROW = {
     "iccid": "8988228066600000001",
@@ -269,14 +278,14 @@ def test_a_redirect_names_the_setting_to_check() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, {"statusCode": 400, "errorCode": "CognitoAuthenticationError", "message": "no"}, NotAuthorised),
-        (400, {"statusCode": 400, "errorCode": "BadCredentials", "message": "no"}, NotAuthorised),
-        (400, {"statusCode": 400, "errorCode": "AuthValidationError", "message": "no"}, NotAuthorised),
-        (400, None, NotAuthorised),
-        (401, None, NotAuthorised),
-        (403, {"message": "no"}, NotAuthorised),
-        (400, {"errorCode": "BodyValidationError"}, Permanent),
-        (404, None, Permanent),
+        (400, {"statusCode": 400, "errorCode": "CognitoAuthenticationError", "message": "no"}, LoginRefused),
+        (400, {"statusCode": 400, "errorCode": "BadCredentials", "message": "no"}, LoginRefused),
+        (400, {"statusCode": 400, "errorCode": "AuthValidationError", "message": "no"}, LoginRefused),
+        (400, None, LoginRefused),
+        (401, None, LoginRefused),
+        (403, {"message": "no"}, LoginRefused),
+        (400, {"errorCode": "BodyValidationError"}, LoginFailed),
+        (404, None, LoginFailed),
         (500, None, Transient),
         (429, None, RateLimited),
         (200, {"accessToken": "x"}, WireMismatch),

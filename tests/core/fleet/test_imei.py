@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrator.core.fleet.imei import NOBODY, Doubt, Holder, Neighbours, Unit, hardware, is_imei, place, unit
+from migrator.core.fleet.imei import NOBODY, Holder, ImeiDoubt, Neighbours, Unit, hardware, is_imei, place, unit
 
 MINE, OTHERS, THIRD = "352099001761481", "358000000000123", "351111222233330"
 ME, OTHER = "me", "other"
@@ -30,7 +30,7 @@ def near(*, olds: dict[str, Holder] | None = None, news: dict[str, list[Holder]]
 def test_a_filler_is_no_hardware(filler: str) -> None:
     assert not is_imei(filler)
     assert unit(filler, filler) is unit(MINE, filler) is unit(filler, MINE) is Unit.NEVER_SEEN
-    assert place(ME, filler, MINE, NOBODY).doubt is Doubt.FILLER
+    assert place(ME, filler, MINE, NOBODY).doubt is ImeiDoubt.FILLER
 
 
 def test_true_hardware_is_known_by_its_body() -> None:
@@ -59,4 +59,4 @@ def test_hardware_that_several_old_sims_share_proves_nothing() -> None:
     fleet = near(olds={MINE: Holder(OTHER, "8988-other", sims=2)}, news={MINE: [Holder(OTHER, "8944-other")]})
     for old, new in ((MINE, MINE), (MINE, THIRD), (THIRD, MINE), (None, MINE)):
         found = place(ME, old, new, fleet)
-        assert (found.unit, found.doubt) == (Unit.NEVER_SEEN, Doubt.SHARED)
+        assert (found.unit, found.doubt) == (Unit.NEVER_SEEN, ImeiDoubt.SHARED)

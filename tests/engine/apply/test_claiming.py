@@ -9,9 +9,9 @@ import pytest
 
 from migrator.carriers.hologram.simulator import ClaimPolicy, HologramSwitches
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from migrator.core.run.steps import CLAIMED_UNSEEN
 from migrator.engine.run.context import Hooks
 from tests.worlds.mishaps import People
 from tests.worlds.world import World, crash_at, new_sims
@@ -145,7 +145,7 @@ def test_a_sim_that_a_reply_named_and_no_read_ever_shows_is_shown_to_a_person_an
     world.ready()
     began_s = world.elapsed_s
     result = world.apply()
-    assert (result.exit_code, result.failed) == (ExitCode.ATTENTION, {CLAIMED_UNSEEN: world.sims})
+    assert (result.exit_code, result.failed) == (ExitCode.ATTENTION, {Doubt.CLAIMED_UNSEEN: world.sims})
     assert world.elapsed_s - began_s >= 600
     assert world.apply().exit_code is ExitCode.ATTENTION
     assert len(world.claims_sent()) == 1

@@ -6,9 +6,9 @@ import pytest
 
 from migrator.carriers.hologram.simulator import ClaimPolicy, HologramSwitches
 from migrator.core.run.control import Selection
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepEvent, StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN
 from migrator.engine.run.context import ApplyOptions, Hooks
 from migrator.errors import InputError
 from migrator.ports import SetName
@@ -89,13 +89,13 @@ def test_retry_looks_again_for_a_claim_that_the_carrier_named_and_never_sends_it
     with refused.store() as store:
         plan_id = store.plans.newest() or ""
         failed = [item for item in store.journal.items(plan_id) if item.state_of(StepKind.CLAIM) is StepState.FAILED]
-        named = {item.key: (CLAIMED_UNSEEN, "the reply named it") for item in failed}
+        named = {item.key: (Doubt.CLAIMED_UNSEEN, "the reply named it") for item in failed}
         now = refused.now().timestamp()
         store.journal.move(plan_id, StepKind.CLAIM, StepEvent.OPERATOR_RETRY, named, now=now)
         store.journal.move(plan_id, StepKind.CLAIM, StepEvent.PROBED_CONFLICT, named, now=now)
     refused.target.stock(new_sims(2))
     before = len(refused.claims_sent())
-    assert retry(refused, Selection(frozenset({CLAIMED_UNSEEN}))).sims == 2
+    assert retry(refused, Selection(frozenset({Doubt.CLAIMED_UNSEEN}))).sims == 2
     assert refused.apply_until_quiet().exit_code is ExitCode.ATTENTION
     assert len(refused.claims_sent()) == before
 
@@ -226,8 +226,8 @@ def test_a_sim_that_a_reply_named_as_claimed_stays_in_the_caps_when_it_is_skippe
     world = World(tmp_path, switches=HologramSwitches(read_lag_s=5000.0), policy_text=f"{POLICY}[caps]\n{cap}\n")
     world.ready()
     two = ApplyOptions(max_sims=2)
-    assert world.apply(options=two).failed == {CLAIMED_UNSEEN: 2}
-    assert skip(world, Selection(frozenset({CLAIMED_UNSEEN}))).sims == 2
+    assert world.apply(options=two).failed == {Doubt.CLAIMED_UNSEEN: 2}
+    assert skip(world, Selection(frozenset({Doubt.CLAIMED_UNSEEN}))).sims == 2
     result = world.apply(options=two)
     assert (result.exit_code, len(world.target.ledger.charges)) == (ExitCode.HALTED, 2)
     assert "[caps]" in result.reason

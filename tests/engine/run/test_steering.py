@@ -17,7 +17,7 @@ from migrator.core.run.control import Order, OrderKind
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.engine.run.context import LONG_PAUSE_S, Hooks, Stopper, quiet
-from migrator.errors import StoreBusy
+from migrator.errors import LeaseLost
 from migrator.ports import Claim
 from migrator.wiring.pace import keeping_pace, remember
 from tests.support import run_virtual
@@ -311,7 +311,7 @@ def test_a_paused_run_whose_lease_is_taken_ends() -> None:
         nonlocal looks
         looks += 1
         if looks > 3:
-            raise StoreBusy("taken", code="lease_lost")
+            raise LeaseLost("taken")
 
     stopper.while_leased(taken_after_three_looks)
 
@@ -319,5 +319,5 @@ def test_a_paused_run_whose_lease_is_taken_ends() -> None:
         with anyio.fail_after(60):
             await stopper.checkpoint()
 
-    with pytest.raises(StoreBusy):
+    with pytest.raises(LeaseLost):
         run_virtual(main)

@@ -8,8 +8,9 @@ import pytest
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.control import Ceiling, Learned, Order, OrderKind, Selection
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepEvent, StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN, RETRIED, Verdict, Verified
+from migrator.core.run.steps import Verdict, Verified
 from migrator.errors import InputError
 from migrator.store import Owner, Store
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, states
@@ -122,22 +123,22 @@ def test_a_retried_step_begins_anew_and_its_sim_takes_orders_again(store: Store)
     store.interventions.retry("p1", Selection(), now=NOW + 9)
     (item,) = store.journal.items_by_key("p1", [key(1)])
     step = item.steps[CLAIM]
-    assert (step.state, step.attempts, step.code, step.since) == (StepState.UNCERTAIN, 0, RETRIED, NOW + 9)
+    assert (step.state, step.attempts, step.code, step.since) == (StepState.UNCERTAIN, 0, Doubt.RETRIED, NOW + 9)
     assert item.takes_orders
 
 
 def test_a_claim_that_the_carrier_named_keeps_its_code(store: Store) -> None:
-    fail(store, 1, code=CLAIMED_UNSEEN)
+    fail(store, 1, code=Doubt.CLAIMED_UNSEEN)
     store.interventions.retry("p1", Selection(), now=NOW)
     (item,) = store.journal.items_by_key("p1", [key(1)])
-    assert item.steps[CLAIM].code == CLAIMED_UNSEEN
+    assert item.steps[CLAIM].code == Doubt.CLAIMED_UNSEEN
 
 
 def test_a_claim_that_the_carrier_took_back_may_be_sent_again(store: Store) -> None:
-    fail(store, 1, code=CLAIMED_UNSEEN)
+    fail(store, 1, code=Doubt.CLAIMED_UNSEEN)
     store.interventions.retry("p1", Selection(), now=NOW, never_claimed=True)
     (item,) = store.journal.items_by_key("p1", [key(1)])
-    assert item.steps[CLAIM].code == RETRIED
+    assert item.steps[CLAIM].code == Doubt.RETRIED
 
 
 def test_retry_puts_a_finished_plan_in_use_again_only_if_something_failed(store: Store) -> None:
@@ -178,10 +179,10 @@ def test_skip_sets_waiting_failed_and_unbegun_sims_aside_and_leaves_verified_one
 
 
 def test_skip_does_not_forget_that_a_claim_may_be_paid(store: Store) -> None:
-    fail(store, 1, code=CLAIMED_UNSEEN)
-    store.interventions.skip("p1", Selection(frozenset({CLAIMED_UNSEEN})), now=NOW)
+    fail(store, 1, code=Doubt.CLAIMED_UNSEEN)
+    store.interventions.skip("p1", Selection(frozenset({Doubt.CLAIMED_UNSEEN})), now=NOW)
     (item,) = store.journal.items_by_key("p1", [key(1)])
-    assert (item.steps[CLAIM].state, item.steps[CLAIM].code) == (StepState.SKIPPED, CLAIMED_UNSEEN)
+    assert (item.steps[CLAIM].state, item.steps[CLAIM].code) == (StepState.SKIPPED, Doubt.CLAIMED_UNSEEN)
 
 
 @pytest.mark.parametrize("event", [None, StepEvent.LOST], ids=["in flight", "uncertain"])

@@ -21,8 +21,9 @@ from hypothesis.stateful import (
 )
 
 from migrator.core.plan.plan import Action
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import STEP_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState
-from migrator.core.run.steps import CLAIMED_UNSEEN, RequestOutcome, Step
+from migrator.core.run.steps import RequestOutcome, Step
 from migrator.errors import IllegalTransition, InputError, StalePlan, StoreBusy, StoreError
 from migrator.ports import Journal, Request
 from migrator.store import PlanState, Store
@@ -207,8 +208,8 @@ def test_a_sim_that_another_plan_surely_failed_to_claim_may_be_claimed(store: St
     planned(store, [change(1), change(2)], plan_id="p2")
     begin(store, run, 1, 2)
     store.journal.move("p1", CLAIM, StepEvent.REFUSED_FOR_GOOD, {key(1): ("claim_refused", "no")}, now=NOW)
-    store.journal.move("p1", CLAIM, StepEvent.LOST, {key(2): (CLAIMED_UNSEEN, "")}, now=NOW)
-    store.journal.move("p1", CLAIM, StepEvent.PROBED_CONFLICT, {key(2): (CLAIMED_UNSEEN, "")}, now=NOW)
+    store.journal.move("p1", CLAIM, StepEvent.LOST, {key(2): (Doubt.CLAIMED_UNSEEN, "")}, now=NOW)
+    store.journal.move("p1", CLAIM, StepEvent.PROBED_CONFLICT, {key(2): (Doubt.CLAIMED_UNSEEN, "")}, now=NOW)
     other = store.journal.start_run("p2", "me", NOW)
     begin(store, other, 1)
     with pytest.raises(StalePlan):
@@ -226,11 +227,11 @@ def test_a_run_begins_nothing_once_a_later_one_is_at_work(store: Store, run: int
 
 def test_an_answer_and_what_it_says_of_each_sim_are_on_disk_together(store: Store, run: int) -> None:
     request = begin(store, run, 1, 2)
-    said = {key(1): (CLAIMED_UNSEEN, "named"), key(2): ("not_in_reply", "")}
+    said = {key(1): (Doubt.CLAIMED_UNSEEN, "named"), key(2): ("not_in_reply", "")}
     store.journal.answered(request, RequestOutcome.ACCEPTED, now=NOW, in_doubt=said)
     assert store.journal.reclaim_in_flight("p1", NOW) == 0
     codes = {item.key: item.steps[CLAIM].code for item in store.journal.items_by_key("p1", [key(1), key(2)])}
-    assert codes == {key(1): CLAIMED_UNSEEN, key(2): "not_in_reply"}
+    assert codes == {key(1): Doubt.CLAIMED_UNSEEN, key(2): "not_in_reply"}
 
 
 def test_an_answer_about_a_sim_that_is_not_in_flight_is_not_kept_at_all(store: Store, run: int) -> None:
