@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from migrator import wiring
+from migrator.chunks import chunks
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.app.lookups import living_holder, required_inventory
@@ -40,7 +40,6 @@ NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
 RUN_FIRST = "wait for it, or end it with `migrator run abort`; then there are the ways above"
 WRONG_FILE = "is this the right file?"
 SHOWN = 10
-BATCH = 1000
 
 
 @click.command("import", epilog="Exit codes: 0 done, 2 problems (all listed, nothing changed), 9 a run uses a pair.")
@@ -175,8 +174,7 @@ def _refuse_settled(store: Store, pairs: Iterable[Pair]) -> None:
     if not _has_begun(store):
         return
     problems: list[Problem] = []
-    remaining = iter(pairs)
-    while chunk := list(islice(remaining, BATCH)):
+    for chunk in chunks(pairs):
         new = {pair.source.key: pair for pair in chunk}
         had = store.pairs.by_source_keys(new)
         moved = {key: pair for key, pair in new.items() if key not in had or had[key].target != pair.target}

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from migrator import __version__
+from migrator.chunks import chunks
 from migrator.core.fleet.units import money
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import StepKind, StepState
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["reconciliation", "with_proofs"]
 
-PAGE = 500
 PACE_BINS = 60
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
@@ -73,8 +72,7 @@ def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, Kept
 
     Each SIM is as the store has it.
     """
-    rows = store.journal.report_rows(plan_id)
-    while page := list(islice(rows, PAGE)):
+    for page in chunks(store.journal.report_rows(plan_id)):
         found = store.proofs.among(plan_id, [item.key for item, *_ in page])
         yield from ((row, found.get(row[0].key)) for row in page)
 

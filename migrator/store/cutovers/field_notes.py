@@ -24,12 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
+from migrator.chunks import chunks
 from migrator.core.cutover.rules import moment_s
 from migrator.core.fleet.imei import Holder, Neighbours
 from migrator.core.run.states import StepKind
 from migrator.store.database.database import Database
-from migrator.store.database.rows import AnyRow, among, chunks, json_list
-from migrator.store.inventory.inventory import in_force
+from migrator.store.database.rows import AnyRow, among, json_list
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, plans, proofs, steps

@@ -28,22 +28,14 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, PairValues
 from migrator.errors import InputError
 from migrator.store.database.database import Database, Query, driver_sql, insert_many
-from migrator.store.database.rows import (
-    PAGE,
-    PAIR_COLUMNS,
-    among,
-    by_page,
-    chunks,
-    in_iccid_order,
-    json_list,
-    pair_from,
-)
-from migrator.store.inventory.inventory import in_force
+from migrator.store.database.rows import PAIR_COLUMNS, among, by_page, in_iccid_order, json_list, pair_from
 from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 

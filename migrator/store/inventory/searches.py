@@ -10,10 +10,11 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.schema import CreateTable
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.store.database.database import Database, Query, driver_sql
-from migrator.store.database.rows import PAGE, among, by_page, chunks, json_list
-from migrator.store.inventory.inventory import in_force
+from migrator.store.database.rows import among, by_page, json_list
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = ["SqlSearch"]

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
 
+from migrator.chunks import PAGE
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, RequestOutcome, RequestRecord
 from migrator.errors import InputError
 from migrator.store.database.database import storable
-from migrator.store.database.rows import PAGE, AnyRow, by_page
+from migrator.store.database.rows import AnyRow, by_page
 from migrator.store.journal.items import Items
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.plans import plans, request_items, requests, steps

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim, TargetLink
 from migrator.core.run.states import StepKind, StepState
@@ -13,20 +14,18 @@ from migrator.core.run.steps import Item, Verdict, Verified
 from migrator.store.database.database import driver_sql, insert_many
 from migrator.store.database.documents import findings_from, findings_text, raw_text
 from migrator.store.database.rows import (
-    PAGE,
     SIM_COLUMNS,
     AnyRow,
     among,
     by_page,
-    chunks,
     in_iccid_order,
     json_list,
     link_values,
     sim_from,
 )
 from migrator.store.database.tallies import VERDICTS
-from migrator.store.inventory.inventory import in_force
 from migrator.store.inventory.searches import SqlSearch
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.items import ITEMS, items_of
 from migrator.store.journal.requests import Requests
 from migrator.store.log import note
