@@ -10,7 +10,7 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, func, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import ICCID_SHORTEST, Eid, Iccid
@@ -34,6 +34,7 @@ __all__ = [
     "pair_from",
     "sim_from",
     "sim_values",
+    "temporary_table",
 ]
 
 AnyRow = Row[Any]
@@ -226,3 +227,9 @@ def among(column: ColumnElement[str], parameter: ColumnElement[str]) -> ColumnEl
     """
     listed = func.json_each(parameter).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def temporary_table(name: str, *columns: Column[Any]) -> Table:
+    """Describe a table that only this connection sees."""
+    is_keyed = any(column.primary_key for column in columns)
+    return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], sqlite_with_rowid=not is_keyed)

@@ -14,8 +14,6 @@ from sqlalchemy import (
     Connection,
     Executable,
     Float,
-    MetaData,
-    Table,
     Text,
     bindparam,
     delete,
@@ -33,7 +31,15 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, PairValues
 from migrator.errors import InputError
 from migrator.store.database.database import Database, Query, driver_sql, insert_many
-from migrator.store.database.rows import PAIR_COLUMNS, among, by_page, in_iccid_order, json_list, pair_from
+from migrator.store.database.rows import (
+    PAIR_COLUMNS,
+    among,
+    by_page,
+    in_iccid_order,
+    json_list,
+    pair_from,
+    temporary_table,
+)
 from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
@@ -41,11 +47,8 @@ from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = ["Pairs"]
 
-_incoming = Table(  # what one call of `add` brings: judged as a whole before any of it counts
-    "incoming_pairs",
-    MetaData(),
-    *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c),
-    prefixes=["TEMPORARY"],
+_incoming = temporary_table(  # what one call of `add` brings: judged as a whole before any of it counts
+    "incoming_pairs", *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c)
 )
 _NAMES = tuple(column.name for column in pairs.c)
 _INSERT = driver_sql(insert(_incoming).values(dict.fromkeys(_NAMES)), _NAMES)
@@ -103,10 +106,7 @@ class Pairs:
         Returns and raises: as `add`.
         """
         with self._db.write() as connection:
-            connection.execute(CreateTable(_incoming, if_not_exists=True))
-            connection.execute(delete(_incoming))
-            for chunk in chunks(new):
-                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
+            _take_in(connection, new, now)
             _refuse_doubles(connection)
             counts = _counts(connection)
             if counts["replaced"] and not replace:
@@ -134,10 +134,7 @@ class Pairs:
             force, a target that is, a SIM that is given twice), or if there were pairs already: then nothing is kept.
         """
         with self._db.read() as connection:  # the temporary table keeps nobody out of the store
-            connection.execute(CreateTable(_incoming, if_not_exists=True))
-            connection.execute(delete(_incoming))
-            for chunk in chunks(new):
-                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
+            _take_in(connection, new, now)
         with self._db.write() as connection:
             try:
                 with connection.begin_nested():
@@ -240,6 +237,14 @@ class Pairs:
 
 class _NotRight(Exception):
     """Problem in the incoming pairs that needs a check row by row."""
+
+
+def _take_in(connection: Connection, new: Iterable[PairValues], now: float) -> None:
+    """Fill the table of incoming pairs anew."""
+    connection.execute(CreateTable(_incoming, if_not_exists=True))
+    connection.execute(delete(_incoming))
+    for chunk in chunks(new):
+        insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
 
 
 def _add_if_right(connection: Connection) -> int:
