@@ -38,5 +38,8 @@ def escaped(json_text: str) -> str:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """Return a value as JSON in plain letters that may be encoded as UTF-8."""
+    """Return a value as JSON that may be encoded as UTF-8.
+
+    Letters beyond ASCII stay as they are.
+    """
     return escaped(json.dumps(value, ensure_ascii=False, indent=indent))

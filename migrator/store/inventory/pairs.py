@@ -157,13 +157,6 @@ class Pairs:
         for key, digits in in_iccid_order(by_page(lambda after: self._db.tuples(_NEXT_TARGETS, after=after))):
             yield Iccid(digits, key)
 
-    def for_source(self, iccid: Iccid) -> Pair | None:
-        """Return the pair of a source SIM, or None.
-
-        The ICCID may be with or without its check digit. None if the SIM has no pair.
-        """
-        return self.by_source_keys([iccid.key]).get(iccid.key)
-
     def by_source_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
         """Return the pairs of some source SIMs, by source key.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE, chunks
@@ -151,15 +151,6 @@ class Verifications(Requests):
         plan_no = plan_row(self._db, plan_id).plan_no
         for row in by_page(lambda after: self._db.rows(_NEXT_VERIFIED, plan_no=plan_no, after=after)):
             yield _judged(row), row.verified_at
-
-    def verification_at(self, plan_id: str) -> float | None:
-        """Return when a SIM of the plan was last verified, or None.
-
-        The time is UTC seconds. None means that no SIM was ever verified.
-        """
-        last = select(func.max(verifications.c.verified_at).label("at"))
-        (row,) = self._db.rows(last.where(verifications.c.plan_no == plan_row(self._db, plan_id).plan_no))
-        return None if row.at is None else float(row.at)
 
     def report_rows(self, plan_id: str) -> Iterator[ReportRow]:
         """Yield every SIM of the plan, a page at a time.
