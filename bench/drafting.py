@@ -8,17 +8,16 @@ from bench.fleet import stock
 from bench.measures import Measure
 from bench.storing import by_sqlite
 from bench.whole_way import POLICY
+from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
 from migrator.core.plan.plan import Change
 from migrator.core.plan.planner import Planner
 from migrator.inputs.policy.file import parse_policy
 from migrator.store import Store
-from migrator.store.database.rows import PAGE
 from migrator.store.plans.draft import Draft
 from migrator.wiring.gc import collecting_rarely
 from migrator.wiring.rehearsal import pool_of
-from migrator.workflows.plans.make import BATCH
 
 __all__ = ["drafting"]
 
@@ -35,8 +34,8 @@ def drafting(folder: Path) -> Iterator[Measure]:
         for number in range(ROUNDS):
             with store.plans.draft(0.0) as draft:
                 began = time.perf_counter()
-                for start in range(0, SIMS, BATCH):
-                    draft.add(changes[start : start + BATCH])
+                for start in range(0, SIMS, PAGE):
+                    draft.add(changes[start : start + PAGE])
                 whole.append(time.perf_counter() - began)
                 other = folder / f"plain-{number}.db"
                 plain.append(by_sqlite(other, state, "changes", "source_key", commit_every=PAGE))

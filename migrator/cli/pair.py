@@ -1,13 +1,13 @@
 """`pair`: a new SIM for each old SIM."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from migrator import wiring
+from migrator.chunks import chunks
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.app.problem_log import all_told, problem_log
@@ -29,7 +29,6 @@ __all__ = ["check", "export", "identity", "import_file", "pool"]
 
 NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
 SHOWN = 10
-BATCH = 1000
 
 
 @click.command("import", epilog="Exit codes: 0 done, 2 problems (all listed, nothing changed), 9 a run uses a pair.")
@@ -164,8 +163,7 @@ def _refuse_settled(store: Store, pairs: Iterable[Pair]) -> None:
     if not _has_begun(store):
         return
     problems: list[Problem] = []
-    remaining = iter(pairs)
-    while chunk := list(islice(remaining, BATCH)):
+    for chunk in chunks(pairs):
         new = {pair.source.key: pair for pair in chunk}
         had = store.pairs.by_source_keys(new)
         moved = {key: pair for key, pair in new.items() if key not in had or had[key].target != pair.target}

@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
+from migrator.chunks import chunks
 from migrator.reports.model import Reconciliation
 from migrator.reports.tally import Tally
 
@@ -78,7 +79,7 @@ def bound(report: Reconciliation, folder: Path) -> Iterator[Book]:
     tally = Tally()
     with tempfile.TemporaryFile("w+", dir=folder, encoding="ascii", newline="\n") as pages:
         rows = (row.values() for row in tally.counting(report.rows()))
-        while chunk := list(islice(rows, ROWS_AT_ONCE)):
+        for chunk in chunks(rows, ROWS_AT_ONCE):
             pages.write(_encode(chunk) + "\n")
         pages.flush()
         yield Book(report, tally, pages)

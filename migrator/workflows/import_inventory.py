@@ -4,11 +4,11 @@ The file's rows go into a snapshot first.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
+from migrator.chunks import chunks
 from migrator.core.fleet.iccid_text import SPREADSHEET_REMEDY, ZERO_REMEDY, lost_digits
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim
@@ -25,7 +25,6 @@ __all__ = ["API_VERSION", "Imported", "import_inventory"]
 API_VERSION = "import"
 """API version of an import; a pull has "v1" or "v2"."""
 
-BATCH = 1000
 MOST_SUSPECTS = 10_000
 """Most ICCIDs that end in zeros and are checked one by one.
 
@@ -81,7 +80,7 @@ def import_inventory(
     snapshot = store.inventory.open_snapshot(API_VERSION, now, fresh=True, origin=file.name)
     try:
         importing = _Importing(store, snapshot.snapshot_id, file.name, note)
-        for number, rows in enumerate(_batches(file.rows), start=1):
+        for number, rows in enumerate(chunks(file.rows), start=1):
             importing.take(number, rows, now)
             progress("page", {"sims": len(rows), "page": number, "listed": None})
         importing.finish()
@@ -107,12 +106,6 @@ def _refuse_gaps(name: str, sims: int, dropped: Dropped) -> None:
         words = f"{name} has {sims} SIMs and leaves out, of the inventory in force, {dropped}; nothing was changed"
         hint = "a file stands for the whole fleet: put its parts into one. If these SIMs are gone for good: --replace"
         raise InputError(words, code="inventory_shrinks", hint=hint)
-
-
-def _batches(rows: Iterable["ImportedRow"]) -> Iterator[list["ImportedRow"]]:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH)):
-        yield batch
 
 
 @dataclass(slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator import wiring
+from migrator.chunks import chunks
 from migrator.core.fleet.units import money
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import StepKind, StepState
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["reconciliation", "report", "with_proofs"]
 
-PAGE = 500
 PACE_BINS = 60
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
@@ -96,8 +95,7 @@ def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, Kept
 
     Each SIM is as the store has it.
     """
-    rows = store.journal.report_rows(plan_id)
-    while page := list(islice(rows, PAGE)):
+    for page in chunks(store.journal.report_rows(plan_id)):
         found = store.proofs.among(plan_id, [item.key for item, *_ in page])
         yield from ((row, found.get(row[0].key)) for row in page)
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from migrator import wiring
+from migrator.chunks import chunks
 from migrator.core.cutover.life import (
     Life,
     Proof,
@@ -310,8 +310,7 @@ async def prove_life(
         progress: called with each event.
     """
     today = clock.now().date()
-    rows = _held(store, header)
-    while chunk := list(islice(rows, CHUNK)):
+    for chunk in chunks(_held(store, header), CHUNK):
         imeis = {sim.iccid.key: sim.imei for sim in store.inventory.sims([one.item.key for one in chunk])}
         known = [replace(one, source_imei=imeis.get(one.item.key)) for one in chunk]
         asked = await _asked(target, known, stopper)

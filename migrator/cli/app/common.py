@@ -1,7 +1,6 @@
 """Options, output and end that all commands share."""
 
 import io
-import json
 import logging
 import shutil
 import traceback
@@ -16,7 +15,7 @@ import click
 
 from migrator.cli.app import voice
 from migrator.cli.app.tables import PIPE_WIDTH, printable, table, wrapped
-from migrator.core.fleet.spelling import escaped
+from migrator.core.fleet.spelling import json_text
 from migrator.errors import Interrupted, MigratorError, Problem
 from migrator.inputs.settings.addresses import telling_addresses, used_addresses
 
@@ -180,9 +179,9 @@ def _tell(name: str, shared: Globals, outcome: Outcome, *, status: str, crash: B
     if outcome.is_on_stdout:
         pass
     elif shared.events:
-        _put(escaped(json.dumps({"event": "result", **envelope}, ensure_ascii=False)))
+        _put(json_text({"event": "result", **envelope}))
     elif shared.json:
-        _put(escaped(json.dumps(envelope, ensure_ascii=False, indent=2)))
+        _put(json_text(envelope, indent=2))
     else:
         _print(outcome.text)
     _print_problems(outcome.problems, shared)

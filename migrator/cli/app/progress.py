@@ -3,7 +3,6 @@
 A terminal shows a bar. Elsewhere there are lines, or NDJSON with --events.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from rich.progress import Progress as Bar
 
 from migrator.cli.app import voice
 from migrator.cli.app.common import Globals
-from migrator.core.fleet.spelling import escaped
+from migrator.core.fleet.spelling import json_text
 from migrator.ports import Progress
 
 __all__ = ["watching"]
@@ -107,7 +106,7 @@ def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]
 
 
 def _as_json(event: str, values: Mapping[str, Any]) -> None:
-    voice.tell(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)), err=False)
+    voice.tell(json_text({"event": event, **values}), err=False)
 
 
 class _Lines:

@@ -3,7 +3,6 @@
 They are listed wave by wave, in the order of their sending.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import click
 from migrator.cli.app.common import Outcome, table
 from migrator.cli.app.files import is_stdout, unwritable
 from migrator.cli.app.words import counted
-from migrator.core.fleet.spelling import escaped
+from migrator.core.fleet.spelling import json_text
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import Problem
@@ -59,7 +58,7 @@ class Outbox:
         if self.keep_all or len(self.kept) < SHOWN:
             self.kept.append(told)
         if self.write is not None:
-            self.write(escaped(json.dumps(told, ensure_ascii=False)) + "\n")
+            self.write(json_text(told) + "\n")
 
     def watching(self, progress: Progress) -> Progress:
         """Wrap `progress`, to learn the wave of the next requests."""

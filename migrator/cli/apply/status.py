@@ -1,6 +1,5 @@
 """`status`: the state of a plan."""
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from migrator.cli.app.lookups import finding_counts, plan_looked_at, unfinished_
 from migrator.cli.app.words import step_word, verdict_word
 from migrator.cli.apply.run import order_values
 from migrator.cli.plan.tables import caps_table
-from migrator.core.fleet.spelling import escaped
+from migrator.core.fleet.spelling import json_text
 from migrator.core.run.control import CEILING_SETTINGS
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted
@@ -99,7 +98,7 @@ def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
     """
     when = datetime.now(UTC).strftime("%H:%M:%S")
     if shared.events:
-        click.echo(escaped(json.dumps({"event": "status", **outcome.data}, ensure_ascii=False)))
+        click.echo(json_text({"event": "status", **outcome.data}))
     elif shared.json:
         pass
     elif sys.stdout.isatty():

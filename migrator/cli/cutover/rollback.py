@@ -21,8 +21,6 @@ from migrator.workflows.cutover.make import make_rollback
 
 __all__ = ["apply", "plan"]
 
-SHOWN = 20
-
 
 @click.command("plan", epilog="Exit codes: 0 done, 2 input, 9 another run holds the store.")
 @click.argument("plan_id", metavar="[PLAN]", required=False)

@@ -1,6 +1,5 @@
 """`verify --watch`: fresh reads again and again, and drift as it appears."""
 
-import json
 from datetime import UTC, datetime
 
 from migrator import wiring
@@ -8,7 +7,7 @@ from migrator.cli.app import voice
 from migrator.cli.app.common import Globals, Outcome, printable
 from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.words import counted, n_sims
-from migrator.core.fleet.spelling import escaped
+from migrator.core.fleet.spelling import json_text
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper, quiet
@@ -117,7 +116,7 @@ def _tell(shared: Globals, moved: Moved) -> None:
     }
     if shared.events:
         event = "drift" if moved.is_new else "drift_gone"
-        voice.tell(escaped(json.dumps({"event": event, **values}, ensure_ascii=False)), err=False)
+        voice.tell(json_text({"event": event, **values}), err=False)
     elif not shared.json:
         words = f"planned {values['planned']}, found {values['observed']}" if moved.is_new else "is gone"
         voice.tell(printable(f"{_now()} {values['source_iccid']} {values['code']}: {words}"), err=False)
@@ -126,7 +125,7 @@ def _tell(shared: Globals, moved: Moved) -> None:
 def _tell_trouble(shared: Globals, error: Transient) -> None:
     if shared.events:
         event = {"event": "round_failed", "message": error.message}
-        voice.tell(escaped(json.dumps(event, ensure_ascii=False)), err=False)
+        voice.tell(json_text(event), err=False)
     elif not shared.quiet:
         words = f"{_now()} this round failed, and the next one goes on: {error.message}"
         voice.tell(printable(words), err=True)

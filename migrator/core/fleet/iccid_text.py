@@ -8,9 +8,9 @@ A claim cannot be undone. So digits that were lost, moved or glued together neve
 import re
 import unicodedata
 from collections.abc import Callable, Container, Iterator, Sequence
-from itertools import islice
 from typing import TypeVar
 
+from migrator.chunks import chunks
 from migrator.core.fleet.identifiers import LONGEST_GROUP, Iccid, NotAnIdentifier, TwoNumbers, canonical
 from migrator.core.fleet.secrets import shown
 
@@ -166,8 +166,7 @@ def lost_digits(
             time.
     """
     lost: list[Place] = []
-    remaining = iter(suspects)
-    while chunk := list(islice(remaining, SUSPECTS_PER_LOOKUP)):
+    for chunk in chunks(suspects, SUSPECTS_PER_LOOKUP):
         beside = [list(_neighbours(iccid)) for iccid, _ in chunk]
         there = among([key for keys in beside for key in keys])
         lost += [place for (_, place), keys in zip(chunk, beside, strict=True) if not any(key in there for key in keys)]

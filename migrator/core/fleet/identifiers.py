@@ -17,8 +17,6 @@ __all__ = [
     "Eid",
     "Iccid",
     "Imei",
-    "Imsi",
-    "Msisdn",
     "NotAnIdentifier",
     "TwoNumbers",
     "canonical",
@@ -145,30 +143,6 @@ class Eid:
 
     def __str__(self) -> str:
         return self.digits
-
-
-@dataclass(frozen=True, slots=True)
-class Imsi:
-    """Network subscription: at most 15 digits (ITU-T E.212)."""
-
-    digits: str
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read 6 to 15 digits. Raises: NotAnIdentifier."""
-        return cls(_digits(text, "IMSI", shortest=6, longest=15))
-
-
-@dataclass(frozen=True, slots=True)
-class Msisdn:
-    """Phone number of at most 15 digits (ITU-T E.164), without its plus."""
-
-    digits: str
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read 5 to 15 digits, a leading plus allowed. Raises: NotAnIdentifier."""
-        return cls(_digits(text.strip().removeprefix("+"), "MSISDN", shortest=5, longest=15))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 A carrier that cuts a label may leave half an emoji, which is a lone surrogate.
 """
 
+import json
 import re
+from typing import Any
 
-__all__ = ["UNREAD", "escaped", "is_spoiled"]
+__all__ = ["UNREAD", "escaped", "is_spoiled", "json_text"]
 
 UNREAD = "\ufffd"
 """Unicode's replacement for a character that could not be read.
@@ -33,3 +35,11 @@ def escaped(json_text: str) -> str:
     if json_text.isascii():
         return json_text
     return _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Return a value as JSON that may be encoded as UTF-8.
+
+    Letters beyond ASCII stay as they are.
+    """
+    return escaped(json.dumps(value, ensure_ascii=False, indent=indent))

@@ -31,12 +31,9 @@ __all__ = [
     "Blocked",
     "Limit",
     "LimitRule",
-    "data_limit",
     "data_limit_rule",
-    "desired_state",
     "device_name",
     "left_behind",
-    "sms_limit",
     "sms_limit_rule",
     "state_of",
     "state_rules",
@@ -101,7 +98,11 @@ LimitRule = Callable[[SourceSim], Limit | Blocked]
 
 
 def state_rules(policy: StatusPolicy) -> Mapping[SourceStatus, DesiredState | Blocked]:
-    """Return the result for each known source status."""
+    """Return the link state for each known source status.
+
+    Source: Hologram's migration guide, "SIM states": Enabled is LIVE, Disabled is PAUSED-USER (still billed monthly);
+    an expired SIM has no counterpart. The policy decides; an unknown word is never acted on. Read 2026-11-20.
+    """
     return {
         SourceStatus.ENABLED: _state(SourceStatus.ENABLED, policy.enabled),
         SourceStatus.DISABLED: _state(SourceStatus.DISABLED, policy.disabled),
@@ -117,24 +118,12 @@ def _state(status: SourceStatus, rule: StatusRule) -> DesiredState | Blocked:
     return DesiredState.LIVE if rule is StatusRule.LIVE else DesiredState.PAUSE
 
 
-def desired_state(sim: SourceSim, policy: StatusPolicy) -> DesiredState | Blocked:
-    """Return the link state that a SIM should end in.
-
-    Source: Hologram's migration guide, "SIM states": Enabled is LIVE, Disabled is PAUSED-USER (still billed monthly);
-    an expired SIM has no counterpart. The policy decides; an unknown word is never acted on. Read 2026-11-20.
-    """
-    return state_of(sim, state_rules(policy))
-
-
 def state_of(sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked]) -> DesiredState | Blocked:
     """Return the link state a SIM should end in, by `state_rules`."""
     state = rules.get(sim.status)
     if state is None:
         return Blocked(Reason.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}, a status this tool does not know")
     return state
-
-
-# --- data ---------------------------------------------------------------------------------------------------------
 
 
 def left_behind(policy: Policy) -> Selector:
@@ -152,9 +141,7 @@ def left_behind(policy: Policy) -> Selector:
     return is_left
 
 
-def data_limit(sim: SourceSim, policy: DataLimitPolicy, account: AccountLimits) -> Limit | Blocked:
-    """Return the overage limit of one SIM in bytes: see `data_limit_rule`."""
-    return data_limit_rule(policy, account)(sim)
+# --- data ---------------------------------------------------------------------------------------------------------
 
 
 def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits) -> LimitRule:
@@ -297,11 +284,6 @@ def _gone(volume: Decimal) -> str:
 
 
 # --- SMS ----------------------------------------------------------------------------------------------------------
-
-
-def sms_limit(sim: SourceSim, policy: SmsLimitPolicy, account: AccountLimits) -> Limit | Blocked:
-    """Return one SIM's SMS limit per billing period: see `sms_limit_rule`."""
-    return sms_limit_rule(policy, account)(sim)
 
 
 def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits) -> LimitRule:

@@ -3,7 +3,7 @@
 `inputs.policy.file` reads the policy from a file. Here is pure data.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -314,24 +314,6 @@ class Policy:
     rules: tuple[Rule, ...] = ()
 
     @property
-    def needs_data_remaining(self) -> bool:
-        """True if planning needs each SIM's remaining data volume."""
-        return any(part.data_limit.basis is DataBasis.REMAINING for part in self._parts())
-
-    @property
-    def needs_sms_remaining(self) -> bool:
-        """True if planning needs each SIM's remaining SMS volume."""
-        return any(part.sms_limit.basis is SmsBasis.REMAINING for part in self._parts())
-
-    @property
-    def needs_account_limits(self) -> bool:
-        """True if planning needs 1NCE's monthly caps."""
-        return any(
-            part.data_limit.basis is DataBasis.MONTHLY_LIMIT or part.sms_limit.basis is SmsBasis.MONTHLY_LIMIT
-            for part in self._parts()
-        )
-
-    @property
     def needs_counting(self) -> bool:
         """True if some wave takes a share of the SIMs.
 
@@ -351,7 +333,3 @@ class Policy:
         None is for "", and for a name that no rule has.
         """
         return next((rule for rule in self.rules if rule.name == name), None)
-
-    def _parts(self) -> "Iterator[Policy | Rule]":
-        yield self
-        yield from self.rules

@@ -6,8 +6,8 @@ Each row is compared with the inventory, with the known pairs, and with the othe
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 
+from migrator.chunks import chunks
 from migrator.core.fleet.iccid_text import (
     ONE_IN,
     SPREADSHEET_REMEDY,
@@ -126,8 +126,7 @@ def plan_import(
             the file does not give another one.
     """
     draft = _Draft(file, replace, Seen(file))
-    remaining = iter(rows)
-    while chunk := list(islice(remaining, ROWS_PER_LOOKUP)):
+    for chunk in chunks(rows, ROWS_PER_LOOKUP):
         parsed = [pair for row in chunk if (pair := draft.parsed(row)) is not None]
         sources = [pair.source.key for pair in parsed]
         targets = [pair.target.key for pair in parsed]

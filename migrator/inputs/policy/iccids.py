@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from migrator.chunks import chunks
 from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
 from migrator.errors import InputError, Problem
@@ -33,7 +34,6 @@ MOST_PROBLEMS = 1000
 
 A file that is no list at all has a problem in every line.
 """
-KEYS_PER_LOOKUP = 1000
 LINES_TOLD = 20
 """Most lines without a SIM that are reported for each file."""
 
@@ -82,23 +82,15 @@ def unmatched(lists: Mapping[Path, frozenset[str]], known: KnownSims) -> Iterato
 
     Args:
         lists: the keys of each file, as they were read.
-        known: asked for some hundred keys at a time.
+        known: asked for a page of keys at a time.
     """
     for path, keys in lists.items():
-        missing = {key for chunk in _chunks(keys) for key in chunk - _among(chunk, known)}
+        missing: set[str] = set()
+        for chunk in chunks(keys):
+            found = known(chunk)
+            missing.update(key for key in chunk if key not in found)
         if missing:
             yield _unmatched_words(path, missing, len(keys))
-
-
-def _chunks(keys: frozenset[str]) -> Iterator[set[str]]:
-    remaining = iter(keys)
-    while chunk := set(islice(remaining, KEYS_PER_LOOKUP)):
-        yield chunk
-
-
-def _among(chunk: set[str], known: KnownSims) -> set[str]:
-    found = known(list(chunk))
-    return {key for key in chunk if key in found}
 
 
 def _unmatched_words(path: Path, missing: set[str], listed: int) -> str:

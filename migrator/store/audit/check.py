@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
+from migrator.chunks import PAGE
 from migrator.core.audit.chain import (
     DAMAGE,
     GENESIS,
@@ -25,7 +26,7 @@ from migrator.core.run.states import StepState
 from migrator.store.audit.damage import checkable, damaged_cells
 from migrator.store.audit.held import Expected
 from migrator.store.database.database import Database, Query
-from migrator.store.database.rows import PAGE, AnyRow, by_page, in_iccid_order
+from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
 from migrator.store.database.tallies import STEPS, SWITCH_STEPS, VERDICTS, Tally
 from migrator.store.log import LAST_EVENT, switch_items_digest
 from migrator.store.tables.cutovers import switch_plans, switch_requests, switch_steps

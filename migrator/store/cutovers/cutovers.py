@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import hash_of_lines
 from migrator.core.cutover.plan import (
     Direction,
@@ -27,7 +28,7 @@ from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.run.states import PlanState, StepState
 from migrator.errors import InputError
 from migrator.store.database.database import Database
-from migrator.store.database.rows import PAGE, among, chunks, json_list
+from migrator.store.database.rows import among, json_list
 from migrator.store.database.tallies import SWITCH_STEPS
 from migrator.store.log import note, switch_items_digest
 from migrator.store.plans.plans import plan_row

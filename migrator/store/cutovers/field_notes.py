@@ -14,8 +14,6 @@ from sqlalchemy import (
     Connection,
     Float,
     Integer,
-    MetaData,
-    Table,
     Text,
     bindparam,
     func,
@@ -24,12 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
+from migrator.chunks import chunks
 from migrator.core.cutover.rules import moment_s
 from migrator.core.fleet.imei import Holder, Neighbours
 from migrator.core.run.states import StepKind
 from migrator.store.database.database import Database
-from migrator.store.database.rows import AnyRow, among, chunks, json_list
-from migrator.store.inventory.inventory import in_force
+from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, plans, proofs, steps
@@ -97,28 +96,22 @@ class _Index:
 
     def __init__(self, database: Database, plan_no: int) -> None:
         self._db = database
-        number, mine = next(_NUMBERS), MetaData()
-        self._olds = Table(
+        number = next(_NUMBERS)
+        self._olds = temporary_table(
             f"hardware_of_old_{number}",
-            mine,
             Column("body", Text, primary_key=True),
             Column("sims", Integer, nullable=False),
             Column("key", Text, nullable=False),
             Column("iccid", Text, nullable=False),
-            prefixes=["TEMPORARY"],
-            sqlite_with_rowid=False,
         )
-        self._news = Table(
+        self._news = temporary_table(
             f"hardware_of_new_{number}",
-            mine,
             Column("body", Text, primary_key=True),
             Column("key", Text, primary_key=True),
             Column("iccid", Text, nullable=False),
             Column("claimed_at", Text),
             Column("claim_noted_at", Float),
             Column("last_connected_at", Text),
-            prefixes=["TEMPORARY"],
-            sqlite_with_rowid=False,
         )
         with database.read() as connection:
             for table in (self._olds, self._news):

@@ -33,7 +33,7 @@ from migrator.store.database.database import storable
 from migrator.store.database.documents import document_text, raw_text
 from migrator.store.database.rows import among, json_list
 from migrator.store.database.tallies import SWITCH_STEPS
-from migrator.store.inventory.inventory import in_force
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import moved
 from migrator.store.plans.switched_off import may_yet_take_effect
 from migrator.store.tables.cutovers import switch_items, switch_plans, switch_requests, switch_runs, switch_steps

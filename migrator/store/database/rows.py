@@ -7,12 +7,12 @@ the caller may write between any two rows.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, func, select
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import ICCID_SHORTEST, Eid, Iccid
 from migrator.core.fleet.sims import LinkState, Pair, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.units import Bytes
@@ -20,13 +20,11 @@ from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = [
     "LINK_COLUMNS",
-    "PAGE",
     "PAIR_COLUMNS",
     "SIM_COLUMNS",
     "AnyRow",
     "among",
     "by_page",
-    "chunks",
     "decimal_from",
     "decimal_text",
     "in_iccid_order",
@@ -36,13 +34,10 @@ __all__ = [
     "pair_from",
     "sim_from",
     "sim_values",
+    "temporary_table",
 ]
 
-PAGE = 1000
-"""Rows in one read."""
-
 AnyRow = Row[Any]
-T = TypeVar("T")
 R = TypeVar("R", bound=Sequence[Any])
 PRESENT = 2
 
@@ -220,13 +215,6 @@ def in_iccid_order(rows: Iterable[R]) -> Iterator[R]:
     yield from sorted(held, key=itemgetter(1))
 
 
-def chunks(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
-    """Yield `values` in lists of at most `size`."""
-    rest = iter(values)
-    while chunk := list(islice(rest, size)):
-        yield chunk
-
-
 def json_list(values: Iterable[str]) -> str:
     """Return values as the JSON list that `among` needs."""
     return json.dumps(list(values))
@@ -239,3 +227,9 @@ def among(column: ColumnElement[str], parameter: ColumnElement[str]) -> ColumnEl
     """
     listed = func.json_each(parameter).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def temporary_table(name: str, *columns: Column[Any]) -> Table:
+    """Describe a table that only this connection sees."""
+    is_keyed = any(column.primary_key for column in columns)
+    return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], sqlite_with_rowid=not is_keyed)

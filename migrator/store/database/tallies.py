@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import PAGE
 from migrator.core.audit.chain import row_line, tally_digest, tally_of
 from migrator.store.database.database import Query, driver_sql
-from migrator.store.database.rows import PAGE, among, json_list
+from migrator.store.database.rows import among, json_list
 from migrator.store.tables.cutovers import switch_steps
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import steps, verifications

@@ -6,30 +6,26 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, SourceSim
 from migrator.errors import StoreBusy
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import (
-    PAGE,
     SIM_COLUMNS,
     AnyRow,
     among,
     by_page,
-    chunks,
     decimal_from,
     in_iccid_order,
     json_list,
     sim_from,
 )
-from migrator.store.inventory.snapshots import Snapshots, SnapshotState
+from migrator.store.inventory.snapshots import Snapshots, SnapshotState, in_force
 from migrator.store.inventory.unread import Unread, unread
 from migrator.store.tables.fleet import account_limits, snapshots, source_sims, unreadable_rows
 
-__all__ = ["Inventory", "in_force"]
-
-in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
-"""Id of the snapshot in force; NULL while there is none."""
+__all__ = ["Inventory"]
 
 _OF_SNAPSHOT = (
     select(*SIM_COLUMNS).where(source_sims.c.snapshot_id == bindparam("snapshot_id")).order_by(source_sims.c.key)

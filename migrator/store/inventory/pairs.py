@@ -14,8 +14,6 @@ from sqlalchemy import (
     Connection,
     Executable,
     Float,
-    MetaData,
-    Table,
     Text,
     bindparam,
     delete,
@@ -28,32 +26,29 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, PairValues
 from migrator.errors import InputError
 from migrator.store.database.database import Database, Query, driver_sql, insert_many
 from migrator.store.database.rows import (
-    PAGE,
     PAIR_COLUMNS,
     among,
     by_page,
-    chunks,
     in_iccid_order,
     json_list,
     pair_from,
+    temporary_table,
 )
-from migrator.store.inventory.inventory import in_force
 from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = ["Pairs"]
 
-_incoming = Table(  # what one call of `add` brings: judged as a whole before any of it counts
-    "incoming_pairs",
-    MetaData(),
-    *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c),
-    prefixes=["TEMPORARY"],
+_incoming = temporary_table(  # what one call of `add` brings: judged as a whole before any of it counts
+    "incoming_pairs", *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c)
 )
 _NAMES = tuple(column.name for column in pairs.c)
 _INSERT = driver_sql(insert(_incoming).values(dict.fromkeys(_NAMES)), _NAMES)
@@ -111,10 +106,7 @@ class Pairs:
         Returns and raises: as `add`.
         """
         with self._db.write() as connection:
-            connection.execute(CreateTable(_incoming, if_not_exists=True))
-            connection.execute(delete(_incoming))
-            for chunk in chunks(new):
-                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
+            _take_in(connection, new, now)
             _refuse_doubles(connection)
             counts = _counts(connection)
             if counts["replaced"] and not replace:
@@ -142,10 +134,7 @@ class Pairs:
             force, a target that is, a SIM that is given twice), or if there were pairs already: then nothing is kept.
         """
         with self._db.read() as connection:  # the temporary table keeps nobody out of the store
-            connection.execute(CreateTable(_incoming, if_not_exists=True))
-            connection.execute(delete(_incoming))
-            for chunk in chunks(new):
-                insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
+            _take_in(connection, new, now)
         with self._db.write() as connection:
             try:
                 with connection.begin_nested():
@@ -167,13 +156,6 @@ class Pairs:
         """Yield every target ICCID, sorted as text."""
         for key, digits in in_iccid_order(by_page(lambda after: self._db.tuples(_NEXT_TARGETS, after=after))):
             yield Iccid(digits, key)
-
-    def for_source(self, iccid: Iccid) -> Pair | None:
-        """Return the pair of a source SIM, or None.
-
-        The ICCID may be with or without its check digit. None if the SIM has no pair.
-        """
-        return self.by_source_keys([iccid.key]).get(iccid.key)
 
     def by_source_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
         """Return the pairs of some source SIMs, by source key.
@@ -248,6 +230,14 @@ class Pairs:
 
 class _NotRight(Exception):
     """Problem in the incoming pairs that needs a check row by row."""
+
+
+def _take_in(connection: Connection, new: Iterable[PairValues], now: float) -> None:
+    """Fill the table of incoming pairs anew."""
+    connection.execute(CreateTable(_incoming, if_not_exists=True))
+    connection.execute(delete(_incoming))
+    for chunk in chunks(new):
+        insert_many(connection, _INSERT, [(*values, now, eid) for *values, eid in chunk])
 
 
 def _add_if_right(connection: Connection) -> int:

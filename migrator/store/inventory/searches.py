@@ -6,26 +6,24 @@ The SIMs are in a temporary table, so that a fleet of any size takes no memory.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete, func, literal, select, update
+from sqlalchemy import Column, Integer, Text, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.schema import CreateTable
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.store.database.database import Database, Query, driver_sql
-from migrator.store.database.rows import PAGE, among, by_page, chunks, json_list
-from migrator.store.inventory.inventory import in_force
+from migrator.store.database.rows import among, by_page, json_list, temporary_table
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = ["SqlSearch"]
 
-_sought = Table(
+_sought = temporary_table(
     "sought",
-    MetaData(),
     Column("search", Integer, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("iccid", Text, nullable=False),
-    prefixes=["TEMPORARY"],
-    sqlite_with_rowid=False,
 )
 _numbers = count(1)  # searches may overlap
 _NAMES = tuple(column.name for column in _sought.c)

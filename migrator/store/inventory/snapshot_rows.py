@@ -19,11 +19,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
 from migrator.ports import Remaining, SourcePage
 from migrator.store.database.database import driver_sql, insert_many, storable
 from migrator.store.database.documents import raw_text
-from migrator.store.database.rows import PAGE, SIM_COLUMNS, decimal_text, sim_values
+from migrator.store.database.rows import SIM_COLUMNS, decimal_text, sim_values
 from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
 
 __all__ = [

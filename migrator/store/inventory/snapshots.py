@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits
 from migrator.core.fleet.spelling import UNREAD
@@ -17,7 +18,7 @@ from migrator.core.run.results import Dropped
 from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
 from migrator.store.database.database import Database, driver_sql
-from migrator.store.database.rows import PAGE, decimal_text
+from migrator.store.database.rows import decimal_text
 from migrator.store.inventory.snapshot_rows import (
     ROWID,
     count_unreadable,
@@ -31,7 +32,7 @@ from migrator.store.inventory.snapshot_rows import (
 from migrator.store.log import note
 from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
 
-__all__ = ["SnapshotState", "Snapshots"]
+__all__ = ["SnapshotState", "Snapshots", "in_force"]
 
 NAMED = 3
 """Number of SIMs that a report names by their ICCID."""
@@ -45,6 +46,9 @@ class SnapshotState(StrEnum):
     REPLACED = "replaced"  # a newer one is in force; only this row is left of it
     DISCARDED = "discarded"  # never completed, and not to be gone on with
 
+
+in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
+"""Id of the snapshot in force; NULL while there is none."""
 
 _STATE = driver_sql(select(snapshots.c.state).where(snapshots.c.snapshot_id == bindparam("snapshot_id")))
 
@@ -275,7 +279,6 @@ def _count(snapshot_id: int) -> Select[Any]:
 
 def _dropped(connection: Connection, snapshot_id: int, last_pass: int) -> Dropped:
     old, new = source_sims.alias().c, source_sims.alias().c
-    in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
     is_here = (new.snapshot_id == snapshot_id) & (new.last_pass == last_pass)
     stays = select(new.key).where(is_here, new.key == old.key).exists()
     is_paired = select(pairs.c.source_key).where(pairs.c.source_key == old.key).exists()

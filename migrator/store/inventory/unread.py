@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, func, select
 
 from migrator.core.fleet.sims import SourceStatus
 from migrator.store.database.database import Database
-from migrator.store.inventory.snapshots import SnapshotState
-from migrator.store.tables.fleet import snapshots, source_sims
+from migrator.store.inventory.snapshots import in_force
+from migrator.store.tables.fleet import source_sims
 
 __all__ = ["Unread", "unread"]
 
@@ -48,7 +48,6 @@ def unread(database: Database) -> Unread:
 
 
 def _words(database: Database, word: ColumnElement[Any], *where: ColumnElement[bool]) -> dict[str, int]:
-    in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
     count = func.count()
     wanted = select(word, count).where(source_sims.c.snapshot_id == in_force, *where).group_by(word)
     with database.read() as connection:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, select, tuple_
 
+from migrator.chunks import chunks
 from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action, PlanHeader
 from migrator.core.run.states import StepKind, StepState
@@ -16,7 +17,7 @@ from migrator.core.run.steps import Item, Step, Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.documents import change_of
-from migrator.store.database.rows import LINK_COLUMNS, AnyRow, among, chunks, json_list, link_from
+from migrator.store.database.rows import LINK_COLUMNS, AnyRow, among, json_list, link_from
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.fleet import target_links
 from migrator.store.tables.plans import changes, plans, steps, verifications

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, case, select
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import chunks
 from migrator.core.cutover.life import KeptProof, Life, OldSide, Proof
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import Unit
 from migrator.store.database.database import Database
-from migrator.store.database.rows import among, chunks, json_list
+from migrator.store.database.rows import among, json_list
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.plans import proofs
 

@@ -1,16 +1,16 @@
 """Every request meant to change something: content, SIMs and outcome."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
 
+from migrator.chunks import PAGE
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, RequestOutcome, RequestRecord
 from migrator.errors import InputError
 from migrator.store.database.database import storable
-from migrator.store.database.rows import PAGE, AnyRow, by_page
+from migrator.store.database.rows import AnyRow, by_page
 from migrator.store.journal.items import Items
 from migrator.store.plans.plans import plan_row
 from migrator.store.tables.plans import plans, request_items, requests, steps
@@ -18,21 +18,6 @@ from migrator.store.tables.plans import plans, request_items, requests, steps
 __all__ = ["Requests"]
 
 _REQUESTS = select(requests, plans.c.plan_id).join_from(requests, plans).order_by(requests.c.request_id)
-_NEXT_JOBS = (  # every request of the next thousand SIMs
-    select(request_items.c.source_key, requests.c.job_id, requests.c.request_id)
-    .join_from(request_items, requests)
-    .where(request_items.c.plan_no == bindparam("plan_no"))
-    .where(
-        request_items.c.source_key.in_(
-            select(request_items.c.source_key)
-            .distinct()
-            .where(request_items.c.plan_no == bindparam("plan_no"), request_items.c.source_key > bindparam("after"))
-            .order_by(request_items.c.source_key)
-            .limit(PAGE)
-        )
-    )
-    .order_by(request_items.c.source_key, request_items.c.request_id)
-)
 
 
 class Requests(Items):
@@ -45,26 +30,6 @@ class Requests(Items):
     def requests_by_job(self, job_id: str) -> Sequence[RequestRecord]:
         """Return the writes that have this carrier job id, oldest first."""
         return self._records(requests.c.job_id == job_id)
-
-    def requests_for(self, plan_id: str) -> Iterator[tuple[RequestRecord, Counter[StepState]]]:
-        """Yield every write of a plan, oldest first, with step states.
-
-        The states are those in which the steps of the write's SIMs stand now.
-        """
-        for record in self.requests(plan_id):
-            yield record, self._states(record)
-
-    def request_counts(self, plan_id: str) -> Counter[tuple[StepKind, RequestOutcome]]:
-        """Count the writes by kind and outcome."""
-        row = requests.c
-        counted = (
-            select(row.kind, row.outcome, func.count().label("times"))
-            .where(row.plan_no == plan_row(self._db, plan_id).plan_no)
-            .group_by(row.kind, row.outcome)
-        )
-        with self._db.read() as connection:
-            found = connection.execute(counted).all()
-        return Counter({(StepKind(row.kind), RequestOutcome(row.outcome)): row.times for row in found})
 
     def request_items(self, request_id: int) -> Sequence[Item]:
         """Return the SIMs of a request, as they are now.
@@ -82,24 +47,6 @@ class Requests(Items):
         with self._db.read() as connection:
             keys = connection.execute(named).scalars().all()
         return self.items_by_key(records[0].plan_id, keys)
-
-    def job_ids_by_key(self, plan_id: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each SIM that a write was about, with job ids.
-
-        A job id is the carrier's, or `r` and our request's id. The oldest comes first.
-        """
-        plan_no = plan_row(self._db, plan_id).plan_no
-        after = ""
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(_NEXT_JOBS, {"plan_no": plan_no, "after": after}).all()
-            if not rows:
-                return
-            jobs: dict[str, list[str]] = {}
-            for row in rows:
-                jobs.setdefault(row.source_key, []).append(row.job_id or f"r{row.request_id}")
-            yield from jobs.items()
-            after = rows[-1].source_key
 
     def claimed_at(self, plan_id: str) -> Iterator[tuple[str, float]]:
         """Yield each SIM whose claim is done, with the claim's time.
@@ -145,24 +92,6 @@ class Requests(Items):
     def _records(self, which: ColumnElement[bool]) -> list[RequestRecord]:
         with self._db.read() as connection:
             return [_record(row) for row in connection.execute(_REQUESTS.where(which))]
-
-    def _states(self, record: RequestRecord) -> Counter[StepState]:
-        """Count the states of the steps that a request is about.
-
-        These are the steps of the request's SIMs that have the request's kind.
-        """
-        mine = (
-            (request_items.c.plan_no == steps.c.plan_no)
-            & (request_items.c.source_key == steps.c.source_key)
-            & (steps.c.kind == record.kind)
-        )
-        counted = (
-            select(steps.c.state, func.count().label("sims"))
-            .join_from(request_items, steps, mine)
-            .where(request_items.c.request_id == record.request_id)
-            .group_by(steps.c.state)
-        )
-        return Counter({StepState(row.state): row.sims for row in self._db.rows(counted)})
 
 
 def _record(row: AnyRow) -> RequestRecord:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, literal, select, update
 
+from migrator.chunks import chunks
 from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action
 from migrator.core.run.control import Selection
@@ -18,7 +19,7 @@ from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
-from migrator.store.database.rows import AnyRow, among, chunks, json_list
+from migrator.store.database.rows import AnyRow, among, json_list
 from migrator.store.database.tallies import VERDICTS
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.moves import move_noted

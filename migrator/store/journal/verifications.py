@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim, TargetLink
 from migrator.core.run.states import StepKind, StepState
@@ -13,20 +14,18 @@ from migrator.core.run.steps import Item, Verdict, Verified
 from migrator.store.database.database import driver_sql, insert_many
 from migrator.store.database.documents import findings_from, findings_text, raw_text
 from migrator.store.database.rows import (
-    PAGE,
     SIM_COLUMNS,
     AnyRow,
     among,
     by_page,
-    chunks,
     in_iccid_order,
     json_list,
     link_values,
     sim_from,
 )
 from migrator.store.database.tallies import VERDICTS
-from migrator.store.inventory.inventory import in_force
 from migrator.store.inventory.searches import SqlSearch
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.items import ITEMS, items_of
 from migrator.store.journal.requests import Requests
 from migrator.store.log import note
@@ -152,15 +151,6 @@ class Verifications(Requests):
         plan_no = plan_row(self._db, plan_id).plan_no
         for row in by_page(lambda after: self._db.rows(_NEXT_VERIFIED, plan_no=plan_no, after=after)):
             yield _judged(row), row.verified_at
-
-    def verification_at(self, plan_id: str) -> float | None:
-        """Return when a SIM of the plan was last verified, or None.
-
-        The time is UTC seconds. None means that no SIM was ever verified.
-        """
-        last = select(func.max(verifications.c.verified_at).label("at"))
-        (row,) = self._db.rows(last.where(verifications.c.plan_no == plan_row(self._db, plan_id).plan_no))
-        return None if row.at is None else float(row.at)
 
     def report_rows(self, plan_id: str) -> Iterator[ReportRow]:
         """Yield every SIM of the plan, a page at a time.

@@ -8,25 +8,25 @@ from typing import Any
 
 from sqlalchemy import bindparam, literal_column, or_, select
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.states import StepState
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import (
     LINK_COLUMNS,
-    PAGE,
     PAIR_COLUMNS,
     SIM_COLUMNS,
     among,
     by_page,
-    chunks,
     in_iccid_order,
     json_list,
     link_from,
     pair_from,
     sim_from,
 )
-from migrator.store.inventory.inventory import Inventory, in_force
+from migrator.store.inventory.inventory import Inventory
+from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.plans.switched_off import as_planned
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 from migrator.store.tables.plans import plans, steps
@@ -38,13 +38,12 @@ _PAIR_END = _SIM_END + len(PAIR_COLUMNS)
 _LINK_END = _PAIR_END + len(LINK_COLUMNS)
 _READ_AT = _LINK_END - 1
 
-_MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _claimed_before = (
     select(literal_column("1"))
     .where(steps.c.plan_no.in_(select(plans.c.plan_no)))  # known few: with them, the index finds a SIM's step at once
     .where(steps.c.source_key == source_sims.c.key)
     .where(steps.c.kind == literal_column("'claim'"))
-    .where(or_(steps.c.code == Doubt.CLAIMED_UNSEEN, *(steps.c.state == state for state in _MAY_BE_PAID)))
+    .where(or_(steps.c.code == Doubt.CLAIMED_UNSEEN, *(steps.c.state == state for state in MAY_BE_PAID)))
     .exists()
 )
 _ALL = (

@@ -11,15 +11,15 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import plan_digest
 from migrator.core.plan.document import change_document, header_from, header_line
 from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.run.states import PlanState
 from migrator.errors import StoreError
 from migrator.store.database.database import Database, driver_sql
-from migrator.store.database.rows import PAGE, chunks
 from migrator.store.database.tallies import STEPS, VERDICTS
-from migrator.store.inventory.inventory import in_force
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.plans import changes, left_out, plans

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, bindparam, func, literal, or_, select
 
+from migrator.chunks import PAGE
 from migrator.core.plan.plan import Reason
 from migrator.core.policy.policy import NamePolicy
 from migrator.store.database.database import Query
-from migrator.store.database.rows import PAGE
-from migrator.store.inventory.inventory import in_force
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.plans import changes
 

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Executable, Row, bindparam, func, insert, select, update
 
+from migrator.chunks import PAGE
 from migrator.core.cutover.life import SourceChange
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
@@ -20,7 +21,7 @@ from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.database.database import Database, Query
 from migrator.store.database.documents import change_of, document_text
-from migrator.store.database.rows import PAGE, AnyRow, by_page, in_iccid_order
+from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
 from migrator.store.log import note
 from migrator.store.plans.candidates import candidates, claimed_before
 from migrator.store.plans.draft import Draft

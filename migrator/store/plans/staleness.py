@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.cutover.life import SourceChange, SourceChangeCode
 from migrator.core.fleet.sims import NO_NEWS, SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff, planned_status
@@ -17,9 +18,9 @@ from migrator.core.plan.basis import Uses
 from migrator.core.plan.plan import PlanHeader, Reason
 from migrator.core.run.states import StepState
 from migrator.store.database.database import Database
-from migrator.store.database.rows import PAGE, AnyRow, chunks
-from migrator.store.inventory.inventory import in_force
+from migrator.store.database.rows import AnyRow
 from migrator.store.inventory.snapshot_rows import plain_number
+from migrator.store.inventory.snapshots import in_force
 from migrator.store.plans.rollbacks import overtaken
 from migrator.store.plans.switched_off import switched_off_among
 from migrator.store.tables.cutovers import switch_steps

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
+from migrator.chunks import chunks
 from migrator.core.cutover.plan import Direction, SwitchKind
 from migrator.core.cutover.rules import ALREADY
 from migrator.core.fleet.candidates import Candidate
@@ -18,7 +19,7 @@ from migrator.core.fleet.switched_off import SwitchedOff, as_before
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.states import StepState
 from migrator.store.database.database import Database
-from migrator.store.database.rows import AnyRow, among, chunks, json_list
+from migrator.store.database.rows import AnyRow, among, json_list
 from migrator.store.tables.cutovers import switch_items, switch_plans, switch_steps
 from migrator.store.tables.plans import plans
 

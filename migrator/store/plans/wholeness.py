@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
+from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import AuditEvent, follows, hash_of_lines, plan_digest
 from migrator.core.cutover.plan import header_from as switch_header_from
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.plan.document import header_from
 from migrator.store.database.database import Database, Query
-from migrator.store.database.rows import PAGE, AnyRow, by_page, chunks, in_iccid_order
+from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
 from migrator.store.log import switch_items_digest
 from migrator.store.tables.cutovers import switch_plans
 from migrator.store.tables.plans import changes, events, plans

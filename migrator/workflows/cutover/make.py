@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from migrator.chunks import chunks
 from migrator.core.cutover.old_use import NewLife
 from migrator.core.cutover.plan import (
     Direction,
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["REMINDERS", "make_cutover", "make_rollback", "overlap_of", "stale_reasons", "switch_lines"]
 
-T = TypeVar("T")
-CHUNK = 500
 ID_DIGITS = 10
 WORKERS = 8
 REST = "rest"
@@ -129,7 +128,7 @@ async def make_cutover(
     notes, meant = store.field_notes(header.plan_id), 0
     old = OldSims(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
     with _Spool() as proved, _Spool() as rows:
-        for found in _chunked(_facts(store, header, off)):
+        for found in chunks(_facts(store, header, off)):
             for one in found:
                 overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=demand.now_s)
             judged = await _judged(target, found, demand, header.org_id, notes, stopper)
@@ -137,7 +136,7 @@ async def make_cutover(
             meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
             progress("judged", {"sims": len(found)})
         old.announce(meant, usage_rps, progress)
-        for chunk in _chunked(map(_judged_from, proved.lines())):
+        for chunk in chunks(map(_judged_from, proved.lines())):
             rows.add(await old.judged(chunk, stopper))
         rows.add(unplanned_row(sim, off.get(sim.iccid.key)) for sim in store.journal.unplanned(header.plan_id))
         summary = {
@@ -232,7 +231,7 @@ def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -
     SIMs that a cutover switched off count as off, whatever was pulled.
     """
     rows = store.journal.report_rows(header.plan_id)
-    for chunk in _chunked(rows):
+    for chunk in chunks(rows):
         sources = {sim.iccid.key: sim for sim in store.inventory.sims([item.key for item, *_ in chunk])}
         for item, verified, _, claimed_s, _ in chunk:
             source, ours = sources.get(item.key), off.get(item.key)
@@ -536,7 +535,7 @@ def _too_few_verified(store: "Store", plan_id: str, share: Decimal) -> str | Non
 
 def _no_longer_verified(store: "Store", header: SwitchHeader) -> Iterator[str]:
     meant = (row for row in store.switches.rows(header.switch_id) if row.action is SwitchAction.SWITCH_OFF)
-    for chunk in _chunked(meant):
+    for chunk in chunks(meant):
         for item in store.journal.items_by_key(header.plan_id, [row.source_iccid.key for row in chunk]):
             if item.verdict is not Verdict.OK:
                 verdict = "unread" if item.verdict is None else item.verdict.value
@@ -548,8 +547,3 @@ def switch_lines(store: "Store", switch_id: str) -> Iterator[str]:
     yield header_line(store.switches.header(switch_id)) + "\n"
     for row in store.switches.rows(switch_id):
         yield row_line(row) + "\n"
-
-
-def _chunked(rows: Iterator[T]) -> Iterator[list[T]]:
-    while chunk := list(islice(rows, CHUNK)):
-        yield chunk

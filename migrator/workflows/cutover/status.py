@@ -5,6 +5,7 @@ Used by reports, and for a line in other commands.
 
 from typing import TYPE_CHECKING, Any
 
+from migrator.chunks import chunks
 from migrator.core.cutover.plan import SwitchKind
 from migrator.core.cutover.rules import ALREADY
 from migrator.core.run.states import StepState
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from migrator.store import Store
 
 __all__ = ["switch_line", "switches_of", "taken_back", "taken_back_and_no_more"]
-
-CHUNK = 500
 
 
 def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
@@ -69,11 +68,10 @@ def taken_back(store: "Store", plan_id: str) -> dict[str, str]:
     Returns: the rollback's id, by key.
     """
     back = store.switches.rolled_back(plan_id)
-    keys = sorted(back)
     return {
         item.key: back[item.key]
-        for start in range(0, len(keys), CHUNK)
-        for item in store.journal.items_by_key(plan_id, keys[start : start + CHUNK])
+        for keys in chunks(sorted(back))
+        for item in store.journal.items_by_key(plan_id, keys)
         if is_paused_though_planned_live(item.change, item.target)
     }
 

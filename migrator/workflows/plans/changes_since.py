@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from migrator.chunks import chunks
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.sims import NO_NEWS, AccountLimits, QuotaReading, SourceSim
 from migrator.core.plan.basis import Uses, name_change, names_for, uses_of
@@ -19,7 +20,6 @@ from migrator.core.plan.plan import Change, Origin, PlanHeader, Reason
 from migrator.core.policy.policy import DataBasis, NamePolicy, Policy, SmsBasis
 from migrator.errors import InputError
 from migrator.inputs.policy.file import read_policy, stored_policy
-from migrator.store.database.rows import chunks
 from migrator.store.plans.staleness import shortened
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 
+from migrator.chunks import chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits
 from migrator.core.money.calls import USUAL_SIZES, CallSizes
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["applying", "look", "make_plan", "settle_earlier", "unsettled_plans"]
 
-BATCH = 1000
 ID_DIGITS = 10
 
 
@@ -143,7 +142,7 @@ async def _stored(
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
         changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
         await each_batch(0)
-        while batch := list(islice(changes, BATCH)):
+        for batch in chunks(changes):
             draft.add(batch)
             await each_batch(len(batch))
 

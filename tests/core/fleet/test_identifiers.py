@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.fleet.identifiers import Eid, Iccid, Imei, Imsi, Msisdn, NotAnIdentifier, luhn_digit
+from migrator.core.fleet.identifiers import Eid, Iccid, Imei, NotAnIdentifier, luhn_digit
 
 BODY = "8988228066600000012"  # 19 digits, as 1NCE lists them
 
@@ -117,16 +117,6 @@ def test_an_eid_has_check_digits_of_its_own() -> None:
     assert not Eid.parse("89001012012341234012345678910224").has_right_check_digits
 
 
-@given(digits(6, 15))
-def test_imsi_keeps_its_digits(text: str) -> None:
-    assert Imsi.parse(text).digits == text
-
-
-@given(digits(5, 15))
-def test_msisdn_is_the_same_with_and_without_its_plus(text: str) -> None:
-    assert Msisdn.parse(f"+{text}") == Msisdn.parse(text)
-
-
 @given(digits(14, 14), st.sampled_from("0123456789"), digits(2, 2))
 def test_imei_imeisv_and_bare_body_are_one_modem(body: str, check: str, software: str) -> None:
     """1NCE gives the 16-digit IMEISV, sometimes with a trailing f; its last two digits change with the firmware."""
@@ -142,14 +132,12 @@ def test_imei_shows_the_computed_check_digit() -> None:
     ("kind", "text", "expected"),
     [
         (Eid, "8" * 31, "not an EID: expected 32 digits"),
-        (Imsi, "12345", "not an IMSI: expected 6 to 15 digits"),
-        (Msisdn, "++49123", "not an MSISDN: expected 5 to 15 digits"),
         (Imei, "4" * 13, "not an IMEI: expected 14 to 16 digits"),
     ],
-    ids=["EID", "IMSI", "MSISDN", "IMEI"],
+    ids=["EID", "IMEI"],
 )
 def test_other_identifiers_are_refused_with_what_they_should_be(
-    kind: type[Eid | Imsi | Msisdn | Imei], text: str, expected: str
+    kind: type[Eid | Imei], text: str, expected: str
 ) -> None:
     with pytest.raises(NotAnIdentifier, match=expected):
         kind.parse(text)

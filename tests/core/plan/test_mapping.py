@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.fleet.sims import AccountLimits, QuotaReading
-from migrator.core.plan.mapping import Blocked, Limit, data_limit, desired_state, device_name, sms_limit
+from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim
+from migrator.core.plan.mapping import (
+    Blocked,
+    Limit,
+    data_limit_rule,
+    device_name,
+    sms_limit_rule,
+    state_of,
+    state_rules,
+)
 from migrator.core.plan.plan import DesiredState, Reason
 from migrator.core.policy.policy import (
     DataBasis,
@@ -28,6 +36,14 @@ MB = 1_048_576
 NO_ACCOUNT = AccountLimits()
 
 
+def data_limit(one: SourceSim, policy: DataLimitPolicy, account: AccountLimits) -> Limit | Blocked:
+    return data_limit_rule(policy, account)(one)
+
+
+def sms_limit(one: SourceSim, policy: SmsLimitPolicy, account: AccountLimits) -> Limit | Blocked:
+    return sms_limit_rule(policy, account)(one)
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
@@ -38,18 +54,18 @@ NO_ACCOUNT = AccountLimits()
     ],
 )
 def test_each_spelling_of_a_status_finds_its_rule(word: str, expected: DesiredState) -> None:
-    assert desired_state(sim(status=word), StatusPolicy()) is expected
+    assert state_of(sim(status=word), state_rules(StatusPolicy())) is expected
 
 
 def test_an_expired_sim_is_left_behind_by_default() -> None:
-    outcome = desired_state(sim(status="Expired"), StatusPolicy())
+    outcome = state_of(sim(status="Expired"), state_rules(StatusPolicy()))
     assert isinstance(outcome, Blocked)
     assert outcome.skip
     assert outcome.reason is Reason.STATUS_SKIPPED
 
 
 def test_a_status_nobody_knows_is_never_acted_on() -> None:
-    outcome = desired_state(sim(status="Suspended?"), StatusPolicy(enabled=StatusRule.LIVE))
+    outcome = state_of(sim(status="Suspended?"), state_rules(StatusPolicy(enabled=StatusRule.LIVE)))
     assert isinstance(outcome, Blocked)
     assert (outcome.reason, outcome.skip) == (Reason.STATUS_UNKNOWN, False)
     assert "Suspended?" in outcome.detail

@@ -7,20 +7,21 @@ from typing import Any, cast
 import pytest
 
 from bench.planned import AtOnce
+from migrator.chunks import PAGE
 from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
 from migrator.errors import Interrupted
 from migrator.inputs.policy.file import parse_policy
 from migrator.ports import Progress, TargetPlatform
 from migrator.store import Store
-from migrator.workflows.plans.make import BATCH, make_plan
+from migrator.workflows.plans.make import make_plan
 from tests.builders import pair, sim
 from tests.engine.run.test_reading import VirtualClock
 from tests.store.store_kit import open_store, pulled
 from tests.support import run_virtual
 from tests.worlds.world import POLICY
 
-SIMS = BATCH + 10
+SIMS = PAGE + 10
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_every_sim_of_every_batch_is_planned_and_told_of(store: Store) -> None:
             told.append(values["sims"])
 
     header = plan(store, Stopper(), note)
-    assert told == [0, BATCH, SIMS - BATCH]
+    assert told == [0, PAGE, SIMS - PAGE]
     assert header.claims == sum(1 for _ in store.plans.changes(header.plan_id)) == SIMS
 
 
@@ -65,7 +66,7 @@ def test_a_stop_between_two_batches_leaves_no_plan_and_no_half_of_one(store: Sto
     stopper = Stopper()
 
     def stop_early(event: str, values: Mapping[str, Any]) -> None:
-        if event == "planning" and values["sims"] == BATCH:
+        if event == "planning" and values["sims"] == PAGE:
             stopper.stop("enough")
 
     with pytest.raises(Interrupted):

@@ -94,8 +94,7 @@ def test_plans_do_what_their_names_say() -> None:
     fixed = read_policy(PLANS / "fixed-cap.toml").policy
     cautious = read_policy(PLANS / "cautious.toml").policy
     default = read_policy(PLANS / "default.toml").policy
-    assert remaining.needs_data_remaining
-    assert remaining.needs_sms_remaining
+    assert (remaining.data_limit.basis, remaining.sms_limit.basis) == (DataBasis.REMAINING, SmsBasis.REMAINING)
     assert (fixed.data_limit.basis, fixed.data_limit.fixed_mb) == (DataBasis.FIXED, Decimal(50))
     assert cautious.gates.verified_share > default.gates.verified_share
     assert cautious.caps.max_spend_now < default.caps.max_spend_now

@@ -93,11 +93,6 @@ def test_what_the_new_basis_has_no_use_for_is_not_inherited(write: Writer) -> No
     assert (open_ended.fixed_mb, open_ended.maximum_mb, open_ended.when_zero) == (None, None, WhenZero.BLOCK)
 
 
-def test_a_rule_may_need_what_the_policy_itself_does_not(write: Writer) -> None:
-    policy = write.read(MINIMAL + RULE + '[rule.data_limit]\nbasis = "remaining"\n').policy
-    assert (policy.needs_data_remaining, policy.needs_sms_remaining) == (True, False)
-
-
 def test_waves_select_and_rest(write: Writer) -> None:
     listing(write, "# canaries\niccid\n\n8988228000000000001  # bench\n'8988228000000000002\n8988228000000000001\n")
     waves = write.read(

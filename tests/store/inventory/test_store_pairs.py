@@ -116,14 +116,6 @@ def test_an_importer_can_ask_for_any_number_of_keys(store: Store) -> None:
     assert found[target_iccid(1400).key].source == source_iccid(1400)
 
 
-def test_a_source_is_found_with_its_check_digit(store: Store) -> None:
-    add(store, match(4, 7))
-    bare = source_iccid(4).digits
-    found = store.pairs.for_source(Iccid.parse(bare + luhn_digit(bare)))
-    assert found == match(4, 7)
-    assert store.pairs.for_source(source_iccid(5)) is None
-
-
 def test_the_fingerprint_is_that_of_the_pairs_wherever_they_came_from(store: Store) -> None:
     add(store, match(1, 1), match(2, 2))
     before = store.pairs.fingerprint()

@@ -1,6 +1,5 @@
 """What a report is made from: verdicts, requests and one row for every SIM."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -64,13 +63,11 @@ def test_a_verdict_that_nobody_has_counts_as_none(store: Store) -> None:
 
 
 def test_the_last_judgement_of_each_sim_is_kept_with_its_findings(store: Store) -> None:
-    assert store.journal.verification_at("p1") is None
     store.journal.verified("p1", [Verified(key(2), Verdict.MISMATCH, (WRONG_NAME,))], now=NOW)
     store.journal.verified("p1", [Verified(key(1), Verdict.OK)], now=NOW + 5)
     again = Verified(key(2), Verdict.PENDING, (WRONG_NAME, Finding(FindingCode.STATE_PENDING, "LIVE", "LIVE-PENDING")))
     store.journal.verified("p1", [again], now=NOW + 3)
     assert list(store.journal.verified_rows("p1")) == [(Verified(key(1), Verdict.OK), NOW + 5), (again, NOW + 3)]
-    assert store.journal.verification_at("p1") == NOW + 5
 
 
 # --- requests -----------------------------------------------------------------------------------------------------
@@ -87,44 +84,11 @@ def test_requests_are_told_by_plan_by_job_and_with_their_sims(store: Store, run:
         store.journal.request_items(99)
 
 
-def test_each_request_tells_how_its_sims_stand_now(store: Store, run: int) -> None:
-    send(store, run, [1, 2, 3])
-    send(store, run, [1], kind=NAME)
-    move(store, CLAIM, StepEvent.CONFIRMED, 1, 2)
-    move(store, CLAIM, StepEvent.LOST, 3)
-    claim, name = [counted for _, counted in store.journal.requests_for("p1")]
-    assert claim == Counter({StepState.DONE: 2, StepState.UNCERTAIN: 1})
-    assert name == Counter({StepState.IN_FLIGHT: 1})
-
-
-def test_outcomes_are_counted_by_kind(store: Store, run: int) -> None:
-    send(store, run, [1])
-    send(store, run, [2])
-    store.journal.begin(run, CLAIM, [key(3)], SENT, wave="all", now=NOW)
-    assert store.journal.request_counts("p1") == {(CLAIM, RequestOutcome.ACCEPTED): 2, (CLAIM, RequestOutcome.SENT): 1}
-
-
 def test_the_carriers_word_on_a_job_is_kept(store: Store, run: int) -> None:
     send(store, run, [1], job_id="j1")
     send(store, run, [2], job_id="j2")
     store.journal.job_status("j1", "finished ☂")
     assert [record.job_status for record in store.journal.requests("p1")] == ["finished ☂", None]
-
-
-def test_job_ids_are_told_by_sim_in_the_order_of_sending(store: Store, run: int) -> None:
-    claim = send(store, run, [2, 1])
-    send(store, run, [1], kind=NAME, job_id="j7")
-    assert list(store.journal.job_ids_by_key("p1")) == [(key(1), [f"r{claim}", "j7"]), (key(2), [f"r{claim}"])]
-
-
-def test_job_ids_of_many_sims_come_whole(tmp_path: Path) -> None:
-    """Pages end between two SIMs, never between two requests of one."""
-    with open_store(tmp_path) as store:
-        planned(store, [change(number) for number in range(1100)])
-        run = store.journal.start_run("p1", "me", NOW)
-        for kind in (CLAIM, StepKind.STATE, NAME):
-            send(store, run, range(1100), kind=kind)
-        assert [jobs for _, jobs in store.journal.job_ids_by_key("p1")] == [["r1", "r2", "r3"]] * 1100
 
 
 def test_a_sim_was_claimed_when_the_claim_that_did_it_was_answered(store: Store, run: int) -> None:

@@ -23,8 +23,6 @@ from migrator.carriers.simulation import Ledger, SimulatedClock
 
 __all__ = ["Job", "World", "ids_below"]
 
-DAY_S = 86_400.0
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
