@@ -15,11 +15,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-import migrator
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import RequestOutcome, Verdict, Verified
 from migrator.errors import InputError, StoreBusy, StoreError
 from migrator.store import Owner, Store
+from migrator.store.database import schema
 from migrator.store.database.database import Database, create_file
 from migrator.store.database.schema import migrations_folder, prepare, revisions
 from migrator.store.database.upgrade import alembic_config
@@ -144,7 +144,7 @@ def test_the_revisions_are_found_as_alembic_finds_them() -> None:
 
 def test_an_installed_tool_finds_the_revisions_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "migrator" / "migrations").mkdir(parents=True)
-    monkeypatch.setattr(migrator, "__file__", str(tmp_path / "migrator" / "__init__.py"))
+    monkeypatch.setattr(schema, "__file__", str(tmp_path / "migrator" / "store" / "database" / "schema.py"))
     assert migrations_folder() == tmp_path / "migrator" / "migrations"
 
 
