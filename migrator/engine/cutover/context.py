@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchKind
@@ -104,6 +105,13 @@ class SwitchContext:
     def now(self) -> float:
         """Return the time in UTC seconds, as in the journal."""
         return self.clock.now().timestamp()
+
+    def host_now(self) -> datetime:
+        """Return the host's time in UTC, for comparison with carriers' dates.
+
+        `now` leaves out the time that the machine slept.
+        """
+        return self._steady.clock.now()
 
     def learned_now(self) -> Knowledge:
         """Return the knowledge that begins with the next read.

@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 
 from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall
-from migrator.core.cutover.plan import Direction
+from migrator.core.cutover.plan import Direction, SwitchKind
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
+<<<<<<< ours
 from migrator.workflows.cutover import old_use
+=======
+from migrator.engine.cutover.context import SwitchHooks
+from migrator.workflows import old_use
+>>>>>>> theirs
 from tests.worlds.cutover_world import SwitchWorld
-from tests.worlds.meanwhile import HoldingBack
+from tests.worlds.meanwhile import HoldingBack, suspend
 
 DAY_S = 86_400
 
@@ -175,3 +180,20 @@ def test_answers_of_before_a_long_wait_are_no_ground_for_an_order(world: SwitchW
     result = world.switch(Direction.CUTOVER)
     assert world.off() == before
     assert result.exit_code is ExitCode.ATTENTION
+
+
+def test_the_day_is_that_of_the_host_after_a_machine_has_slept(world: SwitchWorld) -> None:
+    """Every unit goes back to its old SIM on the day after, while the machine sleeps right before the order."""
+    header = world.cutover_plan()
+    before, nights = world.off(), [2 * DAY_S]
+
+    def sleep(kind: SwitchKind) -> None:
+        if kind is SwitchKind.SOURCE and nights:
+            suspend(world, nights.pop())
+            for old in world.meant(header):
+                world.comes_back(old, world.now().date())
+
+    result = world.switch(Direction.CUTOVER, hooks=SwitchHooks(after_intent=sleep))
+    assert nights == []
+    assert world.off() == before
+    assert set(result.aside) == {"old_sim_in_use"}
