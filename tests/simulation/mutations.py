@@ -350,7 +350,7 @@ MUTATIONS = (
     Mutation(
         "cutover: what is done is not ordered again",
         "migrator/core/cutover/rules.py",
-        "    if sim.status is direction.wanted and not must_order:\n        return Told(ALREADY)\n",
+        "    if sim.status is direction.wanted and not must_order:\n        return Told(Aside.ALREADY)\n",
         "",
         "cutover",
     ),

@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 
 from tests.structure.sources import ROOT, docstrings, folders, modules
+from tests.structure.steering import steered
 
 CARRIERS = {"SourcePlatform", "SourceSwitch", "TargetPlatform"}
 """The ports behind which carriers stand."""
@@ -28,25 +29,11 @@ def main() -> None:
         "docstrings that begin with a relative word": f"{relative} ({relative / len(docs):.1%})",
         "docstrings with a long first line": f"{long} ({long / len(docs):.1%})",
         "names of classes that stand twice": sum(times > 1 for times in classes.values()),
-        "places that steer by the text of a code": _steered(),
+        "places that steer by the text of a code": sum(1 for _ in steered()),
         "write methods of the ports": len(_writes()),
     }
     for name, value in rows.items():
         print(f"{name:<48} {value}")
-
-
-def _steered() -> int:
-    """Comparisons of a `code` with text, or with a constant that is text, outside of what renders it."""
-    found = 0
-    for path, tree in modules():
-        if path.parts[0] in {"core", "engine", "store", "workflows"}:
-            found += sum(_compares_code(node) for node in ast.walk(tree) if isinstance(node, ast.Compare))
-    return found
-
-
-def _compares_code(node: ast.Compare) -> bool:
-    sides = [node.left, *node.comparators]
-    return any(isinstance(side, ast.Attribute) and side.attr == "code" for side in sides)
 
 
 def _writes() -> list[str]:

@@ -37,7 +37,7 @@ from migrator.core.cutover.plan import (
     SwitchRow,
     row_document,
 )
-from migrator.core.cutover.rules import ALREADY, Demand
+from migrator.core.cutover.rules import Demand
 from migrator.core.policy.policy import OldSim, OtherUnits
 from migrator.core.run.states import StepState
 from migrator.engine.run.context import Stopper
@@ -289,7 +289,7 @@ def _attention(items: Iterable[SwitchItem]) -> Iterable[tuple[str, str, str, str
     for item in items:
         for step in item.steps.values():
             ended = step.state in {StepState.FAILED, StepState.SKIPPED, StepState.DONE}
-            if ended and step.code not in {"", ALREADY}:
+            if ended and step.code and not step.is_as_found:
                 yield item.row.source_iccid.digits, step.kind.value, step.code, step.message
 
 

@@ -20,6 +20,7 @@ from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import StepState, SwitchKind
 
 __all__ = [
+    "Aside",
     "Direction",
     "Require",
     "SwitchAction",
@@ -32,6 +33,7 @@ __all__ = [
     "fingerprint_of",
     "header_from",
     "header_line",
+    "is_as_found",
     "row_document",
     "row_from",
     "row_line",
@@ -101,6 +103,26 @@ class SwitchReason(StrEnum):
     NOT_LISTED = "not_listed"  # the file does not name it
 
 
+class Aside(StrEnum):
+    """Reason to send no order for a SIM.
+
+    The values are the codes that steps have in a store.
+    """
+
+    ALREADY = "already"  # the SIM was found as it is wanted: no trouble
+    EXPIRED = "expired"  # its lifetime at the source is over
+    GONE_AT_SOURCE = "gone_at_source"  # the source does not know it
+    IMEI_LOCK_UNKNOWN = "imei_lock_unknown"  # an order carries the lock, and might lift it
+    LABEL_UNREADABLE = "label_unreadable"  # an order carries the label, and would write a damaged one back
+    NEW_SIM_NOT_ALIVE = "new_sim_not_alive"  # it cannot take over
+    NEW_SIM_NOT_OURS = "new_sim_not_ours"  # it is not on our organization
+    NEW_SIM_UNKNOWN_STATE = "new_sim_unknown_state"  # the target tells a state that we do not know
+    OLD_SIM_NOT_ON = "old_sim_not_on"  # it was proved on and is not any more
+    REFUSED_AT_SOURCE = "refused_at_source"  # the source does not let us read it
+    STATUS_UNKNOWN = "status_unknown"  # the source tells a status that we do not know
+    UNREADABLE_AT_SOURCE = "unreadable_at_source"  # what the source tells is not its record
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchRow:
     """Planned action for one source SIM.
@@ -165,6 +187,11 @@ class SwitchStep:
         """
         return doubt_of(self.code)
 
+    @property
+    def is_as_found(self) -> bool:
+        """True if the SIM was found as it is wanted."""
+        return is_as_found(self.state, self.code)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SwitchItem:
@@ -188,6 +215,11 @@ class SwitchItem:
         """
         step = self.steps.get(kind)
         return StepState.PENDING if step is None else step.state
+
+
+def is_as_found(state: StepState, code: str) -> bool:
+    """True if the SIM of a step was found as wanted."""
+    return state is StepState.SKIPPED and code == Aside.ALREADY
 
 
 # --- as documents -------------------------------------------------------------------------------------------------

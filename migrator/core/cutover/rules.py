@@ -13,6 +13,7 @@ from typing import Any
 
 from migrator.core.cutover.old_use import NewLife
 from migrator.core.cutover.plan import (
+    Aside,
     Direction,
     Require,
     SwitchAction,
@@ -33,9 +34,7 @@ from migrator.core.run.states import StepState
 from migrator.core.run.steps import Item, Verdict, Verified
 
 __all__ = [
-    "ALREADY",
     "DAYS_PER_PERIOD",
-    "LABEL_UNREADABLE",
     "Demand",
     "Judged",
     "Overlap",
@@ -67,18 +66,6 @@ DAYS_PER_PERIOD = 30
 """Days in one of Hologram's billing periods.
 
 Source: reference, section 10.1: `billingperiod` counts 30-day intervals.
-"""
-
-ALREADY = "already"
-"""Code of a step that had nothing to do.
-
-The SIM was found as it is wanted.
-"""
-
-LABEL_UNREADABLE = "label_unreadable"
-"""Code of a SIM whose label was not read whole.
-
-An order carries the label, and would write the damaged label back.
 """
 
 
@@ -443,7 +430,7 @@ class Sight:
     sighting: Sighting
     sim: SourceSim | None = None
     words: str = ""
-    code: str = "unreadable_at_source"
+    code: str = Aside.UNREADABLE_AT_SOURCE
     label_trouble: str = ""
 
 
@@ -451,7 +438,7 @@ class Sight:
 class Told:
     """Reason why no order goes out for a SIM.
 
-    The reason is a code and words. The code `ALREADY` is no trouble.
+    The reason is a code, mostly of `Aside`, and words.
     """
 
     code: str
@@ -472,22 +459,22 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
     """
     sim = sight.sim
     if sight.sighting is Sighting.GONE:
-        return Told("gone_at_source", "1NCE does not know this SIM")
+        return Told(Aside.GONE_AT_SOURCE, "1NCE does not know this SIM")
     if sight.sighting is Sighting.EXPIRED or (sim is not None and sim.status is SourceStatus.EXPIRED):
         if direction is Direction.CUTOVER:
-            return Told("expired", "its lifetime at 1NCE is over: it is off, and cannot be changed")
-        return Told("expired", "its lifetime at 1NCE is over: it cannot be switched on, and the new SIM stays on")
+            return Told(Aside.EXPIRED, "its lifetime at 1NCE is over: it is off, and cannot be changed")
+        return Told(Aside.EXPIRED, "its lifetime at 1NCE is over: it cannot be switched on, and the new SIM stays on")
     if sight.sighting is Sighting.UNREADABLE:
         return Told(sight.code, sight.words)
     if sim is None:
-        return Told("refused_at_source", sight.words or "1NCE does not let us read this SIM")
+        return Told(Aside.REFUSED_AT_SOURCE, sight.words or "1NCE does not let us read this SIM")
     if sim.status is SourceStatus.UNKNOWN:
-        return Told("status_unknown", f"1NCE says {sim.status_word!r}")
+        return Told(Aside.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}")
     if sim.status is direction.wanted and not must_order:
-        return Told(ALREADY)
+        return Told(Aside.ALREADY)
     if sim.imei_lock is None:
         return Told(
-            "imei_lock_unknown", "1NCE does not tell its IMEI lock, and an update without it might lift the lock"
+            Aside.IMEI_LOCK_UNKNOWN, "1NCE does not tell its IMEI lock, and an update without it might lift the lock"
         )
     return None
 
@@ -507,11 +494,15 @@ def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
     """
     label = None if sight.sim is None else sight.sim.label
     if sight.label_trouble:
-        return Told(LABEL_UNREADABLE, f"{sight.label_trouble}; an order would write that back")
+        return Told(Aside.LABEL_UNREADABLE, f"{sight.label_trouble}; an order would write that back")
     if label is None and in_inventory:
-        return Told(LABEL_UNREADABLE, f"1NCE tells no label, and the inventory has {in_inventory!r}: pull it again")
+        return Told(
+            Aside.LABEL_UNREADABLE, f"1NCE tells no label, and the inventory has {in_inventory!r}: pull it again"
+        )
     if label is not None and UNREAD in label and label != in_inventory:
-        return Told(LABEL_UNREADABLE, f"1NCE tells {label!r}, and the inventory has {in_inventory!r}: pull it again")
+        return Told(
+            Aside.LABEL_UNREADABLE, f"1NCE tells {label!r}, and the inventory has {in_inventory!r}: pull it again"
+        )
     return None
 
 
@@ -533,7 +524,7 @@ def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str
     changed = [name for name in names if before and before.get(name) != getattr(now, name)]
     words = [f"{name} was {before.get(name)!r} and is {getattr(now, name)!r}" for name in changed]
     if label_trouble:
-        code = "_and_".join([LABEL_UNREADABLE, *(f"{name}_changed" for name in changed)])
+        code = "_and_".join([Aside.LABEL_UNREADABLE, *(f"{name}_changed" for name in changed)])
         return Told(code, "; ".join([f"whether its label is as it was: {label_trouble}", *words]))
     return Told("_and_".join(changed) + "_changed", "; ".join(words)) if changed else Told("")
 
@@ -546,9 +537,7 @@ _OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
 def is_settled_as_wanted(item: SwitchItem, kind: SwitchKind) -> bool:
     """True if a step was proved, or found nothing to do."""
     step = item.steps.get(kind)
-    return step is not None and (
-        step.state is StepState.DONE or (step.state is StepState.SKIPPED and step.code == ALREADY)
-    )
+    return step is not None and (step.state is StepState.DONE or step.is_as_found)
 
 
 def is_open(item: SwitchItem, direction: Direction) -> bool:

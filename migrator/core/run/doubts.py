@@ -133,7 +133,9 @@ The seconds of each patience are in `engine.apply.settle` and `engine.cutover.ol
 them.
 """
 
-MAY_STILL_COME = tuple(doubt for doubt, settling in SETTLING.items() if doubt and settling.may_still_come)
+MAY_STILL_COME: tuple[Doubt, ...] = tuple(
+    doubt for doubt, settling in SETTLING.items() if doubt and settling.may_still_come
+)
 """Doubts of PENDING steps whose earlier order may still take effect."""
 
 _BY_TEXT = {doubt.value: doubt for doubt in Doubt}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import anyio.lowlevel
 
-from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind
-from migrator.core.cutover.rules import ALREADY, Told, is_done, is_open
+from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, is_as_found
+from migrator.core.cutover.rules import Told, is_done, is_open
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.gates import Gate, broken_bound, gate
 from migrator.core.run.packing import slices
@@ -279,7 +279,7 @@ class Switching:
             hint=hint,
             writes=ctx.journal.requests_of(ctx.run_id),
             proved=sum(count for (state, _), count in source.items() if state is StepState.DONE),
-            already=source.get((StepState.SKIPPED, ALREADY), 0),
+            already=sum(count for (state, code), count in source.items() if is_as_found(state, code)),
             paused=sum(n for (kind, state, _), n in counts.items() if (kind, state) == _PAUSED),
             unproved=await self._unproved(),
             aside=_trouble(counts, StepState.SKIPPED),
@@ -304,7 +304,7 @@ def _trouble(counts: _Counts, state: StepState) -> Counter[str]:
     """Count steps that ended in a state and need attention, by code."""
     found = Counter[str]()
     for (_, was, code), count in counts.items():
-        if was is state and code != ALREADY:
+        if was is state and not is_as_found(was, code):
             found[code] += count
     return found
 

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from migrator.core.cutover.plan import SwitchItem, SwitchKind, SwitchReason, SwitchStep
-from migrator.core.cutover.rules import ALREADY, Told, claimed_at_s, is_alive, is_settled_as_wanted, seen_place
+from migrator.core.cutover.plan import Aside, SwitchItem, SwitchKind, SwitchReason, SwitchStep
+from migrator.core.cutover.rules import Told, claimed_at_s, is_alive, is_settled_as_wanted, seen_place
 from migrator.core.fleet.imei import Place, Unit, hardware, is_imei
 from migrator.core.fleet.sims import LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.plan.plan import DesiredState
@@ -75,7 +75,7 @@ class NewSims:
             if not is_alive(item.target, judged[key].verdict, ctx.header.org_id):
                 codes = ", ".join(sorted({finding.code.value for finding in judged[key].findings}))
                 state = item.target.state_word if item.target else "not there"
-                dead[key] = Told("new_sim_not_alive", f"the new SIM is {state}: {codes or 'not live'}")
+                dead[key] = Told(Aside.NEW_SIM_NOT_ALIVE, f"the new SIM is {state}: {codes or 'not live'}")
         return dead
 
     async def elsewhere(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
@@ -161,7 +161,7 @@ class NewSims:
                 continue
             told, device_id = self._judge(fresh[item.key].target)
             if not _is_on(looks[item.key]):
-                told = Told("old_sim_not_on", "the old SIM was on and is not any more: the new one stays on")
+                told = Told(Aside.OLD_SIM_NOT_ON, "the old SIM was on and is not any more: the new one stays on")
             if told is not None:
                 aside[item.key] = (told.code, told.words)
             elif device_id is not None:
@@ -184,14 +184,14 @@ class NewSims:
         Neither, while the carrier is still moving the SIM.
         """
         if target is None or not target.is_held_by(self.ctx.header.org_id):
-            return Told("new_sim_not_ours", "the new SIM is not on our organization"), None
+            return Told(Aside.NEW_SIM_NOT_OURS, "the new SIM is not on our organization"), None
         if target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM, LinkState.RETIRED}:
-            return Told(ALREADY, f"it is {target.state_word}"), None
+            return Told(Aside.ALREADY, f"it is {target.state_word}"), None
         if target.state is LinkState.LIVE:
             return None, target.device_id
         if target.state.is_pending:
             return None, None
-        return Told("new_sim_unknown_state", f"its state is {target.state_word!r}"), None
+        return Told(Aside.NEW_SIM_UNKNOWN_STATE, f"its state is {target.state_word!r}"), None
 
     async def _order(self, ready: Mapping[SwitchItem, int], known: Knowledge) -> Sequence[str]:
         """Send one order.

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from migrator.core.cutover.plan import Direction, SwitchKind
-from migrator.core.cutover.rules import ALREADY
+from migrator.core.cutover.plan import Aside, Direction, SwitchKind
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Verdict
@@ -21,7 +20,9 @@ __all__ = ["overtaken", "rolled_back"]
 ACTING = tuple(action.value for action in Action if action.acts)
 _pause, _plan = switch_steps.c, switch_plans.c
 _later, _later_plan = switch_steps.alias("later"), switch_plans.alias("later_plan")
-_was_paused = _pause.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN, StepState.DONE)) | (_pause.code == ALREADY)
+_was_paused = _pause.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN, StepState.DONE)) | (
+    _pause.code == Aside.ALREADY
+)
 """Condition for a new SIM that a rollback paused, or may have.
 
 The pause was ordered and nobody refused it, or the SIM was paused already.

@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from migrator.chunks import chunks
-from migrator.core.cutover.plan import Direction, SwitchKind
-from migrator.core.cutover.rules import ALREADY
+from migrator.core.cutover.plan import Aside, Direction, SwitchKind
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus, source_status
@@ -42,7 +41,7 @@ may_have_taken_effect = (
 
 _is_off = (_plan.direction == Direction.CUTOVER) & (_step.kind == SwitchKind.SOURCE) & may_have_taken_effect
 _is_on = (_plan.direction == Direction.ROLLBACK) & (
-    ((_step.kind == SwitchKind.SOURCE) & ((_step.state == StepState.DONE) | (_step.code == ALREADY)))
+    ((_step.kind == SwitchKind.SOURCE) & ((_step.state == StepState.DONE) | (_step.code == Aside.ALREADY)))
     | ((_step.kind == SwitchKind.PAUSE) & _step.state.in_((StepState.DONE, StepState.SKIPPED)))
 )
 _TURNS = (

@@ -6,8 +6,7 @@ Used by reports, and for a line in other commands.
 from typing import TYPE_CHECKING, Any
 
 from migrator.chunks import chunks
-from migrator.core.cutover.plan import SwitchKind
-from migrator.core.cutover.rules import ALREADY
+from migrator.core.cutover.plan import SwitchKind, is_as_found
 from migrator.core.run.states import StepState
 from migrator.core.run.steps import Verdict
 from migrator.core.run.verify import beside_a_pause, is_paused_though_planned_live
@@ -32,13 +31,17 @@ def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
 def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
     counts = store.switches.step_counts(one["switch_id"])
     source = [(state, code, sims) for (kind, state, code), sims in counts.items() if kind is SwitchKind.SOURCE]
-    done = sum(sims for state, code, sims in source if state is StepState.DONE or code == ALREADY)
+    done = sum(sims for state, code, sims in source if state is StepState.DONE or is_as_found(state, code))
     return {
         **one,
         **{name: moment(one[name]) for name in ("created_at", "started_at", "finished_at")},
         "switched": done,
         "failed": sum(sims for (_, state, _), sims in counts.items() if state is StepState.FAILED),
-        "aside": sum(n for (_, state, code), n in counts.items() if state is StepState.SKIPPED and code != ALREADY),
+        "aside": sum(
+            sims
+            for (_, state, code), sims in counts.items()
+            if state is StepState.SKIPPED and not is_as_found(state, code)
+        ),
         "paused": sum(
             sims for (kind, state, _), sims in counts.items() if (kind, state) == (SwitchKind.PAUSE, StepState.DONE)
         ),

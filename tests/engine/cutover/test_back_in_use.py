@@ -12,12 +12,8 @@ from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall
 from migrator.core.cutover.plan import Direction, SwitchKind
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
-<<<<<<< ours
-from migrator.workflows.cutover import old_use
-=======
 from migrator.engine.cutover.context import SwitchHooks
-from migrator.workflows import old_use
->>>>>>> theirs
+from migrator.workflows.cutover import old_use
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.meanwhile import HoldingBack, suspend
 
