@@ -24,8 +24,8 @@ from migrator.inputs.settings.settings import duration_s
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.caps_used import caps_used
 from migrator.workflows.cutover_status import switch_line, switches_of
+from migrator.workflows.report import caps_used
 
 __all__ = ["status"]
 
