@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from migrator import wiring
 from migrator.chunks import chunks
 from migrator.core.fleet.units import money
+from migrator.core.money.caps import caps_from, used_of, used_values
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import StepKind, StepState
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
@@ -17,7 +18,6 @@ from migrator.wiring import process_is_gone
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.cutover.make import overlap_of
 from migrator.workflows.cutover.status import switches_of
-from migrator.workflows.plans.caps_used import caps_used
 from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from migrator.store import Store
     from migrator.store.journal.verifications import ReportRow as StoredRow
 
-__all__ = ["reconciliation", "report", "with_proofs"]
+__all__ = ["caps_used", "reconciliation", "report", "with_proofs"]
 
 PACE_BINS = 60
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
@@ -175,6 +175,15 @@ def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
         "charged_perhaps": _charge(price, uncertain),
         **{f"caps_{name}": str(value) for name, value in caps_used(store, header).items() if name != "by_plan"},
     }
+
+
+def caps_used(store: "Store", header: PlanHeader) -> dict[str, Any]:
+    """Return caps, what is used, and what is left, as JSON values.
+
+    The journal shows what is used.
+    """
+    caps = caps_from(store.plans.policy_json(header.plan_id))
+    return used_values(caps, used_of(store.journal.claims_made(header.org_id), caps, header.plan_id))
 
 
 def _price(header: PlanHeader) -> Decimal | None:

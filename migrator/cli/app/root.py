@@ -53,8 +53,8 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "rate": ("apply.run:rate", "Set the most requests per second, or go back to the settings."),
     },
     "status": ("apply.status:status", "Show the progress of a plan."),
-    "retry": ("apply.retry:retry", "Let the next apply read failed SIMs and try again."),
-    "skip": ("apply.skip:skip", "Skip SIMs: nothing more is sent for them."),
+    "retry": ("apply.retry_skip:retry", "Let the next apply read failed SIMs and try again."),
+    "skip": ("apply.retry_skip:skip", "Skip SIMs: nothing more is sent for them."),
     "jobs": {
         "list": ("apply.jobs:list_jobs", "List runs and requests, with the carrier's job ids."),
         "show": ("apply.jobs:show", "Show one request or carrier job, SIM by SIM."),

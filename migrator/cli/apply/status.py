@@ -25,7 +25,7 @@ from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.workflows.cutover.status import switch_line, switches_of
-from migrator.workflows.plans.caps_used import caps_used
+from migrator.workflows.report import caps_used
 from migrator.workflows.site import living_holder
 
 __all__ = ["status"]

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Executable, Row, bindparam, func, insert, select, update
+from sqlalchemy import Executable, Row, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE
 from migrator.core.cutover.life import SourceChange
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import AccountLimits
 from migrator.core.plan.basis import Uses
 from migrator.core.plan.diff import PlanLine
 from migrator.core.plan.document import header_from
@@ -21,14 +23,14 @@ from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.database.database import Database, Query
 from migrator.store.database.documents import change_of, document_text
-from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
+from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order
 from migrator.store.log import note
 from migrator.store.plans.candidates import candidates, claimed_before
 from migrator.store.plans.draft import Draft
 from migrator.store.plans.names import doubtful_names
-from migrator.store.plans.origins import note_origin, origin_of
 from migrator.store.plans.staleness import differences, source_changes
 from migrator.store.plans.wholeness import edited_lines, edited_plan
+from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import changes, plans
 
 __all__ = ["Plans", "plan_row"]
@@ -224,16 +226,32 @@ class Plans:
     def note_origin(self, plan_id: str, origin: Origin) -> None:
         """Keep the origin of a plan.
 
-        A plan that is made again has its last origin.
+        The origin stands beside the plan, which is the same wherever it is made. A plan that is made again has its last
+        origin.
         """
-        note_origin(self._db, plan_id, origin)
+        account = origin.account
+        values = {
+            "policy_file": origin.policy_file,
+            "data_mb": decimal_text(account.data_mb),
+            "sms_mo": decimal_text(account.sms_mo),
+        }
+        statement = insert(meta).values(name=_origin_name(plan_id), value=document_text(values))
+        replaced = statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded.value})
+        with self._db.write() as connection:
+            connection.execute(replaced)
 
     def origin(self, plan_id: str) -> Origin | None:
         """Return the origin of a plan.
 
         None for a plan of an older version.
         """
-        return origin_of(self._db, plan_id)
+        with self._db.read() as connection:
+            text = connection.scalar(select(meta.c.value).where(meta.c.name == _origin_name(plan_id)))
+        if text is None:
+            return None
+        values = json.loads(text)
+        account = AccountLimits(decimal_from(values["data_mb"]), decimal_from(values["sms_mo"]))
+        return Origin(values["policy_file"], account)
 
     def source_changes(self, plan_id: str) -> Iterator[SourceChange]:
         """Yield the source SIMs that are not as a plan used them.
@@ -303,6 +321,10 @@ def _fresh_row(database: Database, plan_id: str) -> Row[Any]:
             hint="`migrator plan list` shows the plans; `migrator plan create` makes one",
         )
     return row
+
+
+def _origin_name(plan_id: str) -> str:
+    return f"origin of {plan_id}"
 
 
 def _listed(row: AnyRow) -> dict[str, Any]:

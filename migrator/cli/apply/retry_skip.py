@@ -1,4 +1,4 @@
-"""Parts that `retry` and `skip` share.
+"""`retry`: have failed steps read and tried again. `skip`: leave SIMs behind.
 
 Both choose SIMs of a plan, and report the result.
 """
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from migrator import wiring
-from migrator.cli.app.common import Globals, Outcome, table
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.lookups import plan_id_of
 from migrator.cli.app.words import n_sims
 from migrator.core.run.control import Selection
@@ -20,13 +20,13 @@ from migrator.inputs.files.iccids import read_iccids, unknown_iccids
 from migrator.store import Store
 from migrator.store.journal.retry_skip import Intervened
 
-__all__ = ["Asked", "intervention", "selection_options", "told"]
+__all__ = ["retry", "skip"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class _Chosen:
     """Plan and SIMs that a `retry` or `skip` asked for."""
 
     plan: str | None
@@ -36,7 +36,7 @@ class Asked:
     dry_run: bool
 
 
-def selection_options(command: F) -> F:
+def _selection_options(command: F) -> F:
     """Add the plan and the options to choose SIMs to a command."""
     options = (
         click.argument("plan", required=False),
@@ -52,8 +52,58 @@ def selection_options(command: F) -> F:
     return command
 
 
-def intervention(
-    shared: Globals, asked: Asked, act: Callable[[Store, str, Selection, float], Intervened]
+@click.command("retry", epilog="Exit codes: 0 done, 2 input, 9 another run holds the store.")
+@_selection_options
+@click.option(
+    "--never-claimed",
+    is_flag=True,
+    help="Hologram has said that these SIMs are not claimed, whatever its reply named: claim them again.",
+)
+@global_options
+@click.pass_obj
+def retry(shared: Globals, /, never_claimed: bool, **options: Any) -> int:
+    """Have failed steps of some SIMs read and tried again.
+
+    PLAN is by default the newest. Nothing is sent now. The next `apply` reads each of these SIMs first: what happened
+    after all counts as done, and only what surely did not happen is sent. A finished plan is in use again.
+    """
+    return finish("retry", shared, lambda: _retry(shared, _Chosen(**options), never_claimed=never_claimed))
+
+
+def _retry(shared: Globals, asked: _Chosen, *, never_claimed: bool) -> Outcome:
+    def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
+        return store.interventions.retry(plan_id, chosen, now=now, never_claimed=never_claimed, dry_run=asked.dry_run)
+
+    plan_id, came = _intervention(shared, asked, act)
+    words = "would be tried again" if asked.dry_run else "are to be tried again"
+    return _told(plan_id, asked, came, words, next_step=f"`migrator apply {plan_id}`, which reads before it sends")
+
+
+@click.command("skip", epilog="Exit codes: 0 done, 2 input, 9 another run holds the store.")
+@_selection_options
+@global_options
+@click.pass_obj
+def skip(shared: Globals, /, **options: Any) -> int:
+    """Skip SIMs of PLAN: nothing more is sent for them.
+
+    PLAN is by default the newest. No gate waits for these SIMs. What is done for them stays done, so a claimed SIM goes
+    on to be billed. A skip cannot be taken back under this plan; a new plan has the SIMs again. Verified SIMs are left
+    as they are.
+    """
+    return finish("skip", shared, lambda: _skip(shared, _Chosen(**options)))
+
+
+def _skip(shared: Globals, asked: _Chosen) -> Outcome:
+    def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
+        return store.interventions.skip(plan_id, chosen, now=now, dry_run=asked.dry_run)
+
+    plan_id, came = _intervention(shared, asked, act)
+    words = "would be set aside" if asked.dry_run else "are set aside"
+    return _told(plan_id, asked, came, words, next_step=f"`migrator apply {plan_id}` goes on without them")
+
+
+def _intervention(
+    shared: Globals, asked: _Chosen, act: Callable[[Store, str, Selection, float], Intervened]
 ) -> tuple[str, Intervened]:
     """Choose SIMs and act on them.
 
@@ -75,8 +125,7 @@ def intervention(
             return plan_id, act(store, plan_id, chosen, now)
 
 
-def _selection(store: Store, plan_id: str, asked: Asked) -> Selection:
-
+def _selection(store: Store, plan_id: str, asked: _Chosen) -> Selection:
     keys = None
     if asked.iccids is not None:
         lines = read_iccids(asked.iccids)
@@ -87,7 +136,7 @@ def _selection(store: Store, plan_id: str, asked: Asked) -> Selection:
     return Selection(frozenset(asked.codes), asked.wave, keys)
 
 
-def told(plan_id: str, asked: Asked, came: Intervened, words: str, *, next_step: str) -> Outcome:
+def _told(plan_id: str, asked: _Chosen, came: Intervened, words: str, *, next_step: str) -> Outcome:
     """Return the outcome, counted by code.
 
     Args:
