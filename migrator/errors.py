@@ -4,6 +4,7 @@
 
     MigratorError                  exit  reach
     ├── InputError                 2     the command: nothing was changed
+    │   └── PairInUse              2     the command: a plan that was begun claims by a pair
     ├── StalePlan                  5     the command: nothing was sent
     │   └── PairChanged            5     some SIMs of a claim: they are left out, and the others go on
     ├── StoreError                 1     the command
@@ -48,6 +49,7 @@ __all__ = [
     "OutcomeUnknown",
     "Outdated",
     "PairChanged",
+    "PairInUse",
     "Permanent",
     "PlatformError",
     "Problem",
@@ -105,6 +107,12 @@ class InputError(MigratorError):
 
     exit_code = 2
     code = "input"
+
+
+class PairInUse(InputError):
+    """A pair must stay, as a plan that was begun claims by it."""
+
+    code = "pair_in_use"
 
 
 class StalePlan(MigratorError):

@@ -12,13 +12,12 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, SourceSim
 from migrator.core.plan.mapping import left_behind
 from migrator.core.policy.selection import every_sim
-from migrator.errors import InputError, Problem, StoreBusy
+from migrator.errors import InputError, PairInUse, Problem, StoreBusy
 from migrator.inputs.pairing.pool import DealResult, PoolEntry, RangeMode, deal, read_pool
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.inputs.policy.iccids import unmatched
 from migrator.inputs.where.language import parse_selection
 from migrator.store import Store
-from migrator.store.inventory.pairs_in_use import IN_USE
 from migrator.workflows.site import Site, living_holder, required_inventory
 
 __all__ = ["Dealt", "add_pairs", "pair_pool", "refused_beside_a_run"]
@@ -112,12 +111,12 @@ def refused_beside_a_run(store: Store) -> Iterator[None]:
     """
     try:
         yield
-    except InputError as error:
+    except PairInUse as error:
         holder = living_holder(store)
-        if error.code != IN_USE or holder is None:
+        if holder is None:
             raise
-        problems = (*error.problems, Problem(IN_USE, f"another run holds the store: {holder}", RUN_FIRST))
-        raise StoreBusy(error.message, code=IN_USE, hint=RUN_FIRST, problems=problems) from error
+        problems = (*error.problems, Problem(error.code, f"another run holds the store: {holder}", RUN_FIRST))
+        raise StoreBusy(error.message, code=error.code, hint=RUN_FIRST, problems=problems) from error
 
 
 def _due(loaded: LoadedPolicy | None, where: str | None) -> Callable[[SourceSim], bool]:

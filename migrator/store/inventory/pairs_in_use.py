@@ -10,13 +10,12 @@ from sqlalchemy import Connection, Select, Table, exists, func, or_, select
 from migrator.core.plan.plan import Action
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanState, StepKind, StepState
-from migrator.errors import InputError, PairChanged, Problem
+from migrator.errors import InputError, PairChanged, PairInUse, Problem
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 
-__all__ = ["IN_USE", "MAY_BE_PAID", "refuse_changed_pairs", "refuse_pairs_in_use"]
+__all__ = ["MAY_BE_PAID", "refuse_changed_pairs", "refuse_pairs_in_use"]
 
-IN_USE = "pair_in_use"
 """Code of a pair that a begun plan has not claimed yet."""
 
 MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
@@ -94,7 +93,7 @@ def _refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple
     )
     problems = tuple(
         Problem(
-            IN_USE,
+            PairInUse.code,
             f"plan {row.plan_id} was begun and still has to claim the new SIMs of {row.sims} of these pairs, the first "
             f"for {row.first}; nothing was changed",
             f"let `migrator apply {row.plan_id}` claim them; or set them aside with `migrator skip {row.plan_id} "
@@ -103,7 +102,7 @@ def _refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple
         for row in connection.execute(planned)
     )
     if problems:
-        raise InputError(problems[0].message, code=IN_USE, hint=problems[0].hint, problems=problems)
+        raise PairInUse(problems[0].message, hint=problems[0].hint, problems=problems)
 
 
 def refuse_changed_pairs(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
