@@ -110,7 +110,7 @@ class InputError(MigratorError):
 
 
 class PairInUse(InputError):
-    """A pair must stay, as a plan that was begun claims by it."""
+    """A pair must stay: a plan that was begun claims by it."""
 
     code = "pair_in_use"
 

@@ -16,8 +16,6 @@ from migrator.store.tables.plans import changes, plans, steps
 
 __all__ = ["MAY_BE_PAID", "refuse_changed_pairs", "refuse_pairs_in_use"]
 
-"""Code of a pair that a begun plan has not claimed yet."""
-
 MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 """States of a claim that was charged, or may have been."""
 
