@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from migrator.core.run.verify import Bucket
 from migrator.reports.rows_on_disk import Book
 
-__all__ = ["Verdict", "next_steps", "verdict"]
+__all__ = ["Headline", "next_steps", "verdict"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Headline:
     """Headline of a report.
 
     `tone` is `good`, `open` (work is left) or `bad` (a person is needed).
@@ -24,20 +24,20 @@ class Verdict:
     detail: str
 
 
-def verdict(book: Book) -> Verdict:
+def verdict(book: Book) -> Headline:
     """Return the headline of a report: the first that fits."""
     tally, total = book.tally, book.tally.total
     verified, pending = tally.buckets[Bucket.VERIFIED], tally.buckets[Bucket.PENDING]
     share = f"{verified:,} of {total:,} SIMs are verified"
     if not book.adds_up:
-        return Verdict("bad", "This report does not add up", f"{book.shortfall()}. {share}.")
+        return Headline("bad", "This report does not add up", f"{book.shortfall()}. {share}.")
     if tally.attention():
-        return Verdict("bad", f"{tally.attention():,} SIMs need a person", f"{share}, {pending:,} are pending.")
+        return Headline("bad", f"{tally.attention():,} SIMs need a person", f"{share}, {pending:,} are pending.")
     if pending and book.report.plan.get("state") == "created":
-        return Verdict("open", "The plan was not applied yet", f"{pending:,} SIMs wait for it.")
+        return Headline("open", "The plan was not applied yet", f"{pending:,} SIMs wait for it.")
     if pending:
-        return Verdict("open", "The plan is half applied", f"{share}, {pending:,} are still pending.")
-    return Verdict("good", "Nothing is left to do for this plan", f"{share}; the others were left out on purpose.")
+        return Headline("open", "The plan is half applied", f"{share}, {pending:,} are still pending.")
+    return Headline("good", "Nothing is left to do for this plan", f"{share}; the others were left out on purpose.")
 
 
 def next_steps(book: Book) -> list[str]:

@@ -15,8 +15,8 @@ from migrator.errors import InputError
 from migrator.store.audit.check import Audit
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
-from migrator.store.cutovers.field_notes import FieldNotes
-from migrator.store.cutovers.journal import SwitchJournal
+from migrator.store.cutovers.field_notes import SqlFieldNotes
+from migrator.store.cutovers.journal import SqlSwitchJournal
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
@@ -61,7 +61,7 @@ class Store:
         self.audit = Audit(database)
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)
-        self.switches = SwitchJournal(database)
+        self.switches = SqlSwitchJournal(database)
         self.lease = Lease(database)
         self.presence = Presence(database)
         self.steering = Steering(database)
@@ -125,9 +125,9 @@ class Store:
         """
         return stuck_sims(self._db, plan_id, now)
 
-    def field_notes(self, plan_id: str) -> FieldNotes:
+    def field_notes(self, plan_id: str) -> SqlFieldNotes:
         """Return what is known of a plan's units in the field."""
-        return FieldNotes(self._db, plan_id)
+        return SqlFieldNotes(self._db, plan_id)
 
     def scratch_copy(self) -> "Store":
         """Return an independent copy in a private temporary file.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from migrator.inputs.settings.settings import Settings
     from migrator.ports import Account, TargetPlatform
 
-__all__ = ["Finding", "carriers", "disk"]
+__all__ = ["CheckResult", "carriers", "disk"]
 
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
@@ -27,7 +27,7 @@ ENOUGH_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """Result of one check.
 
     `exit_code` 0 with a hint is a warning.
@@ -46,7 +46,7 @@ class Finding:
         return "look" if self.hint else "good"
 
 
-async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[Finding]:
+async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[CheckResult]:
     """Check both carriers, one request after the other.
 
     If a carrier refuses one request, the other requests are still sent.
@@ -63,37 +63,37 @@ async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[Findin
         yield _failed("Hologram key and organization", error)
 
 
-async def _asked(what: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
+async def _asked(what: str, look: Callable[[], Awaitable[CheckResult]]) -> CheckResult:
     try:
         return await look()
     except MigratorError as error:
         return _failed(what, error)
 
 
-def _failed(what: str, error: MigratorError) -> Finding:
-    return Finding(what, error.message, error.hint or "see the message", error.exit_code)
+def _failed(what: str, error: MigratorError) -> CheckResult:
+    return CheckResult(what, error.message, error.hint or "see the message", error.exit_code)
 
 
-async def _source(chosen: "Settings", stopper: Stopper) -> Finding:
+async def _source(chosen: "Settings", stopper: Stopper) -> CheckResult:
     async with wiring.source(chosen, None, stopper) as source:
         version = await source.open()
         page = await source.page(1)
         total = len(page.rows) if page.total_sims is None else page.total_sims
-        return Finding("1NCE login", f"API {version}, {total} SIMs listed", source.warning)
+        return CheckResult("1NCE login", f"API {version}, {total} SIMs listed", source.warning)
 
 
-def _account(account: "Account") -> Finding:
+def _account(account: "Account") -> CheckResult:
     what, told = "Hologram key and organization", f"{account.org_id} ({account.org_name}) as {account.email}"
     if account.permissions is None:
-        return Finding(what, told, "Hologram does not say what this key may do: the first claim will tell")
+        return CheckResult(what, told, "Hologram does not say what this key may do: the first claim will tell")
     missing = [words for right, words in NEEDED.items() if right not in account.permissions]
     if missing:
         hint = "use a key of a member with the Manager role or above"
-        return Finding(what, f"{told}; it may not {' or '.join(missing)}", hint, ExitCode.REFUSED)
-    return Finding(what, told)
+        return CheckResult(what, f"{told}; it may not {' or '.join(missing)}", hint, ExitCode.REFUSED)
+    return CheckResult(what, told)
 
 
-async def _plans(target: "TargetPlatform") -> Finding:
+async def _plans(target: "TargetPlatform") -> CheckResult:
     """List every open data plan with its zones and prices.
 
     A policy may name these.
@@ -106,39 +106,43 @@ async def _plans(target: "TargetPlatform") -> Finding:
     ]
     if not lines:
         hint = "ask Hologram which data plan this organization may use"
-        return Finding("data plans", "none is open", hint, ExitCode.INPUT)
-    return Finding("data plans", "\n".join(lines))
+        return CheckResult("data plans", "none is open", hint, ExitCode.INPUT)
+    return CheckResult("data plans", "\n".join(lines))
 
 
 def _price(price: object) -> str:
     return "no price shown" if price is None else f"{money(price)} a period"  # type: ignore[arg-type]  # a Decimal
 
 
-async def _balance(target: "TargetPlatform") -> Finding:
+async def _balance(target: "TargetPlatform") -> CheckResult:
     balance = await target.balance()
     if balance is None:
-        return Finding("balance", "none to read", "an invoiced organization? Only the policy's caps hold the cost then")
-    return Finding("balance", str(money(balance)))
+        return CheckResult(
+            "balance", "none to read", "an invoiced organization? Only the policy's caps hold the cost then"
+        )
+    return CheckResult("balance", str(money(balance)))
 
 
-async def _jobs(target: "TargetPlatform") -> Finding:
+async def _jobs(target: "TargetPlatform") -> CheckResult:
     if await target.jobs() is None:
-        return Finding("job list", "not for this key (403)", "no trouble: the devices themselves are read instead")
-    return Finding("job list", "may be read")
+        return CheckResult("job list", "not for this key (403)", "no trouble: the devices themselves are read instead")
+    return CheckResult("job list", "may be read")
 
 
 _LOOKS = {"data plans": _plans, "balance": _balance, "job list": _jobs}
 
 
-def _names(account: "Account") -> Finding:
+def _names(account: "Account") -> CheckResult:
     if account.features is None:
-        return Finding("shared names", "Hologram does not list its features", "tried once, then one by one if refused")
+        return CheckResult(
+            "shared names", "Hologram does not list its features", "tried once, then one by one if refused"
+        )
     if "bulk_rename" in account.features:
-        return Finding("shared names", "in one call (bulk_rename)")
-    return Finding("shared names", "one by one", "the organization lacks bulk_rename: a request for each SIM")
+        return CheckResult("shared names", "in one call (bulk_rename)")
+    return CheckResult("shared names", "one by one", "the organization lacks bulk_rename: a request for each SIM")
 
 
-def disk(state: str) -> Finding:
+def disk(state: str) -> CheckResult:
     """Check the room for the store.
 
     Raises: InputError, for an address that names no file.
@@ -150,5 +154,5 @@ def disk(state: str) -> Finding:
     free = shutil.disk_usage(folder).free
     told = f"{path}, {'there' if path.exists() else 'not there yet'}; {free // 1024**2} MiB free"
     if free < ENOUGH_BYTES:
-        return Finding("store", told, "a fleet of a million SIMs takes up to 2 GiB: make room, or use --state")
-    return Finding("store", told)
+        return CheckResult("store", told, "a fleet of a million SIMs takes up to 2 GiB: make room, or use --state")
+    return CheckResult("store", told)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
+from migrator.carriers.hologram.simulator import Edition, HologramSwitches, MixedClaims
 from migrator.carriers.simulation import Fault, RateLimit
 from migrator.core.fleet.sims import SourceSim
 from migrator.engine.run.context import ApplyOptions
@@ -208,7 +208,7 @@ def _switches(chance: random.Random, targets: list[str], poison: frozenset[str])
     few = frozenset(target for target in targets if chance.random() < 0.3)
     return HologramSwitches(
         edition=chance.choice(list(Edition)),
-        claim_policy=chance.choice(list(ClaimPolicy)),
+        claim_policy=chance.choice(list(MixedClaims)),
         claim_failure_status=chance.choice([200, 400, 422]),
         insufficient_status=chance.choice([200, 402]),
         poison=poison,

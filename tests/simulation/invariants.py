@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from migrator.carriers.hologram.simulator import ClaimPolicy
+from migrator.carriers.hologram.simulator import MixedClaims
 from migrator.carriers.hologram.simulator.model import Condition, SimulatedLink
 from migrator.carriers.simulation import LedgerEntry
 from migrator.core.plan.plan import Action, Change
@@ -180,7 +180,7 @@ def unfinished(lived: Lived) -> None:
 def conflicts(lived: Lived) -> None:
     """A SIM that the carrier refused by name is not claimed again."""
     switches = lived.world.switches
-    if switches.claim_policy not in {ClaimPolicy.ALL_OR_NOTHING, ClaimPolicy.FALSE_BUT_SOME}:
+    if switches.claim_policy not in {MixedClaims.ALL_OR_NOTHING, MixedClaims.FALSE_BUT_SOME}:
         return
     named: Counter[str] = Counter()
     for run in lived.runs:

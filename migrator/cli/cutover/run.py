@@ -292,14 +292,14 @@ def _run(  # noqa: PLR0917 - handed through as they came
                 target = await stack.enter_async_context(wiring.target(chosen, store, stopper))
                 source = await stack.enter_async_context(wiring.source_switch(chosen, store, stopper))
                 await stack.enter_async_context(wiring.heartbeat(store, me, stopper))
-                parts = _Parts(store, source, target, stopper, progress, wiring.runner(me))
+                parts = _CutoverParts(store, source, target, stopper, progress, wiring.runner(me))
                 return await Switching(_context(chosen, header, given, parts)).run()
 
         return wiring.run_async(body)
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _CutoverParts:
     """Objects that a run works with and on."""
 
     store: Store
@@ -310,7 +310,7 @@ class _Parts:
     owner: str
 
 
-def _context(chosen: Settings, header: SwitchHeader, given: SwitchOptionsGiven, parts: _Parts) -> SwitchContext:
+def _context(chosen: Settings, header: SwitchHeader, given: SwitchOptionsGiven, parts: _CutoverParts) -> SwitchContext:
 
     store, clock = parts.store, wiring.SystemClock()
     wait_s = chosen.settle_timeout_s if given.wait is None else _duration(given.wait, "--wait")
@@ -387,7 +387,7 @@ def _dry_run(
                 old = await stack.enter_async_context(wiring.source_switch(chosen, store, stopper, read_only=True))
                 pauses: list[Request] = []
                 source = DryRunSwitch(old)
-                parts = _Parts(scratch, source, DryRunTarget(real, pauses), stopper, progress, "dry run")
+                parts = _CutoverParts(scratch, source, DryRunTarget(real, pauses), stopper, progress, "dry run")
                 result = await Switching(_context(chosen, header, given, parts)).run()
                 return result, [*source.sent, *pauses]
 

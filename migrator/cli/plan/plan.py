@@ -23,7 +23,7 @@ from migrator.core.plan.odd_names import shown as shown_name
 from migrator.core.plan.plan import Action, Change, PlanHeader
 from migrator.errors import Problem
 from migrator.inputs.policy.file import read_policy
-from migrator.inputs.where.language import Selection, parse_selection
+from migrator.inputs.where.language import Where, parse_selection
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.workflows.plans.plan import plan_with
@@ -100,7 +100,7 @@ def _create(
     return replace(_shown(header, [], next_step=True), is_on_stdout=is_stdout(out))
 
 
-def _selection(where: str) -> Selection:
+def _selection(where: str) -> Where:
     """Parse the expression of `--where`.
 
     The import is here because the grammar costs time that no other command needs.

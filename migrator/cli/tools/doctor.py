@@ -7,7 +7,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, MigratorError, Problem
 from migrator.inputs.settings.settings import Settings
-from migrator.workflows.doctor import Finding, carriers, disk
+from migrator.workflows.doctor import CheckResult, carriers, disk
 
 __all__ = ["doctor"]
 
@@ -34,13 +34,13 @@ def _doctor(shared: Globals) -> Outcome:
         findings.append(disk(state))
         findings += _schema(state)
     except MigratorError as error:
-        findings.append(Finding("store", error.message, error.hint, error.exit_code))
+        findings.append(CheckResult("store", error.message, error.hint, error.exit_code))
     return _told(findings)
 
 
-def _asked(chosen: Settings) -> list[Finding]:
+def _asked(chosen: Settings) -> list[CheckResult]:
 
-    async def body(stopper: Stopper) -> list[Finding]:
+    async def body(stopper: Stopper) -> list[CheckResult]:
         findings = []
         async for finding in carriers(chosen, stopper):
             stopper.check()
@@ -50,7 +50,7 @@ def _asked(chosen: Settings) -> list[Finding]:
     return wiring.run_async(body)
 
 
-def _schema(state: str) -> list[Finding]:
+def _schema(state: str) -> list[CheckResult]:
     """Return the schema of a store, or nothing if there is none."""
     try:
         with wiring.open_store(state) as store:
@@ -59,10 +59,10 @@ def _schema(state: str) -> list[Finding]:
         if error.code == "no_store":
             return []
         raise
-    return [Finding("schema", f"{info['schema']}, lineage {info['lineage']}")]
+    return [CheckResult("schema", f"{info['schema']}, lineage {info['lineage']}")]
 
 
-def _told(findings: list[Finding]) -> Outcome:
+def _told(findings: list[CheckResult]) -> Outcome:
     rows = [(one.what, one.word, one.told) for one in findings]
     data = {
         "checks": [

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import Edition, HologramSimulator, HologramSwitches, MixedClaims
 from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
@@ -21,7 +21,7 @@ __all__ = ["serve"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ServeOptions:
     """Options of the simulated carriers."""
 
     sims: int
@@ -76,10 +76,10 @@ def serve(shared: Globals, /, **options: Any) -> int:
     Prints what to export. The fleet at 1NCE, and as many new SIMs in Hologram's inventory, come from the seed. Ctrl-C
     stops it. GET /onence/_simulator/ledger and /hologram/_simulator/ledger show what was asked and charged.
     """
-    return finish("simulate serve", shared, lambda: _serve(Options(**options)))
+    return finish("simulate serve", shared, lambda: _serve(ServeOptions(**options)))
 
 
-def _serve(options: Options) -> Outcome:
+def _serve(options: ServeOptions) -> Outcome:
 
     if options.pool_file is not None:
         refuse_unwritable(options.pool_file)
@@ -97,7 +97,7 @@ def _serve(options: Options) -> Outcome:
     return Outcome(rehearsal.summary(), ())
 
 
-def _rehearsal(options: Options) -> Rehearsal:
+def _rehearsal(options: ServeOptions) -> Rehearsal:
 
     now, latency_s = datetime.now(UTC), options.latency_ms / 1000
     onence = OnenceSimulator(
@@ -115,7 +115,7 @@ def _rehearsal(options: Options) -> Rehearsal:
         switches=HologramSwitches(
             rate_limit=RateLimit(options.hologram_rps, options.hologram_rps) if options.hologram_rps else None,
             latency_s=latency_s,
-            claim_policy=ClaimPolicy(options.claims or "all_or_nothing"),
+            claim_policy=MixedClaims(options.claims or "all_or_nothing"),
             edition=Edition(options.edition or "REF-2"),
             claim_pending_s=(0.0, options.pending_s),
             state_pending_s=(0.0, options.pending_s),

@@ -1,8 +1,8 @@
 """Facts from the audit log, gathered event by event.
 
 The facts are about plans, runs, requests and steps. Migrations, and the cutovers and rollbacks after them, have the
-same kinds of events, each under its own numbers: a `Told` is about one of the two. What an older version of the tool
-did not report is None here, and counts as no problem.
+same kinds of events, each under its own numbers: a `Replayed` is about one of the two. What an older version of the
+tool did not report is None here, and counts as no problem.
 """
 
 from collections import Counter
@@ -20,8 +20,8 @@ __all__ = [
     "Course",
     "Log",
     "Ran",
-    "Sent",
-    "Told",
+    "Replayed",
+    "SentRequest",
     "course_problem",
     "order_problem",
     "request_problem",
@@ -34,7 +34,7 @@ _OVER = (RunState.COMPLETED, RunState.STOPPED, RunState.HALTED)
 
 
 @dataclass(slots=True)
-class Sent:
+class SentRequest:
     """Request as sent: plan, moment (UTC seconds) and event detail."""
 
     plan_id: str | None
@@ -77,7 +77,7 @@ class Course:
 
 
 @dataclass(slots=True)
-class Told:
+class Replayed:
     """Facts that a log reports about one kind of plan.
 
     `ended` counts the steps that came to a final state, by plan, kind and state. `made` has the details of the events
@@ -88,7 +88,7 @@ class Told:
     made: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     courses: dict[str, Course] = field(default_factory=dict)
     runs: dict[int, Ran] = field(default_factory=dict)
-    sent: dict[int, Sent] = field(default_factory=dict)
+    sent: dict[int, SentRequest] = field(default_factory=dict)
     answered: dict[int, Answered] = field(default_factory=dict)
     ended: Counter[tuple[str | None, str, StepState]] = field(default_factory=Counter)
     steps: dict[str | None, str] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Told:
             if name in detail:
                 tallies[plan_id] = detail[name]
         if what == "request_sent":
-            self.sent[int(detail["request_id"])] = Sent(plan_id, at, detail)
+            self.sent[int(detail["request_id"])] = SentRequest(plan_id, at, detail)
         elif what == "request_answered":
             answer = Answered(detail["outcome"], detail["status"], detail["job_id"], at, detail.get("message"))
             self.answered[detail["request_id"]] = answer
@@ -154,8 +154,8 @@ class Told:
 class Log:
     """Facts of a log: of migrations, and of cutovers and rollbacks."""
 
-    migrations: Told = field(default_factory=Told)
-    switches: Told = field(default_factory=Told)
+    migrations: Replayed = field(default_factory=Replayed)
+    switches: Replayed = field(default_factory=Replayed)
 
     def note(self, event: AuditEvent) -> None:
         """Gather the facts of one event.
@@ -178,7 +178,7 @@ def end_by(event: str) -> StepState | None:
     return next((to for (_, taken), to in STEP_TRANSITIONS.items() if taken == event and to in ENDS), None)
 
 
-def request_problem(row: Mapping[str, Any], sent: Sent, answer: Answered) -> str | None:
+def request_problem(row: Mapping[str, Any], sent: SentRequest, answer: Answered) -> str | None:
     """Return the difference between a request's row and the log, or None.
 
     `row` has the row's columns, with the `plan_id` and `body` as text.
@@ -201,7 +201,7 @@ def request_problem(row: Mapping[str, Any], sent: Sent, answer: Answered) -> str
     return next((words for words, is_so in lies.items() if is_so), None)
 
 
-def order_problem(made_nos: Mapping[str, int], told: Told) -> str | None:
+def order_problem(made_nos: Mapping[str, int], told: Replayed) -> str | None:
     """Describe a difference between the order of plans and the log.
 
     `made_nos` has the number of each plan: the largest number makes a plan the newest. None if the order is the same.

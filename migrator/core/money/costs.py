@@ -18,7 +18,7 @@ from migrator.core.plan.mapping import NO_LIMIT
 from migrator.core.plan.plan import Action, Change, DesiredState, Prices
 from migrator.core.policy.policy import DataBasis, LimitsTiming, Policy, Rule, Wave, WithoutPrice
 
-__all__ = ["DEFAULT_GROUP", "Tally"]
+__all__ = ["DEFAULT_GROUP", "PlanTally"]
 
 DEFAULT_GROUP = "default"
 """Name of the group of SIMs that no rule fits."""
@@ -74,7 +74,7 @@ class _Cell:
 
 
 @dataclass(slots=True)
-class Tally:
+class PlanTally:
     """Counter of changes as they pass by.
 
     `sizes` are those of the requests that `apply` will send.

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple, TypeAlias
 from migrator.core.fleet.identifiers import ICCID_SHORTEST, Iccid
 from migrator.errors import InputError
 
-__all__ = ["DiffTally", "Kind", "PlanLine", "SimDifference", "Values", "compared", "flat", "header_differences"]
+__all__ = [
+    "DiffTally",
+    "DifferenceKind",
+    "PlanLine",
+    "SimDifference",
+    "Values",
+    "compared",
+    "flat",
+    "header_differences",
+]
 
 Values: TypeAlias = Mapping[str, tuple[Any, Any]]
 """Values that differ: dotted names with the old and new values.
@@ -20,7 +29,7 @@ None stands for no value.
 """
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """Kind of a SIM's difference from one plan to another."""
 
     ADDED = "added"  # only the second plan holds it
@@ -43,7 +52,7 @@ class SimDifference:
     """Difference of one SIM between two plans."""
 
     source_iccid: str
-    kind: Kind
+    kind: DifferenceKind
     fields: Values
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,7 +76,7 @@ class DiffTally:
         """Pass `differences` through, and count each."""
         for difference in differences:
             self.kinds[difference.kind.value] += 1
-            if difference.kind is Kind.CHANGED:
+            if difference.kind is DifferenceKind.CHANGED:
                 self.fields.update(difference.fields.keys())
             if "action" in difference.fields:
                 before, after = difference.fields["action"]
@@ -113,7 +122,7 @@ def header_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> V
 def _difference(was: PlanLine | None, now: PlanLine | None) -> SimDifference:
     before = {} if was is None else flat(json.loads(was.text))
     after = {} if now is None else flat(json.loads(now.text))
-    kind = Kind.ADDED if was is None else Kind.REMOVED if now is None else Kind.CHANGED
+    kind = DifferenceKind.ADDED if was is None else DifferenceKind.REMOVED if now is None else DifferenceKind.CHANGED
     shown = now or was
     assert shown is not None  # noqa: S101 - one of them is there
     return SimDifference(shown.source_iccid, kind, _differing(before, after))

@@ -26,12 +26,12 @@ __all__ = [
     "OtherUnits",
     "Policy",
     "Rule",
-    "Selection",
     "SmsBasis",
     "SmsLimitPolicy",
     "StatusPolicy",
     "StatusRule",
     "Wave",
+    "When",
     "WhenZero",
     "WithoutPrice",
 ]
@@ -254,7 +254,7 @@ class CutoverPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class When:
     """`when` of a rule: the SIMs that the rule selects.
 
     Every condition that is not None must hold.
@@ -286,7 +286,7 @@ class Rule:
     """
 
     name: str
-    when: Selection
+    when: When
     status: StatusPolicy = field(default_factory=StatusPolicy)
     data_limit: DataLimitPolicy = field(default_factory=DataLimitPolicy)
     sms_limit: SmsLimitPolicy = field(default_factory=SmsLimitPolicy)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 from migrator.core.fleet.sims import SourceSim
-from migrator.core.policy.policy import Selection
+from migrator.core.policy.policy import When
 
 __all__ = ["Selector", "every_sim", "selector"]
 
@@ -23,15 +23,15 @@ def every_sim(_sim: SourceSim) -> bool:
     return True
 
 
-def selector(selection: Selection) -> Selector:
-    """Compile a selection; `Selection` explains the conditions."""
+def selector(selection: When) -> Selector:
+    """Compile a selection; `When` explains the conditions."""
     tests = _tests(selection)
     if not tests:
         return every_sim
     return tests[0] if len(tests) == 1 else lambda sim: all(test(sim) for test in tests)
 
 
-def _tests(selection: Selection) -> list[Selector]:
+def _tests(selection: When) -> list[Selector]:
     """Return a test for each condition that is set, the cheapest first."""
     tests: list[Selector] = []
     if selection.status is not None:

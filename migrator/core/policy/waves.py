@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migrator.core.fleet.sims import SourceSim
-from migrator.core.policy.policy import Selection, Wave
+from migrator.core.policy.policy import Wave, When
 from migrator.core.policy.selection import Selector, selector
 
 __all__ = ["Rooms"]
@@ -38,7 +38,7 @@ class Rooms:
 
     def __init__(self, waves: Sequence[Wave], acting: int) -> None:
         self._rooms = [
-            _Room(wave.name, selector(Selection(label=wave.label, iccids=wave.iccids)), _places(wave, acting))
+            _Room(wave.name, selector(When(label=wave.label, iccids=wave.iccids)), _places(wave, acting))
             for wave in waves
         ]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.core.money.costs import DEFAULT_GROUP
-from migrator.core.policy.policy import Rule, Selection
+from migrator.core.policy.policy import Rule, When
 from migrator.inputs.files.problems import nearest
 from migrator.inputs.files.toml import KeyPath
 from migrator.inputs.files.toml_checks import Findings, Unfit, found
@@ -89,22 +89,22 @@ def _name(table: Mapping[str, Any], path: KeyPath, findings: Findings) -> str | 
     return name
 
 
-def _when(value: Any, path: KeyPath, findings: Findings, read_list: ListReader) -> Selection:
+def _when(value: Any, path: KeyPath, findings: Findings, read_list: ListReader) -> When:
     """Read the selection of SIMs for the rule."""
     path = (*path, "when")
     hint = 'such as when = { status = "disabled", label = "pump-*" }'
     if value is None:
         findings.add(path, "missing_key", "missing: which SIMs is the rule for?", hint)
-        return Selection()
+        return When()
     if not isinstance(value, Mapping):
         findings.add(path, "wrong_type", f"found {found(value)}, expected conditions", hint)
-        return Selection()
+        return When()
     if not value:
         findings.add(path, "impossible", "found no condition: the rule would fit every SIM", hint)
     values = findings.values(value, path, WHEN)
     _check_volumes(values, path, findings)
     listed(values, path, findings, read_list)
-    return Selection(**values)
+    return When(**values)
 
 
 def _check_volumes(values: Mapping[str, Any], path: KeyPath, findings: Findings) -> None:

@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, fields
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.policy.policy import Rule, Selection, Wave
+from migrator.core.policy.policy import Rule, Wave, When
 from migrator.inputs.files.toml_checks import Described
 from migrator.inputs.policy.sections import FIELD_OF, OVERRIDES, REQUIRED, RULE_NAME, SECTIONS, WAVE, WHEN
 
@@ -63,7 +63,7 @@ def _rule() -> Schema:
     overrides: dict[str, Schema] = {key: _override(section) for key, section in OVERRIDES.items()}
     when = {
         "description": "Selects SIMs: every condition given must hold.",
-        **_object(_keys(Selection, WHEN)),
+        **_object(_keys(When, WHEN)),
         "minProperties": 1,
     }
     return {

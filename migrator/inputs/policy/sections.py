@@ -42,7 +42,7 @@ __all__ = [
     "SECTIONS",
     "WAVE",
     "WHEN",
-    "Approvals",
+    "ApprovalsSection",
     "checked_code",
 ]
 
@@ -114,7 +114,7 @@ def checked_code(code: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Approvals:
+class ApprovalsSection:
     """`[approvals]`."""
 
     required: int = 0
@@ -204,7 +204,7 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "scope": choice(CapsScope),
         },
     ),
-    "approvals": (Approvals, {"required": whole(least=0, most=100)}),
+    "approvals": (ApprovalsSection, {"required": whole(least=0, most=100)}),
     "cutover": (
         CutoverPolicy,
         {

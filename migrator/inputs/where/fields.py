@@ -11,12 +11,12 @@ from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.sims import QuotaReading, SourceStatus
 from migrator.inputs.files.problems import spelled
 
-__all__ = ["FIELDS", "TAKES", "Field", "Get", "Kind"]
+__all__ = ["FIELDS", "TAKES", "Field", "Get", "ValueKind"]
 
 Get: TypeAlias = Callable[[Candidate], Any]
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """Kind of a field's value.
 
     The kind decides the values that the field can be compared with.
@@ -30,11 +30,11 @@ class Kind(Enum):
 
 
 TAKES = {
-    Kind.TEXT: 'a text: write it in quotes, as "..."',
-    Kind.ICCID: "an ICCID in quotes",
-    Kind.STATUS: f"a status in quotes: {spelled(status.value for status in SourceStatus)}",
-    Kind.NUMBER: "a number: write it without quotes, as 12.5",
-    Kind.FLAG: "true or false",
+    ValueKind.TEXT: 'a text: write it in quotes, as "..."',
+    ValueKind.ICCID: "an ICCID in quotes",
+    ValueKind.STATUS: f"a status in quotes: {spelled(status.value for status in SourceStatus)}",
+    ValueKind.NUMBER: "a number: write it without quotes, as 12.5",
+    ValueKind.FLAG: "true or false",
 }
 """Words for the values that a field of each kind takes."""
 
@@ -46,7 +46,7 @@ class Field:
     `shown` gives the value for order and patterns, where equality uses another value.
     """
 
-    kind: Kind
+    kind: ValueKind
     get: Get
     shown: Get | None = None
 
@@ -67,24 +67,24 @@ def _if_read(reading: str, value: str) -> Get:
 
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
-        "iccid": Field(Kind.ICCID, attrgetter("sim.iccid.key"), attrgetter("sim.iccid.digits")),
-        "status": Field(Kind.STATUS, attrgetter("sim.status")),
-        "status_before": Field(Kind.STATUS, attrgetter("sim.status_before")),
-        "switched_off_by_us": Field(Kind.FLAG, lambda candidate: candidate.sim.status_before is not None),
-        "label": Field(Kind.TEXT, attrgetter("sim.label")),
-        "imsi": Field(Kind.TEXT, attrgetter("sim.imsi")),
-        "msisdn": Field(Kind.TEXT, attrgetter("sim.msisdn")),
-        "imei": Field(Kind.TEXT, attrgetter("sim.imei")),
-        "imei_lock": Field(Kind.FLAG, attrgetter("sim.imei_lock")),
-        "ip_address": Field(Kind.TEXT, attrgetter("sim.ip_address")),
-        "activated_at": Field(Kind.TEXT, attrgetter("sim.activated_at")),
-        "expires_at": Field(Kind.TEXT, attrgetter("sim.expires_at")),
-        "data_quota_mb": Field(Kind.NUMBER, attrgetter("sim.data_quota_mb")),
-        "data_remaining_mb": Field(Kind.NUMBER, _if_read("sim.data_reading", "sim.data_remaining_mb")),
-        "sms_quota": Field(Kind.NUMBER, attrgetter("sim.sms_quota")),
-        "sms_remaining": Field(Kind.NUMBER, _if_read("sim.sms_reading", "sim.sms_remaining")),
-        "paired": Field(Kind.FLAG, lambda candidate: candidate.pair is not None),
-        "target_iccid": Field(Kind.ICCID, _target("key"), _target("digits")),
+        "iccid": Field(ValueKind.ICCID, attrgetter("sim.iccid.key"), attrgetter("sim.iccid.digits")),
+        "status": Field(ValueKind.STATUS, attrgetter("sim.status")),
+        "status_before": Field(ValueKind.STATUS, attrgetter("sim.status_before")),
+        "switched_off_by_us": Field(ValueKind.FLAG, lambda candidate: candidate.sim.status_before is not None),
+        "label": Field(ValueKind.TEXT, attrgetter("sim.label")),
+        "imsi": Field(ValueKind.TEXT, attrgetter("sim.imsi")),
+        "msisdn": Field(ValueKind.TEXT, attrgetter("sim.msisdn")),
+        "imei": Field(ValueKind.TEXT, attrgetter("sim.imei")),
+        "imei_lock": Field(ValueKind.FLAG, attrgetter("sim.imei_lock")),
+        "ip_address": Field(ValueKind.TEXT, attrgetter("sim.ip_address")),
+        "activated_at": Field(ValueKind.TEXT, attrgetter("sim.activated_at")),
+        "expires_at": Field(ValueKind.TEXT, attrgetter("sim.expires_at")),
+        "data_quota_mb": Field(ValueKind.NUMBER, attrgetter("sim.data_quota_mb")),
+        "data_remaining_mb": Field(ValueKind.NUMBER, _if_read("sim.data_reading", "sim.data_remaining_mb")),
+        "sms_quota": Field(ValueKind.NUMBER, attrgetter("sim.sms_quota")),
+        "sms_remaining": Field(ValueKind.NUMBER, _if_read("sim.sms_reading", "sim.sms_remaining")),
+        "paired": Field(ValueKind.FLAG, lambda candidate: candidate.pair is not None),
+        "target_iccid": Field(ValueKind.ICCID, _target("key"), _target("digits")),
     }
 )
 """Names that an expression may use."""

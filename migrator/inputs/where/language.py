@@ -41,9 +41,9 @@ from migrator.core.fleet.iccid_text import ZERO_REMEDY, RefusedIccid, may_be_rou
 from migrator.core.fleet.sims import SourceStatus, source_status
 from migrator.errors import InputError
 from migrator.inputs.files.problems import nearest, spelled
-from migrator.inputs.where.fields import FIELDS, TAKES, Field, Get, Kind
+from migrator.inputs.where.fields import FIELDS, TAKES, Field, Get, ValueKind
 
-__all__ = ["LONGEST", "Selection", "parse_selection"]
+__all__ = ["LONGEST", "Where", "parse_selection"]
 
 LONGEST = 4000
 """Most characters of an expression.
@@ -89,7 +89,7 @@ NUMBER: /-?[0-9]+(\.[0-9]+)?/
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Where:
     """Expression as written, with its test of a SIM.
 
     `fields` are the fields that the expression reads.
@@ -100,7 +100,7 @@ class Selection:
     fields: frozenset[str] = frozenset(FIELDS)
 
 
-def parse_selection(text: str) -> Selection:
+def parse_selection(text: str) -> Where:
     """Read an expression.
 
     Raises: InputError, with the column of the error and what may stand there.
@@ -115,7 +115,7 @@ def parse_selection(text: str) -> Selection:
         _misspelled(text, error)
     selects = _test(tree, 0)
     words = tree.scan_values(lambda token: isinstance(token, Token) and token.type == "NAME")
-    return Selection(text, selects, frozenset(FIELDS.keys() & set(map(str, words))))
+    return Where(text, selects, frozenset(FIELDS.keys() & set(map(str, words))))
 
 
 @cache
@@ -217,7 +217,7 @@ def _compared(node: Tree[Token]) -> Test:
     if not _is_field(left):
         left, right, op = right, left, op.update(value=_MIRRORED.get(op.value, op.value))
     mine = _field(left)
-    if mine.kind is Kind.FLAG and op.value in _ORDERS:
+    if mine.kind is ValueKind.FLAG and op.value in _ORDERS:
         _refuse(op, f"{left.value} is true or false and has no order", "compare it with == or !=")
     in_order = op.value in _ORDERS
     get = mine.shown if in_order and mine.shown else mine.get
@@ -262,7 +262,7 @@ def _listed(node: Tree[Token]) -> Test:
 def _alike(node: Tree[Token]) -> Test:
     name, negation, pattern = _tokens(node)
     field = _field(name)
-    if field.kind in {Kind.NUMBER, Kind.FLAG}:
+    if field.kind in {ValueKind.NUMBER, ValueKind.FLAG}:
         _refuse(name, f"{name.value} is no text", f"compare it with {TAKES[field.kind]}")
     if pattern.type != "TEXT":
         _refuse(pattern, "a pattern is a text in quotes", 'as in label like "pump-*"')
@@ -281,7 +281,7 @@ def _missing(node: Tree[Token]) -> Test:
 def _flag(node: Tree[Token]) -> Test:
     (name,) = _tokens(node)
     field = _field(name)
-    if field.kind is not Kind.FLAG:
+    if field.kind is not ValueKind.FLAG:
         _refuse(name, f"{name.value} alone is no condition", f"compare it with {TAKES[field.kind]}")
     return lambda candidate: field.get(candidate) is True
 
@@ -327,23 +327,23 @@ def _literal(token: Token, name: Token, *, as_shown: bool = False) -> Any:
     Raises: InputError, if the field cannot be compared with the literal.
     """
     kind = _field(name).kind
-    if kind is Kind.FLAG and _is_flag(token):
+    if kind is ValueKind.FLAG and _is_flag(token):
         return token.value.lower() == "true"
-    if kind is Kind.NUMBER and token.type == "NUMBER":
+    if kind is ValueKind.NUMBER and token.type == "NUMBER":
         return Decimal(token.value)
-    if token.type == "TEXT" and kind in {Kind.TEXT, Kind.ICCID, Kind.STATUS}:
+    if token.type == "TEXT" and kind in {ValueKind.TEXT, ValueKind.ICCID, ValueKind.STATUS}:
         return _text(token, kind, as_shown=as_shown)
     _refuse(token, f"{token.value} cannot be compared with {name.value}", f"{name.value} takes {TAKES[kind]}")
 
 
-def _text(token: Token, kind: Kind, *, as_shown: bool) -> str:
+def _text(token: Token, kind: ValueKind, *, as_shown: bool) -> str:
     text = str(token.value[1:-1])
-    if kind is Kind.STATUS:
+    if kind is ValueKind.STATUS:
         status = source_status(text)
         if status is SourceStatus.UNKNOWN and text.strip().lower() != SourceStatus.UNKNOWN:
             _refuse(token, f"{text!r} is no status", nearest(text, [status.value for status in SourceStatus]))
         return status
-    if kind is Kind.ICCID and not as_shown:
+    if kind is ValueKind.ICCID and not as_shown:
         try:
             iccid = read_iccid(text)
         except RefusedIccid as error:

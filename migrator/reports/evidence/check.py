@@ -27,7 +27,7 @@ from migrator.core.audit.chain import (
     tally_digest,
     tally_of,
 )
-from migrator.core.audit.replay import ENDS, Answered, Log, Told, course_problem, request_problem, run_problem
+from migrator.core.audit.replay import ENDS, Answered, Log, Replayed, course_problem, request_problem, run_problem
 from migrator.core.run.states import StepState
 from migrator.reports.evidence.file import (
     APPROVALS,
@@ -44,7 +44,7 @@ from migrator.reports.evidence.file import (
     SWITCH_STEPS,
     SWITCHES,
 )
-from migrator.reports.evidence.zip_file import Evidence, manifest_problems, opened
+from migrator.reports.evidence.zip_file import EvidenceZip, manifest_problems, opened
 from migrator.reports.model import moment
 
 __all__ = ["RESTING", "evidence_problems"]
@@ -77,7 +77,7 @@ def evidence_problems(
     if archive is None:
         return {}, ["the zip is damaged: it cannot be opened"]
     with archive:
-        evidence = Evidence(archive)
+        evidence = EvidenceZip(archive)
         evidence.look()
         found = list(manifest_problems(evidence.manifest, manifest_sha256)) if evidence.manifest else []
         if EVENTS in evidence.readable:
@@ -91,7 +91,7 @@ class _Check:
     A member that is missing or cannot be read is reported before this comparison.
     """
 
-    def __init__(self, evidence: Evidence, head: str | None) -> None:
+    def __init__(self, evidence: EvidenceZip, head: str | None) -> None:
         self.zip = evidence
         self.manifest = evidence.manifest
         self.head, self.last = head, GENESIS
@@ -204,7 +204,14 @@ class _Check:
                 yield f"{RUNS}: run {row['run_id']} sent {row['requests']} requests, and {by_log} by the log"
 
     def _of_runs(
-        self, name: str, word: str, rows: Iterable[Row], told: Told, *, plan_id: str | None = None, as_time: Any = None
+        self,
+        name: str,
+        word: str,
+        rows: Iterable[Row],
+        told: Replayed,
+        *,
+        plan_id: str | None = None,
+        as_time: Any = None,
     ) -> Iterator[str]:
         """Compare runs with the log, in both directions.
 
@@ -223,7 +230,7 @@ class _Check:
                 yield f"{name}: {word} {number} is not in the log"
         yield from (f"{name}: {word} {number} is in the log alone" for number in sorted(missing))
 
-    def _requests(self, name: str, told: Told, first: str) -> Iterator[str]:
+    def _requests(self, name: str, told: Replayed, first: str) -> Iterator[str]:
         """Compare requests with the log, in both directions.
 
         Up to the request number in the manifest, there was no log yet.
@@ -269,7 +276,7 @@ class _Check:
             yield from self._ended(SIMS, self.log.migrations, str(self.manifest.get("plan_id")), ended)
 
     @staticmethod
-    def _ended(name: str, told: Told, plan_id: str, found: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    def _ended(name: str, told: Replayed, plan_id: str, found: Mapping[tuple[str, str], int]) -> Iterator[str]:
         """Compare the steps that are DONE or SKIPPED with the log.
 
         No step leaves DONE or SKIPPED, so the log must report each such step.

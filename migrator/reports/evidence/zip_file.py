@@ -15,7 +15,7 @@ from migrator.core.audit.chain import DAMAGE
 from migrator.errors import InputError
 from migrator.reports.evidence.file import ALWAYS, EVIDENCE_VERSION, KIND, MANIFEST, MEMBERS
 
-__all__ = ["Evidence", "manifest_problems", "opened"]
+__all__ = ["EvidenceZip", "manifest_problems", "opened"]
 
 BLOCK = 1 << 20
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, *DAMAGE)
@@ -23,7 +23,7 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSE
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-class Evidence:
+class EvidenceZip:
     """An open evidence zip.
 
     `manifest` is empty if the manifest cannot be read. `problems` grows while members are read. `readable` names the

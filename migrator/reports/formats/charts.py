@@ -170,7 +170,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class StackedColumn:
     """Requests of one kind within one stretch of time.
 
     The column stands on top of the columns of other kinds.
@@ -193,8 +193,8 @@ class TimeLine:
     """
 
     about: str
-    runs: Sequence[Column]
-    columns: Sequence[Column]
+    runs: Sequence[StackedColumn]
+    columns: Sequence[StackedColumn]
     line: str
     ticks: Sequence[Tick]
     most_requests: int
@@ -244,7 +244,7 @@ def time_line(tally: Tally, runs: Sequence[JobRecord], pace: Pace, *, now: float
     )
 
 
-def _columns(pace: Pace, scale: _Scale) -> tuple[list[Column], int]:
+def _columns(pace: Pace, scale: _Scale) -> tuple[list[StackedColumn], int]:
     heaps = [sum(counts) for counts in zip(*pace.sent.values(), strict=True)]
     most, columns = max(heaps, default=0), []
     tops = [0.0] * len(heaps)
@@ -257,7 +257,7 @@ def _columns(pace: Pace, scale: _Scale) -> tuple[list[Column], int]:
                 y = round(LINE_TOP + LINE_HEIGHT - tops[place], 1)
                 width = max(scale.x(begin + pace.width_s) - x - 1, 1.5)
                 words = f"{moment(begin)}: {sent:,} requests ({kind})"
-                columns.append(Column(x, y, round(width, 1), height, kind, words))
+                columns.append(StackedColumn(x, y, round(width, 1), height, kind, words))
     return columns, most
 
 
@@ -277,7 +277,7 @@ def _claims_line(claims: Sequence[tuple[float, int]], scale: _Scale) -> tuple[st
     return " ".join((f"{LINE_LEFT},{base}", *points, f"{scale.x(scale.end)},{LINE_TOP}")), total
 
 
-def _band(run: JobRecord, scale: _Scale, now: float) -> Column:
+def _band(run: JobRecord, scale: _Scale, now: float) -> StackedColumn:
     """Return the band of a run.
 
     A run whose process died has no end. The band of such a run shows only its beginning.
@@ -286,7 +286,7 @@ def _band(run: JobRecord, scale: _Scale, now: float) -> Column:
     width = max(scale.x(run.ended_at or (now if is_running else run.started_at)) - x, 3)
     code = "no exit code" if run.exit_code is None else f"exit {run.exit_code}"
     words = f"run {run.run_id}: {moment(run.started_at)} to {moment(run.ended_at) or 'no end on record'}, {code}"
-    return Column(x, 6, round(width, 1), 12, "good" if run.exit_code == 0 else "other", words)
+    return StackedColumn(x, 6, round(width, 1), 12, "good" if run.exit_code == 0 else "other", words)
 
 
 def _ticks(scale: _Scale) -> list[Tick]:

@@ -19,7 +19,7 @@ from migrator.core.audit.chain import (
     guarded,
     hash_of_lines,
 )
-from migrator.core.audit.replay import ENDS, Answered, Log, Sent, Told, request_problem
+from migrator.core.audit.replay import ENDS, Answered, Log, Replayed, SentRequest, request_problem
 from migrator.core.cutover.plan import header_from as switch_header_from
 from migrator.core.plan.document import header_from
 from migrator.core.run.states import StepState
@@ -27,7 +27,7 @@ from migrator.store.audit.damage import checkable, damaged_cells
 from migrator.store.audit.held import Expected
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
-from migrator.store.database.tallies import STEPS, SWITCH_STEPS, VERDICTS, Tally
+from migrator.store.database.tallies import STEPS, SWITCH_STEPS, VERDICTS, TableTally
 from migrator.store.log import LAST_EVENT, switch_items_digest
 from migrator.store.tables.cutovers import switch_plans, switch_requests, switch_steps
 from migrator.store.tables.fleet import meta
@@ -135,7 +135,7 @@ class Audit:
                 yield f"plan {plan_id}: {here} steps {kind} are {state} in the journal, and {there} in the log"
 
     def _tally_problems(
-        self, tally: Tally, number: ColumnElement[int], name: ColumnElement[Any], told: Mapping[str | None, str]
+        self, tally: TableTally, number: ColumnElement[int], name: ColumnElement[Any], told: Mapping[str | None, str]
     ) -> Iterator[str]:
         """Compare the rows of each plan with the tally in the log.
 
@@ -148,7 +148,7 @@ class Audit:
                 if here != told[row.plan_id]:
                     yield f"plan {row.plan_id}: its {tally.words} are not what the log tells"
 
-    def _request_problems(self, journal: "_Journal", told: Told, first: int) -> Iterator[str]:
+    def _request_problems(self, journal: "_Journal", told: Replayed, first: int) -> Iterator[str]:
         sent, after, name = dict(told.sent), 0, journal.name
         while rows := self._db.rows(journal.requests, after=after):
             named = self._named(journal, after, rows[-1].request_id)
@@ -276,7 +276,7 @@ _SWITCHES = _Journal(
 
 
 def _of_request(
-    name: str, row: AnyRow, keys: Sequence[str] | None, sent: Sent | None, answer: Answered
+    name: str, row: AnyRow, keys: Sequence[str] | None, sent: SentRequest | None, answer: Answered
 ) -> Iterator[str]:
     """Compare a request with the log.
 

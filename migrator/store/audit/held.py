@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 
 from migrator.core.audit.chain import AuditEvent, guarded, plan_digest
-from migrator.core.audit.replay import Told, course_problem, order_problem, run_problem
+from migrator.core.audit.replay import Replayed, course_problem, order_problem, run_problem
 from migrator.core.fleet.identifiers import Iccid
 from migrator.store.audit.damage import checkable, is_json
 from migrator.store.database.database import Database
@@ -96,8 +96,8 @@ _Approval = tuple[str | None, str, str, str, float]
 class Expected:
     """Expected values of the rows, from the events that were noted."""
 
-    migrations: Told
-    switches: Told
+    migrations: Replayed
+    switches: Replayed
     first_at: float | None = None
     approved: Counter[_Approval] = field(default_factory=Counter)
     orders: dict[str | None, tuple[str, str, float]] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Expected:
 
     @staticmethod
     def _of_order(
-        database: Database, made_no: ColumnElement[int], name: ColumnElement[Any], told: Told
+        database: Database, made_no: ColumnElement[int], name: ColumnElement[Any], told: Replayed
     ) -> Iterator[str]:
         rows = database.rows(select(name.label("plan_id"), made_no.label("made_no")).where(name.is_not(None)))
         words = order_problem({row.plan_id: row.made_no for row in rows}, told)
@@ -236,7 +236,7 @@ class Expected:
                 yield f"plan {row.plan_id}: wave {row.wave} rests since another time by the log"
         yield from (f"plan {plan_id}: the rest of wave {wave} is in the log alone" for plan_id, wave in told)
 
-    def _of_runs(self, database: Database, wanted: Select[Any], told: Told, name: str) -> Iterator[str]:
+    def _of_runs(self, database: Database, wanted: Select[Any], told: Replayed, name: str) -> Iterator[str]:
         missing = set(told.runs)
         for row in database.rows(wanted):
             missing.discard(row.run_id)

@@ -33,7 +33,7 @@ from migrator.store.plans.plans import plan_row
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, plans, proofs, steps
 
-__all__ = ["FieldNotes"]
+__all__ = ["SqlFieldNotes"]
 
 MOST_NEW = 6
 """Maximum number of new SIMs that are noted for one hardware.
@@ -52,7 +52,7 @@ _LAST_USES = (
 )
 
 
-class FieldNotes:
+class SqlFieldNotes:
     """Implementation of `ports.FieldNotes` for one plan.
 
     The index of hardware is made when it is first needed. The index is in temporary tables, so that a fleet of any size

@@ -39,12 +39,12 @@ from migrator.store.plans.switched_off import may_yet_take_effect
 from migrator.store.tables.cutovers import switch_items, switch_plans, switch_requests, switch_runs, switch_steps
 from migrator.store.tables.fleet import source_sims
 
-__all__ = ["SwitchJournal"]
+__all__ = ["SqlSwitchJournal"]
 
 DIED = (Doubt.PROCESS_DIED, "the process that sent it ended before an answer was on disk")
 
 
-class SwitchJournal(Switches):
+class SqlSwitchJournal(Switches):
     """Implementation of `ports.SwitchJournal` in the store.
 
     Each method is one committed transaction. No method waits.

@@ -21,7 +21,7 @@ from migrator.store.tables.cutovers import switch_steps
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import steps, verifications
 
-__all__ = ["STEPS", "SWITCH_STEPS", "VERDICTS", "Changing", "Tally"]
+__all__ = ["STEPS", "SWITCH_STEPS", "VERDICTS", "Changing", "TableTally"]
 
 
 _put = insert(meta).values(name=None, value=None)
@@ -42,7 +42,7 @@ class Changing:
 
 
 @dataclass(frozen=True)
-class Tally:
+class TableTally:
     """Tally of one table.
 
     `columns` are the columns that count, the key first.
@@ -110,19 +110,19 @@ class Tally:
 
 
 _step, _switch, _verdict = steps.c, switch_steps.c, verifications.c
-STEPS = Tally(
+STEPS = TableTally(
     "steps",
     "steps",
     _step.plan_no,
     (_step.source_key, _step.kind, _step.state, _step.attempts, _step.since, _step.code, _step.message),
 )
-VERDICTS = Tally(
+VERDICTS = TableTally(
     "verdicts",
     "verdicts",
     _verdict.plan_no,
     (_verdict.source_key, _verdict.verdict, _verdict.findings, _verdict.verified_at),
 )
-SWITCH_STEPS = Tally(
+SWITCH_STEPS = TableTally(
     "switch_steps",
     "steps",
     _switch.switch_no,

@@ -11,13 +11,13 @@ from sqlalchemy.dialects.sqlite import insert
 from migrator.store.database.database import Database
 from migrator.store.tables.plans import looks
 
-__all__ = ["Look", "Looks"]
+__all__ = ["Looks", "ShownPlan"]
 
 _LAST = select(looks.c.named, looks.c.seen_at).where(looks.c.who == bindparam("who"), looks.c.kind == bindparam("kind"))
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ShownPlan:
     """Plan that an operator was shown last, with the time (UTC seconds)."""
 
     named: str
@@ -47,11 +47,11 @@ class Looks:
         with self._db.write(durable=False) as connection:
             connection.execute(look.on_conflict_do_update(index_elements=["who", "kind"], set_=values))
 
-    def last(self, who: str, kind: str) -> Look | None:
+    def last(self, who: str, kind: str) -> ShownPlan | None:
         """Return the last plan of this kind that `who` was shown.
 
         None if there was no such plan.
         """
         with self._db.read() as connection:
             row = connection.execute(_LAST, {"who": who, "kind": kind}).one_or_none()
-        return None if row is None else Look(row.named, row.seen_at)
+        return None if row is None else ShownPlan(row.named, row.seen_at)

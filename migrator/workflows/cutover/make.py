@@ -41,7 +41,7 @@ from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.run.context import Stopper
 from migrator.errors import Halted, StoreError
 from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
-from migrator.workflows.cutover.old_use import OldSims
+from migrator.workflows.cutover.old_use import OldSimJudge
 from migrator.workflows.plans.make import look
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ async def make_cutover(
         raise Halted(few, code="gate_closed", hint=hint)
     overlap, off = Overlap(), store.switches.switched_off()
     notes, meant = store.field_notes(header.plan_id), 0
-    old = OldSims(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
+    old = OldSimJudge(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
     with _Spool() as proved, _Spool() as rows:
         for found in chunks(_facts(store, header, off)):
             for one in found:

@@ -19,7 +19,7 @@ from migrator.engine.cutover.context import in_parallel
 from migrator.engine.run.context import Stopper
 from migrator.ports import FieldNotes, Progress, SourceUsage
 
-__all__ = ["OldSims"]
+__all__ = ["OldSimJudge"]
 
 WORKERS = 8
 ENOUGH_UNTOLD = 100
@@ -32,7 +32,7 @@ Answer = Mapping[date, bool] | None
 
 
 @dataclass(slots=True)
-class OldSims:
+class OldSimJudge:
     """Judge the old SIMs of rows that would be switched off.
 
     Works chunk by chunk.

@@ -14,7 +14,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits
 from migrator.core.money.calls import USUAL_SIZES, CallSizes
 from migrator.core.money.caps import used_of
-from migrator.core.money.costs import Tally
+from migrator.core.money.costs import PlanTally
 from migrator.core.plan.names import repeated_names
 from migrator.core.plan.odd_names import NameWatch
 from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from migrator.inputs.policy.file import LoadedPolicy
-    from migrator.inputs.where.language import Selection
+    from migrator.inputs.where.language import Where
     from migrator.store import Store
 
 __all__ = ["applying", "look", "make_plan", "settle_earlier", "unsettled_plans"]
@@ -53,7 +53,7 @@ async def make_plan(
     clock: Clock,
     stopper: Stopper,
     progress: Progress,
-    selection: "Selection | None" = None,
+    selection: "Where | None" = None,
     takes_rolled_back: bool = False,
     sizes: CallSizes = USUAL_SIZES,
 ) -> PlanHeader:
@@ -98,7 +98,7 @@ async def make_plan(
         )
 
 
-def _targets(store: "Store", selection: "Selection | None") -> Iterable[Iccid] | None:
+def _targets(store: "Store", selection: "Where | None") -> Iterable[Iccid] | None:
     """Return the targets of the plan's SIMs in the inventory.
 
     None stands for the targets of all SIMs in the inventory in force.
@@ -118,7 +118,7 @@ async def _stored(
     balance: "Decimal | None",
     max_rps: float,
     now: float,
-    selection: "Selection | None",
+    selection: "Where | None",
     takes_rolled_back: bool,
     sizes: CallSizes,
     each_batch: Callable[[int], Awaitable[None]],
@@ -138,7 +138,7 @@ async def _stored(
     )
     if policy.needs_counting:
         planner.count(store.plans.candidates())
-    tally, names = Tally(sizes), NameWatch()
+    tally, names = PlanTally(sizes), NameWatch()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
         changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
         await each_batch(0)

@@ -8,7 +8,7 @@ from migrator.core.money.calls import CallSizes
 from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
-from migrator.inputs.where.language import Selection, parse_selection
+from migrator.inputs.where.language import Where, parse_selection
 from migrator.workflows.plans.make import make_plan, settle_earlier, unsettled_plans
 from migrator.workflows.site import Site, required_inventory
 
@@ -32,7 +32,7 @@ def plan(site: Site, policy: Path | str, *, where: str | None = None, include_ro
     return plan_with(site, read_policy(Path(policy)), selection, takes_rolled_back=include_rolled_back)
 
 
-def plan_with(site: Site, loaded: LoadedPolicy, selection: Selection | None, *, takes_rolled_back: bool) -> PlanHeader:
+def plan_with(site: Site, loaded: LoadedPolicy, selection: Where | None, *, takes_rolled_back: bool) -> PlanHeader:
     """Make a plan with a policy and a selection.
 
     Claims of earlier plans whose outcome is unknown are settled first, under the lease of the store.

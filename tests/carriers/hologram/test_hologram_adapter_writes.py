@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, Role
+from migrator.carriers.hologram.simulator import Edition, MixedClaims, Role
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault
 from migrator.core.fleet.identifiers import Iccid
@@ -110,7 +110,7 @@ def test_a_refused_claim_names_the_sims_it_was_refused_for(status: int) -> None:
 
 
 def test_a_claim_that_skips_sims_without_a_word_claims_only_the_others() -> None:
-    carrier = simulator(claim_policy=ClaimPolicy.SKIP_BAD)
+    carrier = simulator(claim_policy=MixedClaims.SKIP_BAD)
     answered = with_target(carrier, lambda target: target.send(claim_of(carrier, A, "8944500000000008888")))
     assert set(answered.claimed) == {A}
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
 from migrator.carriers.onence.simulator import OnenceSwitches
 from migrator.carriers.onence.simulator.choices import ExpiredSims
 from tests.cli.conftest import Desk
@@ -23,7 +23,7 @@ def desk(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> Des
     made = make_desk(
         sims=8,
         switches=HologramSwitches(
-            claim_pending_s=(0, 0), state_pending_s=(0, 0), echoes_key=True, claim_policy=ClaimPolicy.FALSE_BUT_SOME
+            claim_pending_s=(0, 0), state_pending_s=(0, 0), echoes_key=True, claim_policy=MixedClaims.FALSE_BUT_SOME
         ),
         onence=OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0, echoes_credentials=True),
     )

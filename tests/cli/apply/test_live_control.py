@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
 from migrator.store import Owner, Store
 from migrator.wiring import SystemClock, operator, owner
 from migrator.wiring.rehearsal import pool_of
@@ -21,7 +21,7 @@ def sent(desk: Desk) -> int:
 @pytest.fixture
 def failed(make_desk: Callable[..., Desk]) -> Desk:
     """A finished plan, two SIMs of which Hologram did not know."""
-    quick = HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), claim_policy=ClaimPolicy.ALL_OR_NOTHING)
+    quick = HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), claim_policy=MixedClaims.ALL_OR_NOTHING)
     desk = make_desk(switches=quick)
     desk.rehearsal.hologram.stock(pool_of(desk.sims)[2:])
     plan = desk.planned(POLICY)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.sims import QuotaReading
 from migrator.core.money.calls import KINDS, LIMITS_KEPT, CallSizes
-from migrator.core.money.costs import Tally
+from migrator.core.money.costs import PlanTally
 from migrator.core.plan.plan import Action, Change, Prices
 from migrator.core.plan.planner import Planner
 from migrator.core.policy.policy import (
@@ -23,10 +23,10 @@ from migrator.core.policy.policy import (
     LimitsTiming,
     Policy,
     Rule,
-    Selection,
     SmsBasis,
     SmsLimitPolicy,
     Wave,
+    When,
 )
 from migrator.core.run.packing import claim_batches, limit_groups
 from migrator.core.run.steps import Item
@@ -34,7 +34,7 @@ from tests.builders import ORG, candidate, policy, sim, target
 
 MB = 1_048_576
 PRICES = Prices(Decimal("0.60"), Decimal("0.03"), Decimal("0.19"))
-PUMPS = Rule("pumps", Selection(label="pump*"), data_limit=DataLimitPolicy(DataBasis.FIXED, Decimal(2)))
+PUMPS = Rule("pumps", When(label="pump*"), data_limit=DataLimitPolicy(DataBasis.FIXED, Decimal(2)))
 BY_RULE = policy(rules=(PUMPS,), waves=(Wave("canary", 3), Wave("rest")))
 
 
@@ -43,7 +43,7 @@ def planned(fleet: Iterable[Candidate], rules: Policy) -> list[Change]:
 
 
 def summed(changes: Iterable[Change], rules: Policy, prices: Prices = PRICES, **values: Any) -> dict[str, Any]:
-    tally = Tally()
+    tally = PlanTally()
     assert len(list(tally.counting(changes))) == sum(tally.actions.values()) == sum(tally.reasons.values())
     return tally.summary(rules, prices, **({"balance": None, "max_rps": 10.0} | values))
 
@@ -169,7 +169,7 @@ sms_limits = st.sampled_from([0, 10, 100])
 )
 def test_limit_calls_are_those_that_apply_will_make(groups: Sequence[tuple[int, int, int]], sizes: CallSizes) -> None:
     """The claims are packed as `apply` packs them; what they do not carry is grouped as `apply` groups it."""
-    tally, items, number = Tally(sizes), [], 0
+    tally, items, number = PlanTally(sizes), [], 0
     template = planned(fleet_of("a"), policy(waves=(Wave("all"),)))[0]
     values = {name: getattr(template, name) for name in Change.__dataclass_fields__}
     for overage, sms, times in groups:
@@ -216,7 +216,7 @@ def test_what_is_ours_already_takes_calls_only_for_what_differs() -> None:
 
 def test_memory_stays_flat_where_every_sim_has_its_own_limit() -> None:
     """Told apart are only so many limits; each of the others is a call, which is what most of them will be."""
-    tally, count = Tally(), LIMITS_KEPT + 2600
+    tally, count = PlanTally(), LIMITS_KEPT + 2600
     (template,) = planned(fleet_of("a"), policy(waves=(Wave("all"),)))
     values = {name: getattr(template, name) for name in Change.__dataclass_fields__}
     for number in range(count):
@@ -236,7 +236,7 @@ def test_time_is_requests_at_the_set_rate_and_rests_are_told_beside_it() -> None
 
 def test_actions_are_counted_once_each() -> None:
     changes = planned([candidate(1), candidate(2, pair=None)], policy())
-    tally = Tally()
+    tally = PlanTally()
     for change in changes:
         tally.add(change)
     assert tally.actions == Counter({"CLAIM": 1, "BLOCK": 1})

@@ -13,19 +13,19 @@ from migrator.core.policy.policy import (
     NamePolicy,
     Policy,
     Rule,
-    Selection,
     SmsBasis,
     SmsLimitPolicy,
     StatusPolicy,
     StatusRule,
     Wave,
+    When,
     WhenZero,
 )
 from tests.builders import ORG, candidate, policy, sim, target
 
 PUMPS = Rule(
     "pumps",
-    Selection(label="pump*", data_quota_mb_min=Decimal(100)),
+    When(label="pump*", data_quota_mb_min=Decimal(100)),
     data_limit=DataLimitPolicy(maximum_mb=Decimal(50)),
     device_name=NamePolicy("p {imsi}"),
     gives=("data_limit.maximum_mb", "device_name.template"),
@@ -118,4 +118,4 @@ def test_the_wave_tells_what_it_takes() -> None:
 
 def test_a_rule_says_what_it_asks() -> None:
     assert rule_words(PUMPS) == 'label = "pump*" and data_quota_mb_min = 100'
-    assert rule_words(Rule("x", Selection(iccids=frozenset({"1"})))) == "listed in its file of ICCIDs"
+    assert rule_words(Rule("x", When(iccids=frozenset({"1"})))) == "listed in its file of ICCIDs"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.core.fleet.identifiers import luhn_digit
-from migrator.core.plan.diff import DiffTally, Kind, PlanLine, compared, header_differences
+from migrator.core.plan.diff import DifferenceKind, DiffTally, PlanLine, compared, header_differences
 from migrator.errors import InputError
 from tests.builders import source_iccid
 
@@ -32,11 +32,11 @@ def test_every_sim_that_differs_is_told_once_in_order(
     expected = {}
     for number in before.keys() | after.keys():
         if number not in before:
-            expected[source_iccid(number).digits] = Kind.ADDED
+            expected[source_iccid(number).digits] = DifferenceKind.ADDED
         elif number not in after:
-            expected[source_iccid(number).digits] = Kind.REMOVED
+            expected[source_iccid(number).digits] = DifferenceKind.REMOVED
         elif before[number] != after[number]:
-            expected[source_iccid(number).digits] = Kind.CHANGED
+            expected[source_iccid(number).digits] = DifferenceKind.CHANGED
     told = [(one.source_iccid, one.kind) for one in compared(lines(before), lines(after))]
     assert told == sorted(expected.items())
 
@@ -65,7 +65,7 @@ def test_values_are_told_before_and_after_by_their_dotted_names() -> None:
 def test_a_sim_is_the_same_with_and_without_its_check_digit() -> None:
     bare = source_iccid(1).digits
     (one,) = compared([line(1, name="a")], [line(1, digits=bare + luhn_digit(bare), name="a")])
-    assert one.kind is Kind.CHANGED
+    assert one.kind is DifferenceKind.CHANGED
     assert set(one.fields) == {"source_iccid"}
 
 

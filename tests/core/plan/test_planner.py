@@ -24,11 +24,11 @@ from migrator.core.policy.policy import (
     OnDuplicate,
     Policy,
     Rule,
-    Selection,
     SmsLimitPolicy,
     StatusPolicy,
     StatusRule,
     Wave,
+    When,
 )
 from migrator.core.policy.selection import selector
 from tests.builders import ORG, candidate, pair, policy, sim, source_iccid, target, target_iccid
@@ -219,7 +219,7 @@ def test_with_a_suffix_no_two_sims_that_are_claimed_bear_one_name(fleet: dict[tu
 def test_a_sim_that_stays_behind_takes_no_name_away(rule: OnDuplicate) -> None:
     stays = candidate(2, sim=sim(2, label="same", status="Expired"))
     assert named(rule, candidate(1, sim=sim(1, label="same")), stays) == ["same", None]
-    left = Rule("left", Selection(label="same"), status=StatusPolicy(disabled=StatusRule.SKIP))
+    left = Rule("left", When(label="same"), status=StatusPolicy(disabled=StatusRule.SKIP))
     stays = candidate(2, sim=sim(2, label="same", status="Disabled"))
     assert named(rule, candidate(1, sim=sim(1, label="same")), stays, rules=(left,)) == ["same", None]
 
@@ -303,20 +303,20 @@ def test_sims_that_no_wave_selects_are_left_behind() -> None:
     ],
 )
 def test_a_label_pattern_is_over_the_whole_label_in_its_case(pattern: str, label: str | None, *, fits: bool) -> None:
-    assert selector(Selection(label=pattern))(sim(label=label)) is fits
+    assert selector(When(label=pattern))(sim(label=label)) is fits
 
 
 def test_a_pattern_of_many_stars_is_quick_on_a_long_label() -> None:
     """A pattern is the operator's, a label a stranger's: backtracking over both would take years."""
-    assert not selector(Selection(label="*a" * 30 + "b"))(sim(label="a" * 300))
+    assert not selector(When(label="*a" * 30 + "b"))(sim(label="a" * 300))
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
 
-DISABLED = Rule("disabled ones", Selection(status=SourceStatus.DISABLED), status=StatusPolicy(disabled=StatusRule.SKIP))
-BIG = Rule("big", Selection(data_quota_mb_min=Decimal(1000)), data_limit=DataLimitPolicy(maximum_mb=Decimal(7)))
-EXACT = Rule("exact", Selection(data_quota_mb=Decimal(500)), sms_limit=SmsLimitPolicy(maximum=1))
-NAMED = Rule("named", Selection(label="pump*"), device_name=NamePolicy("p {source_iccid}"))
+DISABLED = Rule("disabled ones", When(status=SourceStatus.DISABLED), status=StatusPolicy(disabled=StatusRule.SKIP))
+BIG = Rule("big", When(data_quota_mb_min=Decimal(1000)), data_limit=DataLimitPolicy(maximum_mb=Decimal(7)))
+EXACT = Rule("exact", When(data_quota_mb=Decimal(500)), sms_limit=SmsLimitPolicy(maximum=1))
+NAMED = Rule("named", When(label="pump*"), device_name=NamePolicy("p {source_iccid}"))
 
 
 def test_the_first_rule_that_fits_a_sim_is_its_only_one() -> None:
@@ -340,26 +340,26 @@ def test_a_sim_that_no_rule_fits_has_what_the_policy_says() -> None:
 @pytest.mark.parametrize(
     ("selection", "booked", "fits"),
     [
-        (Selection(data_quota_mb=Decimal("500.0")), "500", True),
-        (Selection(data_quota_mb=Decimal(500)), "500.000001", False),
-        (Selection(data_quota_mb_min=Decimal(500), data_quota_mb_max=Decimal(600)), "600", True),
-        (Selection(data_quota_mb_min=Decimal(500), data_quota_mb_max=Decimal(600)), "499.999999", False),
-        (Selection(data_quota_mb_max=Decimal(600)), None, False),
+        (When(data_quota_mb=Decimal("500.0")), "500", True),
+        (When(data_quota_mb=Decimal(500)), "500.000001", False),
+        (When(data_quota_mb_min=Decimal(500), data_quota_mb_max=Decimal(600)), "600", True),
+        (When(data_quota_mb_min=Decimal(500), data_quota_mb_max=Decimal(600)), "499.999999", False),
+        (When(data_quota_mb_max=Decimal(600)), None, False),
     ],
 )
-def test_a_selection_by_volume_has_its_bounds_in_it(selection: Selection, booked: str | None, *, fits: bool) -> None:
+def test_a_selection_by_volume_has_its_bounds_in_it(selection: When, booked: str | None, *, fits: bool) -> None:
     assert selector(selection)(sim(data_quota_mb=None if booked is None else Decimal(booked))) is fits
 
 
 def test_all_conditions_of_a_rule_must_hold() -> None:
-    both = selector(Selection(status=SourceStatus.ENABLED, label="unit*"))
+    both = selector(When(status=SourceStatus.ENABLED, label="unit*"))
     assert both(sim())
     assert not both(sim(status="Disabled"))
     assert not both(sim(label="pump"))
 
 
 def test_names_that_repeat_are_told_apart_only_where_a_rule_says_so() -> None:
-    suffixed = Rule("pumps", Selection(label="pump"), device_name=NamePolicy(on_duplicate=OnDuplicate.SUFFIX))
+    suffixed = Rule("pumps", When(label="pump"), device_name=NamePolicy(on_duplicate=OnDuplicate.SUFFIX))
     fleet = [candidate(n, sim=sim(n, label=label)) for n, label in enumerate(("pump", "pump", "valve", "valve"), 1)]
     digits = [one.sim.iccid.digits[-12:] for one in fleet]
     names = [change.name for change in plan(fleet, policy(rules=(suffixed,)))]

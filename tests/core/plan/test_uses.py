@@ -13,9 +13,9 @@ from migrator.core.policy.policy import (
     NamePolicy,
     OnDuplicate,
     Rule,
-    Selection,
     SmsBasis,
     SmsLimitPolicy,
+    When,
 )
 from tests.builders import policy, sim, source_iccid, target_iccid
 
@@ -23,7 +23,7 @@ BY_ADDRESS = NamePolicy("{ip_address}", "none {source_iccid}")
 
 
 def rule(name: str, **values: Any) -> Rule:
-    return Rule(name, **({"when": Selection(label=name)} | values))
+    return Rule(name, **({"when": When(label=name)} | values))
 
 
 def planned(name: str | None, *values: Any, **more: Any) -> Change:
@@ -44,7 +44,7 @@ def test_what_is_left_counts_for_the_rules_that_go_by_it() -> None:
 
 
 def test_a_volume_was_asked_for_from_the_first_rule_on_that_selects_by_it() -> None:
-    small = Selection(data_quota_mb_max=Decimal(5))
+    small = When(data_quota_mb_max=Decimal(5))
     found = uses_of(policy(rules=(rule("a"), rule("b", when=small), rule("c"))))
     assert found.booked_data == {"b", "c", ""}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
+from migrator.carriers.hologram.simulator import Edition, HologramSwitches, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.plan.plan import Action
 from migrator.core.run.results import ExitCode
@@ -124,8 +124,8 @@ def test_a_process_that_dies_between_intent_and_outcome_is_resumed(tmp_path: Pat
     world.check_fulfilled()
 
 
-@pytest.mark.parametrize("policy", list(ClaimPolicy))
-def test_a_claim_that_partly_fails_charges_the_good_once_and_names_the_bad(tmp_path: Path, policy: ClaimPolicy) -> None:
+@pytest.mark.parametrize("policy", list(MixedClaims))
+def test_a_claim_that_partly_fails_charges_the_good_once_and_names_the_bad(tmp_path: Path, policy: MixedClaims) -> None:
     world = World(tmp_path, switches=HologramSwitches(claim_policy=policy))
     world.pull()
     targets = new_sims(world.sims)

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
@@ -99,7 +99,7 @@ def test_a_sim_that_another_organization_took_meanwhile_is_told_after_a_refusal_
 
 def test_a_refusal_of_several_sims_is_not_held_against_the_one_that_is_left(tmp_path: Path) -> None:
     """A person claimed the other one meanwhile: that may have been the reason, and the carrier names none."""
-    world = World(tmp_path, sims=2, switches=replace(QUICK, claim_policy=ClaimPolicy.REFUSE_SILENTLY))
+    world = World(tmp_path, sims=2, switches=replace(QUICK, claim_policy=MixedClaims.REFUSE_SILENTLY))
     world.ready()
     people = People(world)
     result = world.apply(hooks=as_the_first_claim_leaves(lambda: people.claim(FIRST)))
@@ -113,7 +113,7 @@ def test_a_refusal_of_several_sims_is_not_held_against_the_one_that_is_left(tmp_
 
 
 def test_a_sim_that_three_accepted_claims_left_out_is_shown_to_a_person(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=replace(QUICK, claim_policy=ClaimPolicy.SKIP_BAD))
+    world = World(tmp_path, switches=replace(QUICK, claim_policy=MixedClaims.SKIP_BAD))
     world.pull()
     world.target.stock(new_sims(world.sims)[1:])
     world.pair(new_sims(world.sims))

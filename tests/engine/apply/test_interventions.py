@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
@@ -47,7 +47,7 @@ def claim_states(world: World) -> list[StepState]:
 @pytest.fixture
 def refused(tmp_path: Path) -> World:
     """A finished plan: two of twelve SIMs could not be claimed, as the carrier did not know them yet."""
-    world = World(tmp_path, switches=HologramSwitches(claim_policy=ClaimPolicy.SKIP_BAD, latency_s=0.15))
+    world = World(tmp_path, switches=HologramSwitches(claim_policy=MixedClaims.SKIP_BAD, latency_s=0.15))
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -202,7 +202,7 @@ def device_ids(world: World, chosen: list[str]) -> set[int | None]:
 def test_skipped_failures_no_longer_need_attention_and_no_gate_waits_for_them(tmp_path: Path) -> None:
     waves = '[[waves]]\nname = "first"\ncount = 4\n[[waves]]\nname = "rest"\n'
     policy = POLICY.replace('[[waves]]\nname = "all"\n', waves)
-    switches = HologramSwitches(claim_policy=ClaimPolicy.SKIP_BAD)
+    switches = HologramSwitches(claim_policy=MixedClaims.SKIP_BAD)
     world = World(tmp_path, policy_text=policy, switches=switches)
     world.pull()
     targets = new_sims(world.sims)

@@ -13,7 +13,7 @@ import pytest
 
 from migrator import wiring
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import ClaimPolicy, Edition, HologramSwitches
+from migrator.carriers.hologram.simulator import Edition, HologramSwitches, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan, LedgerEntry
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
@@ -75,7 +75,7 @@ def test_a_sim_that_was_named_and_never_seen_is_not_claimed_by_the_next_plan(tmp
 def test_limits_are_set_before_anything_is_waited_for(tmp_path: Path) -> None:
     """Limits come after the claim here, and one SIM of the claim stays in doubt for a minute."""
     policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
-    world = World(tmp_path, switches=quick(claim_policy=ClaimPolicy.SKIP_BAD), policy_text=policy)
+    world = World(tmp_path, switches=quick(claim_policy=MixedClaims.SKIP_BAD), policy_text=policy)
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[1:])
@@ -278,7 +278,7 @@ def test_a_source_whose_claim_has_no_outcome_is_not_claimed_for_another_target(t
 
 def test_sims_that_a_reply_left_out_are_not_taken_for_claimed_when_the_process_dies_then(tmp_path: Path) -> None:
     """Two of twelve cannot be claimed yet, and the reply says nothing of them; later the carrier delivers them."""
-    world = World(tmp_path, switches=quick(claim_policy=ClaimPolicy.SKIP_BAD))
+    world = World(tmp_path, switches=quick(claim_policy=MixedClaims.SKIP_BAD))
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -414,7 +414,7 @@ def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
 
 def refused_by_name(folder: Path) -> World:
     """Two of twelve SIMs are a stranger's, and a claim with them is refused, naming them."""
-    world = World(folder, switches=quick(claim_policy=ClaimPolicy.ALL_OR_NOTHING))
+    world = World(folder, switches=quick(claim_policy=MixedClaims.ALL_OR_NOTHING))
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -450,7 +450,7 @@ def test_sims_refused_by_name_are_not_claimed_again_when_the_read_back_fails(tmp
 def test_a_word_about_money_said_of_single_sims_fails_none_of_them(tmp_path: Path) -> None:
     """An invoiced account, whose balance cannot be read: the words are all there is."""
     world = World(
-        tmp_path, switches=quick(foreign_reason="Insufficient balance", claim_policy=ClaimPolicy.ALL_OR_NOTHING)
+        tmp_path, switches=quick(foreign_reason="Insufficient balance", claim_policy=MixedClaims.ALL_OR_NOTHING)
     )
     world.pull()
     targets = new_sims(world.sims)

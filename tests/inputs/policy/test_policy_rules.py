@@ -14,10 +14,10 @@ from migrator.core.policy.policy import (
     OldSim,
     OnDuplicate,
     Rule,
-    Selection,
     SmsBasis,
     StatusRule,
     Wave,
+    When,
     WhenZero,
 )
 from migrator.errors import InputError
@@ -65,7 +65,7 @@ def test_each_condition_is_taken_over(write: Writer) -> None:
     )
     keys = frozenset(source_iccid(number).key for number in (1, 2))
     assert told.name == "old pumps"
-    assert told.when == Selection(SourceStatus.DISABLED, "pump-*", keys, None, Decimal("0.5"), Decimal(500))
+    assert told.when == When(SourceStatus.DISABLED, "pump-*", keys, None, Decimal("0.5"), Decimal(500))
     assert told.status.disabled is StatusRule.SKIP
     assert told.gives == ("status.disabled",)
 

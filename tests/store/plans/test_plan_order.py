@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from migrator.core.plan.document import change_line
 from migrator.core.plan.names import repeated_names
 from migrator.core.plan.planner import Planner
-from migrator.core.policy.policy import DataLimitPolicy, NamePolicy, OnDuplicate, Rule, Selection, Wave
+from migrator.core.policy.policy import DataLimitPolicy, NamePolicy, OnDuplicate, Rule, Wave, When
 from tests.builders import ORG, pair, policy, sim, source_iccid
 from tests.store.store_kit import NOW, open_store, pulled
 
 RULES = policy(
     rules=(
-        Rule("pumps", Selection(label="pump*"), data_limit=DataLimitPolicy(maximum_mb=Decimal(3))),
-        Rule("twins", Selection(label="twin"), device_name=NamePolicy(on_duplicate=OnDuplicate.SUFFIX)),
+        Rule("pumps", When(label="pump*"), data_limit=DataLimitPolicy(maximum_mb=Decimal(3))),
+        Rule("twins", When(label="twin"), device_name=NamePolicy(on_duplicate=OnDuplicate.SUFFIX)),
     ),
     waves=(
         Wave("listed", iccids=frozenset({source_iccid(3).key})),

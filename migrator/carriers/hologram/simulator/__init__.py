@@ -6,11 +6,11 @@ an option, so that a client can be shown all of them.
 
 from migrator.carriers.hologram.simulator.app import HologramSimulator
 from migrator.carriers.hologram.simulator.choices import (
-    ClaimPolicy,
     Continues,
     Duplicates,
     Edition,
     LastId,
+    MixedClaims,
     NextLink,
     Operation,
     ReadKind,
@@ -25,13 +25,13 @@ from migrator.carriers.hologram.simulator.switches import BULK_RENAME, NO_LIMITS
 __all__ = [
     "BULK_RENAME",
     "NO_LIMITS_AT_CLAIM",
-    "ClaimPolicy",
     "Continues",
     "Duplicates",
     "Edition",
     "HologramSimulator",
     "HologramSwitches",
     "LastId",
+    "MixedClaims",
     "NextLink",
     "Operation",
     "ReadKind",

@@ -6,11 +6,11 @@ There is one enumeration per open question.
 from enum import StrEnum
 
 __all__ = [
-    "ClaimPolicy",
     "Continues",
     "Duplicates",
     "Edition",
     "LastId",
+    "MixedClaims",
     "NextLink",
     "Operation",
     "ReadKind",
@@ -32,7 +32,7 @@ class Edition(StrEnum):
     REF_3 = "REF-3"  # generated: simcardid a string, no order_data, jobid a number, valid_tasks [{}], tags as strings
 
 
-class ClaimPolicy(StrEnum):
+class MixedClaims(StrEnum):
     """Result of a claim with some SIMs that cannot be claimed.
 
     Source: reference, section 6.3.

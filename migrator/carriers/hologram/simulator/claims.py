@@ -12,7 +12,7 @@ from typing import Any
 
 from migrator.carriers.hologram.simulator.access import require
 from migrator.carriers.hologram.simulator.catalogue import PLANS, SimulatedPlan, zone_of
-from migrator.carriers.hologram.simulator.choices import ClaimPolicy, Duplicates, Edition, Operation, SmsIncrease
+from migrator.carriers.hologram.simulator.choices import Duplicates, Edition, MixedClaims, Operation, SmsIncrease
 from migrator.carriers.hologram.simulator.model import SimulatedLink
 from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, refusal
 from migrator.carriers.hologram.simulator.stock import default_name
@@ -26,7 +26,7 @@ SMS_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class _ClaimOrder:
     """Claim as the simulator read it.
 
     `plan` and `zone` are None in a preview without them.
@@ -65,14 +65,14 @@ def single_claim(world: World, call: Call) -> Reply:
     return _claim(world, call, _order(world, call, (call.params["iccid"],)))
 
 
-def _claim(world: World, call: Call, order: _Order) -> Reply:
+def _claim(world: World, call: Call, order: _ClaimOrder) -> Reply:
     switches = world.switches
     if not switches.poison.isdisjoint(order.sims):
         return refusal(switches.claim_failure_status, "The request could not be processed")
     bad = _reasons(world, order)
-    if bad and switches.claim_policy == ClaimPolicy.REFUSE_SILENTLY:
+    if bad and switches.claim_policy == MixedClaims.REFUSE_SILENTLY:
         return refusal(switches.claim_failure_status, "Some SIMs cannot be activated")
-    if bad and switches.claim_policy == ClaimPolicy.ALL_OR_NOTHING:
+    if bad and switches.claim_policy == MixedClaims.ALL_OR_NOTHING:
         return _failed(world, bad)
     sims = order.sims if switches.duplicates == Duplicates.CHARGE_TWICE else tuple(dict.fromkeys(order.sims))
     good = [iccid for iccid in sims if iccid not in bad]
@@ -80,7 +80,7 @@ def _claim(world: World, call: Call, order: _Order) -> Reply:
         return _previewed(world, order, good)
     _pay(world, order, good)
     claimed = [_activate(world, world.sims[iccid], order) for iccid in dict.fromkeys(good)]
-    if bad and switches.claim_policy == ClaimPolicy.FALSE_BUT_SOME:
+    if bad and switches.claim_policy == MixedClaims.FALSE_BUT_SOME:
         return _failed(world, bad)
     return _claimed(world, order, claimed, quantity=len(good))
 
@@ -103,7 +103,7 @@ def _sims(world: World, call: Call) -> tuple[str, ...]:
     return sims
 
 
-def _order(world: World, call: Call, sims: tuple[str, ...]) -> _Order:
+def _order(world: World, call: Call, sims: tuple[str, ...]) -> _ClaimOrder:
     """Return the claim, with data plan, organization and limits checked.
 
     Raises: Refusal.
@@ -114,7 +114,7 @@ def _order(world: World, call: Call, sims: tuple[str, ...]) -> _Order:
     if NO_LIMITS_AT_CLAIM in world.switches.features and call.body.get("overage_limit") is not None:
         raise _refused(world, "Data usage limits are not available for this account")
     plan, zone = _tariff(world, call)
-    return _Order(
+    return _ClaimOrder(
         sims=sims,
         plan=plan,
         zone=zone,
@@ -167,7 +167,7 @@ def _tag_ids(world: World, call: Call, org_id: int) -> frozenset[int]:
     return frozenset({tag_id})
 
 
-def _reasons(world: World, order: _Order) -> dict[str, str]:
+def _reasons(world: World, order: _ClaimOrder) -> dict[str, str]:
     """Return the reasons against claiming SIMs, by ICCID as sent.
 
     The result is empty if all SIMs can be claimed.
@@ -194,7 +194,7 @@ def _reason(world: World, iccid: str, org_id: int) -> str | None:
     return world.switches.ours_reason
 
 
-def _pay(world: World, order: _Order, good: list[str]) -> None:
+def _pay(world: World, order: _ClaimOrder, good: list[str]) -> None:
     """Charge every mention in `good`, or charge nothing.
 
     Raises: Refusal, if the balance does not cover all mentions.
@@ -208,7 +208,7 @@ def _pay(world: World, order: _Order, good: list[str]) -> None:
         world.ledger.charge(iccid, order.price)
 
 
-def _activate(world: World, link: SimulatedLink, order: _Order) -> SimulatedLink:
+def _activate(world: World, link: SimulatedLink, order: _ClaimOrder) -> SimulatedLink:
     world.fit_spare_profile(link)
     link.change(
         world.clock.now_s(),
@@ -241,7 +241,7 @@ def _refused(world: World, error: str) -> Refusal:
     return Refusal(refusal(world.switches.claim_failure_status, error))
 
 
-def _claimed(world: World, order: _Order, claimed: list[SimulatedLink], *, quantity: int) -> Reply:
+def _claimed(world: World, order: _ClaimOrder, claimed: list[SimulatedLink], *, quantity: int) -> Reply:
     edition = world.edition(world.switches.claim_edition)
     rows = [_claimed_row(world, link, edition) for link in claimed]
     if world.switches.claim_reply_shuffled:
@@ -260,13 +260,13 @@ def _claimed_row(world: World, link: SimulatedLink, edition: Edition) -> dict[st
     return row
 
 
-def _previewed(world: World, order: _Order, good: list[str]) -> Reply:
+def _previewed(world: World, order: _ClaimOrder, good: list[str]) -> Reply:
     rows = [{"sim": iccid, "simcardid": world.sims[iccid].simcard_id} for iccid in good]
     edition = world.edition(world.switches.claim_edition)
     return Reply(200, {"success": True, "data": rows, **_order_data(order, edition, len(good), preview=True)})
 
 
-def _order_data(order: _Order, edition: Edition, quantity: int, *, preview: bool) -> dict[str, Any]:
+def _order_data(order: _ClaimOrder, edition: Edition, quantity: int, *, preview: bool) -> dict[str, Any]:
     purchase = {
         "preview": preview,
         "sku": "PLAN",

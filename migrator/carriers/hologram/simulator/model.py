@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from migrator.carriers.simulation import SimulatedClock
 
-__all__ = ["Condition", "Session", "SimulatedLink", "SpareProfile", "Tag", "Transition", "is_pending"]
+__all__ = ["Condition", "Session", "SimulatedLink", "SimulatedTag", "SpareProfile", "Transition", "is_pending"]
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class SpareProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class SimulatedTag:
     """Label of one organization."""
 
     tag_id: int
@@ -137,7 +137,7 @@ class SimulatedLink:
     claimed_at = _Fact[datetime | None]()
 
     def __init__(
-        self, iccid: str, *, simcard_id: int, clock: SimulatedClock, tags: dict[int, Tag], condition: Condition
+        self, iccid: str, *, simcard_id: int, clock: SimulatedClock, tags: dict[int, SimulatedTag], condition: Condition
     ) -> None:
         self.iccid = iccid
         self.simcard_id = simcard_id

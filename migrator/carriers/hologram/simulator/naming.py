@@ -5,7 +5,7 @@ from typing import Any
 from migrator.carriers.hologram.simulator.access import require, require_org
 from migrator.carriers.hologram.simulator.choices import Edition, Operation, TagRepeat
 from migrator.carriers.hologram.simulator.commands import chosen_devices
-from migrator.carriers.hologram.simulator.model import SimulatedLink, Tag
+from migrator.carriers.hologram.simulator.model import SimulatedLink, SimulatedTag
 from migrator.carriers.hologram.simulator.paging import page_limit
 from migrator.carriers.hologram.simulator.reads import unknown_id
 from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, ok, refusal
@@ -81,7 +81,7 @@ def create_tag(world: World, call: Call) -> Reply:
     if tag is not None and world.switches.tag_repeat == TagRepeat.REFUSE:
         raise Refusal(refusal(400, "A tag with this name already exists"))
     if tag is None or world.switches.tag_repeat == TagRepeat.CREATE:
-        tag = Tag(world.next_tag_id, name, org_id)
+        tag = SimulatedTag(world.next_tag_id, name, org_id)
         world.tags[tag.tag_id] = tag
         world.next_tag_id += 1
     for link in _own_devices(world, call) if call.body.get("deviceids") or call.body.get("allSelected") else []:
@@ -105,7 +105,7 @@ def unlink_tag(world: World, call: Call) -> Reply:
     return _tags_reply(world, [tag])
 
 
-def _tagging(world: World, call: Call) -> tuple[Tag, list[SimulatedLink]]:
+def _tagging(world: World, call: Call) -> tuple[SimulatedTag, list[SimulatedLink]]:
     require(world, Operation.TAGS)
     require_org(world, call)
     tag = world.tags.get(call.params["tag_id"])
@@ -142,7 +142,7 @@ def _cut(world: World, name: str) -> str:
     return name[: world.switches.max_name]
 
 
-def _tags_reply(world: World, tags: list[Tag]) -> Reply:
+def _tags_reply(world: World, tags: list[SimulatedTag]) -> Reply:
     """Return tags in the form of the edition.
 
     REF-1 has a bare list, the other editions have an object around the list (reference, section 10.3).

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.carriers.hologram.simulator.choices import (
-    ClaimPolicy,
     Continues,
     Duplicates,
     Edition,
     LastId,
+    MixedClaims,
     NextLink,
     Operation,
     ReadKind,
@@ -91,7 +91,7 @@ class HologramSwitches:
     balance_shown: Any = None  # what stands in the place of the balance
 
     # Claims
-    claim_policy: ClaimPolicy = ClaimPolicy.ALL_OR_NOTHING  # some SIMs good, some bad
+    claim_policy: MixedClaims = MixedClaims.ALL_OR_NOTHING  # some SIMs good, some bad
     claim_failure_status: int = 200  # of refused claims: 200, or 400, 409, 422
     duplicates: Duplicates = Duplicates.REFUSE  # the same SIM twice in one claim
     poison: frozenset[str] = frozenset()  # SIMs that get a whole claim refused, with no word on which

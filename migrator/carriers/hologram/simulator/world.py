@@ -14,8 +14,8 @@ from migrator.carriers.hologram.simulator.model import (
     Condition,
     Session,
     SimulatedLink,
+    SimulatedTag,
     SpareProfile,
-    Tag,
     Transition,
 )
 from migrator.carriers.hologram.simulator.switches import HologramSwitches
@@ -61,7 +61,7 @@ class World:
     by_device: dict[int, SimulatedLink] = field(default_factory=dict)
     link_ids: list[int] = field(default_factory=list)
     by_link: dict[int, SimulatedLink] = field(default_factory=dict)
-    tags: dict[int, Tag] = field(default_factory=dict)
+    tags: dict[int, SimulatedTag] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     next_tag_id: int = 5_401

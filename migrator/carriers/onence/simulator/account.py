@@ -16,7 +16,7 @@ from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
 
-__all__ = ["Account", "Effect", "unknown_sim"]
+__all__ = ["CustomerAccount", "Effect", "unknown_sim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Effect:
 
 
 @dataclass(slots=True)
-class Account:
+class CustomerAccount:
     """Customer of the simulated 1NCE.
 
     `pages_served` counts list replies, `drifted` counts SIMs that came or went.

@@ -11,9 +11,9 @@ import anyio
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from migrator.carriers.onence.simulator.account import Account
+from migrator.carriers.onence.simulator.account import CustomerAccount
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
-from migrator.carriers.onence.simulator.gate import Gate, too_many
+from migrator.carriers.onence.simulator.gate import RateGate, too_many
 from migrator.carriers.onence.simulator.generator import FleetGenerator
 from migrator.carriers.onence.simulator.messages import (
     Call,
@@ -74,7 +74,7 @@ class OnenceSimulator:
         self.client_secret = client_secret
         self.ledger = Ledger()
         self.faults = faults or FaultPlan()
-        self._account = Account(
+        self._account = CustomerAccount(
             seed=seed,
             fleet=SimulatedFleet(FleetGenerator(seed, epoch), generated=sims),
             switches=switches or OnenceSwitches(),
@@ -82,7 +82,7 @@ class OnenceSimulator:
             ledger=self.ledger,
         )
         self._tokens = TokenDesk(seed=seed, client_id=client_id, client_secret=client_secret)
-        self._gate = Gate()
+        self._gate = RateGate()
         self._routes = Routes()
 
     @classmethod

@@ -4,7 +4,7 @@ from migrator.carriers.onence.simulator.messages import Call, Reply
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.simulation import RateLimit, SimulatedClock, TokenBucket
 
-__all__ = ["Gate", "too_many"]
+__all__ = ["RateGate", "too_many"]
 
 
 def too_many(switches: OnenceSwitches, retry_after_s: int | None) -> Reply:
@@ -13,7 +13,7 @@ def too_many(switches: OnenceSwitches, retry_after_s: int | None) -> Reply:
     return Reply(429, switches.too_many_body.encode(), "application/json", headers)
 
 
-class Gate:
+class RateGate:
     """Rate limits: one bucket for /sims paths, one for logins.
 
     The first bucket is for all /sims paths of the customer (reference, section 3.1).

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from migrator.carriers.onence.simulator.account import Account
+from migrator.carriers.onence.simulator.account import CustomerAccount
 from migrator.carriers.onence.simulator.chance import ArbitraryOrder
 from migrator.carriers.onence.simulator.choices import (
     AboveLargestPage,
@@ -34,7 +34,7 @@ class SimList:
     def __init__(self) -> None:
         self._views: dict[tuple[str, str, str], tuple[int, list[SimulatedSourceSim]]] = {}
 
-    def page(self, account: Account, call: Call) -> Reply:
+    def page(self, account: CustomerAccount, call: Call) -> Reply:
         """Return one page of the list (reference, section 4)."""
         switches = account.switches
         size = _page_size(call, switches)
@@ -55,7 +55,7 @@ class SimList:
         _drift(account, rows)
         return json_reply({"results": body} if switches.results_wrapped else body, headers=_totals(switches, totals))
 
-    def _rows(self, account: Account, call: Call, page: int) -> Sequence[SimulatedSourceSim]:
+    def _rows(self, account: CustomerAccount, call: Call, page: int) -> Sequence[SimulatedSourceSim]:
         """Return all SIMs of this list, in order.
 
         The result is the fleet itself where nothing is left out or sorted.
@@ -74,7 +74,7 @@ class SimList:
         return view
 
 
-def _listed(account: Account, call: Call, sim: SimulatedSourceSim, filters: str) -> bool:
+def _listed(account: CustomerAccount, call: Call, sim: SimulatedSourceSim, filters: str) -> bool:
     if not account.shows(sim, call) or (sim.is_expired and account.switches.expired is ExpiredSims.UNLISTED):
         return False
     wanted = (part.partition(":") for part in filters.split(",") if part)
@@ -94,7 +94,7 @@ def _sorted(sims: list[SimulatedSourceSim], sort: str) -> list[SimulatedSourceSi
 
 
 def _slice(
-    account: Account, call: Call, rows: Sequence[SimulatedSourceSim], *, start: int, size: int
+    account: CustomerAccount, call: Call, rows: Sequence[SimulatedSourceSim], *, start: int, size: int
 ) -> list[SimulatedSourceSim]:
     switches = account.switches
     is_sorted = switches.sort_honoured and "sort" in call.query
@@ -136,7 +136,7 @@ def _totals(switches: OnenceSwitches, totals: tuple[int, int, int, int]) -> tupl
     return tuple((name.lower() if lower else name, str(value)) for name, value in zip(names, totals, strict=True))
 
 
-def _drift(account: Account, rows: Sequence[SimulatedSourceSim]) -> None:
+def _drift(account: CustomerAccount, rows: Sequence[SimulatedSourceSim]) -> None:
     """Let SIMs go and come at the head of the list.
 
     So everything behind moves between two pages.
@@ -150,7 +150,7 @@ def _drift(account: Account, rows: Sequence[SimulatedSourceSim]) -> None:
         account.fleet.insert_newcomer()
 
 
-def _due(account: Account, every: int | None) -> bool:
+def _due(account: CustomerAccount, every: int | None) -> bool:
     at_most = account.switches.drift_at_most
     if every is None or (at_most is not None and account.drifted >= at_most):
         return False

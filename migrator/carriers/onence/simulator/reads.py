@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from migrator.carriers.onence.simulator.account import Account, unknown_sim
+from migrator.carriers.onence.simulator.account import CustomerAccount, unknown_sim
 from migrator.carriers.onence.simulator.choices import ExpiredSims, NoLimit, SelectableLimits, UsageCall
 from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, json_reply, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
@@ -24,7 +24,7 @@ Source: one customer's program (reference, section 9.2); the 16 MB are the contr
 """
 
 
-def single(account: Account, call: Call, iccid: str) -> Reply:
+def single(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     """Answer GET /sims/{iccid}."""
     sim = _readable(account, call, iccid)
     if iccid in account.switches.single_reads_of_others:
@@ -33,7 +33,7 @@ def single(account: Account, call: Call, iccid: str) -> Reply:
     return json_reply(sim_object(sim, account.switches, words=words, single=True, now=account.clock.now()))
 
 
-def quota(account: Account, call: Call, iccid: str, service: str) -> Reply:
+def quota(account: CustomerAccount, call: Call, iccid: str, service: str) -> Reply:
     """Answer GET /sims/{iccid}/quota/{service}.
 
     Nothing is known of a SIM without a quota record: the SIM is answered as if unknown.
@@ -45,7 +45,7 @@ def quota(account: Account, call: Call, iccid: str, service: str) -> Reply:
     return json_reply(write(sim, service, account.switches))
 
 
-def usage_rows(account: Account, call: Call, iccid: str) -> Reply:
+def usage_rows(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     """Answer GET /sims/{iccid}/usage.
 
     Nothing is known of v2's shape: the shape of v1 is assumed.
@@ -59,7 +59,7 @@ def usage_rows(account: Account, call: Call, iccid: str) -> Reply:
     return json_reply(usage(sim, call.query, today=today, with_total=account.switches.usage_total_row))
 
 
-def connectivity(account: Account, call: Call, iccid: str) -> Reply:
+def connectivity(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     """Answer GET /sims/{iccid}/status: if the network sees the SIM.
 
     The answer does not report if the SIM may connect.
@@ -71,7 +71,7 @@ def connectivity(account: Account, call: Call, iccid: str) -> Reply:
     return json_reply({"status": status, "location": location, "services": ["GPRS"]})
 
 
-def limits(account: Account, _call: Call) -> Reply:
+def limits(account: CustomerAccount, _call: Call) -> Reply:
     """Answer GET /v1/sims/limits: caps per SIM and calendar month.
 
     The caps are the same for all SIMs (reference, section 9.1).
@@ -81,7 +81,7 @@ def limits(account: Account, _call: Call) -> Reply:
     return json_reply({key: entry for key, entry in entries.items() if entry is not None or not hidden})
 
 
-def selectable_limits(account: Account, call: Call, service: str) -> Reply:
+def selectable_limits(account: CustomerAccount, call: Call, service: str) -> Reply:
     """Answer GET /v1/sims/{service}/limits.
 
     The case of the service's name does not matter.
@@ -108,7 +108,7 @@ def _limit(switches: OnenceSwitches, key: str) -> dict[str, Any] | None:
     return {"id": ids.get(value, 1), "limit": value, "unit": unit}
 
 
-def _readable(account: Account, call: Call, iccid: str) -> SimulatedSourceSim:
+def _readable(account: CustomerAccount, call: Call, iccid: str) -> SimulatedSourceSim:
     sim = account.known(call, iccid)
     if sim.is_expired and account.switches.expired is ExpiredSims.UNREADABLE:
         raise Refused(refusal(call, 422, EXPIRED_TEXT))

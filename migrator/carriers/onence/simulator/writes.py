@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from migrator.carriers.onence.simulator.account import Account, Effect, unknown_sim
+from migrator.carriers.onence.simulator.account import CustomerAccount, Effect, unknown_sim
 from migrator.carriers.onence.simulator.choices import OmittedFields
 from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, refusal
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
@@ -34,7 +34,7 @@ def is_forbidden(call: Call) -> bool:
     return call.method not in SAFE_METHODS and not ALLOWED_WRITES.fullmatch(f"{call.method} {call.path}")
 
 
-def update_one(account: Account, call: Call, iccid: str) -> Reply:
+def update_one(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     """Answer PUT /sims/{iccid}: 200 without a body.
 
     The change shows after a while.
@@ -50,7 +50,7 @@ def update_one(account: Account, call: Call, iccid: str) -> Reply:
     return Reply(200)
 
 
-def update_many(account: Account, call: Call) -> Reply:
+def update_many(account: CustomerAccount, call: Call) -> Reply:
     """Answer POST /v1/sims: 201 without a body once the list is queued.
 
     The answer has no word on single SIMs (reference, section 10).
@@ -69,7 +69,7 @@ def update_many(account: Account, call: Call) -> Reply:
     return Reply(201)
 
 
-def never_called(account: Account, call: Call, iccid: str = "") -> Reply:
+def never_called(account: CustomerAccount, call: Call, iccid: str = "") -> Reply:
     """Answer top-ups, extensions, transfers and the like with 201.
 
     The answer is as if all were well, and the money is gone.
@@ -86,14 +86,16 @@ def _iccids(call: Call, iccid: str) -> Iterable[str]:
     return [iccid] if iccid else [str(entry) for entry in listed or ()]
 
 
-def _queue(account: Account, call: Call, sim: SimulatedSourceSim, update: dict[str, Any], delay_s: float) -> None:
+def _queue(
+    account: CustomerAccount, call: Call, sim: SimulatedSourceSim, update: dict[str, Any], delay_s: float
+) -> None:
     values = _values(account, call, update)
     if account.switches.writes_applied:
         account.effects.append(Effect(account.clock.now_s() + delay_s, sim, values))
         account.settle()
 
 
-def _values(account: Account, call: Call, update: dict[str, Any]) -> dict[str, Any]:
+def _values(account: CustomerAccount, call: Call, update: dict[str, Any]) -> dict[str, Any]:
     """Return the values that an update sets.
 
     Raises: Refused, with 400, where the update cannot be read or lacks what is required.

@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from migrator.carriers.hologram.simulator import ClaimPolicy, Duplicates, Edition, HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import Duplicates, Edition, HologramSimulator, HologramSwitches, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from tests.carriers.hologram.hologram_api import (
     INSTANT,
@@ -43,15 +43,15 @@ async def test_a_claim_makes_a_device_charges_once_and_turns_live_after_a_while(
 @pytest.mark.parametrize(
     ("policy", "done", "success", "data"),
     [
-        (ClaimPolicy.ALL_OR_NOTHING, set(), False, {UNKNOWN: "SIM not found"}),
-        (ClaimPolicy.SKIP_BAD, {A, B}, True, {A, B}),
-        (ClaimPolicy.FALSE_BUT_SOME, {A, B}, False, {UNKNOWN: "SIM not found"}),
-        (ClaimPolicy.REFUSE_SILENTLY, set(), False, None),
+        (MixedClaims.ALL_OR_NOTHING, set(), False, {UNKNOWN: "SIM not found"}),
+        (MixedClaims.SKIP_BAD, {A, B}, True, {A, B}),
+        (MixedClaims.FALSE_BUT_SOME, {A, B}, False, {UNKNOWN: "SIM not found"}),
+        (MixedClaims.REFUSE_SILENTLY, set(), False, None),
     ],
 )
 @virtual
 async def test_a_claim_with_a_bad_sim_follows_the_policy(
-    *, policy: ClaimPolicy, done: set[str], success: bool, data: Any
+    *, policy: MixedClaims, done: set[str], success: bool, data: Any
 ) -> None:
     """The four answers that a client must survive, since the carrier documents none."""
     api = with_stock(claim_policy=policy)
@@ -62,9 +62,9 @@ async def test_a_claim_with_a_bad_sim_follows_the_policy(
     assert ({row["sim"] for row in said} if isinstance(said, list) else said) == data
 
 
-@pytest.mark.parametrize("policy", list(ClaimPolicy))
+@pytest.mark.parametrize("policy", list(MixedClaims))
 @virtual
-async def test_claiming_a_sim_again_charges_nothing(policy: ClaimPolicy) -> None:
+async def test_claiming_a_sim_again_charges_nothing(policy: MixedClaims) -> None:
     api = with_stock(claim_policy=policy, claim_failure_status=409)
     await api.claim(A)
     device_id = api.sim.sims[A].device_id
@@ -130,7 +130,7 @@ async def test_a_preview_tells_the_price_and_changes_nothing() -> None:
 
 @virtual
 async def test_a_poisoned_sim_gets_the_whole_claim_refused_without_a_word_on_which() -> None:
-    api = with_stock(poison=frozenset({B}), claim_policy=ClaimPolicy.SKIP_BAD)
+    api = with_stock(poison=frozenset({B}), claim_policy=MixedClaims.SKIP_BAD)
     answer = (await api.claim(A, B)).json()
     assert (answer["success"], "data" in answer) == (False, False)
     assert claimed(api) == set()
