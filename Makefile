@@ -13,7 +13,7 @@ demo: .venv/.ready
 	$(BIN)/migrator demo
 
 test: .venv/.ready
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: lint types test
 
@@ -62,7 +62,7 @@ lowest: .venv/.ready
 	rm -rf .venv-lowest
 	$(BIN)/uv venv --quiet --python $(BIN)/python .venv-lowest
 	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct -e '.[dev,keyring]'
-	.venv-lowest/bin/python -m pytest -n 3 --dist worksteal
+	.venv-lowest/bin/python -m pytest -n 4 --dist worksteal
 
 # Newest releases for development, pinned without any index address.
 constraints: .venv/.ready

@@ -338,6 +338,7 @@ class LoginFailed(Permanent):
 
     code = "login_refused"
     is_about_login = True
+    halts_run = True
 
 
 class InsufficientBalance(Permanent):

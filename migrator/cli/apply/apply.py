@@ -166,8 +166,8 @@ def _confirm(shared: Globals, store: Store, header: PlanHeader, options: Options
         begun = unfinished_besides(store, header.plan_id) if is_asked_for and given is None else None
         if begun is None or error.code != "confirm":
             raise
-        error.hint = f"{error.hint}; or `migrator apply {begun}`, to go on with the plan that was begun"
-        raise
+        hint = f"{error.hint}; or `migrator apply {begun}`, to go on with the plan that was begun"
+        raise InputError(error.message, code=error.code, hint=hint) from error
 
 
 def _seconds(option: str, text: str | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 
 from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchKind
@@ -74,7 +73,6 @@ class SwitchContext:
     """Context of one run of a cutover or rollback.
 
     Args:
-        clock: the host's; the run goes by it as it was at its beginning.
         is_migrated: whether the migration's plan is finished, so that a difference is drift.
     """
 
@@ -95,7 +93,7 @@ class SwitchContext:
     _steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = self._steady = SteadyClock(self.clock)
+        self._steady = SteadyClock(self.clock)
 
     @property
     def switch_id(self) -> str:
@@ -103,15 +101,11 @@ class SwitchContext:
         return self.header.switch_id
 
     def now(self) -> float:
-        """Return the time in UTC seconds, as in the journal."""
-        return self.clock.now().timestamp()
+        """Return the host's time in UTC seconds, as in the journal.
 
-    def host_now(self) -> datetime:
-        """Return the host's time in UTC, for comparison with carriers' dates.
-
-        `now` leaves out the time that the machine slept.
+        The next process compares it with its own: seconds of one process that slept would stand too early there.
         """
-        return self._steady.clock.now()
+        return self.clock.now().timestamp()
 
     def learned_now(self) -> Knowledge:
         """Return the knowledge that begins with the next read.

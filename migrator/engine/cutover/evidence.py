@@ -5,7 +5,7 @@ A plan may be carried out months later.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 from migrator.core.cutover.old_use import NewLife, OldUse, days_to_ask, use_of_old
 from migrator.core.cutover.plan import Require, SwitchItem, SwitchReason
@@ -132,7 +132,7 @@ class Evidence:
             return None
         if life.alive_s is None:
             return "no data session on the new SIM since its claim"
-        return not_lately_words(life.alive_s, now_s=self.ctx.host_now().timestamp(), within_s=self._within_s)
+        return not_lately_words(life.alive_s, now_s=self.ctx.now(), within_s=self._within_s)
 
     def _migrated(self, items: Sequence[SwitchItem]) -> Sequence[Item]:
         """Return the migration's own items, as they were read last."""
@@ -140,7 +140,7 @@ class Evidence:
 
     @property
     def _today(self) -> date:
-        return self.ctx.host_now().date()
+        return datetime.fromtimestamp(self.ctx.now(), UTC).date()
 
 
 def _life(item: Item, session_s: float | None = None) -> NewLife:
