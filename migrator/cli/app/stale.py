@@ -1,4 +1,4 @@
-"""Refusal of a stale plan, in the same words for every command."""
+"""Warnings of a plan, said before anything is confirmed or sent."""
 
 from collections.abc import Sequence
 from dataclasses import replace

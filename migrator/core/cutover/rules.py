@@ -237,7 +237,8 @@ def cutover_row(
 ) -> Judged:
     """Decide the action of cutover for one SIM, and the reason.
 
-    The SIM is one of the migration's plan. The decision goes as far as the new SIM tells.
+    The SIM is one of the migration's plan. Only the new SIM is judged here: `workflows.cutover.old_use` judges the old
+    one, and `engine.cutover.evidence` looks at both again right before the order.
 
     Args:
         item: the SIM, with what Hologram showed last.

@@ -129,8 +129,8 @@ SETTLING: Mapping[Doubt | None, Settling] = MappingProxyType(
 )
 """Settling of each doubt.
 
-The seconds of each patience are in `engine.apply.settle` and `engine.cutover.old_sims`, as a run's options bear on
-them.
+The seconds of each patience are in `engine.apply.settle`, `engine.cutover.old_sims` and `engine.cutover.new_sims`, as
+a run's options bear on them.
 """
 
 MAY_STILL_COME: tuple[Doubt, ...] = tuple(

@@ -29,10 +29,9 @@ async def send(
 ) -> Answer:
     """Journal the intent, send the order, journal what came back.
 
-    The steps are left IN_FLIGHT for the caller to settle, whatever comes: only the caller knows what the answer is
-    worth. With `said`, which gives code and words by SIM key, an answer or a refusal for good leaves the steps
-    UNCERTAIN, and the words are kept in the same commit: a process that dies right after it has forgotten nothing of
-    what the carrier said. A lost answer leaves the steps UNCERTAIN in any case.
+    The caller settles the steps, as only the caller knows what the answer is worth. A lost answer makes them UNCERTAIN.
+    So does an answer, or a refusal for good, with `said`: it gives code and words by SIM key, which are kept in the
+    same commit, so that a process that dies right after it has forgotten nothing. Else the steps stay IN_FLIGHT.
 
     Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, and InputError for
         an order that must not leave, before its intent.

@@ -248,9 +248,9 @@ class SqlJournal(Counts):
             move_noted(connection, plan_no, plan_id, kind, event, keys, now=now, not_before=not_before)
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
-        """Settle the steps and requests that a dead process left.
+        """Mark what a dead process left: steps UNCERTAIN, requests LOST.
 
-        The IN_FLIGHT steps become UNCERTAIN. The open requests become LOST.
+        These are the IN_FLIGHT steps and the open requests.
 
         Returns: the number of steps.
         """
