@@ -16,15 +16,15 @@ from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.lookups import parsed_iccid
 from migrator.cli.app.problem_log import problem_log
 from migrator.cli.app.progress import watching
-from migrator.cli.app.words import counted, n_sims
 from migrator.core.fleet.secrets import shown_title
 from migrator.core.fleet.sims import SourceSim
+from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
 from migrator.errors import InputError, Problem
 from migrator.inputs.inventory.columns import parse_choices
 from migrator.inputs.inventory.file import InventoryFile, opened_inventory
+from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.reports.model import moment
-from migrator.reports.writers import spreadsheet_safe
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.import_inventory import Imported, import_inventory
 from migrator.workflows.pull import pull as pull_fleet

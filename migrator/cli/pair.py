@@ -12,8 +12,8 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.app.problem_log import all_told, problem_log
 from migrator.cli.app.progress import watching
-from migrator.cli.app.words import counted, n_sims
 from migrator.core.fleet.sims import Pair
+from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem

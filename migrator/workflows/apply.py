@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from migrator import wiring
 from migrator.carriers.dryrun import DryRunTarget, Sent
+from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.control import halted_by
 from migrator.core.run.results import ApplyResult, ExitCode
@@ -95,7 +96,7 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
     """
     if claims is not None and claims != header.claims:
         raise InputError(
-            f"the plan claims {_sims(header.claims)}, not {claims}; nothing was sent",
+            f"the plan claims {n_sims(header.claims)}, not {claims}; nothing was sent",
             code="confirm",
             hint="confirm the number that `migrator plan show` prints",
         )
@@ -104,7 +105,7 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
     live = header.summary.get("live_pauses", 0)
     if live and pauses != live:
         raise InputError(
-            f"plan {header.plan_id} pauses what is live at Hologram now, {_sims(live)}: their units fall silent",
+            f"plan {header.plan_id} pauses what is live at Hologram now, {n_sims(live)}: their units fall silent",
             code="confirm_pauses",
             hint="old SIMs that are off, and not by a cutover of this store, count as disabled, and [status] disabled "
             "may say pause: set it to live in the policy and make a new plan; or, if it is meant, add "
@@ -112,7 +113,7 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
         )
     if header.claims and claims is None:
         raise InputError(
-            f"plan {header.plan_id} claims {_sims(header.claims)}, which bills at once and cannot be undone",
+            f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
             code="confirm",
             hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
         )
@@ -190,7 +191,3 @@ def _context_of(
         progress=site.progress,
         hooks=hooks_from_environment(),
     )
-
-
-def _sims(count: int) -> str:
-    return f"{count} SIM" if count == 1 else f"{count} SIMs"

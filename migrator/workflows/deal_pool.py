@@ -10,13 +10,13 @@ from migrator import wiring
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, SourceSim
+from migrator.core.fleet.units import counted, n_sims
 from migrator.core.plan.mapping import left_behind
 from migrator.core.policy.selection import every_sim
 from migrator.errors import InputError, PairInUse, Problem, StoreBusy
 from migrator.inputs.pairing.pool import DealResult, PoolEntry, RangeMode, deal, read_pool
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.inputs.policy.iccids import unmatched
-from migrator.inputs.where.language import parse_selection
 from migrator.store import Store
 from migrator.workflows.site import Site, living_holder, required_inventory
 
@@ -83,7 +83,7 @@ def pair_pool(
     if result.missing and not partial:
         free, wanted = len(result.pairs), len(unpaired)
         raise InputError(
-            f"{path} has {free} free SIM{'s' * (free != 1)} for {wanted} unpaired source SIM{'s' * (wanted != 1)}: "
+            f"{path} has {counted(free, 'free SIM')} for {counted(wanted, 'unpaired source SIM')}: "
             f"{len(result.missing)} too few; nothing was changed",
             code="pool_too_small",
             hint="add SIMs to the file, or pair as many as there are with --partial",
@@ -127,6 +127,8 @@ def _due(loaded: LoadedPolicy | None, where: str | None) -> Callable[[SourceSim]
     is_left = None if loaded is None else left_behind(loaded.policy)
     if where is None:
         return every_sim if is_left is None else lambda sim: not is_left(sim)
+    from migrator.inputs.where.language import parse_selection  # the grammar costs time that few commands need
+
     selects = parse_selection(where).selects
     return lambda sim: selects(Candidate(sim)) and not (is_left is not None and is_left(sim))
 
@@ -166,5 +168,5 @@ def _refuse_source_sims(store: Store, entries: Sequence[Any]) -> None:
         if entry.iccid.key in known
     )
     if problems:
-        words = f"the pool holds {len(problems)} SIM{'s' * (len(problems) != 1)} of the old fleet; nothing was changed"
+        words = f"the pool holds {n_sims(len(problems))} of the old fleet; nothing was changed"
         raise InputError(words, code="pool", problems=problems)

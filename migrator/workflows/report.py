@@ -12,7 +12,6 @@ from migrator.core.money.caps import caps_from, used_of, used_values
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import StepKind, StepState
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
-from migrator.reports.writers import FORMATS, Written, write_report
 from migrator.version import VERSION
 from migrator.wiring import process_is_gone
 from migrator.wiring.gc import collecting_rarely
@@ -22,6 +21,7 @@ from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
     from migrator.core.cutover.life import KeptProof
+    from migrator.reports.writers import Written
     from migrator.store import Store
     from migrator.store.journal.verifications import ReportRow as StoredRow
 
@@ -72,7 +72,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
     )
 
 
-def report(site: Site, plan_id: str, folder: Path | str, *, formats: Sequence[str] = tuple(FORMATS)) -> Written:
+def report(site: Site, plan_id: str, folder: Path | str, *, formats: Sequence[str] | None = None) -> "Written":
     """Write the reconciliation of a plan.
 
     Every source SIM is in exactly one bucket.
@@ -81,13 +81,15 @@ def report(site: Site, plan_id: str, folder: Path | str, *, formats: Sequence[st
         site: the store of the plan.
         plan_id: the plan.
         folder: where `reconciliation.html`, `.json`, `.csv` and `.md` go.
-        formats: some of these.
+        formats: some of these; None: all.
 
     Raises: InputError, if there is no such plan, or a file cannot be written.
     """
+    from migrator.reports.writers import FORMATS, write_report  # templates take time that `status` need not spend
+
     with collecting_rarely():
         model = reconciliation(site.store, plan_id, now=wiring.SystemClock().now().timestamp())
-        return write_report(model, Path(folder), formats)
+        return write_report(model, Path(folder), tuple(FORMATS) if formats is None else formats)
 
 
 def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, KeptProof | None]]":

@@ -9,7 +9,7 @@ it, and *uncertain* when something was and no record has shown it yet: it is rea
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["counted", "n_sims", "step_word", "verdict_word"]
+__all__ = ["step_word", "verdict_word"]
 
 _VERDICTS: Mapping[str, str] = MappingProxyType(
     {"ok": "verified", "unread": "not read yet", "rolled_back": "rolled back"}
@@ -25,16 +25,3 @@ def verdict_word(verdict: str) -> str:
 def step_word(state: str) -> str:
     """Return the word for the state of a step."""
     return _STEPS.get(state, state)
-
-
-def n_sims(count: int) -> str:
-    """Return a number of SIMs in words: "1 SIM", "2 SIMs"."""
-    return counted(count, "SIM")
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: "1 SIM", "2 SIMs".
-
-    The plural of the noun must take an s.
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -14,9 +14,10 @@ from migrator.cli.app.looks import meant_plan, shown_plan
 from migrator.cli.app.lookups import plan_or_file, unfinished_besides
 from migrator.cli.app.progress import watching
 from migrator.cli.app.stale import say_at_once, with_warnings
-from migrator.cli.app.words import n_sims, verdict_word
+from migrator.cli.app.words import verdict_word
 from migrator.cli.apply.dry_run import outbox, told
 from migrator.cli.verify.verify import verified
+from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import InputError, Problem

@@ -14,8 +14,8 @@ import click
 
 from migrator.cli.app.common import Outcome, table
 from migrator.cli.app.files import is_stdout, unwritable
-from migrator.cli.app.words import counted
 from migrator.core.fleet.spelling import json_text
+from migrator.core.fleet.units import counted
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import Problem

@@ -7,7 +7,8 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.lookups import plan_looked_at
-from migrator.cli.app.words import counted, step_word
+from migrator.cli.app.words import step_word
+from migrator.core.fleet.units import counted
 from migrator.core.run.steps import RequestRecord
 from migrator.errors import InputError
 from migrator.reports.model import moment

@@ -13,7 +13,7 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.lookups import plan_id_of
-from migrator.cli.app.words import n_sims
+from migrator.core.fleet.units import n_sims
 from migrator.core.run.control import Selection
 from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids, unknown_iccids

@@ -20,8 +20,8 @@ from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.cli.app.common import Globals, Outcome, table, warned
 from migrator.cli.app.looks import meant_switch, shown_switch
 from migrator.cli.app.progress import watching
-from migrator.cli.app.words import counted
 from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
+from migrator.core.fleet.units import counted
 from migrator.core.run.control import halted_by
 from migrator.core.run.results import ExitCode
 from migrator.engine.cutover.context import SwitchContext, SwitchOptions

@@ -13,7 +13,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.looks import shown_plan
 from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.stale import say_at_once, with_warnings
-from migrator.cli.app.words import n_sims
+from migrator.core.fleet.units import n_sims
 from migrator.core.plan.approvals import Approval, approvers, same_person
 from migrator.core.plan.plan import PlanHeader
 from migrator.errors import InputError

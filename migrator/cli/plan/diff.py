@@ -16,7 +16,7 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.lookups import plan_id_of
-from migrator.cli.app.words import n_sims
+from migrator.core.fleet.units import n_sims
 from migrator.core.plan.diff import DiffTally, PlanLine, SimDifference, Values, compared, header_differences
 from migrator.core.plan.document import header_document
 from migrator.core.plan.plan import PlanHeader

@@ -15,18 +15,17 @@ from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.looks import shown_plan
 from migrator.cli.app.lookups import plan_id_of, plan_or_file
 from migrator.cli.app.progress import watching
-from migrator.cli.app.words import n_sims
 from migrator.cli.plan.approve import approval_values
 from migrator.cli.plan.tables import caps_table, summary_tables
+from migrator.core.fleet.units import n_sims
 from migrator.core.plan.document import change_document, fingerprints_document, header_line
 from migrator.core.plan.odd_names import shown as shown_name
 from migrator.core.plan.plan import Action, Change, PlanHeader
 from migrator.errors import Problem
 from migrator.inputs.policy.file import read_policy
-from migrator.inputs.where.language import Where, parse_selection
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.workflows.plans.plan import plan_with
+from migrator.workflows.plans.plan import plan_with, selection_of
 from migrator.workflows.site import Site
 
 __all__ = ["create", "export", "list_plans", "show"]
@@ -85,7 +84,7 @@ def _create(
 ) -> Outcome:
 
     loaded = read_policy(policy_file)
-    selection = None if where is None else _selection(where)
+    selection = selection_of(where)
     if out is not None:
         check_destination(shared, out)
     chosen = wiring.settings(shared.config)
@@ -98,14 +97,6 @@ def _create(
             written(out, plan_lines(store, header))
         shown_plan(store, header.plan_id)
     return replace(_shown(header, [], next_step=True), is_on_stdout=is_stdout(out))
-
-
-def _selection(where: str) -> Where:
-    """Parse the expression of `--where`.
-
-    The import is here because the grammar costs time that no other command needs.
-    """
-    return parse_selection(where)
 
 
 def _shown(header: PlanHeader, changes: Iterable[Change], *, next_step: bool = False) -> Outcome:

@@ -8,8 +8,8 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.words import counted
 from migrator.core.audit.chain import event_document
+from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
 from migrator.reports.evidence.check import RESTING, evidence_problems

@@ -13,9 +13,10 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.lookups import finding_counts, plan_or_file
 from migrator.cli.app.progress import watching
-from migrator.cli.app.words import n_sims, verdict_word
+from migrator.cli.app.words import verdict_word
 from migrator.cli.verify.proofs import Lives, lives_told, most_kept, source_told, unexpected_told
 from migrator.cli.verify.watch import watched
+from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper

@@ -6,8 +6,8 @@ from migrator import wiring
 from migrator.cli.app import voice
 from migrator.cli.app.common import Globals, Outcome, printable
 from migrator.cli.app.lookups import plan_or_file
-from migrator.cli.app.words import counted, n_sims
 from migrator.core.fleet.spelling import json_text
+from migrator.core.fleet.units import counted, n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper, quiet

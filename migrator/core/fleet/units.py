@@ -6,7 +6,7 @@ Volumes are whole bytes; money is decimal, never a float.
 from decimal import Decimal, InvalidOperation
 from typing import NewType
 
-__all__ = ["BYTES_PER_MB", "PRICE_BYTES_PER_MB", "Bytes", "decimal_of", "megabytes", "money"]
+__all__ = ["BYTES_PER_MB", "PRICE_BYTES_PER_MB", "Bytes", "counted", "decimal_of", "megabytes", "money", "n_sims"]
 
 Bytes = NewType("Bytes", int)
 
@@ -61,3 +61,16 @@ def money(amount: Decimal) -> str:
     """
     cents = amount.quantize(Decimal("0.01"))
     return f"{cents:f}" if cents == amount else f"{amount.normalize():f}"
+
+
+def n_sims(count: int) -> str:
+    """Return a number of SIMs in words: "1 SIM", "2 SIMs"."""
+    return counted(count, "SIM")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 SIM", "2 SIMs".
+
+    The plural of the noun must take an s.
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

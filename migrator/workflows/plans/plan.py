@@ -2,17 +2,20 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from migrator import wiring
 from migrator.core.money.calls import CallSizes
 from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
-from migrator.inputs.where.language import Where, parse_selection
 from migrator.workflows.plans.make import make_plan, settle_earlier, unsettled_plans
 from migrator.workflows.site import Site, required_inventory
 
-__all__ = ["plan", "plan_with"]
+if TYPE_CHECKING:
+    from migrator.inputs.where.language import Where
+
+__all__ = ["plan", "plan_with", "selection_of"]
 
 
 def plan(site: Site, policy: Path | str, *, where: str | None = None, include_rolled_back: bool = False) -> PlanHeader:
@@ -28,11 +31,20 @@ def plan(site: Site, policy: Path | str, *, where: str | None = None, include_ro
     Raises: InputError, naming every problem of the policy; Halted, for a price that cannot be relied on; StoreBusy;
         PlatformError.
     """
-    selection = None if where is None else parse_selection(where)
-    return plan_with(site, read_policy(Path(policy)), selection, takes_rolled_back=include_rolled_back)
+    return plan_with(site, read_policy(Path(policy)), selection_of(where), takes_rolled_back=include_rolled_back)
 
 
-def plan_with(site: Site, loaded: LoadedPolicy, selection: Where | None, *, takes_rolled_back: bool) -> PlanHeader:
+def selection_of(where: str | None) -> "Where | None":
+    """Parse an expression that selects SIMs; None selects all.
+
+    The import is here because the grammar costs time that few commands need.
+    """
+    from migrator.inputs.where.language import parse_selection
+
+    return None if where is None else parse_selection(where)
+
+
+def plan_with(site: Site, loaded: LoadedPolicy, selection: "Where | None", *, takes_rolled_back: bool) -> PlanHeader:
     """Make a plan with a policy and a selection.
 
     Claims of earlier plans whose outcome is unknown are settled first, under the lease of the store.
