@@ -5,7 +5,7 @@ The next wave opens when enough SIMs of the last wave are verified and that wave
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import timedelta
 
 from migrator.core.run.gates import Gate
 from migrator.core.run.packing import claim_runs
@@ -68,7 +68,7 @@ class Waves:
         else:
             await self._converge(wave, may_go_on=True)
         if gate_after(ctx, wave) is Gate.OPEN:
-            ctx.journal.gate_reached(ctx.plan_id, wave, ctx.now())
+            self._reached_at(wave)
         await self._note_jobs(wave)
         if self.claimer.is_capped:
             raise Halted(
@@ -101,15 +101,15 @@ class Waves:
         open_at = -math.inf
         while open_at != (anew := self._reached_at(before) + soak_s):  # lost and reached again while it rested
             open_at = anew
-            rest_s = open_at - self.ctx.now()
+            rest_s = min(open_at - self.ctx.now(), soak_s)  # what was noted may count a nap that this clock does not
             if rest_s > 0:
-                await self._rest(before, rest_s, until=datetime.fromtimestamp(open_at, UTC))
+                await self._rest(before, rest_s)
                 self._check_gate(before, wave)
 
     def _reached_at(self, wave: str) -> float:
-        return self.ctx.journal.gate_reached(self.ctx.plan_id, wave, self.ctx.now())
+        return self.ctx.journal.gate_reached(self.ctx.plan_id, wave, self.ctx.steady.latest().timestamp())
 
-    async def _rest(self, wave: str, rest_s: float, *, until: datetime) -> None:
+    async def _rest(self, wave: str, rest_s: float) -> None:
         """Wait while a wave rests, then read its SIMs again.
 
         Something may have gone wrong with the SIMs meanwhile.
@@ -117,6 +117,7 @@ class Waves:
         Raises: Interrupted, if the wave rests longer than this run is to wait.
         """
         if rest_s > self._wait_s:
+            until = self.ctx.steady.latest() + timedelta(seconds=rest_s)
             raise Interrupted(f"wave {wave!r} rests until {until:%Y-%m-%d %H:%M:%S} UTC", ExitCode.RESUMABLE)
         self.ctx.progress("resting", {"wave": wave, "left_s": round(rest_s)})
         await self.ctx.stopper.sleep(rest_s)

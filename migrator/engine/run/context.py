@@ -76,6 +76,13 @@ class SteadyClock:
         now_s = self.now().timestamp()
         return now_s - at_s + sum(nap_s for ended_at, nap_s in self._naps if ended_at > at_s)
 
+    def latest(self) -> datetime:
+        """Return the latest time in UTC that it may be, for waits that another process reads.
+
+        The naps of the machine count here. The next process reads the host's clock, to which they belong.
+        """
+        return self.now() + timedelta(seconds=sum(nap_s for _, nap_s in self._naps))
+
     def _note_nap(self, now_s: float, ahead_s: float) -> None:
         if ahead_s - self._ahead_s > NAP_S:
             self._naps.append((now_s, ahead_s - self._ahead_s))

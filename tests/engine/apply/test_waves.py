@@ -16,6 +16,7 @@ from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.workflows.plans.make import look
+from tests.worlds.meanwhile import suspend
 from tests.worlds.world import POLICY, World, new_sims
 
 BEARING = Gates(max_failures=1000, max_failure_share=Decimal(1))
@@ -66,6 +67,37 @@ def test_a_rest_longer_than_the_wait_ends_the_run_and_the_same_command_goes_on_l
     world.elapsed_s += 86400
     assert world.apply().exit_code is ExitCode.DONE
     world.check_fulfilled()
+
+
+def test_a_rest_is_not_over_because_the_machine_slept_before_it_began(tmp_path: Path) -> None:
+    """What a run notes after a nap is read by the next one, whose clock counts the nap."""
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=3600), Wave("rest")))
+    nights = [8 * 3600.0]
+
+    def sleep(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "wave" and nights:
+            suspend(world, nights.pop())
+
+    assert world.apply(progress=sleep).exit_code is ExitCode.RESUMABLE
+    assert not nights
+    again = world.apply()
+    assert (again.exit_code, len(world.claims_sent())) == (ExitCode.RESUMABLE, 1)
+    assert "rests until" in again.reason
+    world.wait(3600)
+    assert world.apply().exit_code is ExitCode.DONE
+
+
+def test_a_rest_is_no_longer_than_asked_for_though_the_machine_slept_before_it_began(tmp_path: Path) -> None:
+    world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=3600), Wave("rest")))
+    nights = [8 * 3600.0]
+
+    def sleep(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "wave" and nights:
+            suspend(world, nights.pop())
+
+    assert world.apply(progress=sleep, options=ApplyOptions(wait_s=7200)).exit_code is ExitCode.DONE
+    (first_at, _), (second_at, _) = world.claims_sent()
+    assert 3600 <= second_at - first_at < 7200
 
 
 def test_a_wave_that_went_wrong_while_it_rested_keeps_the_next_one_closed(tmp_path: Path) -> None:
