@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, insert, select
 
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
-from migrator.store.audit.check import Audit
+from migrator.store.audit import Audit
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.cutovers.field_notes import SqlFieldNotes

@@ -41,14 +41,13 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
     connection.execute(_INSERT, event | {"detail": text, "digest": digest})
 
 
-def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]], tally: str) -> dict[str, Any]:
+def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """Return the log's detail of steps that moved by one event.
 
     `keys` has code and message by SIM key.
     """
     lines = (f"{key} {code}" for key, (code, _) in keys.items())
-    told = {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
-    return {**told, "steps_sha256": tally}
+    return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
 
 
 def switch_items_digest(connection: Connection, switch_no: int) -> str:

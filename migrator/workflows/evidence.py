@@ -60,8 +60,6 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
         "lineage": store.lineage,
         "org_id": header.org_id,
         "head": head,
-        "audited_after_request": store.audit.first_audited(),
-        "audited_after_switch_request": store.audit.first_audited_switch(),
         "written_at": moment(now),
         "tool_version": VERSION,
     }
@@ -161,8 +159,7 @@ def _run(run: Any) -> dict[str, Any]:
 def _sim(item: "Item", last: "Verified | None", judged_at: float | None, proof: "KeptProof | None") -> dict[str, Any]:
     """Return one SIM: what it was, what was done, what it is.
 
-    Values as the carrier wrote them are left out. Times named `at` are UTC seconds to the last digit, as they count for
-    the tallies in the log.
+    Values as the carrier wrote them are left out.
     """
     change, link = item.change, item.target
     return {
@@ -177,7 +174,6 @@ def _sim(item: "Item", last: "Verified | None", judged_at: float | None, proof: 
                 "state": step.state.value,
                 "attempts": step.attempts,
                 "since": moment(step.since),
-                "at": step.since,
                 "code": step.code,
                 "message": step.message,
             }

@@ -113,6 +113,7 @@ def _plan(store: "Store", header: PlanHeader, inventory: Mapping[str, Any]) -> d
         "waves": list(header.waves),
         "policy_file": header.summary.get("policy_file"),
         "changes_sha256": header.fingerprints.changes,
+        "audit_head": store.audit.head(),
         **{name: moment(at) for name, at in times.items()},
         "inventory_taken_at": moment(inventory["taken_at"]),
         "inventory_api_version": inventory["api_version"],

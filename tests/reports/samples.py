@@ -193,6 +193,7 @@ def _plan() -> dict[str, Any]:
         "waves": ["canary", "wave 1"],
         "policy_file": "policy.toml",
         "changes_sha256": "ab" * 32,
+        "audit_head": "cd" * 32,
         "created_at": moment(NOW - 5000),
         "started_at": moment(NOW - 3600),
         "finished_at": None,

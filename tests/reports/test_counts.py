@@ -95,7 +95,7 @@ def test_a_run_that_goes_on_reaches_to_now_and_one_that_died_is_a_beginning() ->
 
 
 def test_a_report_of_nothing_can_be_written(tmp_path: Path) -> None:
-    empty = Reconciliation(plan_id="p0", inventory_total=0, rows=lambda: iter(()))
+    empty = Reconciliation(plan_id="p0", inventory_total=0, rows=lambda: iter(()), plan={"audit_head": "0" * 64})
     told = written(tmp_path, empty)
     assert told.shortfall == ""
     page = (tmp_path / "reconciliation.html").read_text(encoding="utf-8")

@@ -22,6 +22,7 @@ from migrator.core.cutover.life import OldSide
 from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchKind
 from migrator.core.cutover.rules import Demand
 from migrator.core.policy.policy import OldSim
+from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepState
 from migrator.engine.cutover.context import SwitchContext, SwitchHooks, SwitchOptions
@@ -570,7 +571,12 @@ def _in_doubt(world: SwitchWorld, header: SwitchHeader) -> set[str]:
     """SIMs whose orders may yet take effect where a plan ended: going back orders them, whatever they show."""
     with world.store() as store:
         items = list(store.switches.all_items(header.switch_id))
-    return {item.row.source_iccid.digits for item in items if item.state_of(SwitchKind.SOURCE) is StepState.UNCERTAIN}
+    return {
+        item.row.source_iccid.digits
+        for item in items
+        if (step := item.steps.get(SwitchKind.SOURCE)) is not None
+        and (step.state is StepState.UNCERTAIN or (step.state is StepState.PENDING and step.doubt in MAY_STILL_COME))
+    }
 
 
 def _check_journal(world: SwitchWorld, header: SwitchHeader, touched: set[str]) -> None:

@@ -9,7 +9,7 @@ it, and *uncertain* when something was and no record has shown it yet: it is rea
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["step_word", "verdict_word"]
+__all__ = ["head_line", "step_word", "verdict_word"]
 
 _VERDICTS: Mapping[str, str] = MappingProxyType(
     {"ok": "verified", "unread": "not read yet", "rolled_back": "rolled back"}
@@ -25,3 +25,8 @@ def verdict_word(verdict: str) -> str:
 def step_word(state: str) -> str:
     """Return the word for the state of a step."""
     return _STEPS.get(state, state)
+
+
+def head_line(head: str) -> str:
+    """Return the line that tells the head of the audit log."""
+    return f"Head of the audit log, to be noted in another place: {head}"

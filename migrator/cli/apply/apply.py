@@ -14,7 +14,7 @@ from migrator.cli.app.looks import meant_plan, shown_plan
 from migrator.cli.app.lookups import plan_or_file, unfinished_besides
 from migrator.cli.app.progress import watching
 from migrator.cli.app.stale import say_at_once, with_warnings
-from migrator.cli.app.words import verdict_word
+from migrator.cli.app.words import head_line, verdict_word
 from migrator.cli.apply.dry_run import outbox, told
 from migrator.cli.verify.verify import verified
 from migrator.core.fleet.units import n_sims
@@ -117,7 +117,8 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         _confirm(shared, store, header, options)
         with watching(shared) as progress:
             result = carry_out(Site(store, chosen, progress, warned), header, options.bounds)
-    return with_warnings(shared, _told(result), warnings)
+        head = store.audit.head()
+    return with_warnings(shared, _told(result, head), warnings)
 
 
 def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
@@ -184,7 +185,7 @@ def _seconds(option: str, text: str | None) -> float | None:
         raise InputError(f"{option}: {error.message}", code=error.code, hint=error.hint) from error
 
 
-def _told(result: ApplyResult) -> Outcome:
+def _told(result: ApplyResult, head: str) -> Outcome:
     data = {
         "plan_id": result.plan_id,
         "run_id": result.run_id,
@@ -195,6 +196,7 @@ def _told(result: ApplyResult) -> Outcome:
         "failed": dict(result.failed),
         "blocked": result.blocked,
         "skipped": result.skipped,
+        "audit_head": head,
     }
     rows = [
         ("claimed so far", result.claimed),
@@ -206,6 +208,7 @@ def _told(result: ApplyResult) -> Outcome:
     text: list[Any] = [f"Plan {result.plan_id}, run {result.run_id}: {result.reason}.", table("", ("", ""), rows)]
     if result.failed:
         text.append(table("Failed steps", ("code", "SIMs"), list(result.failed.items())))
+    text.append(head_line(head))
     if result.exit_code is ExitCode.DONE:
         text.append(f"Next: `migrator report {result.plan_id}`.")
         return Outcome(data, text)

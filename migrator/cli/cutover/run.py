@@ -20,6 +20,7 @@ from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.cli.app.common import Globals, Outcome, table, warned
 from migrator.cli.app.looks import meant_switch, shown_switch
 from migrator.cli.app.progress import watching
+from migrator.cli.app.words import head_line
 from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
 from migrator.core.fleet.units import counted
 from migrator.core.run.control import halted_by
@@ -223,7 +224,8 @@ def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
             result = _run(shared, chosen, store, header, given, me)
             if result.is_over:
                 store.switches.finish(header.switch_id, wiring.SystemClock().now().timestamp())
-    return _told(header, result)
+            head = store.audit.head()
+    return _told(header, result, head)
 
 
 def _finished_before(store: Store, header: SwitchHeader) -> Outcome:
@@ -336,7 +338,7 @@ def _context(chosen: Settings, header: SwitchHeader, given: SwitchOptionsGiven, 
 # --- the end ------------------------------------------------------------------------------------------------------
 
 
-def _told(header: SwitchHeader, result: SwitchResult) -> Outcome:
+def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
     data = {
         "switch_id": result.switch_id,
         "run_id": result.run_id,
@@ -351,6 +353,7 @@ def _told(header: SwitchHeader, result: SwitchResult) -> Outcome:
         "changed": dict(result.changed),
         "not_alive": list(result.not_alive),
         "writes": result.writes,
+        "audit_head": head,
     }
     is_cutover = header.direction is Direction.CUTOVER
     rows = [
@@ -363,6 +366,7 @@ def _told(header: SwitchHeader, result: SwitchResult) -> Outcome:
         *((f"switched, but {code}", count) for code, count in result.changed.items()),
     ]
     text: list[Any] = [f"Plan {result.switch_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
+    text.append(head_line(head))
     if result.exit_code is ExitCode.DONE:
         if not is_cutover:
             text.append("The paused new SIMs differ from the migration's plan from now on: `verify` will say so.")

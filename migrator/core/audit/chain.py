@@ -24,10 +24,7 @@ __all__ = [
     "hash_of_lines",
     "plan_digest",
     "request_digest",
-    "row_line",
     "switch_item_line",
-    "tally_digest",
-    "tally_of",
 ]
 
 GENESIS = "0" * 64
@@ -35,8 +32,6 @@ GENESIS = "0" * 64
 
 DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Errors from reading a row with missing or wrong values."""
-
-_TALLY_BYTES = 384
 
 _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -76,28 +71,6 @@ def request_digest(method: str, path: str, body: str) -> str:
 def hash_of_lines(lines: Iterable[str]) -> str:
     """Return the SHA-256 of some texts, in any order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-
-def row_line(values: Sequence[Any]) -> str:
-    """Return a row's column values as a line for a tally."""
-    return _one_spelling(values)
-
-
-def tally_of(lines: Iterable[str], so_far: int = 0) -> int:
-    """Return the sum of the hashes of some lines.
-
-    Lines can be added and taken away in any order.
-
-    The sum is this wide since a narrow sum could be met by choosing some of a million rows (Wagner, "A Generalized
-    Birthday Problem", 2002); with these bits that is out of reach.
-    """
-    total = so_far + sum(int.from_bytes(hashlib.shake_256(line.encode()).digest(_TALLY_BYTES)) for line in lines)
-    return total % (1 << 8 * _TALLY_BYTES)
-
-
-def tally_digest(tally: int) -> str:
-    """Return the SHA-256 of a tally, as the log reports it."""
-    return hashlib.sha256(tally.to_bytes(_TALLY_BYTES)).hexdigest()
 
 
 def plan_digest(header: str, policy_text: str, policy_json: str) -> str:

@@ -77,9 +77,10 @@ class SteadyClock:
         return now_s - at_s + sum(nap_s for ended_at, nap_s in self._naps if ended_at > at_s)
 
     def latest(self) -> datetime:
-        """Return the latest time in UTC that it may be, for waits that another process reads.
+        """Return the latest time in UTC that it may be.
 
-        The naps of the machine count here. The next process reads the host's clock, to which they belong.
+        It is for waits that another process reads. The naps of the machine count here: the next process reads the
+        host's clock, to which they belong.
         """
         return self.now() + timedelta(seconds=sum(nap_s for _, nap_s in self._naps))
 

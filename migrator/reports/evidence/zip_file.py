@@ -158,7 +158,7 @@ def manifest_problems(manifest: Mapping[str, Any], noted: str | None) -> Iterato
 
     `noted` is the SHA-256 of the manifest that was noted when the manifest was written.
     """
-    names = ("plan_id", "lineage", "org_id", "head", "audited_after_request", "audited_after_switch_request", "members")
+    names = ("plan_id", "lineage", "org_id", "head", "members")
     if missing := [name for name in names if name not in manifest]:
         yield f"{MANIFEST} does not tell {', '.join(missing)}"
     if noted not in {None, manifest.get("sha256")}:

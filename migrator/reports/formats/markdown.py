@@ -81,6 +81,7 @@ def _write_people(book: Book, out: TextIO) -> None:
     )
     if not book.report.approvals:
         out.write("- no approval is on record\n")
+    out.write(f"- head of the audit log, to be noted in another place: `{book.report.plan['audit_head']}`\n")
 
 
 def _write_jobs(book: Book, out: TextIO) -> None:

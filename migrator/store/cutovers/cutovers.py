@@ -29,7 +29,6 @@ from migrator.core.run.states import PlanState, StepState
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
-from migrator.store.database.tallies import SWITCH_STEPS
 from migrator.store.log import note, switch_items_digest
 from migrator.store.plans.plans import plan_row
 from migrator.store.plans.rollbacks import rolled_back
@@ -101,7 +100,6 @@ class Switches:
                 "fingerprint": header.fingerprint,
                 "header": hash_of_lines([values["header"]]),
                 "items": switch_items_digest(connection, switch_no),
-                "steps_sha256": SWITCH_STEPS.begin(connection, switch_no),
             }
             note(connection, now, "switch.made", header.plan_id, made)
 

@@ -32,7 +32,6 @@ from migrator.store.cutovers.cutovers import Switches, note_switch, switch_row
 from migrator.store.database.database import storable
 from migrator.store.database.documents import document_text, raw_text
 from migrator.store.database.rows import among, json_list
-from migrator.store.database.tallies import SWITCH_STEPS
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import moved
 from migrator.store.plans.switched_off import may_yet_take_effect
@@ -138,8 +137,7 @@ class SqlSwitchJournal(Switches):
                 "message": "",
             }
             request_id = int(connection.execute(insert(switch_requests).values(row)).lastrowid)
-            with SWITCH_STEPS.changing(connection, switch_no, before) as tally:
-                _begin_steps(connection, switch_no, kind, before, request_id, now=now)
+            _begin_steps(connection, switch_no, kind, before, request_id, now=now)
             note_switch(
                 connection,
                 now,
@@ -151,7 +149,6 @@ class SqlSwitchJournal(Switches):
                 sims_sha256=hash_of_lines(before),
                 sha256=request_digest(request.method, request.path, body),
                 run_id=run_id,
-                steps_sha256=tally.sha256,
             )
             return request_id
 
@@ -201,9 +198,8 @@ class SqlSwitchJournal(Switches):
             return
         switch_no = switch_row(self._db, switch_id).switch_no
         with self._db.write() as connection:
-            with SWITCH_STEPS.changing(connection, switch_no, keys) as tally:
-                _move(connection, switch_no, kind, event, keys, now=now)
-            note_switch(connection, now, "steps_moved", switch_id, **moved(kind, event, keys, tally.sha256))
+            _move(connection, switch_no, kind, event, keys, now=now)
+            note_switch(connection, now, "steps_moved", switch_id, **moved(kind, event, keys))
 
     def reclaim_in_flight(self, switch_id: str, now: float) -> int:
         """Settle the steps and requests that a dead process left.
@@ -222,11 +218,9 @@ class SqlSwitchJournal(Switches):
             open_requests = connection.scalars(select(switch_requests.c.request_id).where(waiting)).all()
             connection.execute(update(switch_requests).where(waiting).values(lost))
             settled = update(switch_steps).where(flying).values(state=state, since=now, code=code, message=message)
-            keys = connection.scalars(select(switch_steps.c.source_key).where(flying))
-            with SWITCH_STEPS.changing(connection, switch_no, keys) as tally:
-                count = connection.execute(settled).rowcount
+            count = connection.execute(settled).rowcount
             if count or open_requests:
-                told = {"steps": count, "requests": list(open_requests), "steps_sha256": tally.sha256}
+                told = {"steps": count, "requests": list(open_requests)}
                 note_switch(connection, now, "run_took_over", switch_id, **told)
             return count
 

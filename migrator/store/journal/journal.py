@@ -26,7 +26,6 @@ from migrator.errors import IllegalTransition, LeaseLost, StalePlan, StoreError
 from migrator.ports import Request
 from migrator.store.database.database import storable
 from migrator.store.database.documents import raw_text
-from migrator.store.database.tallies import STEPS
 from migrator.store.inventory.pairs_in_use import refuse_changed_pairs
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
@@ -152,7 +151,7 @@ class SqlJournal(Counts):
                 "message": "",
             }
             request_id = int(connection.execute(insert(requests).values(row)).lastrowid)
-            steps_sha256 = move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
+            move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             sent = {
                 "request_id": request_id,
                 "kind": kind.value,
@@ -161,7 +160,6 @@ class SqlJournal(Counts):
                 "sha256": request_digest(request.method, request.path, body),
                 "run_id": run_id,
                 "wave": wave,
-                "steps_sha256": steps_sha256,
             }
             note(connection, now, "request.sent", run.plan_id, sent)
             items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
@@ -265,12 +263,9 @@ class SqlJournal(Counts):
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
-            with STEPS.changing(
-                connection, plan_no, connection.scalars(select(steps.c.source_key).where(flying))
-            ) as tally:
-                count = connection.execute(settled).rowcount
+            count = connection.execute(settled).rowcount
             if count or lost:
-                told = {"steps": count, "requests": list(lost), "steps_sha256": tally.sha256}
+                told = {"steps": count, "requests": list(lost)}
                 note(connection, now, "run.took_over", plan_id, told)
             return count
 

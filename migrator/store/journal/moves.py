@@ -13,35 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from migrator.core.run.states import STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition
 from migrator.store.database.database import storable
-from migrator.store.database.tallies import STEPS
 from migrator.store.log import moved, note
 from migrator.store.tables.plans import steps
 
 __all__ = ["move_noted", "move_steps"]
 
 S = StepState
-
-
-def move_steps(
-    connection: Connection,
-    plan_no: int,
-    kind: StepKind,
-    event: StepEvent,
-    keys: Mapping[str, tuple[str, str]],
-    *,
-    now: float,
-    not_before: float = 0.0,
-) -> str:
-    """Move every step or raise.
-
-    The state in the row of a step decides whether the step may take the event.
-
-    Returns: SHA-256 of the tally of the plan's steps, for the log.
-    """
-    with STEPS.changing(connection, plan_no, keys) as tally:
-        if keys:
-            _move(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
-    return tally.sha256
 
 
 def move_noted(  # noqa: PLR0917 - as `move_steps`, with the plan's name
@@ -59,11 +36,11 @@ def move_noted(  # noqa: PLR0917 - as `move_steps`, with the plan's name
 
     Use this function only where no other event of the log reports the move.
     """
-    sha256 = move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
-    note(connection, now, "steps.moved", plan_id, moved(kind, event, keys, sha256))
+    move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
+    note(connection, now, "steps.moved", plan_id, moved(kind, event, keys))
 
 
-def _move(
+def move_steps(
     connection: Connection,
     plan_no: int,
     kind: StepKind,
@@ -71,8 +48,14 @@ def _move(
     keys: Mapping[str, tuple[str, str]],
     *,
     now: float,
-    not_before: float,
+    not_before: float = 0.0,
 ) -> None:
+    """Move every step or raise.
+
+    The state in the row of a step decides whether the step may take the event. Without SIMs nothing is done.
+    """
+    if not keys:
+        return
     told = [
         {
             "at_plan": plan_no,

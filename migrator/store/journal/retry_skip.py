@@ -20,7 +20,6 @@ from migrator.core.run.steps import Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list
-from migrator.store.database.tallies import VERDICTS
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.moves import move_noted
 from migrator.store.journal.verifications import in_wave, set_aside
@@ -242,10 +241,9 @@ def _move(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, 
 def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], now: float) -> None:
     for chunk in chunks(sorted(keys)):
         mine = (verifications.c.plan_no == plan.plan_no) & verifications.c.source_key.in_(chunk)
-        with VERDICTS.changing(connection, plan.plan_no, chunk) as tally:
-            dropped = connection.execute(delete(verifications).where(mine)).rowcount
+        dropped = connection.execute(delete(verifications).where(mine)).rowcount
         if dropped:
-            note(connection, now, "verdicts.dropped", plan.plan_id, {"sims": dropped, "verdicts_sha256": tally.sha256})
+            note(connection, now, "verdicts.dropped", plan.plan_id, {"sims": dropped})
 
 
 def _reopen(connection: Connection, plan: AnyRow, now: float) -> None:

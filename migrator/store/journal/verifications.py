@@ -23,7 +23,6 @@ from migrator.store.database.rows import (
     link_values,
     sim_from,
 )
-from migrator.store.database.tallies import VERDICTS
 from migrator.store.inventory.searches import SqlSearch
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.items import ITEMS, items_of
@@ -138,10 +137,8 @@ class Verifications(Requests):
                     }
                     for result in chunk
                 ]
-                with VERDICTS.changing(connection, plan_no, [result.key for result in chunk]) as tally:
-                    connection.execute(upsert, values)
-                told = {"sims": len(values), "verdicts_sha256": tally.sha256}
-                note(connection, now, "verdicts.kept", plan_id, told)
+                connection.execute(upsert, values)
+                note(connection, now, "verdicts.kept", plan_id, {"sims": len(values)})
 
     def verified_rows(self, plan_id: str) -> Iterator[tuple[Verified, float]]:
         """Yield the last verdict of each SIM, sorted by key.

@@ -18,7 +18,6 @@ from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.run.states import PlanState
 from migrator.errors import StoreError
 from migrator.store.database.database import Database, driver_sql
-from migrator.store.database.tallies import STEPS, VERDICTS
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
 from migrator.store.tables.fleet import source_sims
@@ -103,8 +102,6 @@ class Draft:
                 "changes_sha256": header.fingerprints.changes,
                 "claims": header.claims,
                 "plan_sha256": self._plan_digest(connection),
-                "steps_sha256": STEPS.begin(connection, self._plan_no),
-                "verdicts_sha256": VERDICTS.begin(connection, self._plan_no),
             }
             note(connection, self._now, "plan.made", header.plan_id, made)
         self._is_plan = True

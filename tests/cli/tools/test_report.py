@@ -12,9 +12,10 @@ import pytest
 
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.audit.chain import AuditEvent
-from migrator.core.plan.approvals import Approval
-from migrator.store.audit.check import Audit
-from migrator.store.plans.approvals import Approvals
+from migrator.core.run.states import StepKind
+from migrator.ports import Request
+from migrator.store import Store
+from migrator.store.audit import Audit
 from tests.cli.conftest import POLICY, Desk
 
 
@@ -201,9 +202,12 @@ def test_evidence_is_written_with_what_to_note_and_is_checked_without_a_store(de
     assert (checked.code, checked.data["plan_id"]) == (0, plan["plan_id"])
     told = checked.data["manifest_sha256"]
     assert told in again.out
-    assert "Only the manifest holds what Hologram showed last" in desk.run("audit", "verify", "evidence.zip").out
+    assert (
+        "Only the manifest holds answers, runs, approvals, steps, verdicts"
+        in desk.run("audit", "verify", "evidence.zip").out
+    )
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", told).code == 0
-    assert "It does not hold what the carriers showed last" in desk.run("audit", "verify").out
+    assert "It does not hold answers, runs, steps and verdicts" in desk.run("audit", "verify").out
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", "0" * 64).code == 3
 
 
@@ -229,14 +233,17 @@ def test_a_damaged_log_is_told_with_exit_code_3(desk: Desk) -> None:
 
 def test_a_run_at_work_is_no_edit_of_the_log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log is read before the tables: what is done in between is no row that the log does not know."""
-    plan = desk.planned()
-    true_events, given = Audit.events, list[Approval]()
+    plan_id = desk.planned()["plan_id"]
+    true_events, given = Audit.events, list[int]()
 
     def events(self: Audit) -> Iterator[AuditEvent]:
         yield from true_events(self)
         if not given:
-            given.append(Approval("ada", 5.0, "f" * 64))
-            Approvals(self._db).add(plan["plan_id"], given[0])
+            with Store.open(f"sqlite:///{desk.folder}/migrator.db", now=5.0, create=False) as store:
+                run_id = store.journal.start_run(plan_id, "me", 5.0)
+                sims = [item.key for item in store.journal.items(plan_id)][:1]
+                request = Request("POST", "/claim", {"sims": sims})
+                given.append(store.journal.begin(run_id, StepKind.CLAIM, sims, request, wave=None, now=6.0))
 
     monkeypatch.setattr(Audit, "events", events)
     checked = desk.json("audit", "verify")

@@ -14,7 +14,7 @@ from migrator.core.run.control import Order, OrderKind
 from migrator.store.tables import cutovers as switch_tables
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
-from tests.store.audit.test_store_audit import Edit, problems
+from tests.store.test_store_audit import Edit, problems
 from tests.worlds.cutover_world import SwitchWorld
 
 GARBAGE = ("'{'", "x'ff'", "CAST(x'22ff22' AS TEXT)")
@@ -53,20 +53,15 @@ def setting(table: str, column: str, value: str, where: str = "1 = 1") -> Edit:
         ("events.detail", "'{'", "seq = 4", "event 4 "),
         ("events.detail", "'{}'", "kind = 'request.sent'", "(request.sent) does not tell"),
         ("events.detail", "'[]'", "seq = 4", "event 4 "),
-        ("plans.header", "'{}'", "plan_no = 1", "the header of plan p"),
-        ("plans.header", "'{'", "plan_no = 1", "plans 1: header is damaged"),
-        ("plans.policy_json", "'{'", "plan_no = 1", "plans 1: policy_json is damaged"),
-        ("changes.document", "'{'", "1 = 1", ": document is damaged, it is no JSON"),
-        ("changes.document", "x'ff'", "1 = 1", ": document is damaged, it is no JSON"),
-        ("source_sims.data_quota_mb", "'many'", "1 = 1", "data_quota_mb is damaged, it is no number"),
-        ("source_sims.sms_remaining", "'many'", "1 = 1", "sms_remaining is damaged, it is no number"),
-        ("source_sims.raw", "'{'", "1 = 1", "raw is damaged"),
-        ("target_links.tags", "'live'", "1 = 1", "tags is damaged"),
-        ("verifications.findings", "'['", "1 = 1", "findings is damaged"),
-        ("requests.body", "'{'", "request_id = 1", "request 1 is not what was sent"),
-        ("switch_items.document", "'{'", "1 = 1", "document is damaged"),
-        ("switch_plans.header", "'{'", "1 = 1", "switch_plans 1: header is damaged"),
-        ("switch_steps.before", "'{'", "1 = 1", "before is damaged"),
+        ("plans.header", "'{}'", "plan_no = 1", "plan p"),
+        ("plans.header", "'{'", "plan_no = 1", "plan p"),
+        ("plans.policy_json", "'{'", "plan_no = 1", "its header or its policy is not what was made"),
+        ("changes.document", "'{'", "1 = 1", "its lines do not match"),
+        ("changes.document", "x'ff'", "1 = 1", "cannot be checked"),
+        ("requests.body", "'{'", "request_id = 1", "request 1 of plan p"),
+        ("switch_items.document", "'{'", "1 = 1", "its lines are not what was made"),
+        ("switch_plans.header", "'{'", "1 = 1", "plan c"),
+        ("switch_requests.body", "'{'", "request_id = 1", "request 1 of plan c"),
     ],
 )
 def test_a_damaged_row_is_named(
@@ -81,12 +76,26 @@ def test_a_damaged_row_is_named(
 def test_damage_hides_nothing_else(table: str, column: str, world: SwitchWorld, tmp_path: Path) -> None:
     def edit(plain: sqlite3.Connection) -> None:
         setting(table, column, "'{'")(plain)
-        assert plain.execute("UPDATE approvals SET approved_by = 'eve'").rowcount
-        assert plain.execute("UPDATE runs SET owner = 'eve'").rowcount
+        assert plain.execute("UPDATE requests SET path = '/other' WHERE request_id = 1").rowcount
+        assert plain.execute("UPDATE switch_items SET wave = 'other'").rowcount
 
     found = "\n".join(problems(world, tmp_path, edit))
-    assert "an approval by eve" in found
-    assert "run 1 has the owner eve" in found
+    assert "request 1 of plan p" in found
+    assert "its lines are not what was made" in found
+
+
+def test_a_page_that_was_overwritten_is_found(world: SwitchWorld, tmp_path: Path) -> None:
+    with world.store() as store:
+        store.backup(tmp_path / "state.db")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as plain:
+        page_size = plain.execute("PRAGMA page_size").fetchone()[0]
+        at = plain.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_changes_claim_order'").fetchone()[0]
+    data = bytearray((tmp_path / "state.db").read_bytes())
+    data[(at - 1) * page_size : (at - 1) * page_size + 200] = bytes(200)
+    (tmp_path / "state.db").write_bytes(data)
+    with SwitchWorld(tmp_path).store() as store:
+        found = list(store.audit.problems())
+    assert [words for words in found if words.startswith("the file ") and "is damaged" in words], found
 
 
 EVERYTHING = sorted(

@@ -1,1 +1,0 @@
-"""Check of the audit log against itself and the tables."""
