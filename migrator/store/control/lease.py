@@ -1,6 +1,8 @@
 """The lease: one run at a time holds the store.
 
-A run that died is replaced.
+A run that died is replaced. Each holder has a number, its fence; a later holder has a greater one. Every write of a
+holder compares the fence in the store with its own, so that a run which was replaced writes nothing more, and so sends
+nothing more: a request leaves only after its intent was written.
 """
 
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from migrator.errors import LeaseLost, StoreBusy
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
+from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import lease
 
 __all__ = ["EXPIRY_S", "Lease", "Owner"]
@@ -22,6 +25,9 @@ EXPIRY_S = 60.0
 
 A holder that is known to live is not taken for dead. A holder beats every 10 s.
 """
+
+_FENCE = "lease_fence"
+_IS_FENCE = select(meta.c.value).where(meta.c.name == _FENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,9 @@ class Lease:
     ) -> Owner | None:
         """Take the lease.
 
-        If the owner has the lease already, only the heartbeat changes.
+        If the owner has the lease already, only the heartbeat changes. A heartbeat that lies in the future, by a clock
+        that was ahead, is set back to `now`: a holder that lives beats again, and one that died frees the lease a
+        minute later, as any other.
 
         Args:
             now: UTC seconds.
@@ -71,20 +79,22 @@ class Lease:
         Returns: the dead owner that was replaced; None if the lease was free, or ours.
         Raises: StoreBusy, with the holder and its last heartbeat.
         """
-        with self._db.write() as connection:
+        with self._db.write(is_fenced=False) as connection:
             held = _holder(connection)
-            if held is None:
-                connection.execute(insert(lease).values(one=1, **_values(owner, now)))
-                return None
-            holder, age_s = _owner(held), max(0.0, now - held.heartbeat_at)
-            is_silent = age_s >= expiry_s
-            if holder != owner and not is_gone(holder) and (not is_silent or is_alive(holder)):
-                raise _held_by(held, now, is_silent=is_silent)
-            if holder == owner:
+            refusal = None if held is None else _refusal(held, owner, now, is_gone, is_alive, expiry_s)
+            if refusal is not None:
+                connection.execute(update(lease).where(lease.c.heartbeat_at > now).values(heartbeat_at=now))
+            elif held is not None and _owner(held) == owner:
                 connection.execute(update(lease).values(heartbeat_at=now))
-                return None
-            connection.execute(update(lease).values(_values(owner, now)))
-            return holder
+            else:
+                connection.execute(delete(lease))
+                connection.execute(insert(lease).values(one=1, **_values(owner, now)))
+                _raise_fence(connection)
+            fence = _fence(connection)
+        if refusal is not None:
+            raise refusal
+        self._db.guard = lambda connection: _must_be(connection, fence)
+        return None if held is None or _owner(held) == owner else _owner(held)
 
     def busy(self, now: float, *, is_gone: Callable[[Owner], bool]) -> StoreBusy:
         """Return the error for a store file that another process locked.
@@ -107,7 +117,7 @@ class Lease:
 
         Raises: LeaseLost, if somebody else took over.
         """
-        with self._db.write() as connection:
+        with self._db.write(is_fenced=False) as connection:
             moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
             if moved.rowcount != 1:
                 raise _lost_to(_holder(connection))
@@ -124,8 +134,9 @@ class Lease:
 
     def release(self, owner: Owner) -> None:
         """Give the lease back; nothing happens if somebody else took over."""
-        with self._db.write() as connection:
+        with self._db.write(is_fenced=False) as connection:
             connection.execute(delete(lease).where(_is(owner)))
+        self._db.guard = None
 
     def holder(self) -> tuple[Owner, float] | None:
         """Return the holder of the store, or None if free.
@@ -137,6 +148,40 @@ class Lease:
         return None if held is None else (_owner(held), held.heartbeat_at)
 
 
+def _refusal(  # noqa: PLR0917 - handed through as they came
+    held: AnyRow,
+    owner: Owner,
+    now: float,
+    is_gone: Callable[[Owner], bool],
+    is_alive: Callable[[Owner], bool],
+    expiry_s: float,
+) -> StoreBusy | None:
+    """Return the error for `owner` while somebody else holds the store, or None."""
+    holder, is_silent = _owner(held), now - held.heartbeat_at >= expiry_s
+    if holder == owner or is_gone(holder) or (is_silent and not is_alive(holder)):
+        return None
+    return _held_by(held, now, is_silent=is_silent)
+
+
+def _raise_fence(connection: Connection) -> None:
+    """Raise the fence of the store by one."""
+    put = insert(meta).values(name=_FENCE, value=str(_fence(connection) + 1))
+    connection.execute(put.on_conflict_do_update(index_elements=["name"], set_={"value": put.excluded.value}))
+
+
+def _fence(connection: Connection) -> int:
+    return int(connection.scalar(_IS_FENCE) or 0)
+
+
+def _must_be(connection: Connection, fence: int) -> None:
+    """Refuse to write under a fence that is not the newest.
+
+    Raises: LeaseLost.
+    """
+    if _fence(connection) != fence:
+        raise _lost_to(_holder(connection))
+
+
 _WAIT = (
     "wait for it, or end it with `migrator run abort`; a run that died is replaced: at once on its own machine while "
     "that is up, else a minute after it was last heard of"
@@ -146,9 +191,11 @@ _WAIT = (
 def _held_by(held: AnyRow, now: float, *, is_silent: bool) -> StoreBusy:
     holder = _owner(held)
     began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    is_ahead = held.heartbeat_at > now
     return StoreBusy(
         f"another run holds the store: {holder}, started {began}, has it for "
-        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {max(0.0, now - held.heartbeat_at):.0f} s ago",
+        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {max(0.0, now - held.heartbeat_at):.0f} s ago"
+        f"{', by a clock that is ahead of this one' if is_ahead else ''}",
         hint=_end_it(holder) if is_silent else _WAIT,
     )
 
@@ -167,7 +214,7 @@ def _holder(connection: Connection) -> AnyRow | None:
 
 def _lost_to(held: AnyRow | None) -> LeaseLost:
     return LeaseLost(
-        f"this run lost the store to {'nobody' if held is None else _owner(held)}",
+        f"this run lost the store to {'another one, which is over' if held is None else _owner(held)}",
         hint="see `migrator status`; the same command goes on once the other run has ended",
     )
 

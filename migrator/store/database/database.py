@@ -5,7 +5,7 @@ No other module knows how a transaction begins.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -106,10 +106,13 @@ class Database:
         path: the file, which exists.
         busy_timeout_s: how long to wait for another writer.
         durable: False for scratch copies, which need not outlive a power cut.
+
+    `guard` is asked at the beginning of each transaction that writes, while this process holds the lease.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True) -> None:
         self.path = path
+        self.guard: Callable[[Connection], None] | None = None
         self._busy_timeout_s = busy_timeout_s
         self._durable = durable
         self._synchronous = "FULL" if durable else "OFF"
@@ -161,7 +164,7 @@ class Database:
             raise store_trouble(error, self.path) from None
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True, is_fenced: bool = True) -> Iterator[Connection]:
         """Open a transaction that holds the write lock from its first statement.
 
         So everything that the transaction reads stays true.
@@ -169,11 +172,16 @@ class Database:
         Args:
             durable: False for data that can be read from the carrier again: a power cut may undo the last of these
                 transactions (never half of one), and none of them waits for the disk.
+            is_fenced: whether `guard` is asked first; False for the lease itself.
+
+        Raises: what `guard` raises; then nothing is written.
         """
         if not durable:
             self.pragma("synchronous = NORMAL")
         try:
             with self._transaction("BEGIN IMMEDIATE") as connection:
+                if is_fenced and self.guard is not None:
+                    self.guard(connection)
                 yield connection
         finally:
             if not durable:
