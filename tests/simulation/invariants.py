@@ -351,7 +351,8 @@ def _prompt(lived: Lived, iccid: str, change: Change, number: int, rest: list[Le
     claimed_s = _claimed_s(link)
     needed = (change.overage_limit_bytes or 0) >= 0 or (change.sms_limit is not None and change.sms_limit < 100)
     at_s = lived.world.target.ledger.entries[number].at_s
-    if link is None or claimed_s is None or abs(claimed_s - at_s) > 1e-6 or not needed:
+    by_hand = any(other == iccid and deed == "claimed" for _, other, deed in lived.people.deeds)  # perhaps just then
+    if link is None or claimed_s is None or by_hand or abs(claimed_s - at_s) > 1e-6 or not needed:
         return
     seen_s: float | None = None
     for entry in rest:
@@ -363,7 +364,10 @@ def _prompt(lived: Lived, iccid: str, change: Change, number: int, rest: list[Le
             return  # an operator stopped everything
         shows = iccid in entry.query.get("sims", "") and entry.at_s - lived.world.switches.read_lag_s >= claimed_s
         seen_s = entry.at_s if seen_s is None and shows else seen_s
-        assert seen_s is None or entry.at_s - seen_s <= PROMPT_S, f"{iccid} was ours for {entry.at_s - seen_s:.0f} s"
+        if seen_s is not None:
+            slept_s = sum(nap_s for at_s, nap_s in lived.world.naps if seen_s <= at_s <= entry.at_s)
+            waited_s = entry.at_s - seen_s - slept_s
+            assert waited_s <= PROMPT_S, f"{iccid} was ours for {waited_s:.0f} s"
 
 
 def followed_up(lived: Lived, plan: dict[str, Change]) -> None:

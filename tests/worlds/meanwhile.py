@@ -37,6 +37,7 @@ def suspend(world: "World", seconds: float) -> None:
     clock = trio.lowlevel.current_clock()
     assert isinstance(clock, MockClock)
     clock.jump(0.001)
+    world.naps.append((world.target._clock.now_s(), seconds))
     world.elapsed_s += seconds
     for carrier in (world.source._account.clock, world.target._clock):
         carrier.now_s()

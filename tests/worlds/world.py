@@ -119,6 +119,7 @@ class World:
     ceiling_rps: ClassVar[float] = 200.0
     stopper: Stopper = field(default_factory=Stopper, init=False)
     elapsed_s: float = field(default=0.0, init=False)
+    naps: list[tuple[float, float]] = field(default_factory=list, init=False)  # when by the target, and how long
     _began_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
