@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from migrator.carriers.dryrun import Sent
 from migrator.core.cutover.rules import Sight
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus
@@ -19,11 +20,11 @@ __all__ = ["DryRunSwitch"]
 class DryRunSwitch:
     """Source switch on which every order seems to take effect at once.
 
-    `sent` holds the requests that would have gone out, in order.
+    `sent` gets the requests that would have gone out, in order.
     """
 
     inner: SourceSwitch
-    sent: list[Request] = field(default_factory=list)
+    sent: Sent
     _ordered: dict[str, SwitchOrder] = field(default_factory=dict, init=False)
 
     @property

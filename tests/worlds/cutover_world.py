@@ -20,13 +20,14 @@ from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from migrator.core.cutover.life import OldSide
 from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchKind
+from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Demand
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepState
 from migrator.engine.cutover.context import SwitchContext, SwitchHooks, SwitchOptions
-from migrator.engine.cutover.cutover import Switching, SwitchResult
+from migrator.engine.cutover.cutover import Switching
 from migrator.engine.run.context import Stopper, quiet
 from migrator.ports import Progress
 from migrator.workflows.cutover.make import make_cutover, make_rollback

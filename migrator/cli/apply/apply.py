@@ -9,13 +9,12 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say, table, warned
-from migrator.cli.app.files import check_destination
 from migrator.cli.app.looks import meant_plan, shown_plan
 from migrator.cli.app.lookups import plan_or_file, unfinished_besides
 from migrator.cli.app.progress import watching
 from migrator.cli.app.stale import say_at_once, with_warnings
 from migrator.cli.app.words import head_line, verdict_word
-from migrator.cli.apply.dry_run import outbox, told
+from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
 from migrator.cli.verify.verify import verified
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
@@ -32,6 +31,7 @@ __all__ = ["apply"]
 CODES = (
     "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or cap, "
 )
+CLAIMED_IDS = "Ids below zero stand for what does not exist yet: the devices of the claims, and a new tag."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _options(
 def _apply(shared: Globals, options: Options) -> Outcome:
 
     if options.requests is not None:
-        _refuse_requests(shared, options.requests, is_dry_run=options.dry_run)
+        refuse_requests(shared, options.requests, is_dry_run=options.dry_run)
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
@@ -119,18 +119,6 @@ def _apply(shared: Globals, options: Options) -> Outcome:
             result = carry_out(Site(store, chosen, progress, warned), header, options.bounds)
         head = store.audit.head()
     return with_warnings(shared, _told(result, head), warnings)
-
-
-def _refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
-    """Refuse a --requests file that cannot be written, or without --dry-run.
-
-    Raises: InputError, if the requests cannot be written, or would be sent instead.
-    """
-    if not is_dry_run:
-        raise InputError(
-            "--requests goes with --dry-run", code="usage", hint="`migrator jobs list` shows what was sent"
-        )
-    check_destination(shared, requests)
 
 
 def _plan(shared: Globals, store: Store, options: Options) -> PlanHeader:
@@ -240,4 +228,5 @@ def _dry_run(shared: Globals, chosen: Settings, store: Store, header: PlanHeader
         site = Site(store, chosen, sent.watching(progress))
         result = dry_run(site, header, options.bounds, sent)
     shown_plan(store, header.plan_id)
-    return told(header, result, sent, options.requests)
+    note = CLAIMED_IDS if header.claims else ""
+    return dry_outcome(header.plan_id, result, sent, options.requests, note)

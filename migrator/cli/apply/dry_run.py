@@ -8,21 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
-from migrator.cli.app.common import Outcome, table
-from migrator.cli.app.files import is_stdout, unwritable
+from migrator.cli.app.common import Globals, Outcome, table
+from migrator.cli.app.files import check_destination, is_stdout, unwritable
 from migrator.core.fleet.spelling import json_text
 from migrator.core.fleet.units import counted
-from migrator.core.plan.plan import PlanHeader
-from migrator.core.run.results import ApplyResult, ExitCode
-from migrator.errors import Problem
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError, Problem
 from migrator.files import text_beside
 from migrator.ports import Progress, Request
 
-__all__ = ["Outbox", "outbox", "told"]
+__all__ = ["Outbox", "dry_outcome", "outbox", "refuse_requests"]
 
 SHOWN, SHOWN_TEXT = 40, 60
 BEFORE = "before the waves"
@@ -91,17 +90,51 @@ def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
             raise unwritable(requests, error.strerror or str(error)) from error
 
 
-def told(header: PlanHeader, result: ApplyResult, sent: Outbox, requests: Path | None) -> Outcome:
-    """Return the outcome of a dry run, with its requests."""
+class Ended(Protocol):
+    """End of a dry run."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Exit code that the true run would have."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Reason why it would stop, in words."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """Words on how to go on."""
+        ...
+
+
+def refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
+    """Refuse a `--requests` that cannot be written.
+
+    Raises: InputError, without `--dry-run`, or if a file can't be written there.
+    """
+    if not is_dry_run:
+        raise InputError(
+            "--requests goes with --dry-run", code="usage", hint="`migrator jobs list` shows what was sent"
+        )
+    check_destination(shared, requests)
+
+
+def dry_outcome(plan_id: str, result: Ended, sent: Outbox, requests: Path | None, note: str = "") -> Outcome:
+    """Return the outcome of a dry run, with its requests.
+
+    `note` is a line about them.
+    """
     data = {
-        "plan_id": header.plan_id,
+        "plan_id": plan_id,
         "writes": sent.total,
         "by_wave": _by_wave(sent),
         "requests": sent.kept if sent.keep_all else [],
         "would_end": result.reason,
     }
     is_on_stdout = is_stdout(requests)
-    text = list(_text(header, sent, requests))
+    text = list(_text(plan_id, sent, requests, note))
     if result.exit_code is ExitCode.DONE:
         return Outcome(data, text, is_on_stdout=is_on_stdout)
     problem = Problem("attention", f"it would end so: {result.reason}", result.hint)
@@ -119,9 +152,9 @@ def _by_wave(sent: Outbox) -> list[dict[str, Any]]:
     ]
 
 
-def _text(header: PlanHeader, sent: Outbox, requests: Path | None) -> Iterator[Any]:
+def _text(plan_id: str, sent: Outbox, requests: Path | None, note: str) -> Iterator[Any]:
     yield (
-        f"Dry run of plan {header.plan_id}: {counted(sent.total, 'write')} would go out; none did, and nothing was "
+        f"Dry run of plan {plan_id}: {counted(sent.total, 'write')} would go out; none did, and nothing was "
         "changed. The connection it ran on lets no write through."
     )
     rows = [(wave, method, path, count) for (wave, method, path), count in sent.counts.items()]
@@ -132,8 +165,8 @@ def _text(header: PlanHeader, sent: Outbox, requests: Path | None) -> Iterator[A
         ("", "wave", "method", "path", "body"),
         [(one["number"], one["wave"], one["method"], one["path"], _brief(one["body"])) for one in shown],
     )
-    if header.claims:
-        yield "Ids below zero stand for what does not exist yet: the devices of the claims, and a new tag."
+    if note:
+        yield note
     if sent.total > SHOWN and requests is None:
         yield f"... and {sent.total - SHOWN} more; --json lists all, --requests FILE writes them."
     if requests is not None:
@@ -149,8 +182,10 @@ def _kind(path: str) -> str:
     return "/".join("{id}" if part.lstrip("-").isdigit() else part for part in parts)
 
 
-def _brief(body: Mapping[str, Any]) -> str:
+def _brief(body: Any) -> str:
     """Return a body on one line, with long lists cut short."""
+    if isinstance(body, list):
+        return f"[{_brief(body[0])}, ... {len(body)} in all]"
     parts = []
     for key, value in body.items():
         if isinstance(value, list) and len(value) > 1:

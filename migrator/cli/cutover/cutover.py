@@ -20,9 +20,10 @@ from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.cutover.run import (
     APPLY_CODES,
-    SwitchOptionsGiven,
     alive_within_s,
     applied,
+    apply_options,
+    options_given,
     rest_s,
     switch_id_of,
     wave_counts,
@@ -209,13 +210,10 @@ def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> 
 
 
 @click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")
-@click.argument("switch_id", metavar="[ID]", required=False)
-@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs it will switch off: `cutover plan` says it.")
-@click.option("--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing.")
-@click.option("--wait", metavar="DURATION", help="How long to stay for orders that are not proved yet [30m].")
+@apply_options(Direction.CUTOVER)
 @global_options
 @click.pass_obj
-def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
+def apply(shared: Globals, /, **options: Any) -> int:
     """Carry out the cutover plan ID, or go on with it.
 
     Default: the newest, if you were shown no other since.
@@ -223,8 +221,7 @@ def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry
     Each SIM is read first at 1NCE, and its new SIM at Hologram right before the order; then it is disabled with label
     and IMEI lock as they are, and proved by reading. The same command resumes after any interruption.
     """
-    given = SwitchOptionsGiven(Direction.CUTOVER, switch_id, confirm, dry_run, wait)
-    return finish("cutover apply", shared, lambda: applied(shared, given))
+    return finish("cutover apply", shared, lambda: applied(shared, options_given(Direction.CUTOVER, **options)))
 
 
 @click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")

@@ -4,6 +4,7 @@ The SIMs are those that a cutover switched off.
 """
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import check_destination
 from migrator.cli.app.lookups import plan_id_of
 from migrator.cli.cutover.cutover import planned
-from migrator.cli.cutover.run import APPLY_CODES, SwitchOptionsGiven, applied, wave_counts
+from migrator.cli.cutover.run import APPLY_CODES, applied, apply_options, options_given, wave_counts
 from migrator.core.cutover.plan import Direction
 from migrator.errors import Problem
 from migrator.inputs.files.iccids import read_iccids
@@ -69,13 +70,10 @@ def _plan_of_cutover(store: Store) -> str | None:
 
 
 @click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")
-@click.argument("switch_id", metavar="[ID]", required=False)
-@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs it will switch: `rollback plan` says it.")
-@click.option("--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing.")
-@click.option("--wait", metavar="DURATION", help="How long to stay for orders that are not proved yet [30m].")
+@apply_options(Direction.ROLLBACK)
 @global_options
 @click.pass_obj
-def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry_run: bool, wait: str | None) -> int:
+def apply(shared: Globals, /, **options: Any) -> int:
     """Carry out the rollback plan ID, or go on with it.
 
     Default: the newest, if you were shown no other since.
@@ -83,5 +81,4 @@ def apply(shared: Globals, /, *, switch_id: str | None, confirm: int | None, dry
     Per SIM: enable the old one at 1NCE, prove it by reading, then pause the new one at Hologram, so that never both are
     off. The same command resumes after any interruption.
     """
-    given = SwitchOptionsGiven(Direction.ROLLBACK, switch_id, confirm, dry_run, wait)
-    return finish("rollback apply", shared, lambda: applied(shared, given))
+    return finish("rollback apply", shared, lambda: applied(shared, options_given(Direction.ROLLBACK, **options)))

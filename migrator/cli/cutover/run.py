@@ -4,9 +4,8 @@ Both find the plan, ask for its confirmation, run it, and report its end.
 """
 
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from pathlib import Path
@@ -15,33 +14,35 @@ from typing import Any
 import click
 
 from migrator import wiring
-from migrator.carriers.dryrun import DryRunTarget
-from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.cli.app.common import Globals, Outcome, table, warned
 from migrator.cli.app.looks import meant_switch, shown_switch
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import head_line
+from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
 from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
-from migrator.core.fleet.units import counted
-from migrator.core.run.control import halted_by
+from migrator.core.cutover.results import SwitchResult
 from migrator.core.run.results import ExitCode
-from migrator.engine.cutover.context import SwitchContext, SwitchOptions
-from migrator.engine.cutover.cutover import Switching, SwitchResult
-from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem, StalePlan
-from migrator.inputs.policy.file import stored_policy
 from migrator.inputs.settings.settings import Settings, duration_s
-from migrator.ports import Progress, Request, SourceSwitch, TargetPlatform
 from migrator.store import Store
-from migrator.wiring.crash_points import switch_hooks_from_environment
-from migrator.workflows.cutover.make import stale_reasons, switch_lines
-from migrator.workflows.plans.refusals import switch_must_be_whole
+from migrator.workflows.cutover.apply import (
+    VERBS,
+    CutoverBounds,
+    carry_out_cutover,
+    cutover_must_be_confirmed,
+    cutover_must_be_ready,
+    dry_run_cutover,
+)
+from migrator.workflows.cutover.make import switch_lines
+from migrator.workflows.site import Site
 
 __all__ = [
     "APPLY_CODES",
-    "SwitchOptionsGiven",
+    "CutoverOptions",
     "alive_within_s",
     "applied",
+    "apply_options",
+    "options_given",
     "rest_s",
     "switch_id_of",
     "verified_share",
@@ -52,23 +53,64 @@ APPLY_CODES = (
     "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or too "
     "many failures, 7 resumable, 9 another run holds the store, 130 interrupted."
 )
-SHOWN_REQUESTS = 40
 MOST_WAVES = 20
 WHAT = {
-    Direction.CUTOVER: ("switches {count} old SIMs off at 1NCE", "switch off"),
-    Direction.ROLLBACK: ("switches {count} old SIMs on at 1NCE, and then pauses their new ones", "switch back"),
+    Direction.CUTOVER: "switches {count} old SIMs off at 1NCE",
+    Direction.ROLLBACK: "switches {count} old SIMs on at 1NCE, and then pauses their new ones",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchOptionsGiven:
+class CutoverOptions:
     """Options of one `cutover apply` or `rollback apply`."""
 
     direction: Direction
     switch_id: str | None
     confirm: int | None
     dry_run: bool
-    wait: str | None
+    requests: Path | None
+    bounds: CutoverBounds
+
+
+def apply_options(direction: Direction) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return a decorator that adds the options of both `apply`."""
+    verb = VERBS[direction]
+    options = (
+        click.argument("switch_id", metavar="[ID]", required=False),
+        click.option(
+            "--confirm", type=int, metavar="COUNT", help=f"How many SIMs it will {verb}: `{direction} plan` says it."
+        ),
+        click.option(
+            "--dry-run", is_flag=True, help="Print the requests that would go out; send none, change nothing."
+        ),
+        click.option(
+            "--requests",
+            type=click.Path(path_type=Path, allow_dash=True),
+            help="With --dry-run: write every request, whole, as JSON Lines; `-` is stdout.",
+        ),
+        click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be switched."),
+        click.option("--wait", metavar="DURATION", help="How long to stay for orders that are not proved yet [30m]."),
+        click.option("--max-duration", metavar="DURATION", help="Stop in good order after so long, with exit 7."),
+    )
+
+    def add(command: Callable[..., int]) -> Callable[..., int]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def options_given(
+    direction: Direction, *, wave: str | None, wait: str | None, max_duration: str | None, **others: Any
+) -> CutoverOptions:
+    """Return the options, with durations in seconds.
+
+    Raises: InputError, naming an option whose text is no duration.
+    """
+    wait_s = None if wait is None else _duration(wait, "--wait")
+    most_s = None if max_duration is None else _duration(max_duration, "--max-duration")
+    return CutoverOptions(direction, bounds=CutoverBounds(wave, wait_s, most_s), **others)
 
 
 # --- what a command line says -------------------------------------------------------------------------------------
@@ -197,34 +239,29 @@ def _duration(text: str, option: str) -> float:
 # --- the run ------------------------------------------------------------------------------------------------------
 
 
-def applied(shared: Globals, given: SwitchOptionsGiven) -> Outcome:
+def applied(shared: Globals, options: CutoverOptions) -> Outcome:
     """Carry out a cutover or rollback plan, or go on with it."""
+    if options.requests is not None:
+        refuse_requests(shared, options.requests, is_dry_run=options.dry_run)
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     chosen.onence()
     with wiring.open_store(shared.state or chosen.state) as store:
-        switch_id = switch_id_of(store, given.switch_id, given.direction)
-        if given.switch_id is None and not given.dry_run:
-            switch_id = meant_switch(shared, store, given.direction, switch_id)
+        switch_id = switch_id_of(store, options.switch_id, options.direction)
+        if options.switch_id is None and not options.dry_run:
+            switch_id = meant_switch(shared, store, options.direction, switch_id)
         header = store.switches.header(switch_id)
         if store.switches.state(header.switch_id) == "finished":
             return _finished_before(store, header)
-        _refuse_stale(store, header)
-        if not given.dry_run and (order := store.steering.order(header.plan_id)) is not None:
-            raise halted_by(order, header.switch_id, f"{header.direction} apply")
-        if given.dry_run:
-            switch_must_be_whole(store, header)
-            return _dry_run(shared, chosen, store, header, given)
+        if options.dry_run:
+            return _dry_run(shared, chosen, store, header, options)
+        cutover_must_be_ready(store, header)
         if not header.count:
             return Outcome({"switch_id": header.switch_id, "count": 0}, ("There is nothing to switch.",))
-        _confirm(shared, store, header, given)
-        with wiring.holding_lease(store, warn=warned) as me:
-            _refuse_stale(store, header)
-            switch_must_be_whole(store, header)
-            result = _run(shared, chosen, store, header, given, me)
-            if result.is_over:
-                store.switches.finish(header.switch_id, wiring.SystemClock().now().timestamp())
-            head = store.audit.head()
+        _confirm(shared, store, header, options.confirm)
+        with watching(shared) as progress:
+            result = carry_out_cutover(Site(store, chosen, progress, warned), header, options.bounds)
+        head = store.audit.head()
     return _told(header, result, head)
 
 
@@ -244,95 +281,18 @@ def _finished_before(store: Store, header: SwitchHeader) -> Outcome:
     return Outcome(data, text, exit_code, (problem,))
 
 
-def _refuse_stale(store: Store, header: SwitchHeader) -> None:
-    """Refuse a plan whose inputs changed after the plan was made.
-
-    Raises: StalePlan, saying what changed since the plan was made.
-    """
-    changed = stale_reasons(store, header)
-    if changed:
-        problems = tuple(Problem("changed", line) for line in changed)
-        words = f"plan {header.switch_id} is stale: what it was made from has changed; nothing was sent"
-        hint = f"run `migrator {header.direction} plan` again"
-        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, hint)))
-
-
-def _confirm(shared: Globals, store: Store, header: SwitchHeader, given: SwitchOptionsGiven) -> None:
+def _confirm(shared: Globals, store: Store, header: SwitchHeader, given: int | None) -> None:
     """Ask for the number of SIMs before a plan's first run.
 
     Raises: InputError, if the number is wrong, or nobody can be asked.
     """
-    if store.switches.state(header.switch_id) == "started":
-        return
-    what, verb = WHAT[header.direction]
-    words, count = f"plan {header.switch_id} {what.format(count=header.count)}", given.confirm
-    if count is None:
-        if shared.no_input or shared.json or not sys.stdin.isatty():
-            hint = f"look at `migrator cutover show {header.switch_id}`, then add --confirm {header.count}"
-            raise InputError(words, code="confirm", hint=hint)
-        for line in (f"{words[0].upper()}{words[1:]}.", *(f"Mind: {line}." for line in header.summary["reminders"])):
+    is_asked_for = given is None and store.switches.state(header.switch_id) != "started"
+    if is_asked_for and not (shared.no_input or shared.json) and sys.stdin.isatty():
+        words = f"Plan {header.switch_id} {WHAT[header.direction].format(count=header.count)}."
+        for line in (words, *(f"Mind: {line}." for line in header.summary["reminders"])):
             click.echo(line, err=True)
-        count = click.prompt(f"Type the number of SIMs to {verb}", type=int, err=True)
-    if count != header.count:
-        raise InputError(
-            f"the plan is to {verb} {header.count} SIMs, not {count}; nothing was sent",
-            code="confirm",
-            hint=f"confirm the number that `migrator cutover show {header.switch_id}` prints",
-        )
-
-
-def _run(  # noqa: PLR0917 - handed through as they came
-    shared: Globals, chosen: Settings, store: Store, header: SwitchHeader, given: SwitchOptionsGiven, me: Any
-) -> SwitchResult:
-
-    with watching(shared) as progress:
-
-        async def body(stopper: Stopper) -> SwitchResult:
-            command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both
-            stopper.obey(lambda: store.steering.order(header.plan_id), header.switch_id, progress, command)
-            async with AsyncExitStack() as stack:
-                target = await stack.enter_async_context(wiring.target(chosen, store, stopper))
-                source = await stack.enter_async_context(wiring.source_switch(chosen, store, stopper))
-                await stack.enter_async_context(wiring.heartbeat(store, me, stopper))
-                parts = _CutoverParts(store, source, target, stopper, progress, wiring.runner(me))
-                return await Switching(_context(chosen, header, given, parts)).run()
-
-        return wiring.run_async(body)
-
-
-@dataclass(frozen=True, slots=True)
-class _CutoverParts:
-    """Objects that a run works with and on."""
-
-    store: Store
-    source: SourceSwitch
-    target: TargetPlatform
-    stopper: Stopper
-    progress: Progress
-    owner: str
-
-
-def _context(chosen: Settings, header: SwitchHeader, given: SwitchOptionsGiven, parts: _CutoverParts) -> SwitchContext:
-
-    store, clock = parts.store, wiring.SystemClock()
-    wait_s = chosen.settle_timeout_s if given.wait is None else _duration(given.wait, "--wait")
-    policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
-    return SwitchContext(
-        header=header,
-        gates=policy.gates,
-        run_id=store.switches.start_run(header.switch_id, parts.owner, clock.now().timestamp()),
-        source=parts.source,
-        target=parts.target,
-        journal=store.switches,
-        migration=store.journal,
-        field_notes=store.field_notes(header.plan_id),
-        clock=clock,
-        options=SwitchOptions(wait_s=wait_s, absent_after_s=chosen.absent_after_s),
-        stopper=parts.stopper,
-        is_migrated=store.plans.state(header.plan_id) == "finished",
-        progress=parts.progress,
-        hooks=switch_hooks_from_environment(),
-    )
+        given = click.prompt(f"Type the number of SIMs to {VERBS[header.direction]}", type=int, err=True)
+    cutover_must_be_confirmed(store, header, given)
 
 
 # --- the end ------------------------------------------------------------------------------------------------------
@@ -376,55 +336,11 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
 
 
-def _dry_run(
-    shared: Globals, chosen: Settings, store: Store, header: SwitchHeader, given: SwitchOptionsGiven
-) -> Outcome:
-    """Run the true engine on a copy of the store.
-
-    Both carriers are wrapped, so that no write gets out.
-    """
-    with store.scratch_copy() as scratch, watching(shared, is_dry_run=True) as progress:
-
-        async def body(stopper: Stopper) -> tuple[SwitchResult, list[Request]]:
-            async with AsyncExitStack() as stack:
-                real = await stack.enter_async_context(wiring.target(chosen, store, stopper, read_only=True))
-                old = await stack.enter_async_context(wiring.source_switch(chosen, store, stopper, read_only=True))
-                pauses: list[Request] = []
-                source = DryRunSwitch(old)
-                parts = _CutoverParts(scratch, source, DryRunTarget(real, pauses), stopper, progress, "dry run")
-                result = await Switching(_context(chosen, header, given, parts)).run()
-                return result, [*source.sent, *pauses]
-
-        result, sent = wiring.run_async(body)
+def _dry_run(shared: Globals, chosen: Settings, store: Store, header: SwitchHeader, options: CutoverOptions) -> Outcome:
+    """Run the true engine on a copy; show what it would send."""
+    keep_all = shared.json or shared.events
+    with outbox(options.requests, keep_all=keep_all) as sent, watching(shared, is_dry_run=True) as progress:
+        site = Site(store, chosen, sent.watching(progress), warned)
+        result = dry_run_cutover(site, header, options.bounds, sent)
     shown_switch(store, header.direction, header.switch_id)
-    return _dry_outcome(header, result, sent)
-
-
-def _dry_outcome(header: SwitchHeader, result: SwitchResult, sent: Sequence[Request]) -> Outcome:
-    requests = [asdict(request) for request in sent]
-    rows = [(number, out.method, out.path, _brief(out.body)) for number, out in enumerate(sent[:SHOWN_REQUESTS], 1)]
-    writes = counted(len(sent), "write")
-    text: list[Any] = [
-        f"Dry run of plan {header.switch_id}: {writes} would go out; none did, and nothing was changed.",
-        table("", ("", "method", "path", "body"), rows),
-    ]
-    if len(sent) > SHOWN_REQUESTS:
-        text.append(f"... and {len(sent) - SHOWN_REQUESTS} more; --json lists all.")
-    data = {"switch_id": header.switch_id, "writes": len(sent), "requests": requests, "would_end": result.reason}
-    if result.exit_code is ExitCode.DONE:
-        return Outcome(data, text)
-    problem = Problem("attention", f"it would end so: {result.reason}", result.hint)
-    return Outcome(data, text, result.exit_code, (problem,))
-
-
-def _brief(body: Any) -> str:
-    """Return a body on one line, with long lists cut short."""
-    if isinstance(body, list):
-        return f"[{_brief(body[0])}, ... {len(body)} in all]"
-    parts = (
-        f"{key}=[{value[0]}, ... {len(value)} in all]"
-        if isinstance(value, list) and len(value) > 1
-        else f"{key}={value}"
-        for key, value in body.items()
-    )
-    return ", ".join(parts)
+    return dry_outcome(header.switch_id, result, sent, options.requests)

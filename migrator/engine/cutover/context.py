@@ -60,12 +60,16 @@ class SwitchOptions:
         absent_after_s: how long after a lost order its absence is believed, and how old reads may be.
         batch: SIMs that are read, and then ordered, together: a read loses its worth with time.
         workers: requests in flight where several may be.
+        wave: the only wave to work on; None: all.
+        max_duration_s: how long the run may go on; None: no bound.
     """
 
     wait_s: float = 1800.0
     absent_after_s: float = 60.0
     batch: int = 50
     workers: int = 8
+    wave: str | None = None
+    max_duration_s: float | None = None
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 Wave by wave the run reads, orders and proves; then it checks the gate.
 """
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 import anyio.lowlevel
 
 from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, is_as_found
+from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Told, is_done, is_open
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.gates import Gate, broken_bound, gate
@@ -24,43 +26,11 @@ from migrator.engine.cutover.old_sims import OldSims
 from migrator.engine.run.unforeseen import alone_if_need_be, sim_by_sim
 from migrator.errors import Halted, InputError, Interrupted, MigratorError
 
-__all__ = ["SwitchResult", "Switching"]
+__all__ = ["Switching"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 SLICE = 2500
 SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchResult:
-    """Result of one run of a cutover or rollback.
-
-    Counts are SIMs, over all runs of the plan.
-
-    `proved`: ordered, and a read showed it; `already`: found as wanted; `paused`: new SIMs that a rollback paused;
-    `aside` (not sent), `failed` (refused, or in conflict) and `changed` (label or IMEI lock is not as it was) are by
-    code; `not_alive` are ICCIDs of old SIMs that are off while the new SIM cannot pass data.
-    """
-
-    switch_id: str
-    run_id: int
-    exit_code: ExitCode
-    reason: str
-    hint: str
-    writes: int
-    proved: int
-    already: int
-    paused: int
-    unproved: int
-    aside: Mapping[str, int]
-    failed: Mapping[str, int]
-    changed: Mapping[str, int]
-    not_alive: Sequence[str] = ()
-
-    @property
-    def is_over(self) -> bool:
-        """True if nothing is left to send or to prove."""
-        return self.exit_code in {ExitCode.DONE, ExitCode.ATTENTION}
 
 
 @dataclass(slots=True)
@@ -72,6 +42,7 @@ class Switching:
     _new: NewSims = field(init=False)
     _evidence: Evidence = field(init=False)
     _not_alive: dict[str, str] = field(default_factory=dict, init=False)
+    _waits_for: str | None = field(default=None, init=False)  # the wave whose gate cannot decide yet
 
     def __post_init__(self) -> None:
         self._new = NewSims(self.ctx)
@@ -96,10 +67,12 @@ class Switching:
 
         Returns: the result of the run, with the reason why the run stopped.
         """
+        if (longest_s := self.ctx.options.max_duration_s) is not None:
+            self.ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
         try:
             await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
-            return await self._result(ExitCode(stop.exit_code), stop.reason, "the same command goes on from here")
+            return await self._result(ExitCode(stop.exit_code), stop.reason, self._way_on())
         except MigratorError as error:
             words = getattr(error, "carrier_words", "")
             reason = f"{error.message} (they said: {words})" if words and words not in error.message else error.message
@@ -109,6 +82,7 @@ class Switching:
     async def _all_waves(self) -> None:
         ctx = self.ctx
         ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())
+        self._check_wave()
         await ctx.source.open()
         account = await ctx.target.account()
         if account.org_id != ctx.header.org_id:
@@ -117,17 +91,37 @@ class Switching:
                 code="other_organization",
                 hint="set HOLOGRAM_ORG_ID to the plan's organization",
             )
-        wait_s = ctx.options.wait_s
-        for number, wave in enumerate(ctx.header.waves):
+        names, only, wait_s = ctx.header.waves, ctx.options.wave, ctx.options.wait_s
+        for number, wave in enumerate(names):
             if number:
-                await self._open_gate(ctx.header.waves[number - 1], wave)
-            ctx.progress("wave", {"wave": wave})
-            for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
-                await ctx.stopper.give_way()
-                await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
-            wait_s -= await self._wait_for(wave, wait_s)
-        if ctx.header.waves:
-            await self._look_after(ctx.header.waves[-1])
+                await self._open_gate(names[number - 1], wave)
+            if only in {None, wave}:
+                wait_s -= await self._one(wave, wait_s)
+            if wave in {names[-1], only}:
+                await self._look_after(wave)
+                return
+
+    async def _one(self, wave: str, wait_s: float) -> float:
+        """Order and prove the SIMs of a wave.
+
+        Returns: the seconds spent waiting.
+        """
+        ctx = self.ctx
+        ctx.progress("wave", {"wave": wave})
+        for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+            await ctx.stopper.give_way()
+            await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
+        return await self._wait_for(wave, wait_s)
+
+    def _check_wave(self) -> None:
+        """Refuse a wave that the plan does not have.
+
+        Raises: InputError.
+        """
+        wave, known = self.ctx.options.wave, self.ctx.header.waves
+        if wave is not None and wave not in known:
+            hint = f"its waves are: {', '.join(known)}"
+            raise InputError(f"the plan has no wave {wave!r}", code="unknown_wave", hint=hint)
 
     async def _handle(self, items: Sequence[SwitchItem]) -> None:
         """Settle what was sent, and send what is missing, once.
@@ -216,6 +210,7 @@ class Switching:
             return
         words = f"wave {before!r} has {found['ok']} of {found['all']} SIMs switched, proved and alive"
         if state is Gate.UNDECIDED:
+            self._waits_for = before
             raise Interrupted(f"{words}, and {found['open']} that are not proved yet", ExitCode.RESUMABLE)
         raise Halted(
             f"wave {wave!r} stays closed: {words}, and [gates] verified_share asks for {share}{self._silent_words()}",
@@ -244,6 +239,19 @@ class Switching:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
+    def _way_on(self) -> str:
+        """Return the command that continues the plan.
+
+        With --wave, earlier waves stay as they are. The gate of an earlier wave may then wait for ever.
+        """
+        only, before = self.ctx.options.wave, self._waits_for
+        if only is None or before is None:
+            return "the same command goes on from here"
+        command = f"migrator {self.ctx.header.direction} apply {self.ctx.switch_id}"
+        return (
+            f"`{command} --wave {shlex.quote(before)}` goes on with that wave, and `{command}` with all of them in turn"
+        )
+
     def _silent_words(self) -> str:
         if not self._not_alive:
             return ""
@@ -251,19 +259,22 @@ class Switching:
         return f". {len(self._not_alive)} SIMs are off while their new SIM is not alive: {named}"
 
     async def _finished(self) -> SwitchResult:
-        counts = self.ctx.journal.step_counts(self.ctx.switch_id)
+        only = self.ctx.options.wave
+        counts = self.ctx.journal.step_counts(self.ctx.switch_id, only)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
-        unproved = await self._unproved()
+        unproved = await self._unproved(only)
         if unproved:
             reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
             return await self._result(ExitCode.RESUMABLE, reason, "run the same command again later")
         if bad or self._not_alive:
             reason = f"done; {sum(bad.values()) + len(self._not_alive)} SIMs need attention{self._silent_words()}"
             return await self._result(ExitCode.ATTENTION, reason, "`migrator cutover show` lists them")
-        return await self._result(ExitCode.DONE, "every SIM of the plan is switched and proved", "")
+        whole = "the plan" if only is None else f"wave {only!r}"
+        return await self._result(ExitCode.DONE, f"every SIM of {whole} is switched and proved", "")
 
-    async def _unproved(self) -> int:
-        return sum([len(await self._open_keys(wave)) for wave in self.ctx.header.waves])
+    async def _unproved(self, only: str | None = None) -> int:
+        waves = self.ctx.header.waves if only is None else (only,)
+        return sum([len(await self._open_keys(wave)) for wave in waves])
 
     async def _result(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
         ctx = self.ctx

@@ -156,7 +156,7 @@ def _refusal(  # noqa: PLR0917 - handed through as they came
     is_alive: Callable[[Owner], bool],
     expiry_s: float,
 ) -> StoreBusy | None:
-    """Return the error for `owner` while somebody else holds the store, or None."""
+    """Return the error while somebody else holds the store, or None."""
     holder, is_silent = _owner(held), now - held.heartbeat_at >= expiry_s
     if holder == owner or is_gone(holder) or (is_silent and not is_alive(holder)):
         return None

@@ -144,6 +144,27 @@ def test_a_dry_run_prints_the_requests_that_apply_then_sends(desk: Desk) -> None
     assert sorted(map(json.dumps, sent)) == sorted(json.dumps(one["body"]) for one in dry.data["requests"])
 
 
+def test_a_dry_run_writes_every_request_into_a_file(desk: Desk) -> None:
+    desk.json("cutover", "plan")
+    dry = desk.json("cutover", "apply", "--dry-run", "--requests", "sent.jsonl")
+    lines = [json.loads(line) for line in Path("sent.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert lines == dry.data["requests"]
+    assert len(lines) == dry.data["writes"] > 0
+    refused = desk.run("cutover", "apply", "--requests", "sent.jsonl")
+    assert (refused.code, "--requests goes with --dry-run" in refused.err) == (2, True)
+
+
+def test_apply_works_on_one_wave_and_the_plan_stays_open(desk: Desk) -> None:
+    plan = desk.json("cutover", "plan", "--waves", "1").data
+    count = str(plan["count"])
+    wrong = desk.run("cutover", "apply", "--confirm", count, "--wave", "second")
+    assert (wrong.code, "its waves are: first-1, rest" in wrong.err) == (2, True)
+    one = desk.json("cutover", "apply", "--confirm", count, "--wave", "first-1", "--max-duration", "1h")
+    assert (one.code, one.data["proved"], one.data["unproved"]) == (0, 1, plan["count"] - 1)
+    assert desk.json("cutover", "apply").data["proved"] == plan["count"]
+    assert "carried out before" in desk.run("cutover", "apply").out
+
+
 def test_verified_alone_has_to_be_accepted_by_itself(desk: Desk) -> None:
     refused = desk.run("cutover", "plan", "--require", "verified")
     assert refused.code == 2

@@ -1,0 +1,182 @@
+"""Carrying a cutover or rollback plan out, and going on with it."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from migrator import wiring
+from migrator.carriers.dryrun import DryRunTarget, Sent
+from migrator.carriers.dryrun_switch import DryRunSwitch
+from migrator.core.cutover.plan import Direction, SwitchHeader
+from migrator.core.cutover.results import SwitchResult
+from migrator.core.run.control import halted_by
+from migrator.engine.cutover.context import SwitchContext, SwitchOptions
+from migrator.engine.cutover.cutover import Switching
+from migrator.engine.run.context import Stopper
+from migrator.errors import InputError, Problem, StalePlan
+from migrator.inputs.policy.file import stored_policy
+from migrator.ports import SourceSwitch, TargetPlatform
+from migrator.store import Store
+from migrator.wiring.crash_points import switch_hooks_from_environment
+from migrator.workflows.cutover.make import stale_reasons
+from migrator.workflows.plans.refusals import switch_must_be_whole
+from migrator.workflows.site import Site
+
+__all__ = [
+    "VERBS",
+    "CutoverBounds",
+    "carry_out_cutover",
+    "cutover_must_be_confirmed",
+    "cutover_must_be_ready",
+    "dry_run_cutover",
+]
+
+VERBS = {Direction.CUTOVER: "switch off", Direction.ROLLBACK: "switch back"}
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverBounds:
+    """Bounds of one run of a cutover or rollback.
+
+    Args:
+        wave: the only wave to work on; None: all.
+        wait_s: how long to stay for orders that are not proved yet; None: what the settings say.
+        max_duration_s: how long to go on; None: no bound.
+    """
+
+    wave: str | None = None
+    wait_s: float | None = None
+    max_duration_s: float | None = None
+
+
+def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
+    """Refuse a plan that may not be carried out.
+
+    Raises: StalePlan, if the plan is used up, or its inputs changed after it was made; Halted, if an order holds it.
+    """
+    _must_be_usable(store, header)
+    if (order := store.steering.order(header.plan_id)) is not None:
+        raise halted_by(order, header.switch_id, f"{header.direction} apply")
+
+
+def cutover_must_be_confirmed(store: Store, header: SwitchHeader, count: int | None) -> None:
+    """Refuse a plan's first run without the right number.
+
+    Raises: InputError, for another number of SIMs, or for none.
+    """
+    if store.switches.state(header.switch_id) == "started" or count == header.count:
+        return
+    verb = VERBS[header.direction]
+    if count is None:
+        raise InputError(
+            f"plan {header.switch_id} is to {verb} {header.count} SIMs",
+            code="confirm",
+            hint=f"look at `migrator cutover show {header.switch_id}`, then add --confirm {header.count}",
+        )
+    raise InputError(
+        f"the plan is to {verb} {header.count} SIMs, not {count}; nothing was sent",
+        code="confirm",
+        hint=f"confirm the number that `migrator cutover show {header.switch_id}` prints",
+    )
+
+
+def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -> SwitchResult:
+    """Run a plan that is confirmed, under the lease of the store."""
+    store = site.store
+    with wiring.holding_lease(store, warn=site.warn) as me:
+        _must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
+        switch_must_be_whole(store, header)
+
+        async def body(stopper: Stopper) -> SwitchResult:
+            command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both
+            stopper.obey(lambda: store.steering.order(header.plan_id), header.switch_id, site.progress, command)
+            async with AsyncExitStack() as stack:
+                target = await stack.enter_async_context(wiring.target(site.settings, store, stopper))
+                source = await stack.enter_async_context(wiring.source_switch(site.settings, store, stopper))
+                await stack.enter_async_context(wiring.heartbeat(store, me, stopper))
+                ctx = _context_of(site, header, bounds, _Carriers(store, source, target, stopper, wiring.runner(me)))
+                return await Switching(ctx).run()
+
+        result = wiring.run_async(body)
+        if result.is_over:
+            store.switches.finish(header.switch_id, wiring.SystemClock().now().timestamp())
+        return result
+
+
+def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sent: Sent) -> SwitchResult:
+    """Run the true engine on a copy of the store.
+
+    `sent` gets each write in place of the carriers.
+
+    Raises: StalePlan, if the plan is used up, stale or was changed.
+    """
+    _must_be_usable(site.store, header)
+    switch_must_be_whole(site.store, header)
+    with site.store.scratch_copy() as scratch:
+
+        async def body(stopper: Stopper) -> SwitchResult:
+            async with AsyncExitStack() as stack:
+                target = await stack.enter_async_context(
+                    wiring.target(site.settings, site.store, stopper, read_only=True)
+                )
+                source = await stack.enter_async_context(
+                    wiring.source_switch(site.settings, site.store, stopper, read_only=True)
+                )
+                carriers = _Carriers(
+                    scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run"
+                )
+                return await Switching(_context_of(site, header, bounds, carriers)).run()
+
+        return wiring.run_async(body)
+
+
+def _must_be_usable(store: Store, header: SwitchHeader) -> None:
+    """Refuse a plan that was used up, or is stale.
+
+    Raises: StalePlan, saying what changed.
+    """
+    again = f"run `migrator {header.direction} plan` again"
+    if store.switches.state(header.switch_id) == "finished":
+        raise StalePlan(f"plan {header.switch_id} was finished meanwhile", code="plan_used", hint=again)
+    changed = stale_reasons(store, header)
+    if changed:
+        problems = tuple(Problem("changed", line) for line in changed)
+        words = f"plan {header.switch_id} is stale: what it was made from has changed; nothing was sent"
+        raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, again)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Carriers:
+    """Objects that a run works with and on."""
+
+    store: Store
+    source: SourceSwitch
+    target: TargetPlatform
+    stopper: Stopper
+    owner: str
+
+
+def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers: _Carriers) -> SwitchContext:
+    """Begin a run in the journal, and return its surroundings."""
+    store, settings, clock = carriers.store, site.settings, wiring.SystemClock()
+    policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
+    return SwitchContext(
+        header=header,
+        gates=policy.gates,
+        run_id=store.switches.start_run(header.switch_id, carriers.owner, clock.now().timestamp()),
+        source=carriers.source,
+        target=carriers.target,
+        journal=store.switches,
+        migration=store.journal,
+        field_notes=store.field_notes(header.plan_id),
+        clock=clock,
+        options=SwitchOptions(
+            wait_s=settings.settle_timeout_s if bounds.wait_s is None else bounds.wait_s,
+            absent_after_s=settings.absent_after_s,
+            wave=bounds.wave,
+            max_duration_s=bounds.max_duration_s,
+        ),
+        stopper=carriers.stopper,
+        is_migrated=store.plans.state(header.plan_id) == "finished",
+        progress=site.progress,
+        hooks=switch_hooks_from_environment(),
+    )

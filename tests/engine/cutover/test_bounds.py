@@ -1,0 +1,92 @@
+"""What bounds a run of a cutover or rollback: one wave, and a longest time."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.run.results import ExitCode
+from migrator.engine.cutover.context import SwitchOptions
+from tests.engine.cutover.test_cutover_runs import migrated
+from tests.worlds.cutover_world import SwitchWorld
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> SwitchWorld:
+    """A cutover of two waves, the first of three SIMs."""
+    world = migrated(tmp_path)
+    assert world.cutover_plan(waves=(3,)).waves == ("first-3", "rest")
+    return world
+
+
+def newest(world: SwitchWorld) -> SwitchHeader:
+    with world.store() as store:
+        return store.switches.header(store.switches.newest() or "")
+
+
+def of_wave(name: str) -> SwitchOptions:
+    return SwitchOptions(wave=name)
+
+
+def test_a_run_works_on_the_wave_that_was_asked_for_and_leaves_the_others(world: SwitchWorld) -> None:
+    before = world.off()
+    first = world.cut_over(options=of_wave("first-3"))
+    assert (first.exit_code, len(world.off() - before)) == (ExitCode.DONE, 3)
+    assert first.reason == "every SIM of wave 'first-3' is switched and proved"
+    assert not first.is_over, "the plan is not used up: its other wave is open"
+    second = world.cut_over(options=of_wave("rest"))
+    assert second.exit_code is ExitCode.DONE
+    assert second.is_over
+    assert world.off() - before == world.meant(newest(world))
+
+
+def test_a_wave_waits_for_the_one_before_and_says_how_to_go_on(world: SwitchWorld) -> None:
+    before = world.off()
+    early = world.cut_over(options=of_wave("rest"))
+    assert (early.exit_code, world.off()) == (ExitCode.RESUMABLE, before)
+    switch_id = newest(world).switch_id
+    assert f"`migrator cutover apply {switch_id} --wave first-3` goes on with that wave" in early.hint
+    assert not early.is_over
+
+
+def test_a_wave_that_went_wrong_keeps_the_next_one_closed(world: SwitchWorld) -> None:
+    world.cut_over(options=of_wave("first-3"))
+    before = world.off()
+    world.served.clear()  # what dies here is beyond our power
+    for link in world.target.sims.values():
+        link.state = "PAUSED-USER"
+    closed = world.cut_over(options=of_wave("rest"))
+    assert (closed.exit_code, world.off()) == (ExitCode.HALTED, before)
+
+
+def test_a_wave_that_the_plan_does_not_have_is_refused_before_anything_is_read(world: SwitchWorld) -> None:
+    asked = len(world.source.ledger.entries)
+    refused = world.cut_over(options=of_wave("second"))
+    assert (refused.exit_code, refused.hint) == (ExitCode.INPUT, "its waves are: first-3, rest")
+    assert len(world.source.ledger.entries) == asked
+
+
+def test_a_rollback_goes_wave_by_wave_too(world: SwitchWorld) -> None:
+    before = world.off()
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.rollback_plan(waves=(2,)).waves == ("first-2", "rest")
+    switched = world.off() - before
+    assert world.roll_back(options=of_wave("first-2")).exit_code is ExitCode.DONE
+    assert len(world.off() - before) == len(switched) - 2
+    assert world.roll_back().exit_code is ExitCode.DONE
+    assert world.off() == before
+
+
+def test_a_run_ends_in_good_order_after_the_longest_time_and_goes_on_later(tmp_path: Path) -> None:
+    world = migrated(tmp_path, onence_switches=OnenceSwitches(bulk_effect_s=3600.0, put_effect_s=3600.0))
+    header = world.cutover_plan()
+    before, began_at = world.off(), world.now()
+    short = replace(world.switch_options, wait_s=7200.0, max_duration_s=600.0)
+    stopped = world.cut_over(options=short)
+    assert (stopped.exit_code, stopped.reason) == (ExitCode.RESUMABLE, "--max-duration is over")
+    assert (world.now() - began_at).total_seconds() < 900
+    assert world.cut_over(options=replace(short, max_duration_s=None)).exit_code is ExitCode.DONE
+    assert world.off() - before == world.meant(header)
+    assert world.resent() == []
