@@ -9,7 +9,7 @@ Every method of a platform is one HTTP exchange unless its docstring says otherw
 from migrator.ports.cutover import FieldNotes, SwitchJournal
 from migrator.ports.host import Clock, Progress
 from migrator.ports.inventory import InventoryStore, ListPass, Reading, Snapshot
-from migrator.ports.journal import Journal, Search
+from migrator.ports.journal import Answers, Journal, Search
 from migrator.ports.orders import (
     LONGEST_CLAIM_S,
     AddTag,
@@ -35,6 +35,7 @@ __all__ = [
     "Account",
     "AddTag",
     "Answer",
+    "Answers",
     "CarrierJob",
     "Claim",
     "Clock",

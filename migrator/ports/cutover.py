@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from migrator.core.cutover.plan import SwitchItem, SwitchKind
 from migrator.core.fleet.imei import Neighbours
 from migrator.core.run.states import RunEvent, StepEvent, StepState
-from migrator.core.run.steps import RequestOutcome
+from migrator.ports.journal import Answers
 from migrator.ports.orders import Request
 
 __all__ = [
@@ -28,7 +28,7 @@ class FieldNotes(Protocol):
         ...
 
 
-class SwitchJournal(Protocol):
+class SwitchJournal(Answers, Protocol):
     """Store operations that cutover and rollback ask for.
 
     Each call is one committed transaction; no call waits.
@@ -65,28 +65,6 @@ class SwitchJournal(Protocol):
 
         Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
         """
-        ...
-
-    def into_main_file(self) -> bool:
-        """Put all that was committed into the store's main file.
-
-        The file may be carried on alone, without what SQLite keeps beside it.
-
-        Returns: True if all is there; False while a reader is there.
-        """
-        ...
-
-    def answered(
-        self,
-        request_id: int,
-        outcome: RequestOutcome,
-        *,
-        now: float,
-        status: int | None = None,
-        job_id: str | None = None,
-        message: str = "",
-    ) -> None:
-        """Note the answer to a request."""
         ...
 
     def move(

@@ -12,6 +12,7 @@ from migrator.core.run.steps import Failures, Item, JobRecord, RequestOutcome, R
 from migrator.ports.orders import Request
 
 __all__ = [
+    "Answers",
     "Journal",
     "Search",
 ]
@@ -67,7 +68,43 @@ class Search(Protocol):
         ...
 
 
-class Journal(Protocol):
+class Answers(Protocol):
+    """Store operations around a journaled request of any plan.
+
+    Each call is one committed transaction; no call waits.
+    """
+
+    def into_main_file(self) -> bool:
+        """Put all that was committed into the store's main file.
+
+        The file may be carried on alone, without what SQLite keeps beside it.
+
+        Returns: True if all is there; False while a reader is there.
+        """
+        ...
+
+    def answered(
+        self,
+        request_id: int,
+        outcome: RequestOutcome,
+        *,
+        now: float,
+        status: int | None = None,
+        job_id: str | None = None,
+        message: str = "",
+        in_doubt: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
+        """Note the answer to a request.
+
+        The same transaction notes the steps whose outcome is unknown after the answer.
+
+        Args:
+            in_doubt: code and message by SIM key; their steps become UNCERTAIN.
+        """
+        ...
+
+
+class Journal(Answers, Protocol):
     """Store operations that the engine asks for.
 
     Each call is one committed transaction; no call waits.
@@ -118,35 +155,6 @@ class Journal(Protocol):
 
         Raises: IllegalTransition, if one of the steps is not PENDING; PairChanged, if some SIMs are to be claimed for a
             pair that is another now; then nothing is written.
-        """
-        ...
-
-    def into_main_file(self) -> bool:
-        """Put all that was committed into the store's main file.
-
-        The file may be carried on alone, without what SQLite keeps beside it.
-
-        Returns: True if all is there; False while a reader is there.
-        """
-        ...
-
-    def answered(
-        self,
-        request_id: int,
-        outcome: RequestOutcome,
-        *,
-        now: float,
-        status: int | None = None,
-        job_id: str | None = None,
-        message: str = "",
-        in_doubt: Mapping[str, tuple[str, str]] | None = None,
-    ) -> None:
-        """Note the answer to a request.
-
-        The same transaction notes the steps whose outcome is unknown after the answer.
-
-        Args:
-            in_doubt: code and message by SIM key; their steps become UNCERTAIN.
         """
         ...
 

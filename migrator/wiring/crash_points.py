@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 
 from migrator.core.cutover.plan import SwitchKind
 from migrator.core.run.states import StepKind
-from migrator.engine.cutover.context import SwitchHooks
 from migrator.engine.run.context import Hooks
 from migrator.errors import InputError
 
-__all__ = ["POINTS", "VARIABLE", "hooks_from_environment", "switch_hooks_from_environment"]
+__all__ = ["POINTS", "VARIABLE", "hooks_from_environment"]
 
 VARIABLE = "MIGRATOR_CRASH_AT"
 POINTS = ("after_intent", "after_effect", "after_outcome")
@@ -31,18 +30,6 @@ def hooks_from_environment(environ: Mapping[str, str] = os.environ) -> Hooks:
         return Hooks()
     point, kind, count = asked
     return Hooks(**{point: _killer(kind, count)})
-
-
-def switch_hooks_from_environment(environ: Mapping[str, str] = os.environ) -> SwitchHooks:
-    """Return the same hooks for cutovers and rollbacks.
-
-    Cutovers and rollbacks have their own kinds of writes.
-    """
-    asked = _asked(environ)
-    if asked is None:
-        return SwitchHooks()
-    point, kind, count = asked
-    return SwitchHooks(**{point: _killer(kind, count)})
 
 
 def _asked(environ: Mapping[str, str]) -> tuple[str, str, int] | None:

@@ -26,9 +26,9 @@ from migrator.core.policy.policy import OldSim
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepState
-from migrator.engine.cutover.context import SwitchContext, SwitchHooks, SwitchOptions
+from migrator.engine.cutover.context import SwitchContext, SwitchOptions
 from migrator.engine.cutover.cutover import Switching
-from migrator.engine.run.context import Stopper, quiet
+from migrator.engine.run.context import Hooks, Stopper, quiet
 from migrator.ports import Progress
 from migrator.workflows.cutover.make import make_cutover, make_rollback
 from migrator.workflows.plans.make import look
@@ -49,7 +49,7 @@ STALE_READ_S = 120.0
 """No order rests on a read that is older: a batch is read, its new SIMs are, and then it goes out."""
 
 
-def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> SwitchHooks:
+def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> Hooks:
     """Hooks that die the `count`-th time that `point` is passed, by this kind of write or any."""
     left = count
 
@@ -59,7 +59,7 @@ def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> S
         if left == 0:
             raise Crash(point)
 
-    return SwitchHooks(**{point: pass_by})
+    return Hooks(**{point: pass_by})
 
 
 class Watched(InProcessTransport):
@@ -243,7 +243,7 @@ class SwitchWorld(World):
         self,
         direction: Direction,
         *,
-        hooks: SwitchHooks | None = None,
+        hooks: Hooks | None = None,
         options: SwitchOptions | None = None,
         stopper: Stopper | None = None,
         progress: Progress = quiet,
@@ -274,7 +274,7 @@ class SwitchWorld(World):
                     options=options or self.switch_options,
                     stopper=stopper or Stopper(),
                     progress=progress,
-                    hooks=hooks or SwitchHooks(),
+                    hooks=hooks or Hooks(),
                 )
                 return await Switching(ctx).run()
 

@@ -15,7 +15,7 @@ from migrator.carriers.onence.wire import source_row
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.cutover.plan import Direction, SwitchKind
 from migrator.core.fleet.sims import SourceStatus
-from migrator.engine.cutover.context import SwitchHooks
+from migrator.engine.run.context import Hooks
 
 if TYPE_CHECKING:
     from migrator.carriers.hologram.simulator import HologramSimulator
@@ -166,9 +166,9 @@ class Passing:
         """Whether people are why these units are not as planned."""
         return olds <= self.touched
 
-    def hooks(self, direction: Direction, hooks: SwitchHooks | None) -> SwitchHooks:
+    def hooks(self, direction: Direction, hooks: Hooks | None) -> Hooks:
         """Crash points of one run, with time that passes between some intents and their requests."""
-        hooks = hooks or SwitchHooks()
+        hooks = hooks or Hooks()
         if not self._is_on:
             return hooks
         self._hold_back(direction)

@@ -1,6 +1,6 @@
-"""Context of a cutover or rollback run, and its writes."""
+"""Context of a cutover or rollback run."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -8,13 +8,10 @@ from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchKind
 from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepEvent
-from migrator.core.run.steps import RequestOutcome
-from migrator.engine.run.anchor import anchored
-from migrator.engine.run.context import SteadyClock, Stopper, quiet
+from migrator.engine.run.context import Hooks, SteadyClock, Stopper, quiet
 from migrator.engine.run.freshness import Knowledge
 from migrator.engine.run.parallel import several
-from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
-from migrator.errors import OutcomeUnknown, PlatformError, Transient, Unforeseen
+from migrator.errors import Permanent
 from migrator.ports import (
     Answer,
     Clock,
@@ -30,25 +27,9 @@ from migrator.ports import (
     Vouch,
 )
 
-__all__ = ["SwitchContext", "SwitchHooks", "SwitchOptions", "in_parallel", "send"]
+__all__ = ["SwitchContext", "SwitchOptions", "in_parallel", "unproven"]
 
 T = TypeVar("T")
-
-
-def _nothing(_kind: SwitchKind) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchHooks:
-    """Crash points around each write of a cutover or rollback.
-
-    Called with the kind of write, between its intent, its effect and its outcome.
-    """
-
-    after_intent: Callable[[SwitchKind], None] = _nothing
-    after_effect: Callable[[SwitchKind], None] = _nothing
-    after_outcome: Callable[[SwitchKind], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +74,7 @@ class SwitchContext:
     stopper: Stopper
     is_migrated: bool = True
     progress: Progress = quiet
-    hooks: SwitchHooks = field(default_factory=SwitchHooks)
+    hooks: Hooks = field(default_factory=Hooks)
     _steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,11 +103,26 @@ class SwitchContext:
         """Return the request of an order to either carrier."""
         return self.source.request(order) if isinstance(order, SetSource) else self.target.request(order)
 
-    async def send(self, order: SetSource | SetState, vouch: Vouch) -> Answer:
+    async def send(self, order: SetSource | SetState, vouch: Vouch | None) -> Answer:
         """Send an order to the carrier that it is for."""
         if isinstance(order, SetSource):
             return await self.source.send(order, vouch=vouch)
         return await self.target.send(order, vouch=vouch)
+
+    def begin(self, kind: SwitchKind, before: Mapping[SwitchItem, Mapping[str, Any]], request: Request) -> int:
+        """Commit the intent of a request.
+
+        `before` has the SIMs, each with what was read of it just now.
+
+        Returns: the request's id.
+        """
+        keyed = {item.key: values for item, values in before.items()}
+        return self.journal.begin(self.run_id, kind, keyed, request, now=self.now())
+
+    def is_anchored(self, kind: SwitchKind) -> bool:
+        """True: a unit may fall silent by each of these orders."""
+        del kind
+        return True
 
     def move(self, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         """Move steps by one event."""
@@ -151,61 +147,10 @@ async def in_parallel(
     stopper.check()
 
 
-async def send(
-    ctx: SwitchContext,
-    kind: SwitchKind,
-    before: Mapping[SwitchItem, Mapping[str, Any]],
-    order: SetSource | SetState,
-    vouch: Vouch,
-) -> None:
-    """Carry out one write: intent on disk, request, outcome on disk.
+def unproven(items: Iterable[SwitchItem]) -> Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]]:
+    """Return the meaning of an answer for the SIMs of an order.
 
-    An accepted order leaves its steps UNCERTAIN ("unproven") until a read shows its effect. An unanswered order does
-    the same (with its own code). After a refusal the steps are IN_FLIGHT: only the caller knows what the refusal means
-    for them.
-
-    Args:
-        ctx: the run.
-        kind: the step.
-        before: the SIMs, each with what was read of it just now.
-        order: what goes out.
-        vouch: called as the order leaves.
-
-    Raises: PlatformError, after the request's outcome is on disk; InputError, before the intent, for an order that must
-        not leave.
+    An accepted order is UNCERTAIN ("unproven") until a read shows its effect. What a refusal means the caller knows.
     """
-    request = ctx.request(order)
-    await ctx.stopper.checkpoint()
-    keyed = {item.key: values for item, values in before.items()}
-    request_id = ctx.journal.begin(ctx.run_id, kind, keyed, request, now=ctx.now())
-    ctx.hooks.after_intent(kind)
-    try:
-        await anchored(ctx.journal, ctx.stopper)
-        answer = await ctx.send(order, vouch)
-    except PlatformError as error:
-        ctx.hooks.after_effect(kind)
-        words = error.carrier_words or error.message
-        ctx.journal.answered(request_id, _outcome_of(error), now=ctx.now(), status=error.status, message=words)
-        ctx.hooks.after_outcome(kind)
-        if isinstance(error, OutcomeUnknown):
-            ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (error.code, error.message)))
-        raise
-    except Exception as error:
-        if not is_of_one_sim(error):
-            raise
-        ctx.hooks.after_effect(kind)
-        defect = Unforeseen(defect_words(error))
-        ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message)
-        ctx.hooks.after_outcome(kind)
-        ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (defect.code, defect.message)))
-        raise defect from error
-    ctx.hooks.after_effect(kind)
-    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=answer.job_id)
-    ctx.hooks.after_outcome(kind)
-    ctx.move(kind, StepEvent.LOST, dict.fromkeys(keyed, (Doubt.UNPROVEN, "accepted; no read shows it yet")))
-
-
-def _outcome_of(error: PlatformError) -> RequestOutcome:
-    if isinstance(error, OutcomeUnknown):
-        return RequestOutcome.LOST
-    return RequestOutcome.REFUSED_FOR_NOW if isinstance(error, Transient) else RequestOutcome.REFUSED
+    told = {item.key: (Doubt.UNPROVEN.value, "accepted; no read shows it yet") for item in items}
+    return lambda answer: told if isinstance(answer, Answer) else {}

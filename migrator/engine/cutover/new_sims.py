@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from migrator.core.cutover.plan import Aside, SwitchItem, SwitchKind, SwitchReason, SwitchStep
 from migrator.core.cutover.rules import Told, claimed_at_s, is_alive, is_settled_as_wanted, seen_place
@@ -13,11 +14,12 @@ from migrator.core.run.doubts import SETTLING
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item
 from migrator.core.run.verify import verify_item
-from migrator.engine.cutover.context import SwitchContext, in_parallel, send
+from migrator.engine.cutover.context import SwitchContext, in_parallel, unproven
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.cutover.old_sims import Look
 from migrator.engine.run.freshness import Knowledge, Portions
 from migrator.engine.run.read_targets import Reader, targets_of
+from migrator.engine.run.send import send
 from migrator.engine.run.unforeseen import alone_if_need_be
 from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient
 from migrator.ports import SetState
@@ -203,7 +205,8 @@ class NewSims:
             return keys
         order = SetState(list(ready.values()), DesiredState.PAUSE)
         try:
-            await send(ctx, SwitchKind.PAUSE, {item: {} for item in ready}, order, known.vouch)
+            before: dict[SwitchItem, dict[str, Any]] = {item: {} for item in ready}
+            await send(ctx, SwitchKind.PAUSE, before, order, vouch=known.vouch, said=unproven(before))
         except OutcomeUnknown:
             return ()
         except Outdated as error:

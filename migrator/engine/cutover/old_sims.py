@@ -20,8 +20,9 @@ from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.doubts import MAY_STILL_COME, SETTLING, Doubt, Patience
 from migrator.core.run.packing import slices
 from migrator.core.run.states import StepEvent, StepState
-from migrator.engine.cutover.context import SwitchContext, in_parallel, send
+from migrator.engine.cutover.context import SwitchContext, in_parallel, unproven
 from migrator.engine.run.freshness import Knowledge, Portions
+from migrator.engine.run.send import send
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
 from migrator.ports import SetSource, SwitchOrder
@@ -166,7 +167,7 @@ class OldSims:
         try:
             order = SetSource([self._order(sim) for sim in seen.values()])
             before = {item: echo_of(sim) for item, sim in seen.items()}
-            await send(ctx, SwitchKind.SOURCE, before, order, known.vouch)
+            await send(ctx, SwitchKind.SOURCE, before, order, vouch=known.vouch, said=unproven(before))
         except Unforeseen:
             return  # only reads tell what became of it, and it says nothing of the gateway
         except OutcomeUnknown:

@@ -1,9 +1,10 @@
 """Context of a run: carriers, plan, and ways to stop."""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import anyio
@@ -13,8 +14,9 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import Policy
 from migrator.core.run.control import Order, OrderKind, halted_by
 from migrator.core.run.states import StepKind
+from migrator.core.run.steps import Item
 from migrator.errors import Interrupted, LookAgain, NotSent
-from migrator.ports import Clock, Journal, Progress, TargetPlatform
+from migrator.ports import Answer, Clock, Journal, Progress, Request, TargetOrder, TargetPlatform, Vouch
 
 __all__ = ["ApplyOptions", "Context", "Hooks", "SteadyClock", "Stopper", "quiet"]
 
@@ -248,7 +250,7 @@ class Stopper:
             self._progress("resumed", {"paused_s": round(paused_s)})
 
 
-def _nothing(_kind: StepKind) -> None:
+def _nothing(_kind: StrEnum) -> None:
     pass
 
 
@@ -259,9 +261,9 @@ class Hooks:
     Called with the kind of write, between its intent, its effect and its outcome.
     """
 
-    after_intent: Callable[[StepKind], None] = _nothing
-    after_effect: Callable[[StepKind], None] = _nothing
-    after_outcome: Callable[[StepKind], None] = _nothing
+    after_intent: Callable[[Any], None] = _nothing
+    after_effect: Callable[[Any], None] = _nothing
+    after_outcome: Callable[[Any], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,3 +329,23 @@ class Context:
     def now(self) -> float:
         """Return the time in UTC seconds, as in the journal."""
         return self.clock.now().timestamp()
+
+    def request(self, order: TargetOrder) -> Request:
+        """Return the request of an order."""
+        return self.target.request(order)
+
+    async def send(self, order: TargetOrder, vouch: Vouch | None) -> Answer:
+        """Send an order to the target."""
+        return await self.target.send(order, vouch=vouch)
+
+    def begin(self, kind: StepKind, items: Sequence[Item], request: Request) -> int:
+        """Commit the intent of a request, and return its id."""
+        wave = items[0].change.wave if items else None
+        return self.journal.begin(self.run_id, kind, [item.key for item in items], request, wave=wave, now=self.now())
+
+    def is_anchored(self, kind: StepKind) -> bool:
+        """True for claims.
+
+        Every other order shows on the record, and may be given twice.
+        """
+        return kind is StepKind.CLAIM

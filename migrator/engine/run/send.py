@@ -1,28 +1,68 @@
 """Writes: intent on disk, request, outcome on disk."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
+from enum import StrEnum
+from typing import Any, Protocol
 
-from migrator.core.run.states import StepKind
-from migrator.core.run.steps import Item, RequestOutcome
+from migrator.core.run.steps import RequestOutcome
 from migrator.engine.run.anchor import anchored
-from migrator.engine.run.context import Context
+from migrator.engine.run.context import Hooks, Stopper
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
-from migrator.ports import Answer, TargetOrder, Vouch
+from migrator.ports import Answer, Answers, Request, SetSource, TargetOrder, Vouch
 
 __all__ = ["keys_of", "send"]
 
 
-def keys_of(items: Sequence[Item], code: str = "", message: str = "") -> dict[str, tuple[str, str]]:
+class Keyed(Protocol):
+    """SIM of a plan."""
+
+    @property
+    def key(self) -> str:
+        """Key of the old SIM."""
+
+
+def keys_of(items: Collection[Keyed], code: str = "", message: str = "") -> dict[str, tuple[str, str]]:
     """Return the SIM keys of some items, with one code and message."""
     return {item.key: (code, message) for item in items}
 
 
+class Sender(Protocol):
+    """Run of any kind of plan, as a write needs it."""
+
+    @property
+    def stopper(self) -> Stopper:
+        """Stopper of the run."""
+
+    @property
+    def hooks(self) -> Hooks:
+        """Crash points of the run."""
+
+    @property
+    def journal(self) -> Answers:
+        """Journal of the run."""
+
+    def now(self) -> float:
+        """Return the time in UTC seconds, as in the journal."""
+
+    def request(self, order: Any) -> Request:
+        """Return the request of an order."""
+
+    async def send(self, order: Any, vouch: Vouch | None) -> Answer:
+        """Send an order to its carrier."""
+
+    def begin(self, kind: Any, items: Any, request: Request) -> int:
+        """Commit the intent of a request, and return its id."""
+
+    def is_anchored(self, kind: Any) -> bool:
+        """True if the intent must be in the store's main file first."""
+
+
 async def send(
-    ctx: Context,
-    kind: StepKind,
-    items: Sequence[Item],
-    order: TargetOrder,
+    run: Sender,
+    kind: StrEnum,
+    items: Collection[Keyed],
+    order: TargetOrder | SetSource,
     *,
     vouch: Vouch | None = None,
     said: Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]] | None = None,
@@ -33,45 +73,51 @@ async def send(
     So does an answer, or a refusal for good, with `said`: it gives code and words by SIM key, which are kept in the
     same commit, so that a process that dies right after it has forgotten nothing. Else the steps stay IN_FLIGHT.
 
+    Args:
+        run: of a migration, a cutover or a rollback.
+        kind: the step.
+        items: the SIMs, as `run.begin` takes them.
+        order: what goes out.
+        vouch: called as the order leaves.
+        said: what an answer means for the SIMs.
+
     Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, and InputError for
         an order that must not leave, before its intent.
     """
-    request = ctx.target.request(order)
-    await ctx.stopper.checkpoint()  # nothing is waited for between this and the intent
-    wave = items[0].change.wave if items else None
-    keys = [item.key for item in items]
-    request_id = ctx.journal.begin(ctx.run_id, kind, keys, request, wave=wave, now=ctx.now())
-    ctx.hooks.after_intent(kind)
+    request = run.request(order)
+    await run.stopper.checkpoint()  # nothing is waited for between this and the intent
+    request_id = run.begin(kind, items, request)
+    run.hooks.after_intent(kind)
     try:
-        if kind is StepKind.CLAIM:  # every other order shows on the record, and may be given twice
-            await anchored(ctx.journal, ctx.stopper)
-        answer = await ctx.target.send(order, vouch=vouch)
+        if run.is_anchored(kind):
+            await anchored(run.journal, run.stopper)
+        answer = await run.send(order, vouch)
     except PlatformError as error:
-        ctx.hooks.after_effect(kind)
+        run.hooks.after_effect(kind)
         in_doubt: Mapping[str, tuple[str, str]] | None = None
         if isinstance(error, OutcomeUnknown):
             in_doubt = keys_of(items, error.code, error.message)
         elif isinstance(error, Permanent) and not isinstance(error, NotAuthorised) and said is not None:
             in_doubt = said(error)
         words = error.carrier_words or error.message
-        ctx.journal.answered(
-            request_id, _outcome_of(error), now=ctx.now(), status=error.status, message=words, in_doubt=in_doubt
+        run.journal.answered(
+            request_id, _outcome_of(error), now=run.now(), status=error.status, message=words, in_doubt=in_doubt
         )
-        ctx.hooks.after_outcome(kind)
+        run.hooks.after_outcome(kind)
         raise
     except Exception as error:
         if not is_of_one_sim(error):
             raise
-        ctx.hooks.after_effect(kind)
+        run.hooks.after_effect(kind)
         defect = Unforeseen(defect_words(error))
         in_doubt = keys_of(items, defect.code, defect.message)
-        ctx.journal.answered(request_id, RequestOutcome.LOST, now=ctx.now(), message=defect.message, in_doubt=in_doubt)
-        ctx.hooks.after_outcome(kind)
+        run.journal.answered(request_id, RequestOutcome.LOST, now=run.now(), message=defect.message, in_doubt=in_doubt)
+        run.hooks.after_outcome(kind)
         raise defect from error
-    ctx.hooks.after_effect(kind)
+    run.hooks.after_effect(kind)
     in_doubt = None if said is None else said(answer)
-    ctx.journal.answered(request_id, RequestOutcome.ACCEPTED, now=ctx.now(), job_id=answer.job_id, in_doubt=in_doubt)
-    ctx.hooks.after_outcome(kind)
+    run.journal.answered(request_id, RequestOutcome.ACCEPTED, now=run.now(), job_id=answer.job_id, in_doubt=in_doubt)
+    run.hooks.after_outcome(kind)
     return answer
 
 

@@ -168,10 +168,14 @@ class SqlSwitchJournal(Switches):
         status: int | None = None,
         job_id: str | None = None,
         message: str = "",
+        in_doubt: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         """Note the answer to a request.
 
-        Raises: IllegalTransition, if the outcome is known already.
+        Steps whose outcome stays unknown become UNCERTAIN in the same transaction: `in_doubt` has code and words of
+        them, by SIM key.
+
+        Raises: IllegalTransition, if the outcome is known already; then nothing is written.
         """
         row = switch_requests.c
         waiting = (row.request_id == request_id) & (row.outcome == RequestOutcome.SENT)
@@ -180,10 +184,15 @@ class SqlSwitchJournal(Switches):
         with self._db.write() as connection:
             if connection.execute(update(switch_requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
-            run_id = connection.scalar(select(row.run_id).where(row.request_id == request_id))
+            sent = connection.execute(select(row.run_id, row.kind).where(row.request_id == request_id)).one()
+            switch_no, switch_id = _plan_of_run(connection, sent.run_id)
             answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": told["job_id"]}
             answer["message"] = told["message"]
-            note_switch(connection, now, "request_answered", _plan_of_run(connection, run_id)[1], **answer)
+            note_switch(connection, now, "request_answered", switch_id, **answer)
+            if in_doubt:
+                kind = SwitchKind(sent.kind)
+                _move(connection, switch_no, kind, StepEvent.LOST, in_doubt, now=now)
+                note_switch(connection, now, "steps_moved", switch_id, **moved(kind, StepEvent.LOST, in_doubt))
 
     def move(
         self, switch_id: str, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]], *, now: float

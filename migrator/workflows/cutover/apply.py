@@ -16,7 +16,7 @@ from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import SourceSwitch, TargetPlatform
 from migrator.store import Store
-from migrator.wiring.crash_points import switch_hooks_from_environment
+from migrator.wiring.crash_points import hooks_from_environment
 from migrator.workflows.cutover.make import stale_reasons
 from migrator.workflows.plans.refusals import switch_must_be_whole
 from migrator.workflows.site import Site
@@ -178,5 +178,5 @@ def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carrier
         stopper=carriers.stopper,
         is_migrated=store.plans.state(header.plan_id) == "finished",
         progress=site.progress,
-        hooks=switch_hooks_from_environment(),
+        hooks=hooks_from_environment(),
     )

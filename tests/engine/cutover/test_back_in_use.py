@@ -12,7 +12,7 @@ from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall
 from migrator.core.cutover.plan import Direction, SwitchKind
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
-from migrator.engine.cutover.context import SwitchHooks
+from migrator.engine.run.context import Hooks
 from migrator.workflows.cutover import old_use
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.meanwhile import HoldingBack, suspend
@@ -189,7 +189,7 @@ def test_the_day_is_that_of_the_host_after_a_machine_has_slept(world: SwitchWorl
             for old in world.meant(header):
                 world.comes_back(old, world.now().date())
 
-    result = world.switch(Direction.CUTOVER, hooks=SwitchHooks(after_intent=sleep))
+    result = world.switch(Direction.CUTOVER, hooks=Hooks(after_intent=sleep))
     assert nights == []
     assert world.off() == before
     assert set(result.aside) == {"old_sim_in_use"}

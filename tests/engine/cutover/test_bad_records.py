@@ -6,7 +6,7 @@ import pytest
 
 from migrator.core.cutover.plan import SwitchHeader, SwitchKind
 from migrator.core.run.results import ExitCode
-from migrator.engine.cutover.context import SwitchHooks
+from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
 from tests.worlds.world import POLICY, Crash
 
@@ -84,7 +84,7 @@ def test_a_new_sim_that_cannot_be_read_after_its_cutover_counts_as_not_alive(tmp
     def spoil(_kind: SwitchKind) -> None:
         world.defective_records = {world.pairs()[doomed]}
 
-    result = world.cut_over(hooks=SwitchHooks(after_outcome=spoil))
+    result = world.cut_over(hooks=Hooks(after_outcome=spoil))
     assert result.exit_code is ExitCode.ATTENTION, result
     assert list(result.not_alive) == [doomed]
     assert world.off() >= meant

@@ -12,7 +12,6 @@ from migrator.carriers.simulation import FaultPlan
 from migrator.core.cutover.plan import SwitchKind
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from migrator.engine.cutover.context import SwitchHooks
 from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.meanwhile import HoldingBack, suspend
@@ -59,7 +58,7 @@ def is_pause(method: str, path: str) -> bool:
     return method == "POST" and path.endswith("/batch/state")
 
 
-def once(kind: SwitchKind, deed: Any) -> SwitchHooks:
+def once(kind: SwitchKind, deed: Any) -> Hooks:
     """What happens between the first intent of a kind and its request."""
     left = [deed]
 
@@ -67,7 +66,7 @@ def once(kind: SwitchKind, deed: Any) -> SwitchHooks:
         if passed is kind and left:
             left.pop()()
 
-    return SwitchHooks(after_intent=pass_by)
+    return Hooks(after_intent=pass_by)
 
 
 # --- cutover ------------------------------------------------------------------------------------------------------

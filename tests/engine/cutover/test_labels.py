@@ -12,7 +12,7 @@ from migrator.carriers.onence.simulator.choices import LabelForm
 from migrator.carriers.simulation import InProcessTransport
 from migrator.core.plan.plan import Action, Reason
 from migrator.core.run.results import ExitCode
-from migrator.engine.cutover.context import SwitchHooks
+from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.odd_labels import CUT_EMOJI
 from tests.worlds.world import POLICY, World
@@ -140,7 +140,7 @@ def test_a_label_that_cannot_be_read_after_the_order_is_told(tmp_path: Path, for
     def spoil(_kind: object) -> None:
         world.source.switches = replace(world.source.switches, single_labels={first: form})
 
-    result = world.cut_over(hooks=SwitchHooks(after_outcome=spoil))
+    result = world.cut_over(hooks=Hooks(after_outcome=spoil))
     assert result.exit_code is ExitCode.ATTENTION, result
     assert dict(result.changed) == {"label_unreadable": 1}
     world.check_values()

@@ -6,8 +6,10 @@ import pytest
 
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.cutover.plan import SwitchKind
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
-from migrator.engine.cutover.context import SwitchHooks
+from migrator.core.run.states import StepState
+from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
 from tests.worlds.world import Crash
 
@@ -35,7 +37,7 @@ def test_a_crash_point_comes_after_every_outcome(tmp_path: Path, fault: Fault) -
     world = migrated(tmp_path, fault)
     world.cutover_plan()
     passed: dict[str, list[SwitchKind]] = {"intents": [], "outcomes": []}
-    world.cut_over(hooks=SwitchHooks(after_intent=passed["intents"].append, after_outcome=passed["outcomes"].append))
+    world.cut_over(hooks=Hooks(after_intent=passed["intents"].append, after_outcome=passed["outcomes"].append))
     assert passed["intents"]
     assert passed["outcomes"] == passed["intents"]
 
@@ -59,3 +61,17 @@ def test_a_process_that_dies_when_a_defect_was_noted_goes_on(tmp_path: Path) -> 
     world.defective = set()
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.off() - off == meant
+
+
+@pytest.mark.parametrize(("fault", "doubt"), [(Fault.NONE, Doubt.UNPROVEN), (Fault.LOSE_AFTER, Doubt.OUTCOME_UNKNOWN)])
+def test_what_an_answer_means_is_on_disk_with_the_answer(tmp_path: Path, fault: Fault, doubt: Doubt) -> None:
+    """A process that dies right after it has forgotten nothing: an accepted order waits as one, not as a lost one."""
+    world = migrated(tmp_path, fault)
+    world.cutover_plan()
+    with pytest.raises(Crash):
+        world.cut_over(hooks=switch_crash_at("after_outcome", 1, SwitchKind.SOURCE))
+    with world.store() as store:
+        assert store.switches.reclaim_in_flight(store.switches.newest() or "", 0.0) == 0
+        items = store.switches.all_items(store.switches.newest() or "")
+        steps = [item.steps[SwitchKind.SOURCE] for item in items if item.steps]
+    assert {(step.state, step.doubt) for step in steps} == {(StepState.UNCERTAIN, doubt)}

@@ -11,7 +11,6 @@ import pytest
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.core.cutover.plan import SwitchKind
 from migrator.core.run.states import StepKind
-from migrator.engine.cutover.context import SwitchHooks
 from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.world import Crash, World
@@ -66,7 +65,7 @@ def test_an_order_of_a_cutover_is_in_the_main_file_so_that_it_can_be_taken_back(
 ) -> None:
     """Only who knows of the order knows that the SIM was on before it, and that it is ours to switch on again."""
     with pytest.raises(Crash):
-        migrated.cut_over(hooks=SwitchHooks(after_effect=lambda kind: carried_off(migrated, elsewhere, kind)))
+        migrated.cut_over(hooks=Hooks(after_effect=lambda kind: carried_off(migrated, elsewhere, kind)))
     migrated.folder = elsewhere
     migrated.wait(600)
     assert migrated.cut_over().exit_code == 0
@@ -77,7 +76,7 @@ def test_an_order_of_a_rollback_is_in_the_main_file_too(migrated: SwitchWorld, e
     assert migrated.cut_over().exit_code == 0
     migrated.rollback_plan()
     with pytest.raises(Crash):
-        migrated.roll_back(hooks=SwitchHooks(after_effect=lambda kind: carried_off(migrated, elsewhere, kind)))
+        migrated.roll_back(hooks=Hooks(after_effect=lambda kind: carried_off(migrated, elsewhere, kind)))
     with closing(sqlite3.connect(elsewhere / "state.db")) as copy:
         newest = copy.execute("SELECT kind, outcome FROM switch_requests ORDER BY request_id DESC LIMIT 1").fetchone()
     assert newest == (SwitchKind.SOURCE, "sent")
