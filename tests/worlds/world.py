@@ -116,6 +116,7 @@ class World:
     options: ApplyOptions = field(default_factory=ApplyOptions)
     source: OnenceSimulator = field(init=False)
     target: HologramSimulator = field(init=False)
+    start_rps: ClassVar[float] = wiring.START_RPS
     ceiling_rps: ClassVar[float] = 200.0
     stopper: Stopper = field(default_factory=Stopper, init=False)
     elapsed_s: float = field(default=0.0, init=False)
@@ -178,7 +179,7 @@ class World:
         self, http: httpx.AsyncClient, store: Store | None = None, stopper: Stopper | None = None
     ) -> HologramTarget:
         """The true adapter on the simulated carrier, steered from the store where there is one."""
-        pacer = AdaptivePacer(2.0, ceiling=self.ceiling_rps)
+        pacer = AdaptivePacer(min(self.start_rps, self.ceiling_rps), ceiling=self.ceiling_rps)
         if store is not None and stopper is not None:
             steer(pacer, stopper, ceiling(store, "hologram", self.ceiling_rps))
         return HologramTarget(http, api_key=self.target.api_key, org_id=self.target.org_id, pacer=pacer)
