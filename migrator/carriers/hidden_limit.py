@@ -36,7 +36,7 @@ CHANCE_FADES = 1 / 400
 
 FADES_IN_S = 50.0
 FADES_IN_ANSWERS = 200.0
-"""Time, and number of answers, until a third of a weight is left.
+"""Time and answers until a third of a weight is left.
 
 The longer of the two counts.
 """

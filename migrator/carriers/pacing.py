@@ -34,7 +34,7 @@ SOON = 3
 """Answers between two refusals that tell of a far too fast pace."""
 
 CLIMB, CLIMB_MORE = 0.05, 0.004
-"""Growth of the pace per second of use, once there was a refusal.
+"""Growth of the pace per second of use, after a refusal.
 
 Each second without a further refusal adds the second number to the first.
 """
