@@ -186,19 +186,24 @@ class World:
 
     # --- what an operator does ---
 
-    def pull(self, *, quotas: bool = False, workers: int = 4, **asked: Any) -> PullResult:
-        """`inventory pull`."""
+    def pull(
+        self, *, quotas: bool = False, workers: int = 4, stop_after_s: float | None = None, **asked: Any
+    ) -> PullResult:
+        """`inventory pull`, stopped by its operator after some seconds if so."""
 
         async def body() -> PullResult:
+            stopper = Stopper()
+            if stop_after_s is not None:
+                stopper.stop_after(stop_after_s, "Ctrl-C", 130)
             base = "https://onence.test/management-api/"
             async with httpx.AsyncClient(transport=InProcessTransport(self.source), base_url=base) as http:
                 source = OnenceSource(
                     http,
                     client_id=self.source.client_id,
                     client_secret=self.source.client_secret,
-                    pacer=Pacer(8.0),
+                    pacer=Pacer(8.0, gate=stopper.checkpoint),
                 )
-                pulling = Pulling(source, store.inventory, self, Stopper(), quotas=quotas, workers=workers, **asked)
+                pulling = Pulling(source, store.inventory, self, stopper, quotas=quotas, workers=workers, **asked)
                 return await pulling.run()
 
         with self.store() as store:
