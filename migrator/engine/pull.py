@@ -261,7 +261,7 @@ class Pulling:
         return read, failed
 
     async def _read(self, iccids: Sequence[Iccid], readings: list[Reading]) -> None:
-        """Read the volumes of some SIMs, and add each to `readings` as it comes."""
+        """Read the volumes of some SIMs into `readings`."""
         todo = iter(iccids)
 
         async def worker() -> None:

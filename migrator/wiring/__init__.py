@@ -263,6 +263,7 @@ async def target(
             org_id=hologram.org_id,
             pacer=pacer,
             batch_size=chosen.batch,
+            claim_timeout_s=chosen.claim_timeout_s,
         )
         async with nullcontext() if read_only or store is None else keeping_pace(pacer, store, SystemClock()):
             yield target

@@ -182,7 +182,13 @@ class World:
         pacer = AdaptivePacer(min(self.start_rps, self.ceiling_rps), ceiling=self.ceiling_rps)
         if store is not None and stopper is not None:
             steer(pacer, stopper, ceiling(store, "hologram", self.ceiling_rps))
-        return HologramTarget(http, api_key=self.target.api_key, org_id=self.target.org_id, pacer=pacer)
+        return HologramTarget(
+            http,
+            api_key=self.target.api_key,
+            org_id=self.target.org_id,
+            pacer=pacer,
+            claim_timeout_s=self.options.claim_timeout_s,
+        )
 
     # --- what an operator does ---
 

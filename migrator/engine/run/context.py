@@ -14,7 +14,7 @@ from migrator.core.policy.policy import Policy
 from migrator.core.run.control import Order, OrderKind, halted_by
 from migrator.core.run.states import StepKind
 from migrator.errors import Interrupted, LookAgain, NotSent
-from migrator.ports import Clock, Journal, Progress, TargetPlatform
+from migrator.ports import LONGEST_CLAIM_S, Clock, Journal, Progress, TargetPlatform
 
 __all__ = ["ApplyOptions", "Context", "Hooks", "SteadyClock", "Stopper", "quiet"]
 
@@ -275,6 +275,7 @@ class ApplyOptions:
         wait_s: how long to stay for SIMs that are only pending.
         absent_after_s: how old the carrier's reads may be; a SIM's absence is believed only so long after a claim
             ended.
+        claim_timeout_s: how long the carrier may work on an unanswered claim.
         claim_batch: SIMs in one claim, at most 2,500.
         batch: devices in one other bulk change.
         workers: requests in flight where several may be.
@@ -287,6 +288,7 @@ class ApplyOptions:
     max_duration_s: float | None = None
     wait_s: float = 1800.0
     absent_after_s: float = 60.0
+    claim_timeout_s: float = LONGEST_CLAIM_S
     claim_batch: int = 2500
     batch: int = 500
     workers: int = 8
