@@ -23,7 +23,7 @@ NAMED_FACTOR = 10
 """Factor on the wait for SIMs that the carrier named as claimed."""
 
 STATE_LAG_S = 600.0
-"""Seconds in which a new state normally shows: ten minutes.
+"""Seconds in which an accepted state normally shows: ten minutes.
 
 A state rarely takes a day (reference, 7.5).
 """
@@ -216,8 +216,11 @@ def settles_at(ctx: Context, step: Step) -> float:
     The time is in UTC seconds. A read from that time on that does not show the order of this setting says that the
     order had no effect. Each further order gets more time, so that a carrier slower than expected is not sent orders
     for ever.
+
+    A state that the carrier accepted waits in its queue. One whose answer was lost may never have arrived, and ordering
+    it again does no harm.
     """
     lag_s = ctx.options.absent_after_s
-    if step.kind is StepKind.STATE:
+    if step.kind is StepKind.STATE and SETTLING[step.doubt].patience is not Patience.AT_WORK:
         return step.since + max(lag_s, STATE_LAG_S) * step.attempts
     return step.since + max(lag_s, min(lag_s * step.attempts, LONGEST_LAG_S))
