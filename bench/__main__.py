@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.applying import applying
 from bench.drafting import drafting
 from bench.measures import Measure, table
+from bench.pacing import pacing
 from bench.planning import planning
 from bench.pulling import killed, pace, pace_virtual
 from bench.reporting import reporting
@@ -24,6 +25,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "whole_way": whole_way,
     "pace": pace,
     "pace_virtual": pace_virtual,
+    "pacing": pacing,
     "applying": applying,
     "sizes": sizes,
     "planning": planning,

@@ -17,7 +17,8 @@ from tests.worlds.world import World
 __all__ = ["applying"]
 
 SIMS = 1000
-START_RPS, CEILING_RPS, LATENCY_S = 2.0, 10.0, 0.15
+CEILING_RPS, LATENCY_S = 10.0, 0.15
+COLD_SIMS, QUICK_RPS, QUICK_S = 3000, 200.0, 0.05
 LOWER_RPS = 6.0
 TOO_MANY, REFUSED_SHARE = 429, 0.05
 
@@ -26,6 +27,18 @@ class _PacedWorld(World):
     """A world whose operator left HOLOGRAM_MAX_RPS at its default."""
 
     ceiling_rps = CEILING_RPS
+
+
+class _QuickWorld(World):
+    """A world whose operator allows 200 requests a second."""
+
+    ceiling_rps = QUICK_RPS
+
+
+class _WarmWorld(_QuickWorld):
+    """The same, where the pacer begins with all of them."""
+
+    start_rps = QUICK_RPS
 
 
 def applying(folder: Path) -> Iterator[Measure]:
@@ -39,6 +52,14 @@ def applying(folder: Path) -> Iterator[Measure]:
     what = "`apply`, 1,000 SIMs, 5 % of requests answered 429: requests sent"
     yield next(compared(what, sent, to_apply(planned), most=1.1))
     yield _refusals(entries, most=None)
+    yield Measure(
+        what="`apply`, 3,000 SIMs, no limit, HOLOGRAM_MAX_RPS 200, 50 ms replies: time from a cold start",
+        value=_applied(_world(folder / "d", None, _QuickWorld, COLD_SIMS, QUICK_S))[1],
+        unit="s",
+        against=_applied(_world(folder / "e", None, _WarmWorld, COLD_SIMS, QUICK_S))[1],
+        against_what="with 200/s at once",
+        most=1.25,
+    )
 
 
 def _pace(folder: Path, limit_rps: float, how: str) -> Iterator[Measure]:
@@ -58,12 +79,18 @@ def _pace(folder: Path, limit_rps: float, how: str) -> Iterator[Measure]:
     yield next(compared("… requests sent", sent, to_apply(planned), most=1.05))
 
 
-def _world(folder: Path, limit: RateLimit | None) -> _PacedWorld:
+def _world(
+    folder: Path,
+    limit: RateLimit | None,
+    kind: type[World] = _PacedWorld,
+    sims: int = SIMS,
+    latency_s: float = LATENCY_S,
+) -> World:
     folder.mkdir()
     switches = HologramSwitches(
-        rate_limit=limit, latency_s=LATENCY_S, claim_pending_s=PENDING_S, state_pending_s=PENDING_S
+        rate_limit=limit, latency_s=latency_s, claim_pending_s=PENDING_S, state_pending_s=PENDING_S
     )
-    return _PacedWorld(folder, sims=SIMS, switches=switches)
+    return kind(folder, sims=sims, switches=switches)
 
 
 def _applied(world: World) -> tuple[list[LedgerEntry], float, list[Planned]]:

@@ -8,6 +8,8 @@ from typing import Any, TypeGuard
 
 import anyio
 
+from migrator.carriers.hidden_limit import HiddenLimit
+
 __all__ = ["LONGEST_HOLD_S", "AdaptivePacer", "Gate", "Pacer"]
 
 Gate = Callable[[], Awaitable[bool]]
@@ -24,6 +26,18 @@ The check asks if the request is still wanted.
 
 RESTART_SHARE = 0.9
 """Share of a remembered request rate at which the next process begins."""
+
+LIMIT_SHARE = 0.96
+"""Share of the believed limit at which requests go out."""
+
+SOON = 3
+"""Answers between two refusals that tell of a far too fast pace."""
+
+CLIMB, CLIMB_MORE = 0.05, 0.004
+"""Growth of the pace per second of use, after a refusal.
+
+Each second without a further refusal adds the second number to the first.
+"""
 
 SPREAD = 0.25
 """Most that a pause is lengthened, as a share of its length."""
@@ -167,29 +181,32 @@ class AdaptivePacer(Pacer):
     """Pacer that finds an unpublished limit and follows its moves.
 
     The pacer starts at `per_second` and doubles the request rate every `doubling_s` until the first refusal (slow
-    start). Each stop then lowers the rate a little. The rate comes back to where it was refused within `recovery_s`,
-    stays near that value, and climbs past it ever faster while nothing is refused. The rate never grows while something
-    else slows the requests, as a rate that was not tried proves nothing.
+    start). From then on it goes no faster than the limit that explains the refusals best (`HiddenLimit`), and climbs
+    towards that ever faster while nothing is refused. Refusals that no limit explains stop everybody, as any do, but
+    do not slow the pace: to go slower would not help against them. The rate never grows while something else slows the
+    requests, as a rate that was not tried proves nothing.
 
     Args:
-        ceiling: never faster than this. May be changed at any time, which is how an operator steers.
+        ceiling: never faster than this. May be lowered at any time, and raised again, which is how an operator steers.
         floor: never slower than this.
         doubling_s: seconds of use between two doublings.
-        recovery_s: seconds of use until the request rate is again what was refused.
 
-    Source: Hologram publishes no number (reference, section 3.5); its prose asks to stop 5 to 10 s after a 429. The
-    curve is that of CUBIC (RFC 9438), without its fairness part.
+    Source: Hologram publishes no number (reference, section 3.5); its prose asks to stop 5 to 10 s after a 429.
     """
 
     ceiling: float = 10.0
     floor: float = 0.2
-    doubling_s: float = 3.0
-    recovery_s: float = 25.0
-    _refused_at: float | None = field(default=None, init=False, repr=False)  # the pace then, None in slow start
-    _kept: float = field(default=1.0, init=False, repr=False)  # the share of it that the last stop left
-    _used_s: float = field(default=0.0, init=False, repr=False)  # seconds of use since the last stop or doubling
+    doubling_s: float = 0.5
+    _limit: HiddenLimit = field(init=False, repr=False)
+    _was_refused: bool = field(default=False, init=False, repr=False)  # False in slow start
+    _used_s: float = field(default=0.0, init=False, repr=False)  # seconds of use since the pace last grew
+    _calm_s: float = field(default=0.0, init=False, repr=False)  # seconds of use since the last refusal
+    _served_then: int = field(default=0, init=False, repr=False)  # answers at the last refusal
     _seen_at: float | None = field(default=None, init=False, repr=False)
     _is_busy: bool = field(default=False, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._limit = HiddenLimit(self.floor / 2, self.ceiling)
 
     @property
     def pauses_s(self) -> tuple[float, ...]:
@@ -201,28 +218,20 @@ class AdaptivePacer(Pacer):
         return (1.0, 2.0, 5.0, 10.0)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what was learned, as JSON values for `restore`.
-
-        The values are the request rate, and the rate that was refused, or None.
-        """
-        return {"per_second": self.per_second, "refused_at": self._refused_at}
+        """Return what was learned, as JSON values for `restore`."""
+        return {"per_second": self.per_second, "was_refused": self._was_refused}
 
     def restore(self, learned: Mapping[str, Any]) -> None:
         """Begin a bit below the request rate that another process learned.
 
-        The rate then climbs to where it was refused. Nonsense is ignored.
+        Nonsense is ignored.
         """
-        pace, refused_at = learned.get("per_second"), learned.get("refused_at")
-        if not _is_rate(pace):
-            return
-        self._move_to(pace * RESTART_SHARE)
-        if _is_rate(refused_at):
-            self._refused_at = max(refused_at, pace)
-            self._kept = min(1.0, self.per_second / self._refused_at)
+        pace = learned.get("per_second")
+        if _is_rate(pace):
+            self._move_to(pace * RESTART_SHARE)
+            self._was_refused = learned.get("was_refused") is not False  # an earlier version said it in another way
 
     def _keep_below(self, ceiling: float) -> None:
-        if ceiling > self.ceiling:  # a pace that the old ceiling held back was not tried
-            self._used_s = min(self._used_s, self.recovery_s)
         self.ceiling = ceiling
         self._move_to(self.per_second)
 
@@ -234,15 +243,21 @@ class AdaptivePacer(Pacer):
 
     def accepted(self) -> None:
         """Go faster as time goes by."""
+        if self._was_refused:  # before, there is nothing to explain
+            self._limit.told(anyio.current_time(), is_refused=False)
         super().accepted()
         if not self.is_held:
             self._use()
             self._grow()
 
     def refused(self, retry_after_s: float | None) -> None:
-        """Slow down, once for each stop."""
-        if not self.is_held:
-            self._shrink()
+        """Slow down, if that helps."""
+        is_again = not self.is_held and self.served - self._served_then < SOON
+        self._served_then = self.served
+        self._was_refused, self._calm_s = True, 0.0
+        self._limit.told(anyio.current_time(), is_refused=True)
+        believed = self._limit.likeliest if is_again else self._limit.fastest
+        self._move_to(min(self.per_second, believed * LIMIT_SHARE))
         super().refused(retry_after_s)
 
     def _use(self) -> None:
@@ -252,21 +267,16 @@ class AdaptivePacer(Pacer):
         self._seen_at = now
 
     def _grow(self) -> None:
-        if self._refused_at is not None:
-            bend = (self._used_s / self.recovery_s - 1) ** 3
-            self._move_to(self._refused_at * (1 + (1 - self._kept) * bend))
+        if self.per_second >= self.ceiling:  # a pace that the ceiling holds back was not tried
+            self._used_s = self._calm_s = 0.0
+        if self._was_refused:
+            growth = math.exp((CLIMB + CLIMB_MORE * self._calm_s) * self._used_s)
+            self._calm_s += self._used_s
+            self._used_s = 0.0
+            self._move_to(min(self._limit.fastest * LIMIT_SHARE, self.per_second * growth))
         elif self._used_s >= self.doubling_s:
             self._used_s = 0.0
             self._move_to(self.per_second * 2)
-
-    def _shrink(self) -> None:
-        if self._refused_at is None:
-            self._kept = 0.5  # the pace before the last doubling was fine
-        else:
-            self._kept = 0.9 if self._used_s > self.recovery_s / 5 else 0.7  # refused again at once: far too fast
-        self._refused_at = self.per_second
-        self._used_s = 0.0
-        self._move_to(self.per_second * self._kept)
 
     def _move_to(self, per_second: float) -> None:
         self.per_second = min(self.ceiling, max(self.floor, per_second))

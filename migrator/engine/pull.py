@@ -240,13 +240,18 @@ class Pulling:
     async def _all_readings(self, snapshot_id: int) -> tuple[int, int]:
         """Read what remains of every SIM's volumes.
 
-        Each hundred SIMs are one commit.
+        Each hundred SIMs are one commit. What was read of a hundred is kept, too, when the pull stops among them.
 
         Returns: SIMs read, and SIMs whose read failed.
         """
         read = failed = 0
         while iccids := self.store.without_reading(snapshot_id, READINGS_A_COMMIT):
-            readings = await self._readings(iccids)
+            readings: list[Reading] = []
+            try:
+                await self._read(iccids, readings)
+            except (MigratorError, Interrupted):
+                self.store.save_readings(snapshot_id, readings)
+                raise
             self.store.save_readings(snapshot_id, readings)
             bad = sum(_has_failed(reading) for reading in readings)
             failed += bad
@@ -255,9 +260,9 @@ class Pulling:
             self.stopper.check()
         return read, failed
 
-    async def _readings(self, iccids: Sequence[Iccid]) -> list[Reading]:
+    async def _read(self, iccids: Sequence[Iccid], readings: list[Reading]) -> None:
+        """Read the volumes of some SIMs into `readings`."""
         todo = iter(iccids)
-        readings: list[Reading] = []
 
         async def worker() -> None:
             for iccid in todo:
@@ -268,7 +273,6 @@ class Pulling:
                 readings.append(Reading(iccid, data, sms))
 
         await _crew(worker, self.workers)
-        return readings
 
     def _now(self) -> float:
         return self.clock.now().timestamp()

@@ -32,6 +32,8 @@ __all__ = [
 LONGEST_CLAIM_S = 180.0
 """Seconds that a claim of up to 2,500 SIMs may take.
 
+This is the default of `MIGRATOR_CLAIM_TIMEOUT_S`.
+
 We wait so long for its answer, and expect its effect for so long.
 """
 

@@ -55,10 +55,10 @@ __all__ = [
 T = TypeVar("T")
 USER_AGENT = "migrator"
 HEARTBEAT_S = 10.0
-START_RPS = 2.0
+START_RPS = 10.0
 """Requests per second at which the adaptive rate begins.
 
-Nobody knows Hologram's limit, so the rate rises step by step.
+They are the default of `HOLOGRAM_MAX_RPS`. Nobody knows Hologram's limit, so a rate above that rises step by step.
 """
 
 
@@ -263,6 +263,7 @@ async def target(
             org_id=hologram.org_id,
             pacer=pacer,
             batch_size=chosen.batch,
+            claim_timeout_s=chosen.claim_timeout_s,
         )
         async with nullcontext() if read_only or store is None else keeping_pace(pacer, store, SystemClock()):
             yield target

@@ -68,7 +68,7 @@ def apply(
     """
     store, header = site.store, site.store.plans.header(plan_id)
     must_be_whole(store, header, lines=False)
-    for words in must_be_ready(store, header):
+    for words in (*site.settings.warnings, *must_be_ready(store, header)):
         site.warn(words)
     must_be_confirmed(store, header, confirm, confirm_pauses)
     return carry_out(site, header, bounds)
@@ -184,6 +184,7 @@ def _context_of(
             max_duration_s=bounds.max_duration_s,
             wait_s=settings.settle_timeout_s if bounds.wait_s is None else bounds.wait_s,
             absent_after_s=settings.absent_after_s,
+            claim_timeout_s=settings.claim_timeout_s,
             claim_batch=settings.claim_batch,
             batch=settings.batch,
         ),

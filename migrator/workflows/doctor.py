@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from migrator.inputs.settings.settings import Settings
     from migrator.ports import Account, TargetPlatform
 
-__all__ = ["CheckResult", "carriers", "disk"]
+__all__ = ["CheckResult", "carriers", "disk", "patience"]
 
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
@@ -140,6 +140,15 @@ def _names(account: "Account") -> CheckResult:
     if "bulk_rename" in account.features:
         return CheckResult("shared names", "in one call (bulk_rename)")
     return CheckResult("shared names", "one by one", "the organization lacks bulk_rename: a request for each SIM")
+
+
+def patience(chosen: "Settings") -> list[CheckResult]:
+    """Check the waits that are set.
+
+    Returns: a result for each that is short.
+    """
+    hint = "set MIGRATOR_CLAIM_TIMEOUT_S to 180s, or leave it out"
+    return [CheckResult("claims", words, hint) for words in chosen.warnings]
 
 
 def disk(state: str) -> CheckResult:

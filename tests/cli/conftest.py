@@ -131,7 +131,7 @@ def make_desk(
         monkeypatch.setenv("ONENCE_MAX_RPS", "500")
         monkeypatch.setenv("HOLOGRAM_MAX_RPS", "500")
         monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)  # nobody waits for a pace to be felt for
-        monkeypatch.setattr("migrator.engine.apply.settle.AT_WORK_S", 1.0)
+        monkeypatch.setattr("migrator.engine.apply.settle._at_work_s", lambda _ctx: 1.0)
         for part in ("apply.converge", "apply.settle", "cutover.cutover"):  # the carriers here are quick
             monkeypatch.setattr(f"migrator.engine.{part}.FIRST_PAUSE_S", 0.2)
         monkeypatch.setenv("MIGRATOR_ABSENT_AFTER_S", "1")

@@ -1,12 +1,13 @@
 """`inventory pull` against the simulated carrier, on a virtual clock."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from migrator.carriers.onence.simulator import BeyondEnd, Missing, OnenceSwitches, Totals, TotalsHeaders
 from migrator.carriers.simulation import Fault, FaultPlan
-from migrator.errors import InputError, Transient
+from migrator.errors import InputError, Interrupted, Transient
 from tests.worlds.world import World
 
 
@@ -21,6 +22,12 @@ def inventory(world: World) -> set[str]:
 
 def pages_asked(world: World) -> list[int]:
     return [int(entry.query["page"]) for entry in world.source.ledger.requests("GET", "/sims") if "page" in entry.query]
+
+
+def quotas_answered(world: World) -> Counter[tuple[str, str]]:
+    """How often each SIM's volume of data and of SMS was told."""
+    told = (entry.path.split("/") for entry in world.source.ledger.entries if "/quota/" in entry.path)
+    return Counter((parts[-3], parts[-1]) for parts in told)
 
 
 @pytest.mark.parametrize("sims", [1, 99, 100, 101, 350])
@@ -241,6 +248,18 @@ def test_what_remains_is_read_for_every_sim_and_a_failed_read_is_not_zero(tmp_pa
         sims = list(store.inventory.sims())
     assert [sim.data_reading.value for sim in sims].count("failed") == 1
     assert all(sim.data_remaining_mb is None for sim in sims if sim.data_reading.value == "failed")
+
+
+def test_a_pull_that_is_stopped_among_the_volumes_keeps_those_that_it_read(tmp_path: Path) -> None:
+    """Only what was in flight is asked again: one SIM a worker."""
+    world = World(tmp_path, sims=318, onence_switches=OnenceSwitches(latency_s=0.15))
+    with pytest.raises(Interrupted):
+        world.pull(quotas=True, workers=8, stop_after_s=60)
+    answered = quotas_answered(world)
+    assert answered.total() > 318, "it was stopped half way, within a commit"
+    assert world.pull(quotas=True, workers=8).quotas_read > 0
+    assert set(quotas_answered(world)) == {(iccid, service) for iccid in fleet(world) for service in ("data", "sms")}
+    assert sum(times - 1 for times in quotas_answered(world).values()) <= 8
 
 
 def test_a_token_that_expires_in_the_middle_is_renewed(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ MUTATIONS = (
     Mutation(
         "what was not answered may go on",
         "migrator/engine/apply/settle.py",
-        "AT_WORK_S if patience is Patience.AT_WORK else 0.0",
+        "_at_work_s(ctx) if patience is Patience.AT_WORK else 0.0",
         "0.0",
     ),
     Mutation(

@@ -39,7 +39,7 @@ def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehea
         for name, value in {"ONENCE_MAX_RPS": "500", "HOLOGRAM_MAX_RPS": "500", "MIGRATOR_ABSENT_AFTER_S": "1"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)
-        monkeypatch.setattr("migrator.engine.apply.settle.AT_WORK_S", 1.0)
+        monkeypatch.setattr("migrator.engine.apply.settle._at_work_s", lambda _ctx: 1.0)
         for part in ("converge", "settle"):  # the carriers here are quick
             monkeypatch.setattr(f"migrator.engine.apply.{part}.FIRST_PAUSE_S", 0.2)
         yield carriers

@@ -116,6 +116,7 @@ class World:
     options: ApplyOptions = field(default_factory=ApplyOptions)
     source: OnenceSimulator = field(init=False)
     target: HologramSimulator = field(init=False)
+    start_rps: ClassVar[float] = wiring.START_RPS
     ceiling_rps: ClassVar[float] = 200.0
     stopper: Stopper = field(default_factory=Stopper, init=False)
     elapsed_s: float = field(default=0.0, init=False)
@@ -179,26 +180,37 @@ class World:
         self, http: httpx.AsyncClient, store: Store | None = None, stopper: Stopper | None = None
     ) -> HologramTarget:
         """The true adapter on the simulated carrier, steered from the store where there is one."""
-        pacer = AdaptivePacer(2.0, ceiling=self.ceiling_rps)
+        pacer = AdaptivePacer(min(self.start_rps, self.ceiling_rps), ceiling=self.ceiling_rps)
         if store is not None and stopper is not None:
             steer(pacer, stopper, ceiling(store, "hologram", self.ceiling_rps))
-        return HologramTarget(http, api_key=self.target.api_key, org_id=self.target.org_id, pacer=pacer)
+        return HologramTarget(
+            http,
+            api_key=self.target.api_key,
+            org_id=self.target.org_id,
+            pacer=pacer,
+            claim_timeout_s=self.options.claim_timeout_s,
+        )
 
     # --- what an operator does ---
 
-    def pull(self, *, quotas: bool = False, workers: int = 4, **asked: Any) -> PullResult:
-        """`inventory pull`."""
+    def pull(
+        self, *, quotas: bool = False, workers: int = 4, stop_after_s: float | None = None, **asked: Any
+    ) -> PullResult:
+        """`inventory pull`, stopped by its operator after some seconds if so."""
 
         async def body() -> PullResult:
+            stopper = Stopper()
+            if stop_after_s is not None:
+                stopper.stop_after(stop_after_s, "Ctrl-C", 130)
             base = "https://onence.test/management-api/"
             async with httpx.AsyncClient(transport=InProcessTransport(self.source), base_url=base) as http:
                 source = OnenceSource(
                     http,
                     client_id=self.source.client_id,
                     client_secret=self.source.client_secret,
-                    pacer=Pacer(8.0),
+                    pacer=Pacer(8.0, gate=stopper.checkpoint),
                 )
-                pulling = Pulling(source, store.inventory, self, Stopper(), quotas=quotas, workers=workers, **asked)
+                pulling = Pulling(source, store.inventory, self, stopper, quotas=quotas, workers=workers, **asked)
                 return await pulling.run()
 
         with self.store() as store:

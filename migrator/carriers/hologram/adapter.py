@@ -60,6 +60,7 @@ class HologramTarget:
         batch_size: the most devices in one change; the vendor names no number (reference, section 12).
         max_lookup: the most ICCIDs or device ids in one lookup.
         page_size: devices on one page of the list.
+        claim_timeout_s: how long a claim's answer is waited for.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class HologramTarget:
         batch_size: int = 500,
         max_lookup: int = 100,
         page_size: int = 1000,
+        claim_timeout_s: float = LONGEST_CLAIM_S,
     ) -> None:
         self._client = HologramClient(http, api_key=api_key, pacer=pacer)
         self._org_id = org_id
         self.batch_size = batch_size
         self.max_lookup = max_lookup
         self.page_size = page_size
+        self._claim_timeout_s = claim_timeout_s
 
     def __repr__(self) -> str:
         return f"HologramTarget(api_key=***, org_id={self._org_id!r})"
@@ -240,7 +243,7 @@ class HologramTarget:
 
     async def _claim(self, request: Request, vouch: Vouch | None) -> Answer:
         try:
-            reply = await self._client.send(request, retry_refusals=False, timeout_s=LONGEST_CLAIM_S, vouch=vouch)
+            reply = await self._client.send(request, retry_refusals=False, timeout_s=self._claim_timeout_s, vouch=vouch)
         except Permanent as error:
             raise claim_refusal(error) from None
         return wire.claim_reply(reply.body)

@@ -112,7 +112,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
             warnings = refuse_stale(store, header, STALE_HINT)
             say_at_once(shared, warnings)
             return with_warnings(shared, _dry_run(shared, chosen, store, header, options), warnings)
-        warnings = must_be_ready(store, header)
+        warnings = [*chosen.warnings, *must_be_ready(store, header)]
         say_at_once(shared, warnings)
         _confirm(shared, store, header, options)
         with watching(shared) as progress:

@@ -7,7 +7,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, MigratorError, Problem
 from migrator.inputs.settings.settings import Settings
-from migrator.workflows.doctor import CheckResult, carriers, disk
+from migrator.workflows.doctor import CheckResult, carriers, disk, patience
 
 __all__ = ["doctor"]
 
@@ -29,7 +29,7 @@ def _doctor(shared: Globals) -> Outcome:
 
     chosen = wiring.settings(shared.config)
     state = shared.state or chosen.state
-    findings = _asked(chosen)
+    findings = _asked(chosen) + patience(chosen)
     try:
         findings.append(disk(state))
         findings += _schema(state)

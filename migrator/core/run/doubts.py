@@ -41,7 +41,7 @@ class Patience(Enum):
 
     LAG = auto()  # reads follow with a lag of their own
     NAMED = auto()  # the carrier said that it is done: ten times the lag
-    AT_WORK = auto()  # the carrier may be at work on a claim it has not answered; the lag follows
+    AT_WORK = auto()  # no answer: the carrier may be at work on a claim, then the lag follows; for others the lag
     QUEUE = auto()  # the carrier took the order; an old SIM's waits in a queue, a new SIM's has the lag of its kind
 
 

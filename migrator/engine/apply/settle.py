@@ -10,7 +10,6 @@ from migrator.core.run.steps import Item, Step
 from migrator.core.run.verify import shows
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, items_now, targets_of
-from migrator.ports import LONGEST_CLAIM_S
 
 __all__ = ["settle_claims", "settle_settings", "settles_at"]
 
@@ -24,7 +23,7 @@ NAMED_FACTOR = 10
 """Factor on the wait for SIMs that the carrier named as claimed."""
 
 STATE_LAG_S = 600.0
-"""Seconds in which a new state normally shows: ten minutes.
+"""Seconds in which an accepted state normally shows: ten minutes.
 
 A state rarely takes a day (reference, 7.5).
 """
@@ -37,9 +36,6 @@ The number of orders so far does not make the wait longer.
 
 _SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
 
-AT_WORK_S = LONGEST_CLAIM_S
-"""Seconds for which the carrier may work on an unanswered claim."""
-
 Secure = Callable[[Sequence[Item]], Awaitable[None]]
 
 
@@ -50,8 +46,8 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
 
     A SIM is absent after two agreeing reads, both asked for at least `absent_after_s` after the request ended. An
     earlier read may only show the lag. A claim that was not answered may go on at the carrier for as long as we would
-    have waited for its answer (`AT_WORK_S`): a connection that broke, a gateway that gave up, a process that died ended
-    nothing there.
+    have waited for its answer (`claim_timeout_s`): a connection that broke, a gateway that gave up, a process that died
+    ended nothing there.
 
     The end of a request of an earlier process is known by the host's clock alone, and that clock may have been set
     since. Our side of the request surely had ended when this function began to read, so the wait counts from there. A
@@ -137,9 +133,14 @@ def _ripe_at(ctx: Context, item: Item, began_at: float) -> float:
     ended_at = min(step.since, began_at)  # "in the future" means that the clock was set back since
     patience = SETTLING[step.doubt].patience
     factor = NAMED_FACTOR if patience is Patience.NAMED else 1
-    at_work_s = AT_WORK_S if patience is Patience.AT_WORK else 0.0
+    at_work_s = _at_work_s(ctx) if patience is Patience.AT_WORK else 0.0
     lag_s = ctx.options.absent_after_s
     return at_work_s + max(ended_at + factor * lag_s, began_at + lag_s)
+
+
+def _at_work_s(ctx: Context) -> float:
+    """Return the seconds that an unanswered claim may go on."""
+    return ctx.options.claim_timeout_s
 
 
 def _rested(ctx: Context, item: Item, began_at: float) -> bool:
@@ -215,8 +216,11 @@ def settles_at(ctx: Context, step: Step) -> float:
     The time is in UTC seconds. A read from that time on that does not show the order of this setting says that the
     order had no effect. Each further order gets more time, so that a carrier slower than expected is not sent orders
     for ever.
+
+    A state that the carrier accepted waits in its queue. One whose answer was lost may never have arrived, and ordering
+    it again does no harm.
     """
     lag_s = ctx.options.absent_after_s
-    if step.kind is StepKind.STATE:
+    if step.kind is StepKind.STATE and SETTLING[step.doubt].patience is not Patience.AT_WORK:
         return step.since + max(lag_s, STATE_LAG_S) * step.attempts
     return step.since + max(lag_s, min(lag_s * step.attempts, LONGEST_LAG_S))

@@ -16,7 +16,17 @@ from migrator.core.run.control import Order, OrderKind, halted_by
 from migrator.core.run.states import StepKind
 from migrator.core.run.steps import Item
 from migrator.errors import Interrupted, LookAgain, NotSent
-from migrator.ports import Answer, Clock, Journal, Progress, Request, TargetOrder, TargetPlatform, Vouch
+from migrator.ports import (
+    LONGEST_CLAIM_S,
+    Answer,
+    Clock,
+    Journal,
+    Progress,
+    Request,
+    TargetOrder,
+    TargetPlatform,
+    Vouch,
+)
 
 __all__ = ["ApplyOptions", "Context", "Hooks", "SteadyClock", "Stopper", "quiet"]
 
@@ -278,6 +288,7 @@ class ApplyOptions:
         wait_s: how long to stay for SIMs that are only pending.
         absent_after_s: how old the carrier's reads may be; a SIM's absence is believed only so long after a claim
             ended.
+        claim_timeout_s: how long the carrier may work on an unanswered claim.
         claim_batch: SIMs in one claim, at most 2,500.
         batch: devices in one other bulk change.
         workers: requests in flight where several may be.
@@ -290,6 +301,7 @@ class ApplyOptions:
     max_duration_s: float | None = None
     wait_s: float = 1800.0
     absent_after_s: float = 60.0
+    claim_timeout_s: float = LONGEST_CLAIM_S
     claim_batch: int = 2500
     batch: int = 500
     workers: int = 8

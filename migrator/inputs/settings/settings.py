@@ -17,6 +17,7 @@ from migrator.inputs.settings.values import (
     as_text,
     base_url,
     duration_s,
+    duration_within,
     one_of,
     parsed_duration,
     per_second,
@@ -72,6 +73,9 @@ class _SecretSetting:
     key: str
 
 
+LEAST_CLAIM_S, USUAL_CLAIM_S, MOST_CLAIM_S = 30.0, 180.0, 3600.0
+"""Seconds that a claim may take: the bounds, and the default."""
+
 _SETTINGS = (
     _Setting("ONENCE_BASE_URL", "onence", "base_url", base_url, ONENCE_URL),
     _Setting("ONENCE_API_VERSION", "onence", "api_version", one_of("auto", "v1", "v2"), "auto"),
@@ -84,6 +88,13 @@ _SETTINGS = (
     _Setting("MIGRATOR_STATE", "state", "url", plain, "sqlite:///migrator.db"),
     _Setting("MIGRATOR_SETTLE_TIMEOUT_S", "run", "settle_timeout_s", parsed_duration, 1800.0),
     _Setting("MIGRATOR_ABSENT_AFTER_S", "run", "absent_after_s", parsed_duration, 60.0),
+    _Setting(
+        "MIGRATOR_CLAIM_TIMEOUT_S",
+        "run",
+        "claim_timeout_s",
+        duration_within(least_s=LEAST_CLAIM_S, most_s=MOST_CLAIM_S),
+        USUAL_CLAIM_S,
+    ),
     _Setting(
         "MIGRATOR_CLAIM_BATCH",
         "run",
@@ -140,6 +151,7 @@ class Settings:
         state: the URL of the state store; not shown, since a database's URL may hold a password.
         settle_timeout_s: how long `apply` waits for SIMs that are only pending.
         absent_after_s: how long after a lost claim a SIM that is not there counts as absent.
+        claim_timeout_s: how long a claim may take: its answer is waited for, and what stays unanswered may go on.
         claim_batch: SIMs in one claim, never above 2,500.
         batch: devices in one bulk change.
     """
@@ -147,6 +159,7 @@ class Settings:
     state: str = field(repr=False)
     settle_timeout_s: float
     absent_after_s: float
+    claim_timeout_s: float
     claim_batch: int
     batch: int
     _values: Mapping[str, Any] = field(repr=False)
@@ -180,6 +193,14 @@ class Settings:
             org_id=values["HOLOGRAM_ORG_ID"],
             max_rps=self._values["HOLOGRAM_MAX_RPS"],
         )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Words about values that are allowed and may do harm."""
+        if self.claim_timeout_s >= USUAL_CLAIM_S:
+            return ()
+        words = f"MIGRATOR_CLAIM_TIMEOUT_S is {self.claim_timeout_s:g} s, below the usual {USUAL_CLAIM_S:g} s"
+        return (f"{words}: a claim that Hologram carries out later than that may be sent again while it is under way",)
 
     def max_rps(self, name: str) -> float:
         """Return ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS, by name.
@@ -242,6 +263,7 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
         state=values["MIGRATOR_STATE"],
         settle_timeout_s=values["MIGRATOR_SETTLE_TIMEOUT_S"],
         absent_after_s=values["MIGRATOR_ABSENT_AFTER_S"],
+        claim_timeout_s=values["MIGRATOR_CLAIM_TIMEOUT_S"],
         claim_batch=values["MIGRATOR_CLAIM_BATCH"],
         batch=values["MIGRATOR_BATCH"],
         _values=values,

@@ -122,6 +122,18 @@ def parsed_duration(text: str) -> float:
     return seconds
 
 
+def duration_within(*, least_s: float, most_s: float) -> Callable[[str], float]:
+    """Build the parser for a duration within bounds, in seconds."""
+
+    def parse(text: str) -> float:
+        seconds = parsed_duration(text)
+        if not least_s <= seconds <= most_s:
+            raise Unfit("out_of_range", f"found {_seen(text)}, expected from {least_s:g}s to {most_s / 60:g}m")
+        return seconds
+
+    return parse
+
+
 def duration_s(text: str) -> float:
     """Read a duration of at most a year, in seconds.
 

@@ -239,6 +239,7 @@ async def settle_earlier(
     target: TargetPlatform,
     *,
     absent_after_s: float,
+    claim_timeout_s: float,
     clock: Clock,
     stopper: Stopper,
     progress: Progress,
@@ -252,6 +253,7 @@ async def settle_earlier(
         store: where the plans are; the caller holds its lease.
         target: the carrier.
         absent_after_s: how old the carrier's reads may be.
+        claim_timeout_s: how long the carrier may work on an unanswered claim.
         clock: the time.
         stopper: checked between requests.
         progress: called with each event.
@@ -261,7 +263,8 @@ async def settle_earlier(
         if plan_id == but:
             continue
         header = store.plans.header(plan_id)
-        await Applying(_reading(store, target, header, absent_after_s, clock, stopper, progress)).settle()
+        options = ApplyOptions(absent_after_s=absent_after_s, claim_timeout_s=claim_timeout_s)
+        await Applying(_reading(store, target, header, options, clock, stopper, progress)).settle()
 
 
 def applying(store: "Store", ctx: Context) -> Applying:
@@ -274,6 +277,7 @@ def applying(store: "Store", ctx: Context) -> Applying:
         store,
         ctx.target,
         absent_after_s=ctx.options.absent_after_s,
+        claim_timeout_s=ctx.options.claim_timeout_s,
         clock=ctx.clock,
         stopper=ctx.stopper,
         progress=ctx.progress,
@@ -309,7 +313,8 @@ async def look(
         listed: gets every page of the device list that is read for this.
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
-    ctx = _reading(store, target, header, absent_after_s, clock, stopper, progress)
+    options = ApplyOptions(absent_after_s=absent_after_s)
+    ctx = _reading(store, target, header, options, clock, stopper, progress)
     reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers, listed)
     converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
     await converger.converge(None, wait_s=0)
@@ -332,7 +337,7 @@ def _reading(  # noqa: PLR0917 - handed through as they came
     store: "Store",
     target: TargetPlatform,
     header: PlanHeader,
-    absent_after_s: float,
+    options: ApplyOptions,
     clock: Clock,
     stopper: Stopper,
     progress: Progress,
@@ -345,7 +350,7 @@ def _reading(  # noqa: PLR0917 - handed through as they came
         target=target,
         journal=store.journal,
         clock=clock,
-        options=ApplyOptions(absent_after_s=absent_after_s),
+        options=options,
         stopper=stopper,
         progress=progress,
     )

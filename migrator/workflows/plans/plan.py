@@ -60,6 +60,7 @@ def plan_with(site: Site, loaded: LoadedPolicy, selection: "Where | None", *, ta
                         store,
                         target,
                         absent_after_s=settings.absent_after_s,
+                        claim_timeout_s=settings.claim_timeout_s,
                         clock=clock,
                         stopper=stopper,
                         progress=site.progress,

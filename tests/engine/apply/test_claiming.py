@@ -12,7 +12,7 @@ from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from migrator.engine.run.context import Hooks
+from migrator.engine.run.context import ApplyOptions, Hooks
 from tests.worlds.mishaps import People
 from tests.worlds.world import World, crash_at, new_sims
 
@@ -45,6 +45,34 @@ def as_the_first_claim_leaves(deed: Callable[[], None]) -> Hooks:
 
 
 # --- refused for now ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("timeout_s", "claims"), [(180.0, 2), (600.0, 1)])
+def test_a_lost_claim_is_sent_again_only_once_it_took_longer_than_the_operator_says(
+    tmp_path: Path, timeout_s: float, claims: int
+) -> None:
+    """This one is carried out 400 s after the connection broke."""
+    late = FaultPlan(scripted=[Fault.LATE], scripted_for=is_claim)
+    world = World(tmp_path, sims=2, switches=replace(QUICK, late_s=400.0), faults=late)
+    world.options = ApplyOptions(claim_timeout_s=timeout_s)
+    world.ready()
+    world.apply_until_quiet()
+    assert claims_of(world, FIRST) == claims
+    world.check_fulfilled()
+
+
+@pytest.mark.parametrize(("timeout_s", "is_lost"), [(180.0, True), (600.0, False)])
+def test_the_answer_to_a_claim_is_waited_for_as_long_as_the_operator_says(
+    tmp_path: Path, timeout_s: float, *, is_lost: bool
+) -> None:
+    slow = FaultPlan(scripted=[Fault.SLOW], scripted_for=is_claim)
+    world = World(tmp_path, sims=2, switches=replace(QUICK, slow_s=400.0), faults=slow)
+    world.options = ApplyOptions(claim_timeout_s=timeout_s)
+    world.ready()
+    told: list[str] = []
+    world.apply(progress=lambda event, _: told.append(event))
+    assert ("claim_lost" in told) is is_lost
+    assert claims_of(world, FIRST) == 1
 
 
 def test_a_claim_that_is_refused_for_now_again_and_again_ends_the_run_resumable(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """SIMs without a limit: where it follows the claim, nothing else goes on until it is through; locks are outlasted."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,63 @@ def test_a_pause_that_an_earlier_run_lost_comes_before_the_next_claim(tmp_path: 
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     writes = [entry.path for entry in world.target.ledger.entries if entry.method != "GET"]
     assert "batch/state" in writes[0]
+    world.check_fulfilled()
+
+
+PAUSED = POLICY + '[status]\nenabled = "pause"\n'
+
+
+def states_at(world: World) -> list[float]:
+    """When each order of a state arrived."""
+    return [entry.at_s for entry in world.target.ledger.requests("POST", "batch/state")]
+
+
+@pytest.mark.parametrize("fault", [Fault.LOSE_BEFORE, Fault.SERVER_ERROR_BEFORE, Fault.HTML])
+def test_a_pause_whose_answer_was_lost_is_ordered_again_once_reads_would_show_it(tmp_path: Path, fault: Fault) -> None:
+    """Meanwhile the SIM is live, and the next wave waits: ten minutes would be for nothing."""
+    world = World(
+        tmp_path,
+        sims=3,
+        policy_text=PAUSED,
+        switches=HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)),
+        faults=FaultPlan(scripted=[fault], scripted_for=lambda _verb, path: path.endswith("batch/state")),
+    )
+    world.ready()
+    assert world.apply().exit_code is ExitCode.DONE
+    lost, again = states_at(world)
+    assert LAG_S <= again - lost <= 2.5 * LAG_S  # reads are up to a minute apart
+    world.check_fulfilled()
+
+
+def test_a_pause_that_is_lost_each_time_gets_more_time_with_each_order(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        sims=3,
+        policy_text=PAUSED,
+        switches=HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)),
+        faults=FaultPlan(
+            scripted=[Fault.LOSE_BEFORE] * 4, scripted_for=lambda _verb, path: path.endswith("batch/state")
+        ),
+    )
+    world.ready()
+    world.apply_until_quiet()
+    gaps = [later - earlier for earlier, later in pairwise(states_at(world))]
+    assert len(gaps) == 4
+    assert all(gap >= LAG_S * number for number, gap in enumerate(gaps, 1))
+    world.check_fulfilled()
+
+
+def test_a_pause_that_was_accepted_is_given_ten_minutes(tmp_path: Path) -> None:
+    """The carrier has it in its queue: the record shows it late, and nothing is ordered twice."""
+    world = World(
+        tmp_path,
+        sims=3,
+        policy_text=PAUSED,
+        switches=HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), read_lag_s=5 * LAG_S),
+    )
+    world.ready()
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert len(states_at(world)) == 1
     world.check_fulfilled()
 
 

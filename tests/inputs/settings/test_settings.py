@@ -48,7 +48,8 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (onence.api_version, onence.max_rps) == ("auto", 8)
     assert (hologram.base_url, hologram.max_rps) == ("https://dashboard.hologram.io/api/1", 10)
     assert (settings.state, settings.settle_timeout_s, settings.absent_after_s) == ("sqlite:///migrator.db", 1800, 60)
-    assert (settings.claim_batch, settings.batch) == (2500, 500)
+    assert (settings.claim_timeout_s, settings.claim_batch, settings.batch) == (180, 2500, 500)
+    assert settings.warnings == ()
 
 
 def test_every_variable_is_taken_over() -> None:
@@ -298,3 +299,17 @@ def test_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 def test_other_durations_are_refused_with_examples(text: str) -> None:
     with pytest.raises(InputError, match="expected a duration such as 90s, 30m, 2h or 1d"):
         duration_s(text)
+
+
+@pytest.mark.parametrize("told", ["29s", "61m", "0"])
+def test_the_time_for_a_claim_has_bounds(told: str) -> None:
+    with pytest.raises(InputError, match=r"MIGRATOR_CLAIM_TIMEOUT_S: found .*, expected from 30s to 60m"):
+        load_settings(COMPLETE | {"MIGRATOR_CLAIM_TIMEOUT_S": told}, None)
+
+
+def test_a_short_time_for_a_claim_is_warned_of() -> None:
+    settings = load_settings(COMPLETE | {"MIGRATOR_CLAIM_TIMEOUT_S": "2m"}, None)
+    assert settings.claim_timeout_s == 120
+    assert [words.partition(":")[0] for words in settings.warnings] == [
+        "MIGRATOR_CLAIM_TIMEOUT_S is 120 s, below the usual 180 s"
+    ]
