@@ -109,6 +109,12 @@ def test_a_list_without_an_end_stops_once_pages_bring_nothing_new(
     assert len(pages_asked(world)) <= 25
 
 
+def test_totals_past_what_a_store_holds_are_totals_that_never_fit(tmp_path: Path) -> None:
+    switches = OnenceSwitches(pages_promised=10**30, told_too_many=2**63)
+    result = World(tmp_path, sims=130, onence_switches=switches).pull()
+    assert (result.sims, result.settled, result.falls_short) == (130, True, True)
+
+
 def test_a_list_that_comes_in_another_order_each_time_is_never_settled_by_its_count(tmp_path: Path) -> None:
     """Two passes that miss different SIMs say nothing of the list."""
     switches = OnenceSwitches(list_order=ListOrder.RESHUFFLED, told_too_many=2)
