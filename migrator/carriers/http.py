@@ -15,7 +15,7 @@ import anyio
 import httpx
 import tenacity
 
-from migrator.carriers.decoding import text_of_bytes
+from migrator.carriers.decoding import PACKINGS, ReplyTooLarge, text_of_bytes, whole_content
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.replies import Mask, Reply, Sorter, shortened
 from migrator.errors import (
@@ -36,6 +36,7 @@ log = logging.getLogger("migrator.http")
 
 ATTEMPTS = 6
 UNREACHABLE = "check the network and the carrier's base URL in the settings; then run the same command again"
+TOO_LARGE = "something on the way may answer in the carrier's place; if it stays so, ask the carrier"
 CONNECT_TIMEOUT_S = 15.0
 NOTHING_LEFT_US = (
     httpx.ConnectError,
@@ -54,8 +55,8 @@ At such an event the first byte goes out on a connection that stands.
 Params = Mapping[str, str | int]
 
 _JSON_IN_AND_OUT = (
-    {"Accept": "application/json"},
-    {"Accept": "application/json", "Content-Type": "application/json"},
+    {"Accept": "application/json", "Accept-Encoding": PACKINGS},
+    {"Accept": "application/json", "Accept-Encoding": PACKINGS, "Content-Type": "application/json"},
 )
 """Headers of a request without a body, and with a body."""
 
@@ -249,24 +250,27 @@ class HttpSession:
     async def _exchange(self, request: _Request) -> Reply:
         try:
             with anyio.fail_after(request.timeout_s):
-                response = await self._send(request)
+                response, content = await self._send(request)
         except NOTHING_LEFT_US as error:
             words = f"{self._carrier} cannot be reached: {self._reason(error)}"
             raise Transient(words, hint=UNREACHABLE) from None
         except TimeoutError:
             raise request.lost(f"{self._carrier} did not answer {request} within {request.timeout_s:g} s") from None
+        except ReplyTooLarge as error:
+            words = f"{self._carrier} answered {request} with more than any answer holds: {error}"
+            raise request.lost(words, code="reply_too_large", hint=TOO_LARGE) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             reason = self._reason(error)
             raise request.lost(f"the connection to {self._carrier} broke during {request}: {reason}") from None
         log.debug("%s %s -> %d", self._carrier, request, response.status_code)
-        return self._reply(request, response)
+        return self._reply(request, response, content)
 
-    async def _send(self, request: _Request) -> httpx.Response:
-        """Send the request, with the time-outs of this session.
+    async def _send(self, request: _Request) -> tuple[httpx.Response, bytes]:
+        """Send the request, and read the body, with this session's time-outs.
 
         The client's own time-outs are replaced, as they know nothing of slow claims.
         """
-        return await self._http.request(
+        async with self._http.stream(
             request.method,
             request.path.lstrip("/"),
             params=request.params,
@@ -276,10 +280,11 @@ class HttpSession:
             timeout=httpx.Timeout(request.timeout_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
             follow_redirects=False,
             extensions={} if request.vouch is _no_doubt else {"trace": request.trace},
-        )
+        ) as response:
+            return response, await whole_content(response)
 
-    def _reply(self, request: _Request, response: httpx.Response) -> Reply:
-        text, is_whole = text_of_bytes(response.content, response.charset_encoding)
+    def _reply(self, request: _Request, response: httpx.Response, content: bytes) -> Reply:
+        text, is_whole = text_of_bytes(content, response.charset_encoding)
         mask = Mask() if self._takes_tokens else self._mask
         try:
             body, is_json = (json.loads(text), True) if text.strip() else (None, True)
