@@ -7,8 +7,10 @@ caller allows it.
 
 import json
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -22,21 +24,31 @@ from migrator.errors import (
     Halted,
     Interrupted,
     NotSent,
+    NotTrusted,
     OutcomeUnknown,
     Outdated,
     RateLimited,
     Transient,
     WireMismatch,
 )
-from migrator.ports import Vouch
+from migrator.ports import WAITS, Vouch
 
 __all__ = ["HttpSession", "Mask", "Reply", "Sorter", "shortened"]
 
 log = logging.getLogger("migrator.http")
+waits = logging.getLogger(WAITS)
 
 ATTEMPTS = 6
-UNREACHABLE = "check the network and the carrier's base URL in the settings; then run the same command again"
+UNREACHABLE = (
+    "check the network, the proxy if HTTPS_PROXY or ALL_PROXY names one, and the carrier's base URL in the settings; "
+    "then run the same command again"
+)
+CERTIFICATE = (
+    "somebody stands in between (a proxy, a virus scanner), the base URL is another's, or this machine's clock is "
+    "wrong. If your organization's proxy signs anew: SSL_CERT_FILE names a file with its certificate and the usual ones"
+)
 TOO_LARGE = "something on the way may answer in the carrier's place; if it stays so, ask the carrier"
+LONGEST_TOLD_S = 366 * 86_400.0
 CONNECT_TIMEOUT_S = 15.0
 NOTHING_LEFT_US = (
     httpx.ConnectError,
@@ -241,17 +253,34 @@ class HttpSession:
         error = self._sort(reply, is_write=request.is_write)
         if isinstance(error, RateLimited):
             self._pacer.refused(error.retry_after_s)
+            self._tell_long_hold(error.retry_after_s)
         else:
             self._pacer.accepted()
         if error is not None:
             raise error
         return reply
 
+    def _tell_long_hold(self, asked_s: float | None) -> None:
+        """Tell at once of a long stop, by the machine's clock.
+
+        A stop that nobody is told of looks as if nothing were going on.
+        """
+        held_s = self._pacer.untold_hold_s()
+        if held_s is None:
+            return
+        now = datetime.now().astimezone()
+        until, again = (_clock(now, seconds) for seconds in (max(asked_s or 0.0, held_s), held_s))
+        told = {"carrier": self._carrier, "until": until, "again": again}
+        waits.warning("%s asks to wait until %s", self._carrier, until, extra={"held": told})
+
     async def _exchange(self, request: _Request) -> Reply:
         try:
             with anyio.fail_after(request.timeout_s):
                 response, content = await self._send(request)
         except NOTHING_LEFT_US as error:
+            if (refused := _refused_certificate(error)) is not None:
+                words = f"{self._carrier} shows a certificate that is not to be trusted: {refused}"
+                raise NotTrusted(words, hint=CERTIFICATE) from None
             words = f"{self._carrier} cannot be reached: {self._reason(error)}"
             raise Transient(words, hint=UNREACHABLE) from None
         except TimeoutError:
@@ -298,9 +327,28 @@ class HttpSession:
         return self._mask.words(str(error)) or type(error).__name__
 
 
+def _clock(now: datetime, seconds: float) -> str:
+    """Return the minute in which a wait is over.
+
+    The day stands before it, if that is not today.
+    """
+    over = now + timedelta(seconds=min(seconds, LONGEST_TOLD_S) + 59)
+    return f"{over:%H:%M}" if over.date() == now.date() else f"{over:%Y-%m-%d %H:%M}"
+
+
+def _refused_certificate(error: BaseException) -> str | None:
+    """Return why the certificate was refused; None for other trouble."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return shortened(cause.verify_message or "it cannot be verified")
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 def _may_be_repeated(error: BaseException) -> bool:
     """True if the same request may go out again.
 
-    A request that is too old would only get older.
+    A request that is too old would only get older, and no certificate mends itself.
     """
-    return isinstance(error, Transient | WireMismatch) and not isinstance(error, Outdated)
+    return isinstance(error, Transient | WireMismatch) and not isinstance(error, Outdated | NotTrusted)

@@ -42,6 +42,13 @@ NO_DEVICE = 0
 """Stand-in for the device of a warning that names no device."""
 
 
+LIST_NAMES = ("tags", "devices", "cellular", "results", "items")
+"""Names under which a list may stand in `data`.
+
+Replies have "tags" (reference, section 10.3); nobody has seen the others in replies of the true Hologram.
+"""
+
+
 # --- envelopes and pages -------------------------------------------------------------------------------------------
 
 
@@ -78,19 +85,24 @@ def rows_of(body: Any) -> list[Mapping[str, Any]]:
 
 def _rows(data: Any) -> list[Mapping[str, Any]] | None:
     """Return the records in `data`; None if it is no list."""
-    if data is None or data == []:
+    if data is None:
         return []
     if isinstance(data, list):
         return data if all(map(_is_record, data)) else None
-    if not isinstance(data, Mapping):
-        return None
+    return _rows_in_object(data) if isinstance(data, Mapping) else None
+
+
+def _rows_in_object(data: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
     if _is_record(data):
         return [data]
+    named = [data[name] for name in LIST_NAMES if isinstance(data.get(name), list)]
+    if len(named) == 1:  # whatever else stands beside it
+        return _rows(named[0])
     values = list(data.values())
     if values and all(map(_is_record, values)):
         return values
-    lists = [value for value in values if isinstance(value, list | Mapping)]
-    return _rows(lists[0]) if len(lists) == 1 and isinstance(lists[0], list) else None
+    inner = [value for value in values if isinstance(value, list | Mapping)]
+    return _rows(inner[0]) if len(inner) == 1 and isinstance(inner[0], list) else None
 
 
 def _is_record(value: Any) -> bool:

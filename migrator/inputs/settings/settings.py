@@ -181,6 +181,11 @@ class Settings:
             max_rps=self._values["HOLOGRAM_MAX_RPS"],
         )
 
+    def base_url(self, name: str) -> str:
+        """Return ONENCE_BASE_URL or HOLOGRAM_BASE_URL, by name."""
+        url: str = self._values[name]
+        return url
+
     def max_rps(self, name: str) -> float:
         """Return ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS, by name.
 
