@@ -15,6 +15,7 @@
     ├── IllegalTransition          1     the process: our own impossible state, stop rather than guess
     └── PlatformError
         ├── Transient              7     nothing happened; may be tried again
+        │   ├── NotTrusted         4     the same, and no try will do before the certificate is right
         │   ├── RateLimited        7     the same, and everybody slows down
         │   ├── NotSent                  the run was told to stop while a write waited for its turn
         │   ├── Outdated           7     what a write rests on grew old while it waited for its turn
@@ -46,6 +47,7 @@ __all__ = [
     "NotAuthorised",
     "NotSent",
     "NotStorable",
+    "NotTrusted",
     "OutcomeUnknown",
     "Outdated",
     "PairChanged",
@@ -238,6 +240,16 @@ class Transient(PlatformError):
 
     exit_code = 7
     code = "carrier_unreachable"
+
+
+class NotTrusted(Transient):
+    """Nothing was sent: the other side's certificate is not to be trusted.
+
+    No further try will do before somebody has looked at it.
+    """
+
+    exit_code = 4
+    code = "certificate"
 
 
 class RateLimited(Transient):

@@ -7,35 +7,48 @@ caller allows it.
 
 import json
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
 import httpx
 import tenacity
 
-from migrator.carriers.decoding import text_of_bytes
+from migrator.carriers.decoding import PACKINGS, ReplyTooLarge, text_of_bytes, whole_content
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.replies import Mask, Reply, Sorter, shortened
 from migrator.errors import (
     Halted,
     Interrupted,
     NotSent,
+    NotTrusted,
     OutcomeUnknown,
     Outdated,
     RateLimited,
     Transient,
     WireMismatch,
 )
-from migrator.ports import Vouch
+from migrator.ports import WAITS, Vouch
 
 __all__ = ["HttpSession", "Mask", "Reply", "Sorter", "shortened"]
 
 log = logging.getLogger("migrator.http")
+waits = logging.getLogger(WAITS)
 
 ATTEMPTS = 6
-UNREACHABLE = "check the network and the carrier's base URL in the settings; then run the same command again"
+UNREACHABLE = (
+    "check the network, the proxy if HTTPS_PROXY or ALL_PROXY names one, and the carrier's base URL in the settings; "
+    "then run the same command again"
+)
+CERTIFICATE = (
+    "somebody stands in between (a proxy, a virus scanner), the base URL is another's, or this machine's clock is "
+    "wrong. If your organization's proxy signs anew: SSL_CERT_FILE names a file with its certificate and the usual ones"
+)
+TOO_LARGE = "something on the way may answer in the carrier's place; if it stays so, ask the carrier"
+LONGEST_TOLD_S = 366 * 86_400.0
 CONNECT_TIMEOUT_S = 15.0
 NOTHING_LEFT_US = (
     httpx.ConnectError,
@@ -54,8 +67,8 @@ At such an event the first byte goes out on a connection that stands.
 Params = Mapping[str, str | int]
 
 _JSON_IN_AND_OUT = (
-    {"Accept": "application/json"},
-    {"Accept": "application/json", "Content-Type": "application/json"},
+    {"Accept": "application/json", "Accept-Encoding": PACKINGS},
+    {"Accept": "application/json", "Accept-Encoding": PACKINGS, "Content-Type": "application/json"},
 )
 """Headers of a request without a body, and with a body."""
 
@@ -240,33 +253,53 @@ class HttpSession:
         error = self._sort(reply, is_write=request.is_write)
         if isinstance(error, RateLimited):
             self._pacer.refused(error.retry_after_s)
+            self._tell_long_hold(error.retry_after_s)
         else:
             self._pacer.accepted()
         if error is not None:
             raise error
         return reply
 
+    def _tell_long_hold(self, asked_s: float | None) -> None:
+        """Tell at once of a long stop, by the machine's clock.
+
+        A stop that nobody is told of looks as if nothing were going on.
+        """
+        held_s = self._pacer.untold_hold_s()
+        if held_s is None:
+            return
+        now = datetime.now().astimezone()
+        until, again = (_clock(now, seconds) for seconds in (max(asked_s or 0.0, held_s), held_s))
+        told = {"carrier": self._carrier, "until": until, "again": again}
+        waits.warning("%s asks to wait until %s", self._carrier, until, extra={"held": told})
+
     async def _exchange(self, request: _Request) -> Reply:
         try:
             with anyio.fail_after(request.timeout_s):
-                response = await self._send(request)
+                response, content = await self._send(request)
         except NOTHING_LEFT_US as error:
+            if (refused := _refused_certificate(error)) is not None:
+                words = f"{self._carrier} shows a certificate that is not to be trusted: {refused}"
+                raise NotTrusted(words, hint=CERTIFICATE) from None
             words = f"{self._carrier} cannot be reached: {self._reason(error)}"
             raise Transient(words, hint=UNREACHABLE) from None
         except TimeoutError:
             raise request.lost(f"{self._carrier} did not answer {request} within {request.timeout_s:g} s") from None
+        except ReplyTooLarge as error:
+            words = f"{self._carrier} answered {request} with more than any answer holds: {error}"
+            raise request.lost(words, code="reply_too_large", hint=TOO_LARGE) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             reason = self._reason(error)
             raise request.lost(f"the connection to {self._carrier} broke during {request}: {reason}") from None
         log.debug("%s %s -> %d", self._carrier, request, response.status_code)
-        return self._reply(request, response)
+        return self._reply(request, response, content)
 
-    async def _send(self, request: _Request) -> httpx.Response:
-        """Send the request, with the time-outs of this session.
+    async def _send(self, request: _Request) -> tuple[httpx.Response, bytes]:
+        """Send the request, and read the body, with this session's time-outs.
 
         The client's own time-outs are replaced, as they know nothing of slow claims.
         """
-        return await self._http.request(
+        async with self._http.stream(
             request.method,
             request.path.lstrip("/"),
             params=request.params,
@@ -276,10 +309,11 @@ class HttpSession:
             timeout=httpx.Timeout(request.timeout_s, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
             follow_redirects=False,
             extensions={} if request.vouch is _no_doubt else {"trace": request.trace},
-        )
+        ) as response:
+            return response, await whole_content(response)
 
-    def _reply(self, request: _Request, response: httpx.Response) -> Reply:
-        text, is_whole = text_of_bytes(response.content, response.charset_encoding)
+    def _reply(self, request: _Request, response: httpx.Response, content: bytes) -> Reply:
+        text, is_whole = text_of_bytes(content, response.charset_encoding)
         mask = Mask() if self._takes_tokens else self._mask
         try:
             body, is_json = (json.loads(text), True) if text.strip() else (None, True)
@@ -293,9 +327,28 @@ class HttpSession:
         return self._mask.words(str(error)) or type(error).__name__
 
 
+def _clock(now: datetime, seconds: float) -> str:
+    """Return the minute in which a wait is over.
+
+    The day stands before it, if that is not today.
+    """
+    over = now + timedelta(seconds=min(seconds, LONGEST_TOLD_S) + 59)
+    return f"{over:%H:%M}" if over.date() == now.date() else f"{over:%Y-%m-%d %H:%M}"
+
+
+def _refused_certificate(error: BaseException) -> str | None:
+    """Return why the certificate was refused; None for other trouble."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return shortened(cause.verify_message or "it cannot be verified")
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 def _may_be_repeated(error: BaseException) -> bool:
     """True if the same request may go out again.
 
-    A request that is too old would only get older.
+    A request that is too old would only get older, and no certificate mends itself.
     """
-    return isinstance(error, Transient | WireMismatch) and not isinstance(error, Outdated)
+    return isinstance(error, Transient | WireMismatch) and not isinstance(error, Outdated | NotTrusted)

@@ -5,9 +5,12 @@ Numbers may be text, 0 and 1 may be no and yes, and blanks may be nothing.
 
 from typing import Any
 
-from migrator.core.fleet.units import decimal_of
+from migrator.core.fleet.units import LARGEST_EXPONENT, finite
 
-__all__ = ["flag_of", "text_of", "whole_of"]
+__all__ = ["LARGEST", "flag_of", "text_of", "whole_of"]
+
+LARGEST = 2**63 - 1
+"""Largest whole number that a store holds."""
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -23,9 +26,17 @@ def text_of(value: Any) -> str | None:
 
 
 def whole_of(value: Any) -> int | None:
-    """Read a whole number, also from text; None for anything else."""
-    number = decimal_of(value)
-    return int(number) if number is not None and number == number.to_integral_value() else None
+    """Read a whole number, also from text; None for anything else.
+
+    A number past what a store holds becomes the largest, or smallest, that it holds: such a limit is no other limit,
+    and such an id is nobody's.
+    """
+    number = finite(value)
+    if number is None:
+        return None
+    if number.adjusted() > LARGEST_EXPONENT:
+        return LARGEST if number > 0 else -LARGEST
+    return min(LARGEST, max(-LARGEST, int(number))) if number == number.to_integral_value() else None
 
 
 def flag_of(value: Any) -> bool | None:

@@ -48,6 +48,12 @@ LONGEST_HOLD_S = 900.0
 After that time we try again, and the carrier can ask again.
 """
 
+LONG_HOLD_S = 30.0
+"""Stop in seconds that people are told of.
+
+A stop that was told of is told of again once it lasts so much longer.
+"""
+
 
 def _no_doubt() -> None:
     """Let a request wait for its turn, however long."""
@@ -80,6 +86,7 @@ class Pacer:
     _last_at: float | None = field(default=None, init=False, repr=False)
     _held_until: float = field(default=0.0, init=False, repr=False)
     _streak: int = field(default=0, init=False, repr=False)
+    _told_until: float = field(default=0.0, init=False, repr=False)
     _queue: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
 
     async def turn(self, vouch: Callable[[], None] = _no_doubt) -> None:
@@ -152,6 +159,17 @@ class Pacer:
         else:
             pause_s = retry_after_s or 0.0
         self._held_until = max(self._held_until, now + min(pause_s, LONGEST_HOLD_S))
+
+    def untold_hold_s(self) -> float | None:
+        """Return how long a long stop lasts; None if it was told.
+
+        None also where there is no long stop.
+        """
+        left_s = self._held_until - anyio.current_time()
+        if left_s < LONG_HOLD_S or self._held_until < self._told_until + LONG_HOLD_S:
+            return None
+        self._told_until = self._held_until
+        return left_s
 
     def spread(self, pause_s: float) -> float:
         """Return a pause of at least `pause_s`, up to a quarter longer.

@@ -33,6 +33,7 @@ from migrator.workflows.site import Site, required_inventory
 __all__ = ["export", "import_file", "pull", "show"]
 
 
+SHORT = "compare with the number of SIMs in the 1NCE portal; SIMs that are not in the list are in no plan"
 PULL_CODES = "0 done, 2 settings, or too many SIMs gone, 3 not all of it could be read, 4 login refused, 7 resumable."
 
 
@@ -62,6 +63,8 @@ def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outc
 
 def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | None) -> Outcome:
     problems = [Problem("warning", words) for words in result.warnings]
+    if result.falls_short:
+        problems[-1].hint = SHORT  # the last warning is about the totals
     problems += _dropped(result.dropped)
     data = {
         "sims": result.sims,
@@ -70,6 +73,8 @@ def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | Non
         "unreadable": result.unreadable,
         "resumed": result.resumed,
         "settled": result.settled,
+        "doubles": result.doubles,
+        "falls_short": result.falls_short,
         "api_version": result.api_version,
         "quotas_read": result.quotas_read,
         "quotas_failed": result.quotas_failed,
@@ -92,7 +97,7 @@ def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | Non
         problems.append(Problem("attention", words, "run `migrator inventory pull --quotas` again"))
     unsaid = list(_unread(unread)) if unread else []
     problems += unsaid
-    attention = bool(result.unreadable or result.quotas_failed or unsaid)
+    attention = bool(result.unreadable or result.quotas_failed or result.falls_short or unsaid)
     passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
     text = f"{n_sims(result.sims)} in the inventory (1NCE API {result.api_version}, read in {passes})."
     return Outcome(

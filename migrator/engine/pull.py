@@ -4,8 +4,9 @@ Several pages are in flight, and each page is on disk as it comes.
 
 The list has no cursor and no snapshot (reference, 4.3): a SIM that comes or goes during the read shifts the rows. So
 distinct ICCIDs are compared with the totals in the first and the last reply, and the list is read again when they
-differ. Totals may be wrong, too, or count a single page: a list ends only with a page that is not full, and totals
-lower than the number of SIMs that two passes read alike are overruled.
+differ. Totals may be wrong, too, or count a single page: a list ends only with a page that is not full, or once page
+after page brings nothing new. Totals that differ from what two passes read alike are overruled: in words where they
+are lower, and as something to attend to where they are higher.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -34,6 +35,11 @@ __all__ = ["Pulling"]
 MOST_PAGES = 200_000
 MOST_PASSES = 3
 READINGS_A_COMMIT = 100
+VAIN_PAGES = 10
+"""Pages without a new SIM that may end a list.
+
+There must also be as many of them as there were pages with new SIMs: a list may hold a long stretch twice.
+"""
 MOST_DROPPED = 0.05
 HANDFUL = 5
 """SIMs that may be gone from any inventory, however small.
@@ -42,6 +48,40 @@ Does not apply where not one SIM may be gone.
 """
 KEPT_FOR_S = 3600.0
 """Seconds for which a refused list may still come into force."""
+
+
+@dataclass(slots=True)
+class _News:
+    """Account of what the pages of a pass brought anew.
+
+    A row is known again by its `iccid` as written. What an earlier process read of the same pass counts as not seen:
+    that costs some more pages.
+    """
+
+    doubles: int = 0
+    is_over: bool = False
+    _seen: set[int] = field(default_factory=set, repr=False)
+    _with_news: int = 0
+    _in_vain: int = 0
+    _rows_in_vain: int = 0
+
+    def take(self, page: SourcePage) -> None:
+        """Note a page in the order of arrival."""
+        new = {hash(name) for name in _iccids(page)} - self._seen
+        self._seen |= new
+        if not new:
+            self._in_vain += 1
+            self._rows_in_vain += len(page.rows)
+            self.is_over = self.is_over or self._in_vain >= max(VAIN_PAGES, self._with_news)
+            return
+        self.doubles += self._rows_in_vain + len(page.rows) - len(new)
+        self._with_news += 1
+        self._in_vain = self._rows_in_vain = 0
+
+    def close(self) -> None:
+        """Count the last rows, too, unless they were read past the end."""
+        if not self.is_over:
+            self.doubles += self._rows_in_vain
 
 
 @dataclass(slots=True)
@@ -68,6 +108,7 @@ class Pulling:
     replace: bool = False
     _total_pages: int | None = field(default=None, init=False)
     _last: SourcePage | None = field(default=None, init=False)
+    _news: _News = field(default_factory=_News, init=False)
 
     async def run(self) -> PullResult:
         """Pull, continuing an earlier pull that stopped.
@@ -78,7 +119,7 @@ class Pulling:
         version = await self.source.open()
         snapshot = self.store.open_snapshot(version, self._now())
         passed, number = self._kept_pass(snapshot) or await self._passes(snapshot)
-        settled = _is_settled(passed)
+        settled = _is_settled(passed, number)
         read = failed = 0
         dropped = Dropped()
         warnings = [self.source.warning] if self.source.warning else []
@@ -100,8 +141,10 @@ class Pulling:
             api_version=version,
             quotas_read=read,
             quotas_failed=failed,
-            warnings=tuple(filter(None, (*warnings, _overruled(passed) if settled else ""))),
+            warnings=(*warnings, *(self._overruled(passed) if settled else ())),
             dropped=dropped,
+            doubles=self._news.doubles,
+            falls_short=settled and _is_shorter_than_told(passed),
         )
 
     def _refuse_gaps(self, snapshot_id: int, passed: ListPass, number: int) -> None:
@@ -142,7 +185,7 @@ class Pulling:
         if not 0 <= self._now() - read_at <= KEPT_FOR_S:
             return None
         passed = self.store.end_pass(snapshot_id, number)
-        return (passed, number) if _is_settled(passed) else None
+        return (passed, number) if _is_settled(passed, number) else None
 
     async def _passes(self, snapshot: Snapshot) -> tuple[ListPass, int]:
         """Read the list until it is settled.
@@ -153,14 +196,14 @@ class Pulling:
         while True:
             await self._one_pass(snapshot.snapshot_id, number)
             passed = self.store.end_pass(snapshot.snapshot_id, number)
-            if _is_settled(passed) or number - snapshot.passes >= MOST_PASSES:
+            if _is_settled(passed, number) or number - snapshot.passes >= MOST_PASSES:
                 return passed, number
             self.progress("again", {"sims": passed.sims, "listed": passed.last_total})
             number += 1
 
     async def _one_pass(self, snapshot_id: int, pass_number: int) -> None:
         done = self.store.pages_done(snapshot_id, pass_number)
-        self._last = None
+        self._last, self._news = None, _News()
         self._total_pages = max((pages for pages in done.values() if pages is not None), default=None)
         first = await self._page(snapshot_id, pass_number, 1) if 1 not in done else None
         if first is not None and self._total_pages is None:
@@ -170,7 +213,9 @@ class Pulling:
         else:
             missing = (number for number in _counting() if number not in done and number > 1)
             await self._several(missing, lambda number: self._page(snapshot_id, pass_number, number))
-            await self._past_the_told(snapshot_id, pass_number, max(self._total_pages, *done, 1))
+            if not self._news.is_over:
+                await self._past_the_told(snapshot_id, pass_number, max(self._total_pages, *done, 1))
+        self._news.close()
 
     async def _past_the_told(self, snapshot_id: int, pass_number: int, told: int) -> None:
         """Read on after the last reported page, while pages are full.
@@ -189,13 +234,15 @@ class Pulling:
             if not page.rows or _iccids(page) == _iccids(before):
                 return
             self._keep(snapshot_id, pass_number, page)
+            if self._news.is_over:
+                return
 
     async def _until_empty(
         self, snapshot_id: int, pass_number: int, page: SourcePage | None, *, start: int = 2
     ) -> None:
         """Read page by page, without totals, until the list ends.
 
-        The list ends with an empty page, or with the same page as before.
+        The list ends with an empty page, with the same SIMs as the page before, or once nothing new comes.
         """
         before = None if page is None else _iccids(page)
         for number in range(start, MOST_PAGES):
@@ -203,9 +250,24 @@ class Pulling:
                 return
             self.stopper.check()
             iccids = _iccids(await self._page(snapshot_id, pass_number, number))
-            if iccids == before:
+            if iccids == before or self._news.is_over:
                 return
             before = iccids
+
+    def _overruled(self, passed: ListPass) -> Iterable[str]:
+        """Yield warnings about totals that were not believed."""
+        read, told, doubles = passed.sims + passed.unreadable, _told(passed), self._news.doubles
+        if self._news.is_over and self._total_pages:
+            yield (
+                f"1NCE promises {self._total_pages} pages, and page after page brought nothing new; the list was taken "
+                "to end there"
+            )
+        if passed.last_total is not None and read != told:
+            twice = f" ({doubles} of its rows came more than once)" if doubles else ""
+            yield (
+                f"1NCE's totals do not fit its list: they tell of {told} SIMs, and {read} were read{twice}, the same "
+                "ones twice; the list was believed"
+            )
 
     async def _page(self, snapshot_id: int, pass_number: int, number: int) -> SourcePage:
         """Read one page and put it on disk."""
@@ -218,6 +280,7 @@ class Pulling:
             self._last = page
         if page.total_pages is not None:
             self._total_pages = max(page.total_pages, self._total_pages or 0)
+        self._news.take(page)
         self.store.save_page(snapshot_id, pass_number, page, self._now())
         self.progress("page", {"sims": len(page.rows), "page": page.number, "listed": page.total_sims})
 
@@ -230,7 +293,7 @@ class Pulling:
 
         async def worker() -> None:
             for number in todo:
-                if number > (self._total_pages or 0) or self.stopper.is_stopping:
+                if number > (self._total_pages or 0) or self._news.is_over or self.stopper.is_stopping:
                     return
                 await act(number)
 
@@ -298,40 +361,39 @@ async def _crew(worker: Callable[[], Awaitable[None]], size: int) -> None:
         raise troubles[0]
 
 
-def _iccids(page: SourcePage) -> tuple[object, ...]:
-    return tuple(row.raw.get("iccid") for row in page.rows)
+def _iccids(page: SourcePage) -> tuple[str, ...]:
+    """Return the rows' ICCIDs as written, in order of their text.
+
+    A row without an ICCID stands for itself.
+    """
+    return tuple(sorted(repr(row.raw.get("iccid") or row.raw) for row in page.rows))
 
 
 def _counting() -> Iterable[int]:
     return range(1, MOST_PAGES)
 
 
-def _is_settled(passed: ListPass) -> bool:
-    """True if a pass agrees with itself.
+def _is_settled(passed: ListPass, number: int) -> bool:
+    """True if a pass agrees with itself, or with the pass before.
 
     The pass has as many distinct SIMs as its first and its last reply reported. Without totals there is nothing to
-    compare with, and the list is taken as it was read up to its empty page. Totals below the number of SIMs that were
-    read are no totals of this list, if the pass before read the very same SIMs.
+    compare with, and the list is taken as it was read up to its end. Totals that fit neither pass are no totals of this
+    list, if the pass before read the very same SIMs: at once where they are too low, and where they are too high once
+    they stayed as they were during the pass. Totals that never stay get `MOST_PASSES` passes.
     """
-    if passed.last_total is None:
+    if passed.last_total is None or passed.sims + passed.unreadable == passed.first_total == passed.last_total:
         return True
-    return passed.sims + passed.unreadable == passed.first_total == passed.last_total or _is_longer_than_told(passed)
+    is_as_before = passed.sims > 0 and not (passed.only_in_this_pass or passed.missing_from_this_pass)
+    is_steady = passed.first_total == passed.last_total or number >= MOST_PASSES
+    return is_as_before and (is_steady or not _is_shorter_than_told(passed))
 
 
-def _is_longer_than_told(passed: ListPass) -> bool:
-    told = max(passed.first_total or 0, passed.last_total or 0)
-    is_as_before = not (passed.only_in_this_pass or passed.missing_from_this_pass)
-    return passed.sims + passed.unreadable > told and is_as_before
+def _told(passed: ListPass) -> int:
+    return max(passed.first_total or 0, passed.last_total or 0)
 
 
-def _overruled(passed: ListPass) -> str:
-    """Return a warning if the totals were not believed, else ""."""
-    if passed.last_total is None or not _is_longer_than_told(passed):
-        return ""
-    return (
-        f"1NCE's totals do not fit its list: they tell of {passed.last_total} SIMs, and {passed.sims} were read, the "
-        "same ones twice; the list was believed"
-    )
+def _is_shorter_than_told(passed: ListPass) -> bool:
+    return passed.sims + passed.unreadable < _told(passed)
 
 
 def _of_labels(count: int, first: Sequence[str]) -> Iterable[str]:

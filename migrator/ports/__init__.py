@@ -7,7 +7,7 @@ Every method of a platform is one HTTP exchange unless its docstring says otherw
 """
 
 from migrator.ports.cutover import FieldNotes, SwitchJournal
-from migrator.ports.host import Clock, Progress
+from migrator.ports.host import WAITS, Clock, Progress
 from migrator.ports.inventory import InventoryStore, ListPass, Reading, Snapshot
 from migrator.ports.journal import Answers, Journal, Search
 from migrator.ports.orders import (
@@ -32,6 +32,7 @@ from migrator.ports.target import Account, CarrierJob, DataPlan, DataSession, De
 
 __all__ = [
     "LONGEST_CLAIM_S",
+    "WAITS",
     "Account",
     "AddTag",
     "Answer",

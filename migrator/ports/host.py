@@ -5,9 +5,16 @@ from datetime import datetime
 from typing import Any, Protocol
 
 __all__ = [
+    "WAITS",
     "Clock",
     "Progress",
 ]
+
+WAITS = "migrator.waits"
+"""Name of the log of long waits.
+
+Each record has `held`, the values of the event "held": who asks to wait, until when, and when the next request leaves.
+"""
 
 
 class Clock(Protocol):

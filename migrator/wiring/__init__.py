@@ -291,10 +291,9 @@ def _http(base_url: str, *, read_only: bool = False, login: str | None = None) -
     import httpx
 
     from migrator.carriers.readonly import ReadOnlyTransport
+    from migrator.wiring.proxies import transport_for
 
-    transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(
-        limits=httpx.Limits(max_connections=20, max_keepalive_connections=20)
-    )
+    transport: httpx.AsyncBaseTransport = transport_for(base_url)
     if read_only:
         transport = ReadOnlyTransport(transport, login=login)
     return httpx.AsyncClient(

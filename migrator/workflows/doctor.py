@@ -51,6 +51,7 @@ async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[CheckR
 
     If a carrier refuses one request, the other requests are still sent.
     """
+    yield _proxies(chosen)
     yield await _asked("1NCE login", lambda: _source(chosen, stopper))
     try:
         async with wiring.target(chosen, None, stopper, read_only=True) as target:
@@ -61,6 +62,16 @@ async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[CheckR
             yield _names(account)
     except MigratorError as error:
         yield _failed("Hologram key and organization", error)
+
+
+def _proxies(chosen: "Settings") -> CheckResult:
+    """Tell the ways to both carriers."""
+    from migrator.wiring.proxies import proxy_for, shown_proxy
+
+    urls = {"1NCE": chosen.base_url("ONENCE_BASE_URL"), "Hologram": chosen.base_url("HOLOGRAM_BASE_URL")}
+    ways = {carrier: proxy_for(url) for carrier, url in urls.items()}
+    told = [f"{carrier} by {shown_proxy(proxy)}" if proxy else f"{carrier} directly" for carrier, proxy in ways.items()]
+    return CheckResult("proxy", ", ".join(told))
 
 
 async def _asked(what: str, look: Callable[[], Awaitable[CheckResult]]) -> CheckResult:

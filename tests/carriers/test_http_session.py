@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -206,6 +207,39 @@ def test_after_429_the_next_try_waits_as_long_as_was_asked(headers: dict[str, st
     carrier = Carrier(httpx.Response(429, headers=headers), OK)
     with_session(carrier, read)
     assert carrier.asked_at == [0, waited_s]
+
+
+@pytest.mark.parametrize(
+    ("asked", "over_at", "told"),
+    [
+        ("29", 1.0, 0),
+        ("30", 1.0, 1),
+        ("600", 1.0, 1),
+        ("7200", 1700.0, 2),
+        ("Fri, 20 Nov 2026 12:00:00 GMT", 1700.0, 2),
+        ("9" * 400, 1700.0, 2),
+        ("nan", 1.0, 0),
+    ],
+)
+def test_a_long_wait_is_told_once_and_at_once(
+    asked: str, over_at: float, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Four readers are refused together; a wait of hours is asked for anew every quarter of an hour."""
+    headers = {"Retry-After": asked, "Date": "Fri, 20 Nov 2026 10:00:00 GMT"}
+
+    async def carrier(_request: httpx.Request) -> httpx.Response:
+        return OK if anyio.current_time() >= over_at else httpx.Response(429, headers=headers)
+
+    async def readers(session: HttpSession) -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(read, session)
+
+    with caplog.at_level("WARNING", logger="migrator.waits"):
+        with_session(carrier, readers)
+    waits = [record for record in caplog.records if record.name == "migrator.waits"]
+    assert len(waits) == told
+    assert all(re.fullmatch(r"Acme asks to wait until (\d{4}-\d\d-\d\d )?\d\d:\d\d", one.getMessage()) for one in waits)
 
 
 def test_429_stops_everybody_who_talks_to_this_carrier() -> None:

@@ -49,3 +49,12 @@ def test_a_plan_does_not_say_that_1nce_gave_no_volume(odd: Desk) -> None:
 def test_a_fleet_that_is_read_whole_is_exit_0(make_desk: Callable[..., Desk]) -> None:
     pulled = make_desk().json("inventory", "pull")
     assert (pulled.code, pulled.data["unknown_statuses"], pulled.data["unread_volumes"]) == (0, {}, {})
+
+
+def test_a_count_that_never_fits_is_an_inventory_with_exit_3(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(onence=OnenceSwitches(rate_limit=None, told_too_many=1, listed_twice=2))
+    pulled = desk.run("inventory", "pull")
+    assert pulled.code == 3
+    assert "they tell of 27 SIMs, and 24 were read (2 of its rows came more than once)" in pulled.err
+    assert "1NCE portal" in pulled.err
+    assert desk.run("pair", "pool", desk.pool()).code == 0

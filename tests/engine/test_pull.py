@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.onence.simulator import BeyondEnd, Missing, OnenceSwitches, Totals, TotalsHeaders
+from migrator.carriers.onence.simulator import BeyondEnd, ListOrder, Missing, OnenceSwitches, Totals, TotalsHeaders
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.errors import InputError, Interrupted, Transient
 from tests.worlds.world import World
@@ -78,6 +78,54 @@ def test_totals_that_are_too_small_are_overruled_by_two_passes_that_agree_and_it
     assert (result.passes, result.listed) == (2, 50)
     assert "totals" in result.warnings[0]
     assert world.pull().settled
+
+
+@pytest.mark.parametrize(
+    ("switches", "listed", "doubles"),
+    [
+        (OnenceSwitches(told_too_many=2), 252, 0),
+        (OnenceSwitches(listed_twice=3), 253, 3),
+        (OnenceSwitches(listed_twice=3, told_too_many=1), 254, 3),
+        (OnenceSwitches(told_too_many=2, beyond_end=BeyondEnd.LAST_SHUFFLED), 252, 0),
+    ],
+)
+def test_a_count_that_never_fits_is_settled_once_two_passes_bring_the_same_sims(
+    tmp_path: Path, switches: OnenceSwitches, listed: int, doubles: int
+) -> None:
+    world = World(tmp_path, sims=250, onence_switches=switches)
+    result = world.pull()
+    assert (result.sims, result.listed, result.doubles) == (250, listed, doubles)
+    assert (result.settled, result.falls_short, result.passes) == (True, True, 2)
+    assert f"tell of {listed} SIMs" in result.warnings[-1]
+    assert (f"{doubles} of its rows" in result.warnings[-1]) == bool(doubles)
+    assert inventory(world) == fleet(world)
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("beyond", list(BeyondEnd))
+def test_a_list_without_an_end_stops_once_pages_bring_nothing_new(
+    tmp_path: Path, beyond: BeyondEnd, workers: int
+) -> None:
+    """A thousand million pages are promised, and three are there."""
+    switches = OnenceSwitches(pages_promised=10**9, beyond_end=beyond)
+    world = World(tmp_path, sims=230, onence_switches=switches)
+    result = world.pull(workers=workers)
+    assert (result.sims, result.settled, result.falls_short) == (230, True, False)
+    assert "promises 1000000000 pages" in result.warnings[-1]
+    assert inventory(world) == fleet(world)
+    assert len(pages_asked(world)) <= 25
+
+
+def test_totals_past_what_a_store_holds_are_totals_that_never_fit(tmp_path: Path) -> None:
+    switches = OnenceSwitches(pages_promised=10**30, told_too_many=2**63)
+    result = World(tmp_path, sims=130, onence_switches=switches).pull()
+    assert (result.sims, result.settled, result.falls_short) == (130, True, True)
+
+
+def test_a_list_that_comes_in_another_order_each_time_is_never_settled_by_its_count(tmp_path: Path) -> None:
+    """Two passes that miss different SIMs say nothing of the list."""
+    switches = OnenceSwitches(list_order=ListOrder.RESHUFFLED, told_too_many=2)
+    assert not World(tmp_path, sims=550, onence_switches=switches).pull().settled
 
 
 def test_a_pull_that_dies_past_the_told_end_goes_on_from_there(tmp_path: Path) -> None:

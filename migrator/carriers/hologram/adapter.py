@@ -9,6 +9,7 @@ import httpx
 from migrator.carriers.hologram import catalogue, outgoing, wire
 from migrator.carriers.hologram.client import HologramClient, Params
 from migrator.carriers.hologram.refusals import claim_refusal
+from migrator.carriers.lenient import LARGEST
 from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
@@ -144,7 +145,7 @@ class HologramTarget:
     async def data_plans(self) -> Sequence[DataPlan]:
         """Return every data plan of the organization (follows pages)."""
         pages = await self._client.pages("/plans", {"orgid": self.org_id, "limit": CATALOGUE_PAGE_SIZE})
-        found = [catalogue.data_plan(record) for reply in pages for record in wire.records(wire.data_of(reply.body))]
+        found = [catalogue.data_plan(record) for reply in pages for record in wire.rows_of(reply.body)]
         return [plan for plan in found if plan is not None]
 
     async def tags(self) -> Sequence[Tag]:
@@ -168,7 +169,7 @@ class HologramTarget:
         Raises: WireMismatch, if the list goes in a circle.
         """
         reply, after = await self._client.page("/devices", {"orgid": self.org_id, "limit": self.page_size}, cursor)
-        links = (wire.device_link(device) for device in wire.records(wire.data_of(reply.body)))
+        links = (wire.device_link(device) for device in wire.rows_of(reply.body))
         return DevicePage([link for link in links if link is not None], after)
 
     async def links_by_iccid(self, iccids: Sequence[Iccid]) -> Sequence[TargetLink]:
@@ -183,7 +184,10 @@ class HologramTarget:
 
     async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
         """Read the devices of at most `max_lookup` ids, with tags."""
-        asked = ",".join(map(str, dict.fromkeys(device_ids)))
+        readable = dict.fromkeys(device_id for device_id in device_ids if device_id != LARGEST)
+        if device_ids and not readable:
+            return []
+        asked = ",".join(map(str, readable))
         found = await self._look_up("/devices", {"ids": asked}, len(device_ids), wire.device_link)
         wanted = set(device_ids)
         return [link for link in found if link.device_id in wanted]
@@ -259,7 +263,7 @@ class HologramTarget:
         if not 1 <= count <= self.max_lookup:
             raise InputError(f"a look-up takes 1 to {self.max_lookup} SIMs, not {count}", code="lookup_size")
         pages = await self._client.pages(path, {**wanted, "limit": LARGEST_PAGE}, most=count + 1)
-        found = (parse(record) for reply in pages for record in wire.records(wire.data_of(reply.body)))
+        found = (parse(record) for reply in pages for record in wire.rows_of(reply.body))
         return [link for link in found if link is not None]
 
 

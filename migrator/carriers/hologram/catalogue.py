@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from migrator.carriers.hologram.wire import data_of, records
-from migrator.carriers.lenient import flag_of, text_of, whole_of
+from migrator.carriers.hologram.wire import data_of, records, rows_of
+from migrator.carriers.lenient import LARGEST, flag_of, text_of, whole_of
 from migrator.carriers.replies import shortened
 from migrator.core.fleet.units import Bytes, decimal_of
 from migrator.core.plan.plan import Prices
@@ -37,7 +37,7 @@ def user(body: Any) -> User:
 
 def organizations(body: Any) -> list[Mapping[str, Any]]:
     """Return the records of `GET /organizations` that have an id."""
-    return [record for record in records(data_of(body)) if whole_of(record.get("id")) is not None]
+    return [record for record in rows_of(body) if whole_of(record.get("id")) is not None]
 
 
 def organization(body: Any, org_id: int) -> Mapping[str, Any] | None:
@@ -210,7 +210,11 @@ def tags(body: Any) -> list[Tag]:
     Source: reference, section 10.3.
     """
     found = ((whole_of(tag.get("id")), tag.get("name")) for tag in records(data_of(body), "tags"))
-    return [Tag(tag_id, name) for tag_id, name in found if tag_id is not None and isinstance(name, str)]
+    return [
+        Tag(tag_id, name)
+        for tag_id, name in found
+        if tag_id is not None and tag_id != LARGEST and isinstance(name, str)
+    ]
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from migrator.carriers.lenient import flag_of, text_of, whole_of
+from migrator.carriers.lenient import LARGEST, flag_of, text_of, whole_of
 from migrator.carriers.replies import shortened
 from migrator.core.cutover.rules import moment_s
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
@@ -35,10 +35,18 @@ __all__ = [
     "profile_link",
     "record_eids",
     "records",
+    "rows_of",
 ]
 
 NO_DEVICE = 0
 """Stand-in for the device of a warning that names no device."""
+
+
+LIST_NAMES = ("tags", "devices", "cellular", "results", "items")
+"""Names under which a list may stand in `data`.
+
+Replies have "tags" (reference, section 10.3); nobody has seen the others in replies of the true Hologram.
+"""
 
 
 # --- envelopes and pages -------------------------------------------------------------------------------------------
@@ -58,6 +66,48 @@ def records(data: Any, *names: str) -> list[Mapping[str, Any]]:
         inner = next((data[name] for name in names if name in data), None)
         return [data] if inner is None else records(inner)
     return [entry for entry in data if isinstance(entry, Mapping)] if isinstance(data, list) else []
+
+
+def rows_of(body: Any) -> list[Mapping[str, Any]]:
+    """Return the records of a list.
+
+    The list may be one bare record, an object whose values are the records, or an object that holds one list. Null is
+    an empty list.
+
+    Raises: WireMismatch, for anything else: what a list does not show counts as absent, and is claimed.
+    """
+    is_told = isinstance(body, Mapping) and "data" in body
+    rows = _rows(body["data"]) if is_told else None
+    if rows is None:
+        raise WireMismatch("Hologram answered with something we cannot read where a list should be")
+    return rows
+
+
+def _rows(data: Any) -> list[Mapping[str, Any]] | None:
+    """Return the records in `data`; None if it is no list."""
+    if data is None:
+        return []
+    if isinstance(data, list):
+        return data if all(map(_is_record, data)) else None
+    return _rows_in_object(data) if isinstance(data, Mapping) else None
+
+
+def _rows_in_object(data: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    if _is_record(data):
+        return [data]
+    named = [data[name] for name in LIST_NAMES if isinstance(data.get(name), list)]
+    if len(named) == 1:  # whatever else stands beside it
+        return _rows(named[0])
+    values = list(data.values())
+    if values and all(map(_is_record, values)):
+        return values
+    inner = [value for value in values if isinstance(value, list | Mapping)]
+    return _rows(inner[0]) if len(inner) == 1 and isinstance(inner[0], list) else None
+
+
+def _is_record(value: Any) -> bool:
+    """True for an object with an id, an ICCID or a name."""
+    return isinstance(value, Mapping) and not value.keys().isdisjoint({"id", "sim", "name"})
 
 
 def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, limit: int | None = None) -> str | None:
@@ -81,7 +131,7 @@ def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, li
     Source: reference, section 4.
     """
     envelope = body if isinstance(body, Mapping) else {}
-    elements = records(data_of(envelope))
+    elements = rows_of(body)
     continues = flag_of(envelope.get("continues"))
     links = envelope.get("links")
     address = text_of(links.get("next")) if isinstance(links, Mapping) else None
@@ -91,8 +141,8 @@ def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, li
         return urlencode(query)
     if not continues and not _is_full(envelope, elements, limit):
         return None
-    last_id = whole_of(elements[-1].get("id")) if elements else None
-    last_id = whole_of(envelope.get("lastid")) if last_id is None else last_id
+    last_id = _exact_id(elements[-1].get("id")) if elements else None
+    last_id = _exact_id(envelope.get("lastid")) if last_id is None else last_id
     ends_here = continues is False
     if last_id is None:
         if ends_here:
@@ -100,6 +150,12 @@ def next_cursor(body: Any, *, own: Collection[str], asked: str | None = None, li
         raise WireMismatch("Hologram says that its list goes on, but not where")
     after = urlencode({"startafter": last_id})
     return None if ends_here and after == asked else after
+
+
+def _exact_id(value: Any) -> str | None:
+    """Return an id of any size as digits, or None."""
+    digits = text_of(value) or ""
+    return digits if digits.isascii() and digits.isdigit() else None
 
 
 def _is_full(envelope: Mapping[str, Any], elements: Sequence[Any], asked: int | None) -> bool:
@@ -120,15 +176,11 @@ def device_link(device: Mapping[str, Any]) -> TargetLink | None:
     The result is None if the device has no profile with an ICCID. Several profiles share a device after a change over
     the air. A profile without `profile_state` counts as enabled.
     """
-    profiles = [
-        (iccid, profile)
-        for profile in records(device.get("links"), "cellular")
-        if (iccid := _iccid(profile.get("sim"))) is not None
-    ]
+    profiles = [(iccid, profile) for profile in _profiles(device) if (iccid := _iccid(profile.get("sim"))) is not None]
     if not profiles:
         return None
     iccid, profile = next((pair for pair in profiles if _is_enabled(pair[1])), profiles[0])
-    link = _link(iccid, profile, device_id=_first_id(device.get("id"), profile.get("deviceid")), raw=device)
+    link = _link(iccid, profile, device_id=_device_id(device.get("id"), profile.get("deviceid")), raw=device)
     return replace(
         link,
         org_id=_first_id(device.get("orgid")) or link.org_id,
@@ -146,7 +198,7 @@ def profile_link(profile: Mapping[str, Any]) -> TargetLink | None:
     Such a profile names no tags. `deviceid` is 0 or absent and `devicename` null before the SIM is claimed.
     """
     iccid = _iccid(profile.get("sim"))
-    return None if iccid is None else _link(iccid, profile, device_id=_first_id(profile.get("deviceid")), raw=profile)
+    return None if iccid is None else _link(iccid, profile, device_id=_device_id(profile.get("deviceid")), raw=profile)
 
 
 def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
@@ -154,8 +206,14 @@ def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
 
     The field is null on most records.
     """
-    profiles = [record, *records(record.get("links"), "cellular")]
+    profiles = [record, *_profiles(record)]
     return frozenset(eid for profile in profiles if (eid := text_of(profile.get("eid"))) is not None)
+
+
+def _profiles(device: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    links = device.get("links")
+    told = links.get("cellular", links) if isinstance(links, Mapping) else links
+    return _rows(told) or []
 
 
 def _seen_imei(device: Mapping[str, Any]) -> str | None:
@@ -172,12 +230,15 @@ def _link(iccid: Iccid, profile: Mapping[str, Any], *, device_id: int | None, ra
     plan = profile.get("plan")
     inside = plan if isinstance(plan, Mapping) else {"id": plan}
     state_word = text_of(profile.get("state")) or ""
+    if device_id == LARGEST:  # it is claimed, and no order can name it
+        state_word = f"{state_word}, with a device id that cannot be read"
+    link_id = _first_id(profile.get("id"))
     overage_limit = whole_of(profile.get("overagelimit", profile.get("overage_limit")))
     return TargetLink(
         iccid=iccid,
         org_id=_first_id(profile.get("orgid")),
         device_id=device_id,
-        link_id=_first_id(profile.get("id")),
+        link_id=None if link_id == LARGEST else link_id,
         state=link_state(state_word),
         state_word=state_word,
         name=_name(profile.get("devicename")),
@@ -355,6 +416,15 @@ def _iccid(value: Any) -> Iccid | None:
 def _first_id(*values: Any) -> int | None:
     """Return the first value that is an id; 0 stands for none."""
     return next((number for number in map(whole_of, values) if number), None)
+
+
+def _device_id(*values: Any) -> int | None:
+    """Return a device's id; None where there is no device.
+
+    LARGEST stands for an id that cannot be read: a SIM with such an id is claimed all the same.
+    """
+    is_told = any(value and str(value).strip() not in {"", "0"} for value in values)
+    return _first_id(*values) or (LARGEST if is_told else None)
 
 
 def _moment(value: Any) -> str | None:

@@ -3,6 +3,7 @@
 A terminal shows a bar. Elsewhere there are lines, or NDJSON with --events.
 """
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from rich.progress import Progress as Bar
 from migrator.cli.app import voice
 from migrator.cli.app.common import Globals
 from migrator.core.fleet.spelling import json_text
-from migrator.ports import Progress
+from migrator.ports import WAITS, Progress
 
 __all__ = ["watching"]
 
@@ -51,6 +52,8 @@ WORDS = {
     "unproved": "{sims} SIMs not proved yet; waiting up to {left_s} s more",
     "paused": "{order}: standing still until `migrator run resume`",
     "resumed": "resumed after {paused_s} s",
+    "held": "{carrier} asks to wait until {until}: the next request goes out at {again}. Ctrl-C stops at once; the "
+    "same command goes on later",
     "waiting": "{sims} SIMs pending, not as planned yet; waiting up to {left_s} s more",
 }
 ONCE = {
@@ -71,6 +74,7 @@ ONCE = {
     "waiting",
     "paused",
     "resumed",
+    "held",
 }
 """Events that get their own line where stderr is no terminal.
 
@@ -92,6 +96,17 @@ def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]
         is_dry_run: nothing that is reported really happens, so lines say so.
     """
     voice.last()
+    with _shown(shared, is_dry_run=is_dry_run) as progress:
+        waits, log = _Waits(progress), logging.getLogger(WAITS)
+        log.addHandler(waits)
+        try:
+            yield progress
+        finally:
+            log.removeHandler(waits)
+
+
+@contextmanager
+def _shown(shared: Globals, *, is_dry_run: bool) -> Iterator[Progress]:
     if shared.events:
         yield _as_json
     elif shared.quiet:
@@ -103,6 +118,18 @@ def watching(shared: Globals, *, is_dry_run: bool = False) -> Iterator[Progress]
         lines = _Lines("dry run: " if is_dry_run else "")
         yield lines.tell
         lines.close()
+
+
+class _Waits(logging.Handler):
+    """Log handler that reports long waits as progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Report one wait."""
+        self._progress("held", getattr(record, "held", {}))
 
 
 def _as_json(event: str, values: Mapping[str, Any]) -> None:

@@ -11,7 +11,9 @@ from migrator.workflows.doctor import CheckResult, carriers, disk, patience
 
 __all__ = ["doctor"]
 
-CODES = "0 all is in place, 2 a setting is missing, 4 a login or right is refused, 7 a carrier cannot be reached"
+CODES = (
+    "0 all is in place, 2 a setting is missing, 4 login, right or certificate refused, 7 a carrier cannot be reached"
+)
 
 
 @click.command("doctor", epilog=f"Exit codes: {CODES}.")

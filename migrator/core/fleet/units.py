@@ -6,7 +6,18 @@ Volumes are whole bytes; money is decimal, never a float.
 from decimal import Decimal, InvalidOperation
 from typing import NewType
 
-__all__ = ["BYTES_PER_MB", "PRICE_BYTES_PER_MB", "Bytes", "counted", "decimal_of", "megabytes", "money", "n_sims"]
+__all__ = [
+    "BYTES_PER_MB",
+    "LARGEST_EXPONENT",
+    "PRICE_BYTES_PER_MB",
+    "Bytes",
+    "counted",
+    "decimal_of",
+    "finite",
+    "megabytes",
+    "money",
+    "n_sims",
+]
 
 Bytes = NewType("Bytes", int)
 
@@ -43,15 +54,21 @@ def megabytes(volume: Decimal) -> Bytes:
 def decimal_of(value: object) -> Decimal | None:
     """Return a carrier's number as a finite decimal, or None.
 
-    A carrier writes a number or a numeric text. None means that the value is no such number.
+    A carrier writes a number or a numeric text. None means that the value is no such number, or past any use.
     """
+    number = finite(value)
+    return number if number is not None and abs(number.adjusted()) <= LARGEST_EXPONENT else None
+
+
+def finite(value: object) -> Decimal | None:
+    """Return a number of any size as a finite decimal, or None."""
     if value is None or isinstance(value, bool):
         return None
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
+    return number if number.is_finite() else None
 
 
 def money(amount: Decimal) -> str:

@@ -47,7 +47,8 @@ class Dropped:
 class PullResult:
     """Result of `inventory pull`.
 
-    `listed` is the number of SIMs that 1NCE reported; None if 1NCE reported no number.
+    `listed` is the number of SIMs that 1NCE reported; None if 1NCE reported no number. `doubles` counts rows of the
+    list that came more than once. `falls_short`: the list was believed, and its total tells of more SIMs.
     """
 
     sims: int
@@ -61,6 +62,8 @@ class PullResult:
     quotas_failed: int = 0
     warnings: tuple[str, ...] = ()
     dropped: Dropped = field(default_factory=Dropped)
+    doubles: int = 0
+    falls_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

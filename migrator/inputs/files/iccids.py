@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from migrator.core.fleet.iccid_text import ZERO_REMEDY, RefusedIccid, lost_digits, may_be_rounded, read_iccid
 from migrator.errors import InputError, Problem
+from migrator.inputs.files.csv_rows import text_lines
 from migrator.inputs.files.problems import refusal
 from migrator.inputs.files.text import opened_text, unwrapped
 
@@ -26,7 +27,7 @@ def read_iccids(path: Path) -> dict[str, int]:
     """
     listed = IccidList(str(path))
     with opened_text(path) as stream:
-        for line, text in enumerate(stream, start=1):
+        for line, text in enumerate(text_lines(stream, str(path)), start=1):
             listed.take(line, unwrapped(text.partition("#")[0]))
     if problems := listed.finished():
         raise refusal(problems, what=str(path))

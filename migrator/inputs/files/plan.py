@@ -15,6 +15,13 @@ from migrator.errors import InputError
 
 __all__ = ["must_be_the_stored_plan", "plan_file_lines", "read_plan_file"]
 
+BLOCK_BYTES = 1 << 20
+LONGEST_LINE_BYTES = 16 * 1024**2
+"""Most bytes of a line that are read.
+
+The header of a plan is its longest line.
+"""
+
 _ICCID = re.compile(r'"source_iccid":"(\d+)"')
 """Pattern of the source ICCID in a line of a plan.
 
@@ -32,9 +39,9 @@ def read_plan_file(path: Path) -> PlanHeader:
     digest = hashlib.sha256()
     try:
         with path.open("rb") as lines:
-            header = _header(path, lines.readline())
-            for line in lines:
-                digest.update(line)
+            header = _header(path, lines.readline(LONGEST_LINE_BYTES))
+            while block := lines.read(BLOCK_BYTES):
+                digest.update(block)
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}", code="unreadable", hint="check the path"
@@ -57,7 +64,7 @@ def must_be_the_stored_plan(path: Path, stored: PlanHeader) -> None:
     Raises: InputError, if the header is not the line of the stored plan.
     """
     with path.open("rb") as lines:
-        line = lines.readline()
+        line = lines.readline(LONGEST_LINE_BYTES)
     if line.rstrip(b"\r\n").decode(errors="replace") == header_line(stored):
         return
     before, after = header_document(stored), header_document(_header(path, line))
@@ -76,8 +83,8 @@ def plan_file_lines(path: Path) -> Iterator[PlanLine]:
     Raises: InputError, if a line names no SIM.
     """
     with path.open(encoding="utf-8", newline="\n") as lines:
-        next(lines, None)
-        for number, line in enumerate(lines, 2):
+        lines.readline(LONGEST_LINE_BYTES)
+        for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE_BYTES), ""), 2):
             found = _ICCID.search(line)
             if found is None:
                 raise InputError(f"{path}:{number}: this line names no SIM", code="not_a_plan", hint="export it again")
@@ -105,7 +112,7 @@ def _header(path: Path, line: bytes) -> PlanHeader:
         version = values["plan_version"] if values["kind"] == KIND else values[KIND]
         if version == PLAN_VERSION:
             return header_from(values)
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         hint = "give a plan's id, or a file that `plan export` or `plan create --out` wrote"
         raise InputError(f"{path}:1: this is not a plan file", code="not_a_plan", hint=hint) from error
     hint = f"this version reads plan_version {PLAN_VERSION}"

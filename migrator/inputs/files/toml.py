@@ -32,6 +32,12 @@ _STATEMENT = re.compile(rf"(?P<open>\[{{0,2}})[ \t]*(?P<key>{_KEY})[ \t]*(?:=|\]
 _TOKEN = re.compile(rf"""(?P<string>{_STRING})|\#[^\n]*|(?P<mark>[\[{{\]}}\n])|[^"'#\[{{\]}}\n]+""", re.DOTALL)
 
 
+_BETWEEN = re.compile(r"([,=])")
+MOST_KEY_PARTS = 16
+LONGEST_WORD = 10_000
+"""Most characters without a space, outside of quotes."""
+
+
 @dataclass(frozen=True, slots=True)
 class TomlFile:
     """Parsed TOML file.
@@ -65,6 +71,7 @@ def parse_toml(text: str, *, name: str) -> TomlFile:
 
     Raises: InputError, with the line that is not valid TOML.
     """
+    _refuse_bombs(text, name)
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, ArithmeticError) as error:
@@ -74,6 +81,29 @@ def parse_toml(text: str, *, name: str) -> TomlFile:
     else:
         return TomlFile(name, text, data, key_lines(text))
     raise InputError(message, code="syntax", hint=SYNTAX_HINT)
+
+
+def _refuse_bombs(text: str, name: str) -> None:
+    """Refuse keys of very many parts and very long numbers.
+
+    Their parsing takes memory that grows with the square of their length: gigabytes for a file of 1 MB.
+
+    Raises: InputError, with the line.
+    """
+    dots, line = 0, 1
+    for token in _TOKEN.finditer(text):
+        if token["string"] is None:
+            dots = dots if token["mark"] is None else 0
+            for piece in _BETWEEN.split(token[0]) if not token[0].startswith("#") else ():
+                dots = 0 if piece in {",", "="} else dots + piece.count(".")
+                longest = max(map(len, piece.split()), default=0)
+                if dots >= MOST_KEY_PARTS or longest > LONGEST_WORD:
+                    what = f"a key of more than {MOST_KEY_PARTS} parts"
+                    what = (
+                        what if dots >= MOST_KEY_PARTS else f"a word or number of more than {LONGEST_WORD} characters"
+                    )
+                    raise InputError(f"{name}:{line}: not valid TOML: {what}", code="syntax", hint=SYNTAX_HINT)
+        line += token[0].count("\n")
 
 
 def _error_line(message: str, text: str) -> int:

@@ -24,7 +24,7 @@ from migrator.core.fleet.identifiers import Iccid, luhn_digit
 from migrator.core.fleet.secrets import shown
 from migrator.core.fleet.sims import Pair
 from migrator.errors import InputError, Problem
-from migrator.inputs.files.csv_rows import split_line
+from migrator.inputs.files.csv_rows import split_line, text_lines
 from migrator.inputs.files.problems import refusal
 from migrator.inputs.files.text import opened_text, unwrapped
 from migrator.inputs.pairing.pool_rows import PoolRow, is_pool_header, pool_rows
@@ -107,8 +107,9 @@ def read_pool(
     """
     reader = _Reader(str(path), range_mode)
     with opened_text(path) as stream:
-        top = list(islice(stream, LINES_ON_TOP))
-        lines = chain(top, stream)
+        rest = text_lines(stream, str(path))
+        top = list(islice(rest, LINES_ON_TOP))
+        lines = chain(top, rest)
         if chosen or any(is_pool_header(split_line(line)) for line in top):
             for row in pool_rows(lines, str(path), chosen, unused):
                 reader.take_row(row)

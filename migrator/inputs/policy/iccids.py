@@ -8,6 +8,7 @@ from migrator.chunks import chunks
 from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
 from migrator.errors import InputError, Problem
+from migrator.inputs.files.csv_rows import text_lines
 from migrator.inputs.files.iccids import IccidList
 from migrator.inputs.files.problems import refusal
 from migrator.inputs.files.text import opened_text, unwrapped
@@ -49,7 +50,7 @@ def read_iccids(path: Path) -> frozenset[str]:
     """
     listed = IccidList(str(path), code=BAD_ICCID)
     with opened_text(path) as lines:
-        for line, value in _values(lines):
+        for line, value in _values(text_lines(lines, str(path))):
             listed.take(line, value)
             if len(listed.problems) > MOST_PROBLEMS or len(listed.lines) > MOST_SIMS:
                 words = f"{path}:{line}: not read further"
@@ -108,7 +109,7 @@ def _lines_of(path: Path, keys: set[str]) -> Iterator[str]:
         return
     left = set(keys)
     with opened_text(path) as lines:
-        for line, value in _values(lines):
+        for line, value in _values(text_lines(lines, str(path))):
             iccid = _parsed(value)
             if iccid is not None and iccid.key in left:
                 left.remove(iccid.key)

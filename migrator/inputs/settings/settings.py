@@ -202,6 +202,11 @@ class Settings:
         words = f"MIGRATOR_CLAIM_TIMEOUT_S is {self.claim_timeout_s:g} s, below the usual {USUAL_CLAIM_S:g} s"
         return (f"{words}: a claim that Hologram carries out later than that may be sent again while it is under way",)
 
+    def base_url(self, name: str) -> str:
+        """Return ONENCE_BASE_URL or HOLOGRAM_BASE_URL, by name."""
+        url: str = self._values[name]
+        return url
+
     def max_rps(self, name: str) -> float:
         """Return ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS, by name.
 

@@ -146,8 +146,8 @@ class _Check:
         if told is None:
             return
         header = next(self.zip.lines(PLAN), b"").decode().removesuffix("\n")
-        policy = b"".join(self.zip.lines(POLICY)).decode()
-        read = b"".join(self.zip.lines(POLICY_READ)).decode().removesuffix("\n")
+        policy = self.zip.whole(POLICY).decode()
+        read = self.zip.whole(POLICY_READ).decode().removesuffix("\n")
         texts = (policy.removesuffix("\n"), policy)  # as it was, without an end of its last line or with one
         if told not in {plan_digest(header, text, read) for text in texts}:
             yield f"{POLICY}, {POLICY_READ} or the header in {PLAN} is not what the log says was made"

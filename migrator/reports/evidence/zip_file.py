@@ -21,6 +21,18 @@ BLOCK = 1 << 20
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, *DAMAGE)
 """Errors that a zip raises if its bytes were changed."""
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+LARGEST_BYTES = 16 * 1024**3
+"""Most bytes to which a zip may unpack.
+
+The evidence of a million SIMs has some 4 GB.
+"""
+LONGEST_LINE_BYTES = 16 * 1024**2
+"""Most bytes held in memory at once.
+
+That is a line, the manifest, or a policy.
+"""
+MOST_MEMBERS = 100
+MOST_PROBLEMS = 1_000
 
 
 class EvidenceZip:
@@ -45,7 +57,19 @@ class EvidenceZip:
         """
         if name in self.readable:
             with self._archive.open(name) as lines:
-                yield from lines
+                while line := lines.readline(LONGEST_LINE_BYTES + 1):
+                    if len(line) > LONGEST_LINE_BYTES:
+                        raise ValueError(f"a line of more than {LONGEST_LINE_BYTES // 1024**2} MiB")
+                    yield line
+
+    def whole(self, name: str) -> bytes:
+        """Return the content of a small member.
+
+        Raises: ValueError, if it is not small.
+        """
+        if name in self.readable and self._archive.getinfo(name).file_size > LONGEST_LINE_BYTES:
+            raise ValueError(f"more than {LONGEST_LINE_BYTES // 1024**2} MiB")
+        return b"".join(self.lines(name))
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of a member that are JSON objects.
@@ -77,7 +101,10 @@ class EvidenceZip:
             self.note(f"{MANIFEST} is missing")
             return {}
         try:
-            text = self._archive.read(MANIFEST)
+            with self._archive.open(MANIFEST) as member:
+                text = member.read(LONGEST_LINE_BYTES + 1)
+            if len(text) > LONGEST_LINE_BYTES:
+                raise zipfile.BadZipFile("larger than any manifest")
         except UNREADABLE as error:
             self.note(f"{MANIFEST} is damaged: it cannot be read ({type(error).__name__})")
             return {}
@@ -126,8 +153,9 @@ class EvidenceZip:
 
     def note(self, words: str) -> None:
         """Add a problem, once."""
-        if words not in self.problems:  # a member may be read more than once
-            self.problems.append(words)
+        if len(self.problems) > MOST_PROBLEMS or words in self.problems:  # a member may be read more than once
+            return
+        self.problems.append(words if len(self.problems) < MOST_PROBLEMS else "and more that is not listed")
 
 
 def opened(path: Path) -> zipfile.ZipFile | None:
@@ -150,7 +178,24 @@ def opened(path: Path) -> zipfile.ZipFile | None:
         if _begins_like_ours(path):
             return None
         raise _not_evidence(path, "none of its members is in this zip")
+    if (too_large := _too_large(archive)) is not None:
+        archive.close()
+        raise InputError(f"{path} is not read: {too_large}", code="too_large", hint="is this the right file?")
     return archive
+
+
+def _too_large(archive: zipfile.ZipFile) -> str | None:
+    """Return why a zip is not read, or None.
+
+    A member never gives more bytes than the zip says that it has.
+    """
+    members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        return f"it has {len(members)} members, more than {MOST_MEMBERS}"
+    size = sum(member.file_size for member in members)
+    if size > LARGEST_BYTES:
+        return f"it unpacks to {size / 1024**3:,.0f} GiB, more than {LARGEST_BYTES // 1024**3}"
+    return None
 
 
 def manifest_problems(manifest: Mapping[str, Any], noted: str | None) -> Iterator[str]:

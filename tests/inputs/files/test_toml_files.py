@@ -1,5 +1,6 @@
 """What is no TOML is refused in words, and every key is found on its line."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.errors import InputError
-from migrator.inputs.files.toml import key_lines
+from migrator.inputs.files.toml import key_lines, parse_toml
 from migrator.inputs.policy.file import read_policy
 from tests.inputs.policy.policy_api import CLAIM, Writer
 
@@ -112,3 +113,29 @@ def test_problem_in_an_inline_wave_is_told_at_the_line_of_its_table(write: Write
 
 def test_problem_in_an_inline_section_is_told_at_its_line(write: Writer) -> None:
     assert write.only("policy_version = 1\ncaps = {max_sims = -1}\n" + CLAIM).message.startswith("policy.toml:2: caps.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".a" * 10_000 + " = 1",
+        "[a" + ".a" * 10_000 + "]",
+        '"a"' + ' . "a"' * 10_000 + " = 1",
+        "x = {a" + ".a" * 10_000 + " = 1}",
+        "x = 0x" + "F" * 20_000,
+    ],
+)
+def test_a_small_file_that_takes_gigabytes_is_refused_with_its_line(text: str) -> None:
+    """What `tomllib` keeps of a key grows with the square of its parts: 3 GB and more for a file of 1 MB."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"^p.toml:3: not valid TOML: "):
+            parse_toml(f"k = [1.5, 2.5, '{'.' * 300}'] # {'.' * 300}\n\n{text}\n", name="p.toml")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_numbers_with_points_are_no_long_key() -> None:
+    text = f"k = [{', '.join(['1.5'] * 1000)}]\nd = 2026-11-20T10:00:00.5Z\na.b.c.d = 1\n"
+    assert len(parse_toml(text, name="p.toml").data["k"]) == 1000

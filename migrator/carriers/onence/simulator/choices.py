@@ -74,6 +74,7 @@ class BeyondEnd(StrEnum):
     EMPTY = "empty"  # 200 []
     NOT_FOUND = "not_found"  # 404, which the contract lists
     LAST_AGAIN = "last_again"  # the last page once more
+    LAST_SHUFFLED = "last_shuffled"  # the last page once more, in another order each time
 
 
 class AboveLargestPage(StrEnum):

@@ -41,12 +41,16 @@ class SimList:
         page = max(1, _whole(call.query.get("page", "1")) or 1)
         rows = self._rows(account, call, page)
         pages = -(-len(rows) // size)
-        if page > pages and switches.beyond_end is BeyondEnd.LAST_AGAIN:
+        is_beyond = page > pages
+        if is_beyond and switches.beyond_end in {BeyondEnd.LAST_AGAIN, BeyondEnd.LAST_SHUFFLED}:
             page = max(1, pages)
         if page > max(1, pages) and switches.beyond_end is BeyondEnd.NOT_FOUND:
             return refusal(call, 404, "Element not found")
         shown = _slice(account, call, rows, start=(page - 1) * size, size=size)
-        told = _spoken_of(switches.totals, sims=len(rows), pages=pages, shown=len(shown))
+        if is_beyond and switches.beyond_end is BeyondEnd.LAST_SHUFFLED:
+            order = ArbitraryOrder(len(shown), account.seed, "again", account.pages_served)
+            shown = [shown[order.at(index)] for index in range(len(shown))]
+        told = _spoken_of(switches, sims=len(rows), pages=pages, shown=len(shown))
         totals = (*told, page, len(shown) if switches.count_per_page_is_rows else size)
         words = switches.v2_words if call.version == "v2" else switches.v1_words
         now = account.clock.now()
@@ -65,7 +69,8 @@ class SimList:
         filters = call.query.get("q", "")
         hides_some = switches.expired is ExpiredSims.UNLISTED or (call.version == "v1" and switches.v1_hides_platform2)
         if not (sort or filters or hides_some):
-            return account.fleet
+            doubles = switches.listed_twice
+            return [*account.fleet, *account.fleet[:doubles]] if doubles else account.fleet
         key = (call.version, sort, filters)
         revision, view = self._views.get(key, (-1, []))
         if page == 1 or revision != account.fleet.revision:
@@ -121,11 +126,12 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 - far past any list
 
 
-def _spoken_of(totals: Totals, *, sims: int, pages: int, shown: int) -> tuple[int, int]:
+def _spoken_of(switches: OnenceSwitches, *, sims: int, pages: int, shown: int) -> tuple[int, int]:
     """Return the numbers of SIMs and pages that the headers report."""
-    if totals is Totals.ONE_PAGE:
+    if switches.totals is Totals.ONE_PAGE:
         return shown, 1
-    return sims, 0 if totals is Totals.NO_PAGES else pages
+    told = 0 if switches.totals is Totals.NO_PAGES else pages
+    return sims + switches.told_too_many, told if switches.pages_promised is None else switches.pages_promised
 
 
 def _totals(switches: OnenceSwitches, totals: tuple[int, int, int, int]) -> tuple[tuple[str, str], ...]:

@@ -82,6 +82,9 @@ class OnenceSwitches:
     sort_honoured: bool = False  # whether sort=ip_address,-imei has an effect; unverified for the real service
     totals_headers: TotalsHeaders = TotalsHeaders.MIXED_CASE  # X-Total-Count and its companions
     totals: Totals = Totals.LIST  # what they speak of
+    told_too_many: int = 0  # SIMs that X-Total-Count tells of and no page shows
+    pages_promised: int | None = None  # what X-Total-Pages says in place of the true number
+    listed_twice: int = 0  # how many SIMs of the head of the list come once more at its end
     count_per_page_is_rows: bool = False  # X-Count-Per-Page counts the rows of this page, not the page size
     beyond_end: BeyondEnd = BeyondEnd.EMPTY  # a page past the last one
     above_largest_page: AboveLargestPage = AboveLargestPage.CLAMP  # pageSize 101

@@ -1,0 +1,29 @@
+"""A certificate that is not to be trusted is told as one, at once, before anything is sent."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from migrator import wiring
+from migrator.carriers.http import HttpSession
+from migrator.carriers.onence.refusals import sort_reply
+from migrator.carriers.pacing import Pacer
+from migrator.errors import NotTrusted
+from tests.worlds.loopback import untrusted
+
+
+@pytest.mark.parametrize("is_write", [True, False])
+def test_one_try_tells_of_the_certificate(tmp_path: Path, *, is_write: bool) -> None:
+    async def main(url: str) -> None:
+        async with wiring._http(url) as http:
+            session = HttpSession(http, pacer=Pacer(1000.0), carrier="1NCE", sort=sort_reply)
+            if is_write:
+                await session.write("POST", "/x", body={}, retry_refusals=True)
+            await session.read("/x")
+
+    with untrusted(tmp_path) as (url, received):
+        with pytest.raises(NotTrusted, match="1NCE shows a certificate that is not to be trusted: self") as raised:
+            anyio.run(main, url)
+        assert received == [b""]
+    assert "SSL_CERT_FILE" in raised.value.hint
