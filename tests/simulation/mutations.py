@@ -121,14 +121,12 @@ MUTATIONS = (
     Mutation(
         "intent before send",
         "migrator/engine/run/send.py",
-        "    request_id = ctx.journal.begin(ctx.run_id, kind, keys, request, wave=wave, now=ctx.now())\n"
-        "    ctx.hooks.after_intent(kind)\n    try:\n"
-        "        if kind is StepKind.CLAIM:  # every other order shows on the record, and may be given twice\n"
-        "            await anchored(ctx.journal, ctx.stopper)\n"
-        "        answer = await ctx.target.send(order, vouch=vouch)\n",
-        "    try:\n        try:\n            answer = await ctx.target.send(order, vouch=vouch)\n        finally:\n"
-        "            ctx.hooks.after_intent(kind)\n"
-        "            request_id = ctx.journal.begin(ctx.run_id, kind, keys, request, wave=wave, now=ctx.now())\n",
+        "    request_id = run.begin(kind, items, request)\n    run.hooks.after_intent(kind)\n    try:\n"
+        "        if run.is_anchored(kind):\n            await anchored(run.journal, run.stopper)\n"
+        "        answer = await run.send(order, vouch)\n",
+        "    try:\n        try:\n            answer = await run.send(order, vouch)\n        finally:\n"
+        "            run.hooks.after_intent(kind)\n"
+        "            request_id = run.begin(kind, items, request)\n",
     ),
     Mutation(
         "what is lost is uncertain",
@@ -281,8 +279,14 @@ MUTATIONS = (
     Mutation(
         "a wave rests",
         "migrator/engine/apply/waves.py",
-        "rest_s = open_at - self.ctx.now()",
+        "rest_s = min(open_at - self.ctx.now(), soak_s)",
         "rest_s = 0.0",
+    ),
+    Mutation(
+        "a rest is noted with the machine's naps",
+        "migrator/engine/apply/waves.py",
+        "self.ctx.steady.latest().timestamp()",
+        "self.ctx.now()",
     ),
     Mutation(
         "cutover: only what is verified",
@@ -371,15 +375,15 @@ MUTATIONS = (
     Mutation(
         "cutover: no order leaves on an old look",
         "migrator/engine/cutover/old_sims.py",
-        "await send(ctx, SwitchKind.SOURCE, before, order, known.vouch)",
-        "await send(ctx, SwitchKind.SOURCE, before, order, lambda: None)",
+        "await send(ctx, SwitchKind.SOURCE, before, order, vouch=known.vouch,",
+        "await send(ctx, SwitchKind.SOURCE, before, order, vouch=lambda: None,",
         "cutover",
     ),
     Mutation(
         "rollback: no pause leaves on an old look",
         "migrator/engine/cutover/new_sims.py",
-        "{item: {} for item in ready}, order, known.vouch)",
-        "{item: {} for item in ready}, order, lambda: None)",
+        "await send(ctx, SwitchKind.PAUSE, before, order, vouch=known.vouch,",
+        "await send(ctx, SwitchKind.PAUSE, before, order, vouch=lambda: None,",
         "cutover",
     ),
     Mutation(
