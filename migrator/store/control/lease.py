@@ -60,7 +60,9 @@ class Lease:
     ) -> Owner | None:
         """Take the lease.
 
-        If the owner has the lease already, only the heartbeat changes.
+        If the owner has the lease already, only the heartbeat changes. A heartbeat that lies in the future, by a clock
+        that was ahead, is set back to `now`: a holder that lives beats again, and one that died frees the lease a
+        minute later, as any other.
 
         Args:
             now: UTC seconds.
@@ -76,15 +78,17 @@ class Lease:
             if held is None:
                 connection.execute(insert(lease).values(one=1, **_values(owner, now)))
                 return None
-            holder, age_s = _owner(held), max(0.0, now - held.heartbeat_at)
-            is_silent = age_s >= expiry_s
-            if holder != owner and not is_gone(holder) and (not is_silent or is_alive(holder)):
-                raise _held_by(held, now, is_silent=is_silent)
+            holder = _owner(held)
             if holder == owner:
                 connection.execute(update(lease).values(heartbeat_at=now))
                 return None
-            connection.execute(update(lease).values(_values(owner, now)))
-            return holder
+            is_silent = now - held.heartbeat_at >= expiry_s
+            if is_gone(holder) or (is_silent and not is_alive(holder)):
+                connection.execute(update(lease).values(_values(owner, now)))
+                return holder
+            if held.heartbeat_at > now:
+                connection.execute(update(lease).values(heartbeat_at=now))
+        raise _held_by(held, now, is_silent=is_silent)
 
     def busy(self, now: float, *, is_gone: Callable[[Owner], bool]) -> StoreBusy:
         """Return the error for a store file that another process locked.
@@ -146,9 +150,11 @@ _WAIT = (
 def _held_by(held: AnyRow, now: float, *, is_silent: bool) -> StoreBusy:
     holder = _owner(held)
     began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    is_ahead = held.heartbeat_at > now
     return StoreBusy(
         f"another run holds the store: {holder}, started {began}, has it for "
-        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {max(0.0, now - held.heartbeat_at):.0f} s ago",
+        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {max(0.0, now - held.heartbeat_at):.0f} s ago"
+        f"{', by a clock that is ahead of this one' if is_ahead else ''}",
         hint=_end_it(holder) if is_silent else _WAIT,
     )
 

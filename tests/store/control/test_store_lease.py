@@ -113,6 +113,26 @@ def test_a_clock_that_was_set_back_does_not_free_the_lease(store: Store) -> None
         store.lease.acquire(ME, NOW - 3600, is_gone=lives)
 
 
+def test_a_heartbeat_that_lies_in_the_future_frees_itself_a_minute_after_the_first_look(store: Store) -> None:
+    """The clock of a run that died was years ahead; nobody shall wait for years."""
+    store.lease.acquire(OTHER, NOW + 10**8, is_gone=lives)
+    with pytest.raises(StoreBusy, match="by a clock that is ahead of this one"):
+        store.lease.acquire(ME, NOW, is_gone=lives)
+    with pytest.raises(StoreBusy):
+        store.lease.acquire(ME, NOW + 59.9, is_gone=lives)
+    assert store.lease.acquire(ME, NOW + 60, is_gone=lives) == OTHER
+
+
+def test_a_living_holder_whose_clock_is_ahead_keeps_the_lease(store: Store) -> None:
+    ahead_s = 3600.0
+    store.lease.acquire(OTHER, NOW + ahead_s, is_gone=lives)
+    for beat_s in range(10, 200, 10):
+        with pytest.raises(StoreBusy):
+            store.lease.acquire(ME, NOW + beat_s - 1, is_gone=lives)
+        store.lease.beat(OTHER, NOW + ahead_s + beat_s)
+    assert store.lease.holder() == (OTHER, NOW + ahead_s + 190)
+
+
 def test_the_lease_is_the_same_for_every_process(tmp_path: Path) -> None:
     with open_store(tmp_path) as mine, open_store(tmp_path) as theirs:
         mine.lease.acquire(ME, NOW, is_gone=lives)
