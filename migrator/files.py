@@ -14,8 +14,13 @@ from typing import BinaryIO, TextIO
 
 from migrator.errors import InputError
 
-__all__ = ["beside", "real_place", "refuse_database", "text_beside"]
+__all__ = ["beside", "private_folder", "real_place", "refuse_database", "text_beside", "unfinished_name"]
 
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
+"""Rights of a new file and of a new folder.
+
+They are set whatever the process's umask: what we write names every unit in the field.
+"""
 LONGEST_PREFIX = 50
 """Characters of the name that the unfinished file's name repeats.
 
@@ -72,12 +77,35 @@ def _over_database(path: Path, why: str) -> InputError:
     return InputError(f"{path} {why}: nothing is written over it", code="over_database", hint=hint)
 
 
+def private_folder(path: Path) -> None:
+    """Make a folder that only its owner may enter, and its parents.
+
+    A folder that is there keeps its rights.
+
+    Raises: OSError.
+    """
+    if path.is_dir():
+        return
+    if path.parent != path:
+        private_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    path.chmod(PRIVATE_FOLDER)
+
+
+def unfinished_name(place: Path) -> Path:
+    """Return the name of a file that is not whole yet.
+
+    The file lies beside `place`, is hidden, and no other process takes its name, nor one that had the same number.
+    """
+    return place.with_name(f".{place.name[:LONGEST_PREFIX]}.{secrets.token_hex(4)}")
+
+
 @contextmanager
-def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+def beside(path: Path) -> Iterator[BinaryIO]:
     """Open a file that replaces `path` only when whole and on disk.
 
-    A new file gets this mode, as far as the process's umask allows; a file that was there keeps its own mode. What is
-    no regular file (a device, a pipe) is written as it comes, since nothing can take its place.
+    A new file is private to its owner; a file that was there keeps its own rights. What is no regular file (a device,
+    a pipe) is written as it comes, since nothing can take its place.
 
     Raises: OSError, if there is no such folder or no room; InputError, if `path` is a database. Then whatever was at
     `path` is still there.
@@ -88,14 +116,13 @@ def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         with path.open("wb") as out:
             yield out
         return
-    unfinished = place.with_name(f".{place.name[:LONGEST_PREFIX]}.{secrets.token_hex(4)}")
+    unfinished = unfinished_name(place)
     try:
-        with open(unfinished, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as out:
+        with open(unfinished, "x+b", opener=lambda name, flags: os.open(name, flags, PRIVATE)) as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
-        if there is not None:
-            unfinished.chmod(S_IMODE(there.st_mode))
+        unfinished.chmod(PRIVATE if there is None else S_IMODE(there.st_mode))
         refuse_database(path)  # a store may have been made there meanwhile
         unfinished.replace(place)
     except BaseException:
@@ -104,12 +131,12 @@ def beside(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def text_beside(path: Path, *, mode: int = 0o600) -> Iterator[TextIO]:
+def text_beside(path: Path) -> Iterator[TextIO]:
     """Open a file as `beside` does, for UTF-8 text.
 
     Line ends stay as they are written.
     """
-    with beside(path, mode=mode) as raw:
+    with beside(path) as raw:
         out = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         yield out
         out.flush()

@@ -101,7 +101,7 @@ class Reconciliation:
         generated_at: now, in UTC seconds.
         tool: name and version of this program.
         running: who works on the plan now, in words; None if nobody does.
-        double_billing: the cost of SIMs that are on at both carriers now, as JSON values; empty if not computed.
+        double_billing: the cost of two SIMs a unit now, as JSON values; empty if not computed.
         switches: the cutover and rollback plans with their progress, oldest first, as JSON values.
     """
 

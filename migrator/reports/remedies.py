@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from migrator.core.run.verify import Bucket
 
-__all__ = ["BUCKET_WORDS", "READS_WHAT_IS_LEFT", "remedy"]
+__all__ = ["BUCKET_WORDS", "PAID_ONCE", "READS_WHAT_IS_LEFT", "remedy"]
 
 BUCKET_WORDS: Mapping[Bucket, str] = MappingProxyType(
     {
@@ -25,6 +25,10 @@ _SET_AGAIN = "See who changed it. To set it again, make a new plan: the SIM is a
 _ASK = (
     "Ask Hologram about these ICCIDs before anything else: it may have charged for them. Nothing claims them again, "
     "unless `migrator retry --never-claimed` says that Hologram took its word back."
+)
+PAID_ONCE = (
+    "A SIM at 1NCE is paid once for its lifetime: one that stays on costs nothing more there but top-ups, auto-top-up "
+    "and extensions. What costs each period is the new SIM, also before it is in a unit."
 )
 READS_WHAT_IS_LEFT = "`migrator inventory pull --quotas` reads what is left behind at 1NCE."
 _POLICY = "Change the policy if that is not what you want, then make a new plan."

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from migrator.errors import InputError
-from migrator.files import text_beside
+from migrator.files import private_folder, text_beside
 from migrator.reports.formats.csv_file import spreadsheet_safe, write_csv
 from migrator.reports.formats.html_page import write_html
 from migrator.reports.formats.json_file import write_json
@@ -49,7 +49,7 @@ def write_report(report: Reconciliation, folder: Path, formats: Sequence[str]) -
     Raises: InputError, if the folder or a file in it cannot be written; then what was there before is still there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         with bound(report, folder) as book:
             files = [folder / f"reconciliation.{name}" for name in formats]
             _write_all(book, dict(zip(files, formats, strict=True)))

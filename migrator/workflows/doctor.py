@@ -3,17 +3,18 @@
 The checks only read, and each check gives one finding.
 """
 
+import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator import wiring
 from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
-from migrator.errors import MigratorError
+from migrator.errors import MigratorError, StoreError
 
 if TYPE_CHECKING:
     from migrator.inputs.settings.settings import Settings
@@ -24,6 +25,15 @@ __all__ = ["CheckResult", "carriers", "disk", "patience"]
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
 """Bytes for a million SIMs: the store, its log, one backup."""
+LEAST_BYTES = 64 * 1024**2
+"""Bytes below which the disk counts as full.
+
+They are what the store's `-wal` and a small fleet take."""
+PROBE_BYTES = 1024**2
+"""Bytes that are written to try the disk.
+
+The file has no name, and is gone once closed. A quota does not show in the disk's free bytes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +175,25 @@ def patience(chosen: "Settings") -> list[CheckResult]:
 def disk(state: str) -> CheckResult:
     """Check the room for the store.
 
-    Raises: InputError, for an address that names no file.
+    Raises: InputError, for an address that names no file, or a folder that is not there; StoreError, if nothing can be
+    written there.
     """
     from migrator.store.database.database import path_of
+    from migrator.store.database.faults import file_trouble
 
     path = path_of(state)
-    folder = path.parent if path.parent.is_dir() else Path()
-    free = shutil.disk_usage(folder).free
-    told = f"{path}, {'there' if path.exists() else 'not there yet'}; {free // 1024**2} MiB free"
+    try:
+        free = shutil.disk_usage(path.parent).free
+        told = f"{path}, {'there' if path.exists() else 'not there yet'}; {free // 1024**2} MiB free"
+        if free < LEAST_BYTES:
+            hint = f"the disk is full: make room on the disk of {path.parent.absolute()}, or use --state"
+            return CheckResult("store", told, hint, StoreError.exit_code)
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        raise file_trouble(error, path) from None
     if free < ENOUGH_BYTES:
         return CheckResult("store", told, "a fleet of a million SIMs takes up to 2 GiB: make room, or use --state")
     return CheckResult("store", told)

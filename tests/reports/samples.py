@@ -122,6 +122,8 @@ def reconciliation(sims: int = 120, **values: Any) -> Reconciliation:
             "claimed": sims * 9 // 10,
             "hologram_price_per_sim_and_period": "1.00",
             "hologram_per_day": "2.00",
+            "not_seen_in_a_unit": sims // 8,
+            "not_seen_in_a_unit_per_day": "0.50",
             "left_behind_mb": None,
             "left_behind_mb_read_of_sims": 0,
             "left_behind_days": None,

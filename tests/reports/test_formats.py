@@ -164,13 +164,16 @@ def test_jobs_tell_charges_expected_and_charged_and_runs_and_approvals_tell_who(
     assert "approved by ada" in text(tmp_path, "md")
 
 
-def test_double_billing_and_cutovers_are_told_in_every_format_but_the_csv(tmp_path: Path) -> None:
+def test_what_two_sims_a_unit_cost_and_cutovers_are_told_in_every_format_but_the_csv(tmp_path: Path) -> None:
     told = document(tmp_path, reconciliation(120))
     assert told["double_billing"]["hologram_per_day"] == "2.00"
+    assert told["double_billing"]["not_seen_in_a_unit_per_day"] == "0.50"
     assert told["switches"] == [switch()]
     written(tmp_path, reconciliation(120))
     for words in (text(tmp_path, "html"), text(tmp_path, "md")):
-        assert "Double billing" in words
+        assert "What two SIMs a unit cost" in words
+        assert "paid once for its lifetime" in words
+        assert "double billing" not in words.lower()
         assert "c0a1b2c3d4e" in words
     assert "- left behind mb: unknown" in text(tmp_path, "md")
     assert all("migrator inventory pull --quotas" in text(tmp_path, name) for name in ("html", "md"))

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -217,6 +220,33 @@ def test_without_a_backup_there_is_no_upgrade(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         upgraded(tmp_path / "state.db", future(tmp_path))
     assert version(tmp_path / "state.db") == NEWEST
+
+
+KILLED = """
+import resource, signal, sys
+from pathlib import Path
+from tests.schema.test_schema import upgraded
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+upgraded(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+"""An upgrade that the system kills as soon as it has written 64 KiB into one file."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits there")
+def test_an_upgrade_killed_in_its_backup_leaves_nothing_with_a_backups_name(tmp_path: Path) -> None:
+    """A damaged store asks for its newest backup, and that one must be whole."""
+    with open_store(tmp_path) as store:
+        fill(store)
+    file, folder = tmp_path / "state.db", future(tmp_path)
+    died = subprocess.run([sys.executable, "-c", KILLED, file, folder], check=False, capture_output=True)
+    assert died.returncode == -signal.SIGXFSZ
+    assert backups(tmp_path) == []
+    upgraded(file, folder)
+    (backup,) = backups(tmp_path)
+    with closing(sqlite3.connect(backup)) as plain:
+        assert plain.execute("SELECT count(*) FROM pairs").fetchone() == (1,)
 
 
 def test_two_processes_that_upgrade_at_once_do_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

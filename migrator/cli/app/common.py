@@ -1,5 +1,6 @@
 """Options, output and end that all commands share."""
 
+import errno
 import io
 import logging
 import shutil
@@ -16,7 +17,7 @@ import click
 from migrator.cli.app import voice
 from migrator.cli.app.tables import PIPE_WIDTH, printable, table, wrapped
 from migrator.core.fleet.spelling import json_text
-from migrator.errors import Interrupted, MigratorError, Problem
+from migrator.errors import InputError, Interrupted, MigratorError, Problem
 from migrator.inputs.settings.addresses import telling_addresses, used_addresses
 
 if TYPE_CHECKING:
@@ -126,11 +127,26 @@ def _finished(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last line before the user
-        problem = Problem(
-            "unexpected", f"{type(error).__name__}: {error}", "run it again with -vv and report what it says"
-        )
-        return _tell(name, shared, Outcome({}, (), 1, (problem,)), status="error", crash=error)
+        return _tell(name, shared, _unexpected(error), status="error", crash=error)
     return _tell(name, shared, outcome, status="success" if outcome.exit_code == 0 else "partial")
+
+
+def _unexpected(error: Exception) -> Outcome:
+    """Return the outcome for an error that nobody foresaw.
+
+    A name that is too long can come with any option and argument, and no system holds such a file.
+    """
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        shown = str(error.filename)
+        words = f"{shown[:MOST_OF_A_NAME]}... is too long for a file's name: {len(shown)} characters"
+        hint = "names and whole paths have a length that the system allows (often 255 and 4096 bytes); check the path"
+        return Outcome({}, (), InputError.exit_code, (Problem("too_long", words, hint),))
+    words = f"{type(error).__name__}: {error}"
+    return Outcome({}, (), 1, (Problem("unexpected", words, "run it again with -vv and report what it says"),))
+
+
+MOST_OF_A_NAME = 60
+"""Characters that are shown of a name that is too long."""
 
 
 @contextmanager

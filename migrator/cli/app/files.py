@@ -92,7 +92,7 @@ def refuse_unwritable(file: Path) -> None:
 def _replaced(file: Path, lines: Iterable[str]) -> int:
 
     count = 0
-    with text_beside(file, mode=0o666) as out:
+    with text_beside(file) as out:
         for line in lines:
             out.write(line)
             count += 1

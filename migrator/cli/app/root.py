@@ -64,7 +64,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "cutover": {
         "plan": ("cutover.cutover:plan", "Plan which old SIMs go off, which stay on, and why."),
         "apply": ("cutover.cutover:apply", "Switch old SIMs off at 1NCE and prove it; the same command resumes."),
-        "show": ("cutover.cutover:show", "Show one cutover or rollback plan, its progress, and double billing."),
+        "show": ("cutover.cutover:show", "Show one cutover or rollback plan, its progress, and what it costs."),
     },
     "rollback": {
         "plan": ("cutover.rollback:plan", "Plan which units can go back to their old SIM."),

@@ -238,7 +238,7 @@ def apply(shared: Globals, /, **options: Any) -> int:
 def show(shared: Globals, /, *, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> int:
     """Show a cutover or rollback plan, by default the newest.
 
-    Shows what the plan does, why, how far it is, and double billing now.
+    Shows what the plan does, why, how far it is, and what two SIMs a unit cost now.
     """
     return finish("cutover show", shared, lambda: _show(shared, switch_id, sims, action, out))
 
@@ -271,7 +271,7 @@ def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None,
         text.append(table("Steps", ("step", "state", "code", "SIMs"), steps))
     if attention:
         text.append(table("What needs attention", ATTENTION, attention))
-    text.append(_billing("Double billing now", billing))
+    text.append(_billing("What two SIMs a unit cost now", billing))
     return Outcome(data, text, is_on_stdout=outcome.is_on_stdout)
 
 
@@ -344,7 +344,7 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
     if next_step:
         taken_at = moment(header.summary["inventory_taken_at"]) or "never"
         text.append(f"The old SIMs are told as of the inventory of {taken_at}; `apply` reads each one again first.")
-        text.append(_billing("Double billing", header.summary["double_billing"]))
+        text.append(_billing("What two SIMs a unit cost", header.summary["double_billing"]))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
         command = f"migrator {header.direction.value} apply {header.switch_id}"
         if header.count:
@@ -356,8 +356,11 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
 
 def _billing(title: str, told: dict[str, Any]) -> Any:
     names = (
+        ("claimed", "new SIMs claimed at Hologram"),
+        ("not_seen_in_a_unit", "... of them not seen in a unit yet"),
+        ("not_seen_in_a_unit_per_day", "Hologram charges a day for those"),
         ("on_both_sides", "SIMs on at both carriers"),
-        ("hologram_per_day", "Hologram charges a day for them"),
+        ("hologram_per_day", "Hologram charges a day for those"),
         ("left_behind_mb", "MB left behind at 1NCE"),
         ("left_behind_mb_read_of_sims", "... where the volume was read, SIMs"),
         ("left_behind_days", "days of lifetime left behind"),
@@ -365,5 +368,6 @@ def _billing(title: str, told: dict[str, Any]) -> Any:
     )
     unread = "unknown: `migrator inventory pull --quotas` reads it"
     unknown = {"left_behind_mb": unread, "left_behind_days": unread}
-    rows = [(words, unknown.get(name, "unknown") if told[name] is None else told[name]) for name, words in names]
+    known = {name: value for name, value in told.items() if value is not None}  # an older plan told less
+    rows = [(words, known.get(name, unknown.get(name, "unknown"))) for name, words in names]
     return table(title, ("", "amount"), rows)

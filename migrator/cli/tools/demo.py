@@ -21,6 +21,7 @@ from migrator.carriers.onence.simulator import OnenceSimulator
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, MigratorError
+from migrator.files import private_folder
 from migrator.wiring.rehearsal import Rehearsal, pool_of
 
 __all__ = ["demo"]
@@ -113,7 +114,7 @@ def _prepare(folder: Path) -> None:
         raise InputError(f"{folder} is not an empty folder, nor an earlier demo", hint="choose another with --dir")
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        folder.mkdir(parents=True)
+        private_folder(folder)
         (folder / MARK).touch()
     except OSError as error:
         raise InputError(f"{folder} cannot be made: {error.strerror}", hint="choose another with --dir") from error

@@ -556,29 +556,47 @@ def is_done(item: SwitchItem, direction: Direction) -> bool:
     return all(is_settled_as_wanted(item, kind) for kind in kinds)
 
 
-# --- double billing -----------------------------------------------------------------------------------------------
+# --- what two SIMs a unit cost ------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Overlap:
-    """Cost of being on at both carriers, added SIM by SIM.
+    """Cost of having two SIMs a unit, added SIM by SIM.
 
-    1NCE has no monthly price: what is paid there is the volume and lifetime that is left behind, where these were read.
-    `on_both` counts SIMs that are claimed at Hologram and not switched off at 1NCE.
+    A SIM at 1NCE is paid once for its lifetime: one that stays on costs nothing more but top-ups, auto-top-up and
+    extensions, and volume and lifetime are left behind, where these were read. What costs each period is the new SIM.
+    `on_both` counts SIMs that are claimed at Hologram and not switched off at 1NCE, `unseen` those that are claimed
+    and showed no sign of life since.
     """
 
     on_both: int = 0
     claimed: int = 0
+    unseen: int = 0
     volume_read: int = 0
     volume_left_mb: Decimal = Decimal(0)
     lifetime_read: int = 0
     days_left: int = 0
 
-    def add(self, source: SourceSim | None, target: TargetLink | None, *, org_id: int, now_s: float) -> None:
-        """Count one SIM of the plan."""
+    def add(
+        self,
+        source: SourceSim | None,
+        target: TargetLink | None,
+        *,
+        org_id: int,
+        now_s: float,
+        claimed_s: float | None,
+        proved_alive_s: float | None = None,
+    ) -> None:
+        """Count one SIM of the plan.
+
+        `claimed_s` is when our journal says that it was claimed, `proved_alive_s` when a proof of life saw it alive;
+        both are in UTC seconds.
+        """
         if target is None or not target.is_held_by(org_id) or target.state is LinkState.RETIRED:
             return
         self.claimed += 1
+        since_s = claimed_at_s(target, claimed_s)
+        self.unseen += alive_at_s(target, since_s or 0.0, proved_alive_s) is None
         if source is None:
             return
         self.on_both += source.status is SourceStatus.ENABLED
@@ -593,14 +611,21 @@ class Overlap:
     def told(self, price_per_period: Decimal | None) -> dict[str, Any]:
         """Return the costs as JSON values.
 
-        `hologram_per_day` is None where Hologram shows no price.
+        What is charged per day is None where Hologram shows no price.
         """
-        per_day = None if price_per_period is None else price_per_period * self.on_both / DAYS_PER_PERIOD
+
+        def per_day(sims: int) -> str | None:
+            if price_per_period is None:
+                return None
+            return money((price_per_period * sims / DAYS_PER_PERIOD).quantize(Decimal("0.01")))
+
         return {
             "on_both_sides": self.on_both,
             "claimed": self.claimed,
             "hologram_price_per_sim_and_period": None if price_per_period is None else money(price_per_period),
-            "hologram_per_day": None if per_day is None else money(per_day.quantize(Decimal("0.01"))),
+            "hologram_per_day": per_day(self.on_both),
+            "not_seen_in_a_unit": self.unseen,
+            "not_seen_in_a_unit_per_day": per_day(self.unseen),
             "left_behind_mb": None if not self.volume_read else f"{self.volume_left_mb.normalize():f}",
             "left_behind_mb_read_of_sims": self.volume_read,
             "left_behind_days": None if not self.lifetime_read else self.days_left,

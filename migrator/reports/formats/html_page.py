@@ -20,7 +20,7 @@ from migrator.reports.advice import next_steps, verdict
 from migrator.reports.formats.charts import limits_chart, outcomes_chart, time_line, waves_chart
 from migrator.reports.formats.json_file import run_values
 from migrator.reports.model import COLUMNS, moment
-from migrator.reports.remedies import BUCKET_WORDS, remedy
+from migrator.reports.remedies import BUCKET_WORDS, PAID_ONCE, remedy
 from migrator.reports.rows_on_disk import Book
 from migrator.reports.tally import ATTENTION
 
@@ -79,6 +79,7 @@ def _values(book: Book) -> dict[str, Any]:
         "style_hash": _sha256(style),
         "data": _data(book),
         "life": tally.life(),
+        "paid_once": PAID_ONCE,
     }
 
 

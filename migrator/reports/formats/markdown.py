@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from migrator.core.run.verify import Bucket
 from migrator.reports.model import moment
-from migrator.reports.remedies import BUCKET_WORDS, READS_WHAT_IS_LEFT, remedy
+from migrator.reports.remedies import BUCKET_WORDS, PAID_ONCE, READS_WHAT_IS_LEFT, remedy
 from migrator.reports.rows_on_disk import Book
 
 __all__ = ["write_md"]
@@ -38,7 +38,7 @@ def write_md(book: Book, out: TextIO) -> None:
     out.write("\n## Money\n\n")
     _write_facts(report.money, out)
     if report.double_billing:
-        out.write("\n## Double billing\n\n")
+        out.write(f"\n## What two SIMs a unit cost\n\n{PAID_ONCE}\n\n")
         _write_facts(report.double_billing, out)
         if None in {report.double_billing.get(f"left_behind_{unit}") for unit in ("mb", "days")}:
             out.write(f"\n{READS_WHAT_IS_LEFT}\n")

@@ -18,6 +18,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.elements import CompilerElement
 
 from migrator.errors import InputError, NotStorable, StoreBusy, StoreError
+from migrator.files import unfinished_name
 from migrator.store.database.faults import file_trouble, store_trouble
 from migrator.store.database.one_file import StoreFile
 
@@ -61,11 +62,13 @@ def create_file(path: Path) -> bool:
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a state store", code="not_a_store", hint="name a file in it")
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE)
     except FileExistsError:
         return False
     except OSError as error:
         raise file_trouble(error, path) from None
+    os.close(handle)
+    path.chmod(PRIVATE)  # an odd umask may have taken the owner's rights, too
     return True
 
 
@@ -261,11 +264,11 @@ class Database:
 
         Raises: InputError, if there is a `target` already, or no folder for it; StoreError. Then nothing is left.
         """
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part = unfinished_name(target)
         if os.path.lexists(target):
             raise _exists(target)
-        self.backup_to(part)
         try:
+            self.backup_to(part)
             self._make_whole(part)
             _place(part, target)
         except sqlite3.Error as error:
@@ -283,7 +286,7 @@ class Database:
 
         Raises: StoreError, InputError, OSError.
         """
-        part = target.with_name(f".{target.name}.part")
+        part = unfinished_name(target)
         try:
             create_file(part)
             with closing(sqlite3.connect(part)) as copy:

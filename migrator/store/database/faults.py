@@ -28,6 +28,12 @@ def store_trouble(error: BaseException | None, path: Path) -> MigratorError:
 
 def file_trouble(error: OSError, path: Path) -> MigratorError:
     """Return the error to raise when the file system refused `path`."""
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(
+            f"the address of the state store is too long for this system: {len(str(path))} characters",
+            code="too_long",
+            hint="set --state to a shorter one",
+        )
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return InputError(
             f"the folder {path.parent} of the state store does not exist",

@@ -92,7 +92,7 @@ def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> 
             if found == known[-1]:
                 return
             if found is not None:
-                database.backup_to(_backup_of(database.path, found, now))
+                database.whole_copy_to(_backup_of(database.path, found, now))
             upgrade_to_head(connection, folder)
             if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
                 raise StoreError(f"upgrading the state store {database.path} would lose rows; it was left as it was")

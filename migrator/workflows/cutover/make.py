@@ -56,7 +56,7 @@ REST = "rest"
 REMINDERS = {
     Direction.CUTOVER: (
         "switch auto-top-up off in the 1NCE portal first: it buys volume for SIMs that run low; no call reads it",
-        "1NCE refunds nothing: volume and lifetime of a disabled SIM go on lapsing",
+        "a SIM at 1NCE is paid once for its lifetime, which goes on lapsing: your contract says what becomes of the rest",
         "disabling cuts the old SIM's session at once; some units hang until they are rebooted",
     ),
     Direction.ROLLBACK: (
@@ -71,7 +71,7 @@ REMINDERS = {
 class _Found:
     """SIM of the migration's plan with all that is known.
 
-    `off`: the cutover of ours that switched the SIM off.
+    `off`: the cutover of ours that switched the SIM off. `alive_s`: the last sign of life by a proof that was kept.
     """
 
     item: Item
@@ -79,6 +79,7 @@ class _Found:
     claimed_s: float | None
     source: SourceSim | None
     off: SwitchedOff | None = None
+    alive_s: float | None = None
 
 
 # --- making -------------------------------------------------------------------------------------------------------
@@ -129,8 +130,7 @@ async def make_cutover(
     old = OldSimJudge(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
     with _Spool() as proved, _Spool() as rows:
         for found in chunks(_facts(store, header, off)):
-            for one in found:
-                overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=demand.now_s)
+            _add_to(overlap, found, header, demand.now_s)
             judged = await _judged(target, found, demand, header.org_id, notes, stopper)
             proved.add_lines(map(_judged_line, judged))
             meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
@@ -215,14 +215,25 @@ def _held_elsewhere(store: "Store", header: PlanHeader, off: Mapping[str, Switch
 
 
 def overlap_of(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]:
-    """Return the present cost of SIMs that are on at both carriers.
+    """Return the present cost of two SIMs a unit.
 
     The cost is by what the store knows. See `Overlap`.
     """
     overlap, off = Overlap(), store.switches.switched_off()
-    for one in _facts(store, header, off):
-        overlap.add(one.source, one.item.target, org_id=header.org_id, now_s=now)
+    _add_to(overlap, _facts(store, header, off), header, now)
     return overlap.told(_price(header))
+
+
+def _add_to(overlap: Overlap, found: Iterable[_Found], header: PlanHeader, now: float) -> None:
+    for one in found:
+        overlap.add(
+            one.source,
+            one.item.target,
+            org_id=header.org_id,
+            now_s=now,
+            claimed_s=one.claimed_s,
+            proved_alive_s=one.alive_s,
+        )
 
 
 def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -> Iterator[_Found]:
@@ -232,12 +243,15 @@ def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -
     """
     rows = store.journal.report_rows(header.plan_id)
     for chunk in chunks(rows):
-        sources = {sim.iccid.key: sim for sim in store.inventory.sims([item.key for item, *_ in chunk])}
+        keys = [item.key for item, *_ in chunk]
+        sources = {sim.iccid.key: sim for sim in store.inventory.sims(keys)}
+        proofs = store.proofs.among(header.plan_id, keys)
         for item, verified, _, claimed_s, _ in chunk:
             source, ours = sources.get(item.key), off.get(item.key)
             if source is not None and ours is not None and not ours.is_on_again:
                 source = replace(source, status=SourceStatus.DISABLED)
-            yield _Found(item, verified, claimed_s, source, ours)
+            proof = proofs.get(item.key)
+            yield _Found(item, verified, claimed_s, source, ours, proof.alive_s if proof else None)
 
 
 async def _judged(  # noqa: PLR0917 - handed through as they came

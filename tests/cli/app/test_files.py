@@ -124,16 +124,87 @@ def test_the_old_file_is_whole_when_the_new_one_is_not(desk: Desk, monkeypatch: 
     assert not list(desk.folder.glob(".fleet*"))
 
 
-def test_a_file_keeps_its_rights_and_a_new_one_has_those_of_the_umask(desk: Desk) -> None:
+@pytest.mark.parametrize("umask", [0o000, 0o027, 0o777])
+def test_a_file_keeps_its_rights_and_a_new_one_is_private_whatever_the_umask(desk: Desk, umask: int) -> None:
+    """A plan names every unit; and a file without rights for its owner would be of no use."""
     ready(desk)
-    (desk.folder / "mine").write_text("", encoding="utf-8")
-    (desk.folder / "mine").chmod(0o600)
-    before = os.umask(0o027)
+    (desk.folder / "theirs").write_text("", encoding="utf-8")
+    (desk.folder / "theirs").chmod(0o640)
+    calls = {
+        "theirs": ("plan", "export", "theirs"),
+        "export.jsonl": ("plan", "export", "export.jsonl"),
+        "plan.jsonl": ("plan", "create", "--policy", "policy.toml", "--out", "plan.jsonl"),
+        "fleet.jsonl": ("inventory", "export", "fleet.jsonl"),
+    }
+    before = os.umask(umask)
     try:
-        assert [desk.run("inventory", "export", name).code for name in ("mine", "new")] == [0, 0]
+        assert [desk.run(*words).code for words in calls.values()] == [0] * len(calls)
     finally:
         os.umask(before)
-    assert [stat.S_IMODE((desk.folder / name).stat().st_mode) for name in ("mine", "new")] == [0o600, 0o640]
+    rights = [stat.S_IMODE((desk.folder / name).stat().st_mode) for name in calls]
+    assert rights == [0o640, 0o600, 0o600, 0o600]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o027, 0o777])
+def test_the_folders_of_a_report_are_private_whatever_the_umask(desk: Desk, umask: int) -> None:
+    plan_id = ready(desk)
+    before = os.umask(umask)
+    try:
+        assert desk.run("report").code == 0
+    finally:
+        os.umask(before)
+    folder = desk.folder / "reports" / plan_id
+    assert [stat.S_IMODE(place.stat().st_mode) for place in (folder.parent, folder)] == [0o700, 0o700]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+def test_a_folder_that_was_there_keeps_its_rights(desk: Desk) -> None:
+    ready(desk)
+    (desk.folder / "ours").mkdir(mode=0o750)
+    (desk.folder / "ours").chmod(0o750)
+    assert desk.run("report", "--out", "ours/new").code == 0
+    assert [stat.S_IMODE((desk.folder / name).stat().st_mode) for name in ("ours", "ours/new")] == [0o750, 0o700]
+
+
+LONG = "x" * 300
+TOO_LONG = (
+    ("--state", f"sqlite:///{LONG}", "state", "info"),
+    ("--state", f"sqlite:///{LONG}", "inventory", "pull"),
+    ("--state", f"sqlite:///{LONG}", "doctor"),
+    ("--state", f"sqlite:////tmp/{'long/' * 2000}migrator.db", "state", "info"),
+    ("--config", LONG, "state", "info"),
+    ("inventory", "import", LONG),
+    ("inventory", "export", LONG),
+    ("pair", "import", LONG),
+    ("pair", "pool", LONG),
+    ("pair", "export", f"{LONG}/pairs.csv"),
+    ("plan", "create", "--policy", LONG),
+    ("plan", "create", "--policy", "policy.toml", "--out", LONG),
+    ("plan", "show", LONG),
+    ("plan", "diff", LONG, LONG),
+    ("apply", LONG),
+    ("apply", "--dry-run", "--requests", LONG),
+    ("status", LONG),
+    ("verify", LONG),
+    ("retry", "--iccids", LONG),
+    ("skip", "--iccids", LONG),
+    ("report", "--out", LONG),
+    ("report", "--evidence", LONG),
+    ("cutover", "plan", "--out", LONG),
+    ("cutover", "apply", LONG),
+    ("cutover", "show", LONG),
+    ("rollback", "plan", LONG),
+    ("rollback", "apply", LONG),
+    ("state", "backup", LONG),
+    ("audit", "verify", LONG),
+    ("demo", "--dir", LONG),
+)
+
+
+def test_a_path_that_is_too_long_is_wrong_usage_and_no_crash(desk: Desk) -> None:
+    ready(desk)
+    ended = {words: desk.run(*words) for words in TOO_LONG}
+    assert {words: one.err for words, one in ended.items() if one.code != 2 or "-vv" in one.err} == {}
 
 
 def test_a_name_as_long_as_a_name_may_be_is_written(desk: Desk) -> None:

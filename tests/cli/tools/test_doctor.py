@@ -1,6 +1,9 @@
 """`doctor`: what is not in place is named before it costs anything."""
 
+import resource
+import shutil
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,3 +60,37 @@ def test_a_missing_setting_and_a_dead_carrier_are_told_side_by_side(
     assert ended.code == 2
     assert found(ended)["1NCE login"] == "bad"
     assert found(ended)["data plans"] == "good"
+
+
+def test_a_full_disk_is_not_in_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim of money whose answer cannot be noted is the last that anybody wants."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=1024**2))
+    ended = desk.json("doctor")
+    assert (ended.code, found(ended)["store"]) == (1, "bad")
+    assert "1 MiB free" in ended.err
+    assert found(ended)["1NCE login"] == "good"
+
+
+def test_a_disk_with_little_room_is_a_warning(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=500 * 1024**2))
+    ended = desk.json("doctor")
+    assert (ended.code, found(ended)["store"]) == (0, "look")
+
+
+def test_a_disk_that_shows_room_and_takes_nothing_is_not_in_place(desk: Desk) -> None:
+    """As with a quota of one's own, which the disk's free bytes do not show."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, before[1]))
+    try:
+        ended = desk.json("doctor")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert found(ended)["store"] == "bad"
+    assert ended.code == 1
+    assert list(desk.folder.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_first_command_needs_it(desk: Desk) -> None:
+    ended = desk.json("--state", "sqlite:///nowhere/migrator.db", "doctor")
+    assert (ended.code, found(ended)["store"]) == (2, "bad")
+    assert "mkdir -p nowhere" in ended.err

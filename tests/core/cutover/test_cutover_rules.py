@@ -91,11 +91,22 @@ def test_the_overlap_counts_what_is_on_at_both_carriers_and_what_is_left_behind(
         ON, data_reading=QuotaReading.READ, data_remaining_mb=Decimal("12.5"), expires_at="1970-01-11 00:00:00"
     )
     for source in (read, OFF, None):
-        overlap.add(source, live, org_id=ORG, now_s=0.0)
-    overlap.add(ON, None, org_id=ORG, now_s=0.0)
+        overlap.add(source, live, org_id=ORG, now_s=0.0, claimed_s=None)
+    overlap.add(ON, None, org_id=ORG, now_s=0.0, claimed_s=None)
     told = overlap.told(Decimal("0.90"))
     assert (told["on_both_sides"], told["claimed"], told["hologram_per_day"]) == (1, 3, "0.03")
     assert (told["left_behind_mb"], told["left_behind_days"]) == ("12.5", 10)
+
+
+def test_what_costs_is_the_new_sim_that_was_never_seen_in_a_unit() -> None:
+    """1NCE is paid once for a SIM's lifetime; each period of an idle new SIM is paid at Hologram."""
+    overlap = Overlap()
+    for seen in (None, "1970-01-01 00:00:50", "1970-01-01 00:02:00"):  # never, by its former owner, since the claim
+        link = replace(target(1), state=LinkState.LIVE, claimed_at=None, last_connected_at=seen)
+        overlap.add(ON, link, org_id=ORG, now_s=200.0, claimed_s=100.0)
+    told = overlap.told(Decimal(30))
+    assert (told["claimed"], told["not_seen_in_a_unit"]) == (3, 2)
+    assert told["not_seen_in_a_unit_per_day"] == "2.00"
 
 
 def test_a_price_that_hologram_does_not_show_is_not_guessed() -> None:

@@ -141,6 +141,9 @@ def test_the_plan_tells_what_the_overlap_costs_and_what_is_left_behind(world: Sw
     )
     assert told["on_both_sides"] == on_both
     assert float(told["hologram_per_day"]) == pytest.approx(on_both * 1.0 / 30, abs=0.01)
+    mine = [link for link in world.target.sims.values() if link.device_id is not None]
+    assert told["claimed"] == len(mine)
+    assert told["not_seen_in_a_unit"] == sum(not link.sessions for link in mine)
     assert float(told["left_behind_mb"]) > 0
     assert told["left_behind_days"] > 0
 

@@ -326,6 +326,21 @@ def test_a_backup_that_came_out_damaged_gets_no_name(tmp_path: Path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
 
 
+def test_what_a_killed_backup_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    """In a container each process has the same number, and so had the one that was killed."""
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1)])
+        (tmp_path / f".copy.db.{os.getpid()}.part").write_bytes(b"")
+        store.backup(tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").stat().st_size > 0
+
+
+def test_a_backup_with_a_name_as_long_as_a_name_may_be_is_taken(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.backup(tmp_path / ("x" * 250))
+    assert (tmp_path / ("x" * 250)).stat().st_size > 0
+
+
 def test_a_backup_without_a_folder_for_it_is_refused(tmp_path: Path) -> None:
     with open_store(tmp_path) as store, pytest.raises(InputError):
         store.backup(tmp_path / "no" / "copy.db")
