@@ -13,7 +13,7 @@ from migrator.carriers.lenient import LARGEST
 from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
-from migrator.errors import InputError, OutcomeUnknown, Permanent
+from migrator.errors import InputError, OutcomeUnknown, Permanent, WireMismatch
 from migrator.ports import (
     LONGEST_CLAIM_S,
     Account,
@@ -179,8 +179,12 @@ class HologramTarget:
         """
         asked = ",".join(dict.fromkeys(iccid.digits for iccid in iccids))
         found = await self._look_up("/links/cellular", {"sims": asked}, len(iccids), wire.profile_link)
+        links = [link for link in found if link is not None]
+        missing = set(iccids).difference(link.iccid for link in links)
+        if missing and len(links) < len(found):  # what is not there may be claimed again
+            raise WireMismatch("Hologram's answer to a look-up has a record that names no SIM")
         wanted = set(iccids)
-        return [link for link in found if link.iccid in wanted]
+        return [link for link in links if link.iccid in wanted]
 
     async def devices_by_id(self, device_ids: Sequence[int]) -> Sequence[TargetLink]:
         """Read the devices of at most `max_lookup` ids, with tags."""
@@ -190,7 +194,7 @@ class HologramTarget:
         asked = ",".join(map(str, readable))
         found = await self._look_up("/devices", {"ids": asked}, len(device_ids), wire.device_link)
         wanted = set(device_ids)
-        return [link for link in found if link.device_id in wanted]
+        return [link for link in found if link is not None and link.device_id in wanted]
 
     async def jobs(self) -> Sequence[CarrierJob] | None:
         """Return the carrier's job list, or None.
@@ -254,8 +258,10 @@ class HologramTarget:
 
     async def _look_up(
         self, path: str, wanted: Params, count: int, parse: Callable[[Mapping[str, Any]], TargetLink | None]
-    ) -> list[TargetLink]:
+    ) -> list[TargetLink | None]:
         """Read the links that match a filter for `count` SIMs.
+
+        None stands for a record that names no SIM.
 
         Every page of the answer is read. Each page should bring at least one of the SIMs. The request has no `orgid`,
         so that a SIM of ours in another organization shows up as such.
@@ -263,8 +269,7 @@ class HologramTarget:
         if not 1 <= count <= self.max_lookup:
             raise InputError(f"a look-up takes 1 to {self.max_lookup} SIMs, not {count}", code="lookup_size")
         pages = await self._client.pages(path, {**wanted, "limit": LARGEST_PAGE}, most=count + 1)
-        found = (parse(record) for reply in pages for record in wire.rows_of(reply.body))
-        return [link for link in found if link is not None]
+        return [parse(record) for reply in pages for record in wire.rows_of(reply.body)]
 
 
 def _made(order: MakeTag, body: Any) -> Tag:

@@ -135,3 +135,27 @@ def test_after_a_lost_claim_a_list_that_cannot_be_read_claims_nothing_again(tmp_
     world.rewrite = None
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     once_each(world)
+
+
+@pytest.mark.parametrize("sim", [None, "", "?", 17, "absent"])
+def test_a_record_that_names_no_sim_is_no_word_that_the_sim_is_not_there(tmp_path: Path, sim: Any) -> None:
+    """Whichever SIM was asked for and not named may be the one: what is not there is claimed again."""
+    world = world_of(tmp_path)
+    world.target.faults = FaultPlan(
+        scripted=[Fault.LOSE_AFTER], scripted_for=lambda _method, path: path.endswith("bulkclaim")
+    )
+
+    def odd(record: dict[str, Any]) -> None:
+        if record.get("sim") == ODD and record.get("deviceid"):
+            record["sim"] = sim
+            if sim == "absent":
+                del record["sim"]
+
+    world.rewrite = lambda _request, body: each_record(body, odd)
+    for _ in range(4):
+        assert "names no SIM" in world.apply().reason
+        world.wait(600)
+    assert len(world.claims_sent()) == 1
+    world.rewrite = None
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    once_each(world)
