@@ -249,7 +249,8 @@ class PlanTally:
             yield f"{everybody.unlimited} SIMs will have no data limit: there is no largest bill"
         paused = self._acting(lambda kind: kind[0] == Action.CLAIM).paused
         if paused:
-            yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram"
+            cost = "" if prices.per_period is None else f": {money(prices.per_period * paused)}"
+            yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram{cost}"
         if self.live_pauses:
             yield f"{self.live_pauses} SIMs are live at Hologram now and will be PAUSED: their units fall silent"
         if self.wakes:

@@ -56,7 +56,7 @@ REST = "rest"
 REMINDERS = {
     Direction.CUTOVER: (
         "switch auto-top-up off in the 1NCE portal first: it buys volume for SIMs that run low; no call reads it",
-        "a SIM at 1NCE is paid once for its lifetime, which goes on lapsing: your contract says what becomes of the rest",
+        "a SIM at 1NCE is paid once for its lifetime, which goes on lapsing: your contract says what is left of it",
         "disabling cuts the old SIM's session at once; some units hang until they are rebooted",
     ),
     Direction.ROLLBACK: (

@@ -126,7 +126,7 @@ def test_a_sim_that_is_off_already_is_left_alone(world: SwitchWorld) -> None:
 
 
 def test_a_paused_new_sim_never_takes_the_place_of_a_live_old_one(tmp_path: Path) -> None:
-    world = migrated(tmp_path, policy_text=POLICY + '[status]\nenabled = "pause"\n')
+    world = migrated(tmp_path, policy_text=POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n'))
     header = world.cutover_plan()
     assert header.count == 0
     assert "not_live" in {reason for _, reason in world.rows(header).values()}
