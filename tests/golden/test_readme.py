@@ -206,7 +206,7 @@ def _with_our_count(desk: Desk, words: tuple[str, ...]) -> list[str]:
 
 def _without_numbers(line: str) -> str:
     named = re.sub(r"\bp[0-9a-f]{10}\b", "PLAN", line)
-    return " ".join(re.sub(r"\d+", "0", named).split())
+    return " ".join(re.sub(r"\d+(,\d{3})*", "0", named).split())
 
 
 def _pattern(shown: str) -> re.Pattern[str]:

@@ -1,4 +1,4 @@
-"""Choices that a policy must make before a plan is made of it."""
+"""Choices that a policy must make before it is planned with."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ __all__ = ["must_have_chosen"]
 
 
 def must_have_chosen(store: "Store", loaded: "LoadedPolicy", prices: Prices, selection: "Where | None") -> None:
-    """Refuse a policy that is silent about disabled SIMs, where the plan has some.
+    """Refuse a policy that is silent about disabled SIMs of a plan.
 
     A disabled SIM that is claimed and paused is used by nobody, and billed every period until it is deactivated. Plans
     that are there keep what their policy meant when they were made.
