@@ -25,6 +25,8 @@ policy_version = 1
 data_plan_id = 2096
 zone = "global"
 tag = "from-1nce"
+[status]
+disabled = "pause"
 [[waves]]
 name = "canary"
 count = 10

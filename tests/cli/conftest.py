@@ -22,6 +22,8 @@ policy_version = 1
 [claim]
 data_plan_id = 2096
 zone = "global"
+[status]
+disabled = "pause"
 [[waves]]
 name = "canary"
 count = 3

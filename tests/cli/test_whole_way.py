@@ -101,7 +101,7 @@ def test_a_label_that_is_a_formula_cannot_run_in_a_spreadsheet(desk: Desk) -> No
 
 
 def test_jobs_are_recorded_with_the_carriers_ids(desk: Desk) -> None:
-    plan = desk.planned(POLICY + '[status]\nenabled = "pause"\n')
+    plan = desk.planned(POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n'))
     assert desk.run("apply", "--confirm", str(plan["claims"])).code == 0
     listed = desk.json("jobs", "list").data
     assert [run["exit_code"] for run in listed["runs"]] == [0]

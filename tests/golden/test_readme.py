@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
 from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
-from migrator.core.policy.policy import ClaimPolicy, Policy, Wave
+from migrator.core.policy.policy import ClaimPolicy, Policy, StatusPolicy, StatusRule, Wave
 from migrator.core.run.results import ExitCode
 from migrator.inputs.policy.file import parse_policy
 from migrator.inputs.settings import settings
@@ -68,9 +68,11 @@ def test_a_secret_is_told_never_to_stand_in_the_file(secret: settings._SecretSet
     assert keys[f"{secret.name}_FILE"].split()[-1] == f"{secret.key}_file"
 
 
-def test_the_policy_shown_is_the_default_policy() -> None:
+def test_the_policy_shown_is_the_default_policy_with_the_choice_made() -> None:
     (text,) = blocks("toml")
-    assert parse_policy(text, name="README.md").policy == Policy(ClaimPolicy(2096, "global"))
+    assert parse_policy(text, name="README.md").policy == Policy(
+        ClaimPolicy(2096, "global"), StatusPolicy(disabled=StatusRule.SKIP)
+    )
 
 
 def test_the_policy_shown_names_every_key() -> None:
@@ -204,7 +206,7 @@ def _with_our_count(desk: Desk, words: tuple[str, ...]) -> list[str]:
 
 def _without_numbers(line: str) -> str:
     named = re.sub(r"\bp[0-9a-f]{10}\b", "PLAN", line)
-    return " ".join(re.sub(r"\d+", "0", named).split())
+    return " ".join(re.sub(r"\d+(,\d{3})*", "0", named).split())
 
 
 def _pattern(shown: str) -> re.Pattern[str]:

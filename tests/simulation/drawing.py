@@ -27,6 +27,7 @@ AFTER_CLAIM = 'zone = "global"\nlimits = "after_claim"'
 ONE_WAVE = '[[waves]]\nname = "all"\n'
 TWO_WAVES = '[[waves]]\nname = "canary"\ncount = 2\n[[waves]]\nname = "rest"\n'
 PLAN_SCOPE = 'scope = "plan"\n'
+STATUS = '[status]\ndisabled = "pause"\n'
 THREE_WAVES = '[[waves]]\nname = "a"\ncount = 1\n[[waves]]\nname = "b"\ncount = 2\n[[waves]]\nname = "c"\n'
 
 
@@ -148,7 +149,7 @@ def _policy(chance: random.Random, sims: int) -> str:
     failures = chance.choice([1000, 1000, 1000, 1])
     caps = f"[caps]\nmax_sims = {chance.randint(1, sims)}\n" if chance.random() < 0.08 else ""
     gates = f"[gates]\nverified_share = {share}\nmax_failures = {failures}\nmax_failure_share = 1.0\n"
-    return f"policy_version = 1\n[claim]\ndata_plan_id = 2096\n{zone}\n{waves}{gates}{caps}"
+    return f"policy_version = 1\n[claim]\ndata_plan_id = 2096\n{zone}\n{STATUS}{waves}{gates}{caps}"
 
 
 def _capped(chance: random.Random, policy: str, earlier: int, sims: int) -> str:

@@ -14,6 +14,7 @@ from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
 from migrator.carriers.onence.client import OnenceWriter
 from migrator.carriers.onence.refusals import EXPIRED_STATUS
 from migrator.carriers.pacing import Pacer
+from migrator.core.cutover.calls import MOST_IN_A_LIST
 from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus
@@ -21,12 +22,6 @@ from migrator.errors import InputError, NotAuthorised, Permanent
 from migrator.ports import Answer, Request, SetSource, Vouch
 
 __all__ = ["OnenceSwitch"]
-
-MOST_IN_A_LIST = 50
-"""Most SIMs in one list that is sent to `POST /v1/sims`.
-
-The longest list that 1NCE takes is unknown (reference, section 16.2), so the number is kept modest.
-"""
 
 LOOKS = 3
 """Number of reads of a SIM whose record does not come.

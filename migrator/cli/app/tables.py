@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from migrator.core.fleet.units import BYTE_UNITS, grouped
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
@@ -68,11 +70,30 @@ def wrapped(text: str, width: int, indent: str = "") -> str:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Rows":
     """Build a table of these rows.
 
-    The values are escaped for the terminal.
+    The values are escaped for the terminal. Amounts have a comma between thousands; numbers that are names have none.
     """
-    texts = [tuple("" if value is None else printable(value) for value in row) for row in rows]
+    texts = [tuple(_cell(value, columns[place], row[0]) for place, value in enumerate(row)) for row in rows]
     numeric = tuple(bool(rows) and all(_is_amount(row[number]) for row in rows) for number in range(len(columns)))
     return Rows(title, tuple(columns), texts, numeric)
+
+
+NAMES = frozenset({"", "request", "run", "exit"})
+"""Columns of numbers that are no amounts.
+
+"" is a first column that numbers the rows.
+"""
+
+
+def _cell(value: object, column: str, first: object) -> str:
+    """Write one value of a row.
+
+    `first` is the first value of the row, which may say what the others are.
+    """
+    if value is None:
+        return ""
+    is_name = str(first).endswith("_id") or (column in NAMES and (column or value is first))
+    is_amount = isinstance(value, int | float) or ("." in str(value) and _is_amount(value))
+    return grouped(value) if is_amount and not is_name else printable(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,5 +232,7 @@ def _is_amount(value: object) -> bool:
     """
     if isinstance(value, int | float):
         return True
-    text = str(value)
-    return text == "unknown" or (text.replace(".", "", 1).isdigit() and len(text) < ICCID_LENGTH)
+    text, _, unit = str(value).partition(" ")
+    digits = text.replace(",", "").replace(".", "", 1)
+    is_number = digits.isdigit() and len(digits) < ICCID_LENGTH
+    return str(value) == "unknown" or (is_number and unit in {"", *BYTE_UNITS})

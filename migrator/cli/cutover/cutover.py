@@ -4,7 +4,7 @@ Their new SIMs must have shown that they work.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -39,12 +39,12 @@ from migrator.core.cutover.plan import (
     row_document,
 )
 from migrator.core.cutover.rules import Demand
+from migrator.core.fleet.units import grouped
 from migrator.core.policy.policy import OldSim, OtherUnits
 from migrator.core.run.states import StepState
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError
 from migrator.inputs.policy.file import stored_policy
-from migrator.inputs.settings.settings import Settings
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import SystemClock
@@ -127,14 +127,16 @@ def _plan(
         store = stack.enter_context(wiring.open_store(shared.state or chosen.state))
         migration = store.plans.header(plan_or_file(store, plan_id))
         demand = _demand(shared, store, migration.plan_id, **asked)
-        usage_rps = _usage_rps(chosen, store, demand)
+        is_asked = demand.old_sim is not OldSim.NOT_ASKED
+        if is_asked:
+            chosen.onence()  # missing settings are reported before anything is read
         me = stack.enter_context(wiring.holding_lease(store))
         progress = stack.enter_context(watching(shared))
 
         async def body(stopper: Stopper) -> SwitchHeader:
             async with (
                 wiring.target(chosen, store, stopper, read_only=True) as target,
-                nullcontext() if usage_rps is None else wiring.source(chosen, store, stopper) as usage,
+                wiring.source(chosen, store, stopper) if is_asked else nullcontext() as usage,
                 wiring.heartbeat(store, me, stopper),
             ):
                 return await make_cutover(
@@ -148,18 +150,10 @@ def _plan(
                     stopper=stopper,
                     progress=progress,
                     usage=usage,
-                    usage_rps=usage_rps or 1.0,
+                    source_rps=ceiling(store, "1nce", chosen.max_rps("ONENCE_MAX_RPS"))(),
                 )
 
         return planned(store, wiring.run_async(body), out)
-
-
-def _usage_rps(chosen: Settings, store: Store, demand: Demand) -> float | None:
-    """Return the requests per second to 1NCE, or None without requests.
-
-    Raises: InputError, naming the missing settings.
-    """
-    return None if demand.old_sim is OldSim.NOT_ASKED else ceiling(store, "1nce", chosen.onence().max_rps)()
 
 
 def _demand(  # one argument per option
@@ -344,6 +338,7 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
     if next_step:
         taken_at = moment(header.summary["inventory_taken_at"]) or "never"
         text.append(f"The old SIMs are told as of the inventory of {taken_at}; `apply` reads each one again first.")
+        text += _calls_words(header.summary.get("calls"))
         text.append(_billing("What two SIMs a unit cost", header.summary["double_billing"]))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
         command = f"migrator {header.direction.value} apply {header.switch_id}"
@@ -352,6 +347,19 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
         else:
             text.append("There is nothing to switch.")
     return text
+
+
+def _calls_words(calls: Mapping[str, Any] | None) -> list[str]:
+    """Say how many requests go to 1NCE, and for how long.
+
+    Nothing is said of plans that an older version made, nor where there is nothing to do.
+    """
+    if not calls or not calls["requests"]:
+        return []
+    return [
+        f"At 1NCE that is {grouped(calls['requests'])} requests at least, and {calls['hours']:g} hours at "
+        f"{calls['max_rps']:g} a second."
+    ]
 
 
 def _billing(title: str, told: dict[str, Any]) -> Any:

@@ -18,6 +18,7 @@ from migrator.core.cutover.plan import Direction
 from migrator.errors import Problem
 from migrator.inputs.files.iccids import read_iccids
 from migrator.store import Store
+from migrator.wiring.pace import ceiling
 from migrator.workflows.cutover.make import make_rollback
 
 __all__ = ["apply", "plan"]
@@ -52,7 +53,8 @@ def _plan(shared: Globals, plan_id: str | None, file: Path | None, waves: str | 
     with wiring.store_of(shared.state, shared.config) as store, wiring.holding_lease(store):
         given = plan_id_of(store, plan_id or _plan_of_cutover(store))
         now = wiring.SystemClock().now().timestamp()
-        header = make_rollback(store, store.plans.header(given), listed=listed, waves=counts, now=now)
+        rps = ceiling(store, "1nce", wiring.settings(shared.config).max_rps("ONENCE_MAX_RPS"))()
+        header = make_rollback(store, store.plans.header(given), listed=listed, waves=counts, now=now, source_rps=rps)
         outcome = planned(store, header, out)
         known = {row.source_iccid.key for row in store.switches.rows(header.switch_id)} if listed else set()
     strangers = sorted((listed or set()) - known)

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from migrator.cli.app.common import table
+from migrator.core.fleet.units import grouped, sized
 
 __all__ = ["caps_table", "summary_tables"]
 
@@ -49,14 +50,24 @@ def _requests(summary: Mapping[str, Any]) -> RenderableType:
 
 
 def _groups(summary: Mapping[str, Any]) -> RenderableType:
-    columns = ("rule", "data limit by", "SIMs", "MB at 1NCE", "bytes per period", "no limit", "largest bill per period")
+    columns = (
+        "rule",
+        "data limit by",
+        "SIMs",
+        "MB at 1NCE",
+        "bytes per period",
+        "that is",
+        "no limit",
+        "largest bill per period",
+    )
     rows = [
         (
             group["rule"],
             group["basis"],
             group["sims"],
-            group["onence_mb"],
+            grouped(group["onence_mb"]),
             group["limit_bytes"],
+            sized(group["limit_bytes"]),
             group["unlimited"],
             _known(group["per_period_at_most"]),
         )

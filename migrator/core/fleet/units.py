@@ -3,20 +3,24 @@
 Volumes are whole bytes; money is decimal, never a float.
 """
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import NewType
 
 __all__ = [
     "BYTES_PER_MB",
+    "BYTE_UNITS",
     "LARGEST_EXPONENT",
     "PRICE_BYTES_PER_MB",
     "Bytes",
     "counted",
     "decimal_of",
     "finite",
+    "grouped",
     "megabytes",
     "money",
     "n_sims",
+    "sized",
 ]
 
 Bytes = NewType("Bytes", int)
@@ -78,6 +82,30 @@ def money(amount: Decimal) -> str:
     """
     cents = amount.quantize(Decimal("0.01"))
     return f"{cents:f}" if cents == amount else f"{amount.normalize():f}"
+
+
+_NUMBER = re.compile(r"(-?)([0-9]+)((?:\.[0-9]+)?)")
+
+
+def grouped(value: object) -> str:
+    """Write a number with a comma between thousands.
+
+    The value is a number, or the text of one, as amounts of money are kept. Any other text stays as it is.
+    """
+    found = None if isinstance(value, bool) else _NUMBER.fullmatch(str(value))
+    return str(value) if found is None else f"{found[1]}{int(found[2]):,}{found[3]}"
+
+
+BYTE_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+_STEP, _LARGE = 1024, 100
+
+
+def sized(count: int) -> str:
+    """Write a number of bytes with its unit: "327 GiB"."""
+    size, place = float(count), 0
+    while size >= _STEP and place < len(BYTE_UNITS) - 1:
+        size, place = size / _STEP, place + 1
+    return f"{size:,.0f} {BYTE_UNITS[place]}" if size >= _LARGE else f"{size:.3g} {BYTE_UNITS[place]}"
 
 
 def n_sims(count: int) -> str:

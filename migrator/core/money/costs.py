@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
 from migrator.core.fleet.sims import LinkState, link_state
-from migrator.core.fleet.units import PRICE_BYTES_PER_MB, money
+from migrator.core.fleet.units import PRICE_BYTES_PER_MB, grouped, money, sized
 from migrator.core.money.calls import KINDS, PAGE, USUAL_SIZES, CallSizes, WaveCalls
 from migrator.core.money.caps import Used, used_values
 from migrator.core.money.prices import told_prices
@@ -249,7 +249,8 @@ class PlanTally:
             yield f"{everybody.unlimited} SIMs will have no data limit: there is no largest bill"
         paused = self._acting(lambda kind: kind[0] == Action.CLAIM).paused
         if paused:
-            yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram"
+            cost = "" if prices.per_period is None else f": {money(prices.per_period * paused)}"
+            yield f"{paused} SIMs will be claimed and paused; paused SIMs are billed every period at Hologram{cost}"
         if self.live_pauses:
             yield f"{self.live_pauses} SIMs are live at Hologram now and will be PAUSED: their units fall silent"
         if self.wakes:
@@ -331,9 +332,10 @@ def _lifetime_words(group: Mapping[str, Any]) -> str | None:
     if not group["limit_bytes"]:
         return None
     bill = group["per_period_at_most"]
-    each = "a bill that is not known here" if bill is None else f"a bill of up to {bill}"
+    each = "a bill that is not known here" if bill is None else f"a bill of up to {grouped(bill)}"
+    limits = group["limit_bytes"]
     return (
-        f"{group['rule']}: {group['onence_mb']} MB at 1NCE are for the lifetime of these {group['sims']} SIMs; "
-        f"Hologram's limits, {group['limit_bytes']} bytes in all, start anew every billing period: {each} may come "
-        "every period"
+        f"{group['rule']}: {grouped(group['onence_mb'])} MB at 1NCE are for the lifetime of these "
+        f"{grouped(group['sims'])} SIMs; Hologram's limits, {grouped(limits)} bytes ({sized(limits)}) in all, start "
+        f"anew every billing period: {each} may come every period"
     )

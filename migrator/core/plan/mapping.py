@@ -39,6 +39,7 @@ __all__ = [
     "state_rules",
     "template_fields",
     "too_large",
+    "undecided",
 ]
 
 NO_LIMIT = -1
@@ -124,6 +125,19 @@ def state_of(sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked
     if state is None:
         return Blocked(Reason.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}, a status this tool does not know")
     return state
+
+
+def undecided(policy: Policy) -> Selector:
+    """Return a selector of disabled SIMs for which no rule gives `disabled`.
+
+    The first rule that fits decides, as in the planner. The selector is for a policy whose `[status]` does not say it.
+    """
+    parts = [(selector(rule.when), "status.disabled" in rule.gives) for rule in policy.rules]
+
+    def is_open(sim: SourceSim) -> bool:
+        return sim.status is SourceStatus.DISABLED and not next((given for fits, given in parts if fits(sim)), False)
+
+    return is_open
 
 
 def left_behind(policy: Policy) -> Selector:

@@ -143,7 +143,10 @@ class ClaimPolicy:
 
 @dataclass(frozen=True, slots=True)
 class StatusPolicy:
-    """`[status]`: a rule per source status."""
+    """`[status]`: a rule per source status.
+
+    A new plan over disabled SIMs asks for a stated `disabled`; the default is what plans that are there go by.
+    """
 
     enabled: StatusRule = StatusRule.LIVE
     disabled: StatusRule = StatusRule.PAUSE

@@ -37,7 +37,7 @@ class LoadedPolicy:
 
     `canonical` is every value as JSON, defaults included, decimals as text. For a file of ICCIDs, `canonical` has the
     number of ICCIDs and the SHA-256 of the sorted ICCIDs; `lists` has their keys. `warnings` are messages about values
-    that are accepted but look odd, each with its line.
+    that are accepted but look odd, each with its line. `says_disabled`: whether `[status]` states `disabled`.
     """
 
     name: str
@@ -46,6 +46,7 @@ class LoadedPolicy:
     canonical: Mapping[str, Any]
     lists: Mapping[Path, frozenset[str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    says_disabled: bool = True
 
     @property
     def fingerprint(self) -> str:
@@ -149,7 +150,15 @@ def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
         raise refusal(findings.problems, what=file.name)
     policy = replace(_policy(sections), **arrays)
     canonical = {"policy_version": VERSION, **_spelled_out(policy)}
-    return LoadedPolicy(file.name, policy, file.text, dict(sorted(canonical.items())), lists, tuple(findings.warnings))
+    return LoadedPolicy(
+        file.name,
+        policy,
+        file.text,
+        dict(sorted(canonical.items())),
+        lists,
+        tuple(findings.warnings),
+        says_disabled="disabled" in file.data.get("status", {}),
+    )
 
 
 def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:

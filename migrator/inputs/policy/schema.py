@@ -47,9 +47,12 @@ def policy_schema() -> Schema:
 
 def _section(name: str) -> Schema:
     record, checks = SECTIONS[name]
+    keys = _keys(record, checks)
+    if name == "status":
+        del keys["disabled"]["default"]  # plans that are there go by it; a new one wants it stated
     return {
         "description": _description(record),
-        **_object(_keys(record, checks), required=tuple(REQUIRED.get(name, ()))),
+        **_object(keys, required=tuple(REQUIRED.get(name, ()))),
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import jinja2
 from markupsafe import Markup, escape
 
+from migrator.core.fleet.units import grouped
 from migrator.core.run.verify import Bucket
 from migrator.reports.advice import next_steps, verdict
 from migrator.reports.formats.charts import limits_chart, outcomes_chart, time_line, waves_chart
@@ -100,9 +101,9 @@ def _code_words(text: str) -> Markup:
     )
 
 
-def _known(value: object) -> object:
-    """Return a value, or the word for no value."""
-    return "unknown" if value is None else value
+def _known(value: object) -> str:
+    """Write a value, or the word for no value."""
+    return "unknown" if value is None else grouped(value)
 
 
 # --- the rows, for the script of the page --------------------------------------------------------------------------

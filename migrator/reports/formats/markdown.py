@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, TextIO
 
+from migrator.core.fleet.units import grouped
 from migrator.core.run.verify import Bucket
 from migrator.reports.model import moment
 from migrator.reports.remedies import BUCKET_WORDS, PAID_ONCE, READS_WHAT_IS_LEFT, remedy
@@ -27,9 +28,9 @@ def write_md(book: Book, out: TextIO) -> None:
         out.write(f"**This report does not add up:** {book.shortfall()}. Make a new plan.\n\n")
     out.write("| bucket | SIMs | meaning |\n|---|---:|---|\n")
     out.writelines(
-        f"| {name} | {count} | {BUCKET_WORDS[Bucket(name)]} |\n" for name, count in tally.by_bucket().items()
+        f"| {name} | {count:,} | {BUCKET_WORDS[Bucket(name)]} |\n" for name, count in tally.by_bucket().items()
     )
-    out.write(f"| **sum** | {tally.total} | |\n")
+    out.write(f"| **sum** | {tally.total:,} | |\n")
     _write_findings(book, out)
     out.write("\n## Proof of life\n\n")
     _write_facts(tally.life() or {"sims_asked": "none; `migrator verify --traffic` asks"}, out)
@@ -54,7 +55,7 @@ def write_md(book: Book, out: TextIO) -> None:
 
 def _write_facts(facts: Mapping[str, Any], out: TextIO) -> None:
     out.writelines(
-        f"- {key.replace('_', ' ')}: {'unknown' if value is None else value}\n" for key, value in facts.items()
+        f"- {key.replace('_', ' ')}: {'unknown' if value is None else grouped(value)}\n" for key, value in facts.items()
     )
 
 
@@ -67,7 +68,7 @@ def _write_findings(book: Book, out: TextIO) -> None:
     for group in groups:
         samples = ", ".join(iccid for iccid, _ in group.samples)
         words = _md(remedy(group.bucket, group.code, book.report.plan_id))
-        out.write(f"| {group.bucket} | {_md(group.code)} | {group.sims} | {words} | {samples} |\n")
+        out.write(f"| {group.bucket} | {_md(group.code)} | {group.sims:,} | {words} | {samples} |\n")
 
 
 def _write_people(book: Book, out: TextIO) -> None:

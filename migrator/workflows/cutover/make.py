@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from migrator.chunks import chunks
+from migrator.core.cutover.calls import source_calls
 from migrator.core.cutover.old_use import NewLife
 from migrator.core.cutover.plan import (
     Direction,
@@ -56,7 +57,7 @@ REST = "rest"
 REMINDERS = {
     Direction.CUTOVER: (
         "switch auto-top-up off in the 1NCE portal first: it buys volume for SIMs that run low; no call reads it",
-        "a SIM at 1NCE is paid once for its lifetime, which goes on: your contract says what becomes of the rest",
+        "a SIM at 1NCE is paid once for its lifetime, which goes on lapsing: your contract says what is left of it",
         "disabling cuts the old SIM's session at once; some units hang until they are rebooted",
     ),
     Direction.ROLLBACK: (
@@ -97,7 +98,7 @@ async def make_cutover(
     stopper: Stopper,
     progress: Progress,
     usage: SourceUsage | None,
-    usage_rps: float = 1.0,
+    source_rps: float = 1.0,
 ) -> SwitchHeader:
     """Make a cutover plan, and keep it; send no write.
 
@@ -115,7 +116,7 @@ async def make_cutover(
         stopper: checked between requests.
         progress: called with each event.
         usage: answers what old SIMs used, a request each; None where the demand does not ask.
-        usage_rps: how many of these requests a second may go, to tell beforehand how long it takes.
+        source_rps: how many requests a second may go to 1NCE, to tell beforehand how long it takes.
 
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
@@ -135,7 +136,7 @@ async def make_cutover(
             proved.add_lines(map(_judged_line, judged))
             meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
             progress("judged", {"sims": len(found)})
-        old.announce(meant, usage_rps, progress)
+        old.announce(meant, source_rps, progress)
         for chunk in chunks(map(_judged_from, proved.lines())):
             rows.add(await old.judged(chunk, stopper))
         rows.add(unplanned_row(sim, off.get(sim.iccid.key)) for sim in store.journal.unplanned(header.plan_id))
@@ -155,11 +156,18 @@ async def make_cutover(
             summary=summary,
             now=demand.now_s,
             demand=demand,
+            source_rps=source_rps,
         )
 
 
 def make_rollback(
-    store: "Store", header: PlanHeader, *, listed: Collection[str] | None, waves: Sequence[int], now: float
+    store: "Store",
+    header: PlanHeader,
+    *,
+    listed: Collection[str] | None,
+    waves: Sequence[int],
+    now: float,
+    source_rps: float = 1.0,
 ) -> SwitchHeader:
     """Plan the way back for SIMs that our cutovers switched off.
 
@@ -171,6 +179,7 @@ def make_rollback(
         listed: keys of the SIMs that are meant; None for all of them.
         waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
         now: UTC seconds.
+        source_rps: how many requests a second may go to 1NCE.
     """
     off = store.switches.switched_off()
     rows = (
@@ -186,7 +195,16 @@ def make_rollback(
     )
     reminders = [*REMINDERS[Direction.ROLLBACK], *_held_elsewhere(store, header, off)]
     summary = {"double_billing": overlap_of(store, header, now), "reminders": reminders}
-    return _kept(store, header, Direction.ROLLBACK, _in_waves(rows, waves), waves=waves, summary=summary, now=now)
+    return _kept(
+        store,
+        header,
+        Direction.ROLLBACK,
+        _in_waves(rows, waves),
+        waves=waves,
+        summary=summary,
+        now=now,
+        source_rps=source_rps,
+    )
 
 
 def _seated(row: SwitchRow, header: PlanHeader) -> SwitchRow:
@@ -423,6 +441,7 @@ def _kept(
     waves: Sequence[int],
     summary: dict[str, Any],
     now: float,
+    source_rps: float,
     demand: Demand | None = None,
 ) -> SwitchHeader:
     counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
@@ -442,6 +461,14 @@ def _kept(
 
         print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), counted())
         names = tuple(used) if waves else tuple(name for name in dict.fromkeys((*header.waves, REST)) if name in used)
+        count = sum(counts[action.value] for action in SwitchAction if action.acts)
+        inventory = store.inventory.summary()
+        calls = source_calls(
+            count,
+            api_version=inventory["api_version"],
+            asks_for_use=demand is not None and demand.old_sim is not OldSim.NOT_ASKED,
+            max_rps=source_rps,
+        )
         made = SwitchHeader(
             switch_id=_unused_id(store, direction, print_),
             direction=direction,
@@ -450,13 +477,14 @@ def _kept(
             org_id=header.org_id,
             require=None if demand is None else demand.require,
             rest_s=0.0 if demand is None else demand.rest_s,
-            count=sum(counts[action.value] for action in SwitchAction if action.acts),
+            count=count,
             counts=dict(sorted(counts.items())),
             waves=names,
             fingerprint=print_,
             summary={
                 "reasons": dict(sorted(reasons.items())),
-                "inventory_taken_at": store.inventory.summary()["taken_at"],
+                "inventory_taken_at": inventory["taken_at"],
+                "calls": calls,
                 **summary,
                 **({} if demand is None else _of_units(units, summary["reminders"])),
             },

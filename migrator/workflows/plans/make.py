@@ -31,6 +31,7 @@ from migrator.inputs.policy.file import stored_policy
 from migrator.inputs.policy.iccids import unmatched
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 from migrator.wiring.gc import collecting_rarely
+from migrator.workflows.plans.choices import must_have_chosen
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -65,12 +66,13 @@ async def make_plan(
 
     Returns: the header of the stored plan.
 
-    Raises: InputError, for an unknown data plan or zone; Halted, for a price that cannot be relied on; PlatformError;
-        Interrupted; and then there is no plan.
+    Raises: InputError, for an unknown data plan or zone, or a choice that the policy leaves open; Halted, for a price
+        that cannot be relied on; PlatformError; Interrupted; and then there is no plan.
     """
     policy = loaded.policy
     account = await target.account()
     prices = prices_of(await target.data_plans(), policy.claim)
+    must_have_chosen(store, loaded, prices, selection)
     balance = await target.balance()
     progress("observing", {"sims": store.pairs.count()})
     reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)

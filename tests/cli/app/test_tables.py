@@ -1,6 +1,7 @@
 """What people see of tables and words, however narrow the terminal."""
 
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def drawn(shown: object, width: int) -> str:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_of_a_plans_tables_no_number_and_no_wave_is_cut(width: int) -> None:
     seen = "".join(drawn(shown, width) for shown in summary_tables(SUMMARY))
-    for whole in ("canary", "970", "24 h", "44875.93", "842530816000", "803500", "1940", "default"):
+    for whole in ("canary", "970", "24 h", "44,875.93", "842,530,816,000", "785 GiB", "803,500", "1,940", "default"):
         assert whole in seen
     assert "…" not in seen
     assert max(map(len, seen.splitlines())) <= width
@@ -93,3 +94,57 @@ def test_a_command_is_never_broken() -> None:
 def test_lines_are_as_wide_as_the_terminal_and_indented() -> None:
     lines = wrapped("one two three four five six seven eight nine ten eleven twelve", 20, "  ").splitlines()
     assert all(line.startswith("  ") and len(line) <= 20 for line in lines)
+
+
+def shown(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[list[str]]:
+    """The cells of each row of a wide table."""
+    out = io.StringIO()
+    Console(file=out, width=200).print(table(title, columns, rows))
+    body = [line.strip() for line in out.getvalue().splitlines() if line.strip()]
+    ruled = next((number for number, line in enumerate(body) if line.startswith("─")), 0)
+    return [re.split(r"\s{2,}", line) for line in body[ruled + 1 :]]
+
+
+def test_amounts_have_a_comma_between_thousands() -> None:
+    assert shown("Why", ("reason", "SIMs"), [("ready", 49920), ("skipped", 80)]) == [
+        ["ready", "49,920"],
+        ["skipped", "80"],
+    ]
+    assert shown("Money", ("", "amount"), [("now", "49920.00"), ("most", "unknown")]) == [
+        ["now", "49,920.00"],
+        ["most", "unknown"],
+    ]
+
+
+def test_what_is_a_name_and_no_amount_keeps_its_digits() -> None:
+    """Numbers of requests are typed again, and a wave may be called 1000."""
+    assert shown("Requests", ("request", "run", "SIMs"), [(12345, 1000, 2500)]) == [["12345", "1000", "2,500"]]
+    assert shown("Log", ("", "event"), [(12345, "claim")]) == [["12345", "claim"]]
+    assert shown("Request", ("", ""), [("request_id", 12345), ("sims", 2500)]) == [
+        ["request_id", "12345"],
+        ["sims", "2,500"],
+    ]
+    assert shown("Waves", ("wave", "SIMs"), [("1000", 5000)]) == [["1000", "5,000"]]
+
+
+def test_limits_of_a_fleet_are_told_in_bytes_and_in_the_unit_that_people_read() -> None:
+    groups = [
+        {
+            "rule": "default",
+            "basis": "total",
+            "sims": 920,
+            "onence_mb": "753000",
+            "limit_bytes": 789577728000,
+            "unlimited": 0,
+            "per_period_at_most": "42087.34",
+        }
+    ]
+    summary = {
+        "by_wave": [],
+        "calls": dict.fromkeys(("claims", "limits", "states", "names", "reads"), 0),
+        "groups": groups,
+    }
+    out = io.StringIO()
+    Console(file=out, width=200).print(summary_tables(summary)[-1])
+    for cell in ("753,000", "789,577,728,000", "735 GiB", "42,087.34"):
+        assert cell in out.getvalue()

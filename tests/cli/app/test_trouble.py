@@ -323,7 +323,7 @@ def test_a_plan_is_stale_when_its_policy_file_says_something_else(desk: Desk) ->
     plan = desk.planned()
     desk.write("policy.toml", POLICY + "# only a remark\n")
     assert desk.run("apply", "--dry-run").code == 0
-    desk.write("policy.toml", POLICY + '[status]\ndisabled = "skip"\n')
+    desk.write("policy.toml", POLICY.replace('disabled = "pause"', 'disabled = "skip"'))
     ended = desk.run("apply", "--confirm", str(plan["claims"]))
     assert ended.code == 5
     assert "policy.toml" in ended.err

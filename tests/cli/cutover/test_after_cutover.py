@@ -85,7 +85,7 @@ def test_a_sim_whose_lifetime_ends_after_our_cutover_stays_on_its_new_one(desk: 
         if sim.iccid in ours:
             sim.status = SimStatus.EXPIRED
     assert desk.run("inventory", "pull").code == 0
-    told = changes(desk, planned(desk, f'{POLICY}[status]\nexpired = "pause"\n')["plan_id"])
+    told = changes(desk, planned(desk, POLICY.replace("[status]\n", '[status]\nexpired = "pause"\n'))["plan_id"])
     assert {told[iccid]["state"] for iccid in ours} == {"live"}
 
 

@@ -260,6 +260,7 @@ def test_show_tells_how_far_it_is_and_what_the_overlap_costs_now(desk: Desk) -> 
 
 def test_the_reminders_name_auto_top_up_and_what_cannot_be_undone(desk: Desk) -> None:
     told = desk.run("cutover", "plan").out
+    assert "At 1NCE that is" in told
     assert "auto-top-up" in told
     assert "your contract says" in told
     assert "refund" not in told  # nobody has published whether 1NCE does

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.cli.conftest import POLICY, Desk
 
-PAUSED = POLICY + '[status]\nenabled = "pause"\n'
+PAUSED = POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n')
 
 
 def two_plans(desk: Desk) -> tuple[str, str]:

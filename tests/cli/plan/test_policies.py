@@ -103,7 +103,7 @@ def test_lines_past_the_first_twenty_are_counted(desk: Desk) -> None:
 
 def test_requests_are_counted_as_apply_is_set_to_send_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.paired()
-    policy = desk.write("policy.toml", POLICY + '[status]\nenabled = "pause"\n')
+    policy = desk.write("policy.toml", POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n'))
     monkeypatch.setenv("MIGRATOR_CLAIM_BATCH", "2")
     monkeypatch.setenv("MIGRATOR_BATCH", "1")
     counted = desk.json("plan", "create", "--policy", policy).data
@@ -114,7 +114,7 @@ def test_requests_are_counted_as_apply_is_set_to_send_them(desk: Desk, monkeypat
 
 def test_a_bound_that_stops_nothing_is_told_with_the_plan(desk: Desk) -> None:
     planned = desk.planned(POLICY + "[gates.max_failures_by_code]\nclaimed_elsewere = 0\n")
-    assert any(words.startswith("policy.toml:11: gates.max_failures_by_code.") for words in planned["warnings"])
+    assert any(words.startswith("policy.toml:13: gates.max_failures_by_code.") for words in planned["warnings"])
     assert desk.run("apply", "--confirm", str(planned["claims"])).code == 0
 
 

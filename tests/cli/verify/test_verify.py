@@ -13,7 +13,7 @@ from migrator.carriers.onence.simulator import OnenceSwitches, SimStatus
 from migrator.store import Store
 from tests.cli.conftest import POLICY, Desk
 
-SKIPPING = POLICY.replace("[[waves]]", '[status]\ndisabled = "skip"\nexpired = "skip"\n[[waves]]', 1)
+SKIPPING = POLICY.replace('disabled = "pause"', 'disabled = "skip"\nexpired = "skip"')
 
 
 def pairs(desk: Desk) -> dict[str, str]:

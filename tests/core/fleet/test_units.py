@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.fleet.units import BYTES_PER_MB, decimal_of, megabytes, money
+from migrator.core.fleet.units import BYTES_PER_MB, decimal_of, grouped, megabytes, money, sized
 
 volumes = st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False)
 
@@ -59,3 +59,46 @@ def test_money_has_two_decimals_and_more_only_where_they_matter(amount: str, sho
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**9, places=6))
 def test_money_shown_is_the_very_amount(amount: Decimal) -> None:
     assert Decimal(money(amount)) == amount
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1,000"),
+        (1234567, "1,234,567"),
+        (-1500, "-1,500"),
+        ("42087.34", "42,087.34"),
+        ("1234.56789", "1,234.56789"),
+        ("0.0145", "0.0145"),
+        (Decimal(753000), "753,000"),
+        ("unknown", "unknown"),
+        ("2026-11-20", "2026-11-20"),
+        (True, "True"),
+    ],
+)
+def test_a_number_for_people_has_a_comma_between_thousands_and_nothing_else_changes(value: object, shown: str) -> None:
+    assert grouped(value) == shown
+
+
+@given(st.integers())
+def test_without_its_commas_a_number_is_exact(value: int) -> None:
+    assert int(grouped(value).replace(",", "")) == value
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 bytes"),
+        (1023, "1,023 bytes"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (500 * BYTES_PER_MB, "500 MiB"),
+        (1023 * BYTES_PER_MB, "1,023 MiB"),
+        (351_000_000_000, "327 GiB"),
+        (2**80, "1,073,741,824 PiB"),
+    ],
+)
+def test_bytes_for_people_have_the_unit_that_they_read(count: int, shown: str) -> None:
+    assert sized(count) == shown

@@ -145,8 +145,8 @@ def test_without_a_limit_there_is_no_largest_bill() -> None:
 
 def test_the_difference_between_a_lifetime_and_a_billing_period_is_said_in_words() -> None:
     (group,) = summed(planned(fleet_of("a", "b"), policy()), policy())["groups"]
-    assert "1000 MB at 1NCE are for the lifetime of these 2 SIMs" in group["warning"]
-    assert f"{1000 * MB} bytes in all, start anew every billing period" in group["warning"]
+    assert "1,000 MB at 1NCE are for the lifetime of these 2 SIMs" in group["warning"]
+    assert f"{1000 * MB:,} bytes (1,000 MiB) in all, start anew every billing period" in group["warning"]
     assert group["per_period_at_most"] in group["warning"]
 
 

@@ -161,7 +161,7 @@ def test_a_pause_that_an_earlier_run_lost_comes_before_the_next_claim(tmp_path: 
     world = World(
         tmp_path,
         sims=6,
-        policy_text=POLICY + '[status]\nenabled = "pause"\n',
+        policy_text=POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n'),
         options=ApplyOptions(claim_batch=2, batch=2),
         switches=HologramSwitches(claim_pending_s=(0.0, 0.0)),
         faults=FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: path.endswith("batch/state")),

@@ -126,7 +126,7 @@ def test_a_sim_that_is_off_already_is_left_alone(world: SwitchWorld) -> None:
 
 
 def test_a_paused_new_sim_never_takes_the_place_of_a_live_old_one(tmp_path: Path) -> None:
-    world = migrated(tmp_path, policy_text=POLICY + '[status]\nenabled = "pause"\n')
+    world = migrated(tmp_path, policy_text=POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n'))
     header = world.cutover_plan()
     assert header.count == 0
     assert "not_live" in {reason for _, reason in world.rows(header).values()}
@@ -146,6 +146,23 @@ def test_the_plan_tells_what_the_overlap_costs_and_what_is_left_behind(world: Sw
     assert told["not_seen_in_a_unit"] == sum(not link.sessions for link in mine)
     assert float(told["left_behind_mb"]) > 0
     assert told["left_behind_days"] > 0
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("old_sim", [OldSim.MUST_BE_SILENT, OldSim.NOT_ASKED])
+def test_the_plan_foresees_the_requests_to_1nce_and_how_long_they_take(
+    tmp_path: Path, version: Any, old_sim: OldSim
+) -> None:
+    """The newer API has no order for several SIMs: a large fleet takes hours, and who stays for them wants to know."""
+    world = migrated(tmp_path, api_version=version)
+    calls = world.cutover_plan(old_sim=old_sim).summary["calls"]
+    before = len(world.source.ledger.entries)
+    assert world.cut_over().exit_code is ExitCode.DONE
+    sent = len(world.source.ledger.entries) - before
+    assert sent * 0.7 <= calls["requests"] <= sent, (
+        "as many as are needed at least; logins and second looks come on top"
+    )
+    assert calls["hours"] == pytest.approx(calls["requests"] / calls["max_rps"] / 3600, abs=0.01)
 
 
 # --- reading first, and sending everything ------------------------------------------------------------------------

@@ -230,7 +230,9 @@ def test_names_are_put_one_by_one_where_the_bulk_call_is_refused(tmp_path: Path)
 
 @pytest.mark.parametrize("path_part", ["batch/state", "devices/count"])
 def test_a_read_that_is_only_nice_to_have_does_not_stop_the_run(tmp_path: Path, path_part: str) -> None:
-    world = World(tmp_path, sims=12, switches=quick(), policy_text=POLICY + '[status]\nenabled = "pause"\n')
+    world = World(
+        tmp_path, sims=12, switches=quick(), policy_text=POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n')
+    )
     world.ready()
     world.target.faults = FaultPlan(scripted=[Fault.SERVER_ERROR_BEFORE] * 99, scripted_for=on(path_part, "GET"))
     assert world.apply().exit_code is ExitCode.DONE
@@ -392,8 +394,8 @@ def test_an_adopted_sim_that_hangs_at_the_carrier_is_told_as_stuck(
 def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: type[TargetOrder]
 ) -> None:
-    policy = (
-        POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"') + '[status]\nenabled = "pause"\n'
+    policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"').replace(
+        "[status]\n", '[status]\nenabled = "pause"\n'
     )
     if refused is SetNames:
         policy += '[name]\ntemplate = "pump"\n'

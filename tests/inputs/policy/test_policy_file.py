@@ -16,6 +16,7 @@ from migrator.core.policy.policy import (
     OnDuplicate,
     Policy,
     SmsBasis,
+    StatusPolicy,
     StatusRule,
     Wave,
     WhenZero,
@@ -42,7 +43,9 @@ def test_policy_with_the_required_keys_alone_has_every_default(write: Writer) ->
 
 def test_default_plan_spells_out_the_defaults() -> None:
     """Whoever starts from the file must get what the file says, key by key."""
-    assert read_policy(PLANS / "default.toml").policy == Policy(ClaimPolicy(2096, "global"))
+    assert read_policy(PLANS / "default.toml").policy == Policy(
+        ClaimPolicy(2096, "global"), StatusPolicy(disabled=StatusRule.SKIP)
+    )
 
 
 @pytest.mark.parametrize("plan", ["default", "cautious", "remaining-quota", "fixed-cap"])
