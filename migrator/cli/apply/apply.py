@@ -229,4 +229,4 @@ def _dry_run(shared: Globals, chosen: Settings, store: Store, header: PlanHeader
         result = dry_run(site, header, options.bounds, sent)
     shown_plan(store, header.plan_id)
     note = CLAIMED_IDS if header.claims else ""
-    return dry_outcome(header.plan_id, result, sent, options.requests, note)
+    return dry_outcome({"plan_id": header.plan_id}, result, sent, options.requests, note)

@@ -109,25 +109,26 @@ class Ended(Protocol):
         ...
 
 
-def refuse_requests(shared: Globals, requests: Path, *, is_dry_run: bool) -> None:
+def refuse_requests(
+    shared: Globals, requests: Path, *, is_dry_run: bool, hint: str = "`migrator jobs list` shows what was sent"
+) -> None:
     """Refuse a `--requests` that cannot be written.
 
     Raises: InputError, without `--dry-run`, or if a file can't be written there.
     """
     if not is_dry_run:
-        raise InputError(
-            "--requests goes with --dry-run", code="usage", hint="`migrator jobs list` shows what was sent"
-        )
+        raise InputError("--requests goes with --dry-run", code="usage", hint=hint)
     check_destination(shared, requests)
 
 
-def dry_outcome(plan_id: str, result: Ended, sent: Outbox, requests: Path | None, note: str = "") -> Outcome:
+def dry_outcome(plan: Mapping[str, str], result: Ended, sent: Outbox, requests: Path | None, note: str = "") -> Outcome:
     """Return the outcome of a dry run, with its requests.
 
-    `note` is a line about them.
+    `plan` is the id of the plan, under its name. `note` is a line about the requests.
     """
+    (plan_id,) = plan.values()
     data = {
-        "plan_id": plan_id,
+        **plan,
         "writes": sent.total,
         "by_wave": _by_wave(sent),
         "requests": sent.kept if sent.keep_all else [],

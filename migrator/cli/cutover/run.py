@@ -242,7 +242,8 @@ def _duration(text: str, option: str) -> float:
 def applied(shared: Globals, options: CutoverOptions) -> Outcome:
     """Carry out a cutover or rollback plan, or go on with it."""
     if options.requests is not None:
-        refuse_requests(shared, options.requests, is_dry_run=options.dry_run)
+        told = "`migrator cutover show` shows how far a plan is"
+        refuse_requests(shared, options.requests, is_dry_run=options.dry_run, hint=told)
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     chosen.onence()
@@ -328,6 +329,9 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
     text: list[Any] = [f"Plan {result.switch_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
     text.append(head_line(head))
     if result.exit_code is ExitCode.DONE:
+        if result.unproved:
+            text.append(f"Next: `migrator {header.direction} apply {result.switch_id}` goes on with the other waves.")
+            return Outcome(data, text)
         if not is_cutover:
             text.append("The paused new SIMs differ from the migration's plan from now on: `verify` will say so.")
         text.append("Next: `migrator inventory pull` brings the inventory in line with 1NCE.")
@@ -343,4 +347,4 @@ def _dry_run(shared: Globals, chosen: Settings, store: Store, header: SwitchHead
         site = Site(store, chosen, sent.watching(progress), warned)
         result = dry_run_cutover(site, header, options.bounds, sent)
     shown_switch(store, header.direction, header.switch_id)
-    return dry_outcome(header.switch_id, result, sent, options.requests)
+    return dry_outcome({"switch_id": header.switch_id}, result, sent, options.requests)

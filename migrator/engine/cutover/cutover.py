@@ -82,7 +82,6 @@ class Switching:
     async def _all_waves(self) -> None:
         ctx = self.ctx
         ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())
-        self._check_wave()
         await ctx.source.open()
         account = await ctx.target.account()
         if account.org_id != ctx.header.org_id:
@@ -112,16 +111,6 @@ class Switching:
             await ctx.stopper.give_way()
             await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
         return await self._wait_for(wave, wait_s)
-
-    def _check_wave(self) -> None:
-        """Refuse a wave that the plan does not have.
-
-        Raises: InputError.
-        """
-        wave, known = self.ctx.options.wave, self.ctx.header.waves
-        if wave is not None and wave not in known:
-            hint = f"its waves are: {', '.join(known)}"
-            raise InputError(f"the plan has no wave {wave!r}", code="unknown_wave", hint=hint)
 
     async def _handle(self, items: Sequence[SwitchItem]) -> None:
         """Settle what was sent, and send what is missing, once.
@@ -259,7 +248,7 @@ class Switching:
         return f". {len(self._not_alive)} SIMs are off while their new SIM is not alive: {named}"
 
     async def _finished(self) -> SwitchResult:
-        only = self.ctx.options.wave
+        only = self.ctx.options.wave if await self._unproved() else None  # the end of the plan is told as a whole
         counts = self.ctx.journal.step_counts(self.ctx.switch_id, only)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
         unproved = await self._unproved(only)

@@ -59,13 +59,13 @@ def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
 
 
 def cutover_must_be_confirmed(store: Store, header: SwitchHeader, count: int | None) -> None:
-    """Refuse a plan's first run without the right number.
+    """Refuse a wrong number, and a plan's first run without one.
 
     Raises: InputError, for another number of SIMs, or for none.
     """
-    if store.switches.state(header.switch_id) == "started" or count == header.count:
-        return
     verb = VERBS[header.direction]
+    if count == header.count or (count is None and store.switches.state(header.switch_id) == "started"):
+        return
     if count is None:
         raise InputError(
             f"plan {header.switch_id} is to {verb} {header.count} SIMs",
@@ -80,8 +80,12 @@ def cutover_must_be_confirmed(store: Store, header: SwitchHeader, count: int | N
 
 
 def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -> SwitchResult:
-    """Run a plan that is confirmed, under the lease of the store."""
+    """Run a plan that is confirmed, under the lease of the store.
+
+    Raises: InputError, for a wave that the plan does not have.
+    """
     store = site.store
+    _check_wave(header, bounds.wave)
     with wiring.holding_lease(store, warn=site.warn) as me:
         _must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
         switch_must_be_whole(store, header)
@@ -109,6 +113,7 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
 
     Raises: StalePlan, if the plan is used up, stale or was changed.
     """
+    _check_wave(header, bounds.wave)
     _must_be_usable(site.store, header)
     switch_must_be_whole(site.store, header)
     with site.store.scratch_copy() as scratch:
@@ -127,6 +132,16 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
                 return await Switching(_context_of(site, header, bounds, carriers)).run()
 
         return wiring.run_async(body)
+
+
+def _check_wave(header: SwitchHeader, wave: str | None) -> None:
+    """Refuse a wave that the plan does not have.
+
+    Raises: InputError.
+    """
+    if wave is not None and wave not in header.waves:
+        hint = f"its waves are: {', '.join(header.waves)}"
+        raise InputError(f"the plan has no wave {wave!r}", code="unknown_wave", hint=hint)
 
 
 def _must_be_usable(store: Store, header: SwitchHeader) -> None:

@@ -159,6 +159,7 @@ def test_apply_works_on_one_wave_and_the_plan_stays_open(desk: Desk) -> None:
     count = str(plan["count"])
     wrong = desk.run("cutover", "apply", "--confirm", count, "--wave", "second")
     assert (wrong.code, "its waves are: first-1, rest" in wrong.err) == (2, True)
+    assert desk.run("cutover", "apply").code == 2, "a wave that is none begins nothing: the number is still asked for"
     one = desk.json("cutover", "apply", "--confirm", count, "--wave", "first-1", "--max-duration", "1h")
     assert (one.code, one.data["proved"], one.data["unproved"]) == (0, 1, plan["count"] - 1)
     assert desk.json("cutover", "apply").data["proved"] == plan["count"]

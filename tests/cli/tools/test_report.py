@@ -207,7 +207,7 @@ def test_evidence_is_written_with_what_to_note_and_is_checked_without_a_store(de
         in desk.run("audit", "verify", "evidence.zip").out
     )
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", told).code == 0
-    assert "It does not hold answers, runs, steps and verdicts" in desk.run("audit", "verify").out
+    assert "It does not hold answers, runs, steps, verdicts, approvals" in desk.run("audit", "verify").out
     assert desk.run("audit", "verify", "evidence.zip", "--manifest", "0" * 64).code == 3
 
 
