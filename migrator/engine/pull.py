@@ -32,6 +32,12 @@ from migrator.ports import (
 
 __all__ = ["Pulling"]
 
+NO_CAP = (
+    "1NCE tells no monthly data cap: none is set, or only its newer API (v2) is left, which has no call for it. A "
+    'policy with basis = "monthly_limit" then needs the cap that the portal shows: [data_limit] monthly_cap_mb'
+)
+"""Warning where the account's cap was asked for and not told."""
+
 MOST_PAGES = 200_000
 MOST_PASSES = 3
 READINGS_A_COMMIT = 100
@@ -127,7 +133,9 @@ class Pulling:
         if settled:
             self._refuse_gaps(snapshot.snapshot_id, passed, number)
             if self.limits:
-                self.store.save_account_limits(await self.source.account_limits())
+                caps = await self.source.account_limits()
+                self.store.save_account_limits(caps)
+                warnings += [NO_CAP] if caps.data_mb is None else []
             if self.quotas:
                 read, failed = await self._all_readings(snapshot.snapshot_id)
             dropped = self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceSwitches, V1Retired
 from tests.cli.conftest import POLICY, Desk
 
 SAID = (("current_quota", "unlimited"), ("current_quota", "1,000"), ("status", "Geparkt"), ("status", "Geparkt"))
@@ -58,3 +58,26 @@ def test_a_count_that_never_fits_is_an_inventory_with_exit_3(make_desk: Callable
     assert "they tell of 27 SIMs, and 24 were read (2 of its rows came more than once)" in pulled.err
     assert "1NCE portal" in pulled.err
     assert desk.run("pair", "pool", desk.pool()).code == 0
+
+
+def test_caps_that_1nce_does_not_tell_are_to_be_stated_and_then_a_plan_goes_by_them(
+    make_desk: Callable[..., Desk],
+) -> None:
+    """After the end of v1 no call tells them."""
+    desk = make_desk(onence=OnenceSwitches(rate_limit=None, v1_retired=V1Retired.GONE))
+    pulled = desk.run("inventory", "pull", "--limits")
+    assert pulled.code == 0
+    assert "[data_limit] monthly_cap_mb" in pulled.err
+    assert desk.run("pair", "pool", desk.pool()).code == 0
+    policy = POLICY + '[data_limit]\nbasis = "monthly_limit"\n'
+    blocked = desk.json("plan", "create", "--policy", desk.write("policy.toml", policy)).data
+    assert blocked["reasons"]["limit_unknown"] > 0
+    stated = desk.json("plan", "create", "--policy", desk.write("policy.toml", policy + "monthly_cap_mb = 25\n")).data
+    assert "limit_unknown" not in stated["reasons"]
+    shown = desk.run("plan", "explain", next(iter(desk.rehearsal.onence.fleet)).iccid).out
+    assert "monthly_cap_mb = 25" in shown
+
+
+def test_caps_that_1nce_tells_need_no_words(make_desk: Callable[..., Desk]) -> None:
+    pulled = make_desk().run("inventory", "pull", "--limits")
+    assert "monthly_cap_mb" not in pulled.err

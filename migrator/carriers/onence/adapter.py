@@ -32,6 +32,10 @@ NO_RECORD = {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}  # 422: an e
 NO_LIMITS = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
 
 
+class _NoUsagePath(Exception):
+    """Answer of a version that knows no usage of a SIM."""
+
+
 class OnenceSource:
     """Source that reads a 1NCE account.
 
@@ -65,6 +69,7 @@ class OnenceSource:
         self._sort = sort
         self._first_page: SourcePage | None = None
         self._opening = anyio.Lock()
+        self._usage_version: str | None = None  # the one that has told of some SIM's usage
         self.version: str | None = None
 
     def __repr__(self) -> str:
@@ -133,16 +138,43 @@ class OnenceSource:
     ) -> Mapping[date, bool] | None:
         """Return for each day if the SIM used anything, or None.
 
-        None means that no usable answer came, which is that SIM's trouble alone.
+        None means that no usable answer came, which is that SIM's trouble alone. Where v2 has no path for usage, v1 is
+        asked, as long as there is one; no document shows such a path of v2 (reference, section 14).
 
         Raises: NotAuthorised, for a login that fails, which is everybody's trouble; Transient, with `insists`.
         """
-        version = await self._settled_version()
+        version = self._usage_version or await self._settled_version()
         asked: dict[str, str | int] = {"start_dt": first.isoformat(), "end_dt": last.isoformat()}
         await self._client.log_in()
         try:
+            found = await self._used_days(version, iccid, asked, insists=insists)
+        except _NoUsagePath:
+            if version != "v2" or self._usage_version is not None:
+                return None  # the path is there, and does not know the SIM
+        else:
+            if found is not None:
+                self._usage_version = version
+            return found
+        try:
+            found = await self._used_days("v1", iccid, asked, insists=insists)
+        except _NoUsagePath:
+            return None
+        if found is not None and self._usage_version is None:
+            self._usage_version = "v1"
+        return found
+
+    async def _used_days(
+        self, version: str, iccid: Iccid, asked: dict[str, str | int], *, insists: bool
+    ) -> Mapping[date, bool] | None:
+        """Ask one version for the usage of one SIM.
+
+        Raises: as `used_days`; _NoUsagePath, where the version does not know the SIM, or has no such path.
+        """
+        try:
             reply = await self._client.get(f"/{version}/sims/{wire.api_iccid(iccid)}/usage", asked)
         except NotAuthorised as error:
+            if is_no_such_route(error):
+                raise _NoUsagePath from None
             if error.is_about_login or error.status != HTTPStatus.FORBIDDEN:
                 raise
             return None
@@ -150,7 +182,11 @@ class OnenceSource:
             if insists:
                 raise
             return None
-        except (Permanent, WireMismatch):
+        except Permanent as error:
+            if is_no_such_route(error):
+                raise _NoUsagePath from None
+            return None
+        except WireMismatch:
             return None
         return wire.used_days(reply.body)
 

@@ -356,8 +356,8 @@ def _calls_words(calls: Mapping[str, Any] | None) -> list[str]:
     """
     if not calls or not calls["requests"]:
         return []
-    words = f"At 1NCE that is {grouped(calls['requests'])} requests at least, and {calls['hours']:g} hours"
-    return [f"{words} at {calls['max_rps']:g} a second."]
+    needed = f"{grouped(calls['requests'])} requests at least, and {calls['hours']:g} hours"
+    return [f"At 1NCE that is {needed} at {calls['max_rps']:g} a second."]
 
 
 def _billing(title: str, told: dict[str, Any]) -> Any:

@@ -98,7 +98,7 @@ class _Explaining:
     def _data(self) -> Explained:
         change, section = self.change, self._section("data_limit")
         source = _volume(change, "data_quota_mb", "MB booked", "data_remaining_mb", "MB left")
-        keys = ["basis", "fixed_mb", "round_up_to_mb", "minimum_mb", "maximum_mb"]
+        keys = ["basis", "fixed_mb", "monthly_cap_mb", "round_up_to_mb", "minimum_mb", "maximum_mb"]
         if section.basis is not DataBasis.UNLIMITED and (change.reason is Reason.LIMIT_ZERO or self._is_used_up()):
             keys.append("when_zero")
         planned = _limit(change.overage_limit_bytes, "bytes past the data plan per billing period")

@@ -171,15 +171,28 @@ def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits) -> LimitRul
     if policy.basis is DataBasis.FIXED:
         return _always(_limit_of(policy.fixed_mb or Decimal(0), policy))
     if policy.basis is DataBasis.MONTHLY_LIMIT:
-        unknown = "no monthly data limit is known; `inventory pull --limits` reads 1NCE's"
-        known = None if account.data_mb is None else _limit_of(account.data_mb, policy)
-        return _always(known or Blocked(Reason.LIMIT_UNKNOWN, unknown))
+        return _always(_capped(policy, account.data_mb))
     limit_of = lru_cache(maxsize=REMEMBERED)(partial(_limit_of, policy=policy))
     return partial(_left_limit if policy.basis is DataBasis.REMAINING else _booked_limit, limit_of)
 
 
 def _always(outcome: Limit | Blocked) -> LimitRule:
     return lambda _sim: outcome
+
+
+def _capped(policy: DataLimitPolicy, told_mb: Decimal | None) -> Limit | Blocked:
+    """Return the limit by 1NCE's monthly cap of the account.
+
+    What 1NCE tells comes first. Its newer API has no call for the cap, so that the policy may state it.
+    """
+    if told_mb is not None:
+        return _limit_of(told_mb, policy)
+    if policy.monthly_cap_mb is None:
+        ways = "`inventory pull --limits` reads 1NCE's while its older API (v1) is there, or state it"
+        return Blocked(Reason.LIMIT_UNKNOWN, f"no monthly data limit is known; {ways}: [data_limit] monthly_cap_mb")
+    limit = _limit_of(policy.monthly_cap_mb, policy)
+    note = "1NCE tells no monthly cap; it is as the policy states it"
+    return replace(limit, detail=f"{limit.detail}; {note}" if limit.detail else note)
 
 
 def _booked_limit(limit_of: Callable[[Decimal], Limit | Blocked], sim: SourceSim) -> Limit | Blocked:

@@ -159,6 +159,7 @@ class DataLimitPolicy:
 
     basis: DataBasis = DataBasis.TOTAL
     fixed_mb: Decimal | None = None
+    monthly_cap_mb: Decimal | None = None  # 1NCE's cap, where no call tells it
     minimum_mb: Decimal | None = None
     maximum_mb: Decimal | None = None
     round_up_to_mb: Decimal | None = None

@@ -76,6 +76,15 @@ COMBINATIONS: tuple[Combination, ...] = (
     ),
     Combination(
         "data_limit",
+        "monthly_cap_mb",
+        ("basis",),
+        lambda cap, basis: cap is not None and basis is not DataBasis.MONTHLY_LIMIT,
+        'found {at}, but basis is "{0}" and does not use it',
+        'write basis = "monthly_limit", or remove monthly_cap_mb',
+        is_idle=True,
+    ),
+    Combination(
+        "data_limit",
         "maximum_mb",
         (),
         lambda maximum: maximum is not None and megabytes(maximum) == 0,

@@ -22,10 +22,10 @@ from migrator.inputs.policy.waves import waves_from
 __all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
 
 VERSION = 1
-_NEWER = ("status_before", "switched_off_by_us")
-"""Conditions of a rule that older policies do not have.
+_NEWER = ("status_before", "switched_off_by_us", "monthly_cap_mb")
+"""Keys that older policies do not have.
 
-Such a condition is left out of `canonical` where it is None, so that the fingerprint of an older policy stays the
+Such a key is left out of `canonical` where it is None, so that the fingerprint of an older policy stays the
 same.
 """
 _SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule")

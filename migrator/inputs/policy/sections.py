@@ -167,6 +167,7 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
         {
             "basis": choice(DataBasis),
             "fixed_mb": _VOLUME,
+            "monthly_cap_mb": _VOLUME_ABOVE_ZERO,
             "minimum_mb": _VOLUME,
             "maximum_mb": _VOLUME_ABOVE_ZERO,
             "round_up_to_mb": _VOLUME_ABOVE_ZERO,

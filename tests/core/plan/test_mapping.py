@@ -153,6 +153,24 @@ def test_the_monthly_cap_is_the_limit_where_the_policy_says_so() -> None:
     assert limit.value == 16 * MB
 
 
+def test_a_cap_that_the_policy_states_stands_in_where_1nce_tells_none() -> None:
+    """Its newer API has no call for it."""
+    stated = DataLimitPolicy(basis=DataBasis.MONTHLY_LIMIT, monthly_cap_mb=Decimal(25))
+    limit = data_limit(sim(), stated, NO_ACCOUNT)
+    assert isinstance(limit, Limit)
+    assert (limit.value, "as the policy states" in limit.detail) == (25 * MB, True)
+    told = data_limit(sim(), stated, AccountLimits(data_mb=Decimal(16)))
+    assert isinstance(told, Limit)
+    assert told.value == 16 * MB
+
+
+def test_a_cap_that_nobody_tells_is_asked_for_with_both_ways_to_tell_it() -> None:
+    outcome = data_limit(sim(), DataLimitPolicy(basis=DataBasis.MONTHLY_LIMIT), NO_ACCOUNT)
+    assert isinstance(outcome, Blocked)
+    assert "inventory pull --limits" in outcome.detail
+    assert "[data_limit] monthly_cap_mb" in outcome.detail
+
+
 def test_unlimited_is_minus_one_only_when_asked_for() -> None:
     limit = data_limit(sim(), DataLimitPolicy(basis=DataBasis.UNLIMITED), NO_ACCOUNT)
     assert isinstance(limit, Limit)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall
+from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall, V1Retired
 from migrator.core.cutover.plan import Direction, SwitchKind
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Hooks
 from migrator.workflows.cutover import old_use
+from migrator.workflows.cutover.old_use import WORKERS
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.meanwhile import HoldingBack, suspend
 
@@ -76,7 +77,9 @@ def test_a_proof_that_was_noted_for_an_earlier_plan_counts_for_a_later_one(world
 def test_where_1nce_cannot_tell_the_policy_decides_and_it_is_said(
     tmp_path: Path, version: str, usage: UsageCall
 ) -> None:
-    world = SwitchWorld(tmp_path, sims=14, api_version=version, onence_switches=OnenceSwitches(usage_call=usage))  # type: ignore[arg-type]
+    retired = V1Retired.GONE if version == "v2" else V1Retired.NO
+    switches = OnenceSwitches(usage_call=usage, v1_retired=retired)
+    world = SwitchWorld(tmp_path, sims=14, api_version=version, onence_switches=switches)  # type: ignore[arg-type]
     world.migrated()
     free = world.cutover_plan(old_sim=OldSim.NOT_ASKED)
     strict = world.cutover_plan()
@@ -151,12 +154,29 @@ def test_where_nothing_is_told_of_the_first_the_others_are_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(old_use, "ENOUGH_UNTOLD", 3)
-    world = SwitchWorld(tmp_path, sims=14, onence_switches=OnenceSwitches(usage_call=UsageCall.V1_ONLY))
+    switches = OnenceSwitches(usage_call=UsageCall.V1_ONLY, v1_retired=V1Retired.NOT_FOUND)
+    world = SwitchWorld(tmp_path, sims=14, onence_switches=switches)
     world.migrated()
     header = world.cutover_plan(old_sim=OldSim.IF_KNOWN)
     assert header.count > 5
     assert header.summary["old_sims"] == {"asked": 3, "silent": 0, "in_use": 0, "unknown": header.count}
-    assert len(world.source.ledger.requests("GET", "/usage")) == 3
+    asked = [entry.path for entry in world.source.ledger.requests("GET", "/usage")]
+    assert sum("/v2/" in path for path in asked) == 3
+    assert sum("/v1/" in path for path in asked) <= 3
+
+
+def test_while_v1_lives_it_tells_the_use_that_v2_has_no_path_for(tmp_path: Path) -> None:
+    world = SwitchWorld(tmp_path, sims=14, onence_switches=OnenceSwitches(usage_call=UsageCall.V1_ONLY))
+    world.migrated()
+    old = back_in_use(world)
+    before = len(world.source.ledger.requests("GET", "/usage"))
+    header = world.cutover_plan()
+    assert world.rows(header)[old] == ("LEAVE_ON", "old_sim_in_use")
+    assert header.count > WORKERS
+    assert header.summary["old_sims"]["unknown"] == 0
+    asked = [entry.path for entry in world.source.ledger.requests("GET", "/usage")[before:]]
+    assert sum("/v2/" in path for path in asked) <= WORKERS, "once it is known, v2 is asked in vain no more"
+    assert sum("/v1/" in path for path in asked) == header.summary["old_sims"]["asked"]
 
 
 def test_answers_of_before_a_long_wait_are_no_ground_for_an_order(world: SwitchWorld) -> None:

@@ -68,7 +68,7 @@ def test_the_default_plan_still_loads_with_all_that_is_off_in_it_turned_on(tmp_p
     """What stands behind a # must be right, too: it is what people turn on."""
     text = (PLANS / "default.toml").read_text(encoding="utf-8")
     text = re.sub(r"^# (\w+ = |\[)", r"\1", text, flags=re.MULTILINE)
-    for clash in ("share = ", "fixed_mb = ", "fixed = ", "data_quota_mb = "):
+    for clash in ("share = ", "fixed_mb = ", "monthly_cap_mb = ", "fixed = ", "data_quota_mb = "):
         text = re.sub(rf"^{clash}.*\n", "", text, flags=re.MULTILINE)
     for name in ("canary.txt", "pumps.txt"):
         (tmp_path / name).write_text("8988228000000000001\n", encoding="utf-8")
@@ -238,3 +238,9 @@ def test_canonical_form_is_plain_sorted_and_complete(write: Writer) -> None:
     caps = {"max_sims": 100000, "max_spend_now": "5000", "scope": "organization", "without_price": "go_on"}
     assert canonical["caps"] == caps
     assert canonical["data_limit"]["fixed_mb"] is None
+
+
+def test_a_policy_without_a_stated_monthly_cap_has_the_fingerprint_that_it_always_had(write: Writer) -> None:
+    assert "monthly_cap_mb" not in write.read(MINIMAL).canonical["data_limit"]
+    stated = MINIMAL + '[data_limit]\nbasis = "monthly_limit"\nmonthly_cap_mb = 16\n'
+    assert write.read(stated).canonical["data_limit"]["monthly_cap_mb"] == "16"

@@ -120,6 +120,12 @@ REFUSED = {
         '6: data_limit.basis: "fixed" needs fixed_mb, which is missing',
         "add fixed_mb = 50",
     ),
+    "cap without monthly_limit": (
+        MINIMAL + "[data_limit]\nmonthly_cap_mb = 5",
+        "impossible",
+        '6: data_limit.monthly_cap_mb: found 5, but basis is "total" and does not use it',
+        'write basis = "monthly_limit"',
+    ),
     "volume without fixed": (
         MINIMAL + "[data_limit]\nfixed_mb = 5",
         "impossible",
