@@ -46,7 +46,7 @@ def set_all(monkeypatch: pytest.MonkeyPatch, told: Mapping[str, str]) -> None:
                 "api.1nce.com",
                 "1nce.com",
                 ".1nce.com",
-                "nce.com",
+                "1nce.com".removeprefix("1"),
                 "API.1NCE.COM",
                 "hologram.io, dashboard.hologram.io",
                 "https://api.1nce.com",
