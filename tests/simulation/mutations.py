@@ -37,7 +37,8 @@ MUTATIONS = (
     Mutation(
         "read before resend",
         "migrator/engine/apply/settle.py",
-        "        await reader.read(targets_of(items), full=False)\n        found",
+        "        await reader.read(targets_of(items), full=False, thorough=True)  # what our list lacks may be ours\n"
+        "        found",
         "        _move_absent(ctx, items)\n        return\n        found",
     ),
     Mutation(

@@ -213,7 +213,7 @@ def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
 def _profiles(device: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     links = device.get("links")
     told = links.get("cellular", links) if isinstance(links, Mapping) else links
-    return _rows(told) or []
+    return _rows(told) or records(told)
 
 
 def _seen_imei(device: Mapping[str, Any]) -> str | None:

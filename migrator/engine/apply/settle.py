@@ -62,7 +62,7 @@ async def settle_claims(ctx: Context, reader: Reader, keys: Sequence[str], secur
         items = _uncertain(ctx, keys)
         if not items:
             return
-        await reader.read(targets_of(items), full=False)
+        await reader.read(targets_of(items), full=False, thorough=True)  # what our list lacks may be ours
         found = _uncertain(ctx, keys)
         absent = _move_present(ctx, found)
         if secure is not None:

@@ -159,3 +159,31 @@ def test_a_record_that_names_no_sim_is_no_word_that_the_sim_is_not_there(tmp_pat
     world.rewrite = None
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     once_each(world)
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"sim": None}])
+@pytest.mark.parametrize("keeps_the_good_one", [True, False])
+def test_a_device_list_that_hides_sims_does_not_make_them_absent(
+    tmp_path: Path, odd: Any, *, keeps_the_good_one: bool
+) -> None:
+    """The list alone would be read for so many; what it lacks is looked up by its ICCID before it is claimed again."""
+    world = RewrittenWorld(tmp_path, sims=260)
+    world.ready()
+    world.target.faults = FaultPlan(
+        scripted=[Fault.LOSE_AFTER], scripted_for=lambda _method, path: path.endswith("bulkclaim")
+    )
+
+    def hide(request: httpx.Request, body: Any) -> Any:
+        if request.url.path.endswith("/devices") and world.claims_sent():
+            for device in body["data"]:
+                good = device["links"]["cellular"]
+                device["links"]["cellular"] = [*good, odd] if keeps_the_good_one else [odd]
+        return body
+
+    world.rewrite = hide
+    for _ in range(4):
+        world.apply()
+        world.wait(600)
+    world.check()
+    asked = [iccid for _at, sims in world.claims_sent() for iccid in sims]
+    assert len(asked) == len(set(asked))

@@ -177,7 +177,7 @@ def test_a_pause_that_an_earlier_run_lost_comes_before_the_next_claim(tmp_path: 
     world.check_fulfilled()
 
 
-PAUSED = POLICY + '[status]\nenabled = "pause"\n'
+PAUSED = POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n')
 
 
 def states_at(world: World) -> list[float]:
