@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -24,6 +25,8 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("plan diff", "out"): ("plan", "diff", "plan.jsonl", "plan.jsonl", "--out", PLACE),
     ("plan export", "file"): ("plan", "export", PLACE),
     ("apply", "requests"): ("apply", "--dry-run", "--requests", PLACE),
+    ("cutover apply", "requests"): ("cutover", "apply", "--dry-run", "--requests", PLACE),
+    ("rollback apply", "requests"): ("rollback", "apply", "--dry-run", "--requests", PLACE),
     ("report", "out"): ("report", "--out", PLACE),
     ("report", "evidence"): ("report", "--evidence", PLACE),
     ("cutover plan", "out"): ("cutover", "plan", "--out", PLACE),
@@ -62,7 +65,13 @@ def paths(group: click.Group, before: str = "") -> Iterator[tuple[str, str]]:
         yield from ((before + name, str(one.name)) for one in taken)
 
 
-def ready(desk: Desk) -> bytes:
+def kept(desk: Desk) -> list[str]:
+    """All that the store holds, but the number of the last holder of the lease."""
+    with closing(sqlite3.connect(desk.folder / STORE)) as database:
+        return [line for line in database.iterdump() if "lease_fence" not in line]
+
+
+def ready(desk: Desk) -> list[str]:
     """A desk at which every command has what it needs. Returns: the store as it is, all of it in its one file."""
     desk.applied()
     for words in (
@@ -72,7 +81,7 @@ def ready(desk: Desk) -> bytes:
     ):
         assert desk.run(*words).code == 0
     assert desk.run("cutover", "plan", "--require", "verified", "--accept-silent-units").code == 0
-    return (desk.folder / STORE).read_bytes()
+    return kept(desk)
 
 
 def called(words: tuple[str, ...], place: str) -> tuple[str, ...]:
@@ -89,7 +98,7 @@ def test_no_command_writes_over_its_own_store(desk: Desk) -> None:
         ended = desk.run(*called(words, STORE))
         assert ended.code == 2, option
         assert "migrator.db" in ended.err
-        assert (desk.folder / STORE).read_bytes() == before, option
+        assert kept(desk) == before, option
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
@@ -102,7 +111,7 @@ def test_no_command_takes_a_name_that_sqlite_gives_to_files_beside_the_store(des
         assert ended.code == 2, option
         assert "belongs to the SQLite database migrator.db" in ended.err, option
         assert not (desk.folder / (STORE + ending)).exists(), option
-    assert (desk.folder / STORE).read_bytes() == before
+    assert kept(desk) == before
 
 
 def test_no_command_writes_over_any_database_whatever_it_is_called(desk: Desk) -> None:
