@@ -146,8 +146,8 @@ MUTATIONS = (
     Mutation(
         "reclaim at the start of a run",
         "migrator/engine/apply/apply.py",
-        "        ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)\n        self._check_wave()",
-        "        self._check_wave()",
+        "        ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)\n        must_be_a_wave(",
+        "        must_be_a_wave(",
     ),
     Mutation(
         "settle at the start of a run",

@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,20 +38,13 @@ def untrusted(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
     context.load_cert_chain(folder / "own.pem")
     received: list[bytes] = []
 
-    def serve(listening: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listening.accept()
-                received.append(b"")
-                with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as safe:
-                    received[-1] = safe.recv(1000)
+    def answer(connection: socket.socket) -> None:
+        received.append(b"")
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as safe:
+            received[-1] = safe.recv(1000)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{listening.getsockname()[1]}/api", received
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    with _serving(answer) as port:
+        yield f"https://127.0.0.1:{port}/api", received
 
 
 @contextmanager
@@ -59,17 +52,28 @@ def refusing_proxy() -> Iterator[tuple[str, list[str]]]:
     """A proxy that refuses everybody. Yields: its address with a password, and what it was asked."""
     asked: list[str] = []
 
+    def answer(connection: socket.socket) -> None:
+        asked.append(connection.recv(10_000).decode())
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    with _serving(answer) as port:
+        yield f"http://me:s3cret-word@127.0.0.1:{port}", asked
+
+
+@contextmanager
+def _serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Answer one connection after another in a thread. Yields: the port."""
+
     def serve(listening: socket.socket) -> None:
         with suppress(OSError):
             while True:
                 connection, _ = listening.accept()
                 with connection:
-                    asked.append(connection.recv(10_000).decode())
-                    connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+                    answer(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve, args=(listening,), daemon=True)
         thread.start()
-        yield f"http://me:s3cret-word@127.0.0.1:{listening.getsockname()[1]}", asked
+        yield int(listening.getsockname()[1])
         listening.shutdown(socket.SHUT_RDWR)
     thread.join(5)

@@ -9,7 +9,10 @@ it, and *uncertain* when something was and no record has shown it yet: it is rea
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["head_line", "step_word", "verdict_word"]
+from migrator.errors import InputError
+from migrator.inputs.settings.values import duration_s
+
+__all__ = ["head_line", "seconds_of", "step_word", "verdict_word"]
 
 _VERDICTS: Mapping[str, str] = MappingProxyType(
     {"ok": "verified", "unread": "not read yet", "rolled_back": "rolled back"}
@@ -30,3 +33,14 @@ def step_word(state: str) -> str:
 def head_line(head: str) -> str:
     """Return the line that tells the head of the audit log."""
     return f"Head of the audit log, to be noted in another place: {head}"
+
+
+def seconds_of(option: str, text: str) -> float:
+    """Return the seconds of a duration on a command line.
+
+    Raises: InputError, naming the option.
+    """
+    try:
+        return duration_s(text)
+    except InputError as error:
+        raise InputError(f"{option}: {error.message}", code=error.code, hint=error.hint) from error

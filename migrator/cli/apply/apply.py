@@ -13,14 +13,14 @@ from migrator.cli.app.looks import meant_plan, shown_plan
 from migrator.cli.app.lookups import plan_or_file, unfinished_besides
 from migrator.cli.app.progress import watching
 from migrator.cli.app.stale import say_at_once, with_warnings
-from migrator.cli.app.words import head_line, verdict_word
+from migrator.cli.app.words import head_line, seconds_of, verdict_word
 from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
 from migrator.cli.verify.verify import verified
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import InputError, Problem
-from migrator.inputs.settings.settings import Settings, duration_s
+from migrator.inputs.settings.settings import Settings
 from migrator.store import Store
 from migrator.workflows.apply import STALE_HINT, Bounds, carry_out, dry_run, must_be_confirmed, must_be_ready
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
@@ -92,7 +92,8 @@ def _options(
 
     Raises: InputError, naming an option whose text is no duration.
     """
-    wait_s, most_s = _seconds("--wait", wait), _seconds("--max-duration", max_duration)
+    wait_s = None if wait is None else seconds_of("--wait", wait)
+    most_s = None if max_duration is None else seconds_of("--max-duration", max_duration)
     bounds = Bounds(max_sims=max_sims, wave=wave, wait_s=wait_s, max_duration_s=most_s, adopt_tagged=adopt_tagged)
     return Options(bounds=bounds, **others)
 
@@ -160,19 +161,6 @@ def _confirm(shared: Globals, store: Store, header: PlanHeader, options: Options
         raise InputError(error.message, code=error.code, hint=hint) from error
 
 
-def _seconds(option: str, text: str | None) -> float | None:
-    """Return the seconds of a duration, or None without the option.
-
-    Raises: InputError, naming the option.
-    """
-    if text is None:
-        return None
-    try:
-        return duration_s(text)
-    except InputError as error:
-        raise InputError(f"{option}: {error.message}", code=error.code, hint=error.hint) from error
-
-
 def _told(result: ApplyResult, head: str) -> Outcome:
     data = {
         "plan_id": result.plan_id,
@@ -229,4 +217,4 @@ def _dry_run(shared: Globals, chosen: Settings, store: Store, header: PlanHeader
         result = dry_run(site, header, options.bounds, sent)
     shown_plan(store, header.plan_id)
     note = CLAIMED_IDS if header.claims else ""
-    return dry_outcome({"plan_id": header.plan_id}, result, sent, options.requests, note)
+    return dry_outcome(header.plan_id, result, sent, options.requests, note=note)

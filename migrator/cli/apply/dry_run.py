@@ -121,14 +121,15 @@ def refuse_requests(
     check_destination(shared, requests)
 
 
-def dry_outcome(plan: Mapping[str, str], result: Ended, sent: Outbox, requests: Path | None, note: str = "") -> Outcome:
+def dry_outcome(
+    plan_id: str, result: Ended, sent: Outbox, requests: Path | None, *, named: str = "plan_id", note: str = ""
+) -> Outcome:
     """Return the outcome of a dry run, with its requests.
 
-    `plan` is the id of the plan, under its name. `note` is a line about the requests.
+    `named` is the name of the plan's id in JSON. `note` is a line about the requests.
     """
-    (plan_id,) = plan.values()
     data = {
-        **plan,
+        named: plan_id,
         "writes": sent.total,
         "by_wave": _by_wave(sent),
         "requests": sent.kept if sent.keep_all else [],

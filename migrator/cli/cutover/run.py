@@ -17,13 +17,13 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, table, warned
 from migrator.cli.app.looks import meant_switch, shown_switch
 from migrator.cli.app.progress import watching
-from migrator.cli.app.words import head_line
+from migrator.cli.app.words import head_line, seconds_of
 from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
 from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem, StalePlan
-from migrator.inputs.settings.settings import Settings, duration_s
+from migrator.inputs.settings.settings import Settings
 from migrator.store import Store
 from migrator.workflows.cutover.apply import (
     VERBS,
@@ -108,8 +108,8 @@ def options_given(
 
     Raises: InputError, naming an option whose text is no duration.
     """
-    wait_s = None if wait is None else _duration(wait, "--wait")
-    most_s = None if max_duration is None else _duration(max_duration, "--max-duration")
+    wait_s = None if wait is None else seconds_of("--wait", wait)
+    most_s = None if max_duration is None else seconds_of("--max-duration", max_duration)
     return CutoverOptions(direction, bounds=CutoverBounds(wave, wait_s, most_s), **others)
 
 
@@ -182,7 +182,7 @@ def rest_s(text: str | None, default: float) -> float:
 
     Raises: InputError, naming the option.
     """
-    return default if text is None else _duration(text, "--rest")
+    return default if text is None else seconds_of("--rest", text)
 
 
 def alive_within_s(text: str | None, default: float) -> float:
@@ -190,7 +190,7 @@ def alive_within_s(text: str | None, default: float) -> float:
 
     Raises: InputError, naming the option.
     """
-    seconds = default if text is None else _duration(text, "--alive-within")
+    seconds = default if text is None else seconds_of("--alive-within", text)
     if not seconds:
         hint = "write a longer one, such as 14d"
         raise InputError(f"--alive-within: no SIM could meet {text!r}", code="bad_duration", hint=hint)
@@ -226,14 +226,6 @@ def wave_counts(text: str | None) -> tuple[int, ...]:
         hint = "numbers of SIMs, such as 10,100: what is left comes after them"
         raise InputError(f"--waves: {text!r} is no list of up to {MOST_WAVES} numbers", code="bad_waves", hint=hint)
     return tuple(map(int, parts))
-
-
-def _duration(text: str, option: str) -> float:
-
-    try:
-        return duration_s(text)
-    except InputError as error:
-        raise InputError(f"{option}: {error.message}", code=error.code, hint=error.hint) from error
 
 
 # --- the run ------------------------------------------------------------------------------------------------------
@@ -347,4 +339,4 @@ def _dry_run(shared: Globals, chosen: Settings, store: Store, header: SwitchHead
         site = Site(store, chosen, sent.watching(progress), warned)
         result = dry_run_cutover(site, header, options.bounds, sent)
     shown_switch(store, header.direction, header.switch_id)
-    return dry_outcome({"switch_id": header.switch_id}, result, sent, options.requests)
+    return dry_outcome(header.switch_id, result, sent, options.requests, named="switch_id")

@@ -3,7 +3,8 @@
 The rules are pure. They work on counts from the journal.
 """
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
@@ -11,8 +12,9 @@ from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind
 from migrator.core.run.steps import UNREAD, Failures, Verdict
+from migrator.errors import InputError
 
-__all__ = ["FAILURE_CODES", "Gate", "broken_bound", "failures_left", "gate"]
+__all__ = ["FAILURE_CODES", "Gate", "broken_bound", "failures_left", "gate", "must_be_a_wave", "way_on"]
 
 _OF_CLAIMS = (
     "claim_ignored",
@@ -106,3 +108,28 @@ def _shares(failures: Failures) -> list[tuple[str, int, int]]:
     over_all = ("", failures.total, sum(failures.begun.values()))
     waves = ((f" of wave {wave!r}", failures.by_wave.get(wave, 0), begun) for wave, begun in failures.begun.items())
     return [over_all, *waves]
+
+
+def must_be_a_wave(wave: str | None, known: Sequence[str]) -> None:
+    """Refuse a wave that a plan does not have.
+
+    None means all of them.
+
+    Raises: InputError.
+    """
+    if wave is not None and wave not in known:
+        hint = f"its waves are: {', '.join(known)}"
+        raise InputError(f"the plan has no wave {wave!r}", code="unknown_wave", hint=hint)
+
+
+def way_on(command: str, waits_for: str | None) -> str:
+    """Return the command that continues a plan.
+
+    With --wave, earlier waves stay as they are. The gate of an earlier wave may then wait for ever: `waits_for` names
+    that wave, and `command` is without --wave.
+    """
+    if waits_for is None:
+        return "the same command goes on from here"
+    return (
+        f"`{command} --wave {shlex.quote(waits_for)}` goes on with that wave, and `{command}` with all of them in turn"
+    )

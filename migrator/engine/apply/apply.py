@@ -3,14 +3,13 @@
 Wave by wave the run claims, sets, names and verifies what is missing.
 """
 
-import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from migrator.core.plan.plan import Action
 from migrator.core.policy.policy import LimitsTiming
-from migrator.core.run.gates import Gate
+from migrator.core.run.gates import Gate, must_be_a_wave, way_on
 from migrator.core.run.packing import slices
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.states import RunEvent, StepKind, StepState
@@ -82,7 +81,7 @@ class Applying:
     async def _all_waves(self) -> None:
         ctx, began_at = self.ctx, self.ctx.now()
         ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)
-        self._check_wave()
+        must_be_a_wave(ctx.options.wave, ctx.header.waves)
         account = await ctx.target.account()
         if account.org_id != ctx.header.org_id:
             raise InputError(
@@ -172,19 +171,6 @@ class Applying:
         if uncertain:
             await settle_claims(ctx, self._reader, uncertain, None if securer is None else securer.secure)
 
-    def _check_wave(self) -> None:
-        """Refuse a wave that the plan does not have.
-
-        Raises: InputError.
-        """
-        wave, known = self.ctx.options.wave, self.ctx.header.waves
-        if wave is not None and wave not in known:
-            raise InputError(
-                f"the plan has no wave {wave!r}",
-                code="unknown_wave",
-                hint=f"its waves are: {', '.join(known)}",
-            )
-
     def _finished(self) -> ApplyResult:
         wave = self.ctx.options.wave
         verdicts = self.ctx.journal.verdicts(self.ctx.plan_id, wave)
@@ -200,19 +186,11 @@ class Applying:
         return self._result(ExitCode.DONE, f"every SIM of {whole} is verified", "")
 
     def _way_on(self) -> str:
-        """Return the command that continues the plan.
-
-        With --wave, earlier waves stay as they are. The gate of an earlier wave may then wait for ever.
-        """
-        only, plan_id = self.ctx.options.wave, self.ctx.plan_id
+        """Return the command that continues the plan."""
+        only = self.ctx.options.wave
         earlier = () if only is None else takewhile(lambda wave: wave != only, self.ctx.header.waves)
-        first = next((wave for wave in earlier if gate_after(self.ctx, wave) is not Gate.OPEN), None)
-        if first is None:
-            return "the same command goes on from here"
-        return (
-            f"`migrator apply {plan_id} --wave {shlex.quote(first)}` goes on with that wave, and `migrator apply "
-            f"{plan_id}` with all of them in turn"
-        )
+        waits_for = next((wave for wave in earlier if gate_after(self.ctx, wave) is not Gate.OPEN), None)
+        return way_on(f"migrator apply {self.ctx.plan_id}", waits_for)
 
     def _blocked(self) -> int:
         return self.ctx.header.counts.get(Action.BLOCK, 0)

@@ -3,7 +3,6 @@
 Wave by wave the run reads, orders and proves; then it checks the gate.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, is_as_
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Told, is_done, is_open
 from migrator.core.fleet.sims import SourceSim
-from migrator.core.run.gates import Gate, broken_bound, gate
+from migrator.core.run.gates import Gate, broken_bound, gate, way_on
 from migrator.core.run.packing import slices
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import RunEvent, StepState
@@ -72,11 +71,11 @@ class Switching:
         try:
             await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
-            return await self._result(ExitCode(stop.exit_code), stop.reason, self._way_on())
+            return await self._stopped(ExitCode(stop.exit_code), stop.reason, self._way_on())
         except MigratorError as error:
             words = getattr(error, "carrier_words", "")
             reason = f"{error.message} (they said: {words})" if words and words not in error.message else error.message
-            return await self._result(ExitCode(error.exit_code), reason, error.hint)
+            return await self._stopped(ExitCode(error.exit_code), reason, error.hint)
         return await self._finished()
 
     async def _all_waves(self) -> None:
@@ -229,17 +228,9 @@ class Switching:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _way_on(self) -> str:
-        """Return the command that continues the plan.
-
-        With --wave, earlier waves stay as they are. The gate of an earlier wave may then wait for ever.
-        """
-        only, before = self.ctx.options.wave, self._waits_for
-        if only is None or before is None:
-            return "the same command goes on from here"
-        command = f"migrator {self.ctx.header.direction} apply {self.ctx.switch_id}"
-        return (
-            f"`{command} --wave {shlex.quote(before)}` goes on with that wave, and `{command}` with all of them in turn"
-        )
+        """Return the command that continues the plan."""
+        waits_for = None if self.ctx.options.wave is None else self._waits_for
+        return way_on(f"migrator {self.ctx.header.direction} apply {self.ctx.switch_id}", waits_for)
 
     def _silent_words(self) -> str:
         if not self._not_alive:
@@ -248,24 +239,27 @@ class Switching:
         return f". {len(self._not_alive)} SIMs are off while their new SIM is not alive: {named}"
 
     async def _finished(self) -> SwitchResult:
-        only = self.ctx.options.wave if await self._unproved() else None  # the end of the plan is told as a whole
+        left = await self._open_by_wave()
+        only = self.ctx.options.wave if left.total() else None  # the end of the plan is told as a whole
         counts = self.ctx.journal.step_counts(self.ctx.switch_id, only)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
-        unproved = await self._unproved(only)
-        if unproved:
+        if unproved := left.total() if only is None else left[only]:
             reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
-            return await self._result(ExitCode.RESUMABLE, reason, "run the same command again later")
+            return self._result(left, ExitCode.RESUMABLE, reason, "run the same command again later")
         if bad or self._not_alive:
             reason = f"done; {sum(bad.values()) + len(self._not_alive)} SIMs need attention{self._silent_words()}"
-            return await self._result(ExitCode.ATTENTION, reason, "`migrator cutover show` lists them")
+            return self._result(left, ExitCode.ATTENTION, reason, "`migrator cutover show` lists them")
         whole = "the plan" if only is None else f"wave {only!r}"
-        return await self._result(ExitCode.DONE, f"every SIM of {whole} is switched and proved", "")
+        return self._result(left, ExitCode.DONE, f"every SIM of {whole} is switched and proved", "")
 
-    async def _unproved(self, only: str | None = None) -> int:
-        waves = self.ctx.header.waves if only is None else (only,)
-        return sum([len(await self._open_keys(wave)) for wave in waves])
+    async def _stopped(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
+        return self._result(await self._open_by_wave(), exit_code, reason, hint)
 
-    async def _result(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
+    async def _open_by_wave(self) -> Counter[str]:
+        """Count the SIMs that are not settled, by wave."""
+        return Counter({wave: len(await self._open_keys(wave)) for wave in self.ctx.header.waves})
+
+    def _result(self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
@@ -281,7 +275,7 @@ class Switching:
             proved=sum(count for (state, _), count in source.items() if state is StepState.DONE),
             already=sum(count for (state, code), count in source.items() if is_as_found(state, code)),
             paused=sum(n for (kind, state, _), n in counts.items() if (kind, state) == _PAUSED),
-            unproved=await self._unproved(),
+            unproved=left.total(),
             aside=_trouble(counts, StepState.SKIPPED),
             failed=_trouble(counts, StepState.FAILED),
             changed=_changed(counts),

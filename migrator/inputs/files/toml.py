@@ -97,13 +97,15 @@ def _refuse_bombs(text: str, name: str) -> None:
             for piece in _BETWEEN.split(token[0]) if not token[0].startswith("#") else ():
                 dots = 0 if piece in {",", "="} else dots + piece.count(".")
                 longest = max(map(len, piece.split()), default=0)
-                if dots >= MOST_KEY_PARTS or longest > LONGEST_WORD:
-                    what = f"a key of more than {MOST_KEY_PARTS} parts"
-                    what = (
-                        what if dots >= MOST_KEY_PARTS else f"a word or number of more than {LONGEST_WORD} characters"
-                    )
-                    raise InputError(f"{name}:{line}: not valid TOML: {what}", code="syntax", hint=SYNTAX_HINT)
+                if dots >= MOST_KEY_PARTS:
+                    raise _bomb(name, line, f"a key of more than {MOST_KEY_PARTS} parts")
+                if longest > LONGEST_WORD:
+                    raise _bomb(name, line, f"a word or number of more than {LONGEST_WORD} characters")
         line += token[0].count("\n")
+
+
+def _bomb(name: str, line: int, what: str) -> InputError:
+    return InputError(f"{name}:{line}: not valid TOML: {what}", code="syntax", hint=SYNTAX_HINT)
 
 
 def _error_line(message: str, text: str) -> int:

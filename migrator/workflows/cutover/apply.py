@@ -9,6 +9,7 @@ from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.core.cutover.plan import Direction, SwitchHeader
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.run.control import halted_by
+from migrator.core.run.gates import must_be_a_wave
 from migrator.engine.cutover.context import SwitchContext, SwitchOptions
 from migrator.engine.cutover.cutover import Switching
 from migrator.engine.run.context import Stopper
@@ -85,7 +86,7 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
     Raises: InputError, for a wave that the plan does not have.
     """
     store = site.store
-    _check_wave(header, bounds.wave)
+    must_be_a_wave(bounds.wave, header.waves)
     with wiring.holding_lease(store, warn=site.warn) as me:
         _must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
         switch_must_be_whole(store, header)
@@ -113,7 +114,7 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
 
     Raises: StalePlan, if the plan is used up, stale or was changed.
     """
-    _check_wave(header, bounds.wave)
+    must_be_a_wave(bounds.wave, header.waves)
     _must_be_usable(site.store, header)
     switch_must_be_whole(site.store, header)
     with site.store.scratch_copy() as scratch:
@@ -132,16 +133,6 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
                 return await Switching(_context_of(site, header, bounds, carriers)).run()
 
         return wiring.run_async(body)
-
-
-def _check_wave(header: SwitchHeader, wave: str | None) -> None:
-    """Refuse a wave that the plan does not have.
-
-    Raises: InputError.
-    """
-    if wave is not None and wave not in header.waves:
-        hint = f"its waves are: {', '.join(header.waves)}"
-        raise InputError(f"the plan has no wave {wave!r}", code="unknown_wave", hint=hint)
 
 
 def _must_be_usable(store: Store, header: SwitchHeader) -> None:

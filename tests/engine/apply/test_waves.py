@@ -15,6 +15,7 @@ from migrator.core.policy.policy import Gates, Policy, Wave
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.inputs.policy.file import LoadedPolicy
+from migrator.ports import Progress
 from migrator.workflows.plans.make import look
 from tests.worlds.meanwhile import suspend
 from tests.worlds.world import POLICY, World, new_sims
@@ -42,6 +43,16 @@ def staged(folder: Path, *, waves: tuple[Wave, ...] = TWO, gates: Gates = BEARIN
 
 def claims_after(world: World, start_s: float) -> int:
     return sum(len(iccids) for at_s, iccids in world.claims_sent() if at_s >= start_s)
+
+
+def sleeping(world: World, nights: list[float]) -> Progress:
+    """The machine sleeps as a wave begins, for one night after another."""
+
+    def sleep(event: str, _values: Mapping[str, Any]) -> None:
+        if event == "wave" and nights:
+            suspend(world, nights.pop())
+
+    return sleep
 
 
 # --- rest ---------------------------------------------------------------------------------------------------------
@@ -73,12 +84,7 @@ def test_a_rest_is_not_over_because_the_machine_slept_before_it_began(tmp_path: 
     """What a run notes after a nap is read by the next one, whose clock counts the nap."""
     world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=3600), Wave("rest")))
     nights = [8 * 3600.0]
-
-    def sleep(event: str, _values: Mapping[str, Any]) -> None:
-        if event == "wave" and nights:
-            suspend(world, nights.pop())
-
-    assert world.apply(progress=sleep).exit_code is ExitCode.RESUMABLE
+    assert world.apply(progress=sleeping(world, nights)).exit_code is ExitCode.RESUMABLE
     assert not nights
     again = world.apply()
     assert (again.exit_code, len(world.claims_sent())) == (ExitCode.RESUMABLE, 1)
@@ -90,12 +96,7 @@ def test_a_rest_is_not_over_because_the_machine_slept_before_it_began(tmp_path: 
 def test_a_rest_is_no_longer_than_asked_for_though_the_machine_slept_before_it_began(tmp_path: Path) -> None:
     world = staged(tmp_path, waves=(Wave("canary", 4, soak_s=3600), Wave("rest")))
     nights = [8 * 3600.0]
-
-    def sleep(event: str, _values: Mapping[str, Any]) -> None:
-        if event == "wave" and nights:
-            suspend(world, nights.pop())
-
-    assert world.apply(progress=sleep, options=ApplyOptions(wait_s=7200)).exit_code is ExitCode.DONE
+    assert world.apply(progress=sleeping(world, nights), options=ApplyOptions(wait_s=7200)).exit_code is ExitCode.DONE
     (first_at, _), (second_at, _) = world.claims_sent()
     assert 3600 <= second_at - first_at < 7200
 

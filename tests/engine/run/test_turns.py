@@ -186,7 +186,7 @@ def test_a_rollback_that_finds_nothing_to_do_gives_others_a_turn_with_every_slic
 
 
 def test_the_count_at_the_end_of_a_rollback_gives_others_a_turn_with_every_slice(rolled_back: SwitchWorld) -> None:
-    sims, turns = switched(rolled_back, lambda switching, _: turns_beside(switching._unproved))
+    sims, turns = switched(rolled_back, lambda switching, _: turns_beside(switching._open_by_wave))
     assert turns >= sims // SLICE - 1
 
 

@@ -88,5 +88,11 @@ def test_whoever_holds_no_lease_goes_on(store: Store, tmp_path: Path) -> None:
         other.steering.give("p1", Order(OrderKind.PAUSE, "ada", NOW))
     with store.scratch_copy() as copy:
         copy.journal.answered(1, RequestOutcome.ACCEPTED, now=NOW)
+    assert outcomes(store) == [RequestOutcome.SENT]
     store.lease.release(FIRST)
     store.journal.answered(1, RequestOutcome.ACCEPTED, now=NOW)
+    assert outcomes(store) == [RequestOutcome.ACCEPTED]
+
+
+def outcomes(store: Store) -> list[RequestOutcome]:
+    return [record.outcome for record in store.journal.requests("p1")]
