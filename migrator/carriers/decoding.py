@@ -80,9 +80,12 @@ class _Unpacker:
         self._has_begun = True
         stream = self._stream
         try:
-            while raw and not stream.eof:
-                yield stream.decompress(raw, PIECE_BYTES)
+            is_more = True
+            while is_more and not stream.eof:
+                piece = stream.decompress(raw, PIECE_BYTES)
+                yield piece
                 raw = stream.unconsumed_tail
+                is_more = bool(raw) or len(piece) == PIECE_BYTES  # of a full piece, the rest may be kept back
         except zlib.error as error:
             raise httpx.DecodingError(str(error)) from error
 

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import anyio
@@ -256,6 +257,9 @@ class HttpSession:
             self._tell_long_hold(error.retry_after_s)
         else:
             self._pacer.accepted()
+            if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (asked_s := reply.retry_after_s):
+                self._pacer.hold(asked_s)
+                self._tell_long_hold(asked_s)
         if error is not None:
             raise error
         return reply
@@ -341,7 +345,7 @@ def _refused_certificate(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return shortened(cause.verify_message or "it cannot be verified")
+            return shortened(getattr(cause, "verify_message", "") or "it cannot be verified")
         cause = cause.__cause__ or cause.__context__
     return None
 

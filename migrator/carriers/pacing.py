@@ -152,13 +152,16 @@ class Pacer:
         belong to the stop: they can make it longer, but do not begin a further stop.
         """
         self.refusals += 1
-        now = anyio.current_time()
         if not self.is_held:
             pause_s = retry_after_s or self.spread(self.pauses_s[min(self._streak, len(self.pauses_s) - 1)])
             self._streak += 1
         else:
             pause_s = retry_after_s or 0.0
-        self._held_until = max(self._held_until, now + min(pause_s, LONGEST_HOLD_S))
+        self.hold(pause_s)
+
+    def hold(self, seconds: float) -> None:
+        """Stop everyone for a while that is no matter of the rate."""
+        self._held_until = max(self._held_until, anyio.current_time() + min(seconds, LONGEST_HOLD_S))
 
     def untold_hold_s(self) -> float | None:
         """Return how long a long stop lasts; None if it was told.

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from migrator.carriers.http import HttpSession, Mask, Reply, shortened
-from migrator.carriers.pacing import Pacer
+from migrator.carriers.pacing import LONGEST_HOLD_S, Pacer
 from migrator.carriers.replies import common_trouble, unreadable
 from migrator.errors import OutcomeUnknown, Permanent, PlatformError, RateLimited, Transient
 from tests.support import run_virtual
@@ -240,6 +240,35 @@ def test_a_long_wait_is_told_once_and_at_once(
     waits = [record for record in caplog.records if record.name == "migrator.waits"]
     assert len(waits) == told
     assert all(re.fullmatch(r"Acme asks to wait until (\d{4}-\d\d-\d\d )?\d\d:\d\d", one.getMessage()) for one in waits)
+
+
+@pytest.mark.parametrize(
+    ("asked", "again_at"), [("300", 300.0), ("0", 1.0), ("nonsense", 1.0), ("1e9", LONGEST_HOLD_S)]
+)
+def test_a_service_that_is_down_is_asked_again_when_it_wished(asked: str, again_at: float) -> None:
+    """RFC 9110 names 503 first among the replies that carry Retry-After."""
+    carrier = Carrier(httpx.Response(503, headers={"Retry-After": asked}), OK)
+    with_session(carrier, read)
+    assert carrier.asked_at == [0, again_at]
+
+
+def test_a_write_that_a_service_in_trouble_may_have_done_holds_the_next_one() -> None:
+    carrier = Carrier(httpx.Response(503, headers={"Retry-After": "120"}), OK)
+
+    async def two_writes(session: HttpSession) -> Reply:
+        with pytest.raises(OutcomeUnknown):
+            await write(session)
+        return await write(session)
+
+    assert with_session(carrier, two_writes).status == 200
+    assert carrier.asked_at == [0, 120]
+
+
+def test_a_long_maintenance_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    carrier = Carrier(httpx.Response(503, headers={"Retry-After": "600"}), OK)
+    with caplog.at_level("WARNING", logger="migrator.waits"):
+        with_session(carrier, read)
+    assert [record.name for record in caplog.records] == ["migrator.waits"]
 
 
 def test_429_stops_everybody_who_talks_to_this_carrier() -> None:

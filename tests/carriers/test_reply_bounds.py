@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from migrator.carriers.decoding import PIECE_BYTES
 from migrator.carriers.http import HttpSession, Reply
 from migrator.carriers.onence.refusals import sort_reply
 from migrator.carriers.pacing import Pacer
@@ -126,6 +127,16 @@ def test_a_packed_reply_is_unpacked(encoding: str) -> None:
     name = encoding.removeprefix("raw ")
     reply = answered(Streaming(pieces(body, 3), **({"Content-Encoding": name} if name else {})), read)
     assert reply.body == {"a": 1}
+
+
+@pytest.mark.parametrize("size", [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 3 * PIECE_BYTES + 1])
+@pytest.mark.parametrize(("name", "wbits"), [("gzip", 31), ("deflate", 15), ("deflate", -15)])
+def test_a_packed_reply_of_any_size_is_whole(size: int, name: str, wbits: int) -> None:
+    """The unpacker may keep back a bit of the last piece after all input was taken."""
+    packer = zlib.compressobj(9, wbits=wbits)
+    body = packer.compress(b"[1]" + b" " * (size - 3)) + packer.flush()
+    reply = answered(Streaming(pieces(body), **{"Content-Encoding": name}), read)
+    assert len(reply.text) == size
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br", "rot13"])

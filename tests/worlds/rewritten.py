@@ -21,6 +21,8 @@ class _Rewriting(httpx.AsyncBaseTransport):
         self._inner, self._world = inner, world
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._world.instead is not None:
+            self._world.instead(request)
         reply = await self._inner.handle_async_request(request)
         if self._world.rewrite is None or reply.status_code != httpx.codes.OK:
             return reply
@@ -34,6 +36,7 @@ class RewrittenWorld(World):
     """A world in which `rewrite` has the last word on each reply of Hologram's that says 200."""
 
     rewrite: Rewrite | None = None
+    instead: Callable[[httpx.Request], None] | None = None  # may raise before anything leaves
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
 
     def http(self, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:

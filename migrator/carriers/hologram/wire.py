@@ -42,10 +42,16 @@ NO_DEVICE = 0
 """Stand-in for the device of a warning that names no device."""
 
 
-LIST_NAMES = ("tags", "devices", "cellular", "results", "items")
+PAGE_NAMES = ("devices", "cellular", "results", "items")
+"""Names under which a list of SIMs may stand in `data`.
+
+Nobody has seen one in replies of the true Hologram.
+"""
+
+LIST_NAMES = ("tags", *PAGE_NAMES)
 """Names under which a list may stand in `data`.
 
-Replies have "tags" (reference, section 10.3); nobody has seen the others in replies of the true Hologram.
+Replies have "tags" (reference, section 10.3), and devices have them, too.
 """
 
 
@@ -93,8 +99,8 @@ def _rows(data: Any) -> list[Mapping[str, Any]] | None:
 
 
 def _rows_in_object(data: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
-    if _is_record(data):
-        return [data]
+    if _is_record(data):  # but not a page of records that has an id or a name of its own
+        return None if any(isinstance(data.get(name), list) for name in PAGE_NAMES) else [data]
     named = [data[name] for name in LIST_NAMES if isinstance(data.get(name), list)]
     if len(named) == 1:  # whatever else stands beside it
         return _rows(named[0])
@@ -102,7 +108,8 @@ def _rows_in_object(data: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
     if values and all(map(_is_record, values)):
         return values
     inner = [value for value in values if isinstance(value, list | Mapping)]
-    return _rows(inner[0]) if len(inner) == 1 and isinstance(inner[0], list) else None
+    is_list = len(inner) == 1 and isinstance(inner[0], list) and inner[0]  # an empty one may be a list of errors
+    return _rows(inner[0]) if is_list else None
 
 
 def _is_record(value: Any) -> bool:

@@ -28,6 +28,7 @@ from migrator.errors import (
     Halted,
     InsufficientBalance,
     NotAuthorised,
+    NotTrusted,
     OutcomeUnknown,
     Outdated,
     PairChanged,
@@ -167,7 +168,7 @@ class Claimer:
             return self._same_again(batch.items)
         except (Transient, NotAuthorised) as error:
             await self._after_refusal_for_now(batch.items, error)
-            if isinstance(error, NotAuthorised):
+            if isinstance(error, NotAuthorised | NotTrusted):
                 raise
             return self._same_again(batch.items)
         except Permanent as error:
@@ -218,7 +219,8 @@ class Claimer:
         self._refused_in_a_row += 1
         if self._refused_in_a_row > MOST_REFUSALS:
             raise error
-        if not isinstance(error, RateLimited | Outdated):  # after a 429 the pacer holds everyone already
+        # after a 429 the pacer holds everyone already, and the last two end the run
+        if not isinstance(error, RateLimited | Outdated | NotAuthorised | NotTrusted):
             await self.ctx.stopper.sleep(2.0**self._refused_in_a_row)
 
     async def _after_refusal(self, items: Sequence[Item], error: Permanent) -> list[ClaimBatch]:

@@ -1,6 +1,7 @@
 """Replies of Hologram's after a claim that are written as nobody expects."""
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ UNREAD: dict[str, Any] = {
     "a number": lambda _rows: 0,
     "texts in a list": lambda rows: ["row" for _ in rows] or ["none"],
     "two lists": lambda rows: {"a": rows, "b": rows},
+    "an empty list of something": lambda _rows: {"errors": []},
+    "a page with an id": lambda rows: {"id": 1, "devices": rows},
+    "a named page": lambda rows: {"name": "page 1", "results": rows},
 }
 
 
@@ -187,3 +191,24 @@ def test_a_device_list_that_hides_sims_does_not_make_them_absent(
     world.check()
     asked = [iccid for _at, sims in world.claims_sent() for iccid in sims]
     assert len(asked) == len(set(asked))
+
+
+def test_a_certificate_that_changes_before_a_claim_ends_the_run_at_once(tmp_path: Path) -> None:
+    """Nothing left us, and no further try mends a certificate."""
+    world = world_of(tmp_path)
+    tries: list[str] = []
+
+    def imposter(request: httpx.Request) -> None:
+        if request.url.path.endswith("bulkclaim"):
+            tries.append(request.url.path)
+            raise httpx.ConnectError("refused") from ssl.SSLCertVerificationError("unknown issuer")
+
+    world.instead = imposter
+    begun = world.now()
+    result = world.apply()
+    assert (result.exit_code, len(tries)) == (ExitCode.REFUSED, 1)
+    assert "certificate" in result.reason
+    assert (world.now() - begun).total_seconds() < 5
+    world.instead = None
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    once_each(world)
