@@ -12,7 +12,8 @@ from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.simulation import Fault, FaultPlan, LedgerEntry, RateLimit
 from migrator.core.plan.plan import Action
 from migrator.core.run.results import ExitCode
-from tests.worlds.world import World
+from migrator.engine.run.context import ApplyOptions
+from tests.worlds.world import POLICY, World
 
 __all__ = ["applying"]
 
@@ -20,6 +21,7 @@ SIMS = 1000
 CEILING_RPS, LATENCY_S = 10.0, 0.15
 COLD_SIMS, QUICK_RPS, QUICK_S = 3000, 200.0, 0.05
 LOWER_RPS = 6.0
+LOST_SIMS, LAG_S = 60, ApplyOptions().absent_after_s
 TOO_MANY, REFUSED_SHARE = 429, 0.05
 
 
@@ -60,6 +62,40 @@ def applying(folder: Path) -> Iterator[Measure]:
         against_what="with 200/s at once",
         most=1.25,
     )
+    yield from _lost_order(folder)
+
+
+def _lost_order(folder: Path) -> Iterator[Measure]:
+    """An order to pause whose answer is lost: when it is sent again, and how long the waves wait for that."""
+    quiet, troubled = _paused_world(folder / "f"), _paused_world(folder / "g", Fault.LOSE_BEFORE)
+    quick_s, slow_s = _applied(quiet)[1], _applied(troubled)[1]
+    orders = troubled.target.ledger.requests("POST", "batch/state")
+    lost, again = [order for order in orders if order.body == orders[0].body][:2]
+    yield Measure(
+        what="`apply`, an order to pause was lost: sent again after",
+        value=again.at_s - lost.at_s,
+        unit="s",
+        against=LAG_S,
+        against_what="lag of reads",
+        most=2.5,
+    )
+    yield Measure(
+        what="… the gate of its wave, and with it the run, takes longer by",
+        value=slow_s - quick_s,
+        unit="s",
+        against=LAG_S,
+        against_what="lag of reads",
+        most=2.5,
+    )
+
+
+def _paused_world(folder: Path, *faults: Fault) -> World:
+    world = _world(folder, None, _QuickWorld, LOST_SIMS, QUICK_S)
+    world.policy_text = POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n').replace(
+        "[[waves]]\n", '[[waves]]\nname = "canary"\ncount = 10\n[[waves]]\n'
+    )
+    world.faults = FaultPlan(scripted=list(faults), scripted_for=lambda _verb, path: path.endswith("batch/state"))
+    return world
 
 
 def _pace(folder: Path, limit_rps: float, how: str) -> Iterator[Measure]:

@@ -76,7 +76,8 @@ class _Supposed:
 
     def chance_of_refusal(self, passed_s: float) -> float:
         """Foretell the answer to the next request."""
-        self.tokens = min(self.burst, self.tokens + passed_s * self.per_second)
+        if passed_s > 0:  # no time brings nothing, also without a limit
+            self.tokens = min(self.burst, self.tokens + passed_s * self.per_second)
         return WHEN_EMPTY if self._is_empty else self.refused / self.answered
 
     def learn(self, *, is_refused: bool) -> None:

@@ -252,6 +252,13 @@ class Journal(Answers, Protocol):
         """
         ...
 
+    def claims_may_take(self, seconds: float) -> float:
+        """Note how long claims may take, before one is sent.
+
+        Returns: the longest of `seconds` and of what was noted since a claim is open, of any plan.
+        """
+        ...
+
     def failures(self, plan_id: str) -> Failures:
         """Count failed SIMs and begun SIMs.
 

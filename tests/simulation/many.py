@@ -6,6 +6,7 @@ crash points, and every move of the transition table. Exit code 1 if a seed fail
 
 import argparse
 import gc
+import logging
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from itertools import repeat
 from pathlib import Path
 
 from migrator.core.run.states import STEP_TRANSITIONS
+from migrator.ports import WAITS
 from tests.simulation.test_seeds import lived
 from tests.worlds.cutover_world import live_through_a_switch
 
@@ -70,6 +72,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--what", choices=("migration", "cutover"), default="migration")
     asked = parser.parse_args()
+    logging.getLogger(WAITS).addHandler(logging.NullHandler())  # carriers that ask to wait are what is simulated
     began, total = time.monotonic(), Tally()
     for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked.jobs, asked.what):
         total.add(tally)

@@ -110,7 +110,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
             return _look_only(shared, chosen, store, header)
         must_be_whole(store, header, lines=options.dry_run)
         if options.dry_run:
-            warnings = refuse_stale(store, header, STALE_HINT)
+            warnings = [*chosen.warnings, *refuse_stale(store, header, STALE_HINT)]
             say_at_once(shared, warnings)
             return with_warnings(shared, _dry_run(shared, chosen, store, header, options), warnings)
         warnings = [*chosen.warnings, *must_be_ready(store, header)]

@@ -96,7 +96,9 @@ def _create(
         if out is not None:
             written(out, plan_lines(store, header))
         shown_plan(store, header.plan_id)
-    return replace(_shown(header, [], next_step=True), is_on_stdout=is_stdout(out))
+    shown = _shown(header, [], next_step=True)
+    risky = [Problem("warning", words) for words in chosen.warnings]
+    return replace(shown, problems=[*risky, *shown.problems], is_on_stdout=is_stdout(out))
 
 
 def _shown(header: PlanHeader, changes: Iterable[Change], *, next_step: bool = False) -> Outcome:

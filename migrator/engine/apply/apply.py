@@ -4,7 +4,7 @@ Wave by wave the run claims, sets, names and verifies what is missing.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from migrator.core.plan.plan import Action
@@ -75,11 +75,18 @@ class Applying:
 
         Only reads; sends nothing.
         """
+        self._note_patience()
         self.ctx.journal.reclaim_in_flight(self.ctx.plan_id, self.ctx.now())
         await self._settle_all(None)
 
+    def _note_patience(self) -> None:
+        """Let claims take as long as when they were sent, or longer."""
+        longest_s = self.ctx.journal.claims_may_take(self.ctx.options.claim_timeout_s)
+        self.ctx.options = replace(self.ctx.options, claim_timeout_s=longest_s)
+
     async def _all_waves(self) -> None:
         ctx, began_at = self.ctx, self.ctx.now()
+        self._note_patience()
         ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)
         must_be_a_wave(ctx.options.wave, ctx.header.waves)
         account = await ctx.target.account()

@@ -1,4 +1,4 @@
-"""Count of SIMs that the plans of an organization have claimed.
+"""Claims of all plans: their number, and how long one may take.
 
 SIMs that may have been claimed count, too. This is the journal's own count, for caps over all plans.
 """
@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.money.caps import Claimed
 from migrator.core.money.prices import confirmed_prices
@@ -17,9 +18,17 @@ from migrator.core.run.states import StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
 from migrator.store.plans.plans import plan_row
+from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import plans, steps
 
-__all__ = ["claims_made"]
+__all__ = ["claims_made", "claims_may_take"]
+
+_LONGEST = "claim_timeout_s"
+_OPEN = select(steps.c.plan_no).where(
+    steps.c.plan_no.in_(select(plans.c.plan_no)),
+    steps.c.kind == StepKind.CLAIM,
+    steps.c.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN)),
+)
 
 _BEGUN = (
     select(plans.c.plan_no, plans.c.plan_id)
@@ -47,6 +56,21 @@ def claims_made(database: Database, org_id: int) -> list[Claimed]:
             sims = int(database.rows(_SIMS, plan_no=row.plan_no)[0][0])
             made.append(Claimed(row.plan_id, sims, price))
     return made
+
+
+def claims_may_take(database: Database, seconds: float) -> float:
+    """Note how long claims may take now; return the longest.
+
+    The longest of those that hold for a claim whose outcome is unknown. Once no claim is open, the earlier ones are
+    forgotten.
+    """
+    noted = select(meta.c.value).where(meta.c.name == _LONGEST)
+    with database.write() as connection:
+        before = connection.scalar(noted) if connection.scalar(_OPEN.limit(1)) is not None else None
+        longest = seconds if before is None else max(seconds, float(before))
+        put = insert(meta).values(name=_LONGEST, value=repr(longest))
+        connection.execute(put.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": put.excluded.value}))
+    return longest
 
 
 @lru_cache(maxsize=4096)

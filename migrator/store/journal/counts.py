@@ -14,7 +14,7 @@ from migrator.core.plan.plan import Action
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import UNREAD, Failures, Verdict
-from migrator.store.journal.claims_made import claims_made
+from migrator.store.journal.claims_made import claims_made, claims_may_take
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
 from migrator.store.log import note
@@ -93,6 +93,10 @@ class Counts(Verifications):
         Claims that may have happened count, too.
         """
         return claims_made(self._db, org_id)
+
+    def claims_may_take(self, seconds: float) -> float:
+        """Note how long claims may take; return the longest of open ones."""
+        return claims_may_take(self._db, seconds)
 
     def failures(self, plan_id: str) -> Failures:
         """Count the failed SIMs, by wave and by error code.

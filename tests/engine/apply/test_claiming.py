@@ -14,7 +14,7 @@ from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import ApplyOptions, Hooks
 from tests.worlds.mishaps import People
-from tests.worlds.world import World, crash_at, new_sims
+from tests.worlds.world import Crash, World, crash_at, new_sims
 
 QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 FIRST = new_sims(1)[0]
@@ -59,6 +59,22 @@ def test_a_lost_claim_is_sent_again_only_once_it_took_longer_than_the_operator_s
     world.apply_until_quiet()
     assert claims_of(world, FIRST) == claims
     world.check_fulfilled()
+
+
+def test_a_claim_may_take_as_long_as_was_allowed_when_it_was_sent(tmp_path: Path) -> None:
+    """The operator lowers the time-out while a claim of before is still under way at Hologram."""
+    late = FaultPlan(scripted=[Fault.LATE], scripted_for=is_claim)
+    world = World(tmp_path, sims=2, switches=replace(QUICK, late_s=400.0), faults=late)
+    world.options = ApplyOptions(claim_timeout_s=600.0)
+    world.ready()
+    with pytest.raises(Crash):
+        world.apply(hooks=crash_at("after_effect", 1, StepKind.CLAIM))
+    world.options = ApplyOptions(claim_timeout_s=30.0)
+    world.apply_until_quiet()
+    assert claims_of(world, FIRST) == 1
+    world.check_fulfilled()
+    with world.store() as store:
+        assert store.journal.claims_may_take(30.0) == 30.0  # nothing is open any more
 
 
 @pytest.mark.parametrize(("timeout_s", "is_lost"), [(180.0, True), (600.0, False)])
