@@ -1,12 +1,15 @@
 """What the 1NCE adapter makes of usage by day."""
 
 from datetime import date
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from migrator.carriers.onence import wire
-from migrator.carriers.onence.simulator import ExpiredSims, SimStatus
+from migrator.carriers.onence.adapter import OnenceSource
+from migrator.carriers.onence.simulator import ExpiredSims, SimStatus, UsageCall
+from migrator.core.fleet.identifiers import Iccid
 from tests.carriers.onence.onence_source import SIM, UNKNOWN_SIM, of_one, simulator, with_source
 
 FIRST, LAST = date(2026, 11, 10), date(2026, 11, 20)
@@ -27,6 +30,19 @@ def test_a_sim_that_gets_no_usable_answer_is_unknown_and_not_silent() -> None:
     gone = of_one(status=SimStatus.EXPIRED)
     gone.switches = type(gone.switches)(expired=ExpiredSims.UNREADABLE)
     assert (ask, with_source(gone, lambda source: source.used_days(SIM, FIRST, LAST))) == (None, None)
+
+
+def test_the_version_that_has_usage_is_asked_alone_from_then_on() -> None:
+    """One request a SIM: to ask v2 each time would double what a fleet costs."""
+    carrier = simulator(usage_call=UsageCall.V1_ONLY)
+    ours = [Iccid.parse(sim.iccid) for sim in islice(carrier.fleet, 4)]
+
+    async def of_all(source: OnenceSource) -> list[Any]:
+        return [await source.used_days(iccid, FIRST, LAST) for iccid in ours]
+
+    assert None not in with_source(carrier, of_all, api_version="v2")
+    asked = [entry.path.split("/")[1] for entry in carrier.ledger.entries if entry.path.endswith("/usage")]
+    assert asked == ["v2", "v1", "v1", "v1", "v1"]
 
 
 @pytest.mark.parametrize(
