@@ -29,6 +29,7 @@ from sqlalchemy.schema import CreateTable
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, PairValues
+from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.errors import InputError
 from migrator.store.database.database import Database, Query, driver_sql, insert_many
 from migrator.store.database.rows import (
@@ -42,6 +43,7 @@ from migrator.store.database.rows import (
 )
 from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
 from migrator.store.inventory.snapshots import in_force
+from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
@@ -100,8 +102,12 @@ class Pairs:
         """
         return self.add_values(map(_values, new), replace=replace, now=now)
 
-    def add_values(self, new: Iterable[PairValues], *, replace: bool, now: float) -> dict[str, int]:
+    def add_values(
+        self, new: Iterable[PairValues], *, replace: bool, now: float, facts: Iterable[UnitFacts] = ()
+    ) -> dict[str, int]:
         """Keep pairs that are given as plain values.
+
+        The facts of their units are kept with them.
 
         Returns and raises: as `add`.
         """
@@ -115,6 +121,7 @@ class Pairs:
                 refuse_pairs_in_use(connection, _incoming)
             _replace_all(connection)
             connection.execute(delete(_incoming))
+            keep_facts(connection, facts, now)
             if counts["added"] or counts["replaced"]:
                 told = counts | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
                 note(connection, now, "pairs.changed", None, told)

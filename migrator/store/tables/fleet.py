@@ -18,6 +18,7 @@ __all__ = [
     "snapshots",
     "source_sims",
     "target_links",
+    "unit_facts",
     "unreadable_rows",
 ]
 
@@ -137,6 +138,21 @@ pairs = Table(
     Column("origin", Text, nullable=False),
     Column("paired_at", Float, nullable=False),
     Column("eid", Text),
+)
+
+unit_facts = Table(  # what people noted of the unit that an old SIM is in; the pair may change, the unit stays
+    "unit_facts",
+    metadata,
+    Column("source_key", Text, primary_key=True),
+    Column("unit", Text, index=True),
+    Column("imei", Text, index=True),
+    Column("site", Text),
+    Column("ticket", Text, index=True),
+    Column("scanned_at", Float),
+    Column("scanned_by", Text),
+    Column("origin", Text, nullable=False),
+    Column("noted_at", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 target_links = Table(  # the latest look at each target SIM; present 0: looked for and not seen
