@@ -22,6 +22,7 @@ from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs import Pairs
 from migrator.store.inventory.unit_facts import UnitFactsTable
@@ -53,6 +54,7 @@ class Store:
         self._closing = closing
         self.lineage = self._fact("lineage")
         self.inventory = Inventory(database)
+        self.imeis = ImeiHistory(database)
         self.pairs = Pairs(database)
         self.unit_facts = UnitFactsTable(database)
         self.plans = Plans(database)

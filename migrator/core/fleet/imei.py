@@ -9,7 +9,20 @@ from enum import StrEnum
 
 from migrator.core.fleet.identifiers import Imei, NotAnIdentifier
 
-__all__ = ["NOBODY", "Holder", "ImeiDoubt", "Neighbours", "Place", "Unit", "hardware", "is_imei", "place", "unit"]
+__all__ = [
+    "NOBODY",
+    "Holder",
+    "ImeiDoubt",
+    "Neighbours",
+    "Place",
+    "SeenIn",
+    "Unit",
+    "hardware",
+    "is_filler",
+    "is_imei",
+    "place",
+    "unit",
+]
 
 
 class Unit(StrEnum):
@@ -25,6 +38,18 @@ class ImeiDoubt(StrEnum):
 
     FILLER = "filler"  # a number that stands for none
     SHARED = "shared"  # several old SIMs were seen in it: whole batches of modems may have one
+
+
+@dataclass(frozen=True, slots=True)
+class SeenIn:
+    """Hardware that an old SIM was seen in, with its IMEI as told.
+
+    The times are those of the first and the last inventory that said so (UTC seconds).
+    """
+
+    imei: str
+    first_seen_s: float
+    last_seen_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,64 @@
+"""Every IMEI of an old SIM, corrections of pairs, and answers about the use of old SIMs.
+
+Revision: 0009, after 0007.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+IN_FORCE = """
+INSERT INTO source_imeis (source_key, imei, first_seen_at, last_seen_at)
+SELECT sim.key, sim.imei, coalesce(taken.completed_at, taken.started_at), coalesce(taken.completed_at, taken.started_at)
+FROM snapshots AS taken JOIN source_sims AS sim ON sim.snapshot_id = taken.snapshot_id
+WHERE taken.state = 'in_force' AND sim.imei IS NOT NULL AND sim.imei != ''
+ORDER BY sim.key
+"""
+
+
+def upgrade() -> None:
+    """Add the tables; the history of IMEIs begins with the inventory in force."""
+    op.create_table(
+        "source_imeis",
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.Column("imei", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", sa.Float(), nullable=False),
+        sa.Column("last_seen_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("source_key", "imei"),
+        sqlite_with_rowid=False,
+    )
+    op.execute(IN_FORCE)
+    op.create_table(
+        "pair_versions",
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("source_iccid", sa.Text(), nullable=False),
+        sa.Column("was_target_key", sa.Text()),
+        sa.Column("was_target_iccid", sa.Text()),
+        sa.Column("was_origin", sa.Text()),
+        sa.Column("target_key", sa.Text()),
+        sa.Column("target_iccid", sa.Text()),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("corrected_by", sa.Text(), nullable=False),
+        sa.Column("corrected_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("source_key", "version"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_pair_versions_was", "pair_versions", ["was_target_key"])
+    op.create_table(
+        "old_uses",
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.Column("asked_from", sa.Text(), nullable=False),
+        sa.Column("asked_to", sa.Text(), nullable=False),
+        sa.Column("used_on", sa.Text()),
+        sa.Column("is_told", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("source_key"),
+        sqlite_with_rowid=False,
+    )

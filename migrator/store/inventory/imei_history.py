@@ -1,0 +1,75 @@
+"""Every IMEI that an old SIM ever had in an inventory.
+
+A later pull adds to the history, and takes nothing away.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.chunks import chunks
+from migrator.core.fleet.imei import SeenIn
+from migrator.store.database.database import Database
+from migrator.store.database.rows import among, json_list
+from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.sightings import source_imeis
+
+__all__ = ["ImeiHistory", "body_of", "keep_imeis"]
+
+BODY = 14
+"""Digits of an IMEI that name the hardware."""
+
+_AMONG = (
+    select(source_imeis)
+    .where(among(source_imeis.c.source_key, bindparam("keys")))
+    .order_by(source_imeis.c.source_key, source_imeis.c.first_seen_at, source_imeis.c.imei)
+)
+
+
+class ImeiHistory:
+    """Reader of the history."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def of(self, keys: Iterable[str]) -> dict[str, list[SeenIn]]:
+        """Return the hardware that each old SIM was ever seen in.
+
+        The result is by key; the first hardware comes first. SIMs that were never seen in any are left out.
+        """
+        found: dict[str, list[SeenIn]] = {}
+        for chunk in chunks(keys):
+            for row in self._db.rows(_AMONG, keys=json_list(chunk)):
+                seen = SeenIn(row.imei, row.first_seen_at, row.last_seen_at)
+                found.setdefault(row.source_key, []).append(seen)
+        return found
+
+
+def keep_imeis(connection: Connection, snapshot_id: int, now: float) -> None:
+    """Add the IMEIs of a snapshot that comes into force.
+
+    One statement, within the caller's transaction. `now` is in UTC seconds.
+    """
+    sim = source_sims.c
+    seen_at = literal_column(repr(float(now)))
+    listed = (
+        select(sim.key, sim.imei, seen_at, seen_at)
+        .where(sim.snapshot_id == snapshot_id, sim.imei.is_not(None), sim.imei != "")
+        .order_by(sim.key)
+    )
+    statement = insert(source_imeis).from_select([column.name for column in source_imeis.c], listed)
+    last = func.max(source_imeis.c.last_seen_at, statement.excluded.last_seen_at)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["source_key", "imei"], set_={"last_seen_at": last})
+    )
+
+
+def body_of(imei: ColumnElement[str]) -> tuple[ColumnElement[str], ColumnElement[bool]]:
+    """Return the 14 digits that name hardware, and their validity.
+
+    The validity is true if there are such digits, as `core.fleet.imei` reads an IMEI.
+    """
+    digits = func.rtrim(func.replace(imei, " ", ""), "fF")
+    is_one = func.length(digits).between(BODY, BODY + 2) & digits.op("NOT GLOB")("*[^0-9]*")
+    return func.substr(digits, 1, BODY), is_one
