@@ -42,7 +42,7 @@ class ImeiDoubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeenIn:
-    """Hardware that an old SIM was seen in, with its IMEI as told.
+    """Hardware in which an old SIM was seen.
 
     The times are those of the first and the last inventory that said so (UTC seconds).
     """
