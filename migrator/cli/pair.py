@@ -398,7 +398,7 @@ SEEN_WORDS = {
     "not_seen": "not shown to us, as SIMs are that nobody claimed",
     "ours": "already ours",
     "target_is_source": "itself a 1NCE SIM",
-    "test_mode": "in Test Mode: end that in the dashboard",
+    "test_mode": "in Test Mode: end that in the dashboard, or see [claim] test_mode",
     "unknown_state": "in a state that is unknown here",
 }
 

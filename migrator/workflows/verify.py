@@ -63,7 +63,7 @@ A pull that was left half-way under another version is not continued.
 def verify(site: Site, plan_id: str) -> Mapping[str, int]:
     """Read every SIM of a plan again and compare; send no write.
 
-    Returns: the number of SIMs by verdict: `ok`, `pending`, `mismatch`, `missing`, `unread`.
+    Returns: the number of SIMs by verdict: `ok`, `pending`, `mismatch`, `missing`, `staged`, `unread`.
     Raises: InputError, if there is no such plan; PlatformError.
     """
     store, settings = site.store, site.settings

@@ -11,6 +11,7 @@ import click
 from migrator.cli.app.root import COMMANDS, root
 
 __all__ = [
+    "SETTINGS",
     "TEXT",
     "TOP",
     "Step",
@@ -28,6 +29,7 @@ __all__ = [
 
 TOP = Path(__file__).parents[2]
 TEXT = (TOP / "README.md").read_text(encoding="utf-8")
+SETTINGS = (TOP / "docs" / "settings.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 _PROMISE = re.compile(r"Exit code (\d+)")
 
@@ -66,9 +68,9 @@ def spans(text: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
 
 
-def table(title: str, heading: str) -> list[dict[str, str]]:
-    """The rows of the table of a section whose first column is `heading`, each by column, backticks and all."""
-    lines = section(title).splitlines()
+def table(text: str, heading: str) -> list[dict[str, str]]:
+    """The rows of the table of a text whose first column is `heading`, each by column, backticks and all."""
+    lines = text.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     names = _cells(lines[start])
     body = []
@@ -79,9 +81,9 @@ def table(title: str, heading: str) -> list[dict[str, str]]:
     return body
 
 
-def column(title: str, heading: str) -> list[str]:
+def column(text: str, heading: str) -> list[str]:
     """The first column of a table, without backticks."""
-    return [row[heading].strip("`") for row in table(title, heading)]
+    return [row[heading].strip("`") for row in table(text, heading)]
 
 
 def _cells(line: str) -> list[str]:

@@ -22,6 +22,7 @@ from migrator.reports.model import COLUMNS
 from migrator.wiring.rehearsal import Rehearsal
 from tests.cli.conftest import Desk
 from tests.golden.readme_text import (
+    SETTINGS,
     TEXT,
     TOP,
     blocks,
@@ -42,20 +43,20 @@ TYPED = [words for block in blocks("console") for words, _ in sessions(block)]
 
 
 def test_every_command_is_named_and_no_other() -> None:
-    assert column("Commands", "command") == command_names()
+    assert column(section("Commands"), "command") == command_names()
 
 
 def test_every_exit_code_is_named_and_no_other() -> None:
-    assert [int(code) for code in column("Commands", "exit code")] == list(ExitCode)
+    assert [int(code) for code in column(section("Commands"), "exit code")] == list(ExitCode)
 
 
 def test_every_setting_is_named_and_no_other() -> None:
-    assert sorted(column("Settings", "variable")) == sorted(settings._NAMES)
+    assert sorted(column(SETTINGS, "variable")) == sorted(settings._NAMES)
 
 
 @pytest.mark.parametrize("setting", settings._SETTINGS, ids=lambda setting: setting.name)
 def test_a_setting_has_the_key_and_the_default_that_the_table_shows(setting: settings._Setting) -> None:
-    (row,) = (row for row in table("Settings", "variable") if row["variable"] == f"`{setting.name}`")
+    (row,) = (row for row in table(SETTINGS, "variable") if row["variable"] == f"`{setting.name}`")
     default = row["default"].strip("`")
     assert row["in the file"].strip("`").split()[-1] == setting.key
     assert default == "must be set" if setting.default is None else setting.parse(default) == setting.default
@@ -63,7 +64,7 @@ def test_a_setting_has_the_key_and_the_default_that_the_table_shows(setting: set
 
 @pytest.mark.parametrize("secret", settings._SECRETS, ids=lambda secret: secret.name)
 def test_a_secret_is_told_never_to_stand_in_the_file(secret: settings._SecretSetting) -> None:
-    keys = {row["variable"].strip("`"): row["in the file"].strip("`") for row in table("Settings", "variable")}
+    keys = {row["variable"].strip("`"): row["in the file"].strip("`") for row in table(SETTINGS, "variable")}
     assert keys[secret.name] == "never"
     assert keys[f"{secret.name}_FILE"].split()[-1] == f"{secret.key}_file"
 
@@ -126,7 +127,7 @@ def test_what_is_said_to_be_missing_is_missing() -> None:
 
 
 def test_messages_and_codes_of_the_trouble_table_are_those_of_the_tool() -> None:
-    told = [span for row in table("When things go wrong", "you see") for span in spans(row["you see"])]
+    told = [span for row in table(section("When things go wrong"), "you see") for span in spans(row["you see"])]
     sources = "".join(path.read_text(encoding="utf-8") for path in sorted((TOP / "migrator").rglob("*.py")))
     ours = [span.replace(" N ", " {sims} ") for span in told if span != "kill -9"]
     assert [words for words in ours if words not in sources] == []

@@ -229,8 +229,8 @@ def _told(store: Store, header: PlanHeader) -> Outcome:
         words = f"{n_sims(lasting)} not as planned for good, {blocked} blocked"
         problem = Problem("attention", words, "`migrator report` lists them SIM by SIM")
         return Outcome(data, text, ExitCode.ATTENTION, (problem,))
-    if verdicts.get("pending", 0):
-        words = f"{n_sims(verdicts['pending'])} pending: not as planned yet"
+    if waiting := verdicts.get("pending", 0) + verdicts.get("staged", 0):
+        words = f"{n_sims(waiting)} pending or staged: not as planned yet"
         problem = Problem("stopped", words, f"`migrator apply {header.plan_id}` goes on with them")
         return Outcome(data, text, ExitCode.RESUMABLE, (problem,))
     words = "Every SIM of the plan is as planned"

@@ -34,7 +34,7 @@ class TargetView(StrEnum):
 
 CONFLICTS = {
     TargetView.FOREIGN: "the target is in another organization",
-    TargetView.TEST_MODE: "the target is in Test Mode: end that in the dashboard first",
+    TargetView.TEST_MODE: "the target is in Test Mode: end that in the dashboard, or see [claim] test_mode",
     TargetView.DEAD: "the target is deactivated (DEAD), for ever",
     TargetView.UNKNOWN_STATE: "the target is in a state that is unknown here",
     TargetView.EID_DIFFERS: "Hologram's record names another EID than the pair",

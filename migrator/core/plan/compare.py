@@ -19,6 +19,7 @@ class FindingCode(StrEnum):
     WRONG_STATE = "wrong_state"  # settled in a state that was not planned
     STATE_PENDING = "state_pending"  # the carrier is still moving it
     PAUSED_BY_SYSTEM = "paused_by_system"  # balance or a limit; no order of ours can resume it
+    IN_TEST_MODE = "in_test_mode"  # not live yet
     WRONG_OVERAGE_LIMIT = "wrong_overage_limit"  # another data limit than planned
     WRONG_SMS_LIMIT = "wrong_sms_limit"  # another SMS limit than planned
     WRONG_NAME = "wrong_name"  # cut, replaced or changed since
@@ -85,6 +86,8 @@ def _state_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
         code = FindingCode.STATE_PENDING
     elif target.state is LinkState.PAUSED_SYSTEM:
         code = FindingCode.PAUSED_BY_SYSTEM
+    elif target.state is LinkState.TEST:
+        code = FindingCode.IN_TEST_MODE
     else:
         code = FindingCode.WRONG_STATE
     yield Finding(code, change.state.reached_as.name.replace("_", "-"), target.state_word)

@@ -10,7 +10,7 @@ from typing import Any
 
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.records import record
-from migrator.core.fleet.sims import AccountLimits, LinkState
+from migrator.core.fleet.sims import AccountLimits, LinkState, link_state
 from migrator.core.fleet.units import Bytes
 
 __all__ = ["Action", "Change", "DesiredState", "Fingerprints", "Origin", "PlanHeader", "Prices", "Reason"]
@@ -59,6 +59,8 @@ class Reason(StrEnum):
     LABEL_UNREADABLE = "label_unreadable"  # the name would hold a label that was not read whole
     TARGET_ELSEWHERE = "target_elsewhere"  # the target is claimed in another organization
     TARGET_IN_TEST_MODE = "target_in_test_mode"  # claiming such a SIM is contradictory in the vendor's own words
+    STAGED = "staged"  # in Test Mode on our organization: set up once it is live
+    TEST_TO_LIVE = "test_to_live"  # in Test Mode on our organization: a claim makes it live
     TARGET_RETIRED = "target_retired"  # DEAD, for ever
     TARGET_UNKNOWN_STATE = "target_unknown_state"  # a state word we do not know
     CLAIMED_UNSEEN = "claimed_unseen"  # a SIM was claimed for it before, or may have been, and is not seen
@@ -102,6 +104,11 @@ class Change:
     source: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
     rule: str = ""
+
+    @property
+    def is_test_to_live(self) -> bool:
+        """True if a claim is to end a Test Mode."""
+        return self.action is Action.CLAIM and bool(self.before) and link_state(self.before["state"]) is LinkState.TEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,15 @@ from migrator.core.plan.mapping import (
 )
 from migrator.core.plan.names import Repeated
 from migrator.core.plan.plan import Action, Change, DesiredState, Reason
-from migrator.core.policy.policy import NamePolicy, OnDuplicate, Policy, Rule
+from migrator.core.policy.policy import InTestMode, NamePolicy, OnDuplicate, Policy, Rule
 from migrator.core.policy.selection import Selector, every_sim, selector
 from migrator.core.policy.waves import Rooms
 
 __all__ = ["Planner"]
 
 CLAIMED_UNSEEN = "an earlier plan claimed a SIM for it, or may have, and this target is not seen as ours: ask Hologram"
+
+IN_TEST_MODE = "the target SIM is in Test Mode: end that in the dashboard, or see [claim] test_mode"
 
 NOT_SELECTED = Blocked(Reason.NOT_SELECTED, "left out by --where", skip=True)
 
@@ -226,6 +228,9 @@ class Planner:
             if candidate.migrated_before:
                 return Blocked(Reason.CLAIMED_UNSEEN, CLAIMED_UNSEEN)
             return Action.CLAIM, Reason.READY
+        if target.state is LinkState.TEST:
+            is_claim = self.policy.claim.test_mode is InTestMode.ACTIVATE and not candidate.migrated_before
+            return (Action.CLAIM, Reason.TEST_TO_LIVE) if is_claim else (Action.ADOPT, Reason.STAGED)
         if not differences(self._filled(candidate, way, wanted), target, self.org_id):
             return Action.NO_OP, Reason.IN_LINE
         return Action.UPDATE if candidate.migrated_before else Action.ADOPT, Reason.ALREADY_OURS
@@ -266,10 +271,10 @@ class Planner:
             return Blocked(Reason.TARGET_ELSEWHERE, f"the target is in organization {target.org_id}")
         if target.state is LinkState.RETIRED:
             return Blocked(Reason.TARGET_RETIRED, "the target SIM is deactivated (DEAD), for ever")
-        if target.state is LinkState.TEST:
-            return Blocked(
-                Reason.TARGET_IN_TEST_MODE, "the target SIM is in Test Mode: end that in the dashboard first"
-            )
+        if target.state is LinkState.TEST and (
+            self.policy.claim.test_mode is InTestMode.BLOCK or not target.is_claimed
+        ):
+            return Blocked(Reason.TARGET_IN_TEST_MODE, IN_TEST_MODE)
         if target.state is LinkState.UNKNOWN:
             return Blocked(Reason.TARGET_UNKNOWN_STATE, f"Hologram says {target.state_word!r}, a state unknown here")
         return self._plan_trouble(target) if target.is_claimed else None

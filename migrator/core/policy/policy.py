@@ -19,6 +19,7 @@ __all__ = [
     "DataBasis",
     "DataLimitPolicy",
     "Gates",
+    "InTestMode",
     "LimitsTiming",
     "NamePolicy",
     "OldSim",
@@ -84,6 +85,14 @@ class LimitsTiming(StrEnum):
     AFTER_CLAIM = "after_claim"  # right after, for accounts that may not set them on the claim
 
 
+class InTestMode(StrEnum):
+    """Treatment of new SIMs that are in Test Mode on our organization."""
+
+    BLOCK = "block"  # a person must decide
+    ADOPT_WHEN_LIVE = "adopt_when_live"  # they wait, and are set up once Hologram says that they are live
+    ACTIVATE = "activate"  # a claim makes them live: first of one SIM, of the others once that one is live
+
+
 class WithoutPrice(StrEnum):
     """Treatment of a cap on money where the carrier shows no price."""
 
@@ -139,6 +148,7 @@ class ClaimPolicy:
     zone: str
     tag: str | None = "from-1nce"
     limits: LimitsTiming = LimitsTiming.WITH_CLAIM
+    test_mode: InTestMode = InTestMode.BLOCK
 
 
 @dataclass(frozen=True, slots=True)

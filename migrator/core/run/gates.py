@@ -59,9 +59,9 @@ class Gate(StrEnum):
 def gate(verdicts: Mapping[str, int], verified_share: Decimal) -> Gate:
     """Return the state of the gate after a wave, from its verdicts.
 
-    A wave without SIMs leaves the gate open.
+    A wave without SIMs leaves the gate open. SIMs that wait in Test Mode do not count: nothing was sent for them yet.
     """
-    total, verified = sum(verdicts.values()), verdicts.get(Verdict.OK, 0)
+    total, verified = sum(verdicts.values()) - verdicts.get(Verdict.STAGED, 0), verdicts.get(Verdict.OK, 0)
     if verified >= verified_share * total:
         return Gate.OPEN
     undecided = verdicts.get(Verdict.PENDING, 0) + verdicts.get(UNREAD, 0)

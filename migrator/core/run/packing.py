@@ -38,6 +38,11 @@ class ClaimBatch:
     overage_limit_bytes: Bytes | None
     sms_limit: int | None
 
+    @property
+    def is_test_to_live(self) -> bool:
+        """True if the claim is to end a Test Mode."""
+        return self.items[0].change.is_test_to_live
+
 
 @dataclass(frozen=True, slots=True)
 class LimitGroup:
@@ -92,7 +97,8 @@ def claim_runs(items: Iterable[Item], *, most: int) -> Iterator[tuple[Item, ...]
     most twice `most` SIMs for each combination that may not share a claim.
 
     SIMs share a claim only when data plan, zone and tag are the same, and when both or neither set each limit. (A
-    claim's limit would otherwise reach a SIM whose limit was to be left alone.)
+    claim's limit would otherwise reach a SIM whose limit was to be left alone.) SIMs in Test Mode have claims of their
+    own.
 
     The number of runs is the least there can be. The number of calls that then set limits (see `limit_groups`: at most
     `each` SIMs, which divides `most`) is not always the least. Let B be the number of runs that are not full runs of
@@ -110,7 +116,7 @@ def claim_runs(items: Iterable[Item], *, most: int) -> Iterator[tuple[Item, ...]
     for item in items:
         change = item.change
         has_limits = (change.overage_limit_bytes is None, change.sms_limit is None)
-        key = (change.data_plan_id, change.zone, change.tag, *has_limits)
+        key = (change.data_plan_id, change.zone, change.tag, change.is_test_to_live, *has_limits)
         yield from packs.setdefault(key, _Pack(most)).add(item)
     for pack in packs.values():
         yield from slices([*pack.rest, *pack.alike], most)

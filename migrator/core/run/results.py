@@ -87,5 +87,5 @@ class ApplyResult:
 
     @property
     def is_open(self) -> bool:
-        """True if some SIM is still pending or was never read."""
-        return bool(self.verdicts.get("pending", 0) or self.verdicts.get("unread", 0))
+        """True if some SIM is pending, staged or was never read."""
+        return any(self.verdicts.get(verdict, 0) for verdict in ("pending", "staged", "unread"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from migrator.core.fleet.sims import TargetLink
+from migrator.core.fleet.sims import LinkState, TargetLink
 from migrator.core.plan.compare import Finding
 from migrator.core.plan.plan import Action, Change
 from migrator.core.run.doubts import Doubt, doubt_of
@@ -89,11 +89,17 @@ class Item:
         """True if the SIM still has to be claimed.
 
         The plan says to claim the SIM, nothing was begun or all is surely undone, and no device is there under
-        anybody's name.
+        anybody's name; or the device is in Test Mode, as when the plan was made, and a claim is to make it live.
         """
-        nobody_has_it = self.target is None or not self.target.is_claimed
+        nobody_has_it = self.target is None or not self.target.is_claimed or self.is_still_in_test
         is_open = self.state_of(StepKind.CLAIM) is StepState.PENDING
         return self.change.action is Action.CLAIM and is_open and nobody_has_it and not self.is_set_aside
+
+    @property
+    def is_still_in_test(self) -> bool:
+        """True while the claim of a tested SIM does not show."""
+        is_in_test = self.target is not None and self.target.state is LinkState.TEST
+        return is_in_test and self.change.is_test_to_live
 
     @property
     def is_set_aside(self) -> bool:
@@ -207,6 +213,7 @@ class Verdict(StrEnum):
     PENDING = "pending"  # the carrier is still working, or we are
     MISMATCH = "mismatch"  # something differs, and waiting will not mend it
     MISSING = "missing"  # the target is not on our organization
+    STAGED = "staged"  # it is in Test Mode, and is set up once it is live
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,12 @@ class Bucket(StrEnum):
 
 _CODES_OF = {
     StepKind.LIMITS: {FindingCode.WRONG_OVERAGE_LIMIT, FindingCode.WRONG_SMS_LIMIT, FindingCode.NOT_TOLD},
-    StepKind.STATE: {FindingCode.WRONG_STATE, FindingCode.STATE_PENDING, FindingCode.PAUSED_BY_SYSTEM},
+    StepKind.STATE: {
+        FindingCode.WRONG_STATE,
+        FindingCode.STATE_PENDING,
+        FindingCode.PAUSED_BY_SYSTEM,
+        FindingCode.IN_TEST_MODE,
+    },
     StepKind.TAG: {FindingCode.TAG_MISSING},
     StepKind.NAME: {FindingCode.WRONG_NAME},
 }
@@ -64,7 +69,8 @@ def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
 
     A SIM is pending while the carrier or we still work on one of its differences (a name that was cut must not keep the
     SIM from being paused). A SIM is a mismatch once waiting will mend none of its differences. A SIM that is not there
-    is pending while its claim may still come true, and missing when it should be there.
+    is pending while its claim may still come true, and missing when it should be there. A SIM that waits in Test Mode
+    is staged.
 
     Args:
         item: the SIM, with its steps and its last reading.
@@ -72,7 +78,7 @@ def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
         lag_s: how old the carrier's reads may be. A read that is younger than its step by less proves nothing against
             the step. None: the plan is finished, so that no step of ours is going to mend anything.
     """
-    if item.target is None or not item.target.is_claimed:
+    if item.target is None or not item.target.is_claimed or item.is_still_in_test:
         was_to_be = item.change.action is Action.CLAIM
         is_waiting = was_to_be and not _is_over(item, StepKind.CLAIM, lag_s)
         finding = Finding(FindingCode.NOT_CLAIMED, "claimed", "not on the organization")
@@ -80,6 +86,8 @@ def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
     found = differences(item.change, item.target, org_id)
     if not found:
         return Verified(item.key, Verdict.OK)
+    if item.target.state is LinkState.TEST and item.change.action is Action.ADOPT:
+        return Verified(item.key, Verdict.STAGED, found)
     lasting = [finding for finding in found if _lasts(item, item.target, finding.code, lag_s)]
     is_left_alone = lag_s is None or any(finding.code in _UNTOUCHABLE for finding in lasting)
     lasts = bool(lasting) if is_left_alone else len(lasting) == len(found)

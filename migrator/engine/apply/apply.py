@@ -181,7 +181,7 @@ class Applying:
     def _finished(self) -> ApplyResult:
         wave = self.ctx.options.wave
         verdicts = self.ctx.journal.verdicts(self.ctx.plan_id, wave)
-        waiting = verdicts.get(Verdict.PENDING, 0)
+        waiting, staged = (verdicts.get(verdict, 0) for verdict in (Verdict.PENDING, Verdict.STAGED))
         blocked = self._blocked() if wave is None else 0
         attention = sum(verdicts.get(verdict, 0) for verdict in (Verdict.MISMATCH, Verdict.MISSING)) + blocked
         if attention:
@@ -189,6 +189,9 @@ class Applying:
         if waiting:
             words = f"pending, not as planned yet: {waiting} of its SIMs"
             return self._result(ExitCode.RESUMABLE, words, "run the same command again later")
+        if staged:
+            words = f"staged, in Test Mode: {staged} of its SIMs; everything else is verified"
+            return self._result(ExitCode.RESUMABLE, words, "run the same command again once they are live")
         whole = "the plan" if wave is None else f"wave {wave!r}"
         return self._result(ExitCode.DONE, f"every SIM of {whole} is verified", "")
 

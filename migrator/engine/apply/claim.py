@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
+from migrator.core.plan.compare import FindingCode, differences
 from migrator.core.policy.policy import LimitsTiming
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.packing import ClaimBatch, claim_batches
-from migrator.core.run.states import StepEvent, StepKind
+from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item
 from migrator.engine.apply.guards import Money, check_failures
 from migrator.engine.apply.secure import Securer
@@ -52,6 +53,11 @@ MOST_LOST = 3
 Then the run stops and can be resumed.
 """
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
+
+_NOT_LIVE = {FindingCode.IN_TEST_MODE, FindingCode.WRONG_ORGANIZATION, FindingCode.WRONG_PLAN}
+"""Differences that show another end than planned."""
+
 MOST_REFUSALS = 5
 """Most refusals for now in a row.
 
@@ -67,6 +73,7 @@ class Claimer:
         tag_id: the tag that every claim carries; None for none.
         money: asked before each claim.
         securer: secures what was just claimed.
+        stays_in_test: why SIMs in Test Mode were not claimed; "" where nothing speaks against it.
     """
 
     ctx: Context
@@ -75,7 +82,9 @@ class Claimer:
     securer: Securer
     tag_id: int | None
     is_capped: bool = field(default=False, init=False)
+    stays_in_test: str = field(default="", init=False)
     _claimed_before: int = field(init=False)
+    _ends_test_mode: bool = field(default=False, init=False)
     _refused_in_a_row: int = field(default=0, init=False)
     _lost_in_a_row: int = field(default=0, init=False)
 
@@ -96,7 +105,7 @@ class Claimer:
         queue = deque(claim_batches([item for item in items if item.awaits_claim], most=self.ctx.options.claim_batch))
         while queue:
             looked_at = await self._looked_at(queue.popleft())
-            if not looked_at:
+            if not looked_at or (looked_at[0].is_test_to_live and not await self._may_end_test_mode(looked_at)):
                 continue
             queue.extendleft(reversed(looked_at[1:]))
             batch = self._within_max_sims(looked_at[0])
@@ -125,6 +134,48 @@ class Claimer:
         Its age is the age of the oldest read among the SIMs.
         """
         return Knowledge(self.ctx.steady, min(item.read_at or 0.0 for item in items), OLDEST_LOOK_S)
+
+    async def _may_end_test_mode(self, batches: list[ClaimBatch]) -> bool:
+        """Let one SIM go first, until its Test Mode has ended.
+
+        The vendor's pages contradict each other on what such a claim does. `batches` gets the first SIM as a batch of
+        its own.
+
+        Returns: False, if the first one had another end; then `stays_in_test` has the words.
+        """
+        if self._ends_test_mode or self.stays_in_test:
+            return self._ends_test_mode
+        items = (item for item in self.ctx.journal.items(self.ctx.plan_id) if item.change.is_test_to_live)
+        first = next(
+            (item for item in items if item.state_of(StepKind.CLAIM) in {StepState.DONE, StepState.FAILED}), None
+        )
+        if first is None:
+            one, *others = batches[0].items
+            most = self.ctx.options.claim_batch
+            batches[:1] = [*claim_batches([one], most=1), *claim_batches(others, most=most)]
+            return True
+        self.stays_in_test = await self._end_of(first)
+        self._ends_test_mode = not self.stays_in_test
+        return self._ends_test_mode
+
+    async def _end_of(self, first: Item) -> str:
+        """Return why a Test Mode did not end as planned, or "".
+
+        Waits while Hologram moves the SIM.
+        """
+        step, pause_s = first.steps[StepKind.CLAIM], FIRST_PAUSE_S
+        if step.state is StepState.FAILED:
+            return f"it was refused: {step.message}"
+        while first.is_locked:
+            self.ctx.progress("settling", {"sims": 1})
+            await self.ctx.stopper.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            await self.reader.read(targets_of([first]), full=False)
+            (first,) = self._fresh([first])
+        found = () if first.target is None else differences(first.change, first.target, self.ctx.header.org_id)
+        wrong = [finding for finding in found if finding.code in _NOT_LIVE]
+        shown = "; ".join(f"{finding.planned} was planned, {finding.observed} it is" for finding in wrong)
+        return "it is not seen any more" if first.target is None else shown
 
     def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
         """Return the part of `batch` that this run may still claim.
@@ -210,7 +261,7 @@ class Claimer:
         absent: Sequence[Item] = items
         if isinstance(error, RateLimited):
             unclaimed = await self._read_back(items, event=StepEvent.CONFIRMED)
-            taken = [item for item in unclaimed if item.target is not None and item.target.is_claimed]
+            taken = [item for item in unclaimed if _is_elsewhere(item)]
             self._move(
                 StepEvent.REFUSED_FOR_GOOD, keys_of(taken, Doubt.CLAIMED_ELSEWHERE, "the read-back shows it as taken")
             )
@@ -292,7 +343,7 @@ class Claimer:
         absent: list[Item] = []
         for item in self._fresh(items):
             link = item.target
-            is_ours = link is not None and link.is_held_by(self.ctx.header.org_id)
+            is_ours = link is not None and link.is_held_by(self.ctx.header.org_id) and not item.is_still_in_test
             (present if is_ours else absent).append(item)
         self._move(event, keys_of(present))
         self.reader.claimed(len(present))
@@ -340,6 +391,10 @@ def _said(items: Sequence[Item], answer: Answer | Permanent) -> dict[str, tuple[
         **keys_of(untold, Doubt.NOT_IN_REPLY, "the reply does not name it"),
         **refused,
     }
+
+
+def _is_elsewhere(item: Item) -> bool:
+    return item.target is not None and item.target.is_claimed and not item.is_still_in_test
 
 
 def _target_key(item: Item) -> str:

@@ -95,7 +95,7 @@ def _move_present(ctx: Context, items: Sequence[Item]) -> list[Item]:
     absent = []
     for item in items:
         link = item.target
-        if link is None or not link.is_claimed:
+        if link is None or not link.is_claimed or item.is_still_in_test:
             absent.append(item)
         elif link.is_held_by(ctx.header.org_id):
             ours[item.key] = ("", "")

@@ -70,6 +70,13 @@ class Waves:
         if gate_after(ctx, wave) is Gate.OPEN:
             self._reached_at(wave)
         await self._note_jobs(wave)
+        if self.claimer.stays_in_test:
+            raise Halted(
+                f"a claim did not end the Test Mode of the first SIM, and none was sent for the others in Test Mode: "
+                f"{self.claimer.stays_in_test}",
+                code="stays_in_test_mode",
+                hint='end it in the dashboard, or set [claim] test_mode = "adopt_when_live"; then make a new plan',
+            )
         if self.claimer.is_capped:
             raise Halted(
                 f"--max-sims {ctx.options.max_sims} is reached",

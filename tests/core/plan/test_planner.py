@@ -20,6 +20,7 @@ from migrator.core.plan.planner import Planner
 from migrator.core.policy.policy import (
     ClaimPolicy,
     DataLimitPolicy,
+    InTestMode,
     NamePolicy,
     OnDuplicate,
     Policy,
@@ -74,6 +75,28 @@ def test_without_a_pair_there_is_no_claim() -> None:
 def test_a_target_that_must_not_be_touched_blocks(state: str, values: dict[str, Any], reason: Reason) -> None:
     change = only(candidate(target=target(state=state, **values)))
     assert (change.action, change.reason) == (Action.BLOCK, reason)
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "expected"),
+    [
+        (InTestMode.ADOPT_WHEN_LIVE, {}, (Action.ADOPT, Reason.STAGED)),
+        (InTestMode.ACTIVATE, {}, (Action.CLAIM, Reason.TEST_TO_LIVE)),
+        (InTestMode.ADOPT_WHEN_LIVE, {"data_plan_id": 1}, (Action.BLOCK, Reason.TARGET_ON_OTHER_PLAN)),
+        (InTestMode.ACTIVATE, {"data_plan_id": 1}, (Action.BLOCK, Reason.TARGET_ON_OTHER_PLAN)),
+        (InTestMode.ADOPT_WHEN_LIVE, {"org_id": 99}, (Action.BLOCK, Reason.TARGET_ELSEWHERE)),
+        (InTestMode.ACTIVATE, {"device_id": None}, (Action.BLOCK, Reason.TARGET_IN_TEST_MODE)),
+    ],
+)
+def test_a_target_in_test_mode_waits_or_is_made_live_as_the_policy_says(
+    mode: InTestMode, values: dict[str, Any], expected: tuple[Action, Reason]
+) -> None:
+    """Never one that is somebody else's, or would go live on another data plan."""
+    rules = policy()
+    rules = replace(rules, claim=replace(rules.claim, test_mode=mode))
+    change = only(candidate(target=target(state="TEST-ACTIVATE", **values)), rules)
+    assert (change.action, change.reason) == expected
+    assert change.is_test_to_live is (expected[1] is Reason.TEST_TO_LIVE)
 
 
 MB = 1_048_576

@@ -22,7 +22,7 @@ from migrator.carriers.hologram.simulator.gate import CUTS, HANGS, PaceLimit, re
 from migrator.carriers.hologram.simulator.model import Session, SimulatedLink
 from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, html, ok, refusal
 from migrator.carriers.hologram.simulator.routes import answer
-from migrator.carriers.hologram.simulator.stock import ClaimedAs, stock
+from migrator.carriers.hologram.simulator.stock import ClaimedAs, end_test_mode, stock
 from migrator.carriers.hologram.simulator.switches import HologramSwitches
 from migrator.carriers.hologram.simulator.world import World
 from migrator.carriers.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
@@ -151,6 +151,11 @@ class HologramSimulator:
     def stock_test_mode(self, iccids: Iterable[str]) -> None:
         """Stock SIMs in Test Mode in our organization."""
         stock(self._world, iccids, StockKind.TEST_MODE)
+
+    def end_test_mode(self, iccids: Iterable[str]) -> None:
+        """End the Test Mode of SIMs: they are live, and billed."""
+        for iccid in iccids:
+            end_test_mode(self._world, iccid)
 
     def stock_dead(self, iccids: Iterable[str]) -> None:
         """Stock SIMs of our organization that were deactivated for ever."""

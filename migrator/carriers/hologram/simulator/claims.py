@@ -210,6 +210,8 @@ def _pay(world: World, order: _ClaimOrder, good: list[str]) -> None:
 
 def _activate(world: World, link: SimulatedLink, order: _ClaimOrder) -> SimulatedLink:
     world.fit_spare_profile(link)
+    was_in_test = link.state == "TEST-ACTIVATE"
+    kept_plan = world.switches.test_mode_keeps_plan if was_in_test else None
     link.change(
         world.clock.now_s(),
         org_id=order.org_id,
@@ -219,7 +221,7 @@ def _activate(world: World, link: SimulatedLink, order: _ClaimOrder) -> Simulate
         overage_limit=order.overage_limit,
         sms_limit=order.sms_limit,
         threshold=order.threshold,
-        plan_id=order.plan.plan_id if order.plan else None,
+        plan_id=kept_plan or (order.plan.plan_id if order.plan else None),
         zone=order.zone,
         tag_ids=link.tag_ids | order.tag_ids,
         claimed_at=world.clock.now(),

@@ -10,7 +10,7 @@ from migrator.carriers.hologram.simulator.choices import StockKind
 from migrator.carriers.hologram.simulator.model import Condition, SimulatedLink
 from migrator.carriers.hologram.simulator.world import World
 
-__all__ = ["ClaimedAs", "default_name", "stock"]
+__all__ = ["ClaimedAs", "default_name", "end_test_mode", "stock"]
 
 STOCK_PLAN = PLANS[2096]
 CLAIMED_BEFORE = timedelta(days=30)
@@ -48,6 +48,20 @@ def stock(world: World, iccids: Iterable[str], kind: StockKind, claimed_as: Clai
         else:
             state = _STATES.get(kind, "LIVE")
             _claimed(world, world.add(iccid, Condition("INACTIVE", org_id)), claimed_as or ClaimedAs(state=state))
+
+
+def end_test_mode(world: World, iccid: str) -> None:
+    """End the Test Mode of a SIM, and charge its first period.
+
+    Raises: ValueError, for a SIM that is not in Test Mode.
+    """
+    link = world.sims[iccid]
+    now = link.at(world.clock.now_s())
+    if now.state != "TEST-ACTIVATE":
+        raise ValueError(f"{iccid} is {now.state}, and not in Test Mode")
+    link.change(world.clock.now_s(), state="LIVE", claimed_at=world.clock.now())
+    zones = PLANS[now.plan_id or STOCK_PLAN.plan_id].zones
+    world.ledger.charge(iccid, next(iter(zones.values())).amount)
 
 
 def default_name(iccid: str) -> str:

@@ -99,6 +99,7 @@ class HologramSwitches:
     ours_reason: str = "SIM is already activated"  # of a SIM that is active in an organization we see
     foreign_reason: str = "SIM is already activated"  # of one elsewhere; perhaps "SIM not found"
     test_mode_claimable: bool = False  # whether a claim makes a Test Mode SIM live; else "Preflight SIM"
+    test_mode_keeps_plan: int | None = None  # data plan of a SIM that a claim takes out of Test Mode; None: the claim's
     zone_case_matters: bool = True  # whether "Global" is refused where the plan says "global"
 
     # States
