@@ -25,6 +25,7 @@ from migrator.store.database.schema import migrations_folder, prepare, revision,
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs import Pairs
+from migrator.store.inventory.stock import Stock
 from migrator.store.inventory.unit_facts import UnitFactsTable
 from migrator.store.journal.expectations import Expectations
 from migrator.store.journal.journal import SqlJournal
@@ -56,6 +57,7 @@ class Store:
         self.inventory = Inventory(database)
         self.imeis = ImeiHistory(database)
         self.pairs = Pairs(database)
+        self.stock = Stock(database)
         self.unit_facts = UnitFactsTable(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)

@@ -36,6 +36,10 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "check": ("pair:check", "Show which SIMs are paired, which are not, and why."),
         "export": ("pair:export", "Write the pairs as CSV."),
     },
+    "stock": {
+        "import": ("stock:import_file", "Take cards of a file into stock: their units are not known yet."),
+        "list": ("stock:show", "Show the cards in stock, and where each one stands."),
+    },
     "plan": {
         "create": ("plan.plan:create", "Make a plan from inventory, pairs and policy."),
         "list": ("plan.plan:list_plans", "List the plans of this store."),
@@ -85,6 +89,7 @@ GROUP_HELP = {
     "simulate": "Simulated carriers for rehearsals.",
     "inventory": "The source fleet.",
     "pair": "Pairs: the new SIM for each old one.",
+    "stock": "Cards that are claimed before anybody knows their unit.",
     "run": "Steer a run from another terminal.",
     "plan": "Plans: make, review, export.",
     "jobs": "Requests that were sent, and their results.",

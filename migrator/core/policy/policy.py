@@ -31,6 +31,7 @@ __all__ = [
     "SmsLimitPolicy",
     "StatusPolicy",
     "StatusRule",
+    "StockPolicy",
     "Wave",
     "When",
     "WhenZero",
@@ -309,6 +310,20 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class StockPolicy:
+    """`[stock]`: cards that are claimed before anybody knows their unit.
+
+    `max_cards` is the most of them over all plans of the store; 0 claims none. The tariff is that of `[claim]`.
+    """
+
+    max_cards: int = 0
+    data_limit_mb: Decimal = Decimal(1)
+    sms_limit: int = 0
+    tag: str | None = "stock"
+    name: str = "stock {target_iccid}"
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Content of a whole policy file.
 
@@ -325,6 +340,7 @@ class Policy:
     caps: Caps = field(default_factory=Caps)
     approvals: int = 0  # how many people must approve a plan before it is applied
     cutover: CutoverPolicy = field(default_factory=CutoverPolicy)
+    stock: StockPolicy = field(default_factory=StockPolicy)
     rules: tuple[Rule, ...] = ()
 
     @property

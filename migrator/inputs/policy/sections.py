@@ -1,7 +1,7 @@
 """Sections and keys of a policy file, with their checks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from string import Formatter
@@ -27,6 +27,7 @@ from migrator.core.policy.policy import (
     SmsLimitPolicy,
     StatusPolicy,
     StatusRule,
+    StockPolicy,
     WhenZero,
     WithoutPrice,
 )
@@ -51,6 +52,7 @@ LARGEST_VOLUME_MB = Decimal(1_000_000_000)  # a petabyte: only a slip is larger
 MOST_SMS = 100
 ONE = Decimal(1)
 NAME_FIELDS = ("label", "source_iccid", "target_iccid", "imsi", "msisdn", "ip_address")
+STOCK_FIELDS = ("target_iccid",)
 
 
 def _tag(value: Any) -> str | None:
@@ -64,28 +66,36 @@ def _tag(value: Any) -> str | None:
     return name or None
 
 
-def _template(value: Any) -> str:
+def _template(value: Any, known: Sequence[str] = NAME_FIELDS) -> str:
     """Read text with fields in braces.
 
     Only plain names of known fields are accepted.
     """
-    template: str = _any_text(value)
+    template: str = _any_text(value, known)
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
         raise Unfit("bad_template", f"found {found(value)}: {error}", "a brace itself is written {{ or }}") from None
     for _, name, spec, conversion in parts:
-        if name is not None and name not in NAME_FIELDS:
-            raise Unfit("bad_template", f"unknown field {{{name}}}", nearest(name, NAME_FIELDS))
+        if name is not None and name not in known:
+            raise Unfit("bad_template", f"unknown field {{{name}}}", nearest(name, known))
         if spec or conversion:
             raise Unfit("bad_template", f"field {{{name}}} has a format", f"write {{{name}}} alone")
     return template
 
 
-def _any_text(value: Any) -> str:
+def _any_text(value: Any, known: Sequence[str]) -> str:
     if not isinstance(value, str):
-        raise Unfit("wrong_type", f"found {found(value)}, expected text in quotes", f"fields: {spelled(NAME_FIELDS)}")
+        raise Unfit("wrong_type", f"found {found(value)}, expected text in quotes", f"fields: {spelled(known)}")
     return value
+
+
+def _stock_name(value: Any) -> str:
+    """Read the name of a card whose unit nobody knows yet."""
+    name = _template(value, STOCK_FIELDS)
+    if not name.strip():
+        raise Unfit("bad_template", "a name needs something that can be seen", "e.g. stock {target_iccid}")
+    return name
 
 
 def _duration(value: Any) -> float:
@@ -129,6 +139,9 @@ _CODES = Described(
 )
 _FIELD = "|".join(NAME_FIELDS)
 _NAME_TEMPLATE = Described(_template, {"type": "string", "pattern": rf"^([^{{}}]|\{{\{{|\}}\}}|\{{({_FIELD})\}})*$"})
+_STOCK_NAME = Described(
+    _stock_name, {"type": "string", "minLength": 1, "pattern": r"^([^{}]|\{\{|\}\}|\{target_iccid\})*$"}
+)
 _DURATION = Described(
     _duration,
     {
@@ -217,6 +230,16 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "other_units": choice(OtherUnits),
             "old_sim": choice(OldSim),
             "alive_within": _SOME_TIME,
+        },
+    ),
+    "stock": (
+        StockPolicy,
+        {
+            "max_cards": whole(least=0),
+            "data_limit_mb": _VOLUME_ABOVE_ZERO,
+            "sms_limit": whole(least=0, most=MOST_SMS),
+            "tag": Described(_tag, {"type": "string"}),
+            "name": _STOCK_NAME,
         },
     ),
 }

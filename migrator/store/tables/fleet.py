@@ -17,6 +17,7 @@ __all__ = [
     "snapshot_pages",
     "snapshots",
     "source_sims",
+    "stock",
     "target_links",
     "unit_facts",
     "unreadable_rows",
@@ -178,4 +179,14 @@ target_links = Table(  # the latest look at each target SIM; present 0: looked f
     Column("raw", Text),
     Column("read_at", Float, nullable=False),
     Column("imei", Text),
+)
+
+stock = Table(  # cards that may be claimed before anybody knows their unit
+    "stock",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("iccid", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("noted_at", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
