@@ -6,10 +6,10 @@ Every method of a platform is one HTTP exchange unless its docstring says otherw
 `errors.PlatformError`.
 """
 
-from migrator.ports.cutover import FieldNotes, SwitchJournal
+from migrator.ports.cutover import CutoverPlans, FieldNotes
 from migrator.ports.host import WAITS, Clock, Progress
 from migrator.ports.inventory import InventoryStore, ListPass, Reading, Snapshot
-from migrator.ports.journal import Answers, Journal, Search
+from migrator.ports.journal import Journal, MigrationJournal, Search
 from migrator.ports.orders import (
     LONGEST_CLAIM_S,
     AddTag,
@@ -36,10 +36,10 @@ __all__ = [
     "Account",
     "AddTag",
     "Answer",
-    "Answers",
     "CarrierJob",
     "Claim",
     "Clock",
+    "CutoverPlans",
     "DataPlan",
     "DataSession",
     "DevicePage",
@@ -48,6 +48,7 @@ __all__ = [
     "Journal",
     "ListPass",
     "MakeTag",
+    "MigrationJournal",
     "Progress",
     "Reading",
     "Remaining",
@@ -64,7 +65,6 @@ __all__ = [
     "SourceRow",
     "SourceSwitch",
     "SourceUsage",
-    "SwitchJournal",
     "SwitchOrder",
     "Tag",
     "TargetOrder",

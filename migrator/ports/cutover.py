@@ -1,18 +1,15 @@
-"""Ports of the store for cutovers and rollbacks."""
+"""Ports of the store for what is a cutover's or rollback's own."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Protocol
+from typing import Protocol
 
-from migrator.core.cutover.plan import SwitchItem, SwitchKind
+from migrator.core.cutover.plan import SwitchItem
 from migrator.core.fleet.imei import Neighbours
-from migrator.core.run.states import RunEvent, StepEvent, StepState
-from migrator.ports.journal import Answers
-from migrator.ports.orders import Request
 
 __all__ = [
+    "CutoverPlans",
     "FieldNotes",
-    "SwitchJournal",
 ]
 
 
@@ -28,11 +25,8 @@ class FieldNotes(Protocol):
         ...
 
 
-class SwitchJournal(Answers, Protocol):
-    """Store operations that cutover and rollback ask for.
-
-    Each call is one committed transaction; no call waits.
-    """
+class CutoverPlans(Protocol):
+    """Plans of cutovers and rollbacks; their journal is that of every plan."""
 
     def items(self, switch_id: str, wave: str | None) -> Iterator[SwitchItem]:
         """Yield the SIMs of one wave that are to be switched.
@@ -43,48 +37,6 @@ class SwitchJournal(Answers, Protocol):
 
     def items_by_key(self, switch_id: str, keys: Sequence[str]) -> Sequence[SwitchItem]:
         """Return the items of some SIMs, in the order of `keys`."""
-        ...
-
-    def begin(
-        self,
-        run_id: int,
-        kind: SwitchKind,
-        before: Mapping[str, Mapping[str, Any]],
-        request: Request,
-        *,
-        now: float,
-    ) -> int:
-        """Commit the intent of a request.
-
-        Steps move PENDING -> IN_FLIGHT, and the request is stored beside them.
-
-        Args:
-            before: by SIM key, what was read of the SIM; kept from the first order on.
-
-        Returns: the request's id.
-
-        Raises: IllegalTransition, if one of the steps is not PENDING; then nothing is written.
-        """
-        ...
-
-    def move(
-        self, switch_id: str, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]], *, now: float
-    ) -> None:
-        """Move steps by one event, each with a code and words.
-
-        SQL guards the move.
-
-        Raises: IllegalTransition.
-        """
-        ...
-
-    def reclaim_in_flight(self, switch_id: str, now: float) -> int:
-        """Settle what a dead process left.
-
-        Its IN_FLIGHT steps become UNCERTAIN.
-
-        Returns: how many.
-        """
         ...
 
     def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
@@ -99,16 +51,4 @@ class SwitchJournal(Answers, Protocol):
 
         Such an order may still take effect.
         """
-        ...
-
-    def step_counts(self, switch_id: str, wave: str | None = None) -> Mapping[tuple[SwitchKind, StepState, str], int]:
-        """Count the steps in each state, by kind and code."""
-        ...
-
-    def requests_of(self, run_id: int) -> int:
-        """Count the writes that a run sent."""
-        ...
-
-    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note the end of a run."""
         ...

@@ -1,19 +1,19 @@
-"""Port of the store for the journal of a migration."""
+"""Ports of the store: the one journal, and a migration's plan."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
 from migrator.core.money.caps import Claimed
 from migrator.core.plan.plan import PlanHeader
-from migrator.core.run.states import RunEvent, StepEvent, StepKind
+from migrator.core.run.states import RunEvent, StepEvent, StepKind, StepState
 from migrator.core.run.steps import Failures, Item, JobRecord, RequestOutcome, RequestRecord, Verified
 from migrator.ports.orders import Request
 
 __all__ = [
-    "Answers",
     "Journal",
+    "MigrationJournal",
     "Search",
 ]
 
@@ -68,11 +68,77 @@ class Search(Protocol):
         ...
 
 
-class Answers(Protocol):
-    """Store operations around a journaled request of any plan.
+class Journal(Protocol):
+    """Journal of every kind of plan: runs, requests and steps.
 
     Each call is one committed transaction; no call waits.
     """
+
+    def start_run(self, plan_id: str, owner: str, now: float) -> int:
+        """Note that a run began, and the plan is used.
+
+        Returns: the run's id.
+        """
+        ...
+
+    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
+        """Note the end of a run.
+
+        Raises: LeaseLost, if another run took this run for dead.
+        """
+        ...
+
+    def runs(self, plan_id: str) -> Sequence[JobRecord]:
+        """Return the runs of a plan, oldest first."""
+        ...
+
+    def begin(
+        self,
+        run_id: int,
+        kind: StepKind,
+        keys: Sequence[str],
+        request: Request,
+        *,
+        wave: str | None,
+        now: float,
+        before: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Commit the intent of a request.
+
+        Steps move PENDING -> IN_FLIGHT, and the request is stored beside them.
+
+        Args:
+            before: by SIM key, what was read of the SIM; kept from the first order on.
+
+        Returns: the request's id.
+
+        Raises: LeaseLost, if another run took this run for dead; IllegalTransition, if one of the steps is not
+            PENDING; PairChanged, if some SIMs are to be claimed for a
+            pair that is another now; then nothing is written.
+        """
+        ...
+
+    def move(
+        self,
+        plan_id: str,
+        kind: StepKind,
+        event: StepEvent,
+        keys: Mapping[str, tuple[str, str]],
+        *,
+        now: float,
+        not_before: float = 0.0,
+    ) -> None:
+        """Move the steps of some SIMs by one event.
+
+        SQL guards the move by the state that the steps move from.
+
+        Args:
+            keys: code and message by SIM key; both may be empty.
+            not_before: UTC seconds before which the step should not be tried again.
+
+        Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
+        """
+        ...
 
     def into_main_file(self) -> bool:
         """Put all that was committed into the store's main file.
@@ -103,9 +169,34 @@ class Answers(Protocol):
         """
         ...
 
+    def reclaim_in_flight(self, plan_id: str, now: float) -> int:
+        """Settle what a dead process left.
 
-class Journal(Answers, Protocol):
-    """Store operations that the engine asks for.
+        Its IN_FLIGHT steps become UNCERTAIN.
+
+        Returns: how many.
+        """
+        ...
+
+    def requests(self, plan_id: str) -> Sequence[RequestRecord]:
+        """Return every write of a plan, oldest first."""
+        ...
+
+    def requests_of(self, run_id: int) -> int:
+        """Count the writes that a run sent."""
+        ...
+
+    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
+        """Count the steps in each state, by kind."""
+        ...
+
+    def step_codes(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, StepState, str], int]:
+        """Count the steps in each state with each code, by kind."""
+        ...
+
+
+class MigrationJournal(Journal, Protocol):
+    """Store operations on the plan of a migration, beside its journal.
 
     Each call is one committed transaction; no call waits.
     """
@@ -115,21 +206,6 @@ class Journal(Answers, Protocol):
 
         Raises: InputError, if there is no such plan.
         """
-        ...
-
-    def start_run(self, plan_id: str, owner: str, now: float) -> int:
-        """Note that a run of `apply` began, and the plan is used.
-
-        Returns: the run's id.
-        """
-        ...
-
-    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note the end of a run."""
-        ...
-
-    def runs(self, plan_id: str) -> Sequence[JobRecord]:
-        """Return the runs of a plan, oldest first."""
         ...
 
     def items(self, plan_id: str, *, wave: str | None = None, acting_only: bool = True) -> Iterator[Item]:
@@ -144,55 +220,10 @@ class Journal(Answers, Protocol):
         """Return the items of some SIMs, in the order of `keys`."""
         ...
 
-    def begin(
-        self, run_id: int, kind: StepKind, keys: Sequence[str], request: Request, *, wave: str | None, now: float
-    ) -> int:
-        """Commit the intent of a request.
-
-        Steps move PENDING -> IN_FLIGHT, and the request is stored beside them.
-
-        Returns: the request's id.
-
-        Raises: IllegalTransition, if one of the steps is not PENDING; PairChanged, if some SIMs are to be claimed for a
-            pair that is another now; then nothing is written.
-        """
-        ...
-
-    def move(
-        self,
-        plan_id: str,
-        kind: StepKind,
-        event: StepEvent,
-        keys: Mapping[str, tuple[str, str]],
-        *,
-        now: float,
-        not_before: float = 0.0,
-    ) -> None:
-        """Move the steps of some SIMs by one event.
-
-        SQL guards the move by the state that the steps move from.
-
-        Args:
-            keys: code and message by SIM key; both may be empty.
-            not_before: UTC seconds before which the step should not be tried again.
-
-        Raises: IllegalTransition, if the table has no such move from where a step stands; then nothing is written.
-        """
-        ...
-
     def sent_before(self, keys: Sequence[str]) -> frozenset[str]:
         """Return SIMs for which any plan sent something, or may have.
 
         The plans are all plans of the store.
-        """
-        ...
-
-    def reclaim_in_flight(self, plan_id: str, now: float) -> int:
-        """Settle what a dead process left.
-
-        Its IN_FLIGHT steps become UNCERTAIN.
-
-        Returns: how many.
         """
         ...
 
@@ -228,10 +259,6 @@ class Journal(Answers, Protocol):
         SIMs that were never verified are counted as "unread". SIMs that an operator skipped are not counted. With
         `changing`, SIMs with nothing to do are not counted either.
         """
-        ...
-
-    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
-        """Count the steps in each state, by kind."""
         ...
 
     def failure_codes(self, plan_id: str) -> Mapping[str, int]:
@@ -279,8 +306,4 @@ class Journal(Answers, Protocol):
 
         Its rest begins anew when the wave has enough again.
         """
-        ...
-
-    def requests(self, plan_id: str) -> Sequence[RequestRecord]:
-        """Return every write of a plan, oldest first."""
         ...

@@ -8,15 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, true
 
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import Audit
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
+from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
-from migrator.store.cutovers.journal import SqlSwitchJournal
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
@@ -36,8 +36,8 @@ from migrator.store.journal.waiting import Stuck, stuck_sims
 from migrator.store.plans.approvals import Approvals
 from migrator.store.plans.draft import Draft
 from migrator.store.plans.looks import Looks
+from migrator.store.plans.lookup import is_cutover, is_migration
 from migrator.store.plans.plans import Plans
-from migrator.store.tables import cutovers as switch_tables
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
 
@@ -67,7 +67,7 @@ class Store:
         self.audit = Audit(database)
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)
-        self.switches = SqlSwitchJournal(database)
+        self.switches = Switches(database)
         self.lease = Lease(database)
         self.presence = Presence(database)
         self.steering = Steering(database)
@@ -165,13 +165,13 @@ class Store:
         """
         with self._db.read() as connection:
             counts = {
-                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in (
-                    tables.snapshots,
-                    tables.pairs,
-                    plan_tables.plans,
-                    plan_tables.requests,
-                    switch_tables.switch_plans,
+                name: connection.execute(select(func.count()).select_from(table).where(which)).scalar_one()
+                for name, table, which in (
+                    ("snapshots", tables.snapshots, true()),
+                    ("pairs", tables.pairs, true()),
+                    ("plans", plan_tables.plans, is_migration),
+                    ("cutover_plans", plan_tables.plans, is_cutover),
+                    ("requests", plan_tables.requests, true()),
                 )
             }
             found = revision(connection)

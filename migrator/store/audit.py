@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import ColumnElement, bindparam, select, text
 from sqlalchemy.exc import NoResultFound
 
 from migrator.chunks import PAGE
@@ -15,8 +15,8 @@ from migrator.errors import InputError, StoreBusy, StoreError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.log import LAST_EVENT
+from migrator.store.plans.lookup import is_cutover, is_migration
 from migrator.store.plans.wholeness import edited_lines, edited_plan, edited_switch
-from migrator.store.tables.cutovers import switch_plans, switch_requests
 from migrator.store.tables.plans import events, plans, requests
 
 __all__ = ["Audit"]
@@ -31,7 +31,9 @@ The log reports them, or they can be read again at the carriers.
 """
 
 _NEXT = select(events).where(events.c.seq > bindparam("after")).order_by(events.c.seq).limit(PAGE)
-_SENT = ("request_id", "method", "path", "body")
+
+Check = Callable[[Database, str], str | None]
+"""Check of a plan by its id, with what was changed."""
 
 
 class Audit:
@@ -55,7 +57,7 @@ class Audit:
     def requests(self, plan_id: str) -> Iterator[dict[str, Any]]:
         """Yield every write of a plan as JSON values, oldest first."""
         wanted = (requests.c.plan_no == plans.c.plan_no) & (plans.c.plan_id == plan_id)
-        yield from map(_request, self._requests(requests, wanted))
+        yield from map(_request, self._requests(wanted))
 
     def head(self) -> str:
         """Return the digest of the newest event, to be noted elsewhere."""
@@ -76,8 +78,9 @@ class Audit:
             yield from _checkable("the log", chain_problems(_noted(self.events(), sent.note, unread), head=head))
             yield from (f"event {one.seq} ({one.kind}) does not tell what such an event tells" for one in unread)
             yield from _checkable("the file", self._file_problems())
-            yield from _checkable("the plans", self._plan_problems(sent))
-            yield from _checkable("the cutover and rollback plans", self._switch_problems(sent))
+            yield from _checkable("the plans", self._plan_problems(sent, is_migration, edited_plan, edited_lines))
+            of_cutovers = self._plan_problems(sent, is_cutover, edited_switch)
+            yield from _checkable("the cutover and rollback plans", of_cutovers)
 
     def _file_problems(self) -> Iterator[str]:
         """Yield what SQLite finds wrong with pages and indexes of the file."""
@@ -85,22 +88,17 @@ class Audit:
             found = connection.scalars(text("PRAGMA integrity_check")).all()
         yield from (f"the file is damaged: {words}" for words in found if words != "ok")
 
-    def _plan_problems(self, sent: SentRequests) -> Iterator[str]:
-        for row in self._db.rows(select(plans.c.plan_no, plans.c.plan_id).where(plans.c.plan_id.is_not(None))):
-            yield from _edited(row.plan_id, partial(edited_plan, self._db), partial(edited_lines, self._db))
-            mine = self._requests(requests, requests.c.plan_no == row.plan_no)
+    def _plan_problems(self, sent: SentRequests, kind: ColumnElement[bool], *checks: Check) -> Iterator[str]:
+        """Yield the problems of plans of a kind, and of their requests."""
+        for row in self._db.rows(select(plans.c.plan_no, plans.c.plan_id).where(plans.c.plan_id.is_not(None), kind)):
+            yield from _edited(row.plan_id, *(partial(check, self._db) for check in checks))
+            mine = self._requests(requests.c.plan_no == row.plan_no)
             yield from sent.problems(row.plan_id, (one._asdict() for one in mine))
 
-    def _switch_problems(self, sent: SentRequests) -> Iterator[str]:
-        for row in self._db.rows(select(switch_plans.c.switch_no, switch_plans.c.switch_id)):
-            yield from _edited(row.switch_id, partial(edited_switch, self._db))
-            mine = self._requests(switch_requests, switch_requests.c.switch_no == row.switch_no)
-            yield from sent.problems(row.switch_id, (one._asdict() for one in mine))
-
-    def _requests(self, table: Any, wanted: Any) -> Iterator[AnyRow]:
+    def _requests(self, wanted: ColumnElement[bool]) -> Iterator[AnyRow]:
         """Yield requests, oldest first, a page at a time."""
-        number, after = table.c.request_id, 0
-        page = select(table).where(wanted, number > bindparam("after")).order_by(number).limit(PAGE)
+        number, after = requests.c.request_id, 0
+        page = select(requests).where(wanted, number > bindparam("after")).order_by(number).limit(PAGE)
         while rows := self._db.rows(page, after=after):
             yield from rows
             after = rows[-1].request_id

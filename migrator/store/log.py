@@ -6,21 +6,22 @@ An event goes into the same transaction as the change that the event reports.
 import hashlib
 import json
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, insert, select
 
 from migrator.core.audit.chain import GENESIS, digest_of, hash_of_lines, switch_item_line
-from migrator.core.run.states import StepEvent
+from migrator.core.run.states import PlanKind, StepEvent, StepKind
 from migrator.store.database.documents import document_text
-from migrator.store.tables.cutovers import switch_items
-from migrator.store.tables.plans import events
+from migrator.store.tables.plans import changes, events, plans
 
-__all__ = ["LAST_EVENT", "moved", "note", "switch_items_digest"]
+__all__ = ["LAST_EVENT", "PlanRow", "moved", "note", "note_of_plan", "switch_items_digest"]
 
 LAST_EVENT = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
 _INSERT = insert(events)
+
+PlanRow: TypeAlias = Any
+"""Row with number, id, kind and migration of a plan."""
 
 
 def note(connection: Connection, at: float, kind: str, plan_id: str | None, detail: Mapping[str, Any]) -> None:
@@ -41,7 +42,28 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
     connection.execute(_INSERT, event | {"detail": text, "digest": digest})
 
 
-def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def note_of_plan(connection: Connection, at: float, kind: str, plan: PlanRow, detail: Mapping[str, Any]) -> None:
+    """Add an event of a plan of any kind, as `note`.
+
+    An event of a cutover or rollback stands under its migration, and names the plan: `run.started` is then
+    `switch.run_started`, and `plan.made` is `switch.made`. So old logs and new ones tell the same in the same words.
+
+    Args:
+        connection: as for `note`.
+        at: UTC seconds.
+        kind: what happened, as for a migration.
+        plan: the plan.
+        detail: as for `note`.
+    """
+    if plan.kind == PlanKind.MIGRATE:
+        note(connection, at, kind, plan.plan_id, detail)
+        return
+    migration = connection.scalar(select(plans.c.plan_id).where(plans.c.plan_no == plan.of_plan_no))
+    word = kind.removeprefix("plan.").replace(".", "_")
+    note(connection, at, f"switch.{word}", migration, {"switch_id": plan.plan_id, **detail})
+
+
+def moved(kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """Return the log's detail of steps that moved by one event.
 
     `keys` has code and message by SIM key.
@@ -50,13 +72,13 @@ def moved(kind: StrEnum, event: StepEvent, keys: Mapping[str, tuple[str, str]]) 
     return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
 
 
-def switch_items_digest(connection: Connection, switch_no: int) -> str:
+def switch_items_digest(connection: Connection, plan_no: int) -> str:
     """Return a SHA-256 over all that steers a cutover or rollback.
 
     Each SIM's place, action, wave and document steer it.
     """
-    item, digest = switch_items.c, hashlib.sha256()
+    item, digest = changes.c, hashlib.sha256()
     steering = select(item.source_key, item.position, item.action, item.wave, item.document)
-    for row in connection.execute(steering.where(item.switch_no == switch_no).order_by(item.position)):
+    for row in connection.execute(steering.where(item.plan_no == plan_no).order_by(item.position)):
         digest.update(switch_item_line(row).encode())
     return digest.hexdigest()

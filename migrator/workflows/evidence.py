@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gather"]
 
+_RUN = ("run_id", "state", "owner", "started_at", "ended_at", "exit_code", "reason")
 _in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _kept = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # as the store keeps it: it is hashed
 _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -117,9 +118,10 @@ def _switches(store: "Store", plan_id: str) -> Iterator[dict[str, Any]]:
         header, _ = store.switches.stored(one["switch_id"])
         steps = [
             {"step": kind.value, "state": state.value, "code": code, "sims": sims}
-            for (kind, state, code), sims in sorted(store.switches.step_counts(one["switch_id"]).items())
+            for (kind, state, code), sims in sorted(store.journal.step_codes(one["switch_id"]).items())
         ]
-        yield {**one, **times, "header": header, "steps": steps, "runs": store.switches.runs(one["switch_id"])}
+        runs = [{name: getattr(run, name) for name in _RUN} for run in store.journal.runs(one["switch_id"])]
+        yield {**one, **times, "header": header, "steps": steps, "runs": runs}
 
 
 def _switch_sims(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -138,9 +140,7 @@ def _switch_steps(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[st
 
 def _switch_requests(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     for switch_id in switch_ids:
-        for row in store.switches.requests(switch_id):
-            told = {name: value for name, value in row.items() if name != "switch_no"}
-            yield {"switch_id": switch_id, **told, "body": json.loads(row["body"])}
+        yield from ({"switch_id": switch_id, **request} for request in store.audit.requests(switch_id))
 
 
 def _run(run: Any) -> dict[str, Any]:

@@ -113,7 +113,7 @@ FORGERIES: dict[str, tuple[dict[str, Edit | None], str]] = {
         "is in the log alone",
     ),
     "the body of a request": ({"requests.jsonl": line(0, body={})}, "request 1 of plan"),
-    "the path of a switch": ({"switch_requests.jsonl": line(0, path="/")}, "request 1 of plan c"),
+    "the path of a switch": ({"switch_requests.jsonl": line(0, path="/")}, " of plan c"),
     "a switch is of another plan": ({"switch_requests.jsonl": line(0, switch_id="c0")}, "as they were sent: 1"),
     "the SIMs of a cutover": ({"switch_sims.jsonl": without(0)}, "is not what the log says was made"),
     "an event": ({"events.jsonl": line(3, detail=None)}, "event"),

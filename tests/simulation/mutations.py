@@ -376,15 +376,15 @@ MUTATIONS = (
     Mutation(
         "cutover: no order leaves on an old look",
         "migrator/engine/cutover/old_sims.py",
-        "await send(ctx, SwitchKind.SOURCE, before, order, vouch=known.vouch,",
-        "await send(ctx, SwitchKind.SOURCE, before, order, vouch=lambda: None,",
+        "await send(ctx, StepKind.SOURCE, before, order, vouch=known.vouch,",
+        "await send(ctx, StepKind.SOURCE, before, order, vouch=lambda: None,",
         "cutover",
     ),
     Mutation(
         "rollback: no pause leaves on an old look",
         "migrator/engine/cutover/new_sims.py",
-        "await send(ctx, SwitchKind.PAUSE, before, order, vouch=known.vouch,",
-        "await send(ctx, SwitchKind.PAUSE, before, order, vouch=lambda: None,",
+        "await send(ctx, StepKind.PAUSE, before, order, vouch=known.vouch,",
+        "await send(ctx, StepKind.PAUSE, before, order, vouch=lambda: None,",
         "cutover",
     ),
     Mutation(
@@ -396,7 +396,7 @@ MUTATIONS = (
     Mutation(
         "rollback: no pause before the old SIM is proved on",
         "migrator/engine/cutover/new_sims.py",
-        "return is_settled_as_wanted(item, SwitchKind.SOURCE) and is_open",
+        "return is_settled_as_wanted(item, StepKind.SOURCE) and is_open",
         "return is_open",
         "cutover",
     ),

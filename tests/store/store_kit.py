@@ -1,6 +1,6 @@
 """What the tests of the store share: a store in a folder, with an inventory or a plan in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "header_for",
     "key",
     "open_store",
+    "ordered",
     "page_of",
     "planned",
     "pulled",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 NOW = 1_764_000_000.0
+Before = Mapping[str, Mapping[str, Any]]
 SENT = Request("POST", "/links/cellular/bulkclaim", {"sims": ["8944500000000000001"]})
 
 
@@ -99,6 +101,13 @@ def header_for(store: Store, changes: Sequence[Change], sha256: str, *, plan_id:
         "waves": tuple(dict.fromkeys(one.wave for one in changes if one.wave is not None)),
     }
     return PlanHeader(plan_id=plan_id, **(defaults | values))
+
+
+def ordered(
+    store: Store, run_id: int, kind: StepKind, before: Before, *, sent: Request = SENT, now: float = NOW
+) -> int:
+    """Begin a request of a cutover or rollback: `before` has what was read of each SIM. Returns: the request's id."""
+    return store.journal.begin(run_id, kind, list(before), sent, wave="all", now=now, before=before)
 
 
 def states(store: Store, kind: StepKind = StepKind.CLAIM, plan_id: str = "p1") -> dict[str, StepState]:

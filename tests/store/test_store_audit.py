@@ -153,24 +153,31 @@ def test_a_log_of_switches_that_nobody_touched_holds(switched: SwitchWorld, tmp_
 
 
 SWITCH_EDITS = {
-    "a request was changed": "UPDATE switch_requests SET body = replace(body, 'Disabled', 'Enabled') "
+    "a request was changed": "UPDATE requests SET body = replace(body, 'Disabled', 'Enabled') "
     "WHERE body LIKE '%Disabled%'",
-    "a request was removed": "DELETE FROM switch_requests WHERE request_id = 1",
-    "a request was added": "INSERT INTO switch_requests (switch_no, run_id, kind, method, path, body, sims, intent_at, "
-    "outcome, message) SELECT switch_no, run_id, kind, method, path, body, sims, intent_at, outcome, '' "
-    "FROM switch_requests LIMIT 1",
-    "a SIM was added to a plan": "UPDATE switch_items SET action = 'SWITCH_OFF' WHERE action <> 'SWITCH_OFF'",
-    "a SIM was moved to another wave": "UPDATE switch_items SET wave = 'first-3' WHERE wave = 'rest'",
-    "a plan was changed": "UPDATE switch_plans SET header = replace(header, '\"count\":', '\"count\":1')",
-    "a plan was renamed": "UPDATE switch_plans SET switch_id = 'c0'",
+    "a request was removed": "DELETE FROM requests WHERE request_id = "
+    "(SELECT min(request_id) FROM requests WHERE kind = 'source')",
+    "a request was added": "INSERT INTO requests (plan_no, run_id, kind, method, path, body, sims, intent_at, "
+    "outcome, message) SELECT plan_no, run_id, kind, method, path, body, sims, intent_at, outcome, '' "
+    "FROM requests WHERE kind = 'source' LIMIT 1",
+    "a SIM was added to a plan": "UPDATE changes SET action = 'SWITCH_OFF' WHERE action <> 'SWITCH_OFF' "
+    "AND position IS NOT NULL",
+    "a SIM was moved to another wave": "UPDATE changes SET wave = 'first-3' WHERE wave = 'rest'",
+    "two SIMs changed places": "UPDATE changes SET position = 1000 - position WHERE position IS NOT NULL",
+    "a plan was changed": "UPDATE plans SET header = replace(header, '\"count\":', '\"count\":1') "
+    "WHERE kind <> 'migrate'",
+    "a plan was renamed": "UPDATE plans SET plan_id = 'c0' WHERE kind = 'cutover'",
+    "a plan became one of another kind": "UPDATE plans SET kind = 'rollback' WHERE kind = 'cutover'",
+    "a plan became a migration": "UPDATE plans SET kind = 'migrate' WHERE kind = 'cutover'",
+    "a plan became one of no kind": "UPDATE plans SET kind = 'other' WHERE kind = 'cutover'",
+    "a plan went to another migration": "UPDATE plans SET of_plan_no = NULL WHERE kind = 'cutover'",
 }
 
 
 @pytest.mark.parametrize("what", SWITCH_EDITS)
 def test_of_cutover_and_rollback_it_is_found_when(what: str, switched: SwitchWorld, tmp_path: Path) -> None:
     def edit(plain: sqlite3.Connection) -> None:
-        where = " WHERE switch_no = 1" if what == "a plan was renamed" else ""
-        assert plain.execute(SWITCH_EDITS[what] + where).rowcount
+        assert plain.execute(SWITCH_EDITS[what]).rowcount
 
     assert problems(switched, tmp_path, edit)
 

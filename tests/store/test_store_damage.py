@@ -11,7 +11,6 @@ import pytest
 from migrator.core.cutover.plan import Require
 from migrator.core.plan.approvals import Approval
 from migrator.core.run.control import Order, OrderKind
-from migrator.store.tables import cutovers as switch_tables
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
 from tests.store.test_store_audit import Edit, problems
@@ -59,9 +58,13 @@ def setting(table: str, column: str, value: str, where: str = "1 = 1") -> Edit:
         ("changes.document", "'{'", "1 = 1", "its lines do not match"),
         ("changes.document", "x'ff'", "1 = 1", "cannot be checked"),
         ("requests.body", "'{'", "request_id = 1", "request 1 of plan p"),
-        ("switch_items.document", "'{'", "1 = 1", "its lines are not what was made"),
-        ("switch_plans.header", "'{'", "1 = 1", "plan c"),
-        ("switch_requests.body", "'{'", "request_id = 1", "request 1 of plan c"),
+        ("changes.document", "'{'", "position = 0", "its lines are not what was made"),
+        ("plans.header", "'{'", "kind = 'cutover'", "plan c"),
+        ("requests.body", "'{'", "kind = 'source'", " of plan c"),
+        ("plans.kind", "'cutover'", "kind = 'migrate'", "plan p"),
+        ("plans.kind", "'migrate'", "kind = 'cutover'", "plan c"),
+        ("plans.kind", "'rollback'", "kind = 'cutover'", "plan c"),
+        ("plans.of_plan_no", "2", "kind = 'cutover'", "plan c"),
     ],
 )
 def test_a_damaged_row_is_named(
@@ -77,7 +80,7 @@ def test_damage_hides_nothing_else(table: str, column: str, world: SwitchWorld, 
     def edit(plain: sqlite3.Connection) -> None:
         setting(table, column, "'{'")(plain)
         assert plain.execute("UPDATE requests SET path = '/other' WHERE request_id = 1").rowcount
-        assert plain.execute("UPDATE switch_items SET wave = 'other'").rowcount
+        assert plain.execute("UPDATE changes SET wave = 'other' WHERE position IS NOT NULL").rowcount
 
     found = "\n".join(problems(world, tmp_path, edit))
     assert "request 1 of plan p" in found
@@ -99,7 +102,7 @@ def test_a_page_that_was_overwritten_is_found(world: SwitchWorld, tmp_path: Path
 
 
 EVERYTHING = sorted(
-    {table.name for module in (tables, plan_tables, switch_tables) for table in module.metadata.sorted_tables}
+    {table.name for module in (tables, plan_tables) for table in module.metadata.sorted_tables}
     - {"meta", "lease", "alembic_version"}
 )
 

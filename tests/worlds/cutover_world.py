@@ -19,13 +19,13 @@ from migrator.carriers.onence.switch import OnenceSwitch
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from migrator.core.cutover.life import OldSide
-from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchKind
+from migrator.core.cutover.plan import Direction, Require, SwitchHeader
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Demand
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
-from migrator.core.run.states import StepState
+from migrator.core.run.states import StepKind, StepState
 from migrator.engine.cutover.context import SwitchContext, SwitchOptions
 from migrator.engine.cutover.cutover import Switching
 from migrator.engine.run.context import Hooks, Stopper, quiet
@@ -49,11 +49,11 @@ STALE_READ_S = 120.0
 """No order rests on a read that is older: a batch is read, its new SIMs are, and then it goes out."""
 
 
-def switch_crash_at(point: str, count: int, kind: SwitchKind | None = None) -> Hooks:
+def switch_crash_at(point: str, count: int, kind: StepKind | None = None) -> Hooks:
     """Hooks that die the `count`-th time that `point` is passed, by this kind of write or any."""
     left = count
 
-    def pass_by(passed: SwitchKind) -> None:
+    def pass_by(passed: StepKind) -> None:
         nonlocal left
         left -= kind is None or passed is kind
         if left == 0:
@@ -258,7 +258,7 @@ class SwitchWorld(World):
                 ctx = SwitchContext(
                     header=header,
                     gates=self.policy().policy.gates,
-                    run_id=store.switches.start_run(header.switch_id, "test", self.now().timestamp()),
+                    run_id=store.journal.start_run(header.switch_id, "test", self.now().timestamp()),
                     source=OnenceSwitch(
                         source,
                         client_id=self.source.client_id,
@@ -267,7 +267,8 @@ class SwitchWorld(World):
                         api_version=self.api_version,
                     ),
                     target=self.hologram(target),
-                    journal=store.switches,
+                    journal=store.journal,
+                    plans=store.switches,
                     migration=store.journal,
                     field_notes=store.field_notes(header.plan_id),
                     clock=self,
@@ -575,7 +576,7 @@ def _in_doubt(world: SwitchWorld, header: SwitchHeader) -> set[str]:
     return {
         item.row.source_iccid.digits
         for item in items
-        if (step := item.steps.get(SwitchKind.SOURCE)) is not None
+        if (step := item.steps.get(StepKind.SOURCE)) is not None
         and (step.state is StepState.UNCERTAIN or (step.state is StepState.PENDING and step.doubt in MAY_STILL_COME))
     }
 
@@ -587,7 +588,7 @@ def _check_journal(world: SwitchWorld, header: SwitchHeader, touched: set[str]) 
         items = list(store.switches.all_items(header.switch_id))
         assert {item.row.source_iccid.digits for item in items} == world.meant(header)
         left = [item for item in items if item.row.source_iccid.digits not in touched]
-        assert {item.state_of(SwitchKind.SOURCE) for item in left} <= {StepState.DONE, StepState.SKIPPED}
+        assert {item.state_of(StepKind.SOURCE) for item in left} <= {StepState.DONE, StepState.SKIPPED}
         assert {world.old_state(item.row.source_iccid.digits) for item in left} <= {wanted}
         check_audit(store, header.plan_id, world.folder)
 

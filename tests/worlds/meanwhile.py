@@ -13,8 +13,9 @@ from trio.testing import MockClock
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.onence.wire import source_row
 from migrator.carriers.simulation import Fault, FaultPlan
-from migrator.core.cutover.plan import Direction, SwitchKind
+from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.sims import SourceStatus
+from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Passing:
         self._hold_back(direction)
         crash = hooks.after_intent
 
-        def after_intent(kind: SwitchKind) -> None:
+        def after_intent(kind: StepKind) -> None:
             if self.chance.random() < 0.15:
                 suspend(self.world, self.chance.choice([5.0, 40.0, 3600.0]))
                 self._meddle(direction)

@@ -114,7 +114,7 @@ def _switch_at_work(store: Store) -> str | None:
 
 
 def _is_switching(store: Store, switch_id: str) -> bool:
-    return any(run["state"] == "running" for run in store.switches.runs(switch_id))
+    return any(run.state == "running" for run in store.journal.runs(switch_id))
 
 
 def plan_in_use(store: Store, given: str | None) -> str:

@@ -1,5 +1,6 @@
 """`jobs`: requests that were sent, and their results."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -8,8 +9,9 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.lookups import plan_looked_at
 from migrator.cli.app.words import step_word
+from migrator.core.cutover.plan import SwitchItem
 from migrator.core.fleet.units import counted
-from migrator.core.run.steps import RequestRecord
+from migrator.core.run.steps import Item, RequestRecord
 from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
@@ -18,6 +20,7 @@ from migrator.workflows.cutover.status import switch_line, switches_of
 __all__ = ["job_values", "list_jobs", "show"]
 
 FIELDS = ("request_id", "run_id", "wave", "kind", "sims", "outcome", "job_id", "sent_at", "answered_at")
+LONGEST_NUMBER = 18
 COLUMNS = ("request", "run", "wave", "kind", "SIMs", "outcome", "carrier job", "sent", "answered")
 
 
@@ -121,9 +124,8 @@ def _found(store: Store, job: str) -> list[RequestRecord]:
     Raises: InputError, if there are none.
     """
     records = list(store.journal.requests_by_job(job))
-    if not records and job.isdigit():
-        known = (store.journal.requests(plan["plan_id"]) for plan in store.plans.list())
-        records = [record for of_plan in known for record in of_plan if record.request_id == int(job)]
+    if not records and job.isdigit() and len(job) <= LONGEST_NUMBER:
+        records = [record for record in [store.journal.request(int(job))] if record is not None]
     if not records:
         hint = "`migrator jobs list` shows what there is"
         raise InputError(f"no request and no carrier job {job!r} in this store", code="no_job", hint=hint)
@@ -131,13 +133,19 @@ def _found(store: Store, job: str) -> list[RequestRecord]:
 
 
 def _one(store: Store, record: RequestRecord) -> dict[str, Any]:
+    items: Sequence[Item | SwitchItem]
+    if store.switches.exists(record.plan_id) is None:
+        items = store.journal.request_items(record.request_id)
+    else:
+        items = store.switches.items_by_key(record.plan_id, store.journal.request_keys(record.request_id))
     sims = [
         {
-            "source_iccid": item.change.source_iccid.digits,
-            "target_iccid": None if item.change.target_iccid is None else item.change.target_iccid.digits,
+            "source_iccid": row.source_iccid.digits,
+            "target_iccid": None if row.target_iccid is None else row.target_iccid.digits,
             "state": item.state_of(record.kind).value,
             "message": item.steps[record.kind].message if record.kind in item.steps else "",
         }
-        for item in store.journal.request_items(record.request_id)
+        for item in items
+        for row in [item.row if isinstance(item, SwitchItem) else item.change]
     ]
     return {**job_values(record), "plan_id": record.plan_id, "body": record.body, "sims_of_it": sims}

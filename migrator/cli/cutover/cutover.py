@@ -249,7 +249,7 @@ def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None,
         state = str(store.switches.state(header.switch_id))
         steps = [
             (kind.value, step.value, code, count)
-            for (kind, step, code), count in sorted(store.switches.step_counts(header.switch_id).items())
+            for (kind, step, code), count in sorted(store.journal.step_codes(header.switch_id).items())
         ]
         attention = list(islice(_attention(store.switches.all_items(header.switch_id)), sims))
     told = [{"step": kind, "state": step, "code": code, "sims": count} for kind, step, code, count in steps]

@@ -263,8 +263,8 @@ def _finished_before(store: Store, header: SwitchHeader) -> Outcome:
 
     A plan is used once: nothing is read at a carrier and nothing sent.
     """
-    runs = store.switches.runs(header.switch_id)
-    exit_code = int(runs[-1]["exit_code"] or 0) if runs else 0
+    runs = store.journal.runs(header.switch_id)
+    exit_code = int(runs[-1].exit_code or 0) if runs else 0
     data = {"switch_id": header.switch_id, "state": "finished"}
     text = (f"Plan {header.switch_id} was carried out before: `migrator cutover show {header.switch_id}`.",)
     if not exit_code:

@@ -17,7 +17,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import Unit
 from migrator.core.fleet.sims import SourceStatus
 from migrator.core.run.doubts import Doubt, doubt_of
-from migrator.core.run.states import StepState, SwitchKind
+from migrator.core.run.states import StepKind, StepState
 
 __all__ = [
     "Aside",
@@ -26,7 +26,6 @@ __all__ = [
     "SwitchAction",
     "SwitchHeader",
     "SwitchItem",
-    "SwitchKind",
     "SwitchReason",
     "SwitchRow",
     "SwitchStep",
@@ -171,7 +170,7 @@ class SwitchStep:
     people.
     """
 
-    kind: SwitchKind
+    kind: StepKind
     state: StepState
     attempts: int = 0
     since: float = 0.0
@@ -201,14 +200,14 @@ class SwitchItem:
     """
 
     row: SwitchRow
-    steps: Mapping[SwitchKind, SwitchStep] = field(default_factory=dict)
+    steps: Mapping[StepKind, SwitchStep] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Key of the source ICCID, by which the store knows the SIM."""
         return self.row.source_iccid.key
 
-    def state_of(self, kind: SwitchKind) -> StepState:
+    def state_of(self, kind: StepKind) -> StepState:
         """Return the state of the step of this kind.
 
         The state is PENDING if nothing was begun.

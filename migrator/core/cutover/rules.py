@@ -18,7 +18,6 @@ from migrator.core.cutover.plan import (
     Require,
     SwitchAction,
     SwitchItem,
-    SwitchKind,
     SwitchReason,
     SwitchRow,
 )
@@ -30,7 +29,7 @@ from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.fleet.units import money
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.policy.policy import CutoverPolicy, OldSim
-from migrator.core.run.states import StepState
+from migrator.core.run.states import CUTOVER_STEPS, StepKind, StepState
 from migrator.core.run.steps import Item, Verdict, Verified
 
 __all__ = [
@@ -535,7 +534,7 @@ def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str
 _OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 
-def is_settled_as_wanted(item: SwitchItem, kind: SwitchKind) -> bool:
+def is_settled_as_wanted(item: SwitchItem, kind: StepKind) -> bool:
     """True if a step was proved, or found nothing to do."""
     step = item.steps.get(kind)
     return step is not None and (step.state is StepState.DONE or step.is_as_found)
@@ -543,16 +542,16 @@ def is_settled_as_wanted(item: SwitchItem, kind: SwitchKind) -> bool:
 
 def is_open(item: SwitchItem, direction: Direction) -> bool:
     """True if something must still be sent or proved for a SIM."""
-    if item.state_of(SwitchKind.SOURCE) in _OPEN:
+    if item.state_of(StepKind.SOURCE) in _OPEN:
         return True
-    if direction is Direction.CUTOVER or not is_settled_as_wanted(item, SwitchKind.SOURCE):
+    if direction is Direction.CUTOVER or not is_settled_as_wanted(item, StepKind.SOURCE):
         return False
-    return item.state_of(SwitchKind.PAUSE) in _OPEN
+    return item.state_of(StepKind.PAUSE) in _OPEN
 
 
 def is_done(item: SwitchItem, direction: Direction) -> bool:
     """True if a SIM has reached the state that the plan wants."""
-    kinds = (SwitchKind.SOURCE,) if direction is Direction.CUTOVER else tuple(SwitchKind)
+    kinds = (StepKind.SOURCE,) if direction is Direction.CUTOVER else CUTOVER_STEPS
     return all(is_settled_as_wanted(item, kind) for kind in kinds)
 
 

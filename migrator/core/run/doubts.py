@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 
-from migrator.core.run.states import StepKind, SwitchKind
+from migrator.core.run.states import CUTOVER_STEPS, StepKind
 from migrator.errors import OutcomeUnknown, Unforeseen
 
 __all__ = ["MAY_STILL_COME", "SETTLING", "Doubt", "Patience", "Settling", "doubt_of"]
@@ -62,12 +62,12 @@ class Settling:
 
     patience: Patience = Patience.LAG
     tries: int | None = None
-    kinds: frozenset[StepKind | SwitchKind] = frozenset()
+    kinds: frozenset[StepKind] = frozenset()
     code: str = ""
     words: str = ""
     may_still_come: bool = False
 
-    def is_over(self, kind: StepKind | SwitchKind, attempts: int) -> bool:
+    def is_over(self, kind: StepKind, attempts: int) -> bool:
         """True if the step fails and is not sent again."""
         return self.tries is not None and kind in self.kinds and attempts >= self.tries
 
@@ -82,7 +82,7 @@ class Settling:
 
 _CLAIM = frozenset({StepKind.CLAIM})
 _SETTINGS = frozenset({StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME})
-_MAY_LACK = frozenset({StepKind.TAG, StepKind.NAME, *SwitchKind})
+_MAY_LACK = frozenset({StepKind.TAG, StepKind.NAME, *CUTOVER_STEPS})
 """Steps that a SIM may do without after a defect of ours.
 
 A claim is settled by reads alone, and limits and state keep a SIM from costs: they are ordered again.

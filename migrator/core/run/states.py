@@ -11,19 +11,29 @@ from types import MappingProxyType
 from migrator.errors import IllegalTransition
 
 __all__ = [
+    "CUTOVER_STEPS",
+    "MIGRATION_STEPS",
     "RUN_TRANSITIONS",
     "STEP_TRANSITIONS",
     "ItemState",
+    "PlanKind",
     "PlanState",
     "RunEvent",
     "RunState",
     "StepEvent",
     "StepKind",
     "StepState",
-    "SwitchKind",
     "advance",
     "item_state",
 ]
+
+
+class PlanKind(StrEnum):
+    """Kind of a plan, with its own kinds of steps."""
+
+    MIGRATE = "migrate"  # claims new SIMs, and sets them up
+    CUTOVER = "cutover"  # to the new SIMs: the old ones are switched off
+    ROLLBACK = "rollback"  # back to the old SIMs: they are switched on, then the new ones are paused
 
 
 class StepKind(StrEnum):
@@ -37,13 +47,13 @@ class StepKind(StrEnum):
     STATE = "state"  # live or paused
     TAG = "tag"  # only for adopted SIMs: a claim brings its tag along
     NAME = "name"  # the exact name
-
-
-class SwitchKind(StrEnum):
-    """Kind of step in a cutover or rollback, in order."""
-
     SOURCE = "source"  # the old SIM on or off
     PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
+
+
+MIGRATION_STEPS = (StepKind.CLAIM, StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+CUTOVER_STEPS = (StepKind.SOURCE, StepKind.PAUSE)
+"""Steps of a cutover or rollback, in order."""
 
 
 class StepState(StrEnum):

@@ -159,7 +159,7 @@ class RequestRecord:
     kind: StepKind
     method: str
     path: str
-    body: dict[str, Any]
+    body: Any
     sims: int
     intent_at: float
     wave: str | None = None

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from migrator.core.cutover.plan import SwitchHeader, SwitchItem, SwitchKind
+from migrator.core.cutover.plan import SwitchHeader, SwitchItem
 from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.states import StepEvent
+from migrator.core.run.states import StepEvent, StepKind
 from migrator.engine.run.context import Hooks, SteadyClock, Stopper, quiet
 from migrator.engine.run.freshness import Knowledge
 from migrator.engine.run.parallel import several
@@ -15,14 +15,15 @@ from migrator.errors import Permanent
 from migrator.ports import (
     Answer,
     Clock,
+    CutoverPlans,
     FieldNotes,
     Journal,
+    MigrationJournal,
     Progress,
     Request,
     SetSource,
     SetState,
     SourceSwitch,
-    SwitchJournal,
     TargetPlatform,
     Vouch,
 )
@@ -66,8 +67,9 @@ class SwitchContext:
     run_id: int
     source: SourceSwitch
     target: TargetPlatform
-    journal: SwitchJournal
-    migration: Journal
+    journal: Journal
+    plans: CutoverPlans
+    migration: MigrationJournal
     field_notes: FieldNotes
     clock: Clock
     options: SwitchOptions
@@ -109,7 +111,7 @@ class SwitchContext:
             return await self.source.send(order, vouch=vouch)
         return await self.target.send(order, vouch=vouch)
 
-    def begin(self, kind: SwitchKind, before: Mapping[SwitchItem, Mapping[str, Any]], request: Request) -> int:
+    def begin(self, kind: StepKind, before: Mapping[SwitchItem, Mapping[str, Any]], request: Request) -> int:
         """Commit the intent of a request.
 
         `before` has the SIMs, each with what was read of it just now.
@@ -117,14 +119,15 @@ class SwitchContext:
         Returns: the request's id.
         """
         keyed = {item.key: values for item, values in before.items()}
-        return self.journal.begin(self.run_id, kind, keyed, request, now=self.now())
+        wave = next((item.row.wave for item in before), None)
+        return self.journal.begin(self.run_id, kind, list(keyed), request, wave=wave, now=self.now(), before=keyed)
 
-    def is_anchored(self, kind: SwitchKind) -> bool:
+    def is_anchored(self, kind: StepKind) -> bool:
         """True: a unit may fall silent by each of these orders."""
         del kind
         return True
 
-    def move(self, kind: SwitchKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
+    def move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         """Move steps by one event."""
         self.journal.move(self.switch_id, kind, event, keys, now=self.now())
 

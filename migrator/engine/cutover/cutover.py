@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 import anyio.lowlevel
 
-from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, is_as_found
+from migrator.core.cutover.plan import Direction, SwitchItem, is_as_found
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Told, is_done, is_open
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.gates import Gate, broken_bound, gate, way_on
 from migrator.core.run.packing import slices
 from migrator.core.run.results import ExitCode
-from migrator.core.run.states import RunEvent, StepState
+from migrator.core.run.states import RunEvent, StepKind, StepState
 from migrator.core.run.steps import Failures, Verdict
 from migrator.engine.cutover.context import SwitchContext
 from migrator.engine.cutover.evidence import Evidence
@@ -106,7 +106,7 @@ class Switching:
         """
         ctx = self.ctx
         ctx.progress("wave", {"wave": wave})
-        for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+        for batch in slices(ctx.plans.items(ctx.switch_id, wave), ctx.options.batch):
             await ctx.stopper.give_way()
             await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
         return await self._wait_for(wave, wait_s)
@@ -122,7 +122,7 @@ class Switching:
         await self._old.prove(items)
         fresh = self._fresh(keys)
         if self.ctx.header.direction is Direction.CUTOVER:
-            pending = [item for item in fresh if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
+            pending = [item for item in fresh if item.state_of(StepKind.SOURCE) is StepState.PENDING]
             await alone_if_need_be(pending, self._ask_ahead)
         await self._old.order(fresh)
         if self.ctx.header.direction is Direction.ROLLBACK:
@@ -138,7 +138,7 @@ class Switching:
         return {}
 
     def _fresh(self, keys: Sequence[str]) -> Sequence[SwitchItem]:
-        return self.ctx.journal.items_by_key(self.ctx.switch_id, keys)
+        return self.ctx.plans.items_by_key(self.ctx.switch_id, keys)
 
     async def _wait_for(self, wave: str, wait_s: float) -> float:
         """Repeat until every order of a wave is proved.
@@ -162,7 +162,7 @@ class Switching:
 
     async def _open_keys(self, wave: str) -> list[str]:
         ctx, keys = self.ctx, list[str]()
-        for batch in slices(ctx.journal.items(ctx.switch_id, wave), SLICE):
+        for batch in slices(ctx.plans.items(ctx.switch_id, wave), SLICE):
             await anyio.lowlevel.checkpoint()  # the stopper is not asked: a run that was stopped counts them, too
             keys += [item.key for item in batch if is_open(item, ctx.header.direction)]
         return keys
@@ -176,7 +176,7 @@ class Switching:
         cutover, its new SIM is still alive.
         """
         ctx, found = self.ctx, Counter[str]()
-        for batch in slices(ctx.journal.items(ctx.switch_id, wave), ctx.options.batch):
+        for batch in slices(ctx.plans.items(ctx.switch_id, wave), ctx.options.batch):
             await ctx.stopper.give_way()
             done = [item for item in batch if is_done(item, ctx.header.direction)]
             found["open"] += sum(is_open(item, ctx.header.direction) for item in batch)
@@ -213,9 +213,9 @@ class Switching:
 
         Raises: Halted.
         """
-        gates, counts = self.ctx.gates, self.ctx.journal.step_counts(self.ctx.switch_id)
+        gates, counts = self.ctx.gates, self.ctx.journal.step_codes(self.ctx.switch_id)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED)
-        begun = sum(n for (kind, *_), n in counts.items() if kind is SwitchKind.SOURCE)
+        begun = sum(n for (kind, *_), n in counts.items() if kind is StepKind.SOURCE)
         broken = broken_bound(Failures(by_wave={"": bad.total()}, by_code=bad, begun={"": begun}), gates)
         if broken is not None:
             codes = ", ".join(f"{code} {count}" for code, count in bad.most_common(SHOWN))
@@ -241,7 +241,7 @@ class Switching:
     async def _finished(self) -> SwitchResult:
         left = await self._open_by_wave()
         only = self.ctx.options.wave if left.total() else None  # the end of the plan is told as a whole
-        counts = self.ctx.journal.step_counts(self.ctx.switch_id, only)
+        counts = self.ctx.journal.step_codes(self.ctx.switch_id, only)
         bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
         if unproved := left.total() if only is None else left[only]:
             reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
@@ -263,8 +263,8 @@ class Switching:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
-        counts = ctx.journal.step_counts(ctx.switch_id)
-        source = {key[1:]: count for key, count in counts.items() if key[0] is SwitchKind.SOURCE}
+        counts = ctx.journal.step_codes(ctx.switch_id)
+        source = {key[1:]: count for key, count in counts.items() if key[0] is StepKind.SOURCE}
         return SwitchResult(
             switch_id=ctx.switch_id,
             run_id=ctx.run_id,
@@ -283,7 +283,7 @@ class Switching:
         )
 
 
-_PAUSED = (SwitchKind.PAUSE, StepState.DONE)
+_PAUSED = (StepKind.PAUSE, StepState.DONE)
 _RUN_EVENTS = {
     ExitCode.DONE: RunEvent.FINISH,
     ExitCode.ATTENTION: RunEvent.FINISH,
@@ -291,7 +291,7 @@ _RUN_EVENTS = {
     ExitCode.INTERRUPTED: RunEvent.STOP,
 }
 
-_Counts = Mapping[tuple[SwitchKind, StepState, str], int]
+_Counts = Mapping[tuple[StepKind, StepState, str], int]
 
 
 def _trouble(counts: _Counts, state: StepState) -> Counter[str]:
@@ -310,6 +310,6 @@ def _changed(counts: _Counts) -> Counter[str]:
     """
     found = Counter[str]()
     for (kind, state, code), count in counts.items():
-        if kind is SwitchKind.SOURCE and state is StepState.DONE and code:
+        if kind is StepKind.SOURCE and state is StepState.DONE and code:
             found[code] += count
     return found

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.core.cutover.plan import Aside, SwitchItem, SwitchKind, SwitchReason, SwitchStep
+from migrator.core.cutover.plan import Aside, SwitchItem, SwitchReason, SwitchStep
 from migrator.core.cutover.rules import Told, claimed_at_s, is_alive, is_settled_as_wanted, seen_place
 from migrator.core.fleet.imei import Place, Unit, hardware, is_imei
 from migrator.core.fleet.sims import LinkState, SourceSim, SourceStatus, TargetLink
@@ -135,7 +135,7 @@ class NewSims:
         """
 
         async def some(keys: Sequence[str]) -> Sequence[str]:
-            return await self._pause_some(self.ctx.journal.items_by_key(self.ctx.switch_id, keys), look)
+            return await self._pause_some(self.ctx.plans.items_by_key(self.ctx.switch_id, keys), look)
 
         await self._portions.each([item.key for item in items if _wants_pause(item)], some)
 
@@ -155,7 +155,7 @@ class NewSims:
         self._set_aside(wanted, unread)
         wanted = [item for item in wanted if item.key not in unread]
         known = self.ctx.learned_now()
-        looks = await look([item for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING])
+        looks = await look([item for item in wanted if item.state_of(StepKind.PAUSE) is StepState.PENDING])
         ready: dict[SwitchItem, int] = {}
         aside: dict[str, tuple[str, str]] = {}
         for item in wanted:
@@ -168,7 +168,7 @@ class NewSims:
                 aside[item.key] = (told.code, told.words)
             elif device_id is not None:
                 ready[item] = device_id
-        self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
+        self.ctx.move(StepKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
         return await self._order(ready, known) if ready else ()
 
     def _set_aside(self, wanted: Sequence[SwitchItem], unread: Mapping[str, Told]) -> None:
@@ -176,9 +176,9 @@ class NewSims:
 
         Their old SIMs are on, and that is what matters.
         """
-        pending = [item.key for item in wanted if item.state_of(SwitchKind.PAUSE) is StepState.PENDING]
+        pending = [item.key for item in wanted if item.state_of(StepKind.PAUSE) is StepState.PENDING]
         aside = {key: (unread[key].code, unread[key].words) for key in pending if key in unread}
-        self.ctx.move(SwitchKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
+        self.ctx.move(StepKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
 
     def _judge(self, target: TargetLink | None) -> tuple[Told | None, int | None]:
         """Return why a SIM is not paused, or its device.
@@ -206,18 +206,18 @@ class NewSims:
         order = SetState(list(ready.values()), DesiredState.PAUSE)
         try:
             before: dict[SwitchItem, dict[str, Any]] = {item: {} for item in ready}
-            await send(ctx, SwitchKind.PAUSE, before, order, vouch=known.vouch, said=unproven(before))
+            await send(ctx, StepKind.PAUSE, before, order, vouch=known.vouch, said=unproven(before))
         except OutcomeUnknown:
             return ()
         except Outdated as error:
-            ctx.move(SwitchKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
+            ctx.move(StepKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
             return keys
         except Transient as error:
-            ctx.move(SwitchKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
+            ctx.move(StepKind.PAUSE, StepEvent.REFUSED_FOR_NOW, dict.fromkeys(keys, (error.code, error.message)))
             raise
         except Permanent as error:
             event = StepEvent.REFUSED_FOR_NOW if error.halts_run else StepEvent.REFUSED_FOR_GOOD
-            ctx.move(SwitchKind.PAUSE, event, dict.fromkeys(keys, (error.code, error.carrier_words or error.message)))
+            ctx.move(StepKind.PAUSE, event, dict.fromkeys(keys, (error.code, error.carrier_words or error.message)))
             if error.halts_run:
                 raise
         else:
@@ -233,7 +233,7 @@ class NewSims:
         """
         moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
         for item in items:
-            step = item.steps.get(SwitchKind.PAUSE)
+            step = item.steps.get(StepKind.PAUSE)
             if step is None or step.state is not StepState.UNCERTAIN:
                 continue
             if item.key in unread:
@@ -245,7 +245,7 @@ class NewSims:
             if event is not None:
                 moves.setdefault(event, {})[item.key] = told
         for event, keys in moves.items():
-            self.ctx.move(SwitchKind.PAUSE, event, keys)
+            self.ctx.move(StepKind.PAUSE, event, keys)
 
 
 def _wants_pause(item: SwitchItem) -> bool:
@@ -253,8 +253,8 @@ def _wants_pause(item: SwitchItem) -> bool:
 
     The pause is open while the new SIM is not known to be paused.
     """
-    is_open = item.state_of(SwitchKind.PAUSE) in {StepState.PENDING, StepState.UNCERTAIN}
-    return is_settled_as_wanted(item, SwitchKind.SOURCE) and is_open
+    is_open = item.state_of(StepKind.PAUSE) in {StepState.PENDING, StepState.UNCERTAIN}
+    return is_settled_as_wanted(item, StepKind.SOURCE) and is_open
 
 
 def _is_on(look: Look) -> bool:

@@ -6,7 +6,7 @@ Each order carries all values of the SIM, and a read proves the order.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from migrator.core.cutover.plan import Direction, SwitchItem, SwitchKind, SwitchStep
+from migrator.core.cutover.plan import Direction, SwitchItem, SwitchStep
 from migrator.core.cutover.rules import (
     Sight,
     Sighting,
@@ -19,7 +19,7 @@ from migrator.core.cutover.rules import (
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.doubts import MAY_STILL_COME, SETTLING, Doubt, Patience
 from migrator.core.run.packing import slices
-from migrator.core.run.states import StepEvent, StepState
+from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.engine.cutover.context import SwitchContext, in_parallel, unproven
 from migrator.engine.run.freshness import Knowledge, Portions
 from migrator.engine.run.send import send
@@ -112,7 +112,7 @@ class OldSims:
 
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
-        pending = [item.key for item in items if item.state_of(SwitchKind.SOURCE) is StepState.PENDING]
+        pending = [item.key for item in items if item.state_of(StepKind.SOURCE) is StepState.PENDING]
         await self._portions.each(pending, self._order_some)
 
     async def _order_some(self, keys: Sequence[str]) -> Sequence[str]:
@@ -121,10 +121,10 @@ class OldSims:
         Returns: the SIMs whose order did not leave in time, PENDING as before.
         """
         ctx, known = self.ctx, self.ctx.learned_now()
-        pending = ctx.journal.items_by_key(ctx.switch_id, keys)
+        pending = ctx.plans.items_by_key(ctx.switch_id, keys)
         looks = await self.look(pending)
-        doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
-        labels = ctx.journal.labels_in_force([item.key for item in pending])
+        doubted = ctx.plans.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
+        labels = ctx.plans.labels_in_force([item.key for item in pending])
         aside: dict[str, Told] = {}
         for item in pending:
             told = obstacle_at_source(
@@ -136,7 +136,7 @@ class OldSims:
         ready = {item: sim for item in pending if item.key not in aside and (sim := looks[item.key].sight.sim)}
         aside |= await self.guard(ready) if ready else {}
         told_aside = {key: (told.code, told.words) for key, told in aside.items()}
-        ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, told_aside)
+        ctx.move(StepKind.SOURCE, StepEvent.OPERATOR_SKIP, told_aside)
         return await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside}, known)
 
     async def _send_all(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> Sequence[str]:
@@ -167,7 +167,7 @@ class OldSims:
         try:
             order = SetSource([self._order(sim) for sim in seen.values()])
             before = {item: echo_of(sim) for item, sim in seen.items()}
-            await send(ctx, SwitchKind.SOURCE, before, order, vouch=known.vouch, said=unproven(before))
+            await send(ctx, StepKind.SOURCE, before, order, vouch=known.vouch, said=unproven(before))
         except Unforeseen:
             return  # only reads tell what became of it, and it says nothing of the gateway
         except OutcomeUnknown:
@@ -202,7 +202,7 @@ class OldSims:
     async def _refused(self, seen: Mapping[SwitchItem, SourceSim], error: Permanent, known: Knowledge) -> None:
         if len(seen) == 1:
             told = (error.code, error.carrier_words or error.message)
-            self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_GOOD, {item.key: told for item in seen})
+            self.ctx.move(StepKind.SOURCE, StepEvent.REFUSED_FOR_GOOD, {item.key: told for item in seen})
             return
         self._put_back(seen, "list_refused", error.carrier_words or error.message)
         for item, sim in seen.items():
@@ -215,7 +215,7 @@ class OldSims:
         """
         if len(seen) == 1:
             told = (Unforeseen.code, defect_words(error))
-            self.ctx.move(SwitchKind.SOURCE, StepEvent.OPERATOR_SKIP, {item.key: told for item in seen})
+            self.ctx.move(StepKind.SOURCE, StepEvent.OPERATOR_SKIP, {item.key: told for item in seen})
             return
         for item, sim in seen.items():
             await self._send({item: sim}, known)
@@ -226,7 +226,7 @@ class OldSims:
         An earlier order of the same SIM may still take effect, and that must not be forgotten.
         """
         told = {item.key: (was if (was := _doubt_of(item)) in MAY_STILL_COME else code, words) for item in seen}
-        self.ctx.move(SwitchKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
+        self.ctx.move(StepKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
 
     def _order(self, sim: SourceSim) -> SwitchOrder:
         """Return the order of status, label and IMEI lock together.
@@ -241,19 +241,19 @@ class OldSims:
     async def prove(self, items: Sequence[SwitchItem]) -> None:
         """Read SIMs whose step is UNCERTAIN, and settle their steps."""
         ctx = self.ctx
-        waiting = [item for item in items if item.state_of(SwitchKind.SOURCE) is StepState.UNCERTAIN]
+        waiting = [item for item in items if item.state_of(StepKind.SOURCE) is StepState.UNCERTAIN]
         if not waiting:
             return
         looks = await self.look(waiting)
-        doubted = ctx.journal.unsettled_elsewhere(ctx.switch_id, [item.key for item in waiting])
+        doubted = ctx.plans.unsettled_elsewhere(ctx.switch_id, [item.key for item in waiting])
         moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
         for item in waiting:
-            told = self._outcome(item.steps[SwitchKind.SOURCE], looks[item.key], is_doubted=item.key in doubted)
+            told = self._outcome(item.steps[StepKind.SOURCE], looks[item.key], is_doubted=item.key in doubted)
             if told is not None:
                 event, words = told
                 moves.setdefault(event, {})[item.key] = (words.code, words.words)
         for event, keys in moves.items():
-            ctx.move(SwitchKind.SOURCE, event, keys)
+            ctx.move(StepKind.SOURCE, event, keys)
             if event is StepEvent.PROBED_PRESENT:
                 ctx.progress("proved", {"sims": len(keys)})
 
@@ -294,5 +294,5 @@ def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
 
 
 def _doubt_of(item: SwitchItem) -> Doubt | None:
-    step = item.steps.get(SwitchKind.SOURCE)
+    step = item.steps.get(StepKind.SOURCE)
     return None if step is None else step.doubt

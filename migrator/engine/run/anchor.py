@@ -5,7 +5,7 @@ An intent counts once it is in the main file: that file may be used later withou
 
 from migrator.engine.run.context import Stopper
 from migrator.errors import Halted, Interrupted, NotSent, StoreHeld
-from migrator.ports import Answers
+from migrator.ports import Journal
 
 __all__ = ["anchored"]
 
@@ -17,7 +17,7 @@ A backup or a report of a large store reads for some seconds. After all tries a 
 """
 
 
-async def anchored(journal: Answers, stopper: Stopper) -> None:
+async def anchored(journal: Journal, stopper: Stopper) -> None:
     """Wait until the intents so far are in the main file.
 
     Raises: StoreHeld, if that took too long; NotSent, if the run had to stop meanwhile. Nothing was sent then.

@@ -20,7 +20,7 @@ from migrator.ports import (
     LONGEST_CLAIM_S,
     Answer,
     Clock,
-    Journal,
+    MigrationJournal,
     Progress,
     Request,
     TargetOrder,
@@ -321,7 +321,7 @@ class Context:
     policy: Policy
     run_id: int
     target: TargetPlatform
-    journal: Journal
+    journal: MigrationJournal
     clock: Clock
     options: ApplyOptions
     stopper: Stopper

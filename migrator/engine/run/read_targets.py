@@ -12,7 +12,7 @@ from migrator.core.run.steps import Item
 from migrator.engine.run.context import Context, Stopper
 from migrator.engine.run.parallel import several
 from migrator.errors import PlatformError, WireMismatch
-from migrator.ports import Clock, DevicePage, Journal, Search, TargetPlatform
+from migrator.ports import Clock, DevicePage, MigrationJournal, Search, TargetPlatform
 
 __all__ = ["Reader", "by_our_clock", "items_now", "targets_of"]
 
@@ -35,7 +35,7 @@ class Reader:
     """
 
     target: TargetPlatform
-    journal: Journal
+    journal: MigrationJournal
     clock: Clock
     stopper: Stopper
     workers: int

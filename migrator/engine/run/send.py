@@ -9,7 +9,7 @@ from migrator.engine.run.anchor import anchored
 from migrator.engine.run.context import Hooks, Stopper
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
-from migrator.ports import Answer, Answers, Request, SetSource, TargetOrder, Vouch
+from migrator.ports import Answer, Journal, Request, SetSource, TargetOrder, Vouch
 
 __all__ = ["keys_of", "send"]
 
@@ -39,7 +39,7 @@ class Sender(Protocol):
         """Crash points of the run."""
 
     @property
-    def journal(self) -> Answers:
+    def journal(self) -> Journal:
         """Journal of the run."""
 
     def now(self) -> float:

@@ -14,7 +14,7 @@ from migrator.store.database.database import Database, storable
 from migrator.store.database.documents import document_text
 from migrator.store.database.rows import AnyRow
 from migrator.store.log import note
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import orders, plans, rates
 
 __all__ = ["Steering"]

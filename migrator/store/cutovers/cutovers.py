@@ -1,13 +1,13 @@
 """Cutover and rollback plans: making, finding, reading and finishing.
 
-Their journal is `store.cutovers.journal`.
+Their journal is that of every plan: `store.journal`.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import hash_of_lines
@@ -16,7 +16,6 @@ from migrator.core.cutover.plan import (
     SwitchAction,
     SwitchHeader,
     SwitchItem,
-    SwitchKind,
     SwitchRow,
     SwitchStep,
     header_from,
@@ -24,36 +23,45 @@ from migrator.core.cutover.plan import (
     row_from,
     row_line,
 )
+from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
-from migrator.core.run.states import PlanState, StepState
+from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
-from migrator.store.log import note, switch_items_digest
-from migrator.store.plans.plans import plan_row
+from migrator.store.inventory.snapshots import in_force
+from migrator.store.log import note_of_plan, switch_items_digest
+from migrator.store.plans.draft import UNSET
+from migrator.store.plans.lookup import CUTOVERS, cutover_row, is_cutover, plan_row
 from migrator.store.plans.rollbacks import rolled_back
-from migrator.store.plans.switched_off import switched_off
+from migrator.store.plans.switched_off import may_yet_take_effect, switched_off
 from migrator.store.plans.wholeness import edited_switch
-from migrator.store.tables.cutovers import switch_items, switch_plans, switch_steps
-from migrator.store.tables.plans import plans
+from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.plans import changes, plans, request_items, requests, steps
 
-__all__ = ["Switches", "note_switch", "switch_row"]
+__all__ = ["Switches"]
 
 ACTING = tuple(action.value for action in SwitchAction if action.acts)
 
-_ITEM = switch_items.c
+_ITEM = changes.c
 _COLUMNS = (_ITEM.source_key, _ITEM.position, _ITEM.document)
 _NEXT = (
     select(*_COLUMNS)
-    .where(_ITEM.switch_no == bindparam("switch_no"), _ITEM.position > bindparam("after"))
+    .where(_ITEM.plan_no == bindparam("plan_no"), _ITEM.position > bindparam("after"))
     .order_by(_ITEM.position)
     .limit(PAGE)
 )
 _NEXT_ACTING = _NEXT.where(_ITEM.action.in_(ACTING))
 _NEXT_OF_WAVE = _NEXT_ACTING.where(_ITEM.wave.is_not_distinct_from(bindparam("wave")))
-_AMONG = select(*_COLUMNS).where(_ITEM.switch_no == bindparam("switch_no"), among(_ITEM.source_key, bindparam("keys")))
-_STEPS = select(switch_steps).where(
-    switch_steps.c.switch_no == bindparam("switch_no"), among(switch_steps.c.source_key, bindparam("keys"))
+_AMONG = select(*_COLUMNS).where(_ITEM.plan_no == bindparam("plan_no"), among(_ITEM.source_key, bindparam("keys")))
+_STEPS = select(steps).where(steps.c.plan_no == bindparam("plan_no"), among(steps.c.source_key, bindparam("keys")))
+_LAST_REQUEST = (
+    select(func.max(requests.c.request_id))
+    .join_from(request_items, requests, requests.c.request_id == request_items.c.request_id)
+    .where(request_items.c.plan_no == steps.c.plan_no, request_items.c.source_key == steps.c.source_key)
+    .where(requests.c.kind == steps.c.kind)
+    .scalar_subquery()
+    .label("request_id")
 )
 
 
@@ -73,42 +81,45 @@ class Switches:
 
         A plan that is there already, unused, becomes the newest plan again.
         """
-        plan_no = plan_row(self._db, header.plan_id).plan_no
+        of_plan_no = plan_row(self._db, header.plan_id).plan_no
+        this = select(plans).where(plans.c.plan_id == header.switch_id)
         with self._db.write() as connection:
-            made_no = (connection.scalar(select(func.max(switch_plans.c.made_no))) or 0) + 1
-            this = switch_plans.c.switch_id == header.switch_id
-            again = update(switch_plans).where(this).values(made_no=made_no, created_at=now)
-            if connection.execute(again).rowcount:
-                note(connection, now, "switch.made_again", header.plan_id, {"switch_id": header.switch_id})
+            made_no = (connection.scalar(select(func.max(plans.c.made_no))) or 0) + 1
+            plan = connection.execute(this).one_or_none()
+            if plan is not None:
+                again = update(plans).where(plans.c.plan_no == plan.plan_no)
+                connection.execute(again.values(made_no=made_no, created_at=now))
+                note_of_plan(connection, now, "plan.made_again", plan, {})
                 return
             values = {
-                "switch_id": header.switch_id,
-                "plan_no": plan_no,
+                "plan_id": header.switch_id,
+                "kind": header.direction.value,
+                "of_plan_no": of_plan_no,
                 "made_no": made_no,
-                "direction": header.direction.value,
                 "state": PlanState.CREATED,
                 "header": header_line(header),
+                "policy_text": "",
+                "policy_json": "{}",  # the policy is that of the migration
                 "created_at": now,
             }
-            switch_no = int(connection.execute(insert(switch_plans).values(values)).lastrowid)
+            plan_no = int(connection.execute(insert(plans).values(values)).lastrowid)
             for chunk in chunks(enumerate(rows)):
-                connection.execute(insert(switch_items), [_values(switch_no, at, row) for at, row in chunk])
+                connection.execute(insert(changes), [_values(plan_no, at, row) for at, row in chunk])
             made = {
-                "switch_id": header.switch_id,
                 "direction": header.direction.value,
                 "count": header.count,
                 "fingerprint": header.fingerprint,
                 "header": hash_of_lines([values["header"]]),
-                "items": switch_items_digest(connection, switch_no),
+                "items": switch_items_digest(connection, plan_no),
             }
-            note(connection, now, "switch.made", header.plan_id, made)
+            note_of_plan(connection, now, "plan.made", connection.execute(this).one(), made)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     def exists(self, switch_id: str) -> PlanState | None:
         """Return the state of a plan, or None for an unknown id."""
         with self._db.read() as connection:
-            state = connection.scalar(select(switch_plans.c.state).where(switch_plans.c.switch_id == switch_id))
+            state = connection.scalar(select(plans.c.state).where(plans.c.plan_id == switch_id, is_cutover))
         return None if state is None else PlanState(state)
 
     def state(self, switch_id: str) -> PlanState:
@@ -116,14 +127,14 @@ class Switches:
 
         Raises: InputError, if there is no plan of this id.
         """
-        return PlanState(switch_row(self._db, switch_id).state)
+        return PlanState(cutover_row(self._db, switch_id).state)
 
     def header(self, switch_id: str) -> SwitchHeader:
         """Return a plan's header.
 
         Raises: InputError, if there is no such plan.
         """
-        return header_from(switch_row(self._db, switch_id).header)
+        return header_from(cutover_row(self._db, switch_id).header)
 
     def of_plan(self, plan_id: str) -> list[dict[str, Any]]:
         """Return the cutover and rollback plans of a migration, oldest first.
@@ -131,10 +142,12 @@ class Switches:
         Returns: id, direction, state, count, and times in UTC seconds; None for what did not happen yet.
         """
         plan_no = plan_row(self._db, plan_id).plan_no
-        made = select(switch_plans).where(switch_plans.c.plan_no == plan_no).order_by(switch_plans.c.made_no)
-        names = ("switch_id", "direction", "state", "created_at", "started_at", "finished_at")
+        made = select(plans).where(plans.c.of_plan_no == plan_no, is_cutover).order_by(plans.c.made_no)
+        names = ("state", "created_at", "started_at", "finished_at")
         return [
-            {name: getattr(row, name) for name in names} | {"count": header_from(row.header).count}
+            {"switch_id": row.plan_id, "direction": row.kind}
+            | {name: getattr(row, name) for name in names}
+            | {"count": header_from(row.header).count}
             for row in self._db.rows(made)
         ]
 
@@ -144,13 +157,13 @@ class Switches:
         The header is letter by letter. The values of a SIM are all that steers the SIM. The SIMs are in the plan's
         order.
         """
-        row = switch_row(self._db, switch_id)
-        return row.header, self._stored_items(row.switch_no)
+        row = cutover_row(self._db, switch_id)
+        return row.header, self._stored_items(row.plan_no)
 
-    def _stored_items(self, switch_no: int) -> Iterator[dict[str, Any]]:
-        item, after = switch_items.c, -1
+    def _stored_items(self, plan_no: int) -> Iterator[dict[str, Any]]:
+        item, after = changes.c, -1
         page = select(item.source_key, item.position, item.action, item.wave, item.document).order_by(item.position)
-        mine = page.where(item.switch_no == switch_no, item.position > bindparam("after")).limit(PAGE)
+        mine = page.where(item.plan_no == plan_no, item.position > bindparam("after")).limit(PAGE)
         while rows := self._db.rows(mine, after=after):
             yield from (row._asdict() for row in rows)
             after = rows[-1].position
@@ -158,13 +171,13 @@ class Switches:
     def stored_steps(self, switch_id: str) -> Iterator[dict[str, Any]]:
         """Yield every step of a plan as stored, SIM by SIM.
 
-        `before` is JSON text.
+        `before` is JSON text. `request_id` is the last request of the step.
         """
-        step, after = switch_steps.c, ""
-        columns = [column for column in step if column.name != "switch_no"]
-        some = select(step.source_key).distinct().where(step.switch_no == switch_row(self._db, switch_id).switch_no)
+        step, after, plan_no = steps.c, "", cutover_row(self._db, switch_id).plan_no
+        columns = [column for column in step if column.name not in {"plan_no", "not_before"}]
+        some = select(step.source_key).distinct().where(step.plan_no == plan_no)
         keys = some.where(step.source_key > bindparam("after")).order_by(step.source_key).limit(PAGE)
-        mine = select(*columns).where(step.switch_no == switch_row(self._db, switch_id).switch_no)
+        mine = select(*columns, _LAST_REQUEST).where(step.plan_no == plan_no)
         page = mine.where(step.source_key.in_(keys)).order_by(step.source_key, step.kind)
         while rows := self._db.rows(page, after=after):
             yield from (row._asdict() for row in rows)
@@ -175,9 +188,9 @@ class Switches:
 
         The newest plan is the plan that was made last, in this direction or in any direction.
         """
-        made = select(switch_plans.c.switch_id).order_by(switch_plans.c.made_no.desc()).limit(1)
+        made = select(plans.c.plan_id).where(is_cutover).order_by(plans.c.made_no.desc()).limit(1)
         if direction is not None:
-            made = made.where(switch_plans.c.direction == direction.value)
+            made = made.where(plans.c.kind == direction.value)
         with self._db.read() as connection:
             return connection.scalar(made)
 
@@ -186,13 +199,13 @@ class Switches:
 
         The newest plan comes first.
         """
-        plan = switch_plans.c
-        made = select(plan.switch_id, plan.state).where(plan.direction == direction.value)
-        return {row.switch_id: row.state for row in self._db.rows(made.order_by(plan.made_no.desc()))}
+        plan = plans.c
+        made = select(plan.plan_id, plan.state).where(plan.kind == direction.value)
+        return {row.plan_id: row.state for row in self._db.rows(made.order_by(plan.made_no.desc()))}
 
     def rows(self, switch_id: str) -> Iterator[SwitchRow]:
         """Yield every row of a plan, in the plan's order."""
-        for item in self._pages(_NEXT, switch_row(self._db, switch_id).switch_no):
+        for item in self._pages(_NEXT, cutover_row(self._db, switch_id).plan_no):
             yield item.row
 
     def all_items(self, switch_id: str) -> Iterator[SwitchItem]:
@@ -200,26 +213,26 @@ class Switches:
 
         The SIMs are in the plan's order.
         """
-        yield from self._pages(_NEXT_ACTING, switch_row(self._db, switch_id).switch_no)
+        yield from self._pages(_NEXT_ACTING, cutover_row(self._db, switch_id).plan_no)
 
     def items(self, switch_id: str, wave: str | None) -> Iterator[SwitchItem]:
         """Yield the SIMs of one wave to act on, with steps.
 
         The SIMs are in the plan's order.
         """
-        yield from self._pages(_NEXT_OF_WAVE, switch_row(self._db, switch_id).switch_no, wave=wave)
+        yield from self._pages(_NEXT_OF_WAVE, cutover_row(self._db, switch_id).plan_no, wave=wave)
 
     def items_by_key(self, switch_id: str, keys: Sequence[str]) -> Sequence[SwitchItem]:
         """Return the items of some SIMs, in the order of `keys`.
 
         Raises: InputError, if the plan does not hold one of the SIMs.
         """
-        switch_no = switch_row(self._db, switch_id).switch_no
+        plan_no = cutover_row(self._db, switch_id).plan_no
         found: dict[str, SwitchItem] = {}
         for chunk in chunks(keys):
             with self._db.read() as connection:
-                rows = connection.execute(_AMONG, {"switch_no": switch_no, "keys": json_list(chunk)}).all()
-                found |= {item.key: item for item in _items_of(connection, switch_no, rows)}
+                rows = connection.execute(_AMONG, {"plan_no": plan_no, "keys": json_list(chunk)}).all()
+                found |= {item.key: item for item in _items_of(connection, plan_no, rows)}
         missing = [key for key in keys if key not in found]
         if missing:
             raise InputError(f"plan {switch_id} does not hold the SIM {missing[0]}", code="not_in_plan")
@@ -245,21 +258,21 @@ class Switches:
 
         Such a plan acts on at least one of the same SIMs, and was started later.
         """
-        this = switch_row(self._db, switch_id)
-        plan, other = switch_plans.c, switch_items.alias("other")
+        this = cutover_row(self._db, switch_id)
+        plan, other = plans.c, changes.alias("other")
         shares_a_sim = (
             select(other.c.source_key)
-            .where(other.c.switch_no == plan.switch_no, other.c.action.in_(ACTING))
+            .where(other.c.plan_no == plan.plan_no, other.c.action.in_(ACTING))
             .where(
                 other.c.source_key.in_(
-                    select(_ITEM.source_key).where(_ITEM.switch_no == this.switch_no, _ITEM.action.in_(ACTING))
+                    select(_ITEM.source_key).where(_ITEM.plan_no == this.plan_no, _ITEM.action.in_(ACTING))
                 )
             )
             .exists()
         )
         later = (
-            select(plan.switch_id)
-            .where(plan.switch_no != this.switch_no, plan.started_at.is_not(None), shares_a_sim)
+            select(plan.plan_id)
+            .where(plan.plan_no != this.plan_no, is_cutover, plan.started_at.is_not(None), shares_a_sim)
             .where(plan.started_at >= (this.created_at if this.started_at is None else this.started_at))
             .order_by(plan.started_at.desc())
             .limit(1)
@@ -274,70 +287,88 @@ class Switches:
         """
         return edited_switch(self._db, switch_id)
 
+    def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
+        """Return SIMs with an order of another plan whose outcome is unknown.
+
+        Such an order may still take effect.
+        """
+        wanted = select(steps.c.source_key).where(
+            among(steps.c.source_key, bindparam("keys")),
+            steps.c.plan_no.in_(CUTOVERS.where(plans.c.plan_no != cutover_row(self._db, switch_id).plan_no)),
+            steps.c.kind == StepKind.SOURCE,
+            may_yet_take_effect,
+        )
+        return frozenset(row.source_key for row in self._db.rows(wanted, keys=json_list(keys)))
+
+    def labels_in_force(self, keys: Sequence[str]) -> Mapping[str, str | None]:
+        """Return the labels of SIMs in the inventory in force.
+
+        The labels are by key. SIMs that the inventory does not hold are left out.
+        """
+        sim = source_sims.c
+        wanted = select(sim.key, sim.label, sim.raw).where(
+            sim.snapshot_id == in_force, among(sim.key, bindparam("keys"))
+        )
+        return {row.key: _exact(row.label, row.raw) for row in self._db.rows(wanted, keys=json_list(keys))}
+
     # --- moving on ------------------------------------------------------------------------------------------------
 
     def finish(self, switch_id: str, now: float) -> None:
         """Note that a plan is used up."""
-        this = (switch_plans.c.switch_id == switch_id) & (switch_plans.c.state != PlanState.FINISHED)
-        finished = update(switch_plans).where(this).values(state=PlanState.FINISHED, finished_at=now)
+        plan = cutover_row(self._db, switch_id)
+        this = (plans.c.plan_no == plan.plan_no) & (plans.c.state != PlanState.FINISHED)
+        finished = update(plans).where(this).values(state=PlanState.FINISHED, finished_at=now)
         with self._db.write() as connection:
             if connection.execute(finished).rowcount:
-                note_switch(connection, now, "finished", switch_id)
+                note_of_plan(connection, now, "plan.finished", plan, {})
 
-    def _pages(self, statement: Any, switch_no: int, **values: Any) -> Iterator[SwitchItem]:
+    def _pages(self, statement: Any, plan_no: int, **values: Any) -> Iterator[SwitchItem]:
         after = -1
         while True:
             with self._db.read() as connection:
-                rows = connection.execute(statement, {"switch_no": switch_no, "after": after, **values}).all()
-                page = _items_of(connection, switch_no, rows)
+                rows = connection.execute(statement, {"plan_no": plan_no, "after": after, **values}).all()
+                page = _items_of(connection, plan_no, rows)
             yield from page
             if len(rows) < PAGE:
                 return
             after = rows[-1].position
 
 
-def switch_row(database: Database, switch_id: str) -> Row[Any]:
-    """Return the row of a cutover or rollback plan.
-
-    Raises: InputError, if there is no such plan.
-    """
-    with database.read() as connection:
-        row = connection.execute(select(switch_plans).where(switch_plans.c.switch_id == switch_id)).one_or_none()
-    if row is None:
-        raise InputError(
-            f"there is no cutover or rollback plan {switch_id!r} in this store",
-            code="no_such_plan",
-            hint="`migrator cutover plan` or `migrator rollback plan` makes one",
-        )
-    return row
-
-
-def note_switch(connection: Connection, now: float, what: str, switch_id: str, **told: Any) -> None:
-    """Add `switch.WHAT` to the log, within the caller's transaction.
-
-    The event stands under the migration's plan.
-    """
-    of_migration = select(plans.c.plan_id).join_from(switch_plans, plans).where(switch_plans.c.switch_id == switch_id)
-    detail = {"switch_id": switch_id, **told}
-    note(connection, now, f"switch.{what}", connection.scalar(of_migration), detail)
-
-
-def _values(switch_no: int, position: int, row: SwitchRow) -> dict[str, Any]:
+def _values(plan_no: int, position: int, row: SwitchRow) -> dict[str, Any]:
     return {
-        "switch_no": switch_no,
+        "plan_no": plan_no,
         "source_key": row.source_iccid.key,
-        "position": position,
+        "source_iccid": row.source_iccid.digits,
+        "target_key": None if row.target_iccid is None else row.target_iccid.key,
         "action": row.action.value,
+        "reason": row.reason.value,
         "wave": row.wave,
+        "overage_order": UNSET,
+        "sms_order": UNSET,
         "document": row_line(row),
+        "position": position,
     }
 
 
-def _items_of(connection: Connection, switch_no: int, rows: Sequence[Any]) -> list[SwitchItem]:
-    taken: dict[str, dict[SwitchKind, SwitchStep]] = {}
+def _exact(label: str | None, raw: str) -> str | None:
+    """Return a label letter by letter.
+
+    The column has U+FFFD for half an emoji. The record as listed still has the half emoji.
+
+    If the list has no text as the label, the value is returned as JSON in ASCII. No label with U+FFFD can be equal to
+    such a text.
+    """
+    if label is None or UNREAD not in label:
+        return label
+    told = json.loads(raw).get("label")
+    return told if isinstance(told, str) else json.dumps(told)
+
+
+def _items_of(connection: Connection, plan_no: int, rows: Sequence[Any]) -> list[SwitchItem]:
+    taken: dict[str, dict[StepKind, SwitchStep]] = {}
     keys = json_list(row.source_key for row in rows)
-    for row in connection.execute(_STEPS, {"switch_no": switch_no, "keys": keys}):
-        kind = SwitchKind(row.kind)
+    for row in connection.execute(_STEPS, {"plan_no": plan_no, "keys": keys}):
+        kind = StepKind(row.kind)
         taken.setdefault(row.source_key, {})[kind] = SwitchStep(
             kind=kind,
             state=StepState(row.state),

@@ -29,9 +29,9 @@ from migrator.core.run.states import StepKind
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
 from migrator.store.inventory.snapshots import in_force
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.fleet import source_sims, target_links
-from migrator.store.tables.plans import changes, plans, proofs, steps
+from migrator.store.tables.plans import changes, proofs, steps
 
 __all__ = ["SqlFieldNotes"]
 
@@ -46,7 +46,7 @@ _NUMBERS = count(1)
 
 _LAST_USES = (
     select(proofs.c.source_key, func.max(proofs.c.old_used_on).label("used_on"))
-    .where(proofs.c.plan_no.in_(select(plans.c.plan_no)))  # known few: with them, the index finds a SIM at once
+    .where(proofs.c.plan_no.in_(MIGRATIONS))
     .where(among(proofs.c.source_key, bindparam("keys")), proofs.c.old_used_on.is_not(None))
     .group_by(proofs.c.source_key)
 )

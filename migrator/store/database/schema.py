@@ -93,7 +93,7 @@ def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> 
                 return
             if found is not None:
                 database.whole_copy_to(_backup_of(database.path, found, now))
-            upgrade_to_head(connection, folder)
+            upgrade_to_head(connection, folder, now)
             if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
                 raise StoreError(f"upgrading the state store {database.path} would lose rows; it was left as it was")
     finally:

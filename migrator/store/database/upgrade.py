@@ -16,11 +16,12 @@ def alembic_config(folder: Path) -> Config:
     return config
 
 
-def upgrade_to_head(connection: Connection, folder: Path) -> None:
+def upgrade_to_head(connection: Connection, folder: Path, now: float) -> None:
     """Run every missing revision on a connection in a transaction.
 
-    The caller commits.
+    The caller commits. `now` (UTC seconds) is for what a revision adds to the log.
     """
     config = alembic_config(folder)
     config.attributes["connection"] = connection
+    config.attributes["now"] = now
     command.upgrade(config, "head")

@@ -17,7 +17,7 @@ from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import is_migration, plan_row
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import plans, steps
 
@@ -32,7 +32,7 @@ _OPEN = select(steps.c.plan_no).where(
 
 _BEGUN = (
     select(plans.c.plan_no, plans.c.plan_id)
-    .where(plans.c.started_at.is_not(None), plans.c.plan_id.is_not(None))
+    .where(plans.c.started_at.is_not(None), plans.c.plan_id.is_not(None), is_migration)
     .order_by(plans.c.plan_no)
 )
 _OVER = (StepState.FAILED, StepState.SKIPPED)

@@ -18,7 +18,7 @@ from migrator.store.journal.claims_made import claims_made, claims_may_take
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
 from migrator.store.log import note
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import changes, steps, verifications, wave_gates
 
 __all__ = ["Counts"]
@@ -48,20 +48,6 @@ class Counts(Verifications):
             .group_by(verdict)
         )
         return Counter({row.verdict: row.sims for row in self._db.rows(counted)})
-
-    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
-        """Count the steps in each state, by kind.
-
-        Steps without a row, which are PENDING, are not counted.
-        """
-        counted = (
-            select(steps.c.kind, steps.c.state, func.count().label("steps"))
-            .where(steps.c.plan_no == plan_row(self._db, plan_id).plan_no)
-            .group_by(steps.c.state, steps.c.kind)
-        )
-        if wave is not None:
-            counted = counted.join_from(steps, changes, _of_change).where(changes.c.wave == wave)
-        return Counter({(StepKind(row.kind), row.state): row.steps for row in self._db.rows(counted)})
 
     def failure_codes(self, plan_id: str) -> Mapping[str, int]:
         """Count the FAILED steps, by code."""

@@ -14,7 +14,7 @@ from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import by_page
 from migrator.store.journal.items import ACTING
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.plans import changes, plans, steps
 
 __all__ = ["Expectations"]
@@ -57,7 +57,7 @@ class Expectations:
         This plan, or any other plan that was begun, claims these SIMs or found them on our organization.
         """
         plan_no = plan_row(self._db, plan_id).plan_no
-        begun = select(plans.c.plan_no).where(plans.c.state.in_([PlanState.STARTED, PlanState.FINISHED]))
+        begun = MIGRATIONS.where(plans.c.state.in_([PlanState.STARTED, PlanState.FINISHED]))
         for other in {plan_no, *(row.plan_no for row in self._db.rows(begun))}:
             yield from self._iccids(_PUT_THERE, other)
 

@@ -1,12 +1,13 @@
-"""The journal: intent before a request leaves, outcome after.
+"""The journal of every kind of plan.
 
-Steps move under a guard, or nothing is written.
+The intent is written before a request leaves, and the outcome after. Steps move under a guard, or nothing is written.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit.chain import hash_of_lines, request_digest
@@ -25,21 +26,29 @@ from migrator.core.run.steps import JobRecord, RequestOutcome
 from migrator.errors import IllegalTransition, LeaseLost, StalePlan, StoreError
 from migrator.ports import Request
 from migrator.store.database.database import storable
-from migrator.store.database.documents import raw_text
+from migrator.store.database.documents import document_text, raw_text
+from migrator.store.database.rows import AnyRow
 from migrator.store.inventory.pairs_in_use import refuse_changed_pairs
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
-from migrator.store.log import note
-from migrator.store.plans.plans import plan_row
-from migrator.store.tables.plans import plans, request_items, requests, runs, steps
+from migrator.store.log import note_of_plan
+from migrator.store.plans.lookup import MIGRATIONS, any_plan_row
+from migrator.store.tables.plans import changes, plans, request_items, requests, runs, steps
 
 __all__ = ["SqlJournal"]
 
+_PLAN = (plans.c.plan_id, plans.c.kind, plans.c.of_plan_no)  # what `note_of_plan` asks of a row, beside its number
 _RUN = (
-    select(runs.c.plan_no, runs.c.state, runs.c.ended_at, plans.c.plan_id)
+    select(runs.c.plan_no, runs.c.state.label("run_state"), runs.c.ended_at, *_PLAN)
     .join_from(runs, plans)
     .where(runs.c.run_id == bindparam("run_id"))
 )
+_this_step = (
+    (steps.c.plan_no == bindparam("at_plan"))
+    & (steps.c.source_key == bindparam("at_key"))
+    & (steps.c.kind == bindparam("at_kind"))
+)
+_KEEP = update(steps).where(_this_step).values(before=func.coalesce(steps.c.before, bindparam("was")))
 
 DIED = (Doubt.PROCESS_DIED, "the process that sent it ended before an answer was on disk")
 
@@ -53,14 +62,15 @@ class SqlJournal(Counts):
     # --- runs -----------------------------------------------------------------------------------------------------
 
     def start_run(self, plan_id: str, owner: str, now: float) -> int:
-        """Note that a run of `apply` began.
+        """Note that a run began, of a plan of any kind.
 
         The plan is then in use. The caller holds the lease, so a run of this plan that is still RUNNING has lost its
         process.
 
         Returns: the run's id.
         """
-        plan_no = plan_row(self._db, plan_id).plan_no
+        plan = any_plan_row(self._db, plan_id)
+        plan_no = plan.plan_no
         unused = (plans.c.plan_no == plan_no) & (plans.c.state == PlanState.CREATED)
         with self._db.write() as connection:
             connection.execute(update(plans).where(unused).values(state=PlanState.STARTED, started_at=now))
@@ -69,7 +79,7 @@ class SqlJournal(Counts):
             connection.execute(update(runs).where(dead).values(state=state, reason="its process died"))
             run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
             run_id = int(connection.execute(insert(runs).values(run)).lastrowid)
-            note(connection, now, "run.started", plan_id, {"run_id": run_id, "owner": owner})
+            note_of_plan(connection, now, "run.started", plan, {"run_id": run_id, "owner": owner})
             return run_id
 
     def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
@@ -84,19 +94,18 @@ class SqlJournal(Counts):
                 if taken is event:
                     this = (runs.c.run_id == run_id) & (runs.c.state == was)
                     moved += connection.execute(update(runs).where(this).values(state=to, **ended)).rowcount
-            if moved != 1:
-                _raise_if_replaced(connection.execute(_RUN, {"run_id": run_id}).one_or_none(), run_id)
+            run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
+            if run is None or moved != 1:
+                _raise_if_replaced(run, run_id)
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
-            plan_id = connection.scalar(select(plans.c.plan_id).join_from(runs, plans).where(runs.c.run_id == run_id))
-            told = {"run_id": run_id, "exit_code": exit_code, "reason": reason}
-            note(
-                connection, now, "run.ended", plan_id, {**told, "state": RUN_TRANSITIONS[RunState.RUNNING, event].value}
-            )
+            state = RUN_TRANSITIONS[RunState.RUNNING, event].value
+            told = {"run_id": run_id, "exit_code": exit_code, "reason": ended["reason"], "state": state}
+            note_of_plan(connection, now, "run.ended", run, told)
 
     def runs(self, plan_id: str) -> Sequence[JobRecord]:
         """Return the runs of a plan, oldest first."""
         sent = select(func.count()).where(requests.c.run_id == runs.c.run_id).scalar_subquery().label("sent")
-        plan_no = plan_row(self._db, plan_id).plan_no
+        plan_no = any_plan_row(self._db, plan_id).plan_no
         rows = self._db.rows(select(runs, sent).where(runs.c.plan_no == plan_no).order_by(runs.c.run_id))
         return [
             JobRecord(
@@ -116,11 +125,28 @@ class SqlJournal(Counts):
     # --- requests and steps ---------------------------------------------------------------------------------------
 
     def begin(
-        self, run_id: int, kind: StepKind, keys: Sequence[str], request: Request, *, wave: str | None, now: float
+        self,
+        run_id: int,
+        kind: StepKind,
+        keys: Sequence[str],
+        request: Request,
+        *,
+        wave: str | None,
+        now: float,
+        before: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> int:
         """Commit the intent: move the steps and save the request.
 
         The steps move from PENDING to IN_FLIGHT.
+
+        Args:
+            run_id: the run.
+            kind: which step.
+            keys: the SIMs.
+            request: the request, to the letter.
+            wave: the wave of the SIMs.
+            now: UTC seconds.
+            before: by SIM key, the values that were read of the SIM; kept from the first order on.
 
         Returns: the request's id.
         Raises: LeaseLost, if another run took this run for dead; StalePlan, if another plan claimed for one of the
@@ -152,6 +178,8 @@ class SqlJournal(Counts):
             }
             request_id = int(connection.execute(insert(requests).values(row)).lastrowid)
             move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
+            if before:
+                connection.execute(_KEEP, [_kept(plan_no, key, kind, values) for key, values in before.items()])
             sent = {
                 "request_id": request_id,
                 "kind": kind.value,
@@ -161,7 +189,7 @@ class SqlJournal(Counts):
                 "run_id": run_id,
                 "wave": wave,
             }
-            note(connection, now, "request.sent", run.plan_id, sent)
+            note_of_plan(connection, now, "request.sent", run, sent)
             items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
             if items:
                 connection.execute(insert(request_items), items)
@@ -206,14 +234,13 @@ class SqlJournal(Counts):
         with self._db.write() as connection:
             if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
-            of_request = select(plans.c.plan_id, plans.c.plan_no, requests.c.kind).join_from(requests, plans)
+            of_request = select(plans.c.plan_no, *_PLAN, requests.c.kind.label("step")).join_from(requests, plans)
             sent = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
             answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": told["job_id"]}
             answer["message"] = told["message"]
-            note(connection, now, "request.answered", sent.plan_id, answer)
+            note_of_plan(connection, now, "request.answered", sent, answer)
             if in_doubt:
-                kind = StepKind(sent.kind)
-                move_noted(connection, sent.plan_no, sent.plan_id, kind, StepEvent.LOST, in_doubt, now=now)
+                move_noted(connection, sent, StepKind(sent.step), StepEvent.LOST, in_doubt, now=now)
 
     def move(
         self,
@@ -239,11 +266,11 @@ class SqlJournal(Counts):
 
         Raises: IllegalTransition, if the table has no such move from the state of a step; then nothing is written.
         """
-        plan_no = plan_row(self._db, plan_id).plan_no
+        plan = any_plan_row(self._db, plan_id)
         if not keys:
             return
         with self._db.write() as connection:
-            move_noted(connection, plan_no, plan_id, kind, event, keys, now=now, not_before=not_before)
+            move_noted(connection, plan, kind, event, keys, now=now, not_before=not_before)
 
     def reclaim_in_flight(self, plan_id: str, now: float) -> int:
         """Mark what a dead process left: steps UNCERTAIN, requests LOST.
@@ -252,8 +279,8 @@ class SqlJournal(Counts):
 
         Returns: the number of steps.
         """
-        plan_no = plan_row(self._db, plan_id).plan_no
-        code, message = DIED
+        plan = any_plan_row(self._db, plan_id)
+        plan_no, (code, message) = plan.plan_no, DIED
         flying = (steps.c.plan_no == plan_no) & (steps.c.state == StepState.IN_FLIGHT)
         waiting = (requests.c.plan_no == plan_no) & (requests.c.outcome == RequestOutcome.SENT)
         with self._db.write() as connection:
@@ -266,8 +293,44 @@ class SqlJournal(Counts):
             count = connection.execute(settled).rowcount
             if count or lost:
                 told = {"steps": count, "requests": list(lost)}
-                note(connection, now, "run.took_over", plan_id, told)
+                note_of_plan(connection, now, "run.took_over", plan, told)
             return count
+
+    # --- counts ---------------------------------------------------------------------------------------------------
+
+    def requests_of(self, run_id: int) -> int:
+        """Count the writes that a run sent."""
+        (row,) = self._db.rows(select(func.count().label("sent")).where(requests.c.run_id == run_id))
+        return int(row.sent)
+
+    def step_counts(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, str], int]:
+        """Count the steps in each state, by kind.
+
+        Steps without a row, which are PENDING, are not counted.
+        """
+        rows = self._counted(plan_id, wave, steps.c.state, steps.c.kind)
+        return Counter({(StepKind(row.kind), row.state): row.steps for row in rows})
+
+    def step_codes(self, plan_id: str, wave: str | None = None) -> Mapping[tuple[StepKind, StepState, str], int]:
+        """Count the steps in each state with each code, by kind.
+
+        Steps without a row, which are PENDING, are not counted.
+        """
+        rows = self._counted(plan_id, wave, steps.c.state, steps.c.kind, steps.c.code)
+        return Counter({(StepKind(row.kind), StepState(row.state), row.code): row.steps for row in rows})
+
+    def _counted(self, plan_id: str, wave: str | None, *by: ColumnElement[str]) -> Sequence[AnyRow]:
+        plan_no = any_plan_row(self._db, plan_id).plan_no
+        counted: Any = select(*by, func.count().label("steps")).where(steps.c.plan_no == plan_no).group_by(*by)
+        if wave is not None:
+            of_change = (steps.c.plan_no == changes.c.plan_no) & (steps.c.source_key == changes.c.source_key)
+            counted = counted.join_from(steps, changes, of_change).where(changes.c.wave == wave)
+        return self._db.rows(counted)
+
+
+def _kept(plan_no: int, key: str, kind: StepKind, values: Mapping[str, Any]) -> dict[str, Any]:
+    was = document_text(values) if values else None
+    return {"at_plan": plan_no, "at_key": key, "at_kind": kind.value, "was": was}
 
 
 def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
@@ -278,7 +341,7 @@ def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequen
     Raises: StalePlan, if another plan has claimed a SIM for one of these SIMs, or may have.
     """
     spent = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
-    others = select(plans.c.plan_no).where(plans.c.plan_no != plan_no, plans.c.started_at.is_not(None))
+    others = MIGRATIONS.where(plans.c.plan_no != plan_no, plans.c.started_at.is_not(None))
     claimed = (
         select(func.count(steps.c.source_key.distinct()), func.min(plans.c.plan_id))
         .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
@@ -317,7 +380,7 @@ def _raise_if_replaced(run: Any, run_id: int) -> None:
 
     Raises: LeaseLost, if the run is such a run.
     """
-    if run is not None and run.state == RunState.STOPPED and run.ended_at is None:
+    if run is not None and run.run_state == RunState.STOPPED and run.ended_at is None:
         _raise_lost(run_id)
 
 

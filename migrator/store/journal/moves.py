@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from migrator.core.run.states import STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition
 from migrator.store.database.database import storable
-from migrator.store.log import moved, note
+from migrator.store.log import PlanRow, moved, note_of_plan
 from migrator.store.tables.plans import steps
 
 __all__ = ["move_noted", "move_steps"]
@@ -21,10 +21,9 @@ __all__ = ["move_noted", "move_steps"]
 S = StepState
 
 
-def move_noted(  # noqa: PLR0917 - as `move_steps`, with the plan's name
+def move_noted(
     connection: Connection,
-    plan_no: int,
-    plan_id: str,
+    plan: PlanRow,
     kind: StepKind,
     event: StepEvent,
     keys: Mapping[str, tuple[str, str]],
@@ -36,8 +35,8 @@ def move_noted(  # noqa: PLR0917 - as `move_steps`, with the plan's name
 
     Use this function only where no other event of the log reports the move.
     """
-    move_steps(connection, plan_no, kind, event, keys, now=now, not_before=not_before)
-    note(connection, now, "steps.moved", plan_id, moved(kind, event, keys))
+    move_steps(connection, plan.plan_no, kind, event, keys, now=now, not_before=not_before)
+    note_of_plan(connection, now, "steps.moved", plan, moved(kind, event, keys))
 
 
 def move_steps(

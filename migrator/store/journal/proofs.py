@@ -14,7 +14,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import Unit
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import proofs
 
 __all__ = ["Proofs"]

@@ -9,7 +9,7 @@ from migrator.chunks import PAGE
 from migrator.core.run.states import StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import approvals, request_items, requests, steps
 
 __all__ = ["Reporting"]

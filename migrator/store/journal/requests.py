@@ -12,7 +12,7 @@ from migrator.errors import InputError
 from migrator.store.database.database import storable
 from migrator.store.database.rows import AnyRow, by_page
 from migrator.store.journal.items import Items
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import any_plan_row, plan_row
 from migrator.store.tables.plans import plans, request_items, requests, steps
 
 __all__ = ["Requests"]
@@ -24,29 +24,36 @@ class Requests(Items):
     """Reader of requests; a part of the journal."""
 
     def requests(self, plan_id: str) -> Sequence[RequestRecord]:
-        """Return every write of a plan, oldest first."""
-        return self._records(requests.c.plan_no == plan_row(self._db, plan_id).plan_no)
+        """Return every write of a plan of any kind, oldest first."""
+        return self._records(requests.c.plan_no == any_plan_row(self._db, plan_id).plan_no)
 
     def requests_by_job(self, job_id: str) -> Sequence[RequestRecord]:
         """Return the writes that have this carrier job id, oldest first."""
         return self._records(requests.c.job_id == job_id)
 
+    def request(self, request_id: int) -> RequestRecord | None:
+        """Return a write of a plan of any kind, or None."""
+        return next(iter(self._records(requests.c.request_id == request_id)), None)
+
     def request_items(self, request_id: int) -> Sequence[Item]:
-        """Return the SIMs of a request, as they are now.
+        """Return the SIMs of a migration's request, as they are now.
 
         Raises: InputError, if there is no such request.
         """
-        records = self._records(requests.c.request_id == request_id)
-        if not records:
+        record = self.request(request_id)
+        if record is None:
             raise InputError(f"there is no request {request_id} in this store", code="no_such_request")
+        return self.items_by_key(record.plan_id, self.request_keys(request_id))
+
+    def request_keys(self, request_id: int) -> Sequence[str]:
+        """Return the keys of the SIMs of a request, sorted."""
         named = (
             select(request_items.c.source_key)
             .where(request_items.c.request_id == request_id)
             .order_by(request_items.c.source_key)
         )
         with self._db.read() as connection:
-            keys = connection.execute(named).scalars().all()
-        return self.items_by_key(records[0].plan_id, keys)
+            return connection.execute(named).scalars().all()
 
     def claimed_at(self, plan_id: str) -> Iterator[tuple[str, float]]:
         """Yield each SIM whose claim is done, with the claim's time.

@@ -15,7 +15,7 @@ from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import Doubt, doubt_of
-from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.states import MIGRATION_STEPS, PlanState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
@@ -24,7 +24,7 @@ from migrator.store.journal.items import ACTING
 from migrator.store.journal.moves import move_noted
 from migrator.store.journal.verifications import in_wave, set_aside
 from migrator.store.log import note
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import changes, plans, steps, verifications
 
 __all__ = ["Intervened", "Interventions"]
@@ -223,7 +223,7 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
     for step in open_steps:
         moves[StepKind(step.kind)][sim.source_key] = (step.code, step.message)
     if not open_steps:
-        kinds = list(StepKind) if sim.action == Action.CLAIM else [kind for kind in StepKind if kind != StepKind.CLAIM]
+        kinds = MIGRATION_STEPS if sim.action == Action.CLAIM else MIGRATION_STEPS[1:]
         free = [kind for kind in kinds if kind not in {step.kind for step in taken}]
         for kind in free[:1]:
             moves[kind][sim.source_key] = ("", "")
@@ -235,7 +235,7 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
 
 def _move(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, now: float) -> None:
     for kind, keys in moves.items():
-        move_noted(connection, plan.plan_no, plan.plan_id, kind, event, keys, now=now)
+        move_noted(connection, plan, kind, event, keys, now=now)
 
 
 def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], now: float) -> None:

@@ -28,7 +28,7 @@ from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.items import ITEMS, items_of
 from migrator.store.journal.requests import Requests
 from migrator.store.log import note
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, request_items, requests, steps, verifications
 

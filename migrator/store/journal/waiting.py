@@ -9,7 +9,7 @@ from migrator.core.run.steps import Verdict
 from migrator.store.database.database import Database
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.verifications import set_aside
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.fleet import target_links
 from migrator.store.tables.plans import changes, request_items, requests, steps, verifications
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from migrator.core.plan.approvals import Approval
 from migrator.store.database.database import Database
 from migrator.store.log import note
-from migrator.store.plans.plans import plan_row
+from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import approvals
 
 __all__ = ["Approvals"]

@@ -27,9 +27,10 @@ from migrator.store.database.rows import (
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
 from migrator.store.inventory.snapshots import in_force
+from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.plans.switched_off import as_planned
 from migrator.store.tables.fleet import pairs, source_sims, target_links
-from migrator.store.tables.plans import plans, steps
+from migrator.store.tables.plans import steps
 
 __all__ = ["candidates", "claimed_before"]
 
@@ -40,7 +41,7 @@ _READ_AT = _LINK_END - 1
 
 _claimed_before = (
     select(literal_column("1"))
-    .where(steps.c.plan_no.in_(select(plans.c.plan_no)))  # known few: with them, the index finds a SIM's step at once
+    .where(steps.c.plan_no.in_(MIGRATIONS))
     .where(steps.c.source_key == source_sims.c.key)
     .where(steps.c.kind == literal_column("'claim'"))
     .where(or_(steps.c.code == Doubt.CLAIMED_UNSEEN, *(steps.c.state == state for state in MAY_BE_PAID)))

@@ -33,7 +33,7 @@ A claim carries the smallest limit of its batch, so the largest limits come last
 UNSET = LAST + 1
 """Sort position of a limit that the plan leaves alone."""
 
-_NAMES = tuple(column.name for column in changes.c)
+_NAMES = tuple(column.name for column in changes.c if column.name != "position")  # its order is that of its limits
 _DOCUMENT = _NAMES.index("document")
 _INSERT = driver_sql(insert(changes).values(dict.fromkeys(_NAMES)), _NAMES)
 

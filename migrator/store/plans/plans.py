@@ -1,12 +1,11 @@
-"""Plans: their content, their time and their progress."""
+"""Plans of migrations: their content, their time and their progress."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Executable, Row, bindparam, func, select, update
+from sqlalchemy import Executable, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE
@@ -20,20 +19,20 @@ from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action, Change, Origin, PlanHeader, Reason
 from migrator.core.policy.policy import NamePolicy
 from migrator.core.run.states import PlanState
-from migrator.errors import InputError
 from migrator.store.database.database import Database, Query
 from migrator.store.database.documents import change_of, document_text
 from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order
 from migrator.store.log import note
 from migrator.store.plans.candidates import candidates, claimed_before
 from migrator.store.plans.draft import Draft
+from migrator.store.plans.lookup import fresh_plan_row, is_migration, plan_row
 from migrator.store.plans.names import doubtful_names
 from migrator.store.plans.staleness import differences, source_changes
 from migrator.store.plans.wholeness import edited_lines, edited_plan
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import changes, plans
 
-__all__ = ["Plans", "plan_row"]
+__all__ = ["Plans"]
 
 ABANDONED_AFTER_S = 3600.0
 """Seconds after which a draft counts as left by a dead process."""
@@ -44,8 +43,6 @@ _CHANGES = (
     .order_by(changes.c.source_key)
     .limit(PAGE)
 )
-_PLAN = select(plans).where(plans.c.plan_id == bindparam("plan_id"))
-_KNOWN: WeakKeyDictionary[Database, dict[str, Row[Any]]] = WeakKeyDictionary()
 
 _LINES = Query(
     select(changes.c.source_key, changes.c.source_iccid, changes.c.document)
@@ -56,7 +53,7 @@ _LINES = Query(
 
 
 class Plans:
-    """Plans of the store.
+    """Plans of migrations.
 
     A plan never changes; only its state moves on.
     """
@@ -120,7 +117,7 @@ class Plans:
     def exists(self, plan_id: str) -> PlanState | None:
         """Return the state of a plan, or None for an unknown id."""
         with self._db.read() as connection:
-            state = connection.scalar(select(plans.c.state).where(plans.c.plan_id == plan_id))
+            state = connection.scalar(select(plans.c.state).where(plans.c.plan_id == plan_id, is_migration))
         return None if state is None else PlanState(state)
 
     def state(self, plan_id: str) -> PlanState:
@@ -128,7 +125,7 @@ class Plans:
 
         Raises: InputError, if there is no plan of this id.
         """
-        return PlanState(_fresh_row(self._db, plan_id).state)
+        return PlanState(fresh_plan_row(self._db, plan_id).state)
 
     def header(self, plan_id: str) -> PlanHeader:
         """Return a plan's header.
@@ -147,9 +144,9 @@ class Plans:
 
     def newest(self) -> str | None:
         """Return the id of the plan that was made last, or None."""
-        made = select(plans.c.plan_id).where(plans.c.plan_id.is_not(None)).order_by(plans.c.made_no.desc()).limit(1)
+        made = select(plans.c.plan_id).where(plans.c.plan_id.is_not(None), is_migration)
         with self._db.read() as connection:
-            return connection.scalar(made)
+            return connection.scalar(made.order_by(plans.c.made_no.desc()).limit(1))
 
     def changes(
         self,
@@ -292,35 +289,10 @@ class Plans:
 
         Each plan has id, state, times (UTC seconds or None), claims and counts by action.
         """
-        made = select(plans).where(plans.c.plan_id.is_not(None)).order_by(plans.c.made_no.desc())
+        made = select(plans).where(plans.c.plan_id.is_not(None), is_migration).order_by(plans.c.made_no.desc())
         with self._db.read() as connection:
             rows = connection.execute(made).all()
         return [_listed(row) for row in rows]
-
-
-def plan_row(database: Database, plan_id: str) -> Row[Any]:
-    """Return the row of a plan, as this process first read it.
-
-    Only the state of a plan ever changes.
-
-    Raises: InputError, if there is no such plan.
-    """
-    known = _KNOWN.setdefault(database, {})
-    if plan_id not in known:
-        known[plan_id] = _fresh_row(database, plan_id)
-    return known[plan_id]
-
-
-def _fresh_row(database: Database, plan_id: str) -> Row[Any]:
-    with database.read() as connection:
-        row = connection.execute(_PLAN, {"plan_id": plan_id}).one_or_none()
-    if row is None:
-        raise InputError(
-            f"there is no plan {plan_id!r} in this store",
-            code="no_such_plan",
-            hint="`migrator plan list` shows the plans; `migrator plan create` makes one",
-        )
-    return row
 
 
 def _origin_name(plan_id: str) -> str:

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from migrator.core.cutover.plan import Aside, Direction, SwitchKind
+from migrator.core.cutover.plan import Aside
 from migrator.core.plan.plan import Action
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.states import PlanKind, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.store.database.database import Database
-from migrator.store.tables.cutovers import switch_plans, switch_steps
+from migrator.store.plans.lookup import CUTOVERS, MIGRATIONS
 from migrator.store.tables.plans import changes, plans, steps, verifications
 
 __all__ = ["overtaken", "rolled_back"]
 
 ACTING = tuple(action.value for action in Action if action.acts)
-_pause, _plan = switch_steps.c, switch_plans.c
-_later, _later_plan = switch_steps.alias("later"), switch_plans.alias("later_plan")
+_pauses, _rollbacks = steps.alias("pause"), plans.alias("rollback")
+_pause, _plan = _pauses.c, _rollbacks.c
+_later, _later_plan = steps.alias("later"), plans.alias("later_plan")
 _was_paused = _pause.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN, StepState.DONE)) | (
     _pause.code == Aside.ALREADY
 )
@@ -30,23 +31,25 @@ The pause was ordered and nobody refused it, or the SIM was paused already.
 
 _was_cut_over_again = (
     select(_later.c.source_key)
-    .join_from(_later, _later_plan, _later.c.switch_no == _later_plan.c.switch_no)
-    .where(_later.c.source_key == _pause.source_key, _later.c.kind == SwitchKind.SOURCE, _later.c.attempts > 0)
-    .where(_later_plan.c.direction == Direction.CUTOVER, _later_plan.c.started_at > _plan.started_at)
+    .join_from(_later, _later_plan, _later.c.plan_no == _later_plan.c.plan_no)
+    .where(_later.c.plan_no.in_(CUTOVERS), _later.c.source_key == _pause.source_key)
+    .where(_later.c.kind == StepKind.SOURCE, _later.c.attempts > 0)
+    .where(_later_plan.c.kind == PlanKind.CUTOVER, _later_plan.c.started_at > _plan.started_at)
     .exists()
 )
 _was_set_again = (
     select(steps.c.source_key)
-    .where(steps.c.plan_no.in_(select(plans.c.plan_no)), steps.c.source_key == _pause.source_key)
+    .where(steps.c.plan_no.in_(MIGRATIONS), steps.c.source_key == _pause.source_key)
     .where(steps.c.kind == StepKind.STATE, steps.c.state == StepState.DONE, steps.c.since > _pause.since)
     .exists()
 )
 _TAKEN_BACK = (
-    select(_pause.source_key, _plan.switch_id)
-    .join_from(switch_steps, switch_plans, _pause.switch_no == _plan.switch_no)
-    .where(_plan.direction == Direction.ROLLBACK, _pause.kind == SwitchKind.PAUSE, _was_paused)
+    select(_pause.source_key, _plan.plan_id)
+    .join_from(_pauses, _rollbacks, _pause.plan_no == _plan.plan_no)
+    .where(_pause.plan_no.in_(CUTOVERS))
+    .where(_plan.kind == PlanKind.ROLLBACK, _pause.kind == StepKind.PAUSE, _was_paused)
     .where(~_was_cut_over_again, ~_was_set_again)
-    .order_by(_plan.started_at, _plan.switch_no)
+    .order_by(_plan.started_at, _plan.plan_no)
 )
 
 
@@ -64,7 +67,7 @@ def rolled_back(database: Database, plan_no: int | None = None) -> dict[str, str
     if plan_no is not None:
         mine = select(changes.c.source_key).where(changes.c.plan_no == plan_no, changes.c.action.in_(ACTING))
         wanted = wanted.where(mine.where(changes.c.source_key == _pause.source_key).exists())
-    return {row.source_key: row.switch_id for row in database.rows(wanted)}
+    return {row.source_key: row.plan_id for row in database.rows(wanted)}
 
 
 def overtaken(connection: Connection, plan_no: int) -> Iterator[tuple[str, str]]:
@@ -90,5 +93,5 @@ def overtaken(connection: Connection, plan_no: int) -> Iterator[tuple[str, str]]
         .where(changes.c.action.in_(ACTING), changes.c.action != Action.NO_OP, _pause.since > made_at)
         .where(~judged.exists(), ~set_aside.exists())
     )
-    found = {row.source_key: (row.source_iccid, row.switch_id) for row in connection.execute(wanted)}
+    found = {row.source_key: (row.source_iccid, row.plan_id) for row in connection.execute(wanted)}
     yield from (found[key] for key in sorted(found))

@@ -21,11 +21,11 @@ from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.inventory.snapshot_rows import plain_number
 from migrator.store.inventory.snapshots import in_force
+from migrator.store.plans.lookup import CUTOVERS
 from migrator.store.plans.rollbacks import overtaken
 from migrator.store.plans.switched_off import switched_off_among
-from migrator.store.tables.cutovers import switch_steps
 from migrator.store.tables.fleet import pairs, snapshots, source_sims
-from migrator.store.tables.plans import changes, left_out, steps
+from migrator.store.tables.plans import changes, left_out, plans, steps
 
 __all__ = ["SHOWN", "differences", "shortened", "source_changes"]
 
@@ -44,8 +44,10 @@ _VALUES = (  # what a plan uses of a SIM: name in the document, column, words
     ("sms_quota", _sim.sms_quota, "booked SMS volume"),
 )
 _CODES = {"status": SourceChangeCode.STATUS, "label": SourceChangeCode.LABEL}
-_was_switched = select(switch_steps.c.source_key).where(switch_steps.c.source_key == changes.c.source_key).exists()
-_ANY_SWITCH = select(switch_steps.c.source_key).limit(1)
+_was_switched = (
+    select(steps.c.source_key).where(steps.c.plan_no.in_(CUTOVERS), steps.c.source_key == changes.c.source_key).exists()
+)
+_ANY_CUTOVER = CUTOVERS.where(plans.c.started_at.is_not(None)).limit(1)
 _is_selected = changes.c.reason != Reason.NOT_SELECTED
 """Condition for a SIM that the plan selected.
 
@@ -136,7 +138,7 @@ def _at_source(connection: Connection, plan_no: int, header: PlanHeader, uses: U
     if is_another:
         yield from _gone(connection, plan_no)
         yield from _new(connection, plan_no)
-    if is_another or connection.scalar(_ANY_SWITCH):  # a cutover or rollback is no pull, and may be news all the same
+    if is_another or connection.scalar(_ANY_CUTOVER):  # a cutover or rollback is no pull, and may be news all the same
         yield from _changed(connection, plan_no, uses)
 
 

@@ -10,17 +10,17 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from migrator.chunks import chunks
-from migrator.core.cutover.plan import Aside, Direction, SwitchKind
+from migrator.core.cutover.plan import Aside
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus, source_status
 from migrator.core.fleet.switched_off import SwitchedOff, as_before
 from migrator.core.run.doubts import MAY_STILL_COME
-from migrator.core.run.states import StepState
+from migrator.core.run.states import PlanKind, StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list
-from migrator.store.tables.cutovers import switch_items, switch_plans, switch_steps
-from migrator.store.tables.plans import plans
+from migrator.store.plans.lookup import CUTOVERS
+from migrator.store.tables.plans import changes, plans, steps
 
 __all__ = [
     "as_planned",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
-_step, _plan, _item = switch_steps.c, switch_plans.c, switch_items.c
+_step, _plan, _item, _migration = steps.c, plans.c, changes.c, plans.alias("migration")
 
 may_yet_take_effect = _step.state.in_(_OPEN) | ((_step.state == StepState.PENDING) & _step.code.in_(MAY_STILL_COME))
 may_have_taken_effect = (
@@ -39,26 +39,26 @@ may_have_taken_effect = (
 )
 """Condition for an order that was sent and not refused for good."""
 
-_is_off = (_plan.direction == Direction.CUTOVER) & (_step.kind == SwitchKind.SOURCE) & may_have_taken_effect
-_is_on = (_plan.direction == Direction.ROLLBACK) & (
-    ((_step.kind == SwitchKind.SOURCE) & ((_step.state == StepState.DONE) | (_step.code == Aside.ALREADY)))
-    | ((_step.kind == SwitchKind.PAUSE) & _step.state.in_((StepState.DONE, StepState.SKIPPED)))
+_is_off = (_plan.kind == PlanKind.CUTOVER) & (_step.kind == StepKind.SOURCE) & may_have_taken_effect
+_is_on = (_plan.kind == PlanKind.ROLLBACK) & (
+    ((_step.kind == StepKind.SOURCE) & ((_step.state == StepState.DONE) | (_step.code == Aside.ALREADY)))
+    | ((_step.kind == StepKind.PAUSE) & _step.state.in_((StepState.DONE, StepState.SKIPPED)))
 )
 _TURNS = (
     select(
         _step.source_key,
-        _step.kind,
+        _step.kind.label("step"),
         _step.before,
-        _plan.direction,
-        _plan.switch_id,
-        plans.c.plan_id,
+        _plan.kind,
+        _plan.plan_id.label("switch_id"),
+        _migration.c.plan_id,
         func.json_extract(_item.document, "$.target_iccid").label("target"),
     )
-    .join_from(switch_steps, switch_plans, _step.switch_no == _plan.switch_no)
-    .join(plans, plans.c.plan_no == _plan.plan_no)
-    .join(switch_items, (_item.switch_no == _step.switch_no) & (_item.source_key == _step.source_key))
-    .where(or_(_is_off, _is_on))
-    .order_by(_plan.started_at, _plan.switch_no, _step.kind.desc())  # "source" before "pause"
+    .join_from(steps, plans, _step.plan_no == _plan.plan_no)
+    .join(_migration, _migration.c.plan_no == _plan.of_plan_no)
+    .join(changes, (_item.plan_no == _step.plan_no) & (_item.source_key == _step.source_key))
+    .where(_step.plan_no.in_(CUTOVERS), or_(_is_off, _is_on))
+    .order_by(_plan.started_at, _plan.plan_no, _step.kind.desc())  # "source" before "pause"
 )
 _TURNS_AMONG = _TURNS.where(among(_step.source_key, bindparam("keys")))
 
@@ -107,9 +107,9 @@ def _off(turns: Iterable[AnyRow]) -> dict[str, SwitchedOff]:
     off: dict[str, SwitchedOff] = {}
     for row in turns:
         key, was = row.source_key, off.get(row.source_key)
-        if row.direction == Direction.CUTOVER:
+        if row.kind == PlanKind.CUTOVER:
             off[key] = SwitchedOff(row.switch_id, row.plan_id, _target(row.target), _before(row.before, was))
-        elif row.kind == SwitchKind.PAUSE:
+        elif row.step == StepKind.PAUSE:
             off.pop(key, None)
         elif was is not None:
             off[key] = SwitchedOff(was.switch_id, was.plan_id, was.target, was.status_before, is_on_again=True)

@@ -20,7 +20,6 @@ from migrator.core.plan.document import header_from
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
 from migrator.store.log import switch_items_digest
-from migrator.store.tables.cutovers import switch_plans
 from migrator.store.tables.plans import changes, events, plans
 
 __all__ = ["edited_lines", "edited_plan", "edited_switch"]
@@ -40,10 +39,11 @@ _LINES = Query(
 _DOCUMENT = 4
 _TARGET = ',"target_iccid":'
 _PLAN = select(plans).where(plans.c.plan_id == bindparam("plan_id"))
+_migration = plans.alias("migration")
 _SWITCH = (
-    select(switch_plans, plans.c.plan_id)
-    .join_from(switch_plans, plans)
-    .where(switch_plans.c.switch_id == bindparam("switch_id"))
+    select(plans, _migration.c.plan_id.label("of_plan_id"))
+    .outerjoin_from(plans, _migration, _migration.c.plan_no == plans.c.of_plan_no)
+    .where(plans.c.plan_id == bindparam("switch_id"))
 )
 UNKNOWN = "the log does not know that it was made"
 LOG_CHANGED = "the log's word on it was changed, too"
@@ -120,12 +120,12 @@ def edited_switch(database: Database, switch_id: str) -> str | None:
             return made
         if made is None:
             return None if _is_older(connection, row.created_at) else UNKNOWN
-        items = switch_items_digest(connection, row.switch_no)
+        items = switch_items_digest(connection, row.plan_no)
     if items != made.detail["items"]:
         return "its lines are not what was made"
     header = switch_header_from(row.header)
     is_same = hash_of_lines([row.header]) == made.detail["header"]
-    if not is_same or (header.plan_id, header.direction) != (row.plan_id, row.direction):
+    if not is_same or (header.plan_id, header.direction) != (row.of_plan_id, row.kind):
         return "its header is not what was made"
     return None
 

@@ -1,4 +1,4 @@
-"""Tables of plans and of the journal.
+"""Tables of plans of every kind, and of their one journal.
 
 `store.tables.fleet` explains the form of keys, times and JSON.
 """
@@ -27,7 +27,7 @@ __all__ = [
 
 # --- plans --------------------------------------------------------------------------------------------------------
 
-plans = Table(  # plan_id is NULL while a plan is being made; the highest made_no is the newest
+plans = Table(  # plan_id is NULL while a plan is being made; of a kind, the highest made_no is the newest
     "plans",
     metadata,
     Column("plan_no", Integer, primary_key=True),
@@ -40,9 +40,11 @@ plans = Table(  # plan_id is NULL while a plan is being made; the highest made_n
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    Column("kind", Text, nullable=False, server_default="migrate"),
+    Column("of_plan_no", ForeignKey("plans.plan_no"), index=True),  # the migration of a cutover or rollback
 )
 
-changes = Table(  # one row per SIM of a plan; overage_order and sms_order sort "no limit" last
+changes = Table(  # one row per SIM: of a migration sorted by its limits ("no limit" last), of others by position
     "changes",
     metadata,
     Column("plan_no", ForeignKey(plans.c.plan_no), primary_key=True),
@@ -55,7 +57,15 @@ changes = Table(  # one row per SIM of a plan; overage_order and sms_order sort 
     Column("overage_order", Integer, nullable=False),
     Column("sms_order", Integer, nullable=False),
     Column("document", Text, nullable=False),
+    Column("position", Integer),
     sqlite_with_rowid=False,
+)
+Index(
+    "ix_changes_position",
+    changes.c.plan_no,
+    changes.c.position,
+    unique=True,
+    sqlite_where=text("position IS NOT NULL"),
 )
 Index(
     "ix_changes_claim_order",
@@ -110,7 +120,7 @@ runs = Table(
     Column("reason", Text, nullable=False),
 )
 
-steps = Table(  # a step without a row is PENDING
+steps = Table(  # a step without a row is PENDING; before is what was read ahead of the first order of an old SIM
     "steps",
     metadata,
     Column("plan_no", Integer, primary_key=True),
@@ -122,6 +132,7 @@ steps = Table(  # a step without a row is PENDING
     Column("not_before", Float, nullable=False),
     Column("code", Text, nullable=False),
     Column("message", Text, nullable=False),
+    Column("before", Text),
     ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
     sqlite_with_rowid=False,
 )

@@ -168,10 +168,11 @@ def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carrier
     return SwitchContext(
         header=header,
         gates=policy.gates,
-        run_id=store.switches.start_run(header.switch_id, carriers.owner, clock.now().timestamp()),
+        run_id=store.journal.start_run(header.switch_id, carriers.owner, clock.now().timestamp()),
         source=carriers.source,
         target=carriers.target,
-        journal=store.switches,
+        journal=store.journal,
+        plans=store.switches,
         migration=store.journal,
         field_notes=store.field_notes(header.plan_id),
         clock=clock,

@@ -6,8 +6,8 @@ Used by reports, and for a line in other commands.
 from typing import TYPE_CHECKING, Any
 
 from migrator.chunks import chunks
-from migrator.core.cutover.plan import SwitchKind, is_as_found
-from migrator.core.run.states import StepState
+from migrator.core.cutover.plan import is_as_found
+from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.core.run.verify import beside_a_pause, is_paused_though_planned_live
 from migrator.reports.model import moment
@@ -29,8 +29,8 @@ def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
 
 
 def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
-    counts = store.switches.step_counts(one["switch_id"])
-    source = [(state, code, sims) for (kind, state, code), sims in counts.items() if kind is SwitchKind.SOURCE]
+    counts = store.journal.step_codes(one["switch_id"])
+    source = [(state, code, sims) for (kind, state, code), sims in counts.items() if kind is StepKind.SOURCE]
     done = sum(sims for state, code, sims in source if state is StepState.DONE or is_as_found(state, code))
     return {
         **one,
@@ -43,9 +43,9 @@ def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
             if state is StepState.SKIPPED and not is_as_found(state, code)
         ),
         "paused": sum(
-            sims for (kind, state, _), sims in counts.items() if (kind, state) == (SwitchKind.PAUSE, StepState.DONE)
+            sims for (kind, state, _), sims in counts.items() if (kind, state) == (StepKind.PAUSE, StepState.DONE)
         ),
-        "ran_by": list(dict.fromkeys(run["owner"] for run in store.switches.runs(one["switch_id"]))),
+        "ran_by": list(dict.fromkeys(run.owner for run in store.journal.runs(one["switch_id"]))),
     }
 
 

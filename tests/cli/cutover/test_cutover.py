@@ -316,6 +316,17 @@ def test_report_status_jobs_and_state_tell_of_a_cutover_and_its_rollback(desk: D
     assert desk.json("status").data["switches"] == told[1]["switches"]
 
 
+def test_a_request_of_a_cutover_is_shown_by_its_number(desk: Desk) -> None:
+    """Numbers of requests are those of one journal: a migration's and a cutover's are never the same."""
+    last = max(job["request_id"] for job in desk.json("jobs", "list", "--all").data["requests"])
+    plan = cut_over(desk)
+    (shown,) = desk.json("jobs", "show", str(last + 1)).data["requests"]
+    assert (shown["plan_id"], shown["kind"], shown["outcome"]) == (plan["switch_id"], "source", "accepted")
+    assert {sim["state"] for sim in shown["sims_of_it"]} == {"done"}
+    assert {sim["source_iccid"] for sim in shown["sims_of_it"]} <= off(desk)
+    assert len(shown["sims_of_it"]) == shown["sims"]
+
+
 # --- what was rolled back -----------------------------------------------------------------------------------------
 
 

@@ -100,9 +100,10 @@ def test_an_edit_while_the_number_is_typed_is_found_too(desk: Desk, monkeypatch:
 
 
 SWITCH_EDITS = {
-    "what becomes of a SIM": "UPDATE switch_items SET action = 'SWITCH_OFF' WHERE action = 'LEAVE_ON'",
-    "the line of a SIM": "UPDATE switch_items SET document = replace(document, 'NO_TRAFFIC', 'QUALIFIES'), wave = 'x'",
-    "the header": 'UPDATE switch_plans SET header = replace(header, \'"require":"traffic"\', \'"require":"verified"\')',
+    "what becomes of a SIM": "UPDATE changes SET action = 'SWITCH_OFF' WHERE action = 'LEAVE_ON'",
+    "the line of a SIM": "UPDATE changes SET document = replace(document, 'NO_TRAFFIC', 'QUALIFIES'), wave = 'x' "
+    "WHERE position >= 0",
+    "the header": 'UPDATE plans SET header = replace(header, \'"require":"traffic"\', \'"require":"verified"\')',
     "the log's word": "DELETE FROM events WHERE kind = 'switch.made'",
     "the migration's policy": "UPDATE plans SET policy_text = policy_text || '[gates]\nmax_failures = 9999\n'",
     "the migration's lines": "UPDATE changes SET document = replace(document, 'from-1nce', 'from-2nce')",
@@ -128,7 +129,7 @@ def test_a_rollback_that_was_edited_in_the_store_is_not_carried_out(make_desk: C
     alive(desk)
     assert desk.run("cutover", "apply", "--confirm", str(desk.json("cutover", "plan").data["count"])).code == 0
     count, before = desk.json("rollback", "plan").data["count"], off(desk)
-    edit("UPDATE switch_items SET wave = 'other' WHERE action = 'SWITCH_BACK'")
+    edit("UPDATE changes SET wave = 'other' WHERE action = 'SWITCH_BACK'")
     assert desk.run("rollback", "apply", "--confirm", str(count)).code == 5
     assert off(desk) == before
 

@@ -3,11 +3,11 @@
 import pytest
 
 from migrator.core.run.doubts import MAY_STILL_COME, SETTLING, Doubt, Patience, doubt_of
-from migrator.core.run.states import StepKind, StepState, SwitchKind
+from migrator.core.run.states import CUTOVER_STEPS, MIGRATION_STEPS, StepKind, StepState
 from migrator.core.run.steps import Step
 
-CLAIM, LIMITS, STATE, TAG, NAME = StepKind
-SOURCE, PAUSE = SwitchKind
+CLAIM, LIMITS, STATE, TAG, NAME = MIGRATION_STEPS
+SOURCE, PAUSE = CUTOVER_STEPS
 
 
 def test_the_table_has_a_line_for_each_doubt() -> None:
@@ -54,17 +54,15 @@ def test_a_sim_that_was_named_is_never_claimed_again(doubt: Doubt) -> None:
         (Doubt.UNPROVEN, 6, {LIMITS, TAG, NAME}, {STATE, SOURCE, PAUSE}),
         (Doubt.LEFT_ALONE, 6, {LIMITS, STATE, TAG, NAME}, set()),
         (Doubt.UNEXPECTED, 2, {TAG, NAME, SOURCE, PAUSE}, {CLAIM, LIMITS, STATE}),
-        (Doubt.OUTCOME_UNKNOWN, 0, set(), {*StepKind, *SwitchKind}),
-        (Doubt.PROCESS_DIED, 0, set(), {*StepKind, *SwitchKind}),
-        (Doubt.RETRIED, 0, set(), {*StepKind, *SwitchKind}),
+        (Doubt.OUTCOME_UNKNOWN, 0, set(), set(StepKind)),
+        (Doubt.PROCESS_DIED, 0, set(), set(StepKind)),
+        (Doubt.RETRIED, 0, set(), set(StepKind)),
         (Doubt.LOCKED, 0, set(), {LIMITS, STATE, TAG, NAME}),
         (Doubt.NOT_EFFECTIVE, 0, set(), {SOURCE}),
-        (None, 0, set(), {*StepKind, *SwitchKind}),
+        (None, 0, set(), set(StepKind)),
     ],
 )
-def test_a_step_is_tried_so_often(
-    doubt: Doubt | None, tries: int, ends: set[StepKind | SwitchKind], goes_on: set[StepKind | SwitchKind]
-) -> None:
+def test_a_step_is_tried_so_often(doubt: Doubt | None, tries: int, ends: set[StepKind], goes_on: set[StepKind]) -> None:
     settling = SETTLING[doubt]
     assert all(settling.is_over(kind, tries) and not settling.is_over(kind, tries - 1) for kind in ends)
     assert not any(settling.is_over(kind, 1000) for kind in goes_on)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall, V1Retired
-from migrator.core.cutover.plan import Direction, SwitchKind
+from migrator.core.cutover.plan import Direction
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
+from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 from migrator.workflows.cutover import old_use
 from migrator.workflows.cutover.old_use import WORKERS
@@ -203,8 +204,8 @@ def test_the_day_is_that_of_the_host_after_a_machine_has_slept(world: SwitchWorl
     header = world.cutover_plan()
     before, nights = world.off(), [2 * DAY_S]
 
-    def sleep(kind: SwitchKind) -> None:
-        if kind is SwitchKind.SOURCE and nights:
+    def sleep(kind: StepKind) -> None:
+        if kind is StepKind.SOURCE and nights:
             suspend(world, nights.pop())
             for old in world.meant(header):
                 world.comes_back(old, world.now().date())

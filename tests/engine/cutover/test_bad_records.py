@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from migrator.core.cutover.plan import SwitchHeader, SwitchKind
+from migrator.core.cutover.plan import SwitchHeader
 from migrator.core.run.results import ExitCode
+from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
 from tests.worlds.world import POLICY, Crash
@@ -64,7 +65,7 @@ def test_a_pause_that_was_sent_and_can_never_be_read_ends_in_words(tmp_path: Pat
     world.cut_over()
     world.rollback_plan()
     with pytest.raises(Crash):
-        world.roll_back(hooks=switch_crash_at("after_effect", 1, SwitchKind.PAUSE))
+        world.roll_back(hooks=switch_crash_at("after_effect", 1, StepKind.PAUSE))
     world.defective_records = {world.pairs()[min(meant)]}
     result = world.roll_back()
     assert result.exit_code is ExitCode.ATTENTION, result
@@ -81,7 +82,7 @@ def test_a_new_sim_that_cannot_be_read_after_its_cutover_counts_as_not_alive(tmp
     header = world.cutover_plan(waves=(3,))
     meant, doomed = world.meant(header), first_of(world, header)
 
-    def spoil(_kind: SwitchKind) -> None:
+    def spoil(_kind: StepKind) -> None:
         world.defective_records = {world.pairs()[doomed]}
 
     result = world.cut_over(hooks=Hooks(after_outcome=spoil))

@@ -10,10 +10,11 @@ from migrator.carriers.onence.simulator import OnenceSwitches
 from migrator.carriers.onence.simulator.choices import OmittedFields, StatusWords
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
-from migrator.core.cutover.plan import Require, SwitchKind
+from migrator.core.cutover.plan import Require
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
+from migrator.core.run.states import CUTOVER_STEPS, StepKind
 from migrator.engine.cutover.context import SwitchOptions
 from migrator.engine.run.context import Stopper
 from migrator.workflows.cutover.make import stale_reasons
@@ -491,7 +492,7 @@ def test_an_interrupted_run_finishes_the_request_in_flight_and_goes_on_later(tmp
     result = world.cut_over(stopper=stopper)
     assert result.exit_code is ExitCode.INTERRUPTED
     with world.store() as store:
-        states = {state for _, state, _ in store.switches.step_counts(result.switch_id)}
+        states = {state for _, state, _ in store.journal.step_codes(result.switch_id)}
     assert states == {"uncertain"}  # answered and waiting for proof; none was cut off in flight
     world.source.faults = FaultPlan()
     assert world.cut_over().exit_code is ExitCode.DONE
@@ -559,7 +560,7 @@ def test_an_old_sim_that_went_off_again_keeps_its_new_one_on(tmp_path: Path) -> 
     world.rollback_plan()
     old = a_sim(world)
     with pytest.raises(Crash):
-        world.roll_back(hooks=switch_crash_at("after_intent", 1, SwitchKind.PAUSE))
+        world.roll_back(hooks=switch_crash_at("after_intent", 1, StepKind.PAUSE))
     truly(world, old).status = SimStatus.DISABLED
     world.elapsed_s += 3600
     world.target.ledger.entries.clear()
@@ -580,9 +581,9 @@ def test_an_old_sim_that_expired_stays_on_the_new_link(tmp_path: Path) -> None:
     assert world.target.sims[world.pairs()[old]].state == "LIVE"
 
 
-@pytest.mark.parametrize("kind", list(SwitchKind))
+@pytest.mark.parametrize("kind", CUTOVER_STEPS)
 @pytest.mark.parametrize("point", POINTS)
-def test_a_rollback_that_dies_anywhere_is_resumed_to_the_same_end(tmp_path: Path, point: str, kind: SwitchKind) -> None:
+def test_a_rollback_that_dies_anywhere_is_resumed_to_the_same_end(tmp_path: Path, point: str, kind: StepKind) -> None:
     world = migrated(tmp_path, switch_options=SwitchOptions(batch=4))
     meant, off = world.meant(world.cutover_plan()), world.off()
     world.cut_over()

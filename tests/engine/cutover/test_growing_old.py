@@ -9,7 +9,6 @@ from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.onence.simulator import OnenceSwitches
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import FaultPlan
-from migrator.core.cutover.plan import SwitchKind
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
@@ -58,11 +57,11 @@ def is_pause(method: str, path: str) -> bool:
     return method == "POST" and path.endswith("/batch/state")
 
 
-def once(kind: SwitchKind, deed: Any) -> Hooks:
+def once(kind: StepKind, deed: Any) -> Hooks:
     """What happens between the first intent of a kind and its request."""
     left = [deed]
 
-    def pass_by(passed: SwitchKind) -> None:
+    def pass_by(passed: StepKind) -> None:
         if passed is kind and left:
             left.pop()()
 
@@ -94,7 +93,7 @@ def test_new_sims_that_are_paused_while_the_machine_sleeps_keep_their_old_ones_o
         suspend(world, NIGHT_S)
         pause_new_sims(world)
 
-    result = world.cut_over(hooks=once(SwitchKind.SOURCE, sleep))
+    result = world.cut_over(hooks=once(StepKind.SOURCE, sleep))
     assert result.exit_code is ExitCode.ATTENTION
     assert set(result.aside) == {"new_sim_not_alive"}
     assert world.off() == off
@@ -168,7 +167,7 @@ def test_old_sims_that_go_off_while_the_machine_sleeps_keep_their_new_ones_live(
         suspend(world, NIGHT_S)
         switch_old_sims_off(world)
 
-    result = world.roll_back(hooks=once(SwitchKind.PAUSE, sleep))
+    result = world.roll_back(hooks=once(StepKind.PAUSE, sleep))
     assert result.exit_code is ExitCode.ATTENTION
     assert set(result.aside) == {"old_sim_not_on"}
     assert world.paused() == paused

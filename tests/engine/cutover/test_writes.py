@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from migrator.carriers.simulation import Fault, FaultPlan
-from migrator.core.cutover.plan import SwitchKind
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
-from migrator.core.run.states import StepState
+from migrator.core.run.states import StepKind, StepState
 from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
 from tests.worlds.world import Crash
@@ -36,7 +35,7 @@ def migrated(folder: Path, fault: Fault) -> SwitchWorld:
 def test_a_crash_point_comes_after_every_outcome(tmp_path: Path, fault: Fault) -> None:
     world = migrated(tmp_path, fault)
     world.cutover_plan()
-    passed: dict[str, list[SwitchKind]] = {"intents": [], "outcomes": []}
+    passed: dict[str, list[StepKind]] = {"intents": [], "outcomes": []}
     world.cut_over(hooks=Hooks(after_intent=passed["intents"].append, after_outcome=passed["outcomes"].append))
     assert passed["intents"]
     assert passed["outcomes"] == passed["intents"]
@@ -46,7 +45,7 @@ def test_a_process_that_dies_when_a_lost_answer_was_noted_orders_nothing_twice(t
     world = migrated(tmp_path, Fault.LOSE_AFTER)
     meant, off = world.meant(world.cutover_plan()), world.off()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_outcome", 1, SwitchKind.SOURCE))
+        world.cut_over(hooks=switch_crash_at("after_outcome", 1, StepKind.SOURCE))
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.off() - off == meant
     assert len(world.updates()) == len(meant)
@@ -57,7 +56,7 @@ def test_a_process_that_dies_when_a_defect_was_noted_goes_on(tmp_path: Path) -> 
     meant, off = world.meant(world.cutover_plan()), world.off()
     world.defective = set(meant)
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_outcome", 1, SwitchKind.SOURCE))
+        world.cut_over(hooks=switch_crash_at("after_outcome", 1, StepKind.SOURCE))
     world.defective = set()
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.off() - off == meant
@@ -69,9 +68,9 @@ def test_what_an_answer_means_is_on_disk_with_the_answer(tmp_path: Path, fault: 
     world = migrated(tmp_path, fault)
     world.cutover_plan()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_outcome", 1, SwitchKind.SOURCE))
+        world.cut_over(hooks=switch_crash_at("after_outcome", 1, StepKind.SOURCE))
     with world.store() as store:
-        assert store.switches.reclaim_in_flight(store.switches.newest() or "", 0.0) == 0
+        assert store.journal.reclaim_in_flight(store.switches.newest() or "", 0.0) == 0
         items = store.switches.all_items(store.switches.newest() or "")
-        steps = [item.steps[SwitchKind.SOURCE] for item in items if item.steps]
+        steps = [item.steps[StepKind.SOURCE] for item in items if item.steps]
     assert {(step.state, step.doubt) for step in steps} == {(StepState.UNCERTAIN, doubt)}

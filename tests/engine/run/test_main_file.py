@@ -9,7 +9,6 @@ import anyio
 import pytest
 
 from migrator.carriers.hologram.simulator import HologramSwitches
-from migrator.core.cutover.plan import SwitchKind
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 from tests.worlds.cutover_world import SwitchWorld
@@ -18,7 +17,7 @@ from tests.worlds.world import Crash, World
 
 def carried_off(world: World, to: Path, kind: str) -> None:
     """The machine dies when the first order that counts has arrived; its one file `state.db` goes on elsewhere."""
-    if kind not in {StepKind.CLAIM, SwitchKind.SOURCE}:
+    if kind not in {StepKind.CLAIM, StepKind.SOURCE}:
         return
     to.mkdir()
     shutil.copy(world.folder / "state.db", to)
@@ -78,8 +77,8 @@ def test_an_order_of_a_rollback_is_in_the_main_file_too(migrated: SwitchWorld, e
     with pytest.raises(Crash):
         migrated.roll_back(hooks=Hooks(after_effect=lambda kind: carried_off(migrated, elsewhere, kind)))
     with closing(sqlite3.connect(elsewhere / "state.db")) as copy:
-        newest = copy.execute("SELECT kind, outcome FROM switch_requests ORDER BY request_id DESC LIMIT 1").fetchone()
-    assert newest == (SwitchKind.SOURCE, "sent")
+        newest = copy.execute("SELECT kind, outcome FROM requests ORDER BY request_id DESC LIMIT 1").fetchone()
+    assert newest == (StepKind.SOURCE, "sent")
 
 
 # --- somebody reads meanwhile -------------------------------------------------------------------------------------

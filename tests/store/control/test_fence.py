@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from migrator.core.cutover.plan import SwitchKind
 from migrator.core.run.control import Order, OrderKind
 from migrator.core.run.states import RunEvent, StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome
@@ -15,7 +14,7 @@ from migrator.errors import LeaseLost
 from migrator.store import Owner, Store
 from tests.builders import target
 from tests.store.cutovers.test_store_switches import BOTH, SENT, added
-from tests.store.store_kit import NOW, change, key, open_store, planned
+from tests.store.store_kit import NOW, change, key, open_store, ordered, planned
 
 FIRST, SECOND = Owner("rome", 1, NOW), Owner("oslo", 2, NOW)
 TOLD = {key(1): ("", "")}
@@ -30,8 +29,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         opened.lease.acquire(FIRST, NOW, is_gone=lambda _: False)
         opened.journal.start_run("p1", "first", NOW)
         opened.journal.begin(1, StepKind.CLAIM, [key(1)], SENT, wave="all", now=NOW)
-        opened.switches.start_run("c1", "first", NOW)
-        opened.switches.begin(1, SwitchKind.SOURCE, {key(1): {}}, SENT, now=NOW)
+        opened.journal.start_run("c1", "first", NOW)
+        ordered(opened, 2, StepKind.SOURCE, {key(1): {}})
         yield opened
 
 
@@ -44,15 +43,11 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "a takeover": lambda store: store.journal.reclaim_in_flight("p1", NOW),
     "the end": lambda store: store.journal.end_run(1, RunEvent.FINISH, exit_code=0, reason="", now=NOW),
     "another run": lambda store: store.journal.start_run("p1", "first", NOW),
-    "an order of a cutover": lambda store: store.switches.begin(
-        1, SwitchKind.SOURCE, {key(2): BOTH[key(2)]}, SENT, now=NOW
-    ),
-    "an answer of a cutover": lambda store: store.switches.answered(1, RequestOutcome.ACCEPTED, now=NOW),
-    "a move of a cutover": lambda store: store.switches.move(
-        "c1", SwitchKind.SOURCE, StepEvent.CONFIRMED, TOLD, now=NOW
-    ),
-    "a takeover of a cutover": lambda store: store.switches.reclaim_in_flight("c1", NOW),
-    "the end of a cutover": lambda store: store.switches.end_run(1, RunEvent.FINISH, exit_code=0, reason="", now=NOW),
+    "an order of a cutover": lambda store: ordered(store, 2, StepKind.SOURCE, {key(2): BOTH[key(2)]}),
+    "an answer of a cutover": lambda store: store.journal.answered(2, RequestOutcome.ACCEPTED, now=NOW),
+    "a move of a cutover": lambda store: store.journal.move("c1", StepKind.SOURCE, StepEvent.CONFIRMED, TOLD, now=NOW),
+    "a takeover of a cutover": lambda store: store.journal.reclaim_in_flight("c1", NOW),
+    "the end of a cutover": lambda store: store.journal.end_run(2, RunEvent.FINISH, exit_code=0, reason="", now=NOW),
     "the end of a plan": lambda store: store.plans.finish("p1", NOW),
 }
 

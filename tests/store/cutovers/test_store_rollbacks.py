@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.core.cutover.plan import Direction, SwitchKind
+from migrator.core.cutover.plan import Direction
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import Verdict, Verified
@@ -33,10 +33,10 @@ def taken_back(store: Store, *events: StepEvent, at: float = NOW + 10) -> None:
     added(store, "r1", Direction.ROLLBACK, now=at)
     begun(store, "r1", now=at)
     moved(store, E.CONFIRMED, "r1")
-    begun(store, "r1", SwitchKind.PAUSE, now=at)
+    begun(store, "r1", StepKind.PAUSE, now=at)
     keys = dict.fromkeys(BOTH, ("", "words"))
     for event in events:
-        store.switches.move("r1", SwitchKind.PAUSE, event, keys, now=at)
+        store.journal.move("r1", StepKind.PAUSE, event, keys, now=at)
 
 
 def set_again(store: Store, at: float, plan_id: str = "p1") -> None:
@@ -65,7 +65,7 @@ def test_a_new_sim_that_was_paused_already_counts_as_well(store: Store) -> None:
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
     begun(store, "r1", now=NOW + 10)
     moved(store, E.CONFIRMED, "r1")
-    moved(store, E.OPERATOR_SKIP, "r1", SwitchKind.PAUSE, code="already")
+    moved(store, E.OPERATOR_SKIP, "r1", StepKind.PAUSE, code="already")
     assert set(store.switches.rolled_back()) == set(BOTH)
 
 

@@ -11,19 +11,18 @@ from migrator.core.cutover.plan import (
     Require,
     SwitchAction,
     SwitchHeader,
-    SwitchKind,
     SwitchReason,
     SwitchRow,
 )
 from migrator.core.fleet.sims import SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
-from migrator.core.run.states import RunEvent, StepEvent, StepState
+from migrator.core.run.states import RunEvent, StepEvent, StepKind, StepState
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import IllegalTransition, InputError
 from migrator.ports import Request
 from migrator.store import Store
 from tests.builders import ORG, source_iccid, target_iccid
-from tests.store.store_kit import NOW, change, key, open_store, planned
+from tests.store.store_kit import NOW, change, key, open_store, ordered, planned
 
 SENT = Request("POST", "/v1/sims", [{"iccid": "1"}, {"iccid": "2"}])
 BOTH: dict[str, dict[str, Any]] = {
@@ -64,18 +63,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def begun(store: Store, name: str = "c1", kind: SwitchKind = SwitchKind.SOURCE, *, now: float = NOW) -> int:
-    return store.switches.begin(store.switches.start_run(name, "me", now), kind, BOTH, SENT, now=now)
+def begun(store: Store, name: str = "c1", kind: StepKind = StepKind.SOURCE, *, now: float = NOW) -> int:
+    return ordered(store, store.journal.start_run(name, "me", now), kind, BOTH, sent=SENT, now=now)
 
 
-def moved(
-    store: Store, event: StepEvent, name: str = "c1", kind: SwitchKind = SwitchKind.SOURCE, code: str = ""
-) -> None:
-    store.switches.move(name, kind, event, dict.fromkeys(BOTH, (code, "words")), now=NOW + 1)
+def moved(store: Store, event: StepEvent, name: str = "c1", kind: StepKind = StepKind.SOURCE, code: str = "") -> None:
+    store.journal.move(name, kind, event, dict.fromkeys(BOTH, (code, "words")), now=NOW + 1)
 
 
 def states(store: Store, name: str = "c1") -> set[StepState]:
-    return {item.state_of(SwitchKind.SOURCE) for item in store.switches.all_items(name)}
+    return {item.state_of(StepKind.SOURCE) for item in store.switches.all_items(name)}
 
 
 def test_a_plan_comes_back_as_it_was_and_only_acting_sims_are_items(store: Store) -> None:
@@ -93,9 +90,9 @@ def test_the_same_plan_again_becomes_the_newest_and_is_kept_once(store: Store) -
 
 def test_an_intent_is_on_disk_with_what_was_read_before_it(store: Store) -> None:
     begun(store)
-    step = store.switches.items_by_key("c1", [key(1)])[0].steps[SwitchKind.SOURCE]
+    step = store.switches.items_by_key("c1", [key(1)])[0].steps[StepKind.SOURCE]
     assert (step.state, step.attempts, dict(step.before)) == (S.IN_FLIGHT, 1, BOTH[key(1)])
-    assert store.switches.requests("c1")[0]["body"] == '[{"iccid":"1"},{"iccid":"2"}]'
+    assert store.journal.requests("c1")[0].body == [{"iccid": "1"}, {"iccid": "2"}]
     assert store.switches.state("c1") == "started"
 
 
@@ -103,8 +100,8 @@ def test_what_was_read_before_the_first_order_is_never_overwritten(store: Store)
     begun(store)
     moved(store, E.REFUSED_FOR_NOW)
     other: dict[str, dict[str, Any]] = {key(1): {"label": "clobbered"}, key(2): {}}
-    store.switches.begin(store.switches.start_run("c1", "me", NOW), SwitchKind.SOURCE, other, SENT, now=NOW)
-    step = store.switches.items_by_key("c1", [key(1)])[0].steps[SwitchKind.SOURCE]
+    ordered(store, store.journal.start_run("c1", "me", NOW), StepKind.SOURCE, other, sent=SENT, now=NOW)
+    step = store.switches.items_by_key("c1", [key(1)])[0].steps[StepKind.SOURCE]
     assert (step.attempts, step.before["label"]) == (2, "one")
 
 
@@ -112,7 +109,7 @@ def test_a_step_that_is_not_pending_cannot_be_begun_and_nothing_is_written(store
     begun(store)
     with pytest.raises(IllegalTransition):
         begun(store)
-    assert len(store.switches.requests("c1")) == 1
+    assert len(store.journal.requests("c1")) == 1
 
 
 @pytest.mark.parametrize("event", [E.PROBED_PRESENT, E.CONFIRMED, E.LOST, E.OPERATOR_RETRY])
@@ -124,19 +121,19 @@ def test_a_pending_step_takes_no_event_that_the_table_does_not_allow(store: Stor
 
 def test_what_a_dead_process_left_becomes_uncertain_and_its_request_lost(store: Store) -> None:
     begun(store)
-    assert store.switches.reclaim_in_flight("c1", NOW + 5) == 2
+    assert store.journal.reclaim_in_flight("c1", NOW + 5) == 2
     assert states(store) == {S.UNCERTAIN}
-    assert store.switches.requests("c1")[0]["outcome"] == RequestOutcome.LOST
+    assert store.journal.requests("c1")[0].outcome == RequestOutcome.LOST
 
 
 def test_a_request_is_answered_once_and_a_run_ends_once(store: Store) -> None:
     request_id = begun(store)
-    store.switches.answered(request_id, RequestOutcome.ACCEPTED, now=NOW)
+    store.journal.answered(request_id, RequestOutcome.ACCEPTED, now=NOW)
     with pytest.raises(IllegalTransition):
-        store.switches.answered(request_id, RequestOutcome.LOST, now=NOW)
-    store.switches.end_run(1, RunEvent.STOP, exit_code=7, reason="later", now=NOW)
+        store.journal.answered(request_id, RequestOutcome.LOST, now=NOW)
+    store.journal.end_run(1, RunEvent.STOP, exit_code=7, reason="later", now=NOW)
     with pytest.raises(IllegalTransition):
-        store.switches.end_run(1, RunEvent.STOP, exit_code=7, reason="later", now=NOW)
+        store.journal.end_run(1, RunEvent.STOP, exit_code=7, reason="later", now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +163,8 @@ def test_what_was_rolled_back_is_off_no_more_once_its_pause_is_proved(store: Sto
     begun(store, "r1", now=NOW + 11)
     moved(store, E.CONFIRMED, "r1")
     assert set(store.switches.switched_off()) == set(BOTH)
-    begun(store, "r1", SwitchKind.PAUSE, now=NOW + 12)
-    moved(store, E.CONFIRMED, "r1", SwitchKind.PAUSE)
+    begun(store, "r1", StepKind.PAUSE, now=NOW + 12)
+    moved(store, E.CONFIRMED, "r1", StepKind.PAUSE)
     assert store.switches.switched_off() == {}
 
 
@@ -183,7 +180,7 @@ def test_a_plan_that_was_started_later_supersedes_one_with_the_same_sims(store: 
     begun(store)
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
     assert store.switches.superseded_by("c1") is None
-    store.switches.start_run("r1", "me", NOW + 11)
+    store.journal.start_run("r1", "me", NOW + 11)
     assert store.switches.superseded_by("c1") == "r1"
     assert store.switches.superseded_by("r1") is None
 
@@ -198,7 +195,7 @@ def test_a_plan_that_is_not_there_is_told_with_a_way_on(store: Store) -> None:
 
 def test_what_was_switched_off_tells_its_cutover_its_plan_and_what_the_sim_was(store: Store) -> None:
     before = {key(1): {"status": "Enabled"}, key(2): {"status": "Activated"}}
-    store.switches.begin(store.switches.start_run("c1", "me", NOW), SwitchKind.SOURCE, before, SENT, now=NOW)
+    ordered(store, store.journal.start_run("c1", "me", NOW), StepKind.SOURCE, before, sent=SENT, now=NOW)
     moved(store, E.CONFIRMED)
     found = store.switches.switched_off([key(1), key(2), key(3)])
     assert found == {key(n): SwitchedOff("c1", "p1", target_iccid(n), SourceStatus.ENABLED) for n in (1, 2)}
@@ -207,11 +204,11 @@ def test_what_was_switched_off_tells_its_cutover_its_plan_and_what_the_sim_was(s
 def test_what_a_sim_was_is_what_the_first_of_two_orders_met(store: Store) -> None:
     """The outcome of the first was not known, and the second met the SIM off already."""
     was = {key(1): {"status": "Enabled"}, key(2): {"status": "Enabled"}}
-    store.switches.begin(store.switches.start_run("c1", "me", NOW), SwitchKind.SOURCE, was, SENT, now=NOW)
+    ordered(store, store.journal.start_run("c1", "me", NOW), StepKind.SOURCE, was, sent=SENT, now=NOW)
     moved(store, E.LOST)
     added(store, "c2", now=NOW + 10)
-    run_id = store.switches.start_run("c2", "me", NOW + 11)
-    store.switches.begin(run_id, SwitchKind.SOURCE, {k: {"status": "Disabled"} for k in was}, SENT, now=NOW + 11)
+    run_id = store.journal.start_run("c2", "me", NOW + 11)
+    ordered(store, run_id, StepKind.SOURCE, {k: {"status": "Disabled"} for k in was}, sent=SENT, now=NOW + 11)
     moved(store, E.CONFIRMED, "c2")
     told = {(off.switch_id, off.status_before) for off in store.switches.switched_off().values()}
     assert told == {("c2", SourceStatus.ENABLED)}

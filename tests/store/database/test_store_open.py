@@ -275,7 +275,7 @@ def test_info_says_where_the_store_is_and_what_is_in_it(tmp_path: Path) -> None:
     assert info["lineage"] == store.lineage
     assert info["created_at"] == NOW
     assert info["schema"] == info["schema_of_this_tool"]
-    assert info["counts"] == {"snapshots": 1, "pairs": 1, "plans": 0, "requests": 0, "switch_plans": 0}
+    assert info["counts"] == {"snapshots": 1, "pairs": 1, "plans": 0, "requests": 0, "cutover_plans": 0}
     assert info["held_by"] is None
 
 

@@ -25,7 +25,7 @@ from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import STEP_TRANSITIONS, RunEvent, RunState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import RequestOutcome, Step
 from migrator.errors import IllegalTransition, InputError, StalePlan, StoreBusy, StoreError
-from migrator.ports import Journal, Request
+from migrator.ports import MigrationJournal, Request
 from migrator.store import PlanState, Store
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, states
 
@@ -56,7 +56,7 @@ def move(store: Store, event: StepEvent, *numbers: int, now: float = NOW, not_be
 
 
 def test_the_store_is_the_port(store: Store) -> None:
-    port: Journal = store.journal
+    port: MigrationJournal = store.journal
     assert port.header("p1").plan_id == "p1"
 
 

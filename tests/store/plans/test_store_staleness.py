@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from migrator.core.cutover.plan import Direction, SwitchAction, SwitchHeader, SwitchKind, SwitchReason, SwitchRow
+from migrator.core.cutover.plan import Direction, SwitchAction, SwitchHeader, SwitchReason, SwitchRow
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, Pair, QuotaReading, SourceSim
 from migrator.core.plan.basis import Uses
 from migrator.core.plan.plan import Action, Change, Origin, Reason
 from migrator.core.policy.policy import NamePolicy
-from migrator.core.run.states import StepEvent
+from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.ports import Request
 from migrator.store import Store
 from tests.builders import ORG, pair, sim, source_iccid, target_iccid
-from tests.store.store_kit import NOW, change, open_store, planned, pulled
+from tests.store.store_kit import NOW, change, open_store, ordered, planned, pulled
 
 
 @pytest.fixture
@@ -295,8 +295,8 @@ def switched_off(store: Store, iccid: Iccid, direction: Direction = Direction.CU
     row = SwitchRow(iccid, target_iccid(1), SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, wave="all")
     header = SwitchHeader(direction.value, direction, "p1", store.lineage, ORG, None, 0.0, 1, {}, ("all",), "f")
     store.switches.add(header, [row], at)
-    run_id = store.switches.start_run(header.switch_id, "me", at)
+    run_id = store.journal.start_run(header.switch_id, "me", at)
     sent = Request("PUT", "/v1/sims/1", {})
-    request_id = store.switches.begin(run_id, SwitchKind.SOURCE, {iccid.key: {"status": "Enabled"}}, sent, now=at)
-    store.switches.answered(request_id, RequestOutcome.ACCEPTED, now=at)
-    store.switches.move(header.switch_id, SwitchKind.SOURCE, StepEvent.CONFIRMED, {iccid.key: ("", "")}, now=at)
+    request_id = ordered(store, run_id, StepKind.SOURCE, {iccid.key: {"status": "Enabled"}}, sent=sent, now=at)
+    store.journal.answered(request_id, RequestOutcome.ACCEPTED, now=at)
+    store.journal.move(header.switch_id, StepKind.SOURCE, StepEvent.CONFIRMED, {iccid.key: ("", "")}, now=at)
