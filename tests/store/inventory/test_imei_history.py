@@ -1,16 +1,14 @@
 """The history of IMEIs: what an old SIM was once seen in stays, whatever later pulls say."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from migrator.core.fleet.imei import SeenIn
 from migrator.store import Store
-from migrator.store.database.schema import migrations_folder, revisions
 from tests.builders import sim
+from tests.schema.older import make_older
 from tests.store.store_kit import NOW, key, open_store, page_of, pulled
 
 UNIT, DRAWER, OTHER = "3520990017614812", "8600000000000104", "352099001761481f"
@@ -60,12 +58,6 @@ def test_a_clock_that_was_set_back_shortens_no_history(store: Store) -> None:
 def test_the_history_of_an_older_store_begins_with_its_inventory_in_force(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         pulled(store, [sim(1, imei=UNIT), sim(2)])
-    released = revisions(migrations_folder())
-    before = released[released.index("0009") - 1]
-    with closing(sqlite3.connect(tmp_path / "state.db")) as plain:
-        for table in ("source_imeis", "pair_versions", "old_uses"):
-            plain.execute(f"DROP TABLE {table}")
-        plain.execute("UPDATE alembic_version SET version_num = ?", (before,))
-        plain.commit()
+    make_older(tmp_path / "state.db", "0008")
     with open_store(tmp_path) as store:
         assert store.imeis.of([key(1), key(2)]) == {key(1): [SeenIn(UNIT, NOW, NOW)]}
