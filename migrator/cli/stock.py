@@ -9,13 +9,16 @@ import click
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import refuse_unwritable
 from migrator.cli.app.problem_log import all_told
+from migrator.cli.app.progress import watching
+from migrator.cli.app.stale import with_warnings
+from migrator.cli.apply.apply import outcome_of
 from migrator.core.fleet.units import counted
 from migrator.errors import Problem
 from migrator.inputs.pairing.list_columns import POOL_TITLES, parse_choices
 from migrator.workflows.site import open_site
-from migrator.workflows.stock import import_stock, stock_cards, stock_counts
+from migrator.workflows.stock import claim_stock, import_stock, stock_cards, stock_counts
 
-__all__ = ["import_file", "show"]
+__all__ = ["claim", "import_file", "show"]
 
 SHOWN = 20
 WORDS = {
@@ -77,6 +80,32 @@ def _import(shared: Globals, file: Path, range_mode: Any, columns: Sequence[str]
     text = f"{counted(taken.added, 'card')} taken in, {data['known']} known already; {taken.total} in all."
     in_pairs = (f"In a pair already: {taken.paired}.",) if taken.paired else ()
     return Outcome(data, (text, *in_pairs, "Next: `migrator stock list`."), problems=warnings)
+
+
+@click.command("claim", epilog="Exit codes: as of `apply`; 2 too few free cards, 6 past [stock] max_cards.")
+@click.option("--policy", "policy_file", required=True, type=click.Path(path_type=Path), help="The policy file (TOML).")
+@click.option("--count", required=True, type=click.IntRange(1), help="How many cards to claim.")
+@click.option("--confirm", type=int, metavar="NUMBER", help="The same number again: a claim bills at once.")
+@global_options
+@click.pass_obj
+def claim(shared: Globals, /, *, policy_file: Path, count: int, confirm: int | None) -> int:
+    """Claim cards of the stock, whose unit nobody knows yet.
+
+    Free cards are taken in the order of their ICCIDs, and get limits, tag and name of [stock]. A pair that names such a
+    card later is adopted, and not claimed again. The same command resumes after any interruption.
+    """
+    return finish("stock claim", shared, lambda: _claim(shared, policy_file, count, confirm))
+
+
+def _claim(shared: Globals, policy_file: Path, count: int, confirm: int | None) -> Outcome:
+    warned: list[str] = []
+    with (
+        watching(shared) as progress,
+        open_site(shared.state, config=shared.config, progress=progress, warn=warned.append) as site,
+    ):
+        result = claim_stock(site, policy_file, count=count, confirm=confirm)
+        head = site.store.audit.head()
+    return with_warnings(shared, outcome_of(result, head), warned)
 
 
 @click.command("list", epilog="Exit codes: 0 done.")

@@ -25,7 +25,6 @@ from migrator.store.database.schema import migrations_folder, prepare, revision,
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs import Pairs
-from migrator.store.inventory.stock import Stock
 from migrator.store.inventory.unit_facts import UnitFactsTable
 from migrator.store.journal.expectations import Expectations
 from migrator.store.journal.journal import SqlJournal
@@ -38,6 +37,7 @@ from migrator.store.plans.draft import Draft
 from migrator.store.plans.looks import Looks
 from migrator.store.plans.lookup import is_cutover, is_migration
 from migrator.store.plans.plans import Plans
+from migrator.store.plans.stock import Stock
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
 

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     },
     "stock": {
         "import": ("stock:import_file", "Take cards of a file into stock: their units are not known yet."),
+        "claim": ("stock:claim", "Claim cards of the stock, whose unit nobody knows yet."),
         "list": ("stock:show", "Show the cards in stock, and where each one stands."),
     },
     "plan": {

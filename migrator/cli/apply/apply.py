@@ -26,7 +26,7 @@ from migrator.workflows.apply import STALE_HINT, Bounds, carry_out, dry_run, mus
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
 from migrator.workflows.site import Site
 
-__all__ = ["apply"]
+__all__ = ["apply", "outcome_of"]
 
 CODES = (
     "0 done, 2 input, 3 done but some SIMs need attention, 4 refused, 5 stale or of another store, 6 a gate or cap, "
@@ -119,7 +119,7 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         with watching(shared) as progress:
             result = carry_out(Site(store, chosen, progress, warned), header, options.bounds)
         head = store.audit.head()
-    return with_warnings(shared, _told(result, head), warnings)
+    return with_warnings(shared, outcome_of(result, head), warnings)
 
 
 def _plan(shared: Globals, store: Store, options: Options) -> PlanHeader:
@@ -161,7 +161,8 @@ def _confirm(shared: Globals, store: Store, header: PlanHeader, options: Options
         raise InputError(error.message, code=error.code, hint=hint) from error
 
 
-def _told(result: ApplyResult, head: str) -> Outcome:
+def outcome_of(result: ApplyResult, head: str) -> Outcome:
+    """Return the outcome of a run: counts, and what to do next."""
     data = {
         "plan_id": result.plan_id,
         "run_id": result.run_id,

@@ -32,6 +32,7 @@ class PlanKind(StrEnum):
     """Kind of a plan, with its own kinds of steps."""
 
     MIGRATE = "migrate"  # claims new SIMs, and sets them up
+    STOCK = "stock"  # claims cards before anybody knows their unit: each card stands in the place of an old SIM
     CUTOVER = "cutover"  # to the new SIMs: the old ones are switched off
     ROLLBACK = "rollback"  # back to the old SIMs: they are switched on, then the new ones are paused
 

@@ -14,6 +14,7 @@ from migrator.core.audit.chain import hash_of_lines, request_digest
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import (
     RUN_TRANSITIONS,
+    PlanKind,
     PlanState,
     RunEvent,
     RunState,
@@ -33,6 +34,7 @@ from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
 from migrator.store.log import note_of_plan
 from migrator.store.plans.lookup import MIGRATIONS, any_plan_row
+from migrator.store.plans.stock import refuse_claimed_for_stock, refuse_unstocked
 from migrator.store.tables.plans import changes, plans, request_items, requests, runs, steps
 
 __all__ = ["SqlJournal"]
@@ -162,7 +164,11 @@ class SqlJournal(Counts):
             plan_no, body = run.plan_no, raw_text(request.body)
             if kind is StepKind.CLAIM:
                 _refuse_claimed_elsewhere(connection, plan_no, keys)
-                refuse_changed_pairs(connection, plan_no, keys)
+                if run.kind == PlanKind.STOCK:
+                    refuse_unstocked(connection, plan_no, keys)
+                else:
+                    refuse_claimed_for_stock(connection, plan_no, keys)
+                    refuse_changed_pairs(connection, plan_no, keys)
             row = {
                 "plan_no": plan_no,
                 "run_id": run_id,

@@ -44,10 +44,11 @@ class Draft:
     The added changes are on disk, but the plan is not there before `finish`.
     """
 
-    def __init__(self, database: Database, plan_no: int, now: float) -> None:
+    def __init__(self, database: Database, plan_no: int, now: float, *, is_whole_fleet: bool = True) -> None:
         self._db = database
         self._plan_no = plan_no
         self._now = now
+        self._is_whole_fleet = is_whole_fleet
         self._digest = hashlib.sha256()
         self._waves: set[str | None] = set()
         self._added = 0
@@ -97,7 +98,8 @@ class Draft:
                 .where(plans.c.plan_no == self._plan_no)
                 .values(plan_id=header.plan_id, state=PlanState.CREATED, header=header_line(header), made_no=made_no)
             )
-            self._note_left_out(connection)
+            if self._is_whole_fleet:
+                self._note_left_out(connection)
             made = {
                 "changes_sha256": header.fingerprints.changes,
                 "claims": header.claims,

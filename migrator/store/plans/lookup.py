@@ -11,8 +11,10 @@ from migrator.store.database.database import Database
 from migrator.store.tables.plans import plans
 
 __all__ = [
+    "CLAIMING",
     "CUTOVERS",
     "MIGRATIONS",
+    "STOCK_PLANS",
     "any_plan_row",
     "cutover_row",
     "fresh_plan_row",
@@ -21,10 +23,16 @@ __all__ = [
     "plan_row",
 ]
 
-is_migration = plans.c.kind == PlanKind.MIGRATE
-is_cutover = plans.c.kind != PlanKind.MIGRATE
+CLAIMING = (PlanKind.MIGRATE, PlanKind.STOCK)
+"""Kinds of plans that claim SIMs."""
+
+is_migration = (plans.c.kind == PlanKind.MIGRATE) | (plans.c.kind == PlanKind.STOCK)
+"""Condition for a plan that claims SIMs."""
+
+is_cutover = (plans.c.kind == PlanKind.CUTOVER) | (plans.c.kind == PlanKind.ROLLBACK)
 """Condition for a cutover or rollback."""
 
+STOCK_PLANS = select(plans.c.plan_no).where(plans.c.kind == PlanKind.STOCK)
 MIGRATIONS = select(plans.c.plan_no).where(is_migration)
 CUTOVERS = select(plans.c.plan_no).where(is_cutover)
 """Query for the cutovers and rollbacks.
@@ -60,7 +68,7 @@ def cutover_row(database: Database, plan_id: str) -> Row[Any]:
     Raises: InputError, if there is no such plan.
     """
     row = _found(database, plan_id)
-    if row is None or row.kind == PlanKind.MIGRATE:
+    if row is None or row.kind in CLAIMING:
         raise InputError(
             f"there is no cutover or rollback plan {plan_id!r} in this store",
             code="no_such_plan",
@@ -93,7 +101,7 @@ def _found(database: Database, plan_id: str) -> Row[Any] | None:
 
 
 def _of_migration(row: Row[Any]) -> Row[Any]:
-    if row.kind != PlanKind.MIGRATE:
+    if row.kind not in CLAIMING:
         raise _no_plan(row.plan_id)
     return row
 

@@ -18,7 +18,7 @@ from migrator.core.plan.diff import PlanLine
 from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action, Change, Origin, PlanHeader, Reason
 from migrator.core.policy.policy import NamePolicy
-from migrator.core.run.states import PlanState
+from migrator.core.run.states import PlanKind, PlanState
 from migrator.store.database.database import Database, Query
 from migrator.store.database.documents import change_of, document_text
 from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order
@@ -75,13 +75,21 @@ class Plans:
         return claimed_before(self._db, keys)
 
     @contextmanager
-    def draft(self, now: float, *, policy_text: str = "", policy: Mapping[str, Any] | None = None) -> Iterator[Draft]:
+    def draft(
+        self,
+        now: float,
+        *,
+        policy_text: str = "",
+        policy: Mapping[str, Any] | None = None,
+        kind: PlanKind = PlanKind.MIGRATE,
+    ) -> Iterator[Draft]:
         """Begin a plan, and drop the plan unless `finish` was called.
 
         Args:
             now: UTC seconds.
             policy_text: the policy file as it was read.
             policy: its content as JSON values.
+            kind: of the plan.
         """
         self._drop_abandoned(now)
         with self._db.write() as connection:
@@ -89,6 +97,7 @@ class Plans:
             made = connection.execute(
                 insert(plans).values(
                     made_no=last + 1,
+                    kind=kind,
                     state=PlanState.DRAFT,
                     header="",
                     policy_text=policy_text,
@@ -97,7 +106,7 @@ class Plans:
                 )
             )
             plan_no = int(made.lastrowid)
-        draft = Draft(self._db, plan_no, now)
+        draft = Draft(self._db, plan_no, now, is_whole_fleet=kind is PlanKind.MIGRATE)
         try:
             yield draft
         finally:
@@ -134,6 +143,13 @@ class Plans:
         """
         return header_from(json.loads(plan_row(self._db, plan_id).header))
 
+    def kind(self, plan_id: str) -> PlanKind:
+        """Return the kind of a plan that claims SIMs.
+
+        Raises: InputError, if there is no such plan.
+        """
+        return PlanKind(plan_row(self._db, plan_id).kind)
+
     def policy_text(self, plan_id: str) -> str:
         """Return the policy file of a plan, letter by letter."""
         return str(plan_row(self._db, plan_id).policy_text)
@@ -143,8 +159,8 @@ class Plans:
         return dict(json.loads(plan_row(self._db, plan_id).policy_json))
 
     def newest(self) -> str | None:
-        """Return the id of the plan that was made last, or None."""
-        made = select(plans.c.plan_id).where(plans.c.plan_id.is_not(None), is_migration)
+        """Return the id of the migration that was made last, or None."""
+        made = select(plans.c.plan_id).where(plans.c.plan_id.is_not(None), plans.c.kind == PlanKind.MIGRATE)
         with self._db.read() as connection:
             return connection.scalar(made.order_by(plans.c.made_no.desc()).limit(1))
 
@@ -303,6 +319,7 @@ def _listed(row: AnyRow) -> dict[str, Any]:
     header = header_from(json.loads(row.header))
     return {
         "plan_id": row.plan_id,
+        "kind": row.kind,
         "state": row.state,
         "created_at": row.created_at,
         "started_at": row.started_at,

@@ -36,11 +36,12 @@ from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits
 from migrator.core.run.gates import Gate, gate
+from migrator.core.run.states import PlanKind
 from migrator.core.run.steps import Item, Verdict, Verified
 from migrator.engine.cutover.context import in_parallel
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.run.context import Stopper
-from migrator.errors import Halted, StoreError
+from migrator.errors import Halted, InputError, StoreError
 from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
 from migrator.workflows.cutover.old_use import OldSimJudge
 from migrator.workflows.plans.make import look
@@ -121,6 +122,12 @@ async def make_cutover(
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
     await target.account()
+    if store.plans.kind(header.plan_id) is PlanKind.STOCK:
+        raise InputError(
+            f"plan {header.plan_id} claims cards for the stock: none of them has an old SIM",
+            code="stock_plan",
+            hint="name the plan of the units: `migrator plan list`",
+        )
     await look(store, target, header, absent_after_s=absent_after_s, clock=clock, stopper=stopper, progress=progress)
     few = _too_few_verified(store, header.plan_id, demand.verified_share)
     if few is not None:

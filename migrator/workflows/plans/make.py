@@ -1,7 +1,8 @@
 """Work of `plan create` and `verify`: store, target and core together."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import anyio
 import anyio.lowlevel
 
 from migrator.chunks import chunks
+from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits
 from migrator.core.money.calls import USUAL_SIZES, CallSizes
@@ -21,7 +23,7 @@ from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Re
 from migrator.core.plan.planner import Planner
 from migrator.core.policy.policy import ClaimPolicy, Policy
 from migrator.core.run.gates import Gate, gate
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.states import PlanKind, StepKind, StepState
 from migrator.engine.apply.apply import Applying
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.prices import prices_of
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from migrator.inputs.where.language import Where
     from migrator.store import Store
 
-__all__ = ["applying", "look", "make_plan", "settle_earlier", "unsettled_plans"]
+__all__ = ["Fleet", "applying", "look", "make_plan", "settle_earlier", "unsettled_plans"]
 
 ID_DIGITS = 10
 
@@ -57,12 +59,13 @@ async def make_plan(
     selection: "Where | None" = None,
     takes_rolled_back: bool = False,
     sizes: CallSizes = USUAL_SIZES,
+    fleet: "Fleet | None" = None,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan.
 
     `selection` picks the SIMs that the plan acts on; None: all. The other SIMs are in the plan as left out, and so are
     SIMs that a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to
-    send.
+    send. `fleet` is another fleet than the inventory with its pairs.
 
     Returns: the header of the stored plan.
 
@@ -72,11 +75,16 @@ async def make_plan(
     policy = loaded.policy
     account = await target.account()
     prices = prices_of(await target.data_plans(), policy.claim)
-    must_have_chosen(store, loaded, prices, selection)
+    if fleet is None:
+        must_have_chosen(store, loaded, prices, selection)
     balance = await target.balance()
-    progress("observing", {"sims": store.pairs.count()})
     reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
-    await reader.read(_targets(store, selection), full=True, thorough=True)
+    if fleet is None:
+        progress("observing", {"sims": store.pairs.count()})
+        await reader.read(_targets(store, selection), full=True, thorough=True)
+    else:
+        progress("observing", {"sims": len(fleet.targets)})
+        await reader.read(fleet.targets, full=True, thorough=True)
     stopper.check()
 
     async def each_batch(sims: int) -> None:
@@ -97,6 +105,7 @@ async def make_plan(
             takes_rolled_back=takes_rolled_back,
             sizes=sizes,
             each_batch=each_batch,
+            fleet=fleet or _inventory_of(store),
         )
 
 
@@ -124,9 +133,10 @@ async def _stored(
     takes_rolled_back: bool,
     sizes: CallSizes,
     each_batch: Callable[[int], Awaitable[None]],
+    fleet: "Fleet",
 ) -> PlanHeader:
     policy = loaded.policy
-    repeated = repeated_names(store.plans.candidates(), policy)
+    repeated = repeated_names(fleet.candidates(), policy)
     where = None if selection is None else selection.text
     account = store.inventory.account_limits() or AccountLimits()
     planner = Planner(
@@ -139,10 +149,10 @@ async def _stored(
         takes_rolled_back,
     )
     if policy.needs_counting:
-        planner.count(store.plans.candidates())
+        planner.count(fleet.candidates())
     tally, names = PlanTally(sizes), NameWatch()
-    with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
-        changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
+    with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical, kind=fleet.kind) as draft:
+        changes = names.watching(tally.counting(planner.changes(fleet.candidates())))
         await each_batch(0)
         for batch in chunks(changes):
             draft.add(batch)
@@ -155,7 +165,7 @@ async def _stored(
             used = used_of(store.journal.claims_made(org_id), policy.caps, None)
             summary = tally.summary(policy, prices, balance=balance, max_rps=max_rps, used=used)
             return PlanHeader(
-                plan_id=_unused_id(store, org_id, prints, where),
+                plan_id=_unused_id(store, org_id, prints, where, letter=fleet.letter),
                 lineage=store.lineage,
                 org_id=org_id,
                 fingerprints=prints,
@@ -183,6 +193,27 @@ async def _stored(
     return header
 
 
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """SIMs to plan for.
+
+    Args:
+        candidates: yields them, sorted by ICCID; called several times.
+        targets: the new SIMs that are read before.
+        kind: of the plan.
+        letter: the first one of the plan's id.
+    """
+
+    candidates: Callable[[], Iterable[Candidate]]
+    targets: Sequence[Iccid] = ()
+    kind: PlanKind = PlanKind.MIGRATE
+    letter: str = "p"
+
+
+def _inventory_of(store: "Store") -> Fleet:
+    return Fleet(store.plans.candidates)
+
+
 def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:
     return Origin(str(Path(loaded.name).absolute()), account)
 
@@ -208,14 +239,14 @@ def _done_elsewhere(sims: int) -> Iterator[str]:
         )
 
 
-def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None) -> str:
+def _unused_id(store: "Store", org_id: int, prints: Fingerprints, where: str | None, *, letter: str) -> str:
     """Return an id that follows from the content of the plan.
 
     If the id was used before, a number is added at the end.
     """
     text = "\n".join((store.lineage, str(org_id), prints.inventory, prints.pairs, prints.policy, prints.changes))
     text += "" if where is None else f"\n{where}"  # two ways to say the same selection are two plans to review
-    name = "p" + hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+    name = letter + hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
     number = 1
     while store.plans.exists(name) in {"started", "finished"}:
         number += 1

@@ -3,6 +3,7 @@
 from migrator.core.cutover.plan import SwitchHeader
 from migrator.core.plan.approvals import approvers
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.run.states import PlanKind
 from migrator.errors import Halted, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.store import Store
@@ -51,6 +52,8 @@ def refuse_stale(store: Store, header: PlanHeader, hint: str) -> list[str]:
     Returns: warnings about what could not be read.
     Raises: StalePlan, saying what changed since.
     """
+    if store.plans.kind(header.plan_id) is PlanKind.STOCK:
+        return []  # made from the stock, and each card is held against the stock as its claim is sent
     since = changes_since(store, header)
     if since.changed:
         problems = tuple(Problem("changed", line) for line in since.changed)

@@ -43,6 +43,7 @@ READERS = {
     ("pair import", "file"),
     ("pair pool", "file"),
     ("stock import", "file"),
+    ("stock claim", "policy_file"),
     ("pair pool", "policy_file"),
     ("plan create", "policy_file"),
     ("rollback plan", "file"),

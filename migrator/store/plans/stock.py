@@ -1,29 +1,33 @@
 """Cards in stock."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.pairing import target_view
 from migrator.core.fleet.stock import Card, CardState, state_of_card
+from migrator.core.plan.document import header_from
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
+from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
 from migrator.store.database.rows import LINK_COLUMNS, by_page, link_from
 from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
 from migrator.store.log import note
+from migrator.store.plans.lookup import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links
-from migrator.store.tables.plans import plans, steps
+from migrator.store.tables.plans import changes, plans, steps
 
-__all__ = ["Stock"]
+__all__ = ["Stock", "refuse_claimed_for_stock", "refuse_unstocked"]
 
 _claims = (  # a card that is claimed for the stock stands in the place of an old SIM
     select(steps.c.state)
-    .where(steps.c.plan_no.in_(select(plans.c.plan_no)), steps.c.source_key == stock.c.key)
+    .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key == stock.c.key)
     .where(steps.c.kind == StepKind.CLAIM)
 )
 _is_open = _claims.where(steps.c.state.in_(MAY_BE_PAID)).exists()
@@ -85,6 +89,23 @@ class Stock:
         with self._db.read() as connection:
             return connection.scalar(select(func.count()).select_from(stock)) or 0
 
+    def claimed(self, org_id: int) -> int:
+        """Count the cards that plans for the stock claimed, or may have."""
+        paid = (
+            select(plans.c.header, func.count().label("cards"))
+            .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+            .where(plans.c.kind == PlanKind.STOCK, steps.c.kind == StepKind.CLAIM)
+            .where(steps.c.state.in_(MAY_BE_PAID) | (steps.c.code == Doubt.CLAIMED_UNSEEN))
+            .group_by(plans.c.plan_no)
+        )
+        return sum(row.cards for row in self._db.rows(paid) if header_from(json.loads(row.header)).org_id == org_id)
+
+    def unfinished(self) -> str | None:
+        """Return the plan for the stock that was begun, or None."""
+        is_open = (plans.c.kind == PlanKind.STOCK) & (plans.c.state == PlanState.STARTED)
+        with self._db.read() as connection:
+            return connection.scalar(select(plans.c.plan_id).where(is_open).order_by(plans.c.made_no.desc()).limit(1))
+
     def known(self, keys: Iterable[str]) -> set[str]:
         """Return those of some keys that are cards in stock."""
         with self._db.read() as connection:
@@ -93,6 +114,45 @@ class Stock:
                 for chunk in chunks(keys)
                 for key in connection.execute(select(stock.c.key).where(stock.c.key.in_(chunk))).scalars()
             }
+
+
+def refuse_unstocked(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
+    """Refuse a claim for the stock of cards that are no stock.
+
+    The check runs in the transaction of the intent.
+
+    Raises: PairChanged, with the cards that are not in stock, or that a pair names by now.
+    """
+    is_stock = select(stock.c.key).where(stock.c.key == changes.c.source_key).exists()
+    is_paired = select(pairs.c.target_key).where(pairs.c.target_key == changes.c.source_key).exists()
+    other = select(changes.c.source_key).where(changes.c.plan_no == plan_no, changes.c.source_key.in_(keys))
+    found = connection.execute(other.where(or_(~is_stock, is_paired))).scalars().all()
+    if found:
+        raise PairChanged(frozenset(found))
+
+
+def refuse_claimed_for_stock(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
+    """Refuse a claim of SIMs that the stock may have.
+
+    Such a SIM would be paid twice.
+
+    Raises: StalePlan.
+    """
+    targets = select(changes.c.target_key).where(changes.c.plan_no == plan_no, changes.c.source_key.in_(keys))
+    paid = (
+        select(func.count(), func.min(plans.c.plan_id))
+        .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+        .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key.in_(targets), steps.c.kind == StepKind.CLAIM)
+        .where(steps.c.state.in_(MAY_BE_PAID) | (steps.c.code == Doubt.CLAIMED_UNSEEN))
+    )
+    sims, plan_id = connection.execute(paid).one()
+    if sims:
+        raise StalePlan(
+            f"{sims} new SIMs of this claim were claimed for the stock by plan {plan_id}, or may have been; nothing was"
+            " sent for them",
+            code="claimed_by_another_plan",
+            hint="make a new plan: what is claimed already is never claimed again",
+        )
 
 
 def _card(row: Any, org_id: int | None) -> Card:
