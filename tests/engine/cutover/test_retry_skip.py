@@ -17,8 +17,8 @@ from migrator.errors import InputError, StalePlan
 from migrator.workflows.cutover.apply import cutover_may_be_retried
 from migrator.workflows.cutover.make import stale_reasons
 from tests.engine.cutover.test_cutover_runs import a_sim, migrated, truly
-from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
-from tests.worlds.world import POLICY, Crash
+from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.world import POLICY, Crash, crash_at
 
 STRICT = POLICY.replace("max_failures = 1000", "max_failures = 0")
 
@@ -90,7 +90,7 @@ def test_an_order_in_doubt_is_never_retried(tmp_path: Path) -> None:
     world = migrated(tmp_path)
     world.cutover_plan()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_effect", 1))
+        world.cut_over(hooks=crash_at("after_effect", 1))
     with world.store() as store:
         assert store.journal.step_counts(newest(world))[StepKind.SOURCE, StepState.IN_FLIGHT]
         assert store.interventions.retry(newest(world), Selection(), now=world.now().timestamp()).sims == 0
@@ -114,7 +114,7 @@ def test_a_pause_that_failed_is_read_and_ordered_again_after_a_retry(tmp_path: P
     world.cut_over()
     world.rollback_plan()
     with pytest.raises(Crash):
-        world.roll_back(hooks=switch_crash_at("after_effect", 1, StepKind.PAUSE))
+        world.roll_back(hooks=crash_at("after_effect", 1, StepKind.PAUSE))
     new = world.pairs()[min(meant)]
     world.defective_records = {new}
     assert dict(world.roll_back().failed) == {"unexpected": 1}
@@ -162,7 +162,7 @@ def test_a_sim_with_an_order_in_doubt_cannot_be_skipped(tmp_path: Path) -> None:
     world = migrated(tmp_path)
     world.cutover_plan()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_effect", 1))
+        world.cut_over(hooks=crash_at("after_effect", 1))
     with world.store() as store:
         before = list(store.switches.stored_steps(newest(world)))
         with pytest.raises(InputError, match="not known yet") as caught:
@@ -176,7 +176,7 @@ def test_an_order_that_was_given_up_and_may_come_late_cannot_be_skipped(tmp_path
     world = migrated(tmp_path)
     world.cutover_plan()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_effect", 1))
+        world.cut_over(hooks=crash_at("after_effect", 1))
     with world.store() as store:
         store.journal.reclaim_in_flight(newest(world), 1.0)
         open_ = [one.key for one in store.switches.items(newest(world), "all") if one.steps]
