@@ -2,6 +2,7 @@
 
 import gzip
 import sqlite3
+import zipfile
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -21,11 +22,14 @@ from migrator.workflows.evidence import gather
 from tests.schema.older import BEFORE_ONE_JOURNAL, make_older
 from tests.schema.test_schema import RELEASED, future, upgraded, version
 from tests.store.store_kit import NOW, open_store
-from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
-from tests.worlds.world import Crash
+from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.world import Crash, crash_at
 
 WRITTEN_BY_0007 = Path(__file__).parent / "written_by_0007.sql.gz"
 """What the release of schema 0007 wrote: a finished cutover, and a rollback that died with pauses in flight."""
+
+EVIDENCE_OF_0007 = Path(__file__).parent / "written_by_0007.zip"
+"""The evidence of that store, written by that release."""
 
 DEATHS = {
     "a cutover whose order is in flight": (Direction.CUTOVER, "after_effect", StepKind.SOURCE),
@@ -43,7 +47,7 @@ def began(folder: Path, direction: Direction, point: str, kind: StepKind) -> Swi
         assert finished(world, Direction.CUTOVER) is ExitCode.DONE
         world.rollback_plan()
     with pytest.raises(Crash):
-        world.switch(direction, hooks=switch_crash_at(point, 2 if kind is StepKind.SOURCE else 1, kind))
+        world.switch(direction, hooks=crash_at(point, 2 if kind is StepKind.SOURCE else 1, kind))
     return world
 
 
@@ -203,6 +207,18 @@ def test_what_the_release_before_wrote_is_read_to_the_letter(tmp_path: Path) -> 
         gather(store, plan_id, tmp_path / "evidence.zip", now=0.0)
         assert list(store.audit.problems()) == []
     assert evidence_problems(tmp_path / "evidence.zip")[1] == []
+
+
+def test_evidence_of_the_release_before_is_still_checked(tmp_path: Path) -> None:
+    """It names requests of a cutover by their former numbers, and steps by their last request."""
+    assert evidence_problems(EVIDENCE_OF_0007)[1] == []
+    edited = tmp_path / "edited.zip"
+    with zipfile.ZipFile(EVIDENCE_OF_0007) as old, zipfile.ZipFile(edited, "w") as new:
+        for name in old.namelist():
+            text = old.read(name).decode()
+            new.writestr(name, text.replace("Disabled", "Enabled") if name == "switch_requests.jsonl" else text)
+    found = evidence_problems(edited)[1]
+    assert any(words.startswith("request ") and "is not in the log" in words for words in found), found
 
 
 def test_every_release_before_is_tried() -> None:

@@ -22,7 +22,7 @@ from migrator.reports.evidence.check import evidence_problems
 from migrator.store import Store
 from migrator.workflows.evidence import gather
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned
-from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
+from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.world import Crash, World, crash_at
 
 Edit = Callable[[sqlite3.Connection], object]
@@ -137,7 +137,7 @@ def switched(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
     world.migrated()
     world.cutover_plan(waves=(3,))
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_effect", 1))
+        world.cut_over(hooks=crash_at("after_effect", 1))
     world.elapsed_s += 600
     for _ in range(5):
         if world.cut_over().exit_code is ExitCode.DONE:

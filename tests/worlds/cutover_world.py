@@ -36,9 +36,9 @@ from migrator.workflows.verify import prove_life
 from tests.worlds.auditing import check_audit
 from tests.worlds.meanwhile import Guards, Passing
 from tests.worlds.odd_labels import Oddities, oddities
-from tests.worlds.world import Crash, World
+from tests.worlds.world import Crash, World, crash_at
 
-__all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch", "switch_crash_at"]
+__all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch"]
 
 BASE_URL = "https://onence.test/management-api/"
 MEGABYTE = 1_048_576
@@ -47,19 +47,6 @@ STRANGER = "352099001761481"
 """Hardware in which no old SIM ever was."""
 STALE_READ_S = 120.0
 """No order rests on a read that is older: a batch is read, its new SIMs are, and then it goes out."""
-
-
-def switch_crash_at(point: str, count: int, kind: StepKind | None = None) -> Hooks:
-    """Hooks that die the `count`-th time that `point` is passed, by this kind of write or any."""
-    left = count
-
-    def pass_by(passed: StepKind) -> None:
-        nonlocal left
-        left -= kind is None or passed is kind
-        if left == 0:
-            raise Crash(point)
-
-    return Hooks(**{point: pass_by})
 
 
 class Watched(InProcessTransport):
@@ -606,7 +593,7 @@ def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction,
             world.source.faults = world.target.faults = FaultPlan()
         try:
             dies = not calm and chance.random() < 0.5
-            hooks = switch_crash_at(chance.choice(POINTS), chance.randint(1, 6)) if dies else None
+            hooks = crash_at(chance.choice(POINTS), chance.randint(1, 6)) if dies else None
             result = world.switch(direction, hooks=hooks if calm else passing.hooks(direction, hooks))
         except Crash:
             continue

@@ -19,6 +19,7 @@ from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids, unknown_iccids
 from migrator.store import Store
 from migrator.store.journal.retry_skip import Intervened
+from migrator.workflows.cutover.apply import cutover_may_be_retried
 
 __all__ = ["retry", "skip"]
 
@@ -34,6 +35,15 @@ class _Chosen:
     wave: str | None
     iccids: Path | None
     dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Plan of any kind, with the commands that apply and show it."""
+
+    plan_id: str
+    apply: str
+    show: str
 
 
 def _selection_options(command: F) -> F:
@@ -52,7 +62,7 @@ def _selection_options(command: F) -> F:
     return command
 
 
-@click.command("retry", epilog="Exit codes: 0 done, 2 input, 9 another run holds the store.")
+@click.command("retry", epilog="Exit codes: 0 done, 2 input, 5 a later plan has these SIMs, 9 the store is held.")
 @_selection_options
 @click.option(
     "--never-claimed",
@@ -64,19 +74,22 @@ def _selection_options(command: F) -> F:
 def retry(shared: Globals, /, never_claimed: bool, **options: Any) -> int:
     """Have failed steps of some SIMs read and tried again.
 
-    PLAN is by default the newest. Nothing is sent now. The next `apply` reads each of these SIMs first: what happened
-    after all counts as done, and only what surely did not happen is sent. A finished plan is in use again.
+    PLAN is by default the newest migration; it may be a cutover or rollback. Nothing is sent now. The next `apply`
+    reads each of these SIMs first: what happened after all counts as done, and only what surely did not happen is sent.
+    A finished plan is in use again.
     """
     return finish("retry", shared, lambda: _retry(shared, _Chosen(**options), never_claimed=never_claimed))
 
 
 def _retry(shared: Globals, asked: _Chosen, *, never_claimed: bool) -> Outcome:
     def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
+        if store.switches.exists(plan_id) is not None:
+            cutover_may_be_retried(store, plan_id, never_claimed=never_claimed)
         return store.interventions.retry(plan_id, chosen, now=now, never_claimed=never_claimed, dry_run=asked.dry_run)
 
-    plan_id, came = _intervention(shared, asked, act)
+    target, came = _intervention(shared, asked, act)
     words = "would be tried again" if asked.dry_run else "are to be tried again"
-    return _told(plan_id, asked, came, words, next_step=f"`migrator apply {plan_id}`, which reads before it sends")
+    return _told(target, asked, came, words, next_step=f"`{target.apply}`, which reads before it sends")
 
 
 @click.command("skip", epilog="Exit codes: 0 done, 2 input, 9 another run holds the store.")
@@ -86,43 +99,57 @@ def _retry(shared: Globals, asked: _Chosen, *, never_claimed: bool) -> Outcome:
 def skip(shared: Globals, /, **options: Any) -> int:
     """Skip SIMs of PLAN: nothing more is sent for them.
 
-    PLAN is by default the newest. No gate waits for these SIMs. What is done for them stays done, so a claimed SIM goes
-    on to be billed. A skip cannot be taken back under this plan; a new plan has the SIMs again. Verified SIMs are left
-    as they are.
+    PLAN is by default the newest migration; it may be a cutover or rollback. No gate waits for these SIMs. What is done
+    for them stays done, so a claimed SIM goes on to be billed. A skip cannot be taken back under this plan; a new plan
+    has the SIMs again. SIMs that are verified, or switched and proved, are left as they are.
     """
     return finish("skip", shared, lambda: _skip(shared, _Chosen(**options)))
 
 
 def _skip(shared: Globals, asked: _Chosen) -> Outcome:
     def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
-        return store.interventions.skip(plan_id, chosen, now=now, dry_run=asked.dry_run)
+        skipping = store.interventions if store.switches.exists(plan_id) is None else store.switches
+        return skipping.skip(plan_id, chosen, now=now, dry_run=asked.dry_run)
 
-    plan_id, came = _intervention(shared, asked, act)
+    target, came = _intervention(shared, asked, act)
     words = "would be set aside" if asked.dry_run else "are set aside"
-    return _told(plan_id, asked, came, words, next_step=f"`migrator apply {plan_id}` goes on without them")
+    return _told(target, asked, came, words, next_step=f"`{target.apply}` goes on without them")
 
 
 def _intervention(
     shared: Globals, asked: _Chosen, act: Callable[[Store, str, Selection, float], Intervened]
-) -> tuple[str, Intervened]:
+) -> tuple[_Target, Intervened]:
     """Choose SIMs and act on them.
 
     The store is held while the SIMs are acted on, except in a dry run.
 
-    Returns: the plan's id, and the result.
+    Returns: the plan, and the result.
     Raises: InputError, for no way to choose or a bad file; StoreBusy, while another run holds the store.
     """
     if not (asked.codes or asked.wave or asked.iccids):
         hint = "give --code, --wave or --iccids; several together mean the SIMs that fit all of them"
         raise InputError("which SIMs are meant?", code="no_selection", hint=hint)
     with wiring.store_of(shared.state, shared.config) as store:
-        plan_id = plan_id_of(store, asked.plan)
-        chosen = _selection(store, plan_id, asked)
+        target = _target(store, asked.plan)
+        chosen = _selection(store, target.plan_id, asked)
         now = wiring.SystemClock().now().timestamp()
         if asked.dry_run:
-            return plan_id, act(store, plan_id, chosen, now)
+            return target, act(store, target.plan_id, chosen, now)
         with wiring.holding_lease(store):
-            return plan_id, act(store, plan_id, chosen, now)
+            return target, act(store, target.plan_id, chosen, now)
+
+
+def _target(store: Store, given: str | None) -> _Target:
+    """Return the plan of any kind that is meant.
+
+    Default: the newest migration.
+
+    Raises: InputError, if there is no such plan.
+    """
+    if given is not None and store.switches.exists(given) is not None:
+        return _Target(given, f"migrator {store.switches.header(given).direction} apply {given}", "cutover show")
+    plan_id = plan_id_of(store, given)
+    return _Target(plan_id, f"migrator apply {plan_id}", "status")
 
 
 def _selection(store: Store, plan_id: str, asked: _Chosen) -> Selection:
@@ -136,22 +163,22 @@ def _selection(store: Store, plan_id: str, asked: _Chosen) -> Selection:
     return Selection(frozenset(asked.codes), asked.wave, keys)
 
 
-def _told(plan_id: str, asked: _Chosen, came: Intervened, words: str, *, next_step: str) -> Outcome:
+def _told(target: _Target, asked: _Chosen, came: Intervened, words: str, *, next_step: str) -> Outcome:
     """Return the outcome, counted by code.
 
     Args:
-        plan_id: the plan.
+        target: the plan.
         asked: the plan and SIMs that were asked for.
         came: the result.
         words: what happened, or would happen, to that many SIMs.
         next_step: the command that goes on.
     """
-    data = {"plan_id": plan_id, "sims": came.sims, "codes": dict(came.by_code), "dry_run": asked.dry_run}
-    text: list[Any] = [f"Plan {plan_id}: {n_sims(came.sims)} {words}."]
+    data = {"plan_id": target.plan_id, "sims": came.sims, "codes": dict(came.by_code), "dry_run": asked.dry_run}
+    text: list[Any] = [f"Plan {target.plan_id}: {n_sims(came.sims)} {words}."]
     if came.by_code:
         text.append(table("", ("code", "SIMs"), sorted(came.by_code.items())))
     if not came.sims:
-        text.append("`migrator status` shows what there is, with the codes of failed steps.")
+        text.append(f"`migrator {target.show}` shows what there is, with the codes of failed steps.")
     elif not asked.dry_run:
         text.append(f"Next: {next_step}.")
     return Outcome(data, text)

@@ -113,6 +113,7 @@ class Aside(StrEnum):
     GONE_AT_SOURCE = "gone_at_source"  # the source does not know it
     IMEI_LOCK_UNKNOWN = "imei_lock_unknown"  # an order carries the lock, and might lift it
     LABEL_UNREADABLE = "label_unreadable"  # an order carries the label, and would write a damaged one back
+    LEFT_BY_OPERATOR = "left_by_operator"  # an operator skipped it: no trouble
     NEW_SIM_NOT_ALIVE = "new_sim_not_alive"  # it cannot take over
     NEW_SIM_NOT_OURS = "new_sim_not_ours"  # it is not on our organization
     NEW_SIM_UNKNOWN_STATE = "new_sim_unknown_state"  # the target tells a state that we do not know
@@ -206,6 +207,11 @@ class SwitchItem:
     def key(self) -> str:
         """Key of the source ICCID, by which the store knows the SIM."""
         return self.row.source_iccid.key
+
+    @property
+    def is_left_by_operator(self) -> bool:
+        """True if an operator skipped this SIM."""
+        return any(step.code == Aside.LEFT_BY_OPERATOR for step in self.steps.values())
 
     def state_of(self, kind: StepKind) -> StepState:
         """Return the state of the step of this kind.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import anyio.lowlevel
 
-from migrator.core.cutover.plan import Direction, SwitchItem, is_as_found
+from migrator.core.cutover.plan import Aside, Direction, SwitchItem, is_as_found
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Told, is_done, is_open
 from migrator.core.fleet.sims import SourceSim
@@ -180,7 +180,7 @@ class Switching:
             await ctx.stopper.give_way()
             done = [item for item in batch if is_done(item, ctx.header.direction)]
             found["open"] += sum(is_open(item, ctx.header.direction) for item in batch)
-            found["all"] += len(batch)
+            found["all"] += sum(not item.is_left_by_operator for item in batch)
             dead = await self._new.not_alive(done) if done and ctx.header.direction is Direction.CUTOVER else {}
             found["ok"] += len(done) - len(dead)
             self._not_alive |= {item.row.source_iccid.digits: dead[item.key].words for item in done if item.key in dead}
@@ -214,7 +214,7 @@ class Switching:
         Raises: Halted.
         """
         gates, counts = self.ctx.gates, self.ctx.journal.step_codes(self.ctx.switch_id)
-        bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED)
+        bad = _troubles(counts)
         begun = sum(n for (kind, *_), n in counts.items() if kind is StepKind.SOURCE)
         broken = broken_bound(Failures(by_wave={"": bad.total()}, by_code=bad, begun={"": begun}), gates)
         if broken is not None:
@@ -242,7 +242,7 @@ class Switching:
         left = await self._open_by_wave()
         only = self.ctx.options.wave if left.total() else None  # the end of the plan is told as a whole
         counts = self.ctx.journal.step_codes(self.ctx.switch_id, only)
-        bad = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED) + _changed(counts)
+        bad = _troubles(counts) + _changed(counts)
         if unproved := left.total() if only is None else left[only]:
             reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
             return self._result(left, ExitCode.RESUMABLE, reason, "run the same command again later")
@@ -300,6 +300,16 @@ def _trouble(counts: _Counts, state: StepState) -> Counter[str]:
     for (_, was, code), count in counts.items():
         if was is state and not is_as_found(was, code):
             found[code] += count
+    return found
+
+
+def _troubles(counts: _Counts) -> Counter[str]:
+    """Count steps that failed or were skipped because of trouble, by code.
+
+    What an operator left behind is no trouble.
+    """
+    found = _trouble(counts, StepState.FAILED) + _trouble(counts, StepState.SKIPPED)
+    del found[Aside.LEFT_BY_OPERATOR]
     return found
 
 

@@ -25,11 +25,14 @@ from migrator.core.cutover.plan import (
 )
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
+from migrator.core.run.control import Selection
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError
+from migrator.store.cutovers.skip import skip_sims
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
 from migrator.store.inventory.snapshots import in_force
+from migrator.store.journal.retry_skip import Intervened
 from migrator.store.log import note_of_plan, switch_items_digest
 from migrator.store.plans.draft import UNSET
 from migrator.store.plans.lookup import CUTOVERS, cutover_row, is_cutover, plan_row
@@ -312,6 +315,13 @@ class Switches:
         return {row.key: _exact(row.label, row.raw) for row in self._db.rows(wanted, keys=json_list(keys))}
 
     # --- moving on ------------------------------------------------------------------------------------------------
+
+    def skip(self, switch_id: str, chosen: Selection, *, now: float, dry_run: bool = False) -> Intervened:
+        """Skip SIMs: nothing more is sent for them under this plan.
+
+        See `store.cutovers.skip`.
+        """
+        return skip_sims(self._db, switch_id, chosen, now=now, dry_run=dry_run)
 
     def finish(self, switch_id: str, now: float) -> None:
         """Note that a plan is used up."""

@@ -6,11 +6,11 @@ The table says which states are allowed. The row of a step says in which state t
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, literal, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, case, literal, or_, update
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import IntegrityError
 
-from migrator.core.run.states import STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
+from migrator.core.run.states import CUTOVER_STEPS, STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition
 from migrator.store.database.database import storable
 from migrator.store.log import PlanRow, moved, note_of_plan
@@ -88,10 +88,18 @@ def _moves(event: StepEvent) -> tuple[Update | Insert, ...]:
     return tuple(_from_pending(event) if was is S.PENDING else _from(was, event) for was in sources)
 
 
+_is_of_cutover = or_(*(steps.c.kind == kind.value for kind in CUTOVER_STEPS))
+_KEPT_AT_RETRY: ColumnElement[int] = case((_is_of_cutover, steps.c.attempts), else_=literal(0))
+"""Attempts that a retry leaves.
+
+An operator's word gives a step all its tries again. That an old or new SIM was ordered is never forgotten: the order
+may still take effect, which other plans must know.
+"""
+
+
 def _new_values(event: StepEvent) -> dict[str, ColumnElement[Any]]:
     begun = 1 if event is StepEvent.BEGIN else 0
-    forgets = event is StepEvent.OPERATOR_RETRY  # an operator's word gives it all its tries again
-    kept: ColumnElement[int] = literal(0) if forgets else steps.c.attempts
+    kept: ColumnElement[int] = _KEPT_AT_RETRY if event is StepEvent.OPERATOR_RETRY else steps.c.attempts
     names = ("since", "not_before", "code", "message")
     return {name: bindparam(name) for name in names} | {"attempts": kept + begun}
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Connection, Select, delete, literal, select, update
 
 from migrator.chunks import chunks
-from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import Doubt, doubt_of
@@ -23,11 +22,20 @@ from migrator.store.database.rows import AnyRow, among, json_list
 from migrator.store.journal.items import ACTING
 from migrator.store.journal.moves import move_noted
 from migrator.store.journal.verifications import in_wave, set_aside
-from migrator.store.log import note
-from migrator.store.plans.lookup import plan_row
+from migrator.store.log import note, note_of_plan
+from migrator.store.plans.lookup import any_plan_row, plan_row
 from migrator.store.tables.plans import changes, plans, steps, verifications
 
-__all__ = ["Intervened", "Interventions"]
+__all__ = [
+    "Intervened",
+    "Interventions",
+    "Moves",
+    "chosen_keys",
+    "chosen_plan",
+    "move_all",
+    "refuse_doubt",
+    "steps_of",
+]
 
 NOT_BEGUN = "not_begun"
 WAITING = "waiting"
@@ -66,9 +74,9 @@ class Interventions:
     ) -> Intervened:
         """Make FAILED steps UNCERTAIN, so that `apply` reads before sending.
 
-        The SIMs take orders again, whatever was found of the SIMs before. A finished plan is in use again. A claim that
-        the carrier named as done keeps that code: the claim is searched for again, and never sent again, unless
-        `never_claimed`.
+        The plan may be of any kind. The SIMs take orders again, whatever was found of the SIMs before. A finished plan
+        is in use again. A claim that the carrier named as done keeps that code: the claim is searched for again, and
+        never sent again, unless `never_claimed`.
 
         Args:
             plan_id: the plan.
@@ -79,11 +87,11 @@ class Interventions:
 
         Raises: InputError, if there is no such plan or wave.
         """
-        row = _plan(self._db, plan_id, chosen)
+        row = chosen_plan(self._db, plan_id, chosen)
         failed = (
             select(steps.c.source_key, steps.c.kind, steps.c.code, steps.c.message)
             .where(steps.c.plan_no == row.plan_no, steps.c.state == StepState.FAILED)
-            .where(steps.c.source_key.in_(_keys(row.plan_no, chosen)), _has_code(chosen.codes))
+            .where(steps.c.source_key.in_(chosen_keys(row.plan_no, chosen)), _has_code(chosen.codes))
         )
         with self._db.write() as connection:
             found = connection.execute(failed).all()
@@ -93,7 +101,7 @@ class Interventions:
                 doubt = Doubt.CLAIMED_UNSEEN if is_named else Doubt.RETRIED
                 moves[StepKind(step.kind)][step.source_key] = (doubt, step.message)
             if found and not dry_run:
-                _move(connection, row, StepEvent.OPERATOR_RETRY, moves, now)
+                move_all(connection, row, StepEvent.OPERATOR_RETRY, moves, now)
                 _forget_verdicts(connection, row, {step.source_key for step in found}, now)
                 _reopen(connection, row, now)
         return Intervened(len({step.source_key for step in found}), Counter(step.code for step in found))
@@ -113,22 +121,23 @@ class Interventions:
         Raises: InputError, if there is no such plan or wave, or if the outcome of a request for one of the SIMs is
             unknown; then nothing is written.
         """
-        row = _plan(self._db, plan_id, chosen)
+        row = chosen_plan(self._db, plan_row(self._db, plan_id).plan_id, chosen)
         with self._db.write() as connection:
             sims = connection.execute(_to_skip(row.plan_no, chosen)).all()
-            by_key = _steps_of(connection, row.plan_no, [sim.source_key for sim in sims])
-            _refuse_doubt(plan_id, [sim for sim in sims if _is_in_doubt(by_key[sim.source_key])])
+            by_key = steps_of(connection, row.plan_no, [sim.source_key for sim in sims])
+            doubtful = [sim.source_iccid for sim in sims if _is_in_doubt(by_key[sim.source_key])]
+            refuse_doubt(f"migrator apply {plan_id}", doubtful)
             moves: Moves = defaultdict(dict)
             codes: Counter[str] = Counter()
             for sim in sims:
                 codes[_plan_skip(moves, sim, by_key[sim.source_key])] += 1
             if not dry_run:
-                _move(connection, row, StepEvent.OPERATOR_SKIP, moves, now)
+                move_all(connection, row, StepEvent.OPERATOR_SKIP, moves, now)
         return Intervened(len(sims), codes)
 
     def not_in_plan(self, plan_id: str, keys: Iterable[str]) -> set[str]:
-        """Return the keys that the plan does not hold."""
-        plan_no = plan_row(self._db, plan_id).plan_no
+        """Return the keys that a plan of any kind does not hold."""
+        plan_no = any_plan_row(self._db, plan_id).plan_no
         missing = set(keys)
         for chunk in chunks(sorted(missing)):
             held = select(changes.c.source_key).where(changes.c.plan_no == plan_no, _among(chunk))
@@ -136,13 +145,13 @@ class Interventions:
         return missing
 
 
-def _plan(database: Database, plan_id: str, chosen: Selection) -> AnyRow:
-    """Return the plan's row.
+def chosen_plan(database: Database, plan_id: str, chosen: Selection) -> AnyRow:
+    """Return the row of a plan of any kind.
 
     Raises: InputError, if there is no such plan or wave.
     """
-    row = plan_row(database, plan_id)
-    waves = header_from(json.loads(row.header)).waves
+    row = any_plan_row(database, plan_id)
+    waves = json.loads(row.header)["waves"]
     if chosen.wave is not None and chosen.wave not in waves:
         raise InputError(
             f"plan {plan_id} has no wave {chosen.wave!r}", code="no_such_wave", hint=f"its waves: {', '.join(waves)}"
@@ -150,7 +159,7 @@ def _plan(database: Database, plan_id: str, chosen: Selection) -> AnyRow:
     return row
 
 
-def _keys(plan_no: int, chosen: Selection) -> Select[tuple[str]]:
+def chosen_keys(plan_no: int, chosen: Selection) -> Select[tuple[str]]:
     """Select the keys of the SIMs in a wave and a list."""
     picked = select(changes.c.source_key).where(changes.c.plan_no == plan_no, in_wave(chosen.wave))
     return picked if chosen.keys is None else picked.where(_among(chosen.keys))
@@ -173,7 +182,7 @@ def _to_skip(plan_no: int, chosen: Selection) -> Select[tuple[str, str, str]]:
         select(changes.c.source_key, changes.c.source_iccid, changes.c.action)
         .outerjoin_from(changes, verifications, _judged)
         .where(changes.c.plan_no == plan_no, changes.c.action.in_(ACTING))
-        .where(changes.c.source_key.in_(_keys(plan_no, chosen)), changes.c.source_key.not_in(set_aside(plan_no)))
+        .where(changes.c.source_key.in_(chosen_keys(plan_no, chosen)), changes.c.source_key.not_in(set_aside(plan_no)))
         .where(verifications.c.verdict.is_distinct_from(Verdict.OK.value))
         .order_by(changes.c.source_iccid)
     )
@@ -185,7 +194,8 @@ def _to_skip(plan_no: int, chosen: Selection) -> Select[tuple[str, str, str]]:
     return wanted.where(changes.c.source_key.in_(failed))
 
 
-def _steps_of(connection: Connection, plan_no: int, keys: Sequence[str]) -> dict[str, list[AnyRow]]:
+def steps_of(connection: Connection, plan_no: int, keys: Sequence[str]) -> dict[str, list[AnyRow]]:
+    """Return the steps of some SIMs, by key."""
     found: dict[str, list[AnyRow]] = {key: [] for key in keys}
     for chunk in chunks(keys):
         mine = select(steps).where(steps.c.plan_no == plan_no, steps.c.source_key.in_(chunk))
@@ -198,17 +208,21 @@ def _is_in_doubt(taken: Iterable[AnyRow]) -> bool:
     return any(step.state in _IN_DOUBT for step in taken)
 
 
-def _refuse_doubt(plan_id: str, sims: Sequence[AnyRow]) -> None:
+def refuse_doubt(command: str, sims: Sequence[str]) -> None:
     """Refuse SIMs that have a request whose outcome is unknown.
+
+    Args:
+        command: what reads the outcome.
+        sims: their ICCIDs.
 
     Raises: InputError, if there are such SIMs.
     """
     if sims:
-        named = ", ".join(sim.source_iccid for sim in sims[:SHOWN]) + (", ..." if len(sims) > SHOWN else "")
+        named = ", ".join(sims[:SHOWN]) + (", ..." if len(sims) > SHOWN else "")
         raise InputError(
             f"{len(sims)} of these SIMs have a request whose outcome is not known yet ({named}); nothing was changed",
             code="in_doubt",
-            hint=f"run `migrator apply {plan_id}` first: it reads what became of them; then skip what is left",
+            hint=f"run `{command}` first: it reads what became of them; then skip what is left",
         )
 
 
@@ -233,7 +247,8 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
     return WAITING if taken else NOT_BEGUN
 
 
-def _move(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, now: float) -> None:
+def move_all(connection: Connection, plan: AnyRow, event: StepEvent, moves: Moves, now: float) -> None:
+    """Move the steps of several kinds by one event."""
     for kind, keys in moves.items():
         move_noted(connection, plan, kind, event, keys, now=now)
 
@@ -250,4 +265,4 @@ def _reopen(connection: Connection, plan: AnyRow, now: float) -> None:
     """Put a finished plan in use again."""
     finished = (plans.c.plan_no == plan.plan_no) & (plans.c.state == PlanState.FINISHED)
     if connection.execute(update(plans).where(finished).values(state=PlanState.STARTED, finished_at=None)).rowcount:
-        note(connection, now, "plan.reopened", plan.plan_id, {})
+        note_of_plan(connection, now, "plan.reopened", plan, {})

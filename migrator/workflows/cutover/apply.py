@@ -26,6 +26,7 @@ __all__ = [
     "VERBS",
     "CutoverBounds",
     "carry_out_cutover",
+    "cutover_may_be_retried",
     "cutover_must_be_confirmed",
     "cutover_must_be_ready",
     "dry_run_cutover",
@@ -57,6 +58,20 @@ def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
     _must_be_usable(store, header)
     if (order := store.steering.order(header.plan_id)) is not None:
         raise halted_by(order, header.switch_id, f"{header.direction} apply")
+
+
+def cutover_may_be_retried(store: Store, switch_id: str, *, never_claimed: bool = False) -> None:
+    """Refuse to retry a plan whose orders a later plan replaced.
+
+    Raises: InputError, for a word on claims; StalePlan, if a later plan switches some of the same SIMs.
+    """
+    if never_claimed:
+        words = f"plan {switch_id} claims nothing, so --never-claimed says nothing of it"
+        raise InputError(words, code="no_claims", hint="leave --never-claimed out")
+    newer = store.switches.superseded_by(switch_id)
+    if newer is not None:
+        words = f"plan {newer}, which was started later, switches some of the same SIMs; nothing was changed"
+        raise StalePlan(words, hint=f"go on with {newer}, or make a new plan")
 
 
 def cutover_must_be_confirmed(store: Store, header: SwitchHeader, count: int | None) -> None:

@@ -327,6 +327,24 @@ def test_a_request_of_a_cutover_is_shown_by_its_number(desk: Desk) -> None:
     assert len(shown["sims_of_it"]) == shown["sims"]
 
 
+def test_retry_and_skip_take_the_id_of_a_cutover(desk: Desk) -> None:
+    plan = desk.json("cutover", "plan").data
+    named, count = plan["switch_id"], plan["count"]
+    shown = desk.json("cutover", "show", named, "--action", "SWITCH_OFF").data["sims"]
+    left = shown[0]["source_iccid"]
+    skipped = desk.run("skip", named, "--iccids", desk.write("left.txt", f"{left}\n"))
+    assert (skipped.code, f"`migrator cutover apply {named}` goes on without them" in skipped.out) == (0, True)
+    done = desk.json("cutover", "apply", named, "--confirm", str(count))
+    assert (done.code, done.data["proved"], done.data["aside"]) == (0, count - 1, {"left_by_operator": 1})
+    assert left not in off(desk)
+    nothing = desk.run("retry", named, "--wave", plan["waves"][0])
+    assert (nothing.code, "`migrator cutover show`" in nothing.out) == (0, True)
+    claims = desk.run("retry", named, "--wave", plan["waves"][0], "--never-claimed")
+    assert (claims.code, "claims nothing" in claims.err) == (2, True)
+    strange = desk.run("skip", named, "--wave", "nowhere")
+    assert (strange.code, "has no wave 'nowhere'" in strange.err) == (2, True)
+
+
 # --- what was rolled back -----------------------------------------------------------------------------------------
 
 

@@ -8,8 +8,8 @@ from migrator.core.cutover.plan import SwitchHeader
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
-from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
-from tests.worlds.world import POLICY, Crash
+from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.world import POLICY, Crash, crash_at
 
 STRANGER = "8944500999000000000"
 """A SIM on our organization that nobody planned."""
@@ -65,7 +65,7 @@ def test_a_pause_that_was_sent_and_can_never_be_read_ends_in_words(tmp_path: Pat
     world.cut_over()
     world.rollback_plan()
     with pytest.raises(Crash):
-        world.roll_back(hooks=switch_crash_at("after_effect", 1, StepKind.PAUSE))
+        world.roll_back(hooks=crash_at("after_effect", 1, StepKind.PAUSE))
     world.defective_records = {world.pairs()[min(meant)]}
     result = world.roll_back()
     assert result.exit_code is ExitCode.ATTENTION, result

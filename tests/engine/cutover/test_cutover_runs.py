@@ -18,8 +18,8 @@ from migrator.core.run.states import CUTOVER_STEPS, StepKind
 from migrator.engine.cutover.context import SwitchOptions
 from migrator.engine.run.context import Stopper
 from migrator.workflows.cutover.make import stale_reasons
-from tests.worlds.cutover_world import SwitchWorld, live_through_a_switch, switch_crash_at
-from tests.worlds.world import POLICY, Crash
+from tests.worlds.cutover_world import SwitchWorld, live_through_a_switch
+from tests.worlds.world import POLICY, Crash, crash_at
 
 VERSIONS = ["v1", "v2"]
 CANARY = POLICY.replace('name = "all"', 'name = "canary"\ncount = 5\n[[waves]]\nname = "rest"')
@@ -511,7 +511,7 @@ def test_a_cutover_that_dies_anywhere_is_resumed_to_the_same_end(
     world = migrated(tmp_path, api_version=version, switch_options=SwitchOptions(batch=4))
     meant, before = world.meant(world.cutover_plan()), world.off()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at(point, count if version == "v2" else min(count, 2)))
+        world.cut_over(hooks=crash_at(point, count if version == "v2" else min(count, 2)))
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.off() - before == meant
     world.check_values()
@@ -560,7 +560,7 @@ def test_an_old_sim_that_went_off_again_keeps_its_new_one_on(tmp_path: Path) -> 
     world.rollback_plan()
     old = a_sim(world)
     with pytest.raises(Crash):
-        world.roll_back(hooks=switch_crash_at("after_intent", 1, StepKind.PAUSE))
+        world.roll_back(hooks=crash_at("after_intent", 1, StepKind.PAUSE))
     truly(world, old).status = SimStatus.DISABLED
     world.elapsed_s += 3600
     world.target.ledger.entries.clear()
@@ -589,7 +589,7 @@ def test_a_rollback_that_dies_anywhere_is_resumed_to_the_same_end(tmp_path: Path
     world.cut_over()
     world.rollback_plan()
     with pytest.raises(Crash):
-        world.roll_back(hooks=switch_crash_at(point, 2, kind))
+        world.roll_back(hooks=crash_at(point, 2, kind))
     assert world.roll_back().exit_code is ExitCode.DONE
     assert world.off() == off
     assert meant <= world.paused()
@@ -610,7 +610,7 @@ def test_a_rollback_of_a_cutover_in_doubt_orders_even_what_looks_on(tmp_path: Pa
     world = migrated(tmp_path, api_version="v2", onence_switches=OnenceSwitches(put_effect_s=40.0))
     meant, off = world.meant(world.cutover_plan()), world.off()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_effect", len(meant)))
+        world.cut_over(hooks=crash_at("after_effect", len(meant)))
     header = world.rollback_plan()
     assert world.meant(header) == meant
     result = world.roll_back()

@@ -9,8 +9,8 @@ from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.engine.run.context import Hooks
-from tests.worlds.cutover_world import SwitchWorld, switch_crash_at
-from tests.worlds.world import Crash
+from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.world import Crash, crash_at
 
 HOUR_S = 3600.0
 EFFECT_S = 300.0
@@ -45,7 +45,7 @@ def test_a_process_that_dies_when_a_lost_answer_was_noted_orders_nothing_twice(t
     world = migrated(tmp_path, Fault.LOSE_AFTER)
     meant, off = world.meant(world.cutover_plan()), world.off()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_outcome", 1, StepKind.SOURCE))
+        world.cut_over(hooks=crash_at("after_outcome", 1, StepKind.SOURCE))
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.off() - off == meant
     assert len(world.updates()) == len(meant)
@@ -56,7 +56,7 @@ def test_a_process_that_dies_when_a_defect_was_noted_goes_on(tmp_path: Path) -> 
     meant, off = world.meant(world.cutover_plan()), world.off()
     world.defective = set(meant)
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_outcome", 1, StepKind.SOURCE))
+        world.cut_over(hooks=crash_at("after_outcome", 1, StepKind.SOURCE))
     world.defective = set()
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.off() - off == meant
@@ -68,7 +68,7 @@ def test_what_an_answer_means_is_on_disk_with_the_answer(tmp_path: Path, fault: 
     world = migrated(tmp_path, fault)
     world.cutover_plan()
     with pytest.raises(Crash):
-        world.cut_over(hooks=switch_crash_at("after_outcome", 1, StepKind.SOURCE))
+        world.cut_over(hooks=crash_at("after_outcome", 1, StepKind.SOURCE))
     with world.store() as store:
         assert store.journal.reclaim_in_flight(store.switches.newest() or "", 0.0) == 0
         items = store.switches.all_items(store.switches.newest() or "")

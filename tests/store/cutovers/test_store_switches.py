@@ -16,6 +16,7 @@ from migrator.core.cutover.plan import (
 )
 from migrator.core.fleet.sims import SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
+from migrator.core.run.control import Selection
 from migrator.core.run.states import RunEvent, StepEvent, StepKind, StepState
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import IllegalTransition, InputError
@@ -222,3 +223,43 @@ def test_once_a_rollback_switched_it_on_again_it_counts_as_1nce_says(store: Stor
     assert {off.planned_by for off in store.switches.switched_off().values()} == {SourceStatus.ENABLED}
     moved(store, E.CONFIRMED, "r1")
     assert {off.planned_by for off in store.switches.switched_off().values()} == {None}
+
+
+# --- what an operator skips ---------------------------------------------------------------------------------------
+
+
+def test_a_skip_sets_the_first_open_step_of_a_sim_aside(store: Store) -> None:
+    """In a rollback the pause of the new SIM, once the old one is on."""
+    added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
+    run_id = store.journal.start_run("r1", "me", NOW + 10)
+    ordered(store, run_id, StepKind.SOURCE, {key(1): {}}, sent=SENT, now=NOW + 10)
+    store.journal.move("r1", StepKind.SOURCE, E.CONFIRMED, {key(1): ("", "")}, now=NOW + 11)
+    assert store.switches.skip("r1", Selection(), now=NOW + 12, dry_run=True).sims == 2
+    assert store.switches.skip("r1", Selection(wave="all"), now=NOW + 12).sims == 2
+    first, second = store.switches.items("r1", "all")
+    assert {kind: step.state for kind, step in first.steps.items()} == {
+        StepKind.SOURCE: S.DONE,
+        StepKind.PAUSE: S.SKIPPED,
+    }
+    assert {kind: step.state for kind, step in second.steps.items()} == {StepKind.SOURCE: S.SKIPPED}
+    assert all(item.is_left_by_operator for item in (first, second))
+    assert store.switches.skip("r1", Selection(), now=NOW + 13).sims == 0
+
+
+def test_a_skip_knows_waves_and_sims_of_its_plan_only(store: Store) -> None:
+    with pytest.raises(InputError, match="no wave 'first'"):
+        store.switches.skip("c1", Selection(wave="first"), now=NOW)
+    assert store.interventions.not_in_plan("c1", [key(1), key(9)]) == {key(9)}
+    with pytest.raises(InputError, match="no cutover or rollback plan 'p1'"):
+        store.switches.skip("p1", Selection(), now=NOW)
+    with pytest.raises(InputError, match="no plan 'c1'"):
+        store.interventions.skip("c1", Selection(), now=NOW)
+
+
+def test_a_retry_forgets_no_order_of_an_old_sim(store: Store) -> None:
+    begun(store)
+    moved(store, E.REFUSED_FOR_GOOD, code="no")
+    assert store.interventions.retry("c1", Selection(), now=NOW + 5).sims == 2
+    assert {item.steps[StepKind.SOURCE].attempts for item in store.switches.items("c1", "all")} == {1}
+    added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
+    assert store.switches.unsettled_elsewhere("r1", [key(1), key(2)]) == set(BOTH)
