@@ -30,7 +30,10 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "export": ("inventory:export", "Write the inventory as JSON Lines or CSV."),
     },
     "pair": {
-        "import": ("pair:import_file", "Read source_iccid,target_iccid pairs from a file."),
+        "import": (
+            "pair_import:import_file",
+            "Read pairs of old and new SIMs from a file, also as technicians write it.",
+        ),
         "pool": ("pair:pool", "Deal new SIMs from a list or ranges to unpaired source SIMs."),
         "identity": ("pair:identity", "Pair every SIM with itself, where ICCIDs stay."),
         "check": ("pair:check", "Show which SIMs are paired, which are not, and why."),

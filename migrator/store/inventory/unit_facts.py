@@ -33,6 +33,7 @@ _TOLD = ("unit", "imei", "site", "ticket", "scanned_at", "scanned_by")
 _INSERT = driver_sql(insert(_incoming).prefix_with("OR REPLACE").values(dict.fromkeys(_NAMES)), _NAMES)
 _NEXT = Query(select(unit_facts).where(unit_facts.c.source_key > bindparam("after")).order_by("source_key").limit(PAGE))
 _AMONG = select(unit_facts).where(among(unit_facts.c.source_key, bindparam("keys"))).order_by("source_key")
+_OF_UNITS = select(unit_facts).where(among(unit_facts.c.unit, bindparam("keys"))).order_by("source_key")
 _DIGITS_BEHIND = ":"
 """Character that sorts behind all digits."""
 
@@ -65,6 +66,17 @@ class UnitFactsTable:
         """
         rows = (row for chunk in chunks(keys) for row in self._db.rows(_AMONG, keys=json_list(chunk)))
         return {facts.source_key: facts for facts in map(facts_from, rows)}
+
+    def by_units(self, units: Iterable[str]) -> dict[str, list[UnitFacts]]:
+        """Return the facts about some units, by the unit's name.
+
+        Units without facts are left out.
+        """
+        found: dict[str, list[UnitFacts]] = {}
+        for chunk in chunks(units):
+            for facts in map(facts_from, self._db.rows(_OF_UNITS, keys=json_list(chunk))):
+                found.setdefault(facts.unit or "", []).append(facts)
+        return found
 
     def all(self) -> Iterator[UnitFacts]:
         """Yield all facts, sorted by source key."""

@@ -19,6 +19,7 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("inventory export", "file"): ("inventory", "export", PLACE),
     ("inventory import", "problems"): ("inventory", "import", "sims.csv", "--problems", PLACE),
     ("pair import", "problems"): ("pair", "import", "pairs.csv", "--problems", PLACE),
+    ("pair import", "exceptions"): ("pair", "import", "pairs.csv", "--take-good", "--exceptions", PLACE),
     ("pair pool", "problems"): ("pair", "pool", "pool.txt", "--problems", PLACE),
     ("pair export", "file"): ("pair", "export", PLACE),
     ("plan create", "out"): ("plan", "create", "--policy", "policy.toml", "--out", PLACE),
