@@ -1,12 +1,16 @@
 """`pair`: a new SIM for each old SIM."""
 
-from collections.abc import Iterable, Sequence
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
 from migrator import wiring
+from migrator.chunks import chunks
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.app.problem_log import all_told
@@ -16,7 +20,9 @@ from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
 from migrator.errors import Problem
-from migrator.inputs.pairing.list_columns import POOL_TITLES, parse_choices
+from migrator.inputs.pairing.list_columns import FACTS, POOL_TITLES, parse_choices
+from migrator.reports.model import moment
+from migrator.store import Store
 from migrator.workflows.check_pairs import PairCheck, check_pairs, last_organization, look_at_targets
 from migrator.workflows.deal_pool import Dealt, add_pairs, pair_pool
 from migrator.workflows.site import open_site, required_inventory
@@ -254,7 +260,7 @@ def _problems(iccids: Sequence[str], words: str, hint: str) -> list[Problem]:
 def export(shared: Globals, /, *, file: Path) -> int:
     """Write the pairs to FILE as CSV; `-` is stdout.
 
-    `pair import` reads the CSV.
+    `pair import` reads the CSV. Facts of units have columns of their own, where there are any.
     """
     return finish("pair export", shared, lambda: _export(shared, file))
 
@@ -264,17 +270,40 @@ def _export(shared: Globals, file: Path) -> Outcome:
     check_destination(shared, file)
     with wiring.store_of(shared.state, shared.config) as store:
         has_chips = any(pair.eid is not None for pair in store.pairs.all())
-        lines = (_csv_line(pair, has_chips=has_chips) for pair in store.pairs.all())
-        count = written(file, _headed(lines, has_chips=has_chips)) - 1
+        titles = ["source_iccid", "target_iccid", *(["eid"] if has_chips else [])]
+        rows = _exported(store, has_chips=has_chips)
+        if store.unit_facts.count():
+            titles, rows = [*titles, *FACTS], _with_facts(store, has_chips=has_chips)
+        count = written(file, map(_csv_line, chain([titles], rows))) - 1
     text = (f"{counted(count, 'pair')} written to {file}.",)
     return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=is_stdout(file))
 
 
-def _csv_line(pair: Pair, *, has_chips: bool) -> str:
-    chip = f",{pair.eid or ''}" if has_chips else ""
-    return f"{pair.source.digits},{pair.target.digits}{chip}\r\n"
+def _exported(store: Store, *, has_chips: bool) -> Iterator[list[str]]:
+    for pair in store.pairs.all():
+        yield _iccids(pair, has_chips=has_chips)
 
 
-def _headed(lines: Iterable[str], *, has_chips: bool) -> Iterable[str]:
-    yield f"source_iccid,target_iccid{',eid' if has_chips else ''}\r\n"
-    yield from lines
+def _with_facts(store: Store, *, has_chips: bool) -> Iterator[list[str]]:
+    for some in chunks(store.pairs.all()):
+        found = store.unit_facts.by_source_keys([pair.source.key for pair in some])
+        for pair in some:
+            facts = found.get(pair.source.key)
+            told = [None] * len(FACTS) if facts is None else [getattr(facts, name) for name in FACTS]
+            yield [*_iccids(pair, has_chips=has_chips), *map(_told, FACTS, told)]
+
+
+def _iccids(pair: Pair, *, has_chips: bool) -> list[str]:
+    return [pair.source.digits, pair.target.digits, *([str(pair.eid or "")] if has_chips else [])]
+
+
+def _told(name: str, fact: Any) -> str:
+    if fact is None:
+        return ""
+    return moment(fact) or "" if name == "scanned_at" else str(fact)
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Float, Text, bindparam, delete, func, or_, select
@@ -10,6 +11,7 @@ from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.imei import hardware
+from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store.database.database import Database, Query, driver_sql, insert_many
 from migrator.store.database.documents import document_text
@@ -77,6 +79,15 @@ class UnitFactsTable:
             for facts in map(facts_from, self._db.rows(_OF_UNITS, keys=json_list(chunk))):
                 found.setdefault(facts.unit or "", []).append(facts)
         return found
+
+    def of_sims(self, sims: Iterable[SourceSim]) -> Iterator[SourceSim]:
+        """Yield SIMs with the facts of their units."""
+        if not self.count():
+            yield from sims
+            return
+        for chunk in chunks(sims):
+            found = self.by_source_keys([sim.iccid.key for sim in chunk])
+            yield from (replace(sim, facts=found.get(sim.iccid.key)) for sim in chunk)
 
     def all(self) -> Iterator[UnitFacts]:
         """Yield all facts, sorted by source key."""

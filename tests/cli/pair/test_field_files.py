@@ -424,3 +424,26 @@ def test_an_imei_is_held_against_both_carriers(yard: Yard) -> None:
     assert "likely mistyped" in ended.err
     assert yard.facts(5) is None  # 12 is no IMEI
     assert json.loads(ended.out)["exit_code"] == 0
+
+
+# --- what the facts are good for ----------------------------------------------------------------------------------
+
+
+def test_pairs_are_exported_with_their_facts_and_come_back(yard: Yard) -> None:
+    head = "old SIM,new SIM,unit,imei,site,ticket,scanned_at,by\n"
+    yard.take(f'{head}{S[1]},{T[1]},"a, b",{imei(1)},Hall,CHG1,{THEN},Anna\n{S[2]},{T[2]},,,,,,\n')
+    assert yard.run("pair", "export", "out.csv").code == 0
+    rows = list(csv.reader(Path("out.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows == [
+        ["source_iccid", "target_iccid", "unit", "imei", "site", "ticket", "scanned_at", "scanned_by"],
+        [S[1], T[1], "a, b", imei(1), "Hall", "CHG1", "2025-11-20T08:30:00Z", "Anna"],
+        [S[2], T[2], "", "", "", "", "", ""],
+    ]
+    again = yard.run("pair", "import", "out.csv")
+    assert (again.code, again.data["unchanged"]) == (0, 2)
+
+
+def test_pairs_without_facts_are_exported_as_ever(yard: Yard) -> None:
+    yard.take(f"{S[1]},{T[1]}\n")
+    yard.run("pair", "export", "out.csv")
+    assert Path("out.csv").read_bytes() == f"source_iccid,target_iccid\r\n{S[1]},{T[1]}\r\n".encode()
