@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 
 import click
 
-from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import is_stdout, refuse_unwritable
 from migrator.cli.app.problem_log import problem_log
@@ -17,6 +16,7 @@ from migrator.inputs.pairing.field_file import FieldResult
 from migrator.inputs.pairing.list_columns import PAIR_TITLES, parse_choices
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.import_pairs import ImportedPairs, import_pairs
+from migrator.workflows.site import open_site
 
 __all__ = ["import_file"]
 
@@ -87,9 +87,9 @@ def _import(  # noqa: PLR0917 - the options
         raise InputError("--exceptions cannot be stdout", code="usage", hint="name a file")
     for wanted in filter(None, (exceptions, problems)):
         refuse_unwritable(wanted)
-    with wiring.store_of(shared.state, shared.config) as store, collecting_rarely():
-        done = import_pairs(store, file, columns=chosen, replace=replace, take_good=take_good, exceptions=exceptions)
-        beside = Path(store.info()["path"]).with_name("pairing-problems.txt")
+    with open_site(shared.state, config=shared.config) as site, collecting_rarely():
+        done = import_pairs(site, file, columns=chosen, replace=replace, take_good=take_good, exceptions=exceptions)
+        beside = Path(site.store.info()["path"]).with_name("pairing-problems.txt")
     if done.problems and not take_good:
         _refuse(done.problems, file, problems, beside)
     return _imported(done, file, exceptions, problems)

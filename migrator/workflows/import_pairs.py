@@ -18,7 +18,7 @@ from migrator.inputs.pairing.file import ImportResult, NotPlain, PairRow, plain_
 from migrator.inputs.pairing.rows import OF_EXCEPTIONS, FieldColumns, read_pairs
 from migrator.store import Store
 from migrator.workflows.deal_pool import refused_beside_a_run
-from migrator.workflows.site import required_inventory
+from migrator.workflows.site import Site, required_inventory
 
 __all__ = ["ImportedPairs", "import_pairs"]
 
@@ -50,18 +50,18 @@ NOTHING = {"added": 0, "unchanged": 0, "replaced": 0}
 
 
 def import_pairs(
-    store: Store,
-    file: Path,
+    site: Site,
+    file: Path | str,
     *,
     columns: Mapping[str, str] | None = None,
     replace: bool = False,
     take_good: bool = False,
-    exceptions: Path | None = None,
+    exceptions: Path | str | None = None,
 ) -> ImportedPairs:
     """Take the pairs of a file, and the facts of their units.
 
     Args:
-        store: with an inventory.
+        site: the store, with an inventory.
         file: CSV, with the columns of `PAIR_TITLES`.
         columns: title by field, where a column has another one.
         replace: whether the file may contradict pairs that are there.
@@ -72,9 +72,9 @@ def import_pairs(
     Returns: what was done; with problems and not `take_good`, nothing was.
     Raises: InputError, if the file cannot be read; StoreBusy, if a run uses a pair.
     """
-    required_inventory(store)
-    work = _Import(store, file, columns or {}, replace, take_good, exceptions)
-    return work.done()
+    required_inventory(site.store)
+    rest = None if exceptions is None else Path(exceptions)
+    return _Import(site.store, Path(file), columns or {}, replace, take_good, rest).done()
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "check": ("pair:check", "Show which SIMs are paired, which are not, and why."),
         "export": ("pair:export", "Write the pairs as CSV."),
     },
+    "swap": ("swap:swap_unit", "Swap one unit on the bench: pair, claim, set up, read back."),
     "plan": {
         "create": ("plan.plan:create", "Make a plan from inventory, pairs and policy."),
         "list": ("plan.plan:list_plans", "List the plans of this store."),

@@ -97,7 +97,8 @@ class Draft:
                 .where(plans.c.plan_no == self._plan_no)
                 .values(plan_id=header.plan_id, state=PlanState.CREATED, header=header_line(header), made_no=made_no)
             )
-            self._note_left_out(connection)
+            if "only" not in header.summary:
+                self._note_left_out(connection)
             made = {
                 "changes_sha256": header.fingerprints.changes,
                 "claims": header.claims,

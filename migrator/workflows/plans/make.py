@@ -57,12 +57,13 @@ async def make_plan(
     selection: "Where | None" = None,
     takes_rolled_back: bool = False,
     sizes: CallSizes = USUAL_SIZES,
+    only: str | None = None,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan.
 
     `selection` picks the SIMs that the plan acts on; None: all. The other SIMs are in the plan as left out, and so are
     SIMs that a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to
-    send.
+    send. `only` is the key of the one SIM that the plan is of: the other SIMs are not in the plan at all.
 
     Returns: the header of the stored plan.
 
@@ -72,11 +73,11 @@ async def make_plan(
     policy = loaded.policy
     account = await target.account()
     prices = prices_of(await target.data_plans(), policy.claim)
-    must_have_chosen(store, loaded, prices, selection)
+    must_have_chosen(store, loaded, prices, selection, only)
     balance = await target.balance()
     progress("observing", {"sims": store.pairs.count()})
     reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
-    await reader.read(_targets(store, selection), full=True, thorough=True)
+    await reader.read(_targets(store, selection, only), full=True, thorough=True)
     stopper.check()
 
     async def each_batch(sims: int) -> None:
@@ -96,19 +97,25 @@ async def make_plan(
             selection=selection,
             takes_rolled_back=takes_rolled_back,
             sizes=sizes,
+            only=only,
             each_batch=each_batch,
         )
 
 
-def _targets(store: "Store", selection: "Where | None") -> Iterable[Iccid] | None:
+def _targets(store: "Store", selection: "Where | None", only: str | None) -> Iterable[Iccid] | None:
     """Return the targets of the plan's SIMs in the inventory.
 
     None stands for the targets of all SIMs in the inventory in force.
     """
     if selection is None:
         return None
-    paired = ((one, one.pair) for one in store.plans.candidates())
+    paired = ((one, one.pair) for one in store.plans.candidates(where_keys=one_key(only)))
     return (pair.target for one, pair in paired if pair is not None and selection.selects(one))
+
+
+def one_key(only: str | None) -> list[str] | None:
+    """Return the key of a plan of one SIM; None for all."""
+    return None if only is None else [only]
 
 
 async def _stored(
@@ -123,6 +130,7 @@ async def _stored(
     selection: "Where | None",
     takes_rolled_back: bool,
     sizes: CallSizes,
+    only: str | None,
     each_batch: Callable[[int], Awaitable[None]],
 ) -> PlanHeader:
     policy = loaded.policy
@@ -139,10 +147,10 @@ async def _stored(
         takes_rolled_back,
     )
     if policy.needs_counting:
-        planner.count(store.plans.candidates())
+        planner.count(store.plans.candidates(where_keys=one_key(only)))
     tally, names = PlanTally(sizes), NameWatch()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical) as draft:
-        changes = names.watching(tally.counting(planner.changes(store.plans.candidates())))
+        changes = names.watching(tally.counting(planner.changes(store.plans.candidates(where_keys=one_key(only)))))
         await each_batch(0)
         for batch in chunks(changes):
             draft.add(batch)
@@ -175,6 +183,7 @@ async def _stored(
                     "policy_file": loaded.name,
                     "where": where,
                     "approvals_required": policy.approvals,
+                    **({} if only is None else {"only": only}),
                 },
             )
 

@@ -44,6 +44,7 @@ READERS = {
     ("pair pool", "file"),
     ("pair pool", "policy_file"),
     ("plan create", "policy_file"),
+    ("swap", "policy_file"),
     ("rollback plan", "file"),
     ("retry", "iccids"),
     ("skip", "iccids"),
