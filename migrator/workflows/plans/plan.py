@@ -66,8 +66,8 @@ def plan_held(
 ) -> PlanHeader:
     """Make a plan.
 
-    The caller holds the lease, as `me`, if there is need of it. `only` is the key of the one SIM that the plan is of, if
-    it is of one: nothing else is read and kept.
+    The caller holds the lease, as `me`, if there is need of it. `only` is the key of the one SIM that the plan is of,
+    if it is of one: nothing else is read and kept.
     """
     store, settings, clock = site.store, site.settings, wiring.SystemClock()
     max_rps = settings.hologram().max_rps
