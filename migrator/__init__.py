@@ -11,13 +11,27 @@ from migrator.version import VERSION
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
     from migrator.workflows.deal_pool import pair_pool
+    from migrator.workflows.import_pairs import import_pairs
     from migrator.workflows.plans.plan import plan
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
+    from migrator.workflows.swap import swap
     from migrator.workflows.verify import verify
 
-__all__ = ["Bounds", "Site", "apply", "open_site", "pair_pool", "plan", "pull", "report", "verify"]
+__all__ = [
+    "Bounds",
+    "Site",
+    "apply",
+    "import_pairs",
+    "open_site",
+    "pair_pool",
+    "plan",
+    "pull",
+    "report",
+    "swap",
+    "verify",
+]
 
 __version__ = VERSION
 
@@ -25,11 +39,13 @@ _STAGES = {
     "Bounds": "apply",
     "Site": "site",
     "apply": "apply",
+    "import_pairs": "import_pairs",
     "open_site": "site",
     "pair_pool": "deal_pool",
     "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
+    "swap": "swap",
     "verify": "verify",
 }
 """Module below `migrator.workflows` that has each name."""

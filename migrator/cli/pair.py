@@ -1,8 +1,11 @@
 """`pair`: a new SIM for each old SIM."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -10,184 +13,24 @@ from migrator import wiring
 from migrator.chunks import chunks
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
-from migrator.cli.app.problem_log import all_told, problem_log
+from migrator.cli.app.problem_log import all_told
 from migrator.cli.app.progress import watching
 from migrator.core.fleet.sims import Pair
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
-from migrator.errors import InputError, Problem
-from migrator.inputs.pairing.file import ImportResult, NotPlain, plain_values, plan_import, read_pairs
-from migrator.inputs.pairing.list_columns import PAIR_TITLES, POOL_TITLES, parse_choices
+from migrator.errors import Problem
+from migrator.inputs.pairing.list_columns import FACTS, POOL_TITLES, parse_choices
+from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.check_pairs import PairCheck, check_pairs, last_organization, look_at_targets
-from migrator.workflows.deal_pool import Dealt, add_pairs, pair_pool, refused_beside_a_run
+from migrator.workflows.deal_pool import Dealt, add_pairs, pair_pool
 from migrator.workflows.site import open_site, required_inventory
 
-__all__ = ["check", "export", "identity", "import_file", "pool"]
+__all__ = ["check", "export", "identity", "pool"]
 
 NEXT = "Next: `migrator pair check`, then `migrator plan create --policy FILE`."
 SHOWN = 10
-
-
-@click.command("import", epilog="Exit codes: 0 done, 2 problems (all listed, nothing changed), 9 a run uses a pair.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--column",
-    "columns",
-    metavar="FIELD=TITLE",
-    multiple=True,
-    help="Which column holds source_iccid, target_iccid or eid.",
-)
-@click.option("--replace", is_flag=True, help="Let the file contradict pairs that are there already.")
-@click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
-@global_options
-@click.pass_obj
-def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], replace: bool, problems: Path | None) -> int:
-    """Read pairs from FILE, all or nothing.
-
-    FILE is CSV with source_iccid,target_iccid and, if you like, eid.
-    """
-    return finish("pair import", shared, lambda: _import(shared, file, columns, problems, replace=replace))
-
-
-def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
-
-    chosen = parse_choices(columns, tuple(PAIR_TITLES))
-    if problems is not None:
-        refuse_unwritable(problems)
-    unused: list[str] = []
-    with wiring.store_of(shared.state, shared.config) as store, collecting_rarely():
-        required_inventory(store)
-        has_pairs = store.pairs.count() > 0  # a first import need not ask a million times
-        added = None if has_pairs or _has_begun(store) else _first(store, file, chosen, unused)
-        result = plan_import(
-            read_pairs(file, unused=unused.extend, chosen=chosen) if added is None else (),
-            file=str(file),
-            known_sources=store.inventory.iccids,
-            existing_by_source=store.pairs.by_source_keys if has_pairs else _no_pairs,
-            existing_by_target=store.pairs.by_target_keys if has_pairs else _no_pairs,
-            replace=replace,
-        )
-        if result.problems:
-            _refuse(result.problems, file, problems, Path(store.info()["path"]).with_name("pairing-problems.txt"))
-        if added is not None:
-            return _imported(result, {"added": added, "unchanged": 0, "replaced": 0}, unused)
-        _refuse_settled(store, result.pairs)
-        with refused_beside_a_run(store):
-            counts = dict(store.pairs.add_values(result.values, replace=replace, now=_now()))
-    return _imported(result, counts, unused)
-
-
-def _first(store: Store, file: Path, chosen: Mapping[str, str], unused: list[str]) -> int | None:
-    """Store a whole file at once, as a store's first pairs.
-
-    The titles of columns without a use are added to `unused`.
-
-    Returns: the number of pairs; None, if the file has to be gone through row by row. A pipe is: it can be read only
-        once.
-    Raises: InputError, if the file cannot be read.
-    """
-    if not file.is_file():
-        return None
-    try:
-        rows = read_pairs(file, unused=unused.extend, chosen=chosen)
-        added = store.pairs.add_first(plain_values(rows, file=str(file)), now=_now())
-    except NotPlain:
-        added = None
-    if added is None:
-        unused.clear()
-    return added
-
-
-def _no_pairs(_keys: Sequence[str]) -> Mapping[str, Pair]:
-    return {}
-
-
-def _refuse(found: Sequence[Problem], file: Path, wanted: Path | None, default: Path) -> NoReturn:
-    """Refuse an import because of its problems.
-
-    Raises: InputError, with every problem. More problems than fit on a screen are in a file, too.
-    """
-    words = f"{file}: {counted(len(found), 'problem')}; nothing was changed"
-    with problem_log(wanted, default) as log:
-        for problem in found:
-            log.note(problem)
-    hint = f"all are in {log.path}" if log.is_written else ""
-    raise InputError(words, problems=(Problem("pair_import", words, hint), *found))
-
-
-def _imported(result: ImportResult, counts: Mapping[str, int], unused: Sequence[str]) -> Outcome:
-    """Return the outcome of an import.
-
-    `unchanged` counts rows of the file, `completed` counts pairs that only got an EID.
-    """
-    changes = [
-        {"source": str(new.source), "was": str(old.target), "is": str(new.target), "origin": new.origin}
-        for old, new in result.replaced
-    ]
-    completed = len(result.chips)
-    data = {
-        **counts,
-        "unchanged": counts["unchanged"] - completed + result.unchanged,
-        "completed": completed,
-        "changes": changes,
-        "odd_check_digits": result.odd_digits,
-        "unused_columns": list(unused),
-    }
-    text: list[Any] = [
-        f"{counted(counts['added'], 'pair')} added, {data['replaced']} replaced, {data['unchanged']} unchanged"
-        + (f", {completed} given an EID." if completed else ".")
-    ]
-    if changes:
-        rows = [tuple(change.values()) for change in changes[:SHOWN]]
-        more = f" (the first {SHOWN}; --json lists all)" if len(changes) > SHOWN else ""
-        text.append(table(f"Replaced{more}", ("source", "old target", "new target", "from"), rows))
-    warnings = [Problem("warning", words) for words in result.warnings[:SHOWN]]
-    if result.odd_digits:
-        words = f"check digits that are not right: {result.odd_digits}; the ICCIDs and EIDs were taken as they stand"
-        warnings.append(
-            Problem("warning", words, "compare them with the cards: a mistyped target may be somebody else's")
-        )
-    if unused:
-        warnings.append(Problem("warning", f"columns not used: {', '.join(unused[:SHOWN])}"))
-    return Outcome(data, (*text, NEXT), problems=warnings)
-
-
-def _refuse_settled(store: Store, pairs: Iterable[Pair]) -> None:
-    """Refuse a pair that would replace a claimed target.
-
-    Raises: InputError, if there is such a pair: the money for the target is spent.
-    """
-    if not _has_begun(store):
-        return
-    problems: list[Problem] = []
-    for chunk in chunks(pairs):
-        new = {pair.source.key: pair for pair in chunk}
-        had = store.pairs.by_source_keys(new)
-        moved = {key: pair for key, pair in new.items() if key not in had or had[key].target != pair.target}
-        settled = store.plans.claimed_before(moved)
-        bad = [pair for key, pair in moved.items() if key in settled]
-        problems += [
-            Problem("already_claimed", f"{pair.origin}: {pair.source} was claimed for already, or may have been")
-            for pair in bad
-        ]
-    if problems:
-        raise InputError("pairs of migrated SIMs cannot be replaced", problems=tuple(problems))
-
-
-def _has_begun(store: Store) -> bool:
-    """True if any plan was begun.
-
-    Some SIMs may then be claimed.
-    """
-    return any(plan["state"] in {"started", "finished"} for plan in store.plans.list())
-
-
-def _now() -> float:
-
-    return wiring.SystemClock().now().timestamp()
 
 
 @click.command("pool", epilog="Exit codes: 0 done, 2 problems in the file or fewer new SIMs than needed.")
@@ -417,7 +260,7 @@ def _problems(iccids: Sequence[str], words: str, hint: str) -> list[Problem]:
 def export(shared: Globals, /, *, file: Path) -> int:
     """Write the pairs to FILE as CSV; `-` is stdout.
 
-    `pair import` reads the CSV.
+    `pair import` reads the CSV. Facts of units have columns of their own, where there are any.
     """
     return finish("pair export", shared, lambda: _export(shared, file))
 
@@ -427,17 +270,40 @@ def _export(shared: Globals, file: Path) -> Outcome:
     check_destination(shared, file)
     with wiring.store_of(shared.state, shared.config) as store:
         has_chips = any(pair.eid is not None for pair in store.pairs.all())
-        lines = (_csv_line(pair, has_chips=has_chips) for pair in store.pairs.all())
-        count = written(file, _headed(lines, has_chips=has_chips)) - 1
+        titles = ["source_iccid", "target_iccid", *(["eid"] if has_chips else [])]
+        rows = _exported(store, has_chips=has_chips)
+        if store.unit_facts.count():
+            titles, rows = [*titles, *FACTS], _with_facts(store, has_chips=has_chips)
+        count = written(file, map(_csv_line, chain([titles], rows))) - 1
     text = (f"{counted(count, 'pair')} written to {file}.",)
     return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=is_stdout(file))
 
 
-def _csv_line(pair: Pair, *, has_chips: bool) -> str:
-    chip = f",{pair.eid or ''}" if has_chips else ""
-    return f"{pair.source.digits},{pair.target.digits}{chip}\r\n"
+def _exported(store: Store, *, has_chips: bool) -> Iterator[list[str]]:
+    for pair in store.pairs.all():
+        yield _iccids(pair, has_chips=has_chips)
 
 
-def _headed(lines: Iterable[str], *, has_chips: bool) -> Iterable[str]:
-    yield f"source_iccid,target_iccid{',eid' if has_chips else ''}\r\n"
-    yield from lines
+def _with_facts(store: Store, *, has_chips: bool) -> Iterator[list[str]]:
+    for some in chunks(store.pairs.all()):
+        found = store.unit_facts.by_source_keys([pair.source.key for pair in some])
+        for pair in some:
+            facts = found.get(pair.source.key)
+            told = [None] * len(FACTS) if facts is None else [getattr(facts, name) for name in FACTS]
+            yield [*_iccids(pair, has_chips=has_chips), *map(_told, FACTS, told)]
+
+
+def _iccids(pair: Pair, *, has_chips: bool) -> list[str]:
+    return [pair.source.digits, pair.target.digits, *([str(pair.eid or "")] if has_chips else [])]
+
+
+def _told(name: str, fact: Any) -> str:
+    if fact is None:
+        return ""
+    return moment(fact) or "" if name == "scanned_at" else str(fact)
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

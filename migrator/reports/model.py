@@ -12,6 +12,7 @@ from typing import Any
 
 from migrator.core.cutover.life import KeptProof
 from migrator.core.fleet.sims import SourceSim
+from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, JobRecord, Verified
 from migrator.core.run.verify import Bucket, beside_a_pause, bucket, is_paused_though_planned_live
@@ -25,7 +26,8 @@ class ReportRow:
 
     Limits are bytes and counts, -1 for no limit. Times are ISO 8601 in UTC. None is unknown.
 
-    The columns from `new_sim` on are the results of proof of life, and None where nobody asked.
+    The columns from `new_sim` to `proved_at` are the results of proof of life, and None where nobody asked. The last
+    five are what people noted of the unit. (`unit` is the comparison of the units of old and new SIM.)
     """
 
     source_iccid: str
@@ -55,6 +57,11 @@ class ReportRow:
     old_used_on: str | None = None
     old_asked_at: str | None = None
     proved_at: str | None = None
+    unit_name: str | None = None
+    site: str | None = None
+    ticket: str | None = None
+    scanned_at: str | None = None
+    scanned_by: str | None = None
 
     def values(self) -> tuple[Any, ...]:
         """Return the row as JSON values, in the order of the columns."""
@@ -131,6 +138,7 @@ def row_of(
     verified_at: float | None,
     rollback: str | None = None,
     proof: KeptProof | None = None,
+    facts: UnitFacts | None = None,
 ) -> ReportRow:
     """Return the row of one SIM of the plan.
 
@@ -163,7 +171,21 @@ def row_of(
         claimed_at=moment(claimed_at),
         verified_at=moment(verified_at),
         **({} if proof is None else life_values(proof)),
+        **_fact_values(facts),
     )
+
+
+def _fact_values(facts: UnitFacts | None) -> dict[str, str | None]:
+    """Return what people noted of the unit, by column."""
+    if facts is None:
+        return {}
+    return {
+        "unit_name": facts.unit,
+        "site": facts.site,
+        "ticket": facts.ticket,
+        "scanned_at": moment(facts.scanned_at),
+        "scanned_by": facts.scanned_by,
+    }
 
 
 def life_values(proof: KeptProof) -> dict[str, str | None]:
@@ -181,7 +203,7 @@ def life_values(proof: KeptProof) -> dict[str, str | None]:
     }
 
 
-def unplanned_row(sim: SourceSim) -> ReportRow:
+def unplanned_row(sim: SourceSim, facts: UnitFacts | None = None) -> ReportRow:
     """Return the row of a SIM that only the inventory holds.
 
     The plan does not hold the SIM.
@@ -194,7 +216,7 @@ def unplanned_row(sim: SourceSim) -> ReportRow:
         "detail": "the inventory holds it, and this plan was made without it",
         "job_ids": "",
     }
-    return ReportRow(**(empty | told))
+    return ReportRow(**(empty | told | _fact_values(facts)))
 
 
 def _why(  # noqa: PLR0911 - a table of rules, the first that fits wins

@@ -25,6 +25,7 @@ from migrator.store.database.schema import migrations_folder, prepare, revision,
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs import Pairs
+from migrator.store.inventory.sim_names import SimNames
 from migrator.store.inventory.unit_facts import UnitFactsTable
 from migrator.store.journal.expectations import Expectations
 from migrator.store.journal.journal import SqlJournal
@@ -59,6 +60,7 @@ class Store:
         self.pairs = Pairs(database)
         self.stock = Stock(database)
         self.unit_facts = UnitFactsTable(database)
+        self.sim_names = SimNames(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)
         self.looks = Looks(database)

@@ -13,13 +13,21 @@ from migrator.engine.run.context import ApplyOptions, Context, Stopper
 from migrator.errors import InputError, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import TargetPlatform
-from migrator.store import Store
+from migrator.store import Owner, Store
 from migrator.wiring.crash_points import hooks_from_environment
 from migrator.workflows.plans.make import applying
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale, require_approvals
 from migrator.workflows.site import Site
 
-__all__ = ["Bounds", "apply", "carry_out", "dry_run", "must_be_confirmed", "must_be_ready"]
+__all__ = [
+    "Bounds",
+    "apply",
+    "carry_out",
+    "carry_out_held",
+    "dry_run",
+    "must_be_confirmed",
+    "must_be_ready",
+]
 
 STALE_HINT = "make a new plan: SIMs that are claimed already will be adopted, not claimed again"
 
@@ -121,23 +129,26 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
 
 def carry_out(site: Site, header: PlanHeader, bounds: Bounds) -> ApplyResult:
     """Run a plan that is confirmed, under the lease of the store."""
+    with wiring.holding_lease(site.store, warn=site.warn) as me:
+        return carry_out_held(site, header, bounds, me)
+
+
+def carry_out_held(site: Site, header: PlanHeader, bounds: Bounds, me: Owner) -> ApplyResult:
+    """Run a plan that is confirmed; the caller holds the lease."""
     store = site.store
-    with wiring.holding_lease(store, warn=site.warn) as me:
-        must_be_ready(store, header)  # again, as others may have been at it while the confirmation was awaited
-        must_be_whole(store, header)
+    must_be_ready(store, header)  # again, as others may have been at it while the confirmation was awaited
+    must_be_whole(store, header)
 
-        async def body(stopper: Stopper) -> ApplyResult:
-            async with wiring.target(site.settings, store, stopper) as target, wiring.heartbeat(store, me, stopper):
-                stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, site.progress)
-                ctx = _context_of(
-                    site, header, bounds, target=target, stopper=stopper, owner=wiring.runner(me), soaks=True
-                )
-                return await applying(store, ctx).run()
+    async def body(stopper: Stopper) -> ApplyResult:
+        async with wiring.target(site.settings, store, stopper) as target, wiring.heartbeat(store, me, stopper):
+            stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, site.progress)
+            ctx = _context_of(site, header, bounds, target=target, stopper=stopper, owner=wiring.runner(me), soaks=True)
+            return await applying(store, ctx).run()
 
-        result = wiring.run_async(body)
-        if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
-            store.plans.finish(header.plan_id, wiring.SystemClock().now().timestamp())
-        return result
+    result = wiring.run_async(body)
+    if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
+        store.plans.finish(header.plan_id, wiring.SystemClock().now().timestamp())
+    return result
 
 
 def dry_run(site: Site, header: PlanHeader, bounds: Bounds, sent: Sent) -> ApplyResult:

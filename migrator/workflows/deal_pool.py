@@ -78,7 +78,7 @@ def pair_pool(
         entries = read_pool(path, range_mode=range_mode, chosen=columns or {}, unused=not_used.extend)
         _refuse_source_sims(store, entries)
     paired = {pair.source.key for pair in store.pairs.all()}
-    unpaired, left_out, expired = _awaiting(store.inventory.sims(), paired, is_due)
+    unpaired, left_out, expired = _awaiting(store.unit_facts.of_sims(store.inventory.sims()), paired, is_due)
     result = deal(unpaired, entries, taken={target.key for target in store.pairs.targets()})
     if result.missing and not partial:
         free, wanted = len(result.pairs), len(unpaired)

@@ -1,9 +1,9 @@
 """Reconciliation of a plan, read from the store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from migrator import wiring
 from migrator.chunks import chunks
@@ -21,12 +21,14 @@ from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
     from migrator.core.cutover.life import KeptProof
+    from migrator.core.fleet.unit_facts import UnitFacts
     from migrator.reports.writers import Written
     from migrator.store import Store
     from migrator.store.journal.verifications import ReportRow as StoredRow
 
 __all__ = ["caps_used", "reconciliation", "report", "with_proofs"]
 
+T = TypeVar("T")
 PACE_BINS = 60
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
@@ -40,7 +42,9 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
 
     def rows() -> Iterator[ReportRow]:
         back = store.switches.rolled_back(plan_id)
-        for (item, verified, job_ids, claimed_at, verified_at), proof in with_proofs(store, plan_id):
+        for ((item, verified, job_ids, claimed_at, verified_at), proof), facts in _with_facts(
+            store, with_proofs(store, plan_id), lambda row: row[0][0].key
+        ):
             yield row_of(
                 item,
                 verified,
@@ -49,9 +53,10 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
                 verified_at=verified_at,
                 rollback=back.get(item.key),
                 proof=proof,
+                facts=facts,
             )
-        for sim in store.journal.unplanned(plan_id):
-            yield unplanned_row(sim)
+        for sim, facts in _with_facts(store, store.journal.unplanned(plan_id), lambda sim: sim.iccid.key):
+            yield unplanned_row(sim, facts)
 
     return Reconciliation(
         plan_id=plan_id,
@@ -100,6 +105,18 @@ def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, Kept
     for page in chunks(store.journal.report_rows(plan_id)):
         found = store.proofs.among(plan_id, [item.key for item, *_ in page])
         yield from ((row, found.get(row[0].key)) for row in page)
+
+
+def _with_facts(
+    store: "Store", rows: Iterable[T], key_of: Callable[[T], str]
+) -> "Iterator[tuple[T, UnitFacts | None]]":
+    """Yield rows, each with the facts of its unit."""
+    if not store.unit_facts.count():
+        yield from ((row, None) for row in rows)
+        return
+    for page in chunks(rows):
+        found = store.unit_facts.by_source_keys(map(key_of, page))
+        yield from ((row, found.get(key_of(row))) for row in page)
 
 
 def _plan(store: "Store", header: PlanHeader, inventory: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,10 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "export": ("inventory:export", "Write the inventory as JSON Lines or CSV."),
     },
     "pair": {
-        "import": ("pair:import_file", "Read source_iccid,target_iccid pairs from a file."),
+        "import": (
+            "pair_import:import_file",
+            "Read pairs of old and new SIMs from a file, also as technicians write it.",
+        ),
         "pool": ("pair:pool", "Deal new SIMs from a list or ranges to unpaired source SIMs."),
         "identity": ("pair:identity", "Pair every SIM with itself, where ICCIDs stay."),
         "check": ("pair:check", "Show which SIMs are paired, which are not, and why."),
@@ -41,6 +44,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "claim": ("stock:claim", "Claim cards of the stock, whose unit nobody knows yet."),
         "list": ("stock:show", "Show the cards in stock, and where each one stands."),
     },
+    "swap": ("swap:swap_unit", "Swap one unit on the bench: pair, claim, set up, read back."),
     "plan": {
         "create": ("plan.plan:create", "Make a plan from inventory, pairs and policy."),
         "list": ("plan.plan:list_plans", "List the plans of this store."),

@@ -45,6 +45,7 @@ them does not make it stale.
           ip_address activated_at expires_at data_quota_mb
           data_remaining_mb sms_quota sms_remaining paired
           status_before switched_off_by_us
+          unit site ticket scanned_at scanned_by
   TESTS   == != < <= > >=    field in ("a", "b")    field not in (...)
           field like "a*?[0-9]"    field not like "..."
           field is none    field is not none    paired    imei_lock

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from migrator.core.fleet.identifiers import Eid, Iccid
 from migrator.core.fleet.records import record
+from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.fleet.units import Bytes
 
 __all__ = [
@@ -129,6 +130,7 @@ class SourceSim:
     Volumes are in 1NCE's MB (decimal, up to six digits). `data_quota_mb` and `sms_quota` are the booked totals for the
     SIM's lifetime. `data_remaining_mb` and `sms_remaining` are what is left (may be negative). `status_before` is set
     where a cutover of ours switched the SIM off. It is the status before the cutover, and the SIM is planned by it.
+    `facts` are what people noted of the SIM's unit, set where a plan is made.
     """
 
     iccid: Iccid
@@ -149,6 +151,7 @@ class SourceSim:
     sms_remaining: Decimal | None = None
     expires_at: str | None = None
     status_before: SourceStatus | None = None
+    facts: UnitFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

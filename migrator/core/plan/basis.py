@@ -6,13 +6,13 @@ Status, label and booked volumes are not among these values.
 from dataclasses import dataclass, replace
 
 from migrator.core.fleet.sims import SourceSim
-from migrator.core.plan.mapping import device_name, template_fields
+from migrator.core.plan.mapping import FACT_FIELDS, device_name, template_fields
 from migrator.core.plan.plan import Change, Reason
 from migrator.core.policy.policy import DataBasis, NamePolicy, OnDuplicate, Policy, Rule, SmsBasis
 
 __all__ = ["Uses", "name_change", "names_for", "uses_of"]
 
-NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address"}
+NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address", *FACT_FIELDS}
 """Fields of a name that the plan does not hold.
 
 A change of such a field shows in the name alone.

@@ -26,6 +26,7 @@ from migrator.core.policy.policy import (
 from migrator.core.policy.selection import Selector, every_sim, selector
 
 __all__ = [
+    "FACT_FIELDS",
     "LARGEST_LIMIT",
     "NO_LIMIT",
     "Blocked",
@@ -361,6 +362,10 @@ def _sms_limit_of(volume: Decimal, maximum: int) -> Limit:
 # --- name ---------------------------------------------------------------------------------------------------------
 
 
+FACT_FIELDS = ("unit", "site", "ticket")
+"""Facts of the unit that a name may have."""
+
+
 def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | None:
     """Return the exact name, or None where the templates give nothing.
 
@@ -376,6 +381,8 @@ def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | 
         "msisdn": sim.msisdn or "",
         "ip_address": sim.ip_address or "",
     }
+    if sim.facts is not None:
+        values |= {name: getattr(sim.facts, name) or "" for name in FACT_FIELDS}
     return _filled(policy.template, values) or _filled(policy.when_missing, values)
 
 
@@ -385,7 +392,7 @@ def _filled(template: str, values: Mapping[str, str]) -> str | None:
     None if a field is missing, or if the name would have nothing visible.
     """
     for field in template_fields(template):
-        if not values[field].strip():
+        if not values.get(field, "").strip():
             return None
     name = template.format_map(values)
     return name if name.strip() else None

@@ -8,7 +8,16 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = ["FIELDS", "KNOWN_TITLES", "STATUS_WORDS", "field_of_title", "is_machine_title", "is_secret_title", "plain"]
+__all__ = [
+    "FIELDS",
+    "KNOWN_TITLES",
+    "STATUS_WORDS",
+    "field_of_title",
+    "is_machine_title",
+    "is_secret_title",
+    "plain",
+    "titles_of",
+]
 
 _TITLES: Mapping[str, tuple[str, ...]] = {
     "iccid": ("ICCID", "ICC ID", "ICC", "SIM ICCID", "ICCID (19 digits)", "SIM-Kartennummer", "Kartennummer"),
@@ -105,6 +114,11 @@ The values are kept in the raw record.
 def field_of_title(title: str) -> str | None:
     """Return the field that a title names, or None if unknown."""
     return _FIELD_OF.get(plain(title))
+
+
+def titles_of(field: str) -> tuple[str, ...]:
+    """Return the known titles of a field."""
+    return _TITLES[field]
 
 
 def is_machine_title(title: str) -> bool:

@@ -35,11 +35,13 @@ from migrator.inputs.pairing.memory import Seen
 from migrator.inputs.pairing.rows import PairRow, read_pairs
 
 __all__ = [
+    "Draft",
     "ImportResult",
     "NotPlain",
     "PairLookup",
     "PairRow",
     "SourceLookup",
+    "line_of",
     "plain_values",
     "plan_import",
     "read_pairs",
@@ -125,7 +127,7 @@ def plan_import(
         replace: whether a source that is paired already may get another target. A target never leaves a source that
             the file does not give another one.
     """
-    draft = _Draft(file, replace, Seen(file))
+    draft = Draft(file, replace, Seen(file))
     for chunk in chunks(rows, ROWS_PER_LOOKUP):
         parsed = [pair for row in chunk if (pair := draft.parsed(row)) is not None]
         sources = [pair.source.key for pair in parsed]
@@ -136,13 +138,14 @@ def plan_import(
         for pair in parsed:
             draft.place(pair, known, by_source.get(pair.source.key), by_target.get(pair.target.key))
         draft.keep()
+    draft.weigh_all()
     return draft.result()
 
 
 class NotPlain(Exception):
     """Row that needs `plan_import`, which checks every row.
 
-    Such a row has an EID, or something that must be reported.
+    Such a row has an EID, facts about its unit, or something that must be reported.
     """
 
 
@@ -154,8 +157,8 @@ def plain_values(rows: Iterable[PairRow], *, file: str) -> Iterator[PairValues]:
     Raises: NotPlain, at the first row that is not two sound ICCIDs; at the end, if a spreadsheet rounded them.
     """
     number = rounded = 0
-    for number, (line, source, target, eid) in enumerate(rows, 1):  # noqa: B007 - the last one is looked at
-        if eid:
+    for number, (line, source, target, eid, told) in enumerate(rows, 1):  # noqa: B007 - the last one is looked at
+        if eid or told is not None:
             raise NotPlain
         rounded += looks_rounded(target)
         yield _plain_key(source), source, _plain_key(target), target, f"{file}:{line}", None
@@ -179,7 +182,7 @@ def _plain_key(digits: str) -> str:
 
 
 @dataclass(slots=True)
-class _Draft:
+class Draft:
     """State of the import so far.
 
     Origins are "FILE:LINE": each pair has its place in the file.
@@ -208,14 +211,15 @@ class _Draft:
 
         Text that is no identifier is noted as a problem, and the result is None.
         """
-        source = self._iccid(row, "source", row.source_text)
-        target = self._iccid(row, "target", row.target_text)
-        eid = self._eid(row) if row.eid_text else None
+        source = self.iccid(row, "source", row.source_text)
+        target = self.iccid(row, "target", row.target_text)
+        eid = self.eid(row) if row.eid_text else None
         if source is None or target is None or (row.eid_text and eid is None):
             return None
         return Pair(source, target, f"{self.file}:{row.line}", eid)
 
-    def _iccid(self, row: PairRow, side: str, text: str) -> Iccid | None:
+    def iccid(self, row: PairRow, side: str, text: str) -> Iccid | None:
+        """Read the ICCID of one side; None, with a problem noted."""
         try:
             iccid = read_iccid(text)
         except RefusedIccid as error:
@@ -233,7 +237,8 @@ class _Draft:
             self._warn(f"{self.file}:{row.line}: {words}")
         return iccid
 
-    def _eid(self, row: PairRow) -> Eid | None:
+    def eid(self, row: PairRow) -> Eid | None:
+        """Read the EID; None, with a problem noted."""
         place = f"{self.file}:{row.line}"
         try:
             eid = Eid.parse(row.eid_text)
@@ -297,21 +302,21 @@ class _Draft:
             self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
             if pair.eid is not None:
                 self.by_eid[pair.eid.digits] = pair
-            self.at_hand.append((_line(pair), pair, is_new))
+            self.at_hand.append((line_of(pair), pair, is_new))
         elif had is None or had.target != pair.target:
             self._is_known(pair, known)
-            self._fits_existing(pair, had, holder)
+            self.fits_existing(pair, had, holder)
 
     def _take(self, pair: Pair) -> None:
         """Take in a row that conflicts with nothing."""
         self._weigh(pair)
         self.by_source[pair.source.key] = self.by_target[pair.target.key] = pair
-        self.at_hand.append((_line(pair), pair, True))
+        self.at_hand.append((line_of(pair), pair, True))
 
     def _weigh(self, pair: Pair) -> None:
         """Note a new target that a spreadsheet may have rounded."""
-        if looks_rounded(pair.target.digits) and _line(pair) not in self.in_groups:
-            self.rounded_targets.append((pair.target, _line(pair)))
+        if looks_rounded(pair.target.digits) and line_of(pair) not in self.in_groups:
+            self.rounded_targets.append((pair.target, line_of(pair)))
 
     def _is_change(self, pair: Pair, known: Mapping[str, Iccid], had: Pair | None, holder: Pair | None) -> bool:
         """True if the row is to be written.
@@ -321,7 +326,7 @@ class _Draft:
         if had is not None and had.target == pair.target:
             return self._is_new_chip(pair, had)
         self._weigh(pair)
-        is_known, fits = self._is_known(pair, known), self._fits_existing(pair, had, holder)
+        is_known, fits = self._is_known(pair, known), self.fits_existing(pair, had, holder)
         if is_known and fits and had is not None:
             self.replaced.append((had, pair))
         return is_known and fits
@@ -336,7 +341,7 @@ class _Draft:
             return False
         if had.eid is not None and not self.replace:
             words = f"target {pair.target} has EID {had.eid} already ({had.origin}), not {pair.eid}"
-            self._note(pair, "contradicts_pair", words, "correct the line; or pass --replace, if this file is right")
+            self.note(pair, "contradicts_pair", words, "correct the line; or pass --replace, if this file is right")
             return False
         self.chips.append(pair)
         return True
@@ -354,46 +359,50 @@ class _Draft:
         """
         earlier = self.by_source.get(pair.source.key)
         if earlier is not None and earlier.target != pair.target:
-            words = f"source {pair.source} has target {earlier.target} on line {_line(earlier)}, here {pair.target}"
+            words = f"source {pair.source} has target {earlier.target} on line {line_of(earlier)}, here {pair.target}"
             hint = "keep the right one of the two lines"
-            self._note(pair, "source_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.source.digits) else hint)
+            self.note(pair, "source_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.source.digits) else hint)
         elif earlier is not None:
-            words = f"target {pair.target} has EID {earlier.eid or 'none'} on line {_line(earlier)}, here {pair.eid}"
-            self._note(pair, "eid_twice", words, "keep the right one of the two lines")
+            words = f"target {pair.target} has EID {earlier.eid or 'none'} on line {line_of(earlier)}, here {pair.eid}"
+            self.note(pair, "eid_twice", words, "keep the right one of the two lines")
         holder = self.by_target.get(pair.target.key)
         if holder is not None and holder.source != pair.source:
-            words = f"target {pair.target} is given to {holder.source} on line {_line(holder)}, here to {pair.source}"
+            words = f"target {pair.target} is given to {holder.source} on line {line_of(holder)}, here to {pair.source}"
             hint = "each source needs a target of its own"
-            self._note(pair, "target_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.target.digits) else hint)
+            self.note(pair, "target_twice", words, SPREADSHEET_REMEDY if looks_rounded(pair.target.digits) else hint)
         chip = None if pair.eid is None else self.by_eid.get(pair.eid.digits)
         if chip is not None and chip.target != pair.target:
-            words = f"EID {pair.eid} is that of target {chip.target} on line {_line(chip)}, here of {pair.target}"
-            self._note(pair, "eid_twice", words, "a chip takes the place of one SIM: correct one of the two lines")
+            words = f"EID {pair.eid} is that of target {chip.target} on line {line_of(chip)}, here of {pair.target}"
+            self.note(pair, "eid_twice", words, "a chip takes the place of one SIM: correct one of the two lines")
         return earlier is not None or holder is not None or chip is not None
 
     def _is_known(self, pair: Pair, known: Mapping[str, Iccid]) -> bool:
         """True if the inventory has the source and not the target."""
         source_known = pair.source.key in known
+        if not source_known and pair.target.key in known:
+            words = f"{pair.target}, given as the new SIM, is an old one of the inventory, and {pair.source} is not"
+            self.note(pair, "swapped", words, "exchange the two ICCIDs: old and new are swapped")
+            return False
         if not source_known and looks_rounded(pair.source.digits):
             words = f"source {pair.source} is not in the inventory and ends in zeros as a spreadsheet leaves them"
-            self._note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
+            self.note(pair, "rounded_by_spreadsheet", words, SPREADSHEET_REMEDY)
         elif not source_known:
             words = f"source {pair.source} is not in the inventory"
             is_odd = len(pair.source.digits) == WITH_CHECK_DIGIT and not pair.source.has_right_check_digit
             hint = "its check digit is wrong: compare it with the card" if is_odd else UNKNOWN_HINT
-            self._note(pair, "unknown_source", words, hint)
+            self.note(pair, "unknown_source", words, hint)
         target_is_source = pair.target.key in known
         if target_is_source and pair.target == pair.source:
             words = f"target {pair.target} is its own source, a 1NCE SIM, which cannot be claimed at Hologram"
-            self._note(pair, "target_is_source", words, OWN_SOURCE_HINT)
+            self.note(pair, "target_is_source", words, OWN_SOURCE_HINT)
         elif target_is_source:
             words = f"target {pair.target} is itself a 1NCE SIM of the inventory, and cannot be claimed at Hologram"
-            self._note(
+            self.note(
                 pair, "target_is_source", words, "give the ICCID of the new Hologram SIM; are the columns swapped?"
             )
         return source_known and not target_is_source
 
-    def _fits_existing(self, pair: Pair, had: Pair | None, holder: Pair | None) -> bool:
+    def fits_existing(self, pair: Pair, had: Pair | None, holder: Pair | None) -> bool:
         """True if the row is allowed beside the known pairs."""
         if self.replace:
             if holder is not None:
@@ -402,31 +411,35 @@ class _Draft:
         hint = "correct the line; or pass --replace, if this file is right"
         if had is not None:
             words = f"source {pair.source} is paired with {had.target} already ({had.origin}), not with {pair.target}"
-            self._note(pair, "contradicts_pair", words, hint)
+            self.note(pair, "contradicts_pair", words, hint)
         if holder is not None:
             words = f"target {pair.target} is paired with {holder.source} already ({holder.origin})"
-            self._note(pair, "contradicts_pair", words, hint)
+            self.note(pair, "contradicts_pair", words, hint)
         return had is None and holder is None
 
-    def result(self) -> ImportResult:
-        """Return the import, after every row was placed."""
+    def weigh_all(self) -> None:
+        """Note the problems that only all rows together show."""
         for pair, holder in self.taken_over:
             if not self.seen.by("source_key", [holder.source.key]):
                 words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
-                self._note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
+                self.note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
         among = partial(self.seen.by, "target_key")
         for line in lost_digits(self.rounded_targets, total=self.placed, among=among):
             words = f"{self.file}:{line}: target ends in zeros from its 16th digit on, as a spreadsheet rounds it"
             self.problems.append((line, Problem("rounded_by_spreadsheet", words, ZERO_REMEDY)))
+
+    def result(self) -> ImportResult:
+        """Return the import, after every row was placed and weighed."""
         problems = [problem for _, problem in sorted(self.problems, key=lambda entry: entry[0])]
         return ImportResult(
             self.unchanged, problems, self.replaced, self.chips, self.warnings, self.odd_digits, self.seen
         )
 
-    def _note(self, pair: Pair, code: str, words: str, hint: str) -> None:
-        self.problems.append((_line(pair), Problem(code, f"{pair.origin}: {words}", hint)))
+    def note(self, pair: Pair, code: str, words: str, hint: str) -> None:
+        """Note a problem of a pair's row."""
+        self.problems.append((line_of(pair), Problem(code, f"{pair.origin}: {words}", hint)))
 
 
-def _line(pair: Pair) -> int:
+def line_of(pair: Pair) -> int:
     """Return the line of a pair of this file."""
     return int(pair.origin.rpartition(":")[2])

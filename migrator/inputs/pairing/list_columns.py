@@ -9,17 +9,70 @@ from migrator.core.fleet.secrets import shown_title
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.problems import refusal, spelled
 from migrator.inputs.inventory.columns import parse_choices, places_of
-from migrator.inputs.inventory.titles import is_secret_title, plain
+from migrator.inputs.inventory.titles import is_secret_title, plain, titles_of
 
-__all__ = ["PAIR_TITLES", "POOL_TITLES", "Titles", "field_named", "find_columns", "parse_choices", "unused_titles"]
+__all__ = [
+    "FACTS",
+    "NAMES_OF_OLD",
+    "PAIR_TITLES",
+    "POOL_TITLES",
+    "Titles",
+    "field_named",
+    "find_columns",
+    "parse_choices",
+    "unused_titles",
+]
 
 Titles = Mapping[str, tuple[str, ...]]
 """Field -> its titles, in addition to its own name."""
 
+NAMES_OF_OLD = ("label", "imsi", "msisdn", "ip_address", "imei")
+"""Columns that may name an old SIM in place of its ICCID."""
+FACTS = ("unit", "imei", "site", "ticket", "scanned_at", "scanned_by")
+"""Columns about the unit that the old SIM is in."""
+
 PAIR_TITLES: Titles = {
-    "source_iccid": ("old ICCID", "1NCE ICCID", "ICCID old", "old SIM ICCID", "alte ICCID", "ICCID alt"),
-    "target_iccid": ("new ICCID", "Hologram ICCID", "ICCID new", "new SIM ICCID", "neue ICCID", "ICCID neu"),
+    "source_iccid": (
+        *("old ICCID", "1NCE ICCID", "ICCID old", "old SIM ICCID", "old SIM", "old card", "removed ICCID"),
+        *("alte ICCID", "ICCID alt", "alte SIM", "alte Karte", "alte SIM-Karte"),
+        *("ICCID antigua", "ICCID antiguo", "ICCID anterior", "SIM antigua", "tarjeta antigua", "SIM anterior"),
+        *("ancien ICCID", "ICCID ancien", "ancienne SIM", "ancienne carte", "ancienne carte SIM"),
+        *("vecchio ICCID", "ICCID vecchio", "vecchia SIM", "SIM vecchia"),
+        *("SIM antigo", "cart\u00e3o antigo", "antigo ICCID"),
+        *("oude ICCID", "ICCID oud", "oude SIM", "oude simkaart"),
+    ),
+    "target_iccid": (
+        *("new ICCID", "Hologram ICCID", "ICCID new", "new SIM ICCID", "new SIM", "new card", "installed ICCID"),
+        *("neue ICCID", "ICCID neu", "neue SIM", "neue Karte", "neue SIM-Karte"),
+        *("ICCID nueva", "ICCID nuevo", "nueva ICCID", "nuevo ICCID", "SIM nueva", "nueva SIM", "tarjeta nueva"),
+        *("nouvel ICCID", "nouveau ICCID", "ICCID nouveau", "nouvelle SIM", "nouvelle carte", "nouvelle carte SIM"),
+        *("nuovo ICCID", "ICCID nuovo", "nuova SIM", "SIM nuova"),
+        *("ICCID novo", "novo ICCID", "SIM novo", "cart\u00e3o novo", "novo SIM"),
+        *("nieuwe ICCID", "ICCID nieuw", "nieuwe SIM", "nieuwe simkaart"),
+    ),
     "eid": (),
+    **{name: titles_of(name) for name in NAMES_OF_OLD},
+    "unit": (
+        *("unit id", "unit name", "asset", "asset id", "Einheit", "Anlage", "Ger\u00e4t", "Ger\u00e4te-ID", "unidad"),
+        *("equipo", "\u00e9quipement", "appareil", "unit\u00e9", "unit\u00e0", "apparecchio", "unidade"),
+        *("equipamento", "eenheid", "apparaat", "toestel"),
+    ),
+    "site": (
+        *("site name", "location", "Standort", "Ort", "sitio", "emplazamiento", "ubicaci\u00f3n", "emplacement"),
+        *("lieu", "sito", "luogo", "localiza\u00e7\u00e3o", "locatie"),
+    ),
+    "ticket": (
+        *("ticket number", "ticket id", "work order", "Auftrag", "Auftragsnummer", "orden de trabajo"),
+        *("ordre de travail", "ordine di lavoro", "ordem de servi\u00e7o", "werkorder", "werkbon"),
+    ),
+    "scanned_at": (
+        *("scanned", "scan time", "scan date", "timestamp", "swapped at", "installed at", "gescannt am", "Scanzeit"),
+        *("Zeitstempel", "Zeitpunkt", "fecha y hora", "date et heure", "data e ora", "data e hora", "datum en tijd"),
+    ),
+    "scanned_by": (
+        *("by", "technician", "installer", "installed by", "Techniker", "Monteur", "gescannt von", "t\u00e9cnico"),
+        *("instalador", "technicien", "installateur", "tecnico", "installatore", "technicus"),
+    ),
 }
 POOL_TITLES: Titles = {
     "iccid": (

@@ -81,6 +81,12 @@ class Seen:
         )
         return self._db.execute(wanted, (self._file,))
 
+    def leave_out(self, lines: Iterable[int]) -> None:
+        """Take rows out of those to be written."""
+        self._db.execute("BEGIN")
+        self._db.executemany("UPDATE seen SET is_new = 0 WHERE line = ?", ((line,) for line in lines))
+        self._db.execute("COMMIT")
+
     def _pair(self, line: int, source_key: str, source: str, target_key: str, target: str, eid: str | None) -> Pair:  # noqa: PLR0917 - a row
         chip = None if eid is None else Eid(eid)
         return Pair(Iccid(source, source_key), Iccid(target, target_key), f"{self._file}:{line}", chip)

@@ -8,6 +8,7 @@ from string import Formatter
 from typing import Any
 
 from migrator.core.fleet.sims import SourceStatus
+from migrator.core.plan.mapping import FACT_FIELDS
 from migrator.core.policy.policy import (
     Caps,
     CapsScope,
@@ -51,7 +52,7 @@ __all__ = [
 LARGEST_VOLUME_MB = Decimal(1_000_000_000)  # a petabyte: only a slip is larger
 MOST_SMS = 100
 ONE = Decimal(1)
-NAME_FIELDS = ("label", "source_iccid", "target_iccid", "imsi", "msisdn", "ip_address")
+NAME_FIELDS = ("label", "source_iccid", "target_iccid", "imsi", "msisdn", "ip_address", *FACT_FIELDS)
 STOCK_FIELDS = ("target_iccid",)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum, auto
 from operator import attrgetter
 from types import MappingProxyType
@@ -65,6 +66,17 @@ def _if_read(reading: str, value: str) -> Get:
     return lambda candidate: get_value(candidate) if get_reading(candidate) is QuotaReading.READ else None
 
 
+def _fact(name: str) -> Get:
+    of_facts = attrgetter(name)
+    return lambda candidate: None if candidate.sim.facts is None else of_facts(candidate.sim.facts)
+
+
+def _scanned_at(candidate: Candidate) -> str | None:
+    """Return the time of the scan as ISO 8601 in UTC."""
+    at = None if candidate.sim.facts is None else candidate.sim.facts.scanned_at
+    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
         "iccid": Field(ValueKind.ICCID, attrgetter("sim.iccid.key"), attrgetter("sim.iccid.digits")),
@@ -83,6 +95,11 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "data_remaining_mb": Field(ValueKind.NUMBER, _if_read("sim.data_reading", "sim.data_remaining_mb")),
         "sms_quota": Field(ValueKind.NUMBER, attrgetter("sim.sms_quota")),
         "sms_remaining": Field(ValueKind.NUMBER, _if_read("sim.sms_reading", "sim.sms_remaining")),
+        "unit": Field(ValueKind.TEXT, _fact("unit")),
+        "site": Field(ValueKind.TEXT, _fact("site")),
+        "ticket": Field(ValueKind.TEXT, _fact("ticket")),
+        "scanned_at": Field(ValueKind.TEXT, _scanned_at),
+        "scanned_by": Field(ValueKind.TEXT, _fact("scanned_by")),
         "paired": Field(ValueKind.FLAG, lambda candidate: candidate.pair is not None),
         "target_iccid": Field(ValueKind.ICCID, _target("key"), _target("digits")),
     }

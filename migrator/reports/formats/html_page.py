@@ -112,7 +112,18 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 _REPEATED = frozenset(
     ("bucket", "code", "detail", "wave", "state_planned", "state_observed", "job_ids", "claimed_at", "verified_at")
-) | {"new_sim", "alive_at", "unit", "old_sim", "old_used_on", "old_asked_at", "proved_at"}
+) | {
+    "new_sim",
+    "alive_at",
+    "unit",
+    "old_sim",
+    "old_used_on",
+    "old_asked_at",
+    "proved_at",
+    "site",
+    "ticket",
+    "scanned_by",
+}
 _PLACES = [place for place, name in enumerate(COLUMNS) if name in _REPEATED]
 _NAME_PLANNED, _NAME_OBSERVED = COLUMNS.index("name_planned"), COLUMNS.index("name_observed")
 SAME = 0

@@ -5,7 +5,7 @@ Two unique keys keep the pairs one to one.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -45,7 +45,7 @@ from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
-from migrator.store.tables.fleet import pairs, source_sims, target_links
+from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 
 __all__ = ["Pairs"]
 
@@ -72,6 +72,8 @@ _TARGETS = (
     .limit(PAGE)
 )
 _NEXT_TARGETS = Query(_TARGETS)
+_DROP_PAIRS = delete(pairs).where(among(pairs.c.source_key, bindparam("keys")))
+_DROP_FACTS = delete(unit_facts).where(among(unit_facts.c.source_key, bindparam("keys")))
 
 
 def _in_inventory(key: ColumnElement[str]) -> ColumnElement[bool]:
@@ -103,11 +105,18 @@ class Pairs:
         return self.add_values(map(_values, new), replace=replace, now=now)
 
     def add_values(
-        self, new: Iterable[PairValues], *, replace: bool, now: float, facts: Iterable[UnitFacts] = ()
+        self,
+        new: Iterable[PairValues],
+        *,
+        replace: bool,
+        now: float,
+        facts: Iterable[UnitFacts] = (),
+        dropped: Sequence[str] = (),
     ) -> dict[str, int]:
         """Keep pairs that are given as plain values.
 
-        The facts of their units are kept with them.
+        The facts of their units are kept with them. The SIMs of `dropped`, by source key, are left without pair and
+        facts: a later scan says that their unit or their card is another one's.
 
         Returns and raises: as `add`.
         """
@@ -117,13 +126,18 @@ class Pairs:
             counts = _counts(connection)
             if counts["replaced"] and not replace:
                 _refuse_contradictions(connection)
-            if counts["replaced"]:
-                refuse_pairs_in_use(connection, _incoming)
+            if counts["replaced"] or dropped:
+                refuse_pairs_in_use(connection, _incoming, dropped)
+            gone = _drop(connection, dropped)
             _replace_all(connection)
             connection.execute(delete(_incoming))
             keep_facts(connection, facts, now)
-            if counts["added"] or counts["replaced"]:
-                told = counts | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
+            if counts["added"] or counts["replaced"] or gone:
+                told = (
+                    counts
+                    | ({"dropped": gone} if gone else {})
+                    | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
+                )
                 note(connection, now, "pairs.changed", None, told)
         return counts
 
@@ -326,6 +340,19 @@ def _refuse_contradictions(connection: Connection) -> None:
         code="pair_contradiction",
         hint="give the same target, or say --replace; nothing was kept",
     )
+
+
+def _drop(connection: Connection, keys: Sequence[str]) -> int:
+    """Remove the pairs and facts of some source SIMs.
+
+    Returns: the number of pairs.
+    """
+    gone = 0
+    for chunk in chunks(keys):
+        listed = {"keys": json_list(chunk)}
+        gone += connection.execute(_DROP_PAIRS, listed).rowcount
+        connection.execute(_DROP_FACTS, listed)
+    return gone
 
 
 def _replace_all(connection: Connection) -> None:

@@ -4,13 +4,15 @@ Such a pair is kept as it is.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Select, Table, exists, func, or_, select
+from sqlalchemy import CompoundSelect, Connection, Table, exists, func, literal, or_, select
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
+from migrator.store.database.rows import among, json_list
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 
@@ -36,7 +38,7 @@ _is_set_aside = exists().where(
 )
 
 
-def refuse_pairs_in_use(connection: Connection, incoming: Table) -> None:
+def refuse_pairs_in_use(connection: Connection, incoming: Table, dropped: Sequence[str] = ()) -> None:
     """Refuse new pairs that contradict the claims of plans.
 
     Claims that were made count, and claims that plans still have to make. The check runs in the transaction that would
@@ -45,20 +47,23 @@ def refuse_pairs_in_use(connection: Connection, incoming: Table) -> None:
     Args:
         connection: of that transaction.
         incoming: the new pairs, with the columns of `pairs`.
+        dropped: keys of source SIMs that would be left without a pair.
 
-    Raises: InputError, if a SIM would get another target for which a SIM was claimed already, or may have been, or for
-        which a begun plan still has to claim one.
+    Raises: InputError, if a SIM would get another target, or none, for which a SIM was claimed already, or may have
+        been, or for which a begun plan still has to claim one.
     """
-    moved = (
+    given_another = (
         select(incoming.c.source_key)
         .join_from(incoming, pairs, pairs.c.source_key == incoming.c.source_key)
         .where(pairs.c.target_key != incoming.c.target_key)
     )
+    left = select(pairs.c.source_key).where(among(pairs.c.source_key, literal(json_list(dropped))))
+    moved = given_another.union(left)
     _refuse_paid(connection, moved)
     _refuse_planned(connection, incoming, moved)
 
 
-def _refuse_paid(connection: Connection, moved: Select[tuple[str]]) -> None:
+def _refuse_paid(connection: Connection, moved: CompoundSelect[Any]) -> None:
     paid = (
         select(pairs.c.source_iccid)
         .where(pairs.c.source_key.in_(moved))
@@ -78,13 +83,13 @@ def _refuse_paid(connection: Connection, moved: Select[tuple[str]]) -> None:
         )
 
 
-def _refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple[str]]) -> None:
+def _refuse_planned(connection: Connection, incoming: Table, moved: CompoundSelect[Any]) -> None:
     planned = (
         select(plans.c.plan_id, func.count().label("sims"), func.min(changes.c.source_iccid).label("first"))
         .join_from(changes, plans, plans.c.plan_no == changes.c.plan_no)
-        .join(incoming, incoming.c.source_key == changes.c.source_key)
+        .join(incoming, incoming.c.source_key == changes.c.source_key, isouter=True)
         .where(plans.c.state == PlanState.STARTED, changes.c.source_key.in_(moved))
-        .where(changes.c.action == Action.CLAIM, changes.c.target_key != incoming.c.target_key)
+        .where(changes.c.action == Action.CLAIM, changes.c.target_key.is_distinct_from(incoming.c.target_key))
         .where(~_is_over, ~_is_set_aside)
         .group_by(plans.c.plan_no)
         .order_by(plans.c.plan_no)

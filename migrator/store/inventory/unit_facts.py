@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Float, Text, bindparam, delete, func, or_, select
@@ -10,6 +11,7 @@ from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.imei import hardware
+from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store.database.database import Database, Query, driver_sql, insert_many
 from migrator.store.database.documents import document_text
@@ -33,6 +35,7 @@ _TOLD = ("unit", "imei", "site", "ticket", "scanned_at", "scanned_by")
 _INSERT = driver_sql(insert(_incoming).prefix_with("OR REPLACE").values(dict.fromkeys(_NAMES)), _NAMES)
 _NEXT = Query(select(unit_facts).where(unit_facts.c.source_key > bindparam("after")).order_by("source_key").limit(PAGE))
 _AMONG = select(unit_facts).where(among(unit_facts.c.source_key, bindparam("keys"))).order_by("source_key")
+_OF_UNITS = select(unit_facts).where(among(unit_facts.c.unit, bindparam("keys"))).order_by("source_key")
 _DIGITS_BEHIND = ":"
 """Character that sorts behind all digits."""
 
@@ -65,6 +68,26 @@ class UnitFactsTable:
         """
         rows = (row for chunk in chunks(keys) for row in self._db.rows(_AMONG, keys=json_list(chunk)))
         return {facts.source_key: facts for facts in map(facts_from, rows)}
+
+    def by_units(self, units: Iterable[str]) -> dict[str, list[UnitFacts]]:
+        """Return the facts about some units, by the unit's name.
+
+        Units without facts are left out.
+        """
+        found: dict[str, list[UnitFacts]] = {}
+        for chunk in chunks(units):
+            for facts in map(facts_from, self._db.rows(_OF_UNITS, keys=json_list(chunk))):
+                found.setdefault(facts.unit or "", []).append(facts)
+        return found
+
+    def of_sims(self, sims: Iterable[SourceSim]) -> Iterator[SourceSim]:
+        """Yield SIMs with the facts of their units."""
+        if not self.count():
+            yield from sims
+            return
+        for chunk in chunks(sims):
+            found = self.by_source_keys([sim.iccid.key for sim in chunk])
+            yield from (replace(sim, facts=found.get(sim.iccid.key)) for sim in chunk)
 
     def all(self) -> Iterator[UnitFacts]:
         """Yield all facts, sorted by source key."""

@@ -27,6 +27,7 @@ from migrator.store.database.rows import (
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
 from migrator.store.inventory.snapshots import in_force
+from migrator.store.inventory.unit_facts import UnitFactsTable
 from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.plans.switched_off import as_planned
 from migrator.store.tables.fleet import pairs, source_sims, target_links
@@ -68,7 +69,7 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
     """Yield every SIM in force with its pair and target link.
 
     The link is as the target showed it. The SIMs are sorted by ICCID as text. A SIM that a cutover of ours switched off
-    has its status from before the cutover.
+    has its status from before the cutover. Each SIM has the facts of its unit.
 
     Args:
         database: the open store.
@@ -89,8 +90,19 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
             yield from rows(_AMONG, keys=json_list(chunk))
 
     found = by_page(lambda after: rows(_NEXT, after=after)) if where_keys is None else some(where_keys)
-    yield from as_planned(database, map(_candidate, in_iccid_order(found)))
+    yield from _with_facts(database, as_planned(database, map(_candidate, in_iccid_order(found))))
     inventory.must_be_in_force(snapshot_id)
+
+
+def _with_facts(database: Database, found: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Yield candidates whose SIMs have the facts of their units."""
+    facts = UnitFactsTable(database)
+    if not facts.count():
+        yield from found
+        return
+    for chunk in chunks(found):
+        sims = facts.of_sims(one.sim for one in chunk)
+        yield from (one._replace(sim=sim) for one, sim in zip(chunk, sims, strict=True))
 
 
 def claimed_before(database: Database, keys: Iterable[str]) -> set[str]:

@@ -98,7 +98,7 @@ class Draft:
                 .where(plans.c.plan_no == self._plan_no)
                 .values(plan_id=header.plan_id, state=PlanState.CREATED, header=header_line(header), made_no=made_no)
             )
-            if self._is_whole_fleet:
+            if self._is_whole_fleet and "only" not in header.summary:
                 self._note_left_out(connection)
             made = {
                 "changes_sha256": header.fingerprints.changes,

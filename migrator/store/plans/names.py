@@ -13,7 +13,7 @@ from migrator.core.plan.plan import Reason
 from migrator.core.policy.policy import NamePolicy
 from migrator.store.database.database import Query
 from migrator.store.inventory.snapshots import in_force
-from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.fleet import source_sims, unit_facts
 from migrator.store.tables.plans import changes
 
 __all__ = ["doubtful_names"]
@@ -32,6 +32,9 @@ _FIELDS: dict[str, ColumnElement[Any]] = {  # what the plan holds is taken from 
     "imsi": source_sims.c.imsi,
     "msisdn": source_sims.c.msisdn,
     "ip_address": source_sims.c.ip_address,
+    "unit": unit_facts.c.unit,
+    "site": unit_facts.c.site,
+    "ticket": unit_facts.c.ticket,
 }
 
 
@@ -50,6 +53,7 @@ def doubtful_names(names: NamePolicy) -> Query:
             source_sims,
             (source_sims.c.snapshot_id == in_force) & (source_sims.c.key == changes.c.source_key),
         )
+        .join(unit_facts, unit_facts.c.source_key == changes.c.source_key, isouter=True)
         .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
         .where(func.coalesce(_of_document("$.rule"), "") == bindparam("rule"))
         .where(has_a_say, name.is_distinct_from(plain))

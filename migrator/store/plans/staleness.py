@@ -137,7 +137,8 @@ def _at_source(connection: Connection, plan_no: int, header: PlanHeader, uses: U
     is_another = now != header.fingerprints.inventory
     if is_another:
         yield from _gone(connection, plan_no)
-        yield from _new(connection, plan_no)
+        if "only" not in header.summary:  # a plan of one SIM says nothing of the others
+            yield from _new(connection, plan_no)
     if is_another or connection.scalar(_ANY_CUTOVER):  # a cutover or rollback is no pull, and may be news all the same
         yield from _changed(connection, plan_no, uses)
 

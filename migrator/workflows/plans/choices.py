@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["must_have_chosen"]
 
 
-def must_have_chosen(store: "Store", loaded: "LoadedPolicy", prices: Prices, selection: "Where | None") -> None:
+def must_have_chosen(
+    store: "Store", loaded: "LoadedPolicy", prices: Prices, selection: "Where | None", only: str | None = None
+) -> None:
     """Refuse a policy that is silent about disabled SIMs of a plan.
 
     A disabled SIM that is claimed and paused is used by nobody, and billed every period until it is deactivated. Plans
@@ -26,7 +28,12 @@ def must_have_chosen(store: "Store", loaded: "LoadedPolicy", prices: Prices, sel
     if loaded.says_disabled:
         return
     is_open = undecided(loaded.policy)
-    sims = sum(is_open(one.sim) for one in store.plans.candidates() if selection is None or selection.selects(one))
+    keys = None if only is None else [only]
+    sims = sum(
+        is_open(one.sim)
+        for one in store.plans.candidates(where_keys=keys)
+        if selection is None or selection.selects(one)
+    )
     if not sims:
         return
     cost = "Hologram shows no price of that"

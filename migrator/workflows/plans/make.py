@@ -60,12 +60,14 @@ async def make_plan(
     takes_rolled_back: bool = False,
     sizes: CallSizes = USUAL_SIZES,
     fleet: "Fleet | None" = None,
+    only: str | None = None,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan.
 
     `selection` picks the SIMs that the plan acts on; None: all. The other SIMs are in the plan as left out, and so are
     SIMs that a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to
     send. `fleet` is another fleet than the inventory with its pairs.
+    send. `only` is the key of the one SIM that the plan is of: the other SIMs are not in the plan at all.
 
     Returns: the header of the stored plan.
 
@@ -76,12 +78,12 @@ async def make_plan(
     account = await target.account()
     prices = prices_of(await target.data_plans(), policy.claim)
     if fleet is None:
-        must_have_chosen(store, loaded, prices, selection)
+        must_have_chosen(store, loaded, prices, selection, only)
     balance = await target.balance()
     reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
     if fleet is None:
         progress("observing", {"sims": store.pairs.count()})
-        await reader.read(_targets(store, selection), full=True, thorough=True)
+        await reader.read(_targets(store, selection, only), full=True, thorough=True)
     else:
         progress("observing", {"sims": len(fleet.targets)})
         await reader.read(fleet.targets, full=True, thorough=True)
@@ -104,20 +106,26 @@ async def make_plan(
             selection=selection,
             takes_rolled_back=takes_rolled_back,
             sizes=sizes,
+            only=only,
             each_batch=each_batch,
-            fleet=fleet or _inventory_of(store),
+            fleet=fleet or _inventory_of(store, only),
         )
 
 
-def _targets(store: "Store", selection: "Where | None") -> Iterable[Iccid] | None:
+def _targets(store: "Store", selection: "Where | None", only: str | None) -> Iterable[Iccid] | None:
     """Return the targets of the plan's SIMs in the inventory.
 
     None stands for the targets of all SIMs in the inventory in force.
     """
     if selection is None:
         return None
-    paired = ((one, one.pair) for one in store.plans.candidates())
+    paired = ((one, one.pair) for one in store.plans.candidates(where_keys=one_key(only)))
     return (pair.target for one, pair in paired if pair is not None and selection.selects(one))
+
+
+def one_key(only: str | None) -> list[str] | None:
+    """Return the key of a plan of one SIM; None for all."""
+    return None if only is None else [only]
 
 
 async def _stored(
@@ -132,6 +140,7 @@ async def _stored(
     selection: "Where | None",
     takes_rolled_back: bool,
     sizes: CallSizes,
+    only: str | None,
     each_batch: Callable[[int], Awaitable[None]],
     fleet: "Fleet",
 ) -> PlanHeader:
@@ -185,6 +194,7 @@ async def _stored(
                     "policy_file": loaded.name,
                     "where": where,
                     "approvals_required": policy.approvals,
+                    **({} if only is None else {"only": only}),
                 },
             )
 
@@ -210,8 +220,8 @@ class Fleet:
     letter: str = "p"
 
 
-def _inventory_of(store: "Store") -> Fleet:
-    return Fleet(store.plans.candidates)
+def _inventory_of(store: "Store", only: str | None) -> Fleet:
+    return Fleet(partial(store.plans.candidates, where_keys=one_key(only)))
 
 
 def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:

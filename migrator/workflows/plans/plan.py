@@ -9,13 +9,14 @@ from migrator.core.money.calls import CallSizes
 from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
+from migrator.store import Owner
 from migrator.workflows.plans.make import make_plan, settle_earlier, unsettled_plans
 from migrator.workflows.site import Site, required_inventory
 
 if TYPE_CHECKING:
     from migrator.inputs.where.language import Where
 
-__all__ = ["plan", "plan_with", "selection_of"]
+__all__ = ["plan", "plan_held", "plan_with", "selection_of"]
 
 
 def plan(site: Site, policy: Path | str, *, where: str | None = None, include_rolled_back: bool = False) -> PlanHeader:
@@ -49,6 +50,25 @@ def plan_with(site: Site, loaded: LoadedPolicy, selection: "Where | None", *, ta
 
     Claims of earlier plans whose outcome is unknown are settled first, under the lease of the store.
     """
+    required_inventory(site.store)
+    with wiring.holding_lease(site.store) if unsettled_plans(site.store) else nullcontext() as me:
+        return plan_held(site, loaded, selection, me, takes_rolled_back=takes_rolled_back)
+
+
+def plan_held(
+    site: Site,
+    loaded: LoadedPolicy,
+    selection: "Where | None",
+    me: Owner | None,
+    *,
+    takes_rolled_back: bool = False,
+    only: str | None = None,
+) -> PlanHeader:
+    """Make a plan.
+
+    The caller holds the lease, as `me`, if there is need of it. `only` is the key of the one SIM that the plan is of,
+    if it is of one: nothing else is read and kept.
+    """
     store, settings, clock = site.store, site.settings, wiring.SystemClock()
     max_rps = settings.hologram().max_rps
 
@@ -76,8 +96,7 @@ def plan_with(site: Site, loaded: LoadedPolicy, selection: "Where | None", *, ta
                 selection=selection,
                 takes_rolled_back=takes_rolled_back,
                 sizes=CallSizes(settings.claim_batch, settings.batch),
+                only=only,
             )
 
-    required_inventory(store)
-    with wiring.holding_lease(store) if unsettled_plans(store) else nullcontext() as me:
-        return wiring.run_async(body)
+    return wiring.run_async(body)

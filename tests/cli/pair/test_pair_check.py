@@ -99,11 +99,11 @@ def test_eids_travel_through_import_and_export(desk: Desk) -> None:
 def test_odd_digits_and_columns_without_a_use_are_said(desk: Desk) -> None:
     desk.run("inventory", "pull")
     source = min(one.iccid for one in desk.rehearsal.onence.fleet)
-    name = desk.write("pairs.csv", f"source_iccid,target_iccid,eid,imei\n{source},{SIX[0]},{EID[:-1]}1,860000\n")
+    name = desk.write("pairs.csv", f"source_iccid,target_iccid,eid,note\n{source},{SIX[0]},{EID[:-1]}1,860000\n")
     ended = desk.run("pair", "import", name)
     assert ended.code == 0
     assert "check digits that are not right: 1" in ended.err
-    assert "columns not used: imei" in ended.err
+    assert "columns not used: note" in ended.err
 
 
 def test_many_violations_of_a_pairing_file_are_all_in_a_file(desk: Desk) -> None:
