@@ -11,13 +11,26 @@ from migrator.version import VERSION
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
     from migrator.workflows.deal_pool import pair_pool
+    from migrator.workflows.handover import check_handover, handover
     from migrator.workflows.plans.plan import plan
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
     from migrator.workflows.verify import verify
 
-__all__ = ["Bounds", "Site", "apply", "open_site", "pair_pool", "plan", "pull", "report", "verify"]
+__all__ = [
+    "Bounds",
+    "Site",
+    "apply",
+    "check_handover",
+    "handover",
+    "open_site",
+    "pair_pool",
+    "plan",
+    "pull",
+    "report",
+    "verify",
+]
 
 __version__ = VERSION
 
@@ -25,6 +38,8 @@ _STAGES = {
     "Bounds": "apply",
     "Site": "site",
     "apply": "apply",
+    "check_handover": "handover",
+    "handover": "handover",
     "open_site": "site",
     "pair_pool": "deal_pool",
     "plan": "plans.plan",

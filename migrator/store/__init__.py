@@ -16,6 +16,7 @@ from migrator.store.audit import Audit
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.cutovers.field_notes import SqlFieldNotes
+from migrator.store.cutovers.handover import HandoverUnits
 from migrator.store.cutovers.journal import SqlSwitchJournal
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.database.faults import file_trouble
@@ -66,6 +67,7 @@ class Store:
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)
         self.switches = SqlSwitchJournal(database)
+        self.handover = HandoverUnits(database)
         self.lease = Lease(database)
         self.presence = Presence(database)
         self.steering = Steering(database)
