@@ -20,7 +20,7 @@ from migrator.workflows.handover import Handover, handover
 from migrator.workflows.handover.check import HandoverCheck, Holds, check_handover
 from migrator.workflows.site import open_site
 
-__all__ = ["check", "export", "schema"]
+__all__ = ["check", "export"]
 
 STDOUT = Path("-")
 SHOWN = 10
@@ -47,15 +47,16 @@ SHOWN = 10
 @click.option(
     "--cursor", metavar="FILE", type=click.Path(path_type=Path), help="Where the cursor goes [--out, and .cursor]."
 )
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a row of jsonl, and do nothing else.")
 @global_options
 @click.pass_obj
-def export(shared: Globals, /, **asked: Any) -> int:
-    """Write a row for each unit: identifiers of its old and its new SIM.
+def export(shared: Globals, /, *, schema: bool, **asked: Any) -> int:
+    """Write a row for each unit, with both of its SIMs.
 
     The rows are sorted by old ICCID. A unit is `in_service` only once its new SIM was seen in it. Reads the store only:
     `verify --traffic` is what looks for signs of life.
     """
-    return finish("handover export", shared, lambda: _export(shared, **asked))
+    return finish("handover export", shared, _schema if schema else lambda: _export(shared, **asked))
 
 
 def _export(
@@ -199,14 +200,6 @@ def _problem(finding: dict[str, Any], against: Path) -> Problem:
     if holds is Holds.STILL_OLD:
         return Problem("attention", f"{place}: holds {finding['old_iccid']}; the unit's SIM is {new} now")
     return Problem("attention", f"{place}: holds {new}; a rollback took the unit back to {finding['old_iccid']}")
-
-
-@click.command("schema", epilog="Exit codes: 0 done.")
-@global_options
-@click.pass_obj
-def schema(shared: Globals, /) -> int:
-    """Print the JSON Schema of a row of `handover export --format jsonl`."""
-    return finish("handover schema", shared, _schema)
 
 
 def _schema() -> Outcome:

@@ -239,7 +239,10 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "ip": ("priv_ip_address", "ip_address"),
     "eid": ("eid",),
 }
-"""Fields of a profile by what they tell (reference, sections 5.1 and 6.1)."""
+"""Fields of a profile, by name of the number.
+
+Source: reference, sections 5.1 and 6.1.
+"""
 
 
 def _profiles(device: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -73,7 +73,6 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "handover": {
         "export": ("handover:export", "Write old and new identifiers of each unit, or what changed."),
         "check": ("handover:check", "Find your own records that still hold old ICCIDs."),
-        "schema": ("handover:schema", "Print the JSON Schema of an exported row."),
     },
     "audit": {
         "log": ("tools.audit:log", "Show the log: every event in order."),

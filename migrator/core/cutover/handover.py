@@ -1,4 +1,4 @@
-"""Stage of a unit's life, as it is handed over to other systems.
+"""Stages of a unit's life for other systems.
 
 Pure.
 """
@@ -14,7 +14,7 @@ __all__ = ["Stage", "UnitLife", "has_moved", "was_live"]
 
 
 class Stage(StrEnum):
-    """Stage of a unit on its way from its old SIM to its new one."""
+    """Stage of a unit on its way to its new SIM."""
 
     WAITING = "waiting"  # the new SIM is not on our organization yet
     CLAIMED = "claimed"  # it is ours, and nobody knows of any sign of life
@@ -76,7 +76,7 @@ class UnitLife:
 
 
 def has_moved(stage: Stage) -> bool:
-    """True if a record with the old ICCID of such a unit is out of date.
+    """True if a record with the old ICCID is out of date.
 
     The unit works with its new SIM, or its old SIM is off.
     """

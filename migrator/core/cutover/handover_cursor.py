@@ -84,7 +84,10 @@ def entry_line(entry: CursorEntry) -> str:
 
 
 def cursor_end(entries: int) -> str:
-    """Return the last line of a cursor, by which a cut-off cursor is known."""
+    """Return the last line of a cursor.
+
+    A cursor that was cut off lacks it.
+    """
     return f"end {entries}\n"
 
 

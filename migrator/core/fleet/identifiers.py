@@ -25,7 +25,10 @@ __all__ = [
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
 BODY_LONGEST = 19
-"""Most digits of an ICCID without its check digit (ITU-T E.118, as both carriers list it)."""
+"""Most digits of an ICCID without its check digit.
+
+Source: ITU-T E.118; both carriers list it so.
+"""
 LONGEST_GROUP, LONGEST_PRINTED = 10, 20
 """Most digits in a group, and in all groups of an ICCID.
 

@@ -15,7 +15,10 @@ from migrator.core.cutover.handover import Stage
 __all__ = ["HANDOVER_VERSION", "NEW", "OLD", "OWN", "HandoverRow", "columns", "removed_row", "schema_text"]
 
 HANDOVER_VERSION = 1
-"""Version of the row. Fields are added within a version; none is taken away or changes its meaning."""
+"""Version of the row.
+
+Within a version fields are added; none is taken away or changes its meaning.
+"""
 
 OLD = ("iccid", "iccid_with_luhn", "imsi", "msisdn", "ip", "imei", "label", "eid")
 NEW = (

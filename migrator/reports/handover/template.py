@@ -1,7 +1,7 @@
 """Templates of a handover: Jinja2 in its sandbox, rendered row by row.
 
-A template sees the fields of a row as in the JSON lines, and `first`: true on the first row, for a line of titles. An
-empty value prints nothing. The filters `csv` and `tojson` quote a value for CSV and for JSON.
+A template sees the fields of a row as in the JSON lines, and `first`: true until something was written, for a line of
+titles. An empty value prints nothing. The filters `csv` and `tojson` quote a value for CSV and for JSON.
 """
 
 import csv
@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any
 
 import jinja2
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from migrator.core.fleet.spelling import json_text
+from migrator.core.fleet.spelling import escaped, json_text
 from migrator.errors import InputError
 from migrator.reports.handover.formats import csv_value
 from migrator.reports.handover.row import NEW, OLD, OWN, HandoverRow
@@ -39,7 +39,7 @@ class RowTemplate:
     def __init__(self, source: str, name: str, suggest: Callable[[str, Iterable[str]], str]) -> None:
         self._name = name
         self._suggest = suggest
-        environment = SandboxedEnvironment(
+        environment = ImmutableSandboxedEnvironment(
             loader=jinja2.FunctionLoader(lambda asked: (source, name, None) if asked == name else None),
             undefined=_Unknown,
             autoescape=False,  # no page is made, and CSV and JSON have quoting of their own
@@ -57,16 +57,20 @@ class RowTemplate:
     def lines(self, rows: Iterable[HandoverRow]) -> Iterator[str]:
         """Yield the text of each row.
 
+        Rows that render to blanks are left out.
+
         Raises: InputError, naming file, line and, if a name is not known, the nearest one.
         """
         first = True
         for row in rows:
-            yield self._rendered(row, first=first)
-            first = False
+            text = self._rendered(row, first=first)
+            if text and not text.isspace():
+                yield text
+                first = False
 
     def _rendered(self, row: HandoverRow, *, first: bool) -> str:
         try:
-            return self._template.render(row.document(), first=first)
+            return escaped(self._template.render(row.document(), first=first))
         except jinja2.UndefinedError as error:
             hint = self._suggest(error.name, _FIELDS) if isinstance(error, _UnknownName) else ""
             raise self._refusal(_line_of(error.__traceback__, self._name), str(error), hint) from None
@@ -108,7 +112,7 @@ class _Unknown(jinja2.StrictUndefined):
 
 
 def _whole(obj: Any, name: str | None) -> str:
-    """Return a name with the part of the row in which it was looked for."""
+    """Return a name with the part of the row before it."""
     if not isinstance(obj, Mapping):
         return str(name)
     return f"{'new' if 'device_id' in obj else 'old'}.{name}"

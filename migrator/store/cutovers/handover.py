@@ -1,4 +1,4 @@
-"""Units for the handover: each pair with all that the store knows of it."""
+"""Units for the handover: each pair with all known facts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -115,7 +115,10 @@ class HandoverUnits:
         self._db = database
 
     def pages(self) -> Iterator[list[HandoverUnit]]:
-        """Yield all units, some at a time, sorted by the key of the old SIM."""
+        """Yield all units, some at a time.
+
+        The units are sorted by the key of the old SIM.
+        """
         after = ""
         while page := self._units(_NEXT, after=after):
             yield page

@@ -122,7 +122,7 @@ def _findings(
         olds, by_new = store.pairs.by_source_keys(keys), store.pairs.by_target_keys(keys)
         of_new = {key: pair.source.key for key, pair in by_new.items()}
         known = rows.among(olds.keys() | set(of_new.values()))
-        seen |= known.keys()
+        seen.update(known)
         for record in chunk:
             holds, row, words = _held(record, known, of_new)
             result.records += 1
@@ -134,7 +134,10 @@ def _findings(
 def _held(
     record: SimRecord, known: dict[str, HandoverRow], of_new: dict[str, str]
 ) -> tuple[Holds, HandoverRow | None, str]:
-    """Return what a record holds, the unit that decides, and words for what cannot be read."""
+    """Return what a record holds, and the unit that decides.
+
+    The last value has words for what cannot be read.
+    """
     lost = [iccid for iccid in record.rounded if iccid.key not in known and iccid.key not in of_new]
     if record.unread or lost:
         words = record.unread[0] if record.unread else f"{lost[0]} ends in zeros, as a spreadsheet rounds it"

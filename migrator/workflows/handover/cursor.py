@@ -46,7 +46,9 @@ def opened_cursor(path: Path, lineage: str) -> Iterator[Iterator[CursorEntry]]:
 def changed_since(
     rows: Iterable[HandoverRow], before: Iterator[CursorEntry], keep: Callable[[CursorEntry], None]
 ) -> Iterator[HandoverRow]:
-    """Yield the rows that differ from what was told before, and pairs that are no more.
+    """Yield the rows that differ from what was told before.
+
+    Pairs that are no more come as `removed`.
 
     Args:
         rows: sorted by key.
@@ -72,7 +74,7 @@ def changed_since(
 
 
 def _keep_first_sight(row: HandoverRow, was: CursorEntry | None) -> None:
-    """Set the first sight in the unit to the one that was told before.
+    """Keep the first sight in the unit that was told before.
 
     The store has the last sight of each plan alone. A sight of another card does not count.
     """

@@ -1,4 +1,4 @@
-"""Export of units for the systems that hold ICCIDs: all of them, or what changed."""
+"""Export of units for the systems that hold ICCIDs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ def handover(
     since: Path | str | None = None,
     cursor: Path | str | None = None,
 ) -> Handover:
-    """Write a row for each unit, with the identifiers of its old and new SIM.
+    """Write a row for each unit, with both of its SIMs.
 
     The rows are sorted by old ICCID. The file is written whole or not at all, and so is the cursor, after it.
 

@@ -48,7 +48,7 @@ class Rows:
         self._back = store.switches.rolled_back()
 
     def all(self) -> Iterator[HandoverRow]:
-        """Yield the row of every pair, sorted by the key of the old SIM."""
+        """Yield the row of every pair, sorted by key."""
         for page in self._store.handover.pages():
             yield from self._page(page)
 
@@ -158,7 +158,10 @@ def _seen_imei(link: TargetLink | None, sights: tuple[Sight, ...]) -> str | None
 
 
 def _imei(text: str | None) -> str | None:
-    """Return the digits of an IMEI; what is none stays as the carrier told it."""
+    """Return the digits of an IMEI.
+
+    Text that is no IMEI stays as the carrier told it.
+    """
     try:
         return None if text is None else Imei.parse(text).digits
     except NotAnIdentifier:
@@ -170,7 +173,9 @@ def _number(text: str | None) -> int | None:
 
 
 def _life(unit: HandoverUnit) -> tuple[Life | None, float | None]:
-    """Return the life of the new SIM since its claim, and a sign of it (UTC seconds).
+    """Return the life of the new SIM, and its first known sign.
+
+    Only signs since its claim count; they are UTC seconds.
 
     What was asked for last counts, and what its record shows.
     """
@@ -185,7 +190,7 @@ def _life(unit: HandoverUnit) -> tuple[Life | None, float | None]:
 
 
 def _where(unit: HandoverUnit, cutover: SwitchItem | None) -> Unit:
-    """Return where the new SIM is, by the last proof that could tell.
+    """Return the place of the new SIM by the last clear proof.
 
     The cutover judged the same evidence, for this new SIM.
     """
@@ -198,7 +203,10 @@ def _where(unit: HandoverUnit, cutover: SwitchItem | None) -> Unit:
 
 
 def _first_seen_s(unit: HandoverUnit, alive_s: float | None) -> float | None:
-    """Return when the new SIM was first seen in the unit, as far back as the store tells."""
+    """Return when the new SIM was first seen in the unit.
+
+    That is as far back as the store tells.
+    """
     seen = [sight.alive_s for sight in unit.sights if sight.unit is Unit.MATCHED and sight.alive_s is not None]
     return min(seen, default=alive_s)
 
@@ -215,7 +223,7 @@ def _off_at_s(switched: _Switched) -> float | None:
 
 
 def _is_taken_back(unit: HandoverUnit, switched: _Switched) -> bool:
-    """True if a rollback took the unit back, or is on the way to.
+    """True if a rollback took the unit back, or begins to.
 
     A rollback to make room for another card says nothing of the card that is paired now.
     """
