@@ -11,7 +11,11 @@ from typing import Any
 
 from migrator.chunks import chunks
 from migrator.core.cutover.handover import Stage, has_moved
+from migrator.core.fleet.secrets import shown_title
+from migrator.core.fleet.units import counted
+from migrator.errors import InputError
 from migrator.files import placed_text
+from migrator.inputs.files.problems import spelled
 from migrator.inputs.files.sim_records import SimRecord, read_sim_records
 from migrator.reports.handover.row import HandoverRow
 from migrator.store import Store
@@ -91,6 +95,7 @@ def check_handover(
         seen: set[str] = set()
         for finding in _findings(site.store, read_sim_records(Path(against), columns), seen, result):
             _keep(result.findings, finding, write)
+        _refuse_blank(result, Path(against), columns)
         for pair in site.store.pairs.all():
             if pair.source.key not in seen:
                 result.units_missing += 1
@@ -100,6 +105,19 @@ def check_handover(
                 if write is not None:
                     write(json.dumps(told) + "\n")
     return result
+
+
+def _refuse_blank(result: HandoverCheck, against: Path, columns: Sequence[str]) -> None:
+    """Refuse a file of which no record holds an ICCID.
+
+    Other columns were meant.
+
+    Raises: InputError.
+    """
+    if result.counts[Holds.WITHOUT.value] == result.records:
+        where = f"column {spelled(map(shown_title, columns))}" if columns else "the columns that are read"
+        words = f"{against}: none of {counted(result.records, 'record')} holds an ICCID in {where}"
+        raise InputError(words, code="no_iccids", hint="name the column that does: --column iccid=TITLE")
 
 
 def _keep(kept: list[dict[str, Any]], finding: dict[str, Any], write: Callable[[str], object] | None) -> None:

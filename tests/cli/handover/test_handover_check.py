@@ -149,6 +149,9 @@ def test_a_file_takes_every_finding_and_the_units_in_no_record(desk: Desk) -> No
         ("iccid\n1\n", ("--column", "card=SIM"), "there is no field 'card'"),
         ("iccid\n1\n", ("--column", "iccid="), "names no column"),
         ('iccid\n"open\n', (), "not readable as CSV"),
+        ("name,iccid\npump,\nmeter,n/a\n", (), "none of 2 records holds an ICCID in the columns that are read"),
+        ("name,iccid\npump,8931440000000000015\n", ("--column", "iccid=name"), "none of 1 record holds an ICCID"),
+        ("iccid\n", (), "none of 0 records holds an ICCID"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_words(
