@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.applying import applying
 from bench.drafting import drafting
+from bench.handing_over import handing_over
 from bench.measures import Measure, table
 from bench.pacing import pacing
 from bench.planning import planning
@@ -33,6 +34,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "storing": storing,
     "reporting": reporting,
     "switching": switching,
+    "handing_over": handing_over,
     "drafting": drafting,
     "startup": startup,
 }

@@ -11,6 +11,7 @@ from migrator.version import VERSION
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
     from migrator.workflows.deal_pool import pair_pool
+    from migrator.workflows.handover import check_handover, handover
     from migrator.workflows.import_pairs import import_pairs
     from migrator.workflows.plans.plan import plan
     from migrator.workflows.pull import pull
@@ -23,6 +24,8 @@ __all__ = [
     "Bounds",
     "Site",
     "apply",
+    "check_handover",
+    "handover",
     "import_pairs",
     "open_site",
     "pair_pool",
@@ -39,6 +42,8 @@ _STAGES = {
     "Bounds": "apply",
     "Site": "site",
     "apply": "apply",
+    "check_handover": "handover",
+    "handover": "handover",
     "import_pairs": "import_pairs",
     "open_site": "site",
     "pair_pool": "deal_pool",

@@ -6,15 +6,24 @@ A symlink is followed. A device or pipe is written through.
 import io
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import BinaryIO, TextIO
 
 from migrator.errors import InputError
 
-__all__ = ["beside", "private_folder", "real_place", "refuse_database", "text_beside", "unfinished_name"]
+__all__ = [
+    "beside",
+    "placed_text",
+    "private_folder",
+    "real_place",
+    "refuse_database",
+    "text_beside",
+    "unfinished_name",
+    "unwritable",
+]
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 """Rights of a new file and of a new folder.
@@ -141,3 +150,39 @@ def text_beside(path: Path) -> Iterator[TextIO]:
         yield out
         out.flush()
         out.detach()
+
+
+@contextmanager
+def placed_text(path: Path) -> Iterator[Callable[[str], object]]:
+    """Open a file as `text_beside` does, and yield what writes to it.
+
+    Errors of this file name it, and those of anything else in the block pass unchanged.
+
+    Raises: InputError, if the file cannot be written.
+    """
+    places = ExitStack()
+    try:
+        out = places.enter_context(text_beside(path))
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from error
+
+    def write(text: str) -> object:
+        try:
+            return out.write(text)
+        except OSError as error:
+            raise unwritable(path, error.strerror or str(error)) from error
+
+    with ExitStack() as undone:
+        undone.push(places)
+        yield write
+        undone.pop_all()
+    try:
+        places.close()
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from error
+
+
+def unwritable(file: Path, why: str) -> InputError:
+    """Return the error for a file that cannot be written."""
+    hint = "nothing was lost; make room, or choose a file in a folder that is there and can be written"
+    return InputError(f"{file} cannot be written: {why}", code="unwritable", hint=hint)

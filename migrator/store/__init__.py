@@ -17,6 +17,7 @@ from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
+from migrator.store.cutovers.handover import HandoverUnits
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
@@ -70,6 +71,7 @@ class Store:
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)
         self.switches = Switches(database)
+        self.handover = HandoverUnits(database)
         self.lease = Lease(database)
         self.presence = Presence(database)
         self.steering = Steering(database)

@@ -36,6 +36,7 @@ __all__ = [
     "record_eids",
     "records",
     "rows_of",
+    "sim_numbers",
 ]
 
 NO_DEVICE = 0
@@ -215,6 +216,33 @@ def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
     """
     profiles = [record, *_profiles(record)]
     return frozenset(eid for profile in profiles if (eid := text_of(profile.get("eid"))) is not None)
+
+
+def sim_numbers(record: Mapping[str, Any], iccid: Iccid) -> dict[str, str | None]:
+    """Return the further numbers of a SIM in its record.
+
+    The record is a device's or a profile's. The profile is the one of this ICCID, or else the record itself.
+
+    Returns: `simcard_id`, `imsi`, `msisdn`, `ip` and `eid`; None for what the record does not tell.
+    """
+    profiles = _profiles(record)
+    profile = next((one for one in profiles if _iccid(one.get("sim")) == iccid), profiles[0] if profiles else record)
+    named = {name: [profile.get(key) for key in keys] for name, keys in _NUMBERS.items()}
+    named["simcard_id"].append(record.get("simcardid"))
+    return {name: next((told for told in map(text_of, values) if told), None) for name, values in named.items()}
+
+
+_NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "simcard_id": ("simcardid",),
+    "imsi": ("imsi",),
+    "msisdn": ("msisdn",),
+    "ip": ("priv_ip_address", "ip_address"),
+    "eid": ("eid",),
+}
+"""Fields of a profile, by name of the number.
+
+Source: reference, sections 5.1 and 6.1.
+"""
 
 
 def _profiles(device: Mapping[str, Any]) -> list[Mapping[str, Any]]:

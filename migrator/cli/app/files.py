@@ -12,7 +12,7 @@ import click
 
 from migrator.cli.app.common import Globals
 from migrator.errors import InputError
-from migrator.files import real_place, refuse_database, text_beside
+from migrator.files import real_place, refuse_database, text_beside, unwritable
 
 __all__ = ["check_destination", "is_stdout", "refuse_unwritable", "unwritable", "written"]
 
@@ -47,12 +47,6 @@ def written(file: Path, lines: Iterable[str]) -> int:
         return _replaced(file, lines)
     except OSError as error:
         raise unwritable(file, error.strerror or str(error)) from error
-
-
-def unwritable(file: Path, why: str) -> InputError:
-    """Return the error for a file that cannot be written."""
-    hint = "nothing was lost; make room, or choose a file in a folder that is there and can be written"
-    return InputError(f"{file} cannot be written: {why}", code="unwritable", hint=hint)
 
 
 def check_destination(shared: Globals, file: Path) -> None:

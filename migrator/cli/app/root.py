@@ -79,6 +79,10 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "plan": ("cutover.rollback:plan", "Plan which units can go back to their old SIM."),
         "apply": ("cutover.rollback:apply", "Switch the old SIMs on, prove it, then pause the new ones."),
     },
+    "handover": {
+        "export": ("handover:export", "Write old and new identifiers of each unit, or what changed."),
+        "check": ("handover:check", "Find your own records that still hold old ICCIDs."),
+    },
     "audit": {
         "log": ("tools.audit:log", "Show the log: every event in order."),
         "verify": ("tools.audit:verify", "Check the log, or an evidence file."),
@@ -98,6 +102,7 @@ GROUP_HELP = {
     "run": "Steer a run from another terminal.",
     "plan": "Plans: make, review, export.",
     "jobs": "Requests that were sent, and their results.",
+    "handover": "The result, for the systems that hold ICCIDs.",
     "audit": "The audit log.",
     "cutover": "Switch the old SIMs off.",
     "rollback": "Back to the old SIMs.",

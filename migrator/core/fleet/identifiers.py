@@ -24,6 +24,11 @@ __all__ = [
 ]
 
 ICCID_SHORTEST, ICCID_LONGEST = 18, 22
+BODY_LONGEST = 19
+"""Most digits of an ICCID without its check digit.
+
+Source: ITU-T E.118; both carriers list it so.
+"""
 LONGEST_GROUP, LONGEST_PRINTED = 10, 20
 """Most digits in a group, and in all groups of an ICCID.
 
@@ -112,6 +117,26 @@ class Iccid:
         if len(self.digits) > ICCID_SHORTEST:  # then it is not in the key
             return len(self.key) < len(self.digits)
         return luhn_digit(self.digits[:-1]) == self.digits[-1]
+
+    @property
+    def body(self) -> str:
+        """Digits without check digit.
+
+        Up to 19 digits are a body, as carriers list them. The last of 20 or more is left out if it is the right check
+        digit.
+        """
+        is_printed = len(self.digits) > BODY_LONGEST and self.has_right_check_digit
+        return self.digits[:-1] if is_printed else self.digits
+
+    @property
+    def with_check_digit(self) -> str | None:
+        """Digits as a card shows them, with check digit.
+
+        None for 20 or more digits whose last is not the right check digit: nobody knows what that digit is.
+        """
+        if len(self.digits) <= BODY_LONGEST:
+            return self.digits + luhn_digit(self.digits)
+        return self.digits if self.has_right_check_digit else None
 
     def __str__(self) -> str:
         return self.digits

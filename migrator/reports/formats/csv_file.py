@@ -20,7 +20,7 @@ from unicodedata import category
 from migrator.reports.model import COLUMNS
 from migrator.reports.rows_on_disk import Book
 
-__all__ = ["as_text", "spreadsheet_safe", "write_csv"]
+__all__ = ["as_text", "spreadsheet_safe", "without_controls", "write_csv"]
 
 _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """Characters with which a formula begins.
@@ -52,7 +52,7 @@ def as_text(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    text = value if value.isprintable() else _without_controls(value)
+    text = value if value.isprintable() else without_controls(value)
     if value[:1].isalpha():
         return text
     if _CHANGED_NUMBER.fullmatch(value):
@@ -60,7 +60,7 @@ def as_text(value: object) -> object:
     return f"'{text}" if spreadsheet_safe(value) != value else text
 
 
-def _without_controls(text: str) -> str:
+def without_controls(text: str) -> str:
     """Make the control characters in `text` visible.
 
     Marks of direction and separators of lines are made visible, too.

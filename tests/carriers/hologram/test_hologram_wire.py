@@ -301,3 +301,30 @@ def test_permissions_are_those_of_the_keys_owner() -> None:
     account = catalogue.account(catalogue.User(2, "kim@fleet.example", None), record)
     assert account.permissions == frozenset({"activation"})
     assert catalogue.account(catalogue.User(None, "", None), record).permissions is None
+
+
+# --- numbers for other systems --------------------------------------------------------------------------------------
+
+
+def test_numbers_of_a_sim_are_those_of_its_own_profile_in_any_edition() -> None:
+    spare = {**PROFILE, "sim": B, "imsi": 1, "msisdn": "1", "eid": "2", "simcardid": 9}
+    device = {
+        **DEVICE,
+        "simcardid": "4860808",
+        "links": {"cellular": [spare, {**PROFILE, "msisdn": " 8829 ", "eid": ""}]},
+    }
+    assert wire.sim_numbers(device, Iccid.parse(A)) == {
+        "simcard_id": "4860808",
+        "imsi": "123456789012345",
+        "msisdn": "8829",
+        "ip": None,
+        "eid": None,
+    }
+    assert wire.sim_numbers(device, Iccid.parse(B))["simcard_id"] == "9"
+
+
+def test_numbers_of_a_bare_link_and_of_a_record_that_tells_none() -> None:
+    link = {**LINK, "priv_ip_address": "10.1.2.3", "simcardid": 7}
+    told = wire.sim_numbers(link, Iccid.parse(B))
+    assert (told["imsi"], told["ip"], told["simcard_id"]) == ("123456789876543", "10.1.2.3", "7")
+    assert set(wire.sim_numbers({"links": None, "imsi": [], "eid": {}}, Iccid.parse(B)).values()) == {None}

@@ -37,6 +37,9 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("simulate serve", "pool_file"): ("simulate", "serve", "--sims", "20", "--pool-file", PLACE),
     ("demo", "folder"): ("demo", "--dir", PLACE),
     ("state backup", "file"): ("state", "backup", PLACE),
+    ("handover export", "out"): ("handover", "export", "--out", PLACE),
+    ("handover export", "cursor"): ("handover", "export", "--out", "units.csv", "--cursor", PLACE),
+    ("handover check", "out"): ("handover", "check", "--against", "pairs.csv", "--out", PLACE),
 }
 """Every option and argument that names a place to write to, in a call of its command."""
 READERS = {
@@ -52,6 +55,9 @@ READERS = {
     ("retry", "iccids"),
     ("skip", "iccids"),
     ("audit verify", "file"),
+    ("handover export", "since"),
+    ("handover export", "template"),
+    ("handover check", "against"),
 }
 FOLDERS = {"report out", "demo folder"}
 """Those that name a folder; below one, files have names of their own."""

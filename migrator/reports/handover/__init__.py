@@ -1,0 +1,1 @@
+"""Handover of units to the systems that hold ICCIDs: rows, formats, templates."""
