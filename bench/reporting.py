@@ -13,7 +13,7 @@ from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome, Verdict, Verified
 from migrator.ports import Request
 from migrator.store import Store
-from tests.builders import sim, target
+from tests.builders import pair, sim, target
 from tests.store.store_kit import NOW, change, header_for, key, page_of
 
 __all__ = ["reporting", "stored_fleet"]
@@ -56,6 +56,7 @@ def _inventory(store: Store, sims: int) -> None:
         store.inventory.save_page(snapshot, 1, page_of(map(sim, range(start, min(start + 1000, sims))), page), NOW)
     store.inventory.end_pass(snapshot, 1)
     store.inventory.complete_snapshot(snapshot, 1, NOW)
+    store.pairs.add(map(pair, range(sims)), replace=False, now=NOW)
 
 
 def _plan(store: Store, sims: int) -> None:
