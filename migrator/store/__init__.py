@@ -15,6 +15,7 @@ from migrator.errors import InputError
 from migrator.store.audit import Audit
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
+from migrator.store.corrections import Corrections
 from migrator.store.cutovers.field_notes import SqlFieldNotes
 from migrator.store.cutovers.journal import SqlSwitchJournal
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
@@ -55,6 +56,7 @@ class Store:
         self.inventory = Inventory(database)
         self.imeis = ImeiHistory(database)
         self.pairs = Pairs(database)
+        self.corrections = Corrections(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)
         self.looks = Looks(database)

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Mapping
 
 from migrator.core.cutover.plan import SwitchKind
-from migrator.core.run.states import StepKind
+from migrator.core.run.states import ORDERS
 from migrator.engine.run.context import Hooks
 from migrator.errors import InputError
 
@@ -38,7 +38,7 @@ def _asked(environ: Mapping[str, str]) -> tuple[str, str, int] | None:
         return None
     point, _, rest = asked.partition(":")
     kind, _, count = rest.partition(":")
-    kinds = [*StepKind, *SwitchKind]
+    kinds = [*ORDERS, *SwitchKind]
     if point not in POINTS or kind not in kinds or not count.isdigit():
         hint = f"POINT:KIND:COUNT, POINT one of {', '.join(POINTS)}, KIND one of {', '.join(kinds)}"
         raise InputError(f"{VARIABLE}={asked!r} is no crash point", code="bad_setting", hint=hint)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.run.results import ApplyResult, ExitCode
-from migrator.core.run.states import StepKind
+from migrator.core.run.states import ORDERS, StepKind
 from migrator.engine.run.context import Hooks
 from migrator.errors import IllegalTransition, StoreBusy
 from migrator.store import Store
@@ -259,7 +259,7 @@ def _deaths(fate: Fate, run: Run) -> tuple[Hooks | None, Death | None]:
     if way == "point":
         return crash_at(chance.choice(POINTS), chance.randint(1, 8)), None
     if way == "kind":
-        return crash_at(chance.choice(POINTS), chance.randint(1, 2), chance.choice(list(StepKind))), None
+        return crash_at(chance.choice(POINTS), chance.randint(1, 2), chance.choice(list(ORDERS))), None
     if way == "sql":
         return None, Death(chance.choice(["before", "commit"]), chance.randint(1, 60))
     return None, None

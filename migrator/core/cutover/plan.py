@@ -114,6 +114,7 @@ class Aside(StrEnum):
     GONE_AT_SOURCE = "gone_at_source"  # the source does not know it
     IMEI_LOCK_UNKNOWN = "imei_lock_unknown"  # an order carries the lock, and might lift it
     LABEL_UNREADABLE = "label_unreadable"  # an order carries the label, and would write a damaged one back
+    PAIR_CORRECTED = "pair_corrected"  # its new SIM is another unit's by now
     NEW_SIM_NOT_ALIVE = "new_sim_not_alive"  # it cannot take over
     NEW_SIM_NOT_OURS = "new_sim_not_ours"  # it is not on our organization
     NEW_SIM_UNKNOWN_STATE = "new_sim_unknown_state"  # the target tells a state that we do not know

@@ -4,7 +4,7 @@ The rules say which old SIMs may be switched off, which may come back, and what 
 code is pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -307,7 +307,8 @@ def _not_to_be_moved(item: Item) -> _HeldBack | None:
         return SwitchAction.LEAVE_ON, SwitchReason.BLOCKED, detail
     was_set_aside = any(step.state is StepState.SKIPPED for step in item.steps.values())
     if change.action is Action.SKIP or was_set_aside:
-        detail = "set aside by an operator" if was_set_aside else change.detail or change.reason.value
+        aside = item.corrected or "set aside by an operator"
+        detail = aside if was_set_aside else change.detail or change.reason.value
         return SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, detail
     return None
 
@@ -385,22 +386,33 @@ def _life(
 
 # --- rollback -----------------------------------------------------------------------------------------------------
 
+OTHER_CARD = "its pair was corrected since: `migrator rollback plan` of a plan with its new pair takes it back"
 
-def rollback_row(change: Change, off: SwitchedOff | None, *, is_listed: bool) -> SwitchRow:
+
+def rollback_row(
+    change: Change, off: SwitchedOff | None, *, is_listed: bool, taken_away: Container[str] = frozenset()
+) -> SwitchRow:
     """Decide the action of rollback for one SIM.
+
+    A rollback pauses the new SIM of its plan. After a correction that must be the SIM that is in the unit now, and not
+    the one that is another unit's.
 
     Args:
         change: the migration's plan for the SIM.
         off: the cutover of ours, of any plan, that switched the old SIM off, or may have, and that no rollback undid;
             None if there is none.
         is_listed: whether the operator's file names the SIM, or there is no file.
+        taken_away: keys of the new SIMs that corrections took from this old SIM, without the one that it has now.
     """
     if off is None:
         return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED)
     action, reason, detail = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US, off.words
+    was_for = None if off.target in {None, change.target_iccid} else off.target
     if not is_listed:
         action, reason = SwitchAction.LEAVE, SwitchReason.NOT_LISTED
-    elif off.target not in {None, change.target_iccid}:
+    elif change.target_iccid is not None and change.target_iccid.key in taken_away:
+        action, detail = SwitchAction.LEAVE, f"{detail}; {OTHER_CARD}"
+    elif was_for is not None and was_for.key not in taken_away:
         action, detail = SwitchAction.LEAVE, f"{detail}, for another new SIM: `migrator rollback plan {off.plan_id}`"
     wave = change.wave if action.acts else None
     return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail, wave=wave)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from migrator.errors import IllegalTransition
 
 __all__ = [
+    "ORDERS",
     "RUN_TRANSITIONS",
     "STEP_TRANSITIONS",
     "ItemState",
@@ -37,6 +38,11 @@ class StepKind(StrEnum):
     STATE = "state"  # live or paused
     TAG = "tag"  # only for adopted SIMs: a claim brings its tag along
     NAME = "name"  # the exact name
+    PAIR = "pair"  # no order: skipped once a correction gave the SIM another new SIM than this plan
+
+
+ORDERS = tuple(kind for kind in StepKind if kind is not StepKind.PAIR)
+"""Kinds of steps that send something."""
 
 
 class SwitchKind(StrEnum):
@@ -54,7 +60,12 @@ class StepState(StrEnum):
     UNCERTAIN = "uncertain"  # sent, outcome unknown: to be read, never to be sent again first
     DONE = "done"  # the carrier's record shows it
     FAILED = "failed"  # refused for good, or in conflict: a person must look
-    SKIPPED = "skipped"  # an operator set it aside
+    SKIPPED = "skipped"  # an operator set it aside, or gave its SIM another pair
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """True if an order was sent, or may have been, and its outcome is not known."""
+        return self in {StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 
 class StepEvent(StrEnum):

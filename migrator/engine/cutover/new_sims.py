@@ -74,7 +74,9 @@ class NewSims:
         ctx.migration.verified(ctx.header.plan_id, judged.values(), now=ctx.now())
         dead: dict[str, Told] = {}
         for key, item in fresh.items():
-            if not is_alive(item.target, judged[key].verdict, ctx.header.org_id):
+            if item.corrected:
+                dead[key] = Told(Aside.PAIR_CORRECTED, item.corrected)
+            elif not is_alive(item.target, judged[key].verdict, ctx.header.org_id):
                 codes = ", ".join(sorted({finding.code.value for finding in judged[key].findings}))
                 state = item.target.state_word if item.target else "not there"
                 dead[key] = Told(Aside.NEW_SIM_NOT_ALIVE, f"the new SIM is {state}: {codes or 'not live'}")
@@ -162,6 +164,8 @@ class NewSims:
             if item.key not in looks:
                 continue
             told, device_id = self._judge(fresh[item.key].target)
+            if fresh[item.key].corrected:
+                told = Told(Aside.PAIR_CORRECTED, fresh[item.key].corrected)
             if not _is_on(looks[item.key]):
                 told = Told(Aside.OLD_SIM_NOT_ON, "the old SIM was on and is not any more: the new one stays on")
             if told is not None:

@@ -52,7 +52,7 @@ def keep_imeis(connection: Connection, snapshot_id: int, now: float) -> None:
     One statement, within the caller's transaction. `now` is in UTC seconds.
     """
     sim = source_sims.c
-    seen_at = literal_column(repr(float(now)))
+    seen_at: ColumnElement[float] = literal_column(repr(float(now)))
     listed = (
         select(sim.key, sim.imei, seen_at, seen_at)
         .where(sim.snapshot_id == snapshot_id, sim.imei.is_not(None), sim.imei != "")

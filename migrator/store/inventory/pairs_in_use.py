@@ -5,19 +5,16 @@ Such a pair is kept as it is.
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Select, Table, exists, func, or_, select
+from sqlalchemy import Connection, Select, Table, exists, func, select
 
 from migrator.core.plan.plan import Action
-from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
+from migrator.store.inventory.paid_pairs import is_paid
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 
-__all__ = ["MAY_BE_PAID", "refuse_changed_pairs", "refuse_pairs_in_use"]
-
-MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
-"""States of a claim that was charged, or may have been."""
+__all__ = ["refuse_changed_pairs", "refuse_pairs_in_use", "refuse_planned"]
 
 _FIRST = 3
 """Number of examples in an error."""
@@ -55,19 +52,14 @@ def refuse_pairs_in_use(connection: Connection, incoming: Table) -> None:
         .where(pairs.c.target_key != incoming.c.target_key)
     )
     _refuse_paid(connection, moved)
-    _refuse_planned(connection, incoming, moved)
+    refuse_planned(connection, incoming, moved)
 
 
 def _refuse_paid(connection: Connection, moved: Select[tuple[str]]) -> None:
     paid = (
         select(pairs.c.source_iccid)
         .where(pairs.c.source_key.in_(moved))
-        .where(
-            exists()
-            .where(steps.c.plan_no.in_(select(plans.c.plan_no)), steps.c.source_key == pairs.c.source_key)
-            .where(steps.c.kind == StepKind.CLAIM)
-            .where(or_(steps.c.state.in_(MAY_BE_PAID), steps.c.code == Doubt.CLAIMED_UNSEEN))
-        )
+        .where(is_paid(pairs.c.source_key, pairs.c.target_key))
         .order_by(pairs.c.source_key)
     )
     found = connection.execute(paid).scalars().all()
@@ -75,16 +67,26 @@ def _refuse_paid(connection: Connection, moved: Select[tuple[str]]) -> None:
         raise InputError(
             f"{_named(found)} was claimed for already, or may have been: pairs of migrated SIMs cannot be replaced",
             code="already_claimed",
+            hint="if another card was put into the unit, `migrator pair correct` gives it that card, with evidence",
         )
 
 
-def _refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple[str]]) -> None:
+def refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple[str]]) -> None:
+    """Refuse new pairs of SIMs that a begun plan still has to claim for.
+
+    Args:
+        connection: of the transaction that would keep the pairs.
+        incoming: the new pairs; without a target where an old SIM is left without a new one.
+        moved: the keys of the old SIMs whose pair changes.
+
+    Raises: PairInUse.
+    """
     planned = (
         select(plans.c.plan_id, func.count().label("sims"), func.min(changes.c.source_iccid).label("first"))
         .join_from(changes, plans, plans.c.plan_no == changes.c.plan_no)
         .join(incoming, incoming.c.source_key == changes.c.source_key)
         .where(plans.c.state == PlanState.STARTED, changes.c.source_key.in_(moved))
-        .where(changes.c.action == Action.CLAIM, changes.c.target_key != incoming.c.target_key)
+        .where(changes.c.action == Action.CLAIM, changes.c.target_key.is_distinct_from(incoming.c.target_key))
         .where(~_is_over, ~_is_set_aside)
         .group_by(plans.c.plan_no)
         .order_by(plans.c.plan_no)

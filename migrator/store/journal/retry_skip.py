@@ -15,7 +15,7 @@ from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import Doubt, doubt_of
-from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.states import ORDERS, PlanState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
@@ -223,7 +223,7 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
     for step in open_steps:
         moves[StepKind(step.kind)][sim.source_key] = (step.code, step.message)
     if not open_steps:
-        kinds = list(StepKind) if sim.action == Action.CLAIM else [kind for kind in StepKind if kind != StepKind.CLAIM]
+        kinds = [kind for kind in ORDERS if sim.action == Action.CLAIM or kind is not StepKind.CLAIM]
         free = [kind for kind in kinds if kind not in {step.kind for step in taken}]
         for kind in free[:1]:
             moves[kind][sim.source_key] = ("", "")

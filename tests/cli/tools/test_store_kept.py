@@ -42,6 +42,7 @@ READERS = {
     ("pair import", "file"),
     ("pair pool", "file"),
     ("pair pool", "policy_file"),
+    ("pair correct", "file"),
     ("plan create", "policy_file"),
     ("rollback plan", "file"),
     ("retry", "iccids"),

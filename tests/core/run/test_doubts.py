@@ -3,10 +3,10 @@
 import pytest
 
 from migrator.core.run.doubts import MAY_STILL_COME, SETTLING, Doubt, Patience, doubt_of
-from migrator.core.run.states import StepKind, StepState, SwitchKind
+from migrator.core.run.states import ORDERS, StepKind, StepState, SwitchKind
 from migrator.core.run.steps import Step
 
-CLAIM, LIMITS, STATE, TAG, NAME = StepKind
+CLAIM, LIMITS, STATE, TAG, NAME = ORDERS
 SOURCE, PAUSE = SwitchKind
 
 
