@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.applying import applying
+from bench.discovering import discovering
 from bench.drafting import drafting
 from bench.measures import Measure, table
 from bench.pacing import pacing
@@ -34,6 +35,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "reporting": reporting,
     "switching": switching,
     "drafting": drafting,
+    "discovering": discovering,
     "startup": startup,
 }
 

@@ -12,13 +12,26 @@ if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
     from migrator.workflows.deal_pool import pair_pool
     from migrator.workflows.field.correct import correct_pairs
+    from migrator.workflows.field.discover import discover
     from migrator.workflows.plans.plan import plan
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
     from migrator.workflows.verify import verify
 
-__all__ = ["Bounds", "Site", "apply", "correct_pairs", "open_site", "pair_pool", "plan", "pull", "report", "verify"]
+__all__ = [
+    "Bounds",
+    "Site",
+    "apply",
+    "correct_pairs",
+    "discover",
+    "open_site",
+    "pair_pool",
+    "plan",
+    "pull",
+    "report",
+    "verify",
+]
 
 __version__ = VERSION
 
@@ -27,6 +40,7 @@ _STAGES = {
     "Site": "site",
     "apply": "apply",
     "correct_pairs": "field.correct",
+    "discover": "field.discover",
     "open_site": "site",
     "pair_pool": "deal_pool",
     "plan": "plans.plan",

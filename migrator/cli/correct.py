@@ -1,4 +1,4 @@
-"""`pair correct`: the new SIM that is really in a unit, also after the claim."""
+"""`pair correct`: the new SIM that is really in a unit."""
 
 from collections.abc import Sequence
 from pathlib import Path

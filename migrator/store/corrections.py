@@ -34,7 +34,7 @@ CORRECTED = "pair_corrected"
 """Code of the steps of SIMs whose pair was corrected."""
 
 IN_DOUBT_S = 86_400.0
-"""Seconds for which a setting without a known outcome may still take effect."""
+"""Seconds in which a setting in doubt may take effect."""
 
 _FIRST = 3
 _BEGUN = (PlanState.STARTED, PlanState.FINISHED)
@@ -226,7 +226,7 @@ def _refuse_doubles(wanted: Sequence[Correction]) -> None:
 
 
 def _refuse_doubt(connection: Connection, now: float) -> None:
-    """Refuse old SIMs with an order of a plan whose outcome is unknown.
+    """Refuse old SIMs with an order in doubt.
 
     Such an order may still take effect, and would then be for the unit of another old SIM. An order of limits, state,
     tag or name that is older than a day may not: the next plan reads what it left, and mends it.

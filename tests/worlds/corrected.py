@@ -1,14 +1,21 @@
 """A migrated fleet in which cards are in other units than was planned, and pairs are corrected."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
+from unittest import mock
 
+from migrator import wiring
+from migrator.core.cutover.discovery import Found
 from migrator.core.fleet.corrections import Corrected, Correction
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
 from migrator.core.plan.plan import PlanHeader
+from migrator.engine.run.context import Stopper, quiet
 from migrator.workflows.field.correct import keep_corrections
-from tests.worlds.cutover_world import SwitchWorld
+from migrator.workflows.field.discover import Discovered, ask_old_sims, judged, read_devices
+from tests.worlds.cutover_world import BASE_URL, SwitchWorld
 
 __all__ = ["CorrectedWorld"]
 
@@ -70,3 +77,30 @@ class CorrectedWorld(SwitchWorld):
     def on(self) -> list[str]:
         """Old SIMs that are on and have a label, in order."""
         return sorted(sim.iccid for sim in self.source.fleet if sim.status == "Enabled" and sim.label)
+
+    def discovered(
+        self, *, live: bool = True, accept: bool = False, out: Path | None = None, units: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Discovered, dict[str, Found]]:
+        """`pair discover`. Returns: the counts, and what was found of each new SIM."""
+        result, each = Discovered(), dict[str, Found]()
+
+        async def body() -> None:
+            stopper = Stopper()
+            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
+                target = self.hologram(http)
+                if live:
+                    result.devices = await read_devices(store, target, clock=self, stopper=stopper, progress=quiet)
+                with closing(store.discovery(self.target.org_id, units)) as seen:
+                    if live:
+                        result.asked = await ask_old_sims(
+                            seen, self.onence(onence), rps=8.0, clock=self, stopper=stopper, progress=quiet
+                        )
+                    each.update({one.sight.target.digits: one for one in seen.found()})
+                    with mock.patch.object(wiring, "SystemClock", return_value=self):
+                        judged(seen, result, out=out, exceptions=None, accept=store if accept else None)
+
+        with self.store() as store:
+            self._process(body)
+        self._known.clear()
+        self._guards = None
+        return result, each

@@ -1,4 +1,4 @@
-"""Corrections of pairs: which new SIM is really in the unit of an old SIM."""
+"""Corrections of pairs: the new SIMs that are really in units."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ __all__ = ["Corrected", "Correction", "PairVersion"]
 
 @record
 class Correction:
-    """New SIM that is in the unit of an old SIM, as somebody found it.
+    """New SIM that somebody found in an old SIM's unit.
 
     Args:
         source: the old SIM.

@@ -10,7 +10,9 @@ from enum import StrEnum
 from migrator.core.fleet.identifiers import Imei, NotAnIdentifier
 
 __all__ = [
+    "DUMMIES",
     "NOBODY",
+    "UNASSIGNED",
     "Holder",
     "ImeiDoubt",
     "Neighbours",
@@ -42,7 +44,7 @@ class ImeiDoubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeenIn:
-    """Hardware that an old SIM was seen in, with its IMEI as told.
+    """Hardware of an old SIM, with its IMEI as told.
 
     The times are those of the first and the last inventory that said so (UTC seconds).
     """

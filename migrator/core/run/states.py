@@ -64,7 +64,7 @@ class StepState(StrEnum):
 
     @property
     def is_in_doubt(self) -> bool:
-        """True if an order was sent, or may have been, and its outcome is not known."""
+        """True if the outcome of an order is not known."""
         return self in {StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 

@@ -148,7 +148,7 @@ def _is_header(cells: list[str]) -> bool:
 
 
 def _iccids(row: _Row, path: Path, problems: list[Problem]) -> tuple[Iccid | None, Iccid | None]:
-    """Return old and new SIM of a line; None for what is no ICCID."""
+    """Return both SIMs of a line; None for no ICCID."""
     found: list[Iccid | None] = []
     for side, text in (("old", row.source), ("new", row.target)):
         place = f"{path}:{row.line}"

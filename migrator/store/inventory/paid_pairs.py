@@ -23,19 +23,20 @@ _known_plans = select(plans.c.plan_no)  # known few: with them, the index finds 
 
 
 def may_be_paid(step: Any) -> ColumnElement[bool]:
-    """Return the condition that a step is a claim that may be charged.
+    """Return the condition of a claim that may be charged.
 
     `step` is the table of steps, or an alias of it.
     """
     states = (step.c.state == literal_column(f"'{state.value}'") for state in MAY_BE_PAID)
     is_claim = step.c.kind == literal_column(f"'{StepKind.CLAIM.value}'")
-    return and_(is_claim, or_(step.c.code == literal_column(f"'{Doubt.CLAIMED_UNSEEN.value}'"), *states))
+    return and_(is_claim, or_(step.c.code == Doubt.CLAIMED_UNSEEN, *states))
 
 
 def was_taken_away(step: Any) -> ColumnElement[bool]:
-    """Return the condition that a correction took the card of a claim away.
+    """Return the condition of a claim whose card was taken away.
 
-    The claim then no longer counts for the old SIM, but for the card alone. `step` is the table of steps, or an alias.
+    A correction did that. The claim then no longer counts for the old SIM, but for the card alone. `step` is the table
+    of steps, or an alias.
     """
     of_step = (_change.c.plan_no == step.c.plan_no) & (_change.c.source_key == step.c.source_key)
     taken = select(_was.c.version).join_from(_was, _change, of_step).where(_was.c.source_key == step.c.source_key)
@@ -43,9 +44,10 @@ def was_taken_away(step: Any) -> ColumnElement[bool]:
 
 
 def paid_elsewhere(target_key: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a card was claimed for an old SIM that lost it.
+    """Return the condition of a card that its old SIM lost.
 
-    A correction took the card away. Without a correction a claimed card never changes its old SIM.
+    The card was claimed for that old SIM, and a correction took it away. Without a correction a claimed card never
+    changes its old SIM.
     """
     of_claim = (_change.c.plan_no == _claim.c.plan_no) & (_change.c.source_key == _claim.c.source_key)
     claimed = (
@@ -58,9 +60,10 @@ def paid_elsewhere(target_key: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a claim was made for a pair, or may have been.
+    """Return the condition of a pair that was paid for.
 
-    Either a card was claimed for the old SIM that it still has to count for, or its card was claimed for another.
+    It may have been paid for. Either a card was claimed for the old SIM that it still has to count for, or its card was
+    claimed for another.
 
     Args:
         source_key: the old SIM.

@@ -5,7 +5,7 @@ Two unique keys keep the pairs one to one.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -100,8 +100,16 @@ class Pairs:
         """
         return self.add_values(map(_values, new), replace=replace, now=now)
 
-    def add_values(self, new: Iterable[PairValues], *, replace: bool, now: float) -> dict[str, int]:
+    def add_values(
+        self, new: Iterable[PairValues], *, replace: bool, now: float, evidence: Iterable[Mapping[str, Any]] = ()
+    ) -> dict[str, int]:
         """Keep pairs that are given as plain values.
+
+        Args:
+            new: may be longer than memory.
+            replace: as in `add`.
+            now: UTC seconds.
+            evidence: how each pair is known, as JSON values for the log; empty for pairs that somebody gives.
 
         Returns and raises: as `add`.
         """
@@ -116,6 +124,8 @@ class Pairs:
             _replace_all(connection)
             connection.execute(delete(_incoming))
             if counts["added"] or counts["replaced"]:
+                for some in chunks(evidence):
+                    note(connection, now, "pairs.discovered", None, {"pairs": some})
                 told = counts | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
                 note(connection, now, "pairs.changed", None, told)
         return counts

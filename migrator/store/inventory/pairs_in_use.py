@@ -72,7 +72,7 @@ def _refuse_paid(connection: Connection, moved: Select[tuple[str]]) -> None:
 
 
 def refuse_planned(connection: Connection, incoming: Table, moved: Select[tuple[str]]) -> None:
-    """Refuse new pairs of SIMs that a begun plan still has to claim for.
+    """Refuse new pairs where a begun plan still has to claim.
 
     Args:
         connection: of the transaction that would keep the pairs.

@@ -1,4 +1,4 @@
-"""Tables of what was seen in the field: hardware, use of old SIMs, and corrected pairs.
+"""Tables of hardware, use of old SIMs, and corrected pairs.
 
 `store.tables.fleet` explains the form of keys and times.
 """

@@ -572,9 +572,9 @@ def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
 
 
 def _corrected(store: "Store", header: SwitchHeader) -> Iterator[str]:
-    """Yield SIMs that the plan acts on and that have another new SIM by now.
+    """Yield SIMs of the plan that have another new SIM now.
 
-    SIMs that the plan is done with do not count.
+    Only SIMs that the plan acts on and is not done with count.
     """
     if not store.corrections.count():
         return

@@ -1,1 +1,1 @@
-"""Stages that begin in the field: what was seen there, and what that says of pairs."""
+"""Stages that begin with what was seen in the field."""

@@ -69,7 +69,7 @@ def correct_pairs(
 
 
 def keep_corrections(store: Store, wanted: Sequence[Correction], *, now: float) -> Corrected:
-    """Keep corrections, unless a cutover or rollback of one of the SIMs is open.
+    """Keep corrections, unless a cutover of a SIM is open.
 
     The caller holds the lease of the store, so that no cutover begins meanwhile. `now` is in UTC seconds.
 
@@ -82,7 +82,7 @@ def keep_corrections(store: Store, wanted: Sequence[Correction], *, now: float) 
 
 
 def _open_switches(store: Store, olds: Mapping[str, Iccid]) -> Iterator[Problem]:
-    """Yield the begun cutovers and rollbacks that still have to do with some old SIMs.
+    """Yield problems with begun cutovers of some old SIMs.
 
     A plan that a later one has overtaken sends nothing any more. Its orders in doubt count all the same.
     """
