@@ -95,6 +95,7 @@ class SwitchReason(StrEnum):
     NOT_RESTED = "not_rested"  # claimed or changed too short a time ago
     NO_TRAFFIC = "no_traffic"  # no data session on the new SIM since it was claimed
     NOT_ALIVE_LATELY = "not_alive_lately"  # its last data session is longer ago than the policy bears
+    NOT_OBSERVED = "not_observed"  # the policy takes only pairs that were seen in one unit
     OTHER_UNIT = "other_unit"  # the new SIM was seen in other hardware than the old one
     OLD_SIM_IN_USE = "old_sim_in_use"  # the old SIM was used after the new one lived last
     OLD_SIM_UNKNOWN = "old_sim_unknown"  # 1NCE does not tell whether the old SIM is silent

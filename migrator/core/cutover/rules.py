@@ -53,6 +53,7 @@ __all__ = [
     "label_obstacle",
     "moment_s",
     "not_lately_words",
+    "not_observed_words",
     "obstacle_at_source",
     "rollback_row",
     "seen_place",
@@ -161,9 +162,9 @@ def seen_place(
         session_imei: the hardware of that session, which outranks the hardware in the record.
         near: other SIMs that were seen in either hardware.
     """
-    is_known = claimed_s is not None and alive_at_s(target, claimed_s, session_s) is not None
+    alive_s = None if claimed_s is None else alive_at_s(target, claimed_s, session_s)
     told = session_imei if is_imei(session_imei) else target.imei
-    return place(source.iccid.key, source.imei, told if is_known else None, near)
+    return place(source.iccid.key, source.imei, None if alive_s is None else told, near, alive_s=alive_s)
 
 
 # --- cutover ------------------------------------------------------------------------------------------------------
@@ -176,6 +177,7 @@ class Demand:
     `rest_s`: seconds since the new SIM was claimed, and since we last changed it.
     `verified_share` of all SIMs that the migration's plan acts on must be verified before any old SIM is switched off.
     `accepts_other_units`: whether a new SIM may sit in another unit than the old SIM, by the hardware that was seen.
+    `wants_observed`: whether the new SIM must have been seen in hardware in which its old SIM was.
     `old_sim`: what 1NCE must say of the old SIM. `alive_within_s`: how long ago a new SIM's last sign of life may be.
     """
 
@@ -184,6 +186,7 @@ class Demand:
     now_s: float
     verified_share: Decimal = Decimal(0)
     accepts_other_units: bool = False
+    wants_observed: bool = False
     old_sim: OldSim = CutoverPolicy().old_sim
     alive_within_s: float = CutoverPolicy().alive_within_s
 
@@ -206,6 +209,11 @@ class Judged:
 def in_use_words(used_on: date | None) -> str:
     """Return the reason why an old SIM in use stays on."""
     return f"the old SIM was used on {used_on}, and the new one has not lived since the end of that day"
+
+
+def not_observed_words() -> str:
+    """Return the reason why a pair that nobody observed stays on."""
+    return "the new SIM was not seen in hardware in which its old SIM, and no other, was"
 
 
 def unknown_words() -> str:
@@ -276,6 +284,9 @@ def cutover_row(
     if where.unit is Unit.MOVED and not demand.accepts_other_units:
         on, why = SwitchAction.LEAVE_ON, SwitchReason.OTHER_UNIT
         return Judged(replace(row, action=on, reason=why, detail=where.words, unit=where.unit), life)
+    if where.unit is not Unit.MATCHED and demand.wants_observed:
+        on, why, words = SwitchAction.LEAVE_ON, SwitchReason.NOT_OBSERVED, not_observed_words()
+        return Judged(replace(row, action=on, reason=why, detail=words, unit=where.unit), life, where.doubt)
     return Judged(replace(row, wave=change.wave, unit=where.unit), life, where.doubt)
 
 

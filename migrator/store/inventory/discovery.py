@@ -35,11 +35,11 @@ from migrator.core.fleet.imei import DUMMIES, UNASSIGNED, hardware, is_filler
 from migrator.core.fleet.sims import LinkState, SourceStatus
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import among, by_page, json_list, temporary_table
-from migrator.store.inventory.imei_history import body_of
+from migrator.store.inventory.imei_history import body_of, hardware_of_old
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, snapshots, source_sims, target_links
 from migrator.store.tables.plans import proofs
-from migrator.store.tables.sightings import old_uses, source_imeis
+from migrator.store.tables.sightings import old_uses
 
 __all__ = ["Discovery"]
 
@@ -262,22 +262,10 @@ def _some_day(text: str | None) -> date | None:
 def _fill_olds(connection: Connection) -> None:
     """Bring the hardware of old SIMs together, without fillers.
 
-    The first hardware that is known of an old SIM has no `first_at`: since when the SIM was in it, nobody knows.
+    See `hardware_of_old`.
     """
-    body, is_one = body_of(source_imeis.c.imei)
-    first = func.min(source_imeis.c.first_seen_at).over(partition_by=source_imeis.c.source_key)
-    seen = select(
-        body.label("body"),
-        source_imeis.c.source_key,
-        source_imeis.c.imei,
-        source_imeis.c.first_seen_at,
-        first.label("first"),
-    ).where(is_one, ~_stands_for_none(body))
-    rows = seen.subquery()
-    later = func.nullif(func.min(rows.c.first_seen_at), func.min(rows.c.first))
-    listed = select(rows.c.body, rows.c.source_key, func.min(rows.c.imei), later).group_by(
-        rows.c.body, rows.c.source_key
-    )
+    seen = hardware_of_old().subquery()
+    listed = select(seen.c.body, seen.c.source_key, seen.c.imei, seen.c.first_at).where(~_stands_for_none(seen.c.body))
     connection.execute(insert(_olds).from_select(["body", "source_key", "imei", "first_at"], listed))
 
 

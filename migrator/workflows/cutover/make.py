@@ -42,7 +42,7 @@ from migrator.core.fleet.imei import ImeiDoubt, Neighbours, Unit, hardware, is_i
 from migrator.core.fleet.sims import SourceSim, SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.plan.plan import Change, PlanHeader
-from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits
+from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits, PairProof
 from migrator.core.run.gates import Gate, gate
 from migrator.core.run.steps import Item, Verdict, Verified
 from migrator.engine.cutover.context import in_parallel
@@ -152,6 +152,7 @@ async def make_cutover(
             "double_billing": overlap.told(_price(header)),
             "reminders": [*REMINDERS[Direction.CUTOVER], *old.reminders()],
             "verified_share": str(demand.verified_share),
+            "pairs": (PairProof.OBSERVED if demand.wants_observed else PairProof.ANY).value,
             "other_units": (OtherUnits.ACCEPT if demand.accepts_other_units else OtherUnits.LEAVE_ON).value,
             **old.told(),
         }
@@ -506,10 +507,11 @@ def _asked_for(demand: Demand) -> tuple[str, ...]:
     A plan with another demand is another plan.
     """
     accepted = (OtherUnits.ACCEPT.value,) if demand.accepts_other_units else ()
+    observed = (PairProof.OBSERVED.value,) if demand.wants_observed else ()
     usual = CutoverPolicy()
     old_sim = () if demand.old_sim is usual.old_sim else (demand.old_sim.value,)
     lately = () if demand.alive_within_s == usual.alive_within_s else (str(demand.alive_within_s),)
-    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted, *old_sim, *lately
+    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted, *observed, *old_sim, *lately
 
 
 def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:

@@ -219,3 +219,71 @@ def test_cards_that_were_put_in_crosswise_contradict_their_pairs_and_are_never_a
     world.corrected(found)
     _, each = world.discovered()
     assert {each[new].bucket for new in found.values()} == {Bucket.KNOWN}
+
+
+# --- cutovers of pairs that were observed --------------------------------------------------------------------------
+
+
+def migrated_in_units(tmp_path: Path) -> CorrectedWorld:
+    """A migrated fleet, each old SIM in hardware of its own."""
+    world = CorrectedWorld(tmp_path, sims=12)
+    for number, old in enumerate(world.on()):
+        sim = world.source.fleet.find(old)
+        assert sim is not None
+        sim.imei = f"35300000{number:06d}17"
+    world.migrated(silent=12)
+    world.wait(86_400.0)
+    return world
+
+
+def put(world: CorrectedWorld, old: str, imei: str) -> None:
+    """1NCE saw an old SIM in this hardware last, and we pulled that."""
+    sim = world.source.fleet.find(old)
+    assert sim is not None
+    sim.imei = imei
+    world.pull()
+
+
+def test_an_old_sim_that_lies_in_the_bench_by_now_does_not_count_against_its_pair(tmp_path: Path) -> None:
+    world = migrated_in_units(tmp_path)
+    old = world.on()[0]
+    world.seen_in(world.pairs()[old], old)
+    put(world, old, STRANGER)
+    switch = world.cutover_plan(wants_observed=True)
+    assert world.rows(switch)[old] == ("SWITCH_OFF", "qualifies")
+    world.may_go_off = world.off() | {old}
+    world.cut_over()
+    assert old in world.off()
+
+
+def test_a_pair_that_nobody_observed_stays_on_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Its hardware is a filler; without the demand it may go, with a warning."""
+    world = migrated_in_units(tmp_path)
+    old = world.on()[0]
+    world.target.add_session(world.pairs()[old], world.target.now, 1, FILLER)
+    world.goes_silent(old, world.now().date())
+    world.wait(120)
+    assert world.rows(world.cutover_plan(wants_observed=True))[old] == ("LEAVE_ON", "not_observed")
+    assert world.rows(world.cutover_plan())[old] == ("SWITCH_OFF", "qualifies")
+
+
+def test_the_bench_vouches_for_no_pair(tmp_path: Path) -> None:
+    """The new SIM was tried in it, and the old one came there afterwards."""
+    world = migrated_in_units(tmp_path)
+    old = world.on()[0]
+    world.target.add_session(world.pairs()[old], world.target.now, 1, STRANGER)
+    world.goes_silent(old, world.now().date())
+    world.wait(86_400.0)
+    put(world, old, STRANGER)
+    assert world.rows(world.cutover_plan(wants_observed=True))[old] == ("LEAVE_ON", "not_observed")
+
+
+def test_what_was_observed_at_planning_is_looked_at_again_before_the_order(tmp_path: Path) -> None:
+    world = migrated_in_units(tmp_path)
+    old = world.on()[0]
+    new = world.pairs()[old]
+    world.seen_in(new, old)
+    assert old in world.meant(world.cutover_plan(wants_observed=True))
+    put(world, world.on()[1], world.unit_of(old))  # and two old SIMs with one IMEI prove nothing
+    world.may_go_off = world.off()
+    assert dict(world.cut_over().aside) == {"not_observed": 1}
