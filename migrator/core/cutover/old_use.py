@@ -150,9 +150,9 @@ def use_by_answer(new: NewLife, answer: KeptUse | None, *, known: Sequence[date]
     if first is None:
         return UseOfOld(OldUse.UNKNOWN)
     told = [*known, *([] if answer is None or answer.used_on is None else [answer.used_on])]
-    last = max((day for day in told if day >= first), default=None)
-    if last is not None:
-        return UseOfOld(OldUse.IN_USE, last)
+    since = [day for day in told if day >= first]
+    if since:
+        return UseOfOld(OldUse.IN_USE, max(since))
     if answer is None or not answer.is_told or first > answer.asked_to:
         return UseOfOld(OldUse.UNKNOWN)
     return UseOfOld(OldUse.SILENT if answer.asked_from <= min(first, answer.asked_to - ONE_DAY) else OldUse.UNKNOWN)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal_units import UnitsOutside
 from tests.cli.conftest import Desk
 
 MEGABYTE = 1_048_576
@@ -76,3 +78,22 @@ def test_units_are_known_by_the_label_of_one_old_sim(desk: Desk) -> None:
 
 def test_without_an_inventory_it_says_so(desk: Desk) -> None:
     assert desk.run("pair", "discover").code == 2
+
+
+def test_a_rehearsal_puts_cards_in_crosswise_and_modems_without_an_imei_of_their_own(desk: Desk) -> None:
+    """What `simulate serve --connect 1 --crossed 1 --nameless 0.2` does: all is found, but what proves nothing."""
+    carriers = desk.rehearsal
+    for number, sim in enumerate(carriers.onence.fleet):
+        sim.imei = f"35300000{number:06d}17"
+    outside = UnitsOutside(
+        carriers.onence, carriers.hologram, pool_of(desk.sims), share=1.0, seed=3, after_s=0, crossed=1.0, nameless=0.2
+    )
+    desk.applied()
+    outside.go_round()
+    data = desk.json("pair", "discover", "--live", "--out", "found.csv").data
+    assert data["known"] == data["exact"] == 0
+    assert data["contradicts"] > desk.sims // 2
+    assert data["ambiguous"] + data["codes"].get("unknown_hardware.filler", 0) > 0
+    ended = desk.json("pair", "correct", "found.csv", "--reason", "the modem has no IMEI of its own")
+    assert ended.data["corrected"] >= data["contradicts"]
+    assert desk.json("pair", "discover").data["known"] == data["contradicts"]
