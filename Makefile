@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
 FIRST ?= 0
+UNITS ?= 3000
 SEEDS ?= 1000
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check fmt lint types bench structure simulate simulate-cutover mutations serve screenshot lowest constraints clean
+.PHONY: demo test check fmt lint types bench structure simulate simulate-cutover simulate-swaps mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -44,6 +45,10 @@ simulate: .venv/.ready
 # The same for cutovers and the way back: make simulate-cutover SEEDS=2000
 simulate-cutover: .venv/.ready
 	$(BIN)/python -m tests.simulation.many --what cutover --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
+
+# One fleet that is swapped over twenty days, with crossed cards and mistyped scans: make simulate-swaps UNITS=3000
+simulate-swaps: .venv/.ready
+	$(BIN)/python -m tests.simulation.swaps --units $(UNITS) --seed $(FIRST)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready

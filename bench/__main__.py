@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.applying import applying
+from bench.discovering import discovering
 from bench.drafting import drafting
 from bench.handing_over import handing_over
 from bench.measures import Measure, table
@@ -36,6 +37,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "switching": switching,
     "handing_over": handing_over,
     "drafting": drafting,
+    "discovering": discovering,
     "startup": startup,
 }
 

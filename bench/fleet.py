@@ -49,7 +49,7 @@ def _row(number: int) -> SourceRow:
         label="" if number % UNNAMED_EVERY == 0 else f"Pump station {number:07d} / north",
         imsi=f"90140{number:010d}",
         msisdn=f"8822800{number:08d}",
-        imei=f"35000000{number:08d}",
+        imei=f"35{number:012d}17",
         imei_lock=False,
         ip_address=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
         activated_at="2024-01-01T00:00:00.000+0000",

@@ -11,6 +11,8 @@ from migrator.version import VERSION
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
     from migrator.workflows.deal_pool import pair_pool
+    from migrator.workflows.field.correct import correct_pairs
+    from migrator.workflows.field.discover import discover
     from migrator.workflows.handover import check_handover, handover
     from migrator.workflows.import_pairs import import_pairs
     from migrator.workflows.plans.plan import plan
@@ -25,6 +27,8 @@ __all__ = [
     "Site",
     "apply",
     "check_handover",
+    "correct_pairs",
+    "discover",
     "handover",
     "import_pairs",
     "open_site",
@@ -43,6 +47,8 @@ _STAGES = {
     "Site": "site",
     "apply": "apply",
     "check_handover": "handover",
+    "correct_pairs": "field.correct",
+    "discover": "field.discover",
     "handover": "handover",
     "import_pairs": "import_pairs",
     "open_site": "site",

@@ -232,6 +232,8 @@ def _why(  # noqa: PLR0911 - a table of rules, the first that fits wins
         step = next(step for step in item.steps.values() if step.state is StepState.FAILED)
         return step.code or f"{step.kind.value}_failed", step.message
     set_aside = [step for step in item.steps.values() if step.state is StepState.SKIPPED]
+    if place is Bucket.SKIPPED and item.corrected:
+        return "pair_corrected", item.corrected
     if place is Bucket.SKIPPED and set_aside:
         return set_aside[0].code or "set_aside", set_aside[0].message or "an operator set it aside"
     if place in {Bucket.MISMATCH, Bucket.PENDING} and verified is not None and verified.findings:

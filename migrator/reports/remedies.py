@@ -86,6 +86,7 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "not_selected": "`plan create --where` left it out: a plan without it, or with another choice, takes it up.",
         "rolled_back": "Nothing: its old SIM is on, and its new one paused, and billed. To move it after all: "
         "`migrator plan create --include-rolled-back`, `apply`, and a new cutover.",
+        "pair_corrected": "Nothing here: a correction gave it another new SIM. A new plan sets that one up.",
         "set_aside": "An operator set it aside; a new plan takes it up again.",
     }
 )

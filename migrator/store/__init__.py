@@ -3,6 +3,7 @@
 import sqlite3
 import tempfile
 import uuid
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from migrator.errors import InputError
 from migrator.store.audit import Audit
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
+from migrator.store.corrections import Corrections
 from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
 from migrator.store.cutovers.handover import HandoverUnits
@@ -23,6 +25,7 @@ from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.inventory.discovery import Discovery
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs import Pairs
@@ -43,7 +46,7 @@ from migrator.store.plans.stock import Stock
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
 
-__all__ = ["Draft", "Owner", "PlanState", "Store"]
+__all__ = ["Discovery", "Draft", "Owner", "PlanState", "Store"]
 
 
 class Store:
@@ -62,6 +65,7 @@ class Store:
         self.stock = Stock(database)
         self.unit_facts = UnitFactsTable(database)
         self.sim_names = SimNames(database)
+        self.corrections = Corrections(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)
         self.looks = Looks(database)
@@ -138,6 +142,13 @@ class Store:
     def field_notes(self, plan_id: str) -> SqlFieldNotes:
         """Return what is known of a plan's units in the field."""
         return SqlFieldNotes(self._db, plan_id)
+
+    def discovery(self, org_id: int | None, units: Iterable[tuple[str, str]] = ()) -> Discovery:
+        """Return new SIMs against the hardware of old SIMs.
+
+        See `store.inventory.discovery`.
+        """
+        return Discovery(self._db, org_id, units)
 
     def scratch_copy(self) -> "Store":
         """Return an independent copy in a private temporary file.

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, insert, select
 
 from migrator.core.audit.chain import GENESIS, digest_of, hash_of_lines, switch_item_line
-from migrator.core.run.states import PlanKind, StepEvent, StepKind
+from migrator.core.run.states import StepEvent, StepKind
 from migrator.store.database.documents import document_text
 from migrator.store.tables.plans import changes, events, plans
 
@@ -55,7 +55,7 @@ def note_of_plan(connection: Connection, at: float, kind: str, plan: PlanRow, de
         plan: the plan.
         detail: as for `note`.
     """
-    if plan.kind == PlanKind.MIGRATE:
+    if plan.of_plan_no is None:
         note(connection, at, kind, plan.plan_id, detail)
         return
     migration = connection.scalar(select(plans.c.plan_id).where(plans.c.plan_no == plan.of_plan_no))

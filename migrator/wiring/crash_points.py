@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 
-from migrator.core.run.states import StepKind
+from migrator.core.run.states import CUTOVER_STEPS, MIGRATION_STEPS
 from migrator.engine.run.context import Hooks
 from migrator.errors import InputError
 
@@ -37,7 +37,7 @@ def _asked(environ: Mapping[str, str]) -> tuple[str, str, int] | None:
         return None
     point, _, rest = asked.partition(":")
     kind, _, count = rest.partition(":")
-    kinds = list(StepKind)
+    kinds = [*MIGRATION_STEPS, *CUTOVER_STEPS]
     if point not in POINTS or kind not in kinds or not count.isdigit():
         hint = f"POINT:KIND:COUNT, POINT one of {', '.join(POINTS)}, KIND one of {', '.join(kinds)}"
         raise InputError(f"{VARIABLE}={asked!r} is no crash point", code="bad_setting", hint=hint)

@@ -29,6 +29,9 @@ With a fleet of a million, requests must still be answered.
 """
 
 MEGABYTE = 1_048_576
+NAMELESS = ("0000000000000000", "3511111222222201")
+"""Filler, and an IMEI of a whole batch of modems."""
+
 OWN_NAME = "1nce-"
 """Start of a policy's usual names for SIMs without a label."""
 
@@ -44,6 +47,8 @@ class UnitsOutside:
     Args:
         pool: the new SIMs, in the order in which they are dealt out.
         share: of 1, how many of them go online.
+        crossed: of 1, how many cards are in the unit of a neighbour, as a technician took whichever was on top.
+        nameless: of 1, how many modems have an IMEI that others have, too, or a filler.
         after_s: how long after its claim a SIM goes online at the soonest.
     """
 
@@ -53,13 +58,25 @@ class UnitsOutside:
     share: float
     seed: int = 0
     after_s: float = 5.0
+    crossed: float = 0.0
+    nameless: float = 0.0
     _waiting: deque[str] = field(default_factory=deque, init=False)
     _looked_at: datetime | None = field(default=None, init=False)
     _old_by_new: dict[str, str] = field(default_factory=dict, init=False)
+    _olds: list[str] = field(default_factory=list, init=False)
+    _places: dict[str, int] = field(default_factory=dict, init=False)
     _old_by_label: dict[str, str | None] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._waiting.extend(self.pool)
+        if self.nameless:
+            for sim in self.onence.fleet:
+                draw = self._draw("modem", sim.iccid)
+                if draw < self.nameless:
+                    sim.imei = NAMELESS[draw < self.nameless / 2]
+
+    def _draw(self, purpose: str, iccid: str) -> float:
+        return random.Random(f"{self.seed} {purpose} {iccid}").random()
 
     def go_round(self) -> None:
         """Let the units go online whose time has come."""
@@ -83,11 +100,27 @@ class UnitsOutside:
         is_named = link.name not in {None, default_name(iccid)}
         if age_s < self.after_s or (not is_named and age_s < UNNAMED_S):
             return False
-        old = self.onence.fleet.find(self._old_of(link) or "")
+        old = self.onence.fleet.find(self._unit_of(self._old_of(link)) or "")
         if old is not None:
             old.silent_from = now.date() - timedelta(days=1)  # so that nobody who rehearses has to wait for tomorrow
         self.hologram.add_session(iccid, now, MEGABYTE, self._hardware(link, old))
         return True
+
+    def _unit_of(self, old: str | None) -> str | None:
+        """Return the old SIM in whose unit a card really is.
+
+        Cards are put in crosswise by two, in the order of the old ICCIDs.
+        """
+        if old is None or not self.crossed:
+            return old
+        if not self._places:
+            self._olds = sorted(sim.iccid for sim in self.onence.fleet)
+            self._places = {iccid: place for place, iccid in enumerate(self._olds)}
+        place = self._places.get(old)
+        if place is None or (place ^ 1) >= len(self._olds):
+            return old
+        first = self._olds[place & ~1]
+        return self._olds[place ^ 1] if self._draw("crossed", first) < self.crossed else old
 
     @staticmethod
     def _hardware(link: SimulatedLink, old: SimulatedSourceSim | None) -> str:

@@ -12,7 +12,9 @@ from migrator.inputs.settings.settings import Settings
 from migrator.ports import Progress
 from migrator.store import Owner, Store
 
-__all__ = ["Site", "living_holder", "open_site", "required_inventory"]
+__all__ = ["Site", "living_holder", "named_person", "open_site", "required_inventory"]
+
+LONGEST_NAME = 100
 
 
 def _unheard(_words: str) -> None:
@@ -79,3 +81,22 @@ def living_holder(store: Store) -> Owner | None:
     """
     holder = store.lease.holder()
     return None if holder is None or wiring.process_is_gone(holder[0]) else holder[0]
+
+
+def named_person(name: str | None, *, option: str) -> str:
+    """Return a person's name, as it is kept.
+
+    Args:
+        name: as somebody wrote it; None for the login name, at this host.
+        option: the option to write it with, for errors.
+
+    Raises: InputError, for a name that nobody could tell apart later.
+    """
+    name = wiring.person() if name is None else name
+    if name is None:
+        raise InputError("nobody knows your login name", code="approver", hint=f"say it: {option} NAME")
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        words = f"a name has 1 to {LONGEST_NAME} visible characters"
+        raise InputError(words, code="approver", hint=f"write it as {option} NAME")
+    return name

@@ -326,7 +326,8 @@ def _held(store: "Store", header: PlanHeader) -> Iterator[_Asked]:
     """Yield the SIMs of the plan that our organization has claimed."""
     for item, _, _, claimed_s, _ in store.journal.report_rows(header.plan_id):
         link = item.target
-        if item.change.action.acts and link is not None and link.is_held_by(header.org_id):
+        is_ours = link is not None and link.is_held_by(header.org_id)
+        if link is not None and is_ours and item.change.action.acts and not item.corrected:
             yield _Asked(item, link, claimed_at_s(link, claimed_s))
 
 

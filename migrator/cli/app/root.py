@@ -36,6 +36,8 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         ),
         "pool": ("pair:pool", "Deal new SIMs from a list or ranges to unpaired source SIMs."),
         "identity": ("pair:identity", "Pair every SIM with itself, where ICCIDs stay."),
+        "discover": ("discover:discover_pairs", "Find which old SIM each new SIM replaced, by the IMEI."),
+        "correct": ("correct:correct", "Give units the cards that are really in them, also after the claim."),
         "check": ("pair:check", "Show which SIMs are paired, which are not, and why."),
         "export": ("pair:export", "Write the pairs as CSV."),
     },

@@ -40,7 +40,7 @@ from migrator.core.cutover.plan import (
 )
 from migrator.core.cutover.rules import Demand
 from migrator.core.fleet.units import grouped
-from migrator.core.policy.policy import OldSim, OtherUnits
+from migrator.core.policy.policy import OldSim, OtherUnits, PairProof
 from migrator.core.run.states import StepState
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError
@@ -180,6 +180,7 @@ def _demand(  # one argument per option
         SystemClock().now().timestamp(),
         share_of(verified_share, policy.verified_share),
         accepts_other_units=accept_other_units or policy.other_units is OtherUnits.ACCEPT,
+        wants_observed=policy.pairs is PairProof.OBSERVED,
         old_sim=OldSim(old_sim or policy.old_sim),
         alive_within_s=alive_within_s(alive_within, policy.alive_within_s),
     )

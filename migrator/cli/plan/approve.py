@@ -19,12 +19,12 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.wiring import person
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
+from migrator.workflows.site import named_person
 
 __all__ = ["approval_values", "approve"]
 
-LONGEST_NAME, LONGEST_NOTE = 100, 1000
+LONGEST_NOTE = 1000
 
 
 @click.command(
@@ -50,7 +50,7 @@ def approve(shared: Globals, /, *, plan: str | None, name: str | None, note: str
 
 def _approve(shared: Globals, plan: str | None, name: str | None, note: str, confirm: int | None) -> Outcome:
 
-    who = _named(name)
+    who = named_person(name, option="--as")
     if len(note) > LONGEST_NOTE:
         raise InputError(f"the note has {len(note)} characters, at most {LONGEST_NOTE} are kept", code="note")
     with wiring.store_of(shared.state, shared.config) as store:
@@ -66,21 +66,6 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
     text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)
     outcome = Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
     return with_warnings(shared, outcome, warnings)
-
-
-def _named(name: str | None) -> str:
-    """Return the name of the person who approves.
-
-    Raises: InputError, for a name that nobody could tell apart later.
-    """
-    name = person() if name is None else name
-    if name is None:
-        raise InputError("nobody knows your login name", code="approver", hint="say it: --as NAME")
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        words = f"a name has 1 to {LONGEST_NAME} visible characters"
-        raise InputError(words, code="approver", hint="write it as --as NAME")
-    return name
 
 
 def _approvable(shared: Globals, store: Store, given: str | None) -> tuple[PlanHeader, list[str]]:

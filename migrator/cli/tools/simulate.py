@@ -37,6 +37,8 @@ class ServeOptions:
     pending_s: float
     read_lag_s: float
     connect: float
+    crossed: float
+    nameless: float
     pool_file: Path | None
 
 
@@ -67,6 +69,22 @@ class ServeOptions:
     metavar="SHARE",
     help="Share of the new SIMs that go online some seconds after they are live, in the units of their old ones.",
 )
+@click.option(
+    "--crossed",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="With --connect: share of the new SIMs that go online in a neighbour's unit.",
+)
+@click.option(
+    "--nameless",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="With --connect: share of the units whose modem has a shared IMEI, or a filler.",
+)
 @click.option("--pool-file", type=click.Path(path_type=Path), help="Write the new SIMs here, for `pair pool`.")
 @global_options
 @click.pass_obj
@@ -87,7 +105,15 @@ def _serve(options: ServeOptions) -> Outcome:
     rehearsal = _rehearsal(options)
     if options.connect:
         onence, hologram = rehearsal.onence, rehearsal.hologram
-        rehearsal.units = UnitsOutside(onence, hologram, pool, options.connect, options.seed)
+        rehearsal.units = UnitsOutside(
+            onence,
+            hologram,
+            pool,
+            options.connect,
+            options.seed,
+            crossed=options.crossed,
+            nameless=options.nameless,
+        )
     rehearsal.hologram.stock(pool)
     if options.pool_file is not None:
         written(options.pool_file, (f"{iccid}\n" for iccid in pool))

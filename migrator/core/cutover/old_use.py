@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-__all__ = ["LONGEST_DAYS", "NewLife", "OldUse", "UseOfOld", "days_to_ask", "use_of_old"]
+__all__ = [
+    "LONGEST_DAYS",
+    "KeptUse",
+    "NewLife",
+    "OldUse",
+    "UseOfOld",
+    "days_to_ask",
+    "kept_use",
+    "use_by_answer",
+    "use_of_old",
+]
 
 LONGEST_DAYS = 180
 """Days of usage that 1NCE keeps: six months (reference, section 7)."""
@@ -50,6 +60,23 @@ class UseOfOld:
 
     use: OldUse
     used_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUse:
+    """Answer on the use of an old SIM, as it is kept.
+
+    Args:
+        asked_from: the first day that was asked for.
+        asked_to: the last day, on which the question was asked.
+        used_on: the last day with use; None for none.
+        is_told: whether 1NCE told of every day but the last.
+    """
+
+    asked_from: date
+    asked_to: date
+    used_on: date | None
+    is_told: bool
 
 
 def days_to_ask(new: NewLife, today: date) -> tuple[date, date] | None:
@@ -94,6 +121,41 @@ def use_of_old(
     since = max(asked[0], min(first, today - ONE_DAY))
     to_be_told = (since + timedelta(days=number) for number in range((today - since).days))
     return UseOfOld(OldUse.SILENT if all(day in used for day in to_be_told) else OldUse.UNKNOWN)
+
+
+def kept_use(asked: tuple[date, date], used: Mapping[date, bool] | None) -> KeptUse:
+    """Return an answer as it is kept.
+
+    Args:
+        asked: the first and the last day that were asked for.
+        used: by day, whether the old SIM used anything; None where no usable answer came.
+    """
+    first, last = asked
+    days = (first + timedelta(days=number) for number in range((last - first).days))
+    used_on = max((day for day, was_used in (used or {}).items() if was_used and day >= first), default=None)
+    return KeptUse(first, last, used_on, used is not None and all(day in used for day in days))
+
+
+def use_by_answer(new: NewLife, answer: KeptUse | None, *, known: Sequence[date] = ()) -> UseOfOld:
+    """Compare the use of an old SIM by an earlier answer.
+
+    The answer counts if it covers the day of the new SIM's last sign of life, and the days from then to the question.
+
+    Args:
+        new: the last sign of life of the new SIM.
+        answer: the last answer; None where nobody asked.
+        known: days of the old SIM's use that were noted elsewhere.
+    """
+    first = _first_day(new)
+    if first is None:
+        return UseOfOld(OldUse.UNKNOWN)
+    told = [*known, *([] if answer is None or answer.used_on is None else [answer.used_on])]
+    since = [day for day in told if day >= first]
+    if since:
+        return UseOfOld(OldUse.IN_USE, max(since))
+    if answer is None or not answer.is_told or first > answer.asked_to:
+        return UseOfOld(OldUse.UNKNOWN)
+    return UseOfOld(OldUse.SILENT if answer.asked_from <= min(first, answer.asked_to - ONE_DAY) else OldUse.UNKNOWN)
 
 
 def _first_day(new: NewLife) -> date | None:

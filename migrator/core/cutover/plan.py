@@ -94,6 +94,7 @@ class SwitchReason(StrEnum):
     NOT_RESTED = "not_rested"  # claimed or changed too short a time ago
     NO_TRAFFIC = "no_traffic"  # no data session on the new SIM since it was claimed
     NOT_ALIVE_LATELY = "not_alive_lately"  # its last data session is longer ago than the policy bears
+    NOT_OBSERVED = "not_observed"  # the policy takes only pairs that were seen in one unit
     OTHER_UNIT = "other_unit"  # the new SIM was seen in other hardware than the old one
     OLD_SIM_IN_USE = "old_sim_in_use"  # the old SIM was used after the new one lived last
     OLD_SIM_UNKNOWN = "old_sim_unknown"  # 1NCE does not tell whether the old SIM is silent
@@ -114,6 +115,7 @@ class Aside(StrEnum):
     IMEI_LOCK_UNKNOWN = "imei_lock_unknown"  # an order carries the lock, and might lift it
     LABEL_UNREADABLE = "label_unreadable"  # an order carries the label, and would write a damaged one back
     LEFT_BY_OPERATOR = "left_by_operator"  # an operator skipped it: no trouble
+    PAIR_CORRECTED = "pair_corrected"  # its new SIM is another unit's by now
     NEW_SIM_NOT_ALIVE = "new_sim_not_alive"  # it cannot take over
     NEW_SIM_NOT_OURS = "new_sim_not_ours"  # it is not on our organization
     NEW_SIM_UNKNOWN_STATE = "new_sim_unknown_state"  # the target tells a state that we do not know

@@ -4,7 +4,7 @@ The rules say which old SIMs may be switched off, which may come back, and what 
 code is pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -52,6 +52,7 @@ __all__ = [
     "label_obstacle",
     "moment_s",
     "not_lately_words",
+    "not_observed_words",
     "obstacle_at_source",
     "rollback_row",
     "seen_place",
@@ -160,9 +161,9 @@ def seen_place(
         session_imei: the hardware of that session, which outranks the hardware in the record.
         near: other SIMs that were seen in either hardware.
     """
-    is_known = claimed_s is not None and alive_at_s(target, claimed_s, session_s) is not None
+    alive_s = None if claimed_s is None else alive_at_s(target, claimed_s, session_s)
     told = session_imei if is_imei(session_imei) else target.imei
-    return place(source.iccid.key, source.imei, told if is_known else None, near)
+    return place(source.iccid.key, source.imei, None if alive_s is None else told, near, alive_s=alive_s)
 
 
 # --- cutover ------------------------------------------------------------------------------------------------------
@@ -175,6 +176,7 @@ class Demand:
     `rest_s`: seconds since the new SIM was claimed, and since we last changed it.
     `verified_share` of all SIMs that the migration's plan acts on must be verified before any old SIM is switched off.
     `accepts_other_units`: whether a new SIM may sit in another unit than the old SIM, by the hardware that was seen.
+    `wants_observed`: whether the new SIM must have been seen in hardware in which its old SIM was.
     `old_sim`: what 1NCE must say of the old SIM. `alive_within_s`: how long ago a new SIM's last sign of life may be.
     """
 
@@ -183,6 +185,7 @@ class Demand:
     now_s: float
     verified_share: Decimal = Decimal(0)
     accepts_other_units: bool = False
+    wants_observed: bool = False
     old_sim: OldSim = CutoverPolicy().old_sim
     alive_within_s: float = CutoverPolicy().alive_within_s
 
@@ -205,6 +208,11 @@ class Judged:
 def in_use_words(used_on: date | None) -> str:
     """Return the reason why an old SIM in use stays on."""
     return f"the old SIM was used on {used_on}, and the new one has not lived since the end of that day"
+
+
+def not_observed_words() -> str:
+    """Return the reason why a pair that nobody observed stays on."""
+    return "the new SIM was not seen in hardware in which its old SIM, and no other, was"
 
 
 def unknown_words() -> str:
@@ -275,6 +283,9 @@ def cutover_row(
     if where.unit is Unit.MOVED and not demand.accepts_other_units:
         on, why = SwitchAction.LEAVE_ON, SwitchReason.OTHER_UNIT
         return Judged(replace(row, action=on, reason=why, detail=where.words, unit=where.unit), life)
+    if where.unit is not Unit.MATCHED and demand.wants_observed:
+        on, why, words = SwitchAction.LEAVE_ON, SwitchReason.NOT_OBSERVED, not_observed_words()
+        return Judged(replace(row, action=on, reason=why, detail=words, unit=where.unit), life, where.doubt)
     return Judged(replace(row, wave=change.wave, unit=where.unit), life, where.doubt)
 
 
@@ -306,7 +317,8 @@ def _not_to_be_moved(item: Item) -> _HeldBack | None:
         return SwitchAction.LEAVE_ON, SwitchReason.BLOCKED, detail
     was_set_aside = any(step.state is StepState.SKIPPED for step in item.steps.values())
     if change.action is Action.SKIP or was_set_aside:
-        detail = "set aside by an operator" if was_set_aside else change.detail or change.reason.value
+        aside = item.corrected or "set aside by an operator"
+        detail = aside if was_set_aside else change.detail or change.reason.value
         return SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, detail
     return None
 
@@ -384,22 +396,33 @@ def _life(
 
 # --- rollback -----------------------------------------------------------------------------------------------------
 
+OTHER_CARD = "its pair was corrected since: `migrator rollback plan` of a plan with its new pair takes it back"
 
-def rollback_row(change: Change, off: SwitchedOff | None, *, is_listed: bool) -> SwitchRow:
+
+def rollback_row(
+    change: Change, off: SwitchedOff | None, *, is_listed: bool, taken_away: Container[str] = frozenset()
+) -> SwitchRow:
     """Decide the action of rollback for one SIM.
+
+    A rollback pauses the new SIM of its plan. After a correction that must be the SIM that is in the unit now, and not
+    the one that is another unit's.
 
     Args:
         change: the migration's plan for the SIM.
         off: the cutover of ours, of any plan, that switched the old SIM off, or may have, and that no rollback undid;
             None if there is none.
         is_listed: whether the operator's file names the SIM, or there is no file.
+        taken_away: keys of the new SIMs that corrections took from this old SIM, without the one that it has now.
     """
     if off is None:
         return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED)
     action, reason, detail = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US, off.words
+    was_for = None if off.target in {None, change.target_iccid} else off.target
     if not is_listed:
         action, reason = SwitchAction.LEAVE, SwitchReason.NOT_LISTED
-    elif off.target not in {None, change.target_iccid}:
+    elif change.target_iccid is not None and change.target_iccid.key in taken_away:
+        action, detail = SwitchAction.LEAVE, f"{detail}; {OTHER_CARD}"
+    elif was_for is not None and was_for.key not in taken_away:
         action, detail = SwitchAction.LEAVE, f"{detail}, for another new SIM: `migrator rollback plan {off.plan_id}`"
     wave = change.wave if action.acts else None
     return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail, wave=wave)

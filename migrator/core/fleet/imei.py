@@ -10,10 +10,13 @@ from enum import StrEnum
 from migrator.core.fleet.identifiers import Imei, NotAnIdentifier
 
 __all__ = [
+    "DUMMIES",
     "NOBODY",
+    "UNASSIGNED",
     "Holder",
     "ImeiDoubt",
     "Neighbours",
+    "Past",
     "Place",
     "SeenIn",
     "Unit",
@@ -38,11 +41,12 @@ class ImeiDoubt(StrEnum):
 
     FILLER = "filler"  # a number that stands for none
     SHARED = "shared"  # several old SIMs were seen in it: whole batches of modems may have one
+    LATER = "later"  # the old SIM came into it after the new one was last seen there
 
 
 @dataclass(frozen=True, slots=True)
 class SeenIn:
-    """Hardware in which an old SIM was seen.
+    """Hardware of an old SIM, with its IMEI as told.
 
     The times are those of the first and the last inventory that said so (UTC seconds).
     """
@@ -65,15 +69,37 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """Old SIM that was once seen in some hardware.
+
+    `sims` is the number of such old SIMs. `first_s` is since when that is known, where the SIM was in other hardware
+    before (UTC seconds); None for the first hardware that is known of it.
+    """
+
+    key: str
+    sims: int = 1
+    first_s: float | None = None
+
+    def is_of(self, key: str) -> bool:
+        """True if this old SIM alone was ever seen there."""
+        return self.key == key and self.sims == 1
+
+    def is_later_than(self, alive_s: float | None) -> bool:
+        """True if the old SIM came after the new SIM's last session."""
+        return self.first_s is not None and alive_s is not None and self.first_s > alive_s
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """Other SIMs that were seen in some hardware.
 
     The keys are those of `hardware()`. `olds` are old SIMs of the inventory. `news` are new SIMs, seen since their
-    claim. Of several old SIMs, only one is named.
+    claim. `past` is what old SIMs were ever seen in. Of several old SIMs, only one is named.
     """
 
     olds: Mapping[str, Holder] = field(default_factory=dict)
     news: Mapping[str, Sequence[Holder]] = field(default_factory=dict)
+    past: Mapping[str, Past] = field(default_factory=dict)
 
     def is_shared(self, body: str | None) -> bool:
         """True if several old SIMs were seen in this hardware."""
@@ -95,22 +121,36 @@ class Place:
     doubt: ImeiDoubt | None = None
 
 
-def place(source_key: str, source_imei: str | None, target_imei: str | None, near: Neighbours) -> Place:
+def place(
+    source_key: str,
+    source_imei: str | None,
+    target_imei: str | None,
+    near: Neighbours,
+    *,
+    alive_s: float | None = None,
+) -> Place:
     """Compare the hardware of an old SIM and its new SIM.
 
-    Both are also compared with the hardware of the rest of the fleet.
+    Both are also compared with the hardware of the rest of the fleet. What counts of an old SIM is all that it was ever
+    seen in: by now it may lie in a drawer or in another modem. Hardware that it came into after the new SIM was last
+    seen there says nothing.
 
     Args:
         source_key: the old SIM.
         source_imei: the hardware that the old SIM was seen in.
         target_imei: the hardware that its new SIM was seen in since its claim.
         near: other SIMs that were seen in either hardware.
+        alive_s: when the new SIM was last seen there (UTC seconds); None if nobody knows.
     """
     doubt = _doubt(source_imei, target_imei, near)
     old, new = (None if near.is_shared(body) else body for body in (hardware(source_imei), hardware(target_imei)))
     if new is not None and new in near.olds and near.olds[new].key != source_key:
         return Place(Unit.MOVED, f"the new SIM was seen in the unit of old SIM {near.olds[new].iccid} (IMEI {new})")
-    if old is not None and old == new:
+    past = None if new is None else near.past.get(new)
+    is_later = past is not None and past.is_of(source_key) and past.is_later_than(alive_s)
+    if is_later:
+        return Place(Unit.NEVER_SEEN, doubt=ImeiDoubt.LATER)
+    if (old is not None and old == new) or (past is not None and past.is_of(source_key)):
         return Place(Unit.MATCHED)
     others = [] if old is None else [one for one in near.news.get(old, ()) if one.key != source_key]
     if others:

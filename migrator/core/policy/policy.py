@@ -25,6 +25,7 @@ __all__ = [
     "OldSim",
     "OnDuplicate",
     "OtherUnits",
+    "PairProof",
     "Policy",
     "Rule",
     "SmsBasis",
@@ -128,6 +129,13 @@ class OtherUnits(StrEnum):
 
     LEAVE_ON = "leave_on"  # the old one may be all that its unit has
     ACCEPT = "accept"  # units were exchanged along with their SIMs
+
+
+class PairProof(StrEnum):
+    """Condition on a pair before the cutover of its old SIM."""
+
+    ANY = "any"  # as somebody paired them; hardware that contradicts it is `other_units`
+    OBSERVED = "observed"  # the new SIM was seen in the hardware in which its old SIM was, and no other
 
 
 class OldSim(StrEnum):
@@ -257,7 +265,7 @@ class CutoverPolicy:
 
     `rest_s` is how long the new SIM must have been verified by then. `verified_share` of all SIMs that the plan acts on
     must be verified before the first old SIM is switched off; 0 asks nothing of the other SIMs. `alive_within_s` is how
-    long ago a new SIM's newest session may be, with `require` traffic.
+    long ago a new SIM's newest session may be, with `require` traffic. `pairs` is how a pair must be known.
     """
 
     require: CutoverProof = CutoverProof.TRAFFIC
@@ -266,6 +274,7 @@ class CutoverPolicy:
     other_units: OtherUnits = OtherUnits.LEAVE_ON
     old_sim: OldSim = OldSim.MUST_BE_SILENT
     alive_within_s: float = 14 * 86_400.0
+    pairs: PairProof = PairProof.ANY
 
 
 @dataclass(frozen=True, slots=True)

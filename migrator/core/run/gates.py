@@ -37,6 +37,7 @@ _OF_SWITCHES = (
     "new_sim_not_ours",
     "new_sim_unknown_state",
     "old_sim_not_on",
+    "pair_corrected",
     "refused",
     "refused_at_source",
     "status_unknown",

@@ -50,9 +50,12 @@ class StepKind(StrEnum):
     NAME = "name"  # the exact name
     SOURCE = "source"  # the old SIM on or off
     PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
+    PAIR = "pair"  # no order: skipped once a correction gave the SIM another new SIM than this plan
 
 
 MIGRATION_STEPS = (StepKind.CLAIM, StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+"""Steps of a migration that send something, in order."""
+
 CUTOVER_STEPS = (StepKind.SOURCE, StepKind.PAUSE)
 """Steps of a cutover or rollback, in order."""
 
@@ -65,7 +68,12 @@ class StepState(StrEnum):
     UNCERTAIN = "uncertain"  # sent, outcome unknown: to be read, never to be sent again first
     DONE = "done"  # the carrier's record shows it
     FAILED = "failed"  # refused for good, or in conflict: a person must look
-    SKIPPED = "skipped"  # an operator set it aside
+    SKIPPED = "skipped"  # an operator set it aside, or gave its SIM another pair
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """True if the outcome of an order is not known."""
+        return self in {StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 
 class StepEvent(StrEnum):

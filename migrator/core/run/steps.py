@@ -105,9 +105,18 @@ class Item:
     def is_set_aside(self) -> bool:
         """True if an operator skipped this SIM.
 
-        Nothing more is sent for the SIM under this plan.
+        Nothing more is sent for the SIM under this plan. A SIM whose pair was corrected counts, too.
         """
         return any(step.state is StepState.SKIPPED for step in self.steps.values())
+
+    @property
+    def corrected(self) -> str:
+        """Words on a correction that gave the SIM another new SIM.
+
+        The new SIM of this plan is then another unit's. Empty if the pair is as planned.
+        """
+        step = self.steps.get(StepKind.PAIR)
+        return "" if step is None else step.message
 
     @property
     def is_locked(self) -> bool:

@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.core.cutover.plan import Aside, SwitchItem, SwitchReason, SwitchStep
-from migrator.core.cutover.rules import Told, claimed_at_s, is_alive, is_settled_as_wanted, seen_place
+from migrator.core.cutover.rules import (
+    Told,
+    claimed_at_s,
+    is_alive,
+    is_settled_as_wanted,
+    not_observed_words,
+    seen_place,
+)
 from migrator.core.fleet.imei import Place, Unit, hardware, is_imei
 from migrator.core.fleet.sims import LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.plan.plan import DesiredState
-from migrator.core.policy.policy import OtherUnits
+from migrator.core.policy.policy import OtherUnits, PairProof
 from migrator.core.run.doubts import SETTLING
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item
@@ -74,7 +81,9 @@ class NewSims:
         ctx.migration.verified(ctx.header.plan_id, judged.values(), now=ctx.now())
         dead: dict[str, Told] = {}
         for key, item in fresh.items():
-            if not is_alive(item.target, judged[key].verdict, ctx.header.org_id):
+            if item.corrected:
+                dead[key] = Told(Aside.PAIR_CORRECTED, item.corrected)
+            elif not is_alive(item.target, judged[key].verdict, ctx.header.org_id):
                 codes = ", ".join(sorted({finding.code.value for finding in judged[key].findings}))
                 state = item.target.state_word if item.target else "not there"
                 dead[key] = Told(Aside.NEW_SIM_NOT_ALIVE, f"the new SIM is {state}: {codes or 'not live'}")
@@ -89,14 +98,18 @@ class NewSims:
             seen: SIMs whose new side was read just now, and each old side as it was read just now.
         """
         ctx, moved = self.ctx, dict[str, Told]()
-        if ctx.header.summary.get("other_units") == OtherUnits.ACCEPT:
+        accepts_others = ctx.header.summary.get("other_units") == OtherUnits.ACCEPT
+        wants_observed = ctx.header.summary.get("pairs") == PairProof.OBSERVED
+        if accepts_others and not wants_observed:
             return moved
         items = {item.key: item for item in ctx.migration.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
 
         async def one(item: SwitchItem) -> None:
             where = await self._place(items[item.key], seen[item])
-            if where.unit is Unit.MOVED:
+            if where.unit is Unit.MOVED and not accepts_others:
                 moved[item.key] = Told(SwitchReason.OTHER_UNIT.value, where.words)
+            elif where.unit is not Unit.MATCHED and wants_observed:
+                moved[item.key] = Told(SwitchReason.NOT_OBSERVED.value, not_observed_words())
 
         await in_parallel(list(seen), one, workers=ctx.options.workers, stopper=ctx.stopper)
         return moved
@@ -162,6 +175,8 @@ class NewSims:
             if item.key not in looks:
                 continue
             told, device_id = self._judge(fresh[item.key].target)
+            if fresh[item.key].corrected:
+                told = Told(Aside.PAIR_CORRECTED, fresh[item.key].corrected)
             if not _is_on(looks[item.key]):
                 told = Told(Aside.OLD_SIM_NOT_ON, "the old SIM was on and is not any more: the new one stays on")
             if told is not None:

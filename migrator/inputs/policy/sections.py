@@ -24,6 +24,7 @@ from migrator.core.policy.policy import (
     OldSim,
     OnDuplicate,
     OtherUnits,
+    PairProof,
     SmsBasis,
     SmsLimitPolicy,
     StatusPolicy,
@@ -231,6 +232,7 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "other_units": choice(OtherUnits),
             "old_sim": choice(OldSim),
             "alive_within": _SOME_TIME,
+            "pairs": choice(PairProof),
         },
     ),
     "stock": (

@@ -6,11 +6,9 @@ The data says in which hardware SIMs were seen, and when old SIMs were last in u
 from collections.abc import Iterable
 from datetime import date
 from itertools import count
-from typing import Any
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Float,
     Integer,
@@ -24,10 +22,11 @@ from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import chunks
 from migrator.core.cutover.rules import moment_s
-from migrator.core.fleet.imei import Holder, Neighbours
+from migrator.core.fleet.imei import Holder, Neighbours, Past
 from migrator.core.run.states import StepKind
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
+from migrator.store.inventory.imei_history import body_of, hardware_of_old
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.fleet import source_sims, target_links
@@ -41,7 +40,6 @@ MOST_NEW = 6
 If there are more new SIMs, many modems have the same IMEI.
 """
 
-BODY = 14
 _NUMBERS = count(1)
 
 _LAST_USES = (
@@ -113,21 +111,32 @@ class _Index:
             Column("claim_noted_at", Float),
             Column("last_connected_at", Text),
         )
+        self._past = temporary_table(
+            f"past_of_old_{number}",
+            Column("body", Text, primary_key=True),
+            Column("sims", Integer, nullable=False),
+            Column("key", Text, nullable=False),
+            Column("first_at", Float),
+        )
         with database.read() as connection:
-            for table in (self._olds, self._news):
+            for table in (self._olds, self._news, self._past):
                 connection.execute(CreateTable(table))
             self._fill(connection, plan_no)
 
     def _fill(self, connection: Connection, plan_no: int) -> None:
         sim, link, change = source_sims.c, target_links.c, changes.c
-        body, is_one = _body_of(sim.imei)
+        body, is_one = body_of(sim.imei)
         olds = (
             select(body, func.count(), func.min(sim.key), func.min(sim.iccid))
             .where(sim.snapshot_id == in_force, is_one)
             .group_by(body)
         )
         connection.execute(insert(self._olds).from_select([column.name for column in self._olds.c], olds))
-        body, is_one = _body_of(link.imei)
+        seen = hardware_of_old().subquery()
+        past = select(seen.c.body, func.count(), func.min(seen.c.source_key), func.max(seen.c.first_at))
+        names = [column.name for column in self._past.c]
+        connection.execute(insert(self._past).from_select(names, past.group_by(seen.c.body)))
+        body, is_one = body_of(link.imei)
         place = func.row_number().over(partition_by=body, order_by=change.source_key)
         noted_at = (
             select(steps.c.since)
@@ -155,7 +164,7 @@ class _Index:
 
     def among(self, bodies: Iterable[str]) -> Neighbours:
         """Return the SIMs that were seen in some hardware."""
-        olds, news = dict[str, Holder](), dict[str, list[Holder]]()
+        olds, news, past = dict[str, Holder](), dict[str, list[Holder]](), dict[str, Past]()
         for chunk in chunks(bodies):
             keys = json_list(chunk)
             for row in self._db.rows(select(self._olds).where(among(self._olds.c.body, bindparam("keys"))), keys=keys):
@@ -163,17 +172,9 @@ class _Index:
             for row in self._db.rows(select(self._news).where(among(self._news.c.body, bindparam("keys"))), keys=keys):
                 if _lived_since_claim(row):
                     news.setdefault(row.body, []).append(Holder(row.key, row.iccid))
-        return Neighbours(olds, news)
-
-
-def _body_of(imei: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
-    """Return the 14 digits that name hardware, and their validity.
-
-    The validity is true if there are such digits, as `core.fleet.imei` reads an IMEI.
-    """
-    digits = func.rtrim(func.replace(imei, " ", ""), "fF")
-    is_one = func.length(digits).between(BODY, BODY + 2) & digits.op("NOT GLOB")("*[^0-9]*")
-    return func.substr(digits, 1, BODY), is_one
+            for row in self._db.rows(select(self._past).where(among(self._past.c.body, bindparam("keys"))), keys=keys):
+                past[row.body] = Past(row.key, row.sims, row.first_at)
+        return Neighbours(olds, news, past)
 
 
 def _lived_since_claim(row: AnyRow) -> bool:

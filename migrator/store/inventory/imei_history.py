@@ -4,8 +4,9 @@ A later pull adds to the history, and takes nothing away.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
@@ -15,7 +16,7 @@ from migrator.store.database.rows import among, json_list
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.sightings import source_imeis
 
-__all__ = ["ImeiHistory", "body_of", "keep_imeis"]
+__all__ = ["ImeiHistory", "body_of", "hardware_of_old", "keep_imeis"]
 
 BODY = 14
 """Digits of an IMEI that name the hardware."""
@@ -63,6 +64,21 @@ def keep_imeis(connection: Connection, snapshot_id: int, now: float) -> None:
     connection.execute(
         statement.on_conflict_do_update(index_elements=["source_key", "imei"], set_={"last_seen_at": last})
     )
+
+
+def hardware_of_old() -> Select[Any]:
+    """Select all hardware that old SIMs were ever seen in.
+
+    The columns are `body`, `source_key`, `imei` and `first_at`. The first hardware that is known of an old SIM has no
+    `first_at`: since when the SIM was in it, nobody knows.
+    """
+    seen = source_imeis.c
+    body, is_one = body_of(seen.imei)
+    first = func.min(seen.first_seen_at).over(partition_by=seen.source_key).label("first")
+    rows = select(body.label("body"), seen.source_key, seen.imei, seen.first_seen_at, first).where(is_one).subquery()
+    later = func.nullif(func.min(rows.c.first_seen_at), func.min(rows.c.first)).label("first_at")
+    listed = select(rows.c.body, rows.c.source_key, func.min(rows.c.imei).label("imei"), later)
+    return listed.group_by(rows.c.body, rows.c.source_key)
 
 
 def body_of(imei: ColumnElement[str]) -> tuple[ColumnElement[str], ColumnElement[bool]]:

@@ -84,6 +84,15 @@ class Inventory(Snapshots):
         found = (row for chunk in chunks(keys) for row in self._db.tuples(_ICCIDS_AMONG, keys=json_list(chunk)))
         return {key: Iccid(digits, key) for key, digits in found}
 
+    def keys_by_label(self, labels: Iterable[str]) -> dict[str, list[str]]:
+        """Return the keys of the SIMs with some labels, by label."""
+        sim, found = source_sims.c, dict[str, list[str]]()
+        wanted = select(sim.label, sim.key).where(sim.snapshot_id == in_force, among(sim.label, bindparam("labels")))
+        for chunk in chunks(labels):
+            for row in self._db.rows(wanted, labels=json_list(chunk)):
+                found.setdefault(row.label, []).append(row.key)
+        return found
+
     def must_be_in_force(self, snapshot_id: int) -> None:
         """Refuse to go on if another snapshot came into force since.
 

@@ -5,7 +5,7 @@ Two unique keys keep the pairs one to one.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -112,11 +112,20 @@ class Pairs:
         now: float,
         facts: Iterable[UnitFacts] = (),
         dropped: Sequence[str] = (),
+        evidence: Iterable[Mapping[str, Any]] = (),
     ) -> dict[str, int]:
         """Keep pairs that are given as plain values.
 
         The facts of their units are kept with them. The SIMs of `dropped`, by source key, are left without pair and
         facts: a later scan says that their unit or their card is another one's.
+
+        Args:
+            new: may be longer than memory.
+            replace: as in `add`.
+            now: UTC seconds.
+            facts: of the units of the pairs.
+            dropped: source keys of SIMs that are left without a pair.
+            evidence: how each pair is known, as JSON values for the log; empty for pairs that somebody gives.
 
         Returns and raises: as `add`.
         """
@@ -133,6 +142,8 @@ class Pairs:
             connection.execute(delete(_incoming))
             keep_facts(connection, facts, now)
             if counts["added"] or counts["replaced"] or gone:
+                for some in chunks(evidence):
+                    note(connection, now, "pairs.discovered", None, {"pairs": some})
                 told = (
                     counts
                     | ({"dropped": gone} if gone else {})

@@ -6,20 +6,17 @@ Such a pair is kept as it is.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Table, exists, func, literal, or_, select
+from sqlalchemy import CompoundSelect, Connection, Select, Table, exists, func, literal, select
 
 from migrator.core.plan.plan import Action
-from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
 from migrator.store.database.rows import among, json_list
+from migrator.store.inventory.paid_pairs import is_paid
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 
-__all__ = ["MAY_BE_PAID", "refuse_changed_pairs", "refuse_pairs_in_use"]
-
-MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
-"""States of a claim that was charged, or may have been."""
+__all__ = ["refuse_changed_pairs", "refuse_pairs_in_use", "refuse_planned"]
 
 _FIRST = 3
 """Number of examples in an error."""
@@ -60,19 +57,14 @@ def refuse_pairs_in_use(connection: Connection, incoming: Table, dropped: Sequen
     left = select(pairs.c.source_key).where(among(pairs.c.source_key, literal(json_list(dropped))))
     moved = given_another.union(left)
     _refuse_paid(connection, moved)
-    _refuse_planned(connection, incoming, moved)
+    refuse_planned(connection, incoming, moved)
 
 
 def _refuse_paid(connection: Connection, moved: CompoundSelect[Any]) -> None:
     paid = (
         select(pairs.c.source_iccid)
         .where(pairs.c.source_key.in_(moved))
-        .where(
-            exists()
-            .where(steps.c.plan_no.in_(select(plans.c.plan_no)), steps.c.source_key == pairs.c.source_key)
-            .where(steps.c.kind == StepKind.CLAIM)
-            .where(or_(steps.c.state.in_(MAY_BE_PAID), steps.c.code == Doubt.CLAIMED_UNSEEN))
-        )
+        .where(is_paid(pairs.c.source_key, pairs.c.target_key))
         .order_by(pairs.c.source_key)
     )
     found = connection.execute(paid).scalars().all()
@@ -80,10 +72,20 @@ def _refuse_paid(connection: Connection, moved: CompoundSelect[Any]) -> None:
         raise InputError(
             f"{_named(found)} was claimed for already, or may have been: pairs of migrated SIMs cannot be replaced",
             code="already_claimed",
+            hint="if another card was put into the unit, `migrator pair correct` gives it that card, with evidence",
         )
 
 
-def _refuse_planned(connection: Connection, incoming: Table, moved: CompoundSelect[Any]) -> None:
+def refuse_planned(connection: Connection, incoming: Table, moved: Select[Any] | CompoundSelect[Any]) -> None:
+    """Refuse new pairs where a begun plan still has to claim.
+
+    Args:
+        connection: of the transaction that would keep the pairs.
+        incoming: the new pairs; without a target where an old SIM is left without a new one.
+        moved: the keys of the old SIMs whose pair changes.
+
+    Raises: PairInUse.
+    """
     planned = (
         select(plans.c.plan_id, func.count().label("sims"), func.min(changes.c.source_iccid).label("first"))
         .join_from(changes, plans, plans.c.plan_no == changes.c.plan_no)

@@ -29,6 +29,7 @@ from migrator.ports import Request
 from migrator.store.database.database import storable
 from migrator.store.database.documents import document_text, raw_text
 from migrator.store.database.rows import AnyRow
+from migrator.store.inventory.paid_pairs import may_be_paid, paid_elsewhere, was_taken_away
 from migrator.store.inventory.pairs_in_use import refuse_changed_pairs
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
@@ -342,23 +343,29 @@ def _kept(plan_no: int, key: str, kind: StepKind, values: Mapping[str, Any]) -> 
 def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
     """Refuse source SIMs for which another plan claimed a SIM.
 
-    Without this check, a SIM would be paid twice.
+    Refuse cards, too, that were claimed for another source SIM. Without this check, a SIM would be paid twice. A card
+    that a correction took away does not count for the SIM that it was taken from.
 
-    Raises: StalePlan, if another plan has claimed a SIM for one of these SIMs, or may have.
+    Raises: StalePlan, if another plan has claimed a SIM for one of these SIMs, or may have, or one of their cards.
     """
-    spent = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
     others = MIGRATIONS.where(plans.c.plan_no != plan_no, plans.c.started_at.is_not(None))
+    mine = (changes.c.plan_no == plan_no) & changes.c.source_key.in_(keys)
     claimed = (
         select(func.count(steps.c.source_key.distinct()), func.min(plans.c.plan_id))
         .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
-        .where(steps.c.plan_no.in_(others), steps.c.kind == StepKind.CLAIM)
-        .where(steps.c.source_key.in_(keys))
-        .where(steps.c.state.in_(spent) | (steps.c.code == Doubt.CLAIMED_UNSEEN))
+        .join(changes, changes.c.source_key == steps.c.source_key)
+        .where(mine, steps.c.plan_no.in_(others), may_be_paid(steps))
+        .where(~was_taken_away(steps))
     )
     sims, plan_id = connection.execute(claimed).one()
+    if not sims:
+        cards = select(func.count()).where(mine, paid_elsewhere(changes.c.target_key))
+        sims, plan_id = connection.scalar(cards) or 0, "before a correction"
+    else:
+        plan_id = f"under plan {plan_id}"
     if sims:
         raise StalePlan(
-            f"{sims} SIMs of this claim have a new SIM under plan {plan_id}, or may have; nothing was sent for them",
+            f"{sims} SIMs of this claim have a new SIM {plan_id}, or may have; nothing was sent for them",
             code="claimed_by_another_plan",
             hint="make a new plan: what is claimed already is never claimed again",
         )

@@ -6,11 +6,10 @@ The join is over inventory, pairs, target SIMs and journal.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, or_, select
+from sqlalchemy import bindparam, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.candidates import Candidate
-from migrator.core.run.doubts import Doubt
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import (
     LINK_COLUMNS,
@@ -25,13 +24,11 @@ from migrator.store.database.rows import (
     sim_from,
 )
 from migrator.store.inventory.inventory import Inventory
-from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
+from migrator.store.inventory.paid_pairs import is_paid
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import UnitFactsTable
-from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.plans.switched_off import as_planned
 from migrator.store.tables.fleet import pairs, source_sims, target_links
-from migrator.store.tables.plans import steps
 
 __all__ = ["candidates", "claimed_before"]
 
@@ -40,14 +37,7 @@ _PAIR_END = _SIM_END + len(PAIR_COLUMNS)
 _LINK_END = _PAIR_END + len(LINK_COLUMNS)
 _READ_AT = _LINK_END - 1
 
-_claimed_before = (
-    select(literal_column("1"))
-    .where(steps.c.plan_no.in_(MIGRATIONS))
-    .where(steps.c.source_key == source_sims.c.key)
-    .where(steps.c.kind == literal_column("'claim'"))
-    .where(or_(steps.c.code == Doubt.CLAIMED_UNSEEN, *(steps.c.state == state for state in MAY_BE_PAID)))
-    .exists()
-)
+_claimed_before = is_paid(source_sims.c.key, pairs.c.target_key)
 _ALL = (
     select(*SIM_COLUMNS, *PAIR_COLUMNS, *LINK_COLUMNS)
     .select_from(source_sims)
@@ -58,6 +48,7 @@ _ALL = (
 )
 _CLAIMED_AMONG = Query(
     select(source_sims.c.key)
+    .outerjoin_from(source_sims, pairs, pairs.c.source_key == source_sims.c.key)
     .where(source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys")))
     .where(_claimed_before)
 )

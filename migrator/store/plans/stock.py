@@ -17,7 +17,7 @@ from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
 from migrator.store.database.rows import LINK_COLUMNS, by_page, link_from
-from migrator.store.inventory.pairs_in_use import MAY_BE_PAID
+from migrator.store.inventory.paid_pairs import MAY_BE_PAID
 from migrator.store.log import note
 from migrator.store.plans.lookup import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links

@@ -1,4 +1,4 @@
-"""Tables of sightings: hardware, use of old SIMs, corrected pairs.
+"""Tables of hardware, use of old SIMs, and corrected pairs.
 
 `store.tables.fleet` explains the form of keys and times.
 """

@@ -29,12 +29,20 @@ from migrator.core.cutover.plan import (
     row_from,
     row_line,
 )
-from migrator.core.cutover.rules import Demand, Judged, Overlap, cutover_row, rollback_row, unplanned_row
+from migrator.core.cutover.rules import (
+    Demand,
+    Judged,
+    Overlap,
+    cutover_row,
+    is_open,
+    rollback_row,
+    unplanned_row,
+)
 from migrator.core.fleet.imei import ImeiDoubt, Neighbours, Unit, hardware, is_imei
 from migrator.core.fleet.sims import SourceSim, SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
-from migrator.core.plan.plan import PlanHeader
-from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits
+from migrator.core.plan.plan import Change, PlanHeader
+from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits, PairProof
 from migrator.core.run.gates import Gate, gate
 from migrator.core.run.states import PlanKind
 from migrator.core.run.steps import Item, Verdict, Verified
@@ -151,6 +159,7 @@ async def make_cutover(
             "double_billing": overlap.told(_price(header)),
             "reminders": [*REMINDERS[Direction.CUTOVER], *old.reminders()],
             "verified_share": str(demand.verified_share),
+            "pairs": (PairProof.OBSERVED if demand.wants_observed else PairProof.ANY).value,
             "other_units": (OtherUnits.ACCEPT if demand.accepts_other_units else OtherUnits.LEAVE_ON).value,
             **old.told(),
         }
@@ -189,17 +198,16 @@ def make_rollback(
         source_rps: how many requests a second may go to 1NCE.
     """
     off = store.switches.switched_off()
-    rows = (
-        _seated(
-            rollback_row(
-                change,
-                off.get(change.source_iccid.key),
-                is_listed=listed is None or change.source_iccid.key in listed,
-            ),
-            header,
-        )
-        for change in store.plans.changes(header.plan_id)
-    )
+
+    def rows_of(some: Sequence[Change]) -> Iterator[SwitchRow]:
+        taken_away = store.corrections.taken_away([change.source_iccid.key for change in some])
+        for change in some:
+            key = change.source_iccid.key
+            is_listed = listed is None or key in listed
+            row = rollback_row(change, off.get(key), is_listed=is_listed, taken_away=taken_away.get(key, ()))
+            yield _seated(row, header)
+
+    rows = (row for some in chunks(store.plans.changes(header.plan_id)) for row in rows_of(some))
     reminders = [*REMINDERS[Direction.ROLLBACK], *_held_elsewhere(store, header, off)]
     summary = {"double_billing": overlap_of(store, header, now), "reminders": reminders}
     return _kept(
@@ -506,10 +514,11 @@ def _asked_for(demand: Demand) -> tuple[str, ...]:
     A plan with another demand is another plan.
     """
     accepted = (OtherUnits.ACCEPT.value,) if demand.accepts_other_units else ()
+    observed = (PairProof.OBSERVED.value,) if demand.wants_observed else ()
     usual = CutoverPolicy()
     old_sim = () if demand.old_sim is usual.old_sim else (demand.old_sim.value,)
     lately = () if demand.alive_within_s == usual.alive_within_s else (str(demand.alive_within_s),)
-    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted, *old_sim, *lately
+    return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted, *observed, *old_sim, *lately
 
 
 def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:
@@ -567,7 +576,24 @@ def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
         share = Decimal(header.summary.get("verified_share", "0"))
         reasons += filter(None, [_too_few_verified(store, header.plan_id, share)])
         reasons += islice(_no_longer_verified(store, header), 20)
+    reasons += islice(_corrected(store, header), 20)
     return reasons
+
+
+def _corrected(store: "Store", header: SwitchHeader) -> Iterator[str]:
+    """Yield SIMs of the plan that have another new SIM now.
+
+    Only SIMs that the plan acts on and is not done with count.
+    """
+    if not store.corrections.count():
+        return
+    for chunk in chunks(store.switches.all_items(header.switch_id)):
+        open_ = [item for item in chunk if is_open(item, header.direction)]
+        taken_away = store.corrections.taken_away([item.key for item in open_])
+        for item in open_:
+            target = item.row.target_iccid
+            if target is not None and target.key in taken_away.get(item.key, ()):
+                yield f"{item.row.source_iccid}: its pair was corrected since, and {target} is no longer its new SIM"
 
 
 def _too_few_verified(store: "Store", plan_id: str, share: Decimal) -> str | None:

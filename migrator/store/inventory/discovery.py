@@ -1,0 +1,342 @@
+"""Hardware of old and new SIMs, brought together.
+
+The tables are temporary, so that a fleet of any size takes no memory, and nobody is kept out of the store.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.schema import CreateTable, DropTable
+
+from migrator.chunks import PAGE, chunks
+from migrator.core.cutover.discovery import Found, Sight, found, one_digit_off
+from migrator.core.cutover.old_use import KeptUse, NewLife
+from migrator.core.cutover.rules import moment_s
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.imei import DUMMIES, UNASSIGNED, hardware, is_filler
+from migrator.core.fleet.sims import LinkState, SourceStatus
+from migrator.store.database.database import Database, Query
+from migrator.store.database.rows import among, by_page, json_list, temporary_table
+from migrator.store.inventory.imei_history import body_of, hardware_of_old
+from migrator.store.inventory.snapshots import in_force
+from migrator.store.tables.fleet import pairs, snapshots, source_sims, target_links
+from migrator.store.tables.plans import proofs
+from migrator.store.tables.sightings import old_uses
+
+__all__ = ["Discovery"]
+
+MOST_NEAR = 10_000
+"""Most new SIMs whose IMEI is compared digit by digit."""
+
+NEAR_AT_ONCE = 100
+
+_olds = temporary_table(  # hardware of old SIMs; first_at where the SIM was in other hardware before
+    "discovery_olds",
+    Column("body", Text, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("imei", Text, nullable=False),
+    Column("first_at", Float),
+)
+_places = temporary_table(  # each hardware, with the number of old SIMs, and one of them
+    "discovery_places",
+    Column("body", Text, primary_key=True),
+    Column("olds", Integer, nullable=False),
+    Column("source_key", Text, nullable=False),
+)
+_news = temporary_table(  # each new SIM
+    "discovery_news",
+    Column("key", Text, primary_key=True),
+    Column("iccid", Text, nullable=False),
+    Column("imei", Text),
+    Column("body", Text),
+    Column("alive_s", Float),
+    Column("claimed_s", Float),
+)
+_crowds = temporary_table(  # the number of new SIMs in each hardware
+    "discovery_crowds", Column("body", Text, primary_key=True), Column("news", Integer, nullable=False)
+)
+_claimants = temporary_table(  # the number of new SIMs in the hardware of each old SIM
+    "discovery_claimants", Column("source_key", Text, primary_key=True), Column("news", Integer, nullable=False)
+)
+_uses = temporary_table(  # the last day of use that a proof noted
+    "discovery_uses", Column("source_key", Text, primary_key=True), Column("used_on", Text, nullable=False)
+)
+_TABLES = (_olds, _places, _news, _crowds, _claimants, _uses)
+
+_of_source, _of_target = pairs.alias("pair_of_source"), pairs.alias("pair_of_target")
+_fit = _olds.alias("fit")
+_ROWS = (
+    select(
+        _news.c.key,
+        _news.c.iccid,
+        _news.c.imei,
+        _news.c.body,
+        _news.c.alive_s,
+        _news.c.claimed_s,
+        _places.c.olds,
+        _crowds.c.news,
+        _places.c.source_key,
+        func.coalesce(source_sims.c.iccid, _places.c.source_key),
+        _olds.c.imei,
+        _olds.c.first_at,
+        _claimants.c.news,
+        source_sims.c.status,
+        _of_target.c.source_key,
+        _of_target.c.source_iccid,
+        _fit.c.source_key,
+        _of_source.c.target_key,
+        _of_source.c.target_iccid,
+        old_uses.c.asked_from,
+        old_uses.c.asked_to,
+        old_uses.c.used_on,
+        old_uses.c.is_told,
+        _uses.c.used_on,
+    )
+    .select_from(_news)
+    .outerjoin(_places, _places.c.body == _news.c.body)
+    .outerjoin(_crowds, _crowds.c.body == _news.c.body)
+    .outerjoin(_olds, and_(_olds.c.body == _places.c.body, _olds.c.source_key == _places.c.source_key))
+    .outerjoin(_claimants, _claimants.c.source_key == _places.c.source_key)
+    .outerjoin(source_sims, and_(source_sims.c.snapshot_id == in_force, source_sims.c.key == _places.c.source_key))
+    .outerjoin(_of_target, _of_target.c.target_key == _news.c.key)
+    .outerjoin(_fit, and_(_fit.c.body == _news.c.body, _fit.c.source_key == _of_target.c.source_key))
+    .outerjoin(_of_source, _of_source.c.source_key == _places.c.source_key)
+    .outerjoin(old_uses, old_uses.c.source_key == _places.c.source_key)
+    .outerjoin(_uses, _uses.c.source_key == _places.c.source_key)
+    .where(_news.c.key > bindparam("after"))
+    .order_by(_news.c.key)
+    .limit(PAGE)
+)
+_NEXT = Query(_ROWS)
+_UNKNOWN = (
+    select(_news.c.key, _news.c.body)
+    .where(_news.c.body.is_not(None), _news.c.alive_s.is_not(None), _news.c.body.not_in(select(_places.c.body)))
+    .order_by(_news.c.key)
+    .limit(MOST_NEAR)
+)
+_OLDS_AMONG = (
+    select(_olds.c.body, _olds.c.imei, _olds.c.source_key, source_sims.c.iccid)
+    .outerjoin_from(
+        _olds, source_sims, and_(source_sims.c.snapshot_id == in_force, source_sims.c.key == _olds.c.source_key)
+    )
+    .where(among(_olds.c.body, bindparam("keys")))
+    .order_by(_olds.c.body, _olds.c.source_key)
+)
+_STATUS: Mapping[str, SourceStatus] = {status.value: status for status in SourceStatus}
+
+
+class Discovery:
+    """Comparison of new SIMs with the hardware of old SIMs.
+
+    Use it in one thread, one at a time.
+
+    Args:
+        database: the open store.
+        org_id: our organization; None where it is not known, and then every claimed SIM counts as ours.
+        units: further hardware of old SIMs, by the key of the old SIM: the customer's own list.
+    """
+
+    def __init__(self, database: Database, org_id: int | None, units: Iterable[tuple[str, str]] = ()) -> None:
+        self._db = database
+        with database.read() as connection:
+            _teach(connection)
+            for table in _TABLES:
+                connection.execute(DropTable(table, if_exists=True))
+                connection.execute(CreateTable(table))
+            self._inventory_s = connection.scalar(select(snapshots.c.completed_at).where(_is_in_force)) or 0.0
+            _fill_olds(connection)
+        for chunk in chunks(units):  # whoever lists them may read the store meanwhile
+            with database.read() as connection:
+                _add_units(connection, chunk)
+        with database.read() as connection:
+            _fill_places(connection)
+            _fill_news(connection, org_id)
+
+    def found(self) -> Iterator[Found]:
+        """Yield every new SIM with its bucket, by key."""
+        for row in by_page(lambda after: self._db.tuples(_NEXT, after=after)):
+            yield found(self._sight(row))
+
+    def near_misses(self) -> dict[str, tuple[Iccid, str]]:
+        """Return old SIMs whose IMEI is one digit off.
+
+        They are by the key of the new SIM, with the IMEI. At most `MOST_NEAR` new SIMs are looked at.
+        """
+        near: dict[str, tuple[Iccid, str]] = {}
+        for some in chunks(self._db.rows(_UNKNOWN), NEAR_AT_ONCE):
+            meant = {other: row.key for row in some for other in one_digit_off(row.body)}
+            for row in self._db.rows(_OLDS_AMONG, keys=json_list(meant)):
+                near.setdefault(meant[row.body], (Iccid(row.iccid or row.source_key, row.source_key), row.imei))
+        return near
+
+    def keep_uses(self, answers: Mapping[str, KeptUse], now: float) -> None:
+        """Keep what 1NCE told of old SIMs' use.
+
+        The answers are by key of the old SIM, and `now` is in UTC seconds. It can be asked again.
+        """
+        statement = upsert(old_uses)
+        names = ("asked_from", "asked_to", "used_on", "is_told", "asked_at")
+        new = {name: statement.excluded[name] for name in names}
+        kept = statement.on_conflict_do_update(index_elements=["source_key"], set_=new)
+        with self._db.write(durable=False) as connection:
+            for chunk in chunks(answers.items()):
+                connection.execute(
+                    kept,
+                    [
+                        {
+                            "source_key": key,
+                            "asked_from": one.asked_from.isoformat(),
+                            "asked_to": one.asked_to.isoformat(),
+                            "used_on": None if one.used_on is None else one.used_on.isoformat(),
+                            "is_told": int(one.is_told),
+                            "asked_at": now,
+                        }
+                        for key, one in chunk
+                    ],
+                )
+
+    def close(self) -> None:
+        """Forget the hardware."""
+        with self._db.read() as connection:
+            for table in _TABLES:
+                connection.execute(DropTable(table, if_exists=True))
+
+    def _sight(self, row: tuple[Any, ...]) -> Sight:
+        key, iccid, imei, body, alive_s, claimed_s, olds, news, source_key, source_iccid, *rest = row
+        source_imei, first_s, source_news, status, for_key, for_iccid, fits, with_key, with_iccid, *uses = rest
+        asked_from, asked_to, used_on, is_told, noted_on = uses
+        use = (
+            None if asked_from is None else KeptUse(_day(asked_from), _day(asked_to), _some_day(used_on), bool(is_told))
+        )
+        return Sight(
+            Iccid(iccid, key),
+            imei,
+            body,
+            body is not None and is_filler(body),
+            NewLife(alive_s, claimed_s),
+            olds or 0,
+            news or 0,
+            None if source_key is None else Iccid(source_iccid, source_key),
+            source_imei,
+            first_s,
+            source_news or 0,
+            None if status is None else _STATUS[status],
+            self._inventory_s,
+            use,
+            _some_day(noted_on),
+            None if for_key is None else Iccid(for_iccid, for_key),
+            fits is not None,
+            None if with_key is None else Iccid(with_iccid, with_key),
+        )
+
+
+_is_in_force = snapshots.c.snapshot_id == in_force
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _some_day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _fill_olds(connection: Connection) -> None:
+    """Bring the hardware of old SIMs together, without fillers.
+
+    See `hardware_of_old`.
+    """
+    seen = hardware_of_old().subquery()
+    listed = select(seen.c.body, seen.c.source_key, seen.c.imei, seen.c.first_at).where(~_stands_for_none(seen.c.body))
+    connection.execute(insert(_olds).from_select(["body", "source_key", "imei", "first_at"], listed))
+
+
+def _add_units(connection: Connection, units: Iterable[tuple[str, str]]) -> None:
+    """Add hardware of old SIMs from the customer's own list."""
+    told = [(hardware(imei), key, imei) for key, imei in units]
+    values = [{"body": body, "source_key": key, "imei": imei} for body, key, imei in told if body is not None]
+    if values:
+        statement = upsert(_olds).on_conflict_do_update(index_elements=["body", "source_key"], set_={"first_at": None})
+        connection.execute(statement, values)
+
+
+def _fill_places(connection: Connection) -> None:
+    """Count the old SIMs of each hardware."""
+    placed = select(_olds.c.body, func.count(), func.min(_olds.c.source_key)).group_by(_olds.c.body)
+    connection.execute(insert(_places).from_select(["body", "olds", "source_key"], placed))
+
+
+def _teach(connection: Connection) -> None:
+    """Let SQL read dates as the core does."""
+    driver: Any = connection.connection.driver_connection
+    driver.create_function("moment_s", 1, lru_cache(8192)(moment_s), deterministic=True)
+
+
+def _stands_for_none(body: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition of a filler, as `core.fleet.imei` has it.
+
+    A call for each SIM would cost more than all the rest.
+    """
+    is_one_digit = func.replace(body, func.substr(body, 1, 1), "") == ""
+    return or_(is_one_digit, func.substr(body, 1, len(UNASSIGNED)) == UNASSIGNED, body.in_(sorted(DUMMIES)))
+
+
+def _fill_news(connection: Connection, org_id: int | None) -> None:
+    """Bring the new SIMs together: claimed, ours, and not deactivated.
+
+    A device that is known under several of its profiles counts once, under the one that is in a pair.
+    """
+    link = target_links.c
+    is_ours = link.org_id.is_(None) | (link.org_id == org_id) if org_id is not None else link.key.is_not(None)
+    is_paired = select(pairs.c.target_key).where(pairs.c.target_key == link.key).exists()
+    body, is_one = body_of(link.imei)
+    seen = (
+        select(
+            link.key,
+            link.iccid,
+            link.imei,
+            body.label("body"),
+            is_one.label("is_one"),
+            func.moment_s(link.claimed_at).label("claimed_s"),
+            func.moment_s(link.last_connected_at).label("connected_s"),
+            func.row_number().over(partition_by=link.device_id, order_by=[~is_paired, link.key]).label("place"),
+        )
+        .where(link.present == 1, link.device_id.is_not(None), link.state != LinkState.RETIRED.value, is_ours)
+        .subquery()
+    )
+    alive_s = case((seen.c.connected_s >= seen.c.claimed_s, seen.c.connected_s))
+    listed = select(
+        seen.c.key,
+        seen.c.iccid,
+        seen.c.imei,
+        case((seen.c.is_one, seen.c.body)),
+        alive_s,
+        seen.c.claimed_s,
+    ).where(seen.c.place == 1)
+    connection.execute(insert(_news).from_select([column.name for column in _news.c], listed))
+    crowd = select(_news.c.body, func.count()).where(_news.c.body.is_not(None), _news.c.alive_s.is_not(None))
+    connection.execute(insert(_crowds).from_select(["body", "news"], crowd.group_by(_news.c.body)))
+    claimed = select(_olds.c.source_key, func.sum(_crowds.c.news)).join_from(
+        _crowds, _olds, _olds.c.body == _crowds.c.body
+    )
+    connection.execute(insert(_claimants).from_select(["source_key", "news"], claimed.group_by(_olds.c.source_key)))
+    used = select(proofs.c.source_key, func.max(proofs.c.old_used_on)).where(proofs.c.old_used_on.is_not(None))
+    connection.execute(insert(_uses).from_select(["source_key", "used_on"], used.group_by(proofs.c.source_key)))

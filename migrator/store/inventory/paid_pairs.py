@@ -1,0 +1,77 @@
+"""Condition for pairs that a claim was made for.
+
+A claim stays booked to its card. It counts for the card, whichever old SIM has the card now, and for the old SIM that
+the card was claimed for, until a correction takes the card away.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, literal_column, or_, select
+
+from migrator.core.run.doubts import Doubt
+from migrator.core.run.states import StepKind, StepState
+from migrator.store.tables.plans import changes, plans, steps
+from migrator.store.tables.sightings import pair_versions
+
+__all__ = ["MAY_BE_PAID", "is_paid", "may_be_paid", "paid_elsewhere", "was_taken_away"]
+
+MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
+"""States of a claim that was charged, or may have been."""
+
+_claim, _change, _was = steps.alias("paid_claim"), changes.alias("paid_change"), pair_versions.alias("was_paired")
+_known_plans = select(plans.c.plan_no)  # known few: with them, the index finds a SIM's step at once
+
+
+def may_be_paid(step: Any) -> ColumnElement[bool]:
+    """Return the condition of a claim that may be charged.
+
+    `step` is the table of steps, or an alias of it.
+    """
+    states = (step.c.state == literal_column(f"'{state.value}'") for state in MAY_BE_PAID)
+    is_claim = step.c.kind == literal_column(f"'{StepKind.CLAIM.value}'")
+    return and_(is_claim, or_(step.c.code == Doubt.CLAIMED_UNSEEN, *states))
+
+
+def was_taken_away(step: Any) -> ColumnElement[bool]:
+    """Return the condition of a claim whose card was taken away.
+
+    A correction did that. The claim then no longer counts for the old SIM, but for the card alone. `step` is the table
+    of steps, or an alias.
+    """
+    of_step = (_change.c.plan_no == step.c.plan_no) & (_change.c.source_key == step.c.source_key)
+    taken = select(_was.c.version).join_from(_was, _change, of_step).where(_was.c.source_key == step.c.source_key)
+    return taken.where(_was.c.was_target_key == _change.c.target_key).exists()
+
+
+def paid_elsewhere(target_key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition of a card that its old SIM lost.
+
+    The card was claimed for that old SIM, and a correction took it away. Without a correction a claimed card never
+    changes its old SIM.
+    """
+    of_claim = (_change.c.plan_no == _claim.c.plan_no) & (_change.c.source_key == _claim.c.source_key)
+    claimed = (
+        select(_claim.c.plan_no)
+        .join_from(_claim, _change, of_claim)
+        .where(_claim.c.plan_no.in_(_known_plans), _claim.c.source_key == _was.c.source_key)
+        .where(may_be_paid(_claim), _change.c.target_key == _was.c.was_target_key)
+    )
+    return select(_was.c.version).where(_was.c.was_target_key == target_key, claimed.exists()).exists()
+
+
+def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition of a pair that was paid for.
+
+    It may have been paid for. Either a card was claimed for the old SIM that it still has to count for, or its card was
+    claimed for another.
+
+    Args:
+        source_key: the old SIM.
+        target_key: the card that it has now; NULL for none.
+    """
+    for_source = (
+        select(_claim.c.plan_no)
+        .where(_claim.c.plan_no.in_(_known_plans), _claim.c.source_key == source_key, may_be_paid(_claim))
+        .where(~was_taken_away(_claim))
+    )
+    return or_(for_source.exists(), paid_elsewhere(target_key))

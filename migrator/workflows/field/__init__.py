@@ -1,0 +1,1 @@
+"""Stages that begin with what was seen in the field."""

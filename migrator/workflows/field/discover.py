@@ -1,0 +1,338 @@
+"""Discovery of pairs by the hardware of all SIMs.
+
+Works from what is on disk. `live` reads the device list first, and asks 1NCE only about old SIMs that a new one seems
+to have replaced.
+"""
+
+import csv
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from migrator import wiring
+from migrator.chunks import chunks
+from migrator.core.cutover.discovery import Bucket, Code, Found, Tally
+from migrator.core.cutover.old_use import KeptUse, days_to_ask, kept_use
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import PairValues, TargetLink
+from migrator.engine.cutover.context import in_parallel
+from migrator.engine.run.context import Stopper
+from migrator.errors import WireMismatch
+from migrator.files import text_beside
+from migrator.inputs.pairing.unit_imeis import read_unit_imeis
+from migrator.ports import Clock, Progress, SourceUsage, TargetPlatform
+from migrator.store import Discovery, Store
+from migrator.wiring.gc import collecting_rarely
+from migrator.workflows.check_pairs import last_organization
+from migrator.workflows.site import Site, required_inventory
+
+__all__ = ["OUT_COLUMNS", "Discovered", "ask_old_sims", "discover", "judged", "read_devices"]
+
+MOST_PAGES = 100_000
+WORKERS = 8
+ASKED_AT_ONCE = 400
+ORIGIN = "discovered by IMEI"
+OUT_COLUMNS = (
+    *("source_iccid", "target_iccid", "bucket", "code", "evidence", "imei", "source_imei", "session_at"),
+    *("old_used_on", "target_paired_with", "source_paired_with", "near_source_iccid", "near_imei"),
+)
+
+
+@dataclass(slots=True)
+class Discovered:
+    """Result of a discovery.
+
+    Args:
+        tally: the new SIMs that were looked at, by bucket and code.
+        accepted: pairs that were added.
+        devices: devices that were read live; None where nothing was read.
+        asked: old SIMs that 1NCE was asked about.
+        near: new SIMs whose IMEI is one digit off that of an old SIM.
+        first: some of each bucket that a person has to look at, in words.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    accepted: int = 0
+    devices: int | None = None
+    asked: int = 0
+    near: int = 0
+    first: dict[Bucket, list[Found]] = field(default_factory=dict)
+
+    def keep_first(self, one: Found, most: int) -> None:
+        """Keep one of the first SIMs of its bucket."""
+        some = self.first.setdefault(one.bucket, [])
+        if len(some) < most:
+            some.append(one)
+
+
+def discover(
+    site: Site,
+    *,
+    live: bool = False,
+    units: Path | str | None = None,
+    out: Path | str | None = None,
+    exceptions: Path | str | None = None,
+    accept_exact: bool = False,
+    shown: int = 3,
+) -> Discovered:
+    """Find the old SIM of every new SIM by its hardware.
+
+    Args:
+        site: the store, with an inventory.
+        live: whether to read Hologram's device list first, and to ask 1NCE about old SIMs where that decides.
+        units: the customer's own list: old ICCID (or unit) and IMEI.
+        out: where a CSV of all new SIMs goes; `pair correct` reads it.
+        exceptions: where a CSV of those goes that the evidence does not settle.
+        accept_exact: whether to add the pairs that are exact, each with its evidence in the log.
+        shown: how many SIMs of each bucket to return.
+
+    Returns: the counts; pairs that contradict are never touched.
+    Raises: InputError, for a file that cannot be used; PlatformError. A file is written whole or not at all.
+    """
+    store, result = site.store, Discovered()
+    required_inventory(store)
+    org_id = last_organization(store)
+    if live:
+        org_id = wiring.run_async(lambda stopper: _read_live(site, stopper, result))
+
+    def hardware() -> Discovery:
+        if units is None:
+            return store.discovery(org_id)
+        listed = read_unit_imeis(Path(units), sources=store.inventory.iccids, by_label=store.inventory.keys_by_label)
+        return store.discovery(org_id, listed)
+
+    with collecting_rarely(), closing(hardware()) as seen:
+        if live:
+            wiring.run_async(lambda stopper: _ask_live(site, seen, stopper, result))
+        judged(
+            seen,
+            result,
+            out=_path(out),
+            exceptions=_path(exceptions),
+            accept=store if accept_exact else None,
+            shown=shown,
+        )
+    return result
+
+
+def _path(file: Path | str | None) -> Path | None:
+    return None if file is None else Path(file)
+
+
+async def _read_live(site: Site, stopper: Stopper, result: Discovered) -> int:
+    async with wiring.target(site.settings, site.store, stopper, read_only=True) as target:
+        account = await target.account()
+        result.devices = await read_devices(
+            site.store, target, clock=wiring.SystemClock(), stopper=stopper, progress=site.progress
+        )
+        return account.org_id
+
+
+async def _ask_live(site: Site, seen: Discovery, stopper: Stopper, result: Discovered) -> None:
+    async with wiring.source(site.settings, site.store, stopper) as source:
+        rps = site.settings.onence().max_rps
+        result.asked = await ask_old_sims(
+            seen, source, rps=rps, clock=wiring.SystemClock(), stopper=stopper, progress=site.progress
+        )
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+async def read_devices(
+    store: Store, target: TargetPlatform, *, clock: Clock, stopper: Stopper, progress: Progress
+) -> int:
+    """Read every device of the organization, and keep what is seen.
+
+    A request per page of the list, and none per device: the list tells the IMEI. How many requests it takes is told
+    first.
+
+    Returns: the number of devices.
+    Raises: WireMismatch, if the list goes in a circle; PlatformError.
+    """
+    count = await target.device_count()
+    if count is not None:
+        progress("reading_devices", {"sims": count, "requests": math.ceil(count / target.page_size) or 1})
+    cursor: str | None = None
+    seen, devices = set[str](), 0
+    for _ in range(MOST_PAGES):
+        await stopper.checkpoint()
+        asked_at = clock.now().timestamp()
+        page = await target.devices(cursor)
+        store.journal.observed([*page.links, *_paired_profiles(store, page.links)], (), now=asked_at)
+        devices += len(page.links)
+        progress("devices", {"sims": len(page.links)})
+        cursor = page.cursor
+        if cursor is None:
+            return devices
+        if cursor in seen:
+            raise WireMismatch(f"the device list goes in a circle: {cursor} was read before")
+        seen.add(cursor)
+    raise WireMismatch(f"the device list has more than {MOST_PAGES} pages")
+
+
+def _paired_profiles(store: Store, links: Sequence[TargetLink]) -> Iterator[TargetLink]:
+    """Yield devices under another profile, where a pair names that one."""
+    others = {iccid.key: (link, iccid) for link in links for iccid in link.other_iccids}
+    for key in store.pairs.by_target_keys(others):
+        link, iccid = others[key]
+        yield replace(link, iccid=iccid)
+
+
+async def ask_old_sims(
+    seen: Discovery, usage: SourceUsage, *, rps: float, clock: Clock, stopper: Stopper, progress: Progress
+) -> int:
+    """Ask 1NCE about old SIMs that seem to be replaced.
+
+    Only those are asked about whose silence decides, a request each; how many is told first.
+
+    Returns: the number of old SIMs.
+    """
+
+    def open_() -> Iterator[Found]:
+        return (one for one in seen.found() if one.code is Code.OLD_SIM_NOT_ASKED)
+
+    sims = sum(1 for _ in open_())
+    if not sims:
+        return 0
+    progress("asking_old_sims", {"sims": sims, "requests": sims, "minutes": math.ceil(sims / rps / 60)})
+    asked = 0
+    for some in chunks(open_(), ASKED_AT_ONCE):
+        now, answers = clock.now(), dict[str, KeptUse]()
+
+        ask = partial(_ask, usage, now.astimezone(UTC).date(), answers)
+        await in_parallel(some, ask, workers=WORKERS, stopper=stopper)
+        seen.keep_uses(answers, now.timestamp())
+        asked += len(answers)
+    return asked
+
+
+async def _ask(usage: SourceUsage, today: date, answers: dict[str, KeptUse], one: Found) -> None:
+    days = days_to_ask(one.sight.life, today)
+    if one.source is not None and days is not None:
+        answers[one.source.key] = kept_use(days, await usage.used_days(one.source, *days))
+
+
+# --- judging ------------------------------------------------------------------------------------------------------
+
+
+def judged(
+    seen: Discovery,
+    result: Discovered,
+    *,
+    out: Path | None,
+    exceptions: Path | None,
+    accept: Store | None,
+    shown: int = 3,
+) -> None:
+    """Judge every new SIM, write the files, and add the exact pairs.
+
+    Args:
+        seen: the hardware of old and new SIMs.
+        result: gets the counts.
+        out: the CSV of all; None for none.
+        exceptions: the CSV of what the evidence does not settle; None for none.
+        accept: where exact pairs are added; None to add none.
+        shown: how many SIMs of each bucket to keep in the result.
+
+    Raises: InputError; then nothing was added, and no file was written.
+    """
+    near = seen.near_misses()
+    with ExitStack() as stack:
+        everything = _table(stack.enter_context(nullcontext() if out is None else text_beside(out)))
+        rest = _table(stack.enter_context(nullcontext() if exceptions is None else text_beside(exceptions)))
+        taken = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n"))
+        for one in seen.found():
+            missed = near.get(one.sight.target.key)
+            if missed is not None and one.code is Code.UNKNOWN_IMEI:
+                one = _near(one, *missed)  # noqa: PLW2901 - the same SIM, with what a person should look at
+                result.near += 1
+            result.tally.add(one)
+            result.keep_first(one, shown)
+            row = _row(one, missed)
+            if everything is not None:
+                everything.writerow(row)
+            if rest is not None and not one.bucket.is_settled:
+                rest.writerow(row)
+            if one.bucket is Bucket.EXACT:
+                taken.write(json.dumps(_told(one)) + "\n")
+        if accept is not None:
+            result.accepted = _added(accept, taken)
+
+
+def _near(one: Found, source: Iccid, imei: str) -> Found:
+    words = f"{one.words}; one digit off IMEI {imei} of old SIM {source}: mistyped, or another unit"
+    return Found(one.sight, one.bucket, Code.ONE_DIGIT_OFF, None, words)
+
+
+def _table(stream: TextIO | None) -> Any:
+    if stream is None:
+        return None
+    writer = csv.writer(stream)
+    writer.writerow(OUT_COLUMNS)
+    return writer
+
+
+def _row(one: Found, missed: tuple[Iccid, str] | None) -> list[str]:
+    sight, near = one.sight, ("", "") if missed is None else (str(missed[0]), missed[1])
+    alive_s = sight.life.alive_s
+    return [
+        "" if one.source is None else str(one.source),
+        str(sight.target),
+        one.bucket.value,
+        one.code.value,
+        one.words,
+        sight.imei or "",
+        sight.source_imei or "",
+        "" if alive_s is None else f"{datetime.fromtimestamp(alive_s, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "" if one.old_used_on is None else one.old_used_on.isoformat(),
+        "" if sight.paired_source is None else str(sight.paired_source),
+        "" if sight.paired_target is None else str(sight.paired_target),
+        *near,
+    ]
+
+
+def _told(one: Found) -> dict[str, Any]:
+    """Return an exact pair with its evidence, as JSON values."""
+    sight, source = one.sight, one.source
+    assert source is not None  # noqa: S101 - an exact pair has both
+    alive_s = sight.life.alive_s
+    return {
+        "source_key": source.key,
+        "source": source.digits,
+        "target_key": sight.target.key,
+        "target": sight.target.digits,
+        "imei": sight.imei,
+        "session_at": None if alive_s is None else datetime.fromtimestamp(alive_s, UTC).isoformat(),
+        "old_used_on": None if one.old_used_on is None else one.old_used_on.isoformat(),
+        "evidence": one.words,
+    }
+
+
+def _added(store: Store, taken: TextIO) -> int:
+    """Add the exact pairs, each with its evidence in the log."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        taken.seek(0)  # when the first is asked for: the rows are read twice, one after the other
+        yield from map(json.loads, taken)
+
+    def values() -> Iterable[PairValues]:
+        for one in rows():
+            origin = f"{ORIGIN} {one['imei']}"
+            yield one["source_key"], one["source"], one["target_key"], one["target"], origin, None
+
+    shown = (_without_keys(one) for one in rows())
+    now = wiring.SystemClock().now().timestamp()
+    counts = store.pairs.add_values(values(), replace=False, now=now, evidence=shown)
+    return counts["added"]
+
+
+def _without_keys(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if not name.endswith("_key")}
