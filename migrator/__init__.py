@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from migrator.workflows.deal_pool import pair_pool
     from migrator.workflows.field.correct import correct_pairs
     from migrator.workflows.field.discover import discover
+    from migrator.workflows.field.import_pairs import import_pairs
+    from migrator.workflows.field.stock import claim_stock, import_stock
+    from migrator.workflows.field.swap import swap
     from migrator.workflows.handover import check_handover, handover
-    from migrator.workflows.import_pairs import import_pairs
     from migrator.workflows.plans.plan import plan
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
-    from migrator.workflows.swap import swap
     from migrator.workflows.verify import verify
 
 __all__ = [
@@ -27,10 +28,12 @@ __all__ = [
     "Site",
     "apply",
     "check_handover",
+    "claim_stock",
     "correct_pairs",
     "discover",
     "handover",
     "import_pairs",
+    "import_stock",
     "open_site",
     "pair_pool",
     "plan",
@@ -47,16 +50,18 @@ _STAGES = {
     "Site": "site",
     "apply": "apply",
     "check_handover": "handover",
+    "claim_stock": "field.stock",
     "correct_pairs": "field.correct",
     "discover": "field.discover",
     "handover": "handover",
-    "import_pairs": "import_pairs",
+    "import_pairs": "field.import_pairs",
+    "import_stock": "field.stock",
     "open_site": "site",
     "pair_pool": "deal_pool",
     "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
-    "swap": "swap",
+    "swap": "field.swap",
     "verify": "verify",
 }
 """Module below `migrator.workflows` that has each name."""

@@ -15,7 +15,7 @@ from migrator.errors import InputError, Problem
 from migrator.inputs.pairing.field_file import FieldResult
 from migrator.inputs.pairing.list_columns import PAIR_TITLES, parse_choices
 from migrator.wiring.gc import collecting_rarely
-from migrator.workflows.import_pairs import ImportedPairs, import_pairs
+from migrator.workflows.field.import_pairs import ImportedPairs, import_pairs
 from migrator.workflows.site import open_site
 
 __all__ = ["import_file"]

@@ -15,8 +15,8 @@ from migrator.cli.apply.apply import outcome_of
 from migrator.core.fleet.units import counted
 from migrator.errors import Problem
 from migrator.inputs.pairing.list_columns import POOL_TITLES, parse_choices
+from migrator.workflows.field.stock import claim_stock, import_stock, stock_cards, stock_counts
 from migrator.workflows.site import open_site
-from migrator.workflows.stock import claim_stock, import_stock, stock_cards, stock_counts
 
 __all__ = ["claim", "import_file", "show"]
 

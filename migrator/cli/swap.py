@@ -16,8 +16,8 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, MigratorError, Problem
 from migrator.inputs.policy.file import read_policy
 from migrator.workflows.apply import Bounds
+from migrator.workflows.field.swap import ScannedUnit, Swapped, UnitNotes, scanned_units, swap
 from migrator.workflows.site import Site
-from migrator.workflows.swap import ScannedUnit, Swapped, UnitNotes, scanned_units, swap
 
 __all__ = ["swap_unit"]
 

@@ -188,7 +188,7 @@ def test_a_swap_that_is_interrupted_between_its_steps_goes_on(
 
     old, new = olds(bench)[0], news()[0]
     with monkeypatch.context() as patch:
-        patch.setattr(f"migrator.workflows.swap.{step}", interrupted)
+        patch.setattr(f"migrator.workflows.field.swap.{step}", interrupted)
         assert swap(bench, old, new).code == 130
     assert (pairs(), charges(bench)) == ({old: new}, 0)
     assert swap(bench, old, new).code == 0
