@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from migrator.core.cutover.life import KeptProof
+from migrator.core.cutover.silence import Silent
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, JobRecord, Verified
@@ -55,6 +56,9 @@ class ReportRow:
     old_used_on: str | None = None
     old_asked_at: str | None = None
     proved_at: str | None = None
+    silence: str | None = None
+    silence_missing: str | None = None
+    silence_advice: str | None = None
 
     def values(self) -> tuple[Any, ...]:
         """Return the row as JSON values, in the order of the columns."""
@@ -131,6 +135,7 @@ def row_of(
     verified_at: float | None,
     rollback: str | None = None,
     proof: KeptProof | None = None,
+    silent: Silent | None = None,
 ) -> ReportRow:
     """Return the row of one SIM of the plan.
 
@@ -163,6 +168,7 @@ def row_of(
         claimed_at=moment(claimed_at),
         verified_at=moment(verified_at),
         **({} if proof is None else life_values(proof)),
+        **({} if silent is None else silent.as_dict()),
     )
 
 

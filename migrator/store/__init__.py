@@ -25,6 +25,7 @@ from migrator.store.database.schema import migrations_folder, prepare, revision,
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs import Pairs
+from migrator.store.inventory.target_records import TargetRecords
 from migrator.store.inventory.unit_facts import UnitFactsTable
 from migrator.store.journal.expectations import Expectations
 from migrator.store.journal.journal import SqlJournal
@@ -57,6 +58,7 @@ class Store:
         self.imeis = ImeiHistory(database)
         self.pairs = Pairs(database)
         self.unit_facts = UnitFactsTable(database)
+        self.target_records = TargetRecords(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)
         self.looks = Looks(database)

@@ -17,6 +17,7 @@ from migrator.wiring import process_is_gone
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.cutover.make import overlap_of
 from migrator.workflows.cutover.status import switches_of
+from migrator.workflows.silence import silences
 from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
@@ -40,16 +41,20 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
 
     def rows() -> Iterator[ReportRow]:
         back = store.switches.rolled_back(plan_id)
-        for (item, verified, job_ids, claimed_at, verified_at), proof in with_proofs(store, plan_id):
-            yield row_of(
-                item,
-                verified,
-                job_ids=job_ids,
-                claimed_at=claimed_at,
-                verified_at=verified_at,
-                rollback=back.get(item.key),
-                proof=proof,
-            )
+        for page in chunks(store.journal.report_rows(plan_id)):
+            proofs = store.proofs.among(plan_id, [item.key for item, *_ in page])
+            silent = silences(store, page, proofs)
+            for item, verified, job_ids, claimed_at, verified_at in page:
+                yield row_of(
+                    item,
+                    verified,
+                    job_ids=job_ids,
+                    claimed_at=claimed_at,
+                    verified_at=verified_at,
+                    rollback=back.get(item.key),
+                    proof=proofs.get(item.key),
+                    silent=silent.get(item.key),
+                )
         for sim in store.journal.unplanned(plan_id):
             yield unplanned_row(sim)
 
