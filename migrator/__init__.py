@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
+    from migrator.workflows.story.story import show
     from migrator.workflows.verify import verify
 
-__all__ = ["Bounds", "Site", "apply", "open_site", "pair_pool", "plan", "pull", "report", "verify"]
+__all__ = ["Bounds", "Site", "apply", "open_site", "pair_pool", "plan", "pull", "report", "show", "verify"]
 
 __version__ = VERSION
 
@@ -30,6 +31,7 @@ _STAGES = {
     "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
+    "show": "story.story",
     "verify": "verify",
 }
 """Module below `migrator.workflows` that has each name."""

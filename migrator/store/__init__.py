@@ -17,11 +17,13 @@ from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.cutovers.field_notes import SqlFieldNotes
 from migrator.store.cutovers.journal import SqlSwitchJournal
+from migrator.store.cutovers.sim_story import SimStory
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.inventory.finder import Finder
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.pairs import Pairs
@@ -59,6 +61,8 @@ class Store:
         self.pairs = Pairs(database)
         self.unit_facts = UnitFactsTable(database)
         self.target_records = TargetRecords(database)
+        self.finder = Finder(database)
+        self.story = SimStory(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)
         self.looks = Looks(database)

@@ -17,8 +17,8 @@ from migrator.wiring import process_is_gone
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.cutover.make import overlap_of
 from migrator.workflows.cutover.status import switches_of
-from migrator.workflows.silence import silences
 from migrator.workflows.site import Site
+from migrator.workflows.story.silence import silences
 
 if TYPE_CHECKING:
     from migrator.core.cutover.life import KeptProof

@@ -299,7 +299,7 @@ class _Asked:
 
     @property
     def swapped_on(self) -> date | None:
-        """Day of the swap, as far as known; None without the time of the claim."""
+        """Day of the swap; None without the time of the claim."""
         return None if self.claimed_s is None else swap_day(claimed_s=self.claimed_s, scanned_s=self.scanned_s)
 
     @property
@@ -419,7 +419,10 @@ async def _old_days(source: SourceUsage, asked: Sequence[_Asked], today: date, s
 
 
 def _proof(one: _Asked, days: _Days | None) -> Proof:
-    """Return what was found; `days` is None where the old SIM was not asked about."""
+    """Return what was found.
+
+    `days` is None where the old SIM was not asked about.
+    """
     verdict, since_s = one.life
     old, used_on = (None, None) if days is None else old_side(*days)
     was_idle = None if days is None or one.swapped_on is None else was_idle_before(days[0], one.swapped_on)

@@ -37,6 +37,7 @@ class ServeOptions:
     pending_s: float
     read_lag_s: float
     connect: float
+    silent: float
     pool_file: Path | None
 
 
@@ -67,6 +68,14 @@ class ServeOptions:
     metavar="SHARE",
     help="Share of the new SIMs that go online some seconds after they are live, in the units of their old ones.",
 )
+@click.option(
+    "--silent",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Share of the other new SIMs that are silent once they are live, each in one of the ways that `show` tells.",
+)
 @click.option("--pool-file", type=click.Path(path_type=Path), help="Write the new SIMs here, for `pair pool`.")
 @global_options
 @click.pass_obj
@@ -85,9 +94,9 @@ def _serve(options: ServeOptions) -> Outcome:
         refuse_unwritable(options.pool_file)
     pool = pool_of(options.sims)
     rehearsal = _rehearsal(options)
-    if options.connect:
+    if options.connect or options.silent:
         onence, hologram = rehearsal.onence, rehearsal.hologram
-        rehearsal.units = UnitsOutside(onence, hologram, pool, options.connect, options.seed)
+        rehearsal.units = UnitsOutside(onence, hologram, pool, options.connect, options.seed, silent=options.silent)
     rehearsal.hologram.stock(pool)
     if options.pool_file is not None:
         written(options.pool_file, (f"{iccid}\n" for iccid in pool))

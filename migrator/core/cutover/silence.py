@@ -152,7 +152,7 @@ class Silent:
 
     @property
     def needs_attention(self) -> bool:
-        """True if a person should look after the unit, by what is known."""
+        """True if a person should look after the unit."""
         return self.silence not in {Silence.NOT_SILENT, Silence.PAUSED, Silence.NOT_KNOWN}
 
     def as_dict(self) -> dict[str, Any]:
@@ -191,7 +191,10 @@ def silence_of(known: Evidence) -> Silent:  # noqa: PLR0911 - a table of rules, 
 
 
 def _held_back(known: Evidence) -> Silent | None:
-    """Return why the SIM cannot talk, or why nobody can tell, or None."""
+    """Return why the SIM cannot talk, or why nobody knows.
+
+    None where neither is the case.
+    """
     if known.state is LinkState.UNKNOWN:
         return Silent(Silence.NOT_KNOWN, (Missing.STATE,))
     if known.state is not LinkState.LIVE:
@@ -208,7 +211,7 @@ _SESSIONS_MISSING = {
 
 
 def _old_is_back(known: Evidence) -> bool:
-    """True if the old SIM talks, on a later day than the new SIM."""
+    """True if the old SIM talks, later than the new SIM."""
     if known.old is not OldSide.TALKS or known.used_on is None:
         return False
     return known.seen_s is None or date.fromisoformat(known.used_on) > _day(known.seen_s)
@@ -252,7 +255,7 @@ def sessions_by_usage(sizes: Iterable[int | None] | None) -> Sessions:
 # --- the old SIM before the swap ----------------------------------------------------------------------------------
 
 IDLE_DAYS = 30
-"""Days without use, before the swap, that show that the unit was dead."""
+"""Days without use before the swap that show a dead unit."""
 
 
 def swap_day(*, claimed_s: float, scanned_s: float | None) -> date:
@@ -264,7 +267,7 @@ def swap_day(*, claimed_s: float, scanned_s: float | None) -> date:
 
 
 def with_days_before(days: tuple[date, date] | None, swapped_on: date, today: date) -> tuple[date, date]:
-    """Return the days of use to ask for, with the days before the swap.
+    """Return the days to ask for, also those before the swap.
 
     `days` are the first and last day to ask for anyway. It is one request all the same.
     """
@@ -274,7 +277,7 @@ def with_days_before(days: tuple[date, date] | None, swapped_on: date, today: da
 
 
 def was_idle_before(used: Mapping[date, bool] | None, swapped_on: date) -> bool | None:
-    """Return whether an old SIM used nothing in the days before the swap.
+    """True if an old SIM used nothing before the swap.
 
     None where 1NCE did not tell of every such day: a day that is missing proves nothing.
     """

@@ -25,7 +25,7 @@ class TargetRecords:
         self._db = database
 
     def among(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the records of some new SIMs, by key of the new SIM.
+        """Return the records of some new SIMs, by their key.
 
         SIMs that were not seen are left out.
         """

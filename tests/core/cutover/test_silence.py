@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ SILENT = Evidence(
 """Live, asked about on both sides, and nothing came through."""
 
 
-def why(**values: object) -> Silent:
+def why(**values: Any) -> Silent:
     return silence_of(replace(SILENT, **values))
 
 
@@ -59,7 +60,7 @@ def why(**values: object) -> Silent:
         ({"state": LinkState.RETIRED}, Silence.NOT_LIVE),
     ],
 )
-def test_each_silence_is_told_by_its_own_evidence(values: dict[str, object], expected: Silence) -> None:
+def test_each_silence_is_told_by_its_own_evidence(values: dict[str, Any], expected: Silence) -> None:
     assert why(**values) == Silent(expected)
 
 
@@ -92,7 +93,7 @@ def test_a_unit_whose_old_sim_was_used_after_the_claim_was_not_dead_before() -> 
     ],
 )
 def test_without_evidence_nothing_is_guessed_and_what_is_missing_is_named(
-    values: dict[str, object], missing: Missing
+    values: dict[str, Any], missing: Missing
 ) -> None:
     assert why(**values) == Silent(Silence.NOT_KNOWN, (missing,))
 

@@ -201,7 +201,7 @@ def _latest(link: SimulatedLink) -> Session | None:
 
 
 def _connected(link: SimulatedLink, last: Session | None) -> datetime | None:
-    """Return when a network saw the SIM last, with or without a session."""
+    """Return when a network saw the SIM last, session or not."""
     seen = [at for at in link.attached if at <= link.clock.now()]
     return max([*seen, *([last.begin] if last else [])], default=None)
 

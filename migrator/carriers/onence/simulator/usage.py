@@ -68,7 +68,7 @@ def _is_idle(sim: SimulatedSourceSim, day: date) -> bool:
 
 
 def is_in_a_unit(sim: SimulatedSourceSim, day: date) -> bool:
-    """True if the SIM is in a unit that is on, on that day."""
+    """True if the SIM is in a running unit on that day."""
     return day in sim.used_on or not _is_idle(sim, day)
 
 
