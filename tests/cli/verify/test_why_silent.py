@@ -9,6 +9,8 @@ import pytest
 from migrator.carriers.onence.simulator import OnenceSwitches
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store import Store
+from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal_units import SILENCES, UnitsOutside
 from tests.cli.conftest import Desk
 
 HARDWARE = "352099001761481"
@@ -148,3 +150,15 @@ def test_a_scan_in_the_field_is_the_day_of_the_swap(make_desk: Callable[..., Des
         store.unit_facts.put([UnitFacts(key, unit="pump", scanned_at=now.timestamp(), origin="t:1")], now.timestamp())
     told = desk.json("verify", "--traffic", "--old-silent").data["traffic"]["proofs"]
     assert [one["silence"] for one in told if one["source_iccid"] == old] == ["unit_dead_before"]
+
+
+def test_every_silence_can_be_rehearsed(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(sims=24, onence=OnenceSwitches(rate_limit=None), epoch=datetime.now(UTC))
+    carriers = desk.rehearsal
+    units = UnitsOutside(carriers.onence, carriers.hologram, pool_of(24), share=0.2, after_s=0, silent=1.0)
+    desk.applied()
+    carriers.units = units
+    desk.run("doctor")  # at any request some go online or fall silent, once for all
+    told = desk.json("verify", "--traffic", "--old-silent").data["traffic"]["silence"]
+    assert {why: told[why] for why in SILENCES if not told[why]} == {}
+    assert told["not_silent"] >= 1
