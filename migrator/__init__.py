@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
+    from migrator.workflows.story.story import show
     from migrator.workflows.verify import verify
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "plan",
     "pull",
     "report",
+    "show",
     "swap",
     "verify",
 ]
@@ -61,6 +63,7 @@ _STAGES = {
     "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
+    "show": "story.story",
     "swap": "field.swap",
     "verify": "verify",
 }

@@ -27,7 +27,15 @@ from migrator.ports.orders import (
     TargetOrder,
     Vouch,
 )
-from migrator.ports.source import Remaining, SourcePage, SourcePlatform, SourceRow, SourceSwitch, SourceUsage
+from migrator.ports.source import (
+    Remaining,
+    SourcePage,
+    SourcePlatform,
+    SourceRow,
+    SourceSight,
+    SourceSwitch,
+    SourceUsage,
+)
 from migrator.ports.target import Account, CarrierJob, DataPlan, DataSession, DevicePage, TargetPlatform
 
 __all__ = [
@@ -63,6 +71,7 @@ __all__ = [
     "SourcePage",
     "SourcePlatform",
     "SourceRow",
+    "SourceSight",
     "SourceSwitch",
     "SourceUsage",
     "SwitchOrder",

@@ -16,6 +16,7 @@ __all__ = [
     "SourcePage",
     "SourcePlatform",
     "SourceRow",
+    "SourceSight",
     "SourceSwitch",
     "SourceUsage",
 ]
@@ -115,6 +116,31 @@ class SourceUsage(Protocol):
         """Read by day whether a SIM used anything.
 
         None where no usable answer came.
+        """
+        ...
+
+
+class SourceSight(SourceUsage, Protocol):
+    """Reads of single SIMs of the source, as they are now."""
+
+    async def open(self) -> str:
+        """Log in, settle the API version, and return its name.
+
+        Raises: NotAuthorised.
+        """
+        ...
+
+    async def look(self, iccid: Iccid) -> Sight:
+        """Read one SIM as it is now.
+
+        Raises: Transient and kin, where no usable answer came.
+        """
+        ...
+
+    async def session(self, iccid: Iccid) -> str | None:
+        """Read the carrier's word for the SIM's session.
+
+        A network may show a session for some time after it ended. None where no usable answer came.
         """
         ...
 

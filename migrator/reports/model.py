@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from migrator.core.cutover.life import KeptProof
+from migrator.core.cutover.silence import Silent
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.states import StepKind, StepState
@@ -57,6 +58,9 @@ class ReportRow:
     old_used_on: str | None = None
     old_asked_at: str | None = None
     proved_at: str | None = None
+    silence: str | None = None
+    silence_missing: str | None = None
+    silence_advice: str | None = None
     unit_name: str | None = None
     site: str | None = None
     ticket: str | None = None
@@ -139,6 +143,7 @@ def row_of(
     rollback: str | None = None,
     proof: KeptProof | None = None,
     facts: UnitFacts | None = None,
+    silent: Silent | None = None,
 ) -> ReportRow:
     """Return the row of one SIM of the plan.
 
@@ -172,6 +177,7 @@ def row_of(
         verified_at=moment(verified_at),
         **({} if proof is None else life_values(proof)),
         **_fact_values(facts),
+        **({} if silent is None else silent.as_dict()),
     )
 
 

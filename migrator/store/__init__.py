@@ -20,16 +20,15 @@ from migrator.store.corrections import Corrections
 from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
 from migrator.store.cutovers.handover import HandoverUnits
+from migrator.store.cutovers.sim_story import SimStory
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
-from migrator.store.inventory.discovery import Discovery
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
-from migrator.store.inventory.pairs import Pairs
-from migrator.store.inventory.sim_names import SimNames
+from migrator.store.inventory.target_records import TargetRecords
 from migrator.store.inventory.unit_facts import UnitFactsTable
 from migrator.store.journal.expectations import Expectations
 from migrator.store.journal.journal import SqlJournal
@@ -37,6 +36,10 @@ from migrator.store.journal.proofs import Proofs
 from migrator.store.journal.reporting import Reporting
 from migrator.store.journal.retry_skip import Interventions
 from migrator.store.journal.waiting import Stuck, stuck_sims
+from migrator.store.pairs.discovery import Discovery
+from migrator.store.pairs.finder import Finder
+from migrator.store.pairs.pairs import Pairs
+from migrator.store.pairs.sim_names import SimNames
 from migrator.store.plans.approvals import Approvals
 from migrator.store.plans.draft import Draft
 from migrator.store.plans.looks import Looks
@@ -66,6 +69,9 @@ class Store:
         self.unit_facts = UnitFactsTable(database)
         self.sim_names = SimNames(database)
         self.corrections = Corrections(database)
+        self.target_records = TargetRecords(database)
+        self.finder = Finder(database)
+        self.story = SimStory(database)
         self.plans = Plans(database)
         self.approvals = Approvals(database)
         self.looks = Looks(database)
@@ -146,7 +152,7 @@ class Store:
     def discovery(self, org_id: int | None, units: Iterable[tuple[str, str]] = ()) -> Discovery:
         """Return new SIMs against the hardware of old SIMs.
 
-        See `store.inventory.discovery`.
+        See `store.pairs.discovery`.
         """
         return Discovery(self._db, org_id, units)
 

@@ -19,11 +19,11 @@ from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
 from migrator.errors import InputError, Problem
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
-from migrator.store.inventory.paid_pairs import is_paid
-from migrator.store.inventory.pairs import fingerprint_of_pairs
-from migrator.store.inventory.pairs_in_use import refuse_planned
 from migrator.store.journal.moves import move_noted
 from migrator.store.log import note
+from migrator.store.pairs.paid_pairs import is_paid
+from migrator.store.pairs.pairs import fingerprint_of_pairs
+from migrator.store.pairs.pairs_in_use import refuse_planned
 from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.tables.fleet import pairs, target_links
 from migrator.store.tables.plans import changes, plans, steps

@@ -13,6 +13,7 @@ from migrator.carriers.hologram.simulator import HologramSimulator, SimulatedLin
 from migrator.carriers.hologram.simulator.stock import default_name
 from migrator.carriers.onence.simulator import OnenceSimulator
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+from migrator.core.cutover.silence import Silence
 
 __all__ = ["UnitsOutside"]
 
@@ -32,6 +33,16 @@ MEGABYTE = 1_048_576
 NAMELESS = ("0000000000000000", "3511111222222201")
 """Filler, and an IMEI of a whole batch of modems."""
 
+ONE_DAY = timedelta(days=1)
+SILENCES = (
+    Silence.NEVER_ATTACHED,
+    Silence.NO_SESSION,
+    Silence.ZERO_BYTES,
+    Silence.PAUSED_BY_SYSTEM,
+    Silence.OLD_SIM_TALKS,
+    Silence.UNIT_DEAD_BEFORE,
+)
+"""Ways in which units of a rehearsal are silent."""
 OWN_NAME = "1nce-"
 """Start of a policy's usual names for SIMs without a label."""
 
@@ -49,6 +60,7 @@ class UnitsOutside:
         share: of 1, how many of them go online.
         crossed: of 1, how many cards are in the unit of a neighbour, as a technician took whichever was on top.
         nameless: of 1, how many modems have an IMEI that others have, too, or a filler.
+        silent: of 1, how many of the others are silent in a way that both carriers show, in turn of `SILENCES`.
         after_s: how long after its claim a SIM goes online at the soonest.
     """
 
@@ -60,6 +72,8 @@ class UnitsOutside:
     after_s: float = 5.0
     crossed: float = 0.0
     nameless: float = 0.0
+    silent: float = 0.0
+    _told: int = field(default=0, init=False)
     _waiting: deque[str] = field(default_factory=deque, init=False)
     _looked_at: datetime | None = field(default=None, init=False)
     _old_by_new: dict[str, str] = field(default_factory=dict, init=False)
@@ -91,7 +105,8 @@ class UnitsOutside:
 
     def _is_settled(self, iccid: str, now: datetime) -> bool:
         """True if a SIM went online, or never will."""
-        if random.Random(f"{self.seed} {iccid}").random() >= self.share:
+        drawn = random.Random(f"{self.seed} {iccid}").random()
+        if drawn >= self.share + self.silent * (1 - self.share):
             return True
         link = self.hologram.sims.get(iccid)
         if link is None or link.claimed_at is None or link.state != "LIVE":
@@ -101,6 +116,9 @@ class UnitsOutside:
         if age_s < self.after_s or (not is_named and age_s < UNNAMED_S):
             return False
         old = self.onence.fleet.find(self._unit_of(self._old_of(link)) or "")
+        if drawn >= self.share:
+            self._fall_silent(link, old, now)
+            return True
         if old is not None:
             old.silent_from = now.date() - timedelta(days=1)  # so that nobody who rehearses has to wait for tomorrow
         self.hologram.add_session(iccid, now, MEGABYTE, self._hardware(link, old))
@@ -121,6 +139,28 @@ class UnitsOutside:
             return old
         first = self._olds[place & ~1]
         return self._olds[place ^ 1] if self._draw("crossed", first) < self.crossed else old
+
+    def _fall_silent(self, link: SimulatedLink, old: SimulatedSourceSim | None, now: datetime) -> None:
+        """Let a unit be silent in the next of the ways.
+
+        Days lie in the past, so that nobody who rehearses has to wait for tomorrow.
+        """
+        why = SILENCES[self._told % len(SILENCES)]
+        self._told += 1
+        yesterday = now.date() - ONE_DAY
+        if old is not None:
+            old.imei = old.imei or self._hardware(link, None)
+            old.silent_from, old.used_on = yesterday, (yesterday - ONE_DAY,)
+        if why is Silence.NO_SESSION:
+            self.hologram.add_attach(link.iccid, now)
+        elif why is Silence.ZERO_BYTES:
+            self.hologram.add_session(link.iccid, now, 0, self._hardware(link, old))
+        elif why is Silence.PAUSED_BY_SYSTEM:
+            link.state = "PAUSED-SYS"
+        elif why is Silence.OLD_SIM_TALKS and old is not None:
+            link.claimed_at, old.silent_from, old.used_on = now - 3 * ONE_DAY, None, (now.date(), yesterday)
+        elif why is Silence.UNIT_DEAD_BEFORE and old is not None:
+            old.silent_from, old.used_on = yesterday - 90 * ONE_DAY, ()
 
     @staticmethod
     def _hardware(link: SimulatedLink, old: SimulatedSourceSim | None) -> str:

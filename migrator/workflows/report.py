@@ -1,6 +1,6 @@
 """Reconciliation of a plan, read from the store."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,10 +18,10 @@ from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.cutover.make import overlap_of
 from migrator.workflows.cutover.status import switches_of
 from migrator.workflows.site import Site
+from migrator.workflows.story.silence import silences
 
 if TYPE_CHECKING:
     from migrator.core.cutover.life import KeptProof
-    from migrator.core.fleet.unit_facts import UnitFacts
     from migrator.reports.writers import Written
     from migrator.store import Store
     from migrator.store.journal.verifications import ReportRow as StoredRow
@@ -42,21 +42,25 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
 
     def rows() -> Iterator[ReportRow]:
         back = store.switches.rolled_back(plan_id)
-        for ((item, verified, job_ids, claimed_at, verified_at), proof), facts in _with_facts(
-            store, with_proofs(store, plan_id), lambda row: row[0][0].key
-        ):
-            yield row_of(
-                item,
-                verified,
-                job_ids=job_ids,
-                claimed_at=claimed_at,
-                verified_at=verified_at,
-                rollback=back.get(item.key),
-                proof=proof,
-                facts=facts,
-            )
-        for sim, facts in _with_facts(store, store.journal.unplanned(plan_id), lambda sim: sim.iccid.key):
-            yield unplanned_row(sim, facts)
+        for page in chunks(store.journal.report_rows(plan_id)):
+            keys = [item.key for item, *_ in page]
+            proofs, facts = store.proofs.among(plan_id, keys), store.unit_facts.by_source_keys(keys)
+            silent = silences(store, page, proofs)
+            for item, verified, job_ids, claimed_at, verified_at in page:
+                yield row_of(
+                    item,
+                    verified,
+                    job_ids=job_ids,
+                    claimed_at=claimed_at,
+                    verified_at=verified_at,
+                    rollback=back.get(item.key),
+                    proof=proofs.get(item.key),
+                    silent=silent.get(item.key),
+                    facts=facts.get(item.key),
+                )
+        for sims in chunks(store.journal.unplanned(plan_id)):
+            facts = store.unit_facts.by_source_keys(sim.iccid.key for sim in sims)
+            yield from (unplanned_row(sim, facts.get(sim.iccid.key)) for sim in sims)
 
     return Reconciliation(
         plan_id=plan_id,
@@ -105,18 +109,6 @@ def with_proofs(store: "Store", plan_id: str) -> "Iterator[tuple[StoredRow, Kept
     for page in chunks(store.journal.report_rows(plan_id)):
         found = store.proofs.among(plan_id, [item.key for item, *_ in page])
         yield from ((row, found.get(row[0].key)) for row in page)
-
-
-def _with_facts(
-    store: "Store", rows: Iterable[T], key_of: Callable[[T], str]
-) -> "Iterator[tuple[T, UnitFacts | None]]":
-    """Yield rows, each with the facts of its unit."""
-    if not store.unit_facts.count():
-        yield from ((row, None) for row in rows)
-        return
-    for page in chunks(rows):
-        found = store.unit_facts.by_source_keys(map(key_of, page))
-        yield from ((row, found.get(key_of(row))) for row in page)
 
 
 def _plan(store: "Store", header: PlanHeader, inventory: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from migrator import wiring
+from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.chunks import chunks
 from migrator.core.cutover.life import (
     Life,
@@ -23,6 +24,17 @@ from migrator.core.cutover.life import (
     old_side,
 )
 from migrator.core.cutover.rules import claimed_at_s
+from migrator.core.cutover.silence import (
+    Evidence,
+    Recorded,
+    Sessions,
+    sessions_by_record,
+    sessions_by_usage,
+    silence_of,
+    swap_day,
+    was_idle_before,
+    with_days_before,
+)
 from migrator.core.fleet.imei import is_imei, unit
 from migrator.core.fleet.sims import LinkState, SourceStatus, TargetLink
 from migrator.core.plan.plan import PlanHeader
@@ -243,7 +255,9 @@ class DeviceWatch:
 class _Asked:
     """SIM with the usage that was read for it.
 
-    `sessions` is None where usage is not ours to read. `source_imei` is the hardware that the old SIM was seen in.
+    `sessions` is None where usage is not ours to read, and was not asked for where `was_asked` is not set.
+    `source_imei` is the hardware that the old SIM was seen in. `scanned_s` is when the swap was noted in the field.
+    `recorded` is the traffic that the new SIM's record tells.
     """
 
     item: Item
@@ -251,6 +265,9 @@ class _Asked:
     claimed_s: float | None
     source_imei: str | None = None
     sessions: Sequence[DataSession] | None = ()
+    scanned_s: float | None = None
+    recorded: Recorded = field(default_factory=Recorded)
+    was_asked: bool = False
 
     @property
     def life(self) -> tuple[Life, float | None]:
@@ -272,14 +289,29 @@ class _Asked:
         return (imei_in(self.sessions) or self.link.imei) if self.life[0] is Life.ALIVE else None
 
     @property
+    def sessions_told(self) -> Sessions:
+        """Sessions of the new SIM since its claim, by record and usage."""
+        told = sessions_by_record(self.recorded, self.claimed_s)
+        if told is Sessions.DATA or not self.was_asked:
+            return told
+        by_usage = sessions_by_usage(None if self.sessions is None else [one.bytes_used for one in self.sessions])
+        return told if told is Sessions.EMPTY and by_usage is Sessions.NONE else by_usage
+
+    @property
+    def swapped_on(self) -> date | None:
+        """Day of the swap; None without the time of the claim."""
+        return None if self.claimed_s is None else swap_day(claimed_s=self.claimed_s, scanned_s=self.scanned_s)
+
+    @property
     def is_open(self) -> bool:
         """True if usage may say more than the record.
 
-        Usage may show a sign of life, or the hardware to compare.
+        Usage may show a sign of life, the hardware to compare, or whether any data came through.
         """
         is_alive = self.life[0] is Life.ALIVE
         lacks_unit = is_alive and is_imei(self.source_imei) and not is_imei(self.link.imei)
-        return lacks_unit or self.life[0] is Life.SILENT
+        is_mute = is_alive and self.sessions_told is not Sessions.DATA
+        return lacks_unit or is_mute or self.life[0] is Life.SILENT
 
 
 async def prove_life(
@@ -311,11 +343,10 @@ async def prove_life(
     """
     today = clock.now().date()
     for chunk in chunks(_held(store, header), CHUNK):
-        imeis = {sim.iccid.key: sim.imei for sim in store.inventory.sims([one.item.key for one in chunk])}
-        known = [replace(one, source_imei=imeis.get(one.item.key)) for one in chunk]
+        known = _known(store, chunk)
         asked = await _asked(target, known, stopper)
         days = {} if source is None else await _old_days(source, asked, today, stopper)
-        found = [_with_old(_proof(one), *days[one.item.key]) if days else _proof(one) for one in asked]
+        found = [_proof(one, days.get(one.item.key)) for one in asked]
         store.proofs.keep(header.plan_id, found, clock.now().timestamp())
         for proof in found:
             keep(proof)
@@ -331,6 +362,25 @@ def _held(store: "Store", header: PlanHeader) -> Iterator[_Asked]:
             yield _Asked(item, link, claimed_at_s(link, claimed_s))
 
 
+def _known(store: "Store", chunk: Sequence[_Asked]) -> list[_Asked]:
+    """Return the same SIMs, with what the store knows of both sides."""
+    keys = [one.item.key for one in chunk]
+    imeis = {sim.iccid.key: sim.imei for sim in store.inventory.sims(keys)}
+    facts, records = (
+        store.unit_facts.by_source_keys(keys),
+        store.target_records.among(one.link.iccid.key for one in chunk),
+    )
+    return [
+        replace(
+            one,
+            source_imei=imeis.get(one.item.key),
+            scanned_s=facts[one.item.key].scanned_at if one.item.key in facts else None,
+            recorded=recorded_traffic(records.get(one.link.iccid.key, {})),
+        )
+        for one in chunk
+    ]
+
+
 async def _asked(target: TargetPlatform, chunk: Sequence[_Asked], stopper: Stopper) -> list[_Asked]:
     """Return the same SIMs, with usage where usage may help.
 
@@ -342,7 +392,7 @@ async def _asked(target: TargetPlatform, chunk: Sequence[_Asked], stopper: Stopp
     async def ask(number: int) -> None:
         one = found[number]
         sessions = await sessions_since_claim(target, one.link, one.claimed_s)
-        found[number] = replace(one, sessions=sessions)
+        found[number] = replace(one, sessions=sessions, was_asked=one.link.link_id is not None)
 
     await in_parallel(open_, ask, workers=WORKERS, stopper=stopper)
     return found
@@ -352,23 +402,42 @@ _Days = tuple[Mapping[date, bool] | None, tuple[date, date] | None]
 
 
 async def _old_days(source: SourceUsage, asked: Sequence[_Asked], today: date, stopper: Stopper) -> dict[str, _Days]:
-    """Return the days on which old SIMs were used since, by key.
+    """Return the days on which old SIMs were used, by key.
 
-    Each entry has the answer, and the days that were asked for.
+    Each entry has the answer, and the days since the claim that were asked for. The days before the swap are asked for
+    in the same request.
     """
     found: dict[str, _Days] = {}
 
     async def ask(one: _Asked) -> None:
         days = None if one.claimed_s is None else asked_days(datetime.fromtimestamp(one.claimed_s, UTC).date(), today)
-        used = None if days is None else await source.used_days(one.item.change.source_iccid, *days)
+        all_days = None if one.swapped_on is None else with_days_before(days, one.swapped_on, today)
+        used = None if all_days is None else await source.used_days(one.item.change.source_iccid, *all_days)
         found[one.item.key] = (used, days)
 
     await in_parallel(asked, ask, workers=WORKERS, stopper=stopper)
     return found
 
 
-def _proof(one: _Asked) -> Proof:
+def _proof(one: _Asked, days: _Days | None) -> Proof:
+    """Return what was found.
+
+    `days` is None where the old SIM was not asked about.
+    """
     verdict, since_s = one.life
+    old, used_on = (None, None) if days is None else old_side(*days)
+    was_idle = None if days is None or one.swapped_on is None else was_idle_before(days[0], one.swapped_on)
+    silent = silence_of(
+        Evidence(
+            state=one.link.state,
+            claimed_s=one.claimed_s,
+            seen_s=since_s,
+            sessions=one.sessions_told,
+            old=old,
+            used_on=used_on,
+            was_idle_before=was_idle,
+        )
+    )
     return Proof(
         source_iccid=one.item.change.source_iccid.digits,
         target_iccid=one.link.iccid.digits,
@@ -377,9 +446,9 @@ def _proof(one: _Asked) -> Proof:
         since_s=since_s,
         source_imei=one.source_imei,
         target_imei=one.target_imei,
+        old=old,
+        old_used_on=used_on,
+        sessions=one.sessions_told,
+        was_idle_before=was_idle,
+        silent=silent,
     )
-
-
-def _with_old(proof: Proof, used: Mapping[date, bool] | None, days: tuple[date, date] | None) -> Proof:
-    old, used_on = old_side(used, days)
-    return replace(proof, old=old, old_used_on=used_on)

@@ -79,7 +79,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a pair that a begun plan has to claim is kept",
-        "migrator/store/inventory/pairs.py",
+        "migrator/store/pairs/pairs.py",
         "                refuse_pairs_in_use(connection, _incoming)\n",
         "                pass\n",
     ),

@@ -105,7 +105,7 @@ class Pairs:
             new, now = Pair(change.source_iccid, spare, "mended.csv"), self.world.now().timestamp()
             assert _is_refused(store, new, now), f"{change.source_iccid} got another pair, with a claim about to leave"
             if self.chance.random() < 0.7:
-                with mock.patch("migrator.store.inventory.pairs.refuse_pairs_in_use"):
+                with mock.patch("migrator.store.pairs.pairs.refuse_pairs_in_use"):
                     store.pairs.add([new], replace=True, now=now)
                 self.changed[target] = self.world.target._clock.now_s()
                 note(target, "another pair")

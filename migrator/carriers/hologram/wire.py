@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from migrator.carriers.lenient import LARGEST, flag_of, text_of, whole_of
 from migrator.carriers.replies import shortened
 from migrator.core.cutover.rules import moment_s
+from migrator.core.cutover.silence import Recorded
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
 from migrator.core.fleet.secrets import without_secrets
 from migrator.core.fleet.sims import TargetLink, link_state
@@ -34,6 +35,7 @@ __all__ = [
     "next_cursor",
     "profile_link",
     "record_eids",
+    "recorded_traffic",
     "records",
     "rows_of",
     "sim_numbers",
@@ -323,6 +325,20 @@ def _tags(value: Any) -> frozenset[str] | None:
 
 
 # --- usage ---------------------------------------------------------------------------------------------------------
+
+
+def recorded_traffic(record: Mapping[str, Any]) -> Recorded:
+    """Read the traffic that a device's own record tells.
+
+    Zeros for the billing periods are told, too, by a device without sessions; a link's bare record has neither.
+    """
+    session = record.get("lastsession")
+    told = session if isinstance(session, Mapping) else {}
+    at_s = moment_s(_moment(told.get("session_end")) or _moment(told.get("session_begin")))
+    names = ("cur_billing_data_used", "last_billing_data_used")
+    volumes = (whole_of(profile.get(name)) for profile in _profiles(record) for name in names)
+    billed = [volume for volume in volumes if volume is not None]
+    return Recorded(at_s, whole_of(told.get("bytes")), sum(billed) if billed else None)
 
 
 def data_session(record: Mapping[str, Any]) -> DataSession | None:

@@ -190,6 +190,25 @@ class OnenceSource:
             return None
         return wire.used_days(reply.body)
 
+    async def session(self, iccid: Iccid) -> str | None:
+        """Return 1NCE's word for the SIM's session, or None.
+
+        It is not the on/off status: ONLINE, ATTACHED or OFFLINE, and BLOCKED in v2 (reference, section 8.1).
+
+        Raises: NotAuthorised, for a login that fails; Transient.
+        """
+        version = await self._settled_version()
+        await self._client.log_in()
+        try:
+            reply = await self._client.get(f"/{version}/sims/{wire.api_iccid(iccid)}/status")
+        except NotAuthorised as error:
+            if error.is_about_login or error.status != HTTPStatus.FORBIDDEN:
+                raise
+            return None
+        except (Permanent, WireMismatch):
+            return None
+        return wire.session_word(reply.body)
+
     async def account_limits(self) -> AccountLimits:
         """Return the monthly caps that apply to every SIM of the account.
 

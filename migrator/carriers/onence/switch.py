@@ -117,6 +117,13 @@ class OnenceSwitch:
         """
         return await self._source.used_days(iccid, first, last, insists=insists)
 
+    async def session(self, iccid: Iccid) -> str | None:
+        """Return 1NCE's word for the SIM's session, or None.
+
+        See `OnenceSource.session`.
+        """
+        return await self._source.session(iccid)
+
     def request(self, order: SetSource) -> Request:
         """Return the very request that `send` will send.
 

@@ -30,6 +30,7 @@ __all__ = [
     "label_trouble",
     "parse_moment",
     "remaining",
+    "session_word",
     "source_page",
     "source_row",
     "update_object",
@@ -311,6 +312,12 @@ def label_trouble(value: Any, *, is_whole: bool) -> str:
     if not is_whole and MASKED in (value or ""):
         return "1NCE's reply holds our own credentials, which were struck out"
     return ""
+
+
+def session_word(body: Any) -> str | None:
+    """Return the word for a SIM's session in a reply of `status`."""
+    word = _word(body.get("status")) if isinstance(body, Mapping) else None
+    return None if word is None else word.upper()
 
 
 def _word(value: Any) -> str | None:

@@ -70,6 +70,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "list": ("apply.jobs:list_jobs", "List runs and requests, with the carrier's job ids."),
         "show": ("apply.jobs:show", "Show one request or carrier job, SIM by SIM."),
     },
+    "show": ("show:show", "Tell the story of one unit: both SIMs, its life, why it is silent, what is next."),
     "verify": ("verify.verify:verify", "Read every SIM of a plan again and compare."),
     "report": ("tools.report:report", "Write the reconciliation as HTML, JSON, CSV and Markdown."),
     "cutover": {

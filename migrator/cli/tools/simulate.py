@@ -39,6 +39,7 @@ class ServeOptions:
     connect: float
     crossed: float
     nameless: float
+    silent: float
     pool_file: Path | None
 
 
@@ -85,6 +86,14 @@ class ServeOptions:
     metavar="SHARE",
     help="With --connect: share of the units whose modem has a shared IMEI, or a filler.",
 )
+@click.option(
+    "--silent",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Share of the other new SIMs that are silent once they are live, each in one of the ways that `show` tells.",
+)
 @click.option("--pool-file", type=click.Path(path_type=Path), help="Write the new SIMs here, for `pair pool`.")
 @global_options
 @click.pass_obj
@@ -103,7 +112,7 @@ def _serve(options: ServeOptions) -> Outcome:
         refuse_unwritable(options.pool_file)
     pool = pool_of(options.sims)
     rehearsal = _rehearsal(options)
-    if options.connect:
+    if options.connect or options.silent:
         onence, hologram = rehearsal.onence, rehearsal.hologram
         rehearsal.units = UnitsOutside(
             onence,
@@ -113,6 +122,7 @@ def _serve(options: ServeOptions) -> Outcome:
             options.seed,
             crossed=options.crossed,
             nameless=options.nameless,
+            silent=options.silent,
         )
     rehearsal.hologram.stock(pool)
     if options.pool_file is not None:

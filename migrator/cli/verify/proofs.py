@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from migrator.cli.app.common import Globals, Outcome, table
-from migrator.core.cutover.life import Life, OldSide, Proof
+from migrator.core.cutover.life import Life, Proof
+from migrator.core.cutover.silence import ADVICE, MEANING, OldSide, Silence
 from migrator.core.fleet.imei import Unit
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
@@ -114,6 +115,7 @@ class Lives:
     life: Counter[Life] = field(default_factory=Counter)
     unit: Counter[Unit] = field(default_factory=Counter)
     old: Counter[OldSide] = field(default_factory=Counter)
+    silence: Counter[Silence] = field(default_factory=Counter)
     kept: list[Proof] = field(default_factory=list)
 
     def keep(self, proof: Proof) -> None:
@@ -124,6 +126,8 @@ class Lives:
         self.unit[proof.unit] += 1
         if proof.old is not None:
             self.old[proof.old] += 1
+        if proof.silent is not None:
+            self.silence[proof.silent.silence] += 1
         if self.most is None or (proof.needs_attention and len(self.kept) < self.most):
             self.kept.append(proof)
 
@@ -136,13 +140,18 @@ def lives_told(lives: Lives) -> Outcome:
     counts = {"new_sim": _in_order(lives.life, Life), "unit": _in_order(lives.unit, Unit)}
     if lives.old:
         counts["old_sim"] = _in_order(lives.old, OldSide)
+    counts["silence"] = _in_order(lives.silence, Silence)
     data = {"traffic": {"sims": lives.sims, **counts, "attention": lives.attention, "proofs": _rows(lives)}}
     titles = {"new_sim": "Signs of life since the claim", "unit": "The unit", "old_sim": "The old SIM"}
-    text: list[Any] = [table(titles[name], ("", "SIMs"), list(told.items())) for name, told in counts.items()]
+    text: list[Any] = [
+        table(title, ("", "SIMs"), list(counts[n].items())) for n, title in titles.items() if n in counts
+    ]
+    text += _why_silent(lives.silence)
     if not lives.attention:
         return Outcome(data, text)
-    rows = [tuple(row.values()) for row in _rows(lives)]
-    columns = ("source_iccid", "target_iccid", "new SIM", "since", "unit", "IMEI at 1NCE", "at Hologram", "old", "used")
+    rows = [tuple(value for name, value in row.items() if name != "silence_advice") for row in _rows(lives)]
+    seen = ("new SIM", "since", "unit", "IMEI at 1NCE", "at Hologram", "old", "used", "why", "not known")
+    columns = ("source_iccid", "target_iccid", *seen)
     text.append(table(_title("Signs of life that are missing or odd", lives.attention, len(rows)), columns, rows))
     silent, moved = lives.life[Life.SILENT] + lives.life[Life.UNKNOWN], lives.unit[Unit.MOVED]
     words = f"{silent} new SIMs show no life, {moved} sit in another unit than the old one"
@@ -150,6 +159,12 @@ def lives_told(lives: Lives) -> Outcome:
         words += f", {lives.old[OldSide.TALKS]} old SIMs still talk"
     problem = Problem("attention", words, "these are the units to visit, or to wait for, before `migrator cutover`")
     return Outcome(data, text, ExitCode.ATTENTION, (problem,))
+
+
+def _why_silent(counts: Mapping[Silence, int]) -> list[Any]:
+    """Return the reasons for silence, each with what to do."""
+    rows = [(MEANING[why], counts[why], ADVICE[why]) for why in Silence if counts[why] and ADVICE[why]]
+    return [table("Why no data comes through", ("what shows", "SIMs", "what to do"), rows)] if rows else []
 
 
 def _rows(lives: Lives) -> list[dict[str, Any]]:
@@ -166,6 +181,7 @@ def _rows(lives: Lives) -> list[dict[str, Any]]:
             "target_imei": proof.target_imei,
             "old_sim": None if proof.old is None else proof.old.value,
             "old_used_on": proof.old_used_on,
+            **({} if proof.silent is None else proof.silent.as_dict()),
         }
         for proof in lives.kept
     ]

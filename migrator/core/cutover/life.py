@@ -10,6 +10,15 @@ from enum import StrEnum
 from typing import Any
 
 from migrator.core.cutover.rules import alive_at_s
+from migrator.core.cutover.silence import (
+    Evidence,
+    OldSide,
+    Recorded,
+    Sessions,
+    Silent,
+    sessions_by_record,
+    silence_of,
+)
 from migrator.core.fleet.imei import Unit
 from migrator.core.fleet.sims import TargetLink
 from migrator.core.plan.plan import Change, DesiredState
@@ -27,6 +36,7 @@ __all__ = [
     "asked_days",
     "life",
     "old_side",
+    "silent_as_kept",
 ]
 
 
@@ -97,20 +107,13 @@ class Life(StrEnum):
     PAUSED = "paused"  # the plan pauses it: it is to be silent
 
 
-class OldSide(StrEnum):
-    """Recent activity of an old SIM."""
-
-    SILENT = "silent"  # nothing today and yesterday
-    TALKS = "talks"  # something since the claim, today or yesterday
-    UNKNOWN = "unknown"  # no usable answer, or claimed too lately to tell
-
-
 @dataclass(frozen=True, slots=True)
 class Proof:
     """Signs of life that one SIM has shown.
 
     `since_s` is the last sign of life since the claim (UTC seconds). `old` is None where nobody asked; `old_used_on` is
-    the last day with usage on the old SIM ("2026-11-20").
+    the last day with usage on the old SIM ("2026-11-20"). `was_idle_before` says whether the old SIM used nothing in
+    the days before the swap; None where nobody knows. `silent` is the reason for a silence, by all of that.
     """
 
     source_iccid: str
@@ -122,15 +125,20 @@ class Proof:
     target_imei: str | None = None
     old: OldSide | None = None
     old_used_on: str | None = None
+    sessions: Sessions = Sessions.NOT_ASKED
+    was_idle_before: bool | None = None
+    silent: Silent | None = None
 
     @property
     def needs_attention(self) -> bool:
         """True if a person should check the SIM.
 
-        The reasons: no sign of life, another unit, or an old SIM that goes on beside the new SIM.
+        The reasons: no sign of life, another unit, an old SIM that goes on beside the new SIM, or no data although a
+        network saw the new SIM.
         """
         goes_on = self.life is Life.ALIVE and self.old is OldSide.TALKS
-        return self.life in {Life.SILENT, Life.UNKNOWN} or self.unit is Unit.MOVED or goes_on
+        is_mute = self.silent is not None and self.silent.needs_attention
+        return self.life in {Life.SILENT, Life.UNKNOWN} or self.unit is Unit.MOVED or goes_on or is_mute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +158,41 @@ class KeptProof:
     old: OldSide | None = None
     old_used_on: str | None = None
     old_asked_s: float | None = None
+    sessions: Sessions = Sessions.NOT_ASKED
+    was_idle_before: bool | None = None
+
+
+def silent_as_kept(
+    target: TargetLink, recorded: Recorded, *, claimed_s: float | None, proof: KeptProof | None
+) -> Silent:
+    """Return why a new SIM is silent, by what the store has.
+
+    A connection that the record shows after the proof of life makes what usage told then too old to count.
+
+    Args:
+        target: the new SIM as it was read last.
+        recorded: the traffic that the record tells.
+        claimed_s: when the SIM was claimed; None if nobody knows.
+        proof: what the last proof of life found; None if nobody asked.
+    """
+    sessions, seen_s = sessions_by_record(recorded, claimed_s), None
+    if claimed_s is not None:
+        seen_s = alive_at_s(target, claimed_s, None if proof is None else proof.alive_s)
+    if proof is not None:
+        is_newer = seen_s is not None and seen_s > proof.proved_s
+        if sessions is not Sessions.DATA and not is_newer and proof.sessions is not Sessions.NOT_ASKED:
+            sessions = proof.sessions
+    return silence_of(
+        Evidence(
+            state=target.state,
+            claimed_s=claimed_s,
+            seen_s=seen_s,
+            sessions=sessions,
+            old=None if proof is None else proof.old,
+            used_on=None if proof is None else proof.old_used_on,
+            was_idle_before=None if proof is None else proof.was_idle_before,
+        )
+    )
 
 
 def life(

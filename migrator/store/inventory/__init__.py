@@ -1,1 +1,1 @@
-"""Source fleet and its pairs."""
+"""Source fleet, and what was seen of both fleets."""

@@ -16,7 +16,7 @@ from migrator.core.plan.document import header_from
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
 from migrator.store.database.database import Database
-from migrator.store.inventory.paid_pairs import MAY_BE_PAID
+from migrator.store.pairs.paid_pairs import MAY_BE_PAID
 from migrator.store.plans.lookup import is_migration, plan_row
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import plans, steps

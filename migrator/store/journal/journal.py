@@ -29,11 +29,11 @@ from migrator.ports import Request
 from migrator.store.database.database import storable
 from migrator.store.database.documents import document_text, raw_text
 from migrator.store.database.rows import AnyRow
-from migrator.store.inventory.paid_pairs import may_be_paid, paid_elsewhere, was_taken_away
-from migrator.store.inventory.pairs_in_use import refuse_changed_pairs
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
 from migrator.store.log import note_of_plan
+from migrator.store.pairs.paid_pairs import may_be_paid, paid_elsewhere, was_taken_away
+from migrator.store.pairs.pairs_in_use import refuse_changed_pairs
 from migrator.store.plans.lookup import MIGRATIONS, any_plan_row
 from migrator.store.plans.stock import refuse_claimed_for_stock, refuse_unstocked
 from migrator.store.tables.plans import changes, plans, request_items, requests, runs, steps

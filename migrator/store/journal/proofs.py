@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
-from migrator.core.cutover.life import KeptProof, Life, OldSide, Proof
+from migrator.core.cutover.life import KeptProof, Life, Proof
+from migrator.core.cutover.silence import OldSide, Sessions
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import Unit
 from migrator.store.database.database import Database
@@ -21,6 +22,16 @@ __all__ = ["Proofs"]
 
 _AMONG = select(proofs).where(proofs.c.plan_no == bindparam("plan_no"), among(proofs.c.source_key, bindparam("keys")))
 _OF_THE_OLD = ("old", "old_used_on", "old_asked_at")
+_MORE = ":"
+"""Character between the word of a column and what more was found.
+
+After a life come the sessions, where usage told of them: "alive:empty". After an old side comes its use before the
+swap: "silent:idle".
+"""
+_UNTOLD = {Sessions.NOT_ASKED, Sessions.NOT_OURS, Sessions.UNSIZED}
+_IMPLIED = {Life.SILENT: Sessions.NONE, Life.UNKNOWN: Sessions.NOT_OURS}
+_BEFORE = {"idle": True, "used": False}
+_BEFORE_WORDS = {True: f"{_MORE}idle", False: f"{_MORE}used", None: ""}
 
 
 class Proofs:
@@ -55,16 +66,20 @@ class Proofs:
         plan_no, found = plan_row(self._db, plan_id).plan_no, dict[str, KeptProof]()
         for chunk in chunks(keys):
             for row in self._db.rows(_AMONG, plan_no=plan_no, keys=json_list(chunk)):
+                life, _, sessions = row.life.partition(_MORE)
+                old, _, before = (row.old or "").partition(_MORE)
                 found[row.source_key] = KeptProof(
-                    life=Life(row.life),
+                    life=Life(life),
                     unit=Unit(row.unit),
                     proved_s=row.proved_at,
                     alive_s=row.alive_at,
                     source_imei=row.source_imei,
                     target_imei=row.target_imei,
-                    old=None if row.old is None else OldSide(row.old),
+                    old=None if row.old is None else OldSide(old),
                     old_used_on=row.old_used_on,
                     old_asked_s=row.old_asked_at,
+                    sessions=Sessions(sessions) if sessions else _IMPLIED.get(Life(life), Sessions.NOT_ASKED),
+                    was_idle_before=_BEFORE.get(before),
                 )
         return found
 
@@ -74,12 +89,18 @@ def _values(plan_no: int, proof: Proof, now: float) -> dict[str, object]:
         "plan_no": plan_no,
         "source_key": Iccid.parse(proof.source_iccid).key,
         "proved_at": now,
-        "life": proof.life.value,
+        "life": f"{proof.life.value}{_sessions_word(proof)}",
         "alive_at": proof.since_s,
         "unit": proof.unit.value,
         "source_imei": proof.source_imei,
         "target_imei": proof.target_imei,
-        "old": None if proof.old is None else proof.old.value,
+        "old": None if proof.old is None else f"{proof.old.value}{_BEFORE_WORDS[proof.was_idle_before]}",
         "old_used_on": proof.old_used_on,
         "old_asked_at": None if proof.old is None else now,
     }
+
+
+def _sessions_word(proof: Proof) -> str:
+    """Return what stands behind the life: nothing, where the life alone tells."""
+    is_plain = proof.sessions in _UNTOLD or proof.sessions is _IMPLIED.get(proof.life)
+    return "" if is_plain else f"{_MORE}{proof.sessions.value}"

@@ -24,9 +24,9 @@ from migrator.store.database.rows import (
     sim_from,
 )
 from migrator.store.inventory.inventory import Inventory
-from migrator.store.inventory.paid_pairs import is_paid
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import UnitFactsTable
+from migrator.store.pairs.paid_pairs import is_paid
 from migrator.store.plans.switched_off import as_planned
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 

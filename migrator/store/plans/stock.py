@@ -9,16 +9,15 @@ from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.pairing import target_view
-from migrator.core.fleet.stock import Card, CardState, state_of_card
+from migrator.core.fleet.pairing import Card, CardState, state_of_card, target_view
 from migrator.core.plan.document import header_from
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
 from migrator.store.database.rows import LINK_COLUMNS, by_page, link_from
-from migrator.store.inventory.paid_pairs import MAY_BE_PAID
 from migrator.store.log import note
+from migrator.store.pairs.paid_pairs import MAY_BE_PAID
 from migrator.store.plans.lookup import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links
 from migrator.store.tables.plans import changes, plans, steps

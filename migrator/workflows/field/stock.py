@@ -12,8 +12,8 @@ from typing import Any
 
 from migrator import wiring
 from migrator.core.fleet.candidates import Candidate
+from migrator.core.fleet.pairing import Card
 from migrator.core.fleet.sims import Pair, SourceSim, SourceStatus
-from migrator.core.fleet.stock import Card
 from migrator.core.money.calls import CallSizes
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import StockPolicy

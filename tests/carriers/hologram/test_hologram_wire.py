@@ -1,11 +1,13 @@
 """Hologram's payloads in every edition of its reference, written out, and what is read from them."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from migrator.carriers.hologram import catalogue, wire
+from migrator.core.cutover.silence import Recorded
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import LinkState
 from migrator.core.plan.plan import Prices
@@ -328,3 +330,19 @@ def test_numbers_of_a_bare_link_and_of_a_record_that_tells_none() -> None:
     told = wire.sim_numbers(link, Iccid.parse(B))
     assert (told["imsi"], told["ip"], told["simcard_id"]) == ("123456789876543", "10.1.2.3", "7")
     assert set(wire.sim_numbers({"links": None, "imsi": [], "eid": {}}, Iccid.parse(B)).values()) == {None}
+
+
+# --- traffic ------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_tells_its_last_session_and_what_was_billed() -> None:
+    session = {"session_begin": "2026-11-20 10:00:00", "session_end": "2026-11-20 10:01:00", "bytes": "0"}
+    profile = {"cur_billing_data_used": "12", "last_billing_data_used": 30}
+    record = {"lastsession": session, "links": {"cellular": [profile]}}
+    ended_s = datetime(2026, 11, 20, 10, 1, tzinfo=UTC).timestamp()
+    assert wire.recorded_traffic(record) == Recorded(ended_s, 0, 42)
+
+
+@pytest.mark.parametrize("record", [{}, {"lastsession": None, "links": None}, {"lastsession": [], "links": []}])
+def test_a_record_without_traffic_tells_nothing(record: dict[str, Any]) -> None:
+    assert wire.recorded_traffic(record) == Recorded()

@@ -64,3 +64,21 @@ def test_a_day_is_silent_only_where_every_volume_says_so(row: Any, expected: dic
 @pytest.mark.parametrize("body", [None, [], {}, {"stats": None}])
 def test_what_is_no_usage_is_told_as_such(body: Any) -> None:
     assert wire.used_days(body) is None
+
+
+# --- sessions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_the_word_for_a_session_is_told_in_either_shape(version: str) -> None:
+    def word(**values: Any) -> str | None:
+        return with_source(of_one(**values), lambda source: source.session(SIM), api_version=version)
+
+    assert word(imei="8600000000000104") == "ATTACHED"
+    assert word(imei="8600000000000104", silent_from=FIRST) == "OFFLINE"  # another SIM is in its unit
+    assert word(imei=None) == "OFFLINE"
+
+
+def test_a_session_that_nobody_tells_is_none() -> None:
+    assert with_source(simulator(), lambda source: source.session(UNKNOWN_SIM)) is None
+    assert wire.session_word([]) is wire.session_word({}) is None

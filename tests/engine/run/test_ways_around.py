@@ -273,7 +273,7 @@ def test_a_source_whose_claim_has_no_outcome_is_not_claimed_for_another_target(t
         pairs = [Pair(old, Iccid.parse(new), "test") for old, new in zip(sims, spare, strict=True)]
         with pytest.raises(InputError, match="may have been"):
             store.pairs.add(pairs, replace=True, now=world.now().timestamp())
-        with mock.patch("migrator.store.inventory.pairs.refuse_pairs_in_use"):  # as a version of before that rule
+        with mock.patch("migrator.store.pairs.pairs.refuse_pairs_in_use"):  # as a version of before that rule
             store.pairs.add(pairs, replace=True, now=world.now().timestamp())
     assert world.plan().claims == 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrator.core.cutover.life import KeptProof, Life, OldSide, Proof
+from migrator.core.cutover.silence import Sessions
 from migrator.core.fleet.imei import Unit
 from migrator.store import Store
 from tests.builders import source_iccid, target_iccid
@@ -54,3 +55,24 @@ def test_the_last_proof_counts_and_what_is_known_of_the_old_sim_stays_until_it_i
     store.proofs.keep("p1", [replace(ALIVE, old=OldSide.SILENT)], NOW + 9)
     kept = store.proofs.among("p1", [key(1)])[key(1)]
     assert (kept.old, kept.old_used_on, kept.old_asked_s) == (OldSide.SILENT, None, NOW + 9)
+
+
+@pytest.mark.parametrize("sessions", [Sessions.DATA, Sessions.EMPTY, Sessions.NONE])
+def test_what_usage_told_of_sessions_is_kept(store: Store, sessions: Sessions) -> None:
+    store.proofs.keep("p1", [replace(ALIVE, sessions=sessions)], NOW)
+    kept = store.proofs.among("p1", [key(1)])[key(1)]
+    assert (kept.life, kept.sessions) == (Life.ALIVE, sessions)
+
+
+@pytest.mark.parametrize("was_idle", [True, False, None])
+def test_what_the_old_sim_did_before_the_swap_is_kept(store: Store, was_idle: bool | None) -> None:  # noqa: FBT001
+    store.proofs.keep("p1", [replace(ALIVE, old=OldSide.SILENT, was_idle_before=was_idle)], NOW)
+    kept = store.proofs.among("p1", [key(1)])[key(1)]
+    assert (kept.old, kept.was_idle_before) == (OldSide.SILENT, was_idle)
+
+
+def test_a_silent_sim_of_an_earlier_version_was_asked_for_its_sessions(store: Store) -> None:
+    store.proofs.keep("p1", [replace(ALIVE, life=Life.SILENT, since_s=None, sessions=Sessions.NONE)], NOW)
+    with store._db.read() as connection:
+        assert connection.exec_driver_sql("SELECT life FROM proofs").scalar_one() == "silent"
+    assert store.proofs.among("p1", [key(1)])[key(1)].sessions is Sessions.NONE

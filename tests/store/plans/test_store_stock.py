@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from migrator.core.fleet.pairing import CardState
 from migrator.core.fleet.sims import Pair
-from migrator.core.fleet.stock import CardState
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import PlanKind, StepEvent, StepKind
 from migrator.errors import PairChanged, StalePlan

@@ -171,6 +171,13 @@ class HologramSimulator:
         self._world.sessions.append(session)
         self._world.sims[iccid].sessions.append(session)
 
+    def add_attach(self, iccid: str, at: datetime) -> None:
+        """Let a network see the SIM at `at`, without a data session.
+
+        Assumed: Hologram's record then tells the time in `last_connect_time`, and nothing in `lastsession`.
+        """
+        self._world.sims[iccid].attached.append(at)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection.
 

@@ -112,6 +112,7 @@ class SimulatedLink:
     __slots__ = (
         "_conditions",
         "_tags",
+        "attached",
         "clock",
         "history",
         "iccid",
@@ -148,6 +149,7 @@ class SimulatedLink:
         self.spare: SpareProfile | None = None
         self.history: list[Transition] = []
         self.sessions: list[Session] = []
+        self.attached: list[datetime] = []
         self._tags = tags
         self._conditions: list[tuple[float, Condition]] = [(float("-inf"), condition)]
 

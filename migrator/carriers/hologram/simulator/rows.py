@@ -137,6 +137,7 @@ def _device_link(
     world: World, link: SimulatedLink, now: Condition, edition: Edition, *, is_spare: bool
 ) -> dict[str, Any]:
     spare, last = (link.spare, None) if is_spare else (None, _latest(link))
+    connected = None if is_spare else _connected(link, last)
     row: dict[str, Any] = {
         **_profile_facts(link, now, iccid=spare.iccid if spare else link.iccid, is_spare=is_spare),
         "id": spare.link_id if spare else now.link_id,
@@ -144,8 +145,8 @@ def _device_link(
         "carrier" if edition == Edition.REF_3 else "carrierid": 13,
         "datathreshold" if edition == Edition.REF_1 else "data_threshold": now.threshold,
         "plan": _plan(now),
-        "last_network_used": "Invented Mobile" if last else "",
-        "last_connect_time": stamp(last.begin) if last and world.switches.last_connect_shown else "",
+        "last_network_used": "Invented Mobile" if connected else "",
+        "last_connect_time": stamp(connected) if connected and world.switches.last_connect_shown else "",
         "cur_billing_data_used": sum(session.bytes_ for session in link.sessions) if last else 0,
         "last_billing_data_used": 0,
     }
@@ -197,6 +198,12 @@ def _latest(link: SimulatedLink) -> Session | None:
     """Return the latest session, of those that have begun."""
     begun = [session for session in link.sessions if session.begin <= link.clock.now()]
     return max(begun, key=lambda session: session.begin, default=None)
+
+
+def _connected(link: SimulatedLink, last: Session | None) -> datetime | None:
+    """Return when a network saw the SIM last, session or not."""
+    seen = [at for at in link.attached if at <= link.clock.now()]
+    return max([*seen, *([last.begin] if last else [])], default=None)
 
 
 def _last_session(last: Session, now: Condition) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, js
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.shapes import quota_v1, quota_v2, sim_object
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
-from migrator.carriers.onence.simulator.usage import usage
+from migrator.carriers.onence.simulator.usage import is_in_a_unit, usage
 
 __all__ = ["EXPIRED_TEXT", "connectivity", "limits", "quota", "selectable_limits", "single", "usage_rows"]
 
@@ -65,7 +65,8 @@ def connectivity(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     The answer does not report if the SIM may connect.
     """
     sim = _readable(account, call, iccid)
-    word = "ATTACHED" if sim.imei is not None and sim.status == "Enabled" else "OFFLINE"
+    is_seen = sim.status == "Enabled" and is_in_a_unit(sim, account.clock.now().date())
+    word = "ATTACHED" if is_seen else "OFFLINE"
     status: Any = {"description": word} if call.version == "v2" else word
     location = {"iccid": sim.iccid, "imsi": sim.imsi, "operator": {"id": 90, "name": "Plus"}}
     return json_reply({"status": status, "location": location, "services": ["GPRS"]})

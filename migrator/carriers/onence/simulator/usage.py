@@ -7,7 +7,7 @@ from typing import Any
 from migrator.carriers.onence.simulator.chance import Draws
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 
-__all__ = ["usage"]
+__all__ = ["is_in_a_unit", "usage"]
 
 DEFAULT_DAYS, LONGEST_DAYS = 14, 183  # the default window, and how far back the call reaches (reference, section 7)
 IDLE_PERCENT = 60
@@ -65,6 +65,11 @@ def _is_idle(sim: SimulatedSourceSim, day: date) -> bool:
     """True if the SIM is in no unit on that day."""
     is_replaced = sim.silent_from is not None and day >= sim.silent_from
     return sim.imei is None or day < sim.activated_at.date() or is_replaced
+
+
+def is_in_a_unit(sim: SimulatedSourceSim, day: date) -> bool:
+    """True if the SIM is in a running unit on that day."""
+    return day in sim.used_on or not _is_idle(sim, day)
 
 
 def _data_row(sent: float, received: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from migrator.core.plan.plan import Action
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
 from migrator.store.database.rows import among, json_list
-from migrator.store.inventory.paid_pairs import is_paid
+from migrator.store.pairs.paid_pairs import is_paid
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 

@@ -41,10 +41,10 @@ from migrator.store.database.rows import (
     pair_from,
     temporary_table,
 )
-from migrator.store.inventory.pairs_in_use import refuse_pairs_in_use
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
+from migrator.store.pairs.pairs_in_use import refuse_pairs_in_use
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 
 __all__ = ["Pairs"]

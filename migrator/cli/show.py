@@ -1,0 +1,221 @@
+"""`show`: the story of one unit, by any name that it has."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from migrator import wiring
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.words import step_word, verdict_word
+from migrator.core.cutover.silence import MEANING, Silence
+from migrator.core.fleet.units import sized
+from migrator.workflows.site import Site
+from migrator.workflows.story.story import Story
+from migrator.workflows.story.story import show as story_of
+from migrator.workflows.story.subject import SeveralSims
+
+__all__ = ["show"]
+
+CLOCKS = {"ours": "ours", "field": "field", "1nce": "1NCE", "hologram": "Hologram"}
+KINDS = {"source": "switch old SIM", "pause": "pause new SIM"}
+MOST_SHOWN = 48
+"""Characters that are shown of a name; the JSON has all."""
+_SIDES = ("", "old SIM at 1NCE", "new SIM at Hologram")
+
+
+@click.command(
+    "show",
+    epilog="Exit codes: 0 done, 2 nothing or several SIMs have this name; with --live also 4 refused, 7 no answer now.",
+)
+@click.argument("name")
+@click.option("--live", is_flag=True, help="Ask both carriers now, about this one SIM. Nothing is written.")
+@global_options
+@click.pass_obj
+def show(shared: Globals, /, *, name: str, live: bool) -> int:
+    """Tell the story of the one unit that NAME names.
+
+    NAME is an old or new ICCID (with or without check digit), EID, IMEI, Hologram device id, IMSI, MSISDN, label, unit
+    or ticket. Without --live no carrier is asked: each value stands with the time at which it was read.
+    """
+    return finish("show", shared, lambda: _show(shared, name, live=live))
+
+
+def _show(shared: Globals, name: str, *, live: bool) -> Outcome:
+    chosen = wiring.settings(shared.config)
+    with wiring.open_store(shared.state or chosen.state) as store:
+        try:
+            story = story_of(Site(store, chosen), name, live=live)
+        except SeveralSims as error:
+            return Outcome({"hits": error.hits}, (), error.exit_code, error.problems)
+    return Outcome(story.document, list(_words(story)), story.exit_code, story.trouble)
+
+
+def _words(story: Story) -> Iterator[Any]:
+    told = story.document
+    yield from _head(told)
+    yield table("", _SIDES, list(_both_sides(told)))
+    if told["live"] is not None:
+        yield table(f"Asked at {told['live']['asked_at']}", _SIDES, list(_live_sides(told["live"])))
+    yield from _silence(told)
+    command, words = told["next"]["command"], told["next"]["words"]
+    yield f"Next: {words}" + (f" `{command}`" if command and f"`{command}" not in words else "")
+    yield from _plans(told["plans"])
+    events = [(one["at"], CLOCKS[one["clock"]], one["what"], one["of"]) for one in told["life"]]
+    yield table("\nIts life (times in UTC)", ("when", "clock", "what", "plan"), events)
+    requests = [_request(one) for one in told["requests"]]
+    if requests:
+        columns = ("request", "kind", "SIMs", "sent", "outcome", "carrier job", "words", "plan")
+        yield table("\nRequests that named it", columns, requests)
+
+
+def _head(told: Mapping[str, Any]) -> Iterator[str]:
+    unit, found = told["unit"] or {}, ", ".join(told["asked"]["found_by"])
+    names = [f"{name} {unit[name]}" for name in ("unit", "site", "ticket") if unit.get(name)]
+    yield f"{told['asked']['text']}: found by {found}." + (f" {', '.join(names)}." if names else "")
+    for one in told["earlier_pairs"]:
+        was = one["was_target_iccid"] or "no new SIM"
+        yield f"Pair corrected {one['corrected_at']} by {one['corrected_by']}: {was} before. {one['reason']}"
+
+
+def _both_sides(told: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield what is on disk of both SIMs, line by line."""
+    old, new = told["old_sim"] or {}, told["new_sim"] or {}
+    yield "ICCID", old.get("iccid"), new.get("iccid")
+    yield "as on the card", old.get("iccid_with_check_digit"), new.get("iccid_with_check_digit")
+    yield "status", _old_status(old), _new_state(new)
+    yield "name", _short(old.get("label")), _short(new.get("name"))
+    yield "IMEI", _imeis(old), new.get("imei")
+    yield "device id", None, _digits(new.get("device_id"))
+    yield "data", _quota(old), _limit(new.get("overage_limit_bytes"))
+    yield "SMS", _booked(old), _count(new.get("sms_limit"))
+    yield "tags", None, ", ".join(new.get("tags") or ())
+    yield "claimed", None, new.get("claimed_at")
+    yield "connected", None, new.get("last_connected_at")
+    yield "read at", old.get("pulled_at") if old.get("is_listed") else None, new.get("read_at")
+
+
+def _short(name: str | None) -> str | None:
+    return name if name is None or len(name) <= MOST_SHOWN else f"{name[: MOST_SHOWN - 3]}..."
+
+
+def _old_status(old: Mapping[str, Any]) -> str | None:
+    if not old:
+        return None
+    if not old["is_listed"]:
+        return "not in the inventory"
+    return str(old["status"]) + (f", {old['switched_off']}" if old["switched_off"] else "")
+
+
+def _new_state(new: Mapping[str, Any]) -> str | None:
+    if not new:
+        return "no new SIM: not paired"
+    if new["read_at"] is None:
+        return "never read"
+    if not new["is_seen"]:
+        return "not on our organization"
+    return str(new["state_word"]) if new["is_claimed"] else f"{new['state_word']}, not claimed"
+
+
+def _imeis(old: Mapping[str, Any]) -> str:
+    """Return the hardware of the old SIM, the last one first."""
+    history = [one["imei"] for one in reversed(old.get("imeis", ()))]
+    return "\n".join(dict.fromkeys(filter(None, [old.get("imei"), *history])))
+
+
+def _digits(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _quota(old: Mapping[str, Any]) -> str | None:
+    booked, left = old.get("data_quota_mb"), old.get("data_remaining_mb")
+    if booked is None:
+        return None
+    return f"{booked} MB booked" + (f", {left} left" if left is not None else "")
+
+
+def _booked(old: Mapping[str, Any]) -> str | None:
+    booked, left = old.get("sms_quota"), old.get("sms_remaining")
+    if booked is None:
+        return None
+    return f"{booked} booked" + (f", {left} left" if left is not None else "")
+
+
+def _limit(limit: int | None) -> str | None:
+    if limit is None:
+        return None
+    return "no limit" if limit < 0 else f"pauses {sized(limit)} past its plan"
+
+
+def _count(limit: int | None) -> str | None:
+    return None if limit is None else "no limit" if limit < 0 else f"at most {limit}"
+
+
+def _live_sides(live: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield what both carriers said just now, line by line."""
+    old, new = live["old_sim"] or {}, live["new_sim"] or {}
+    no_old, no_new = (None if side else "no answer" for side in (old, new))
+    state = no_new or (new["state_word"] if new.get("is_seen") else "not on our organization")
+    yield "status", no_old or old["status"] or old["seen"], state
+    yield "session", old.get("session"), _sessions(new)
+    yield "used / connected", _used(old), new.get("last_connected_at")
+    yield "name", _short(old.get("label")), _short(new.get("name"))
+    yield "IMEI", old.get("imei"), new.get("imei")
+    yield "data limit", None, _limit(new.get("overage_limit_bytes"))
+
+
+def _sessions(new: Mapping[str, Any]) -> str | None:
+    if not new.get("is_seen"):
+        return None
+    sessions = new["sessions"]
+    if sessions is None:
+        return "not told"
+    if not sessions:
+        return "none since the claim"
+    last = max(sessions, key=lambda one: one["began_at"])
+    return f"{len(sessions)} since the claim, the last {last['began_at']}, {last['bytes']} bytes"
+
+
+def _used(old: Mapping[str, Any]) -> str | None:
+    if not old:
+        return None
+    if old["days_told"] is None:
+        return "use not told"
+    return f"last used {old['used_on'][-1]}" if old["used_on"] else f"not used in {old['days_told']} days"
+
+
+def _silence(told: Mapping[str, Any]) -> Iterator[str]:
+    known, live = told["silence"], told["live"] or {}
+    why = live if live.get("silence") else known
+    if why is None:
+        return
+    when = "asked now" if why is live else "by what is on disk"
+    missing = ", ".join(word.replace("_", " ") for word in why["silence_missing"].split())
+    lacks = f" Not known: {missing}." if missing else ""
+    yield f"\nData ({when}): {MEANING[Silence(why['silence'])]}.{lacks}"
+    if why["silence_advice"] not in {"", told["next"]["words"]}:
+        yield why["silence_advice"]
+
+
+def _plans(plans: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    rows = [
+        (
+            plan["plan_id"],
+            plan["state"],
+            plan["action"],
+            plan["wave"],
+            ", ".join(f"{step['kind']} {step_word(step['state'])}" for step in plan["steps"]),
+            verdict_word(plan["verdict"] or "unread"),
+            plan["code"] or plan["reason"],
+        )
+        for plan in plans
+    ]
+    if rows:
+        yield table("\nPlans that hold it", ("plan", "state", "action", "wave", "steps", "verdict", "why"), rows)
+
+
+def _request(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    outcome = one["outcome"] + (f" ({one['http_status']})" if one["http_status"] else "")
+    job = " ".join(filter(None, (one["job_id"], one["job_status"])))
+    kind = KINDS.get(one["kind"], one["kind"])
+    return one["request_id"], kind, one["sims"], one["sent_at"], outcome, job, one["words"], one["of"]

@@ -1,0 +1,1 @@
+"""Pairs, their use by plans, and discovery."""

@@ -1,0 +1,1 @@
+"""Story of one unit, and why it is silent."""
