@@ -22,6 +22,18 @@ CROSSED, MISTYPED, NAMELESS, NEVER_SWAPPED, ON_THE_BENCH = 0.10, 0.03, 0.05, 0.0
 TYPED = "8944500888888{:06d}"
 
 
+class _LookedAtNowAndThen(CorrectedWorld):
+    """A world that is looked at after every exchange while it is small, and after each so many while it is large."""
+
+    _exchanges = 0
+
+    def watch_and_note(self) -> None:
+        """A look goes through the whole fleet, and so would grow with its square."""
+        self._exchanges += 1
+        if self._exchanges % (1 + self.sims // 100) == 0:
+            super().watch_and_note()
+
+
 @dataclass(slots=True)
 class SwappedFleet:
     """Units, and the truth about them.
@@ -149,6 +161,7 @@ class SwappedFleet:
         world.before = world.values()
         world.may_go_off = before | set(self.truth)
         world.cut_over()
+        world.watch()
         off = world.off() - before
         pairs = world.pairs()
         for old in off:
@@ -161,7 +174,7 @@ def live_through_swaps(seed: int, folder: Path, units: int) -> SwappedFleet:
 
     Raises: AssertionError, at the first thing that is not as it must be.
     """
-    world = CorrectedWorld(folder, sims=units, seed=seed, options=ApplyOptions())
+    world = _LookedAtNowAndThen(folder, sims=units, seed=seed, options=ApplyOptions())
     fleet = SwappedFleet(world, random.Random(f"swaps {seed}"))
     fleet.made_ready()
     fleet.swapped()
