@@ -1,4 +1,4 @@
-"""Standing of a pair before its plan, and of a card in stock."""
+"""Standing of pairs and of cards in stock, without plans."""
 
 from dataclasses import dataclass
 from enum import StrEnum
