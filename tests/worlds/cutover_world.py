@@ -118,13 +118,13 @@ class SwitchWorld(World):
         self.served = {old for old, new in pairs if self.is_served(old, new)}
         self.target.faults = self.faults
 
-    def let_pass_data(self, new: str, *, after_s: float = 60.0, imei: str | None = None) -> None:
+    def let_pass_data(self, new: str, *, after_s: float = 60.0, imei: str | None = None, size: int = MEGABYTE) -> None:
         """The unit with this new SIM connects, some time after its claim: the one of its old SIM, or other hardware."""
         claimed_at = self.target.sims[new].claimed_at
         assert claimed_at is not None
         hardware = imei or self.unit_of(self._olds()[new])
         at = claimed_at + timedelta(seconds=after_s)
-        self.target.add_session(new, at, MEGABYTE, hardware)
+        self.target.add_session(new, at, size, hardware)
         self.goes_silent(self._olds()[new], at.date() - timedelta(days=1))
         self.connected.add(new)
         self.elapsed_s += 120  # and our clock is past it

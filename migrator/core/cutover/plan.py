@@ -93,6 +93,7 @@ class SwitchReason(StrEnum):
     NOT_LIVE = "not_live"  # the new SIM cannot pass data
     NOT_RESTED = "not_rested"  # claimed or changed too short a time ago
     NO_TRAFFIC = "no_traffic"  # no data session on the new SIM since it was claimed
+    NO_DATA = "no_data"  # its data sessions since carried no byte, or a network saw it and it opened none
     NOT_ALIVE_LATELY = "not_alive_lately"  # its last data session is longer ago than the policy bears
     NOT_OBSERVED = "not_observed"  # the policy takes only pairs that were seen in one unit
     OTHER_UNIT = "other_unit"  # the new SIM was seen in other hardware than the old one

@@ -14,11 +14,14 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.chunks import chunks
 from migrator.core.cutover.calls import source_calls
+from migrator.core.cutover.life import KeptProof, silent_as_kept
 from migrator.core.cutover.old_use import NewLife
 from migrator.core.cutover.plan import (
     Direction,
+    Require,
     SwitchAction,
     SwitchHeader,
     SwitchReason,
@@ -33,11 +36,13 @@ from migrator.core.cutover.rules import (
     Demand,
     Judged,
     Overlap,
+    claimed_at_s,
     cutover_row,
     is_open,
     rollback_row,
     unplanned_row,
 )
+from migrator.core.cutover.silence import ADVICE, MEANING, Silence
 from migrator.core.fleet.imei import ImeiDoubt, Neighbours, Unit, hardware, is_imei
 from migrator.core.fleet.sims import SourceSim, SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
@@ -82,6 +87,7 @@ class _Found:
     """SIM of the migration's plan with all that is known.
 
     `off`: the cutover of ours that switched the SIM off. `alive_s`: the last sign of life by a proof that was kept.
+    `silence`: why no data comes through the new SIM, by its record and that proof.
     """
 
     item: Item
@@ -90,6 +96,7 @@ class _Found:
     source: SourceSim | None
     off: SwitchedOff | None = None
     alive_s: float | None = None
+    silence: Silence = Silence.NOT_KNOWN
 
 
 # --- making -------------------------------------------------------------------------------------------------------
@@ -279,12 +286,24 @@ def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -
         keys = [item.key for item, *_ in chunk]
         sources = {sim.iccid.key: sim for sim in store.inventory.sims(keys)}
         proofs = store.proofs.among(header.plan_id, keys)
+        records = store.target_records.among(one.target.iccid.key for one, *_ in chunk if one.target is not None)
         for item, verified, _, claimed_s, _ in chunk:
             source, ours = sources.get(item.key), off.get(item.key)
             if source is not None and ours is not None and not ours.is_on_again:
                 source = replace(source, status=SourceStatus.DISABLED)
             proof = proofs.get(item.key)
-            yield _Found(item, verified, claimed_s, source, ours, proof.alive_s if proof else None)
+            alive_s, why = proof.alive_s if proof else None, _silence(item, claimed_s, records, proof)
+            yield _Found(item, verified, claimed_s, source, ours, alive_s, why)
+
+
+def _silence(
+    item: Item, claimed_s: float | None, records: Mapping[str, dict[str, Any]], proof: KeptProof | None
+) -> Silence:
+    """Return why no data comes through a new SIM, by what is on disk."""
+    if item.target is None:
+        return Silence.NOT_KNOWN
+    recorded, at_s = recorded_traffic(records.get(item.target.iccid.key, {})), claimed_at_s(item.target, claimed_s)
+    return silent_as_kept(item.target, recorded, claimed_s=at_s, proof=proof).silence
 
 
 async def _judged(  # noqa: PLR0917 - handed through as they came
@@ -301,22 +320,41 @@ async def _judged(  # noqa: PLR0917 - handed through as they came
     """
     imeis = [imei for one in found for imei in _imeis(one)]
     near = notes.neighbours(map(hardware, imeis))
-    rows = [_row(one, demand, org_id, near) for one in found]
+    rows = [_with_data(one, _row(one, demand, org_id, near), demand) for one in found]
     open_ = [at for at, one in enumerate(rows) if one.row.reason in _LACKS_LIFE or _lacks_unit(found[at], one)]
 
     async def ask(number: int) -> None:
         one = found[number]
         sessions = await sessions_since_claim(target, one.item.target, one.claimed_s)
+        if sessions and not any(session.bytes_used is None or session.bytes_used for session in sessions):
+            one = replace(one, silence=Silence.ZERO_BYTES)
         if sessions:
             newest_s, imei = max(session.at_s for session in sessions), imei_in(sessions)
             around = notes.neighbours(map(hardware, (*_imeis(one), imei)))
-            rows[number] = _row(one, demand, org_id, around, session_s=newest_s, session_imei=imei)
+            told = _row(one, demand, org_id, around, session_s=newest_s, session_imei=imei)
+            rows[number] = _with_data(one, told, demand)
         elif sessions is None and rows[number].row.reason in _LACKS_LIFE:
             row = rows[number].row
             rows[number] = Judged(replace(row, detail=f"{row.detail}; usage is not ours to read"))
 
     await in_parallel(open_, ask, workers=WORKERS, stopper=stopper)
     return rows
+
+
+_NO_DATA = {Silence.ZERO_BYTES, Silence.NO_SESSION}
+
+
+def _with_data(one: _Found, judged: Judged, demand: Demand) -> Judged:
+    """Leave an old SIM on whose new SIM reaches a network, and no server.
+
+    Only where data is asked for, and where it is known that none came through.
+    """
+    goes = judged.row.action is SwitchAction.SWITCH_OFF and demand.require is Require.TRAFFIC
+    if not goes or one.silence not in _NO_DATA:
+        return judged
+    words = f"{MEANING[one.silence]}: {ADVICE[one.silence]}"
+    row = replace(judged.row, action=SwitchAction.LEAVE_ON, reason=SwitchReason.NO_DATA, detail=words, wave=None)
+    return replace(judged, row=row)
 
 
 _LACKS_LIFE = {SwitchReason.NO_TRAFFIC, SwitchReason.NOT_ALIVE_LATELY}

@@ -87,6 +87,20 @@ def test_a_sim_that_never_passed_data_stays_on(world: SwitchWorld) -> None:
     assert not silent & world.off()
 
 
+@pytest.mark.parametrize(("sizes", "reason"), [([0], "no_data"), ([0, 0], "no_data"), ([5, 0], "qualifies")])
+@pytest.mark.parametrize("is_proved", [True, False])
+def test_sessions_without_a_byte_are_no_proof_that_the_unit_works(
+    world: SwitchWorld, sizes: list[int], reason: str, *, is_proved: bool
+) -> None:
+    """The unit reaches a network, and no server: to switch its old SIM off could cut it off for good."""
+    old = min(old for old, (_, why) in world.rows(world.cutover_plan()).items() if why == "no_traffic")
+    for number, size in enumerate(sizes, 1):
+        world.let_pass_data(world.pairs()[old], after_s=60.0 * number, size=size)
+    if is_proved:
+        world.proves_life()
+    assert world.rows(world.cutover_plan())[old][1] == reason
+
+
 def test_data_from_before_the_claim_is_no_sign_of_life(world: SwitchWorld) -> None:
     silent = {old for old, (_, reason) in world.rows(world.cutover_plan()).items() if reason == "no_traffic"}
     old = min(silent)
