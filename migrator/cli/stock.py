@@ -1,6 +1,7 @@
 """`stock`: cards that are claimed before anybody knows their unit."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from migrator.cli.app.progress import watching
 from migrator.cli.app.stale import with_warnings
 from migrator.cli.apply.apply import outcome_of
 from migrator.core.fleet.units import counted
+from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
 from migrator.inputs.pairing.list_columns import POOL_TITLES, parse_choices
 from migrator.workflows.field.stock import claim_stock, import_stock, stock_cards, stock_counts
@@ -105,7 +107,9 @@ def _claim(shared: Globals, policy_file: Path, count: int, confirm: int | None) 
     ):
         result = claim_stock(site, policy_file, count=count, confirm=confirm)
         head = site.store.audit.head()
-    return with_warnings(shared, outcome_of(result, head), warned)
+    outcome = outcome_of(result, head)
+    text = [*outcome.text[:-1], "Next: `migrator stock list`."] if result.exit_code is ExitCode.DONE else outcome.text
+    return with_warnings(shared, replace(outcome, text=text), warned)
 
 
 @click.command("list", epilog="Exit codes: 0 done.")

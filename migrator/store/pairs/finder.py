@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.identifiers import Eid, Imei, NotAnIdentifier
+from migrator.core.run.states import PlanKind
 from migrator.store.database.database import Database
 from migrator.store.inventory.imei_history import body_of
 from migrator.store.inventory.snapshots import in_force
@@ -33,6 +34,8 @@ _SHORTEST_NUMBER = 6
 
 Shorter numbers would be found in every record.
 """
+
+_MIGRATIONS = select(plans.c.plan_no).where(plans.c.kind == PlanKind.MIGRATE)  # a card in stock is no old SIM
 
 
 class Name(StrEnum):
@@ -130,7 +133,7 @@ class Finder:
             select(sim.key).where(sim.snapshot_id == in_force, sim.key == key),
             select(pair.source_key).where(pair.source_key == key),
             select(changes.c.source_key)
-            .where(changes.c.plan_no.in_(select(plans.c.plan_no)), changes.c.source_key == key)
+            .where(changes.c.plan_no.in_(_MIGRATIONS), changes.c.source_key == key)
             .distinct(),
             select(unit_facts.c.source_key).where(unit_facts.c.source_key == key),
         ]

@@ -88,11 +88,9 @@ def import_stock(
 
 
 def stock_cards(site: Site) -> list[Card]:
-    """Return every card in stock with its standing, as last read.
-
-    Sorted by ICCID without check digit.
-    """
-    return list(site.store.stock.cards(last_organization(site.store)))
+    """Return every card in stock with its standing, as last read, sorted by ICCID."""
+    cards = site.store.stock.cards(last_organization(site.store))
+    return sorted(cards, key=lambda card: card.iccid.digits)
 
 
 def stock_counts(cards: Sequence[Card]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from migrator.core.cutover.plan import Direction, SwitchItem, SwitchStep
 from migrator.core.cutover.rules import claimed_at_s
 from migrator.core.cutover.silence import MEANING, Recorded, Silence, Silent
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
-from migrator.core.fleet.sims import Pair, SourceSim, TargetLink
+from migrator.core.fleet.sims import Pair, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Step
@@ -246,10 +246,18 @@ def _standing(
         is_paired=known.pair is not None,
         plan=_plan_that_counts(known.plans),
         open_switch=(open_switches[-1]["direction"], open_switches[-1]["switch_id"]) if open_switches else None,
-        old_status=None if sim is None else sim.status.value,
+        old_status=_status_now(store, sim, is_live=live is not None and live.sim is not None),
         is_taken_back=back,
         silence=silence,
     )
+
+
+def _status_now(store: "Store", sim: SourceSim | None, *, is_live: bool) -> str | None:
+    """Return the status of the old SIM, by a read of now or by our cutovers since the pull."""
+    if sim is None:
+        return None
+    off = None if is_live else store.switches.switched_off([sim.iccid.key]).get(sim.iccid.key)
+    return SourceStatus.DISABLED.value if off is not None and not off.is_on_again else sim.status.value
 
 
 def _plan_that_counts(plans: list[dict[str, Any]]) -> dict[str, Any] | None:
