@@ -80,7 +80,7 @@ MUTATIONS = (
     Mutation(
         "a pair that a begun plan has to claim is kept",
         "migrator/store/pairs/pairs.py",
-        "                refuse_pairs_in_use(connection, _incoming)\n",
+        "                refuse_pairs_in_use(connection, _incoming, dropped)\n",
         "                pass\n",
     ),
     Mutation(

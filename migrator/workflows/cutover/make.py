@@ -299,7 +299,7 @@ def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -
 def _silence(
     item: Item, claimed_s: float | None, records: Mapping[str, dict[str, Any]], proof: KeptProof | None
 ) -> Silence:
-    """Return why no data comes through a new SIM, by what is on disk."""
+    """Return why no data comes through, by what is on disk."""
     if item.target is None:
         return Silence.NOT_KNOWN
     recorded, at_s = recorded_traffic(records.get(item.target.iccid.key, {})), claimed_at_s(item.target, claimed_s)
@@ -345,7 +345,7 @@ _NO_DATA = {Silence.ZERO_BYTES, Silence.NO_SESSION}
 
 
 def _with_data(one: _Found, judged: Judged, demand: Demand) -> Judged:
-    """Leave an old SIM on whose new SIM reaches a network, and no server.
+    """Leave an old SIM on whose new SIM reaches no server.
 
     Only where data is asked for, and where it is known that none came through.
     """

@@ -88,7 +88,7 @@ def import_stock(
 
 
 def stock_cards(site: Site) -> list[Card]:
-    """Return every card in stock with its standing, as last read, sorted by ICCID."""
+    """Return every card in stock as last read, sorted by ICCID."""
     cards = site.store.stock.cards(last_organization(site.store))
     return sorted(cards, key=lambda card: card.iccid.digits)
 

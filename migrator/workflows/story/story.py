@@ -253,7 +253,7 @@ def _standing(
 
 
 def _status_now(store: "Store", sim: SourceSim | None, *, is_live: bool) -> str | None:
-    """Return the status of the old SIM, by a read of now or by our cutovers since the pull."""
+    """Return the old SIM's status, also by our cutovers since."""
     if sim is None:
         return None
     off = None if is_live else store.switches.switched_off([sim.iccid.key]).get(sim.iccid.key)
