@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, bindparam, select, tuple_
 from migrator.chunks import chunks
 from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action, PlanHeader
-from migrator.core.run.states import MIGRATION_STEPS, StepKind, StepState
+from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Step, Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
@@ -28,7 +28,7 @@ ITEMS_PAGE = 500
 ACTING = tuple(action.value for action in Action if action.acts)
 
 _CHANGE_END = 4
-_KIND: Mapping[str, StepKind] = {kind.value: kind for kind in MIGRATION_STEPS}  # a call of an enum costs, per step
+_KIND: Mapping[str, StepKind] = {kind.value: kind for kind in StepKind}  # a call of an enum costs, per step
 _STEP_STATE: Mapping[str, StepState] = {state.value: state for state in StepState}
 _order = (changes.c.overage_order, changes.c.sms_order, changes.c.source_iccid)
 _link = LINK_COLUMNS

@@ -29,7 +29,7 @@ CLAIMING = (PlanKind.MIGRATE, PlanKind.STOCK)
 is_migration = (plans.c.kind == PlanKind.MIGRATE) | (plans.c.kind == PlanKind.STOCK)
 """Condition for a plan that claims SIMs."""
 
-is_cutover = (plans.c.kind == PlanKind.CUTOVER) | (plans.c.kind == PlanKind.ROLLBACK)
+is_cutover = (plans.c.kind != PlanKind.MIGRATE) & (plans.c.kind != PlanKind.STOCK)
 """Condition for a cutover or rollback."""
 
 STOCK_PLANS = select(plans.c.plan_no).where(plans.c.kind == PlanKind.STOCK)
