@@ -25,6 +25,7 @@ from migrator.store.database.rows import (
 )
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import facts_from
+from migrator.store.journal.proofs import life_in
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps
 
@@ -137,7 +138,7 @@ class HandoverUnits:
             wanted = {"keys": json_list(row[0] for row in rows)}
             sights: dict[tuple[str, str], list[Sight]] = {}
             for key, target, proved, life, alive, unit, imei in connection.execute(_SIGHTS, wanted):
-                sight = Sight(proved, Life(life), alive, Unit(unit), imei)
+                sight = Sight(proved, life_in(life), alive, Unit(unit), imei)
                 sights.setdefault((key, target), []).append(sight)
             claims = {(row.source_key, row.target_key): row.since for row in connection.execute(_CLAIMS, wanted)}
         return [_unit(row, sights, claims) for row in rows]

@@ -18,7 +18,7 @@ from migrator.store.database.rows import among, json_list
 from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import proofs
 
-__all__ = ["Proofs"]
+__all__ = ["Proofs", "life_in"]
 
 _AMONG = select(proofs).where(proofs.c.plan_no == bindparam("plan_no"), among(proofs.c.source_key, bindparam("keys")))
 _OF_THE_OLD = ("old", "old_used_on", "old_asked_at")
@@ -104,3 +104,8 @@ def _sessions_word(proof: Proof) -> str:
     """Return what stands behind the life: nothing, where the life alone tells."""
     is_plain = proof.sessions in _UNTOLD or proof.sessions is _IMPLIED.get(proof.life)
     return "" if is_plain else f"{_MORE}{proof.sessions.value}"
+
+
+def life_in(word: str) -> Life:
+    """Return the life in a stored word, without what stands behind it."""
+    return Life(word.partition(_MORE)[0])
