@@ -23,7 +23,7 @@ from migrator.store.journal.moves import move_noted
 from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import is_paid
 from migrator.store.pairs.pairs import fingerprint_of_pairs
-from migrator.store.pairs.pairs_in_use import refuse_planned
+from migrator.store.pairs.pairs_in_use import refuse_planned, set_aside_stock
 from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.tables.fleet import pairs, target_links
 from migrator.store.tables.plans import changes, plans, steps
@@ -135,6 +135,7 @@ class Corrections:
             _refuse_without_reason(draft, without_unit)
             versions = _add_versions(connection, draft, now)
             _replace_pairs(connection)
+            set_aside_stock(connection, now)
             aside, plan_ids = _set_aside(connection, draft, now)
             _note(connection, versions, now)
             connection.execute(delete(_incoming))

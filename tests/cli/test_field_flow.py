@@ -74,7 +74,7 @@ def test_cards_are_claimed_swapped_found_corrected_cut_over_and_handed_over(desk
     assert same({old: new for old, new, *_ in (line.split(",") for line in lines)}, truth)
 
     plan = done(desk, "plan", "create", "--policy", "policy.toml", "--where", "paired")
-    assert (plan["claims"], plan["counts"]["ADOPT"]) == (0, SWAPPED)  # type: ignore[index]
+    assert (plan["claims"], plan["counts"]["UPDATE"]) == (0, SWAPPED)  # type: ignore[index]
     done(desk, "apply", codes=(0, 3))
     assert dict(hologram.ledger.charges) == dict.fromkeys(cards, 1)
     off = done(desk, "cutover", "plan", codes=(0, 3))

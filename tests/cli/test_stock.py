@@ -144,7 +144,7 @@ def test_a_card_whose_claim_is_in_doubt_is_settled_before_its_unit_claims_it(
     dies(desk, monkeypatch, 2)
     assert desk.run("pair", "pool", "cards.txt", "--partial").code == 0
     plan = desk.json("plan", "create", "--policy", "policy.toml").data
-    assert plan["counts"]["ADOPT"] == 5
+    assert plan["counts"]["UPDATE"] == 5
     assert desk.run("apply", "--confirm", str(plan["claims"])).code in {0, 3}
     assert charged(desk.rehearsal) == dict.fromkeys(CARDS, 1)
 
@@ -153,12 +153,41 @@ def test_a_card_in_stock_is_adopted_by_its_unit_and_never_claimed_again(desk: De
     assert claim(desk, 5).code == 0
     assert desk.run("pair", "pool", "cards.txt", "--partial").code == 0
     plan = desk.json("plan", "create", "--policy", "policy.toml").data
-    assert (plan["counts"]["ADOPT"], plan["counts"]["CLAIM"]) == (5, 7)
+    assert (plan["counts"]["UPDATE"], plan["counts"]["CLAIM"]) == (5, 7)
     assert desk.run("apply", "--confirm", "7").code in {0, 3}
     assert set(charged(desk.rehearsal).values()) == {1}
     assert len(charged(desk.rehearsal)) == 12
     assert desk.rehearsal.hologram.sims[CARDS[0]].name != f"card {CARDS[0]}"
     assert counts(desk) == {"paired": 12}
+
+
+def test_a_claim_for_the_stock_that_goes_on_late_leaves_the_units_of_its_cards_alone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small limit of the stock would silence a unit that lives."""
+    dies(desk, monkeypatch, 2)
+    assert desk.run("pair", "pool", "cards.txt", "--partial").code == 0
+    plan = desk.json("plan", "create", "--policy", "policy.toml").data
+    assert desk.run("apply", "--confirm", str(plan["claims"])).code in {0, 3}
+    hologram = desk.rehearsal.hologram
+    before = {iccid: (hologram.sims[iccid].name, hologram.sims[iccid].overage_limit) for iccid in CARDS}
+    assert claim(desk, 5).code == 0
+    assert {iccid: (hologram.sims[iccid].name, hologram.sims[iccid].overage_limit) for iccid in CARDS} == before
+    assert not any(str(name).startswith("card ") for name, _ in before.values())
+    assert charged(desk.rehearsal) == dict.fromkeys(CARDS, 1)
+
+
+def test_a_pair_with_a_card_that_the_stock_claimed_is_corrected_and_not_replaced(desk: Desk) -> None:
+    """Its old SIM would cost two cards, and nobody would have said why."""
+    assert claim(desk, 5).code == 0
+    assert desk.run("pair", "pool", "cards.txt", "--partial").code == 0
+    desk.run("pair", "export", "pairs.csv")
+    (old, card), *_ = [line.split(",")[:2] for line in (desk.folder / "pairs.csv").read_text().splitlines()[1:]]
+    assert card in CARDS[:5]
+    desk.write("other.csv", f"source_iccid,target_iccid\n{old},8944500000000009999\n")
+    refused = desk.run("pair", "import", "other.csv", "--replace")
+    assert refused.code == 2
+    assert "claimed for already" in refused.err
 
 
 def test_the_plans_of_units_are_the_newest_ones_all_the_same(desk: Desk) -> None:

@@ -86,7 +86,7 @@ def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
     found = differences(item.change, item.target, org_id)
     if not found:
         return Verified(item.key, Verdict.OK)
-    if item.target.state is LinkState.TEST and item.change.action is Action.ADOPT:
+    if item.target.state is LinkState.TEST and item.change.action in {Action.ADOPT, Action.UPDATE}:
         return Verified(item.key, Verdict.STAGED, found)
     lasting = [finding for finding in found if _lasts(item, item.target, finding.code, lag_s)]
     is_left_alone = lag_s is None or any(finding.code in _UNTOUCHABLE for finding in lasting)

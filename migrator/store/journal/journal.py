@@ -163,11 +163,11 @@ class SqlJournal(Counts):
         with self._db.write() as connection:
             run = _living(connection, run_id)
             plan_no, body = run.plan_no, raw_text(request.body)
+            if run.kind == PlanKind.STOCK:
+                refuse_unstocked(connection, plan_no, keys)
             if kind is StepKind.CLAIM:
                 _refuse_claimed_elsewhere(connection, plan_no, keys)
-                if run.kind == PlanKind.STOCK:
-                    refuse_unstocked(connection, plan_no, keys)
-                else:
+                if run.kind != PlanKind.STOCK:
                     refuse_claimed_for_stock(connection, plan_no, keys)
                     refuse_changed_pairs(connection, plan_no, keys)
             row = {

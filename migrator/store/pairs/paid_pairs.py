@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, literal_column, or_, select
 
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.states import PlanKind, StepKind, StepState
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
 
@@ -19,6 +19,7 @@ MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 """States of a claim that was charged, or may have been."""
 
 _claim, _change, _was = steps.alias("paid_claim"), changes.alias("paid_change"), pair_versions.alias("was_paired")
+_stock_plans = select(plans.c.plan_no).where(plans.c.kind == literal_column(f"'{PlanKind.STOCK.value}'"))
 _known_plans = select(plans.c.plan_no)  # known few: with them, the index finds a SIM's step at once
 
 
@@ -62,8 +63,8 @@ def paid_elsewhere(target_key: ColumnElement[str]) -> ColumnElement[bool]:
 def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition of a pair that was paid for.
 
-    It may have been paid for. Either a card was claimed for the old SIM that it still has to count for, or its card was
-    claimed for another.
+    It may have been paid for. A card was claimed for the old SIM that it still has to count for, or its card was
+    claimed for the stock, or for another old SIM.
 
     Args:
         source_key: the old SIM.
@@ -74,4 +75,5 @@ def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> C
         .where(_claim.c.plan_no.in_(_known_plans), _claim.c.source_key == source_key, may_be_paid(_claim))
         .where(~was_taken_away(_claim))
     )
-    return or_(for_source.exists(), paid_elsewhere(target_key))
+    for_stock = select(_claim.c.plan_no).where(_claim.c.plan_no.in_(_stock_plans), _claim.c.source_key == target_key)
+    return or_(for_source.exists(), for_stock.where(may_be_paid(_claim)).exists(), paid_elsewhere(target_key))

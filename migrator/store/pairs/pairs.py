@@ -44,7 +44,7 @@ from migrator.store.database.rows import (
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
-from migrator.store.pairs.pairs_in_use import refuse_pairs_in_use
+from migrator.store.pairs.pairs_in_use import refuse_pairs_in_use, set_aside_stock
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 
 __all__ = ["Pairs"]
@@ -139,6 +139,7 @@ class Pairs:
                 refuse_pairs_in_use(connection, _incoming, dropped)
             gone = _drop(connection, dropped)
             _replace_all(connection)
+            set_aside_stock(connection, now)
             connection.execute(delete(_incoming))
             keep_facts(connection, facts, now)
             if counts["added"] or counts["replaced"] or gone:
@@ -175,6 +176,7 @@ class Pairs:
                 added = None
             connection.execute(delete(_incoming))
             if added:
+                set_aside_stock(connection, now)
                 counts = {"added": added, "unchanged": 0, "replaced": 0}
                 told = counts | {"pairs": added, "fingerprint": fingerprint_of_pairs(connection)}
                 note(connection, now, "pairs.changed", None, told)

@@ -6,21 +6,25 @@ Such a pair is kept as it is.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, Table, exists, func, literal, select
+from sqlalchemy import CompoundSelect, Connection, Select, Table, exists, func, insert, literal, select
 
 from migrator.core.plan.plan import Action
-from migrator.core.run.states import PlanState, StepKind, StepState
+from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
 from migrator.store.database.rows import among, json_list
+from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import is_paid
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 
-__all__ = ["refuse_changed_pairs", "refuse_pairs_in_use", "refuse_planned"]
+__all__ = ["refuse_changed_pairs", "refuse_pairs_in_use", "refuse_planned", "set_aside_stock"]
 
 _FIRST = 3
 """Number of examples in an error."""
 
+PAIRED = "a pair names the card by now: its unit sets it up"
+
+_aside = steps.alias("aside")
 _claim = steps.alias("claim")
 _its_claim = (
     (_claim.c.plan_no == changes.c.plan_no)
@@ -108,6 +112,29 @@ def refuse_planned(connection: Connection, incoming: Table, moved: Select[Any] |
     )
     if problems:
         raise PairInUse(problems[0].message, hint=problems[0].hint, problems=problems)
+
+
+def set_aside_stock(connection: Connection, now: float) -> None:
+    """Set aside the cards of the stock that a pair names.
+
+    Their units set them up from now on. No plan for the stock may bring its own limits and names back.
+    """
+    held = select(
+        changes.c.plan_no,
+        changes.c.source_key,
+        *map(literal, (StepKind.PAIR.value, StepState.SKIPPED.value, 0, now, 0.0, "paired", PAIRED)),
+    ).where(
+        changes.c.plan_no.in_(select(plans.c.plan_no).where(plans.c.kind == PlanKind.STOCK)),
+        select(pairs.c.target_key).where(pairs.c.target_key == changes.c.source_key).exists(),
+        ~select(_aside.c.plan_no)
+        .where(_aside.c.plan_no == changes.c.plan_no, _aside.c.source_key == changes.c.source_key)
+        .where(_aside.c.kind == StepKind.PAIR)
+        .exists(),
+    )
+    names = ["plan_no", "source_key", "kind", "state", "attempts", "since", "not_before", "code", "message"]
+    cards = connection.execute(insert(steps).from_select(names, held)).rowcount
+    if cards:
+        note(connection, now, "stock.paired", None, {"cards": cards})
 
 
 def refuse_changed_pairs(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
 from migrator.store.database.rows import LINK_COLUMNS, by_page, link_from
 from migrator.store.log import note
-from migrator.store.pairs.paid_pairs import MAY_BE_PAID
+from migrator.store.pairs.paid_pairs import MAY_BE_PAID, paid_elsewhere
 from migrator.store.plans.lookup import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links
 from migrator.store.tables.plans import changes, plans, steps
@@ -34,7 +34,7 @@ _was_refused = _claims.where(steps.c.state == StepState.FAILED).exists()
 _is_unseen = _claims.where(steps.c.code == Doubt.CLAIMED_UNSEEN).exists()
 _is_paired = select(pairs.c.target_key).where(pairs.c.target_key == stock.c.key).exists()
 _NEXT = (
-    select(stock, _is_paired, _is_open | _is_unseen, _was_refused, *LINK_COLUMNS)
+    select(stock, _is_paired, _is_open | _is_unseen | paid_elsewhere(stock.c.key), _was_refused, *LINK_COLUMNS)
     .join_from(stock, target_links, target_links.c.key == stock.c.key, isouter=True)
     .where(stock.c.key > bindparam("after"))
     .order_by(stock.c.key)
