@@ -20,7 +20,7 @@ from migrator.store.database.upgrade import alembic_config
 
 __all__ = ["BEFORE_ONE_JOURNAL", "make_older"]
 
-BEFORE_ONE_JOURNAL = ("0004", "0005", "0006", "0007", "0008", "0009")
+BEFORE_ONE_JOURNAL = ("0004", "0005", "0006", "0007")
 """Releases whose stores may hold cutovers in tables of their own."""
 
 _OF_PLANS = ("changes", "runs", "requests", "steps", "request_items")

@@ -10,7 +10,7 @@ import pytest
 from tests.worlds.swapped import live_through_swaps
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_fleet_that_is_swapped_in_any_order_is_paired_by_what_was_seen(tmp_path: Path, seed: int) -> None:
     fleet = live_through_swaps(seed, tmp_path, units=150)
     assert fleet.accepted > 0
