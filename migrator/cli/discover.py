@@ -8,7 +8,7 @@ import click
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.files import refuse_unwritable
 from migrator.cli.app.progress import watching
-from migrator.core.cutover.discovery import Bucket, Code
+from migrator.core.cutover.discovery import CardBucket, Code
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
@@ -18,13 +18,13 @@ from migrator.workflows.site import open_site
 __all__ = ["discover_pairs"]
 
 WORDS = {
-    Bucket.KNOWN: "paired so already",
-    Bucket.EXACT: "one old, one new, a session since the claim, the old SIM silent since",
-    Bucket.CONTRADICTS: "as exact, and in another pair: `pair correct`",
-    Bucket.WAITING: "one old, one new, and something is not known yet",
-    Bucket.AMBIGUOUS: "several old or several new SIMs",
-    Bucket.UNKNOWN_HARDWARE: "in hardware in which no old SIM was, or without a name",
-    Bucket.NEVER_SEEN: "in no hardware since their claim, as far as Hologram tells",
+    CardBucket.KNOWN: "paired so already",
+    CardBucket.EXACT: "one old, one new, a session since the claim, the old SIM silent since",
+    CardBucket.CONTRADICTS: "as exact, and in another pair: `pair correct`",
+    CardBucket.WAITING: "one old, one new, and something is not known yet",
+    CardBucket.AMBIGUOUS: "several old or several new SIMs",
+    CardBucket.UNKNOWN_HARDWARE: "in hardware in which no old SIM was, or without a name",
+    CardBucket.NEVER_SEEN: "in no hardware since their claim, as far as Hologram tells",
 }
 CODES = {
     Code.OLD_SIM_NOT_ASKED: "whether the old SIM is silent since is not on disk: --live asks 1NCE",
@@ -96,7 +96,7 @@ def _discover(  # noqa: PLR0917 - the options
 
 def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accepts: bool) -> Outcome:
     tally = found.tally
-    counts = {bucket.value: tally.buckets[bucket] for bucket in Bucket}
+    counts = {bucket.value: tally.buckets[bucket] for bucket in CardBucket}
     codes = {f"{bucket.value}.{code.value}": sims for (bucket, code), sims in sorted(tally.codes.items()) if code}
     data: dict[str, Any] = {
         "looked_at": tally.looked_at,
@@ -110,7 +110,11 @@ def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accep
         "exceptions": None if exceptions is None else str(exceptions),
     }
     text: list[Any] = [
-        table("New SIMs by their hardware", ("", "SIMs", ""), [(b.value, counts[b.value], WORDS[b]) for b in Bucket]),
+        table(
+            "New SIMs by their hardware",
+            ("", "SIMs", ""),
+            [(b.value, counts[b.value], WORDS[b]) for b in CardBucket],
+        ),
         f"{counted(tally.looked_at, 'new SIM')} = {' + '.join(f'{sims} {name}' for name, sims in counts.items())}.",
     ]
     if codes:
@@ -118,7 +122,12 @@ def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accep
         text.append(table("Why", ("", "SIMs", ""), rows))
     first = [
         (str(one.source or ""), str(one.sight.target), bucket.value, one.words)
-        for bucket in (Bucket.EXACT, Bucket.CONTRADICTS, Bucket.WAITING, Bucket.AMBIGUOUS)
+        for bucket in (
+            CardBucket.EXACT,
+            CardBucket.CONTRADICTS,
+            CardBucket.WAITING,
+            CardBucket.AMBIGUOUS,
+        )
         for one in found.first.get(bucket, ())
     ]
     if first:
@@ -133,11 +142,12 @@ def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accep
 def _problems(found: Discovered, *, accepts: bool) -> list[Problem]:
     buckets = found.tally.buckets
     hints = {
-        Bucket.EXACT: "" if accepts else "`migrator pair discover --accept exact` adds these pairs",
-        Bucket.CONTRADICTS: "look at them (--out FILE), then `migrator pair correct FILE`",
-        Bucket.WAITING: "`migrator pair discover --live` asks 1NCE about old SIMs; --exceptions FILE lists the reasons",
-        Bucket.AMBIGUOUS: "a person must decide: --exceptions FILE lists them; then `migrator pair correct`",
-        Bucket.UNKNOWN_HARDWARE: "--units FILE takes the IMEIs of your own list; --exceptions FILE lists them",
+        CardBucket.EXACT: "" if accepts else "`migrator pair discover --accept exact` adds these pairs",
+        CardBucket.CONTRADICTS: "look at them (--out FILE), then `migrator pair correct FILE`",
+        CardBucket.WAITING: "`migrator pair discover --live` asks 1NCE about old SIMs; --exceptions FILE lists "
+        "the reasons",
+        CardBucket.AMBIGUOUS: "a person must decide: --exceptions FILE lists them; then `migrator pair correct`",
+        CardBucket.UNKNOWN_HARDWARE: "--units FILE takes the IMEIs of your own list; --exceptions FILE lists them",
     }
     return [
         Problem("attention", f"new SIMs that are {bucket.value}: {buckets[bucket]}", hint)

@@ -25,9 +25,9 @@ from migrator.core.cutover.life import (
 )
 from migrator.core.cutover.rules import claimed_at_s
 from migrator.core.cutover.silence import (
-    Evidence,
     Recorded,
     Sessions,
+    UnitEvidence,
     sessions_by_record,
     sessions_by_usage,
     silence_of,
@@ -428,7 +428,7 @@ def _proof(one: _Asked, days: _Days | None) -> Proof:
     old, used_on = (None, None) if days is None else old_side(*days)
     was_idle = None if days is None or one.swapped_on is None else was_idle_before(days[0], one.swapped_on)
     silent = silence_of(
-        Evidence(
+        UnitEvidence(
             state=one.link.state,
             claimed_s=one.claimed_s,
             seen_s=since_s,

@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from migrator import wiring
-from migrator.core.cutover.discovery import Found
+from migrator.core.cutover.discovery import CardFinding
 from migrator.core.fleet.corrections import Corrected, Correction
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
@@ -80,9 +80,9 @@ class CorrectedWorld(SwitchWorld):
 
     def discovered(
         self, *, live: bool = True, accept: bool = False, out: Path | None = None, units: Sequence[tuple[str, str]] = ()
-    ) -> tuple[Discovered, dict[str, Found]]:
+    ) -> tuple[Discovered, dict[str, CardFinding]]:
         """`pair discover`. Returns: the counts, and what was found of each new SIM."""
-        result, each = Discovered(), dict[str, Found]()
+        result, each = Discovered(), dict[str, CardFinding]()
 
         async def body() -> None:
             stopper = Stopper()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from migrator.core.cutover.discovery import Bucket, Found
+from migrator.core.cutover.discovery import CardBucket, CardFinding
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import ApplyOptions
 from tests.worlds.corrected import MEGABYTE, CorrectedWorld
@@ -120,24 +120,24 @@ class SwappedFleet:
 
     # --- the office ---
 
-    def discovered_and_corrected(self) -> Counter[Bucket]:
+    def discovered_and_corrected(self) -> Counter[CardBucket]:
         """What the evidence settles is accepted and corrected; each of it must be true."""
         world = self.world
         before = world.pairs()
         result, each = world.discovered(accept=True)
         assert result.tally.looked_at == sum(result.tally.buckets.values())
-        settled = [one for one in each.values() if one.bucket in {Bucket.EXACT, Bucket.CONTRADICTS}]
+        settled = [one for one in each.values() if one.bucket in {CardBucket.EXACT, CardBucket.CONTRADICTS}]
         for one in settled:
             self._must_be_true(one)
         added = {old: new for old, new in world.pairs().items() if old not in before}
         assert all(self.truth[old] == new for old, new in added.items()), "a wrong pair was accepted"
         self.accepted = result.accepted + len(settled)
-        wrong = {str(one.source): str(one.sight.target) for one in settled if one.bucket is Bucket.CONTRADICTS}
+        wrong = {str(one.source): str(one.sight.target) for one in settled if one.bucket is CardBucket.CONTRADICTS}
         if wrong:
             world.corrected(wrong, reason="its number was mistyped, or its unit is not known yet")
         return result.tally.buckets
 
-    def _must_be_true(self, one: Found) -> None:
+    def _must_be_true(self, one: CardFinding) -> None:
         old, new = str(one.source), str(one.sight.target)
         assert self.truth.get(old) == new, f"{new} was found to be in the unit of {old}, and is not"
 

@@ -11,10 +11,10 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.records import record
 from migrator.core.fleet.sims import SourceStatus
 
-__all__ = ["Bucket", "Code", "Found", "Sight", "Tally", "found", "one_digit_off"]
+__all__ = ["CardBucket", "CardFinding", "CardSight", "Code", "DiscoveryTally", "found", "one_digit_off"]
 
 
-class Bucket(StrEnum):
+class CardBucket(StrEnum):
     """Bucket of a new SIM, by its hardware.
 
     Every new SIM is in exactly one bucket.
@@ -31,7 +31,7 @@ class Bucket(StrEnum):
     @property
     def is_settled(self) -> bool:
         """True if the evidence says which old SIM it is."""
-        return self in {Bucket.KNOWN, Bucket.EXACT, Bucket.CONTRADICTS}
+        return self in {CardBucket.KNOWN, CardBucket.EXACT, CardBucket.CONTRADICTS}
 
 
 class Code(StrEnum):
@@ -54,7 +54,7 @@ class Code(StrEnum):
 
 
 @record
-class Sight:
+class CardSight:
     """All that is known of one new SIM and its hardware.
 
     Args:
@@ -99,14 +99,14 @@ class Sight:
 
 
 @record
-class Found:
+class CardFinding:
     """Bucket of one new SIM, with reason and evidence.
 
     `source` is the old SIM; None where the evidence names none.
     """
 
-    sight: Sight
-    bucket: Bucket
+    sight: CardSight
+    bucket: CardBucket
     code: Code
     source: Iccid | None
     words: str
@@ -114,43 +114,43 @@ class Found:
 
 
 @dataclass(slots=True)
-class Tally:
+class DiscoveryTally:
     """Counts of a discovery: the buckets sum to `looked_at`."""
 
     looked_at: int = 0
-    buckets: Counter[Bucket] = field(default_factory=Counter)
-    codes: Counter[tuple[Bucket, Code]] = field(default_factory=Counter)
+    buckets: Counter[CardBucket] = field(default_factory=Counter)
+    codes: Counter[tuple[CardBucket, Code]] = field(default_factory=Counter)
 
-    def add(self, one: Found) -> None:
+    def add(self, one: CardFinding) -> None:
         """Count one new SIM."""
         self.looked_at += 1
         self.buckets[one.bucket] += 1
         self.codes[one.bucket, one.code] += 1
 
 
-def found(sight: Sight) -> Found:  # noqa: PLR0911 - a table of rules, the first that fits wins
+def found(sight: CardSight) -> CardFinding:  # noqa: PLR0911 - a table of rules, the first that fits wins
     """Judge one new SIM by its hardware."""
     if sight.body is None:
-        return Found(sight, Bucket.NEVER_SEEN, Code.NO_IMEI, None, "Hologram tells no IMEI")
+        return CardFinding(sight, CardBucket.NEVER_SEEN, Code.NO_IMEI, None, "Hologram tells no IMEI")
     if sight.life.alive_s is None:
-        return Found(sight, Bucket.NEVER_SEEN, Code.NOT_SINCE_CLAIM, None, "no session since its claim")
+        return CardFinding(sight, CardBucket.NEVER_SEEN, Code.NOT_SINCE_CLAIM, None, "no session since its claim")
     if sight.is_filler:
         words = f"IMEI {sight.imei} stands for no hardware"
-        return Found(sight, Bucket.UNKNOWN_HARDWARE, Code.FILLER, None, words)
+        return CardFinding(sight, CardBucket.UNKNOWN_HARDWARE, Code.FILLER, None, words)
     if not sight.olds:
         words = f"no old SIM was ever in IMEI {sight.imei}"
-        return Found(sight, Bucket.UNKNOWN_HARDWARE, Code.UNKNOWN_IMEI, None, words)
+        return CardFinding(sight, CardBucket.UNKNOWN_HARDWARE, Code.UNKNOWN_IMEI, None, words)
     if sight.fits_pair:
         code = Code.SHARED_IMEI if sight.olds > 1 else Code.NONE
-        return Found(sight, Bucket.KNOWN, code, sight.paired_source, _evidence(sight))
+        return CardFinding(sight, CardBucket.KNOWN, code, sight.paired_source, _evidence(sight))
     ambiguous = _ambiguous(sight)
     if ambiguous is not None:
         code, words = ambiguous
-        return Found(sight, Bucket.AMBIGUOUS, code, None, words)
+        return CardFinding(sight, CardBucket.AMBIGUOUS, code, None, words)
     return _one_to_one(sight)
 
 
-def _ambiguous(sight: Sight) -> tuple[Code, str] | None:
+def _ambiguous(sight: CardSight) -> tuple[Code, str] | None:
     if sight.olds > 1:
         return Code.SHARED_IMEI, f"{sight.olds} old SIMs were in IMEI {sight.imei}"
     if sight.news > 1:
@@ -161,33 +161,33 @@ def _ambiguous(sight: Sight) -> tuple[Code, str] | None:
     return None
 
 
-def _one_to_one(sight: Sight) -> Found:
+def _one_to_one(sight: CardSight) -> CardFinding:
     """Judge a new SIM in the hardware of just one old SIM."""
     source, alive_s = sight.source, sight.life.alive_s
     if sight.source_status is None:
         words = f"old SIM {source} is not in the inventory in force"
-        return Found(sight, Bucket.WAITING, Code.OLD_SIM_GONE, source, words)
+        return CardFinding(sight, CardBucket.WAITING, Code.OLD_SIM_GONE, source, words)
     if sight.source_first_s is not None and alive_s is not None and sight.source_first_s > alive_s:
         words = f"old SIM {source} came into IMEI {sight.imei} after the new one was last seen there"
-        return Found(sight, Bucket.WAITING, Code.SEEN_LATER, source, words)
+        return CardFinding(sight, CardBucket.WAITING, Code.SEEN_LATER, source, words)
     known = () if sight.used_on is None else (sight.used_on,)
     use = use_by_answer(sight.life, sight.use, known=known)
     if use.use is OldUse.IN_USE:
         words = f"old SIM {source} was used on {use.used_on}, and the new one has not lived since"
-        return Found(sight, Bucket.WAITING, Code.OLD_SIM_IN_USE, source, words, use.used_on)
+        return CardFinding(sight, CardBucket.WAITING, Code.OLD_SIM_IN_USE, source, words, use.used_on)
     is_off = sight.source_status in {SourceStatus.DISABLED, SourceStatus.EXPIRED}
     if use.use is OldUse.UNKNOWN and not (is_off and alive_s is not None and sight.inventory_s >= alive_s):
         asked_lately = sight.use is not None and not sight.use.is_told
         code = Code.OLD_SIM_UNKNOWN if asked_lately else Code.OLD_SIM_NOT_ASKED
         words = f"whether old SIM {source} is silent since is not known"
-        return Found(sight, Bucket.WAITING, code, source, words)
+        return CardFinding(sight, CardBucket.WAITING, code, source, words)
     is_paired = sight.paired_source is not None or sight.paired_target is not None
-    bucket = Bucket.CONTRADICTS if is_paired else Bucket.EXACT
+    bucket = CardBucket.CONTRADICTS if is_paired else CardBucket.EXACT
     last = sight.use.used_on if sight.use is not None else None
-    return Found(sight, bucket, Code.NONE, source, _evidence(sight, is_off=is_off, last=last), last)
+    return CardFinding(sight, bucket, Code.NONE, source, _evidence(sight, is_off=is_off, last=last), last)
 
 
-def _evidence(sight: Sight, *, is_off: bool = False, last: date | None = None) -> str:
+def _evidence(sight: CardSight, *, is_off: bool = False, last: date | None = None) -> str:
     """Return the evidence of a pair in words."""
     alive_s = sight.life.alive_s
     session = "" if alive_s is None else f"{datetime.fromtimestamp(alive_s, UTC):%Y-%m-%d %H:%M:%S}"

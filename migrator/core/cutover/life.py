@@ -11,11 +11,11 @@ from typing import Any
 
 from migrator.core.cutover.rules import alive_at_s
 from migrator.core.cutover.silence import (
-    Evidence,
     OldSide,
     Recorded,
     Sessions,
     Silent,
+    UnitEvidence,
     sessions_by_record,
     silence_of,
 )
@@ -183,7 +183,7 @@ def silent_as_kept(
         if sessions is not Sessions.DATA and not is_newer and proof.sessions is not Sessions.NOT_ASKED:
             sessions = proof.sessions
     return silence_of(
-        Evidence(
+        UnitEvidence(
             state=target.state,
             claimed_s=claimed_s,
             seen_s=seen_s,

@@ -17,13 +17,13 @@ __all__ = [
     "ADVICE",
     "IDLE_DAYS",
     "MEANING",
-    "Evidence",
-    "Missing",
+    "MissingEvidence",
     "OldSide",
     "Recorded",
     "Sessions",
     "Silence",
     "Silent",
+    "UnitEvidence",
     "sessions_by_record",
     "sessions_by_usage",
     "silence_of",
@@ -101,7 +101,7 @@ ADVICE: Mapping[Silence, str] = MappingProxyType(
 )
 
 
-class Missing(StrEnum):
+class MissingEvidence(StrEnum):
     """Evidence that nobody has."""
 
     STATE = "state"  # Hologram's word for the state is not known here
@@ -127,7 +127,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class UnitEvidence:
     """Evidence about one unit, from both carriers.
 
     `seen_s` is the last sign of life since the claim, by record or usage (UTC seconds). `old` and `was_idle_before` are
@@ -148,7 +148,7 @@ class Silent:
     """Reason for a silence, with the evidence that is missing."""
 
     silence: Silence
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[MissingEvidence, ...] = ()
 
     @property
     def needs_attention(self) -> bool:
@@ -164,7 +164,7 @@ class Silent:
         }
 
 
-def silence_of(known: Evidence) -> Silent:  # noqa: PLR0911 - a table of rules, the first that fits wins
+def silence_of(known: UnitEvidence) -> Silent:  # noqa: PLR0911 - a table of rules, the first that fits wins
     """Return why no data comes through a new SIM.
 
     The state comes first: a SIM that is paused cannot talk, whatever it did before. Use of the old SIM counts against
@@ -185,32 +185,32 @@ def silence_of(known: Evidence) -> Silent:  # noqa: PLR0911 - a table of rules, 
         return Silent(Silence.NO_SESSION)
     if known.was_idle_before and known.used_on is None:
         return Silent(Silence.UNIT_DEAD_BEFORE)
-    since = () if known.old in {OldSide.SILENT, OldSide.TALKS} else (Missing.OLD_USE,)
-    before = () if known.was_idle_before is not None else (Missing.OLD_USE_BEFORE,)
+    since = () if known.old in {OldSide.SILENT, OldSide.TALKS} else (MissingEvidence.OLD_USE,)
+    before = () if known.was_idle_before is not None else (MissingEvidence.OLD_USE_BEFORE,)
     return Silent(Silence.NEVER_ATTACHED, (*since, *before))
 
 
-def _held_back(known: Evidence) -> Silent | None:
+def _held_back(known: UnitEvidence) -> Silent | None:
     """Return why the SIM cannot talk, or why nobody knows.
 
     None where neither is the case.
     """
     if known.state is LinkState.UNKNOWN:
-        return Silent(Silence.NOT_KNOWN, (Missing.STATE,))
+        return Silent(Silence.NOT_KNOWN, (MissingEvidence.STATE,))
     if known.state is not LinkState.LIVE:
         return Silent(_NOT_LIVE.get(known.state, Silence.NOT_LIVE))
-    return Silent(Silence.NOT_KNOWN, (Missing.CLAIM_TIME,)) if known.claimed_s is None else None
+    return Silent(Silence.NOT_KNOWN, (MissingEvidence.CLAIM_TIME,)) if known.claimed_s is None else None
 
 
 _NOT_LIVE = {LinkState.PAUSED_SYSTEM: Silence.PAUSED_BY_SYSTEM, LinkState.PAUSED_USER: Silence.PAUSED}
 _SESSIONS_MISSING = {
-    Sessions.NOT_ASKED: Missing.SESSIONS,
-    Sessions.NOT_OURS: Missing.SESSIONS_NOT_OURS,
-    Sessions.UNSIZED: Missing.SESSION_SIZES,
+    Sessions.NOT_ASKED: MissingEvidence.SESSIONS,
+    Sessions.NOT_OURS: MissingEvidence.SESSIONS_NOT_OURS,
+    Sessions.UNSIZED: MissingEvidence.SESSION_SIZES,
 }
 
 
-def _old_is_back(known: Evidence) -> bool:
+def _old_is_back(known: UnitEvidence) -> bool:
     """True if the old SIM talks, later than the new SIM."""
     if known.old is not OldSide.TALKS or known.used_on is None:
         return False

@@ -15,19 +15,19 @@ from migrator.core.fleet.sims import Pair, PairValues
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.errors import Problem
 from migrator.inputs.pairing.field_values import CLEAR_TIME, NameLookup, NotATime, imei_of, old_sim, scan_time
-from migrator.inputs.pairing.file import ROWS_PER_LOOKUP, Draft, PairLookup, PairRow, SourceLookup, line_of
+from migrator.inputs.pairing.file import ROWS_PER_LOOKUP, ImportDraft, PairLookup, PairRow, SourceLookup, line_of
 from migrator.inputs.pairing.list_columns import NAMES_OF_OLD
 from migrator.inputs.pairing.memory import Seen
 from migrator.inputs.pairing.scans import Scan, Scans, Superseded
 
-__all__ = ["FieldResult", "ImeiCounts", "Replaced", "Store", "plan_field_import"]
+__all__ = ["FieldResult", "ImeiCounts", "KnownSims", "Replaced", "plan_field_import"]
 
 CORRECT_HINT = "a claim stays with its card: `migrator pair correct FILE` corrects a pair after the claim"
 MOST_WARNINGS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class KnownSims:
     """Lookups of the facts known before an import.
 
     Each lookup takes some hundred keys.
@@ -150,7 +150,9 @@ class FieldResult:
             yield [*self._scans.cells(line), codes, words]
 
 
-def plan_field_import(rows: Iterable[PairRow], *, file: str, store: Store, replace: bool, now: float) -> FieldResult:
+def plan_field_import(
+    rows: Iterable[PairRow], *, file: str, store: KnownSims, replace: bool, now: float
+) -> FieldResult:
     """Check every row, and find the changes that the file would make.
 
     Nothing is written to the store here. There may be a million rows: those already read are kept on disk.
@@ -173,10 +175,10 @@ def plan_field_import(rows: Iterable[PairRow], *, file: str, store: Store, repla
 
 
 @dataclass(slots=True)
-class _FieldDraft(Draft):
+class _FieldDraft(ImportDraft):
     """Import of a technicians' file so far."""
 
-    store: Store = field(kw_only=True)
+    store: KnownSims = field(kw_only=True)
     now: float = field(kw_only=True)
     scans: Scans = field(init=False)
     imeis: ImeiCounts = field(default_factory=ImeiCounts)
@@ -306,7 +308,7 @@ class _FieldDraft(Draft):
             return
         if not self._take_unit(pair, scan):
             return
-        Draft.place(self, pair, known, had, holder)
+        ImportDraft.place(self, pair, known, had, holder)
 
     def _is_older(self, scan: Scan, facts: UnitFacts | None) -> bool:
         return _order(scan, facts) < 0
@@ -343,9 +345,9 @@ class _FieldDraft(Draft):
         scan = self.at_hand_scans[line_of(pair)]
         open_had = None if had is None or _order(scan, self.known_facts.get(had.source.key)) > 0 else had
         if holder is None or _order(scan, self.known_facts.get(holder.source.key)) <= 0:
-            return Draft.fits_existing(self, pair, open_had, holder)
+            return ImportDraft.fits_existing(self, pair, open_had, holder)
         self.left.append((pair, holder, self.known_facts.get(holder.source.key)))
-        return Draft.fits_existing(self, pair, open_had, None)
+        return ImportDraft.fits_existing(self, pair, open_had, None)
 
     def _compare_imeis(self, scans: Sequence[Scan]) -> None:
         olds = self.store.old_imeis([scan.source_key for scan in scans if scan.source_key])

@@ -14,14 +14,14 @@ from migrator.errors import Problem
 from migrator.inputs.files.problems import spelled
 from migrator.inputs.pairing.list_columns import NAMES_OF_OLD
 
-__all__ = ["NameLookup", "Named", "NotATime", "imei_of", "old_sim", "scan_time"]
+__all__ = ["NameLookup", "NamedBy", "NotATime", "imei_of", "old_sim", "scan_time"]
 
 CLEAR_TIME = "write it as 2026-04-03T14:05:00+02:00; or leave the column out: --column scanned_at="
 LONGEST_AHEAD = timedelta(days=1)
 """Time that the clock of a scanner may be ahead."""
 
 
-class Named(Protocol):
+class NamedBy(Protocol):
     """Old SIMs of one name."""
 
     @property
@@ -32,7 +32,7 @@ class Named(Protocol):
     def last(self) -> Iccid: ...  # noqa: D102
 
 
-NameLookup = Callable[[str, Sequence[str]], Mapping[str, Named]]
+NameLookup = Callable[[str, Sequence[str]], Mapping[str, NamedBy]]
 """Field and its values -> the old SIMs, by value."""
 
 
@@ -84,7 +84,7 @@ def imei_of(text: str) -> tuple[str | None, str]:
     return imei.digits, ""
 
 
-def old_sim(texts: Mapping[str, str], found: Mapping[str, Mapping[str, Named]]) -> Iccid | Problem:
+def old_sim(texts: Mapping[str, str], found: Mapping[str, Mapping[str, NamedBy]]) -> Iccid | Problem:
     """Return the one old SIM that a row names, or the problem.
 
     An IMEI counts only where nothing else names one SIM: the new SIM may have been put into another unit.

@@ -35,7 +35,7 @@ from migrator.inputs.pairing.memory import Seen
 from migrator.inputs.pairing.rows import PairRow, read_pairs
 
 __all__ = [
-    "Draft",
+    "ImportDraft",
     "ImportResult",
     "NotPlain",
     "PairLookup",
@@ -127,7 +127,7 @@ def plan_import(
         replace: whether a source that is paired already may get another target. A target never leaves a source that
             the file does not give another one.
     """
-    draft = Draft(file, replace, Seen(file))
+    draft = ImportDraft(file, replace, Seen(file))
     for chunk in chunks(rows, ROWS_PER_LOOKUP):
         parsed = [pair for row in chunk if (pair := draft.parsed(row)) is not None]
         sources = [pair.source.key for pair in parsed]
@@ -182,7 +182,7 @@ def _plain_key(digits: str) -> str:
 
 
 @dataclass(slots=True)
-class Draft:
+class ImportDraft:
     """State of the import so far.
 
     Origins are "FILE:LINE": each pair has its place in the file.

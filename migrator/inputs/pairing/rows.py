@@ -26,7 +26,7 @@ from migrator.inputs.pairing.list_columns import (
     unused_titles,
 )
 
-__all__ = ["FieldColumns", "PairRow", "Told", "read_pairs"]
+__all__ = ["FieldColumns", "PairRow", "RowTold", "read_pairs"]
 
 SOURCE, TARGET, EID = "source_iccid", "target_iccid", "eid"
 HEADER_REMEDY = (
@@ -39,7 +39,7 @@ _BESIDE = tuple(dict.fromkeys((*NAMES_OF_OLD, *FACTS)))
 """Columns that only some files have."""
 
 
-class Told(NamedTuple):
+class RowTold(NamedTuple):
     """Values of a row beside the two ICCIDs, as written.
 
     Args:
@@ -78,7 +78,7 @@ class PairRow(NamedTuple):  # made in half the time of a frozen dataclass, a mil
     source_text: str
     target_text: str
     eid_text: str = ""
-    told: Told | None = None
+    told: RowTold | None = None
 
 
 def read_pairs(
@@ -149,13 +149,13 @@ class _Reading:
             self.titles = [cells[at] for at in self._kept]
         self._wants_cells = wants_cells
 
-    def told(self, cells: Sequence[str]) -> Told:
+    def told(self, cells: Sequence[str]) -> RowTold:
         """Return what a row tells beside its ICCIDs."""
         texts = {name: text for name, at in self.beside if (text := unwrapped(cells[at]))}
         self._filled |= texts.keys()
         if not self._wants_cells:
-            return Told(texts)
-        return Told(texts, [cells[at] if at < len(cells) else "" for at in self._kept])
+            return RowTold(texts)
+        return RowTold(texts, [cells[at] if at < len(cells) else "" for at in self._kept])
 
     def empty(self) -> list[str]:
         """Return the titles of the columns that never had a value."""

@@ -29,7 +29,7 @@ from migrator.store.journal.proofs import life_in
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps
 
-__all__ = ["HandoverUnit", "HandoverUnits", "Sight"]
+__all__ = ["HandoverUnit", "HandoverUnits", "ProvedSight"]
 
 _FACT_COLUMNS = tuple(unit_facts.c)
 _COLUMNS = (*PAIR_COLUMNS, *SIM_COLUMNS, *LINK_COLUMNS, target_links.c.raw, *_FACT_COLUMNS)
@@ -73,7 +73,7 @@ _CLAIMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ProvedSight:
     """Proof of life of one new SIM by one plan (UTC seconds)."""
 
     proved_s: float
@@ -102,7 +102,7 @@ class HandoverUnit:
     link: TargetLink | None
     raw: str | None
     facts: UnitFacts | None
-    sights: tuple[Sight, ...]
+    sights: tuple[ProvedSight, ...]
     claim_noted_s: float | None
 
 
@@ -136,16 +136,16 @@ class HandoverUnits:
         with self._db.read() as connection:
             rows = connection.execute(statement, values).all()
             wanted = {"keys": json_list(row[0] for row in rows)}
-            sights: dict[tuple[str, str], list[Sight]] = {}
+            sights: dict[tuple[str, str], list[ProvedSight]] = {}
             for key, target, proved, life, alive, unit, imei in connection.execute(_SIGHTS, wanted):
-                sight = Sight(proved, life_in(life), alive, Unit(unit), imei)
+                sight = ProvedSight(proved, life_in(life), alive, Unit(unit), imei)
                 sights.setdefault((key, target), []).append(sight)
             claims = {(row.source_key, row.target_key): row.since for row in connection.execute(_CLAIMS, wanted)}
         return [_unit(row, sights, claims) for row in rows]
 
 
 def _unit(
-    row: Sequence[Any], sights: dict[tuple[str, str], list[Sight]], claims: dict[tuple[str, str], float]
+    row: Sequence[Any], sights: dict[tuple[str, str], list[ProvedSight]], claims: dict[tuple[str, str], float]
 ) -> HandoverUnit:
     pair = pair_from(row[:_SIM_AT])
     sim, link, raw = row[_SIM_AT:_LINK_AT], row[_LINK_AT:_RAW_AT], row[_RAW_AT]

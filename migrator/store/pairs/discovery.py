@@ -27,7 +27,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.schema import CreateTable, DropTable
 
 from migrator.chunks import PAGE, chunks
-from migrator.core.cutover.discovery import Found, Sight, found, one_digit_off
+from migrator.core.cutover.discovery import CardFinding, CardSight, found, one_digit_off
 from migrator.core.cutover.old_use import KeptUse, NewLife
 from migrator.core.cutover.rules import moment_s
 from migrator.core.fleet.identifiers import Iccid
@@ -170,7 +170,7 @@ class Discovery:
             _fill_places(connection)
             _fill_news(connection, org_id)
 
-    def found(self) -> Iterator[Found]:
+    def found(self) -> Iterator[CardFinding]:
         """Yield every new SIM with its bucket, by key."""
         for row in by_page(lambda after: self._db.tuples(_NEXT, after=after)):
             yield found(self._sight(row))
@@ -219,14 +219,14 @@ class Discovery:
             for table in _TABLES:
                 connection.execute(DropTable(table, if_exists=True))
 
-    def _sight(self, row: tuple[Any, ...]) -> Sight:
+    def _sight(self, row: tuple[Any, ...]) -> CardSight:
         key, iccid, imei, body, alive_s, claimed_s, olds, news, source_key, source_iccid, *rest = row
         source_imei, first_s, source_news, status, for_key, for_iccid, fits, with_key, with_iccid, *uses = rest
         asked_from, asked_to, used_on, is_told, noted_on = uses
         use = (
             None if asked_from is None else KeptUse(_day(asked_from), _day(asked_to), _some_day(used_on), bool(is_told))
         )
-        return Sight(
+        return CardSight(
             Iccid(iccid, key),
             imei,
             body,

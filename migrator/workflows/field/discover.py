@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from migrator import wiring
 from migrator.chunks import chunks
-from migrator.core.cutover.discovery import Bucket, Code, Found, Tally
+from migrator.core.cutover.discovery import CardBucket, CardFinding, Code, DiscoveryTally
 from migrator.core.cutover.old_use import KeptUse, days_to_ask, kept_use
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import PairValues, TargetLink
@@ -58,14 +58,14 @@ class Discovered:
         first: some of each bucket that a person has to look at, in words.
     """
 
-    tally: Tally = field(default_factory=Tally)
+    tally: DiscoveryTally = field(default_factory=DiscoveryTally)
     accepted: int = 0
     devices: int | None = None
     asked: int = 0
     near: int = 0
-    first: dict[Bucket, list[Found]] = field(default_factory=dict)
+    first: dict[CardBucket, list[CardFinding]] = field(default_factory=dict)
 
-    def keep_first(self, one: Found, most: int) -> None:
+    def keep_first(self, one: CardFinding, most: int) -> None:
         """Keep one of the first SIMs of its bucket."""
         some = self.first.setdefault(one.bucket, [])
         if len(some) < most:
@@ -196,7 +196,7 @@ async def ask_old_sims(
     Returns: the number of old SIMs.
     """
 
-    def open_() -> Iterator[Found]:
+    def open_() -> Iterator[CardFinding]:
         return (one for one in seen.found() if one.code is Code.OLD_SIM_NOT_ASKED)
 
     sims = sum(1 for _ in open_())
@@ -214,7 +214,7 @@ async def ask_old_sims(
     return asked
 
 
-async def _ask(usage: SourceUsage, today: date, answers: dict[str, KeptUse], one: Found) -> None:
+async def _ask(usage: SourceUsage, today: date, answers: dict[str, KeptUse], one: CardFinding) -> None:
     days = days_to_ask(one.sight.life, today)
     if one.source is not None and days is not None:
         answers[one.source.key] = kept_use(days, await usage.used_days(one.source, *days))
@@ -261,15 +261,15 @@ def judged(
                 everything.writerow(row)
             if rest is not None and not one.bucket.is_settled:
                 rest.writerow(row)
-            if one.bucket is Bucket.EXACT:
+            if one.bucket is CardBucket.EXACT:
                 taken.write(json.dumps(_told(one)) + "\n")
         if accept is not None:
             result.accepted = _added(accept, taken)
 
 
-def _near(one: Found, source: Iccid, imei: str) -> Found:
+def _near(one: CardFinding, source: Iccid, imei: str) -> CardFinding:
     words = f"{one.words}; one digit off IMEI {imei} of old SIM {source}: mistyped, or another unit"
-    return Found(one.sight, one.bucket, Code.ONE_DIGIT_OFF, None, words)
+    return CardFinding(one.sight, one.bucket, Code.ONE_DIGIT_OFF, None, words)
 
 
 def _table(stream: TextIO | None) -> Any:
@@ -280,7 +280,7 @@ def _table(stream: TextIO | None) -> Any:
     return writer
 
 
-def _row(one: Found, missed: tuple[Iccid, str] | None) -> list[str]:
+def _row(one: CardFinding, missed: tuple[Iccid, str] | None) -> list[str]:
     sight, near = one.sight, ("", "") if missed is None else (str(missed[0]), missed[1])
     alive_s = sight.life.alive_s
     return [
@@ -299,7 +299,7 @@ def _row(one: Found, missed: tuple[Iccid, str] | None) -> list[str]:
     ]
 
 
-def _told(one: Found) -> dict[str, Any]:
+def _told(one: CardFinding) -> dict[str, Any]:
     """Return an exact pair with its evidence, as JSON values."""
     sight, source = one.sight, one.source
     assert source is not None  # noqa: S101 - an exact pair has both

@@ -12,8 +12,7 @@ from migrator.chunks import chunks
 from migrator.core.fleet.sims import Pair
 from migrator.errors import InputError, Problem
 from migrator.files import text_beside
-from migrator.inputs.pairing.field_file import FieldResult, plan_field_import
-from migrator.inputs.pairing.field_file import Store as Known
+from migrator.inputs.pairing.field_file import FieldResult, KnownSims, plan_field_import
 from migrator.inputs.pairing.file import ImportResult, NotPlain, PairRow, plain_values, plan_import
 from migrator.inputs.pairing.rows import OF_EXCEPTIONS, FieldColumns, read_pairs
 from migrator.store import Store
@@ -175,9 +174,9 @@ class _Import:
             raise InputError(words, code="unwritable", hint="choose another file: --exceptions") from error
         return written
 
-    def _known(self) -> Known:
+    def _known(self) -> KnownSims:
         pairs, facts, names = self.store.pairs, self.store.unit_facts, self.store.sim_names
-        return Known(
+        return KnownSims(
             sources=self.store.inventory.iccids,
             by_source=pairs.by_source_keys,
             by_target=pairs.by_target_keys,

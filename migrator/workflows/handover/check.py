@@ -20,7 +20,7 @@ from migrator.inputs.files.sim_records import SimRecord, read_sim_records
 from migrator.reports.handover.row import HandoverRow
 from migrator.store import Store
 from migrator.wiring.gc import collecting_rarely
-from migrator.workflows.handover.rows import Rows
+from migrator.workflows.handover.rows import HandoverRows
 from migrator.workflows.site import Site
 
 __all__ = ["HandoverCheck", "Holds", "check_handover"]
@@ -134,7 +134,7 @@ def _findings(
 
     `seen` gets the keys of the units that a record names.
     """
-    rows = Rows(store)
+    rows = HandoverRows(store)
     for chunk in chunks(records):
         keys = {iccid.key for record in chunk for iccid in record.iccids}
         olds, by_new = store.pairs.by_source_keys(keys), store.pairs.by_target_keys(keys)

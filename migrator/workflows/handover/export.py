@@ -19,7 +19,7 @@ from migrator.store import Store
 from migrator.store.database.rows import in_iccid_order
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.handover.cursor import Cursor, changed_since, opened_cursor
-from migrator.workflows.handover.rows import Rows
+from migrator.workflows.handover.rows import HandoverRows
 from migrator.workflows.site import Site
 
 __all__ = ["Handover", "handover"]
@@ -132,7 +132,7 @@ def _rows(store: Store, since: Path | None, keep: Callable[[str], object], resul
         if since is not None:
             before = open_.enter_context(opened_cursor(since, store.lineage))
         cursor = Cursor(keep, store.lineage)
-        changed = changed_since(_counted(Rows(store).all(), result), before, cursor.keep)
+        changed = changed_since(_counted(HandoverRows(store).all(), result), before, cursor.keep)
         for _, _, row in in_iccid_order((row.key, row.old["iccid"], row) for row in changed):
             result.rows += 1
             result.statuses[row.status.value] += 1

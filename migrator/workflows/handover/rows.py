@@ -18,10 +18,10 @@ from migrator.core.run.states import StepKind, StepState
 from migrator.reports.handover.row import HandoverRow
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.store.cutovers.handover import HandoverUnit, Sight
+from migrator.store.cutovers.handover import HandoverUnit, ProvedSight
 from migrator.workflows.check_pairs import last_organization
 
-__all__ = ["Rows"]
+__all__ = ["HandoverRows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class _Switched:
     rollback: SwitchItem | None = None
 
 
-class Rows:
+class HandoverRows:
     """Rows of the units of a store."""
 
     def __init__(self, store: Store) -> None:
@@ -152,7 +152,7 @@ def _iccids(iccid: Iccid) -> dict[str, str | None]:
     return {"iccid": iccid.body, "iccid_with_luhn": iccid.with_check_digit}
 
 
-def _seen_imei(link: TargetLink | None, sights: tuple[Sight, ...]) -> str | None:
+def _seen_imei(link: TargetLink | None, sights: tuple[ProvedSight, ...]) -> str | None:
     told = None if link is None else link.imei
     return told or next((sight.target_imei for sight in reversed(sights) if sight.target_imei), None)
 

@@ -10,9 +10,9 @@ from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.core.cutover.life import asked_days, old_side
 from migrator.core.cutover.rules import Sighting, alive_at_s, claimed_at_s
 from migrator.core.cutover.silence import (
-    Evidence,
     Sessions,
     Silent,
+    UnitEvidence,
     sessions_by_record,
     sessions_by_usage,
     silence_of,
@@ -204,7 +204,7 @@ def _silence(asking: Asking, live: Live) -> Silent | None:
     was_told = "1nce" in live.answered and asking.source is not None
     old, used_on = old_side(live.days, _days(asking, live)) if was_told else (None, None)
     return silence_of(
-        Evidence(
+        UnitEvidence(
             state=link.state,
             claimed_s=claimed_s,
             seen_s=None if claimed_s is None else alive_at_s(link, claimed_s, last_s),

@@ -7,14 +7,14 @@ from typing import Any
 from migrator.core.cutover.silence import ADVICE, Silence
 from migrator.core.run.verify import Bucket
 
-__all__ = ["NextStep", "Standing", "next_step"]
+__all__ = ["NextStep", "UnitStanding", "next_step"]
 
 _COMMAND = re.compile(r"`(migrator [^`]+)`")
 _OFF = frozenset({"disabled", "expired"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class UnitStanding:
     """Standing of a unit on its way.
 
     Args:
@@ -53,7 +53,7 @@ class NextStep:
         return {"command": self.command, "words": self.words}
 
 
-def next_step(stands: Standing) -> NextStep:
+def next_step(stands: UnitStanding) -> NextStep:
     """Return the next step; the first rule that fits wins."""
     begun = _before_the_plan(stands)
     if begun is not None:
@@ -70,7 +70,7 @@ def next_step(stands: Standing) -> NextStep:
     return _after_the_claim(stands)
 
 
-def _before_the_plan(stands: Standing) -> NextStep | None:
+def _before_the_plan(stands: UnitStanding) -> NextStep | None:
     if not stands.is_listed and stands.plan is None:
         return NextStep("migrator inventory pull", "No inventory holds an old SIM for it: pull, or pair it.")
     if not stands.is_paired:
@@ -80,7 +80,7 @@ def _before_the_plan(stands: Standing) -> NextStep | None:
     return None
 
 
-def _after_the_claim(stands: Standing) -> NextStep:
+def _after_the_claim(stands: UnitStanding) -> NextStep:
     """Return the next step of a SIM that is as planned."""
     is_off = stands.old_status in _OFF
     if stands.silence is Silence.NOT_SILENT:

@@ -21,7 +21,7 @@ from migrator.store.pairs.finder import Found
 from migrator.workflows.site import Site
 from migrator.workflows.story.life import life_of
 from migrator.workflows.story.live import Asking, Live, ask_carriers
-from migrator.workflows.story.next_step import Standing, next_step
+from migrator.workflows.story.next_step import UnitStanding, next_step
 from migrator.workflows.story.subject import one_named
 
 if TYPE_CHECKING:
@@ -235,12 +235,12 @@ def _silence(known: _Known) -> Silent | None:
 
 def _standing(
     store: "Store", known: _Known, switches: list[dict[str, Any]], silence: Silence | None, live: Live | None
-) -> Standing:
+) -> UnitStanding:
     source, target = known.source, known.target_iccid
     sim = known.sim if live is None or live.sim is None else live.sim
     open_switches = [one for one in switches if one["is_open"]]
     back = known.found.source_key is not None and known.found.source_key in store.switches.rolled_back()
-    return Standing(
+    return UnitStanding(
         iccid=str(source or target),
         is_listed=known.sim is not None,
         is_paired=known.pair is not None,

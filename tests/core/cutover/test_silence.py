@@ -11,13 +11,13 @@ from migrator.core.cutover.silence import (
     ADVICE,
     IDLE_DAYS,
     MEANING,
-    Evidence,
-    Missing,
+    MissingEvidence,
     OldSide,
     Recorded,
     Sessions,
     Silence,
     Silent,
+    UnitEvidence,
     sessions_by_record,
     sessions_by_usage,
     silence_of,
@@ -34,7 +34,7 @@ CLAIMED_S = CLAIMED.timestamp()
 SEEN_S = CLAIMED_S + 3600
 DAY_S = 86_400.0
 TODAY = date(2026, 11, 20)
-SILENT = Evidence(
+SILENT = UnitEvidence(
     state=LinkState.LIVE, claimed_s=CLAIMED_S, sessions=Sessions.NONE, old=OldSide.SILENT, was_idle_before=False
 )
 """Live, asked about on both sides, and nothing came through."""
@@ -84,23 +84,23 @@ def test_a_unit_whose_old_sim_was_used_after_the_claim_was_not_dead_before() -> 
 @pytest.mark.parametrize(
     ("values", "missing"),
     [
-        ({"state": LinkState.UNKNOWN}, Missing.STATE),
-        ({"claimed_s": None}, Missing.CLAIM_TIME),
-        ({"sessions": Sessions.NOT_ASKED}, Missing.SESSIONS),
-        ({"sessions": Sessions.NOT_ASKED, "seen_s": SEEN_S}, Missing.SESSIONS),
-        ({"sessions": Sessions.NOT_OURS}, Missing.SESSIONS_NOT_OURS),
-        ({"sessions": Sessions.UNSIZED, "seen_s": SEEN_S}, Missing.SESSION_SIZES),
+        ({"state": LinkState.UNKNOWN}, MissingEvidence.STATE),
+        ({"claimed_s": None}, MissingEvidence.CLAIM_TIME),
+        ({"sessions": Sessions.NOT_ASKED}, MissingEvidence.SESSIONS),
+        ({"sessions": Sessions.NOT_ASKED, "seen_s": SEEN_S}, MissingEvidence.SESSIONS),
+        ({"sessions": Sessions.NOT_OURS}, MissingEvidence.SESSIONS_NOT_OURS),
+        ({"sessions": Sessions.UNSIZED, "seen_s": SEEN_S}, MissingEvidence.SESSION_SIZES),
     ],
 )
 def test_without_evidence_nothing_is_guessed_and_what_is_missing_is_named(
-    values: dict[str, Any], missing: Missing
+    values: dict[str, Any], missing: MissingEvidence
 ) -> None:
     assert why(**values) == Silent(Silence.NOT_KNOWN, (missing,))
 
 
 def test_a_sim_that_never_attached_says_what_was_not_asked_of_the_old_one() -> None:
-    assert why(old=None, was_idle_before=None).missing == (Missing.OLD_USE, Missing.OLD_USE_BEFORE)
-    assert why(old=OldSide.UNKNOWN).missing == (Missing.OLD_USE,)
+    assert why(old=None, was_idle_before=None).missing == (MissingEvidence.OLD_USE, MissingEvidence.OLD_USE_BEFORE)
+    assert why(old=OldSide.UNKNOWN).missing == (MissingEvidence.OLD_USE,)
     assert why().missing == ()
 
 
@@ -175,10 +175,10 @@ def as_kept(proof: KeptProof | None, *, connected_s: float | None = None, record
 
 def test_what_a_proof_of_life_found_counts_until_the_record_shows_a_newer_connection() -> None:
     assert as_kept(PROOF, connected_s=SEEN_S) == Silent(Silence.NO_SESSION)
-    assert as_kept(PROOF, connected_s=SEEN_S + 120) == Silent(Silence.NOT_KNOWN, (Missing.SESSIONS,))
+    assert as_kept(PROOF, connected_s=SEEN_S + 120) == Silent(Silence.NOT_KNOWN, (MissingEvidence.SESSIONS,))
     assert as_kept(PROOF, recorded=Recorded(SEEN_S, 9, 9)) == Silent(Silence.NOT_SILENT)
 
 
 def test_without_any_proof_the_record_alone_never_shows_that_a_sim_never_attached() -> None:
-    assert as_kept(None) == Silent(Silence.NOT_KNOWN, (Missing.SESSIONS,))
+    assert as_kept(None) == Silent(Silence.NOT_KNOWN, (MissingEvidence.SESSIONS,))
     assert as_kept(None, connected_s=SEEN_S, recorded=Recorded(SEEN_S, 0, 0)) == Silent(Silence.ZERO_BYTES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.core.cutover.discovery import Bucket, Code
+from migrator.core.cutover.discovery import CardBucket, Code
 from migrator.core.fleet.identifiers import Iccid
 from migrator.engine.run.context import Stopper, quiet
 from migrator.workflows.field.discover import read_devices
@@ -31,7 +31,7 @@ def stocked(tmp_path: Path) -> CorrectedWorld:
     return world
 
 
-def bucket(world: CorrectedWorld, new: str, **asked: object) -> tuple[Bucket, Code]:
+def bucket(world: CorrectedWorld, new: str, **asked: object) -> tuple[CardBucket, Code]:
     one = world.discovered(**asked)[1][new]  # type: ignore[arg-type]  # handed through
     return one.bucket, one.code
 
@@ -42,11 +42,11 @@ def test_one_old_and_one_new_sim_in_a_unit_are_exact_and_are_accepted_with_their
     (new, *others), (old, *_) = new_sims(6), stocked.on()
     stocked.seen_in(new, old)
     result, each = stocked.discovered(accept=True, out=tmp_path / "found.csv")
-    assert (each[new].bucket, str(each[new].source)) == (Bucket.EXACT, old)
+    assert (each[new].bucket, str(each[new].source)) == (CardBucket.EXACT, old)
     assert result.tally.looked_at == sum(result.tally.buckets.values()) == 6
     assert result.accepted == 1
     assert stocked.pairs() == {old: new}
-    assert result.tally.buckets[Bucket.NEVER_SEEN] == len(others)
+    assert result.tally.buckets[CardBucket.NEVER_SEEN] == len(others)
     with stocked.store() as store:
         (told,) = [one.detail for one in store.audit.events() if one.kind == "pairs.discovered"]
         (pair,) = store.pairs.all()
@@ -59,7 +59,7 @@ def test_one_old_and_one_new_sim_in_a_unit_are_exact_and_are_accepted_with_their
     assert (rows[new]["source_iccid"], rows[new]["bucket"]) == (old, "exact")
     assert len(rows) == 6
     assert stat.S_IMODE((tmp_path / "found.csv").stat().st_mode) == 0o600
-    assert stocked.discovered()[1][new].bucket is Bucket.KNOWN
+    assert stocked.discovered()[1][new].bucket is CardBucket.KNOWN
 
 
 def test_the_list_is_read_by_pages_and_1nce_is_asked_only_about_candidates(stocked: CorrectedWorld) -> None:
@@ -78,7 +78,7 @@ def test_from_disk_alone_a_pair_waits_until_the_old_sim_was_asked_about(stocked:
     with stocked.store() as store:
         store.journal.observed([], [], now=0)
     stocked.discovered()  # reads and asks
-    assert bucket(stocked, new, live=False) == (Bucket.EXACT, Code.NONE)
+    assert bucket(stocked, new, live=False) == (CardBucket.EXACT, Code.NONE)
     other, other_old = new_sims(6)[1], stocked.on()[1]
     stocked.wait(2 * 86_400.0)
     stocked.seen_in(other, other_old)
@@ -91,15 +91,18 @@ def test_from_disk_alone_a_pair_waits_until_the_old_sim_was_asked_about(stocked:
 
     with stocked.store() as store:
         stocked._process(only_the_list)
-    assert bucket(stocked, other, live=False) == (Bucket.WAITING, Code.OLD_SIM_NOT_ASKED)
-    assert bucket(stocked, new, live=False) == (Bucket.WAITING, Code.OLD_SIM_NOT_ASKED)  # the answer is of before
+    assert bucket(stocked, other, live=False) == (CardBucket.WAITING, Code.OLD_SIM_NOT_ASKED)
+    assert bucket(stocked, new, live=False) == (
+        CardBucket.WAITING,
+        Code.OLD_SIM_NOT_ASKED,
+    )  # the answer is of before
 
 
 def test_an_old_sim_that_is_used_since_is_not_exact(stocked: CorrectedWorld) -> None:
     new, old = new_sims(6)[0], stocked.on()[0]
     stocked.seen_in(new, old)
     stocked.comes_back(old, stocked.now().date())
-    assert bucket(stocked, new, accept=True) == (Bucket.WAITING, Code.OLD_SIM_IN_USE)
+    assert bucket(stocked, new, accept=True) == (CardBucket.WAITING, Code.OLD_SIM_IN_USE)
     assert stocked.pairs() == {}
 
 
@@ -113,7 +116,7 @@ def test_what_the_old_sim_was_in_before_a_later_pull_counts(stocked: CorrectedWo
     sim.imei = STRANGER
     stocked.pull()
     one = stocked.discovered()[1][new]
-    assert (one.bucket, str(one.source), one.sight.imei) == (Bucket.EXACT, old, unit)
+    assert (one.bucket, str(one.source), one.sight.imei) == (CardBucket.EXACT, old, unit)
 
 
 def test_hardware_that_an_old_sim_came_into_after_the_new_one_vouches_for_nothing(stocked: CorrectedWorld) -> None:
@@ -126,7 +129,7 @@ def test_hardware_that_an_old_sim_came_into_after_the_new_one_vouches_for_nothin
     sim.imei = STRANGER
     stocked.pull()
     stocked.goes_silent(old, at.date())
-    assert bucket(stocked, new) == (Bucket.WAITING, Code.SEEN_LATER)
+    assert bucket(stocked, new) == (CardBucket.WAITING, Code.SEEN_LATER)
 
 
 def test_shared_imeis_fillers_and_two_of_a_kind_prove_nothing(stocked: CorrectedWorld) -> None:
@@ -143,12 +146,12 @@ def test_shared_imeis_fillers_and_two_of_a_kind_prove_nothing(stocked: Corrected
     stocked.target.add_session(news[4], stocked.target.now, 1, "3599990000000017")
     result, each = stocked.discovered(accept=True)
     assert {new: (each[new].bucket, each[new].code) for new in news} == {
-        news[0]: (Bucket.AMBIGUOUS, Code.SHARED_IMEI),
-        news[1]: (Bucket.UNKNOWN_HARDWARE, Code.FILLER),
-        news[2]: (Bucket.AMBIGUOUS, Code.TWO_NEW_IN_UNIT),
-        news[3]: (Bucket.AMBIGUOUS, Code.TWO_NEW_IN_UNIT),
-        news[4]: (Bucket.UNKNOWN_HARDWARE, Code.UNKNOWN_IMEI),
-        news[5]: (Bucket.NEVER_SEEN, Code.NO_IMEI),
+        news[0]: (CardBucket.AMBIGUOUS, Code.SHARED_IMEI),
+        news[1]: (CardBucket.UNKNOWN_HARDWARE, Code.FILLER),
+        news[2]: (CardBucket.AMBIGUOUS, Code.TWO_NEW_IN_UNIT),
+        news[3]: (CardBucket.AMBIGUOUS, Code.TWO_NEW_IN_UNIT),
+        news[4]: (CardBucket.UNKNOWN_HARDWARE, Code.UNKNOWN_IMEI),
+        news[5]: (CardBucket.NEVER_SEEN, Code.NO_IMEI),
     }
     assert (result.accepted, stocked.pairs()) == (0, {})
 
@@ -178,7 +181,7 @@ def test_check_digit_and_software_version_are_no_difference_and_one_digit_off_is
     stocked.wait(120)
     result, each = stocked.discovered(accept=True)
     assert result.near == 1
-    assert result.tally.codes[Bucket.UNKNOWN_HARDWARE, Code.ONE_DIGIT_OFF] == 1
+    assert result.tally.codes[CardBucket.UNKNOWN_HARDWARE, Code.ONE_DIGIT_OFF] == 1
     assert each[news[0]].source == Iccid.parse(olds[0])
     assert olds[1] not in stocked.pairs()
 
@@ -187,7 +190,7 @@ def test_a_session_of_before_the_claim_says_nothing(stocked: CorrectedWorld) -> 
     new, old = new_sims(6)[0], stocked.on()[0]
     stocked.seen_in(new, old)
     stocked.target.sims[new].claimed_at = stocked.target.now
-    assert bucket(stocked, new) == (Bucket.NEVER_SEEN, Code.NOT_SINCE_CLAIM)
+    assert bucket(stocked, new) == (CardBucket.NEVER_SEEN, Code.NOT_SINCE_CLAIM)
 
 
 def test_the_customers_own_list_is_hardware_of_old_sims_too(stocked: CorrectedWorld) -> None:
@@ -195,9 +198,9 @@ def test_the_customers_own_list_is_hardware_of_old_sims_too(stocked: CorrectedWo
     stocked.target.add_session(new, stocked.target.now, 1, STRANGER)
     stocked.goes_silent(old, stocked.now().date())
     stocked.wait(120)
-    assert bucket(stocked, new) == (Bucket.UNKNOWN_HARDWARE, Code.UNKNOWN_IMEI)
+    assert bucket(stocked, new) == (CardBucket.UNKNOWN_HARDWARE, Code.UNKNOWN_IMEI)
     one = stocked.discovered(units=[(Iccid.parse(old).key, STRANGER)])[1][new]
-    assert (one.bucket, str(one.source)) == (Bucket.EXACT, old)
+    assert (one.bucket, str(one.source)) == (CardBucket.EXACT, old)
 
 
 def test_cards_that_were_put_in_crosswise_contradict_their_pairs_and_are_never_accepted(tmp_path: Path) -> None:
@@ -213,12 +216,12 @@ def test_cards_that_were_put_in_crosswise_contradict_their_pairs_and_are_never_a
     world.seen_in(news[one], other)
     world.seen_in(news[other], one)
     result, each = world.discovered(accept=True)
-    assert (each[news[one]].bucket, str(each[news[one]].source)) == (Bucket.CONTRADICTS, other)
+    assert (each[news[one]].bucket, str(each[news[one]].source)) == (CardBucket.CONTRADICTS, other)
     assert (result.accepted, world.pairs()) == (0, news)
     found = {str(each[new].source): new for new in (news[one], news[other])}
     world.corrected(found)
     _, each = world.discovered()
-    assert {each[new].bucket for new in found.values()} == {Bucket.KNOWN}
+    assert {each[new].bucket for new in found.values()} == {CardBucket.KNOWN}
 
 
 # --- cutovers of pairs that were observed --------------------------------------------------------------------------
