@@ -5,6 +5,7 @@ rows of any pairing file.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -381,14 +382,9 @@ class _FieldDraft(ImportDraft):
 
     def ended(self) -> FieldResult:
         """Return the import, after every row was placed."""
-        taken_over, self.taken_over = self.taken_over, []
-        self.weigh_all()
+        self.weigh_rounded()
         bad = {line for line, _ in self.problems}
-        while more := [both for both in taken_over if line_of(both[0]) not in bad and self._is_bare(both[1], bad)]:
-            for pair, holder in more:
-                words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
-                self.note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
-                bad.add(line_of(pair))
+        self._weigh_exchanges(bad)
         self.seen.leave_out(bad)
         self.scans.mark(self.older, is_problem=False)
         self.scans.mark(bad, is_problem=True)
@@ -414,10 +410,29 @@ class _FieldDraft(ImportDraft):
             self.scans,
         )
 
-    def _is_bare(self, holder: Pair, bad: set[int]) -> bool:
-        """True if no good row gives the SIM another target."""
-        found = self.seen.by("source_key", [holder.source.key])
-        return all(line_of(pair) in bad for pair in found.values())
+    def _weigh_exchanges(self, bad: set[int]) -> None:
+        """Note rows that leave an old SIM without a new one, and add their lines to `bad`.
+
+        A row that is bad gives its SIM nothing, so that the row that took the target of that SIM is bad, too.
+        """
+        by_holder: dict[str, list[tuple[Pair, Pair]]] = {}
+        for pair, holder in self.taken_over:
+            by_holder.setdefault(holder.source.key, []).append((pair, holder))
+        gets = {
+            key: line_of(pair)
+            for some in chunks(by_holder, ROWS_PER_LOOKUP)
+            for key, pair in self.seen.by("source_key", some).items()
+        }
+        to_see = deque(by_holder)
+        while to_see:
+            key = to_see.popleft()
+            if key in gets and gets[key] not in bad:
+                continue
+            for pair, holder in by_holder.pop(key, ()):
+                if line_of(pair) not in bad:
+                    self.note_taken(pair, holder)
+                    bad.add(line_of(pair))
+                    to_see.append(pair.source.key)
 
     def _left_without(self, bad: set[int]) -> tuple[list[str], list[Replaced]]:
         dropped: dict[str, Replaced] = {}

@@ -421,8 +421,11 @@ class ImportDraft:
         """Note the problems that only all rows together show."""
         for pair, holder in self.taken_over:
             if not self.seen.by("source_key", [holder.source.key]):
-                words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
-                self.note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
+                self.note_taken(pair, holder)
+        self.weigh_rounded()
+
+    def weigh_rounded(self) -> None:
+        """Note targets that a spreadsheet rounded, by all rows together."""
         among = partial(self.seen.by, "target_key")
         for line in lost_digits(self.rounded_targets, total=self.placed, among=among):
             words = f"{self.file}:{line}: target ends in zeros from its 16th digit on, as a spreadsheet rounds it"
@@ -434,6 +437,11 @@ class ImportDraft:
         return ImportResult(
             self.unchanged, problems, self.replaced, self.chips, self.warnings, self.odd_digits, self.seen
         )
+
+    def note_taken(self, pair: Pair, holder: Pair) -> None:
+        """Note a row that leaves another old SIM without a new one."""
+        words = f"target {pair.target} would be taken from {holder.source} ({holder.origin}), left without one"
+        self.note(pair, "target_twice", words, f"add a line that gives {holder.source} another target")
 
     def note(self, pair: Pair, code: str, words: str, hint: str) -> None:
         """Note a problem of a pair's row."""
