@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.files import refuse_unwritable
 from migrator.cli.app.problem_log import all_told
 from migrator.cli.app.progress import watching
-from migrator.cli.app.stale import with_warnings
 from migrator.cli.apply.apply import outcome_of
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
@@ -100,16 +99,15 @@ def claim(shared: Globals, /, *, policy_file: Path, count: int, confirm: int | N
 
 
 def _claim(shared: Globals, policy_file: Path, count: int, confirm: int | None) -> Outcome:
-    warned: list[str] = []
     with (
         watching(shared) as progress,
-        open_site(shared.state, config=shared.config, progress=progress, warn=warned.append) as site,
+        open_site(shared.state, config=shared.config, progress=progress, warn=warned) as site,
     ):
         result = claim_stock(site, policy_file, count=count, confirm=confirm)
         head = site.store.audit.head()
     outcome = outcome_of(result, head)
     text = [*outcome.text[:-1], "Next: `migrator stock list`."] if result.exit_code is ExitCode.DONE else outcome.text
-    return with_warnings(shared, replace(outcome, text=text), warned)
+    return replace(outcome, text=text)
 
 
 @click.command("list", epilog="Exit codes: 0 done.")

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from migrator.inputs.policy.file import read_policy, stored_policy
+from migrator.store import Store
 from migrator.wiring.rehearsal import Rehearsal
 from tests.cli.conftest import POLICY, Desk
 from tests.worlds.world import Crash, crash_at, new_sims
@@ -119,6 +122,23 @@ def test_cards_that_somebody_claimed_meanwhile_are_left_alone(desk: Desk) -> Non
     assert claim(desk, 5).code == 0
     assert set(charged(desk.rehearsal)) == set(CARDS[:5])
     assert {desk.rehearsal.hologram.sims[iccid].name for iccid in used} == {"in a pump"}
+
+
+def test_a_risky_setting_is_told_before_cards_are_claimed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGRATOR_CLAIM_TIMEOUT_S", "60")
+    assert "below the usual 180 s" in claim(desk, 1).err
+
+
+def test_bounds_on_failures_are_those_of_the_policy(desk: Desk) -> None:
+    gates = "\n[gates]\nverified_share = 0.5\nmax_failures = 7\nmax_failure_share = 0.25\nmin_sample = 3\n"
+    text = POLICY.split("[gates]")[0] + STOCK + gates + "max_failures_by_code = { claimed_elsewhere = 2 }\n"
+    desk.write("policy.toml", text)
+    assert claim(desk, 1).code == 0
+    plan = next(one["plan_id"] for one in desk.json("plan", "list").data["plans"] if one["kind"] == "stock")
+    with Store.open("sqlite:///migrator.db", now=0.0) as store:
+        kept = stored_policy(store.plans.policy_text(plan), name="kept")
+    assert kept.gates == read_policy(Path("policy.toml")).policy.gates
+    assert kept.caps == read_policy(Path("policy.toml")).policy.caps
 
 
 def test_more_cards_than_are_free_are_refused(desk: Desk) -> None:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from migrator.core.fleet.pairing import Card
 from migrator.core.fleet.sims import Pair, SourceSim, SourceStatus
 from migrator.core.money.calls import CallSizes
 from migrator.core.plan.plan import PlanHeader
-from migrator.core.policy.policy import StockPolicy
+from migrator.core.policy.policy import Caps, Gates, StockPolicy
 from migrator.core.run.packing import slices
 from migrator.core.run.results import ApplyResult
 from migrator.core.run.states import PlanKind
@@ -235,13 +235,8 @@ def _of_stock(loaded: LoadedPolicy) -> LoadedPolicy:
         "data_limit": {"basis": "fixed", "fixed_mb": stock.data_limit_mb},
         "sms_limit": {"basis": "fixed", "fixed": stock.sms_limit},
         "name": {"template": stock.name, "when_missing": stock.name},
-        "gates": {"max_failures": policy.gates.max_failures, "max_failure_share": policy.gates.max_failure_share},
-        "caps": {
-            "max_sims": policy.caps.max_sims,
-            "max_spend_now": policy.caps.max_spend_now,
-            "without_price": policy.caps.without_price.value,
-            "scope": policy.caps.scope.value,
-        },
+        "gates": _values_of(policy.gates),
+        "caps": _values_of(policy.caps),
         "approvals": {"required": policy.approvals},
     }
     text = "policy_version = 1\n" + "".join(
@@ -251,8 +246,15 @@ def _of_stock(loaded: LoadedPolicy) -> LoadedPolicy:
     return parse_policy(f'{text}[[waves]]\nname = "stock"\n', name=loaded.name)
 
 
+def _values_of(section: Gates | Caps) -> dict[str, Any]:
+    """Return the values of a section whose keys have the names of its fields."""
+    return {one.name: getattr(section, one.name) for one in fields(section)}
+
+
 def _toml(value: Any) -> str:
     """Write a value as TOML does."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
     return json.dumps(value) if isinstance(value, str) else f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
