@@ -11,13 +11,12 @@ from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.pairing import Card, CardState, state_of_card, target_view
 from migrator.core.plan.document import header_from
-from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
-from migrator.store.database.rows import LINK_COLUMNS, by_page, link_from
+from migrator.store.database.rows import LINK_COLUMNS, among, by_page, json_list, link_from
 from migrator.store.log import note
-from migrator.store.pairs.paid_pairs import MAY_BE_PAID, paid_elsewhere
+from migrator.store.pairs.paid_pairs import may_be_paid, paid_elsewhere
 from migrator.store.plans.lookup import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links
 from migrator.store.tables.plans import changes, plans, steps
@@ -29,17 +28,14 @@ _claims = (  # a card that is claimed for the stock stands in the place of an ol
     .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key == stock.c.key)
     .where(steps.c.kind == StepKind.CLAIM)
 )
-_is_open = _claims.where(steps.c.state.in_(MAY_BE_PAID)).exists()
+_may_be_paid = _claims.where(may_be_paid(steps)).exists()
 _was_refused = _claims.where(steps.c.state == StepState.FAILED).exists()
-_is_unseen = _claims.where(steps.c.code == Doubt.CLAIMED_UNSEEN).exists()
 _is_paired = select(pairs.c.target_key).where(pairs.c.target_key == stock.c.key).exists()
-_NEXT = (
-    select(stock, _is_paired, _is_open | _is_unseen | paid_elsewhere(stock.c.key), _was_refused, *LINK_COLUMNS)
-    .join_from(stock, target_links, target_links.c.key == stock.c.key, isouter=True)
-    .where(stock.c.key > bindparam("after"))
-    .order_by(stock.c.key)
-    .limit(PAGE)
+_CARDS = select(stock, _is_paired, _may_be_paid | paid_elsewhere(stock.c.key), _was_refused, *LINK_COLUMNS).join_from(
+    stock, target_links, target_links.c.key == stock.c.key, isouter=True
 )
+_NEXT = _CARDS.where(stock.c.key > bindparam("after")).order_by(stock.c.key).limit(PAGE)
+_AMONG = _CARDS.where(among(stock.c.key, bindparam("keys")))
 
 
 class Stock:
@@ -79,9 +75,17 @@ class Stock:
         for row in by_page(lambda after: self._db.rows(_NEXT, after=after)):
             yield _card(row, org_id)
 
-    def free(self, org_id: int) -> Iterator[Card]:
-        """Yield the cards that may be claimed, sorted by key."""
-        return (card for card in self.cards(org_id) if card.state is CardState.FREE)
+    def free(self, org_id: int, among_keys: Iterable[str] | None = None) -> list[Card]:
+        """Return the cards that may be claimed: all, or those of some.
+
+        All are sorted by key, and those of some are in their order.
+        """
+        if among_keys is None:
+            return [card for card in self.cards(org_id) if card.state is CardState.FREE]
+        keys = list(among_keys)
+        rows = (row for chunk in chunks(keys) for row in self._db.rows(_AMONG, keys=json_list(chunk)))
+        found = {card.iccid.key: card for card in (_card(row, org_id) for row in rows)}
+        return [found[key] for key in keys if key in found and found[key].state is CardState.FREE]
 
     def count(self) -> int:
         """Count the cards."""
@@ -93,8 +97,7 @@ class Stock:
         paid = (
             select(plans.c.header, func.count().label("cards"))
             .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
-            .where(plans.c.kind == PlanKind.STOCK, steps.c.kind == StepKind.CLAIM)
-            .where(steps.c.state.in_(MAY_BE_PAID) | (steps.c.code == Doubt.CLAIMED_UNSEEN))
+            .where(plans.c.kind == PlanKind.STOCK, may_be_paid(steps))
             .group_by(plans.c.plan_no)
         )
         return sum(row.cards for row in self._db.rows(paid) if header_from(json.loads(row.header)).org_id == org_id)
@@ -104,15 +107,6 @@ class Stock:
         is_open = (plans.c.kind == PlanKind.STOCK) & (plans.c.state == PlanState.STARTED)
         with self._db.read() as connection:
             return connection.scalar(select(plans.c.plan_id).where(is_open).order_by(plans.c.made_no.desc()).limit(1))
-
-    def known(self, keys: Iterable[str]) -> set[str]:
-        """Return those of some keys that are cards in stock."""
-        with self._db.read() as connection:
-            return {
-                key
-                for chunk in chunks(keys)
-                for key in connection.execute(select(stock.c.key).where(stock.c.key.in_(chunk))).scalars()
-            }
 
 
 def refuse_unstocked(connection: Connection, plan_no: int, keys: Sequence[str]) -> None:
@@ -141,8 +135,7 @@ def refuse_claimed_for_stock(connection: Connection, plan_no: int, keys: Sequenc
     paid = (
         select(func.count(), func.min(plans.c.plan_id))
         .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
-        .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key.in_(targets), steps.c.kind == StepKind.CLAIM)
-        .where(steps.c.state.in_(MAY_BE_PAID) | (steps.c.code == Doubt.CLAIMED_UNSEEN))
+        .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key.in_(targets), may_be_paid(steps))
     )
     sims, plan_id = connection.execute(paid).one()
     if sims:

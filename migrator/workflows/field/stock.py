@@ -157,7 +157,7 @@ def _planned(site: Site, loaded: LoadedPolicy, count: int) -> PlanHeader:
                 stopper=stopper,
                 progress=site.progress,
                 sizes=CallSizes(settings.claim_batch, settings.batch),
-                fleet=Fleet(partial(_candidates, cards), [card.iccid for card in cards], PlanKind.STOCK, "s"),
+                fleet=Fleet(partial(_candidates, cards), PlanKind.STOCK, "s", is_read=True),
             )
 
     return wiring.run_async(body)
@@ -184,11 +184,10 @@ async def _free(store: Store, reader: Reader, org_id: int, count: int) -> list[C
     Raises: InputError, if there are too few of them.
     """
     found: list[Card] = []
-    on_disk = sorted((card.iccid for card in store.stock.free(org_id)), key=lambda iccid: iccid.digits)
+    on_disk = sorted(store.stock.free(org_id), key=lambda card: card.iccid.digits)
     for some in slices(on_disk, AT_ONCE):
-        await reader.read(some, full=True, thorough=True)
-        free = {card.iccid: card for card in store.stock.free(org_id)}
-        found += [free[iccid] for iccid in some if iccid in free]
+        await reader.read([card.iccid for card in some], full=True, thorough=True)
+        found += store.stock.free(org_id, among_keys=[card.iccid.key for card in some])
         if len(found) >= count:
             return found[:count]
     raise InputError(

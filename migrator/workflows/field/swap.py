@@ -7,6 +7,7 @@ carried on, and what an earlier one claimed is adopted.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from migrator import wiring
@@ -21,6 +22,7 @@ from migrator.errors import InputError, MigratorError, Problem, StalePlan
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.store import Owner, Store
 from migrator.workflows.apply import Bounds, carry_out_held, must_be_confirmed, must_be_ready
+from migrator.workflows.plans.make import Fleet
 from migrator.workflows.plans.plan import plan_held, selection_of
 from migrator.workflows.site import Site, required_inventory
 
@@ -183,7 +185,8 @@ def _plan(site: Site, policy: LoadedPolicy, source: Iccid, me: Owner) -> PlanHea
         except StalePlan:
             break  # what it claimed is adopted by the next one
         return header
-    return plan_held(site, policy, selection_of(where), me, only=source.key)
+    fleet = Fleet(partial(site.store.plans.candidates, where_keys=[source.key]), only=source.key)
+    return plan_held(site, policy, selection_of(where), me, fleet=fleet)
 
 
 def _swapped(store: Store, header: PlanHeader, source: Iccid, target: Iccid, result: ApplyResult) -> Swapped:

@@ -1,7 +1,9 @@
 """Choices that a policy must make before it is planned with."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.units import money
 from migrator.core.plan.mapping import undecided
 from migrator.core.plan.plan import Prices
@@ -10,13 +12,12 @@ from migrator.errors import InputError
 if TYPE_CHECKING:
     from migrator.inputs.policy.file import LoadedPolicy
     from migrator.inputs.where.language import Where
-    from migrator.store import Store
 
 __all__ = ["must_have_chosen"]
 
 
 def must_have_chosen(
-    store: "Store", loaded: "LoadedPolicy", prices: Prices, selection: "Where | None", only: str | None = None
+    candidates: Iterable[Candidate], loaded: "LoadedPolicy", prices: Prices, selection: "Where | None"
 ) -> None:
     """Refuse a policy that is silent about disabled SIMs of a plan.
 
@@ -28,12 +29,7 @@ def must_have_chosen(
     if loaded.says_disabled:
         return
     is_open = undecided(loaded.policy)
-    keys = None if only is None else [only]
-    sims = sum(
-        is_open(one.sim)
-        for one in store.plans.candidates(where_keys=keys)
-        if selection is None or selection.selects(one)
-    )
+    sims = sum(is_open(one.sim) for one in candidates if selection is None or selection.selects(one))
     if not sims:
         return
     cost = "Hologram shows no price of that"

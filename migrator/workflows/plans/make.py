@@ -1,7 +1,7 @@
 """Work of `plan create` and `verify`: store, target and core together."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,33 +60,28 @@ async def make_plan(
     takes_rolled_back: bool = False,
     sizes: CallSizes = USUAL_SIZES,
     fleet: "Fleet | None" = None,
-    only: str | None = None,
 ) -> PlanHeader:
     """Read what the target shows of the paired SIMs, then plan.
 
     `selection` picks the SIMs that the plan acts on; None: all. The other SIMs are in the plan as left out, and so are
     SIMs that a rollback took back, unless `takes_rolled_back`. `sizes` are those of the requests that `apply` is set to
     send. `fleet` is another fleet than the inventory with its pairs.
-    send. `only` is the key of the one SIM that the plan is of: the other SIMs are not in the plan at all.
 
     Returns: the header of the stored plan.
 
     Raises: InputError, for an unknown data plan or zone, or a choice that the policy leaves open; Halted, for a price
         that cannot be relied on; PlatformError; Interrupted; and then there is no plan.
     """
-    policy = loaded.policy
+    fleet = fleet or Fleet(store.plans.candidates)
     account = await target.account()
-    prices = prices_of(await target.data_plans(), policy.claim)
-    if fleet is None:
-        must_have_chosen(store, loaded, prices, selection, only)
+    prices = prices_of(await target.data_plans(), loaded.policy.claim)
+    if fleet.kind is PlanKind.MIGRATE:
+        must_have_chosen(fleet.candidates(), loaded, prices, selection)
     balance = await target.balance()
-    reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
-    if fleet is None:
-        progress("observing", {"sims": store.pairs.count()})
-        await reader.read(_targets(store, selection, only), full=True, thorough=True)
-    else:
-        progress("observing", {"sims": len(fleet.targets)})
-        await reader.read(fleet.targets, full=True, thorough=True)
+    if not fleet.is_read:
+        progress("observing", {"sims": store.pairs.count() if fleet.only is None else 1})
+        reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
+        await reader.read(_targets(fleet, selection), full=True, thorough=True)
     stopper.check()
 
     async def each_batch(sims: int) -> None:
@@ -106,26 +101,20 @@ async def make_plan(
             selection=selection,
             takes_rolled_back=takes_rolled_back,
             sizes=sizes,
-            only=only,
             each_batch=each_batch,
-            fleet=fleet or _inventory_of(store, only),
+            fleet=fleet,
         )
 
 
-def _targets(store: "Store", selection: "Where | None", only: str | None) -> Iterable[Iccid] | None:
+def _targets(fleet: "Fleet", selection: "Where | None") -> Iterable[Iccid] | None:
     """Return the targets of the plan's SIMs in the inventory.
 
     None stands for the targets of all SIMs in the inventory in force.
     """
-    if selection is None:
+    if selection is None and fleet.only is None:
         return None
-    paired = ((one, one.pair) for one in store.plans.candidates(where_keys=one_key(only)))
-    return (pair.target for one, pair in paired if pair is not None and selection.selects(one))
-
-
-def one_key(only: str | None) -> list[str] | None:
-    """Return the key of a plan of one SIM; None for all."""
-    return None if only is None else [only]
+    paired = ((one, one.pair) for one in fleet.candidates())
+    return (pair.target for one, pair in paired if pair is not None and (selection is None or selection.selects(one)))
 
 
 async def _stored(
@@ -140,7 +129,6 @@ async def _stored(
     selection: "Where | None",
     takes_rolled_back: bool,
     sizes: CallSizes,
-    only: str | None,
     each_batch: Callable[[int], Awaitable[None]],
     fleet: "Fleet",
 ) -> PlanHeader:
@@ -194,7 +182,7 @@ async def _stored(
                     "policy_file": loaded.name,
                     "where": where,
                     "approvals_required": policy.approvals,
-                    **({} if only is None else {"only": only}),
+                    **({} if fleet.only is None else {"only": fleet.only}),
                 },
             )
 
@@ -209,19 +197,17 @@ class Fleet:
 
     Args:
         candidates: yields them, sorted by ICCID; called several times.
-        targets: the new SIMs that are read before.
         kind: of the plan.
         letter: the first one of the plan's id.
+        only: key of the one SIM that the plan is of: the other SIMs are not in the plan at all.
+        is_read: whether the new SIMs were read just now.
     """
 
     candidates: Callable[[], Iterable[Candidate]]
-    targets: Sequence[Iccid] = ()
     kind: PlanKind = PlanKind.MIGRATE
     letter: str = "p"
-
-
-def _inventory_of(store: "Store", only: str | None) -> Fleet:
-    return Fleet(partial(store.plans.candidates, where_keys=one_key(only)))
+    only: str | None = None
+    is_read: bool = False
 
 
 def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:

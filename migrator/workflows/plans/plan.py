@@ -10,7 +10,7 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.store import Owner
-from migrator.workflows.plans.make import make_plan, settle_earlier, unsettled_plans
+from migrator.workflows.plans.make import Fleet, make_plan, settle_earlier, unsettled_plans
 from migrator.workflows.site import Site, required_inventory
 
 if TYPE_CHECKING:
@@ -62,12 +62,11 @@ def plan_held(
     me: Owner | None,
     *,
     takes_rolled_back: bool = False,
-    only: str | None = None,
+    fleet: Fleet | None = None,
 ) -> PlanHeader:
     """Make a plan.
 
-    The caller holds the lease, as `me`, if there is need of it. `only` is the key of the one SIM that the plan is of,
-    if it is of one: nothing else is read and kept.
+    The caller holds the lease, as `me`, if there is need of it. `fleet` is another fleet than the whole inventory.
     """
     store, settings, clock = site.store, site.settings, wiring.SystemClock()
     max_rps = settings.hologram().max_rps
@@ -96,7 +95,7 @@ def plan_held(
                 selection=selection,
                 takes_rolled_back=takes_rolled_back,
                 sizes=CallSizes(settings.claim_batch, settings.batch),
-                only=only,
+                fleet=fleet,
             )
 
     return wiring.run_async(body)
