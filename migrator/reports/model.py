@@ -15,7 +15,7 @@ from migrator.core.cutover.silence import Silent
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.states import StepKind, StepState
-from migrator.core.run.steps import Item, JobRecord, Verified
+from migrator.core.run.steps import PAIR_CORRECTED, Item, JobRecord, Verified
 from migrator.core.run.verify import Bucket, beside_a_pause, bucket, is_paused_though_planned_live
 
 __all__ = ["COLUMNS", "Pace", "Reconciliation", "ReportRow", "life_values", "moment", "row_of", "unplanned_row"]
@@ -239,7 +239,7 @@ def _why(  # noqa: PLR0911 - a table of rules, the first that fits wins
         return step.code or f"{step.kind.value}_failed", step.message
     set_aside = [step for step in item.steps.values() if step.state is StepState.SKIPPED]
     if place is Bucket.SKIPPED and item.corrected:
-        return "pair_corrected", item.corrected
+        return PAIR_CORRECTED, item.corrected
     if place is Bucket.SKIPPED and set_aside:
         return set_aside[0].code or "set_aside", set_aside[0].message or "an operator set it aside"
     if place in {Bucket.MISMATCH, Bucket.PENDING} and verified is not None and verified.findings:

@@ -87,6 +87,7 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "rolled_back": "Nothing: its old SIM is on, and its new one paused, and billed. To move it after all: "
         "`migrator plan create --include-rolled-back`, `apply`, and a new cutover.",
         "pair_corrected": "Nothing here: a correction gave it another new SIM. A new plan sets that one up.",
+        "card_paired": "Nothing here: the card is in a pair, and its unit's plan sets it up.",
         "set_aside": "An operator set it aside; a new plan takes it up again.",
     }
 )

@@ -16,6 +16,7 @@ from migrator.chunks import chunks
 from migrator.core.fleet.corrections import Corrected, Correction, PairVersion
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.steps import PAIR_CORRECTED
 from migrator.errors import InputError, Problem
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
@@ -29,10 +30,7 @@ from migrator.store.tables.fleet import pairs, target_links
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
 
-__all__ = ["CORRECTED", "Corrections"]
-
-CORRECTED = "pair_corrected"
-"""Code of the steps of SIMs whose pair was corrected."""
+__all__ = ["Corrections"]
 
 IN_DOUBT_S = 86_400.0
 """Seconds in which a setting in doubt may take effect."""
@@ -401,7 +399,7 @@ def _set_aside_some(connection: Connection, plan: AnyRow, draft: _Draft, keys: S
         elif row.state in {StepState.PENDING, StepState.FAILED}:
             moves[StepKind(row.kind)][row.source_key] = (row.code, row.message)
     for key in aside:
-        moves[StepKind.PAIR][key] = (CORRECTED, _aside_words(draft.now[key]))
+        moves[StepKind.PAIR][key] = (PAIR_CORRECTED, _aside_words(draft.now[key]))
     for kind, some in moves.items():
         move_noted(connection, plan, kind, StepEvent.OPERATOR_SKIP, some, now=now)
     return set(aside)

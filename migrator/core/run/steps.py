@@ -15,6 +15,8 @@ from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import StepKind, StepState
 
 __all__ = [
+    "CARD_PAIRED",
+    "PAIR_CORRECTED",
     "UNREAD",
     "Failures",
     "Item",
@@ -26,6 +28,12 @@ __all__ = [
     "Verified",
 ]
 
+
+PAIR_CORRECTED = "pair_corrected"
+"""Code of the step of a SIM whose pair was corrected: its new SIM is another unit's."""
+
+CARD_PAIRED = "card_paired"
+"""Code of the step of a card in stock that a pair names: its unit sets it up."""
 
 UNREAD = "unread"
 """Key of the SIMs in counts of verdicts that were never verified."""
@@ -116,7 +124,7 @@ class Item:
         The new SIM of this plan is then another unit's. Empty if the pair is as planned.
         """
         step = self.steps.get(StepKind.PAIR)
-        return "" if step is None else step.message
+        return step.message if step is not None and step.code == PAIR_CORRECTED else ""
 
     @property
     def is_locked(self) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import CompoundSelect, Connection, Select, Table, exists, func, 
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
+from migrator.core.run.steps import CARD_PAIRED
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
 from migrator.store.database.rows import among, json_list
 from migrator.store.log import note
@@ -122,7 +123,7 @@ def set_aside_stock(connection: Connection, now: float) -> None:
     held = select(
         changes.c.plan_no,
         changes.c.source_key,
-        *map(literal, (StepKind.PAIR.value, StepState.SKIPPED.value, 0, now, 0.0, "paired", PAIRED)),
+        *map(literal, (StepKind.PAIR.value, StepState.SKIPPED.value, 0, now, 0.0, CARD_PAIRED, PAIRED)),
     ).where(
         changes.c.plan_no.in_(select(plans.c.plan_no).where(plans.c.kind == PlanKind.STOCK)),
         select(pairs.c.target_key).where(pairs.c.target_key == changes.c.source_key).exists(),

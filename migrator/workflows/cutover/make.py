@@ -136,13 +136,13 @@ async def make_cutover(
 
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
-    await target.account()
     if store.plans.kind(header.plan_id) is PlanKind.STOCK:
         raise InputError(
             f"plan {header.plan_id} claims cards for the stock: none of them has an old SIM",
             code="stock_plan",
             hint="name the plan of the units: `migrator plan list`",
         )
+    await target.account()
     await look(store, target, header, absent_after_s=absent_after_s, clock=clock, stopper=stopper, progress=progress)
     few = _too_few_verified(store, header.plan_id, demand.verified_share)
     if few is not None:

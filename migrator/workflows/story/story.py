@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.core.cutover.life import KeptProof, silent_as_kept
-from migrator.core.cutover.plan import Direction, SwitchItem, SwitchStep
-from migrator.core.cutover.rules import claimed_at_s
+from migrator.core.cutover.plan import SwitchStep
+from migrator.core.cutover.rules import claimed_at_s, is_open
 from migrator.core.cutover.silence import MEANING, Recorded, Silence, Silent
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
 from migrator.core.fleet.sims import Pair, SourceSim, SourceStatus, TargetLink
@@ -398,17 +398,9 @@ def _switch(store: "Store", switch_id: str, source: str) -> dict[str, Any]:
         "wave": row.wave,
         "proof": row.proof,
         "unit": None if row.unit is None else row.unit.value,
-        "is_open": str(state) != "finished" and row.action.acts and not _is_over(item, header.direction),
+        "is_open": str(state) != "finished" and row.action.acts and is_open(item, header.direction),
         "steps": [_step(step) for step in item.steps.values()],
     }
-
-
-def _is_over(item: SwitchItem, direction: Direction) -> bool:
-    """True if nothing more is to be ordered for the SIM."""
-    over = {StepState.DONE, StepState.SKIPPED, StepState.FAILED}
-    wanted = 1 if direction is Direction.CUTOVER else 2
-    ended = [step for step in item.steps.values() if step.state in over]
-    return len(ended) >= wanted or any(step.state is not StepState.DONE for step in ended)
 
 
 def _requests(store: "Store", known: _Known, switches: list[dict[str, Any]]) -> list[dict[str, Any]]:

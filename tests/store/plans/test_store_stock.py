@@ -78,6 +78,14 @@ def test_a_card_that_a_pair_names_by_now_is_not_claimed_for_the_stock(store: Sto
     assert state(store) is CardState.PAIRED
 
 
+def test_a_card_that_a_pair_names_is_set_aside_and_was_not_corrected(store: Store) -> None:
+    """Nobody corrected anything: the card goes where it was meant to go."""
+    for_stock(store)
+    store.pairs.add([Pair(source_iccid(1), CARD, "test")], replace=False, now=NOW)
+    (item,) = store.journal.items_by_key("s1", [KEY])
+    assert (item.is_set_aside, item.corrected, item.steps[StepKind.PAIR].code) == (True, "", "card_paired")
+
+
 def test_a_card_whose_claim_is_open_is_not_free(store: Store) -> None:
     assert state(store) is CardState.FREE
     for_stock(store)
