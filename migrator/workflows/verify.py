@@ -28,8 +28,7 @@ from migrator.core.cutover.silence import (
     Recorded,
     Sessions,
     UnitEvidence,
-    sessions_by_record,
-    sessions_by_usage,
+    sessions_told,
     silence_of,
     swap_day,
     was_idle_before,
@@ -291,11 +290,8 @@ class _Asked:
     @property
     def sessions_told(self) -> Sessions:
         """Sessions of the new SIM since its claim, by record and usage."""
-        told = sessions_by_record(self.recorded, self.claimed_s)
-        if told is Sessions.DATA or not self.was_asked:
-            return told
-        by_usage = sessions_by_usage(None if self.sessions is None else [one.bytes_used for one in self.sessions])
-        return told if told is Sessions.EMPTY and by_usage is Sessions.NONE else by_usage
+        sizes = None if self.sessions is None else [one.bytes_used for one in self.sessions]
+        return sessions_told(self.recorded, self.claimed_s, sizes, was_asked=self.was_asked)
 
     @property
     def swapped_on(self) -> date | None:

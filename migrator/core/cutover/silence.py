@@ -26,6 +26,7 @@ __all__ = [
     "UnitEvidence",
     "sessions_by_record",
     "sessions_by_usage",
+    "sessions_told",
     "silence_of",
     "swap_day",
     "was_idle_before",
@@ -256,6 +257,24 @@ def sessions_by_usage(sizes: Iterable[int | None] | None) -> Sessions:
 
 IDLE_DAYS = 30
 """Days without use before the swap that show a dead unit."""
+
+
+def sessions_told(
+    recorded: Recorded, claimed_s: float | None, sizes: Iterable[int | None] | None, *, was_asked: bool
+) -> Sessions:
+    """Return what record and usage tell of a new SIM's sessions.
+
+    Args:
+        recorded: the traffic that the record tells.
+        claimed_s: when the SIM was claimed (UTC seconds).
+        sizes: as for `sessions_by_usage`.
+        was_asked: whether usage was asked for.
+    """
+    told = sessions_by_record(recorded, claimed_s)
+    if told is Sessions.DATA or not was_asked:
+        return told
+    by_usage = sessions_by_usage(sizes)
+    return told if told is Sessions.EMPTY and by_usage is Sessions.NONE else by_usage
 
 
 def swap_day(*, claimed_s: float, scanned_s: float | None) -> date:

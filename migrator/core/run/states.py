@@ -51,6 +51,7 @@ class StepKind(StrEnum):
     SOURCE = "source"  # the old SIM on or off
     PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
     PAIR = "pair"  # no order: skipped once a correction gave the SIM another new SIM than this plan
+    CARD = "card"  # no order: skipped once a pair names the card that this plan claims for the stock
 
 
 MIGRATION_STEPS = (StepKind.CLAIM, StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)

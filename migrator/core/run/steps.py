@@ -30,10 +30,10 @@ __all__ = [
 
 
 PAIR_CORRECTED = "pair_corrected"
-"""Code of the step of a SIM whose pair was corrected: its new SIM is another unit's."""
+"""Code of the step of a SIM whose pair was corrected."""
 
 CARD_PAIRED = "card_paired"
-"""Code of the step of a card in stock that a pair names: its unit sets it up."""
+"""Code of the step of a stock card in a pair."""
 
 UNREAD = "unread"
 """Key of the SIMs in counts of verdicts that were never verified."""
@@ -124,7 +124,7 @@ class Item:
         The new SIM of this plan is then another unit's. Empty if the pair is as planned.
         """
         step = self.steps.get(StepKind.PAIR)
-        return step.message if step is not None and step.code == PAIR_CORRECTED else ""
+        return "" if step is None else step.message
 
     @property
     def is_locked(self) -> bool:

@@ -411,9 +411,10 @@ class _FieldDraft(ImportDraft):
         )
 
     def _weigh_exchanges(self, bad: set[int]) -> None:
-        """Note rows that leave an old SIM without a new one, and add their lines to `bad`.
+        """Note rows that leave an old SIM without a new one.
 
-        A row that is bad gives its SIM nothing, so that the row that took the target of that SIM is bad, too.
+        Their lines are added to `bad`. A row that is bad gives its SIM nothing, so that the row that took the target of
+        that SIM is bad, too.
         """
         by_holder: dict[str, list[tuple[Pair, Pair]]] = {}
         for pair, holder in self.taken_over:

@@ -123,13 +123,13 @@ def set_aside_stock(connection: Connection, now: float) -> None:
     held = select(
         changes.c.plan_no,
         changes.c.source_key,
-        *map(literal, (StepKind.PAIR.value, StepState.SKIPPED.value, 0, now, 0.0, CARD_PAIRED, PAIRED)),
+        *map(literal, (StepKind.CARD.value, StepState.SKIPPED.value, 0, now, 0.0, CARD_PAIRED, PAIRED)),
     ).where(
         changes.c.plan_no.in_(select(plans.c.plan_no).where(plans.c.kind == PlanKind.STOCK)),
         select(pairs.c.target_key).where(pairs.c.target_key == changes.c.source_key).exists(),
         ~select(_aside.c.plan_no)
         .where(_aside.c.plan_no == changes.c.plan_no, _aside.c.source_key == changes.c.source_key)
-        .where(_aside.c.kind == StepKind.PAIR)
+        .where(_aside.c.kind == StepKind.CARD)
         .exists(),
     )
     names = ["plan_no", "source_key", "kind", "state", "attempts", "since", "not_before", "code", "message"]

@@ -14,10 +14,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.chunks import chunks
 from migrator.core.cutover.calls import source_calls
-from migrator.core.cutover.life import KeptProof, silent_as_kept
+from migrator.core.cutover.life import KeptProof
 from migrator.core.cutover.old_use import NewLife
 from migrator.core.cutover.plan import (
     Direction,
@@ -36,7 +35,6 @@ from migrator.core.cutover.rules import (
     Demand,
     Judged,
     Overlap,
-    claimed_at_s,
     cutover_row,
     is_open,
     rollback_row,
@@ -58,6 +56,7 @@ from migrator.errors import Halted, InputError, StoreError
 from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
 from migrator.workflows.cutover.old_use import OldSimJudge
 from migrator.workflows.plans.make import look
+from migrator.workflows.story.silence import kept_silence
 
 if TYPE_CHECKING:
     from migrator.store import Store
@@ -86,8 +85,7 @@ REMINDERS = {
 class _Found:
     """SIM of the migration's plan with all that is known.
 
-    `off`: the cutover of ours that switched the SIM off. `alive_s`: the last sign of life by a proof that was kept.
-    `silence`: why no data comes through the new SIM, by its record and that proof.
+    `off`: the cutover of ours that switched the SIM off. `proof`: the proof of life that was kept.
     """
 
     item: Item
@@ -95,8 +93,12 @@ class _Found:
     claimed_s: float | None
     source: SourceSim | None
     off: SwitchedOff | None = None
-    alive_s: float | None = None
-    silence: Silence = Silence.NOT_KNOWN
+    proof: KeptProof | None = None
+
+    @property
+    def alive_s(self) -> float | None:
+        """Last sign of life by the proof that was kept."""
+        return None if self.proof is None else self.proof.alive_s
 
 
 # --- making -------------------------------------------------------------------------------------------------------
@@ -154,7 +156,8 @@ async def make_cutover(
     with _Spool() as proved, _Spool() as rows:
         for found in chunks(_facts(store, header, off)):
             _add_to(overlap, found, header, demand.now_s)
-            judged = await _judged(target, found, demand, header.org_id, notes, stopper)
+            mute = _without_data(store, found, demand)
+            judged = await _judged(target, found, demand, header.org_id, notes, stopper, mute)
             proved.add_lines(map(_judged_line, judged))
             meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
             progress("judged", {"sims": len(found)})
@@ -286,24 +289,24 @@ def _facts(store: "Store", header: PlanHeader, off: Mapping[str, SwitchedOff]) -
         keys = [item.key for item, *_ in chunk]
         sources = {sim.iccid.key: sim for sim in store.inventory.sims(keys)}
         proofs = store.proofs.among(header.plan_id, keys)
-        records = store.target_records.among(one.target.iccid.key for one, *_ in chunk if one.target is not None)
         for item, verified, _, claimed_s, _ in chunk:
             source, ours = sources.get(item.key), off.get(item.key)
             if source is not None and ours is not None and not ours.is_on_again:
                 source = replace(source, status=SourceStatus.DISABLED)
-            proof = proofs.get(item.key)
-            alive_s, why = proof.alive_s if proof else None, _silence(item, claimed_s, records, proof)
-            yield _Found(item, verified, claimed_s, source, ours, alive_s, why)
+            yield _Found(item, verified, claimed_s, source, ours, proofs.get(item.key))
 
 
-def _silence(
-    item: Item, claimed_s: float | None, records: Mapping[str, dict[str, Any]], proof: KeptProof | None
-) -> Silence:
-    """Return why no data comes through, by what is on disk."""
-    if item.target is None:
-        return Silence.NOT_KNOWN
-    recorded, at_s = recorded_traffic(records.get(item.target.iccid.key, {})), claimed_at_s(item.target, claimed_s)
-    return silent_as_kept(item.target, recorded, claimed_s=at_s, proof=proof).silence
+def _without_data(store: "Store", found: Sequence[_Found], demand: Demand) -> dict[str, Silence]:
+    """Return SIMs that reach no server, where data is asked for."""
+    if demand.require is not Require.TRAFFIC:
+        return {}
+    lives = [(one, one.item.target) for one in found if one.item.target is not None]
+    records = store.target_records.among(target.iccid.key for _, target in lives)
+    silent = (
+        (one, kept_silence(target, records.get(target.iccid.key, {}), claimed_s=one.claimed_s, proof=one.proof))
+        for one, target in lives
+    )
+    return {one.item.key: told.silence for one, told in silent if told.silence in _NO_DATA}
 
 
 async def _judged(  # noqa: PLR0917 - handed through as they came
@@ -313,6 +316,7 @@ async def _judged(  # noqa: PLR0917 - handed through as they came
     org_id: int,
     notes: FieldNotes,
     stopper: Stopper,
+    mute: dict[str, Silence],
 ) -> list[Judged]:
     """Return the rows of some SIMs.
 
@@ -320,19 +324,20 @@ async def _judged(  # noqa: PLR0917 - handed through as they came
     """
     imeis = [imei for one in found for imei in _imeis(one)]
     near = notes.neighbours(map(hardware, imeis))
-    rows = [_with_data(one, _row(one, demand, org_id, near), demand) for one in found]
+    rows = [_with_data(_row(one, demand, org_id, near), mute.get(one.item.key)) for one in found]
     open_ = [at for at, one in enumerate(rows) if one.row.reason in _LACKS_LIFE or _lacks_unit(found[at], one)]
 
     async def ask(number: int) -> None:
         one = found[number]
         sessions = await sessions_since_claim(target, one.item.target, one.claimed_s)
-        if sessions and not any(session.bytes_used is None or session.bytes_used for session in sessions):
-            one = replace(one, silence=Silence.ZERO_BYTES)
+        is_empty = sessions and not any(session.bytes_used is None or session.bytes_used for session in sessions)
+        if is_empty and demand.require is Require.TRAFFIC:
+            mute[one.item.key] = Silence.ZERO_BYTES
         if sessions:
             newest_s, imei = max(session.at_s for session in sessions), imei_in(sessions)
             around = notes.neighbours(map(hardware, (*_imeis(one), imei)))
             told = _row(one, demand, org_id, around, session_s=newest_s, session_imei=imei)
-            rows[number] = _with_data(one, told, demand)
+            rows[number] = _with_data(told, mute.get(one.item.key))
         elif sessions is None and rows[number].row.reason in _LACKS_LIFE:
             row = rows[number].row
             rows[number] = Judged(replace(row, detail=f"{row.detail}; usage is not ours to read"))
@@ -344,15 +349,11 @@ async def _judged(  # noqa: PLR0917 - handed through as they came
 _NO_DATA = {Silence.ZERO_BYTES, Silence.NO_SESSION}
 
 
-def _with_data(one: _Found, judged: Judged, demand: Demand) -> Judged:
-    """Leave an old SIM on whose new SIM reaches no server.
-
-    Only where data is asked for, and where it is known that none came through.
-    """
-    goes = judged.row.action is SwitchAction.SWITCH_OFF and demand.require is Require.TRAFFIC
-    if not goes or one.silence not in _NO_DATA:
+def _with_data(judged: Judged, silence: Silence | None) -> Judged:
+    """Leave an old SIM on whose new SIM reaches no server."""
+    if judged.row.action is not SwitchAction.SWITCH_OFF or silence is None:
         return judged
-    words = f"{MEANING[one.silence]}: {ADVICE[one.silence]}"
+    words = f"{MEANING[silence]}: {ADVICE[silence]}"
     row = replace(judged.row, action=SwitchAction.LEAVE_ON, reason=SwitchReason.NO_DATA, detail=words, wave=None)
     return replace(judged, row=row)
 

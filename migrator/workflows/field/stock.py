@@ -246,7 +246,7 @@ def _of_stock(loaded: LoadedPolicy) -> LoadedPolicy:
 
 
 def _values_of(section: Gates | Caps) -> dict[str, Any]:
-    """Return the values of a section whose keys have the names of its fields."""
+    """Return a section's values by key."""
     return {one.name: getattr(section, one.name) for one in fields(section)}
 
 

@@ -10,11 +10,9 @@ from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.core.cutover.life import asked_days, old_side
 from migrator.core.cutover.rules import Sighting, alive_at_s, claimed_at_s
 from migrator.core.cutover.silence import (
-    Sessions,
     Silent,
     UnitEvidence,
-    sessions_by_record,
-    sessions_by_usage,
+    sessions_told,
     silence_of,
     swap_day,
     was_idle_before,
@@ -196,10 +194,8 @@ def _silence(asking: Asking, live: Live) -> Silent | None:
         return None
     claimed_s = _claimed_s(asking, live)
     recorded = recorded_traffic(link.raw)
-    sessions = sessions_by_record(recorded, claimed_s)
-    if sessions is not Sessions.DATA and live.was_asked:
-        told = sessions_by_usage(None if live.sessions is None else [one.bytes_used for one in live.sessions])
-        sessions = sessions if sessions is Sessions.EMPTY and told is Sessions.NONE else told
+    sizes = None if live.sessions is None else [one.bytes_used for one in live.sessions]
+    sessions = sessions_told(recorded, claimed_s, sizes, was_asked=live.was_asked)
     last_s = max((one.at_s for one in live.sessions or ()), default=None)
     was_told = "1nce" in live.answered and asking.source is not None
     old, used_on = old_side(live.days, _days(asking, live)) if was_told else (None, None)

@@ -83,7 +83,7 @@ def test_a_card_that_a_pair_names_is_set_aside_and_was_not_corrected(store: Stor
     for_stock(store)
     store.pairs.add([Pair(source_iccid(1), CARD, "test")], replace=False, now=NOW)
     (item,) = store.journal.items_by_key("s1", [KEY])
-    assert (item.is_set_aside, item.corrected, item.steps[StepKind.PAIR].code) == (True, "", "card_paired")
+    assert (item.is_set_aside, item.corrected, item.steps[StepKind.CARD].code) == (True, "", "card_paired")
 
 
 def test_a_card_whose_claim_is_open_is_not_free(store: Store) -> None:
