@@ -3,16 +3,25 @@
 Numbers may be text, 0 and 1 may be no and yes, and blanks may be nothing.
 """
 
+import re
 from typing import Any
 
 from migrator.core.fleet.units import LARGEST_EXPONENT, finite
 
-__all__ = ["LARGEST", "flag_of", "text_of", "whole_of"]
+__all__ = ["LARGEST", "flag_of", "shortened", "text_of", "whole_of"]
 
 LARGEST = 2**63 - 1
 """Largest whole number that a store holds."""
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+_CREDENTIALS = (
+    re.compile(r"(?i)\bauthorization\b[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer)\s+)?[^\s\"',;&]+"),
+    re.compile(r"(?i)\b(?:bearer|basic)\s+[^\s\"',;&]{16,}"),
+    re.compile(r"(?i)\bapi[-_ ]?key\b[\"']?\s*[:=]\s*[\"']?[^\s\"',;&]+"),
+    re.compile(r"(?i)\b(?:pin|puk)\d?(?:[-_ ]?code)?\b\W{1,4}(?:is\W)?\d{4,10}\b"),
+    re.compile(r"[A-Za-z0-9+/_=.-]{48,}"),  # longer than any word or identifier: a token, or part of one
+)
 
 
 def text_of(value: Any) -> str | None:
@@ -42,3 +51,14 @@ def whole_of(value: Any) -> int | None:
 def flag_of(value: Any) -> bool | None:
     """Return a yes or no as a bool; None for anything else."""
     return _FLAGS.get(str(value).strip().lower()) if isinstance(value, bool | int | str) else None
+
+
+def shortened(text: str, limit: int = 200) -> str:
+    """Return `text` on one line of at most `limit` characters.
+
+    The line is for people, without what looks like a secret.
+    """
+    line = " ".join(text.split())
+    for pattern in _CREDENTIALS:
+        line = pattern.sub("***", line)
+    return line if len(line) <= limit else line[: limit - 1] + "…"

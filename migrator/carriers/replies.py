@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from migrator.carriers.lenient import shortened
 from migrator.core.fleet.secrets import MASKED, SHORTEST_MASKED, forms_of, struck, without_forms
 from migrator.errors import OutcomeUnknown, Permanent, PlatformError, RateLimited, Transient, WireMismatch
 
@@ -25,24 +26,6 @@ IN_MAINTENANCE = (
     "It may be in maintenance, or something on the way answers in its place: run the same command again later. "
     "If it stays so: {}"
 )
-_CREDENTIALS = (
-    re.compile(r"(?i)\bauthorization\b[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer)\s+)?[^\s\"',;&]+"),
-    re.compile(r"(?i)\b(?:bearer|basic)\s+[^\s\"',;&]{16,}"),
-    re.compile(r"(?i)\bapi[-_ ]?key\b[\"']?\s*[:=]\s*[\"']?[^\s\"',;&]+"),
-    re.compile(r"(?i)\b(?:pin|puk)\d?(?:[-_ ]?code)?\b\W{1,4}(?:is\W)?\d{4,10}\b"),
-    re.compile(r"[A-Za-z0-9+/_=.-]{48,}"),  # longer than any word or identifier: a token, or part of one
-)
-
-
-def shortened(text: str, limit: int = 200) -> str:
-    """Return `text` on one line of at most `limit` characters.
-
-    The line is for people, without what looks like a secret.
-    """
-    line = " ".join(text.split())
-    for pattern in _CREDENTIALS:
-        line = pattern.sub("***", line)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 class Mask:

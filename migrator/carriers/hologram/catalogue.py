@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.carriers.hologram.wire import data_of, records, rows_of
-from migrator.carriers.lenient import LARGEST, flag_of, text_of, whole_of
-from migrator.carriers.replies import shortened
+from migrator.carriers.lenient import LARGEST, flag_of, shortened, text_of, whole_of
 from migrator.core.fleet.units import Bytes, decimal_of
 from migrator.core.plan.plan import Prices
 from migrator.errors import Halted

@@ -12,8 +12,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from migrator.carriers.lenient import LARGEST, flag_of, text_of, whole_of
-from migrator.carriers.replies import shortened
+from migrator.carriers.lenient import LARGEST, flag_of, shortened, text_of, whole_of
 from migrator.core.cutover.rules import moment_s
 from migrator.core.cutover.silence import Recorded
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
