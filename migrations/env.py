@@ -2,14 +2,14 @@
 
 from alembic import context
 
-from migrator.store.tables import plans as plan_tables
+from migrator.store.tables import METADATA
 
 
 def run() -> None:
     """Run the revisions. Batch mode: SQLite changes a table by making it anew."""
     context.configure(
         connection=context.config.attributes["connection"],
-        target_metadata=plan_tables.runs.metadata,
+        target_metadata=METADATA,
         render_as_batch=True,
         transactional_ddl=True,
     )

@@ -26,14 +26,13 @@ from migrator.store.database import schema
 from migrator.store.database.database import Database, create_file
 from migrator.store.database.schema import migrations_folder, prepare, revisions
 from migrator.store.database.upgrade import alembic_config
-from migrator.store.tables.plans import runs
+from migrator.store.tables import METADATA
 from tests.builders import pair, sim, target
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, pulled, states, url_of
 
 FOLDER = migrations_folder()
 RELEASED = revisions(FOLDER)
 NEWEST = RELEASED[-1]
-METADATA = runs.metadata
 
 NEXT = '''"""A revision of the future."""
 
@@ -108,25 +107,35 @@ def must_be_filled(store: Store) -> None:
 # --- the revisions and the tables ---------------------------------------------------------------------------------
 
 
-def test_the_revisions_build_what_the_tables_say(store: Store) -> None:
+@pytest.fixture
+def revised(tmp_path: Path) -> Path:
+    """A store that all revisions made in turn."""
+    folder = tmp_path / "revised"
+    folder.mkdir()
+    create_file(folder / "state.db")
+    upgraded(folder / "state.db", FOLDER)
+    return folder / "state.db"
+
+
+def test_the_revisions_build_what_the_tables_say(revised: Path) -> None:
     """What `alembic check` would say."""
-    with store._db.read() as connection:
+    engine = create_engine(f"sqlite:///{revised}")
+    with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    engine.dispose()
 
 
-def test_keys_indexes_and_row_layout_are_the_same_too(store: Store, tmp_path: Path) -> None:
+def test_a_new_store_is_what_the_revisions_would_have_made(store: Store, revised: Path, tmp_path: Path) -> None:
     """Alembic does not compare partial indexes, primary keys or WITHOUT ROWID."""
-    plain = create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
-    METADATA.create_all(plain)
-    plain.dispose()
-    assert layout(tmp_path / "state.db") == layout(tmp_path / "plain.db")
+    assert layout(revised) == layout(tmp_path / "state.db")
+    assert version(revised) == version(tmp_path / "state.db") == NEWEST
     assert store.lineage
 
 
 def layout(file: Path) -> dict[str, object]:
     """Each table's columns, foreign keys and kind, and each index as it was written."""
     with closing(sqlite3.connect(file)) as plain:
-        tables = {row[1]: row for row in plain.execute("PRAGMA table_list") if row[1] != "alembic_version"}
+        tables = {row[1]: row for row in plain.execute("PRAGMA table_list")}
         indexes = plain.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
         return {
             "kinds": {name: row[2:] for name, row in tables.items() if not name.startswith("sqlite_")},

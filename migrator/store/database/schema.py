@@ -12,8 +12,16 @@ from sqlalchemy import Connection, text
 
 from migrator.errors import InputError, StoreError
 from migrator.store.database.database import Database
+from migrator.store.tables import METADATA
 
 __all__ = ["migrations_folder", "prepare", "revision", "revisions"]
+
+VERSION_TABLE = """
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+"""
+"""As Alembic makes it."""
 
 
 def migrations_folder() -> Path:
@@ -61,6 +69,7 @@ def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Pat
 
     Raises: StoreError, if the store is newer than this tool, or older and may not be upgraded; then nothing is written.
     """
+    tables_are_enough = folder is None
     folder = folder or migrations_folder()
     known = revisions(folder)
     with database.read() as connection:
@@ -75,7 +84,24 @@ def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Pat
             code="schema_older",
             hint="run `migrator state upgrade`",
         )
-    _upgrade(database, folder, known, now)
+    if found is None and tables_are_enough:
+        _create(database, known[-1])
+    else:
+        _upgrade(database, folder, known, now)
+
+
+def _create(database: Database, newest: str) -> None:
+    """Make the tables of a new store, under the write lock.
+
+    That is what all revisions in turn would make of an empty file; a test compares the two. Another process may have
+    made the store during the wait for the lock.
+    """
+    with database.write() as connection:
+        if revision(connection) is not None:
+            return
+        METADATA.create_all(connection)
+        connection.execute(text(VERSION_TABLE))
+        connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:newest)"), {"newest": newest})
 
 
 def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> None:
