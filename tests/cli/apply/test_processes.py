@@ -21,6 +21,8 @@ from tests.cli.conftest import POLICY
 KILLS = 30
 SIMS = 240
 PATIENCE_S = 180.0
+BETWEEN_LOOKS_S = 0.02
+"""Looking without a break would take the processor from those who are looked at."""
 
 QUICK = "import migrator.wiring as b; b.START_RPS = 500.0; from migrator.cli import main; main()"
 """The command line, without the seconds in which a real run feels its way up to the carrier's rate."""
@@ -37,11 +39,12 @@ class Carriers:
     """Both carriers as a process of their own, seen from outside."""
 
     settings: dict[str, str]
+    client: httpx.Client
 
     def seen(self, what: str) -> dict[str, Any]:
         """What `_simulator/...` tells of Hologram."""
         base = self.settings["HOLOGRAM_BASE_URL"].removesuffix("/api/1")
-        told: dict[str, Any] = httpx.get(f"{base}/_simulator/{what}", timeout=PATIENCE_S).json()
+        told: dict[str, Any] = self.client.get(f"{base}/_simulator/{what}").json()
         return told
 
     def command(self, *words: str, ignores_hang_up: bool = False) -> subprocess.Popen[str]:
@@ -70,13 +73,16 @@ def served(folder: Path) -> Iterator[Carriers]:
     """`simulate serve` in a process, with replies that take long enough to be killed in."""
     options = ["--sims", str(SIMS), "--port", "0", "--latency-ms", "10", "--pending-s", "0.5", "--onence-rps", "0"]
     command = [sys.executable, "-m", "migrator", "simulate", "serve", *options, "--pool-file", str(folder / "pool.txt")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        httpx.Client(timeout=PATIENCE_S) as client,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+    ):
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(6)]
         settings = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
         quick = {"HOLOGRAM_MAX_RPS": "500", "ONENCE_MAX_RPS": "500", "MIGRATOR_ABSENT_AFTER_S": "1"}
         try:
-            yield Carriers(settings | quick | {"MIGRATOR_CLAIM_BATCH": "12"})
+            yield Carriers(settings | quick | {"MIGRATOR_CLAIM_BATCH": "12"}, client)
         finally:
             process.kill()
 
@@ -88,6 +94,7 @@ def under_way(carriers: Carriers, count: str, requests: int, *, ignores_hang_up:
     deadline = time.monotonic() + PATIENCE_S
     while carriers.seen("ledger")["requests"] < until and process.poll() is None:
         assert time.monotonic() < deadline
+        time.sleep(BETWEEN_LOOKS_S)
     return process
 
 
@@ -168,6 +175,7 @@ def in_a_terminal_that_is_closed(carriers: Carriers, claims: int) -> int:
     deadline = time.monotonic() + PATIENCE_S
     while carriers.seen("ledger")["requests"] < until:
         assert time.monotonic() < deadline
+        time.sleep(BETWEEN_LOOKS_S)
     os.close(terminal)
     return process.wait(PATIENCE_S)
 
