@@ -333,7 +333,7 @@ def cutover_row(
 def not_in_its_unit(
     seen: Lived, *, wants_life: bool, accepts_other_units: bool, wants_observed: bool
 ) -> tuple[SwitchReason, str] | None:
-    """Return why the place of a new SIM leaves its old SIM on.
+    """Return why a new SIM's place leaves its old SIM on.
 
     The reason is a code and words; None where nothing speaks against the place.
 

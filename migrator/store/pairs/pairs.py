@@ -45,6 +45,7 @@ from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
 from migrator.store.pairs.pairs_in_use import refuse_pairs_in_use, set_aside_stock
+from migrator.store.pairs.swaps import swapped
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 
 __all__ = ["Pairs"]
@@ -198,6 +199,13 @@ class Pairs:
         """
         wanted = select(*PAIR_COLUMNS).where(among(pairs.c.source_key, bindparam("keys")))
         return {pair.source.key: pair for pair in self._among(wanted, keys)}
+
+    def swapped(self, keys: Iterable[str]) -> dict[str, float]:
+        """Return when the swap of some old SIMs' units was noted.
+
+        See `store.pairs.swaps`.
+        """
+        return swapped(self._db, keys)
 
     def by_target_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
         """Return the pairs of some target SIMs, by target key.
