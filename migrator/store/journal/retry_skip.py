@@ -23,6 +23,7 @@ from migrator.store.journal.items import ACTING
 from migrator.store.journal.moves import move_noted
 from migrator.store.journal.verifications import in_wave, set_aside
 from migrator.store.log import note, note_of_plan
+from migrator.store.pairs.paid_pairs import paid_by_others
 from migrator.store.plans.lookup import any_plan_row, plan_row
 from migrator.store.tables.plans import changes, plans, steps, verifications
 
@@ -76,7 +77,8 @@ class Interventions:
 
         The plan may be of any kind. The SIMs take orders again, whatever was found of the SIMs before. A finished plan
         is in use again. A claim that the carrier named as done keeps that code: the claim is searched for again, and
-        never sent again, unless `never_claimed`.
+        never sent again, unless `never_claimed`. A claim of a card that another plan claimed, or may have, stays as it
+        is: it would count twice.
 
         Args:
             plan_id: the plan.
@@ -95,6 +97,9 @@ class Interventions:
         )
         with self._db.write() as connection:
             found = connection.execute(failed).all()
+            claims = [step.source_key for step in found if step.kind == StepKind.CLAIM]
+            others = paid_by_others(connection, row.plan_no, claims)
+            found = [step for step in found if step.kind != StepKind.CLAIM or step.source_key not in others]
             moves: Moves = defaultdict(dict)
             for step in found:
                 is_named = doubt_of(step.code) is Doubt.CLAIMED_UNSEEN and not never_claimed

@@ -9,6 +9,7 @@ import pytest
 from migrator.core.fleet.pairing import CardState
 from migrator.core.fleet.sims import Pair
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.run.control import Selection
 from migrator.core.run.states import PlanKind, StepEvent, StepKind
 from migrator.errors import PairChanged, StalePlan
 from migrator.store import Store
@@ -102,3 +103,43 @@ def test_a_plan_for_the_stock_is_not_the_newest_migration_and_leaves_no_fleet_ou
     assert {plan["plan_id"]: plan["kind"] for plan in store.plans.list()} == {"s1": "stock", "p1": "migrate"}
     assert store.switches.newest() is None
     assert list(store.audit.problems()) == []
+
+
+def refused(store: Store, plan_id: str, key: str) -> None:
+    """The carrier refused this plan's claim."""
+    begin(store, plan_id, key)
+    store.journal.move(plan_id, CLAIM, StepEvent.REFUSED_FOR_GOOD, {key: ("sim_refused", "no")}, now=NOW)
+
+
+def claimed(store: Store, plan_id: str, key: str) -> None:
+    begin(store, plan_id, key)
+    store.journal.move(plan_id, CLAIM, StepEvent.CONFIRMED, {key: ("", "")}, now=NOW)
+
+
+def test_a_retry_leaves_a_card_that_its_unit_claimed_meanwhile(store: Store) -> None:
+    """It would count twice in the caps, and its own plan would never settle it."""
+    for_stock(store)
+    refused(store, "s1", KEY)
+    store.pairs.add([Pair(source_iccid(1), CARD, "test")], replace=False, now=NOW)
+    planned(store, [change(1)])
+    claimed(store, "p1", source_iccid(1).key)
+    assert store.interventions.retry("s1", Selection(), now=NOW).sims == 0
+    assert sum(one.sims for one in store.journal.claims_made(ORG)) == 1
+
+
+def test_a_retry_leaves_a_card_that_the_stock_claimed_meanwhile(store: Store) -> None:
+    """Its pair was taken back after the refusal."""
+    store.pairs.add([Pair(source_iccid(1), CARD, "test")], replace=False, now=NOW)
+    planned(store, [change(1)])
+    refused(store, "p1", source_iccid(1).key)
+    store.pairs.add([Pair(source_iccid(1), target_iccid(9), "test")], replace=True, now=NOW)
+    for_stock(store)
+    claimed(store, "s1", KEY)
+    assert store.interventions.retry("p1", Selection(), now=NOW).sims == 0
+    assert sum(one.sims for one in store.journal.claims_made(ORG)) == 1
+
+
+def test_a_retry_takes_a_card_that_nobody_else_claimed(store: Store) -> None:
+    for_stock(store)
+    refused(store, "s1", KEY)
+    assert store.interventions.retry("s1", Selection(), now=NOW).sims == 1
