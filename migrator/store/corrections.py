@@ -25,7 +25,7 @@ from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import is_paid
 from migrator.store.pairs.pairs import fingerprint_of_pairs
 from migrator.store.pairs.pairs_in_use import refuse_planned, set_aside_stock
-from migrator.store.plans.lookup import MIGRATIONS
+from migrator.store.plans.lookup import MIGRATIONS, STOCK_PLANS
 from migrator.store.tables.fleet import pairs, target_links
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
@@ -226,10 +226,11 @@ def _refuse_doubles(wanted: Sequence[Correction]) -> None:
 
 
 def _refuse_doubt(connection: Connection, now: float) -> None:
-    """Refuse old SIMs with an order in doubt.
+    """Refuse SIMs with an order in doubt.
 
     Such an order may still take effect, and would then be for the unit of another old SIM. An order of limits, state,
-    tag or name that is older than a day may not: the next plan reads what it left, and mends it.
+    tag or name that is older than a day may not: the next plan reads what it left, and mends it. A card whose claim for
+    the stock is in doubt neither comes nor goes: what its unit has cost is not known yet.
 
     Raises: InputError.
     """
@@ -243,6 +244,17 @@ def _refuse_doubt(connection: Connection, now: float) -> None:
         .group_by(plans.c.plan_no)
         .order_by(plans.c.plan_no)
     )
+    was = select(pairs.c.target_key).join_from(pairs, _incoming, _incoming.c.source_key == pairs.c.source_key)
+    cards = was.union(select(_incoming.c.target_key).where(_incoming.c.target_key.is_not(None)))
+    stocked = (
+        select(plans.c.plan_id, func.count().label("sims"), func.min(changes.c.source_iccid).label("first"))
+        .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+        .join(changes, (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key))
+        .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key.in_(cards))
+        .where(steps.c.kind == StepKind.CLAIM, steps.c.state.in_(_IN_DOUBT))
+        .group_by(plans.c.plan_no)
+        .order_by(plans.c.plan_no)
+    )
     problems = tuple(
         Problem(
             "in_doubt",
@@ -251,7 +263,7 @@ def _refuse_doubt(connection: Connection, now: float) -> None:
             f"`migrator apply {row.plan_id}` reads what became of them; where that plan is stale, `migrator plan "
             "create` reads what became of its claims",
         )
-        for row in connection.execute(open_)
+        for row in (*connection.execute(open_), *connection.execute(stocked))
     )
     if problems:
         raise InputError(problems[0].message, code="in_doubt", hint=problems[0].hint, problems=problems)
