@@ -78,14 +78,6 @@ class Corrections:
         with self._db.read() as connection:
             return int(connection.execute(select(func.count()).select_from(pair_versions)).scalar_one())
 
-    def versions(self, source: Iccid) -> list[PairVersion]:
-        """Return the versions of an old SIM's pair, oldest first.
-
-        The first pair of all is `was` of the first version.
-        """
-        wanted = select(pair_versions).where(pair_versions.c.source_key == source.key)
-        return [_version(row) for row in self._db.rows(wanted.order_by(pair_versions.c.version))]
-
     def taken_away(self, keys: Iterable[str]) -> dict[str, frozenset[str]]:
         """Return the new SIMs that corrections took from old SIMs.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from migrator import wiring
 from migrator.chunks import chunks
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["caps_used", "reconciliation", "report", "with_proofs"]
 
-T = TypeVar("T")
 PACE_BINS = 60
 _OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
