@@ -15,17 +15,17 @@ from sqlalchemy.schema import CreateTable
 from migrator.chunks import chunks
 from migrator.core.fleet.corrections import Corrected, Correction, PairVersion
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, PlanState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import PAIR_CORRECTED
 from migrator.errors import InputError, Problem
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
 from migrator.store.journal.moves import move_noted
 from migrator.store.log import note
-from migrator.store.pairs.paid_pairs import is_paid
+from migrator.store.pairs.paid_pairs import STOCK_PLANS, is_paid
 from migrator.store.pairs.pairs import fingerprint_of_pairs
 from migrator.store.pairs.pairs_in_use import refuse_planned, set_aside_stock
-from migrator.store.plans.lookup import MIGRATIONS, STOCK_PLANS
+from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.tables.fleet import pairs, target_links
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
@@ -37,7 +37,6 @@ IN_DOUBT_S = 86_400.0
 
 _FIRST = 3
 _BEGUN = (PlanState.STARTED, PlanState.FINISHED)
-_IN_DOUBT = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _incoming = temporary_table(  # the old SIMs whose new SIM changes, with the new one; NULL for none
     "corrected_pairs", *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c)
 )
@@ -232,7 +231,7 @@ def _refuse_doubt(connection: Connection, now: float) -> None:
         .add_columns(func.min(_incoming.c.source_iccid).label("first"))
         .join_from(_incoming, steps, steps.c.source_key == _incoming.c.source_key)
         .join(plans, plans.c.plan_no == steps.c.plan_no)
-        .where(steps.c.plan_no.in_(MIGRATIONS), steps.c.state.in_(_IN_DOUBT), may_come)
+        .where(steps.c.plan_no.in_(MIGRATIONS), steps.c.state.in_(IN_DOUBT), may_come)
         .group_by(plans.c.plan_no)
         .order_by(plans.c.plan_no)
     )
@@ -243,7 +242,7 @@ def _refuse_doubt(connection: Connection, now: float) -> None:
         .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
         .join(changes, (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key))
         .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key.in_(cards))
-        .where(steps.c.kind == StepKind.CLAIM, steps.c.state.in_(_IN_DOUBT))
+        .where(steps.c.kind == StepKind.CLAIM, steps.c.state.in_(IN_DOUBT))
         .group_by(plans.c.plan_no)
         .order_by(plans.c.plan_no)
     )

@@ -29,7 +29,7 @@ from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.fleet.units import money
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.policy.policy import CutoverPolicy, OldSim
-from migrator.core.run.states import CUTOVER_STEPS, StepKind, StepState
+from migrator.core.run.states import CUTOVER_STEPS, UNSETTLED, StepKind, StepState
 from migrator.core.run.steps import Item, Verdict, Verified
 
 __all__ = [
@@ -618,8 +618,6 @@ def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str
 
 # --- where a SIM stands -------------------------------------------------------------------------------------------
 
-_OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
-
 
 def is_settled_as_wanted(item: SwitchItem, kind: StepKind) -> bool:
     """True if a step was proved, or found nothing to do."""
@@ -629,11 +627,11 @@ def is_settled_as_wanted(item: SwitchItem, kind: StepKind) -> bool:
 
 def is_open(item: SwitchItem, direction: Direction) -> bool:
     """True if something must still be sent or proved for a SIM."""
-    if item.state_of(StepKind.SOURCE) in _OPEN:
+    if item.state_of(StepKind.SOURCE) in UNSETTLED:
         return True
     if direction is Direction.CUTOVER or not is_settled_as_wanted(item, StepKind.SOURCE):
         return False
-    return item.state_of(StepKind.PAUSE) in _OPEN
+    return item.state_of(StepKind.PAUSE) in UNSETTLED
 
 
 def is_done(item: SwitchItem, direction: Direction) -> bool:

@@ -11,19 +11,19 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal_colum
 
 from migrator.chunks import chunks
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.states import PlanKind, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind, StepState
 from migrator.store.database.rows import among, json_list
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
 
-__all__ = ["MAY_BE_PAID", "is_paid", "may_be_paid", "paid_by_others", "paid_elsewhere", "was_taken_away"]
+__all__ = ["MAY_BE_PAID", "STOCK_PLANS", "is_paid", "may_be_paid", "paid_by_others", "paid_elsewhere", "was_taken_away"]
 
-MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
+MAY_BE_PAID = (StepState.DONE, *IN_DOUBT)
 """States of a claim that was charged, or may have been."""
 
 _claim, _change, _was = steps.alias("paid_claim"), changes.alias("paid_change"), pair_versions.alias("was_paired")
-_stock_plans = select(plans.c.plan_no).where(plans.c.kind == literal_column(f"'{PlanKind.STOCK.value}'"))
+STOCK_PLANS = select(plans.c.plan_no).where(plans.c.kind == literal_column(f"'{PlanKind.STOCK.value}'"))
 _known_plans = select(plans.c.plan_no)  # known few: with them, the index finds a SIM's step at once
 
 
@@ -110,5 +110,5 @@ def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> C
         .where(_claim.c.plan_no.in_(_known_plans), _claim.c.source_key == source_key, may_be_paid(_claim))
         .where(~was_taken_away(_claim))
     )
-    for_stock = select(_claim.c.plan_no).where(_claim.c.plan_no.in_(_stock_plans), _claim.c.source_key == target_key)
+    for_stock = select(_claim.c.plan_no).where(_claim.c.plan_no.in_(STOCK_PLANS), _claim.c.source_key == target_key)
     return or_(for_source.exists(), for_stock.where(may_be_paid(_claim)).exists(), paid_elsewhere(target_key))
