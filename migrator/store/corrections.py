@@ -15,15 +15,15 @@ from sqlalchemy.schema import CreateTable
 from migrator.chunks import chunks
 from migrator.core.fleet.corrections import Corrected, Correction, PairVersion
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.run.states import IN_DOUBT, PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, PlanState, StepEvent, StepKind
 from migrator.core.run.steps import PAIR_CORRECTED
 from migrator.errors import InputError, Problem
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
-from migrator.store.journal.moves import move_noted
+from migrator.store.journal.retry_skip import LEFT_TO_DO, Moves, move_all, steps_of
 from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import STOCK_PLANS, is_paid
-from migrator.store.pairs.pairs import fingerprint_of_pairs
+from migrator.store.pairs.pairs import note_changed_pairs
 from migrator.store.pairs.pairs_in_use import refuse_planned, set_aside_stock
 from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.tables.fleet import pairs, target_links
@@ -393,19 +393,17 @@ def _set_aside(connection: Connection, draft: _Draft, now: float) -> tuple[int, 
 
 
 def _set_aside_some(connection: Connection, plan: AnyRow, draft: _Draft, keys: Sequence[str], now: float) -> set[str]:
-    mine = select(steps).where(steps.c.plan_no == plan.plan_no, among(steps.c.source_key, bindparam("keys")))
-    moves: defaultdict[StepKind, dict[str, tuple[str, str]]] = defaultdict(dict)
-    aside = dict.fromkeys(keys)
-    for row in connection.execute(mine, {"keys": json_list(keys)}).all():
-        if row.kind == StepKind.PAIR:
-            del aside[row.source_key]
-        elif row.state in {StepState.PENDING, StepState.FAILED}:
-            moves[StepKind(row.kind)][row.source_key] = (row.code, row.message)
-    for key in aside:
-        moves[StepKind.PAIR][key] = (PAIR_CORRECTED, _aside_words(draft.now[key]))
-    for kind, some in moves.items():
-        move_noted(connection, plan, kind, StepEvent.OPERATOR_SKIP, some, now=now)
-    return set(aside)
+    moves: Moves = defaultdict(dict)
+    aside = set[str]()
+    for key, taken in steps_of(connection, plan.plan_no, keys).items():
+        for step in taken:
+            if step.state in LEFT_TO_DO:
+                moves[StepKind(step.kind)][key] = (step.code, step.message)
+        if all(step.kind != StepKind.PAIR for step in taken):
+            aside.add(key)
+            moves[StepKind.PAIR][key] = (PAIR_CORRECTED, _aside_words(draft.now[key]))
+    move_all(connection, plan, StepEvent.OPERATOR_SKIP, moves, now)
+    return aside
 
 
 def _aside_words(target: Iccid | None) -> str:
@@ -432,7 +430,4 @@ def _note(connection: Connection, versions: Sequence[PairVersion], now: float) -
             for one in chunk
         ]
         note(connection, now, "pairs.corrected", None, {"corrections": told})
-    count = connection.scalar(select(func.count()).select_from(pairs)) or 0
-    counts = {"added": 0, "unchanged": 0, "replaced": len(versions)}
-    told_now = counts | {"pairs": count, "fingerprint": fingerprint_of_pairs(connection)}
-    note(connection, now, "pairs.changed", None, told_now)
+    note_changed_pairs(connection, {"added": 0, "unchanged": 0, "replaced": len(versions)}, now)

@@ -146,12 +146,7 @@ class Pairs:
             if counts["added"] or counts["replaced"] or gone:
                 for some in chunks(evidence):
                     note(connection, now, "pairs.discovered", None, {"pairs": some})
-                told = (
-                    counts
-                    | ({"dropped": gone} if gone else {})
-                    | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
-                )
-                note(connection, now, "pairs.changed", None, told)
+                note_changed_pairs(connection, counts | ({"dropped": gone} if gone else {}), now)
         return counts
 
     def add_first(self, new: Iterable[PairValues], *, now: float) -> int | None:
@@ -178,9 +173,7 @@ class Pairs:
             connection.execute(delete(_incoming))
             if added:
                 set_aside_stock(connection, now)
-                counts = {"added": added, "unchanged": 0, "replaced": 0}
-                told = counts | {"pairs": added, "fingerprint": fingerprint_of_pairs(connection)}
-                note(connection, now, "pairs.changed", None, told)
+                note_changed_pairs(connection, {"added": added, "unchanged": 0, "replaced": 0}, now)
         return added
 
     def all(self) -> Iterator[Pair]:
@@ -303,6 +296,12 @@ def _add_if_right(connection: Connection) -> int:
 
 def _count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(pairs)).scalar_one()
+
+
+def note_changed_pairs(connection: Connection, counts: Mapping[str, int], now: float) -> None:
+    """Log a change of the pairs, and what they are now."""
+    told = {**counts, "pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
+    note(connection, now, "pairs.changed", None, told)
 
 
 def fingerprint_of_pairs(connection: Connection) -> str:

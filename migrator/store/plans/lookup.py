@@ -25,7 +25,10 @@ is_migration = or_(*(plans.c.kind == kind for kind in CLAIMING_PLANS))
 """Condition for a plan that claims SIMs."""
 
 is_cutover = and_(*(plans.c.kind != kind for kind in CLAIMING_PLANS))
-"""Condition for a cutover or rollback, and for a damaged row of no kind."""
+"""Condition for a cutover or rollback.
+
+A damaged row of no kind counts, too: somebody must notice it.
+"""
 
 MIGRATIONS = select(plans.c.plan_no).where(is_migration)
 CUTOVERS = select(plans.c.plan_no).where(is_cutover)
