@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, unused_columns, warned
 from migrator.core.fleet.units import counted
 from migrator.errors import Problem
 from migrator.inputs.pairing.corrections import CORRECTION_TITLES
@@ -108,6 +108,5 @@ def _warnings(found: CorrectedPairs) -> list[Problem]:
         if sims:
             named = ", ".join(map(str, sims[:SHOWN])) + (", ..." if len(sims) > SHOWN else "")
             warnings.append(Problem("warning", f"{words}: {len(sims)} ({named})", hint))
-    if found.unused_columns:
-        warnings.append(Problem("warning", f"columns not used: {', '.join(found.unused_columns[:SHOWN])}"))
+    warnings += unused_columns(found.unused_columns)
     return warnings

@@ -40,6 +40,7 @@ CODES = {
     Code.ONE_DIGIT_OFF: "one digit off the IMEI of an old SIM: mistyped, or another unit",
     Code.NO_IMEI: "no IMEI",
     Code.NOT_SINCE_CLAIM: "no session since the claim",
+    Code.NOT_SINCE_SWAP: "no session since its scan",
 }
 
 

@@ -11,7 +11,7 @@ import click
 
 from migrator import wiring
 from migrator.chunks import chunks
-from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, new_sims_file, table, unused_columns
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.app.problem_log import all_told
 from migrator.cli.app.progress import watching
@@ -34,20 +34,7 @@ SHOWN = 10
 
 
 @click.command("pool", epilog="Exit codes: 0 done, 2 problems in the file or fewer new SIMs than needed.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--range",
-    "range_mode",
-    type=click.Choice(["plain", "body"]),
-    help="How to count ranges: all digits as one number, or without the check digit (which is then computed).",
-)
-@click.option(
-    "--column",
-    "columns",
-    metavar="FIELD=TITLE",
-    multiple=True,
-    help="Which column of a table holds iccid, first, last or quantity.",
-)
+@new_sims_file
 @click.option("--partial", is_flag=True, help="Pair as many as the pool allows, instead of refusing.")
 @click.option(
     "--policy",
@@ -116,8 +103,7 @@ def _dealt(file: Path, dealt: Dealt) -> Outcome:
     missing, unused = len(dealt.result.missing), len(dealt.result.unused)
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in dealt.entries if entry.warning]
     warnings += [Problem("warning", words) for words in dealt.unmatched]
-    if dealt.unused_columns:
-        warnings.append(Problem("warning", f"columns not used: {', '.join(dealt.unused_columns[:SHOWN])}"))
+    warnings += unused_columns(dealt.unused_columns)
     if dealt.for_expired:
         words = f"of these pairs, {dealt.for_expired} for expired SIMs, which a policy skips unless it says otherwise"
         hint = "`--policy FILE` deals none to SIMs that the policy skips, nor does `--where 'status != \"expired\"'`"

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, unused_columns
 from migrator.cli.app.files import is_stdout, refuse_unwritable
 from migrator.cli.app.problem_log import problem_log
 from migrator.core.fleet.units import counted
@@ -123,7 +123,7 @@ def _imported(done: ImportedPairs, file: Path, exceptions: Path | None, wanted: 
         "completed": completed,
         "changes": changes,
         "odd_check_digits": 0 if result is None else result.odd_digits,
-        "unused_columns": list(done.unused),
+        "unused_columns": list(done.unused_columns),
         **_of_field(done, exceptions),
     }
     text: list[Any] = [
@@ -220,8 +220,7 @@ def _warnings(done: ImportedPairs) -> list[Problem]:
         warnings.append(
             Problem("warning", words, "compare them with the cards: a mistyped target may be somebody else's")
         )
-    if done.unused:
-        warnings.append(Problem("warning", f"columns not used: {', '.join(done.unused[:SHOWN])}"))
+    warnings += unused_columns(done.unused_columns)
     if done.empty:
         warnings.append(Problem("warning", f"columns without any value: {', '.join(done.empty[:SHOWN])}"))
     return warnings

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
+from migrator.cli.app.common import (
+    Globals,
+    Outcome,
+    finish,
+    global_options,
+    new_sims_file,
+    table,
+    unused_columns,
+    warned,
+)
 from migrator.cli.app.files import refuse_unwritable
 from migrator.cli.app.problem_log import all_told
 from migrator.cli.app.progress import watching
@@ -34,20 +43,7 @@ WORDS = {
 
 
 @click.command("import", epilog="Exit codes: 0 done, 2 problems in the file (all listed, nothing changed).")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--range",
-    "range_mode",
-    type=click.Choice(["plain", "body"]),
-    help="How to count ranges: all digits as one number, or without the check digit (which is then computed).",
-)
-@click.option(
-    "--column",
-    "columns",
-    metavar="FIELD=TITLE",
-    multiple=True,
-    help="Which column of a table holds iccid, first, last or quantity.",
-)
+@new_sims_file
 @click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
 @global_options
 @click.pass_obj
@@ -69,8 +65,7 @@ def _import(shared: Globals, file: Path, range_mode: Any, columns: Sequence[str]
         log = all_told(problems, Path(site.store.info()["path"]).with_name("stock-problems.txt"))
         taken = import_stock(site, file, range_mode=range_mode, columns=chosen, reading=log)
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in taken.entries if entry.warning]
-    if taken.unused_columns:
-        warnings.append(Problem("warning", f"columns not used: {', '.join(taken.unused_columns[:SHOWN])}"))
+    warnings += unused_columns(taken.unused_columns)
     data = {
         "added": taken.added,
         "known": len(taken.entries) - taken.added,

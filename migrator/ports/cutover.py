@@ -20,6 +20,13 @@ class FieldNotes(Protocol):
         """Return the last noted day of use of old SIMs, by key."""
         ...
 
+    def swapped(self, keys: Iterable[str]) -> Mapping[str, float]:
+        """Return when the swap of old SIMs' units was noted, by key.
+
+        The moments are UTC seconds. Units without such a note are left out.
+        """
+        ...
+
     def neighbours(self, bodies: Iterable[str | None]) -> Neighbours:
         """Return the SIMs that were seen in some hardware."""
         ...

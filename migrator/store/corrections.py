@@ -15,15 +15,15 @@ from sqlalchemy.schema import CreateTable
 from migrator.chunks import chunks
 from migrator.core.fleet.corrections import Corrected, Correction, PairVersion
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.run.states import PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, PlanState, StepEvent, StepKind
 from migrator.core.run.steps import PAIR_CORRECTED
 from migrator.errors import InputError, Problem
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
-from migrator.store.journal.moves import move_noted
+from migrator.store.journal.retry_skip import LEFT_TO_DO, Moves, move_all, steps_of
 from migrator.store.log import note
-from migrator.store.pairs.paid_pairs import is_paid
-from migrator.store.pairs.pairs import fingerprint_of_pairs
+from migrator.store.pairs.paid_pairs import STOCK_PLANS, is_paid
+from migrator.store.pairs.pairs import note_changed_pairs
 from migrator.store.pairs.pairs_in_use import refuse_planned, set_aside_stock
 from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.tables.fleet import pairs, target_links
@@ -37,7 +37,6 @@ IN_DOUBT_S = 86_400.0
 
 _FIRST = 3
 _BEGUN = (PlanState.STARTED, PlanState.FINISHED)
-_IN_DOUBT = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _incoming = temporary_table(  # the old SIMs whose new SIM changes, with the new one; NULL for none
     "corrected_pairs", *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c)
 )
@@ -77,14 +76,6 @@ class Corrections:
         """Count the versions that corrections made."""
         with self._db.read() as connection:
             return int(connection.execute(select(func.count()).select_from(pair_versions)).scalar_one())
-
-    def versions(self, source: Iccid) -> list[PairVersion]:
-        """Return the versions of an old SIM's pair, oldest first.
-
-        The first pair of all is `was` of the first version.
-        """
-        wanted = select(pair_versions).where(pair_versions.c.source_key == source.key)
-        return [_version(row) for row in self._db.rows(wanted.order_by(pair_versions.c.version))]
 
     def taken_away(self, keys: Iterable[str]) -> dict[str, frozenset[str]]:
         """Return the new SIMs that corrections took from old SIMs.
@@ -226,10 +217,11 @@ def _refuse_doubles(wanted: Sequence[Correction]) -> None:
 
 
 def _refuse_doubt(connection: Connection, now: float) -> None:
-    """Refuse old SIMs with an order in doubt.
+    """Refuse SIMs with an order in doubt.
 
     Such an order may still take effect, and would then be for the unit of another old SIM. An order of limits, state,
-    tag or name that is older than a day may not: the next plan reads what it left, and mends it.
+    tag or name that is older than a day may not: the next plan reads what it left, and mends it. A card whose claim for
+    the stock is in doubt neither comes nor goes: what its unit has cost is not known yet.
 
     Raises: InputError.
     """
@@ -239,7 +231,18 @@ def _refuse_doubt(connection: Connection, now: float) -> None:
         .add_columns(func.min(_incoming.c.source_iccid).label("first"))
         .join_from(_incoming, steps, steps.c.source_key == _incoming.c.source_key)
         .join(plans, plans.c.plan_no == steps.c.plan_no)
-        .where(steps.c.plan_no.in_(MIGRATIONS), steps.c.state.in_(_IN_DOUBT), may_come)
+        .where(steps.c.plan_no.in_(MIGRATIONS), steps.c.state.in_(IN_DOUBT), may_come)
+        .group_by(plans.c.plan_no)
+        .order_by(plans.c.plan_no)
+    )
+    was = select(pairs.c.target_key).join_from(pairs, _incoming, _incoming.c.source_key == pairs.c.source_key)
+    cards = was.union(select(_incoming.c.target_key).where(_incoming.c.target_key.is_not(None)))
+    stocked = (
+        select(plans.c.plan_id, func.count().label("sims"), func.min(changes.c.source_iccid).label("first"))
+        .join_from(steps, plans, plans.c.plan_no == steps.c.plan_no)
+        .join(changes, (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key))
+        .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key.in_(cards))
+        .where(steps.c.kind == StepKind.CLAIM, steps.c.state.in_(IN_DOUBT))
         .group_by(plans.c.plan_no)
         .order_by(plans.c.plan_no)
     )
@@ -251,7 +254,7 @@ def _refuse_doubt(connection: Connection, now: float) -> None:
             f"`migrator apply {row.plan_id}` reads what became of them; where that plan is stale, `migrator plan "
             "create` reads what became of its claims",
         )
-        for row in connection.execute(open_)
+        for row in (*connection.execute(open_), *connection.execute(stocked))
     )
     if problems:
         raise InputError(problems[0].message, code="in_doubt", hint=problems[0].hint, problems=problems)
@@ -390,19 +393,17 @@ def _set_aside(connection: Connection, draft: _Draft, now: float) -> tuple[int, 
 
 
 def _set_aside_some(connection: Connection, plan: AnyRow, draft: _Draft, keys: Sequence[str], now: float) -> set[str]:
-    mine = select(steps).where(steps.c.plan_no == plan.plan_no, among(steps.c.source_key, bindparam("keys")))
-    moves: defaultdict[StepKind, dict[str, tuple[str, str]]] = defaultdict(dict)
-    aside = dict.fromkeys(keys)
-    for row in connection.execute(mine, {"keys": json_list(keys)}).all():
-        if row.kind == StepKind.PAIR:
-            del aside[row.source_key]
-        elif row.state in {StepState.PENDING, StepState.FAILED}:
-            moves[StepKind(row.kind)][row.source_key] = (row.code, row.message)
-    for key in aside:
-        moves[StepKind.PAIR][key] = (PAIR_CORRECTED, _aside_words(draft.now[key]))
-    for kind, some in moves.items():
-        move_noted(connection, plan, kind, StepEvent.OPERATOR_SKIP, some, now=now)
-    return set(aside)
+    moves: Moves = defaultdict(dict)
+    aside = set[str]()
+    for key, taken in steps_of(connection, plan.plan_no, keys).items():
+        for step in taken:
+            if step.state in LEFT_TO_DO:
+                moves[StepKind(step.kind)][key] = (step.code, step.message)
+        if all(step.kind != StepKind.PAIR for step in taken):
+            aside.add(key)
+            moves[StepKind.PAIR][key] = (PAIR_CORRECTED, _aside_words(draft.now[key]))
+    move_all(connection, plan, StepEvent.OPERATOR_SKIP, moves, now)
+    return aside
 
 
 def _aside_words(target: Iccid | None) -> str:
@@ -429,7 +430,4 @@ def _note(connection: Connection, versions: Sequence[PairVersion], now: float) -
             for one in chunk
         ]
         note(connection, now, "pairs.corrected", None, {"corrections": told})
-    count = connection.scalar(select(func.count()).select_from(pairs)) or 0
-    counts = {"added": 0, "unchanged": 0, "replaced": len(versions)}
-    told_now = counts | {"pairs": count, "fingerprint": fingerprint_of_pairs(connection)}
-    note(connection, now, "pairs.changed", None, told_now)
+    note_changed_pairs(connection, {"added": 0, "unchanged": 0, "replaced": len(versions)}, now)

@@ -70,13 +70,11 @@ def pair_pool(
 
     Raises: InputError, naming every problem of the file, or where it holds too few; StoreBusy.
     """
-    store, not_used, path = site.store, list[str](), Path(file)
+    store, path = site.store, Path(file)
     loaded = None if policy is None else read_policy(policy)
     is_due = _due(loaded, where)
     required_inventory(store)
-    with nullcontext() if reading is None else reading:
-        entries = read_pool(path, range_mode=range_mode, chosen=columns or {}, unused=not_used.extend)
-        _refuse_source_sims(store, entries)
+    entries, unused_columns = new_sims(store, path, range_mode=range_mode, columns=columns, reading=reading)
     paired = {pair.source.key for pair in store.pairs.all()}
     unpaired, left_out, expired = _awaiting(store.unit_facts.of_sims(store.inventory.sims()), paired, is_due)
     result = deal(unpaired, entries, taken={target.key for target in store.pairs.targets()})
@@ -91,7 +89,28 @@ def pair_pool(
     counts = add_pairs(store, result.pairs, replace=False)
     lost = () if loaded is None else tuple(unmatched(loaded.lists, store.inventory.iccids))
     spent = sum(pair.source.key in expired for pair in result.pairs)
-    return Dealt(counts["added"], result, entries, left_out, spent, not_used, lost)
+    return Dealt(counts["added"], result, entries, left_out, spent, unused_columns, lost)
+
+
+def new_sims(
+    store: Store,
+    file: Path,
+    *,
+    range_mode: RangeMode | None,
+    columns: Mapping[str, str] | None,
+    reading: AbstractContextManager[Any] | None,
+) -> tuple[Sequence[PoolEntry], Sequence[str]]:
+    """Read new SIMs of a file, and its unused columns.
+
+    The arguments are those of `pair_pool`.
+
+    Raises: InputError, naming every problem of the file, or SIMs of the old fleet in it.
+    """
+    unused_columns: list[str] = []
+    with nullcontext() if reading is None else reading:
+        entries = read_pool(file, range_mode=range_mode, chosen=columns or {}, unused=unused_columns.extend)
+        _refuse_source_sims(store, entries)
+    return entries, unused_columns
 
 
 def add_pairs(store: Store, pairs: Iterable[Pair], *, replace: bool) -> dict[str, int]:

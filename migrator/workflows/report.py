@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from migrator import wiring
 from migrator.chunks import chunks
 from migrator.core.fleet.units import money
 from migrator.core.money.caps import caps_from, used_of, used_values
 from migrator.core.plan.plan import PlanHeader
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, StepKind, StepState
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment, row_of, unplanned_row
 from migrator.version import VERSION
 from migrator.wiring import process_is_gone
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["caps_used", "reconciliation", "report", "with_proofs"]
 
-T = TypeVar("T")
 PACE_BINS = 60
-_OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
 
 def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliation:
@@ -176,7 +174,7 @@ def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
     """
     counts, price = store.journal.step_counts(header.plan_id), _price(header)
     claimed = counts.get((StepKind.CLAIM, StepState.DONE), 0)
-    uncertain = sum(counts.get((StepKind.CLAIM, state), 0) for state in _OPEN)
+    uncertain = sum(counts.get((StepKind.CLAIM, state), 0) for state in IN_DOUBT)
     uncertain += store.journal.claims_unseen(header.plan_id)  # the carrier said that it charged
     return {
         **{f"planned_{key}": value for key, value in header.summary.get("money", {}).items()},

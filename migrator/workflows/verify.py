@@ -256,7 +256,8 @@ class _Asked:
 
     `sessions` is None where usage is not ours to read, and was not asked for where `was_asked` is not set.
     `source_imei` is the hardware that the old SIM was seen in. `scanned_s` is when the swap was noted in the field.
-    `recorded` is the traffic that the new SIM's record tells.
+    `swapped_s` is when the card came into its unit, by that or by its pair. `recorded` is the traffic that the new
+    SIM's record tells.
     """
 
     item: Item
@@ -265,6 +266,7 @@ class _Asked:
     source_imei: str | None = None
     sessions: Sequence[DataSession] | None = ()
     scanned_s: float | None = None
+    swapped_s: float | None = None
     recorded: Recorded = field(default_factory=Recorded)
     was_asked: bool = False
 
@@ -277,6 +279,8 @@ class _Asked:
             claimed_s=self.claimed_s,
             session_s=max((session.at_s for session in self.sessions or ()), default=None),
             may_read_usage=self.sessions is not None,
+            swapped_s=self.swapped_s,
+            seen_in=unit(self.source_imei, self._last_imei),
         )
 
     @property
@@ -285,7 +289,11 @@ class _Asked:
 
         An IMEI from before the claim says nothing of the unit.
         """
-        return (imei_in(self.sessions) or self.link.imei) if self.life[0] is Life.ALIVE else None
+        return self._last_imei if self.life[0] is Life.ALIVE else None
+
+    @property
+    def _last_imei(self) -> str | None:
+        return imei_in(self.sessions) or self.link.imei
 
     @property
     def sessions_told(self) -> Sessions:
@@ -366,11 +374,13 @@ def _known(store: "Store", chunk: Sequence[_Asked]) -> list[_Asked]:
         store.unit_facts.by_source_keys(keys),
         store.target_records.among(one.link.iccid.key for one in chunk),
     )
+    swaps = store.pairs.swapped(keys)
     return [
         replace(
             one,
             source_imei=imeis.get(one.item.key),
             scanned_s=facts[one.item.key].scanned_at if one.item.key in facts else None,
+            swapped_s=swaps.get(one.item.key),
             recorded=recorded_traffic(records.get(one.link.iccid.key, {})),
         )
         for one in chunk

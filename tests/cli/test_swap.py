@@ -57,7 +57,7 @@ def test_one_unit_is_paired_claimed_set_up_and_read_back(bench: Desk) -> None:
     assert (done.code, done.data["live"], done.data["claimed"], done.data["name"]) == (0, True, 1, "pump 1"), done.err
     assert charges(bench) == 1
     with Store.open("sqlite:///migrator.db", now=0.0) as store:
-        (facts,) = store.unit_facts.all()
+        (facts,) = store.unit_facts.by_units(["pump 1"])["pump 1"]
         assert [store.plans.state(one["plan_id"]) for one in store.plans.list()] == ["finished"]
     assert (facts.unit, facts.site, facts.ticket) == ("pump 1", "Hall 3", "CHG1")
     assert facts.scanned_at is not None

@@ -23,7 +23,18 @@ from migrator.inputs.settings.addresses import telling_addresses, used_addresses
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Globals", "Outcome", "finish", "global_options", "printable", "say", "table", "warned"]
+__all__ = [
+    "Globals",
+    "Outcome",
+    "finish",
+    "global_options",
+    "new_sims_file",
+    "printable",
+    "say",
+    "table",
+    "unused_columns",
+    "warned",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPLAIN_CRASHES = 2
@@ -264,3 +275,29 @@ def warned(words: str) -> None:
 
 
 _PREFIX = {"interrupted": "stopped", "attention": "attention", "warning": "warning", "stopped": "stopped"}
+
+
+def unused_columns(titles: Sequence[str]) -> list[Problem]:
+    """Return a warning of columns that a file has for nothing."""
+    return [Problem("warning", f"columns not used: {', '.join(titles[:MOST_TITLES])}")] if titles else []
+
+
+MOST_TITLES = 10
+
+
+def new_sims_file(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument FILE of new SIMs, with its options."""
+    column = click.option(
+        "--column",
+        "columns",
+        metavar="FIELD=TITLE",
+        multiple=True,
+        help="Which column of a table holds iccid, first, last or quantity.",
+    )
+    range_mode = click.option(
+        "--range",
+        "range_mode",
+        type=click.Choice(["plain", "body"]),
+        help="How to count ranges: all digits as one number, or without the check digit (which is then computed).",
+    )
+    return click.argument("file", type=click.Path(path_type=Path))(range_mode(column(command)))

@@ -51,6 +51,7 @@ class Code(StrEnum):
     ONE_DIGIT_OFF = "one_digit_off"  # one digit off that of an old SIM: for a person to look at
     NO_IMEI = "no_imei"
     NOT_SINCE_CLAIM = "not_since_claim"  # its last session is older than its claim
+    NOT_SINCE_SWAP = "not_since_swap"  # it is older than the scan of its pair, and from other hardware
 
 
 @record
@@ -76,6 +77,7 @@ class CardSight:
         paired_source: the old SIM that the new SIM is paired with.
         fits_pair: whether that old SIM was in this hardware, too.
         paired_target: the new SIM that the old SIM is paired with.
+        scanned_s: when the new SIM was scanned into the unit of its pair (UTC seconds); None where nobody noted it.
     """
 
     target: Iccid
@@ -96,6 +98,7 @@ class CardSight:
     paired_source: Iccid | None = None
     fits_pair: bool = False
     paired_target: Iccid | None = None
+    scanned_s: float | None = None
 
 
 @record
@@ -143,6 +146,9 @@ def found(sight: CardSight) -> CardFinding:  # noqa: PLR0911 - a table of rules,
     if sight.fits_pair:
         code = Code.SHARED_IMEI if sight.olds > 1 else Code.NONE
         return CardFinding(sight, CardBucket.KNOWN, code, sight.paired_source, _evidence(sight))
+    if sight.scanned_s is not None and sight.life.alive_s < sight.scanned_s:
+        words = f"its last session is older than its scan into the unit of old SIM {sight.paired_source}"
+        return CardFinding(sight, CardBucket.NEVER_SEEN, Code.NOT_SINCE_SWAP, None, words)
     ambiguous = _ambiguous(sight)
     if ambiguous is not None:
         code, words = ambiguous

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from migrator.core.cutover.rules import alive_at_s
+from migrator.core.cutover.rules import alive_at_s, is_before_swap
 from migrator.core.cutover.silence import (
     OldSide,
     Recorded,
@@ -196,7 +196,14 @@ def silent_as_kept(
 
 
 def life(
-    change: Change, target: TargetLink, *, claimed_s: float | None, session_s: float | None, may_read_usage: bool
+    change: Change,
+    target: TargetLink,
+    *,
+    claimed_s: float | None,
+    session_s: float | None,
+    may_read_usage: bool,
+    swapped_s: float | None = None,
+    seen_in: Unit = Unit.NEVER_SEEN,
 ) -> tuple[Life, float | None]:
     """Return the life of a new SIM and its last sign.
 
@@ -208,9 +215,11 @@ def life(
         claimed_s: when the SIM was claimed; None if nobody knows: then no session proves that the SIM was in our hands.
         session_s: when usage showed a session; None if none was looked for, or none was found.
         may_read_usage: False where usage is not ours to read, so that the lack of a session proves nothing.
+        swapped_s: when the swap was noted (UTC seconds); None if nobody noted any.
+        seen_in: where the last sign of life came from: before the swap, only the unit itself counts.
     """
     since_s = None if claimed_s is None else alive_at_s(target, claimed_s, session_s)
-    if since_s is not None:
+    if since_s is not None and not is_before_swap(since_s, swapped_s, seen_in):
         return Life.ALIVE, since_s
     if change.state is DesiredState.PAUSE:
         return Life.PAUSED, None

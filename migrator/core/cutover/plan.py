@@ -20,6 +20,7 @@ from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import StepKind, StepState
 
 __all__ = [
+    "ACTING_SWITCHES",
     "Aside",
     "Direction",
     "Require",
@@ -72,7 +73,11 @@ class SwitchAction(StrEnum):
     @property
     def acts(self) -> bool:
         """True if something will be sent for a SIM with this action."""
-        return self in {SwitchAction.SWITCH_OFF, SwitchAction.SWITCH_BACK}
+        return self in ACTING_SWITCHES
+
+
+ACTING_SWITCHES = (SwitchAction.SWITCH_OFF, SwitchAction.SWITCH_BACK)
+"""Actions under which something is sent."""
 
 
 class SwitchReason(StrEnum):

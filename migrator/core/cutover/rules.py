@@ -29,13 +29,14 @@ from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.fleet.units import money
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.policy.policy import CutoverPolicy, OldSim
-from migrator.core.run.states import CUTOVER_STEPS, StepKind, StepState
+from migrator.core.run.states import CUTOVER_STEPS, UNSETTLED, StepKind, StepState
 from migrator.core.run.steps import Item, Verdict, Verified
 
 __all__ = [
     "DAYS_PER_PERIOD",
     "Demand",
     "Judged",
+    "Lived",
     "Overlap",
     "Sight",
     "Sighting",
@@ -46,16 +47,17 @@ __all__ = [
     "echo_of",
     "in_use_words",
     "is_alive",
+    "is_before_swap",
     "is_done",
     "is_open",
     "is_settled_as_wanted",
     "label_obstacle",
+    "lived",
     "moment_s",
+    "not_in_its_unit",
     "not_lately_words",
-    "not_observed_words",
     "obstacle_at_source",
     "rollback_row",
-    "seen_place",
     "switched_off_row",
     "unknown_words",
     "unplanned_row",
@@ -139,31 +141,64 @@ def _span(seconds: float) -> str:
     )
 
 
-def seen_place(
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """Life of a new SIM in its unit.
+
+    `alive_s` is its last sign of life (UTC seconds); None for none that counts. `where` is its place. `words` are the
+    reason why a sign of life does not count.
+    """
+
+    alive_s: float | None
+    where: Place
+    words: str = ""
+
+
+def is_before_swap(alive_s: float, swapped_s: float | None, unit: Unit) -> bool:
+    """True if a sign of life says nothing of the unit.
+
+    A card that is claimed ahead of its swap may be tested on the bench. Before the swap only a sign from the unit's own
+    hardware counts: a swap may be noted long after it happened.
+
+    Args:
+        alive_s: the new SIM's last sign of life (UTC seconds).
+        swapped_s: when its swap was noted (UTC seconds); None if nobody noted any.
+        unit: where that sign of life came from.
+    """
+    return swapped_s is not None and alive_s < swapped_s and unit is not Unit.MATCHED
+
+
+def lived(
     source: SourceSim,
     target: TargetLink,
     *,
     claimed_s: float | None,
+    swapped_s: float | None,
     session_s: float | None = None,
     session_imei: str | None = None,
     near: Neighbours = NOBODY,
-) -> Place:
-    """Return the place of a new SIM.
+) -> Lived:
+    """Return the life of a new SIM, and its place.
 
     A new SIM sits in the unit of the old SIM, in another unit, or nobody can tell. Hardware that was seen before the
-    claim says nothing of the unit.
+    claim says nothing of the unit, nor does other hardware from before the swap.
 
     Args:
         source: the old SIM, with the hardware that it was seen in.
         target: the new SIM.
         claimed_s: when the new SIM was claimed (UTC seconds); None if nobody knows.
+        swapped_s: when its swap was noted (UTC seconds); None if nobody noted any.
         session_s: when usage showed a data session (UTC seconds).
         session_imei: the hardware of that session, which outranks the hardware in the record.
         near: other SIMs that were seen in either hardware.
     """
     alive_s = None if claimed_s is None else alive_at_s(target, claimed_s, session_s)
     told = session_imei if is_imei(session_imei) else target.imei
-    return place(source.iccid.key, source.imei, None if alive_s is None else told, near, alive_s=alive_s)
+    where = place(source.iccid.key, source.imei, None if alive_s is None else told, near, alive_s=alive_s)
+    if alive_s is not None and swapped_s is not None and is_before_swap(alive_s, swapped_s, where.unit):
+        words = f"no data session since its swap, {_moment(swapped_s)}; the last one, {_moment(alive_s)}, is older"
+        return Lived(None, Place(Unit.NEVER_SEEN, doubt=where.doubt), words)
+    return Lived(alive_s, where)
 
 
 # --- cutover ------------------------------------------------------------------------------------------------------
@@ -210,11 +245,6 @@ def in_use_words(used_on: date | None) -> str:
     return f"the old SIM was used on {used_on}, and the new one has not lived since the end of that day"
 
 
-def not_observed_words() -> str:
-    """Return the reason why a pair that nobody observed stays on."""
-    return "the new SIM was not seen in hardware in which its old SIM, and no other, was"
-
-
 def unknown_words() -> str:
     """Return the reason why an old SIM's use is not known."""
     return "1NCE does not tell whether the old SIM is silent since the new one lived last"
@@ -237,6 +267,7 @@ def cutover_row(
     *,
     org_id: int,
     claimed_s: float | None,
+    swapped_s: float | None = None,
     session_s: float | None = None,
     session_imei: str | None = None,
     near: Neighbours = NOBODY,
@@ -254,6 +285,7 @@ def cutover_row(
         demand: what the new SIM must have shown.
         org_id: our organization.
         claimed_s: the claim by our journal, for records without a claim (UTC seconds).
+        swapped_s: when the swap was noted (UTC seconds); None if nobody noted any.
         session_s: when usage showed a data session (UTC seconds); None if none was looked for, or none was found.
         session_imei: the hardware of that session, where usage shows it.
         near: other SIMs that were seen in the hardware of the two.
@@ -275,18 +307,50 @@ def cutover_row(
         change.source_iccid, change.target_iccid, SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, proof=told
     )
     since_s = claimed_at_s(item.target, claimed_s)
-    alive_s = None if since_s is None else alive_at_s(item.target, since_s, session_s)
-    life = NewLife(alive_s, since_s)
-    where = seen_place(
-        source, item.target, claimed_s=since_s, session_s=session_s, session_imei=session_imei, near=near
+    seen = lived(
+        source,
+        item.target,
+        claimed_s=since_s,
+        swapped_s=swapped_s,
+        session_s=session_s,
+        session_imei=session_imei,
+        near=near,
     )
-    if where.unit is Unit.MOVED and not demand.accepts_other_units:
-        on, why = SwitchAction.LEAVE_ON, SwitchReason.OTHER_UNIT
-        return Judged(replace(row, action=on, reason=why, detail=where.words, unit=where.unit), life)
-    if where.unit is not Unit.MATCHED and demand.wants_observed:
-        on, why, words = SwitchAction.LEAVE_ON, SwitchReason.NOT_OBSERVED, not_observed_words()
-        return Judged(replace(row, action=on, reason=why, detail=words, unit=where.unit), life, where.doubt)
+    life, where = NewLife(seen.alive_s, since_s), seen.where
+    left_on = not_in_its_unit(
+        seen,
+        wants_life=demand.require is Require.TRAFFIC,
+        accepts_other_units=demand.accepts_other_units,
+        wants_observed=demand.wants_observed,
+    )
+    if left_on is not None:
+        reason, detail = left_on
+        row = replace(row, action=SwitchAction.LEAVE_ON, reason=reason, detail=detail, unit=where.unit)
+        return Judged(row, life, where.doubt)
     return Judged(replace(row, wave=change.wave, unit=where.unit), life, where.doubt)
+
+
+def not_in_its_unit(
+    seen: Lived, *, wants_life: bool, accepts_other_units: bool, wants_observed: bool
+) -> tuple[SwitchReason, str] | None:
+    """Return why a new SIM's place leaves its old SIM on.
+
+    The reason is a code and words; None where nothing speaks against the place.
+
+    Args:
+        seen: the life of the new SIM, and its place.
+        wants_life: whether a sign of life is asked for.
+        accepts_other_units: as for `Demand`.
+        wants_observed: as for `Demand`.
+    """
+    where = seen.where
+    if seen.words and wants_life:
+        return SwitchReason.NO_TRAFFIC, seen.words
+    if where.unit is Unit.MOVED and not accepts_other_units:
+        return SwitchReason.OTHER_UNIT, where.words
+    if where.unit is not Unit.MATCHED and wants_observed:
+        return SwitchReason.NOT_OBSERVED, "the new SIM was not seen in hardware in which its old SIM, and no other, was"
+    return None
 
 
 def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> SwitchRow:
@@ -554,8 +618,6 @@ def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str
 
 # --- where a SIM stands -------------------------------------------------------------------------------------------
 
-_OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
-
 
 def is_settled_as_wanted(item: SwitchItem, kind: StepKind) -> bool:
     """True if a step was proved, or found nothing to do."""
@@ -565,11 +627,11 @@ def is_settled_as_wanted(item: SwitchItem, kind: StepKind) -> bool:
 
 def is_open(item: SwitchItem, direction: Direction) -> bool:
     """True if something must still be sent or proved for a SIM."""
-    if item.state_of(StepKind.SOURCE) in _OPEN:
+    if item.state_of(StepKind.SOURCE) in UNSETTLED:
         return True
     if direction is Direction.CUTOVER or not is_settled_as_wanted(item, StepKind.SOURCE):
         return False
-    return item.state_of(StepKind.PAUSE) in _OPEN
+    return item.state_of(StepKind.PAUSE) in UNSETTLED
 
 
 def is_done(item: SwitchItem, direction: Direction) -> bool:

@@ -13,7 +13,7 @@ from migrator.core.fleet.records import record
 from migrator.core.fleet.sims import AccountLimits, LinkState, link_state
 from migrator.core.fleet.units import Bytes
 
-__all__ = ["Action", "Change", "DesiredState", "Fingerprints", "Origin", "PlanHeader", "Prices", "Reason"]
+__all__ = ["ACTING", "Action", "Change", "DesiredState", "Fingerprints", "Origin", "PlanHeader", "Prices", "Reason"]
 
 
 class Action(StrEnum):
@@ -29,7 +29,11 @@ class Action(StrEnum):
     @property
     def acts(self) -> bool:
         """True if `apply` handles a SIM with this action."""
-        return self is not Action.SKIP and self is not Action.BLOCK
+        return self in ACTING
+
+
+ACTING = (Action.CLAIM, Action.ADOPT, Action.UPDATE, Action.NO_OP)
+"""Actions under which `apply` handles a SIM."""
 
 
 class Reason(StrEnum):

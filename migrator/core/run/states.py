@@ -11,10 +11,13 @@ from types import MappingProxyType
 from migrator.errors import IllegalTransition
 
 __all__ = [
+    "CLAIMING_PLANS",
     "CUTOVER_STEPS",
+    "IN_DOUBT",
     "MIGRATION_STEPS",
     "RUN_TRANSITIONS",
     "STEP_TRANSITIONS",
+    "UNSETTLED",
     "ItemState",
     "PlanKind",
     "PlanState",
@@ -35,6 +38,10 @@ class PlanKind(StrEnum):
     STOCK = "stock"  # claims cards before anybody knows their unit: each card stands in the place of an old SIM
     CUTOVER = "cutover"  # to the new SIMs: the old ones are switched off
     ROLLBACK = "rollback"  # back to the old SIMs: they are switched on, then the new ones are paused
+
+
+CLAIMING_PLANS = (PlanKind.MIGRATE, PlanKind.STOCK)
+"""Kinds of plans that claim SIMs."""
 
 
 class StepKind(StrEnum):
@@ -74,7 +81,14 @@ class StepState(StrEnum):
     @property
     def is_in_doubt(self) -> bool:
         """True if the outcome of an order is not known."""
-        return self in {StepState.IN_FLIGHT, StepState.UNCERTAIN}
+        return self in IN_DOUBT
+
+
+IN_DOUBT = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
+"""States of a step whose order has no known outcome."""
+
+UNSETTLED = (StepState.PENDING, *IN_DOUBT)
+"""States of a step that may still change by itself."""
 
 
 class StepEvent(StrEnum):

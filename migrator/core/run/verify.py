@@ -10,7 +10,7 @@ from migrator.core.fleet.sims import LinkState, TargetLink
 from migrator.core.plan.compare import Finding, FindingCode, differences
 from migrator.core.plan.plan import Action, Change, DesiredState, Reason
 from migrator.core.run.packing import allows_no_more
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.states import UNSETTLED, StepKind, StepState
 from migrator.core.run.steps import Item, Verdict, Verified
 
 __all__ = [
@@ -61,7 +61,6 @@ def shows(kind: StepKind, findings: Iterable[Finding]) -> bool:
 
 
 _KIND_OF = {code: kind for kind, codes in _CODES_OF.items() for code in codes}
-_OPEN = {StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN}
 
 
 def verify_item(item: Item, org_id: int, *, lag_s: float | None) -> Verified:
@@ -133,7 +132,7 @@ def _is_over(item: Item, kind: StepKind, lag_s: float | None) -> bool:
     if lag_s is None or not item.takes_orders:
         return True
     step = item.steps.get(kind)
-    if step is None or step.state in _OPEN:
+    if step is None or step.state in UNSETTLED:
         return False
     was_given_up = step.state in {StepState.FAILED, StepState.SKIPPED}
     return was_given_up or item.read_at is None or item.read_at >= step.since + lag_s

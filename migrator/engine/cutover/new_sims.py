@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.core.cutover.plan import Aside, SwitchItem, SwitchReason, SwitchStep
+from migrator.core.cutover.plan import Aside, Require, SwitchItem, SwitchStep
 from migrator.core.cutover.rules import (
+    Lived,
     Told,
     claimed_at_s,
     is_alive,
     is_settled_as_wanted,
-    not_observed_words,
-    seen_place,
+    lived,
+    not_in_its_unit,
 )
 from migrator.core.fleet.imei import Place, Unit, hardware, is_imei
 from migrator.core.fleet.sims import LinkState, SourceSim, SourceStatus, TargetLink
@@ -90,9 +91,9 @@ class NewSims:
         return dead
 
     async def elsewhere(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
-        """Return SIMs in another unit than their old SIMs, with the reason.
+        """Return SIMs that have not lived in their units.
 
-        Empty where the plan accepts other units.
+        Each stands with the reason. Where the plan accepts other units, only life of before the swap is one.
 
         Args:
             seen: SIMs whose new side was read just now, and each old side as it was read just now.
@@ -100,37 +101,49 @@ class NewSims:
         ctx, moved = self.ctx, dict[str, Told]()
         accepts_others = ctx.header.summary.get("other_units") == OtherUnits.ACCEPT
         wants_observed = ctx.header.summary.get("pairs") == PairProof.OBSERVED
-        if accepts_others and not wants_observed:
+        swapped = ctx.field_notes.swapped([one.key for one in seen])
+        wants_life = ctx.header.require is Require.TRAFFIC
+        if accepts_others and not wants_observed and not (swapped and wants_life):
             return moved
         items = {item.key: item for item in ctx.migration.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
 
         async def one(item: SwitchItem) -> None:
-            where = await self._place(items[item.key], seen[item])
-            if where.unit is Unit.MOVED and not accepts_others:
-                moved[item.key] = Told(SwitchReason.OTHER_UNIT.value, where.words)
-            elif where.unit is not Unit.MATCHED and wants_observed:
-                moved[item.key] = Told(SwitchReason.NOT_OBSERVED.value, not_observed_words())
+            found = await self._lived(items[item.key], seen[item], swapped.get(item.key))
+            left_on = not_in_its_unit(
+                found, wants_life=wants_life, accepts_other_units=accepts_others, wants_observed=wants_observed
+            )
+            if left_on is not None:
+                reason, words = left_on
+                moved[item.key] = Told(reason.value, words)
 
         await in_parallel(list(seen), one, workers=ctx.options.workers, stopper=ctx.stopper)
         return moved
 
-    async def _place(self, item: Item, old: SourceSim) -> Place:
-        """Return the place of a new SIM.
+    async def _lived(self, item: Item, old: SourceSim, swapped_s: float | None) -> Lived:
+        """Return the life of a new SIM, and its place.
 
-        The place is known from its record, else from its newest data session.
+        Both are known from its record, else from its newest data session.
         """
         target, claim, notes = item.target, item.steps.get(StepKind.CLAIM), self.ctx.field_notes
         if target is None:
-            return Place(Unit.NEVER_SEEN)
+            return Lived(None, Place(Unit.NEVER_SEEN))
         claimed_s = claimed_at_s(target, None if claim is None else claim.since)
         near = notes.neighbours(map(hardware, (old.imei, target.imei)))
-        found = seen_place(old, target, claimed_s=claimed_s, near=near)
-        if found.unit is not Unit.NEVER_SEEN or is_imei(target.imei):
+        found = lived(old, target, claimed_s=claimed_s, swapped_s=swapped_s, near=near)
+        if not found.words and (found.where.unit is not Unit.NEVER_SEEN or is_imei(target.imei)):
             return found
         sessions = await sessions_since_claim(self.ctx.target, target, claimed_s)
         newest_s, imei = max((session.at_s for session in sessions or ()), default=None), imei_in(sessions)
         near = notes.neighbours(map(hardware, (old.imei, imei)))
-        return seen_place(old, target, claimed_s=claimed_s, session_s=newest_s, session_imei=imei, near=near)
+        return lived(
+            old,
+            target,
+            claimed_s=claimed_s,
+            swapped_s=swapped_s,
+            session_s=newest_s,
+            session_imei=imei,
+            near=near,
+        )
 
     # --- pausing: rollback only -----------------------------------------------------------------------------------
 

@@ -48,13 +48,13 @@ class CorrectionsRead:
         corrections: in the file's order.
         passed_over: lines whose bucket is none of `TAKEN`.
         known: lines of a discovery that repeat the pairs of then.
-        unused: titles of columns that are not read.
+        unused_columns: titles of columns that are not read.
     """
 
     corrections: list[Correction] = field(default_factory=list)
     passed_over: int = 0
     known: int = 0
-    unused: list[str] = field(default_factory=list)
+    unused_columns: list[str] = field(default_factory=list)
 
 
 class _Row(NamedTuple):
@@ -129,7 +129,7 @@ def _rows(path: Path, chosen: Mapping[str, str], read: CorrectionsRead) -> Itera
             told = spelled(shown_title(title, quoted=False) for title in titles)[:200]
             words = f"{path}:{line}: no column {spelled(missing)}; found {told}"
             raise InputError(words, code="no_header", hint=HEADER_REMEDY)
-        unused_titles(titles, columns, read.unused.extend)
+        unused_titles(titles, columns, read.unused_columns.extend)
         names = (SOURCE, TARGET, "evidence", "reason", "by", "bucket")
         places = [columns.get(name, len(cells)) for name in names]
         for line, row in records:

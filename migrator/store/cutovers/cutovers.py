@@ -12,8 +12,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import hash_of_lines
 from migrator.core.cutover.plan import (
+    ACTING_SWITCHES,
     Direction,
-    SwitchAction,
     SwitchHeader,
     SwitchItem,
     SwitchRow,
@@ -44,7 +44,6 @@ from migrator.store.tables.plans import changes, plans, request_items, requests,
 
 __all__ = ["Switches"]
 
-ACTING = tuple(action.value for action in SwitchAction if action.acts)
 
 _ITEM = changes.c
 _COLUMNS = (_ITEM.source_key, _ITEM.position, _ITEM.document)
@@ -54,7 +53,7 @@ _NEXT = (
     .order_by(_ITEM.position)
     .limit(PAGE)
 )
-_NEXT_ACTING = _NEXT.where(_ITEM.action.in_(ACTING))
+_NEXT_ACTING = _NEXT.where(_ITEM.action.in_(ACTING_SWITCHES))
 _NEXT_OF_WAVE = _NEXT_ACTING.where(_ITEM.wave.is_not_distinct_from(bindparam("wave")))
 _AMONG = select(*_COLUMNS).where(_ITEM.plan_no == bindparam("plan_no"), among(_ITEM.source_key, bindparam("keys")))
 _STEPS = select(steps).where(steps.c.plan_no == bindparam("plan_no"), among(steps.c.source_key, bindparam("keys")))
@@ -265,10 +264,10 @@ class Switches:
         plan, other = plans.c, changes.alias("other")
         shares_a_sim = (
             select(other.c.source_key)
-            .where(other.c.plan_no == plan.plan_no, other.c.action.in_(ACTING))
+            .where(other.c.plan_no == plan.plan_no, other.c.action.in_(ACTING_SWITCHES))
             .where(
                 other.c.source_key.in_(
-                    select(_ITEM.source_key).where(_ITEM.plan_no == this.plan_no, _ITEM.action.in_(ACTING))
+                    select(_ITEM.source_key).where(_ITEM.plan_no == this.plan_no, _ITEM.action.in_(ACTING_SWITCHES))
                 )
             )
             .exists()

@@ -28,6 +28,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list, temporary_table
 from migrator.store.inventory.imei_history import body_of, hardware_of_old
 from migrator.store.inventory.snapshots import in_force
+from migrator.store.pairs.swaps import swapped
 from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, proofs, steps
@@ -72,6 +73,10 @@ class SqlFieldNotes:
             for row in self._db.rows(_LAST_USES, keys=json_list(chunk)):
                 found[row.source_key] = date.fromisoformat(row.used_on)
         return found
+
+    def swapped(self, keys: Iterable[str]) -> dict[str, float]:
+        """Return when the swap of some old SIMs' units was noted."""
+        return swapped(self._db, keys)
 
     def neighbours(self, bodies: Iterable[str | None]) -> Neighbours:
         """Return the SIMs that were seen in some hardware.

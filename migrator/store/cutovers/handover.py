@@ -26,6 +26,7 @@ from migrator.store.database.rows import (
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import facts_from
 from migrator.store.journal.proofs import life_in
+from migrator.store.pairs.swaps import swapped
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps
 
@@ -95,6 +96,7 @@ class HandoverUnit:
         facts: notes of people about the unit.
         sights: proofs of life of this new SIM, oldest first; those of a card that was paired before do not count.
         claim_noted_s: when our journal noted the claim of this new SIM (UTC seconds).
+        swapped_s: when the swap was noted (UTC seconds); None if nobody noted any.
     """
 
     pair: Pair
@@ -104,6 +106,7 @@ class HandoverUnit:
     facts: UnitFacts | None
     sights: tuple[ProvedSight, ...]
     claim_noted_s: float | None
+    swapped_s: float | None
 
 
 class HandoverUnits:
@@ -141,11 +144,15 @@ class HandoverUnits:
                 sight = ProvedSight(proved, life_in(life), alive, Unit(unit), imei)
                 sights.setdefault((key, target), []).append(sight)
             claims = {(row.source_key, row.target_key): row.since for row in connection.execute(_CLAIMS, wanted)}
-        return [_unit(row, sights, claims) for row in rows]
+        swaps = swapped(self._db, [row[0] for row in rows])
+        return [_unit(row, sights, claims, swaps) for row in rows]
 
 
 def _unit(
-    row: Sequence[Any], sights: dict[tuple[str, str], list[ProvedSight]], claims: dict[tuple[str, str], float]
+    row: Sequence[Any],
+    sights: dict[tuple[str, str], list[ProvedSight]],
+    claims: dict[tuple[str, str], float],
+    swaps: dict[str, float],
 ) -> HandoverUnit:
     pair = pair_from(row[:_SIM_AT])
     sim, link, raw = row[_SIM_AT:_LINK_AT], row[_LINK_AT:_RAW_AT], row[_RAW_AT]
@@ -158,4 +165,5 @@ def _unit(
         facts=None if facts[0] is None else facts_from(facts),
         sights=tuple(sights.get(both, ())),
         claim_noted_s=claims.get(both),
+        swapped_s=swaps.get(pair.source.key),
     )

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 
-from migrator.core.cutover.plan import Aside, Direction, SwitchAction, is_as_found
+from migrator.core.cutover.plan import ACTING_SWITCHES, Aside, Direction, is_as_found
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import MAY_STILL_COME, doubt_of
-from migrator.core.run.states import StepEvent, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, StepEvent, StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.journal.retry_skip import (
+    LEFT_TO_DO,
+    NOT_BEGUN,
     Intervened,
     Moves,
     chosen_keys,
@@ -27,11 +29,6 @@ from migrator.store.plans.lookup import cutover_row
 from migrator.store.tables.plans import changes
 
 __all__ = ["skip_sims"]
-
-ACTING = tuple(action.value for action in SwitchAction if action.acts)
-NOT_BEGUN = "not_begun"
-_IN_DOUBT = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
-_OPEN = (StepState.PENDING, StepState.FAILED)
 
 
 def skip_sims(
@@ -55,7 +52,7 @@ def skip_sims(
     chosen_plan(database, switch_id, chosen)
     acting = (
         select(changes.c.source_key, changes.c.source_iccid)
-        .where(changes.c.plan_no == plan.plan_no, changes.c.action.in_(ACTING))
+        .where(changes.c.plan_no == plan.plan_no, changes.c.action.in_(ACTING_SWITCHES))
         .where(changes.c.source_key.in_(chosen_keys(plan.plan_no, chosen)))
         .order_by(changes.c.position)
     )
@@ -88,7 +85,7 @@ def _may_still_come(step: AnyRow) -> bool:
 
     A step that failed is no longer waited for; that it was ordered stays known.
     """
-    return step.state in _IN_DOUBT or (step.state == StepState.PENDING and doubt_of(step.code) in MAY_STILL_COME)
+    return step.state in IN_DOUBT or (step.state == StepState.PENDING and doubt_of(step.code) in MAY_STILL_COME)
 
 
 def _first_open(taken: Sequence[AnyRow], direction: Direction) -> tuple[StepKind, str, str] | None:
@@ -102,7 +99,7 @@ def _first_open(taken: Sequence[AnyRow], direction: Direction) -> tuple[StepKind
         step = by_kind.get(kind)
         if step is None:
             return kind, "", ""
-        if step.state in _OPEN:
+        if step.state in LEFT_TO_DO:
             return kind, step.code, step.message
         if step.state != StepState.DONE and not is_as_found(StepState(step.state), step.code):
             return None

@@ -9,13 +9,12 @@ from sqlalchemy import Column, Connection, Float, Text, bindparam, delete, func,
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.schema import CreateTable
 
-from migrator.chunks import PAGE, chunks
-from migrator.core.fleet.imei import hardware
+from migrator.chunks import chunks
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.unit_facts import UnitFacts
-from migrator.store.database.database import Database, Query, driver_sql, insert_many
+from migrator.store.database.database import Database, driver_sql, insert_many
 from migrator.store.database.documents import document_text
-from migrator.store.database.rows import among, by_page, json_list, temporary_table
+from migrator.store.database.rows import among, json_list, temporary_table
 from migrator.store.log import note
 from migrator.store.tables.fleet import unit_facts
 
@@ -33,11 +32,8 @@ _TOLD = ("unit", "imei", "site", "ticket", "scanned_at", "scanned_by")
 """Columns with the facts themselves."""
 
 _INSERT = driver_sql(insert(_incoming).prefix_with("OR REPLACE").values(dict.fromkeys(_NAMES)), _NAMES)
-_NEXT = Query(select(unit_facts).where(unit_facts.c.source_key > bindparam("after")).order_by("source_key").limit(PAGE))
 _AMONG = select(unit_facts).where(among(unit_facts.c.source_key, bindparam("keys"))).order_by("source_key")
 _OF_UNITS = select(unit_facts).where(among(unit_facts.c.unit, bindparam("keys"))).order_by("source_key")
-_DIGITS_BEHIND = ":"
-"""Character that sorts behind all digits."""
 
 
 class UnitFactsTable:
@@ -88,22 +84,6 @@ class UnitFactsTable:
         for chunk in chunks(sims):
             found = self.by_source_keys([sim.iccid.key for sim in chunk])
             yield from (replace(sim, facts=found.get(sim.iccid.key)) for sim in chunk)
-
-    def all(self) -> Iterator[UnitFacts]:
-        """Yield all facts, sorted by source key."""
-        yield from map(facts_from, by_page(lambda after: self._db.tuples(_NEXT, after=after)))
-
-    def find(self, value: str) -> list[str]:
-        """Return the source keys whose unit, ticket or IMEI is `value`.
-
-        The keys are sorted. An IMEI is compared without check digit and software version.
-        """
-        fact = unit_facts.c
-        wanted = [fact.unit == value, fact.ticket == value, fact.imei == value]
-        if body := hardware(value):
-            wanted.append(fact.imei.between(body, body + _DIGITS_BEHIND))
-        found = select(fact.source_key).where(or_(*wanted)).order_by(fact.source_key)
-        return [row.source_key for row in self._db.rows(found)]
 
     def count(self) -> int:
         """Count the old SIMs that have facts."""

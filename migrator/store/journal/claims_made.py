@@ -14,7 +14,7 @@ from migrator.core.money.caps import Claimed
 from migrator.core.money.prices import confirmed_prices
 from migrator.core.plan.document import header_from
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.pairs.paid_pairs import MAY_BE_PAID
 from migrator.store.plans.lookup import is_migration, plan_row
@@ -27,7 +27,7 @@ _LONGEST = "claim_timeout_s"
 _OPEN = select(steps.c.plan_no).where(
     steps.c.plan_no.in_(select(plans.c.plan_no)),
     steps.c.kind == StepKind.CLAIM,
-    steps.c.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN)),
+    steps.c.state.in_(IN_DOUBT),
 )
 
 _BEGUN = (

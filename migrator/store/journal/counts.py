@@ -10,12 +10,11 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.money.caps import Claimed
-from migrator.core.plan.plan import Action
+from migrator.core.plan.plan import ACTING, Action
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import UNREAD, Failures, Verdict
 from migrator.store.journal.claims_made import claims_made, claims_may_take
-from migrator.store.journal.items import ACTING
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
 from migrator.store.log import note
 from migrator.store.plans.lookup import plan_row

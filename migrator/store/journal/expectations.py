@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.plan.plan import ACTING
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import by_page
-from migrator.store.journal.items import ACTING
 from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.plans import changes, plans, steps
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Executable, bindparam, select, tuple_
 
 from migrator.chunks import chunks
 from migrator.core.plan.document import header_from
-from migrator.core.plan.plan import Action, PlanHeader
+from migrator.core.plan.plan import ACTING, PlanHeader
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Step, Verdict
 from migrator.errors import InputError
@@ -22,10 +22,9 @@ from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.fleet import target_links
 from migrator.store.tables.plans import changes, steps, verifications
 
-__all__ = ["ACTING", "ITEMS", "Items", "items_of"]
+__all__ = ["ITEMS", "Items", "items_of"]
 
 ITEMS_PAGE = 500
-ACTING = tuple(action.value for action in Action if action.acts)
 
 _CHANGE_END = 4
 _KIND: Mapping[str, StepKind] = {kind.value: kind for kind in StepKind}  # a call of an enum costs, per step

@@ -11,22 +11,24 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Connection, Select, delete, literal, select, update
 
 from migrator.chunks import chunks
-from migrator.core.plan.plan import Action
+from migrator.core.plan.plan import ACTING, Action
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import Doubt, doubt_of
-from migrator.core.run.states import MIGRATION_STEPS, PlanState, StepEvent, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, MIGRATION_STEPS, PlanState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list
-from migrator.store.journal.items import ACTING
 from migrator.store.journal.moves import move_noted
 from migrator.store.journal.verifications import in_wave, set_aside
 from migrator.store.log import note, note_of_plan
+from migrator.store.pairs.paid_pairs import paid_by_others
 from migrator.store.plans.lookup import any_plan_row, plan_row
 from migrator.store.tables.plans import changes, plans, steps, verifications
 
 __all__ = [
+    "LEFT_TO_DO",
+    "NOT_BEGUN",
     "Intervened",
     "Interventions",
     "Moves",
@@ -40,8 +42,7 @@ __all__ = [
 NOT_BEGUN = "not_begun"
 WAITING = "waiting"
 SHOWN = 5
-_OPEN = (StepState.PENDING, StepState.FAILED)
-_IN_DOUBT = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
+LEFT_TO_DO = (StepState.PENDING, StepState.FAILED)
 
 _judged = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key)
 
@@ -76,7 +77,8 @@ class Interventions:
 
         The plan may be of any kind. The SIMs take orders again, whatever was found of the SIMs before. A finished plan
         is in use again. A claim that the carrier named as done keeps that code: the claim is searched for again, and
-        never sent again, unless `never_claimed`.
+        never sent again, unless `never_claimed`. A claim of a card that another plan claimed, or may have, stays as it
+        is: it would count twice.
 
         Args:
             plan_id: the plan.
@@ -95,6 +97,9 @@ class Interventions:
         )
         with self._db.write() as connection:
             found = connection.execute(failed).all()
+            claims = [step.source_key for step in found if step.kind == StepKind.CLAIM]
+            others = paid_by_others(connection, row.plan_no, claims)
+            found = [step for step in found if step.kind != StepKind.CLAIM or step.source_key not in others]
             moves: Moves = defaultdict(dict)
             for step in found:
                 is_named = doubt_of(step.code) is Doubt.CLAIMED_UNSEEN and not never_claimed
@@ -205,7 +210,7 @@ def steps_of(connection: Connection, plan_no: int, keys: Sequence[str]) -> dict[
 
 
 def _is_in_doubt(taken: Iterable[AnyRow]) -> bool:
-    return any(step.state in _IN_DOUBT for step in taken)
+    return any(step.state in IN_DOUBT for step in taken)
 
 
 def refuse_doubt(command: str, sims: Sequence[str]) -> None:
@@ -233,7 +238,7 @@ def _plan_skip(moves: Moves, sim: AnyRow, taken: Sequence[AnyRow]) -> str:
 
     Returns: the code under which the SIM is counted.
     """
-    open_steps = [step for step in taken if step.state in _OPEN]
+    open_steps = [step for step in taken if step.state in LEFT_TO_DO]
     for step in open_steps:
         moves[StepKind(step.kind)][sim.source_key] = (step.code, step.message)
     if not open_steps:

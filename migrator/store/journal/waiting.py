@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, select
 
-from migrator.core.run.states import StepState
+from migrator.core.plan.plan import ACTING
+from migrator.core.run.states import UNSETTLED
 from migrator.core.run.steps import Verdict
 from migrator.store.database.database import Database
-from migrator.store.journal.items import ACTING
 from migrator.store.journal.verifications import set_aside
 from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.fleet import target_links
@@ -17,7 +17,6 @@ __all__ = ["DAY_S", "HALF_HOUR_S", "Stuck", "Waiting", "stuck_sims"]
 
 HALF_HOUR_S, DAY_S = 1800.0, 86_400.0
 MOST_SHOWN = 20
-_OPEN = (StepState.PENDING, StepState.IN_FLIGHT, StepState.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +102,4 @@ def _waiting(plan_no: int, *, begun_at: float | None) -> Subquery:
 
 
 def _is_open() -> ColumnElement[bool]:
-    return steps.c.state.in_(_OPEN)
+    return steps.c.state.in_(UNSETTLED)

@@ -37,7 +37,7 @@ from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import among, by_page, json_list, temporary_table
 from migrator.store.inventory.imei_history import body_of, hardware_of_old
 from migrator.store.inventory.snapshots import in_force
-from migrator.store.tables.fleet import pairs, snapshots, source_sims, target_links
+from migrator.store.tables.fleet import pairs, snapshots, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import proofs
 from migrator.store.tables.sightings import old_uses
 
@@ -109,6 +109,7 @@ _ROWS = (
         old_uses.c.used_on,
         old_uses.c.is_told,
         _uses.c.used_on,
+        unit_facts.c.scanned_at,
     )
     .select_from(_news)
     .outerjoin(_places, _places.c.body == _news.c.body)
@@ -117,6 +118,7 @@ _ROWS = (
     .outerjoin(_claimants, _claimants.c.source_key == _places.c.source_key)
     .outerjoin(source_sims, and_(source_sims.c.snapshot_id == in_force, source_sims.c.key == _places.c.source_key))
     .outerjoin(_of_target, _of_target.c.target_key == _news.c.key)
+    .outerjoin(unit_facts, unit_facts.c.source_key == _of_target.c.source_key)
     .outerjoin(_fit, and_(_fit.c.body == _news.c.body, _fit.c.source_key == _of_target.c.source_key))
     .outerjoin(_of_source, _of_source.c.source_key == _places.c.source_key)
     .outerjoin(old_uses, old_uses.c.source_key == _places.c.source_key)
@@ -222,7 +224,7 @@ class Discovery:
     def _sight(self, row: tuple[Any, ...]) -> CardSight:
         key, iccid, imei, body, alive_s, claimed_s, olds, news, source_key, source_iccid, *rest = row
         source_imei, first_s, source_news, status, for_key, for_iccid, fits, with_key, with_iccid, *uses = rest
-        asked_from, asked_to, used_on, is_told, noted_on = uses
+        asked_from, asked_to, used_on, is_told, noted_on, scanned_s = uses
         use = (
             None if asked_from is None else KeptUse(_day(asked_from), _day(asked_to), _some_day(used_on), bool(is_told))
         )
@@ -245,6 +247,7 @@ class Discovery:
             None if for_key is None else Iccid(for_iccid, for_key),
             fits is not None,
             None if with_key is None else Iccid(with_iccid, with_key),
+            scanned_s,
         )
 
 

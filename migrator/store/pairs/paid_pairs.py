@@ -4,23 +4,30 @@ A claim stays booked to its card. It counts for the card, whichever old SIM has 
 the card was claimed for, until a correction takes the card away.
 """
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal_column, or_, select
 
+from migrator.chunks import chunks
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.states import PlanKind, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind, StepState
+from migrator.store.database.rows import among, json_list
+from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
 
-__all__ = ["MAY_BE_PAID", "is_paid", "may_be_paid", "paid_elsewhere", "was_taken_away"]
+__all__ = ["MAY_BE_PAID", "STOCK_PLANS", "is_paid", "may_be_paid", "paid_by_others", "paid_elsewhere", "was_taken_away"]
 
-MAY_BE_PAID = (StepState.DONE, StepState.IN_FLIGHT, StepState.UNCERTAIN)
+MAY_BE_PAID = (StepState.DONE, *IN_DOUBT)
 """States of a claim that was charged, or may have been."""
 
 _claim, _change, _was = steps.alias("paid_claim"), changes.alias("paid_change"), pair_versions.alias("was_paired")
-_stock_plans = select(plans.c.plan_no).where(plans.c.kind == literal_column(f"'{PlanKind.STOCK.value}'"))
+STOCK_PLANS = select(plans.c.plan_no).where(plans.c.kind == literal_column(f"'{PlanKind.STOCK.value}'"))
 _known_plans = select(plans.c.plan_no)  # known few: with them, the index finds a SIM's step at once
+
+
+_HOLDERS = select(pairs.c.source_key).where(among(pairs.c.target_key, bindparam("cards")))
 
 
 def may_be_paid(step: Any) -> ColumnElement[bool]:
@@ -31,6 +38,15 @@ def may_be_paid(step: Any) -> ColumnElement[bool]:
     states = (step.c.state == literal_column(f"'{state.value}'") for state in MAY_BE_PAID)
     is_claim = step.c.kind == literal_column(f"'{StepKind.CLAIM.value}'")
     return and_(is_claim, or_(step.c.code == Doubt.CLAIMED_UNSEEN, *states))
+
+
+_PAID_CARDS = (
+    select(_change.c.target_key)
+    .join_from(_claim, _change, (_change.c.plan_no == _claim.c.plan_no) & (_change.c.source_key == _claim.c.source_key))
+    .where(_claim.c.plan_no.in_(_known_plans), _claim.c.plan_no != bindparam("plan_no"))
+    .where(among(_claim.c.source_key, bindparam("claimants")), among(_change.c.target_key, bindparam("cards")))
+    .where(may_be_paid(_claim))
+)
 
 
 def was_taken_away(step: Any) -> ColumnElement[bool]:
@@ -60,6 +76,25 @@ def paid_elsewhere(target_key: ColumnElement[str]) -> ColumnElement[bool]:
     return select(_was.c.version).where(_was.c.was_target_key == target_key, claimed.exists()).exists()
 
 
+def paid_by_others(connection: Connection, plan_no: int, keys: Collection[str]) -> set[str]:
+    """Return SIMs of a plan whose card another plan may have paid.
+
+    A plan for the stock claims the same card under the key of the card, and not of an old SIM. `keys` are those of the
+    plan.
+    """
+    found: set[str] = set()
+    for chunk in chunks(keys):
+        mine = select(changes.c.source_key, changes.c.target_key)
+        mine = mine.where(changes.c.plan_no == plan_no, among(changes.c.source_key, bindparam("keys")))
+        card_of = {row.source_key: row.target_key for row in connection.execute(mine, {"keys": json_list(chunk)})}
+        cards = {"cards": json_list(card for card in card_of.values() if card is not None)}
+        holders = connection.scalars(_HOLDERS, cards).all()
+        claimants = json_list({*card_of, *card_of.values(), *holders} - {None})
+        paid = set(connection.scalars(_PAID_CARDS, cards | {"claimants": claimants, "plan_no": plan_no}))
+        found |= {key for key, card in card_of.items() if card in paid}
+    return found
+
+
 def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition of a pair that was paid for.
 
@@ -75,5 +110,5 @@ def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> C
         .where(_claim.c.plan_no.in_(_known_plans), _claim.c.source_key == source_key, may_be_paid(_claim))
         .where(~was_taken_away(_claim))
     )
-    for_stock = select(_claim.c.plan_no).where(_claim.c.plan_no.in_(_stock_plans), _claim.c.source_key == target_key)
+    for_stock = select(_claim.c.plan_no).where(_claim.c.plan_no.in_(STOCK_PLANS), _claim.c.source_key == target_key)
     return or_(for_source.exists(), for_stock.where(may_be_paid(_claim)).exists(), paid_elsewhere(target_key))

@@ -45,6 +45,7 @@ from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
 from migrator.store.pairs.pairs_in_use import refuse_pairs_in_use, set_aside_stock
+from migrator.store.pairs.swaps import swapped
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 
 __all__ = ["Pairs"]
@@ -145,12 +146,7 @@ class Pairs:
             if counts["added"] or counts["replaced"] or gone:
                 for some in chunks(evidence):
                     note(connection, now, "pairs.discovered", None, {"pairs": some})
-                told = (
-                    counts
-                    | ({"dropped": gone} if gone else {})
-                    | {"pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
-                )
-                note(connection, now, "pairs.changed", None, told)
+                note_changed_pairs(connection, counts | ({"dropped": gone} if gone else {}), now)
         return counts
 
     def add_first(self, new: Iterable[PairValues], *, now: float) -> int | None:
@@ -177,9 +173,7 @@ class Pairs:
             connection.execute(delete(_incoming))
             if added:
                 set_aside_stock(connection, now)
-                counts = {"added": added, "unchanged": 0, "replaced": 0}
-                told = counts | {"pairs": added, "fingerprint": fingerprint_of_pairs(connection)}
-                note(connection, now, "pairs.changed", None, told)
+                note_changed_pairs(connection, {"added": added, "unchanged": 0, "replaced": 0}, now)
         return added
 
     def all(self) -> Iterator[Pair]:
@@ -198,6 +192,13 @@ class Pairs:
         """
         wanted = select(*PAIR_COLUMNS).where(among(pairs.c.source_key, bindparam("keys")))
         return {pair.source.key: pair for pair in self._among(wanted, keys)}
+
+    def swapped(self, keys: Iterable[str]) -> dict[str, float]:
+        """Return when the swap of some old SIMs' units was noted.
+
+        See `store.pairs.swaps`.
+        """
+        return swapped(self._db, keys)
 
     def by_target_keys(self, keys: Iterable[str]) -> dict[str, Pair]:
         """Return the pairs of some target SIMs, by target key.
@@ -295,6 +296,12 @@ def _add_if_right(connection: Connection) -> int:
 
 def _count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(pairs)).scalar_one()
+
+
+def note_changed_pairs(connection: Connection, counts: Mapping[str, int], now: float) -> None:
+    """Log a change of the pairs, and what they are now."""
+    told = {**counts, "pairs": _count(connection), "fingerprint": fingerprint_of_pairs(connection)}
+    note(connection, now, "pairs.changed", None, told)
 
 
 def fingerprint_of_pairs(connection: Connection) -> str:

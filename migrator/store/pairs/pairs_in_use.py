@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Connection, Select, Table, exists, func, insert, literal, select
 
 from migrator.core.plan.plan import Action
-from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
+from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.core.run.steps import CARD_PAIRED
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
 from migrator.store.database.rows import among, json_list
 from migrator.store.log import note
-from migrator.store.pairs.paid_pairs import is_paid
+from migrator.store.pairs.paid_pairs import STOCK_PLANS, is_paid
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 
@@ -125,7 +125,7 @@ def set_aside_stock(connection: Connection, now: float) -> None:
         changes.c.source_key,
         *map(literal, (StepKind.CARD.value, StepState.SKIPPED.value, 0, now, 0.0, CARD_PAIRED, PAIRED)),
     ).where(
-        changes.c.plan_no.in_(select(plans.c.plan_no).where(plans.c.kind == PlanKind.STOCK)),
+        changes.c.plan_no.in_(STOCK_PLANS),
         select(pairs.c.target_key).where(pairs.c.target_key == changes.c.source_key).exists(),
         ~select(_aside.c.plan_no)
         .where(_aside.c.plan_no == changes.c.plan_no, _aside.c.source_key == changes.c.source_key)

@@ -3,18 +3,16 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, and_, bindparam, or_, select
 
-from migrator.core.run.states import PlanKind
+from migrator.core.run.states import CLAIMING_PLANS
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.tables.plans import plans
 
 __all__ = [
-    "CLAIMING",
     "CUTOVERS",
     "MIGRATIONS",
-    "STOCK_PLANS",
     "any_plan_row",
     "cutover_row",
     "fresh_plan_row",
@@ -23,16 +21,15 @@ __all__ = [
     "plan_row",
 ]
 
-CLAIMING = (PlanKind.MIGRATE, PlanKind.STOCK)
-"""Kinds of plans that claim SIMs."""
-
-is_migration = (plans.c.kind == PlanKind.MIGRATE) | (plans.c.kind == PlanKind.STOCK)
+is_migration = or_(*(plans.c.kind == kind for kind in CLAIMING_PLANS))
 """Condition for a plan that claims SIMs."""
 
-is_cutover = (plans.c.kind != PlanKind.MIGRATE) & (plans.c.kind != PlanKind.STOCK)
-"""Condition for a cutover or rollback."""
+is_cutover = and_(*(plans.c.kind != kind for kind in CLAIMING_PLANS))
+"""Condition for a cutover or rollback.
 
-STOCK_PLANS = select(plans.c.plan_no).where(plans.c.kind == PlanKind.STOCK)
+A damaged row of no kind counts, too: somebody must notice it.
+"""
+
 MIGRATIONS = select(plans.c.plan_no).where(is_migration)
 CUTOVERS = select(plans.c.plan_no).where(is_cutover)
 """Query for the cutovers and rollbacks.
@@ -68,7 +65,7 @@ def cutover_row(database: Database, plan_id: str) -> Row[Any]:
     Raises: InputError, if there is no such plan.
     """
     row = _found(database, plan_id)
-    if row is None or row.kind in CLAIMING:
+    if row is None or row.kind in CLAIMING_PLANS:
         raise InputError(
             f"there is no cutover or rollback plan {plan_id!r} in this store",
             code="no_such_plan",
@@ -101,7 +98,7 @@ def _found(database: Database, plan_id: str) -> Row[Any] | None:
 
 
 def _of_migration(row: Row[Any]) -> Row[Any]:
-    if row.kind not in CLAIMING:
+    if row.kind not in CLAIMING_PLANS:
         raise _no_plan(row.plan_id)
     return row
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select
 
 from migrator.core.cutover.plan import Aside
-from migrator.core.plan.plan import Action
-from migrator.core.run.states import PlanKind, StepKind, StepState
+from migrator.core.plan.plan import ACTING, Action
+from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.store.database.database import Database
 from migrator.store.plans.lookup import CUTOVERS, MIGRATIONS
@@ -17,13 +17,10 @@ from migrator.store.tables.plans import changes, plans, steps, verifications
 
 __all__ = ["overtaken", "rolled_back"]
 
-ACTING = tuple(action.value for action in Action if action.acts)
 _pauses, _rollbacks = steps.alias("pause"), plans.alias("rollback")
 _pause, _plan = _pauses.c, _rollbacks.c
 _later, _later_plan = steps.alias("later"), plans.alias("later_plan")
-_was_paused = _pause.state.in_((StepState.IN_FLIGHT, StepState.UNCERTAIN, StepState.DONE)) | (
-    _pause.code == Aside.ALREADY
-)
+_was_paused = _pause.state.in_((*IN_DOUBT, StepState.DONE)) | (_pause.code == Aside.ALREADY)
 """Condition for a new SIM that a rollback paused, or may have.
 
 The pause was ordered and nobody refused it, or the SIM was paused already.

@@ -16,8 +16,7 @@ from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
 from migrator.store.database.rows import LINK_COLUMNS, among, by_page, json_list, link_from
 from migrator.store.log import note
-from migrator.store.pairs.paid_pairs import may_be_paid, paid_elsewhere
-from migrator.store.plans.lookup import STOCK_PLANS
+from migrator.store.pairs.paid_pairs import STOCK_PLANS, may_be_paid, paid_elsewhere
 from migrator.store.tables.fleet import pairs, stock, target_links
 from migrator.store.tables.plans import changes, plans, steps
 

@@ -16,7 +16,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus, source_status
 from migrator.core.fleet.switched_off import SwitchedOff, as_before
 from migrator.core.run.doubts import MAY_STILL_COME
-from migrator.core.run.states import PlanKind, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list
 from migrator.store.plans.lookup import CUTOVERS
@@ -30,10 +30,9 @@ __all__ = [
     "switched_off_among",
 ]
 
-_OPEN = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
 _step, _plan, _item, _migration = steps.c, plans.c, changes.c, plans.alias("migration")
 
-may_yet_take_effect = _step.state.in_(_OPEN) | ((_step.state == StepState.PENDING) & _step.code.in_(MAY_STILL_COME))
+may_yet_take_effect = _step.state.in_(IN_DOUBT) | ((_step.state == StepState.PENDING) & _step.code.in_(MAY_STILL_COME))
 may_have_taken_effect = (
     may_yet_take_effect | (_step.state == StepState.DONE) | ((_step.state == StepState.SKIPPED) & (_step.attempts > 0))
 )

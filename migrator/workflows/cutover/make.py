@@ -324,7 +324,10 @@ async def _judged(  # noqa: PLR0917 - handed through as they came
     """
     imeis = [imei for one in found for imei in _imeis(one)]
     near = notes.neighbours(map(hardware, imeis))
-    rows = [_with_data(_row(one, demand, org_id, near), mute.get(one.item.key)) for one in found]
+    swaps = notes.swapped([one.item.key for one in found])
+    rows = [
+        _with_data(_row(one, demand, org_id, near, swaps.get(one.item.key)), mute.get(one.item.key)) for one in found
+    ]
     open_ = [at for at, one in enumerate(rows) if one.row.reason in _LACKS_LIFE or _lacks_unit(found[at], one)]
 
     async def ask(number: int) -> None:
@@ -336,7 +339,8 @@ async def _judged(  # noqa: PLR0917 - handed through as they came
         if sessions:
             newest_s, imei = max(session.at_s for session in sessions), imei_in(sessions)
             around = notes.neighbours(map(hardware, (*_imeis(one), imei)))
-            told = _row(one, demand, org_id, around, session_s=newest_s, session_imei=imei)
+            swapped_s = swaps.get(one.item.key)
+            told = _row(one, demand, org_id, around, swapped_s, session_s=newest_s, session_imei=imei)
             rows[number] = _with_data(told, mute.get(one.item.key))
         elif sessions is None and rows[number].row.reason in _LACKS_LIFE:
             row = rows[number].row
@@ -384,6 +388,7 @@ def _row(
     demand: Demand,
     org_id: int,
     near: Neighbours,
+    swapped_s: float | None,
     *,
     session_s: float | None = None,
     session_imei: str | None = None,
@@ -395,6 +400,7 @@ def _row(
         demand,
         org_id=org_id,
         claimed_s=one.claimed_s,
+        swapped_s=swapped_s,
         session_s=session_s,
         session_imei=session_imei,
         near=near,

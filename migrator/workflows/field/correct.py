@@ -65,7 +65,7 @@ def correct_pairs(
     read = read_corrections(Path(file), by=who, reason=reason, sources=store.inventory.iccids, chosen=columns)
     with wiring.holding_lease(store, warn=site.warn):
         corrected = keep_corrections(store, read.corrections, now=wiring.SystemClock().now().timestamp())
-    return CorrectedPairs(corrected, read.known, read.passed_over, read.unused)
+    return CorrectedPairs(corrected, read.known, read.passed_over, read.unused_columns)
 
 
 def keep_corrections(store: Store, wanted: Sequence[Correction], *, now: float) -> Corrected:

@@ -32,7 +32,7 @@ class ImportedPairs:
         field: the same for a technicians' file.
         problems: every problem of the file. Unless good rows were to be taken, nothing was changed then.
         rows_left_out: how many rows went to the exceptions.
-        unused: titles of columns that are not known.
+        unused_columns: titles of columns that are not known.
         empty: titles of known columns without a value.
     """
 
@@ -41,7 +41,7 @@ class ImportedPairs:
     field: FieldResult | None = None
     problems: Sequence[Problem] = ()
     rows_left_out: int = 0
-    unused: Sequence[str] = ()
+    unused_columns: Sequence[str] = ()
     empty: Sequence[str] = ()
 
 
@@ -84,7 +84,7 @@ class _Import:
     replace: bool
     take_good: bool
     exceptions: Path | None
-    unused: list[str] = field(default_factory=list)
+    unused_columns: list[str] = field(default_factory=list)
     has_pairs: bool = False
 
     def done(self) -> ImportedPairs:
@@ -93,9 +93,9 @@ class _Import:
         if not (self.has_pairs or self.take_good or _has_begun(self.store)):
             added = self._first()
             if added is not None:
-                return ImportedPairs(NOTHING | {"added": added}, unused=self.unused)
+                return ImportedPairs(NOTHING | {"added": added}, unused_columns=self.unused_columns)
         found = FieldColumns(keeps_cells=self.take_good)
-        rows = read_pairs(self.file, unused=self.unused.extend, chosen=self.columns, columns=found)
+        rows = read_pairs(self.file, unused=self.unused_columns.extend, chosen=self.columns, columns=found)
         top = next(rows, None)  # the header is read with it
         every = rows if top is None else chain([top], rows)
         if found.is_plain and not self.take_good:
@@ -112,12 +112,12 @@ class _Import:
         if not self.file.is_file():
             return None
         try:
-            rows = read_pairs(self.file, unused=self.unused.extend, chosen=self.columns)
+            rows = read_pairs(self.file, unused=self.unused_columns.extend, chosen=self.columns)
             added = self.store.pairs.add_first(plain_values(rows, file=str(self.file)), now=_now())
         except NotPlain:
             added = None
         if added is None:
-            self.unused.clear()
+            self.unused_columns.clear()
         return added
 
     def _plain(self, rows: Iterator[PairRow] | Iterable[PairRow]) -> ImportedPairs:
@@ -134,7 +134,7 @@ class _Import:
         _refuse_settled(self.store, result.pairs)
         with refused_beside_a_run(self.store):
             counts = dict(self.store.pairs.add_values(result.values, replace=self.replace, now=_now()))
-        return ImportedPairs(counts, result, unused=self.unused)
+        return ImportedPairs(counts, result, unused_columns=self.unused_columns)
 
     def _of_field(self, rows: Iterable[PairRow], found: FieldColumns) -> ImportedPairs:
         result = plan_field_import(rows, file=str(self.file), store=self._known(), replace=self.replace, now=_now())
@@ -151,7 +151,7 @@ class _Import:
                     facts=result.facts,
                     dropped=result.dropped,
                 )
-        return ImportedPairs(counts, None, result, problems, left_out, self.unused, found.empty)
+        return ImportedPairs(counts, None, result, problems, left_out, self.unused_columns, found.empty)
 
     def _write_exceptions(self, result: FieldResult, titles: Sequence[str], closing: ExitStack) -> int:
         """Write the rows that have a problem.

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import partial
@@ -22,12 +22,13 @@ from migrator.core.run.results import ApplyResult
 from migrator.core.run.states import PlanKind
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.engine.run.read_targets import Reader
-from migrator.errors import Halted, InputError, Problem
-from migrator.inputs.pairing.pool import PoolEntry, RangeMode, read_pool
+from migrator.errors import Halted, InputError
+from migrator.inputs.pairing.pool import PoolEntry, RangeMode
 from migrator.inputs.policy.file import LoadedPolicy, parse_policy, read_policy
 from migrator.store import Store
 from migrator.workflows.apply import apply
 from migrator.workflows.check_pairs import last_organization
+from migrator.workflows.deal_pool import new_sims
 from migrator.workflows.plans.make import Fleet, make_plan
 from migrator.workflows.site import Site
 
@@ -70,21 +71,11 @@ def import_stock(
 
     Raises: InputError, naming every problem of the file.
     """
-    store, not_used = site.store, list[str]()
-    with nullcontext() if reading is None else reading:
-        entries = read_pool(Path(file), range_mode=range_mode, chosen=columns or {}, unused=not_used.extend)
-        known = {sim.iccid.key for sim in store.inventory.sims([entry.iccid.key for entry in entries])}
-        problems = tuple(
-            Problem("target_is_source", f"{entry.origin}: {entry.iccid} is a 1NCE SIM of the inventory")
-            for entry in entries
-            if entry.iccid.key in known
-        )
-        if problems:
-            words = f"{file} holds SIMs of the old fleet: {len(problems)}; nothing was changed"
-            raise InputError(words, code="stock", hint="is this the right file?", problems=problems)
+    store = site.store
+    entries, unused_columns = new_sims(store, Path(file), range_mode=range_mode, columns=columns, reading=reading)
     added = store.stock.add(((entry.iccid, entry.origin) for entry in entries), _now())
     paired = store.pairs.by_target_keys(entry.iccid.key for entry in entries)
-    return TakenIn(added, store.stock.count(), len(paired), entries, not_used)
+    return TakenIn(added, store.stock.count(), len(paired), entries, unused_columns)
 
 
 def stock_cards(site: Site) -> list[Card]:

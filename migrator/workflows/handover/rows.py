@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from migrator.carriers.hologram.wire import sim_numbers
 from migrator.core.cutover.handover import UnitLife, was_live
 from migrator.core.cutover.life import Life
 from migrator.core.cutover.plan import SwitchItem
-from migrator.core.cutover.rules import alive_at_s, claimed_at_s
+from migrator.core.cutover.rules import alive_at_s, claimed_at_s, is_before_swap
 from migrator.core.fleet.identifiers import Iccid, Imei, NotAnIdentifier
 from migrator.core.fleet.imei import Unit
+from migrator.core.fleet.imei import unit as compared
 from migrator.core.fleet.sims import TargetLink
 from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.run.states import StepKind, StepState
@@ -79,6 +80,7 @@ class HandoverRows:
 
 
 def _row(unit: HandoverUnit, switched: _Switched, org_id: int | None) -> HandoverRow:
+    unit = replace(unit, sights=tuple(sight for sight in unit.sights if not _is_of_before(unit, sight)))
     pair, link = unit.pair, unit.link
     is_ours = link is not None and (link.is_claimed if org_id is None else link.is_held_by(org_id))
     life, alive_s = _life(unit)
@@ -183,10 +185,16 @@ def _life(unit: HandoverUnit) -> tuple[Life | None, float | None]:
     alive = [sight.alive_s for sight in sights if sight.alive_s is not None]
     claimed_s = None if link is None else claimed_at_s(link, unit.claim_noted_s)
     recorded_s = None if link is None or claimed_s is None else alive_at_s(link, claimed_s, None)
-    signs = [*alive, *([] if recorded_s is None else [recorded_s])]
+    where = compared(None if unit.sim is None else unit.sim.imei, None if link is None else link.imei)
+    signs = [*alive, *([] if recorded_s is None or is_before_swap(recorded_s, unit.swapped_s, where) else [recorded_s])]
     if signs:
         return Life.ALIVE, min(signs)
     return (sights[-1].life if sights else None), None
+
+
+def _is_of_before(unit: HandoverUnit, sight: ProvedSight) -> bool:
+    """True if a proof saw the new SIM before its swap alone."""
+    return sight.alive_s is not None and is_before_swap(sight.alive_s, unit.swapped_s, sight.unit)
 
 
 def _where(unit: HandoverUnit, cutover: SwitchItem | None) -> Unit:

@@ -23,7 +23,7 @@ from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Re
 from migrator.core.plan.planner import Planner
 from migrator.core.policy.policy import ClaimPolicy, Policy
 from migrator.core.run.gates import Gate, gate
-from migrator.core.run.states import PlanKind, StepKind, StepState
+from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind
 from migrator.engine.apply.apply import Applying
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.prices import prices_of
@@ -255,11 +255,10 @@ def unsettled_plans(store: "Store") -> list[str]:
 
     The claims were sent.
     """
-    open_states = (StepState.IN_FLIGHT, StepState.UNCERTAIN)
     return [
         plan["plan_id"]
         for plan in store.plans.list()
-        if any(store.journal.step_counts(plan["plan_id"]).get((StepKind.CLAIM, state), 0) for state in open_states)
+        if any(store.journal.step_counts(plan["plan_id"]).get((StepKind.CLAIM, state), 0) for state in IN_DOUBT)
     ]
 
 

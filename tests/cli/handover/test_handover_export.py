@@ -146,6 +146,21 @@ def test_what_proved_one_card_does_not_prove_the_card_that_is_paired_now(desk: D
     assert {rows[iccid]["in_unit_at"] for iccid in (one, other)} == {None}
 
 
+def test_a_card_that_only_lived_before_its_swap_is_not_in_service(desk: Desk) -> None:
+    """Except in the hardware of its own unit: the technician notes the swap when all is done."""
+    before = {row["old"]["iccid"]: row["status"] for row in proved(desk)}
+    with Store.open("sqlite:///migrator.db", now=0.0) as store:
+        now = datetime.now(UTC).timestamp()
+        store.unit_facts.put([UnitFacts(pair.source.key, scanned_at=now) for pair in store.pairs.all()], now)
+    changed = {"alive": "claimed"}
+    assert {row["old"]["iccid"]: row["status"] for row in rows_of(desk)} == {
+        old: changed.get(status, status) for old, status in before.items()
+    }
+    assert {row["old"]["iccid"]: row["status"] for row in proved(desk)} == {
+        old: "silent" if status == "alive" else status for old, status in before.items()
+    }
+
+
 def test_a_cutover_tells_when_the_old_sim_went_off_and_a_rollback_takes_it_back(desk: Desk) -> None:
     before = {row["old"]["iccid"]: row for row in proved(desk)}
     assert {row["old_off_at"] for row in before.values()} == {None}

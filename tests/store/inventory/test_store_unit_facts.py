@@ -32,7 +32,7 @@ def events(store: Store) -> list[object]:
 def test_facts_come_back_by_page_with_the_time_of_the_note(store: Store) -> None:
     rows = [facts(number) for number in range(2200)]
     assert store.unit_facts.put(reversed(rows), NOW) == 2200
-    found = list(store.unit_facts.all())
+    found = list(store.unit_facts.by_source_keys(key(number) for number in range(2200)).values())
     assert [one.unit for one in found] == [one.unit for one in sorted(rows, key=lambda one: one.source_key)]
     assert {one.noted_at for one in found} == {NOW}
     assert store.unit_facts.count() == 2200
@@ -64,20 +64,6 @@ def test_of_two_rows_about_one_sim_the_later_counts(store: Store) -> None:
     assert store.unit_facts.by_source_keys([key(1)])[key(1)].unit == "meter 9"
 
 
-@pytest.mark.parametrize(
-    "value", ["meter 1", "CHG1", IMEI, IMEI[:14], IMEI[:14] + "01"], ids=["unit", "ticket", "IMEI", "body", "IMEISV"]
-)
-def test_sims_are_found_by_unit_ticket_or_imei(store: Store, value: str) -> None:
-    store.unit_facts.put([facts(1, ticket="CHG1", imei=IMEI), facts(2, ticket="CHG2", imei="356938035643909")], NOW)
-    assert store.unit_facts.find(value) == [key(1)]
-
-
-@pytest.mark.parametrize("value", ["", "meter", "00000000000000", "Hall 3"])
-def test_nothing_else_is_found(store: Store, value: str) -> None:
-    store.unit_facts.put([facts(1, site="Hall 3", imei="000000000000000")], NOW)
-    assert store.unit_facts.find(value) == []
-
-
 def test_rows_that_break_off_leave_nothing(store: Store) -> None:
     def rows() -> Iterator[UnitFacts]:
         yield facts(1)
@@ -85,7 +71,7 @@ def test_rows_that_break_off_leave_nothing(store: Store) -> None:
 
     with pytest.raises(ValueError, match="it broke off"):
         store.unit_facts.put(rows(), NOW)
-    assert list(store.unit_facts.all()) == []
+    assert store.unit_facts.count() == 0
 
 
 def test_the_log_names_no_person_and_no_place(store: Store) -> None:
@@ -100,7 +86,7 @@ def test_facts_go_in_with_the_pairs_of_their_file_or_not_at_all(store: Store) ->
     assert counts["added"] == 1
     with pytest.raises(InputError):
         store.pairs.add_values([other], replace=False, now=NOW, facts=[facts(1, unit="meter 9")])
-    assert [one.unit for one in store.unit_facts.all()] == ["meter 1"]
+    assert [one.unit for one in store.unit_facts.by_source_keys([key(1)]).values()] == ["meter 1"]
 
 
 def _values(source: int, target: int) -> PairValues:

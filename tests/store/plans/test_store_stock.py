@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from migrator.core.fleet.corrections import Correction
 from migrator.core.fleet.pairing import CardState
 from migrator.core.fleet.sims import Pair
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.run.control import Selection
 from migrator.core.run.states import PlanKind, StepEvent, StepKind
-from migrator.errors import PairChanged, StalePlan
+from migrator.errors import InputError, PairChanged, StalePlan
 from migrator.store import Store
 from tests.builders import ORG, source_iccid, target_iccid
 from tests.store.store_kit import NOW, SENT, change, header_for, open_store, planned
@@ -102,3 +104,60 @@ def test_a_plan_for_the_stock_is_not_the_newest_migration_and_leaves_no_fleet_ou
     assert {plan["plan_id"]: plan["kind"] for plan in store.plans.list()} == {"s1": "stock", "p1": "migrate"}
     assert store.switches.newest() is None
     assert list(store.audit.problems()) == []
+
+
+def refused(store: Store, plan_id: str, key: str) -> None:
+    """The carrier refused this plan's claim."""
+    begin(store, plan_id, key)
+    store.journal.move(plan_id, CLAIM, StepEvent.REFUSED_FOR_GOOD, {key: ("sim_refused", "no")}, now=NOW)
+
+
+def claimed(store: Store, plan_id: str, key: str) -> None:
+    begin(store, plan_id, key)
+    store.journal.move(plan_id, CLAIM, StepEvent.CONFIRMED, {key: ("", "")}, now=NOW)
+
+
+def test_a_retry_leaves_a_card_that_its_unit_claimed_meanwhile(store: Store) -> None:
+    """It would count twice in the caps, and its own plan would never settle it."""
+    for_stock(store)
+    refused(store, "s1", KEY)
+    store.pairs.add([Pair(source_iccid(1), CARD, "test")], replace=False, now=NOW)
+    planned(store, [change(1)])
+    claimed(store, "p1", source_iccid(1).key)
+    assert store.interventions.retry("s1", Selection(), now=NOW).sims == 0
+    assert sum(one.sims for one in store.journal.claims_made(ORG)) == 1
+
+
+def test_a_retry_leaves_a_card_that_the_stock_claimed_meanwhile(store: Store) -> None:
+    """Its pair was taken back after the refusal."""
+    store.pairs.add([Pair(source_iccid(1), CARD, "test")], replace=False, now=NOW)
+    planned(store, [change(1)])
+    refused(store, "p1", source_iccid(1).key)
+    store.pairs.add([Pair(source_iccid(1), target_iccid(9), "test")], replace=True, now=NOW)
+    for_stock(store)
+    claimed(store, "s1", KEY)
+    assert store.interventions.retry("p1", Selection(), now=NOW).sims == 0
+    assert sum(one.sims for one in store.journal.claims_made(ORG)) == 1
+
+
+def test_a_retry_takes_a_card_that_nobody_else_claimed(store: Store) -> None:
+    for_stock(store)
+    refused(store, "s1", KEY)
+    assert store.interventions.retry("s1", Selection(), now=NOW).sims == 1
+
+
+@pytest.mark.parametrize("event", [None, StepEvent.LOST])
+@pytest.mark.parametrize("reason", ["", "it fell into the sea"])
+def test_no_correction_while_the_claim_of_a_card_for_the_stock_is_in_doubt(
+    store: Store, event: StepEvent | None, reason: str
+) -> None:
+    """Whether its old SIM has cost a card is not known yet."""
+    for_stock(store)
+    begin(store, "s1", KEY)
+    if event is not None:
+        store.journal.move("s1", CLAIM, event, {KEY: ("", "")}, now=NOW)
+    store.pairs.add([Pair(source_iccid(1), CARD, "test")], replace=False, now=NOW)
+    other = Correction(source_iccid(1), target_iccid(2), "found.csv:2", "IMEI", "ann@desk", reason)
+    with pytest.raises(InputError, match="plan s1 has orders whose outcome is not known yet for 1 of these SIMs"):
+        store.corrections.keep([other], now=NOW + 1)
+    assert [pair.target for pair in store.pairs.all()] == [CARD]

@@ -145,8 +145,8 @@ def test_a_correction_that_is_taken_back_claims_nothing_either(fleet: CorrectedW
     fleet.check_fulfilled()
     assert charges(fleet) == before
     with fleet.store() as store:
-        versions = store.corrections.versions(Iccid.parse(one))
-        assert [(v.version, str(v.was), str(v.now), v.by) for v in versions] == [
+        versions = store.story.versions(Iccid.parse(one).key, None)
+        assert [(v.version, v.was_target_iccid, v.target_iccid, v.corrected_by) for v in versions] == [
             (2, news[one], news[other], "ann@desk"),
             (3, news[other], news[one], "ann@desk"),
         ]

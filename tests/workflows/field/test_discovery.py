@@ -8,6 +8,7 @@ import pytest
 
 from migrator.core.cutover.discovery import CardBucket, Code
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.engine.run.context import Stopper, quiet
 from migrator.workflows.field.discover import read_devices
 from tests.worlds.corrected import CorrectedWorld
@@ -290,3 +291,18 @@ def test_what_was_observed_at_planning_is_looked_at_again_before_the_order(tmp_p
     put(world, world.on()[1], world.unit_of(old))  # and two old SIMs with one IMEI prove nothing
     world.may_go_off = world.off()
     assert dict(world.cut_over().aside) == {"not_observed": 1}
+
+
+def test_a_session_of_before_the_scan_does_not_speak_against_its_pair(stocked: CorrectedWorld) -> None:
+    """The card was tried on the bench, in a modem that has an old SIM of its own."""
+    new, (old, of_the_bench, *_) = new_sims(6)[0], stocked.on()
+    stocked.seen_in(new, of_the_bench)
+    stocked.paired_with(old, new)
+    assert bucket(stocked, new) == (CardBucket.CONTRADICTS, Code.NONE)
+    with stocked.store() as store:
+        now = stocked.now().timestamp()
+        store.unit_facts.put([UnitFacts(Iccid.parse(old).key, scanned_at=now)], now)
+    assert bucket(stocked, new) == (CardBucket.NEVER_SEEN, Code.NOT_SINCE_SWAP)
+    stocked.wait(3600)
+    stocked.seen_in(new, old)
+    assert bucket(stocked, new) == (CardBucket.KNOWN, Code.NONE)
