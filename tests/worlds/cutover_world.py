@@ -36,6 +36,7 @@ from migrator.workflows.verify import prove_life
 from tests.worlds.auditing import check_audit
 from tests.worlds.meanwhile import Guards, Passing
 from tests.worlds.odd_labels import Oddities, oddities
+from tests.worlds.remembered import begin_of, keep, recall
 from tests.worlds.world import Crash, World, crash_at
 
 __all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch"]
@@ -107,6 +108,12 @@ class SwitchWorld(World):
 
         Faults begin with what comes after.
         """
+        begin = begin_of(self, silent=silent)
+        if not recall(self, begin):
+            self._migrate(silent)
+            keep(self, begin)
+
+    def _migrate(self, silent: int) -> None:
         self.ready()
         self.target.faults = FaultPlan()
         self.apply_until_quiet()

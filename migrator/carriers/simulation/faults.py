@@ -26,6 +26,14 @@ class Fault(StrEnum):
     SLOW = "slow"  # the right answer, late but within patience
 
 
+def _every(_method: str, _path: str) -> bool:
+    return True
+
+
+def _no(_method: str, _path: str) -> bool:
+    return False
+
+
 @dataclass(slots=True)
 class FaultPlan:
     """Faults of one simulated day.
@@ -45,8 +53,8 @@ class FaultPlan:
     rates: Mapping[Fault, float] = field(default_factory=dict)
     seed: int = 0
     scripted: Iterable[Fault] = ()
-    scripted_for: Callable[[str, str], bool] = lambda _method, _path: True
-    spare: Callable[[str, str], bool] = lambda _method, _path: False
+    scripted_for: Callable[[str, str], bool] = _every
+    spare: Callable[[str, str], bool] = _no
     _random: random.Random = field(init=False)
     _script: list[Fault] = field(init=False)
 
