@@ -124,7 +124,7 @@ class SwappedFleet:
         """So many units are swapped in any order over twenty days; the others are not reached."""
         world, order = self.world, self.chance.sample(self.units, len(self.units))
         order, unreached = order[:count], set(order[count:])
-        assert len(order) == count and unreached, f"a fleet of {world.sims} has no more than {len(self.units)} units"
+        assert unreached, f"a fleet of {world.sims} SIMs has no more than {len(self.units)} units"
         self.truth = {old: card for old, card in self.truth.items() if old not in unreached}
         imeis = {old: world.unit_of(old) for old in self.units}
         share = -(-len(order) // DAYS)

@@ -12,7 +12,7 @@ from migrator.core.fleet.candidates import Candidate, Selects
 from migrator.core.fleet.sims import AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import is_spoiled
 from migrator.core.fleet.units import Bytes
-from migrator.core.plan.compare import differences, same_zone
+from migrator.core.plan.compare import STOCK_TAG, differences, same_zone
 from migrator.core.plan.mapping import (
     LARGEST_LIMIT,
     Blocked,
@@ -261,9 +261,19 @@ class Planner:
             claim.zone,
             claim.tag,
             _source_values(candidate.sim),
-            {} if target is None else _target_values(target),
+            {} if target is None else self._before(candidate, target),
             way.rule,
         )
+
+    def _before(self, candidate: Candidate, target: TargetLink) -> dict[str, Any]:
+        """Return what the target showed at planning.
+
+        A card that this store claimed, and that bears the stock's tag, is to lose that tag in its unit.
+        """
+        values, tag = _target_values(target), self.policy.stock.tag
+        if candidate.migrated_before and tag != self.policy.claim.tag and tag in (target.tags or ()):
+            values[STOCK_TAG] = tag
+        return values
 
     def _target_trouble(self, target: TargetLink) -> Blocked | None:
         """Return the reason to leave the target SIM alone, or None."""
