@@ -106,7 +106,7 @@ class AddTag:
 
 @dataclass(frozen=True, slots=True)
 class RemoveTag:
-    """Take a tag off devices. The tag itself stays, with all other devices."""
+    """Take a tag off devices; the tag itself stays."""
 
     tag_id: int
     device_ids: Sequence[int]

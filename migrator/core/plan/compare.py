@@ -76,7 +76,7 @@ def _plan_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
 
 
 def stock_tag_left(change: Change, target: TargetLink) -> str | None:
-    """Return the stock's tag of a card that has a unit, or None.
+    """Return the stock's tag that is to go, or None.
 
     Only the tag that the card bore at planning counts, and only while the record shows it.
     """

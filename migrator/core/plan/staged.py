@@ -1,4 +1,7 @@
-"""Planned ends of Test Mode: from then on a SIM is live and billed, whoever watches."""
+"""Planned ends of Test Mode.
+
+From then on a SIM is live and billed, whoever watches.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +41,7 @@ class StagedEnds:
 
 
 def staged_ends(ends: Mapping[str, int], now_s: float) -> StagedEnds | None:
-    """Return what a count of SIMs by the end of their Test Mode says.
+    """Return what ends of Test Mode come to, each with its SIMs.
 
     An end that nobody can read counts as a SIM, and is never near. None: no end is known.
     """
@@ -54,7 +57,7 @@ def staged_ends(ends: Mapping[str, int], now_s: float) -> StagedEnds | None:
 
 
 def ends_words(ends_at: str | None) -> str:
-    """Return the words for the end of one SIM's Test Mode; empty if it is not known."""
+    """Return words for one end; empty if it is not known."""
     return "" if ends_at is None else f"its Test Mode ends at {ends_at}"
 
 

@@ -1,4 +1,7 @@
-"""Tags of a plan: its own, reused by its exact name, else made, and that of the stock."""
+"""Tags of a plan: its own, and that of the stock.
+
+Its own is reused by its exact name, else made.
+"""
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepKind
@@ -27,7 +30,7 @@ async def tag_id_of(ctx: Context) -> int | None:
 
 
 async def stock_tag_id_of(ctx: Context) -> int | None:
-    """Return the id of the tag that cards of the stock lose, or None.
+    """Return the id of the stock's tag, or None.
 
     None where no SIM of the plan was claimed before, or Hologram has no such tag.
     """

@@ -56,16 +56,22 @@ The columns go from the key to `expires_at`.
 """
 PAIR_COLUMNS = (*tuple(pairs.c)[:5], pairs.c.eid)
 TEST_ENDS = "_test_ends_at"
-"""Name of the end of a Test Mode, as we read it, within the raw record."""
+"""Name of a Test Mode's end within the raw record, as read."""
 
 IN_TEST: ColumnElement[str] = literal_column(f"'{LinkState.TEST.value}'")
 END_PATH: ColumnElement[str] = literal_column(f"'$.{TEST_ENDS}'")
-"""State and place of the end, written out: the driver's statements have no room for values of their own."""
+"""State and place of the end, as SQL.
+
+The driver's statements have no room for values of their own.
+"""
 
 test_ends_at: ColumnElement[str | None] = case(
     (target_links.c.state == IN_TEST, func.json_extract(target_links.c.raw, END_PATH))
 )
-"""End of a SIM's Test Mode; records of other SIMs are not parsed."""
+"""End of a SIM's Test Mode.
+
+Records of other SIMs are not parsed.
+"""
 
 LINK_COLUMNS = (
     *tuple(target_links.c)[:-3],
