@@ -20,7 +20,7 @@ from migrator.files import private_folder, unwritable
 __all__ = ["Mistake", "ScanFiles", "Swap"]
 
 TRUTH = "truth.csv"
-TRUTH_TITLES = ("source_iccid", "target_iccid", "unit", "swapped_at", "noted")
+TRUTH_TITLES = ("source_iccid", "target_iccid", "unit", "at", "noted")
 RIGHT, OTHER_UNIT = "right", "another unit's card"
 UNITS_A_TICKET = 20
 

@@ -200,6 +200,9 @@ def test_a_tag_of_somebody_else_stays_on_a_card_that_was_claimed_for_the_stock(d
     desk.write("pool.txt", "".join(f"{iccid}\n" for iccid in (*CARDS[:2], used)))
     assert desk.run("pair", "pool", "pool.txt", "--partial").code == 0
     desk.json("plan", "create", "--policy", "policy.toml", "--where", "paired")
+    old = next(one["source_iccid"] for one in desk.json("plan", "show").data["sims"] if one["target_iccid"] == CARDS[0])
+    told = next(one for one in desk.json("plan", "explain", old).data["values"] if one["what"] == "tag")
+    assert (told["before"], told["planned"]) == ("shelf", "from-1nce")
     dry = desk.run("apply", "--dry-run", "--requests", "-")
     asked = [json.loads(line) for line in dry.out.splitlines() if line.startswith("{")]
     assert [one["path"] for one in asked if "/tags/" in one["path"]] == [
