@@ -56,14 +56,15 @@ def test_units_are_swapped_evenly_over_the_days_whether_their_cards_are_live_or_
     field.at(DAY_S)
     assert len(field.silent()) == 4
     assert field.online() == {}
-    for card in field.pool:
+    units = sorted(sim.iccid for sim in field.onence.fleet)
+    for card, other in zip(field.pool, reversed(units), strict=True):
         field.live(card)
+        field.hologram.sims[card].name = f"1nce-{other}"  # the office knows nothing of what is where
     field.at(DAY_S + 60)
     assert set(field.online()) == set(field.pool[:4])  # a card that lies in the van says nothing
     field.at(3 * DAY_S)
     field.at(3 * DAY_S + 60)
     assert set(field.online()) == set(field.pool)
-    units = sorted(sim.iccid for sim in field.onence.fleet)
     modems = {sim.iccid: sim.imei for sim in field.onence.fleet}
     assert all(imei == modems[old] for old, imei in zip(units, field.online().values(), strict=True) if modems[old])
 

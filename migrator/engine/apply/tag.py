@@ -35,7 +35,7 @@ async def stock_tag_id_of(ctx: Context) -> int | None:
     None where no SIM of the plan was claimed before, or Hologram has no such tag.
     """
     name = ctx.policy.stock.tag
-    if name is None or name == ctx.policy.claim.tag or not ctx.header.counts.get(Action.UPDATE, 0):
+    if name is None or not ctx.header.counts.get(Action.UPDATE, 0):
         return None
     return await _known(ctx, name)
 
