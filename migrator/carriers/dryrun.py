@@ -18,6 +18,7 @@ from migrator.ports import (
     DataSession,
     DevicePage,
     MakeTag,
+    RemoveTag,
     Request,
     SetLimits,
     SetName,
@@ -171,7 +172,9 @@ class DryRunTarget:
                 await self._change(order.device_ids, **told)
                 return Answer(modified=frozenset(order.device_ids))
             case AddTag():
-                await self._change(order.device_ids, tags=frozenset({self._tag_names.get(order.tag_id, "")}))
+                await self._tag(order.device_ids, add=frozenset({self._tag_names.get(order.tag_id, "")}))
+            case RemoveTag():
+                await self._tag(order.device_ids, remove=frozenset({self._tag_names.get(order.tag_id, "")}))
             case SetName():
                 await self._change([order.device_id], name=order.name)
             case SetNames():
@@ -198,6 +201,16 @@ class DryRunTarget:
             self._new.append(iccid.key)
             self._keys[-len(self._new)] = iccid.key
         return Answer(claimed={iccid.digits: self._links[iccid.key].device_id for iccid in claim.iccids})
+
+    async def _tag(
+        self, device_ids: Sequence[int], *, add: frozenset[str] = frozenset(), remove: frozenset[str] = frozenset()
+    ) -> None:
+        """Keep the tags of devices as a write would have left them."""
+        for start in range(0, len(device_ids), self.max_lookup):
+            some = device_ids[start : start + self.max_lookup]
+            for link in await self.devices_by_id(some):
+                if link.device_id is not None:
+                    await self._change([link.device_id], tags=((link.tags or frozenset()) | add) - remove)
 
     async def _change(self, device_ids: Sequence[int], **values: object) -> None:
         """Keep the links of devices as a write would have left them."""

@@ -92,6 +92,8 @@ def _both_sides(told: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
     yield "tags", None, ", ".join(new.get("tags") or ())
     yield "claimed", None, new.get("claimed_at")
     yield "connected", None, new.get("last_connected_at")
+    if new.get("test_ends_at"):
+        yield "Test Mode ends", None, new["test_ends_at"]
     yield "read at", old.get("pulled_at") if old.get("is_listed") else None, new.get("read_at")
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Answer",
     "Claim",
     "MakeTag",
+    "RemoveTag",
     "Request",
     "SetLimits",
     "SetName",
@@ -104,6 +105,14 @@ class AddTag:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveTag:
+    """Take a tag off devices; the tag itself stays."""
+
+    tag_id: int
+    device_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class SetName:
     """Name one device exactly."""
 
@@ -122,7 +131,7 @@ class SetNames:
     name: str
 
 
-TargetOrder = Claim | MakeTag | SetState | SetLimits | AddTag | SetName | SetNames
+TargetOrder = Claim | MakeTag | SetState | SetLimits | AddTag | RemoveTag | SetName | SetNames
 """Any order to the target."""
 
 

@@ -81,6 +81,7 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "wrong_sms_limit": _SET_AGAIN,
         "wrong_name": "Cut, replaced or renamed there: choose a name that Hologram keeps, then make a new plan.",
         "tag_missing": _SET_AGAIN,
+        "tag_left": _SET_AGAIN,
         "not_told": "Hologram's record leaves this value out: look at it in the dashboard.",
         "not_in_plan": "It came after the plan was made, or was left out of it: a new plan accounts for it.",
         "not_selected": "`plan create --where` left it out: a plan without it, or with another choice, takes it up.",

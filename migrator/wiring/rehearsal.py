@@ -4,12 +4,13 @@ Used by `simulate serve`, `demo`, and rehearsals.
 """
 
 import logging
+import random
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -22,7 +23,7 @@ from migrator.core.fleet.identifiers import luhn_digit
 from migrator.errors import InputError
 from migrator.wiring.rehearsal_units import UnitsOutside
 
-__all__ = ["Rehearsal", "pool_of"]
+__all__ = ["CardsInTest", "Rehearsal", "pool_of"]
 
 START_TIMEOUT_S = 10.0
 
@@ -34,6 +35,29 @@ def pool_of(count: int, *, start: int = 1) -> list[str]:
     """
     bodies = (f"894450000{number:010d}" for number in range(start, start + count))
     return [body + luhn_digit(body) for body in bodies]
+
+
+@dataclass(frozen=True, slots=True)
+class CardsInTest:
+    """Cards that are delivered in Test Mode.
+
+    Args:
+        share: of 1, how many cards.
+        days: from now to the end of their Test Mode.
+    """
+
+    share: float
+    days: float
+    seed: int = 0
+
+    def stock(self, hologram: HologramSimulator, pool: Iterable[str]) -> None:
+        """Deliver the cards of a pool, each in Test Mode or not."""
+        kinds: tuple[list[str], list[str]] = ([], [])
+        for iccid in pool:
+            kinds[random.Random(f"{self.seed} test mode {iccid}").random() < self.share].append(iccid)
+        hologram.stock(kinds[False])
+        if kinds[True]:
+            hologram.stock_test_mode(kinds[True], ends_in=timedelta(days=self.days))
 
 
 @dataclass(slots=True)
@@ -117,5 +141,17 @@ class Rehearsal:
 
     def _server(self) -> uvicorn.Server:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # cut connections are meant, and it frets
-        config = uvicorn.Config(serve_cuts(self), lifespan="off", log_level="critical", access_log=False)
+        config = uvicorn.Config(
+            serve_cuts(self),
+            lifespan="off",
+            log_level="critical",
+            access_log=False,
+            callback_notify=None if self.units is None else self._units_go_on,
+            timeout_notify=1,
+        )
         return uvicorn.Server(config)
+
+    async def _units_go_on(self) -> None:
+        """Let the field go on while nobody asks the carriers."""
+        if self.units is not None:
+            self.units.go_round()

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from migrator.carriers.dryrun import NEW_TAG_ID
+from migrator.carriers.hologram.simulator.model import SimulatedTag
+from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.inputs.policy.file import read_policy, stored_policy
 from migrator.store import Store
 from migrator.wiring.rehearsal import Rehearsal
@@ -179,6 +182,52 @@ def test_a_card_in_stock_is_adopted_by_its_unit_and_never_claimed_again(desk: De
     assert len(charged(desk.rehearsal)) == 12
     assert desk.rehearsal.hologram.sims[CARDS[0]].name != f"card {CARDS[0]}"
     assert counts(desk) == {"paired": 12}
+    assert {desk.rehearsal.hologram.sims[card].tags for card in CARDS} == {frozenset({"from-1nce"})}
+    assert desk.json("verify").data["verdicts"] == {"ok": 12}
+
+
+def test_a_tag_of_somebody_else_stays_on_a_card_that_was_claimed_for_the_stock(desk: Desk) -> None:
+    """Only the stock's own tag goes, from cards that this store claimed, and a dry run asks for just that."""
+    assert claim(desk, 3).code == 0
+    hologram = desk.rehearsal.hologram
+    world = hologram._world
+    world.tags[900] = SimulatedTag(900, "pumps", hologram.org_id)
+    hologram.sims[CARDS[0]].tag_ids |= {900}
+    used = "8944400000000000001"
+    shelf = next(tag_id for tag_id, tag in world.tags.items() if tag.name == "shelf")
+    hologram.stock_claimed([used])
+    hologram.sims[used].tag_ids = frozenset({shelf})
+    desk.write("pool.txt", "".join(f"{iccid}\n" for iccid in (*CARDS[:2], used)))
+    assert desk.run("pair", "pool", "pool.txt", "--partial").code == 0
+    desk.json("plan", "create", "--policy", "policy.toml", "--where", "paired")
+    old = next(one["source_iccid"] for one in desk.json("plan", "show").data["sims"] if one["target_iccid"] == CARDS[0])
+    told = next(one for one in desk.json("plan", "explain", old).data["values"] if one["what"] == "tag")
+    assert (told["before"], told["planned"]) == ("shelf", "from-1nce")
+    dry = desk.run("apply", "--dry-run", "--requests", "-")
+    asked = [json.loads(line) for line in dry.out.splitlines() if line.startswith("{")]
+    assert [one["path"] for one in asked if "/tags/" in one["path"]] == [
+        f"/devices/tags/{number}/{verb}?orgid={hologram.org_id}"
+        for number, verb in ((NEW_TAG_ID, "link"), (shelf, "unlink"))
+    ]
+    assert desk.run("apply").code in {0, 3}
+    assert {card: hologram.sims[card].tags for card in (*CARDS[:3], used)} == {
+        CARDS[0]: {"from-1nce", "pumps"},
+        CARDS[1]: {"from-1nce"},
+        CARDS[2]: {"shelf"},
+        used: {"from-1nce", "shelf"},
+    }
+
+
+def test_an_answer_that_was_lost_leaves_no_stock_tag_behind(desk: Desk) -> None:
+    assert claim(desk, 2).code == 0
+    desk.rehearsal.hologram.faults = FaultPlan(
+        scripted=[Fault.LOSE_AFTER], scripted_for=lambda _, path: path.endswith("/unlink")
+    )
+    desk.write("pool.txt", "".join(f"{iccid}\n" for iccid in CARDS[:2]))
+    assert desk.run("pair", "pool", "pool.txt", "--partial").code == 0
+    desk.json("plan", "create", "--policy", "policy.toml", "--where", "paired")
+    assert desk.run("apply").code in {0, 3}
+    assert {desk.rehearsal.hologram.sims[card].tags for card in CARDS[:2]} == {frozenset({"from-1nce"})}
 
 
 def test_a_claim_for_the_stock_that_goes_on_late_leaves_the_units_of_its_cards_alone(

@@ -12,6 +12,8 @@ from tests.worlds.swapped import live_through_swaps
 
 @pytest.mark.parametrize("seed", [1])
 def test_a_fleet_that_is_swapped_in_any_order_is_paired_by_what_was_seen(tmp_path: Path, seed: int) -> None:
-    fleet = live_through_swaps(seed, tmp_path, units=150)
+    fleet = live_through_swaps(seed, tmp_path, units=110)
     assert fleet.accepted > 0
     assert fleet.nameless
+    assert len(fleet.truth) == 110
+    assert fleet.bar().is_met

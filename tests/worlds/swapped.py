@@ -18,7 +18,12 @@ __all__ = ["SwappedFleet", "live_through_swaps"]
 
 DAYS, DAY_S = 20, 86_400.0
 FILLER, SHARED, BENCH = "0000000000000000", "3511111222222201", "3533333444444401"
-CROSSED, MISTYPED, NAMELESS, NEVER_SWAPPED, ON_THE_BENCH = 0.10, 0.03, 0.05, 0.04, 0.02
+CROSSED, MISTYPED, NAMELESS, ON_THE_BENCH = 0.10, 0.03, 0.05, 0.02
+SIMS_A_SWAP = 1.4
+"""SIMs of the fleet for each unit that is swapped.
+
+About one in five SIMs is off or has no label, and some units are not reached by anybody.
+"""
 TYPED = "8944500888888{:06d}"
 
 
@@ -34,6 +39,30 @@ class _LookedAtNowAndThen(CorrectedWorld):
             super().watch_and_note()
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The fleet after its cutover, counted by what the simulators know.
+
+    Attributes:
+        settled: swapped units whose pair the evidence can settle.
+        right: those of them that have their true pair.
+        wrong: pairs that were accepted, and are not true.
+        in_use_off: old SIMs that are off, though no new SIM is in their unit, or another one than the store has.
+        charged_twice: cards that were charged more than once.
+    """
+
+    settled: int
+    right: int
+    wrong: int
+    in_use_off: int
+    charged_twice: int
+
+    @property
+    def is_met(self) -> bool:
+        """True if each pair is right, and nothing was lost."""
+        return self.right == self.settled > 0 and not self.wrong and not self.in_use_off and not self.charged_twice
+
+
 @dataclass(slots=True)
 class SwappedFleet:
     """Units, and the truth about them.
@@ -41,7 +70,8 @@ class SwappedFleet:
     Attributes:
         truth: the new SIM that is really in the unit of each old one; units that nobody swapped are left out.
         nameless: old SIMs in units whose modem has a shared IMEI, or none.
-        accepted: pairs that were found, and are true.
+        found: pairs that discovery accepted or corrected.
+        accepted: pairs that were found.
     """
 
     world: CorrectedWorld
@@ -50,6 +80,7 @@ class SwappedFleet:
     truth: dict[str, str] = field(default_factory=dict)
     nameless: set[str] = field(default_factory=set)
     accepted: int = 0
+    found: dict[str, str] = field(default_factory=dict)
 
     def some(self, share: float) -> list[str]:
         """Draw a share of the units, at least one."""
@@ -89,10 +120,11 @@ class SwappedFleet:
 
     # --- the weeks of the swaps ---
 
-    def swapped(self) -> None:
-        """Units are swapped in any order over twenty days; a few are not reached."""
+    def swapped(self, count: int) -> None:
+        """So many units are swapped in any order over twenty days; the others are not reached."""
         world, order = self.world, self.chance.sample(self.units, len(self.units))
-        unreached = {order.pop() for _ in range(max(1, round(NEVER_SWAPPED * len(order))))}
+        order, unreached = order[:count], set(order[count:])
+        assert unreached, f"a fleet of {world.sims} SIMs has no more than {len(self.units)} units"
         self.truth = {old: card for old, card in self.truth.items() if old not in unreached}
         imeis = {old: world.unit_of(old) for old in self.units}
         share = -(-len(order) // DAYS)
@@ -132,6 +164,7 @@ class SwappedFleet:
         added = {old: new for old, new in world.pairs().items() if old not in before}
         assert all(self.truth[old] == new for old, new in added.items()), "a wrong pair was accepted"
         self.accepted = result.accepted + len(settled)
+        self.found = added | {str(one.source): str(one.sight.target) for one in settled}
         wrong = {str(one.source): str(one.sight.target) for one in settled if one.bucket is CardBucket.CONTRADICTS}
         if wrong:
             world.corrected(wrong, reason="its number was mistyped, or its unit is not known yet")
@@ -168,16 +201,28 @@ class SwappedFleet:
             assert self.truth.get(old) == pairs[old], f"{old} is off, and its unit has another card"
         return off
 
+    def bar(self) -> Bar:
+        """Count once more at the end, from what the simulators know and the store has."""
+        pairs, settled = self.world.pairs(), set(self.truth) - self.nameless
+        in_use = {old for old in self.units if self.truth.get(old) is None or pairs.get(old) != self.truth[old]}
+        return Bar(
+            settled=len(settled),
+            right=sum(pairs.get(old) == self.truth[old] for old in settled),
+            wrong=sum(self.truth.get(old) != new for old, new in self.found.items()),
+            in_use_off=sum(self.world.old_state(old) != "Enabled" for old in in_use),
+            charged_twice=sum(count > 1 for count in self.world.target.ledger.charges.values()),
+        )
+
 
 def live_through_swaps(seed: int, folder: Path, units: int) -> SwappedFleet:
-    """Swap, discover, correct and cut a fleet over.
+    """Swap so many units, discover, correct and cut them over.
 
     Raises: AssertionError, at the first thing that is not as it must be.
     """
-    world = _LookedAtNowAndThen(folder, sims=units, seed=seed, options=ApplyOptions())
+    world = _LookedAtNowAndThen(folder, sims=round(SIMS_A_SWAP * units), seed=seed, options=ApplyOptions())
     fleet = SwappedFleet(world, random.Random(f"swaps {seed}"))
     fleet.made_ready()
-    fleet.swapped()
+    fleet.swapped(units)
     fleet.discovered_and_corrected()
     fleet.must_be_right()
     off = fleet.cut_over()

@@ -14,7 +14,18 @@ from typing import Any
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.plan.plan import DesiredState
 from migrator.errors import InputError
-from migrator.ports import AddTag, Claim, MakeTag, Request, SetLimits, SetName, SetNames, SetState, TargetOrder
+from migrator.ports import (
+    AddTag,
+    Claim,
+    MakeTag,
+    RemoveTag,
+    Request,
+    SetLimits,
+    SetName,
+    SetNames,
+    SetState,
+    TargetOrder,
+)
 
 __all__ = ["MOST_SIMS_PER_CLAIM", "request_of"]
 
@@ -47,9 +58,10 @@ def request_of(order: TargetOrder, org_id: int, *, most: int) -> Request:  # noq
             return _post("/devices/batch/usagelimit", org_id, _limits_body(order, most=most))
         case MakeTag():
             return _post("/devices/tags", org_id, {"name": order.name})
-        case AddTag():
+        case AddTag() | RemoveTag():
             body = {"deviceids": _device_ids(order.device_ids, most=most)}
-            return _post(f"/devices/tags/{order.tag_id:d}/link", org_id, body)
+            verb = "link" if isinstance(order, AddTag) else "unlink"
+            return _post(f"/devices/tags/{order.tag_id:d}/{verb}", org_id, body)
         case SetName():  # `name` and nothing else
             return Request("PUT", f"/devices/{order.device_id:d}", {"name": order.name})
         case SetNames():  # every device gets exactly this name

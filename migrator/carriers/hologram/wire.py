@@ -8,6 +8,7 @@ Pure: no network, no clock.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -17,7 +18,7 @@ from migrator.core.cutover.rules import moment_s
 from migrator.core.cutover.silence import Recorded
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
 from migrator.core.fleet.secrets import without_secrets
-from migrator.core.fleet.sims import TargetLink, link_state
+from migrator.core.fleet.sims import LinkState, TargetLink, link_state
 from migrator.core.fleet.units import Bytes
 from migrator.errors import WireMismatch
 from migrator.ports import Answer, CarrierJob, DataSession
@@ -198,6 +199,7 @@ def device_link(device: Mapping[str, Any]) -> TargetLink | None:
         last_connected_at=link.last_connected_at or _last_session(device, profile),
         imei=_seen_imei(device),
         other_iccids=tuple(other for other, another in profiles if another is not profile),
+        test_ends_at=_test_end(device) if link.state is LinkState.TEST else None,
     )
 
 
@@ -314,6 +316,20 @@ def _last_session(device: Mapping[str, Any], profile: Mapping[str, Any]) -> str 
     if link_id is not None and link_id != whole_of(profile.get("id")):
         return None
     return _moment(session.get("session_end")) or _moment(session.get("session_begin"))
+
+
+def _test_end(device: Mapping[str, Any]) -> str | None:
+    """Return the planned end of a Test Mode, or None.
+
+    Dates and UTC seconds become ISO 8601; any other text stays as it is: a person may still read it.
+    """
+    told = _moment(device.get("preflight_scheduled_endtime"))
+    seconds = moment_s(told) if told is not None else None
+    if seconds is None and told is not None and re.fullmatch(r"[0-9]{9,10}", told):
+        seconds = float(told)
+    if seconds is None:
+        return told
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _tags(value: Any) -> frozenset[str] | None:

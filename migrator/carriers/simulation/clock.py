@@ -35,11 +35,11 @@ class SimulatedClock:
 
         In this moment the simulator does what was due then, and what nobody asked about until now.
         """
-        self._turned_to_s = at_s
+        before, self._turned_to_s = self._turned_to_s, at_s
         try:
             yield
         finally:
-            self._turned_to_s = None
+            self._turned_to_s = before
 
     def now_s(self) -> float:
         """Return the seconds since the first reading."""

@@ -41,6 +41,7 @@ WORDS = {
     "limits": "{total} SIMs: limits sent",
     "state": "{total} SIMs: state sent",
     "tag": "{total} SIMs: tag sent",
+    "untag": "{total} SIMs: the stock's tag taken off",
     "name": "{total} SIMs named",
     "verified": "{total} SIMs read and compared",
     "judged": "{total} SIMs judged",

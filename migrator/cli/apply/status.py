@@ -17,6 +17,8 @@ from migrator.cli.app.words import step_word, verdict_word
 from migrator.cli.apply.run import order_values
 from migrator.cli.plan.tables import caps_table
 from migrator.core.fleet.spelling import json_text
+from migrator.core.fleet.units import n_sims
+from migrator.core.plan.staged import staged_ends
 from migrator.core.run.control import CEILING_SETTINGS
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted
@@ -132,7 +134,9 @@ def _of(store: Store, plan_id: str) -> Outcome:
     steps = [(kind.value, step_state, count) for (kind, step_state), count in journal.step_counts(plan_id).items()]
     holder = living_holder(store)
     order = store.steering.order(plan_id)
-    stuck = store.stuck(plan_id, SystemClock().now().timestamp())
+    now = SystemClock().now().timestamp()
+    stuck = store.stuck(plan_id, now)
+    ends = staged_ends(journal.test_ends(plan_id), now)
     data: dict[str, Any] = {
         "plan_id": plan_id,
         "state": state,
@@ -141,6 +145,7 @@ def _of(store: Store, plan_id: str) -> Outcome:
         "waves": {wave: dict(journal.verdicts(plan_id, wave)) for wave in header.waves},
         "steps": [{"kind": kind, "state": step_state, "sims": count} for kind, step_state, count in steps],
         "failed": dict(journal.failure_codes(plan_id)),
+        "test_mode": None if ends is None else asdict(ends),
         "findings": finding_counts(store, plan_id),
         "stuck": asdict(stuck),
         "caps": caps_used(store, header),
@@ -158,6 +163,9 @@ def _of(store: Store, plan_id: str) -> Outcome:
     if data["unfinished"] is not None:
         text.append(f"Plan {data['unfinished']} was begun and is not finished: `migrator apply {data['unfinished']}`.")
     text += map(switch_line, data["switches"])
+    if ends is not None:
+        text.append(f"In Test Mode: {n_sims(ends.sims)}; the first ends at {ends.first}.")
+        text += [f"Warning: {words}." for words in (ends.warning(),) if words]
     return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
 
 

@@ -1,10 +1,11 @@
 """`simulate serve`: both carriers on loopback, for rehearsals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,10 +15,13 @@ from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import refuse_unwritable, written
 from migrator.errors import InputError
-from migrator.wiring.rehearsal import Rehearsal, pool_of
-from migrator.wiring.rehearsal_units import UnitsOutside
+from migrator.wiring.rehearsal import CardsInTest, Rehearsal, pool_of
+from migrator.wiring.rehearsal_scans import ScanFiles
+from migrator.wiring.rehearsal_units import SwapDays, UnitsOutside
 
 __all__ = ["serve"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,22 @@ class ServeOptions:
     crossed: float
     nameless: float
     silent: float
+    test_mode: float
+    test_mode_days: float
+    test_mode_claim: str
+    swaps_per_day: float | None
+    scans: Path | None
+    bad_scans: float
     pool_file: Path | None
 
 
-@click.command("serve", epilog="Exit codes: 0 stopped by Ctrl-C, 2 the port is taken.")
+def _share(name: str, words: str) -> Callable[[_Command], _Command]:
+    """Return an option for a share of the fleet; none by default."""
+    share = click.FloatRange(0, 1)
+    return click.option(name, default=0.0, show_default=True, type=share, metavar="SHARE", help=f"Share of {words}")
+
+
+@click.command("serve", epilog="Exit codes: 0 stopped by Ctrl-C, 2 the port is taken, or the folder in use.")
 @click.option("--sims", default=1000, show_default=True, type=click.IntRange(0, 1_000_000), help="SIMs at 1NCE.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same fleet.")
 @click.option("--port", default=8701, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
@@ -62,38 +78,40 @@ class ServeOptions:
 @click.option("--edition", type=click.Choice(["REF-1", "REF-2", "REF-3"]), help="The wording of Hologram's replies.")
 @click.option("--pending-s", default=2.0, show_default=True, help="The longest that Hologram takes to move a SIM.")
 @click.option("--read-lag-s", default=0.0, show_default=True, help="How old Hologram's reads are.")
+@_share("--connect", "the new SIMs that go online some seconds after they are live, in the units of their old ones.")
+@_share("--crossed", "the new SIMs that go online in a neighbour's unit, with --connect.")
+@_share("--nameless", "the units whose modem has a shared IMEI, or a filler, with --connect.")
+@_share("--silent", "the other new SIMs that are silent once they are live, each in one of the ways that `show` tells.")
+@_share("--test-mode", "the new SIMs that begin in Test Mode. A unit's data ends it, or its planned end does.")
 @click.option(
-    "--connect",
-    default=0.0,
+    "--test-mode-days",
+    default=30.0,
     show_default=True,
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="Share of the new SIMs that go online some seconds after they are live, in the units of their old ones.",
+    type=click.FloatRange(0, min_open=True),
+    metavar="DAYS",
+    help="From now to that end.",
 )
 @click.option(
-    "--crossed",
-    default=0.0,
+    "--test-mode-claim",
+    type=click.Choice(["refused", "live"]),
+    default="refused",
     show_default=True,
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="With --connect: share of the new SIMs that go online in a neighbour's unit.",
+    help="What a claim does to a SIM in Test Mode: two editions of Hologram's page differ.",
 )
 @click.option(
-    "--nameless",
-    default=0.0,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="With --connect: share of the units whose modem has a shared IMEI, or a filler.",
+    "--swaps-per-day",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="With --connect: technicians swap so many units a day, live or not; 5760 is one every 15 s.",
 )
 @click.option(
-    "--silent",
-    default=0.0,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="Share of the other new SIMs that are silent once they are live, each in one of the ways that `show` tells.",
+    "--scans",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="With --connect: files of what technicians note at each swap, and truth.csv; without --swaps-per-day of all "
+    "units at once.",
 )
+@_share("--bad-scans", "the rows of --scans that are rounded by Excel, mistyped, of a card in two rows, or exchanged.")
 @click.option("--pool-file", type=click.Path(path_type=Path), help="Write the new SIMs here, for `pair pool`.")
 @global_options
 @click.pass_obj
@@ -110,8 +128,11 @@ def _serve(options: ServeOptions) -> Outcome:
 
     if options.pool_file is not None:
         refuse_unwritable(options.pool_file)
+    swaps = _swaps(options)
     pool = pool_of(options.sims)
     rehearsal = _rehearsal(options)
+    if swaps is not None and swaps.scans is not None:
+        swaps.scans.begin()  # after the port: nothing is left behind where that is taken
     if options.connect or options.silent:
         onence, hologram = rehearsal.onence, rehearsal.hologram
         rehearsal.units = UnitsOutside(
@@ -123,14 +144,29 @@ def _serve(options: ServeOptions) -> Outcome:
             crossed=options.crossed,
             nameless=options.nameless,
             silent=options.silent,
+            swaps=swaps,
         )
-    rehearsal.hologram.stock(pool)
+    CardsInTest(options.test_mode, options.test_mode_days, options.seed).stock(rehearsal.hologram, pool)
     if options.pool_file is not None:
         written(options.pool_file, (f"{iccid}\n" for iccid in pool))
     for name, value in rehearsal.environment().items():
         click.echo(f"export {name}={value}")
     rehearsal.run()
     return Outcome(rehearsal.summary(), ())
+
+
+def _swaps(options: ServeOptions) -> SwapDays | None:
+    """Return the swaps that are asked for. Raises: InputError."""
+    if options.swaps_per_day is None and options.scans is None:
+        return None
+    if not options.connect and not options.silent:
+        raise InputError(
+            "no unit is swapped: --swaps-per-day and --scans need --connect",
+            code="nothing_swapped",
+            hint="add --connect 1, or the share of the units that are swapped",
+        )
+    scans = None if options.scans is None else ScanFiles(options.scans, options.bad_scans, options.seed)
+    return SwapDays(options.swaps_per_day, scans)
 
 
 def _rehearsal(options: ServeOptions) -> Rehearsal:
@@ -156,6 +192,7 @@ def _rehearsal(options: ServeOptions) -> Rehearsal:
             claim_pending_s=(0.0, options.pending_s),
             state_pending_s=(0.0, options.pending_s),
             read_lag_s=options.read_lag_s,
+            test_mode_claimable=options.test_mode_claim == "live",
             hang_s=5.0,
         ),
         faults=FaultPlan(_rates(options.faults), seed=options.seed + 1),

@@ -193,7 +193,8 @@ class TargetLink:
     `overage_limit_bytes` and `sms_limit` are -1 where the carrier says that there is no limit, and None where the
     carrier said nothing. `device_id` is None for a SIM that was never claimed. `tags` are names, None where the reply
     has none. `imei` is the hardware that the SIM was last seen in. `other_iccids` are those of the device's further
-    profiles: an ICCID printed on a card may be one of them. `raw` is the carrier's own record, without PIN and PUK.
+    profiles: an ICCID printed on a card may be one of them. `test_ends_at` is the planned end of a SIM's Test Mode.
+    `raw` is the carrier's own record, without PIN and PUK.
     """
 
     iccid: Iccid
@@ -212,6 +213,7 @@ class TargetLink:
     last_connected_at: str | None = None
     imei: str | None = None
     other_iccids: tuple[Iccid, ...] = ()
+    test_ends_at: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

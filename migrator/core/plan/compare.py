@@ -7,7 +7,10 @@ from enum import StrEnum
 from migrator.core.fleet.sims import LinkState, TargetLink
 from migrator.core.plan.plan import Change
 
-__all__ = ["Finding", "FindingCode", "differences", "same_zone"]
+__all__ = ["STOCK_TAG", "Finding", "FindingCode", "differences", "same_zone", "stock_tag_left"]
+
+STOCK_TAG = "stock_tag"
+"""Name of the stock's tag among the values of before a plan."""
 
 
 class FindingCode(StrEnum):
@@ -24,6 +27,7 @@ class FindingCode(StrEnum):
     WRONG_SMS_LIMIT = "wrong_sms_limit"  # another SMS limit than planned
     WRONG_NAME = "wrong_name"  # cut, replaced or changed since
     TAG_MISSING = "tag_missing"  # the migration's tag is not on it
+    TAG_LEFT = "tag_left"  # the stock's tag is still on it, though it has a unit now
     NOT_TOLD = "not_told"  # the carrier's record leaves this value out
 
 
@@ -60,6 +64,8 @@ def _differences(change: Change, target: TargetLink, org_id: int) -> Iterator[Fi
         yield Finding(FindingCode.WRONG_NAME, change.name, target.name or "")
     if change.tag is not None and target.tags is not None and change.tag not in target.tags:
         yield Finding(FindingCode.TAG_MISSING, change.tag, ", ".join(sorted(target.tags)))
+    if (left := stock_tag_left(change, target)) is not None:
+        yield Finding(FindingCode.TAG_LEFT, f"without {left}", ", ".join(sorted(target.tags or ())))
 
 
 def _plan_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
@@ -67,6 +73,15 @@ def _plan_difference(change: Change, target: TargetLink) -> Iterator[Finding]:
     if not (same_plan and same_zone(target.zone, change.zone)):
         planned = f"{change.data_plan_id} {change.zone}"
         yield Finding(FindingCode.WRONG_PLAN, planned, f"{target.data_plan_id} {target.zone}")
+
+
+def stock_tag_left(change: Change, target: TargetLink) -> str | None:
+    """Return the stock's tag that is to go, or None.
+
+    Only the tag that the card bore at planning counts, and only while the record shows it.
+    """
+    left: str | None = change.before.get(STOCK_TAG)
+    return left if left is not None and left in (target.tags or ()) else None
 
 
 def same_zone(observed: str | None, planned: str | None) -> bool:

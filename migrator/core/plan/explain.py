@@ -10,6 +10,7 @@ from typing import Any
 
 from migrator.core.fleet.sims import SourceStatus
 from migrator.core.fleet.switched_off import planned_status
+from migrator.core.plan.compare import STOCK_TAG
 from migrator.core.plan.plan import Change, Reason
 from migrator.core.policy.policy import DataBasis, OnDuplicate, Policy, Rule, SmsBasis, Wave
 
@@ -83,7 +84,9 @@ class _Explaining:
         tariff = (Given("claim", "data_plan_id", str(claim.data_plan_id)), Given("claim", "zone", _value(claim.zone)))
         plan = None if change.data_plan_id is None else f"data plan {change.data_plan_id}, zone {change.zone}"
         yield Explained("tariff", None, None, plan, tariff)
-        yield Explained("tag", None, None, change.tag, (Given("claim", "tag", _value(claim.tag or "")),))
+        yield Explained(
+            "tag", None, change.before.get(STOCK_TAG), change.tag, (Given("claim", "tag", _value(claim.tag or "")),)
+        )
         yield self._wave()
 
     def _state(self) -> Explained:

@@ -3,6 +3,7 @@
 The inputs are the inventory, the pairs, the policy and what the target shows.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,7 +13,7 @@ from migrator.core.fleet.candidates import Candidate, Selects
 from migrator.core.fleet.sims import AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import is_spoiled
 from migrator.core.fleet.units import Bytes
-from migrator.core.plan.compare import differences, same_zone
+from migrator.core.plan.compare import STOCK_TAG, differences, same_zone
 from migrator.core.plan.mapping import (
     LARGEST_LIMIT,
     Blocked,
@@ -26,6 +27,7 @@ from migrator.core.plan.mapping import (
 )
 from migrator.core.plan.names import Repeated
 from migrator.core.plan.plan import Action, Change, DesiredState, Reason
+from migrator.core.plan.staged import ends_words
 from migrator.core.policy.policy import InTestMode, NamePolicy, OnDuplicate, Policy, Rule
 from migrator.core.policy.selection import Selector, every_sim, selector
 from migrator.core.policy.waves import Rooms
@@ -104,6 +106,7 @@ class Planner:
     selects: Selects | None = None
     rolled_back: Mapping[str, str] = field(default_factory=dict)
     takes_rolled_back: bool = False
+    test_ends: Counter[str] = field(default_factory=Counter, init=False)  # SIMs that wait staged, by their end
     _ways: tuple[_Way, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
     tagged: int = field(
@@ -162,11 +165,20 @@ class Planner:
         action, reason = outcome
         if action is Action.ADOPT and candidate.target is not None:
             self.tagged += self.policy.claim.tag in (candidate.target.tags or ())
+        if reason in {Reason.STAGED, Reason.TEST_TO_LIVE} and candidate.target is not None:
+            wanted = self._ending(candidate.target, wanted)
         wave = rooms.along(sim) if action is Action.NO_OP else rooms.seat(sim)
         if wave is None:
             wanted = wanted._replace(detail="no wave of the policy selects it and has room")
             action, reason = Action.SKIP, Reason.NO_WAVE
         return self._filled(candidate, way, wanted, action, reason, wave)
+
+    def _ending(self, target: TargetLink, wanted: _Wanted) -> _Wanted:
+        """Note when the Test Mode of a staged SIM ends."""
+        if target.test_ends_at is None:
+            return wanted
+        self.test_ends[target.test_ends_at] += 1
+        return wanted._replace(detail="; ".join(filter(None, (wanted.detail, ends_words(target.test_ends_at)))))
 
     def _wanted(self, candidate: Candidate, way: _Way) -> _Wanted | Blocked:
         """Return every value of a SIM, or the obstacle."""
@@ -261,9 +273,19 @@ class Planner:
             claim.zone,
             claim.tag,
             _source_values(candidate.sim),
-            {} if target is None else _target_values(target),
+            {} if target is None else self._before(candidate, target),
             way.rule,
         )
+
+    def _before(self, candidate: Candidate, target: TargetLink) -> dict[str, Any]:
+        """Return what the target showed at planning.
+
+        A card that this store claimed, and that bears the stock's tag, is to lose that tag in its unit.
+        """
+        values, tag = _target_values(target), self.policy.stock.tag
+        if candidate.migrated_before and tag != self.policy.claim.tag and tag in (target.tags or ()):
+            values[STOCK_TAG] = tag
+        return values
 
     def _target_trouble(self, target: TargetLink) -> Blocked | None:
         """Return the reason to leave the target SIM alone, or None."""
@@ -274,7 +296,9 @@ class Planner:
         if target.state is LinkState.TEST and (
             self.policy.claim.test_mode is InTestMode.BLOCK or not target.is_claimed
         ):
-            return Blocked(Reason.TARGET_IN_TEST_MODE, IN_TEST_MODE)
+            return Blocked(
+                Reason.TARGET_IN_TEST_MODE, "; ".join(filter(None, (IN_TEST_MODE, ends_words(target.test_ends_at))))
+            )
         if target.state is LinkState.UNKNOWN:
             return Blocked(Reason.TARGET_UNKNOWN_STATE, f"Hologram says {target.state_word!r}, a state unknown here")
         return self._plan_trouble(target) if target.is_claimed else None

@@ -81,8 +81,8 @@ class Settling:
 
 
 _CLAIM = frozenset({StepKind.CLAIM})
-_SETTINGS = frozenset({StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME})
-_MAY_LACK = frozenset({StepKind.TAG, StepKind.NAME, *CUTOVER_STEPS})
+_SETTINGS = frozenset({StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.UNTAG, StepKind.NAME})
+_MAY_LACK = frozenset({StepKind.TAG, StepKind.UNTAG, StepKind.NAME, *CUTOVER_STEPS})
 """Steps that a SIM may do without after a defect of ours.
 
 A claim is settled by reads alone, and limits and state keep a SIM from costs: they are ordered again.

@@ -26,7 +26,7 @@ _OF_CLAIMS = (
 )
 _OF_SETTINGS = tuple(
     f"{kind}_{what}"
-    for kind in (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+    for kind in (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.UNTAG, StepKind.NAME)
     for what in ("ignored", "not_applied", "refused")
 )
 _OF_SWITCHES = (

@@ -54,6 +54,7 @@ class StepKind(StrEnum):
     LIMITS = "limits"  # overage and SMS limit
     STATE = "state"  # live or paused
     TAG = "tag"  # only for adopted SIMs: a claim brings its tag along
+    UNTAG = "untag"  # only for cards that were claimed for the stock: its tag goes
     NAME = "name"  # the exact name
     SOURCE = "source"  # the old SIM on or off
     PAUSE = "pause"  # the new SIM paused; rollback only, and only after the old one is proved on
@@ -61,7 +62,7 @@ class StepKind(StrEnum):
     CARD = "card"  # no order: skipped once a pair names the card that this plan claims for the stock
 
 
-MIGRATION_STEPS = (StepKind.CLAIM, StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+MIGRATION_STEPS = (StepKind.CLAIM, StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.UNTAG, StepKind.NAME)
 """Steps of a migration that send something, in order."""
 
 CUTOVER_STEPS = (StepKind.SOURCE, StepKind.PAUSE)

@@ -48,6 +48,7 @@ _CODES_OF = {
         FindingCode.IN_TEST_MODE,
     },
     StepKind.TAG: {FindingCode.TAG_MISSING},
+    StepKind.UNTAG: {FindingCode.TAG_LEFT},
     StepKind.NAME: {FindingCode.WRONG_NAME},
 }
 

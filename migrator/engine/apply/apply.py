@@ -21,7 +21,7 @@ from migrator.engine.apply.guards import Money, gate_after
 from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims, settle_settings
 from migrator.engine.apply.strangers import Strangers
-from migrator.engine.apply.tag import tag_id_of
+from migrator.engine.apply.tag import stock_tag_id_of, tag_id_of
 from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
@@ -106,7 +106,8 @@ class Applying:
         money = await self._money(account)
         tag_id = await tag_id_of(ctx)
         bulk_names = account.features is None or BULK_RENAME in account.features
-        changer = Changer(ctx, tag_id, bulk_names=bulk_names, follow_up=securer.follow_up)
+        stock_tag_id = await stock_tag_id_of(ctx)
+        changer = Changer(ctx, tag_id, bulk_names=bulk_names, stock_tag_id=stock_tag_id, follow_up=securer.follow_up)
         claimer = Claimer(ctx, self._reader, money, securer, tag_id)
         converger = Converger(ctx, self._reader, changer, read_since=began_at)
         await Waves(ctx, claimer, changer, converger, strangers).carry_out()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from migrator.core.fleet.sims import LinkState, TargetLink
-from migrator.core.plan.compare import same_zone
+from migrator.core.plan.compare import same_zone, stock_tag_left
 from migrator.core.plan.plan import Change, DesiredState
 from migrator.core.run.doubts import SETTLING, Doubt
 from migrator.core.run.gates import failures_left
@@ -31,7 +31,7 @@ from migrator.errors import (
     Transient,
     Unforeseen,
 )
-from migrator.ports import AddTag, Answer, SetLimits, SetName, SetNames, SetState
+from migrator.ports import AddTag, Answer, RemoveTag, SetLimits, SetName, SetNames, SetState
 
 __all__ = ["Changer"]
 
@@ -48,7 +48,7 @@ async def _trusting(_items: Sequence[Item]) -> None:
     """Do nothing: a later read checks what was sent."""
 
 
-_BulkOrder = SetLimits | SetState | AddTag
+_BulkOrder = SetLimits | SetState | AddTag | RemoveTag
 """Bulk change that is halved when it is refused."""
 
 
@@ -59,6 +59,7 @@ class Changer:
     Args:
         tag_id: the plan's tag; None for none.
         bulk_names: whether equal names may go out in one call; set to False when the carrier refuses such a call.
+        stock_tag_id: the tag that cards of the stock lose once they have a unit; None for none.
         follow_up: awaited after limits and states were sent, before anything else is sent; waits until they take
             effect.
     """
@@ -66,6 +67,7 @@ class Changer:
     ctx: Context
     tag_id: int | None
     bulk_names: bool
+    stock_tag_id: int | None = None
     follow_up: Callable[[Sequence[Item]], Awaitable[None]] = _trusting
     _trouble: MigratorError | Interrupted | None = field(default=None, init=False)
     _lost_in_a_row: int = field(default=0, init=False)
@@ -73,7 +75,7 @@ class Changer:
     async def send_missing(self, items: Iterable[Item]) -> None:
         """Send what differs from the record and may be sent now.
 
-        The order is limits, state, tag, name.
+        The order is limits, state, tags, name.
 
         Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
@@ -81,7 +83,8 @@ class Changer:
         await self.secure(ours)
         await self.follow_up(ours)
         check_failures(self.ctx)
-        await self._tags(ours)
+        await self._tags(StepKind.TAG, self.tag_id, [item for item in ours if _lacks_tag(item)])
+        await self._tags(StepKind.UNTAG, self.stock_tag_id, [item for item in ours if _bears_stock_tag(item)])
         await self._names(ours)
 
     def _is_ours(self, item: Item) -> bool:
@@ -131,12 +134,13 @@ class Changer:
             for group in slices(ready, self.ctx.options.batch):
                 await self._bulk(StepKind.STATE, group, SetState(_device_ids(group), state))
 
-    async def _tags(self, items: Sequence[Item]) -> None:
-        if self.tag_id is None:
+    async def _tags(self, kind: StepKind, tag_id: int | None, items: Sequence[Item]) -> None:
+        if tag_id is None:
             return
-        ready = [item for item in items if self._may_send(item, StepKind.TAG) and _lacks_tag(item)]
+        order = AddTag if kind is StepKind.TAG else RemoveTag
+        ready = [item for item in items if self._may_send(item, kind)]
         for group in slices(ready, self.ctx.options.batch):
-            await self._bulk(StepKind.TAG, group, AddTag(self.tag_id, _device_ids(group)))
+            await self._bulk(kind, group, order(tag_id, _device_ids(group)))
 
     async def _names(self, items: Sequence[Item]) -> None:
         ready = [item for item in items if self._may_send(item, StepKind.NAME)]
@@ -221,7 +225,7 @@ class Changer:
         """
         if len(items) == 1:
             self._move(kind, StepEvent.REFUSED_FOR_GOOD, keys_of(items, f"{kind.value}_refused", words))
-            if kind is StepKind.TAG:
+            if kind in {StepKind.TAG, StepKind.UNTAG}:
                 check_failures(self.ctx)
             return
         self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, f"{kind.value}_refused", words))
@@ -341,6 +345,10 @@ def _is_limited(change: Change, target: TargetLink) -> bool:
 def _lacks_tag(item: Item) -> bool:
     tags = item.target.tags if item.target is not None else None
     return item.change.tag is not None and tags is not None and item.change.tag not in tags
+
+
+def _bears_stock_tag(item: Item) -> bool:
+    return item.target is not None and stock_tag_left(item.change, item.target) is not None
 
 
 def _untouched(items: Sequence[Item], answer: Answer) -> dict[str, str]:

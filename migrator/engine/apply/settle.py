@@ -34,7 +34,7 @@ LONGEST_LAG_S = 300.0
 The number of orders so far does not make the wait longer.
 """
 
-_SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.NAME)
+_SETTINGS = (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.UNTAG, StepKind.NAME)
 
 Secure = Callable[[Sequence[Item]], Awaitable[None]]
 

@@ -1,4 +1,7 @@
-"""Tag of the plan: reused by its exact name, else made."""
+"""Tags of a plan: its own, and that of the stock.
+
+Its own is reused by its exact name, else made.
+"""
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepKind
@@ -7,7 +10,7 @@ from migrator.engine.run.send import send
 from migrator.errors import Halted, NotAuthorised, OutcomeUnknown, Permanent
 from migrator.ports import MakeTag
 
-__all__ = ["tag_id_of"]
+__all__ = ["stock_tag_id_of", "tag_id_of"]
 
 ACTIONS = (Action.CLAIM, Action.ADOPT, Action.UPDATE)
 
@@ -24,6 +27,17 @@ async def tag_id_of(ctx: Context) -> int | None:
         return None
     known = await _known(ctx, name)
     return known if known is not None else await _made(ctx, name)
+
+
+async def stock_tag_id_of(ctx: Context) -> int | None:
+    """Return the id of the stock's tag, or None.
+
+    None where no SIM of the plan was claimed before, or Hologram has no such tag.
+    """
+    name = ctx.policy.stock.tag
+    if name is None or not ctx.header.counts.get(Action.UPDATE, 0):
+        return None
+    return await _known(ctx, name)
 
 
 async def _known(ctx: Context, name: str) -> int | None:

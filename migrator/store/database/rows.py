@@ -10,7 +10,7 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, func, select
+from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, case, func, literal_column, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import ICCID_SHORTEST, Eid, Iccid
@@ -19,9 +19,12 @@ from migrator.core.fleet.units import Bytes
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = [
+    "END_PATH",
+    "IN_TEST",
     "LINK_COLUMNS",
     "PAIR_COLUMNS",
     "SIM_COLUMNS",
+    "TEST_ENDS",
     "AnyRow",
     "among",
     "by_page",
@@ -35,6 +38,7 @@ __all__ = [
     "sim_from",
     "sim_values",
     "temporary_table",
+    "test_ends_at",
 ]
 
 AnyRow = Row[Any]
@@ -51,7 +55,30 @@ SIM_COLUMNS = tuple(source_sims.c)[1:19]
 The columns go from the key to `expires_at`.
 """
 PAIR_COLUMNS = (*tuple(pairs.c)[:5], pairs.c.eid)
-LINK_COLUMNS = (*tuple(target_links.c)[:-3], target_links.c.imei, target_links.c.read_at)
+TEST_ENDS = "_test_ends_at"
+"""Name of a Test Mode's end within the raw record, as read."""
+
+IN_TEST: ColumnElement[str] = literal_column(f"'{LinkState.TEST.value}'")
+END_PATH: ColumnElement[str] = literal_column(f"'$.{TEST_ENDS}'")
+"""State and place of the end, as SQL.
+
+The driver's statements have no room for values of their own.
+"""
+
+test_ends_at: ColumnElement[str | None] = case(
+    (target_links.c.state == IN_TEST, func.json_extract(target_links.c.raw, END_PATH))
+)
+"""End of a SIM's Test Mode.
+
+Records of other SIMs are not parsed.
+"""
+
+LINK_COLUMNS = (
+    *tuple(target_links.c)[:-3],
+    target_links.c.imei,
+    test_ends_at.label("test_ends_at"),
+    target_links.c.read_at,
+)
 """Columns of a link, without the raw record.
 
 Nobody decides by the raw record, and a million of them would be parsed for nothing.
@@ -122,7 +149,7 @@ def link_from(row: Sequence[Any]) -> TargetLink | None:
     if not row[PRESENT]:
         return None
     key, iccid, _present, org_id, device_id, link_id, state, word, name, overage, sms, plan, zone, *rest = row
-    tags, claimed_at, connected_at, others, imei, _read_at = rest
+    tags, claimed_at, connected_at, others, imei, test_ends, _read_at = rest
     return TargetLink(
         iccid=Iccid(iccid, key),
         org_id=org_id,
@@ -140,13 +167,14 @@ def link_from(row: Sequence[Any]) -> TargetLink | None:
         last_connected_at=connected_at,
         imei=imei,
         other_iccids=tuple(map(Iccid.parse, json.loads(others))) if others else (),
+        test_ends_at=test_ends,
     )
 
 
 def link_values(link: TargetLink) -> tuple[Any, ...]:
-    """Return the values of `LINK_COLUMNS` for a link, without the last two.
+    """Return the values of `LINK_COLUMNS` for a link, without the last three.
 
-    The last two are `imei` and `read_at`.
+    The last three are `imei`, `test_ends_at` and `read_at`.
     """
     return (
         link.iccid.key,

@@ -14,10 +14,12 @@ from migrator.core.plan.plan import ACTING, Action
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import UNREAD, Failures, Verdict
+from migrator.store.database.rows import test_ends_at
 from migrator.store.journal.claims_made import claims_made, claims_may_take
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
 from migrator.store.log import note
 from migrator.store.plans.lookup import plan_row
+from migrator.store.tables.fleet import target_links
 from migrator.store.tables.plans import changes, steps, verifications, wave_gates
 
 __all__ = ["Counts"]
@@ -47,6 +49,21 @@ class Counts(Verifications):
             .group_by(verdict)
         )
         return Counter({row.verdict: row.sims for row in self._db.rows(counted)})
+
+    def test_ends(self, plan_id: str) -> Mapping[str, int]:
+        """Count the SIMs of a plan in Test Mode, by its end.
+
+        SIMs whose end nobody told are left out, as are those that an operator skipped.
+        """
+        plan_no = plan_row(self._db, plan_id).plan_no
+        counted = (
+            select(test_ends_at.label("ends_at"), func.count().label("sims"))
+            .join_from(changes, target_links, target_links.c.key == changes.c.target_key)
+            .where(changes.c.plan_no == plan_no, changes.c.action.in_(ACTING), test_ends_at.is_not(None))
+            .where(changes.c.source_key.not_in(set_aside(plan_no)))
+            .group_by("ends_at")
+        )
+        return Counter({row.ends_at: row.sims for row in self._db.rows(counted)})
 
     def failure_codes(self, plan_id: str) -> Mapping[str, int]:
         """Count the FAILED steps, by code."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE, chunks
@@ -14,7 +14,10 @@ from migrator.core.run.steps import Item, Verdict, Verified
 from migrator.store.database.database import driver_sql, insert_many
 from migrator.store.database.documents import findings_from, findings_text, raw_text
 from migrator.store.database.rows import (
+    END_PATH,
+    IN_TEST,
     SIM_COLUMNS,
+    TEST_ENDS,
     AnyRow,
     among,
     by_page,
@@ -22,6 +25,7 @@ from migrator.store.database.rows import (
     json_list,
     link_values,
     sim_from,
+    test_ends_at,
 )
 from migrator.store.inventory.searches import SqlSearch
 from migrator.store.inventory.snapshots import in_force
@@ -47,12 +51,25 @@ _LINK_BLANKS = (None,) * (len(_LINK_NAMES) - len(("key", "iccid", "present", "re
 
 def _upsert(table_names: Sequence[str]) -> str:
     statement = insert(target_links).values(dict.fromkeys(table_names))
-    values = {name: statement.excluded[name] for name in table_names[1:]}
+    values: dict[str, Any] = {name: statement.excluded[name] for name in table_names[1:]}
+    new = statement.excluded
+    values["raw"] = case(  # a look-up by ICCID tells no end
+        (
+            (new.state == IN_TEST) & func.json_extract(new.raw, END_PATH).is_(None) & test_ends_at.is_not(None),
+            func.json_set(new.raw, END_PATH, test_ends_at),
+        ),
+        else_=new.raw,
+    )
     is_newer = statement.excluded.read_at >= target_links.c.read_at
     return driver_sql(statement.on_conflict_do_update(index_elements=["key"], set_=values, where=is_newer), table_names)
 
 
 _UPSERT_LINK = _upsert(_LINK_NAMES)
+
+
+def _raw(link: TargetLink) -> str:
+    return raw_text(link.raw if link.test_ends_at is None else {**link.raw, TEST_ENDS: link.test_ends_at})
+
 
 _VERIFIED = select(verifications).where(verifications.c.plan_no == bindparam("plan_no"))
 _NEXT_VERIFIED = (
@@ -110,7 +127,7 @@ class Verifications(Requests):
         """
         with self._db.write(durable=False) as connection:
             for seen in chunks(links):
-                rows = [(*link_values(link), raw_text(link.raw), now, link.imei) for link in seen]
+                rows = [(*link_values(link), _raw(link), now, link.imei) for link in seen]
                 insert_many(connection, _UPSERT_LINK, rows)
             for unseen in chunks(absent):
                 blanks = [(iccid.key, iccid.digits, 0, *_LINK_BLANKS, now, None) for iccid in unseen]

@@ -1,7 +1,7 @@
 """Work of `plan create` and `verify`: store, target and core together."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from migrator.core.plan.names import repeated_names
 from migrator.core.plan.odd_names import NameWatch
 from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
 from migrator.core.plan.planner import Planner
+from migrator.core.plan.staged import staged_ends
 from migrator.core.policy.policy import ClaimPolicy, Policy
 from migrator.core.run.gates import Gate, gate
 from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind
@@ -176,6 +177,7 @@ async def _stored(
                         *summary["warnings"],
                         *names.warnings(),
                         *_done_elsewhere(planner.tagged),
+                        *_ending_soon(planner.test_ends, now),
                         *_left_back(tally.reasons[Reason.ROLLED_BACK]),
                         *unmatched(loaded.lists, store.inventory.iccids),
                     ],
@@ -212,6 +214,14 @@ class Fleet:
 
 def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:
     return Origin(str(Path(loaded.name).absolute()), account)
+
+
+def _ending_soon(ends: Mapping[str, int], now: float) -> Iterator[str]:
+    """Yield a warning about SIMs whose Test Mode ends soon."""
+    told = staged_ends(ends, now)
+    words = None if told is None else told.warning()
+    if words is not None:
+        yield words
 
 
 def _left_back(sims: int) -> Iterator[str]:

@@ -91,6 +91,7 @@ class Live:
             "imei": imei_in(sessions) or (None if link is None else link.imei),
             "claimed_at": None if link is None else link.claimed_at,
             "last_connected_at": None if link is None else link.last_connected_at,
+            "test_ends_at": None if link is None else link.test_ends_at,
             "sessions": None
             if sessions is None or not self.was_asked
             else [{"began_at": moment(one.at_s), "bytes": one.bytes_used, "imei": one.imei} for one in sessions],

@@ -358,7 +358,7 @@ def _new_sim(known: _Known) -> dict[str, Any] | None:
     if iccid is None:
         return None
     names = ("device_id", "link_id", "org_id", "state_word", "name", "overage_limit_bytes", "sms_limit")
-    more = ("data_plan_id", "zone", "imei", "claimed_at", "last_connected_at")
+    more = ("data_plan_id", "zone", "imei", "claimed_at", "last_connected_at", "test_ends_at")
     return {
         "iccid": iccid.digits,
         "iccid_with_check_digit": _printed(iccid),

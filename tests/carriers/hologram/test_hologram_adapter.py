@@ -19,7 +19,17 @@ from migrator.errors import (
     Permanent,
     Transient,
 )
-from migrator.ports import AddTag, MakeTag, SetLimits, SetName, SetNames, SetState, TargetOrder, TargetPlatform
+from migrator.ports import (
+    AddTag,
+    MakeTag,
+    RemoveTag,
+    SetLimits,
+    SetName,
+    SetNames,
+    SetState,
+    TargetOrder,
+    TargetPlatform,
+)
 from tests.carriers.hologram.hologram_target import (
     A,
     B,
@@ -199,6 +209,7 @@ def test_every_order_leaves_as_its_request_says() -> None:
             SetLimits(two, Bytes(9), None),
             SetState(two, DesiredState.PAUSE),
             AddTag(tag.tag_id, two),
+            RemoveTag(tag.tag_id, two),
             SetName(two[0], "Pump"),
             SetNames(two, "Pump"),
         ]
@@ -227,6 +238,7 @@ def test_every_post_names_the_organization_in_its_query() -> None:
         await target.send(SetLimits(one, None, 3))
         await target.send(SetState(one, DesiredState.PAUSE))
         await target.send(AddTag(tag.tag_id, one))
+        await target.send(RemoveTag(tag.tag_id, one))
         await target.send(SetNames(one, "Pump"))
 
     carrier = simulator()

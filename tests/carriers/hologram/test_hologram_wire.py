@@ -77,6 +77,26 @@ def test_a_device_is_read_whole() -> None:
     assert link.last_connected_at == "2025-09-17 04:10:28"
 
 
+@pytest.mark.parametrize(
+    ("told", "state", "end"),
+    [
+        ("2026-12-24 10:00:00", "TEST-ACTIVATE", "2026-12-24T10:00:00Z"),
+        ("2026-12-24T11:00:00+01:00", "TEST-ACTIVATE", "2026-12-24T10:00:00Z"),
+        (1798106400, "TEST-ACTIVATE", "2026-12-24T10:00:00Z"),
+        ("1798106400", "FACTORY-TEST", "2026-12-24T10:00:00Z"),
+        ("soon", "TEST-ACTIVATE", "soon"),
+        ("0000-00-00 00:00:00", "TEST-ACTIVATE", None),
+        (None, "TEST-ACTIVATE", None),
+        ({"at": 3}, "TEST-ACTIVATE", None),
+        ("2026-12-24 10:00:00", "LIVE", None),
+    ],
+)
+def test_the_end_of_a_test_mode_is_read_leniently(told: object, state: str, end: str | None) -> None:
+    profile = {**PROFILE, "state": state}
+    device = {**DEVICE, "links": {"cellular": [profile]}, "preflight_scheduled_endtime": told}
+    assert link_of(device).test_ends_at == end
+
+
 def test_a_bare_link_is_read_whole() -> None:
     link = wire.profile_link(LINK)
     assert link is not None

@@ -37,6 +37,7 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("cutover show", "out"): ("cutover", "show", "--out", PLACE),
     ("rollback plan", "out"): ("rollback", "plan", "--out", PLACE),
     ("simulate serve", "pool_file"): ("simulate", "serve", "--sims", "20", "--pool-file", PLACE),
+    ("simulate serve", "scans"): ("simulate", "serve", "--sims", "2", "--connect", "1", "--scans", PLACE),
     ("demo", "folder"): ("demo", "--dir", PLACE),
     ("state backup", "file"): ("state", "backup", PLACE),
     ("handover export", "out"): ("handover", "export", "--out", PLACE),
@@ -63,7 +64,7 @@ READERS = {
     ("handover export", "template"),
     ("handover check", "against"),
 }
-FOLDERS = {"report out", "demo folder"}
+FOLDERS = {"report out", "demo folder", "simulate serve scans"}
 """Those that name a folder; below one, files have names of their own."""
 
 

@@ -14,6 +14,7 @@ from migrator.carriers.onence.simulator import OnenceSwitches
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store import Store
+from migrator.wiring.rehearsal import pool_of
 from tests.cli.conftest import POLICY, Desk
 
 FACTS = {"unit": "M-7", "site": "Well 3", "ticket": "T-55", "scanned_by": "kim"}
@@ -71,6 +72,27 @@ def test_the_story_of_a_claimed_unit_is_told_without_asking_anybody(desk: Desk) 
     assert [one["kind"] for one in story["requests"]] == ["claim", "name"]
     assert story["requests"][0]["outcome"] == "accepted"
     assert story["live"] is None
+
+
+def test_the_end_of_a_test_mode_is_told_by_plan_status_and_show(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(sims=2, onence=OnenceSwitches(rate_limit=None), epoch=datetime.now(UTC))
+    hologram, cards = desk.rehearsal.hologram, pool_of(2)
+    hologram.stock_test_mode(cards, ends_in=timedelta(days=5))
+    day = (hologram.now + timedelta(days=5)).date().isoformat()
+    desk.planned(POLICY.replace('zone = "global"', 'zone = "global"\ntest_mode = "adopt_when_live"'))
+    shown = desk.run("plan", "show")
+    assert f"Test Mode ends at {day}T" in " ".join(shown.out.split())
+    assert f"within 14 days: 2, the first at {day}T" in " ".join(shown.err.split())
+    assert desk.run("apply").code == 7
+    status = desk.json("status").data
+    assert (status["test_mode"]["sims"], status["test_mode"]["soon"]) == (2, 2)
+    words = " ".join(desk.run("status").out.split())
+    assert f"In Test Mode: 2 SIMs; the first ends at {day}T" in words
+    assert "Warning: SIMs whose Test Mode ends within 14 days: 2" in words
+    assert desk.json("show", cards[0]).data["new_sim"]["test_ends_at"].startswith(day)
+    assert f"Test Mode ends {day}T" in " ".join(desk.run("show", cards[0]).out.replace("│", " ").split())
+    live = desk.json("show", cards[0], "--live").data["live"]["new_sim"]
+    assert live["test_ends_at"].startswith(day)
 
 
 def test_both_clocks_are_told_apart_and_the_life_is_in_order(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from migrator.core.run.doubts import MAY_STILL_COME, SETTLING, Doubt, Patience, 
 from migrator.core.run.states import CUTOVER_STEPS, MIGRATION_STEPS, StepKind, StepState
 from migrator.core.run.steps import Step
 
-CLAIM, LIMITS, STATE, TAG, NAME = MIGRATION_STEPS
+CLAIM, LIMITS, STATE, TAG, UNTAG, NAME = MIGRATION_STEPS
 SOURCE, PAUSE = CUTOVER_STEPS
 
 
@@ -51,13 +51,13 @@ def test_a_sim_that_was_named_is_never_claimed_again(doubt: Doubt) -> None:
     ("doubt", "tries", "ends", "goes_on"),
     [
         (Doubt.NOT_IN_REPLY, 3, {CLAIM}, set()),
-        (Doubt.UNPROVEN, 6, {LIMITS, TAG, NAME}, {STATE, SOURCE, PAUSE}),
-        (Doubt.LEFT_ALONE, 6, {LIMITS, STATE, TAG, NAME}, set()),
-        (Doubt.UNEXPECTED, 2, {TAG, NAME, SOURCE, PAUSE}, {CLAIM, LIMITS, STATE}),
+        (Doubt.UNPROVEN, 6, {LIMITS, TAG, UNTAG, NAME}, {STATE, SOURCE, PAUSE}),
+        (Doubt.LEFT_ALONE, 6, {LIMITS, STATE, TAG, UNTAG, NAME}, set()),
+        (Doubt.UNEXPECTED, 2, {TAG, UNTAG, NAME, SOURCE, PAUSE}, {CLAIM, LIMITS, STATE}),
         (Doubt.OUTCOME_UNKNOWN, 0, set(), set(StepKind)),
         (Doubt.PROCESS_DIED, 0, set(), set(StepKind)),
         (Doubt.RETRIED, 0, set(), set(StepKind)),
-        (Doubt.LOCKED, 0, set(), {LIMITS, STATE, TAG, NAME}),
+        (Doubt.LOCKED, 0, set(), {LIMITS, STATE, TAG, UNTAG, NAME}),
         (Doubt.NOT_EFFECTIVE, 0, set(), {SOURCE}),
         (None, 0, set(), set(StepKind)),
     ],

@@ -1,6 +1,7 @@
 """New SIMs in Test Mode on our organization: blocked, waited for, or made live by a claim, as the policy says."""
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
@@ -8,7 +9,12 @@ import pytest
 
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.plan.plan import Reason
+from migrator.core.plan.staged import StagedEnds, staged_ends
 from migrator.core.run.results import ExitCode
+from migrator.store import Store
 from tests.worlds.world import POLICY, Crash, World, crash_at, new_sims
 
 QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
@@ -88,6 +94,68 @@ def test_one_that_goes_live_while_the_run_is_dead_is_set_up_by_the_next(tmp_path
     world.target.end_test_mode(TESTED)
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     as_planned(world)
+
+
+def test_the_end_is_kept_from_the_record_and_warned_of_when_it_is_near(tmp_path: Path) -> None:
+    """At planning, while they wait, and until the day itself; then they are live, and set up."""
+    world = World(
+        tmp_path,
+        sims=SIMS,
+        policy_text=POLICY.replace('zone = "global"', 'zone = "global"\ntest_mode = "adopt_when_live"'),
+        switches=QUICK,
+    )
+    world.pull()
+    world.target.stock(FREE)
+    world.target.stock_test_mode(TESTED[:1], ends_in=timedelta(days=20))
+    world.target.stock_test_mode(TESTED[1:], ends_in=timedelta(days=30))
+    world.pair(new_sims(SIMS))
+    header = world.plan()
+    first = (world.target.now.replace(microsecond=0) + timedelta(days=20)).date().isoformat()
+    with world.store() as store:
+        details = [change.detail for change in store.plans.changes(header.plan_id) if change.reason is Reason.STAGED]
+        assert sum(f"its Test Mode ends at {first}T" in detail for detail in details) == 1
+        assert sum("its Test Mode ends at" in detail for detail in details) == len(TESTED)
+        assert not [words for words in header.summary["warnings"] if "Test Mode" in words]
+    world.apply()
+    assert ends_of(world, header.plan_id).soon == 0
+    world.wait(7 * 86400.0)
+    near = ends_of(world, header.plan_id)
+    assert (near.sims, near.soon, near.first[:10]) == (3, 1, first)
+    assert "within 14 days: 1, the first at " + first in str(near.warning())
+    again = world.plan()
+    assert [words for words in again.summary["warnings"] if "within 14 days: 1" in words]
+    world.wait(25 * 86400.0)
+    assert {world.target.sims[iccid].state for iccid in TESTED} == {"LIVE"}
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    as_planned(world)
+    with world.store() as store:
+        assert not store.journal.test_ends(again.plan_id)
+
+
+def ends_of(world: World, plan_id: str) -> StagedEnds:
+    with world.store() as store:
+        ends = staged_ends(store.journal.test_ends(plan_id), world.now().timestamp())
+    assert ends is not None
+    return ends
+
+
+def test_a_look_that_does_not_tell_the_end_leaves_it_as_it_was(tmp_path: Path) -> None:
+    """A look-up by ICCID names no end; one that tells another end counts."""
+    link = TargetLink(Iccid.parse(TESTED[0]), 1, 7, 8, LinkState.TEST, "TEST-ACTIVATE")
+    with Store.open(f"sqlite:///{tmp_path}/s.db", now=0.0) as store:
+        told = []
+        for now, end in enumerate(("2026-12-01", None, "2026-12-02")):
+            store.journal.observed([replace(link, test_ends_at=end)], (), now=now)
+            told.append(kept_end(store, link))
+        store.journal.observed([replace(link, state=LinkState.LIVE)], (), now=4.0)
+        assert (told, kept_end(store, link)) == (["2026-12-01", "2026-12-01", "2026-12-02"], None)
+
+
+def kept_end(store: Store, link: TargetLink) -> str | None:
+    found = store.story.link(link.iccid.key)
+    assert found is not None
+    assert found[0] is not None
+    return found[0].test_ends_at
 
 
 # --- a claim makes them live ------------------------------------------------------------------------------------------

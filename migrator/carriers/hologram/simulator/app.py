@@ -5,10 +5,12 @@ The application takes a request in, lets the gate and the handlers decide, and n
 
 import json
 import secrets
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,7 +24,7 @@ from migrator.carriers.hologram.simulator.gate import CUTS, HANGS, PaceLimit, re
 from migrator.carriers.hologram.simulator.model import Session, SimulatedLink
 from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, html, ok, refusal
 from migrator.carriers.hologram.simulator.routes import answer
-from migrator.carriers.hologram.simulator.stock import ClaimedAs, end_test_mode, stock
+from migrator.carriers.hologram.simulator.stock import IN_TEST, ClaimedAs, end_test_mode, stock
 from migrator.carriers.hologram.simulator.switches import HologramSwitches
 from migrator.carriers.hologram.simulator.world import World
 from migrator.carriers.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
@@ -33,6 +35,8 @@ __all__ = ["HologramSimulator"]
 PREFIX = "/api/1"
 CONTROL = "/_simulator/"
 SESSION_LENGTH = timedelta(minutes=1)
+TEST_BYTES = 100_000
+"""Bytes after which a Test Mode ends by itself (reference, section 8)."""
 
 
 class HologramSimulator:
@@ -148,14 +152,25 @@ class HologramSimulator:
         claimed_as = ClaimedAs(state, name, plan_id, overage_limit, sms_limit)
         stock(self._world, iccids, StockKind.CLAIMED, claimed_as)
 
-    def stock_test_mode(self, iccids: Iterable[str]) -> None:
-        """Stock SIMs in Test Mode in our organization."""
-        stock(self._world, iccids, StockKind.TEST_MODE)
+    def stock_test_mode(self, iccids: Iterable[str], *, ends_in: timedelta | None = None) -> None:
+        """Stock SIMs in Test Mode in our organization.
+
+        The Test Mode ends by itself `ends_in` after the epoch, by default a year after the claim, and before that once
+        the SIM has passed `TEST_BYTES`.
+        """
+        sims = list(iccids)
+        mode = ClaimedAs(IN_TEST) if ends_in is None else ClaimedAs(IN_TEST, test_ends_in=ends_in)
+        stock(self._world, sims, StockKind.TEST_MODE, mode)
+        due = (mode.test_ends_in.total_seconds(), lambda: self._end_those_left(sims))
+        insort(self._late, due, key=itemgetter(0))
 
     def end_test_mode(self, iccids: Iterable[str]) -> None:
         """End the Test Mode of SIMs: they are live, and billed."""
         for iccid in iccids:
             end_test_mode(self._world, iccid)
+
+    def _end_those_left(self, iccids: Iterable[str]) -> None:
+        self.end_test_mode(iccid for iccid in iccids if self._world.sims[iccid].state == IN_TEST)
 
     def stock_dead(self, iccids: Iterable[str]) -> None:
         """Stock SIMs of our organization that were deactivated for ever."""
@@ -169,7 +184,10 @@ class HologramSimulator:
         record_id = 5_234_567_891 + len(self._world.sessions)
         session = Session(record_id, iccid, at, at + SESSION_LENGTH, bytes_, imei)
         self._world.sessions.append(session)
-        self._world.sims[iccid].sessions.append(session)
+        link = self._world.sims[iccid]
+        link.sessions.append(session)
+        if link.state == IN_TEST and at <= self.now and sum(one.bytes_ for one in link.sessions) >= TEST_BYTES:
+            self.end_test_mode([iccid])
 
     def add_attach(self, iccid: str, at: datetime) -> None:
         """Let a network see the SIM at `at`, without a data session.
@@ -210,7 +228,8 @@ class HologramSimulator:
             reply = reply_after(fault, self._answer(request, query, body, key_in_query=key), self.switches)
         if fault == Fault.LATE:
             due_s = at_s + self.switches.late_s
-            self._late.append((due_s, lambda: self._handled(request, query, body, key_in_query=key)))
+            late = (due_s, lambda: self._handled(request, query, body, key_in_query=key))
+            insort(self._late, late, key=itemgetter(0))
         silent = fault in CUTS | HANGS
         entry = LedgerEntry(at_s, method, path, query, body, None if silent else reply.status, fault.value)
         self.ledger.entries.append(entry)
@@ -267,7 +286,11 @@ class HologramSimulator:
             return refusal(404, "No such control")
         try:
             order = json.loads(await request.body())
-            stock(self._world, [str(iccid) for iccid in order["iccids"]], StockKind(order.get("kind", "inventory")))
+            kind, sims = StockKind(order.get("kind", "inventory")), [str(iccid) for iccid in order["iccids"]]
+            if kind is StockKind.TEST_MODE:
+                self.stock_test_mode(sims)
+            else:
+                stock(self._world, sims, kind)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return refusal(400, f"Cannot stock: {error}")
         return ok({"sims": len(self.sims)})

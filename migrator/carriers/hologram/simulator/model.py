@@ -41,6 +41,7 @@ class Condition:
     zone: str | None = None
     tag_ids: frozenset[int] = frozenset()
     claimed_at: datetime | None = None
+    test_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ __all__ = ["NEVER", "device_row", "link_row", "session_row", "stamp"]
 
 NEVER = "0000-00-00 00:00:00"
 BILLING_PERIOD = timedelta(days=30)
-TEST_MODE_FOR = timedelta(days=365)
+DELIVERED_BEFORE = timedelta(days=365)
 _LOOSE = frozenset(
     [
         "simcardid",
@@ -64,7 +64,7 @@ def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, A
         "hidden": 0,
         "tags": _tags(world, now, edition),
         "preflight_starttime": stamp(now.claimed_at) if in_test else None,
-        "preflight_scheduled_endtime": stamp(now.claimed_at + TEST_MODE_FOR) if in_test and now.claimed_at else None,
+        "preflight_scheduled_endtime": stamp(now.test_ends_at) if in_test else None,
         "is_hyper": link.spare is not None,
         "model": "Unknown",
         "manufacturer": "Unknown",
@@ -98,7 +98,7 @@ def link_row(world: World, link: SimulatedLink, now: Condition, link_id: int) ->
         "zone": now.zone,
         "carrier": 13,
         "datathreshold": now.threshold,
-        "whencreated": stamp(world.clock.epoch - TEST_MODE_FOR),
+        "whencreated": stamp(world.clock.epoch - DELIVERED_BEFORE),
         "mfa_available": 1,
         "priv_ip_address": "",
         "euicc_state": "DISABLED" if spare else "ENABLED",

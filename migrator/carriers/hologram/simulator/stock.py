@@ -10,17 +10,18 @@ from migrator.carriers.hologram.simulator.choices import StockKind
 from migrator.carriers.hologram.simulator.model import Condition, SimulatedLink
 from migrator.carriers.hologram.simulator.world import World
 
-__all__ = ["ClaimedAs", "default_name", "end_test_mode", "stock"]
+__all__ = ["IN_TEST", "ClaimedAs", "default_name", "end_test_mode", "stock"]
 
 STOCK_PLAN = PLANS[2096]
 CLAIMED_BEFORE = timedelta(days=30)
+TEST_MODE_FOR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedAs:
     """State of a SIM that was claimed before the simulation began.
 
-    `name` None stands for the carrier's default name.
+    `name` None stands for the carrier's default name. `test_ends_in` counts from the epoch, for SIMs in Test Mode.
     """
 
     state: str = "LIVE"
@@ -28,9 +29,11 @@ class ClaimedAs:
     plan_id: int = STOCK_PLAN.plan_id
     overage_limit: int = -1
     sms_limit: int = 100
+    test_ends_in: timedelta = TEST_MODE_FOR - CLAIMED_BEFORE
 
 
-_STATES = {StockKind.TEST_MODE: "TEST-ACTIVATE", StockKind.DEAD: "DEAD"}
+IN_TEST = "TEST-ACTIVATE"
+_STATES = {StockKind.TEST_MODE: IN_TEST, StockKind.DEAD: "DEAD"}
 
 
 def stock(world: World, iccids: Iterable[str], kind: StockKind, claimed_as: ClaimedAs | None = None) -> None:
@@ -47,7 +50,7 @@ def stock(world: World, iccids: Iterable[str], kind: StockKind, claimed_as: Clai
             _shelve(world, world.add(iccid, Condition("INACTIVE", org_id)))
         else:
             state = _STATES.get(kind, "LIVE")
-            _claimed(world, world.add(iccid, Condition("INACTIVE", org_id)), claimed_as or ClaimedAs(state=state))
+            _claimed(world, world.add(iccid, Condition("INACTIVE", org_id)), claimed_as or ClaimedAs(state))
 
 
 def end_test_mode(world: World, iccid: str) -> None:
@@ -57,7 +60,7 @@ def end_test_mode(world: World, iccid: str) -> None:
     """
     link = world.sims[iccid]
     now = link.at(world.clock.now_s())
-    if now.state != "TEST-ACTIVATE":
+    if now.state != IN_TEST:
         raise ValueError(f"{iccid} is {now.state}, and not in Test Mode")
     link.change(world.clock.now_s(), state="LIVE", claimed_at=world.clock.now())
     zones = PLANS[now.plan_id or STOCK_PLAN.plan_id].zones
@@ -87,6 +90,7 @@ def _claimed(world: World, link: SimulatedLink, claimed_as: ClaimedAs) -> None:
         overage_limit=claimed_as.overage_limit,
         sms_limit=claimed_as.sms_limit,
         claimed_at=world.clock.epoch - CLAIMED_BEFORE,
+        test_ends_at=world.clock.epoch + claimed_as.test_ends_in if claimed_as.state == IN_TEST else None,
     )
 
 
