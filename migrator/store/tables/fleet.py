@@ -25,7 +25,10 @@ __all__ = [
 ]
 
 WITH_BLANKS = "instr(imei, ' ') > 0"
-"""Condition of a partial index, which a query must repeat to the letter."""
+"""Condition of a partial index.
+
+A query must repeat it to the letter.
+"""
 
 metadata = MetaData(
     naming_convention={

@@ -261,7 +261,7 @@ def judged(
 
 
 def _counted(seen: Discovery, result: Discovered, shown: int) -> Iterator[tuple[CardFinding, tuple[Iccid, str] | None]]:
-    """Yield every new SIM with the old SIM whose IMEI is one digit off."""
+    """Yield every new SIM, with its near miss if any."""
     near = seen.near_misses()
     for one in seen.found():
         missed = near.get(one.sight.target.key)
