@@ -3,18 +3,23 @@
 A symlink is followed. A device or pipe is written through.
 """
 
+import csv
 import io
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, Self, TextIO
 
-from migrator.errors import InputError
+from migrator.errors import InputError, StoreError
 
 __all__ = [
+    "LineSpool",
+    "PlacedText",
+    "as_csv",
     "beside",
     "placed_text",
     "private_folder",
@@ -152,8 +157,38 @@ def text_beside(path: Path) -> Iterator[TextIO]:
         out.detach()
 
 
+class PlacedText:
+    """Text of a file that takes its place later.
+
+    Call it to write.
+    """
+
+    def __init__(self, path: Path, out: TextIO) -> None:
+        self._path, self._out = path, out
+
+    def __call__(self, text: str) -> None:
+        """Write text.
+
+        Raises: InputError, if the file cannot be written.
+        """
+        with _named(self._path):
+            self._out.write(text)
+
+    def to_disk(self) -> None:
+        """Bring what was written so far to the disk.
+
+        After that, no full disk can keep the file from its place.
+
+        Raises: InputError, if the file cannot be written.
+        """
+        with _named(self._path):
+            self._out.flush()
+            if S_ISREG(os.fstat(self._out.fileno()).st_mode):
+                os.fsync(self._out.fileno())
+
+
 @contextmanager
-def placed_text(path: Path) -> Iterator[Callable[[str], object]]:
+def placed_text(path: Path) -> Iterator[PlacedText]:
     """Open a file as `text_beside` does, and yield what writes to it.
 
     Errors of this file name it, and those of anything else in the block pass unchanged.
@@ -161,23 +196,22 @@ def placed_text(path: Path) -> Iterator[Callable[[str], object]]:
     Raises: InputError, if the file cannot be written.
     """
     places = ExitStack()
-    try:
+    with _named(path):
         out = places.enter_context(text_beside(path))
-    except OSError as error:
-        raise unwritable(path, error.strerror or str(error)) from error
-
-    def write(text: str) -> object:
-        try:
-            return out.write(text)
-        except OSError as error:
-            raise unwritable(path, error.strerror or str(error)) from error
-
-    with ExitStack() as undone:
-        undone.push(places)
-        yield write
-        undone.pop_all()
     try:
+        yield PlacedText(path, out)
+    except BaseException as error:
+        with suppress(OSError):  # what is given up need not fit on the disk
+            places.__exit__(type(error), error, error.__traceback__)
+        raise
+    with _named(path):
         places.close()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise unwritable(path, error.strerror or str(error)) from error
 
@@ -186,3 +220,63 @@ def unwritable(file: Path, why: str) -> InputError:
     """Return the error for a file that cannot be written."""
     hint = "nothing was lost; make room, or choose a file in a folder that is there and can be written"
     return InputError(f"{file} cannot be written: {why}", code="unwritable", hint=hint)
+
+
+class _Same:
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+def as_csv(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Return rows as lines of CSV, each with its end (RFC 4180)."""
+    return map(csv.writer(_Same()).writerow, rows)
+
+
+class LineSpool:
+    """Lines that wait in a nameless temporary file.
+
+    Memory then holds a page of them.
+
+    Args:
+        outcome: what a full disk for temporary files comes to, in words.
+    """
+
+    def __init__(self, outcome: str) -> None:
+        self._outcome = outcome
+        with self._trouble():
+            self._file: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - see __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with suppress(OSError):  # what could not be written was told already
+            self._file.close()
+
+    def add(self, lines: Iterable[str]) -> None:
+        """Add some lines at the end.
+
+        Raises: StoreError, if the disk for temporary files is full.
+        """
+        with self._trouble():
+            self._file.writelines(f"{line}\n" for line in lines)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return every line, from the first."""
+        with self._trouble():
+            self._file.seek(0)
+        return iter(self._file)
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        """Explain what the file system refuses."""
+        try:
+            yield
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            raise StoreError(
+                f"a temporary file in {folder} cannot be written ({error.strerror}); {self._outcome}",
+                code="temporary_file",
+                hint=f"free some space in {folder}, or set TMPDIR to another folder; then run the same command again",
+            ) from None

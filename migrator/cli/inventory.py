@@ -1,8 +1,7 @@
 """`inventory`: the source fleet."""
 
-import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
 from migrator.errors import InputError, Problem
+from migrator.files import as_csv
 from migrator.inputs.inventory.columns import parse_choices
 from migrator.inputs.inventory.file import InventoryFile, opened_inventory
 from migrator.reports.formats.csv_file import spreadsheet_safe
@@ -343,18 +343,10 @@ def _export(shared: Globals, file: Path, kind: str) -> Outcome:
 
 def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
 
-    held: list[str] = []
+    def cells() -> Iterator[Iterable[str]]:
+        for number, row in enumerate(rows):
+            if not number:
+                yield row
+            yield ["" if value is None else spreadsheet_safe(value) for value in row.values()]
 
-    class _Line:
-        def write(self, text: str) -> None:
-            held.append(text)
-
-    writer = csv.writer(_Line(), lineterminator="\r\n")
-    header_due = True
-    for row in rows:
-        if header_due:
-            writer.writerow(row)
-            header_due = False
-        writer.writerow(["" if value is None else spreadsheet_safe(value) for value in row.values()])
-        yield from held
-        held.clear()
+    return as_csv(cells())

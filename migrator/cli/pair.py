@@ -1,7 +1,5 @@
 """`pair`: a new SIM for each old SIM."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -20,6 +18,7 @@ from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
 from migrator.errors import Problem
+from migrator.files import as_csv
 from migrator.inputs.pairing.list_columns import FACTS, POOL_TITLES, parse_choices
 from migrator.reports.model import moment
 from migrator.store import Store
@@ -260,7 +259,7 @@ def _export(shared: Globals, file: Path) -> Outcome:
         rows = _exported(store, has_chips=has_chips)
         if store.unit_facts.count():
             titles, rows = [*titles, *FACTS], _with_facts(store, has_chips=has_chips)
-        count = written(file, map(_csv_line, chain([titles], rows))) - 1
+        count = written(file, as_csv(chain([titles], rows))) - 1
     text = (f"{counted(count, 'pair')} written to {file}.",)
     return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=is_stdout(file))
 
@@ -287,9 +286,3 @@ def _told(name: str, fact: Any) -> str:
     if fact is None:
         return ""
     return moment(fact) or "" if name == "scanned_at" else str(fact)
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()

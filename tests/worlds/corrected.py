@@ -79,7 +79,13 @@ class CorrectedWorld(SwitchWorld):
         return sorted(sim.iccid for sim in self.source.fleet if sim.status == "Enabled" and sim.label)
 
     def discovered(
-        self, *, live: bool = True, accept: bool = False, out: Path | None = None, units: Sequence[tuple[str, str]] = ()
+        self,
+        *,
+        live: bool = True,
+        accept: bool = False,
+        out: Path | None = None,
+        exceptions: Path | None = None,
+        units: Sequence[tuple[str, str]] = (),
     ) -> tuple[Discovered, dict[str, CardFinding]]:
         """`pair discover`. Returns: the counts, and what was found of each new SIM."""
         result, each = Discovered(), dict[str, CardFinding]()
@@ -97,7 +103,7 @@ class CorrectedWorld(SwitchWorld):
                         )
                     each.update({one.sight.target.digits: one for one in seen.found()})
                     with mock.patch.object(wiring, "SystemClock", return_value=self):
-                        judged(seen, result, out=out, exceptions=None, accept=store if accept else None)
+                        judged(seen, result, out=out, exceptions=exceptions, accept=store if accept else None)
 
         with self.store() as store:
             self._process(body)

@@ -31,7 +31,10 @@ class CardBucket(StrEnum):
     @property
     def is_settled(self) -> bool:
         """True if the evidence says which old SIM it is."""
-        return self in {CardBucket.KNOWN, CardBucket.EXACT, CardBucket.CONTRADICTS}
+        return self in _SETTLED
+
+
+_SETTLED = frozenset({CardBucket.KNOWN, CardBucket.EXACT, CardBucket.CONTRADICTS})
 
 
 class Code(StrEnum):

@@ -4,9 +4,10 @@ The days of use are those that 1NCE reported. The code is pure.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+
+from migrator.core.fleet.records import record
 
 __all__ = [
     "LONGEST_DAYS",
@@ -40,7 +41,7 @@ class OldUse(StrEnum):
     UNKNOWN = "unknown"  # 1NCE did not tell of every day since
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewLife:
     """Last sign of life of a new SIM, and its claim.
 
@@ -51,7 +52,7 @@ class NewLife:
     claimed_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UseOfOld:
     """Known use of an old SIM.
 
@@ -62,7 +63,7 @@ class UseOfOld:
     used_on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeptUse:
     """Answer on the use of an old SIM, as it is kept.
 
@@ -146,6 +147,8 @@ def use_by_answer(new: NewLife, answer: KeptUse | None, *, known: Sequence[date]
         answer: the last answer; None where nobody asked.
         known: days of the old SIM's use that were noted elsewhere.
     """
+    if answer is None and not known:  # as for most of a fleet that nobody asked about yet
+        return UseOfOld(OldUse.UNKNOWN)
     first = _first_day(new)
     if first is None:
         return UseOfOld(OldUse.UNKNOWN)

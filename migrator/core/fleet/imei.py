@@ -10,7 +10,7 @@ from enum import StrEnum
 from migrator.core.fleet.identifiers import Imei, NotAnIdentifier
 
 __all__ = [
-    "DUMMIES",
+    "FILLERS",
     "NOBODY",
     "UNASSIGNED",
     "Holder",
@@ -189,8 +189,9 @@ UNASSIGNED = "00000000"
 Reporting bodies begin at 01, and 00 is for tests (3GPP TS 23.003).
 """
 
-DUMMIES = frozenset(
+FILLERS = frozenset(
     {
+        *(digit * 14 for digit in "0123456789"),
         "01234567890123",  # counted up, by emulators and unprogrammed modems
         "12345678901234",
         "98765432109876",
@@ -202,7 +203,7 @@ DUMMIES = frozenset(
 
 def is_filler(body: str) -> bool:
     """True if an IMEI's 14 digits are a filler and no hardware."""
-    return len(set(body)) == 1 or body.startswith(UNASSIGNED) or body in DUMMIES
+    return body in FILLERS or body.startswith(UNASSIGNED)
 
 
 def _doubt(source_imei: str | None, target_imei: str | None, near: Neighbours) -> ImeiDoubt | None:

@@ -5,12 +5,12 @@ report puts in front for spreadsheets: an import must find the ICCID. What a spr
 (= + - @ in front) still gets an apostrophe, unless it is a plain number, and control characters are shown as escapes.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 
 from migrator.core.fleet.spelling import json_text
+from migrator.files import as_csv
 from migrator.reports.formats.csv_file import spreadsheet_safe, without_controls
 from migrator.reports.handover.row import HandoverRow, columns
 
@@ -20,10 +20,8 @@ _PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
 
 
 def csv_lines(rows: Iterable[HandoverRow]) -> Iterator[str]:
-    """Yield the lines of the CSV, titles first."""
-    yield _line(columns())
-    for row in rows:
-        yield _line(map(csv_value, row.values()))
+    """Return the lines of the CSV, titles first."""
+    return as_csv(chain([columns()], (map(csv_value, row.values()) for row in rows)))
 
 
 def json_lines(rows: Iterable[HandoverRow]) -> Iterator[str]:
@@ -47,9 +45,3 @@ def csv_value(value: object) -> object:
         return value
     text = value if value.isprintable() else without_controls(value)
     return f"'{text}" if spreadsheet_safe(value) != value else text
-
-
-def _line(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()

@@ -6,7 +6,7 @@ A later pull adds to the history, and takes nothing away.
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
@@ -72,13 +72,18 @@ def hardware_of_old() -> Select[Any]:
     The columns are `body`, `source_key`, `imei` and `first_at`. The first hardware that is known of an old SIM has no
     `first_at`: since when the SIM was in it, nobody knows.
     """
-    seen = source_imeis.c
+    seen, every = source_imeis.c, source_imeis.alias("every").c
     body, is_one = body_of(seen.imei)
-    first = func.min(seen.first_seen_at).over(partition_by=seen.source_key).label("first")
-    rows = select(body.label("body"), seen.source_key, seen.imei, seen.first_seen_at, first).where(is_one).subquery()
-    later = func.nullif(func.min(rows.c.first_seen_at), func.min(rows.c.first)).label("first_at")
-    listed = select(rows.c.body, rows.c.source_key, func.min(rows.c.imei).label("imei"), later)
-    return listed.group_by(rows.c.body, rows.c.source_key)
+    of_several = select(seen.source_key).group_by(seen.source_key).having(func.count() > 1)
+    first = select(func.min(every.first_seen_at)).where(every.source_key == seen.source_key, body_of(every.imei)[1])
+    later = func.nullif(func.min(seen.first_seen_at), first.scalar_subquery())
+    listed = select(
+        body.label("body"),
+        seen.source_key,
+        func.min(seen.imei).label("imei"),
+        case((seen.source_key.in_(of_several), later)).label("first_at"),  # of most SIMs one IMEI is known
+    )
+    return listed.where(is_one).group_by(body, seen.source_key)
 
 
 def body_of(imei: ColumnElement[str]) -> tuple[ColumnElement[str], ColumnElement[bool]]:

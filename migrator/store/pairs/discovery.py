@@ -18,10 +18,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     func,
     insert,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.schema import CreateTable, DropTable
@@ -31,7 +33,7 @@ from migrator.core.cutover.discovery import CardFinding, CardSight, found, one_d
 from migrator.core.cutover.old_use import KeptUse, NewLife
 from migrator.core.cutover.rules import moment_s
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.imei import DUMMIES, UNASSIGNED, hardware, is_filler
+from migrator.core.fleet.imei import FILLERS, UNASSIGNED, hardware, is_filler
 from migrator.core.fleet.sims import LinkState, SourceStatus
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import among, by_page, json_list, temporary_table
@@ -265,11 +267,11 @@ def _some_day(text: str | None) -> date | None:
 def _fill_olds(connection: Connection) -> None:
     """Bring the hardware of old SIMs together, without fillers.
 
-    See `hardware_of_old`.
+    See `hardware_of_old`. Fillers go afterwards, by the key: a test of each SIM costs more.
     """
-    seen = hardware_of_old().subquery()
-    listed = select(seen.c.body, seen.c.source_key, seen.c.imei, seen.c.first_at).where(~_stands_for_none(seen.c.body))
-    connection.execute(insert(_olds).from_select(["body", "source_key", "imei", "first_at"], listed))
+    connection.execute(insert(_olds).from_select(["body", "source_key", "imei", "first_at"], hardware_of_old()))
+    body = _olds.c.body
+    connection.execute(delete(_olds).where(or_(body.in_(FILLERS), body.between(UNASSIGNED, UNASSIGNED + ":"))))
 
 
 def _add_units(connection: Connection, units: Iterable[tuple[str, str]]) -> None:
@@ -289,17 +291,15 @@ def _fill_places(connection: Connection) -> None:
 
 def _teach(connection: Connection) -> None:
     """Let SQL read dates as the core does."""
+    at = lru_cache(8192)(moment_s)
+
+    def alive_s(connected: str | None, claimed: str | None) -> float | None:
+        connected_s, claimed_s = at(connected), at(claimed)
+        return None if connected_s is None or claimed_s is None or connected_s < claimed_s else connected_s
+
     driver: Any = connection.connection.driver_connection
-    driver.create_function("moment_s", 1, lru_cache(8192)(moment_s), deterministic=True)
-
-
-def _stands_for_none(body: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition of a filler, as `core.fleet.imei` has it.
-
-    A call for each SIM would cost more than all the rest.
-    """
-    is_one_digit = func.replace(body, func.substr(body, 1, 1), "") == ""
-    return or_(is_one_digit, func.substr(body, 1, len(UNASSIGNED)) == UNASSIGNED, body.in_(sorted(DUMMIES)))
+    driver.create_function("moment_s", 1, at, deterministic=True)
+    driver.create_function("alive_s", 2, alive_s, deterministic=True)
 
 
 def _fill_news(connection: Connection, org_id: int | None) -> None:
@@ -307,33 +307,25 @@ def _fill_news(connection: Connection, org_id: int | None) -> None:
 
     A device that is known under several of its profiles counts once, under the one that is in a pair.
     """
-    link = target_links.c
-    is_ours = link.org_id.is_(None) | (link.org_id == org_id) if org_id is not None else link.key.is_not(None)
-    is_paired = select(pairs.c.target_key).where(pairs.c.target_key == link.key).exists()
+    link, other = target_links.c, target_links.alias("other").c
+
+    def is_new(one: Any) -> ColumnElement[bool]:
+        is_ours = or_(one.org_id.is_(None), one.org_id == org_id) if org_id is not None else true()
+        return and_(one.present == 1, one.device_id.is_not(None), one.state != LinkState.RETIRED.value, is_ours)
+
+    several = select(link.device_id).where(is_new(link)).group_by(link.device_id).having(func.count() > 1)
+    is_paired = select(pairs.c.target_key).where(pairs.c.target_key == other.key).exists()
+    of_device = select(other.key).where(other.device_id == link.device_id, is_new(other))
+    first = of_device.order_by(~is_paired, other.key).limit(1).scalar_subquery()
     body, is_one = body_of(link.imei)
-    seen = (
-        select(
-            link.key,
-            link.iccid,
-            link.imei,
-            body.label("body"),
-            is_one.label("is_one"),
-            func.moment_s(link.claimed_at).label("claimed_s"),
-            func.moment_s(link.last_connected_at).label("connected_s"),
-            func.row_number().over(partition_by=link.device_id, order_by=[~is_paired, link.key]).label("place"),
-        )
-        .where(link.present == 1, link.device_id.is_not(None), link.state != LinkState.RETIRED.value, is_ours)
-        .subquery()
-    )
-    alive_s = case((seen.c.connected_s >= seen.c.claimed_s, seen.c.connected_s))
     listed = select(
-        seen.c.key,
-        seen.c.iccid,
-        seen.c.imei,
-        case((seen.c.is_one, seen.c.body)),
-        alive_s,
-        seen.c.claimed_s,
-    ).where(seen.c.place == 1)
+        link.key,
+        link.iccid,
+        link.imei,
+        case((is_one, body)),
+        func.alive_s(link.last_connected_at, link.claimed_at),
+        func.moment_s(link.claimed_at),
+    ).where(is_new(link), or_(link.device_id.not_in(several), link.key == first))
     connection.execute(insert(_news).from_select([column.name for column in _news.c], listed))
     crowd = select(_news.c.body, func.count()).where(_news.c.body.is_not(None), _news.c.alive_s.is_not(None))
     connection.execute(insert(_crowds).from_select(["body", "news"], crowd.group_by(_news.c.body)))

@@ -1,6 +1,6 @@
 """The one search of the store for SIMs, by any name.
 
-Names with an index are looked up. The others are found by a scan in SQL, which reads no more than it must.
+Every name has an index. Only a text that is found nowhere is looked for in all labels and records, by a scan in SQL.
 """
 
 import json
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import text as sql_text
 
 from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.identifiers import Eid, Imei, NotAnIdentifier
@@ -17,7 +18,7 @@ from migrator.core.run.states import PlanKind
 from migrator.store.database.database import Database
 from migrator.store.inventory.imei_history import body_of
 from migrator.store.inventory.snapshots import in_force
-from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
+from migrator.store.tables.fleet import WITH_BLANKS, pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans
 from migrator.store.tables.sightings import pair_versions, source_imeis
 
@@ -174,15 +175,16 @@ class Finder:
     def _by_imei(self, body: str, hits: _Hits) -> None:
         """Find SIMs by hardware: seen at any time, or noted."""
         noted, seen, link = unit_facts.c, source_imeis.c, target_links.c
-        columns = (
-            (noted.imei, noted.source_key, True),
-            (seen.imei, seen.source_key, True),
-            (link.imei, link.key, False),
-        )
-        for column, key, is_old in columns:
+        for table, key, is_old in (
+            (unit_facts, noted.source_key, True),
+            (source_imeis, seen.source_key, True),
+            (target_links, link.key, False),
+        ):
+            column = table.c.imei
             digits, is_one = body_of(column)
-            wanted = select(key).where(_begins(column, body), is_one, digits == body).distinct()
-            hits.add(self._keys(wanted), Name.IMEI, is_old=is_old)
+            for may_be in (sql_text(WITH_BLANKS), column.between(body, body + ":")):  # an index has either
+                wanted = select(key).where(may_be, is_one, digits == body).distinct()
+                hits.add(self._keys(wanted), Name.IMEI, is_old=is_old)
 
     def _by_words(self, text: str, hits: _Hits, *, fold: bool = False) -> None:
         sim, link, noted = source_sims.c, target_links.c, unit_facts.c
@@ -255,14 +257,6 @@ def _parsed(parse: Callable[[str], Any], text: str) -> Any:
 def _without_marks(text: str) -> str:
     """Return a number without the marks that people put between its digits."""
     return text.translate(str.maketrans("", "", " -/.()"))
-
-
-def _begins(column: ColumnElement[str], body: str) -> ColumnElement[bool]:
-    """Return a quick test that an IMEI may have these digits.
-
-    Blanks between digits are rare: the test lets them through, and the exact comparison follows.
-    """
-    return or_(column.between(body, body + ":"), func.instr(column, " ") > 0)
 
 
 _RECORD_KEYS = {"imsi": Name.IMSI, "msisdn": Name.MSISDN, "phonenumber": Name.MSISDN, "sim": Name.NEW_ICCID}

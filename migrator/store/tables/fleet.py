@@ -10,6 +10,7 @@ text, so that a decimal keeps every digit. Times are UTC seconds. JSON is text i
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
 __all__ = [
+    "WITH_BLANKS",
     "account_limits",
     "meta",
     "metadata",
@@ -22,6 +23,12 @@ __all__ = [
     "unit_facts",
     "unreadable_rows",
 ]
+
+WITH_BLANKS = "instr(imei, ' ') > 0"
+"""Condition of a partial index.
+
+A query must repeat it to the letter.
+"""
 
 metadata = MetaData(
     naming_convention={
@@ -107,6 +114,9 @@ Index(  # what is still to be asked for
     source_sims.c.key,
     sqlite_where=text("data_reading = 'not_read' AND sms_reading = 'not_read'"),
 )
+Index(None, source_sims.c.imsi, source_sims.c.snapshot_id)  # with the snapshot, or SQLite goes through all of it
+Index(None, source_sims.c.msisdn, source_sims.c.snapshot_id)
+Index(None, source_sims.c.label, source_sims.c.snapshot_id)
 
 unreadable_rows = Table(  # listed, but not as a SIM that we can read
     "unreadable_rows",
@@ -155,6 +165,7 @@ unit_facts = Table(  # what people noted of the unit that an old SIM is in; the 
     Column("noted_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
+Index("ix_unit_facts_imei_with_blanks", unit_facts.c.imei, sqlite_where=text(WITH_BLANKS))
 
 target_links = Table(  # the latest look at each target SIM; present 0: looked for and not seen
     "target_links",
@@ -163,11 +174,11 @@ target_links = Table(  # the latest look at each target SIM; present 0: looked f
     Column("iccid", Text, nullable=False),
     Column("present", Integer, nullable=False),
     Column("org_id", Integer),
-    Column("device_id", Integer),
+    Column("device_id", Integer, index=True),
     Column("link_id", Integer),
     Column("state", Text),
     Column("state_word", Text),
-    Column("name", Text),
+    Column("name", Text, index=True),
     Column("overage_limit_bytes", Integer),
     Column("sms_limit", Integer),
     Column("data_plan_id", Integer),
@@ -178,8 +189,9 @@ target_links = Table(  # the latest look at each target SIM; present 0: looked f
     Column("other_iccids", Text),
     Column("raw", Text),
     Column("read_at", Float, nullable=False),
-    Column("imei", Text),
+    Column("imei", Text, index=True),
 )
+Index("ix_target_links_imei_with_blanks", target_links.c.imei, sqlite_where=text(WITH_BLANKS))
 
 stock = Table(  # cards that may be claimed before anybody knows their unit
     "stock",

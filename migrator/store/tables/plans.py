@@ -144,7 +144,7 @@ requests = Table(  # every request that was meant to change something
     metadata,
     Column("request_id", Integer, primary_key=True),
     Column("plan_no", ForeignKey(plans.c.plan_no), nullable=False, index=True),
-    Column("run_id", ForeignKey(runs.c.run_id), nullable=False),
+    Column("run_id", ForeignKey(runs.c.run_id), nullable=False, index=True),
     Column("kind", Text, nullable=False),
     Column("wave", Text),
     Column("method", Text, nullable=False),

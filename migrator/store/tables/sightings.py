@@ -3,9 +3,9 @@
 `store.tables.fleet` explains the form of keys and times.
 """
 
-from sqlalchemy import Column, Float, Index, Integer, Table, Text
+from sqlalchemy import Column, Float, Index, Integer, Table, Text, text
 
-from migrator.store.tables.fleet import metadata
+from migrator.store.tables.fleet import WITH_BLANKS, metadata
 
 __all__ = ["old_uses", "pair_versions", "source_imeis"]
 
@@ -13,11 +13,12 @@ source_imeis = Table(  # every IMEI, as told, that an old SIM had in an inventor
     "source_imeis",
     metadata,
     Column("source_key", Text, primary_key=True),
-    Column("imei", Text, primary_key=True),
+    Column("imei", Text, primary_key=True, index=True),
     Column("first_seen_at", Float, nullable=False),
     Column("last_seen_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
+Index("ix_source_imeis_imei_with_blanks", source_imeis.c.imei, sqlite_where=text(WITH_BLANKS))
 
 pair_versions = Table(  # a row per correction; version 1 of a pair is `was` of its version 2; rows are only ever added
     "pair_versions",

@@ -5,14 +5,12 @@ The plans are made from store, target and core. The module also says what makes 
 
 import hashlib
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any
 
 from migrator.chunks import chunks
 from migrator.core.cutover.calls import source_calls
@@ -52,7 +50,8 @@ from migrator.core.run.steps import Item, Verdict, Verified
 from migrator.engine.cutover.context import in_parallel
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.run.context import Stopper
-from migrator.errors import Halted, InputError, StoreError
+from migrator.errors import Halted, InputError
+from migrator.files import LineSpool
 from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
 from migrator.workflows.cutover.old_use import OldSimJudge
 from migrator.workflows.plans.make import look
@@ -66,6 +65,7 @@ __all__ = ["REMINDERS", "make_cutover", "make_rollback", "overlap_of", "stale_re
 ID_DIGITS = 10
 WORKERS = 8
 REST = "rest"
+NO_PLAN = "no plan was kept"
 
 REMINDERS = {
     Direction.CUTOVER: (
@@ -153,18 +153,19 @@ async def make_cutover(
     overlap, off = Overlap(), store.switches.switched_off()
     notes, meant = store.field_notes(header.plan_id), 0
     old = OldSimJudge(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
-    with _Spool() as proved, _Spool() as rows:
+    with LineSpool(NO_PLAN) as proved, LineSpool(NO_PLAN) as rows:
         for found in chunks(_facts(store, header, off)):
             _add_to(overlap, found, header, demand.now_s)
             mute = _without_data(store, found, demand)
             judged = await _judged(target, found, demand, header.org_id, notes, stopper, mute)
-            proved.add_lines(map(_judged_line, judged))
+            proved.add(map(_judged_line, judged))
             meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
             progress("judged", {"sims": len(found)})
         old.announce(meant, source_rps, progress)
-        for chunk in chunks(map(_judged_from, proved.lines())):
-            rows.add(await old.judged(chunk, stopper))
-        rows.add(unplanned_row(sim, off.get(sim.iccid.key)) for sim in store.journal.unplanned(header.plan_id))
+        for chunk in chunks(map(_judged_from, proved)):
+            rows.add(map(row_line, await old.judged(chunk, stopper)))
+        unplanned = store.journal.unplanned(header.plan_id)
+        rows.add(row_line(unplanned_row(sim, off.get(sim.iccid.key))) for sim in unplanned)
         summary = {
             "double_billing": overlap.told(_price(header)),
             "reminders": [*REMINDERS[Direction.CUTOVER], *old.reminders()],
@@ -177,7 +178,7 @@ async def make_cutover(
             store,
             header,
             Direction.CUTOVER,
-            _in_waves(rows, waves),
+            _in_waves(_rows_of(rows), waves),
             waves=waves,
             summary=summary,
             now=demand.now_s,
@@ -422,60 +423,8 @@ def _judged_from(line: str) -> Judged:
     return Judged(row_from(document), NewLife(alive_s, claimed_s), None if doubt is None else ImeiDoubt(doubt))
 
 
-class _Spool:
-    """Rows that wait in a nameless file.
-
-    A plan's header counts all rows, and memory should hold a page.
-    """
-
-    def __init__(self) -> None:
-        with _temporary_trouble():
-            self._file: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - see __exit__
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        with suppress(OSError):  # what could not be written was told already
-            self._file.close()
-
-    def add(self, rows: Iterable[SwitchRow]) -> None:
-        """Add some rows at the end.
-
-        Raises: StoreError, if the disk for temporary files is full.
-        """
-        self.add_lines(map(row_line, rows))
-
-    def add_lines(self, lines: Iterable[str]) -> None:
-        """Add some lines at the end, whatever they contain.
-
-        Raises: as `add`.
-        """
-        with _temporary_trouble():
-            self._file.writelines(f"{line}\n" for line in lines)
-
-    def lines(self) -> Iterator[str]:
-        """Return every line, from the first."""
-        with _temporary_trouble():
-            self._file.seek(0)
-        return iter(self._file)
-
-    def __iter__(self) -> Iterator[SwitchRow]:
-        return (row_from(json.loads(line)) for line in self.lines())
-
-
-@contextmanager
-def _temporary_trouble() -> Iterator[None]:
-    """Explain what the file system refuses about a temporary file."""
-    try:
-        yield
-    except OSError as error:
-        folder = tempfile.gettempdir()
-        raise StoreError(
-            f"a temporary file in {folder} cannot be written ({error.strerror}); no plan was kept",
-            code="temporary_file",
-            hint=f"free some space in {folder}, or set TMPDIR to another folder; then run the same command again",
-        ) from None
+def _rows_of(lines: Iterable[str]) -> Iterator[SwitchRow]:
+    return map(row_from, map(json.loads, lines))
 
 
 def _in_waves(rows: Iterable[SwitchRow], counts: Sequence[int]) -> Iterator[SwitchRow]:
@@ -507,7 +456,7 @@ def _kept(
     counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
     units = Counter[tuple[SwitchAction, Unit | None]]()
     asked = () if demand is None else _asked_for(demand)
-    with _Spool() as kept:
+    with LineSpool(NO_PLAN) as kept:
 
         def counted() -> Iterator[SwitchRow]:
             for row in rows:
@@ -516,7 +465,7 @@ def _kept(
                 units[row.action, row.unit] += 1
                 if row.action.acts:
                     used[row.wave or ""] = None
-                kept.add([row])
+                kept.add([row_line(row)])
                 yield row
 
         print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), counted())
@@ -549,7 +498,7 @@ def _kept(
                 **({} if demand is None else _of_units(units, summary["reminders"])),
             },
         )
-        store.switches.add(made, kept, now)
+        store.switches.add(made, _rows_of(kept), now)
         return made
 
 

@@ -1,6 +1,5 @@
 """Work of `pair import`: pairs of a file, and facts of units."""
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from migrator import wiring
 from migrator.chunks import chunks
 from migrator.core.fleet.sims import Pair
 from migrator.errors import InputError, Problem
-from migrator.files import text_beside
+from migrator.files import as_csv, placed_text
 from migrator.inputs.pairing.field_file import FieldResult, KnownSims, plan_field_import
 from migrator.inputs.pairing.file import ImportResult, NotPlain, PairRow, plain_values, plan_import
 from migrator.inputs.pairing.rows import OF_EXCEPTIONS, FieldColumns, read_pairs
@@ -162,16 +161,13 @@ class _Import:
             return 0
         if self.exceptions is None:
             return len({line for line, _ in result.problems})
-        try:
-            out = csv.writer(closing.enter_context(text_beside(self.exceptions)))
-            out.writerow([*titles, *OF_EXCEPTIONS])
-            written = 0
-            for row in result.exceptions:
-                out.writerow(row)
-                written += 1
-        except OSError as error:
-            words = f"{self.exceptions} cannot be written: {error.strerror or error}; nothing was changed"
-            raise InputError(words, code="unwritable", hint="choose another file: --exceptions") from error
+        place = closing.enter_context(placed_text(self.exceptions))
+        place("".join(as_csv([[*titles, *OF_EXCEPTIONS]])))
+        written = 0
+        for rows in chunks(result.exceptions):
+            place("".join(as_csv(rows)))
+            written += len(rows)
+        place.to_disk()  # before a pair is kept
         return written
 
     def _known(self) -> KnownSims:

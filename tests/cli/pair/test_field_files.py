@@ -1,7 +1,9 @@
 """`pair import` of technicians' files: whose SIM a row means, what is kept of its unit, and which scan counts."""
 
 import csv
+import errno
 import json
+import os
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -397,6 +399,20 @@ def test_a_header_that_cannot_be_read_is_refused(yard: Yard) -> None:
 def test_a_file_of_exceptions_that_cannot_be_written_changes_nothing(yard: Yard) -> None:
     ended = yard.take(MIXED, "--take-good", "--exceptions", "none/rest.csv")
     assert (ended.code, yard.pairs()) == (2, {})
+
+
+def test_a_disk_that_is_full_at_the_last_moment_changes_nothing_either(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    Path("rest.csv").write_text("as it was", encoding="utf-8")
+    monkeypatch.setattr("os.fsync", full)
+    ended = yard.take(MIXED, "--take-good", "--exceptions", "rest.csv")
+    assert (ended.code, yard.pairs()) == (2, {})
+    assert f"rest.csv cannot be written: {os.strerror(errno.ENOSPC)}" in ended.err
+    assert Path("rest.csv").read_text(encoding="utf-8") == "as it was"
 
 
 def test_a_row_whose_exchange_is_left_out_is_left_out_too(yard: Yard) -> None:

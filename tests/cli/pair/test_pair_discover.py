@@ -1,7 +1,10 @@
 """`pair discover` as it is typed, over HTTP: buckets that sum, files, and what `pair correct` takes from them."""
 
+import errno
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +81,15 @@ def test_units_are_known_by_the_label_of_one_old_sim(desk: Desk) -> None:
 
 def test_without_an_inventory_it_says_so(desk: Desk) -> None:
     assert desk.run("pair", "discover").code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("option", ["--out", "--exceptions"])
+def test_a_file_that_does_not_fit_on_the_disk_is_named(desk: Desk, option: str) -> None:
+    desk.run("inventory", "pull")
+    ended = desk.run("pair", "discover", option, "/dev/full")
+    assert ended.code == 2
+    assert f"/dev/full cannot be written: {os.strerror(errno.ENOSPC)}" in ended.err
 
 
 def test_a_rehearsal_puts_cards_in_crosswise_and_modems_without_an_imei_of_their_own(desk: Desk) -> None:

@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
             sim(1, label="Pump 7", imei=IMEI[:14] + "23f", imsi="901405100000001", msisdn="882285100000001"),
             sim(2, label="shared"),
             sim(3, label="shared"),
-            sim(4, label="1001"),
+            sim(4, label="1001", imei="86 723400 000001 2"),
         ]
         pulled(opened, sims)
         pairs = [Pair(source_iccid(1), target_iccid(1), "p.csv:2", Eid(EID))]
@@ -77,6 +77,10 @@ def test_the_check_digit_makes_no_difference(store: Store) -> None:
             is_right = type(iccid).parse(digits).key == iccid.key
             assert bool(found) is is_right
         assert len(iccid.digits) == 19
+
+
+def test_blanks_between_the_digits_that_a_carrier_tells_are_no_difference(store: Store) -> None:
+    assert store.finder.find("867234000000012") == [Found(key(4), new_key(4), (Name.IMEI,))]
 
 
 @pytest.mark.parametrize(("text", "name"), [("M-2", Name.UNIT), ("t-55", Name.TICKET), ("490154203237518", Name.IMEI)])

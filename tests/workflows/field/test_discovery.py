@@ -1,7 +1,10 @@
 """Discovery on both simulated carriers: pairs by hardware, and nothing accepted that is not settled."""
 
 import csv
+import errno
+import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from migrator.core.cutover.discovery import CardBucket, Code
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.engine.run.context import Stopper, quiet
+from migrator.errors import InputError, StoreError
 from migrator.workflows.field.discover import read_devices
 from tests.worlds.corrected import CorrectedWorld
 from tests.worlds.world import new_sims
@@ -61,6 +65,35 @@ def test_one_old_and_one_new_sim_in_a_unit_are_exact_and_are_accepted_with_their
     assert len(rows) == 6
     assert stat.S_IMODE((tmp_path / "found.csv").stat().st_mode) == 0o600
     assert stocked.discovered()[1][new].bucket is CardBucket.KNOWN
+
+
+def full(*_args: object, **_values: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("option", ["out", "exceptions"])
+def test_a_full_disk_is_told_before_a_pair_is_added_and_leaves_the_file_that_was_there(
+    stocked: CorrectedWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    stocked.seen_in(new_sims(6)[0], stocked.on()[0])
+    place = tmp_path / "found.csv"
+    place.write_text("as it was", encoding="utf-8")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match=f"{place} cannot be written: {os.strerror(errno.ENOSPC)}"):
+        stocked.discovered(accept=True, **{option: place})  # type: ignore[arg-type]  # one of two files
+    assert stocked.pairs() == {}
+    assert place.read_text(encoding="utf-8") == "as it was"
+    assert not list(tmp_path.glob(".found*"))
+
+
+def test_a_full_disk_for_temporary_files_is_told_and_no_pair_is_added(
+    stocked: CorrectedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stocked.seen_in(new_sims(6)[0], stocked.on()[0])
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(StoreError, match=r"a temporary file in .* cannot be written .*; no pair was added"):
+        stocked.discovered(accept=True)
+    assert stocked.pairs() == {}
 
 
 def test_the_list_is_read_by_pages_and_1nce_is_asked_only_about_candidates(stocked: CorrectedWorld) -> None:
