@@ -10,7 +10,7 @@ import stat
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from migrator.carriers.hologram.adapter import HologramTarget
     from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
     from migrator.carriers.onence.switch import OnenceSwitch
+    from migrator.engine.run.context import Hooks
     from migrator.inputs.settings.settings import HologramSettings, OnenceSettings, Settings
+    from migrator.ports import Clock
     from migrator.store import Owner, Store
 
 __all__ = [
+    "Outside",
     "SystemClock",
     "heartbeat",
     "holding_lease",
@@ -137,17 +140,20 @@ def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
 
 
 @contextmanager
-def holding_lease(store: "Store", warn: Callable[[str], None] = lambda _words: None) -> Iterator["Owner"]:
+def holding_lease(
+    store: "Store", warn: Callable[[str], None] = lambda _words: None, *, clock: "Clock | None" = None
+) -> Iterator["Owner"]:
     """Hold the store and its file for one run.
 
-    The file is held whatever its name is. `warn` is called where the system has no locks.
+    The file is held whatever its name is. `warn` is called where the system has no locks. `clock`: None for that of the
+    machine.
 
     A holder that is a dead process of this machine is replaced at once. A holder that is known to live is never
     replaced, and any other holder after a minute without a heartbeat.
 
     Raises: StoreBusy, naming who holds it; InputError, if the file has several names.
     """
-    me = owner(SystemClock().now().timestamp())
+    me = owner((clock or SystemClock()).now().timestamp())
     with file_held(store, me.started_at, is_gone=process_is_gone, warn=warn):
         store.lease.acquire(me, me.started_at, is_gone=process_is_gone, is_alive=process_is_alive)
         try:
@@ -158,12 +164,12 @@ def holding_lease(store: "Store", warn: Callable[[str], None] = lambda _words: N
 
 
 @asynccontextmanager
-async def heartbeat(store: "Store", me: "Owner", stopper: Stopper) -> AsyncIterator[None]:
+async def heartbeat(store: "Store", me: "Owner", stopper: Stopper, clock: "Clock | None" = None) -> AsyncIterator[None]:
     """Renew the lease every ten seconds.
 
     Once another process took the lease over, no request leaves any more.
     """
-    clock = SystemClock()
+    clock = clock or SystemClock()
     stopper.while_leased(lambda: store.must_be_held_by(me))
 
     async def beat() -> None:
@@ -432,3 +438,44 @@ def _leave_lost_terminal() -> None:
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+class Outside:
+    """All that lies outside of the process: time, signals and carriers.
+
+    This one is real. Rehearsals give a site another one, and then whole workflows run against simulators.
+    """
+
+    @property
+    def clock(self) -> "Clock":
+        """Clock of every stage."""
+        return SystemClock()
+
+    @property
+    def hooks(self) -> "Hooks":
+        """Crash points of every run."""
+        from migrator.wiring.crash_points import hooks_from_environment
+
+        return hooks_from_environment()
+
+    def run_async(self, body: Callable[[Stopper], Awaitable[T]]) -> T:
+        """Run `body` with a stopper that signals control."""
+        return run_async(body)
+
+    def target(
+        self, chosen: "Settings", store: "Store | None", stopper: Stopper, *, read_only: bool = False
+    ) -> "AbstractAsyncContextManager[HologramTarget]":
+        """Open Hologram, as `target` does."""
+        return target(chosen, store, stopper, read_only=read_only)
+
+    def source(
+        self, chosen: "Settings", store: "Store | None", stopper: Stopper
+    ) -> "AbstractAsyncContextManager[OnenceSource]":
+        """Open 1NCE, as `source` does."""
+        return source(chosen, store, stopper)
+
+    def source_switch(
+        self, chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
+    ) -> "AbstractAsyncContextManager[OnenceSwitch]":
+        """Open 1NCE with the right to switch SIMs, as `source_switch` does."""
+        return source_switch(chosen, store, stopper, read_only=read_only)

@@ -14,10 +14,9 @@ from migrator.errors import InputError, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import TargetPlatform
 from migrator.store import Owner, Store
-from migrator.wiring.crash_points import hooks_from_environment
 from migrator.workflows.plans.make import applying
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale, require_approvals
-from migrator.workflows.site import Site
+from migrator.workflows.site import Site, holding
 
 __all__ = [
     "Bounds",
@@ -129,7 +128,7 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
 
 def carry_out(site: Site, header: PlanHeader, bounds: Bounds) -> ApplyResult:
     """Run a plan that is confirmed, under the lease of the store."""
-    with wiring.holding_lease(site.store, warn=site.warn) as me:
+    with holding(site) as me:
         return carry_out_held(site, header, bounds, me)
 
 
@@ -140,14 +139,14 @@ def carry_out_held(site: Site, header: PlanHeader, bounds: Bounds, me: Owner) ->
     must_be_whole(store, header)
 
     async def body(stopper: Stopper) -> ApplyResult:
-        async with wiring.target(site.settings, store, stopper) as target, wiring.heartbeat(store, me, stopper):
+        async with site.outside.target(site.settings, store, stopper) as target, site.heartbeat(me, stopper):
             stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, site.progress)
             ctx = _context_of(site, header, bounds, target=target, stopper=stopper, owner=wiring.runner(me), soaks=True)
             return await applying(store, ctx).run()
 
-    result = wiring.run_async(body)
+    result = site.outside.run_async(body)
     if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
-        store.plans.finish(header.plan_id, wiring.SystemClock().now().timestamp())
+        store.plans.finish(header.plan_id, site.now())
     return result
 
 
@@ -160,12 +159,12 @@ def dry_run(site: Site, header: PlanHeader, bounds: Bounds, sent: Sent) -> Apply
         on_copy = replace(site, store=scratch)
 
         async def body(stopper: Stopper) -> ApplyResult:
-            async with wiring.target(site.settings, site.store, stopper, read_only=True) as real:
+            async with site.outside.target(site.settings, site.store, stopper, read_only=True) as real:
                 target = DryRunTarget(real, sent)
                 ctx = _context_of(on_copy, header, bounds, target=target, stopper=stopper, owner="dry run", soaks=False)
                 return await Applying(ctx).run()
 
-        return wiring.run_async(body)
+        return site.outside.run_async(body)
 
 
 def _context_of(
@@ -179,7 +178,7 @@ def _context_of(
     soaks: bool,
 ) -> Context:
     """Begin a run in the journal, and return its surroundings."""
-    store, settings, clock = site.store, site.settings, wiring.SystemClock()
+    store, settings, clock = site.store, site.settings, site.clock
     return Context(
         header=header,
         policy=stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}"),
@@ -201,5 +200,5 @@ def _context_of(
         ),
         stopper=stopper,
         progress=site.progress,
-        hooks=hooks_from_environment(),
+        hooks=site.outside.hooks,
     )

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator import wiring
 from migrator.core.run.results import PullResult
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.store.inventory.unread import Unread
-from migrator.workflows.site import Site
+from migrator.workflows.site import Site, holding
 
 __all__ = ["Pulled", "pull"]
 
@@ -42,11 +41,11 @@ def pull(site: Site, *, quotas: bool = False, limits: bool = False, replace: boo
     most_dropped = site.settings.onence().most_dropped
 
     async def body(stopper: Stopper) -> PullResult:
-        async with wiring.source(site.settings, store, stopper) as source, wiring.heartbeat(store, me, stopper):
+        async with site.outside.source(site.settings, store, stopper) as source, site.heartbeat(me, stopper):
             pulling = Pulling(
                 source,
                 store.inventory,
-                wiring.SystemClock(),
+                site.clock,
                 stopper,
                 site.progress,
                 quotas=quotas,
@@ -56,8 +55,8 @@ def pull(site: Site, *, quotas: bool = False, limits: bool = False, replace: boo
             )
             return await pulling.run()
 
-    with wiring.holding_lease(store) as me:
-        result = wiring.run_async(body)
+    with holding(site) as me:
+        result = site.outside.run_async(body)
     if not result.settled:
         return Pulled(result)
     return Pulled(result, store.inventory.summary(), store.inventory.unread())

@@ -1,18 +1,18 @@
 """Opened store with its settings: every stage works on one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator import wiring
-from migrator.engine.run.context import quiet
+from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError
 from migrator.inputs.settings.settings import Settings
-from migrator.ports import Progress
+from migrator.ports import Clock, Progress
 from migrator.store import Owner, Store
 
-__all__ = ["Site", "living_holder", "named_person", "open_site", "required_inventory"]
+__all__ = ["Site", "holding", "living_holder", "named_person", "open_site", "required_inventory"]
 
 LONGEST_NAME = 100
 
@@ -30,12 +30,44 @@ class Site:
         settings: carriers, rates and waits.
         progress: called with the name of each event and its values.
         warn: called with words that a person should read at once.
+        outside: clock, signals and carriers; real unless somebody gives others.
+        held_by: who holds the lease already, for a stage that is a part of a larger one.
     """
 
     store: Store
     settings: Settings
     progress: Progress = quiet
     warn: Callable[[str], None] = _unheard
+    outside: wiring.Outside = field(default_factory=wiring.Outside)
+    held_by: Owner | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """Clock of the stage."""
+        return self.outside.clock
+
+    def now(self) -> float:
+        """Return the time in UTC seconds."""
+        return self.clock.now().timestamp()
+
+    def heartbeat(self, me: Owner, stopper: Stopper) -> AbstractAsyncContextManager[None]:
+        """Renew the lease while a stage works."""
+        return wiring.heartbeat(self.store, me, stopper, self.clock)
+
+
+@contextmanager
+def holding(site: Site) -> Iterator[Owner]:
+    """Hold the lease of the site's store for one stage.
+
+    A stage that is part of a larger one works under the lease of that.
+
+    Raises: StoreBusy; InputError.
+    """
+    if site.held_by is not None:
+        yield site.held_by
+        return
+    with wiring.holding_lease(site.store, warn=site.warn, clock=site.clock) as me:
+        yield me
 
 
 @contextmanager

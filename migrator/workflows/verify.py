@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from migrator import wiring
 from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.chunks import chunks
 from migrator.core.cutover.life import (
@@ -81,18 +80,18 @@ def verify(site: Site, plan_id: str) -> Mapping[str, int]:
     header = store.plans.header(plan_id)
 
     async def body(stopper: Stopper) -> None:
-        async with wiring.target(settings, store, stopper, read_only=True) as target:
+        async with site.outside.target(settings, store, stopper, read_only=True) as target:
             await look(
                 store,
                 target,
                 header,
                 absent_after_s=settings.absent_after_s,
-                clock=wiring.SystemClock(),
+                clock=site.clock,
                 stopper=stopper,
                 progress=site.progress,
             )
 
-    wiring.run_async(body)
+    site.outside.run_async(body)
     return {verdict: sims for verdict, sims in store.journal.verdicts(plan_id).items() if sims}
 
 

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from unittest import mock
 
-from migrator import wiring
 from migrator.core.cutover.discovery import CardFinding
 from migrator.core.fleet.corrections import Corrected, Correction
 from migrator.core.fleet.identifiers import Iccid
@@ -102,8 +100,8 @@ class CorrectedWorld(SwitchWorld):
                             seen, self.onence(onence), rps=8.0, clock=self, stopper=stopper, progress=quiet
                         )
                     each.update({one.sight.target.digits: one for one in seen.found()})
-                    with mock.patch.object(wiring, "SystemClock", return_value=self):
-                        judged(seen, result, out=out, exceptions=exceptions, accept=store if accept else None)
+                    accepts, now = store if accept else None, self.now().timestamp()
+                    judged(seen, result, out=out, exceptions=exceptions, accept=accepts, now=now)
 
         with self.store() as store:
             self._process(body)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
-from unittest import mock
 
 import anyio
 import httpx
@@ -347,9 +346,8 @@ class World:
         me = Owner("here", 1, self.now().timestamp())
         store.file.lock()
         store.lease.acquire(me, me.started_at, is_gone=lambda _other: True)
-        with mock.patch.object(wiring, "SystemClock", return_value=self):
-            async with wiring.heartbeat(store, me, stopper):
-                yield
+        async with wiring.heartbeat(store, me, stopper, self):
+            yield
         if not store.presence.ended_badly():
             store.lease.release(me)
 

@@ -5,7 +5,7 @@ Their new SIMs must have shown that they work.
 
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,14 @@ from migrator.core.cutover.rules import Demand
 from migrator.core.fleet.units import grouped
 from migrator.core.policy.policy import OldSim, OtherUnits, PairProof
 from migrator.core.run.states import StepState
-from migrator.engine.run.context import Stopper
 from migrator.errors import InputError
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.wiring.pace import ceiling
-from migrator.workflows.cutover.make import make_cutover, overlap_of, switch_lines
+from migrator.workflows.cutover.make import overlap_of, switch_lines
+from migrator.workflows.cutover.plan import plan_cutover
+from migrator.workflows.site import Site
 
 __all__ = ["apply", "plan", "planned", "show"]
 
@@ -127,33 +127,9 @@ def _plan(
         store = stack.enter_context(wiring.open_store(shared.state or chosen.state))
         migration = store.plans.header(plan_or_file(store, plan_id))
         demand = _demand(shared, store, migration.plan_id, **asked)
-        is_asked = demand.old_sim is not OldSim.NOT_ASKED
-        if is_asked:
-            chosen.onence()  # missing settings are reported before anything is read
-        me = stack.enter_context(wiring.holding_lease(store))
         progress = stack.enter_context(watching(shared))
-
-        async def body(stopper: Stopper) -> SwitchHeader:
-            async with (
-                wiring.target(chosen, store, stopper, read_only=True) as target,
-                wiring.source(chosen, store, stopper) if is_asked else nullcontext() as usage,
-                wiring.heartbeat(store, me, stopper),
-            ):
-                return await make_cutover(
-                    store,
-                    target,
-                    migration,
-                    demand,
-                    waves=counts,
-                    absent_after_s=chosen.absent_after_s,
-                    clock=wiring.SystemClock(),
-                    stopper=stopper,
-                    progress=progress,
-                    usage=usage,
-                    source_rps=ceiling(store, "1nce", chosen.max_rps("ONENCE_MAX_RPS"))(),
-                )
-
-        return planned(store, wiring.run_async(body), out)
+        header = plan_cutover(Site(store, chosen, progress), migration, demand, waves=counts)
+        return planned(store, header, out)
 
 
 def _demand(  # one argument per option

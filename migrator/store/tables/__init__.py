@@ -7,4 +7,4 @@ __all__ = ["METADATA"]
 METADATA = fleet.metadata
 """All tables of the modules here."""
 
-assert plans.metadata is sightings.metadata is METADATA  # noqa: S101
+assert plans.plans.metadata is sightings.source_imeis.metadata is METADATA  # noqa: S101

@@ -17,10 +17,9 @@ from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import SourceSwitch, TargetPlatform
 from migrator.store import Store
-from migrator.wiring.crash_points import hooks_from_environment
 from migrator.workflows.cutover.make import stale_reasons
 from migrator.workflows.plans.refusals import switch_must_be_whole
-from migrator.workflows.site import Site
+from migrator.workflows.site import Site, holding
 
 __all__ = [
     "VERBS",
@@ -102,7 +101,7 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
     """
     store = site.store
     must_be_a_wave(bounds.wave, header.waves)
-    with wiring.holding_lease(store, warn=site.warn) as me:
+    with holding(site) as me:
         _must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
         switch_must_be_whole(store, header)
 
@@ -110,15 +109,15 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
             command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both
             stopper.obey(lambda: store.steering.order(header.plan_id), header.switch_id, site.progress, command)
             async with AsyncExitStack() as stack:
-                target = await stack.enter_async_context(wiring.target(site.settings, store, stopper))
-                source = await stack.enter_async_context(wiring.source_switch(site.settings, store, stopper))
-                await stack.enter_async_context(wiring.heartbeat(store, me, stopper))
+                target = await stack.enter_async_context(site.outside.target(site.settings, store, stopper))
+                source = await stack.enter_async_context(site.outside.source_switch(site.settings, store, stopper))
+                await stack.enter_async_context(site.heartbeat(me, stopper))
                 ctx = _context_of(site, header, bounds, _Carriers(store, source, target, stopper, wiring.runner(me)))
                 return await Switching(ctx).run()
 
-        result = wiring.run_async(body)
+        result = site.outside.run_async(body)
         if result.is_over:
-            store.switches.finish(header.switch_id, wiring.SystemClock().now().timestamp())
+            store.switches.finish(header.switch_id, site.now())
         return result
 
 
@@ -137,17 +136,17 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
         async def body(stopper: Stopper) -> SwitchResult:
             async with AsyncExitStack() as stack:
                 target = await stack.enter_async_context(
-                    wiring.target(site.settings, site.store, stopper, read_only=True)
+                    site.outside.target(site.settings, site.store, stopper, read_only=True)
                 )
                 source = await stack.enter_async_context(
-                    wiring.source_switch(site.settings, site.store, stopper, read_only=True)
+                    site.outside.source_switch(site.settings, site.store, stopper, read_only=True)
                 )
                 carriers = _Carriers(
                     scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run"
                 )
                 return await Switching(_context_of(site, header, bounds, carriers)).run()
 
-        return wiring.run_async(body)
+        return site.outside.run_async(body)
 
 
 def _must_be_usable(store: Store, header: SwitchHeader) -> None:
@@ -178,7 +177,7 @@ class _Carriers:
 
 def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers: _Carriers) -> SwitchContext:
     """Begin a run in the journal, and return its surroundings."""
-    store, settings, clock = carriers.store, site.settings, wiring.SystemClock()
+    store, settings, clock = carriers.store, site.settings, site.clock
     policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
     return SwitchContext(
         header=header,
@@ -200,5 +199,5 @@ def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carrier
         stopper=carriers.stopper,
         is_migrated=store.plans.state(header.plan_id) == "finished",
         progress=site.progress,
-        hooks=hooks_from_environment(),
+        hooks=site.outside.hooks,
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from migrator import wiring
 from migrator.core.cutover.plan import Direction
 from migrator.core.cutover.rules import is_open
 from migrator.core.fleet.corrections import Corrected, Correction
@@ -16,7 +15,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.errors import InputError, Problem
 from migrator.inputs.pairing.corrections import read_corrections
 from migrator.store import Store
-from migrator.workflows.site import Site, named_person, required_inventory
+from migrator.workflows.site import Site, holding, named_person, required_inventory
 
 __all__ = ["CorrectedPairs", "correct_pairs", "keep_corrections"]
 
@@ -63,8 +62,8 @@ def correct_pairs(
     store, who = site.store, named_person(by, option="--by")
     required_inventory(store)
     read = read_corrections(Path(file), by=who, reason=reason, sources=store.inventory.iccids, chosen=columns)
-    with wiring.holding_lease(store, warn=site.warn):
-        corrected = keep_corrections(store, read.corrections, now=wiring.SystemClock().now().timestamp())
+    with holding(site):
+        corrected = keep_corrections(store, read.corrections, now=site.now())
     return CorrectedPairs(corrected, read.known, read.passed_over, read.unused_columns)
 
 

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from migrator import wiring
 from migrator.chunks import chunks
 from migrator.core.cutover.discovery import CardBucket, CardFinding, Code, DiscoveryTally
 from migrator.core.cutover.old_use import KeptUse, days_to_ask, kept_use
@@ -98,7 +97,7 @@ def discover(
     required_inventory(store)
     org_id = last_organization(store)
     if live:
-        org_id = wiring.run_async(lambda stopper: _read_live(site, stopper, result))
+        org_id = site.outside.run_async(lambda stopper: _read_live(site, stopper, result))
 
     def hardware() -> Discovery:
         if units is None:
@@ -108,13 +107,14 @@ def discover(
 
     with collecting_rarely(), closing(hardware()) as seen:
         if live:
-            wiring.run_async(lambda stopper: _ask_live(site, seen, stopper, result))
+            site.outside.run_async(lambda stopper: _ask_live(site, seen, stopper, result))
         judged(
             seen,
             result,
             out=_path(out),
             exceptions=_path(exceptions),
             accept=store if accept_exact else None,
+            now=site.now(),
             shown=shown,
         )
     return result
@@ -125,19 +125,19 @@ def _path(file: Path | str | None) -> Path | None:
 
 
 async def _read_live(site: Site, stopper: Stopper, result: Discovered) -> int:
-    async with wiring.target(site.settings, site.store, stopper, read_only=True) as target:
+    async with site.outside.target(site.settings, site.store, stopper, read_only=True) as target:
         account = await target.account()
         result.devices = await read_devices(
-            site.store, target, clock=wiring.SystemClock(), stopper=stopper, progress=site.progress
+            site.store, target, clock=site.clock, stopper=stopper, progress=site.progress
         )
         return account.org_id
 
 
 async def _ask_live(site: Site, seen: Discovery, stopper: Stopper, result: Discovered) -> None:
-    async with wiring.source(site.settings, site.store, stopper) as source:
+    async with site.outside.source(site.settings, site.store, stopper) as source:
         rps = site.settings.onence().max_rps
         result.asked = await ask_old_sims(
-            seen, source, rps=rps, clock=wiring.SystemClock(), stopper=stopper, progress=site.progress
+            seen, source, rps=rps, clock=site.clock, stopper=stopper, progress=site.progress
         )
 
 
@@ -228,6 +228,7 @@ def judged(
     out: Path | None,
     exceptions: Path | None,
     accept: Store | None,
+    now: float,
     shown: int = 3,
 ) -> None:
     """Judge every new SIM, write the files, and add the exact pairs.
@@ -238,6 +239,7 @@ def judged(
         out: the CSV of all; None for none.
         exceptions: the CSV of what the evidence does not settle; None for none.
         accept: where exact pairs are added; None to add none.
+        now: UTC seconds.
         shown: how many SIMs of each bucket to keep in the result.
 
     Raises: InputError; then nothing was added, and no file was written.
@@ -257,7 +259,7 @@ def judged(
             if table is not None:
                 table.to_disk()  # before a pair is added
         if accept is not None and taken is not None:
-            result.accepted = _added(accept, taken)
+            result.accepted = _added(accept, taken, now)
 
 
 def _counted(seen: Discovery, result: Discovered, shown: int) -> Iterator[tuple[CardFinding, tuple[Iccid, str] | None]]:
@@ -326,7 +328,7 @@ def _told(one: CardFinding) -> dict[str, Any]:
     }
 
 
-def _added(store: Store, taken: Iterable[str]) -> int:
+def _added(store: Store, taken: Iterable[str], now: float) -> int:
     """Add the exact pairs, each with its evidence in the log."""
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -338,7 +340,6 @@ def _added(store: Store, taken: Iterable[str]) -> int:
             yield one["source_key"], one["source"], one["target_key"], one["target"], origin, None
 
     shown = (_without_keys(one) for one in rows())
-    now = wiring.SystemClock().now().timestamp()
     counts = store.pairs.add_values(values(), replace=False, now=now, evidence=shown)
     return counts["added"]
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from migrator import wiring
 from migrator.chunks import chunks
 from migrator.core.fleet.sims import Pair
 from migrator.errors import InputError, Problem
@@ -72,7 +71,7 @@ def import_pairs(
     """
     required_inventory(site.store)
     rest = None if exceptions is None else Path(exceptions)
-    return _Import(site.store, Path(file), columns or {}, replace, take_good, rest).done()
+    return _Import(site.store, Path(file), columns or {}, replace, take_good, rest, site.now()).done()
 
 
 @dataclass(slots=True)
@@ -83,6 +82,7 @@ class _Import:
     replace: bool
     take_good: bool
     exceptions: Path | None
+    now: float
     unused_columns: list[str] = field(default_factory=list)
     has_pairs: bool = False
 
@@ -112,7 +112,7 @@ class _Import:
             return None
         try:
             rows = read_pairs(self.file, unused=self.unused_columns.extend, chosen=self.columns)
-            added = self.store.pairs.add_first(plain_values(rows, file=str(self.file)), now=_now())
+            added = self.store.pairs.add_first(plain_values(rows, file=str(self.file)), now=self.now)
         except NotPlain:
             added = None
         if added is None:
@@ -132,11 +132,11 @@ class _Import:
             return ImportedPairs(NOTHING, problems=result.problems)
         _refuse_settled(self.store, result.pairs)
         with refused_beside_a_run(self.store):
-            counts = dict(self.store.pairs.add_values(result.values, replace=self.replace, now=_now()))
+            counts = dict(self.store.pairs.add_values(result.values, replace=self.replace, now=self.now))
         return ImportedPairs(counts, result, unused_columns=self.unused_columns)
 
     def _of_field(self, rows: Iterable[PairRow], found: FieldColumns) -> ImportedPairs:
-        result = plan_field_import(rows, file=str(self.file), store=self._known(), replace=self.replace, now=_now())
+        result = plan_field_import(rows, file=str(self.file), store=self._known(), replace=self.replace, now=self.now)
         problems = [problem for _, problem in result.problems]
         if problems and not self.take_good:
             return ImportedPairs(NOTHING, problems=problems)
@@ -146,7 +146,7 @@ class _Import:
                 counts = self.store.pairs.add_values(
                     result.values,
                     replace=self.replace or bool(result.replaced),
-                    now=_now(),
+                    now=self.now,
                     facts=result.facts,
                     dropped=result.dropped,
                 )
@@ -217,7 +217,3 @@ def _has_begun(store: Store) -> bool:
     Some SIMs may then be claimed.
     """
     return any(plan["state"] in {"started", "finished"} for plan in store.plans.list())
-
-
-def _now() -> float:
-    return wiring.SystemClock().now().timestamp()

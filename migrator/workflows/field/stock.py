@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from migrator import wiring
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.pairing import Card
 from migrator.core.fleet.sims import Pair, SourceSim, SourceStatus
@@ -73,7 +72,7 @@ def import_stock(
     """
     store = site.store
     entries, unused_columns = new_sims(store, Path(file), range_mode=range_mode, columns=columns, reading=reading)
-    added = store.stock.add(((entry.iccid, entry.origin) for entry in entries), _now())
+    added = store.stock.add(((entry.iccid, entry.origin) for entry in entries), site.now())
     paired = store.pairs.by_target_keys(entry.iccid.key for entry in entries)
     return TakenIn(added, store.stock.count(), len(paired), entries, unused_columns)
 
@@ -130,11 +129,11 @@ def _must_be_confirmed(count: int, confirm: int | None) -> None:
 
 def _planned(site: Site, loaded: LoadedPolicy, count: int) -> PlanHeader:
     """Make a plan for cards that nobody has now."""
-    store, settings, clock = site.store, site.settings, wiring.SystemClock()
+    store, settings, clock = site.store, site.settings, site.clock
     derived = _of_stock(loaded)
 
     async def body(stopper: Stopper) -> PlanHeader:
-        async with wiring.target(settings, store, stopper, read_only=True) as target:
+        async with site.outside.target(settings, store, stopper, read_only=True) as target:
             org_id = (await target.account()).org_id
             _must_fit(store, loaded.policy.stock, org_id, count)
             reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
@@ -151,7 +150,7 @@ def _planned(site: Site, loaded: LoadedPolicy, count: int) -> PlanHeader:
                 fleet=Fleet(partial(_candidates, cards), PlanKind.STOCK, "s", is_read=True),
             )
 
-    return wiring.run_async(body)
+    return site.outside.run_async(body)
 
 
 def _must_fit(store: Store, stock: StockPolicy, org_id: int, count: int) -> None:
@@ -246,7 +245,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
     return json.dumps(value) if isinstance(value, str) else f"{value:f}" if isinstance(value, Decimal) else str(value)
-
-
-def _now() -> float:
-    return wiring.SystemClock().now().timestamp()

@@ -24,7 +24,7 @@ from migrator.store import Owner, Store
 from migrator.workflows.apply import Bounds, carry_out_held, must_be_confirmed, must_be_ready
 from migrator.workflows.plans.make import Fleet
 from migrator.workflows.plans.plan import plan_held, selection_of
-from migrator.workflows.site import Site, required_inventory
+from migrator.workflows.site import Site, holding, required_inventory
 
 __all__ = ["ScannedUnit", "Swapped", "UnitNotes", "old_and_new", "scanned_units", "swap"]
 
@@ -102,8 +102,8 @@ def swap(
             words, code="confirm", hint="add --confirm 1; or --confirm 0 for a SIM that is claimed already"
         )
     source, target = old_and_new(store, _read(old, "old"), _read(new, "new"), is_ordered=True)
-    with wiring.holding_lease(store, warn=site.warn) as me:
-        _pair(store, source, target, notes)
+    with holding(site) as me:
+        _pair(store, source, target, notes, site.now())
         header = _plan(site, loaded, source, me)
         if header.claims > confirm:
             words = (
@@ -148,12 +148,11 @@ def old_and_new(store: Store, one: Iccid, other: Iccid, *, is_ordered: bool) -> 
     return known[other.key], one
 
 
-def _pair(store: Store, source: Iccid, target: Iccid, notes: UnitNotes) -> None:
+def _pair(store: Store, source: Iccid, target: Iccid, notes: UnitNotes, now: float) -> None:
     """Pair the two, unless they are paired already.
 
     Raises: InputError, if one of them belongs to another SIM.
     """
-    now = wiring.SystemClock().now().timestamp()
     had = store.pairs.by_source_keys([source.key]).get(source.key)
     holder = store.pairs.by_target_keys([target.key]).get(target.key)
     for pair in (had, holder):

@@ -4,14 +4,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator import wiring
 from migrator.core.money.calls import CallSizes
 from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.store import Owner
 from migrator.workflows.plans.make import Fleet, make_plan, settle_earlier, unsettled_plans
-from migrator.workflows.site import Site, required_inventory
+from migrator.workflows.site import Site, holding, required_inventory
 
 if TYPE_CHECKING:
     from migrator.inputs.where.language import Where
@@ -51,7 +50,7 @@ def plan_with(site: Site, loaded: LoadedPolicy, selection: "Where | None", *, ta
     Claims of earlier plans whose outcome is unknown are settled first, under the lease of the store.
     """
     required_inventory(site.store)
-    with wiring.holding_lease(site.store) if unsettled_plans(site.store) else nullcontext() as me:
+    with holding(site) if unsettled_plans(site.store) else nullcontext() as me:
         return plan_held(site, loaded, selection, me, takes_rolled_back=takes_rolled_back)
 
 
@@ -68,13 +67,13 @@ def plan_held(
 
     The caller holds the lease, as `me`, if there is need of it. `fleet` is another fleet than the whole inventory.
     """
-    store, settings, clock = site.store, site.settings, wiring.SystemClock()
+    store, settings, clock = site.store, site.settings, site.clock
     max_rps = settings.hologram().max_rps
 
     async def body(stopper: Stopper) -> PlanHeader:
-        async with wiring.target(settings, store, stopper, read_only=True) as target:
+        async with site.outside.target(settings, store, stopper, read_only=True) as target:
             if me is not None:
-                async with wiring.heartbeat(store, me, stopper):
+                async with site.heartbeat(me, stopper):
                     await settle_earlier(
                         store,
                         target,
@@ -98,4 +97,4 @@ def plan_held(
                 fleet=fleet,
             )
 
-    return wiring.run_async(body)
+    return site.outside.run_async(body)

@@ -1,0 +1,55 @@
+"""Making a cutover plan of a migration's plan, and what both carriers show."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.cutover.rules import Demand
+from migrator.core.plan.plan import PlanHeader
+from migrator.core.policy.policy import OldSim
+from migrator.engine.run.context import Stopper
+from migrator.wiring.pace import ceiling
+from migrator.workflows.cutover.make import make_cutover
+from migrator.workflows.site import Site, holding
+
+__all__ = ["plan_cutover"]
+
+
+def plan_cutover(site: Site, migration: PlanHeader, demand: Demand, *, waves: Sequence[int] = ()) -> SwitchHeader:
+    """Make a cutover plan, under the lease of the store; send no write.
+
+    Args:
+        site: the store of the migration's plan.
+        migration: the migration's plan.
+        demand: what a new SIM must have shown, and its old one.
+        waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
+
+    Raises: InputError, for settings that are missing; Halted, if too few SIMs are verified; StoreBusy; PlatformError.
+    """
+    store, chosen = site.store, site.settings
+    asks = demand.old_sim is not OldSim.NOT_ASKED
+    if asks:
+        chosen.onence()  # missing settings are reported before anything is read
+    with holding(site) as me:
+
+        async def body(stopper: Stopper) -> SwitchHeader:
+            async with (
+                site.outside.target(chosen, store, stopper, read_only=True) as target,
+                site.outside.source(chosen, store, stopper) if asks else nullcontext() as usage,
+                site.heartbeat(me, stopper),
+            ):
+                return await make_cutover(
+                    store,
+                    target,
+                    migration,
+                    demand,
+                    waves=waves,
+                    absent_after_s=chosen.absent_after_s,
+                    clock=site.clock,
+                    stopper=stopper,
+                    progress=site.progress,
+                    usage=usage,
+                    source_rps=ceiling(store, "1nce", chosen.max_rps("ONENCE_MAX_RPS"))(),
+                )
+
+        return site.outside.run_async(body)
