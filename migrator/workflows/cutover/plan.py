@@ -1,4 +1,4 @@
-"""Making a cutover plan of a migration's plan, and what both carriers show."""
+"""Making of a cutover plan."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -16,7 +16,9 @@ __all__ = ["plan_cutover"]
 
 
 def plan_cutover(site: Site, migration: PlanHeader, demand: Demand, *, waves: Sequence[int] = ()) -> SwitchHeader:
-    """Make a cutover plan, under the lease of the store; send no write.
+    """Make a cutover plan; send no write.
+
+    The store's lease is held meanwhile.
 
     Args:
         site: the store of the migration's plan.
