@@ -1,17 +1,38 @@
 """Notices: what is told of a run, and to whom."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from migrator.core.fleet.units import money
+from migrator.core.money.caps import Used
 from migrator.core.policy.outside import NoticeEvent, Receiver
+from migrator.core.policy.policy import Caps, CapsScope
+from migrator.core.run.results import ExitCode
 
-__all__ = ["MASK", "DeliveryState", "Notice", "masked", "subject", "words"]
+__all__ = [
+    "MASK",
+    "DeliveryState",
+    "Notice",
+    "daily_notice",
+    "end_notices",
+    "masked",
+    "sims_notice",
+    "spend_notices",
+    "subject",
+    "words",
+]
 
 MASK = "[a SIM]"
 """Text in the place of an ICCID."""
+
+MOST_NAMED = 50
+"""Most SIMs that a notice names."""
 
 _LONG_NUMBER = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){16,22}F?(?![0-9])")
 """Digits that may be an ICCID, in groups or not."""
@@ -61,6 +82,98 @@ def masked(value: Any) -> Any:
         return [masked(one) for one in value]
     return value
 
+
+# --- what happened ------------------------------------------------------------------------------------------------
+
+_AT_END = {
+    ExitCode.ATTENTION: NoticeEvent.NEEDS_ATTENTION,
+    ExitCode.REFUSED: NoticeEvent.STOPPED,
+    ExitCode.STALE: NoticeEvent.STOPPED,
+    ExitCode.HALTED: NoticeEvent.STOPPED,
+    ExitCode.RESUMABLE: NoticeEvent.STOPPED,
+}
+"""Events of the ends of a run.
+
+Who interrupts a run, or starts one that cannot begin, is there to read its words.
+"""
+
+SPEND_SHARE = Decimal("0.8")
+
+
+def end_notices(
+    named: str,
+    exit_code: ExitCode,
+    told: Mapping[str, Any],
+    *,
+    day: date,
+    to: tuple[Receiver, ...],
+    plan_id: str | None = None,
+) -> list[Notice]:
+    """Return the notice of the end of a run, if any.
+
+    A plan that is run by the clock ends with the same words again and again: they are told once a day (UTC). Where
+    the run merely waits, the numbers in its words make no other end.
+
+    Args:
+        named: the plan that ran.
+        exit_code: of the run.
+        told: with the `reason`.
+        day: today.
+        to: the receivers.
+        plan_id: the migration's plan, where another one ran.
+    """
+    event = _AT_END.get(exit_code)
+    if event is None:
+        return []
+    reason = str(told["reason"])
+    same = re.sub("[0-9]+", "#", reason) if exit_code is ExitCode.RESUMABLE else reason
+    key = f"{event}:{named}:{day}:{int(exit_code)}:{_digest(same)}"
+    return [Notice(event, key, {**told, "exit_code": int(exit_code)}, to, plan_id or named)]
+
+
+def spend_notices(
+    caps: Caps, used: Used, org_id: int, told: Mapping[str, Any], *, to: tuple[Receiver, ...], plan_id: str
+) -> list[Notice]:
+    """Return a notice for each cap of which four fifths are used.
+
+    It is told once for each value of the cap.
+    """
+    whose = plan_id if caps.scope is CapsScope.PLAN else org_id
+    found = []
+    for name, cap, spent, shown in (
+        ("max_sims", Decimal(caps.max_sims), Decimal(used.sims), str),
+        ("max_spend_now", caps.max_spend_now, used.spend, money),
+    ):
+        if cap > 0 and spent >= cap * SPEND_SHARE:
+            words = f"{shown(spent)} of [caps] {name} = {shown(cap)} are used"
+            key = f"spend_80:{whose}:{name}:{cap.normalize():f}"
+            found.append(Notice(NoticeEvent.SPEND_80, key, {**told, "reason": words}, to, plan_id))
+    return found
+
+
+def sims_notice(
+    event: NoticeEvent, plan_id: str, sims: Sequence[str], told: Mapping[str, Any], to: tuple[Receiver, ...]
+) -> list[Notice]:
+    """Return a notice about some SIMs, once for these very SIMs.
+
+    `sims` says what is the matter with each, and begins with its ICCID.
+    """
+    if not sims:
+        return []
+    key = f"{event}:{plan_id}:{_digest(chr(10).join(sorted(sims)))}"
+    return [Notice(event, key, {**told, "sims": sorted(sims)[:MOST_NAMED]}, to, plan_id)]
+
+
+def daily_notice(campaign: str, day: date, told: Mapping[str, Any], to: tuple[Receiver, ...]) -> Notice:
+    """Return a campaign's day in numbers, once a day."""
+    return Notice(NoticeEvent.DAILY, f"daily:{campaign}:{day}", {"campaign": campaign, **told}, to)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+# --- the words ----------------------------------------------------------------------------------------------------
 
 _TITLES = {
     NoticeEvent.NEEDS_ATTENTION: "SIMs need attention",

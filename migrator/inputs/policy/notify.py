@@ -92,7 +92,7 @@ _MAY: Mapping[ReceiverKind, tuple[dict[str, str], set[str]]] = {
     ),
     ReceiverKind.COMMAND: ({"command": '["./tell.sh"]'}, set()),
 }
-"""Keys that each kind of receiver needs, and others that it may have.
+"""Keys that a kind of receiver needs, and others it may have.
 
 Those that it needs have an example.
 """

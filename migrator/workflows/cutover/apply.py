@@ -13,12 +13,15 @@ from migrator.core.run.gates import must_be_a_wave
 from migrator.engine.cutover.context import SwitchContext, SwitchOptions
 from migrator.engine.cutover.cutover import Switching
 from migrator.engine.run.context import Stopper
+from migrator.engine.run.outside import Outside
 from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import SourceSwitch, TargetPlatform
 from migrator.store import Store
 from migrator.wiring.crash_points import hooks_from_environment
 from migrator.workflows.cutover.make import stale_reasons
+from migrator.workflows.notices.deliver import deliver_after_run
+from migrator.workflows.notices.outside import around_cutover, around_rollback
 from migrator.workflows.plans.refusals import switch_must_be_whole
 from migrator.workflows.site import Site
 
@@ -43,11 +46,13 @@ class CutoverBounds:
         wave: the only wave to work on; None: all.
         wait_s: how long to stay for orders that are not proved yet; None: what the settings say.
         max_duration_s: how long to go on; None: no bound.
+        ref: the change or ticket that the run is for, as `ref_of` takes it.
     """
 
     wave: str | None = None
     wait_s: float | None = None
     max_duration_s: float | None = None
+    ref: str = ""
 
 
 def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
@@ -119,7 +124,8 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
         result = wiring.run_async(body)
         if result.is_over:
             store.switches.finish(header.switch_id, wiring.SystemClock().now().timestamp())
-        return result
+    deliver_after_run(site)
+    return result
 
 
 def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sent: Sent) -> SwitchResult:
@@ -143,7 +149,7 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
                     wiring.source_switch(site.settings, site.store, stopper, read_only=True)
                 )
                 carriers = _Carriers(
-                    scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run"
+                    scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run", is_real=False
                 )
                 return await Switching(_context_of(site, header, bounds, carriers)).run()
 
@@ -174,16 +180,19 @@ class _Carriers:
     target: TargetPlatform
     stopper: Stopper
     owner: str
+    is_real: bool = True
 
 
 def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers: _Carriers) -> SwitchContext:
     """Begin a run in the journal, and return its surroundings."""
     store, settings, clock = carriers.store, site.settings, wiring.SystemClock()
     policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
+    around = around_cutover if header.direction is Direction.CUTOVER else around_rollback
+    outside = around(store, policy, header.plan_id, ref=bounds.ref, who=carriers.owner)
     return SwitchContext(
         header=header,
         gates=policy.gates,
-        run_id=store.journal.start_run(header.switch_id, carriers.owner, clock.now().timestamp()),
+        run_id=store.journal.start_run(header.switch_id, carriers.owner, clock.now().timestamp(), ref=bounds.ref),
         source=carriers.source,
         target=carriers.target,
         journal=store.journal,
@@ -201,4 +210,5 @@ def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carrier
         is_migrated=store.plans.state(header.plan_id) == "finished",
         progress=site.progress,
         hooks=hooks_from_environment(),
+        outside=outside if carriers.is_real else Outside(),
     )
