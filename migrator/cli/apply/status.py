@@ -18,6 +18,7 @@ from migrator.cli.apply.run import order_values
 from migrator.cli.plan.tables import caps_table
 from migrator.core.fleet.spelling import json_text
 from migrator.core.run.control import CEILING_SETTINGS
+from migrator.core.run.steps import JobRecord
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted
 from migrator.inputs.settings.settings import duration_s
@@ -28,9 +29,8 @@ from migrator.workflows.cutover.status import switch_line, switches_of
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import living_holder
 
-__all__ = ["status"]
+__all__ = ["runs_table", "status"]
 
-RUN_COLUMNS = ("run", "state", "started", "exit", "reason")
 STUCK_HINT = (
     "A SIM that stays *-PENDING there can only be freed by Hologram: write to its support with the ICCIDs. The rest of "
     "the plan goes on; `migrator skip --iccids FILE` stops waiting for them."
@@ -198,15 +198,13 @@ def _last_run(store: Store, plan_id: str, *, is_alive: bool) -> dict[str, Any] |
     order = store.steering.order(plan_id)
     is_paused = is_alive and runs[-1].state == "running" and order is not None and order.past == "paused"
     state = "paused" if is_paused else runs[-1].state
-    return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason}
+    return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason, "ref": runs[-1].ref}
 
 
 def _tables(store: Store, data: dict[str, Any]) -> list[Any]:
 
     runs = store.journal.runs(data["plan_id"])
-    run_rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
-    if run_rows:
-        run_rows[-1][1] = data["last_run"]["state"]
+    last = data["last_run"]["state"] if data["last_run"] else ""
     waves = [
         (wave, verdict_word(verdict), count)
         for wave, counts in data["waves"].items()
@@ -219,10 +217,29 @@ def _tables(store: Store, data: dict[str, Any]) -> list[Any]:
         ("Failed", ("code", "SIMs"), list(data["failed"].items())),
         ("What differs", ("finding", "SIMs"), list(data["findings"].items())),
         ("Requests a second", ("carrier", "at most", "set by", "found out"), rates),
-        ("Runs", RUN_COLUMNS, run_rows),
     )
     shown = [table(title, columns, rows) for title, columns, rows in parts if rows]
-    return [table("Waves", ("wave", "verdict", "SIMs"), waves), *shown, caps_table(data["caps"])]
+    return [
+        table("Waves", ("wave", "verdict", "SIMs"), waves),
+        *shown,
+        *runs_table("Runs", runs, last),
+        caps_table(data["caps"]),
+    ]
+
+
+def runs_table(title: str, runs: Sequence[JobRecord], last_state: str = "") -> list[Any]:
+    """Return the table of a plan's runs; none where there are none.
+
+    A column of references is there once a run has one.
+    """
+    if not runs:
+        return []
+    rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
+    rows[-1][1] = last_state or runs[-1].state
+    if not any(run.ref for run in runs):
+        return [table(title, ("run", "state", "started", "exit", "reason"), rows)]
+    with_refs = [[*row[:2], run.ref, *row[2:]] for row, run in zip(rows, runs, strict=True)]
+    return [table(title, ("run", "state", "ref", "started", "exit", "reason"), with_refs)]
 
 
 def _rounded(value: object) -> object:

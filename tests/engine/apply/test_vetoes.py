@@ -76,7 +76,7 @@ def test_one_agreement_covers_the_claims_of_a_short_while(tmp_path: Path) -> Non
 def test_after_a_long_time_the_hook_is_asked_again_within_a_wave(tmp_path: Path) -> None:
     """The window closes while the claims of one wave go on; a slow carrier takes its time for each."""
     slow = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), latency_s=VETO_LASTS_S / 15)
-    world = world_of(tmp_path, window := Window(closed_at=(2,)), options=ApplyOptions(claim_batch=1))
+    world = world_of(tmp_path, Window(closed_at=(2,)), options=ApplyOptions(claim_batch=1))
     world.target.switches = slow
     result = world.apply()
     assert (result.exit_code, result.reason) == (ExitCode.HALTED, "the window is closed")

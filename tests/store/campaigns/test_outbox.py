@@ -76,6 +76,7 @@ def test_a_delivery_whose_process_died_comes_again_under_its_number(store: Store
     (again, _) = store.outbox.due(NOW + SENDING_S)
     assert (again.number, again.name, again.state, again.tries) == (1, "1:webhook", DeliveryState.SENDING, 1)
     assert store.outbox.take_up(again, NOW + SENDING_S)
+    assert not store.outbox.take_up(again, NOW + SENDING_S)  # a third process saw what the second one saw
     store.outbox.delivered(first, NOW + SENDING_S)  # the first process was asleep: its word counts no more
     assert store.outbox.counts() == {DeliveryState.SENDING: 1, DeliveryState.WAITING: 1}
     store.outbox.delivered(again, NOW + SENDING_S)
