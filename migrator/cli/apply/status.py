@@ -1,7 +1,7 @@
 """`status`: the state of a plan."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from migrator.cli.app.lookups import finding_counts, plan_looked_at, unfinished_
 from migrator.cli.app.words import step_word, verdict_word
 from migrator.cli.apply.run import order_values
 from migrator.cli.plan.tables import caps_table
+from migrator.core.campaign.notices import DeliveryState
 from migrator.core.fleet.spelling import json_text
 from migrator.core.run.control import CEILING_SETTINGS
 from migrator.core.run.steps import JobRecord
@@ -150,6 +151,7 @@ def _of(store: Store, plan_id: str) -> Outcome:
         "rates": _rates(store),
         "running": None if holder is None else str(holder),
         "last_run": _last_run(store, plan_id, is_alive=holder is not None),
+        "notices": {state.value: count for state, count in sorted(store.outbox.counts().items())},
     }
     data["next"] = _next(data)
     text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
@@ -158,7 +160,17 @@ def _of(store: Store, plan_id: str) -> Outcome:
     if data["unfinished"] is not None:
         text.append(f"Plan {data['unfinished']} was begun and is not finished: `migrator apply {data['unfinished']}`.")
     text += map(switch_line, data["switches"])
+    text += _undelivered(data["notices"])
     return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
+
+
+def _undelivered(counts: Mapping[str, int]) -> list[str]:
+    """Return a line on notices that nobody got, if any."""
+    waiting = counts.get(DeliveryState.WAITING, 0) + counts.get(DeliveryState.SENDING, 0)
+    given_up = counts.get(DeliveryState.GAVE_UP, 0)
+    if not waiting and not given_up:
+        return []
+    return [f"Notices: {waiting} not delivered yet, {given_up} given up; `migrator notify list` says why."]
 
 
 def _order_values(order: Any) -> dict[str, Any]:

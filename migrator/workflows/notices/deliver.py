@@ -17,7 +17,7 @@ from migrator.store.campaigns.outbox import Delivery
 from migrator.wiring.outside import hand_over
 from migrator.workflows.site import Site
 
-__all__ = ["GIVE_UP_S", "TOTAL_S", "deliver", "deliver_after_run", "next_try_s"]
+__all__ = ["GIVE_UP_S", "TOTAL_S", "deliver", "deliver_after_run", "deliver_due", "next_try_s"]
 
 TOTAL_S = 20.0
 """Most seconds that deliveries take at the end of a run."""
@@ -56,22 +56,28 @@ def deliver(site: Site, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
     Returns: the deliveries that were tried, by what became of them.
     Raises: StoreError.
     """
-    store, done = site.store, Counter[DeliveryState]()
+
+    async def body(stopper: Stopper) -> Counter[DeliveryState]:
+        return await deliver_due(site.store, stopper, most_s=most_s)
+
+    return wiring.run_async(body) if site.store.outbox.due(_now()) else Counter()
+
+
+async def deliver_due(store: Store, stopper: Stopper, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
+    """Try every delivery that is due, within a run.
+
+    Raises: StoreError.
+    """
+    done = Counter[DeliveryState]()
     due: dict[Receiver, list[Delivery]] = {}
     for one in store.outbox.due(_now()):
         due.setdefault(one.receiver, []).append(one)
-    if not due:
-        return done
     secrets = [name for receiver in due for name in receiver.secret_names]
-
-    async def body(stopper: Stopper) -> None:
-        until = anyio.current_time() + most_s
-        with anyio.move_on_after(most_s):
-            async with anyio.create_task_group() as tasks:
-                for waiting in due.values():
-                    tasks.start_soon(_to_one, store, _Round(stopper, until, done, secrets), waiting)
-
-    wiring.run_async(body)
+    around = _Round(stopper, anyio.current_time() + most_s, done, secrets)
+    with anyio.move_on_after(most_s):
+        async with anyio.create_task_group() as tasks:
+            for waiting in due.values():
+                tasks.start_soon(_to_one, store, around, waiting)
     return done
 
 
