@@ -6,6 +6,7 @@ from migrator import wiring
 from migrator.carriers.dryrun import DryRunTarget, Sent
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.control import halted_by
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.engine.apply.apply import Applying
@@ -146,6 +147,7 @@ def carry_out_held(site: Site, header: PlanHeader, bounds: Bounds, me: Owner) ->
     The caller holds the lease, and delivers the notices once it gave it back.
     """
     store = site.store
+    ref_of(bounds.ref or None)
     must_be_ready(store, header)  # again, as others may have been at it while the confirmation was awaited
     must_be_whole(store, header)
 

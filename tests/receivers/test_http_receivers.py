@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -139,3 +141,22 @@ def test_an_address_that_is_none_is_told_by_its_name(url: str, words: str) -> No
     assert "hunter2" not in caught.value.words
     check_url("https://hooks.example.com/hunter2", "OUR_URL")
     check_url("http://127.0.0.1:80/hunter2", "OUR_URL")
+
+
+def test_the_check_in_the_documentation_takes_what_is_ours_once_and_nothing_else(desk: Receiving) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(snippet, names)  # noqa: S102 - our own documentation
+    names["time"] = SimpleNamespace(time=lambda: NOW + 1)
+    sent(desk.url, secret="s3cret")
+    (got,) = desk.got
+    headers = {name.title(): value for name, value in got.headers.items()}
+    is_ours = names["is_ours"]
+    assert is_ours(headers, got.body, "s3cret", set())
+    assert not is_ours(headers, got.body, "s3cret", {"abc-7"})
+    assert not is_ours(headers, got.body, "another", set())
+    assert not is_ours(headers, got.body + b" ", "s3cret", set())
+    assert not is_ours({**headers, "Migrator-Timestamp": "1764000001"}, got.body, "s3cret", set())
+    names["time"] = SimpleNamespace(time=lambda: NOW + 301)
+    assert not is_ours(headers, got.body, "s3cret", set())

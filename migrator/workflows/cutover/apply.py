@@ -8,6 +8,7 @@ from migrator.carriers.dryrun import DryRunTarget, Sent
 from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.core.cutover.plan import Direction, SwitchHeader
 from migrator.core.cutover.results import SwitchResult
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.control import halted_by
 from migrator.core.run.gates import must_be_a_wave
 from migrator.engine.cutover.context import SwitchContext, SwitchOptions
@@ -107,6 +108,7 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
     """
     store = site.store
     must_be_a_wave(bounds.wave, header.waves)
+    ref_of(bounds.ref or None)
     with wiring.holding_lease(store, warn=site.warn) as me:
         _must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
         switch_must_be_whole(store, header)
