@@ -39,5 +39,5 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path
     script = f"sleep 60 & echo $! > {tmp_path / 'pid'}; echo asking; wait"
     ended = run_program(["/bin/sh", "-c", script], b"", environ=os.environ, timeout_s=2.0)
     assert ended == Ended(None, "no answer within 2 s: asking")
-    state = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+    state = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}

@@ -28,6 +28,7 @@ class Receiving:
     reply: bytes = b"ok"
     headers: dict[str, str] = field(default_factory=dict)
     waits_s: float = 0.0
+    is_endless: bool = False
     got: list[Got] = field(default_factory=list)
 
 
@@ -47,6 +48,8 @@ def receiving() -> Iterator[Receiving]:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(desk.reply)
+                while desk.is_endless:
+                    self.wfile.write(desk.reply * 1000)
             except OSError:
                 pass  # nobody waits for it any more
 
