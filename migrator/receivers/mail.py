@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 
@@ -38,12 +39,16 @@ def send_mail(
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(f"{message.text}\n\nnotice {message.notice_id}\n")
     try:
-        with _connected(server, port, timeout_s) as smtp:
+        smtp = _connected(server, port, timeout_s)
+        try:
             if user is not None and password is not None:
                 if not isinstance(smtp.sock, ssl.SSLSocket):
                     raise NotDelivered("the mail server has no TLS, and no password is sent without")
                 smtp.login(user, password)
             refused = smtp.send_message(mail)
+        finally:
+            with suppress(smtplib.SMTPException, OSError):  # what was taken stays taken, however they part
+                smtp.quit()
     except smtplib.SMTPResponseException as error:
         raise NotDelivered(f"the mail server answered {error.smtp_code}") from None
     except (smtplib.SMTPException, OSError) as error:
