@@ -184,3 +184,21 @@ def test_drift_and_silence_are_told_once_for_the_same_sims(desk: Desk, there: Re
     assert desk.run("verify").code == 3
     assert len(there.got) == before + 2  # the same SIM differs in the same way
     must_hold_no_secret(desk, there)
+
+
+def test_a_cutover_asks_its_own_hook_and_tells_its_end(desk: Desk, there: Receiving) -> None:
+    desk.applied(POLICY + '\n[hooks]\nbefore_cutover = ["./window.sh"]\n' + NOTICES)
+    planned = desk.json("cutover", "plan", "--require", "verified", "--accept-silent-units", "--old-sim", "not_asked")
+    confirm = ("--confirm", str(planned.data["count"]))
+    script(desk, "cat > asked.json; echo no ticket; exit 1")
+    puts = desk.rehearsal.onence.ledger.requests("PUT")
+    ended = desk.run("cutover", "apply", *confirm, "--ref", "CHG0044")
+    assert ended.code == 6
+    assert "[hooks] before_cutover vetoes, and nothing is sent: ./window.sh ended with 1: no ticket" in ended.err
+    assert desk.rehearsal.onence.ledger.requests("PUT") == puts
+    asked = json.loads((desk.folder / "asked.json").read_text())
+    assert (asked["hook"], asked["direction"], asked["ref"]) == ("before_cutover", "cutover", "CHG0044")
+    script(desk, "exit 0")
+    assert desk.run("cutover", "apply").code == 0
+    assert told(there)[-1]["event"] == "cutover_done"
+    assert desk.json("status").data["switches"][0]["refs"] == ["CHG0044"]

@@ -8,6 +8,7 @@ import anyio
 
 from migrator import wiring
 from migrator.core.campaign.notices import DeliveryState
+from migrator.core.fleet.units import counted
 from migrator.core.policy.outside import Receiver
 from migrator.engine.run.context import Stopper
 from migrator.errors import MigratorError
@@ -43,7 +44,7 @@ def deliver_after_run(site: Site) -> None:
         return
     bad = done[DeliveryState.WAITING] + done[DeliveryState.GAVE_UP]
     if bad:
-        site.warn(f"{bad} notices were not delivered: `migrator notify list` says why")
+        site.warn(f"not delivered: {counted(bad, 'notice')}; `migrator notify list` says why")
 
 
 def deliver(site: Site, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:

@@ -91,7 +91,7 @@ def test_a_receiver_in_trouble_holds_up_no_other_and_is_tried_once_a_round(
     assert (len(good.got), len(bad.got)) == (3, 1)
     words: list[str] = []
     deliver_after_run(site_of(store, words))
-    assert words == ["1 notices were not delivered: `migrator notify list` says why"]
+    assert words == ["not delivered: 1 notice; `migrator notify list` says why"]
     bad.status = 200
     clock.append(NOW + 60)
     assert deliver(site_of(store)) == {State.DELIVERED: 3}
