@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from migrator.workflows.field.stock import claim_stock, import_stock
     from migrator.workflows.field.swap import swap
     from migrator.workflows.handover import check_handover, handover
+    from migrator.workflows.notices.deliver import deliver
     from migrator.workflows.plans.plan import plan
     from migrator.workflows.pull import pull
     from migrator.workflows.report import report
@@ -31,6 +32,7 @@ __all__ = [
     "check_handover",
     "claim_stock",
     "correct_pairs",
+    "deliver",
     "discover",
     "handover",
     "import_pairs",
@@ -54,6 +56,7 @@ _STAGES = {
     "check_handover": "handover",
     "claim_stock": "field.stock",
     "correct_pairs": "field.correct",
+    "deliver": "notices.deliver",
     "discover": "field.discover",
     "handover": "handover",
     "import_pairs": "field.import_pairs",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from migrator.core.campaign.notices import Notice
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
 from migrator.core.money.caps import Claimed
@@ -74,15 +75,26 @@ class Journal(Protocol):
     Each call is one committed transaction; no call waits.
     """
 
-    def start_run(self, plan_id: str, owner: str, now: float) -> int:
+    def start_run(self, plan_id: str, owner: str, now: float, *, ref: str = "") -> int:
         """Note that a run began, and the plan is used.
+
+        `ref` is the change or ticket that the run is for.
 
         Returns: the run's id.
         """
         ...
 
-    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note the end of a run.
+    def end_run(
+        self,
+        run_id: int,
+        event: RunEvent,
+        *,
+        exit_code: int,
+        reason: str,
+        now: float,
+        told: Sequence[Notice] = (),
+    ) -> None:
+        """Note the end of a run, and who is to be told.
 
         Raises: LeaseLost, if another run took this run for dead.
         """
@@ -294,8 +306,8 @@ class MigrationJournal(Journal, Protocol):
         """
         ...
 
-    def gate_reached(self, plan_id: str, wave: str, now: float) -> float:
-        """Note that a wave has enough verified SIMs.
+    def gate_reached(self, plan_id: str, wave: str, now: float, *, told: Sequence[Notice] = ()) -> float:
+        """Note that a wave has enough verified SIMs, and tell it.
 
         Returns: since when the wave has had enough of them without a break.
         """

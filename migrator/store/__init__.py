@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, insert, select, true
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import Audit
+from migrator.store.campaigns.outbox import Outbox
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.corrections import Corrections
@@ -86,6 +87,7 @@ class Store:
         self.presence = Presence(database)
         self.steering = Steering(database)
         self.interventions = Interventions(database)
+        self.outbox = Outbox(database)
 
     @classmethod
     def open(

@@ -6,14 +6,18 @@ from migrator import wiring
 from migrator.carriers.dryrun import DryRunTarget, Sent
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.control import halted_by
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.engine.apply.apply import Applying
+from migrator.engine.run.around import Around
 from migrator.engine.run.context import ApplyOptions, Context, Stopper
 from migrator.errors import InputError, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import TargetPlatform
 from migrator.store import Owner, Store
+from migrator.workflows.notices.around import around_claims
+from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.plans.make import applying
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale, require_approvals
 from migrator.workflows.site import Site, holding
@@ -41,6 +45,7 @@ class Bounds:
         wait_s: how long to stay for SIMs that are only pending; None: what the settings say.
         max_duration_s: how long to go on; None: no bound.
         adopt_tagged: how many SIMs may be taken over that carry our tag though this store never claimed them.
+        ref: the change or ticket that the run is for, as `ref_of` takes it.
     """
 
     max_sims: int | None = None
@@ -48,6 +53,7 @@ class Bounds:
     wait_s: float | None = None
     max_duration_s: float | None = None
     adopt_tagged: int | None = None
+    ref: str = ""
 
 
 def apply(
@@ -129,19 +135,27 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
 def carry_out(site: Site, header: PlanHeader, bounds: Bounds) -> ApplyResult:
     """Run a plan that is confirmed, under the lease of the store."""
     with holding(site) as me:
-        return carry_out_held(site, header, bounds, me)
+        result = carry_out_held(site, header, bounds, me)
+    deliver_after_run(site)
+    return result
 
 
 def carry_out_held(site: Site, header: PlanHeader, bounds: Bounds, me: Owner) -> ApplyResult:
-    """Run a plan that is confirmed; the caller holds the lease."""
+    """Run a plan that is confirmed.
+
+    The caller holds the lease, and delivers the notices once it gave it back.
+    """
     store = site.store
+    ref_of(bounds.ref or None)
     must_be_ready(store, header)  # again, as others may have been at it while the confirmation was awaited
     must_be_whole(store, header)
 
     async def body(stopper: Stopper) -> ApplyResult:
         async with site.outside.target(site.settings, store, stopper) as target, site.heartbeat(me, stopper):
             stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, site.progress)
-            ctx = _context_of(site, header, bounds, target=target, stopper=stopper, owner=wiring.runner(me), soaks=True)
+            ctx = _context_of(
+                site, header, bounds, target=target, stopper=stopper, owner=wiring.runner(me), is_real=True
+            )
             return await applying(store, ctx).run()
 
     result = site.outside.run_async(body)
@@ -161,7 +175,9 @@ def dry_run(site: Site, header: PlanHeader, bounds: Bounds, sent: Sent) -> Apply
         async def body(stopper: Stopper) -> ApplyResult:
             async with site.outside.target(site.settings, site.store, stopper, read_only=True) as real:
                 target = DryRunTarget(real, sent)
-                ctx = _context_of(on_copy, header, bounds, target=target, stopper=stopper, owner="dry run", soaks=False)
+                ctx = _context_of(
+                    on_copy, header, bounds, target=target, stopper=stopper, owner="dry run", is_real=False
+                )
                 return await Applying(ctx).run()
 
         return site.outside.run_async(body)
@@ -175,14 +191,20 @@ def _context_of(
     target: TargetPlatform,
     stopper: Stopper,
     owner: str,
-    soaks: bool,
+    is_real: bool,
 ) -> Context:
-    """Begin a run in the journal, and return its surroundings."""
+    """Begin a run in the journal, and return its surroundings.
+
+    A run that is not real is a dry one: no wave rests, no hook is asked, and nobody is told.
+    """
     store, settings, clock = site.store, site.settings, site.clock
+    policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
+    ref = bounds.ref
+    around = around_claims(store, policy, header.plan_id, ref=ref, who=owner)
     return Context(
         header=header,
-        policy=stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}"),
-        run_id=store.journal.start_run(header.plan_id, owner, clock.now().timestamp()),
+        policy=policy,
+        run_id=store.journal.start_run(header.plan_id, owner, clock.now().timestamp(), ref=ref),
         target=target,
         journal=store.journal,
         clock=clock,
@@ -190,7 +212,7 @@ def _context_of(
             max_sims=bounds.max_sims,
             adopt_tagged=bounds.adopt_tagged,
             wave=bounds.wave,
-            soaks=soaks,
+            soaks=is_real,
             max_duration_s=bounds.max_duration_s,
             wait_s=settings.settle_timeout_s if bounds.wait_s is None else bounds.wait_s,
             absent_after_s=settings.absent_after_s,
@@ -201,4 +223,5 @@ def _context_of(
         stopper=stopper,
         progress=site.progress,
         hooks=site.outside.hooks,
+        around=around if is_real else Around(),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gather"]
 
-_RUN = ("run_id", "state", "owner", "started_at", "ended_at", "exit_code", "reason")
+_RUN = ("run_id", "state", "owner", "started_at", "ended_at", "exit_code", "reason", "ref")
 _in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _kept = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # as the store keeps it: it is hashed
 _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -105,6 +105,7 @@ def _approval(given: "Approval") -> dict[str, Any]:
         "approved_at": moment(given.approved_at),
         "changes_sha256": given.changes_sha256,
         "note": given.note,
+        "ref": given.ref,
     }
 
 
@@ -153,6 +154,7 @@ def _run(run: Any) -> dict[str, Any]:
         "exit_code": run.exit_code,
         "reason": run.reason,
         "requests": run.requests,
+        "ref": run.ref,
     }
 
 

@@ -134,6 +134,7 @@ def _approvals(store: "Store", header: PlanHeader) -> list[dict[str, Any]]:
             "approved_by": row.approved_by,
             "approved_at": moment(row.approved_at),
             "note": row.note,
+            "ref": row.ref,
             "changes_sha256": row.changes_sha256,
             "is_of_this_plan": row.changes_sha256 == header.fingerprints.changes,
         }

@@ -43,8 +43,11 @@ from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.ports import Clock, DataSession, DevicePage, Progress, SourcePlatform, SourceUsage, TargetPlatform
+from migrator.workflows.notices.deliver import deliver_after_run
+from migrator.workflows.notices.found import tell_drift
 from migrator.workflows.plans.make import look
 from migrator.workflows.site import Site
+from migrator.workflows.watch import drift_of
 
 if TYPE_CHECKING:
     from migrator.store import Store
@@ -91,7 +94,10 @@ def verify(site: Site, plan_id: str) -> Mapping[str, int]:
                 progress=site.progress,
             )
 
+    began_s = site.now()
     site.outside.run_async(body)
+    tell_drift(store, header, drift_of(store, plan_id, began_s))
+    deliver_after_run(site)
     return {verdict: sims for verdict, sims in store.journal.verdicts(plan_id).items() if sims}
 
 

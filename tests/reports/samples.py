@@ -151,6 +151,7 @@ def switch(**values: Any) -> dict[str, Any]:
         "aside": 1,
         "paused": 0,
         "ran_by": ["ann@desk, process 4711 on desk"],
+        "refs": ["CHG0042"],
     }
     return told | values
 
@@ -211,6 +212,7 @@ def _approval() -> dict[str, Any]:
         "approved_at": moment(NOW - 4000),
         "note": "as agreed",
         "changes_sha256": "ab" * 32,
+        "ref": "CHG0041",
         "is_of_this_plan": True,
     }
 

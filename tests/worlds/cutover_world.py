@@ -28,6 +28,7 @@ from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.engine.cutover.context import SwitchContext, SwitchOptions
 from migrator.engine.cutover.cutover import Switching
+from migrator.engine.run.around import Around
 from migrator.engine.run.context import Hooks, Stopper, quiet
 from migrator.ports import Progress
 from migrator.workflows.cutover.make import make_cutover, make_rollback
@@ -252,6 +253,7 @@ class SwitchWorld(World):
                 source = await stack.enter_async_context(self._watched(self.source, BASE_URL))
                 header = store.switches.header(store.switches.newest(direction) or "")
                 ctx = SwitchContext(
+                    around=Around(self.ask, store.outbox.tell, self.policy().policy.notify, self.ref, "test"),
                     header=header,
                     gates=self.policy().policy.gates,
                     run_id=store.journal.start_run(header.switch_id, "test", self.now().timestamp()),

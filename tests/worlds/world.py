@@ -28,6 +28,7 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode, PullResult
 from migrator.core.run.states import StepKind
 from migrator.engine.pull import Pulling
+from migrator.engine.run.around import Around, Ask
 from migrator.engine.run.context import ApplyOptions, Context, Hooks, Stopper, quiet
 from migrator.inputs.policy.file import LoadedPolicy, parse_policy
 from migrator.ports import Progress, SourcePage, SourceRow
@@ -117,6 +118,8 @@ class World:
     options: ApplyOptions = field(default_factory=ApplyOptions)
     source: OnenceSimulator = field(init=False)
     target: HologramSimulator = field(init=False)
+    ask: Ask | None = field(default=None, init=False)  # the hook of the policy, as somebody answers it
+    ref: str = field(default="", init=False)
     start_rps: ClassVar[float] = wiring.START_RPS
     ceiling_rps: ClassVar[float] = 200.0
     stopper: Stopper = field(default_factory=Stopper, init=False)
@@ -325,10 +328,12 @@ class World:
     ) -> Context:
         """A new run of a plan, the newest if none is named, and what it needs."""
         header = store.plans.header(plan_id or store.plans.newest() or "")
+        policy = self.policy().policy
         return Context(
+            around=Around(self.ask, store.outbox.tell, policy.notify, self.ref, "test"),
             header=header,
-            policy=self.policy().policy,
-            run_id=store.journal.start_run(header.plan_id, "test", self.now().timestamp()),
+            policy=policy,
+            run_id=store.journal.start_run(header.plan_id, "test", self.now().timestamp(), ref=self.ref),
             target=self.hologram(http, store, stopper),
             journal=store.journal,
             clock=self,

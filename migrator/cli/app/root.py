@@ -86,6 +86,11 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "export": ("handover:export", "Write old and new identifiers of each unit, or what changed."),
         "check": ("handover:check", "Find your own records that still hold old ICCIDs."),
     },
+    "notify": {
+        "test": ("notify:test", "Send a test to each receiver of a policy, and tell what came."),
+        "deliver": ("notify:deliver", "Deliver what waits in the outbox, for cron."),
+        "list": ("notify:show", "List notices, and what became of each."),
+    },
     "audit": {
         "log": ("tools.audit:log", "Show the log: every event in order."),
         "verify": ("tools.audit:verify", "Check the log, or an evidence file."),
@@ -106,6 +111,7 @@ GROUP_HELP = {
     "plan": "Plans: make, review, export.",
     "jobs": "Requests that were sent, and their results.",
     "handover": "The result, for the systems that hold ICCIDs.",
+    "notify": "Notices to people and systems: webhook, Slack, Teams, mail, command.",
     "audit": "The audit log.",
     "cutover": "Switch the old SIMs off.",
     "rollback": "Back to the old SIMs.",

@@ -12,12 +12,14 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, sa
 from migrator.cli.app.looks import meant_plan, shown_plan
 from migrator.cli.app.lookups import plan_or_file, unfinished_besides
 from migrator.cli.app.progress import watching
+from migrator.cli.app.refs import ref_option
 from migrator.cli.app.stale import say_at_once, with_warnings
 from migrator.cli.app.words import head_line, seconds_of, verdict_word
 from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
 from migrator.cli.verify.verify import verified
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import InputError, Problem
 from migrator.inputs.settings.settings import Settings
@@ -66,6 +68,7 @@ class Options:
 @click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be verified.")
 @click.option("--wait", metavar="DURATION", help="How long to stay for SIMs that are only pending [30m].")
 @click.option("--max-duration", metavar="DURATION", help="Stop in good order after so long, with exit 7.")
+@ref_option
 @global_options
 @click.pass_obj
 def apply(shared: Globals, /, **options: Any) -> int:
@@ -86,6 +89,7 @@ def _options(
     max_sims: int | None,
     wave: str | None,
     adopt_tagged: int | None,
+    ref: str | None,
     **others: Any,
 ) -> Options:
     """Return the options, with durations in seconds.
@@ -94,7 +98,7 @@ def _options(
     """
     wait_s = None if wait is None else seconds_of("--wait", wait)
     most_s = None if max_duration is None else seconds_of("--max-duration", max_duration)
-    bounds = Bounds(max_sims=max_sims, wave=wave, wait_s=wait_s, max_duration_s=most_s, adopt_tagged=adopt_tagged)
+    bounds = Bounds(max_sims, wave, wait_s, most_s, adopt_tagged, ref_of(ref))
     return Options(bounds=bounds, **others)
 
 

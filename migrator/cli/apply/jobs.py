@@ -9,6 +9,7 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.lookups import plan_looked_at
 from migrator.cli.app.words import step_word
+from migrator.cli.apply.status import runs_table
 from migrator.core.cutover.plan import SwitchItem
 from migrator.core.fleet.units import counted
 from migrator.core.run.steps import Item, RequestRecord
@@ -43,10 +44,9 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
         switches = switches_of(store, plan_id)
     shown = [job_values(record) for record in requests if every or record.method == "POST"]
     hidden = len(requests) - len(shown)
-    run_rows = [(run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason) for run in runs]
     rows = [tuple(job[key] for key in FIELDS) for job in shown]
     text: list[Any] = [
-        table(f"Runs of plan {plan_id}", ("run", "state", "started", "exit", "reason"), run_rows),
+        *runs_table(f"Runs of plan {plan_id}", runs),
         table("Requests", COLUMNS, rows),
     ]
     if hidden:
@@ -66,6 +66,7 @@ def _run_values(run: Any) -> dict[str, Any]:
         "ended_at": moment(run.ended_at),
         "exit_code": run.exit_code,
         "reason": run.reason,
+        "ref": run.ref,
     }
 
 

@@ -1,7 +1,7 @@
 """`status`: the state of a plan."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,10 +16,12 @@ from migrator.cli.app.lookups import finding_counts, plan_looked_at, unfinished_
 from migrator.cli.app.words import step_word, verdict_word
 from migrator.cli.apply.run import order_values
 from migrator.cli.plan.tables import caps_table
+from migrator.core.campaign.notices import DeliveryState
 from migrator.core.fleet.spelling import json_text
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.staged import staged_ends
 from migrator.core.run.control import CEILING_SETTINGS
+from migrator.core.run.steps import JobRecord
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted
 from migrator.inputs.settings.settings import duration_s
@@ -30,9 +32,8 @@ from migrator.workflows.cutover.status import switch_line, switches_of
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import living_holder
 
-__all__ = ["status"]
+__all__ = ["runs_table", "status"]
 
-RUN_COLUMNS = ("run", "state", "started", "exit", "reason")
 STUCK_HINT = (
     "A SIM that stays *-PENDING there can only be freed by Hologram: write to its support with the ICCIDs. The rest of "
     "the plan goes on; `migrator skip --iccids FILE` stops waiting for them."
@@ -155,6 +156,7 @@ def _of(store: Store, plan_id: str) -> Outcome:
         "rates": _rates(store),
         "running": None if holder is None else str(holder),
         "last_run": _last_run(store, plan_id, is_alive=holder is not None),
+        "notices": {state.value: count for state, count in sorted(store.outbox.counts().items())},
     }
     data["next"] = _next(data)
     text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
@@ -166,7 +168,17 @@ def _of(store: Store, plan_id: str) -> Outcome:
     if ends is not None:
         text.append(f"In Test Mode: {n_sims(ends.sims)}; the first ends at {ends.first}.")
         text += [f"Warning: {words}." for words in (ends.warning(),) if words]
+    text += _undelivered(data["notices"])
     return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
+
+
+def _undelivered(counts: Mapping[str, int]) -> list[str]:
+    """Return a line on notices that nobody got, if any."""
+    waiting = counts.get(DeliveryState.WAITING, 0) + counts.get(DeliveryState.SENDING, 0)
+    given_up = counts.get(DeliveryState.GAVE_UP, 0)
+    if not waiting and not given_up:
+        return []
+    return [f"Notices: {waiting} not delivered yet, {given_up} given up; `migrator notify list` says why."]
 
 
 def _order_values(order: Any) -> dict[str, Any]:
@@ -206,15 +218,13 @@ def _last_run(store: Store, plan_id: str, *, is_alive: bool) -> dict[str, Any] |
     order = store.steering.order(plan_id)
     is_paused = is_alive and runs[-1].state == "running" and order is not None and order.past == "paused"
     state = "paused" if is_paused else runs[-1].state
-    return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason}
+    return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason, "ref": runs[-1].ref}
 
 
 def _tables(store: Store, data: dict[str, Any]) -> list[Any]:
 
     runs = store.journal.runs(data["plan_id"])
-    run_rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
-    if run_rows:
-        run_rows[-1][1] = data["last_run"]["state"]
+    last = data["last_run"]["state"] if data["last_run"] else ""
     waves = [
         (wave, verdict_word(verdict), count)
         for wave, counts in data["waves"].items()
@@ -227,10 +237,29 @@ def _tables(store: Store, data: dict[str, Any]) -> list[Any]:
         ("Failed", ("code", "SIMs"), list(data["failed"].items())),
         ("What differs", ("finding", "SIMs"), list(data["findings"].items())),
         ("Requests a second", ("carrier", "at most", "set by", "found out"), rates),
-        ("Runs", RUN_COLUMNS, run_rows),
     )
     shown = [table(title, columns, rows) for title, columns, rows in parts if rows]
-    return [table("Waves", ("wave", "verdict", "SIMs"), waves), *shown, caps_table(data["caps"])]
+    return [
+        table("Waves", ("wave", "verdict", "SIMs"), waves),
+        *shown,
+        *runs_table("Runs", runs, last),
+        caps_table(data["caps"]),
+    ]
+
+
+def runs_table(title: str, runs: Sequence[JobRecord], last_state: str = "") -> list[Any]:
+    """Return the table of a plan's runs; none where there are none.
+
+    A column of references is there once a run has one.
+    """
+    if not runs:
+        return []
+    rows = [[run.run_id, run.state, moment(run.started_at), run.exit_code, run.reason] for run in runs]
+    rows[-1][1] = last_state or runs[-1].state
+    if not any(run.ref for run in runs):
+        return [table(title, ("run", "state", "started", "exit", "reason"), rows)]
+    with_refs = [[*row[:2], run.ref, *row[2:]] for row, run in zip(rows, runs, strict=True)]
+    return [table(title, ("run", "state", "ref", "started", "exit", "reason"), with_refs)]
 
 
 def _rounded(value: object) -> object:

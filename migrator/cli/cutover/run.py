@@ -17,10 +17,12 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, table, warned
 from migrator.cli.app.looks import meant_switch, shown_switch
 from migrator.cli.app.progress import watching
+from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import head_line, seconds_of
 from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
 from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
 from migrator.core.cutover.results import SwitchResult
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.settings.settings import Settings
@@ -91,6 +93,7 @@ def apply_options(direction: Direction) -> Callable[[Callable[..., int]], Callab
         click.option("--wave", metavar="NAME", help="Work on this wave only; the one before must be switched."),
         click.option("--wait", metavar="DURATION", help="How long to stay for orders that are not proved yet [30m]."),
         click.option("--max-duration", metavar="DURATION", help="Stop in good order after so long, with exit 7."),
+        ref_option,
     )
 
     def add(command: Callable[..., int]) -> Callable[..., int]:
@@ -102,7 +105,13 @@ def apply_options(direction: Direction) -> Callable[[Callable[..., int]], Callab
 
 
 def options_given(
-    direction: Direction, *, wave: str | None, wait: str | None, max_duration: str | None, **others: Any
+    direction: Direction,
+    *,
+    wave: str | None,
+    wait: str | None,
+    max_duration: str | None,
+    ref: str | None,
+    **others: Any,
 ) -> CutoverOptions:
     """Return the options, with durations in seconds.
 
@@ -110,7 +119,7 @@ def options_given(
     """
     wait_s = None if wait is None else seconds_of("--wait", wait)
     most_s = None if max_duration is None else seconds_of("--max-duration", max_duration)
-    return CutoverOptions(direction, bounds=CutoverBounds(wave, wait_s, most_s), **others)
+    return CutoverOptions(direction, bounds=CutoverBounds(wave, wait_s, most_s, ref_of(ref)), **others)
 
 
 # --- what a command line says -------------------------------------------------------------------------------------

@@ -12,10 +12,12 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.looks import shown_plan
 from migrator.cli.app.lookups import plan_or_file
+from migrator.cli.app.refs import ref_option
 from migrator.cli.app.stale import say_at_once, with_warnings
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.approvals import Approval, approvers, same_person
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.plan.refs import ref_of
 from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
@@ -34,10 +36,13 @@ LONGEST_NOTE = 1000
 @click.argument("plan", required=False)
 @click.option("--as", "name", metavar="NAME", help="Who approves [the login name, at this host].")
 @click.option("--note", default="", help="Words to keep with it.")
+@ref_option
 @click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan show` says it.")
 @global_options
 @click.pass_obj
-def approve(shared: Globals, /, *, plan: str | None, name: str | None, note: str, confirm: int | None) -> int:
+def approve(
+    shared: Globals, /, *, plan: str | None, name: str | None, confirm: int | None, note: str, ref: str | None
+) -> int:
     """Note that somebody approved PLAN, with the hash of its changes.
 
     PLAN is an id or a plan file; default the newest.
@@ -45,11 +50,14 @@ def approve(shared: Globals, /, *, plan: str | None, name: str | None, note: str
     A policy with `[approvals] required = N` has `apply` wait, with exit 6, until N different people approved these very
     changes. The same person counts once. Names are not proven: keep the store where only your team can write.
     """
-    return finish("plan approve", shared, lambda: _approve(shared, plan, name, note, confirm))
+    return finish("plan approve", shared, lambda: _approve(shared, plan, name, confirm, note=note, ref=ref))
 
 
-def _approve(shared: Globals, plan: str | None, name: str | None, note: str, confirm: int | None) -> Outcome:
+def _approve(
+    shared: Globals, plan: str | None, name: str | None, confirm: int | None, *, note: str, ref: str | None
+) -> Outcome:
 
+    ref = ref_of(ref)
     who = named_person(name, option="--as")
     if len(note) > LONGEST_NOTE:
         raise InputError(f"the note has {len(note)} characters, at most {LONGEST_NOTE} are kept", code="note")
@@ -58,7 +66,8 @@ def _approve(shared: Globals, plan: str | None, name: str | None, note: str, con
         _confirmed(shared, header, confirm)
         digest = header.fingerprints.changes
         is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
-        store.approvals.add(header.plan_id, Approval(who, wiring.SystemClock().now().timestamp(), digest, note))
+        now = wiring.SystemClock().now().timestamp()
+        store.approvals.add(header.plan_id, Approval(who, now, digest, note, ref))
         values = approval_values(store, header)
         shown_plan(store, header.plan_id)
     counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
@@ -122,6 +131,7 @@ def approval_values(store: Store, header: PlanHeader) -> dict[str, Any]:
                 "approved_at": moment(one.approved_at),
                 "changes_sha256": one.changes_sha256,
                 "note": one.note,
+                "ref": one.ref,
             }
             for one in given
         ],

@@ -107,6 +107,7 @@ class Lives:
 
     Args:
         most: the number of proofs to keep one by one, of those that need attention; None for every SIM.
+        silent: new SIMs without a sign of life, by ICCID.
     """
 
     most: int | None
@@ -117,12 +118,15 @@ class Lives:
     old: Counter[OldSide] = field(default_factory=Counter)
     silence: Counter[Silence] = field(default_factory=Counter)
     kept: list[Proof] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
     def keep(self, proof: Proof) -> None:
         """Add the proof of one SIM."""
         self.sims += 1
         self.attention += proof.needs_attention
         self.life[proof.life] += 1
+        if proof.life is Life.SILENT:
+            self.silent.append(proof.target_iccid)
         self.unit[proof.unit] += 1
         if proof.old is not None:
             self.old[proof.old] += 1

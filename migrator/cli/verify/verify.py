@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from migrator import wiring
-from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.lookups import finding_counts, plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import verdict_word
@@ -25,8 +25,12 @@ from migrator.inputs.settings.settings import Settings
 from migrator.ports import Progress
 from migrator.store import Store
 from migrator.workflows.cutover.status import taken_back_and_no_more
+from migrator.workflows.notices.deliver import deliver_after_run
+from migrator.workflows.notices.found import tell_drift, tell_silent
 from migrator.workflows.plans.make import look
+from migrator.workflows.site import Site
 from migrator.workflows.verify import DeviceWatch, look_at_source, prove_life
+from migrator.workflows.watch import drift_of
 
 __all__ = ["verified", "verify"]
 
@@ -126,6 +130,7 @@ def verified(
     Without `asked`, only the record is verified.
     """
     told: list[Outcome] = []
+    began_s = wiring.SystemClock().now().timestamp()
     devices, lives = DeviceWatch(store, header, most_kept(shared)), Lives(most_kept(shared))
     with watching(shared) as progress, closing(devices):
 
@@ -147,6 +152,10 @@ def verified(
                 told.append(source_told(found))
 
         wiring.run_async(body)
+    tell_drift(store, header, drift_of(store, header.plan_id, began_s))
+    if asked is not None and asked.traffic:
+        tell_silent(store, header, lives.silent)
+    deliver_after_run(Site(store, chosen, warn=warned))
     parts = [_told(store, header)]
     if asked is not None:
         parts.append(unexpected_told(devices))

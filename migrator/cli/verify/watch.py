@@ -1,5 +1,6 @@
 """`verify --watch`: fresh reads again and again, and drift as it appears."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from migrator import wiring
@@ -11,10 +12,13 @@ from migrator.core.fleet.units import counted, n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper, quiet
-from migrator.errors import InputError, Interrupted, Problem, Transient
+from migrator.errors import InputError, Interrupted, Problem, StoreError, Transient
 from migrator.inputs.settings.settings import Settings, duration_s
 from migrator.store import Store
+from migrator.workflows.notices.deliver import deliver_due
+from migrator.workflows.notices.found import tell_drift
 from migrator.workflows.plans.make import look
+from migrator.workflows.site import Site
 from migrator.workflows.watch import Drift, DriftWatch, Moved, drift_of
 
 __all__ = ["watched"]
@@ -66,7 +70,11 @@ def _watch(
                     stopper=stopper,
                     progress=quiet,
                 )
-                return drift_of(store, header.plan_id, since_s)
+                drift = drift_of(store, header.plan_id, since_s)
+                if tell_drift(store, header, drift):
+                    with suppress(StoreError):  # the next round tries again
+                        await deliver_due(Site(store, chosen), stopper)
+                return drift
 
             made.append(
                 DriftWatch(

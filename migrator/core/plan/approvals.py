@@ -14,13 +14,15 @@ __all__ = ["Approval", "approvers", "same_person"]
 class Approval:
     """Approval of a plan's changes by one person.
 
-    `approved_at` is UTC seconds. `changes_sha256` is the SHA-256 of the changes that the approval was given for.
+    `approved_at` is UTC seconds. `changes_sha256` is the SHA-256 of the changes that the approval was given for. `ref`
+    is the change or ticket that it belongs to.
     """
 
     approved_by: str
     approved_at: float
     changes_sha256: str
     note: str = ""
+    ref: str = ""
 
 
 def approvers(approvals: Iterable[Approval], changes_sha256: str) -> tuple[str, ...]:

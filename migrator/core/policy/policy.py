@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from migrator.core.fleet.sims import SourceStatus
+from migrator.core.policy.outside import HookPrograms, Receiver
 
 __all__ = [
     "Caps",
@@ -351,6 +352,8 @@ class Policy:
     cutover: CutoverPolicy = field(default_factory=CutoverPolicy)
     stock: StockPolicy = field(default_factory=StockPolicy)
     rules: tuple[Rule, ...] = ()
+    hooks: HookPrograms = field(default_factory=HookPrograms)
+    notify: tuple[Receiver, ...] = ()
 
     @property
     def needs_counting(self) -> bool:

@@ -192,7 +192,8 @@ class RequestRecord:
 class JobRecord:
     """Record of one run of `apply`.
 
-    Times are UTC seconds. `ended_at` is None while the run goes on, or when its process died.
+    Times are UTC seconds. `ended_at` is None while the run goes on, or when its process died. `ref` is the change or
+    ticket that the run was for.
     """
 
     run_id: int
@@ -204,6 +205,7 @@ class JobRecord:
     exit_code: int | None = None
     reason: str = ""
     requests: int = 0
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

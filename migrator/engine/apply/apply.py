@@ -22,6 +22,7 @@ from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims, settle_settings
 from migrator.engine.apply.strangers import Strangers
 from migrator.engine.apply.tag import stock_tag_id_of, tag_id_of
+from migrator.engine.apply.told import asked_of_hook, told_at_end
 from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
@@ -147,6 +148,9 @@ class Applying:
             )
         most = ctx.options.max_sims
         await money.check(missing if most is None else min(missing, most))
+        if not money.claimed():  # a tag would be made before the first claim
+            first = ctx.options.wave or next(iter(ctx.header.waves), None)
+            await ctx.around.may_send(first, lambda: asked_of_hook(ctx, money.price), ctx.steady)
         return money
 
     async def _claims_missing(self) -> int:
@@ -210,10 +214,9 @@ class Applying:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         kept = f"{reason}; {hint}" if hint else reason
-        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=kept, now=ctx.now())
         words = getattr(error, "carrier_words", "")
         counts = ctx.journal.step_counts(ctx.plan_id)
-        return ApplyResult(
+        result = ApplyResult(
             plan_id=ctx.plan_id,
             run_id=ctx.run_id,
             exit_code=exit_code,
@@ -226,6 +229,9 @@ class Applying:
             blocked=self._blocked(),
             skipped=ctx.header.counts.get(Action.SKIP, 0),
         )
+        told = told_at_end(ctx, result)
+        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=kept, now=ctx.now(), told=told)
+        return result
 
 
 _RUN_EVENTS = {

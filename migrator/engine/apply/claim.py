@@ -21,6 +21,7 @@ from migrator.core.run.steps import Item
 from migrator.engine.apply.guards import Money, check_failures
 from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims
+from migrator.engine.apply.told import asked_of_hook, told_of_spend
 from migrator.engine.run.context import Context
 from migrator.engine.run.freshness import Knowledge
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
@@ -112,9 +113,19 @@ class Claimer:
             if batch is None:
                 return
             check_failures(self.ctx)
+            await self._ask_hook(batch)
             await self.money.look()
             await self.money.check(len(batch.items))
             queue.extendleft(reversed(await self._one(batch)))
+
+    async def _ask_hook(self, batch: ClaimBatch) -> None:
+        """Ask `before_claim`, and tell of caps that are nearly used.
+
+        Raises: Halted, if the hook has a veto.
+        """
+        ctx = self.ctx
+        ctx.around.tell(told_of_spend(ctx, self.money.price), ctx.now())
+        await ctx.around.may_send(batch.items[0].change.wave, lambda: asked_of_hook(ctx, self.money.price), ctx.steady)
 
     async def _looked_at(self, batch: ClaimBatch) -> list[ClaimBatch]:
         """Return the batch as read at most `OLDEST_LOOK_S` ago.

@@ -16,6 +16,7 @@ from migrator.engine.apply.claim import Claimer
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.guards import gate_after
 from migrator.engine.apply.strangers import Strangers
+from migrator.engine.apply.told import told_of_wave
 from migrator.engine.run.context import Context
 from migrator.errors import Halted, Interrupted, PlatformError
 
@@ -114,7 +115,9 @@ class Waves:
                 self._check_gate(before, wave)
 
     def _reached_at(self, wave: str) -> float:
-        return self.ctx.journal.gate_reached(self.ctx.plan_id, wave, self.ctx.steady.latest().timestamp())
+        ctx = self.ctx
+        told = told_of_wave(ctx, wave)
+        return ctx.journal.gate_reached(ctx.plan_id, wave, ctx.steady.latest().timestamp(), told=told)
 
     async def _rest(self, wave: str, rest_s: float) -> None:
         """Wait while a wave rests, then read its SIMs again.

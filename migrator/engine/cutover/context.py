@@ -8,6 +8,7 @@ from migrator.core.cutover.plan import SwitchHeader, SwitchItem
 from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepEvent, StepKind
+from migrator.engine.run.around import Around
 from migrator.engine.run.context import Hooks, SteadyClock, Stopper, quiet
 from migrator.engine.run.freshness import Knowledge
 from migrator.engine.run.parallel import several
@@ -60,6 +61,7 @@ class SwitchContext:
 
     Args:
         is_migrated: whether the migration's plan is finished, so that a difference is drift.
+        outside: who may forbid an order, and who is told of the run.
     """
 
     header: SwitchHeader
@@ -77,6 +79,7 @@ class SwitchContext:
     is_migrated: bool = True
     progress: Progress = quiet
     hooks: Hooks = field(default_factory=Hooks)
+    around: Around = field(default_factory=Around)
     _steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +96,13 @@ class SwitchContext:
         The next process compares it with its own: seconds of one process that slept would stand too early there.
         """
         return self.clock.now().timestamp()
+
+    async def may_send(self, wave: str, told: Callable[[], Mapping[str, Any]]) -> None:
+        """Ask the hook before the orders of a wave.
+
+        Raises: Halted, if it has a veto.
+        """
+        await self.around.may_send(wave, told, self._steady)
 
     def learned_now(self) -> Knowledge:
         """Return the knowledge that begins with the next read.

@@ -22,6 +22,7 @@ from migrator.engine.cutover.context import SwitchContext
 from migrator.engine.cutover.evidence import Evidence
 from migrator.engine.cutover.new_sims import NewSims
 from migrator.engine.cutover.old_sims import OldSims
+from migrator.engine.cutover.told import asked_of_hook, told_at_end, told_of_wave
 from migrator.engine.run.unforeseen import alone_if_need_be, sim_by_sim
 from migrator.errors import Halted, InputError, Interrupted, MigratorError
 
@@ -124,10 +125,24 @@ class Switching:
         if self.ctx.header.direction is Direction.CUTOVER:
             pending = [item for item in fresh if item.state_of(StepKind.SOURCE) is StepState.PENDING]
             await alone_if_need_be(pending, self._ask_ahead)
+            if pending:
+                await self._ask_hook(str(pending[0].row.wave))
         await self._old.order(fresh)
         if self.ctx.header.direction is Direction.ROLLBACK:
             await self._new.pause(self._fresh(keys), self._old.look)
         self._check_failures()
+
+    async def _ask_hook(self, wave: str) -> None:
+        """Ask `before_cutover` before an old SIM is switched off.
+
+        A rollback is never asked about: it gives a unit back what it had.
+
+        Raises: Halted, if the hook has a veto.
+        """
+        if self.ctx.around.ask is None:
+            return
+        left = len(await self._open_keys(wave))
+        await self.ctx.may_send(wave, lambda: asked_of_hook(self.ctx, left))
 
     async def _ask_ahead(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
         """Ask for evidence before the SIMs are read.
@@ -194,9 +209,10 @@ class Switching:
         found, share = await self._look_after(before), self.ctx.gates.verified_share
         rest = found["all"] - found["ok"] - found["open"]
         state = gate({Verdict.OK: found["ok"], Verdict.PENDING: found["open"], Verdict.MISMATCH: rest}, share)
-        if state is Gate.OPEN:
-            return
         words = f"wave {before!r} has {found['ok']} of {found['all']} SIMs switched, proved and alive"
+        if state is Gate.OPEN:
+            self.ctx.around.tell(told_of_wave(self.ctx, before, words, wave), self.ctx.now())
+            return
         if state is Gate.UNDECIDED:
             self._waits_for = before
             raise Interrupted(f"{words}, and {found['open']} that are not proved yet", ExitCode.RESUMABLE)
@@ -262,10 +278,9 @@ class Switching:
     def _result(self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
-        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now())
         counts = ctx.journal.step_codes(ctx.switch_id)
         source = {key[1:]: count for key, count in counts.items() if key[0] is StepKind.SOURCE}
-        return SwitchResult(
+        result = SwitchResult(
             switch_id=ctx.switch_id,
             run_id=ctx.run_id,
             exit_code=exit_code,
@@ -281,6 +296,9 @@ class Switching:
             changed=_changed(counts),
             not_alive=tuple(self._not_alive),
         )
+        told = told_at_end(ctx, result)
+        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now(), told=told)
+        return result
 
 
 _PAUSED = (StepKind.PAUSE, StepState.DONE)

@@ -15,6 +15,7 @@ from migrator.core.policy.policy import Policy
 from migrator.core.run.control import Order, OrderKind, halted_by
 from migrator.core.run.states import StepKind
 from migrator.core.run.steps import Item
+from migrator.engine.run.around import Around
 from migrator.errors import Interrupted, LookAgain, NotSent
 from migrator.ports import (
     LONGEST_CLAIM_S,
@@ -315,6 +316,7 @@ class Context:
     Args:
         clock: the host's; the run goes by it as it was at its beginning.
         claimed_before: SIMs that the plan had claimed when the run began; None until that was counted.
+        outside: who may forbid a claim, and who is told of the run.
     """
 
     header: PlanHeader
@@ -328,6 +330,7 @@ class Context:
     progress: Progress = quiet
     hooks: Hooks = field(default_factory=Hooks)
     claimed_before: int | None = None
+    around: Around = field(default_factory=Around)
     steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from migrator.inputs.files.toml import KeyPath, TomlFile, parse_toml, read_toml
 from migrator.inputs.files.toml_checks import Findings, Unfit, found
 from migrator.inputs.policy.combinations import check_section
 from migrator.inputs.policy.iccids import read_iccids
+from migrator.inputs.policy.notify import receivers_from
 from migrator.inputs.policy.rules import rules_from
 from migrator.inputs.policy.sections import CODE_BOUND, FIELD_OF, REQUIRED, SECTIONS, checked_code
 from migrator.inputs.policy.waves import waves_from
@@ -28,7 +29,7 @@ _NEWER = ("status_before", "switched_off_by_us", "monthly_cap_mb")
 Such a key is left out of `canonical` where it is None, so that the fingerprint of an older policy stays the
 same.
 """
-_SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule")
+_SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule", "notify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
         arrays["waves"] = waves_from(file.data["waves"], findings, read_list)
     if "rule" in file.data:
         arrays["rules"] = rules_from(file.data["rule"], sections, findings, read_list)
+    if "notify" in file.data:
+        arrays["notify"] = receivers_from(file.data["notify"], findings)
     if findings.problems:
         raise refusal(findings.problems, what=file.name)
     policy = replace(_policy(sections), **arrays)

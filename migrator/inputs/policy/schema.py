@@ -11,8 +11,10 @@ from dataclasses import MISSING, Field, fields
 from decimal import Decimal
 from typing import Any
 
+from migrator.core.policy.outside import Receiver
 from migrator.core.policy.policy import Rule, Wave, When
 from migrator.inputs.files.toml_checks import Described
+from migrator.inputs.policy.notify import FIELDS, NOTIFY
 from migrator.inputs.policy.sections import FIELD_OF, OVERRIDES, REQUIRED, RULE_NAME, SECTIONS, WAVE, WHEN
 
 __all__ = ["policy_schema", "schema_text"]
@@ -36,6 +38,7 @@ def policy_schema() -> Schema:
         **sections,
         "waves": {"type": "array", "minItems": 1, "items": _wave()},
         "rule": {"type": "array", "minItems": 1, "items": _rule()},
+        "notify": {"type": "array", "minItems": 1, "items": _notify()},
     }
     return {
         "$schema": DRAFT,
@@ -62,6 +65,11 @@ def _wave() -> Schema:
     return {"description": _description(Wave), **_object(keys, required=("name",)), "not": both}
 
 
+def _notify() -> Schema:
+    keys = _keys(Receiver, NOTIFY, FIELDS)
+    return {"description": _description(Receiver), **_object(keys, required=("to",))}
+
+
 def _rule() -> Schema:
     overrides: dict[str, Schema] = {key: _override(section) for key, section in OVERRIDES.items()}
     when = {
@@ -85,19 +93,21 @@ def _override(section: str) -> Schema:
     return {"description": f"In place of what [{section}] says.", **_object(keys)}
 
 
-def _keys(record: type[Any], checks: Mapping[str, Described]) -> dict[str, Schema]:
+def _keys(record: type[Any], checks: Mapping[str, Described], names: Mapping[str, str] = FIELD_OF) -> dict[str, Schema]:
     """Build the schema of each key, with the record's default.
 
     Only some keys have a default.
     """
     known = {field.name: field for field in fields(record)}
-    return {key: {**check.schema, **_default(known[FIELD_OF.get(key, key)])} for key, check in checks.items()}
+    return {key: {**check.schema, **_default(known[names.get(key, key)])} for key, check in checks.items()}
 
 
 def _default(field: "Field[Any]") -> Schema:
     if field.default is MISSING or field.default is None:
         return {}
     default = field.default
+    if isinstance(default, tuple):
+        return {"default": [str(one) for one in default]} if default else {}
     if isinstance(default, Decimal | float):
         return {"default": int(default) if default == int(default) else float(default)}
     return {"default": str(default) if isinstance(default, str) else default}

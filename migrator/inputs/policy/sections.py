@@ -9,6 +9,7 @@ from typing import Any
 
 from migrator.core.fleet.sims import SourceStatus
 from migrator.core.plan.mapping import FACT_FIELDS
+from migrator.core.policy.outside import HookPrograms
 from migrator.core.policy.policy import (
     Caps,
     CapsScope,
@@ -39,6 +40,7 @@ from migrator.inputs.settings.values import as_text, parsed_duration
 
 __all__ = [
     "CODE_BOUND",
+    "COMMAND",
     "FIELD_OF",
     "OVERRIDES",
     "REQUIRED",
@@ -116,6 +118,16 @@ def _some_time(value: Any) -> float:
     return seconds
 
 
+def _command(value: Any) -> tuple[str, ...]:
+    """Read a program and its arguments."""
+    if not isinstance(value, list) or not value or not all(isinstance(part, str) for part in value):
+        hint = 'such as ["./change-window.sh", "--now"]: no shell is asked, so each argument is a text of its own'
+        raise Unfit("wrong_type", f"found {found(value)}, expected a list of texts: a program and its arguments", hint)
+    if not value[0].strip() or any("\0" in part for part in value):
+        raise Unfit("out_of_range", "names no program", 'such as ["./change-window.sh"]')
+    return tuple(value)
+
+
 def checked_code(code: str) -> str:
     """Return the code if it is an error code.
 
@@ -162,6 +174,7 @@ _SOME_TIME = Described(
         ]
     },
 )
+COMMAND = Described(_command, {"type": "array", "minItems": 1, "items": {"type": "string"}})
 _VOLUME = number(most=LARGEST_VOLUME_MB)
 _VOLUME_ABOVE_ZERO = number(above=True, most=LARGEST_VOLUME_MB)
 _SHARE = number(most=ONE, what="a share (0.99 is 99 %)")
@@ -245,6 +258,7 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "name": _STOCK_NAME,
         },
     ),
+    "hooks": (HookPrograms, {"before_claim": COMMAND, "before_cutover": COMMAND, "timeout": _SOME_TIME}),
 }
 """Record of each section, and the check of each key.
 
@@ -286,7 +300,7 @@ OVERRIDES: Mapping[str, str] = {
 A rule's `name` is its own name.
 """
 
-FIELD_OF = {"soak": "soak_s", "rest": "rest_s", "alive_within": "alive_within_s"}
+FIELD_OF = {"timeout": "timeout_s", "soak": "soak_s", "rest": "rest_s", "alive_within": "alive_within_s"}
 """Keys with another name in the core.
 
 There, the name of a duration has its unit.

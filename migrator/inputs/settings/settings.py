@@ -30,6 +30,7 @@ from migrator.inputs.settings.values import (
 __all__ = [
     "HOLOGRAM_URL",
     "ONENCE_URL",
+    "SECRET_NAMES",
     "HologramSettings",
     "OnenceSettings",
     "Secret",
@@ -108,6 +109,9 @@ _SECRETS = (
     _SecretSetting("ONENCE_CLIENT_SECRET", "onence", "client_secret"),
     _SecretSetting("HOLOGRAM_API_KEY", "hologram", "api_key"),
 )
+SECRET_NAMES = tuple(secret.name for secret in _SECRETS)
+"""Variables that hold the carriers' secrets."""
+
 _NAMES = {setting.name for setting in (*_SETTINGS, *_SECRETS)} | {f"{secret.name}_FILE" for secret in _SECRETS}
 _PREFIXES = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
 

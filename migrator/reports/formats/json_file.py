@@ -81,6 +81,7 @@ def run_values(run: JobRecord) -> dict[str, Any]:
         "exit_code": run.exit_code,
         "reason": run.reason,
         "requests": run.requests,
+        "ref": run.ref,
     }
 
 

@@ -50,7 +50,7 @@ def write_md(book: Book, out: TextIO) -> None:
         _write_row(out, ("plan", "direction", "state", *counts, "who ran it"))
         out.write("|---|---|---|---:|---:|---:|---:|---:|---|\n")
         for one in report.switches:
-            _write_row(out, (*(str(one[name]) for name in names), "; ".join(one["ran_by"])))
+            _write_row(out, (*(str(one[name]) for name in names), "; ".join([*one["ran_by"], *one["refs"]])))
 
 
 def _write_facts(facts: Mapping[str, Any], out: TextIO) -> None:
@@ -75,14 +75,19 @@ def _write_people(book: Book, out: TextIO) -> None:
     out.write("\n## Who\n\n")
     for run in book.report.runs:
         ended = f"{moment(run.ended_at) or 'not ended'}, exit {'none' if run.exit_code is None else run.exit_code}"
-        out.write(f"- run {run.run_id}: {_md(run.owner)}, {moment(run.started_at)} to {ended}. {_md(run.reason)}\n")
+        who = f"{_md(run.owner)}{_for(run.ref)}"
+        out.write(f"- run {run.run_id}: {who}, {moment(run.started_at)} to {ended}. {_md(run.reason)}\n")
     out.writelines(
-        f"- approved by {_md(given['approved_by'])}, {given['approved_at']}. {_md(given['note'])}\n"
+        f"- approved by {_md(given['approved_by'])}{_for(given['ref'])}, {given['approved_at']}. {_md(given['note'])}\n"
         for given in book.report.approvals
     )
     if not book.report.approvals:
         out.write("- no approval is on record\n")
     out.write(f"- head of the audit log, to be noted in another place: `{book.report.plan['audit_head']}`\n")
+
+
+def _for(ref: str) -> str:
+    return f", for {_md(ref)}" if ref else ""
 
 
 def _write_jobs(book: Book, out: TextIO) -> None:

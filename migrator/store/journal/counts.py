@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.core.campaign.notices import Notice
 from migrator.core.money.caps import Claimed
 from migrator.core.plan.plan import ACTING, Action
 from migrator.core.run.doubts import Doubt
@@ -18,6 +19,7 @@ from migrator.store.database.rows import test_ends_at
 from migrator.store.journal.claims_made import claims_made, claims_may_take
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
 from migrator.store.log import note
+from migrator.store.notices import add_notices
 from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.fleet import target_links
 from migrator.store.tables.plans import changes, steps, verifications, wave_gates
@@ -113,8 +115,8 @@ class Counts(Verifications):
             begun=self._sims(changes.c.wave, plan_id, steps.c.state != StepState.SKIPPED),
         )
 
-    def gate_reached(self, plan_id: str, wave: str, now: float) -> float:
-        """Note that a wave has enough verified SIMs.
+    def gate_reached(self, plan_id: str, wave: str, now: float, *, told: Sequence[Notice] = ()) -> float:
+        """Note that a wave has enough verified SIMs, and tell it.
 
         Returns: the time since when the wave has had enough verified SIMs without a break.
         """
@@ -124,6 +126,7 @@ class Counts(Verifications):
         with self._db.write() as connection:
             if connection.execute(first).rowcount:
                 note(connection, now, "wave.reached", plan_id, {"wave": wave})
+                add_notices(connection, told, now)
             return float(connection.execute(reached).scalar_one())
 
     def gate_lost(self, plan_id: str, wave: str, now: float) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select, updat
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit.chain import hash_of_lines, request_digest
+from migrator.core.campaign.notices import Notice
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import (
     RUN_TRANSITIONS,
@@ -32,6 +33,7 @@ from migrator.store.database.rows import AnyRow
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
 from migrator.store.log import note_of_plan
+from migrator.store.notices import add_notices
 from migrator.store.pairs.paid_pairs import may_be_paid, paid_elsewhere, was_taken_away
 from migrator.store.pairs.pairs_in_use import refuse_changed_pairs
 from migrator.store.plans.lookup import MIGRATIONS, any_plan_row
@@ -64,11 +66,11 @@ class SqlJournal(Counts):
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
-    def start_run(self, plan_id: str, owner: str, now: float) -> int:
+    def start_run(self, plan_id: str, owner: str, now: float, *, ref: str = "") -> int:
         """Note that a run began, of a plan of any kind.
 
         The plan is then in use. The caller holds the lease, so a run of this plan that is still RUNNING has lost its
-        process.
+        process. `ref` is the change or ticket that the run is for.
 
         Returns: the run's id.
         """
@@ -81,12 +83,22 @@ class SqlJournal(Counts):
             state = RUN_TRANSITIONS[RunState.RUNNING, RunEvent.TAKE_OVER]
             connection.execute(update(runs).where(dead).values(state=state, reason="its process died"))
             run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
-            run_id = int(connection.execute(insert(runs).values(run)).lastrowid)
-            note_of_plan(connection, now, "run.started", plan, {"run_id": run_id, "owner": owner})
+            run_id = int(connection.execute(insert(runs).values(run | {"ref": ref})).lastrowid)
+            began = {"run_id": run_id, "owner": owner} | ({"ref": ref} if ref else {})
+            note_of_plan(connection, now, "run.started", plan, began)
             return run_id
 
-    def end_run(self, run_id: int, event: RunEvent, *, exit_code: int, reason: str, now: float) -> None:
-        """Note how a run ended.
+    def end_run(
+        self,
+        run_id: int,
+        event: RunEvent,
+        *,
+        exit_code: int,
+        reason: str,
+        now: float,
+        told: Sequence[Notice] = (),
+    ) -> None:
+        """Note how a run ended, and who is to be told.
 
         Raises: LeaseLost, if another run took this run for dead; IllegalTransition, if the run is over.
         """
@@ -102,8 +114,9 @@ class SqlJournal(Counts):
                 _raise_if_replaced(run, run_id)
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
             state = RUN_TRANSITIONS[RunState.RUNNING, event].value
-            told = {"run_id": run_id, "exit_code": exit_code, "reason": ended["reason"], "state": state}
-            note_of_plan(connection, now, "run.ended", run, told)
+            end = {"run_id": run_id, "exit_code": exit_code, "reason": ended["reason"], "state": state}
+            note_of_plan(connection, now, "run.ended", run, end)
+            add_notices(connection, told, now)
 
     def runs(self, plan_id: str) -> Sequence[JobRecord]:
         """Return the runs of a plan, oldest first."""
@@ -121,6 +134,7 @@ class SqlJournal(Counts):
                 exit_code=row.exit_code,
                 reason=row.reason,
                 requests=row.sent,
+                ref=row.ref,
             )
             for row in rows
         ]

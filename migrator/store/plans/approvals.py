@@ -31,10 +31,12 @@ class Approvals:
             "approved_at": approval.approved_at,
             "changes_sha256": approval.changes_sha256,
             "note": approval.note,
+            "ref": approval.ref,
         }
         with self._db.write() as connection:
             connection.execute(insert(approvals).values(values))
             given = {"by": approval.approved_by, "changes_sha256": approval.changes_sha256, "note": approval.note}
+            given |= {"ref": approval.ref} if approval.ref else {}
             note(connection, approval.approved_at, "plan.approved", plan_id, given)
 
     def of(self, plan_id: str) -> list[Approval]:
@@ -44,10 +46,11 @@ class Approvals:
         """
         column = approvals.c
         given = (
-            select(column.approved_by, column.approved_at, column.changes_sha256, column.note)
+            select(column.approved_by, column.approved_at, column.changes_sha256, column.note, column.ref)
             .where(column.plan_no == plan_row(self._db, plan_id).plan_no)
             .order_by(column.approval_id)
         )
         return [
-            Approval(row.approved_by, row.approved_at, row.changes_sha256, row.note) for row in self._db.rows(given)
+            Approval(row.approved_by, row.approved_at, row.changes_sha256, row.note, row.ref)
+            for row in self._db.rows(given)
         ]

@@ -1,10 +1,10 @@
 """Tables of the store, as SQLAlchemy describes them."""
 
-from migrator.store.tables import fleet, plans, sightings
+from migrator.store.tables import fleet, outbox, plans, sightings
 
 __all__ = ["METADATA"]
 
 METADATA = fleet.metadata
 """All tables of the modules here."""
 
-assert plans.plans.metadata is sightings.source_imeis.metadata is METADATA  # noqa: S101
+assert all(one.metadata is METADATA for one in (plans.plans, sightings.source_imeis, outbox.notices))  # noqa: S101

@@ -93,6 +93,7 @@ approvals = Table(  # who approved a plan, and the hash of what they saw; rows a
     Column("approved_at", Float, nullable=False),
     Column("changes_sha256", Text, nullable=False),
     Column("note", Text, nullable=False),
+    Column("ref", Text, nullable=False, server_default=""),
 )
 
 looks = Table(  # which plan of a kind each operator was shown last
@@ -118,6 +119,7 @@ runs = Table(
     Column("ended_at", Float),
     Column("exit_code", Integer),
     Column("reason", Text, nullable=False),
+    Column("ref", Text, nullable=False, server_default=""),  # the change or ticket that it was done for
 )
 
 steps = Table(  # a step without a row is PENDING; before is what was read ahead of the first order of an old SIM

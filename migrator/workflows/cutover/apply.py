@@ -8,16 +8,20 @@ from migrator.carriers.dryrun import DryRunTarget, Sent
 from migrator.carriers.dryrun_switch import DryRunSwitch
 from migrator.core.cutover.plan import Direction, SwitchHeader
 from migrator.core.cutover.results import SwitchResult
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.control import halted_by
 from migrator.core.run.gates import must_be_a_wave
 from migrator.engine.cutover.context import SwitchContext, SwitchOptions
 from migrator.engine.cutover.cutover import Switching
+from migrator.engine.run.around import Around
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import SourceSwitch, TargetPlatform
 from migrator.store import Store
 from migrator.workflows.cutover.make import stale_reasons
+from migrator.workflows.notices.around import around_cutover, around_rollback
+from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.plans.refusals import switch_must_be_whole
 from migrator.workflows.site import Site, holding
 
@@ -42,11 +46,13 @@ class CutoverBounds:
         wave: the only wave to work on; None: all.
         wait_s: how long to stay for orders that are not proved yet; None: what the settings say.
         max_duration_s: how long to go on; None: no bound.
+        ref: the change or ticket that the run is for, as `ref_of` takes it.
     """
 
     wave: str | None = None
     wait_s: float | None = None
     max_duration_s: float | None = None
+    ref: str = ""
 
 
 def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
@@ -101,6 +107,7 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
     """
     store = site.store
     must_be_a_wave(bounds.wave, header.waves)
+    ref_of(bounds.ref or None)
     with holding(site) as me:
         _must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
         switch_must_be_whole(store, header)
@@ -118,7 +125,8 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
         result = site.outside.run_async(body)
         if result.is_over:
             store.switches.finish(header.switch_id, site.now())
-        return result
+    deliver_after_run(site)
+    return result
 
 
 def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sent: Sent) -> SwitchResult:
@@ -142,7 +150,7 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
                     site.outside.source_switch(site.settings, site.store, stopper, read_only=True)
                 )
                 carriers = _Carriers(
-                    scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run"
+                    scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run", is_real=False
                 )
                 return await Switching(_context_of(site, header, bounds, carriers)).run()
 
@@ -173,16 +181,19 @@ class _Carriers:
     target: TargetPlatform
     stopper: Stopper
     owner: str
+    is_real: bool = True
 
 
 def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers: _Carriers) -> SwitchContext:
     """Begin a run in the journal, and return its surroundings."""
     store, settings, clock = carriers.store, site.settings, site.clock
     policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
+    kind_of = around_cutover if header.direction is Direction.CUTOVER else around_rollback
+    around = kind_of(store, policy, header.plan_id, ref=bounds.ref, who=carriers.owner)
     return SwitchContext(
         header=header,
         gates=policy.gates,
-        run_id=store.journal.start_run(header.switch_id, carriers.owner, clock.now().timestamp()),
+        run_id=store.journal.start_run(header.switch_id, carriers.owner, clock.now().timestamp(), ref=bounds.ref),
         source=carriers.source,
         target=carriers.target,
         journal=store.journal,
@@ -200,4 +211,5 @@ def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carrier
         is_migrated=store.plans.state(header.plan_id) == "finished",
         progress=site.progress,
         hooks=site.outside.hooks,
+        around=around if carriers.is_real else Around(),
     )

@@ -23,7 +23,7 @@ def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
 
     The oldest plan comes first; counts are SIMs. `switched` were proved or found so already, `failed` were refused,
     `aside` were skipped because of trouble, and `paused` are new SIMs that a rollback paused. `ran_by` names who ran
-    the plan, each person once.
+    the plan, each person once, and `refs` the changes or tickets that they named.
     """
     return [_values(store, one) for one in store.switches.of_plan(plan_id)]
 
@@ -31,6 +31,7 @@ def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
 def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
     counts = store.journal.step_codes(one["switch_id"])
     source = [(state, code, sims) for (kind, state, code), sims in counts.items() if kind is StepKind.SOURCE]
+    runs = store.journal.runs(one["switch_id"])
     done = sum(sims for state, code, sims in source if state is StepState.DONE or is_as_found(state, code))
     return {
         **one,
@@ -45,7 +46,8 @@ def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
         "paused": sum(
             sims for (kind, state, _), sims in counts.items() if (kind, state) == (StepKind.PAUSE, StepState.DONE)
         ),
-        "ran_by": list(dict.fromkeys(run.owner for run in store.journal.runs(one["switch_id"]))),
+        "ran_by": list(dict.fromkeys(run.owner for run in runs)),
+        "refs": list(dict.fromkeys(run.ref for run in runs if run.ref)),
     }
 
 

@@ -22,6 +22,7 @@ from migrator.errors import InputError, MigratorError, Problem, StalePlan
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.store import Owner, Store
 from migrator.workflows.apply import Bounds, carry_out_held, must_be_confirmed, must_be_ready
+from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.plans.make import Fleet
 from migrator.workflows.plans.plan import plan_held, selection_of
 from migrator.workflows.site import Site, holding, required_inventory
@@ -112,6 +113,7 @@ def swap(
             raise InputError(words, code="confirm", hint="add --confirm 1, if it may be claimed for this unit")
         must_be_confirmed(store, header, header.claims, confirm_pauses)
         result = carry_out_held(site, header, bounds or Bounds(), me)
+    deliver_after_run(site)
     return _swapped(store, header, source, target, result)
 
 

@@ -63,6 +63,7 @@ READERS = {
     ("handover export", "since"),
     ("handover export", "template"),
     ("handover check", "against"),
+    ("notify test", "policy_file"),
 }
 FOLDERS = {"report out", "demo folder", "simulate serve scans"}
 """Those that name a folder; below one, files have names of their own."""

@@ -23,6 +23,7 @@ from migrator.core.policy.policy import (
 )
 from migrator.errors import InputError
 from migrator.inputs.policy.file import parse_policy, read_policy
+from migrator.inputs.policy.notify import NOTIFY
 from migrator.inputs.policy.sections import SECTIONS, WAVE, WHEN
 from tests.inputs.policy.policy_api import CLAIM, MINIMAL, Writer
 
@@ -59,9 +60,9 @@ def test_the_default_plan_names_every_key_there_is() -> None:
     text = (PLANS / "default.toml").read_text(encoding="utf-8")
     named = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
     headed = set(re.findall(r"^(?:# )?\[+([\w.]+)\]+", text, re.MULTILINE))
-    keys = {key for _, checks in SECTIONS.values() for key in checks} | set(WAVE) | set(WHEN)
+    keys = {key for _, checks in SECTIONS.values() for key in checks} | set(WAVE) | set(WHEN) | set(NOTIFY)
     assert keys - named - {"max_failures_by_code"} == set()
-    assert {*SECTIONS, "waves", "rule", "rule.when", "gates.max_failures_by_code"} - headed == set()
+    assert {*SECTIONS, "waves", "notify", "rule", "rule.when", "gates.max_failures_by_code"} - headed == set()
 
 
 def test_the_default_plan_still_loads_with_all_that_is_off_in_it_turned_on(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Months of work: what is told of them."""

@@ -1,0 +1,54 @@
+"""Words on a cutover or rollback, for receivers and hooks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from migrator.core.campaign.notices import Notice, end_notices
+from migrator.core.cutover.plan import Direction
+from migrator.core.cutover.results import SwitchResult
+from migrator.core.policy.outside import NoticeEvent
+from migrator.core.run.results import ExitCode
+from migrator.engine.cutover.context import SwitchContext
+
+__all__ = ["asked_of_hook", "told_at_end", "told_of_wave"]
+
+_OVER = {ExitCode.DONE, ExitCode.ATTENTION}
+
+
+def told_at_end(ctx: SwitchContext, result: SwitchResult) -> list[Notice]:
+    """Return the notices of a run that ends."""
+    if not ctx.around.to:
+        return []
+    counts = {"planned": ctx.header.count, "proved": result.proved, "as_found": result.already}
+    counts |= {"paused": result.paused, "open": result.unproved, "not_alive": len(result.not_alive)}
+    bad = {**result.aside, **result.failed, **result.changed}
+    command = "cutover show" if result.exit_code in _OVER else f"{ctx.header.direction} apply"
+    told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": bad, "reason": result.reason}
+    told |= {"hint": result.hint, "next": f"migrator {command} {ctx.switch_id}", "sims": list(result.not_alive)}
+    to, day = ctx.around.to, ctx.clock.now().date()
+    notices = end_notices(ctx.switch_id, result.exit_code, told, day=day, to=to, plan_id=ctx.header.plan_id)
+    if result.exit_code in _OVER and not result.unproved:
+        key = f"cutover_done:{ctx.switch_id}"
+        notices.append(Notice(NoticeEvent.CUTOVER_DONE, key, told, to, ctx.header.plan_id))
+    return notices
+
+
+def told_of_wave(ctx: SwitchContext, wave: str, words: str, next_wave: str) -> list[Notice]:
+    """Return the notice that a wave opened the next one."""
+    if not ctx.around.to:
+        return []
+    command = f"migrator {ctx.header.direction} apply {ctx.switch_id}"
+    told = {**_head(ctx), "wave": wave, "reason": f"{words}: {next_wave!r} is open", "next": command}
+    key = f"wave_done:{ctx.switch_id}:{wave}"
+    return [Notice(NoticeEvent.WAVE_DONE, key, told, ctx.around.to, ctx.header.plan_id)]
+
+
+def asked_of_hook(ctx: SwitchContext, left_in_wave: int) -> Mapping[str, Any]:
+    """Return what `before_cutover` is told: counts."""
+    counts = {"planned": ctx.header.count, "left_in_wave": left_in_wave}
+    return {"direction": Direction(ctx.header.direction).value, "counts": counts, "money": None}
+
+
+def _head(ctx: SwitchContext) -> dict[str, Any]:
+    head = {"plan_id": ctx.header.plan_id, "switch_id": ctx.switch_id, "direction": ctx.header.direction.value}
+    return {**head, "ref": ctx.around.ref, "who": ctx.around.who}

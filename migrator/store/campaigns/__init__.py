@@ -1,0 +1,1 @@
+"""Notices, and what a campaign leaves in the store."""

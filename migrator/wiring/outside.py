@@ -1,0 +1,113 @@
+"""Ways to receivers and hooks, with what the environment holds for them."""
+
+import os
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+
+from migrator.core.policy.outside import HookPrograms, Receiver, ReceiverKind
+from migrator.inputs.files.toml_checks import Unfit
+from migrator.inputs.settings.secrets import Secret, SecretSource
+from migrator.inputs.settings.settings import SECRET_NAMES
+from migrator.receivers.command import Ended, run_program
+from migrator.receivers.message import Message, NotDelivered
+
+__all__ = ["ask_program", "bare_environment", "hand_over", "secret_named"]
+
+COMMAND_S = 10.0
+
+
+def secret_named(name: str) -> Secret:
+    """Return the secret of this name: a variable, NAME_FILE, or the keyring.
+
+    Raises: NotDelivered, if there is none, or it cannot be read.
+    """
+    value, file = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
+    source = SecretSource(name, Secret(value) if value else None, Path(file) if file else None)
+    try:
+        secret = source.resolve()
+    except Unfit as error:
+        raise NotDelivered(error.words) from None
+    if secret is None:
+        raise NotDelivered(f"{name} is not set: set {name}, or {name}_FILE, or run: keyring set migrator {name}")
+    return secret
+
+
+def bare_environment(names: Iterable[str] = ()) -> dict[str, str]:
+    """Return the environment for a program of the operator, without our secrets.
+
+    Args:
+        names: of further secrets, beside the carriers'.
+    """
+    ours = {name for secret in (*SECRET_NAMES, *names) for name in (secret, f"{secret}_FILE")}
+    return {name: value for name, value in os.environ.items() if name.upper() not in ours}
+
+
+async def ask_program(command: tuple[str, ...], given: bytes, hooks: HookPrograms, secrets: Iterable[str]) -> Ended:
+    """Run a hook in a thread.
+
+    The lease's heartbeat goes on meanwhile.
+    """
+    environ = bare_environment(secrets)
+    work = partial(run_program, command, given, environ=environ, timeout_s=hooks.timeout_s)
+    return await anyio.to_thread.run_sync(work)
+
+
+async def hand_over(message: Message, receiver: Receiver, *, now: float, secrets: Iterable[str] = ()) -> None:
+    """Give a message to a receiver, once.
+
+    Args:
+        message: the message, as this receiver may see it.
+        receiver: to whom.
+        now: UTC seconds, for the signature.
+        secrets: names of further secrets that a program must not see.
+
+    Raises: NotDelivered.
+    """
+    if receiver.to is ReceiverKind.COMMAND:
+        environ = bare_environment((*receiver.secret_names, *secrets))
+        work = partial(run_program, receiver.command, message.body, environ=environ, timeout_s=COMMAND_S)
+        ended = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+        if ended.code != 0:
+            raise NotDelivered(ended.words if ended.code is None else f"exit {ended.code}: {ended.words}")
+    elif receiver.to is ReceiverKind.MAIL:
+        await _by_mail(message, receiver)
+    else:
+        await _by_http(message, receiver, now)
+
+
+async def _by_mail(message: Message, receiver: Receiver) -> None:
+    from migrator.receivers.mail import send_mail
+
+    password = None if receiver.password_from is None else secret_named(receiver.password_from).reveal()
+    work = partial(
+        send_mail,
+        message,
+        server=receiver.server or "localhost",
+        port=receiver.port,
+        sender=receiver.sender or "",
+        recipients=receiver.recipients,
+        user=receiver.user,
+        password=password,
+    )
+    await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+
+
+async def _by_http(message: Message, receiver: Receiver, now: float) -> None:
+    from migrator.errors import InputError
+    from migrator.receivers.http import check_url, form, post
+    from migrator.wiring.proxies import transport_for
+
+    name = receiver.url_from or ""
+    url = secret_named(name).reveal()
+    check_url(url, name)
+    secret = None if receiver.secret_from is None else secret_named(receiver.secret_from).reveal()
+    body, headers = form(receiver.to, message, secret=secret, now=now)
+    try:
+        transport = transport_for(url)
+    except InputError as error:
+        raise NotDelivered(error.message) from None
+    async with transport:
+        await post(transport, url, body, headers)
