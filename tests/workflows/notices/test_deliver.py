@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from migrator import wiring
 from migrator.core.campaign.notices import DeliveryState as State
 from migrator.core.policy.outside import NoticeEvent, Receiver, ReceiverKind
 from migrator.inputs.settings.settings import load_settings
+from migrator.ports import Clock
 from migrator.store import Store
 from migrator.store.campaigns.outbox import SENDING_S, Outbox
 from migrator.workflows.notices.deliver import GIVE_UP_S, deliver, deliver_after_run, next_try_s
@@ -30,11 +34,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
+class SetClock(wiring.SystemClock):
+    """The time of deliveries is the last of these."""
+
+    times: ClassVar[list[float]] = []
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.times[-1], UTC)
+
+
+class AtSetTime(wiring.Outside):
+    """All that is outside, at a time of our choice."""
+
+    @property
+    def clock(self) -> Clock:
+        return SetClock()
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time of deliveries, to be set."""
     times = [NOW]
-    monkeypatch.setattr("migrator.workflows.notices.deliver._now", lambda: times[-1])
+    monkeypatch.setattr(SetClock, "times", times)
     return times
 
 
@@ -54,7 +75,7 @@ def bad(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiving]:
 
 
 def site_of(store: Store, words: list[str] | None = None) -> Site:
-    return Site(store, load_settings({}, None), warn=([] if words is None else words).append)
+    return Site(store, load_settings({}, None), warn=([] if words is None else words).append, outside=AtSetTime())
 
 
 def told(store: Store, key: str, *to: Receiver) -> None:
