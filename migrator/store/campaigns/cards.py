@@ -1,18 +1,21 @@
 """Cards that are claimed and ours, over all plans."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Text, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal_column, or_, select
 
+from migrator.chunks import chunks
 from migrator.core.campaign.idle import IdleCard
 from migrator.core.cutover.rules import moment_s
 from migrator.core.money.prices import confirmed_prices
 from migrator.core.plan.document import header_from
 from migrator.store.database.database import Database, Query
+from migrator.store.database.rows import among, json_list
 from migrator.store.tables.fleet import pairs, stock, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps
 from migrator.store.tables.sightings import pair_versions
@@ -83,6 +86,16 @@ _WITHOUT_UNIT = Query(
     _CLAIMED.where(pairs.c.target_key.is_(None), stock.c.key.is_(None), or_(_was_paired, _paid.c.card.is_not(None)))
 )
 
+_OF_OLD_SIMS = Query(_CLAIMED.where(among(pairs.c.source_key, bindparam("keys"))))
+_aside = (
+    select(steps.c.source_key)
+    .where(steps.c.plan_no.in_(select(plans.c.plan_no).where(plans.c.kind == literal_column("'stock'"))))
+    .where(steps.c.source_key == _link.key, steps.c.state == literal_column("'skipped'"))
+    .where(steps.c.kind != literal_column("'card'"))
+    .exists()
+)
+_STOCK_ASIDE = Query(_CLAIMED.where(pairs.c.target_key.is_(None), stock.c.key.is_not(None), _aside))
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCard:
@@ -126,13 +139,22 @@ class Cards:
         """Yield cards that no pair names and that are no stock, sorted by key: their unit has another card."""
         yield from (card for card, _ in self._cards(_WITHOUT_UNIT))
 
-    def _cards(self, query: Query) -> Iterator[tuple[ClaimedCard, str | None]]:
+    def of_old_sims(self, keys: Iterable[str]) -> Iterator[ClaimedCard]:
+        """Yield the cards that some old SIMs have now."""
+        for chunk in chunks(keys):
+            yield from (card for card, _ in self._cards(_OF_OLD_SIMS, keys=json_list(chunk)))
+
+    def set_aside_stock(self) -> Iterator[ClaimedCard]:
+        """Yield cards of the stock that an operator set aside after the claim, sorted by key."""
+        yield from (card for card, _ in self._cards(_STOCK_ASIDE))
+
+    def _cards(self, query: Query, **values: Any) -> Iterator[tuple[ClaimedCard, str | None]]:
         terms = {
             row.plan_no: (row.plan_id, _price(row.header))
             for row in self._db.rows(select(plans.c.plan_no, plans.c.plan_id, plans.c.header))
             if row.plan_id is not None
         }
-        for row in self._db.tuples(query):
+        for row in self._db.tuples(query, **values):
             key, iccid, device_id, claimed_at, connected_at, _state, plan_no, since, source, old, unit, _stock = row
             plan_id, price = terms.get(plan_no, (None, None)) if plan_no is not None else (None, None)
             claimed_s = moment_s(claimed_at)

@@ -119,6 +119,14 @@ class Lives:
         for chunk in chunks(keys):
             yield from (life for _, life in self._some(chunk, now))
 
+    def keys(self, now: float, *, stage: LifeStage | None = None, code: ExceptionCode | None = None) -> list[str]:
+        """Return the keys of a stage or code, sorted."""
+        return [key for key, standing in self._all(now) if _fits(standing, stage, code)]
+
+    def set_aside(self) -> list[str]:
+        """Return the keys of SIMs that an operator set aside for their card of now, sorted."""
+        return sorted(sides(self._db).aside)
+
     def _all(self, now: float) -> Iterator[tuple[str, Standing]]:
         """Yield key and standing of every old SIM, sorted by key."""
         few = sides(self._db)
