@@ -58,7 +58,7 @@ def write_report(report: Reconciliation, folder: Path, formats: Sequence[str]) -
 
 @contextmanager
 def report_folder(folder: Path) -> Iterator[None]:
-    """Make the folder of a report, and name it where it cannot be written.
+    """Make the folder of a report, and name it in errors.
 
     Raises: InputError.
     """

@@ -1,4 +1,4 @@
-"""`campaign report` and `campaign exceptions`: the fleet over all plans. No campaign need be there."""
+"""`campaign report` and `campaign exceptions`: the fleet over all plans."""
 
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,10 @@ STDOUT = Path("-")
 @global_options
 @click.pass_obj
 def report(shared: Globals, /, *, formats: str, out: Path, schema: bool) -> int:
-    """Write the report over all plans: where every SIM is, and what to do next.
+    """Write the report over all plans.
 
-    Funnel, burn-down with a forecast, idle money, exceptions by code, plans and runs, and money beside the caps. The
-    HTML page is one file that needs no network. Reads the store only.
+    Where every SIM is, and what to do next: funnel, burn-down with a forecast, idle money, exceptions by code, plans
+    and runs, and money beside the caps. The HTML page is one file that needs no network. Reads the store only.
     """
     return finish("campaign report", shared, _schema if schema else lambda: _report(shared, formats, out))
 
@@ -73,9 +73,10 @@ def _report(shared: Globals, formats: str, out: Path) -> Outcome:
 @global_options
 @click.pass_obj
 def exceptions(shared: Globals, /, *, code: str | None, form: str, out: Path | None) -> int:
-    """List every SIM that a person must look after, each with its code and what to do.
+    """List every SIM that a person must look after.
 
-    Reads the store only. A row also has status, label and IMEI of the old SIM as first seen, and what differs now.
+    Each has its code and what to do. Reads the store only. A row also has status, label and IMEI of the old SIM as
+    first seen, and what differs now.
     """
     return finish("campaign exceptions", shared, lambda: _exceptions(shared, code, form, out or STDOUT))
 

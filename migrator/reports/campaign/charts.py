@@ -1,4 +1,4 @@
-"""Geometry of the charts over all plans: funnel, and burn-down with its forecast."""
+"""Geometry of the charts over all plans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,10 @@ def funnel_chart(counts: LifeCounts) -> BarChart:
 
 
 def idle_chart(ages: Sequence[tuple[str, int, str, str]]) -> BarChart:
-    """Build the chart of idle cards by age: days, cards, money so far, money in a month."""
+    """Build the chart of idle cards by age.
+
+    Each age has days, cards, money so far, and money in a month.
+    """
     total = sum(cards for _, cards, _, _ in ages)
     bars = _bars([(f"{days} days", cards, "mismatch") for days, cards, _, _ in ages], total)
     told = [
@@ -59,7 +62,7 @@ def _bars(rows: Sequence[tuple[str, int, str]], total: int) -> list[Bar]:
 
 @dataclass(frozen=True, slots=True)
 class BurnDown:
-    """Line of the units that are still to be cut over, and its forecast.
+    """Line of the units to be cut over, with its forecast.
 
     Each line is the points of an SVG polyline; empty where there is none. `band` is the range of the forecast.
     """
@@ -74,7 +77,10 @@ class BurnDown:
 
 
 def burn_down(days: Sequence[Day], total: int, forecast: Forecast, today: date) -> BurnDown | None:
-    """Build the burn-down, or return None where no old SIM went off yet."""
+    """Build the burn-down, or return None.
+
+    None means that no old SIM went off yet.
+    """
     if not any(day.cut_over for day in days):
         return None
     first = date.fromisoformat(days[0].day)

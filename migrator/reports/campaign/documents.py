@@ -1,4 +1,4 @@
-"""The report over all plans as JSON, CSV and Markdown, and the list of exceptions.
+"""The report over all plans as JSON, CSV and Markdown.
 
 `campaign.schema.json` beside this module describes the JSON, version 1.
 """
@@ -122,7 +122,7 @@ def _head(report: FleetReport) -> dict[str, Any]:
 
 
 def _rows_of(values: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield the head and a row for each of some lives, as CSV."""
+    """Yield a head and a row for each life, as CSV."""
     line = _Line()
     writer = csv.writer(line, lineterminator="\r\n")
     writer.writerow(LIFE_COLUMNS)

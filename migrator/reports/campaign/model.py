@@ -34,7 +34,10 @@ LIFE_COLUMNS = (
     "plan_id",
     "advice",
 )
-"""Columns of a life in every format; `differs` names what is not as it was first seen."""
+"""Columns of a life in every format.
+
+`differs` names what is not as it was first seen.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

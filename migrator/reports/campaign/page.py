@@ -1,4 +1,7 @@
-"""The report over all plans as one HTML file. Nothing is fetched, and no script runs."""
+"""The report over all plans as one HTML file.
+
+Nothing is fetched, and no script runs.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,7 +24,7 @@ __all__ = ["write_html"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_EXCEPTIONS, MOST_IDLE, MOST_PLANS = 200, 50, 50
-"""Most rows of each table on the page; `campaign exceptions` and the JSON have all."""
+"""Most rows of each table; the JSON has all."""
 
 
 def write_html(report: FleetReport, out: TextIO) -> None:

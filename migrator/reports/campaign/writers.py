@@ -1,4 +1,4 @@
-"""The report over all plans in files, written together or not at all."""
+"""The report over all plans in files, all or none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -122,13 +122,16 @@ class ClaimedCard:
 
 
 class Cards:
-    """Reader of claimed cards; deactivated cards and Test Mode cost nothing, and are left out."""
+    """Reader of claimed cards.
+
+    Deactivated cards and cards in Test Mode cost nothing, and are left out.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def never_seen(self) -> Iterator[ClaimedCard]:
-        """Yield cards that showed no sign of life since their claim, sorted by key."""
+        """Yield cards that were never seen since their claim, by key."""
         for card, connected_at in self._cards(_UNSEEN):
             connected_s = moment_s(connected_at)
             is_seen = connected_s is not None and card.claimed_s is not None and connected_s >= card.claimed_s
@@ -136,7 +139,10 @@ class Cards:
                 yield card
 
     def without_unit(self) -> Iterator[ClaimedCard]:
-        """Yield cards that no pair names and that are no stock, sorted by key: their unit has another card."""
+        """Yield cards whose unit has another card, by key.
+
+        No pair names them, and they are no stock.
+        """
         yield from (card for card, _ in self._cards(_WITHOUT_UNIT))
 
     def of_old_sims(self, keys: Iterable[str]) -> Iterator[ClaimedCard]:
@@ -145,7 +151,7 @@ class Cards:
             yield from (card for card, _ in self._cards(_OF_OLD_SIMS, keys=json_list(chunk)))
 
     def set_aside_stock(self) -> Iterator[ClaimedCard]:
-        """Yield cards of the stock that an operator set aside after the claim, sorted by key."""
+        """Yield claimed cards of the stock that an operator set aside."""
         yield from (card for card, _ in self._cards(_STOCK_ASIDE))
 
     def _cards(self, query: Query, **values: Any) -> Iterator[tuple[ClaimedCard, str | None]]:
@@ -164,6 +170,6 @@ class Cards:
 
 @lru_cache(maxsize=4096)
 def _price(header: str) -> Decimal | None:
-    """Return the confirmed price of a SIM in a plan's header; headers never change."""
+    """Return the confirmed price of a SIM by a header."""
     told = json.loads(header)
     return confirmed_prices(header_from(told).summary).per_period if "fingerprints" in told else None

@@ -124,7 +124,7 @@ class Lives:
         return [key for key, standing in self._all(now) if _fits(standing, stage, code)]
 
     def set_aside(self) -> list[str]:
-        """Return the keys of SIMs that an operator set aside for their card of now, sorted."""
+        """Return the keys of SIMs that an operator set aside."""
         return sorted(sides(self._db).aside)
 
     def _all(self, now: float) -> Iterator[tuple[str, Standing]]:
@@ -145,9 +145,9 @@ def _fits(standing: Standing, stage: LifeStage | None, code: ExceptionCode | Non
 
 
 def _facts(row: LifeRow, few: Sides, silent_s: float) -> Facts:
-    """Return the facts of one SIM as plain values, in the order of `LifeFacts`.
+    """Return the facts of one SIM as plain values.
 
-    A fleet has few different ones: what they mean is looked up once.
+    They are in the order of `LifeFacts`. A fleet has few different ones: what they mean is looked up once.
     """
     key, status, target, present, org_id, device_id, state, claimed_at, connected_at, plan, stock_plan, noted, *more = (
         row
@@ -201,7 +201,10 @@ def _standing(facts: Facts) -> Standing:
 
 
 def _claimed_s(claimed_at: str | None, noted_s: float | None) -> float | None:
-    """Return when a card was claimed: its own record counts first, else our journal."""
+    """Return when a card was claimed.
+
+    Its own record counts first, else our journal.
+    """
     recorded_s = _moment_s(claimed_at) if claimed_at else None
     return noted_s if recorded_s is None else recorded_s
 

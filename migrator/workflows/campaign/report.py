@@ -73,7 +73,7 @@ def campaign_report(
 def campaign_exceptions(
     site: Site, *, form: str = "csv", code: ExceptionCode | None = None, now: float | None = None
 ) -> Iterator[str]:
-    """Yield the lines of a list of all SIMs that a person must look after.
+    """Yield the lines of a list of all exceptions.
 
     Args:
         site: the store.
@@ -123,7 +123,7 @@ def _with_moments(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _money(store: "Store") -> dict[str, Any]:
-    """Return what all claims cost at once, beside the caps of the newest plan."""
+    """Return what all claims cost, beside the caps."""
     newest = store.plans.newest()
     if newest is None:
         return {}

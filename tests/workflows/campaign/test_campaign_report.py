@@ -165,7 +165,7 @@ def screens() -> Iterator[Browser]:
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_asks_for_nothing_and_fits(
-    world: CorrectedWorld, tmp_path: Path, screens: Browser, scheme: str
+    world: CorrectedWorld, tmp_path: Path, screens: Browser, scheme: Any
 ) -> None:
     written(world, tmp_path / "out", "html")
     page = screens.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}).new_page()
