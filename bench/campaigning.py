@@ -1,4 +1,4 @@
-"""What the fleet over all plans takes for 100,000 SIMs: counts, pages, idle cards, and the report."""
+"""What the fleet over all plans takes for 100,000 SIMs, in CPU seconds: counts, pages, idle cards, the report."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -34,11 +34,11 @@ def campaigning(folder: Path) -> Iterator[Measure]:
         idle = _seconds(lambda: store.idle(LATER))
         yield Measure(what=f"idle money of {SIMS:,} cards", value=idle, unit="s")
     ended = Desk(folder).run("campaign", "report", "--out", "out")
-    yield Measure(what=f"`campaign report` of {SIMS:,} SIMs", value=ended.seconds, unit="s", most=MOST_REPORT_S)
+    yield Measure(what=f"`campaign report` of {SIMS:,} SIMs", value=ended.cpu_s, unit="s", most=MOST_REPORT_S)
     yield Measure(what="... peak memory", value=ended.peak_bytes, unit="MiB", most=MOST_BYTES)
 
 
 def _seconds(body: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     body()
-    return time.perf_counter() - began
+    return time.process_time() - began
