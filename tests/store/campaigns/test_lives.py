@@ -2,8 +2,10 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -14,6 +16,8 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.states import StepKind
+from migrator.workflows.plans.make import make_plan
+from tests.worlds import world as world_of
 from tests.worlds.corrected import CorrectedWorld
 from tests.worlds.cutover_world import DAY_S, STRANGER
 from tests.worlds.world import POLICY, Crash, crash_at, new_sims
@@ -214,6 +218,13 @@ def test_a_rollback_that_a_plan_undid_is_none_any_more(world: CorrectedWorld) ->
     world.rollback_plan()
     world.roll_back()
     assert stages(world) == {"rolled_back": 6}
+    world.wait(DAY_S)
+    with mock.patch.object(world_of, "make_plan", partial(make_plan, takes_rolled_back=True)):
+        world.plan()
+    world.apply_until_quiet()
+    world.wait(3600)
+    assert "rolled_back" not in stages(world)
+    assert lives(world)[world.on()[0]].stage in {LifeStage.ALIVE, LifeStage.RESTING}
 
 
 def test_cards_of_the_stock_are_counted_apart(world: CorrectedWorld) -> None:

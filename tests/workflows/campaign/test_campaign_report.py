@@ -15,7 +15,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.core.campaign.life import ExceptionCode
+from migrator.core.cutover.life import Life, Proof
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.imei import Unit
 from migrator.reports.campaign.documents import schema_text
 from migrator.workflows.campaign.report import campaign_exceptions, campaign_report, fleet_report
 from migrator.workflows.campaign.retire import RetireReason, retire_list
@@ -123,6 +125,17 @@ def test_idle_cards_cost_from_their_claim_on(world: CorrectedWorld) -> None:
     assert meter.all.so_far == 3 * price
     assert meter.all.in_a_month == 6 * price == later.all.so_far
     assert meter.all.unpriced == 0
+
+
+def test_a_card_that_usage_alone_showed_alive_is_not_idle(world: CorrectedWorld) -> None:
+    """Its record may say nothing of a connection: then the proof of life is all that tells."""
+    now = world.now().timestamp()
+    with world.store() as store:
+        card = next(store.cards.never_seen())
+        proof = Proof(str(card.source_iccid), card.iccid, Life.ALIVE, Unit.NEVER_SEEN, since_s=now)
+        store.proofs.keep(str(card.plan_id), [proof], now)
+        assert store.idle(now).all.cards == 2
+        assert card.key not in {one.key for one in store.cards.never_seen()}
 
 
 def test_cards_that_only_deactivation_stops_charging(world: CorrectedWorld) -> None:

@@ -80,6 +80,8 @@ def test_a_list_over_two_plans_is_a_rollback_plan_for_each(world: CorrectedWorld
         back = plan_way_back(store, keys(one, other, stranger), now=now)
         with pytest.raises(InputError, match="2 migrations"):
             plan_way_back(store, keys(one, other), now=now, is_one=True)
+        alone = plan_way_back(store, keys(one, other), plan_id=back.headers[0].plan_id, now=now)
+    assert (len(alone.headers), alone.count, len(alone.not_off)) == (1, 1, 1)
     assert back.count == 2
     assert back.not_off == (Iccid.parse(stranger).key,)
     assert sorted(acting(world, back).values(), key=min) == sorted([{one}, {other}], key=min)
