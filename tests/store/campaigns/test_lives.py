@@ -13,7 +13,7 @@ from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.core.campaign.life import ExceptionCode, LifeStage, SimLife
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import Pair
+from migrator.core.fleet.sims import LinkState, Pair, TargetLink
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.states import StepKind
 from migrator.workflows.plans.make import make_plan
@@ -237,6 +237,12 @@ def test_cards_of_the_stock_are_counted_apart(world: CorrectedWorld) -> None:
         assert counts.stock == {LifeStage.WAITING: 1}
         assert counts.of(LifeStage.IN_STOCK) == 0
         assert counts.total == 6
+        link = TargetLink(Iccid.parse(card), world.target.org_id, 77, 78, LinkState.LIVE, "LIVE")
+        store.journal.observed([link], [], now=world.now().timestamp())
+        assert store.lives.counts(world.now().timestamp()).stock == {LifeStage.IN_STOCK: 1}
+        ((_, life),) = store.lives.page(world.now().timestamp(), stage=LifeStage.IN_STOCK)
+        assert (life.target_iccid, life.source_iccid) == (card, None)
+        assert store.idle(world.now().timestamp()).all.unpriced == 1  # nobody here knows what it costs
 
 
 def test_pages_go_on_where_the_last_one_ended(world: CorrectedWorld) -> None:
