@@ -10,6 +10,8 @@ from migrator.version import VERSION
 
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
+    from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
+    from migrator.workflows.campaign.retire import retire_list
     from migrator.workflows.deal_pool import pair_pool
     from migrator.workflows.field.correct import correct_pairs
     from migrator.workflows.field.discover import discover
@@ -29,6 +31,8 @@ __all__ = [
     "Bounds",
     "Site",
     "apply",
+    "campaign_exceptions",
+    "campaign_report",
     "check_handover",
     "claim_stock",
     "correct_pairs",
@@ -42,6 +46,7 @@ __all__ = [
     "plan",
     "pull",
     "report",
+    "retire_list",
     "show",
     "swap",
     "verify",
@@ -53,6 +58,8 @@ _STAGES = {
     "Bounds": "apply",
     "Site": "site",
     "apply": "apply",
+    "campaign_exceptions": "campaign.report",
+    "campaign_report": "campaign.report",
     "check_handover": "handover",
     "claim_stock": "field.stock",
     "correct_pairs": "field.correct",
@@ -66,6 +73,7 @@ _STAGES = {
     "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
+    "retire_list": "campaign.retire",
     "show": "story.story",
     "swap": "field.swap",
     "verify": "verify",

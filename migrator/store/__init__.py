@@ -5,16 +5,23 @@ import tempfile
 import uuid
 from collections.abc import Iterable
 from contextlib import ExitStack
+from datetime import UTC, tzinfo
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import delete, func, insert, select, true
 
+from migrator.core.campaign.forecast import Day
+from migrator.core.campaign.idle import IdleMoney, idle_money
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import Audit
+from migrator.store.campaigns.cards import Cards
+from migrator.store.campaigns.days import Days
+from migrator.store.campaigns.lives import Lives
 from migrator.store.campaigns.outbox import Outbox
+from migrator.store.campaigns.plan_rows import AllPlans
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.corrections import Corrections
@@ -27,6 +34,7 @@ from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.inventory.baselines import Baselines
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.target_records import TargetRecords
@@ -64,6 +72,7 @@ class Store:
         self._closing = closing
         self.lineage = self._fact("lineage")
         self.inventory = Inventory(database)
+        self.baselines = Baselines(database)
         self.imeis = ImeiHistory(database)
         self.pairs = Pairs(database)
         self.stock = Stock(database)
@@ -82,6 +91,10 @@ class Store:
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)
         self.switches = Switches(database)
+        self.lives = Lives(database)
+        self.cards = Cards(database)
+        self.days = Days(database)
+        self.all_plans = AllPlans(database)
         self.handover = HandoverUnits(database)
         self.lease = Lease(database)
         self.presence = Presence(database)
@@ -146,6 +159,20 @@ class Store:
         See `store.journal.waiting`. `now` is in UTC seconds.
         """
         return stuck_sims(self._db, plan_id, now)
+
+    def idle(self, now: float) -> IdleMoney:
+        """Return the money of cards that are claimed and were never seen.
+
+        `now` is in UTC seconds.
+        """
+        return idle_money((card.idle() for card in self.cards.never_seen()), now)
+
+    def daily(self, zone: tzinfo = UTC) -> list[Day]:
+        """Return what happened on each day, oldest first.
+
+        `zone` is the time zone of a day.
+        """
+        return self.days.list(zone)
 
     def field_notes(self, plan_id: str) -> SqlFieldNotes:
         """Return what is known of a plan's units in the field."""

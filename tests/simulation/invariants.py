@@ -113,6 +113,7 @@ def check_all(lived: Lived) -> None:
         check_audit(store, plan_id, lived.world.folder)
         moves(lived, store)
         report(store, plan_id, len(changes))
+        lives(store, lived.world.now().timestamp())
         ends(lived, plan, _given_up(store, plan_id))
     stopped(lived)
     obeyed(lived)
@@ -449,6 +450,16 @@ def report(store: Store, plan_id: str, planned: int) -> None:
     assert set(rows.values()) <= {1}
     assert {row.bucket for row in model.rows()} <= {one.value for one in Bucket}
     assert model.inventory_total == len(rows) == planned
+
+
+def lives(store: Store, now: float) -> None:
+    """Every SIM has just one life, whatever happened; counted, paged and asked for by key they are the same."""
+    counts = store.lives.counts(now)
+    paged = dict(store.lives.page(now, limit=counts.total + 1))
+    assert counts.total == len(paged) == store.inventory.summary()["count"]
+    assert Counter(life.stage for life in paged.values()) == Counter(counts.stages)
+    assert Counter(life.code for life in paged.values() if life.code is not None) == Counter(counts.codes)
+    assert sum(counts.stages.values()) == counts.total
 
 
 def _given_up(store: Store, plan_id: str) -> set[str]:

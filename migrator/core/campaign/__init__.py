@@ -1,1 +1,1 @@
-"""Months of work: what is told of them."""
+"""Rules of a migration that takes months, over all plans."""

@@ -25,7 +25,7 @@ from migrator.reports.remedies import BUCKET_WORDS, PAID_ONCE, remedy
 from migrator.reports.rows_on_disk import Book
 from migrator.reports.tally import ATTENTION
 
-__all__ = ["write_html"]
+__all__ = ["TEMPLATES", "code_words", "known", "sha256_of", "write_html"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_JOBS, MOST_RUNS = 200, 100
@@ -49,7 +49,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"code_words": _code_words, "count": lambda number: f"{number:,}", "known": _known}
+    environment.filters |= {"code_words": code_words, "count": lambda number: f"{number:,}", "known": known}
     return environment
 
 
@@ -76,8 +76,8 @@ def _values(book: Book) -> dict[str, Any]:
         "generated_at": moment(report.generated_at),
         "script": Markup(script),  # noqa: S704 - our own file
         "style": Markup(style),  # noqa: S704 - our own file
-        "script_hash": _sha256(script),
-        "style_hash": _sha256(style),
+        "script_hash": sha256_of(script),
+        "style_hash": sha256_of(style),
         "data": _data(book),
         "life": tally.life(),
         "paid_once": PAID_ONCE,
@@ -88,12 +88,12 @@ def _text(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
     """Return SHA-256 in the form of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _code_words(text: str) -> Markup:
+def code_words(text: str) -> Markup:
     """Escape a text whose code words stand in backticks."""
     parts = text.split("`")
     return Markup("").join(
@@ -101,7 +101,7 @@ def _code_words(text: str) -> Markup:
     )
 
 
-def _known(value: object) -> str:
+def known(value: object) -> str:
     """Write a value, or the word for no value."""
     return "unknown" if value is None else grouped(value)
 

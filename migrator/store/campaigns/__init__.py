@@ -1,1 +1,1 @@
-"""Notices, and what a campaign leaves in the store."""
+"""Everything that is told over all plans of the store."""

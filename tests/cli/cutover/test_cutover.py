@@ -237,6 +237,11 @@ def test_rollback_takes_only_the_sims_of_the_file_that_a_cutover_switched_off(de
     cut_over(desk)
     mine = sorted(off(desk))
     named = [mine[-1], next(iccid for iccid in untouched if iccid not in mine)]
+    assert desk.json("rollback", "plan", "--unit", mine[0]).data["count"] == 1
+    assert desk.json("rollback", "plan", "--since", "2020-01-01").data["count"] == len(mine)
+    assert desk.json("rollback", "plan", "--since", "2099-01-01").data == {"count": 0, "rollbacks": []}
+    assert desk.run("rollback", "plan", "--since", "soon").code == 2
+    assert desk.run("rollback", "plan", "--since", "2020-01-01", "--unit", mine[0]).code == 2
     plan = desk.json("rollback", "plan", "--iccids", desk.write("back.txt", "\n".join(named)))
     assert plan.data["count"] == 1
     desk.run("rollback", "apply", "--confirm", "1")
