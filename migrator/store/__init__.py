@@ -12,7 +12,7 @@ from typing import Any, Self
 from sqlalchemy import delete, func, insert, select, true
 
 from migrator.core.run.states import PlanState
-from migrator.errors import InputError
+from migrator.errors import InputError, StoreError
 from migrator.store.audit import Audit
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
@@ -25,7 +25,7 @@ from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_fi
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
-from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.database.schema import migrations_folder, must_be_current, prepare, revision, revisions
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.target_records import TargetRecords
@@ -110,12 +110,8 @@ class Store:
             StoreError.
         """
         path = path_of(url)
-        if not create and not path.exists():
-            raise InputError(
-                f"there is no state store at {path}",
-                code="no_store",
-                hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
-            )
+        if not create:
+            _must_exist(path)
         create_file(path)
         must_have_one_name(path)
         with ExitStack() as closing:
@@ -124,6 +120,34 @@ class Store:
             prepare(database, now=now, upgrade=upgrade)
             _note_birth(database, now)
             return cls(database, closing.pop_all())
+
+    @classmethod
+    def look(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+        """Open a store for reading alone.
+
+        Nothing is made, upgraded or written, and nothing can be.
+
+        Args:
+            url: `sqlite:///path`.
+            busy_timeout_s: how long to wait where another process repairs the file.
+
+        Raises: InputError, as `open`; StoreError, for a store of another schema, or one that cannot be read.
+        """
+        path = path_of(url)
+        _must_exist(path)
+        must_have_one_name(path)
+        with ExitStack() as closing:
+            try:
+                database = Database(path, busy_timeout_s=busy_timeout_s, writable=False)
+                closing.callback(database.close)
+                must_be_current(database)
+                return cls(database, closing.pop_all())
+            except StoreError as error:
+                raise (_not_readable(path) if error.code == "store_not_writable" else error) from None
+
+    def version(self) -> int:
+        """Return a number that changes once somebody else wrote."""
+        return self._db.version()
 
     @property
     def file(self) -> StoreFile:
@@ -227,6 +251,24 @@ class Store:
     def _fact(self, name: str) -> str:
         with self._db.read() as connection:
             return str(connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar_one())
+
+
+def _must_exist(path: Path) -> None:
+    if not path.exists():
+        raise InputError(
+            f"there is no state store at {path}",
+            code="no_store",
+            hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
+        )
+
+
+def _not_readable(path: Path) -> StoreError:
+    return StoreError(
+        f"the state store {path} cannot be read",
+        code="store_not_readable",
+        hint=f"give this user the right to read {path} and its -wal, and to write in its folder: SQLite makes its -shm "
+        "there for readers, too",
+    )
 
 
 def _private_folder() -> "tempfile.TemporaryDirectory[str]":

@@ -109,12 +109,16 @@ class Database:
         path: the file, which exists.
         busy_timeout_s: how long to wait for another writer.
         durable: False for scratch copies, which need not outlive a power cut.
+        writable: False for a connection that cannot write, whatever it is asked.
 
     `guard` is asked at the beginning of each transaction that writes, while this process holds the lease.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True, writable: bool = True
+    ) -> None:
         self.path = path
+        self._writable = writable
         self.guard: Callable[[Connection], None] | None = None
         self._busy_timeout_s = busy_timeout_s
         self._durable = durable
@@ -131,15 +135,18 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         """Open the file as it is.
 
-        `mode=rw` never makes a new file, whose access rights would be wider than ours.
+        `mode=rw` never makes a new file, whose access rights would be wider than ours. `mode=ro` and `query_only` each
+        keep a reader from writing.
         """
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        uri = f"{self.path.absolute().as_uri()}?mode={'rw' if self._writable else 'ro'}"
         connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None)
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            if not self._writable:
+                connection.execute("PRAGMA query_only = ON")
         except sqlite3.Error:
             connection.close()
             raise
@@ -221,6 +228,16 @@ class Database:
             raise trouble from None
         is_busy, pages, copied = found  # both are -1 where the file system bears no `-wal`
         return not is_busy and pages == copied
+
+    def version(self) -> int:
+        """Return a number that changes with each commit of another connection.
+
+        Source: SQLite, "PRAGMA data_version". Read 2026-11-29.
+        """
+        try:
+            return int(self._driver_connection().execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise store_trouble(error, self.path) from None
 
     def pragma(self, pragma: str) -> None:
         """Change a setting of the connection, between transactions."""
