@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, insert, select, true
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError, StoreError
 from migrator.store.audit import Audit
+from migrator.store.campaigns.lives import Lives
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.corrections import Corrections
@@ -26,6 +27,7 @@ from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import migrations_folder, must_be_current, prepare, revision, revisions
+from migrator.store.inventory.baselines import Baselines
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.target_records import TargetRecords
@@ -63,6 +65,7 @@ class Store:
         self._closing = closing
         self.lineage = self._fact("lineage")
         self.inventory = Inventory(database)
+        self.baselines = Baselines(database)
         self.imeis = ImeiHistory(database)
         self.pairs = Pairs(database)
         self.stock = Stock(database)
@@ -81,6 +84,7 @@ class Store:
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)
         self.switches = Switches(database)
+        self.lives = Lives(database)
         self.handover = HandoverUnits(database)
         self.lease = Lease(database)
         self.presence = Presence(database)

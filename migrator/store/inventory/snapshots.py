@@ -19,6 +19,7 @@ from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
 from migrator.store.database.database import Database, driver_sql
 from migrator.store.database.rows import decimal_text
+from migrator.store.inventory.baselines import keep_baselines
 from migrator.store.inventory.imei_history import keep_imeis
 from migrator.store.inventory.snapshot_rows import (
     ROWID,
@@ -222,9 +223,9 @@ class Snapshots:
     def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
         """Make a snapshot the inventory in force.
 
-        SIMs that the last pass did not list are dropped in the same transaction, and the IMEIs of the others are added
-        to their history. The rows of the inventory before are dropped afterwards, in transactions of their own; its
-        summary stays.
+        SIMs that the last pass did not list are dropped in the same transaction. The IMEIs of the others are added to
+        their history, and SIMs that are new get their baseline. The rows of the inventory before are dropped
+        afterwards, in transactions of their own; its summary stays.
 
         Returns: the SIMs that the inventory before had, and this inventory has not.
         """
@@ -249,6 +250,7 @@ class Snapshots:
                 )
             )
             keep_imeis(connection, snapshot_id, now)
+            keep_baselines(connection, snapshot_id, now)
             _note_completed(connection, snapshot_id, now)
         self._drop_rows()
         return dropped

@@ -4,8 +4,9 @@ The last result of each plan is kept.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import bindparam, case, select
+from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
@@ -49,10 +50,11 @@ class Proofs:
         statement = insert(proofs)
         new = statement.excluded
         names = [column.name for column in proofs.c if not column.primary_key]
-        values = {
+        values: dict[str, Any] = {
             name: case((new.old.is_(None), proofs.c[name]), else_=new[name]) if name in _OF_THE_OLD else new[name]
             for name in names
         }
+        values["first_alive_at"] = func.coalesce(proofs.c.first_alive_at, new.alive_at)
         upsert = statement.on_conflict_do_update(index_elements=["plan_no", "source_key"], set_=values)
         with self._db.write() as connection:
             for chunk in chunks(found):
@@ -91,6 +93,7 @@ def _values(plan_no: int, proof: Proof, now: float) -> dict[str, object]:
         "proved_at": now,
         "life": f"{proof.life.value}{_sessions_word(proof)}",
         "alive_at": proof.since_s,
+        "first_alive_at": proof.since_s,
         "unit": proof.unit.value,
         "source_imei": proof.source_imei,
         "target_imei": proof.target_imei,

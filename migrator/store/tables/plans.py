@@ -75,6 +75,7 @@ Index(
     changes.c.sms_order,
     changes.c.source_iccid,
 )
+Index("ix_changes_of_sim", changes.c.source_key, changes.c.plan_no, changes.c.action, changes.c.reason)
 
 left_out = Table(  # SIMs that a plan was told to leave alone, so that later ones can be told from them
     "left_out",
@@ -195,6 +196,7 @@ proofs = Table(  # the last proof of life of each SIM; what was asked of its old
     Column("old", Text),
     Column("old_used_on", Text),
     Column("old_asked_at", Float),
+    Column("first_alive_at", Float),
     ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
     sqlite_with_rowid=False,
 )

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Float, Index, Integer, Table, Text
 
 from migrator.store.tables.fleet import metadata
 
-__all__ = ["old_uses", "pair_versions", "source_imeis"]
+__all__ = ["baselines", "old_uses", "pair_versions", "source_imeis"]
 
 source_imeis = Table(  # every IMEI, as told, that an old SIM had in an inventory in force; rows are never dropped
     "source_imeis",
@@ -48,5 +48,17 @@ old_uses = Table(  # the last answer about the use of an old SIM, day by day, th
     Column("used_on", Text),
     Column("is_told", Integer, nullable=False),
     Column("asked_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+baselines = Table(  # each old SIM as it was first seen; is_first 0: as an upgrade found it; rows are only ever added
+    "baselines",
+    metadata,
+    Column("source_key", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("label", Text),
+    Column("imei", Text),
+    Column("seen_at", Float, nullable=False),
+    Column("is_first", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -1,0 +1,1 @@
+"""Rules of a migration that takes months, over all plans."""

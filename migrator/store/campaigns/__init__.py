@@ -1,0 +1,1 @@
+"""Everything that is told over all plans of the store."""

@@ -1,0 +1,243 @@
+"""Life of every SIM, over all plans of the store."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from migrator.chunks import chunks
+from migrator.core.campaign.life import (
+    SILENT_AFTER_S,
+    ExceptionCode,
+    LifeCounts,
+    LifeFacts,
+    LifeStage,
+    SimLife,
+    life_of_facts,
+)
+from migrator.core.cutover.life import Life
+from migrator.core.cutover.rules import moment_s
+from migrator.core.cutover.silence import OldSide
+from migrator.core.fleet.imei import Unit
+from migrator.core.fleet.sims import LinkState, SourceStatus
+from migrator.core.plan.plan import Action, Reason
+from migrator.store.campaigns.life_details import About, Details, Times, details
+from migrator.store.campaigns.life_rows import LifeRow, Sides, named, rows_of_all, rows_of_some, sides
+from migrator.store.campaigns.stock_lives import stock_counts, stock_lives
+from migrator.store.database.database import Database
+
+__all__ = ["Lives"]
+
+_OFF = frozenset({SourceStatus.DISABLED.value, SourceStatus.EXPIRED.value})
+_STATES = {state.value: state for state in LinkState}
+_UNITS = {unit.value: unit for unit in Unit}
+_LEFT = {(action.value, reason.value): (action, reason) for action in (Action.SKIP, Action.BLOCK) for reason in Reason}
+_MORE = ":"
+
+Standing = tuple[LifeStage, ExceptionCode | None]
+_standing = lru_cache(maxsize=4096)(life_of_facts)
+_moment_s = lru_cache(maxsize=65_536)(moment_s)
+
+
+class Lives:
+    """Reader of lives: derived at each call, never stored.
+
+    Args:
+        database: the open store.
+        silent_after_s: how long after its claim a card may stay unseen.
+    """
+
+    def __init__(self, database: Database, silent_after_s: float = SILENT_AFTER_S) -> None:
+        self._db = database
+        self.silent_after_s = silent_after_s
+
+    def counts(self, now: float) -> LifeCounts:
+        """Count the SIMs in each stage.
+
+        The stages of old SIMs sum to the inventory. `now` is in UTC seconds.
+        """
+        found = Counter(standing for _, standing in self._all(now))
+        stages: Counter[LifeStage] = Counter()
+        codes: Counter[ExceptionCode] = Counter()
+        for (stage, code), sims in found.items():
+            stages[stage] += sims
+            if code is not None:
+                codes[code] += sims
+        return LifeCounts(found.total(), stages, codes, stock_counts(self._db))
+
+    def of(self, keys: Iterable[str], now: float) -> dict[str, SimLife]:
+        """Return the lives of some old SIMs, by key.
+
+        SIMs that the inventory does not hold are left out.
+        """
+        return {key: life for chunk in chunks(keys) for key, life in self._some(chunk, now)}
+
+    def page(
+        self,
+        now: float,
+        *,
+        stage: LifeStage | None = None,
+        code: ExceptionCode | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[tuple[str, SimLife]]:
+        """Return the next lives by key, each with its key.
+
+        Args:
+            now: UTC seconds.
+            stage: only this stage; None for all. Cards of the stock are a stage of their own.
+            code: only exceptions with this code.
+            after: the key of the last life of the page before; None to begin.
+            limit: most lives of the page.
+        """
+        if stage is LifeStage.IN_STOCK:
+            return stock_lives(self._db, after or "", limit)
+        keys: list[str] = []
+        for key, standing in self._all(now, after):
+            if (stage in {None, standing[0]}) and (code in {None, standing[1]}):
+                keys.append(key)
+                if len(keys) == limit:
+                    break
+        return list(self.of(keys, now).items())
+
+    def walk(
+        self, now: float, *, stage: LifeStage | None = None, code: ExceptionCode | None = None
+    ) -> Iterator[SimLife]:
+        """Yield every life of a stage or code, sorted by key.
+
+        The standing of all is that of one moment.
+        """
+        keys = [
+            key for key, standing in self._all(now) if (stage in {None, standing[0]}) and (code in {None, standing[1]})
+        ]
+        for chunk in chunks(keys):
+            yield from (life for _, life in self._some(chunk, now))
+
+    def _all(self, now: float, after: str | None = None) -> Iterator[tuple[str, Standing]]:
+        """Yield key and standing of every old SIM, sorted by key."""
+        few = sides(self._db)
+        silent_s = now - self.silent_after_s
+        for row in rows_of_all(self._db):
+            if after is None or row[0] > after:
+                yield row[0], _standing(_facts(row, few, silent_s))
+
+    def _some(self, keys: Sequence[str], now: float) -> list[tuple[str, SimLife]]:
+        few, more = sides(self._db, keys), details(self._db, keys)
+        silent_s = now - self.silent_after_s
+        return [(row[0], _life(row, few, more, silent_s)) for row in rows_of_some(self._db, keys)]
+
+
+def _facts(row: LifeRow, few: Sides, silent_s: float) -> LifeFacts:
+    """Return the facts of one SIM."""
+    key, status, target, present, org_id, device_id, state, claimed_at, connected_at, plan, stock_plan, noted, *more = (
+        row
+    )
+    life, alive_s, _first, unit, old, old_used_on, off_at, back_at, overtaken, scanned_at = more
+    is_ours = bool(present) and device_id is not None and (org_id is None or few.org_id in {None, org_id})
+    is_claimed = target is not None and (is_ours or plan is not None or stock_plan is not None)
+    claimed_s = (_moment_s(claimed_at) if claimed_at else None) or noted if is_claimed else None
+    seen_s = _seen_s(claimed_s, connected_at, alive_s)
+    old_word, _, before = (old or "").partition(_MORE)
+    action, reason = _LEFT.get(few.left.get(key, ("", "")), (None, None)) if few.left else (None, None)
+    return LifeFacts(
+        is_off=off_at is not None and (back_at is None or off_at > back_at),
+        is_found_off=status in _OFF,
+        is_back=back_at is not None and (off_at is None or back_at >= off_at) and not overtaken,
+        is_in_doubt=_is_in_doubt(key, few, off_at, back_at, is_ours=is_ours),
+        is_claimed=is_claimed,
+        is_recorded=is_ours,
+        is_refused=key in few.refused,
+        is_set_aside=key in few.aside,
+        state=_STATES.get(state) if present else None,
+        is_alive=seen_s is not None,
+        unit=_UNITS.get(unit, Unit.NEVER_SEEN),
+        old_is_silent=old_word == OldSide.SILENT,
+        old_is_back=old_word == OldSide.TALKS and _is_later(old_used_on, seen_s, scanned_at),
+        was_dead=before == "idle" and old_used_on is None and (life or "").partition(_MORE)[0] == Life.SILENT,
+        differs=key in few.differing,
+        waits_long=claimed_s is not None and claimed_s <= silent_s,
+        action=action,
+        reason=reason,
+    )
+
+
+def _seen_s(claimed_s: float | None, connected_at: str | None, alive_s: float | None) -> float | None:
+    """Return the last sign of life since the claim, as `core.cutover.rules.alive_at_s` does."""
+    connected_s = _moment_s(connected_at) if connected_at and claimed_s is not None else None
+    if connected_s is not None and claimed_s is not None and connected_s < claimed_s:
+        connected_s = None
+    return max((at_s for at_s in (connected_s, alive_s) if at_s is not None), default=None)
+
+
+def _is_later(used_on: str | None, seen_s: float | None, scanned_s: float | None) -> bool:
+    """True if the old SIM was used after the new one.
+
+    That is on a day after the new SIM's last sign of life, or after the swap where it showed none.
+    """
+    since_s = scanned_s if seen_s is None else seen_s
+    return used_on is not None and since_s is not None and used_on > _day(since_s)
+
+
+def _is_in_doubt(key: str, few: Sides, off_at: float | None, back_at: float | None, *, is_ours: bool) -> bool:
+    if key in few.claim_doubts and not is_ours:
+        return True
+    doubt_at = few.switch_doubts.get(key)
+    return doubt_at is not None and doubt_at >= max(off_at or 0.0, back_at or 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _day(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).date().isoformat()
+
+
+def _life(row: LifeRow, few: Sides, more: Details, silent_s: float) -> SimLife:
+    """Return the life of one SIM, with its names and times."""
+    facts = _facts(row, few, silent_s)
+    stage, code = _standing(facts)
+    known = named(row)
+    about, key = more.about[known["key"]], known["key"]
+    claimed_s = None
+    if facts.is_claimed:
+        claimed_s = _moment_s(known["claimed_at"]) if known["claimed_at"] else None
+        claimed_s = known["claim_noted_s"] if claimed_s is None else claimed_s
+    connected_s = _seen_s(claimed_s, known["connected_at"], None)
+    first = [at_s for at_s in (known["first_alive_s"], known["proof_alive_s"], connected_s) if at_s is not None]
+    alive_s = min(first, default=None) if facts.is_claimed else None
+    plan_no = known["claim_plan"] or known["stock_plan"] or more.newest_plan.get(key)
+    times = more.times.get(key, Times())
+    return SimLife(
+        stage=stage,
+        code=code,
+        since_s=_since_s((stage, code), times, about, claimed_s=claimed_s, alive_s=alive_s),
+        plan_id=more.plan_ids.get(plan_no),
+        claimed_s=claimed_s,
+        alive_s=alive_s,
+        **about.values,
+    )
+
+
+def _since_s(
+    standing: Standing, times: Times, about: About, *, claimed_s: float | None, alive_s: float | None
+) -> float | None:
+    """Return since when a SIM stands there, if known."""
+    stage, code = standing
+    if code is not None:
+        switched_s = times.claimed_s if times.switched_s is None else times.switched_s
+        by_code = {
+            ExceptionCode.REFUSED: times.claimed_s,
+            ExceptionCode.MISMATCH: times.judged_s,
+            ExceptionCode.BLOCKED: times.planned_s,
+            ExceptionCode.SILENT: claimed_s,
+        }
+        return by_code.get(code, switched_s if code in _BY_SWITCH else times.proved_s)
+    by_stage = {
+        LifeStage.WAITING: about.paired_s,
+        LifeStage.LEFT_ALONE: times.planned_s,
+        LifeStage.CUT_OVER: alive_s if times.switched_s is None else times.switched_s,
+        LifeStage.ALIVE: alive_s,
+        LifeStage.RESTING: alive_s,
+    }
+    return by_stage.get(stage, claimed_s)
+
+
+_BY_SWITCH = frozenset({ExceptionCode.IN_DOUBT, ExceptionCode.ROLLED_BACK})
