@@ -15,6 +15,7 @@ from migrator.core.run.states import PlanState
 from migrator.errors import InputError, StoreError
 from migrator.store.audit import Audit
 from migrator.store.campaigns.lives import Lives
+from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.corrections import Corrections
@@ -86,6 +87,7 @@ class Store:
         self.switches = Switches(database)
         self.lives = Lives(database)
         self.handover = HandoverUnits(database)
+        self.glance = Glance(database)
         self.lease = Lease(database)
         self.presence = Presence(database)
         self.steering = Steering(database)
@@ -152,6 +154,13 @@ class Store:
     def version(self) -> int:
         """Return a number that changes once somebody else wrote."""
         return self._db.version()
+
+    def must_be_current(self) -> None:
+        """Refuse a store that was upgraded since it was opened.
+
+        Raises: StoreError.
+        """
+        must_be_current(self._db)
 
     @property
     def file(self) -> StoreFile:

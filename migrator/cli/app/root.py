@@ -73,6 +73,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "show": ("show:show", "Tell the story of one unit: both SIMs, its life, why it is silent, what is next."),
     "verify": ("verify.verify:verify", "Read every SIM of a plan again and compare."),
     "report": ("tools.report:report", "Write the reconciliation as HTML, JSON, CSV and Markdown."),
+    "serve": ("serve:serve", "Show the migration in a browser, read-only, with /metrics."),
     "cutover": {
         "plan": ("cutover.cutover:plan", "Plan which old SIMs go off, which stay on, and why."),
         "apply": ("cutover.cutover:apply", "Switch old SIMs off at 1NCE and prove it; the same command resumes."),

@@ -1,0 +1,149 @@
+"""Overview: whether all is well, what to do next, and how far the fleet is."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.core.campaign.life import MEANINGS, REMEDIES, STAGE_WORDS, ExceptionCode, LifeCounts, LifeStage
+from migrator.core.fleet.units import counted
+from migrator.pages.picture import Picture
+from migrator.pages.runs import AtWork, clock
+from migrator.reports.advice import Headline
+from migrator.reports.formats.charts import BarChart, amounts_chart
+
+__all__ = ["Step", "overview"]
+
+WAY = (
+    LifeStage.WAITING,
+    LifeStage.STAGED,
+    LifeStage.CLAIMED_SILENT,
+    LifeStage.ALIVE,
+    LifeStage.RESTING,
+    LifeStage.CUT_OVER,
+    LifeStage.LEFT_ALONE,
+    LifeStage.EXCEPTION,
+)
+"""Stages of an old SIM, in the order of its way."""
+SHOWN = (
+    LifeStage.CUT_OVER,
+    LifeStage.RESTING,
+    LifeStage.ALIVE,
+    LifeStage.CLAIMED_SILENT,
+    LifeStage.WAITING,
+    LifeStage.EXCEPTION,
+    LifeStage.IN_STOCK,
+)
+"""Stages whose numbers stand at the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do: words whose code words stand in backticks, and where a page tells more."""
+
+    words: str
+    link: str = ""
+
+
+def overview(picture: Picture, work: AtWork) -> dict[str, Any]:
+    """Return what the overview shows of the fleet."""
+    counts = picture.counts
+    return {
+        "verdict": headline(picture, work),
+        "steps": next_steps(picture, work),
+        "total": counts.total,
+        "numbers": [(stage.value, _named(stage), counts.of(stage), STAGE_WORDS[stage]) for stage in SHOWN],
+        "funnel": funnel(counts),
+        "codes": exceptions_by_code(counts),
+        "claims": picture.claims,
+        "caps": picture.caps,
+        "taken_at": clock(picture.taken_at),
+        "counted_at": clock(picture.made_at),
+    }
+
+
+def headline(picture: Picture, work: AtWork) -> Headline:
+    """Return whether all is well: the first that fits."""
+    counts = picture.counts
+    done = _done(counts)
+    if not counts.total:
+        return Headline("open", "Nothing is here yet", "The store holds no inventory.")
+    if work.orders:
+        held = ", ".join(order["plan_id"] for order in work.orders)
+        return Headline("open", f"Held back: {held}", f"An operator holds it back. {done}")
+    if work.holder is None and work.last is not None and _has_failed(work):
+        return Headline("bad", "The last run did not end well", f"{work.last['state'].capitalize()}. {done}")
+    if counts.exceptions:
+        words = "1 SIM needs a person" if counts.exceptions == 1 else f"{counts.exceptions:,} SIMs need a person"
+        return Headline("bad", words, f"{done} {_work_words(work)}")
+    if not _left(counts):
+        return Headline("good", "All SIMs are where they should be", done)
+    return Headline("good", "All is well", f"{done} Nothing needs a person. {_work_words(work)}")
+
+
+def _has_failed(work: AtWork) -> bool:
+    """True if the last run ended so that somebody must look: not by waiting, and not by its operator."""
+    return work.last is not None and work.last["exit_code"] not in {0, 3, 7, 130}
+
+
+def _work_words(work: AtWork) -> str:
+    return "Nobody is at work." if work.holder is None else "A run is at work."
+
+
+def _left(counts: LifeCounts) -> int:
+    """Return how many SIMs are still on their way."""
+    return counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
+
+
+def _done(counts: LifeCounts) -> str:
+    return f"{counts.of(LifeStage.CUT_OVER):,} of {counts.total:,} old SIMs are off."
+
+
+def next_steps(picture: Picture, work: AtWork) -> list[Step]:
+    """Return what to do, the most pressing first; never empty."""
+    return list(_steps(picture, work)) or [Step("Nothing: the units are swapped in the field.")]
+
+
+def _steps(picture: Picture, work: AtWork) -> Iterator[Step]:
+    counts = picture.counts
+    if not counts.total:
+        yield Step("Read the fleet: `migrator inventory pull`.")
+        return
+    for order in work.orders:
+        yield Step(f"{order['plan_id']} is {order['words']}: `{order['command']}` lets it go on.", "/runs")
+    if work.holder is None and work.last is not None and _has_failed(work):
+        why = f" ({work.last['reason']})" if work.last["reason"] else ""
+        yield Step(f"Go on once the cause is gone{why}: `{work.last['command']}`.", f"/runs/{work.last['plan_id']}")
+    if counts.codes.get(ExceptionCode.IN_DOUBT):
+        yield Step(
+            f"Settle {counted(counts.codes[ExceptionCode.IN_DOUBT], 'order')} without an answer: {_remedy('in_doubt')}",
+            "/sims?stage=exception&code=in_doubt",
+        )
+    others = counts.exceptions - counts.codes.get(ExceptionCode.IN_DOUBT, 0)
+    if others:
+        yield Step(f"Go through {counted(others, 'exception')}, each code with its remedy.", "/sims?stage=exception")
+    if counts.of(LifeStage.RESTING):
+        resting = counted(counts.of(LifeStage.RESTING), "old SIM")
+        yield Step(f"Switch off {resting} whose new SIM lives: `migrator cutover plan`.", "/sims?stage=resting")
+    if counts.of(LifeStage.WAITING) and work.holder is None and not picture.newest_plan:
+        yield Step("Make a plan: `migrator pair import`, then `migrator plan create`.", "/sims?stage=waiting")
+
+
+def _named(stage: LifeStage) -> str:
+    return stage.value.replace("_", " ")
+
+
+def _remedy(code: str) -> str:
+    return REMEDIES[ExceptionCode(code)]
+
+
+def funnel(counts: LifeCounts) -> BarChart:
+    """Build the chart of the stages; the stages sum to the inventory."""
+    rows = [(_named(stage), counts.of(stage), stage.value) for stage in WAY]
+    about = f"{counts.total:,} old SIMs, each in exactly one stage."
+    return amounts_chart("stages", "Where the SIMs are", about, ("stage", "SIMs", "share"), rows)
+
+
+def exceptions_by_code(counts: LifeCounts) -> Sequence[tuple[str, int, str, str]]:
+    """Return code, SIMs, meaning and remedy of each kind of exception, the most first."""
+    found = [(code.value, sims, MEANINGS[code], REMEDIES[code]) for code, sims in counts.codes.items() if sims]
+    return sorted(found, key=lambda one: (-one[1], one[0]))

@@ -1,0 +1,72 @@
+"""Picture of the whole fleet at one moment, from which the pages are drawn."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
+from migrator.store import Store
+from migrator.workflows.report import caps_used
+
+__all__ = ["Picture", "picture_of"]
+
+Standing = tuple[LifeStage, ExceptionCode | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Counts of the fleet, and the keys of the SIMs behind them.
+
+    Args:
+        made_at: when it was taken (UTC seconds).
+        counts: SIMs by stage, and exceptions by code.
+        keys: the old SIMs of each standing, by their keys, sorted.
+        taken_at: when the inventory in force was read (UTC seconds); None if there is none.
+        newest_plan: the id of the migration that was made last; None without one.
+        claims: SIMs that were claimed, or may have been, by organization's plan.
+        caps: of the newest plan, what is used and what is left; empty without one.
+        outcomes: requests by kind and outcome.
+        run_states: runs by state.
+    """
+
+    made_at: float
+    counts: LifeCounts
+    keys: Mapping[Standing, Sequence[str]] = field(repr=False)
+    taken_at: float | None
+    newest_plan: str | None
+    claims: int
+    caps: Mapping[str, Any]
+    outcomes: Mapping[tuple[str, str], int]
+    run_states: Mapping[str, int]
+
+    def selected(self, stage: LifeStage | None, code: ExceptionCode | None) -> list[str]:
+        """Return the keys of the SIMs of a stage, a code, or all, sorted."""
+        wanted = [
+            keys for (one, other), keys in self.keys.items() if stage in {None, one} and (code is None or code is other)
+        ]
+        return list(wanted[0]) if len(wanted) == 1 else sorted(key for keys in wanted for key in keys)
+
+
+def picture_of(store: Store, now: float) -> Picture:
+    """Take a picture of the fleet.
+
+    `now` is in UTC seconds.
+    """
+    keys: defaultdict[Standing, list[str]] = defaultdict(list)
+    for key, standing in store.lives.standings(now):
+        keys[standing].append(key)
+    inventory, newest = store.story.inventory(), store.plans.newest()
+    header = None if newest is None else store.plans.header(newest)
+    claimed = [] if header is None else store.journal.claims_made(header.org_id)
+    return Picture(
+        made_at=now,
+        counts=store.lives.counted({standing: len(found) for standing, found in keys.items()}),
+        keys=dict(keys),
+        taken_at=None if inventory is None else inventory.completed_at,
+        newest_plan=newest,
+        claims=sum(one.sims for one in claimed),
+        caps={} if header is None else caps_used(store, header),
+        outcomes=store.glance.outcomes(),
+        run_states=store.glance.run_states(),
+    )
