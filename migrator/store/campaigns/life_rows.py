@@ -18,7 +18,7 @@ from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_f
 from migrator.store.tables.plans import changes, plans, proofs, steps, verifications
 from migrator.store.tables.sightings import pair_versions
 
-__all__ = ["COLUMNS", "LifeRow", "Sides", "named", "rows_of_all", "rows_of_some", "sides"]
+__all__ = ["COLUMNS", "LifeRow", "Sides", "keys_after", "named", "rows_of_all", "rows_of_some", "sides"]
 
 LifeRow = tuple[Any, ...]
 """Values of one old SIM, in the order of `COLUMNS`."""
@@ -96,15 +96,21 @@ def _still_counts(plan_no: Any, source_key: Any) -> ColumnElement[bool]:
     return or_(~corrected, planned.scalar_subquery() == now.scalar_subquery())
 
 
-def _claims(scope: _Scope) -> CTE:
+def _of_claim(column: Any) -> ColumnElement[Any]:
+    """Return a value of the newest claim of an old SIM's card of now."""
     done = (steps.c.kind == _text(StepKind.CLAIM)) & (steps.c.state == _text(StepState.DONE))
-    wanted: Select[Any] = select(steps.c.source_key, func.max(steps.c.plan_no).label("plan_no")).where(done)
-    if scope.mine is not None:  # cards of the stock stand in the place of an old SIM
-        cards = select(pairs.c.target_key).where(among(pairs.c.source_key, bindparam("keys")))
-        named = func.json_each(bindparam("keys")).table_valued("value")
-        wanted = wanted.where(steps.c.source_key.in_(select(named.c.value).union_all(cards)))
-    wanted = wanted.where(_still_counts(steps.c.plan_no, steps.c.source_key)).group_by(steps.c.source_key)
-    return wanted.cte("claims").prefix_with("MATERIALIZED")
+    wanted = select(func.max(column)).where(steps.c.source_key == source_sims.c.key, done)
+    wanted = wanted.where(_still_counts(steps.c.plan_no, steps.c.source_key))
+    return wanted.correlate(source_sims).scalar_subquery()
+
+
+def _stock_claims() -> CTE:
+    """Return the claims for the stock, by card: it stands in the place of an old SIM."""
+    for_stock = select(plans.c.plan_no).where(plans.c.kind == _text(PlanKind.STOCK))
+    done = (steps.c.kind == _text(StepKind.CLAIM)) & (steps.c.state == _text(StepState.DONE))
+    columns = (steps.c.source_key, func.max(steps.c.plan_no).label("plan_no"), steps.c.since)
+    wanted = select(*columns).group_by(steps.c.source_key)
+    return wanted.where(steps.c.plan_no.in_(for_stock), done).cte("for_stock").prefix_with("MATERIALIZED")
 
 
 def _last_proofs(scope: _Scope) -> CTE:
@@ -148,7 +154,7 @@ def _turns(scope: _Scope) -> CTE:
         )
         .join(plans, plans.c.plan_no == steps.c.plan_no)
         .where(is_source | (is_rollback & (steps.c.kind == _text(StepKind.PAUSE))), is_settled)
-        .where(_is_one(plans.c.kind, _SWITCHING))
+        .where(steps.c.plan_no.in_(select(plans.c.plan_no).where(_is_one(plans.c.kind, _SWITCHING))))
         .group_by(steps.c.source_key)
     )
     return wanted.cte("turns").prefix_with("MATERIALIZED")
@@ -179,14 +185,13 @@ def _is_of_another_card() -> ColumnElement[bool]:
 
 
 def _main(scope: _Scope) -> Select[Any]:
-    claims, last, turns = _claims(scope), _last_proofs(scope), _turns(scope)
-    for_stock = claims.alias("for_stock")
+    for_stock, last, turns = _stock_claims(), _last_proofs(scope), _turns(scope)
     sim, link = source_sims.c, target_links.c
-    noted = select(steps.c.since).where(
-        steps.c.plan_no == func.coalesce(claims.c.plan_no, for_stock.c.plan_no),
-        steps.c.source_key == case((claims.c.plan_no.is_not(None), sim.key), else_=pairs.c.target_key),
-        steps.c.kind == _text(StepKind.CLAIM),
-    )
+    claim = _of_claim(steps.c.plan_no)
+    if scope.mine is None:  # of whole fleets, the journal is asked only where the record does not tell
+        is_told = (link.present == literal_column("1")) & link.device_id.is_not(None)
+        claim = case((is_told, None), else_=claim)
+    noted = func.coalesce(_of_claim(steps.c.since), for_stock.c.since)
     return (
         select(
             sim.key,
@@ -198,9 +203,9 @@ def _main(scope: _Scope) -> Select[Any]:
             link.state,
             link.claimed_at,
             link.last_connected_at,
-            claims.c.plan_no,
+            claim.label("claim_plan"),
             for_stock.c.plan_no.label("stock_plan"),
-            case((link.claimed_at.is_(None), noted.scalar_subquery())).label("claim_noted_s"),
+            case((link.claimed_at.is_(None), noted)).label("claim_noted_s"),
             last.c.life,
             last.c.alive_at,
             last.c.first_alive_at,
@@ -215,7 +220,6 @@ def _main(scope: _Scope) -> Select[Any]:
         .select_from(source_sims)
         .outerjoin(pairs, pairs.c.source_key == sim.key)
         .outerjoin(target_links, link.key == pairs.c.target_key)
-        .outerjoin(claims, claims.c.source_key == sim.key)
         .outerjoin(for_stock, for_stock.c.source_key == pairs.c.target_key)
         .outerjoin(last, last.c.source_key == sim.key)
         .outerjoin(turns, turns.c.source_key == sim.key)
@@ -240,6 +244,19 @@ def rows_of_some(database: Database, keys: Iterable[str]) -> list[LifeRow]:
     SIMs that the inventory does not hold are left out.
     """
     return database.tuples(_MAIN_OF_SOME, keys=json_list(keys))
+
+
+_KEYS = Query(
+    select(source_sims.c.key)
+    .where(source_sims.c.snapshot_id == in_force, source_sims.c.key > bindparam("after"))
+    .order_by(source_sims.c.key)
+    .limit(bindparam("most"))
+)
+
+
+def keys_after(database: Database, after: str, most: int) -> list[str]:
+    """Return the next keys of the inventory."""
+    return [key for (key,) in database.tuples(_KEYS, after=after, most=most)]
 
 
 def named(row: LifeRow) -> dict[str, Any]:
@@ -276,13 +293,13 @@ class Sides:
 
 def _open_steps(scope: _Scope) -> Select[Any]:
     """Select every step that is in doubt, refused or set aside."""
-    in_doubt = _is_one(steps.c.state, (StepState.IN_FLIGHT, StepState.UNCERTAIN, StepState.FAILED, StepState.SKIPPED))
-    may_come = (steps.c.state == _text(StepState.PENDING)) & _is_one(steps.c.code, map(str, MAY_STILL_COME))
+    is_open = _is_one(steps.c.state, [state for state in StepState if state is not StepState.DONE])
+    may_come = or_(steps.c.state != _text(StepState.PENDING), _is_one(steps.c.code, map(str, MAY_STILL_COME)))
     return (
         scope.of(steps, steps.c.source_key, steps.c.plan_no, steps.c.kind, steps.c.state, steps.c.code)
         .add_columns(plans.c.kind.label("plan_kind"), plans.c.started_at)
         .join(plans, plans.c.plan_no == steps.c.plan_no)
-        .where(or_(in_doubt, may_come))
+        .where(steps.c.plan_no.in_(select(plans.c.plan_no)), is_open, may_come)
         .where(or_(_is_one(plans.c.kind, _SWITCHING), _planned_card() == _card_now()))
         .where(or_(steps.c.kind == _text(StepKind.CLAIM), steps.c.state != _text(StepState.FAILED), ~_was_mended()))
         .order_by(steps.c.source_key, plans.c.made_no)

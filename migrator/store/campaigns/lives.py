@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
+from typing import Any
 
 from migrator.chunks import chunks
 from migrator.core.campaign.life import (
@@ -22,7 +25,7 @@ from migrator.core.fleet.imei import Unit
 from migrator.core.fleet.sims import LinkState, SourceStatus
 from migrator.core.plan.plan import Action, Reason
 from migrator.store.campaigns.life_details import About, Details, Times, details
-from migrator.store.campaigns.life_rows import LifeRow, Sides, named, rows_of_all, rows_of_some, sides
+from migrator.store.campaigns.life_rows import LifeRow, Sides, keys_after, named, rows_of_all, rows_of_some, sides
 from migrator.store.campaigns.stock_lives import stock_counts, stock_lives
 from migrator.store.database.database import Database
 
@@ -32,10 +35,11 @@ _OFF = frozenset({SourceStatus.DISABLED.value, SourceStatus.EXPIRED.value})
 _STATES = {state.value: state for state in LinkState}
 _UNITS = {unit.value: unit for unit in Unit}
 _LEFT = {(action.value, reason.value): (action, reason) for action in (Action.SKIP, Action.BLOCK) for reason in Reason}
+_IS_CLAIMED = [one.name for one in fields(LifeFacts)].index("is_claimed")
 _MORE = ":"
 
 Standing = tuple[LifeStage, ExceptionCode | None]
-_standing = lru_cache(maxsize=4096)(life_of_facts)
+Facts = tuple[Any, ...]
 _moment_s = lru_cache(maxsize=65_536)(moment_s)
 
 
@@ -50,6 +54,7 @@ class Lives:
     def __init__(self, database: Database, silent_after_s: float = SILENT_AFTER_S) -> None:
         self._db = database
         self.silent_after_s = silent_after_s
+        self._kept: tuple[float, list[tuple[str, Standing]]] | None = None
 
     def counts(self, now: float) -> LifeCounts:
         """Count the SIMs in each stage.
@@ -83,6 +88,7 @@ class Lives:
         code: ExceptionCode | None = None,
         after: str | None = None,
         limit: int = 100,
+        max_age_s: float = 0.0,
     ) -> list[tuple[str, SimLife]]:
         """Return the next lives by key, each with its key.
 
@@ -92,16 +98,16 @@ class Lives:
             code: only exceptions with this code.
             after: the key of the last life of the page before; None to begin.
             limit: most lives of the page.
+            max_age_s: how old the choice of a stage or code may be; the lives themselves are always read anew.
         """
         if stage is LifeStage.IN_STOCK:
             return stock_lives(self._db, after or "", limit)
-        keys: list[str] = []
-        for key, standing in self._all(now, after):
-            if (stage in {None, standing[0]}) and (code in {None, standing[1]}):
-                keys.append(key)
-                if len(keys) == limit:
-                    break
-        return list(self.of(keys, now).items())
+        if stage is None and code is None:
+            return list(self.of(keys_after(self._db, after or "", limit), now).items())
+        if self._kept is None or not 0.0 <= now - self._kept[0] <= max_age_s:
+            self._kept = (now, list(self._all(now)))
+        chosen = (key for key, standing in self._kept[1] if key > (after or "") and _fits(standing, stage, code))
+        return list(self.of(islice(chosen, limit), now).items())
 
     def walk(
         self, now: float, *, stage: LifeStage | None = None, code: ExceptionCode | None = None
@@ -123,13 +129,12 @@ class Lives:
         """
         return self._all(now)
 
-    def _all(self, now: float, after: str | None = None) -> Iterator[tuple[str, Standing]]:
+    def _all(self, now: float) -> Iterator[tuple[str, Standing]]:
         """Yield key and standing of every old SIM, sorted by key."""
         few = sides(self._db)
         silent_s = now - self.silent_after_s
         for row in rows_of_all(self._db):
-            if after is None or row[0] > after:
-                yield row[0], _standing(_facts(row, few, silent_s))
+            yield row[0], _standing(_facts(row, few, silent_s))
 
     def _some(self, keys: Sequence[str], now: float) -> list[tuple[str, SimLife]]:
         few, more = sides(self._db, keys), details(self._db, keys)
@@ -137,38 +142,70 @@ class Lives:
         return [(row[0], _life(row, few, more, silent_s)) for row in rows_of_some(self._db, keys)]
 
 
-def _facts(row: LifeRow, few: Sides, silent_s: float) -> LifeFacts:
-    """Return the facts of one SIM."""
+def _fits(standing: Standing, stage: LifeStage | None, code: ExceptionCode | None) -> bool:
+    return stage in {None, standing[0]} and code in {None, standing[1]}
+
+
+def _facts(row: LifeRow, few: Sides, silent_s: float) -> Facts:
+    """Return the facts of one SIM as plain values, in the order of `LifeFacts`.
+
+    A fleet has few different ones: what they mean is looked up once.
+    """
     key, status, target, present, org_id, device_id, state, claimed_at, connected_at, plan, stock_plan, noted, *more = (
         row
     )
     life, alive_s, _first, unit, old, old_used_on, off_at, back_at, overtaken, scanned_at = more
     is_ours = bool(present) and device_id is not None and (org_id is None or few.org_id in {None, org_id})
     is_claimed = target is not None and (is_ours or plan is not None or stock_plan is not None)
-    claimed_s = (_moment_s(claimed_at) if claimed_at else None) or noted if is_claimed else None
+    claimed_s = _claimed_s(claimed_at, noted) if is_claimed else None
     seen_s = _seen_s(claimed_s, connected_at, alive_s)
-    old_word, _, before = (old or "").partition(_MORE)
-    action, reason = _LEFT.get(few.left.get(key, ("", "")), (None, None)) if few.left else (None, None)
-    return LifeFacts(
-        is_off=off_at is not None and (back_at is None or off_at > back_at),
-        is_found_off=status in _OFF,
-        is_back=back_at is not None and (off_at is None or back_at >= off_at) and not overtaken,
-        is_in_doubt=_is_in_doubt(key, few, off_at, back_at, is_ours=is_ours),
-        is_claimed=is_claimed,
-        is_recorded=is_ours,
-        is_refused=key in few.refused,
-        is_set_aside=key in few.aside,
-        state=_STATES.get(state) if present else None,
-        is_alive=seen_s is not None,
-        unit=_UNITS.get(unit, Unit.NEVER_SEEN),
-        old_is_silent=old_word == OldSide.SILENT,
-        old_is_back=old_word == OldSide.TALKS and _is_later(old_used_on, seen_s, scanned_at),
-        was_dead=before == "idle" and old_used_on is None and (life or "").partition(_MORE)[0] == Life.SILENT,
-        differs=key in few.differing,
-        waits_long=claimed_s is not None and claimed_s <= silent_s,
-        action=action,
-        reason=reason,
+    old_word, _, before = old.partition(_MORE) if old else ("", "", "")
+    return (
+        off_at is not None and (back_at is None or off_at > back_at),
+        status in _OFF,
+        back_at is not None and (off_at is None or back_at >= off_at) and not overtaken,
+        _is_in_doubt(key, few, off_at, back_at, is_ours=is_ours),
+        is_claimed,
+        is_ours,
+        key in few.refused,
+        key in few.aside,
+        state if present else None,
+        seen_s is not None,
+        unit,
+        old_word == OldSide.SILENT._value_,
+        old_word == OldSide.TALKS._value_ and _is_later(old_used_on, seen_s, scanned_at),
+        before == "idle" and old_used_on is None and (life or "").partition(_MORE)[0] == Life.SILENT._value_,
+        key in few.differing,
+        claimed_s is not None and claimed_s <= silent_s,
+        few.left.get(key),
     )
+
+
+@lru_cache(maxsize=4096)
+def _standing(facts: Facts) -> Standing:
+    """Return what facts mean: see `life_of_facts`."""
+    *told, state, is_alive, unit, old_is_silent, old_is_back, was_dead, differs, waits_long, left = facts
+    action, reason = (None, None) if left is None else _LEFT[left]
+    values = (
+        *told,
+        None if state is None else _STATES[state],
+        is_alive,
+        _UNITS.get(unit, Unit.NEVER_SEEN),
+        old_is_silent,
+        old_is_back,
+        was_dead,
+        differs,
+        waits_long,
+        action,
+        reason,
+    )
+    return life_of_facts(LifeFacts(*values))
+
+
+def _claimed_s(claimed_at: str | None, noted_s: float | None) -> float | None:
+    """Return when a card was claimed: its own record counts first, else our journal."""
+    recorded_s = _moment_s(claimed_at) if claimed_at else None
+    return noted_s if recorded_s is None else recorded_s
 
 
 def _seen_s(claimed_s: float | None, connected_at: str | None, alive_s: float | None) -> float | None:
@@ -206,13 +243,11 @@ def _life(row: LifeRow, few: Sides, more: Details, silent_s: float) -> SimLife:
     stage, code = _standing(facts)
     known = named(row)
     about, key = more.about[known["key"]], known["key"]
-    claimed_s = None
-    if facts.is_claimed:
-        claimed_s = _moment_s(known["claimed_at"]) if known["claimed_at"] else None
-        claimed_s = known["claim_noted_s"] if claimed_s is None else claimed_s
+    is_claimed = facts[_IS_CLAIMED]
+    claimed_s = _claimed_s(known["claimed_at"], known["claim_noted_s"]) if is_claimed else None
     connected_s = _seen_s(claimed_s, known["connected_at"], None)
     first = [at_s for at_s in (known["first_alive_s"], known["proof_alive_s"], connected_s) if at_s is not None]
-    alive_s = min(first, default=None) if facts.is_claimed else None
+    alive_s = min(first, default=None) if is_claimed else None
     plan_no = known["claim_plan"] or known["stock_plan"] or more.newest_plan.get(key)
     times = more.times.get(key, Times())
     return SimLife(
