@@ -165,8 +165,18 @@ class Pages:
         return self._plans[plan_id]
 
     async def _ask(self, question: Callable[[Store], T]) -> T:
-        """Ask the reader that has least to do."""
-        return await min(self._quick, key=lambda reader: reader.waiting).ask(question)
+        """Ask the reader that has least to do.
+
+        Counts of a store that was away, or replaced, are forgotten.
+        """
+        reader = min(self._quick, key=lambda reader: reader.waiting)
+        before = reader.openings
+        try:
+            return await reader.ask(question)
+        finally:
+            if before and reader.openings != before:
+                self._picture.forget()
+                self._plans.clear()
 
     # --- machines -------------------------------------------------------------------------------------------------
 

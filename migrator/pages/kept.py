@@ -58,6 +58,10 @@ class Kept(Generic[T]):
         """Answer as it was kept last, or None."""
         return None if self._answer is None else self._answer.value
 
+    def forget(self) -> None:
+        """Forget the answer: it may be of another store."""
+        self._answer = None
+
     async def value(self) -> T:
         """Return the kept answer; wait only where there is none.
 

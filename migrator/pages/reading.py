@@ -36,6 +36,11 @@ class Reader:
         self.waiting = 0
         """Questions that are not answered yet."""
 
+    @property
+    def openings(self) -> int:
+        """How many times the store was opened; another file may be in its place since."""
+        return self._seen[0]
+
     async def ask(self, question: Callable[[Store], T]) -> T:
         """Answer a question.
 

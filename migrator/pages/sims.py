@@ -167,7 +167,8 @@ def _stock_after(store: Store, *, after: str | None, now: float) -> list[tuple[s
 
 
 def _lives_of(store: Store, *, keys: Sequence[str], now: float) -> list[SimLife]:
-    return list(store.lives.of(keys, now).values())
+    lives = store.lives.of(keys, now)
+    return [lives[key] for key in keys if key in lives]
 
 
 def _cells(life: SimLife) -> list[Any]:
