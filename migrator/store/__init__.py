@@ -5,15 +5,20 @@ import tempfile
 import uuid
 from collections.abc import Iterable
 from contextlib import ExitStack
+from datetime import UTC, tzinfo
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import delete, func, insert, select, true
 
+from migrator.core.campaign.forecast import Day
+from migrator.core.campaign.idle import IdleMoney, idle_money
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError, StoreError
 from migrator.store.audit import Audit
+from migrator.store.campaigns.cards import Cards
+from migrator.store.campaigns.days import Days
 from migrator.store.campaigns.lives import Lives
 from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
@@ -86,6 +91,8 @@ class Store:
         self.expectations = Expectations(database)
         self.switches = Switches(database)
         self.lives = Lives(database)
+        self.cards = Cards(database)
+        self.days = Days(database)
         self.handover = HandoverUnits(database)
         self.glance = Glance(database)
         self.lease = Lease(database)
@@ -181,6 +188,20 @@ class Store:
         See `store.journal.waiting`. `now` is in UTC seconds.
         """
         return stuck_sims(self._db, plan_id, now)
+
+    def idle(self, now: float) -> IdleMoney:
+        """Return the money of cards that are claimed and were never seen.
+
+        `now` is in UTC seconds.
+        """
+        return idle_money((card.idle() for card in self.cards.never_seen()), now)
+
+    def daily(self, zone: tzinfo = UTC) -> list[Day]:
+        """Return what happened on each day, oldest first.
+
+        `zone` is the time zone of a day.
+        """
+        return self.days.list(zone)
 
     def field_notes(self, plan_id: str) -> SqlFieldNotes:
         """Return what is known of a plan's units in the field."""
