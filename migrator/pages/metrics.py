@@ -74,6 +74,25 @@ def _families(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:
         "Claimed cards of the stock that have no unit.",
         [({}, counts.of(LifeStage.IN_STOCK))],
     )
+    ages = [({"age_days": age.value}, bucket) for age, bucket in picture.idle.ages.items()]
+    yield Family(
+        "migrator_idle_cards",
+        "gauge",
+        "Cards that are claimed and were never seen, by the days since their claim.",
+        [(labels, bucket.cards) for labels, bucket in ages],
+    )
+    yield Family(
+        "migrator_idle_money",
+        "gauge",
+        "What idle cards of a known price cost so far, in the currency of the organization.",
+        [(labels, bucket.so_far) for labels, bucket in ages],
+    )
+    yield Family(
+        "migrator_idle_money_in_a_month",
+        "gauge",
+        "What they have cost 30 days from now, if nobody puts them into a unit.",
+        [(labels, bucket.in_a_month) for labels, bucket in ages],
+    )
     yield Family(
         "migrator_claims", "counter", "SIMs that were claimed, or may have been, by all plans.", [({}, picture.claims)]
     )

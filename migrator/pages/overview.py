@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from migrator.core.campaign.life import MEANINGS, REMEDIES, STAGE_WORDS, ExceptionCode, LifeCounts, LifeStage
-from migrator.core.fleet.units import counted
-from migrator.pages.picture import Picture
+from migrator.core.fleet.units import money
+from migrator.pages.picture import Picture, left_of
 from migrator.pages.runs import AtWork, clock
 from migrator.reports.advice import Headline
+from migrator.reports.formats.burn_down import burn_down
 from migrator.reports.formats.charts import BarChart, amounts_chart
 
 __all__ = ["Step", "overview"]
@@ -53,6 +55,14 @@ def overview(picture: Picture, work: AtWork) -> dict[str, Any]:
         "total": counts.total,
         "numbers": [(stage.value, _named(stage), counts.of(stage), STAGE_WORDS[stage]) for stage in SHOWN],
         "funnel": funnel(counts),
+        "burn_down": burn_down(
+            picture.days,
+            picture.forecast,
+            counts.total - counts.of(LifeStage.LEFT_ALONE),
+            datetime.fromtimestamp(picture.made_at, UTC).date(),
+        ),
+        "idle": picture.idle,
+        "money": money,
         "codes": exceptions_by_code(counts),
         "claims": picture.claims,
         "caps": picture.caps,
@@ -74,10 +84,15 @@ def headline(picture: Picture, work: AtWork) -> Headline:
         return Headline("bad", "The last run did not end well", f"{work.last['state'].capitalize()}. {done}")
     if counts.exceptions:
         words = "1 SIM needs a person" if counts.exceptions == 1 else f"{counts.exceptions:,} SIMs need a person"
-        return Headline("bad", words, f"{done} {_work_words(work)}")
-    if not _left(counts):
+        return Headline("bad", words, f"{done} {_pace(picture)} {_work_words(work)}")
+    if not left_of(counts):
         return Headline("good", "All SIMs are where they should be", done)
-    return Headline("good", "All is well", f"{done} Nothing needs a person. {_work_words(work)}")
+    return Headline("good", "All is well", f"{done} {_pace(picture)} Nothing needs a person. {_work_words(work)}")
+
+
+def _pace(picture: Picture) -> str:
+    words = picture.forecast.words
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _has_failed(work: AtWork) -> bool:
@@ -87,11 +102,6 @@ def _has_failed(work: AtWork) -> bool:
 
 def _work_words(work: AtWork) -> str:
     return "Nobody is at work." if work.holder is None else "A run is at work."
-
-
-def _left(counts: LifeCounts) -> int:
-    """Return how many SIMs are still on their way."""
-    return counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
 
 
 def _done(counts: LifeCounts) -> str:
@@ -115,25 +125,23 @@ def _steps(picture: Picture, work: AtWork) -> Iterator[Step]:
         yield Step(f"Go on once the cause is gone{why}: `{work.last['command']}`.", f"/runs/{work.last['plan_id']}")
     if counts.codes.get(ExceptionCode.IN_DOUBT):
         yield Step(
-            f"Settle {counted(counts.codes[ExceptionCode.IN_DOUBT], 'order')} without an answer: {_remedy('in_doubt')}",
+            f"Settle {counts.codes[ExceptionCode.IN_DOUBT]:,} SIMs without an answer: {REMEDIES[ExceptionCode.IN_DOUBT]}",
             "/sims?stage=exception&code=in_doubt",
         )
     others = counts.exceptions - counts.codes.get(ExceptionCode.IN_DOUBT, 0)
     if others:
-        yield Step(f"Go through {counted(others, 'exception')}, each code with its remedy.", "/sims?stage=exception")
+        yield Step(f"Go through the exceptions ({others:,} SIMs), each code with its remedy.", "/sims?stage=exception")
     if counts.of(LifeStage.RESTING):
-        resting = counted(counts.of(LifeStage.RESTING), "old SIM")
-        yield Step(f"Switch off {resting} whose new SIM lives: `migrator cutover plan`.", "/sims?stage=resting")
+        resting = f"{counts.of(LifeStage.RESTING):,} SIMs"
+        yield Step(
+            f"Switch off old SIMs whose new one lives ({resting}): `migrator cutover plan`.", "/sims?stage=resting"
+        )
     if counts.of(LifeStage.WAITING) and work.holder is None and not picture.newest_plan:
         yield Step("Make a plan: `migrator pair import`, then `migrator plan create`.", "/sims?stage=waiting")
 
 
 def _named(stage: LifeStage) -> str:
     return stage.value.replace("_", " ")
-
-
-def _remedy(code: str) -> str:
-    return REMEDIES[ExceptionCode(code)]
 
 
 def funnel(counts: LifeCounts) -> BarChart:

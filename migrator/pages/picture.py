@@ -3,13 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from migrator.core.campaign.forecast import Day, Forecast, forecast
+from migrator.core.campaign.idle import IdleMoney
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
 from migrator.store import Store
 from migrator.workflows.report import caps_used
 
-__all__ = ["Picture", "picture_of"]
+__all__ = ["Picture", "left_of", "picture_of"]
 
 Standing = tuple[LifeStage, ExceptionCode | None]
 
@@ -24,6 +27,9 @@ class Picture:
         keys: the old SIMs of each standing, by their keys, sorted.
         taken_at: when the inventory in force was read (UTC seconds); None if there is none.
         newest_plan: the id of the migration that was made last; None without one.
+        idle: money of the cards that are claimed and were never seen.
+        days: what happened on each day (UTC), oldest first.
+        forecast: of the day on which the fleet is cut over.
         claims: SIMs that were claimed, or may have been, by organization's plan.
         caps: of the newest plan, what is used and what is left; empty without one.
         outcomes: requests by kind and outcome.
@@ -35,6 +41,9 @@ class Picture:
     keys: Mapping[Standing, Sequence[str]] = field(repr=False)
     taken_at: float | None
     newest_plan: str | None
+    idle: IdleMoney
+    days: Sequence[Day]
+    forecast: Forecast
     claims: int
     caps: Mapping[str, Any]
     outcomes: Mapping[tuple[str, str], int]
@@ -48,6 +57,11 @@ class Picture:
         return list(wanted[0]) if len(wanted) == 1 else sorted(key for keys in wanted for key in keys)
 
 
+def left_of(counts: LifeCounts) -> int:
+    """Return how many SIMs are still to be cut over."""
+    return counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
+
+
 def picture_of(store: Store, now: float) -> Picture:
     """Take a picture of the fleet.
 
@@ -58,13 +72,18 @@ def picture_of(store: Store, now: float) -> Picture:
         keys[standing].append(key)
     inventory, newest = store.story.inventory(), store.plans.newest()
     header = None if newest is None else store.plans.header(newest)
+    counts = store.lives.counted({standing: len(found) for standing, found in keys.items()})
+    days = store.daily()
     claimed = [] if header is None else store.journal.claims_made(header.org_id)
     return Picture(
         made_at=now,
-        counts=store.lives.counted({standing: len(found) for standing, found in keys.items()}),
+        counts=counts,
         keys=dict(keys),
         taken_at=None if inventory is None else inventory.completed_at,
         newest_plan=newest,
+        idle=store.idle(now),
+        days=days,
+        forecast=forecast(days, left_of(counts), datetime.fromtimestamp(now, UTC).date()),
         claims=sum(one.sims for one in claimed),
         caps={} if header is None else caps_used(store, header),
         outcomes=store.glance.outcomes(),

@@ -64,6 +64,8 @@ def test_metrics_tell_lives_claims_requests_runs_and_ages(tmp_path: Path) -> Non
     assert found["migrator_exceptions", (("code", "refused"),)] == 1
     assert found["migrator_exceptions", (("code", "in_doubt"),)] == 0
     assert found["migrator_claims_total", ()] == 6
+    assert found["migrator_idle_cards", (("age_days", "0-6"),)] == 6
+    assert found["migrator_idle_money", (("age_days", "90+"),)] == 0
     assert found["migrator_cap_used", (("of", "sims"),)] == 6
     assert found["migrator_requests_total", (("kind", "claim"), ("outcome", "accepted"))] == 1
     assert found["migrator_requests_total", (("kind", "claim"), ("outcome", "refused"))] == 1

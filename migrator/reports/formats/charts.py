@@ -18,6 +18,7 @@ from migrator.reports.tally import Tally
 __all__ = [
     "Bar",
     "BarChart",
+    "Tick",
     "TimeLine",
     "amounts_chart",
     "limits_chart",
@@ -27,7 +28,7 @@ __all__ = [
     "waves_chart",
 ]
 
-WIDTH, LABEL, VALUE, ROW = 560, 128, 112, 26
+WIDTH, LABEL, VALUE, ROW = 560, 128, 126, 26
 MOST_BARS = 30
 """Maximum number of bars in a chart.
 
@@ -127,7 +128,8 @@ def shares_chart(title: str, waves: Mapping[str, Counter[str]]) -> BarChart:
     kinds = [name.value for name in Bucket if any(counts[name.value] for counts in waves.values())]
     shown = list(waves.items())[:MOST_BARS]
     bars = [_wave_bar(wave, place, counts, kinds) for place, (wave, counts) in enumerate(shown)]
-    about = f"{len(waves)} waves, each with the share of its SIMs in every bucket."
+    number = "1 wave" if len(waves) == 1 else f"{len(waves)} waves, each"
+    about = f"{number} with the share of its SIMs in every bucket."
     head = ("wave", *kinds, "SIMs")
     return BarChart("waves", title, about, head, bars, max(len(waves) - MOST_BARS, 0), kinds)
 
