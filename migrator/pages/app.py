@@ -1,6 +1,7 @@
 """Application of the pages: which path shows what. It reads, and writes nothing."""
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -229,8 +230,9 @@ class Pages:
         return _words(request, error.status_code, words, "")
 
     async def _unexpected(self, request: Request, error: Exception) -> Response:
-        words = f"Something unexpected happened ({type(error).__name__})."
-        return _words(request, 500, words, "The page tries again by itself. If it stays, report it with this word.")
+        logging.getLogger("migrator.pages").error("%s: %s: %s", request.url.path, type(error).__name__, error)
+        words = f"Something unexpected happened ({type(error).__name__}); `migrator serve -v` tells more."
+        return _words(request, 500, words, "The page tries again by itself; if it stays, report it")
 
 
 def _watched(picture: Picture, work: AtWork) -> str | None:

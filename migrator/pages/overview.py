@@ -123,12 +123,11 @@ def _steps(picture: Picture, work: AtWork) -> Iterator[Step]:
     if work.holder is None and work.last is not None and _has_failed(work):
         why = f" ({work.last['reason']})" if work.last["reason"] else ""
         yield Step(f"Go on once the cause is gone{why}: `{work.last['command']}`.", f"/runs/{work.last['plan_id']}")
-    if counts.codes.get(ExceptionCode.IN_DOUBT):
-        yield Step(
-            f"Settle {counts.codes[ExceptionCode.IN_DOUBT]:,} SIMs without an answer: {REMEDIES[ExceptionCode.IN_DOUBT]}",
-            "/sims?stage=exception&code=in_doubt",
-        )
-    others = counts.exceptions - counts.codes.get(ExceptionCode.IN_DOUBT, 0)
+    code = ExceptionCode.IN_DOUBT
+    doubts = counts.codes.get(code, 0)
+    if doubts:
+        yield Step(f"Settle {doubts:,} SIMs without an answer: {REMEDIES[code]}", f"/sims?stage=exception&code={code}")
+    others = counts.exceptions - doubts
     if others:
         yield Step(f"Go through the exceptions ({others:,} SIMs), each code with its remedy.", "/sims?stage=exception")
     if counts.of(LifeStage.RESTING):

@@ -114,6 +114,7 @@ def _bound(address: Address) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(place)
+            listener.listen()  # from here on, who connects waits for us
         except OSError as error:
             raise _unusable(address, error) from error
         yield listener

@@ -236,11 +236,9 @@ def test_on_loopback_none_is_needed(tmp_path: Path) -> None:
 
 def test_an_address_that_is_taken_is_told() -> None:
     with _listening(Address("127.0.0.1", 0), None) as (taken, *_):
-        taken.listen()
-        with (
-            pytest.raises(InputError, match="cannot be listened at"),
-            _listening(Address("127.0.0.1", taken.getsockname()[1]), None),
-        ):
-            pass
-    with pytest.raises(InputError, match="cannot be listened at"), _listening(Address("nobody.invalid", 1), None):
-        pass
+        port = taken.getsockname()[1]
+        for address in (Address("127.0.0.1", port), Address("nobody.invalid", 1)):
+            with pytest.raises(InputError) as told:
+                _listening(address, None).__enter__()
+            assert "cannot be listened at" in told.value.message
+            assert "--listen" in told.value.hint

@@ -62,6 +62,7 @@ READERS = {
     ("handover export", "since"),
     ("handover export", "template"),
     ("handover check", "against"),
+    ("serve", "token_file"),
 }
 FOLDERS = {"report out", "demo folder"}
 """Those that name a folder; below one, files have names of their own."""
