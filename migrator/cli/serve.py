@@ -26,9 +26,10 @@ __all__ = ["serve"]
 @global_options
 @click.pass_obj
 def serve(shared: Globals, /, *, listen: str, token_file: Path | None) -> int:
-    """Show the migration in a browser: where every SIM stands, what runs now, and what needs a person.
+    """Show the migration in a browser, read-only.
 
-    Also /metrics for Prometheus and /healthz. The store is only read, and may be at work; no carrier is asked.
+    Pages tell where every SIM stands, what runs now, and what needs a person. Also /metrics for Prometheus and
+    /healthz. The store is only read, and may be at work; no carrier is asked.
     """
     return finish("serve", shared, lambda: _serve(shared, listen, token_file))
 

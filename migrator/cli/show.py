@@ -79,7 +79,7 @@ def _head(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _fitting(what: str, old: str | None, new: str | None) -> tuple[str, str | None, str | None]:
-    """Return a line of both sides as a terminal has room for it."""
+    """Return a line of both sides, cut for a terminal."""
     return (what, _short(old), _short(new)) if what == "name" else (what, old, new)
 
 

@@ -1,4 +1,4 @@
-"""Access to the pages: by which names they may be asked for, and with which token.
+"""Access to the pages: our own names, and the token.
 
 Source: RFC 6750, bearer tokens; OWASP, "DNS rebinding": a page of a stranger may ask a server on loopback under the
 stranger's own name, so that only our own names are answered where no token is asked for. Read 2026-11-29.
@@ -23,7 +23,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def read_token(path: Path) -> Secret:
-    """Read the token: the first line of a file that nobody else may read.
+    """Read the token, alone on the first line of its file.
 
     Raises: InputError, naming the file and the remedy.
     """
@@ -79,7 +79,10 @@ class Access:
         return is_ours and ends.isdecimal() and now < int(ends)
 
     def _seal(self, ends: str) -> str:
-        """Seal a time with the token, so that another token ends every session."""
+        """Seal a time with the token.
+
+        Another token ends every session.
+        """
         key = b"" if self.token is None else self.token.reveal().encode()
         return hmac.new(key, b"session " + ends.encode(), hashlib.sha256).hexdigest()
 

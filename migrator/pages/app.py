@@ -1,4 +1,7 @@
-"""Application of the pages: which path shows what. It reads, and writes nothing."""
+"""Application of the pages: what each path shows.
+
+It reads, and writes nothing.
+"""
 
 import asyncio
 import logging
@@ -42,9 +45,12 @@ __all__ = ["Pages"]
 
 T = TypeVar("T")
 LIVE_EVERY_S, IDLE_EVERY_S = 3, 10
-"""Seconds between two looks of an open page, while a run is at work and else."""
+"""Seconds between two looks of a page, beside a run and else."""
 PATIENCE_S = 0.15
-"""Seconds that a page waits for counts; without them it says so, and has them at its next look."""
+"""Seconds that a page waits for counts.
+
+Without them it says so, and has them at its next look.
+"""
 MOST_PLANS_KEPT = 8
 LONGEST_FORM = 4096
 WRONG_TOKEN_S = 1.0
@@ -187,7 +193,10 @@ class Pages:
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     async def _health(self, request: Request) -> Response:
-        """Tell if the store can be read; why not is for those who may look."""
+        """Tell if the store can be read.
+
+        Why not is for those who may look.
+        """
         try:
             await self._ask(Store.must_be_current)
         except MigratorError as error:
@@ -199,7 +208,10 @@ class Pages:
     # --- the login ------------------------------------------------------------------------------------------------
 
     async def _login(self, request: Request) -> Response:
-        """Exchange the token for a cookie: the only request that is no read, and it writes nothing."""
+        """Exchange the token for a cookie.
+
+        This is the only request that is no read. It writes nothing either.
+        """
         if self._access.is_open():
             return RedirectResponse("/", 303)
         if request.method != "POST":
@@ -236,12 +248,12 @@ class Pages:
 
 
 def _watched(picture: Picture, work: AtWork) -> str | None:
-    """Return the plan whose waves the overview shows: that of the last run, else the newest."""
+    """Return the plan of the last run, or the newest plan."""
     return picture.newest_plan if work.last is None else str(work.last["plan_id"])
 
 
 def _words(request: Request, status: int, words: str, hint: str) -> Response:
-    """Answer with words alone: a page for a browser, text for all else."""
+    """Answer with words: a page for a browser, else text."""
     if "text/html" in request.headers.get("accept", ""):
         page = rendered("trouble.html.j2", words=words, hint=hint, status=status, every_s=IDLE_EVERY_S)
         return HTMLResponse(page, status)

@@ -1,4 +1,4 @@
-"""Guard before the pages: who may ask, by which name, and with which headers each answer leaves.
+"""Guard before the pages: who may ask, and what each answer carries.
 
 Source: OWASP, "HTTP Headers Cheat Sheet" and "Content Security Policy Cheat Sheet". Read 2026-11-29.
 """
@@ -17,7 +17,10 @@ from migrator.pages.rendering import rendered
 __all__ = ["OPEN", "Guard", "may_look"]
 
 OPEN = frozenset({"/healthz", "/login", "/watch.css", "/watch.js"})
-"""Paths that need no token: what the form to log in is made of, and the one word for a load balancer."""
+"""Paths that need no token.
+
+They are what the form to log in is made of, and the one word for a load balancer.
+"""
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -73,7 +76,7 @@ class Guard:
 
 
 def may_look(headers: Headers, access: Access, now: float) -> bool:
-    """True if a request has the token, or the cookie of a login."""
+    """True if a request has the token, or a login's cookie."""
     if access.is_open():
         return True
     scheme, _, given = headers.get("authorization", "").partition(" ")

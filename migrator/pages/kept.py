@@ -18,9 +18,12 @@ __all__ = ["Kept"]
 T = TypeVar("T")
 LEAST_REST_S = 2.0
 REST_SHARE = 40
-"""Times as long as it took, that an answer rests: a fortieth is 2.5 %."""
+"""Rest of an answer, in times of what it took: 2.5 %."""
 LONGEST_REST_S = 300.0
-"""Seconds after which an answer is made anew although nothing was written: ages grow with the time alone."""
+"""Seconds after which an answer is made anew in any case.
+
+Ages grow although nothing is written.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,10 @@ class Kept(Generic[T]):
         return _Answer(told[0], told[1], now, now, took_s)
 
     def _keep(self, task: "asyncio.Task[_Answer[T]]") -> None:
-        """Keep what was made; an error is told to who waits, and else by the next page itself."""
+        """Keep what was made.
+
+        An error is told to who waits, and else by the next page itself.
+        """
         self._making = None
         failed = task.cancelled() or task.exception() is not None
         self._answer = None if failed else task.result()

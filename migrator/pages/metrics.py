@@ -163,7 +163,10 @@ def _of_now(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:
 
 
 def _with_all_outcomes(found: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """Return every outcome of each kind that was sent, so that a first one is a step up from 0."""
+    """Return every outcome of each kind that was sent.
+
+    So the first of an outcome is a step up from 0.
+    """
     kinds = {kind for kind, _ in found}
     return {(kind, outcome.value): found.get((kind, outcome.value), 0) for kind in kinds for outcome in RequestOutcome}
 

@@ -1,4 +1,4 @@
-"""Overview: whether all is well, what to do next, and how far the fleet is."""
+"""Overview: is all well, and what is to do next."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,10 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to do: words whose code words stand in backticks, and where a page tells more."""
+    """Step that a person takes next.
+
+    Code words stand in backticks. `link` is the page that tells more.
+    """
 
     words: str
     link: str = ""
@@ -96,7 +99,10 @@ def _pace(picture: Picture) -> str:
 
 
 def _has_failed(work: AtWork) -> bool:
-    """True if the last run ended so that somebody must look: not by waiting, and not by its operator."""
+    """True if the last run ended so that somebody must look.
+
+    A run that waits, or that its operator ended, is not meant.
+    """
     return work.last is not None and work.last["exit_code"] not in {0, 3, 7, 130}
 
 
@@ -151,6 +157,9 @@ def funnel(counts: LifeCounts) -> BarChart:
 
 
 def exceptions_by_code(counts: LifeCounts) -> Sequence[tuple[str, int, str, str]]:
-    """Return code, SIMs, meaning and remedy of each kind of exception, the most first."""
+    """Return code, SIMs, meaning and remedy of each kind of exception.
+
+    The kind with the most SIMs comes first.
+    """
     found = [(code.value, sims, MEANINGS[code], REMEDIES[code]) for code, sims in counts.codes.items() if sims]
     return sorted(found, key=lambda one: (-one[1], one[0]))

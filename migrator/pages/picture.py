@@ -1,4 +1,4 @@
-"""Picture of the whole fleet at one moment, from which the pages are drawn."""
+"""Picture of the whole fleet, from which the pages are drawn."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class Picture:
     run_states: Mapping[str, int]
 
     def selected(self, stage: LifeStage | None, code: ExceptionCode | None) -> list[str]:
-        """Return the keys of the SIMs of a stage, a code, or all, sorted."""
+        """Return the keys of a stage, a code, or all, sorted."""
         wanted = [
             keys for (one, other), keys in self.keys.items() if stage in {None, one} and (code is None or code is other)
         ]

@@ -1,7 +1,7 @@
-"""Readers of the store: threads of their own, each with a store that is opened for reading alone.
+"""Readers of the store, each in a thread of its own.
 
-A reader holds no transaction between two questions, so that nobody who writes waits for it. The store may be replaced,
-upgraded or missing: each question finds out anew.
+The store is opened for reading alone. A reader holds no transaction between two questions, so that nobody who writes
+waits for it. The store may be replaced, upgraded or missing: each question finds out anew.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ __all__ = ["Reader", "Seen"]
 
 T = TypeVar("T")
 Seen = tuple[int, int]
-"""State of the store at some time: which opening of it, and its version then."""
+"""Number of the opening of a store, and its version then."""
 
 BUSY_TIMEOUT_S = 1.0
 
@@ -38,7 +38,10 @@ class Reader:
 
     @property
     def openings(self) -> int:
-        """How many times the store was opened; another file may be in its place since."""
+        """Number of times that the store was opened.
+
+        Each time another file may be in its place.
+        """
         return self._seen[0]
 
     async def ask(self, question: Callable[[Store], T]) -> T:

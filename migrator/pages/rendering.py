@@ -1,4 +1,4 @@
-"""Pages as HTML: every value is escaped, and nothing is fetched from anywhere else."""
+"""Pages as HTML: every value is escaped, and nothing is fetched elsewhere."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs and plans: what is at work now, at which rate, and how far each plan is."""
+"""Runs and plans: what is at work, and how far each is."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ _COMMANDS = {
     PlanKind.ROLLBACK: "migrator rollback apply",
 }
 _TONES = {0: "verified", 3: "mismatch", 7: "excluded", 130: "excluded"}
-"""Exit codes of runs that ended well, or may go on, and the colour of each."""
+"""Colours of exit codes that are no failure."""
 _STATES = {PlanState.CREATED: "not begun", PlanState.STARTED: "begun", PlanState.FINISHED: "finished"}
 
 
@@ -104,7 +104,10 @@ def _rate(store: Store, carrier: str) -> dict[str, Any] | None:
 
 
 def _run(row: Any, *, is_alive: bool) -> dict[str, Any]:
-    """Return a run for a page; a run whose process is gone without a word has ended, too."""
+    """Return a run for a page.
+
+    A run whose process is gone without a word has ended, too.
+    """
     is_running = row.state == RunState.RUNNING
     state = "ended without a word" if is_running and not is_alive else row.state
     return {
@@ -182,7 +185,7 @@ class PlanCounts:
 
     @property
     def chart(self) -> BarChart:
-        """Bar of each wave, with the share of its SIMs in every bucket."""
+        """Chart of the waves, with the SIMs of each bucket."""
         return shares_chart("Waves", {wave: _by_bucket(counts) for wave, counts in self.waves.items()})
 
 
@@ -219,7 +222,7 @@ def plan_counts(store: Store, plan_id: str, now: float) -> PlanCounts:
 
 
 def plan_page(store: Store, plan_id: str) -> dict[str, Any] | None:
-    """Return what the page of a plan shows at once; None for an unknown id."""
+    """Return the quick part of a plan's page, or None."""
     row = store.glance.plan(plan_id)
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Server of the pages: the address, the socket, and the end by a signal."""
+"""Server of the pages: address, socket, and end by a signal."""
 
 import logging
 import signal
@@ -144,7 +144,7 @@ def _config(pages: Pages) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Server that ends with exit code 0 by Ctrl-C or SIGTERM, as it is meant to."""
+    """Server that ends in good order by Ctrl-C or SIGTERM."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

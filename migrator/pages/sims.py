@@ -1,4 +1,4 @@
-"""SIMs and exceptions: a page of them by stage and code, and all of them as CSV."""
+"""SIMs by stage and code, as a page or as CSV."""
 
 import csv
 import io
@@ -42,7 +42,10 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """SIMs that are wanted: of a stage, with a code; None for any. `page` counts from 1."""
+    """Stage and code of the SIMs that are wanted; None for any.
+
+    `page` counts from 1.
+    """
 
     stage: LifeStage | None = None
     code: ExceptionCode | None = None
@@ -56,7 +59,10 @@ class Filter:
 
 
 def filter_from(query: Mapping[str, str]) -> Filter:
-    """Return the filter of an address; words that nobody knows are left out."""
+    """Return the filter of an address.
+
+    Words that nobody knows are left out.
+    """
     stage, code, page = query.get("stage", ""), query.get("code", ""), query.get("page", "")
     return Filter(
         stage=LifeStage(stage) if stage in set(LifeStage) else None,
@@ -119,7 +125,7 @@ def _told(
 
 
 def _row(life: SimLife) -> dict[str, Any]:
-    """Return a life for a page, with what is not as it was first seen."""
+    """Return a life for a page, with what was otherwise before."""
     was = {
         name: before
         for name, before, now in (

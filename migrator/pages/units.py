@@ -1,4 +1,4 @@
-"""Search: the story of the one unit that a text names, or a list of several."""
+"""Search: the story of one unit, or a list of several."""
 
 from typing import Any
 

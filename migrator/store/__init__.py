@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, insert, select, true
 from migrator.core.campaign.forecast import Day
 from migrator.core.campaign.idle import IdleMoney, idle_money
 from migrator.core.run.states import PlanState
-from migrator.errors import InputError, StoreError
+from migrator.errors import InputError
 from migrator.store.audit import Audit
 from migrator.store.campaigns.cards import Cards
 from migrator.store.campaigns.days import Days
@@ -150,13 +150,10 @@ class Store:
         _must_exist(path)
         must_have_one_name(path)
         with ExitStack() as closing:
-            try:
-                database = Database(path, busy_timeout_s=busy_timeout_s, writable=False)
-                closing.callback(database.close)
-                must_be_current(database)
-                return cls(database, closing.pop_all())
-            except StoreError as error:
-                raise (_not_readable(path) if error.code == "store_not_writable" else error) from None
+            database = Database(path, busy_timeout_s=busy_timeout_s, writable=False)
+            closing.callback(database.close)
+            must_be_current(database)
+            return cls(database, closing.pop_all())
 
     def version(self) -> int:
         """Return a number that changes once somebody else wrote."""
@@ -294,15 +291,6 @@ def _must_exist(path: Path) -> None:
             code="no_store",
             hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
         )
-
-
-def _not_readable(path: Path) -> StoreError:
-    return StoreError(
-        f"the state store {path} cannot be read",
-        code="store_not_readable",
-        hint=f"give this user the right to read {path} and its -wal, and to write in its folder: SQLite makes its -shm "
-        "there for readers, too",
-    )
 
 
 def _private_folder() -> "tempfile.TemporaryDirectory[str]":

@@ -1,4 +1,4 @@
-"""Geometry of a burn-down: how many SIMs were left on each day, and when the last one is foretold.
+"""Geometry of a burn-down: SIMs left by day, and the forecast.
 
 The template draws it. The numbers end at those of now: earlier days are counted back from them.
 """
@@ -14,7 +14,7 @@ __all__ = ["BurnDown", "burn_down"]
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 560.0, 52.0, 20.0, 14.0, 170.0
 MOST_AHEAD = 3
-"""Times as long as the past, that the future may be on the drawing."""
+"""Most of the future on the drawing, in times of the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,10 @@ def _day(text: str) -> date:
 
 
 def _end(told: Forecast, first: date, today: date) -> date:
-    """Return the last day of the drawing: of the forecast's range, unless that is too far away."""
+    """Return the last day of the drawing.
+
+    That is the end of the forecast's range, unless it is too far away.
+    """
     now = today + timedelta(days=1)
     farthest = now + MOST_AHEAD * (now - first)
     ends = [_day(text) for text in (told.ends_on, told.latest) if text is not None]
@@ -117,7 +120,7 @@ def _end(told: Forecast, first: date, today: date) -> date:
 
 
 def _towards(ends_on: str, told: Forecast, scale: _Scale, now: date) -> str:
-    """Return where the line from now to an end leaves the drawing: at that end, or at the edge."""
+    """Return where the line from now to an end leaves the drawing."""
     day = _day(ends_on)
     if day <= scale.end or day <= now:
         return scale.point(day, 0)

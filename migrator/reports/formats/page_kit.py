@@ -1,4 +1,4 @@
-"""Kit of all our HTML pages: templates that escape every value, and the style they share."""
+"""Kit of all our HTML pages: escaping templates, one style."""
 
 from pathlib import Path
 

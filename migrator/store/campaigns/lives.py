@@ -64,7 +64,7 @@ class Lives:
         return self.counted(Counter(standing for _, standing in self._all(now)))
 
     def counted(self, found: Mapping[Standing, int]) -> LifeCounts:
-        """Return the counts of old SIMs that were gone through, with those of the stock."""
+        """Return the counts of given standings, with the stock's."""
         stages: Counter[LifeStage] = Counter()
         codes: Counter[ExceptionCode] = Counter()
         for (stage, code), sims in found.items():

@@ -1,4 +1,4 @@
-"""Glance at all plans, runs and requests: short reads for those who watch.
+"""Glance at all plans, runs and requests, in short reads.
 
 Each read is bounded, or a count.
 """
@@ -65,7 +65,10 @@ class Glance:
         self._db = database
 
     def plans(self, limit: int) -> Sequence[AnyRow]:
-        """Return the newest plans of every kind, newest first, with the migration of a cutover or rollback."""
+        """Return the newest plans of every kind, newest first.
+
+        A cutover or rollback has its migration as `of_plan_id`.
+        """
         of = plans.alias("of")
         wanted: Select[Any] = (
             select(
@@ -85,7 +88,7 @@ class Glance:
         return self._db.rows(wanted)
 
     def plan(self, plan_id: str) -> AnyRow | None:
-        """Return kind, state and times of a plan; None for an unknown id."""
+        """Return a plan as it is now; None for an unknown id."""
         rows = self._db.rows(select(plans).where(_OF_PLAN), plan_id=plan_id)
         return rows[0] if rows else None
 
@@ -104,7 +107,7 @@ class Glance:
         return self._db.rows(_REQUESTS.limit(limit), plan_id=plan_id)
 
     def outcomes(self, plan_id: str | None = None) -> Mapping[tuple[str, str], int]:
-        """Count the requests by kind and outcome: of a plan, or of all."""
+        """Count a plan's requests, or all, by kind and outcome."""
         counted = select(requests.c.kind, requests.c.outcome, func.count().label("sent")).group_by("kind", "outcome")
         if plan_id is None:
             rows = self._db.rows(counted)

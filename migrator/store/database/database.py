@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.elements import CompilerElement
 
-from migrator.errors import InputError, NotStorable, StoreBusy, StoreError
+from migrator.errors import InputError, MigratorError, NotStorable, StoreBusy, StoreError
 from migrator.files import unfinished_name
 from migrator.store.database.faults import file_trouble, store_trouble
 from migrator.store.database.one_file import StoreFile
@@ -129,7 +129,7 @@ class Database:
         try:
             self._connection = self._engine.connect()
         except DBAPIError as error:
-            raise store_trouble(error.orig, path) from None
+            raise self._trouble(error.orig) from None
         self.file = StoreFile(path)
 
     def _connect(self) -> sqlite3.Connection:
@@ -171,7 +171,7 @@ class Database:
         try:
             return self._driver_connection().execute(query.sql, query.parameters(values)).fetchall()
         except sqlite3.Error as error:
-            raise store_trouble(error, self.path) from None
+            raise self._trouble(error) from None
 
     @contextmanager
     def write(self, *, durable: bool = True, is_fenced: bool = True) -> Iterator[Connection]:
@@ -204,10 +204,13 @@ class Database:
             with self._connection.begin():
                 yield self._connection
         except DBAPIError as error:
-            raise store_trouble(error.orig, self.path) from None
+            raise self._trouble(error.orig) from None
         except (OverflowError, UnicodeEncodeError) as error:
             what = "a number this large" if isinstance(error, OverflowError) else "a text that is not Unicode"
             raise NotStorable(f"{what} cannot be kept in the state store {self.path}") from None
+
+    def _trouble(self, error: BaseException | None) -> MigratorError:
+        return store_trouble(error, self.path, is_read_only=not self._writable)
 
     def into_main_file(self) -> bool:
         """Copy all committed data from the `-wal` into the main file.
@@ -237,7 +240,7 @@ class Database:
         try:
             return int(self._driver_connection().execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error as error:
-            raise store_trouble(error, self.path) from None
+            raise self._trouble(error) from None
 
     def pragma(self, pragma: str) -> None:
         """Change a setting of the connection, between transactions."""

@@ -8,7 +8,7 @@ from migrator.core.fleet.units import sized
 __all__ = ["Side", "both_sides", "limit_words"]
 
 Side = tuple[str, str | None, str | None]
-"""Name of a line, and its words for the old and the new SIM."""
+"""Line of both sides: its name, and the words for each SIM."""
 
 
 def both_sides(told: Mapping[str, Any]) -> Iterator[Side]:

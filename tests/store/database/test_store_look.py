@@ -1,5 +1,6 @@
 """A store that is only looked at: nothing is made, upgraded or written, beside a writer or alone."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from migrator.core.run.control import Order, OrderKind
 from migrator.errors import InputError, MigratorError, StoreError
 from migrator.store import Owner, Store
+from migrator.store.database.faults import store_trouble
 from tests.builders import pair, sim
 from tests.store.store_kit import NOW, change, open_store, planned, pulled, url_of
 
@@ -85,3 +87,12 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(MigratorError) as told:
         Store.look(url_of(tmp_path))
     assert told.value.code == "not_a_store"
+
+
+def test_a_look_without_the_rights_is_told_what_a_reader_needs() -> None:
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorname = "SQLITE_CANTOPEN"
+    told = store_trouble(error, Path("state.db"), is_read_only=True)
+    assert told.code == "store_not_readable"
+    assert "-shm" in told.hint
+    assert store_trouble(error, Path("state.db")).code == "store_not_writable"
