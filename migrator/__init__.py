@@ -10,6 +10,8 @@ from migrator.version import VERSION
 
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
+    from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
+    from migrator.workflows.campaign.retire import retire_list
     from migrator.workflows.deal_pool import pair_pool
     from migrator.workflows.field.correct import correct_pairs
     from migrator.workflows.field.discover import discover
@@ -28,6 +30,8 @@ __all__ = [
     "Bounds",
     "Site",
     "apply",
+    "campaign_exceptions",
+    "campaign_report",
     "check_handover",
     "claim_stock",
     "correct_pairs",
@@ -40,6 +44,7 @@ __all__ = [
     "plan",
     "pull",
     "report",
+    "retire_list",
     "show",
     "swap",
     "verify",
@@ -51,6 +56,8 @@ _STAGES = {
     "Bounds": "apply",
     "Site": "site",
     "apply": "apply",
+    "campaign_exceptions": "campaign.report",
+    "campaign_report": "campaign.report",
     "check_handover": "handover",
     "claim_stock": "field.stock",
     "correct_pairs": "field.correct",
@@ -63,6 +70,7 @@ _STAGES = {
     "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
+    "retire_list": "campaign.retire",
     "show": "story.story",
     "swap": "field.swap",
     "verify": "verify",

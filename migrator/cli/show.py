@@ -57,6 +57,7 @@ def _words(story: Story) -> Iterator[Any]:
     yield table("", _SIDES, [_fitting(*row) for row in both_sides(told)])
     if told["live"] is not None:
         yield table(f"Asked at {told['live']['asked_at']}", _SIDES, list(_live_sides(told["live"])))
+    yield from _first_look(told)
     yield from _silence(told)
     command, words = told["next"]["command"], told["next"]["words"]
     yield f"Next: {words}" + (f" `{command}`" if command and f"`{command}" not in words else "")
@@ -76,6 +77,15 @@ def _head(told: Mapping[str, Any]) -> Iterator[str]:
     for one in told["earlier_pairs"]:
         was = one["was_target_iccid"] or "no new SIM"
         yield f"Pair corrected {one['corrected_at']} by {one['corrected_by']}: {was} before. {one['reason']}"
+
+
+def _first_look(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the old SIM was at the first look, where it is another now."""
+    first = (told["old_sim"] or {}).get("first_seen") or {}
+    if first.get("differs"):
+        was = ", ".join(f"{name} {first[name] or 'none'}" for name in first["differs"])
+        when = f"first seen {first['at']}" if first["is_first"] else f"{first['at']}, the oldest look that is kept"
+        yield f"Old SIM was another ({when}): {was}."
 
 
 def _fitting(what: str, old: str | None, new: str | None) -> tuple[str, str | None, str | None]:

@@ -1,15 +1,17 @@
 """Picture of the whole fleet, from which the pages are drawn."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from migrator.core.campaign.forecast import Day, Forecast, forecast
 from migrator.core.campaign.idle import IdleMoney
-from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
+from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage, SimLife
+from migrator.reports.campaign.model import FleetReport
 from migrator.store import Store
+from migrator.version import VERSION
 from migrator.workflows.report import caps_used
 
 __all__ = ["Picture", "left_of", "picture_of"]
@@ -26,6 +28,7 @@ class Picture:
         counts: SIMs by stage, and exceptions by code.
         keys: the old SIMs of each standing, by their keys, sorted.
         taken_at: when the inventory in force was read (UTC seconds); None if there is none.
+        report: what the report over all plans says first.
         newest_plan: the id of the migration that was made last; None without one.
         idle: money of the cards that are claimed and were never seen.
         days: what happened on each day (UTC), oldest first.
@@ -40,6 +43,7 @@ class Picture:
     counts: LifeCounts
     keys: Mapping[Standing, Sequence[str]] = field(repr=False)
     taken_at: float | None
+    report: FleetReport
     newest_plan: str | None
     idle: IdleMoney
     days: Sequence[Day]
@@ -59,7 +63,13 @@ class Picture:
 
 def left_of(counts: LifeCounts) -> int:
     """Return how many SIMs are still to be cut over."""
-    return counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
+    over = counts.of(LifeStage.CUT_OVER) + counts.of(LifeStage.LEFT_ALONE)
+    return counts.total - over - counts.codes.get(ExceptionCode.ROLLED_BACK, 0)
+
+
+def _no_lives() -> Iterator[SimLife]:
+    """Yield no lives: the pages read their own."""
+    return iter(())
 
 
 def picture_of(store: Store, now: float) -> Picture:
@@ -75,15 +85,30 @@ def picture_of(store: Store, now: float) -> Picture:
     counts = store.lives.counted({standing: len(found) for standing, found in keys.items()})
     days = store.daily()
     claimed = [] if header is None else store.journal.claims_made(header.org_id)
+    idle = store.idle(now)
+    told = forecast(days, left_of(counts), datetime.fromtimestamp(now, UTC).date())
+    report = FleetReport(
+        generated_at=now,
+        tool=f"migrator {VERSION}",
+        store=store.lineage,
+        counts=counts,
+        idle=idle,
+        days=days,
+        forecast=told,
+        exceptions=_no_lives,
+        lives=_no_lives,
+        plans=store.all_plans.plans(),
+    )
     return Picture(
         made_at=now,
         counts=counts,
+        report=report,
         keys=dict(keys),
         taken_at=None if inventory is None else inventory.completed_at,
         newest_plan=newest,
-        idle=store.idle(now),
+        idle=idle,
         days=days,
-        forecast=forecast(days, left_of(counts), datetime.fromtimestamp(now, UTC).date()),
+        forecast=told,
         claims=sum(one.sims for one in claimed),
         caps={} if header is None else caps_used(store, header),
         outcomes=store.glance.outcomes(),

@@ -11,33 +11,13 @@ from migrator.chunks import PAGE, chunks
 from migrator.core.campaign.life import MEANINGS, REMEDIES, STAGE_WORDS, ExceptionCode, LifeStage, SimLife
 from migrator.pages.picture import Picture
 from migrator.pages.runs import clock
+from migrator.reports.campaign.model import LIFE_COLUMNS, life_values_of
 from migrator.reports.formats.csv_file import as_text
-from migrator.reports.model import moment
 from migrator.store import Store
 
-__all__ = ["COLUMNS", "Filter", "csv_of", "filter_from", "sims_page"]
+__all__ = ["Filter", "csv_of", "filter_from", "sims_page"]
 
 PAGE_SIMS = 100
-COLUMNS = (
-    "source_iccid",
-    "target_iccid",
-    "stage",
-    "code",
-    "since",
-    "unit",
-    "site",
-    "ticket",
-    "label",
-    "status",
-    "imei",
-    "baseline_status",
-    "baseline_label",
-    "baseline_imei",
-    "plan_id",
-    "claimed_at",
-    "alive_at",
-    "advice",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +136,7 @@ async def csv_of(
 
     `ask` puts a question to the store. No part holds the store while another is sent.
     """
-    yield _lines([COLUMNS])
+    yield _lines([LIFE_COLUMNS])
     if wanted.stage is LifeStage.IN_STOCK:
         after: str | None = None
         while found := await ask(partial(_stock_after, after=after, now=now)):
@@ -178,26 +158,8 @@ def _lives_of(store: Store, *, keys: Sequence[str], now: float) -> list[SimLife]
 
 
 def _cells(life: SimLife) -> list[Any]:
-    return [
-        life.source_iccid,
-        life.target_iccid,
-        life.stage.value,
-        None if life.code is None else life.code.value,
-        moment(life.since_s),
-        life.unit,
-        life.site,
-        life.ticket,
-        life.label,
-        life.status,
-        life.imei,
-        life.baseline_status,
-        life.baseline_label,
-        life.baseline_imei,
-        life.plan_id,
-        moment(life.claimed_s),
-        moment(life.alive_s),
-        life.advice,
-    ]
+    values = life_values_of(life)
+    return [values[name] for name in LIFE_COLUMNS]
 
 
 def _lines(rows: Iterable[Sequence[Any]]) -> str:

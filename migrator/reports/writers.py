@@ -4,9 +4,10 @@ Each file is written beside its place. All files are moved into place only when 
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +21,7 @@ from migrator.reports.model import Reconciliation
 from migrator.reports.rows_on_disk import Book, bound
 from migrator.reports.tally import Tally
 
-__all__ = ["FORMATS", "Written", "spreadsheet_safe", "write_report"]
+__all__ = ["FORMATS", "Written", "report_folder", "spreadsheet_safe", "write_report", "write_together"]
 
 FORMATS: Mapping[str, Callable[[Book, TextIO], None]] = {
     "html": write_html,
@@ -48,12 +49,22 @@ def write_report(report: Reconciliation, folder: Path, formats: Sequence[str]) -
 
     Raises: InputError, if the folder or a file in it cannot be written; then what was there before is still there.
     """
+    with report_folder(folder), bound(report, folder) as book:
+        files = [folder / f"reconciliation.{name}" for name in formats]
+        writers = {path: partial(FORMATS[name], book) for path, name in zip(files, formats, strict=True)}
+        write_together(writers)
+        return Written(files, book.tally, book.shortfall())
+
+
+@contextmanager
+def report_folder(folder: Path) -> Iterator[None]:
+    """Make the folder of a report, and name it in errors.
+
+    Raises: InputError.
+    """
     try:
         private_folder(folder)
-        with bound(report, folder) as book:
-            files = [folder / f"reconciliation.{name}" for name in formats]
-            _write_all(book, dict(zip(files, formats, strict=True)))
-            return Written(files, book.tally, book.shortfall())
+        yield
     except (FileExistsError, NotADirectoryError) as error:
         hint = "choose another folder with --out"
         raise InputError(f"{folder} is a file, expected a folder", code="report_unwritable", hint=hint) from error
@@ -65,14 +76,14 @@ def write_report(report: Reconciliation, folder: Path, formats: Sequence[str]) -
         ) from error
 
 
-def _write_all(book: Book, formats: Mapping[Path, str]) -> None:
+def write_together(writers: Mapping[Path, Callable[[TextIO], None]]) -> None:
     """Write all files, then move them into place.
 
     No file is moved into its place before all files are on disk.
     """
     with ExitStack() as places:
-        for path, name in formats.items():
+        for path, write in writers.items():
             out = places.enter_context(text_beside(path))
-            FORMATS[name](book, out)
+            write(out)
             out.flush()
             os.fsync(out.fileno())

@@ -20,6 +20,7 @@ from migrator.store.audit import Audit
 from migrator.store.campaigns.cards import Cards
 from migrator.store.campaigns.days import Days
 from migrator.store.campaigns.lives import Lives
+from migrator.store.campaigns.plan_rows import AllPlans
 from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
@@ -93,6 +94,7 @@ class Store:
         self.lives = Lives(database)
         self.cards = Cards(database)
         self.days = Days(database)
+        self.all_plans = AllPlans(database)
         self.handover = HandoverUnits(database)
         self.glance = Glance(database)
         self.lease = Lease(database)

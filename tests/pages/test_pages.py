@@ -34,7 +34,7 @@ def relabelled(folder: Path, text: str, *labels: str) -> None:
 def test_the_overview_says_how_it_stands_and_what_is_next(browser: Browser) -> None:
     text = browser.counted("/").text
     assert "3 SIMs need a person" in text
-    assert "0 of 8 old SIMs are off." in text
+    assert "0 of 8 units are cut over" in text
     assert 'href="/sims?stage=exception"' in text
     assert "Nobody is at work." in text
 

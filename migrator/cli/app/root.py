@@ -73,6 +73,13 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "show": ("show:show", "Tell the story of one unit: both SIMs, its life, why it is silent, what is next."),
     "verify": ("verify.verify:verify", "Read every SIM of a plan again and compare."),
     "report": ("tools.report:report", "Write the reconciliation as HTML, JSON, CSV and Markdown."),
+    "campaign": {
+        "report": ("campaign.report:report", "Write the report over all plans: where every SIM is, what is next."),
+        "exceptions": ("campaign.report:exceptions", "List every SIM that a person must look after, with advice."),
+    },
+    "retire": {
+        "list": ("retire:list_cards", "List cards that only deactivation stops charging."),
+    },
     "serve": ("serve:serve", "Show the migration in a browser, read-only, with /metrics."),
     "cutover": {
         "plan": ("cutover.cutover:plan", "Plan which old SIMs go off, which stay on, and why."),
@@ -108,6 +115,8 @@ GROUP_HELP = {
     "jobs": "Requests that were sent, and their results.",
     "handover": "The result, for the systems that hold ICCIDs.",
     "audit": "The audit log.",
+    "campaign": "The whole migration, over all plans.",
+    "retire": "Cards that nobody needs, and that are billed.",
     "cutover": "Switch the old SIMs off.",
     "rollback": "Back to the old SIMs.",
     "state": "The state store.",

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,7 +49,7 @@ def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> 
     PLAN is by default the one at work, else the newest.
 
     Shows steps, verdicts, failures, the last run, an order in force (`run pause`, `run abort`), the rates that were
-    set, and SIMs stuck at Hologram.
+    set, SIMs stuck at Hologram, and what cards cost that are claimed and were never seen.
     """
     return finish("status", shared, lambda: _watch(shared, plan, every) if watch else _status(shared, plan))
 
@@ -57,7 +57,10 @@ def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> 
 def _status(shared: Globals, plan: str | None) -> Outcome:
 
     with wiring.store_of(shared.state, shared.config) as store:
-        return _of(store, plan_looked_at(store, plan))
+        outcome = _of(store, plan_looked_at(store, plan))
+        idle = store.idle(SystemClock().now().timestamp())
+        words = [f"Over all plans {idle.words}."] if idle.all.cards else []
+        return replace(outcome, data={**outcome.data, "idle": idle.as_dict()}, text=[*outcome.text, *words])
 
 
 # --- watching -----------------------------------------------------------------------------------------------------

@@ -3,22 +3,27 @@
 The SIMs are those that a cutover switched off.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from migrator import wiring
-from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination
 from migrator.cli.app.lookups import plan_id_of
 from migrator.cli.cutover.cutover import planned
 from migrator.cli.cutover.run import APPLY_CODES, applied, apply_options, options_given, wave_counts
 from migrator.core.cutover.plan import Direction
-from migrator.errors import Problem
+from migrator.core.cutover.rules import moment_s
+from migrator.core.fleet.units import counted
+from migrator.errors import InputError, Problem
 from migrator.inputs.files.iccids import read_iccids
 from migrator.store import Store
 from migrator.wiring.pace import ceiling
+from migrator.workflows.cutover.back import WayBack, named_units, plan_way_back, switched_since
 from migrator.workflows.cutover.make import make_rollback
 
 __all__ = ["apply", "plan"]
@@ -29,37 +34,94 @@ __all__ = ["apply", "plan"]
 @click.option(
     "--iccids", "file", type=click.Path(path_type=Path, exists=True), help="Only these: a source ICCID on each line."
 )
+@click.option("--unit", "units", metavar="NAME", multiple=True, help="Only this unit, by any name that `show` takes.")
+@click.option("--since", metavar="DATE", help="Only SIMs that went off since: 2026-11-20, or with a time (UTC).")
 @click.option("--waves", metavar="N,N", help="SIMs in the first waves (10,100); the rest follows. Default: the plan's.")
 @click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write it as JSON Lines.")
 @global_options
 @click.pass_obj
-def plan(shared: Globals, /, *, plan_id: str | None, file: Path | None, waves: str | None, out: Path | None) -> int:
-    """Say which SIMs of PLAN can go back to their old SIM.
+def plan(shared: Globals, /, **asked: Any) -> int:
+    """Say which SIMs can go back to their old SIM.
 
-    These are the SIMs that a cutover of ours switched off. Sends nothing.
+    These are the SIMs that a cutover of ours switched off: those of PLAN, or, with --unit, --since or --iccids, of all
+    plans. Then each migration gets a rollback plan of its own. Sends nothing.
 
     `rollback apply` enables the old SIM, proves it by reading, and only then pauses the new one. Claims and what they
     charged cannot be undone.
     """
-    return finish("rollback plan", shared, lambda: _plan(shared, plan_id, file, waves, out))
+    return finish("rollback plan", shared, lambda: _plan(shared, **asked))
 
 
-def _plan(shared: Globals, plan_id: str | None, file: Path | None, waves: str | None, out: Path | None) -> Outcome:
-
-    counts = wave_counts(waves)
+def _plan(
+    shared: Globals,
+    *,
+    plan_id: str | None,
+    file: Path | None,
+    units: Sequence[str],
+    since: str | None,
+    waves: str | None,
+    out: Path | None,
+) -> Outcome:
+    if sum(map(bool, (file, units, since))) > 1:
+        raise InputError("--iccids, --unit and --since: give one of them", code="usage")
+    counts, since_s = wave_counts(waves), None if since is None else _since_s(since)
     listed = None if file is None else set(read_iccids(file))
     if out is not None:
         check_destination(shared, out)
     with wiring.store_of(shared.state, shared.config) as store, wiring.holding_lease(store):
-        given = plan_id_of(store, plan_id or _plan_of_cutover(store))
         now = wiring.SystemClock().now().timestamp()
         rps = ceiling(store, "1nce", wiring.settings(shared.config).max_rps("ONENCE_MAX_RPS"))()
-        header = make_rollback(store, store.plans.header(given), listed=listed, waves=counts, now=now, source_rps=rps)
-        outcome = planned(store, header, out)
-        known = {row.source_iccid.key for row in store.switches.rows(header.switch_id)} if listed else set()
-    strangers = sorted((listed or set()) - known)
-    problems = [Problem("warning", f"plan {given} does not hold the SIM {key} of {file}") for key in strangers]
-    return Outcome(outcome.data, outcome.text, problems=problems, is_on_stdout=outcome.is_on_stdout)
+        given = None if plan_id is None else plan_id_of(store, plan_id)
+        keys = _chosen(store, units, since_s, listed)
+        if keys is None:
+            of = given or plan_id_of(store, _plan_of_cutover(store))
+            header = make_rollback(store, store.plans.header(of), listed=None, waves=counts, now=now, source_rps=rps)
+            return planned(store, header, out)
+        back = plan_way_back(store, keys, plan_id=given, is_one=out is not None, waves=counts, now=now, source_rps=rps)
+        return _told(store, back, given, file, out)
+
+
+def _chosen(store: Store, units: Sequence[str], since_s: float | None, listed: set[str] | None) -> set[str] | None:
+    """Return the keys of the SIMs that are meant; None for all of one plan."""
+    if units:
+        return named_units(store, units)
+    return listed if since_s is None else switched_since(store, since_s)
+
+
+def _told(store: Store, back: WayBack, given: str | None, file: Path | None, out: Path | None) -> Outcome:
+    """Return the rollback plans of one wish, shown as one."""
+    where = "no cutover of ours" if given is None else f"no cutover of plan {given}"
+    named = "" if file is None else f" of {file}"
+    problems = [Problem("warning", f"{where} holds the SIM {key}{named} off") for key in back.not_off]
+    if len(back.headers) == 1:
+        one = planned(store, back.headers[0], out)
+        return replace(one, problems=problems)
+    each = [planned(store, header, None).data for header in back.headers]
+    rows = [(header.switch_id, header.plan_id, header.count) for header in back.headers]
+    text: list[Any] = ["No SIM can go back: no cutover of ours holds one of them off."]
+    if rows:
+        text = [
+            f"{counted(back.count, 'SIM')} to switch on again at 1NCE, of {len(rows)} migrations.",
+            table("A rollback plan for each", ("rollback", "of plan", "SIMs"), rows),
+            *(
+                f"`migrator rollback apply {header.switch_id} --confirm {header.count}`"
+                for header in back.headers
+                if header.count
+            ),
+        ]
+    return Outcome({"count": back.count, "rollbacks": each}, text, problems=problems)
+
+
+def _since_s(text: str) -> float:
+    """Return the moment that a person wrote, in UTC seconds.
+
+    Raises: InputError.
+    """
+    at_s = moment_s(text)
+    if at_s is None:
+        words = f"--since {text!r} is no date"
+        raise InputError(words, code="bad_date", hint="write 2026-11-20, or 2026-11-20T08:00:00Z")
+    return at_s
 
 
 def _plan_of_cutover(store: Store) -> str | None:

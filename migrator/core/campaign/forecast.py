@@ -23,7 +23,10 @@ TWO_SIGMA = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Numbers of one day, as "2026-11-20": claims, first signs of life, old SIMs off, and old SIMs on again."""
+    """Numbers of one day.
+
+    `day` is as "2026-11-20"; `alive` counts first signs of life, `cut_over` old SIMs off, `taken_back` those on again.
+    """
 
     day: str
     claimed: int = 0

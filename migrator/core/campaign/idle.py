@@ -90,7 +90,7 @@ class IdleBucket:
             self.unpriced += 1
             return
         self.so_far += card.price * card.periods(now)
-        self.in_a_month += card.price * card.periods(now + DAYS_PER_PERIOD * DAY_S)
+        self.in_a_month += card.price * (card.periods(now) + 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the bucket as JSON values."""

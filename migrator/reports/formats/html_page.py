@@ -24,7 +24,7 @@ from migrator.reports.remedies import BUCKET_WORDS, PAID_ONCE, remedy
 from migrator.reports.rows_on_disk import Book
 from migrator.reports.tally import ATTENTION
 
-__all__ = ["write_html"]
+__all__ = ["sha256_of", "write_html"]
 
 MOST_JOBS, MOST_RUNS = 200, 100
 """Most jobs and runs on the page; the JSON has all."""
@@ -66,8 +66,8 @@ def _values(book: Book) -> dict[str, Any]:
         "generated_at": moment(report.generated_at),
         "script": Markup(script),  # noqa: S704 - our own file
         "style": Markup(style),  # noqa: S704 - our own file
-        "script_hash": _sha256(script),
-        "style_hash": _sha256(style),
+        "script_hash": sha256_of(script),
+        "style_hash": sha256_of(style),
         "data": _data(book),
         "life": tally.life(),
         "paid_once": PAID_ONCE,
@@ -78,7 +78,7 @@ def _text(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
     """Return SHA-256 in the form of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 

@@ -1,18 +1,21 @@
 """Cards that are claimed and ours, over all plans."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Text, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal_column, or_, select
 
+from migrator.chunks import chunks
 from migrator.core.campaign.idle import IdleCard
 from migrator.core.cutover.rules import moment_s
 from migrator.core.money.prices import confirmed_prices
 from migrator.core.plan.document import header_from
 from migrator.store.database.database import Database, Query
+from migrator.store.database.rows import among, json_list
 from migrator.store.tables.fleet import pairs, stock, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps
 from migrator.store.tables.sightings import pair_versions
@@ -83,6 +86,16 @@ _WITHOUT_UNIT = Query(
     _CLAIMED.where(pairs.c.target_key.is_(None), stock.c.key.is_(None), or_(_was_paired, _paid.c.card.is_not(None)))
 )
 
+_OF_OLD_SIMS = Query(_CLAIMED.where(among(pairs.c.source_key, bindparam("keys"))))
+_aside = (
+    select(steps.c.source_key)
+    .where(steps.c.plan_no.in_(select(plans.c.plan_no).where(plans.c.kind == literal_column("'stock'"))))
+    .where(steps.c.source_key == _link.key, steps.c.state == literal_column("'skipped'"))
+    .where(steps.c.kind != literal_column("'card'"))
+    .exists()
+)
+_STOCK_ASIDE = Query(_CLAIMED.where(pairs.c.target_key.is_(None), stock.c.key.is_not(None), _aside))
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCard:
@@ -109,13 +122,16 @@ class ClaimedCard:
 
 
 class Cards:
-    """Reader of claimed cards; deactivated cards and Test Mode cost nothing, and are left out."""
+    """Reader of claimed cards.
+
+    Deactivated cards and cards in Test Mode cost nothing, and are left out.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def never_seen(self) -> Iterator[ClaimedCard]:
-        """Yield cards that showed no sign of life since their claim, sorted by key."""
+        """Yield cards that were never seen since their claim, by key."""
         for card, connected_at in self._cards(_UNSEEN):
             connected_s = moment_s(connected_at)
             is_seen = connected_s is not None and card.claimed_s is not None and connected_s >= card.claimed_s
@@ -123,16 +139,28 @@ class Cards:
                 yield card
 
     def without_unit(self) -> Iterator[ClaimedCard]:
-        """Yield cards that no pair names and that are no stock, sorted by key: their unit has another card."""
+        """Yield cards whose unit has another card, by key.
+
+        No pair names them, and they are no stock.
+        """
         yield from (card for card, _ in self._cards(_WITHOUT_UNIT))
 
-    def _cards(self, query: Query) -> Iterator[tuple[ClaimedCard, str | None]]:
+    def of_old_sims(self, keys: Iterable[str]) -> Iterator[ClaimedCard]:
+        """Yield the cards that some old SIMs have now."""
+        for chunk in chunks(keys):
+            yield from (card for card, _ in self._cards(_OF_OLD_SIMS, keys=json_list(chunk)))
+
+    def set_aside_stock(self) -> Iterator[ClaimedCard]:
+        """Yield claimed cards of the stock that an operator set aside."""
+        yield from (card for card, _ in self._cards(_STOCK_ASIDE))
+
+    def _cards(self, query: Query, **values: Any) -> Iterator[tuple[ClaimedCard, str | None]]:
         terms = {
             row.plan_no: (row.plan_id, _price(row.header))
             for row in self._db.rows(select(plans.c.plan_no, plans.c.plan_id, plans.c.header))
             if row.plan_id is not None
         }
-        for row in self._db.tuples(query):
+        for row in self._db.tuples(query, **values):
             key, iccid, device_id, claimed_at, connected_at, _state, plan_no, since, source, old, unit, _stock = row
             plan_id, price = terms.get(plan_no, (None, None)) if plan_no is not None else (None, None)
             claimed_s = moment_s(claimed_at)
@@ -142,6 +170,6 @@ class Cards:
 
 @lru_cache(maxsize=4096)
 def _price(header: str) -> Decimal | None:
-    """Return the confirmed price of a SIM in a plan's header; headers never change."""
+    """Return the confirmed price of a SIM by a header."""
     told = json.loads(header)
     return confirmed_prices(header_from(told).summary).per_period if "fingerprints" in told else None

@@ -15,7 +15,10 @@ from migrator.store.tables.plans import plans, proofs, steps
 __all__ = ["Days"]
 
 QUARTER_S = 900
-"""Seconds that are counted together: time zones differ by quarters of an hour."""
+"""Seconds that are counted together.
+
+Time zones differ by quarters of an hour.
+"""
 
 
 def _quarter(at: ColumnElement[float]) -> ColumnElement[int]:

@@ -97,7 +97,7 @@ def _still_counts(plan_no: Any, source_key: Any) -> ColumnElement[bool]:
 
 
 def _of_claim(column: Any) -> ColumnElement[Any]:
-    """Return a value of the newest claim of an old SIM's card of now."""
+    """Return a value of the newest claim that still counts."""
     done = (steps.c.kind == _text(StepKind.CLAIM)) & (steps.c.state == _text(StepState.DONE))
     wanted = select(func.max(column)).where(steps.c.source_key == source_sims.c.key, done)
     wanted = wanted.where(_still_counts(steps.c.plan_no, steps.c.source_key))
@@ -105,7 +105,10 @@ def _of_claim(column: Any) -> ColumnElement[Any]:
 
 
 def _stock_claims() -> CTE:
-    """Return the claims for the stock, by card: it stands in the place of an old SIM."""
+    """Return the claims for the stock, by card.
+
+    A card stands in the place of an old SIM there.
+    """
     for_stock = select(plans.c.plan_no).where(plans.c.kind == _text(PlanKind.STOCK))
     done = (steps.c.kind == _text(StepKind.CLAIM)) & (steps.c.state == _text(StepState.DONE))
     columns = (steps.c.source_key, func.max(steps.c.plan_no).label("plan_no"), steps.c.since)

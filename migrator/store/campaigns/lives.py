@@ -129,6 +129,14 @@ class Lives:
         """
         return self._all(now)
 
+    def keys(self, now: float, *, stage: LifeStage | None = None, code: ExceptionCode | None = None) -> list[str]:
+        """Return the keys of a stage or code, sorted."""
+        return [key for key, standing in self._all(now) if _fits(standing, stage, code)]
+
+    def set_aside(self) -> list[str]:
+        """Return the keys of SIMs that an operator set aside."""
+        return sorted(sides(self._db).aside)
+
     def _all(self, now: float) -> Iterator[tuple[str, Standing]]:
         """Yield key and standing of every old SIM, sorted by key."""
         few = sides(self._db)
@@ -147,9 +155,9 @@ def _fits(standing: Standing, stage: LifeStage | None, code: ExceptionCode | Non
 
 
 def _facts(row: LifeRow, few: Sides, silent_s: float) -> Facts:
-    """Return the facts of one SIM as plain values, in the order of `LifeFacts`.
+    """Return the facts of one SIM as plain values.
 
-    A fleet has few different ones: what they mean is looked up once.
+    They are in the order of `LifeFacts`. A fleet has few different ones: what they mean is looked up once.
     """
     key, status, target, present, org_id, device_id, state, claimed_at, connected_at, plan, stock_plan, noted, *more = (
         row
@@ -203,7 +211,10 @@ def _standing(facts: Facts) -> Standing:
 
 
 def _claimed_s(claimed_at: str | None, noted_s: float | None) -> float | None:
-    """Return when a card was claimed: its own record counts first, else our journal."""
+    """Return when a card was claimed.
+
+    Its own record counts first, else our journal.
+    """
     recorded_s = _moment_s(claimed_at) if claimed_at else None
     return noted_s if recorded_s is None else recorded_s
 

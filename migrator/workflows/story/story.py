@@ -340,12 +340,31 @@ def _old_sim(store: "Store", known: _Known) -> dict[str, Any] | None:
         **{name: None if sim is None else getattr(sim, name) for name in names},
         **{name: _volume(None if sim is None else getattr(sim, name)) for name in volumes},
         "imeis": history,
+        "first_seen": _first_seen(store, iccid, sim),
         "switched_off": None if off is None else off.words,
         "last_use_asked": None
         if use is None
         else {"used_on": use.used_on, "from": use.asked_from, "to": use.asked_to, "asked_at": moment(use.asked_at)},
         "pulled_at": None if pulled is None else moment(pulled.completed_at),
         "pulled_from": None if pulled is None else pulled.origin or f"1NCE API {pulled.api_version}",
+    }
+
+
+def _first_seen(store: "Store", iccid: Iccid, sim: SourceSim | None) -> dict[str, Any] | None:
+    """Return the old SIM as it was first seen, and what differs now."""
+    first = store.baselines.of([iccid.key]).get(iccid.key)
+    if first is None:
+        return None
+    differs: tuple[str, ...] = ()
+    if sim is not None:
+        differs = first.differences(status=sim.status.value, label=sim.label, imei=sim.imei)
+    return {
+        "status": first.status,
+        "label": first.label,
+        "imei": first.imei,
+        "at": moment(first.seen_s),
+        "is_first": first.is_first,
+        "differs": list(differs),
     }
 
 

@@ -36,6 +36,9 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("cutover plan", "out"): ("cutover", "plan", "--out", PLACE),
     ("cutover show", "out"): ("cutover", "show", "--out", PLACE),
     ("rollback plan", "out"): ("rollback", "plan", "--out", PLACE),
+    ("campaign report", "out"): ("campaign", "report", "--out", PLACE),
+    ("campaign exceptions", "out"): ("campaign", "exceptions", "--out", PLACE),
+    ("retire list", "out"): ("retire", "list", "--out", PLACE),
     ("simulate serve", "pool_file"): ("simulate", "serve", "--sims", "20", "--pool-file", PLACE),
     ("demo", "folder"): ("demo", "--dir", PLACE),
     ("state backup", "file"): ("state", "backup", PLACE),
@@ -64,7 +67,7 @@ READERS = {
     ("handover check", "against"),
     ("serve", "token_file"),
 }
-FOLDERS = {"report out", "demo folder"}
+FOLDERS = {"report out", "campaign report out", "demo folder"}
 """Those that name a folder; below one, files have names of their own."""
 
 

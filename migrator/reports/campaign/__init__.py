@@ -1,0 +1,1 @@
+"""Reports over all plans of a store."""

@@ -1,0 +1,149 @@
+"""The report over all plans as JSON, CSV and Markdown.
+
+`campaign.schema.json` beside this module describes the JSON, version 1.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+from migrator.core.campaign.life import MEANINGS, REMEDIES, STAGE_WORDS, ExceptionCode, LifeStage, SimLife
+from migrator.core.fleet.units import grouped
+from migrator.reports.campaign.model import LIFE_COLUMNS, FleetReport, headline, life_values_of, next_commands
+from migrator.reports.formats.csv_file import as_text
+from migrator.reports.model import moment
+
+__all__ = ["CAMPAIGN_VERSION", "exception_lines", "schema_text", "write_csv", "write_json", "write_md"]
+
+CAMPAIGN_VERSION = 1
+MOST_DAYS = 31
+"""Days in a ticket; the JSON has all."""
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of the format, as published."""
+    return Path(__file__).with_name("campaign.schema.json").read_text(encoding="utf-8")
+
+
+def exception_lines(lives: Iterable[SimLife], form: str) -> Iterator[str]:
+    """Yield exceptions as lines of CSV, or of a JSON list.
+
+    `form` is "csv" or "json".
+    """
+    values = map(life_values_of, lives)
+    yield from _rows_of(values) if form == "csv" else chain(_list_of(values), "\n")
+
+
+def write_csv(report: FleetReport, out: TextIO) -> None:
+    """Write every SIM of the fleet, one row each."""
+    out.writelines(_rows_of(map(life_values_of, report.lives())))
+
+
+def write_json(report: FleetReport, out: TextIO) -> None:
+    """Write counts and money first, then the exceptions, one on a line."""
+    text = json.dumps(_head(report), ensure_ascii=False, indent=1)
+    out.write(text.removesuffix("\n}"))
+    out.write(',\n "exceptions": ')
+    out.writelines(_list_of(map(life_values_of, report.exceptions())))
+    out.write("\n}\n")
+
+
+def write_md(report: FleetReport, out: TextIO) -> None:
+    """Write the report for a ticket; single SIMs are left out."""
+    told, counts = headline(report), report.counts
+    out.write(f"# The migration: {told.words}\n\n{told.detail}\n\n{moment(report.generated_at)}, {report.tool}.\n")
+    out.write("\n## What to do next\n\n")
+    out.writelines(f"1. {step}\n" for step in next_commands(report))
+    out.write("\n## Where the SIMs are\n\n| stage | SIMs | meaning |\n|---|---:|---|\n")
+    stages = [stage for stage in LifeStage if stage is not LifeStage.IN_STOCK]
+    out.writelines(f"| {stage.value} | {counts.of(stage):,} | {STAGE_WORDS[stage]} |\n" for stage in stages)
+    out.write(f"| **sum** | {counts.total:,} | the inventory |\n")
+    out.write(f"\nCards claimed for the stock, without a unit: {counts.of(LifeStage.IN_STOCK):,}\n")
+    if counts.exceptions:
+        out.write("\n## Exceptions\n\n| code | SIMs | meaning | what to do |\n|---|---:|---|---|\n")
+        out.writelines(
+            f"| {code.value} | {counts.codes[code]:,} | {MEANINGS[code]} | {REMEDIES[code]} |\n"
+            for code in ExceptionCode
+            if counts.codes.get(code)
+        )
+    out.write(f"\n## Forecast\n\n{report.forecast.words}; {report.forecast.left:,} to go.\n")
+    out.write(f"\n## Idle cards\n\n{report.idle.words}.\n\n")
+    out.write("| days | cards | so far | in 30 days |\n|---|---:|---:|---:|\n")
+    for age, bucket in report.idle.ages.items():
+        values = bucket.as_dict()
+        out.write(f"| {age.value} | {bucket.cards:,} | {values['so_far']} | {values['in_a_month']} |\n")
+    out.write("\n## Money and caps\n\n")
+    out.writelines(
+        f"- {name.replace('_', ' ')}: {'unknown' if value is None else grouped(value)}\n"
+        for name, value in report.money.items()
+        if not isinstance(value, dict | list)
+    )
+    if report.days:
+        out.write("\n## Day by day\n\n| day | claimed | alive | cut over | taken back |\n|---|---:|---:|---:|---:|\n")
+        out.writelines(
+            f"| {day.day} | {day.claimed:,} | {day.alive:,} | {day.cut_over:,} | {day.taken_back:,} |\n"
+            for day in report.days[-MOST_DAYS:]
+        )
+
+
+def _head(report: FleetReport) -> dict[str, Any]:
+    told, counts = headline(report), report.counts
+    return {
+        "campaign_report_version": CAMPAIGN_VERSION,
+        "generated_at": moment(report.generated_at),
+        "generated_by": report.tool,
+        "store": report.store,
+        "running": report.running,
+        "headline": {"tone": told.tone, "words": told.words, "detail": told.detail},
+        "next": next_commands(report),
+        "lives": counts.as_dict(),
+        "codes": [
+            {
+                "code": code.value,
+                "sims": counts.codes[code],
+                "meaning": MEANINGS[code],
+                "advice": REMEDIES[code],
+            }
+            for code in ExceptionCode
+            if counts.codes.get(code)
+        ],
+        "forecast": report.forecast.as_dict(),
+        "days": [day.as_dict() for day in report.days],
+        "idle": report.idle.as_dict(),
+        "idle_cards": list(report.idle_cards),
+        "money": dict(report.money),
+        "plans": list(report.plans),
+        "runs": list(report.runs),
+    }
+
+
+def _rows_of(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a head and a row for each life, as CSV."""
+    line = _Line()
+    writer = csv.writer(line, lineterminator="\r\n")
+    writer.writerow(LIFE_COLUMNS)
+    yield line.text
+    for row in values:
+        writer.writerow([as_text(row[name]) for name in LIFE_COLUMNS])
+        yield line.text
+
+
+class _Line:
+    """Place that a writer of CSV writes its last line to."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        """Keep a line."""
+        self.text = text
+
+
+def _list_of(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield "["
+    commas = chain(("",), iter(lambda: ",", None))
+    yield from (f"{comma}\n  {_encode(value)}" for comma, value in zip(commas, values, strict=False))
+    yield "]"

@@ -1,0 +1,1 @@
+"""Stages of a migration that takes months, over all plans."""

@@ -1,0 +1,140 @@
+"""Report over all plans of a store; no campaign need be there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migrator import wiring
+from migrator.core.campaign.forecast import forecast
+from migrator.core.campaign.idle import idle_money
+from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
+from migrator.core.fleet.units import money
+from migrator.reports.model import moment
+from migrator.version import VERSION
+from migrator.wiring.gc import collecting_rarely
+from migrator.workflows.report import caps_used
+from migrator.workflows.site import Site, living_holder
+
+if TYPE_CHECKING:
+    from migrator.reports.campaign.model import FleetReport
+    from migrator.store import Store
+
+__all__ = ["WrittenFleet", "campaign_exceptions", "campaign_report", "fleet_report"]
+
+MOST_RUNS, MOST_IDLE = 100, 1000
+_TIMES = ("created_at", "started_at", "finished_at", "ended_at")
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFleet:
+    """Files of a report over all plans, and what it says first.
+
+    Args:
+        files: the files.
+        counts: SIMs by stage, and exceptions by code.
+        headline: words that say whether all is well, with the detail.
+        steps: what to do next, the most pressing first; code words stand in backticks.
+        idle: words on idle cards.
+    """
+
+    files: Sequence[Path]
+    counts: LifeCounts
+    headline: str
+    steps: Sequence[str]
+    idle: str
+
+
+def campaign_report(
+    site: Site, formats: Sequence[str] | None, folder: Path | str, *, now: float | None = None
+) -> WrittenFleet:
+    """Write the report over all plans.
+
+    Args:
+        site: the store.
+        formats: some of html, json, csv and md; None: all.
+        folder: where `campaign.html` and the others go.
+        now: UTC seconds; None for the system's time.
+
+    Raises: InputError, if a file cannot be written.
+    """
+    from migrator.reports.campaign.model import headline, next_commands
+    from migrator.reports.campaign.writers import FORMATS, write_fleet_report  # templates take time
+
+    with collecting_rarely():
+        report = fleet_report(site.store, now=_now(now))
+        files = write_fleet_report(report, Path(folder), tuple(FORMATS) if formats is None else formats)
+    told = headline(report)
+    return WrittenFleet(files, report.counts, f"{told.words}. {told.detail}", next_commands(report), report.idle.words)
+
+
+def campaign_exceptions(
+    site: Site, *, form: str = "csv", code: ExceptionCode | None = None, now: float | None = None
+) -> Iterator[str]:
+    """Yield the lines of a list of all exceptions.
+
+    Args:
+        site: the store.
+        form: "csv" or "json".
+        code: only exceptions with this code; None for all.
+        now: UTC seconds; None for the system's time.
+    """
+    from migrator.reports.campaign.documents import exception_lines
+
+    yield from exception_lines(site.store.lives.walk(_now(now), stage=LifeStage.EXCEPTION, code=code), form)
+
+
+def fleet_report(store: "Store", *, now: float) -> "FleetReport":
+    """Return the content of the report. `now` is in UTC seconds."""
+    from migrator.reports.campaign.model import FleetReport
+
+    counts, days = store.lives.counts(now), store.daily()
+    cards = sorted((card.idle() for card in store.cards.never_seen()), key=lambda card: card.claimed_s or 0.0)
+    idle = idle_money(cards, now)
+    left = counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
+    left -= counts.codes.get(ExceptionCode.ROLLED_BACK, 0)
+    holder = living_holder(store)
+    return FleetReport(
+        generated_at=now,
+        tool=f"migrator {VERSION}",
+        store=store.lineage,
+        counts=counts,
+        idle=idle,
+        idle_cards=[card.as_dict(now) for card in cards[:MOST_IDLE]],
+        days=days,
+        forecast=forecast(days, left, datetime.fromtimestamp(now, UTC).date()),
+        exceptions=lambda: store.lives.walk(now, stage=LifeStage.EXCEPTION),
+        lives=lambda: store.lives.walk(now),
+        plans=[_with_moments(plan) for plan in store.all_plans.plans()],
+        runs=[_with_moments(run) for run in store.all_plans.runs(MOST_RUNS)],
+        money=_money(store),
+        running=None if holder is None else str(holder),
+    )
+
+
+def _now(now: float | None) -> float:
+    return wiring.SystemClock().now().timestamp() if now is None else now
+
+
+def _with_moments(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: moment(value) if name in _TIMES else value for name, value in row.items()}
+
+
+def _money(store: "Store") -> dict[str, Any]:
+    """Return what all claims cost, beside the caps."""
+    newest = store.plans.newest()
+    if newest is None:
+        return {}
+    header = store.plans.header(newest)
+    claimed = store.journal.claims_made(header.org_id)
+    known = sum((one.price * one.sims for one in claimed if one.price is not None), Decimal(0))
+    told = {
+        "sims_claimed": sum(one.sims for one in claimed),
+        "charged_for_claims": money(known),
+        "claims_without_price": sum(one.sims for one in claimed if one.price is None),
+    }
+    caps = caps_used(store, header)
+    del caps["by_plan"]
+    return told | {f"cap_{name}" if name == "scope" else name: value for name, value in caps.items()}
