@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.applying import applying
+from bench.campaigning import campaigning
 from bench.discovering import discovering
 from bench.drafting import drafting
 from bench.handing_over import handing_over
@@ -35,6 +36,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "killed": killed,
     "storing": storing,
     "reporting": reporting,
+    "campaigning": campaigning,
     "switching": switching,
     "handing_over": handing_over,
     "watching": watching,

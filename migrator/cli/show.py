@@ -80,7 +80,10 @@ def _head(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _first_look(told: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the old SIM was at the first look, where it is another now."""
+    """Yield what the old SIM was at the first look.
+
+    Nothing, where it is the same now.
+    """
     first = (told["old_sim"] or {}).get("first_seen") or {}
     if first.get("differs"):
         was = ", ".join(f"{name} {first[name] or 'none'}" for name in first["differs"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from migrator import wiring
 from migrator.chunks import chunks
+from migrator.core.campaign.idle import idle_money
 from migrator.core.fleet.units import money
 from migrator.core.money.caps import caps_from, used_of, used_values
 from migrator.core.plan.plan import PlanHeader
@@ -68,7 +69,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
         rows=rows,
         runs=store.journal.runs(plan_id),
         jobs=lambda: _jobs(store, header),
-        money=_money(store, header),
+        money=_money(store, header, now),
         plan=_plan(store, header, inventory),
         policy_text=store.plans.policy_text(plan_id),
         approvals=_approvals(store, header),
@@ -169,15 +170,17 @@ def _jobs(store: "Store", header: PlanHeader) -> Iterator[dict[str, Any]]:
         }
 
 
-def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
+def _money(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]:
     """Return the money that the plan expected and the journal shows.
 
-    The journal shows SIMs, and their charges by the plan's price.
+    The journal shows SIMs, and their charges by the plan's price. Idle are the plan's cards that were never seen.
     """
     counts, price = store.journal.step_counts(header.plan_id), _price(header)
     claimed = counts.get((StepKind.CLAIM, StepState.DONE), 0)
     uncertain = sum(counts.get((StepKind.CLAIM, state), 0) for state in _OPEN)
     uncertain += store.journal.claims_unseen(header.plan_id)  # the carrier said that it charged
+    mine = (card.idle() for card in store.cards.never_seen() if card.plan_id == header.plan_id)
+    idle = idle_money(mine, now).all
     return {
         **{f"planned_{key}": value for key, value in header.summary.get("money", {}).items()},
         "sims_planned_to_claim": header.claims,
@@ -185,6 +188,9 @@ def _money(store: "Store", header: PlanHeader) -> dict[str, Any]:
         "sims_uncertain": uncertain,
         "charged_so_far": _charge(price, claimed),
         "charged_perhaps": _charge(price, uncertain),
+        "idle_cards": idle.cards,
+        "idle_so_far": None if price is None else money(idle.so_far),
+        "idle_in_30_days": None if price is None else money(idle.in_a_month),
         **{f"caps_{name}": str(value) for name, value in caps_used(store, header).items() if name != "by_plan"},
     }
 

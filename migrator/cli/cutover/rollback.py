@@ -82,7 +82,10 @@ def _plan(
 
 
 def _chosen(store: Store, units: Sequence[str], since_s: float | None, listed: set[str] | None) -> set[str] | None:
-    """Return the keys of the SIMs that are meant; None for all of one plan."""
+    """Return the keys of the SIMs that are meant.
+
+    None stands for all of one plan.
+    """
     if units:
         return named_units(store, units)
     return listed if since_s is None else switched_since(store, since_s)

@@ -1,4 +1,4 @@
-"""Way back for some units, whichever plans they were migrated and cut over by."""
+"""Way back for some units, over all plans."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -37,7 +37,7 @@ class WayBack:
 
 
 def named_units(store: "Store", texts: Iterable[str]) -> set[str]:
-    """Return the keys of the old SIMs of some units, by any name that they have.
+    """Return the keys of some units, by any name of theirs.
 
     Raises: SeveralSims, if a name fits several; InputError, if it fits none.
     """
@@ -46,7 +46,9 @@ def named_units(store: "Store", texts: Iterable[str]) -> set[str]:
 
 
 def switched_since(store: "Store", since_s: float) -> set[str]:
-    """Return the keys of old SIMs that cutovers switched off since a moment.
+    """Return the keys of old SIMs that went off since then.
+
+    Cutovers of any plan count.
 
     An order whose outcome is not known counts, too. `since_s` is in UTC seconds.
     """

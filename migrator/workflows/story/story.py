@@ -351,7 +351,7 @@ def _old_sim(store: "Store", known: _Known) -> dict[str, Any] | None:
 
 
 def _first_seen(store: "Store", iccid: Iccid, sim: SourceSim | None) -> dict[str, Any] | None:
-    """Return the old SIM as it was first seen, and what differs now."""
+    """Return the old SIM as first seen, and what differs now."""
     first = store.baselines.of([iccid.key]).get(iccid.key)
     if first is None:
         return None
