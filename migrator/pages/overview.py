@@ -66,9 +66,9 @@ def overview(picture: Picture, work: AtWork) -> dict[str, Any]:
 
 
 def headline(picture: Picture, work: AtWork) -> Headline:
-    """Return whether all is well, as the report says, and what only a page sees.
+    """Return whether all is well, as the report says.
 
-    A page sees orders in force, and how the last run ended.
+    A page also sees orders in force, and how the last run ended.
     """
     told = fleet_headline(picture.report)
     if work.orders:

@@ -1,4 +1,4 @@
-"""Checks of file rights: nobody else may write the file, or read it.
+"""Checks of file rights: nobody else may write, or read, a file.
 
 A file that decides what is sent is nobody else's to write, and a secret nobody else's to read. ssh makes the same
 checks for its own files.
