@@ -88,10 +88,10 @@ def test_the_search_is_one_key_away_and_the_filter_needs_no_button(open_pages: O
 
 def test_the_first_key_skips_to_the_content_and_each_stop_is_seen(open_pages: Open, tmp_path: Path) -> None:
     fleet(tmp_path)
-    it = open_pages("/")
+    it = open_pages("/runs")
     it.page.keyboard.press("Tab")
     assert it.page.evaluate("document.activeElement.className") == "skip"
-    for _ in range(12):
+    for _ in range(10):
         it.page.keyboard.press("Tab")
         assert it.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
 
