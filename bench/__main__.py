@@ -22,6 +22,7 @@ from bench.sizes import sizes
 from bench.startup import startup
 from bench.storing import storing
 from bench.switching import switching
+from bench.watching import watching
 from bench.whole_way import whole_way
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
@@ -38,6 +39,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "campaigning": campaigning,
     "switching": switching,
     "handing_over": handing_over,
+    "watching": watching,
     "drafting": drafting,
     "discovering": discovering,
     "startup": startup,

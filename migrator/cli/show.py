@@ -9,8 +9,8 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.words import step_word, verdict_word
 from migrator.core.cutover.silence import MEANING, Silence
-from migrator.core.fleet.units import sized
 from migrator.workflows.site import Site
+from migrator.workflows.story.sides import both_sides, limit_words
 from migrator.workflows.story.story import Story
 from migrator.workflows.story.story import show as story_of
 from migrator.workflows.story.subject import SeveralSims
@@ -54,7 +54,7 @@ def _show(shared: Globals, name: str, *, live: bool) -> Outcome:
 def _words(story: Story) -> Iterator[Any]:
     told = story.document
     yield from _head(told)
-    yield table("", _SIDES, list(_both_sides(told)))
+    yield table("", _SIDES, [_fitting(*row) for row in both_sides(told)])
     if told["live"] is not None:
         yield table(f"Asked at {told['live']['asked_at']}", _SIDES, list(_live_sides(told["live"])))
     yield from _first_look(told)
@@ -91,79 +91,13 @@ def _first_look(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"Old SIM was another ({when}): {was}."
 
 
-def _both_sides(told: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield what is on disk of both SIMs, line by line."""
-    old, new = told["old_sim"] or {}, told["new_sim"] or {}
-    yield "ICCID", old.get("iccid"), new.get("iccid")
-    yield "as on the card", old.get("iccid_with_check_digit"), new.get("iccid_with_check_digit")
-    yield "status", _old_status(old), _new_state(new)
-    yield "name", _short(old.get("label")), _short(new.get("name"))
-    yield "IMEI", _imeis(old), new.get("imei")
-    yield "device id", None, _digits(new.get("device_id"))
-    yield "data", _quota(old), _limit(new.get("overage_limit_bytes"))
-    yield "SMS", _booked(old), _count(new.get("sms_limit"))
-    yield "tags", None, ", ".join(new.get("tags") or ())
-    yield "claimed", None, new.get("claimed_at")
-    yield "connected", None, new.get("last_connected_at")
-    if new.get("test_ends_at"):
-        yield "Test Mode ends", None, new["test_ends_at"]
-    yield "read at", old.get("pulled_at") if old.get("is_listed") else None, new.get("read_at")
+def _fitting(what: str, old: str | None, new: str | None) -> tuple[str, str | None, str | None]:
+    """Return a line of both sides, cut for a terminal."""
+    return (what, _short(old), _short(new)) if what == "name" else (what, old, new)
 
 
 def _short(name: str | None) -> str | None:
     return name if name is None or len(name) <= MOST_SHOWN else f"{name[: MOST_SHOWN - 3]}..."
-
-
-def _old_status(old: Mapping[str, Any]) -> str | None:
-    if not old:
-        return None
-    if not old["is_listed"]:
-        return "not in the inventory"
-    return str(old["status"]) + (f", {old['switched_off']}" if old["switched_off"] else "")
-
-
-def _new_state(new: Mapping[str, Any]) -> str | None:
-    if not new:
-        return "no new SIM: not paired"
-    if new["read_at"] is None:
-        return "never read"
-    if not new["is_seen"]:
-        return "not on our organization"
-    return str(new["state_word"]) if new["is_claimed"] else f"{new['state_word']}, not claimed"
-
-
-def _imeis(old: Mapping[str, Any]) -> str:
-    """Return the hardware of the old SIM, the last one first."""
-    history = [one["imei"] for one in reversed(old.get("imeis", ()))]
-    return "\n".join(dict.fromkeys(filter(None, [old.get("imei"), *history])))
-
-
-def _digits(value: int | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _quota(old: Mapping[str, Any]) -> str | None:
-    booked, left = old.get("data_quota_mb"), old.get("data_remaining_mb")
-    if booked is None:
-        return None
-    return f"{booked} MB booked" + (f", {left} left" if left is not None else "")
-
-
-def _booked(old: Mapping[str, Any]) -> str | None:
-    booked, left = old.get("sms_quota"), old.get("sms_remaining")
-    if booked is None:
-        return None
-    return f"{booked} booked" + (f", {left} left" if left is not None else "")
-
-
-def _limit(limit: int | None) -> str | None:
-    if limit is None:
-        return None
-    return "no limit" if limit < 0 else f"pauses {sized(limit)} past its plan"
-
-
-def _count(limit: int | None) -> str | None:
-    return None if limit is None else "no limit" if limit < 0 else f"at most {limit}"
 
 
 def _live_sides(live: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
@@ -176,7 +110,7 @@ def _live_sides(live: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
     yield "used / connected", _used(old), new.get("last_connected_at")
     yield "name", _short(old.get("label")), _short(new.get("name"))
     yield "IMEI", old.get("imei"), new.get("imei")
-    yield "data limit", None, _limit(new.get("overage_limit_bytes"))
+    yield "data limit", None, limit_words(new.get("overage_limit_bytes"))
 
 
 def _sessions(new: Mapping[str, Any]) -> str | None:

@@ -22,6 +22,7 @@ from migrator.store.campaigns.days import Days
 from migrator.store.campaigns.lives import Lives
 from migrator.store.campaigns.outbox import Outbox
 from migrator.store.campaigns.plan_rows import AllPlans
+from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.corrections import Corrections
@@ -33,7 +34,7 @@ from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_fi
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
-from migrator.store.database.schema import migrations_folder, prepare, revision, revisions
+from migrator.store.database.schema import migrations_folder, must_be_current, prepare, revision, revisions
 from migrator.store.inventory.baselines import Baselines
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
@@ -96,6 +97,7 @@ class Store:
         self.days = Days(database)
         self.all_plans = AllPlans(database)
         self.handover = HandoverUnits(database)
+        self.glance = Glance(database)
         self.lease = Lease(database)
         self.presence = Presence(database)
         self.steering = Steering(database)
@@ -125,12 +127,8 @@ class Store:
             StoreError.
         """
         path = path_of(url)
-        if not create and not path.exists():
-            raise InputError(
-                f"there is no state store at {path}",
-                code="no_store",
-                hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
-            )
+        if not create:
+            _must_exist(path)
         create_file(path)
         must_have_one_name(path)
         with ExitStack() as closing:
@@ -139,6 +137,38 @@ class Store:
             prepare(database, now=now, upgrade=upgrade)
             _note_birth(database, now)
             return cls(database, closing.pop_all())
+
+    @classmethod
+    def look(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+        """Open a store for reading alone.
+
+        Nothing is made, upgraded or written, and nothing can be.
+
+        Args:
+            url: `sqlite:///path`.
+            busy_timeout_s: how long to wait where another process repairs the file.
+
+        Raises: InputError, as `open`; StoreError, for a store of another schema, or one that cannot be read.
+        """
+        path = path_of(url)
+        _must_exist(path)
+        must_have_one_name(path)
+        with ExitStack() as closing:
+            database = Database(path, busy_timeout_s=busy_timeout_s, writable=False)
+            closing.callback(database.close)
+            must_be_current(database)
+            return cls(database, closing.pop_all())
+
+    def version(self) -> int:
+        """Return a number that changes once somebody else wrote."""
+        return self._db.version()
+
+    def must_be_current(self) -> None:
+        """Refuse a store that was upgraded since it was opened.
+
+        Raises: StoreError.
+        """
+        must_be_current(self._db)
 
     @property
     def file(self) -> StoreFile:
@@ -256,6 +286,15 @@ class Store:
     def _fact(self, name: str) -> str:
         with self._db.read() as connection:
             return str(connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar_one())
+
+
+def _must_exist(path: Path) -> None:
+    if not path.exists():
+        raise InputError(
+            f"there is no state store at {path}",
+            code="no_store",
+            hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
+        )
 
 
 def _private_folder() -> "tempfile.TemporaryDirectory[str]":

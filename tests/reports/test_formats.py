@@ -19,8 +19,8 @@ from migrator.errors import InputError
 from migrator.inputs.pairing.rows import read_pairs
 from migrator.reports import remedies
 from migrator.reports.formats.csv_file import as_text
-from migrator.reports.formats.html_page import TEMPLATES
 from migrator.reports.formats.json_file import schema_text
+from migrator.reports.formats.page_kit import TEMPLATES
 from migrator.reports.model import COLUMNS, Reconciliation, moment
 from migrator.reports.remedies import remedy
 from tests.reports.samples import AWKWARD, NOW, awkward, iccid, reconciliation, row, switch, written

@@ -80,6 +80,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "retire": {
         "list": ("retire:list_cards", "List cards that only deactivation stops charging."),
     },
+    "serve": ("serve:serve", "Show the migration in a browser, read-only, with /metrics."),
     "cutover": {
         "plan": ("cutover.cutover:plan", "Plan which old SIMs go off, which stay on, and why."),
         "apply": ("cutover.cutover:apply", "Switch old SIMs off at 1NCE and prove it; the same command resumes."),

@@ -1,6 +1,7 @@
-"""Check of file rights: nobody else may write the file.
+"""Checks of file rights: nobody else may write, or read, a file.
 
-Such a file decides what is sent. ssh makes the same check for its own files.
+A file that decides what is sent is nobody else's to write, and a secret nobody else's to read. ssh makes the same
+checks for its own files.
 """
 
 import os
@@ -10,9 +11,10 @@ from pathlib import Path
 
 from migrator.errors import InputError
 
-__all__ = ["must_be_ours"]
+__all__ = ["must_be_ours", "must_be_private"]
 
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
 
 
 def must_be_ours(handle: int, path: Path) -> None:
@@ -42,4 +44,22 @@ def must_be_ours(handle: int, path: Path) -> None:
             "and where to",
             code="writable_by_others",
             hint=f"look whether it is as you left it; then: chmod go-w {named}",
+        )
+
+
+def must_be_private(handle: int, path: Path) -> None:
+    """Refuse an open file that others may read.
+
+    The check is made as that of `must_be_ours`.
+
+    Raises: InputError, with the file, its rights and the remedy.
+    """
+    if os.name != "posix":
+        return
+    found = os.fstat(handle)
+    if not stat.S_ISCHR(found.st_mode) and found.st_mode & OTHERS_MAY_READ:
+        raise InputError(
+            f"{path} may be read by others (mode {stat.S_IMODE(found.st_mode):04o}), and it holds a secret",
+            code="readable_by_others",
+            hint=f"chmod go-rwx {shlex.quote(str(path))}; if others had access to it, write a new secret into it",
         )

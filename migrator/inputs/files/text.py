@@ -12,7 +12,7 @@ from typing import TextIO
 
 from migrator.core.fleet.iccid_text import SPREADSHEET_REMEDY, looks_rounded, rounding_notation, without_invisible
 from migrator.errors import InputError
-from migrator.inputs.files.file_rights import must_be_ours
+from migrator.inputs.files.file_rights import must_be_ours, must_be_private
 
 __all__ = [
     "SPREADSHEET_REMEDY",
@@ -54,7 +54,12 @@ class Windows1252:
 
 @contextmanager
 def opened_text(
-    path: Path, *, fallback: Windows1252 | None = None, stdin: bool = False, decides: bool = False
+    path: Path,
+    *,
+    fallback: Windows1252 | None = None,
+    stdin: bool = False,
+    decides: bool = False,
+    is_secret: bool = False,
 ) -> Iterator[TextIO]:
     """Open a text file to read once, from start to end.
 
@@ -65,6 +70,7 @@ def opened_text(
         fallback: for files that may be older than UTF-8; not used for a file with a byte order mark.
         stdin: read standard input instead; `path` is its name in messages.
         decides: whether the file decides what is sent and where to; then nobody else may write the file.
+        is_secret: whether nobody else may read the file.
 
     Raises: InputError, naming the file and the remedy, when the file is missing, a directory, unreadable or not such
         text; the last also during the reading.
@@ -73,6 +79,8 @@ def opened_text(
         with _opened(path, stdin=stdin) as raw:
             if decides:
                 must_be_ours(raw.fileno(), path)
+            if is_secret:
+                must_be_private(raw.fileno(), path)
             encoding = _encoding(raw, path)
             errors = fallback.NAME if fallback is not None and encoding == "utf-8" else "strict"
             with TextIOWrapper(raw, encoding=encoding, errors=errors, newline="") as text:

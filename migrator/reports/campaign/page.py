@@ -14,10 +14,12 @@ import jinja2
 from markupsafe import Markup
 
 from migrator.core.campaign.life import MEANINGS, REMEDIES, ExceptionCode, LifeStage
-from migrator.reports.campaign.charts import burn_down, funnel_chart, idle_chart
+from migrator.reports.campaign.charts import funnel_chart, idle_chart
 from migrator.reports.campaign.model import FleetReport, headline, life_values_of, next_commands
-from migrator.reports.formats.html_page import TEMPLATES as SHARED
-from migrator.reports.formats.html_page import code_words, known, sha256_of
+from migrator.reports.formats.burn_down import burn_down
+from migrator.reports.formats.html_page import sha256_of
+from migrator.reports.formats.page_kit import TEMPLATES as SHARED
+from migrator.reports.formats.page_kit import page_environment
 from migrator.reports.model import moment
 
 __all__ = ["write_html"]
@@ -34,15 +36,7 @@ def write_html(report: FleetReport, out: TextIO) -> None:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([TEMPLATES, SHARED]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"code_words": code_words, "count": lambda number: f"{number:,}", "known": known}
-    return environment
+    return page_environment(TEMPLATES, SHARED)
 
 
 def _values(report: FleetReport) -> dict[str, Any]:
@@ -59,7 +53,7 @@ def _values(report: FleetReport) -> dict[str, Any]:
         "headline": headline(report),
         "next_steps": next_commands(report),
         "charts": [funnel_chart(counts), idle_chart(ages)],
-        "burn_down": burn_down(report.days, counts.total, report.forecast, today),
+        "burn_down": burn_down(report.days, report.forecast, counts.total - counts.of(LifeStage.LEFT_ALONE), today),
         "codes": [
             (code.value, counts.codes[code], MEANINGS[code], REMEDIES[code])
             for code in ExceptionCode

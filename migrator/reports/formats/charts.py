@@ -4,7 +4,7 @@ The template draws the charts, and the words of each cell.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -15,9 +15,20 @@ from migrator.core.run.verify import Bucket
 from migrator.reports.model import Pace, moment
 from migrator.reports.tally import Tally
 
-__all__ = ["Bar", "BarChart", "TimeLine", "limits_chart", "outcomes_chart", "time_line", "waves_chart"]
+__all__ = [
+    "Bar",
+    "BarChart",
+    "Tick",
+    "TimeLine",
+    "amounts_chart",
+    "limits_chart",
+    "outcomes_chart",
+    "shares_chart",
+    "time_line",
+    "waves_chart",
+]
 
-WIDTH, LABEL, VALUE, ROW = 560, 128, 112, 26
+WIDTH, LABEL, VALUE, ROW = 560, 128, 126, 26
 MOST_BARS = 30
 """Maximum number of bars in a chart.
 
@@ -77,20 +88,30 @@ class BarChart:
 
 def outcomes_chart(tally: Tally) -> BarChart:
     """Build the chart of SIMs in each bucket, also empty buckets."""
-    buckets = tally.by_bucket()
-    most = max(*buckets.values(), 1)
+    rows = [(name, sims, name) for name, sims in tally.by_bucket().items()]
+    about = f"{tally.total:,} SIMs by bucket; every SIM is in exactly one."
+    return amounts_chart("outcomes", "Outcomes", about, ("bucket", "SIMs", "share"), rows)
+
+
+def amounts_chart(
+    name: str, title: str, about: str, head: Sequence[str], rows: Sequence[tuple[str, int, str]]
+) -> BarChart:
+    """Build the chart of parts of a whole.
+
+    `rows` have the label, the SIMs and the colour of each bar.
+    """
+    total, most = sum(sims for _, sims, _ in rows), max(*(sims for _, sims, _ in rows), 1)
     bars = [
         Bar(
-            label=name,
+            label=label,
             y=ROW * place,
-            parts=[Part(LABEL, _length(sims, most), name, f"{name}: {sims:,} SIMs")],
-            value=f"{sims:,} · {_share(sims, tally.total)}",
-            cells=(name, f"{sims:,}", _share(sims, tally.total)),
+            parts=[Part(LABEL, _length(sims, most), kind, f"{label}: {sims:,} SIMs")],
+            value=f"{sims:,} · {_share(sims, total)}",
+            cells=(label, f"{sims:,}", _share(sims, total)),
         )
-        for place, (name, sims) in enumerate(buckets.items())
+        for place, (label, sims, kind) in enumerate(rows)
     ]
-    about = f"{tally.total:,} SIMs by bucket; every SIM is in exactly one."
-    return BarChart("outcomes", "Outcomes", about, ("bucket", "SIMs", "share"), bars)
+    return BarChart(name, title, about, head, bars)
 
 
 def waves_chart(tally: Tally, waves: Sequence[str]) -> BarChart:
@@ -99,17 +120,24 @@ def waves_chart(tally: Tally, waves: Sequence[str]) -> BarChart:
     Each wave is one bar of its outcomes. All bars are equally long.
     """
     names = [wave for wave in waves if wave in tally.waves] + sorted(set(tally.waves) - set(waves))
-    kinds = [name.value for name in Bucket if any(counts[name.value] for counts in tally.waves.values())]
-    bars = [_wave_bar(wave, place, tally.waves[wave], kinds) for place, wave in enumerate(names[:MOST_BARS])]
-    about = f"{len(names)} waves, each with the share of its SIMs in every bucket."
+    return shares_chart("Progress by wave", {wave: tally.waves[wave] for wave in names})
+
+
+def shares_chart(title: str, waves: Mapping[str, Counter[str]]) -> BarChart:
+    """Build the chart of waves from their SIMs by bucket."""
+    kinds = [name.value for name in Bucket if any(counts[name.value] for counts in waves.values())]
+    shown = list(waves.items())[:MOST_BARS]
+    bars = [_wave_bar(wave, place, counts, kinds) for place, (wave, counts) in enumerate(shown)]
+    number = "1 wave" if len(waves) == 1 else f"{len(waves)} waves, each"
+    about = f"{number} with the share of its SIMs in every bucket."
     head = ("wave", *kinds, "SIMs")
-    return BarChart("waves", "Progress by wave", about, head, bars, max(len(names) - MOST_BARS, 0), kinds)
+    return BarChart("waves", title, about, head, bars, max(len(waves) - MOST_BARS, 0), kinds)
 
 
 def _wave_bar(wave: str, place: int, counts: Counter[str], kinds: Sequence[str]) -> Bar:
     total, x, parts = counts.total(), float(LABEL), []
     for kind in kinds:
-        width = (WIDTH - LABEL - VALUE) * counts[kind] / total
+        width = (WIDTH - LABEL - VALUE) * counts[kind] / (total or 1)
         if counts[kind]:
             parts.append(Part(x, width, kind, f"{wave}: {counts[kind]:,} {kind}"))
         x += width

@@ -9,25 +9,23 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any, TextIO
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from migrator.core.fleet.units import grouped
 from migrator.core.run.verify import Bucket
 from migrator.reports.advice import next_steps, verdict
 from migrator.reports.formats.charts import limits_chart, outcomes_chart, time_line, waves_chart
 from migrator.reports.formats.json_file import run_values
+from migrator.reports.formats.page_kit import TEMPLATES, page_environment
 from migrator.reports.model import COLUMNS, moment
 from migrator.reports.remedies import BUCKET_WORDS, PAID_ONCE, remedy
 from migrator.reports.rows_on_disk import Book
 from migrator.reports.tally import ATTENTION
 
-__all__ = ["TEMPLATES", "code_words", "known", "sha256_of", "write_html"]
+__all__ = ["sha256_of", "write_html"]
 
-TEMPLATES = Path(__file__).with_name("templates")
 MOST_JOBS, MOST_RUNS = 200, 100
 """Most jobs and runs on the page; the JSON has all."""
 
@@ -42,15 +40,7 @@ def write_html(book: Book, out: TextIO) -> None:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"code_words": code_words, "count": lambda number: f"{number:,}", "known": known}
-    return environment
+    return page_environment(TEMPLATES)
 
 
 def _values(book: Book) -> dict[str, Any]:
@@ -91,19 +81,6 @@ def _text(name: str) -> str:
 def sha256_of(text: str) -> str:
     """Return SHA-256 in the form of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def code_words(text: str) -> Markup:
-    """Escape a text whose code words stand in backticks."""
-    parts = text.split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
-    )
-
-
-def known(value: object) -> str:
-    """Write a value, or the word for no value."""
-    return "unknown" if value is None else grouped(value)
 
 
 # --- the rows, for the script of the page --------------------------------------------------------------------------

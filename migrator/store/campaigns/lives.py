@@ -1,7 +1,7 @@
 """Life of every SIM, over all plans of the store."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,7 +29,7 @@ from migrator.store.campaigns.life_rows import LifeRow, Sides, keys_after, named
 from migrator.store.campaigns.stock_lives import stock_counts, stock_lives
 from migrator.store.database.database import Database
 
-__all__ = ["Lives"]
+__all__ = ["Lives", "Standing"]
 
 _OFF = frozenset({SourceStatus.DISABLED.value, SourceStatus.EXPIRED.value})
 _STATES = {state.value: state for state in LinkState}
@@ -61,14 +61,17 @@ class Lives:
 
         The stages of old SIMs sum to the inventory. `now` is in UTC seconds.
         """
-        found = Counter(standing for _, standing in self._all(now))
+        return self.counted(Counter(standing for _, standing in self._all(now)))
+
+    def counted(self, found: Mapping[Standing, int]) -> LifeCounts:
+        """Return the counts of given standings, with the stock's."""
         stages: Counter[LifeStage] = Counter()
         codes: Counter[ExceptionCode] = Counter()
         for (stage, code), sims in found.items():
             stages[stage] += sims
             if code is not None:
                 codes[code] += sims
-        return LifeCounts(found.total(), stages, codes, stock_counts(self._db))
+        return LifeCounts(sum(found.values()), stages, codes, stock_counts(self._db))
 
     def of(self, keys: Iterable[str], now: float) -> dict[str, SimLife]:
         """Return the lives of some old SIMs, by key.
@@ -118,6 +121,13 @@ class Lives:
         ]
         for chunk in chunks(keys):
             yield from (life for _, life in self._some(chunk, now))
+
+    def standings(self, now: float) -> Iterator[tuple[str, Standing]]:
+        """Yield key, stage and code of every old SIM, sorted by key.
+
+        `now` is in UTC seconds.
+        """
+        return self._all(now)
 
     def keys(self, now: float, *, stage: LifeStage | None = None, code: ExceptionCode | None = None) -> list[str]:
         """Return the keys of a stage or code, sorted."""

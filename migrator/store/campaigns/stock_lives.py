@@ -10,7 +10,7 @@ from migrator.core.campaign.life import ExceptionCode, LifeStage, SimLife
 from migrator.core.fleet.sims import LinkState
 from migrator.core.run.states import StepKind, StepState
 from migrator.store.database.database import Database
-from migrator.store.plans.lookup import STOCK_PLANS
+from migrator.store.pairs.paid_pairs import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links
 from migrator.store.tables.plans import plans, steps
 

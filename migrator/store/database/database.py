@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.elements import CompilerElement
 
-from migrator.errors import InputError, NotStorable, StoreBusy, StoreError
+from migrator.errors import InputError, MigratorError, NotStorable, StoreBusy, StoreError
 from migrator.files import unfinished_name
 from migrator.store.database.faults import file_trouble, store_trouble
 from migrator.store.database.one_file import StoreFile
@@ -109,12 +109,16 @@ class Database:
         path: the file, which exists.
         busy_timeout_s: how long to wait for another writer.
         durable: False for scratch copies, which need not outlive a power cut.
+        writable: False for a connection that cannot write, whatever it is asked.
 
     `guard` is asked at the beginning of each transaction that writes, while this process holds the lease.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True, writable: bool = True
+    ) -> None:
         self.path = path
+        self._writable = writable
         self.guard: Callable[[Connection], None] | None = None
         self._busy_timeout_s = busy_timeout_s
         self._durable = durable
@@ -125,21 +129,24 @@ class Database:
         try:
             self._connection = self._engine.connect()
         except DBAPIError as error:
-            raise store_trouble(error.orig, path) from None
+            raise self._trouble(error.orig) from None
         self.file = StoreFile(path)
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file as it is.
 
-        `mode=rw` never makes a new file, whose access rights would be wider than ours.
+        `mode=rw` never makes a new file, whose access rights would be wider than ours. `mode=ro` and `query_only` each
+        keep a reader from writing.
         """
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        uri = f"{self.path.absolute().as_uri()}?mode={'rw' if self._writable else 'ro'}"
         connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None)
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            if not self._writable:
+                connection.execute("PRAGMA query_only = ON")
         except sqlite3.Error:
             connection.close()
             raise
@@ -164,7 +171,7 @@ class Database:
         try:
             return self._driver_connection().execute(query.sql, query.parameters(values)).fetchall()
         except sqlite3.Error as error:
-            raise store_trouble(error, self.path) from None
+            raise self._trouble(error) from None
 
     @contextmanager
     def write(self, *, durable: bool = True, is_fenced: bool = True) -> Iterator[Connection]:
@@ -197,10 +204,13 @@ class Database:
             with self._connection.begin():
                 yield self._connection
         except DBAPIError as error:
-            raise store_trouble(error.orig, self.path) from None
+            raise self._trouble(error.orig) from None
         except (OverflowError, UnicodeEncodeError) as error:
             what = "a number this large" if isinstance(error, OverflowError) else "a text that is not Unicode"
             raise NotStorable(f"{what} cannot be kept in the state store {self.path}") from None
+
+    def _trouble(self, error: BaseException | None) -> MigratorError:
+        return store_trouble(error, self.path, is_read_only=not self._writable)
 
     def into_main_file(self) -> bool:
         """Copy all committed data from the `-wal` into the main file.
@@ -221,6 +231,16 @@ class Database:
             raise trouble from None
         is_busy, pages, copied = found  # both are -1 where the file system bears no `-wal`
         return not is_busy and pages == copied
+
+    def version(self) -> int:
+        """Return a number that changes with each commit of another connection.
+
+        Source: SQLite, "PRAGMA data_version". Read 2026-11-29.
+        """
+        try:
+            return int(self._driver_connection().execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise self._trouble(error) from None
 
     def pragma(self, pragma: str) -> None:
         """Change a setting of the connection, between transactions."""

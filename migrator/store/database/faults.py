@@ -13,15 +13,17 @@ from migrator.errors import InputError, MigratorError, StoreBusy, StoreError
 __all__ = ["file_trouble", "store_trouble"]
 
 
-def store_trouble(error: BaseException | None, path: Path) -> MigratorError:
+def store_trouble(error: BaseException | None, path: Path, *, is_read_only: bool = False) -> MigratorError:
     """Return the error to raise for an error of the driver.
+
+    `is_read_only` tells of a connection that only reads.
 
     Source: SQLite, "Result and Error Codes". Read 2026-11-20.
     """
     name = getattr(error, "sqlite_errorname", "") if isinstance(error, sqlite3.Error) else ""
     for prefixes, made in _TROUBLES:
         if name.startswith(prefixes):
-            return made(path)
+            return _not_readable(path) if is_read_only and made is _not_writable else made(path)
     told = name or type(error).__name__
     return StoreError(f"the state store {path} refused what was asked ({told}); nothing of it was kept")
 
@@ -58,6 +60,15 @@ def _not_writable(path: Path) -> StoreError:
         f"the state store {path} cannot be opened for writing",
         code="store_not_writable",
         hint=f"give this user write access to {path} and its folder, or set --state to another place",
+    )
+
+
+def _not_readable(path: Path) -> StoreError:
+    return StoreError(
+        f"the state store {path} cannot be read",
+        code="store_not_readable",
+        hint=f"give this user the right to read {path} and its -wal, and to write in its folder: SQLite makes its -shm "
+        "there for readers, too",
     )
 
 

@@ -14,7 +14,7 @@ from migrator.errors import InputError, StoreError
 from migrator.store.database.database import Database
 from migrator.store.tables import METADATA
 
-__all__ = ["migrations_folder", "prepare", "revision", "revisions"]
+__all__ = ["migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
 
 VERSION_TABLE = """
 CREATE TABLE alembic_version (
@@ -79,11 +79,7 @@ def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Pat
     if found == known[-1]:
         return
     if not upgrade:
-        raise StoreError(
-            f"the state store {database.path} has schema {found or 'none'}, and this tool needs {known[-1]}",
-            code="schema_older",
-            hint="run `migrator state upgrade`",
-        )
+        raise _older(found, known, database.path)
     if found is None and tables_are_enough:
         _create(database, known[-1])
     else:
@@ -102,6 +98,21 @@ def _create(database: Database, newest: str) -> None:
         METADATA.create_all(connection)
         connection.execute(text(VERSION_TABLE))
         connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:newest)"), {"newest": newest})
+
+
+def must_be_current(database: Database) -> None:
+    """Refuse a store that is not of this tool's newest revision.
+
+    Nothing is written.
+
+    Raises: StoreError, if the store is older or newer; InputError, if it is no store.
+    """
+    known = revisions(migrations_folder())
+    with database.read() as connection:
+        found = revision(connection)
+    _must_be_known(found, known, database.path)
+    if found != known[-1]:
+        raise _older(found, known, database.path)
 
 
 def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> None:
@@ -129,6 +140,14 @@ def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> 
 def _backup_of(path: Path, found: str, now: float) -> Path:
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     return path.with_name(f"{path.name}.backup-{found}-{stamp}")
+
+
+def _older(found: str | None, known: list[str], path: Path) -> StoreError:
+    return StoreError(
+        f"the state store {path} has schema {found or 'none'}, and this tool needs {known[-1]}",
+        code="schema_older",
+        hint="run `migrator state upgrade`",
+    )
 
 
 def _must_be_known(found: str | None, known: list[str], path: Path) -> None:

@@ -67,6 +67,7 @@ READERS = {
     ("handover export", "template"),
     ("handover check", "against"),
     ("notify test", "policy_file"),
+    ("serve", "token_file"),
 }
 FOLDERS = {"report out", "campaign report out", "demo folder", "simulate serve scans"}
 """Those that name a folder; below one, files have names of their own."""

@@ -21,7 +21,7 @@ from migrator.core.fleet.imei import Unit
 from migrator.reports.campaign.documents import schema_text
 from migrator.workflows.campaign.report import campaign_exceptions, campaign_report, fleet_report
 from migrator.workflows.campaign.retire import RetireReason, retire_list
-from tests.reports.conftest import chromium
+from tests.chromium import chromium
 from tests.worlds.corrected import CorrectedWorld
 from tests.worlds.cutover_world import DAY_S, STRANGER
 

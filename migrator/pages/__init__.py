@@ -1,0 +1,1 @@
+"""Pages to watch a migration by: read-only, over the store."""

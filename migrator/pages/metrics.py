@@ -1,0 +1,175 @@
+"""Metrics for Prometheus and its kin, in the text of OpenMetrics.
+
+Few series, whatever the size of the fleet: no ICCID, no label, no plan stands in a metric.
+
+Source: OpenMetrics 1.0, "Text Format": HELP and TYPE before the samples of a family, counters end in `_total`, the text
+ends in `# EOF`. Read 2026-11-29.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from migrator.core.campaign.life import ExceptionCode, LifeStage
+from migrator.core.run.states import RunState
+from migrator.core.run.steps import RequestOutcome
+from migrator.pages.picture import Picture
+from migrator.pages.runs import AtWork
+
+__all__ = ["CONTENT_TYPE", "open_metrics"]
+
+CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Metric with its samples: labels and value of each."""
+
+    name: str
+    kind: str
+    about: str
+    samples: Iterable[tuple[Labels, float | Decimal]]
+    unit: str = ""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the family."""
+        yield f"# TYPE {self.name} {self.kind}"
+        if self.unit:
+            yield f"# UNIT {self.name} {self.unit}"
+        yield f"# HELP {self.name} {self.about}"
+        ending = "_total" if self.kind == "counter" else ""
+        for labels, value in self.samples:
+            named = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
+            yield f"{self.name}{ending}{{{named}}} {value}" if named else f"{self.name}{ending} {value}"
+
+
+def open_metrics(picture: Picture, work: AtWork, now: float) -> str:
+    """Return all metrics as text.
+
+    `now` is in UTC seconds.
+    """
+    lines = [line for family in _families(picture, work, now) for line in family.lines()]
+    return "\n".join([*lines, "# EOF"]) + "\n"
+
+
+def _families(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:
+    counts = picture.counts
+    stages = [stage for stage in LifeStage if stage is not LifeStage.IN_STOCK]
+    yield Family(
+        "migrator_sims",
+        "gauge",
+        "Old SIMs by the stage of their life; they sum to the inventory.",
+        [({"stage": stage.value}, counts.of(stage)) for stage in stages],
+    )
+    yield Family(
+        "migrator_exceptions",
+        "gauge",
+        "Old SIMs that need a person, by code.",
+        [({"code": code.value}, counts.codes.get(code, 0)) for code in ExceptionCode],
+    )
+    yield Family(
+        "migrator_stock_cards",
+        "gauge",
+        "Claimed cards of the stock that have no unit.",
+        [({}, counts.of(LifeStage.IN_STOCK))],
+    )
+    ages = [({"age_days": age.value}, bucket) for age, bucket in picture.idle.ages.items()]
+    yield Family(
+        "migrator_idle_cards",
+        "gauge",
+        "Cards that are claimed and were never seen, by the days since their claim.",
+        [(labels, bucket.cards) for labels, bucket in ages],
+    )
+    yield Family(
+        "migrator_idle_money",
+        "gauge",
+        "What idle cards of a known price cost so far, in the currency of the organization.",
+        [(labels, bucket.so_far) for labels, bucket in ages],
+    )
+    yield Family(
+        "migrator_idle_money_in_a_month",
+        "gauge",
+        "What they have cost 30 days from now, if nobody puts them into a unit.",
+        [(labels, bucket.in_a_month) for labels, bucket in ages],
+    )
+    yield Family(
+        "migrator_claims", "counter", "SIMs that were claimed, or may have been, by all plans.", [({}, picture.claims)]
+    )
+    if picture.caps:
+        caps = picture.caps
+        yield Family(
+            "migrator_cap",
+            "gauge",
+            "Most SIMs, and most money at once, that the newest plan's policy allows.",
+            [({"of": "sims"}, caps["max_sims"]), ({"of": "money"}, caps["max_spend_now"])],
+        )
+        yield Family(
+            "migrator_cap_used",
+            "gauge",
+            "What is used up of the caps, by the journal.",
+            [({"of": "sims"}, caps["used_sims"]), ({"of": "money"}, caps["used_spend"])],
+        )
+    yield Family(
+        "migrator_runs",
+        "gauge",
+        "Runs by state; running is also a run that died and was not taken up again.",
+        [({"state": state.value}, picture.run_states.get(state.value, 0)) for state in RunState],
+    )
+    yield Family(
+        "migrator_requests",
+        "counter",
+        "Requests that meant to change something, by kind and outcome.",
+        [
+            ({"kind": kind, "outcome": outcome}, sent)
+            for (kind, outcome), sent in sorted(_with_all_outcomes(picture.outcomes).items())
+        ],
+    )
+    yield from _of_now(picture, work, now)
+
+
+def _of_now(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:
+    yield Family("migrator_at_work", "gauge", "1 while a run holds the store.", [({}, int(work.holder is not None))])
+    yield Family("migrator_held_back", "gauge", "Plans that an operator holds back.", [({}, len(work.orders))])
+    if work.last is not None:
+        ended = None if work.holder is not None else work.last["ended_s"]
+        age = 0.0 if work.holder is not None else now - (work.last["started_s"] if ended is None else ended)
+        yield Family(
+            "migrator_last_run_age_seconds",
+            "gauge",
+            "Seconds since the last run ended, 0 while one is at work.",
+            [({}, round(max(age, 0.0), 1))],
+            unit="seconds",
+        )
+        if work.last["exit_code"] is not None:
+            yield Family(
+                "migrator_last_run_exit_code", "gauge", "Exit code of the last run.", [({}, work.last["exit_code"])]
+            )
+    if picture.taken_at is not None:
+        yield Family(
+            "migrator_inventory_age_seconds",
+            "gauge",
+            "Seconds since 1NCE's list was read.",
+            [({}, round(max(now - picture.taken_at, 0.0), 1))],
+            unit="seconds",
+        )
+    yield Family(
+        "migrator_counts_age_seconds",
+        "gauge",
+        "Seconds since the counts above were made.",
+        [({}, round(max(now - picture.made_at, 0.0), 1))],
+        unit="seconds",
+    )
+
+
+def _with_all_outcomes(found: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Return every outcome of each kind that was sent.
+
+    So the first of an outcome is a step up from 0.
+    """
+    kinds = {kind for kind, _ in found}
+    return {(kind, outcome.value): found.get((kind, outcome.value), 0) for kind in kinds for outcome in RequestOutcome}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,156 @@
+"""Server of the pages: address, socket, and end by a signal."""
+
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvicorn
+
+from migrator.errors import InputError
+from migrator.inputs.settings.settings import Settings
+from migrator.pages.access import Access, read_token
+from migrator.pages.app import Pages
+from migrator.store import Store
+from migrator.store.database.database import path_of
+
+__all__ = ["Address", "address_of", "serve"]
+
+LARGEST_PORT = 65_535
+MOST_REQUESTS = 64
+"""Requests that are answered at once; more get 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Address to listen at."""
+
+    host: str
+    port: int
+
+    @property
+    def shown(self) -> str:
+        """Address as it stands in a URL."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def address_of(text: str) -> Address:
+    """Parse HOST:PORT.
+
+    Raises: InputError.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    name = host[1:-1] if is_bracketed else host
+    is_port = port.isascii() and port.isdecimal() and len(port) <= len(str(LARGEST_PORT)) and int(port) <= LARGEST_PORT
+    if not colon or not name or not is_port or (":" in name and not is_bracketed):
+        raise InputError(
+            f"--listen {text!r} is not HOST:PORT",
+            code="bad_address",
+            hint="such as 127.0.0.1:8787, [::1]:8787 or 0.0.0.0:8787; port 0 takes any free one",
+        )
+    return Address(name, int(port))
+
+
+def serve(url: str, settings: Settings, listen: str, token_file: Path | None, tell: Callable[[str], None]) -> None:
+    """Serve the pages of a store until a signal ends it.
+
+    Args:
+        url: of the store, which must be there and of this tool's schema.
+        settings: of this installation.
+        listen: HOST:PORT.
+        token_file: with the token that is asked for; None for none, on loopback alone.
+        tell: says the address, and what a person should know of it.
+
+    Raises: InputError, for an address or a token that cannot be used, or where there is no store; StoreError, for a
+        store of another schema.
+    """
+    Store.look(url).close()
+    with _listening(address_of(listen), token_file) as (listener, access, is_loopback):
+        port = listener.getsockname()[1]
+        tell(f"http://{access.host}:{port}/ shows the store {path_of(url)}, and changes nothing; Ctrl-C ends it")
+        if not is_loopback:
+            tell("warning: this is plain HTTP, open to others: TLS belongs in front of it (docs/serve.md)")
+        pages = Pages(url, settings, access)
+        try:
+            _Server(_config(pages)).run(sockets=[listener])
+        finally:
+            pages.close()
+
+
+@contextmanager
+def _listening(address: Address, token_file: Path | None) -> Iterator[tuple[socket.socket, Access, bool]]:
+    """Bind the address, and check who may look there.
+
+    Raises: InputError, where the address cannot be used, or needs a token.
+    """
+    token = None if token_file is None else read_token(token_file)
+    with _bound(address) as listener:
+        is_loopback = ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
+        if token is None and not is_loopback:
+            raise InputError(
+                f"--listen {address.shown}:{address.port} is open to other machines, and asks for no token",
+                code="no_token",
+                hint="write one, (umask 077; openssl rand -hex 32 > token), give it --token-file token, and put TLS in "
+                "front (docs/serve.md); or listen at 127.0.0.1",
+            )
+        yield listener, Access(address.shown, token), is_loopback
+
+
+@contextmanager
+def _bound(address: Address) -> Iterator[socket.socket]:
+    try:
+        (family, kind, protocol, _, place), *_ = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _unusable(address, error) from error
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(place)
+            listener.listen()  # from here on, who connects waits for us
+        except OSError as error:
+            raise _unusable(address, error) from error
+        yield listener
+
+
+def _unusable(address: Address, error: OSError) -> InputError:
+    return InputError(
+        f"{address.shown}:{address.port} cannot be listened at: {error.strerror}",
+        code="port_taken",
+        hint="choose another with --listen; port 0 takes any free one",
+    )
+
+
+def _config(pages: Pages) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    return uvicorn.Config(
+        pages,
+        lifespan="off",
+        log_level="critical",
+        access_log=False,  # a search would stand in it
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=MOST_REQUESTS,
+        timeout_graceful_shutdown=2,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Server that ends in good order by Ctrl-C or SIGTERM."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
