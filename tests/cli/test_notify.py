@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from migrator.core.campaign.notices import DeliveryState
 from migrator.store import Store
+from migrator.wiring import SystemClock
 from tests.cli.conftest import POLICY, Desk
 from tests.worlds.receiving import Receiving, receiving
 
@@ -120,7 +122,7 @@ def test_a_receiver_in_trouble_is_no_trouble_of_the_run_and_gets_its_notice_late
     assert desk.run("notify", "deliver").code == 3  # the second one is due, and fails like the first
     there.status = 200
     assert desk.run("notify", "deliver").code == 0  # neither is due yet
-    monkeypatch.setattr("migrator.workflows.notices.deliver._now", lambda: 4e9)
+    monkeypatch.setattr(SystemClock, "now", lambda _self: datetime.fromtimestamp(4e9, UTC))
     with open_store(desk) as store, store._db.write() as connection:
         connection.exec_driver_sql("UPDATE notices SET made_at = 4e9")
     assert desk.run("notify", "deliver").code == 0
@@ -136,7 +138,7 @@ def test_a_receiver_that_is_silent_for_a_week_is_given_up(
 ) -> None:
     there.status = 500
     desk.applied(POLICY + NOTICES)
-    monkeypatch.setattr("migrator.workflows.notices.deliver._now", lambda: 4e9)
+    monkeypatch.setattr(SystemClock, "now", lambda _self: datetime.fromtimestamp(4e9, UTC))
     assert desk.run("notify", "deliver").code == 3
     assert desk.run("notify", "deliver").code == 3
     assert "0 not delivered yet, 2 given up" in desk.run("status").out
