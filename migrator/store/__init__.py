@@ -14,6 +14,9 @@ from sqlalchemy import delete, func, insert, select, true
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import Audit
+from migrator.store.campaigns.campaigns import Campaigns
+from migrator.store.campaigns.due import Due
+from migrator.store.campaigns.ticks import Ticks
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.corrections import Corrections
@@ -86,6 +89,9 @@ class Store:
         self.presence = Presence(database)
         self.steering = Steering(database)
         self.interventions = Interventions(database)
+        self.campaigns = Campaigns(database)
+        self.ticks = Ticks(database)
+        self.due = Due(database)
 
     @classmethod
     def open(

@@ -44,7 +44,7 @@ def dies(desk: Desk, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A claim of five cards whose process ends after so many writes reached Hologram."""
     hooks = crash_at("after_effect", count)
     with monkeypatch.context() as dying:
-        dying.setattr("migrator.workflows.apply.hooks_from_environment", lambda: hooks)
+        dying.setattr("migrator.wiring.crash_points.hooks_from_environment", lambda: hooks)
         with pytest.raises(Crash):
             claim(desk, 5)
 

@@ -25,7 +25,7 @@ from migrator.engine.apply.tag import tag_id_of
 from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
-from migrator.errors import Halted, InputError, Interrupted, MigratorError, NotAuthorised
+from migrator.errors import Halted, InputError, Interrupted, MigratorError, MostClaimed, NotAuthorised
 from migrator.ports import Account
 
 __all__ = ["Applying"]
@@ -224,6 +224,7 @@ class Applying:
             failed=ctx.journal.failure_codes(ctx.plan_id),
             blocked=self._blocked(),
             skipped=ctx.header.counts.get(Action.SKIP, 0),
+            is_capped=isinstance(error, MostClaimed),
         )
 
 

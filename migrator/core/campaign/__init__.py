@@ -1,0 +1,1 @@
+"""Rules of campaigns: days, budgets and bounds; pure."""

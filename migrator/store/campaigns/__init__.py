@@ -1,0 +1,1 @@
+"""Campaigns: standing approvals, ticks, and the SIMs that are due."""

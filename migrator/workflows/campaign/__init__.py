@@ -1,0 +1,1 @@
+"""Campaigns: many small plans, made as one within a standing approval."""
