@@ -10,6 +10,9 @@ from migrator.version import VERSION
 
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
+    from migrator.workflows.campaign.make import approve_campaign, create_campaign
+    from migrator.workflows.campaign.once import run_once
+    from migrator.workflows.campaign.status import campaign_status
     from migrator.workflows.deal_pool import pair_pool
     from migrator.workflows.field.correct import correct_pairs
     from migrator.workflows.field.discover import discover
@@ -28,9 +31,12 @@ __all__ = [
     "Bounds",
     "Site",
     "apply",
+    "approve_campaign",
+    "campaign_status",
     "check_handover",
     "claim_stock",
     "correct_pairs",
+    "create_campaign",
     "discover",
     "handover",
     "import_pairs",
@@ -40,6 +46,7 @@ __all__ = [
     "plan",
     "pull",
     "report",
+    "run_once",
     "show",
     "swap",
     "verify",
@@ -51,9 +58,12 @@ _STAGES = {
     "Bounds": "apply",
     "Site": "site",
     "apply": "apply",
+    "approve_campaign": "campaign.make",
+    "campaign_status": "campaign.status",
     "check_handover": "handover",
     "claim_stock": "field.stock",
     "correct_pairs": "field.correct",
+    "create_campaign": "campaign.make",
     "discover": "field.discover",
     "handover": "handover",
     "import_pairs": "field.import_pairs",
@@ -63,6 +73,7 @@ _STAGES = {
     "plan": "plans.plan",
     "pull": "pull",
     "report": "report",
+    "run_once": "campaign.once",
     "show": "story.story",
     "swap": "field.swap",
     "verify": "verify",

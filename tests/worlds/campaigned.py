@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from migrator.engine.run.context import quiet
+from migrator.ports import Progress
 from migrator.workflows.campaign.make import approve_campaign, create_campaign
 from migrator.workflows.campaign.once import Ticked, run_once
 from tests.worlds.corrected import CorrectedWorld
@@ -81,9 +83,9 @@ class CampaignWorld(CorrectedWorld):
         """Put a field file into the intake."""
         self.hand_in(name, [("source_iccid", "target_iccid"), *pairs])
 
-    def tick(self) -> Ticked:
+    def tick(self, progress: Progress = quiet) -> Ticked:
         """`campaign run --once`, as a process of its own. Raises: Crash."""
-        with site_of(self, self.outside) as site:
+        with site_of(self, self.outside, progress=progress) as site:
             ticked = run_once(site)
         self._known.clear()
         self._guards = None

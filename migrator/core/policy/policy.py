@@ -373,6 +373,11 @@ class QuietHours:
     from_minute: int
     to_minute: int
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Begin and end."""
+        return self.from_minute, self.to_minute
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignPolicy:

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from migrator.chunks import chunks
+from migrator.core.plan.approvals import same_person
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
@@ -136,7 +137,7 @@ class Campaigns:
 
     def approve(self, campaign: Campaign, given: CampaignApproval, *, required: int) -> Campaign:
         """Keep an approval; enough people make the campaign an approved one."""
-        people = {*self.people(campaign), given.approved_by}
+        people = {same_person(name) for name in (*self.people(campaign), given.approved_by)}
         is_enough = len(people) >= required and campaign.state is CampaignState.MADE
         told = {"name": campaign.name, "by": given.approved_by, "policy_sha256": given.policy_sha256}
         told |= {"ref": given.ref, "note": given.note}
@@ -169,8 +170,11 @@ class Campaigns:
 
     def people(self, campaign: Campaign) -> list[str]:
         """Return who approved the present policy, each person once."""
-        given = (one for one in self.approvals(campaign) if one.policy_sha256 == campaign.policy_sha256)
-        return list(dict.fromkeys(one.approved_by for one in given))
+        people: dict[str, str] = {}
+        for one in self.approvals(campaign):
+            if one.policy_sha256 == campaign.policy_sha256:
+                people.setdefault(same_person(one.approved_by), one.approved_by)
+        return list(people.values())
 
     def pause(self, campaign: Campaign, by: str, now: float) -> None:
         """Hold a campaign: nothing is sent until somebody resumes it."""

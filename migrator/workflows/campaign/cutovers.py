@@ -7,8 +7,8 @@ from migrator.core.cutover.plan import Direction, Require, SwitchHeader
 from migrator.core.cutover.rules import Demand
 from migrator.core.policy.policy import CutoverMode, OldSim, OtherUnits, PairProof
 from migrator.core.run.results import ExitCode
-from migrator.errors import StalePlan
-from migrator.workflows.campaign.tick import Tick
+from migrator.errors import Interrupted, StalePlan
+from migrator.workflows.campaign.tick import WAIT_S, Tick
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.cutover.plan import plan_cutover
 
@@ -81,11 +81,13 @@ def _demand(tick: Tick) -> Demand:
 
 
 def _switch_off(tick: Tick, header: SwitchHeader) -> None:
-    wait_s = min(tick.site.settings.settle_timeout_s, 120.0)
+    wait_s = min(tick.site.settings.settle_timeout_s, WAIT_S)
+    before = len(tick.site.store.switches.switched_off())
     result = carry_out_cutover(tick.site, header, CutoverBounds(wait_s=wait_s, max_duration_s=tick.longest_run_s()))
-    tick.count("switched_off", result.proved)
+    tick.count("switched_off", len(tick.site.store.switches.switched_off()) - before)
     tick.count("writes", result.writes)
-    tick.count("cutover_failed", sum(result.failed.values()))
+    if result.exit_code is ExitCode.INTERRUPTED:
+        raise Interrupted(result.reason, result.exit_code)
     if result.exit_code not in {ExitCode.DONE, ExitCode.ATTENTION}:
         tick.hold(result.exit_code, f"cutover {header.switch_id}: {result.reason}", result.hint)
     elif result.exit_code is ExitCode.ATTENTION:

@@ -55,5 +55,5 @@ def find_pairs(tick: Tick) -> None:
         tick.hold(ExitCode.ATTENTION, f"cards in another unit than planned: {contradicts}", hint)
     exact = result.tally.buckets[CardBucket.EXACT]
     if exact and not accepts:
-        hint = "`migrator pair discover --accept-exact` accepts them"
+        hint = "`migrator pair discover --accept exact` accepts them"
         tick.hold(ExitCode.ATTENTION, f"pairs that the hardware settles: {exact}", hint)

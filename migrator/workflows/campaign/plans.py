@@ -9,7 +9,7 @@ from migrator.core.campaign.budget import Allowance, ahead_of_swaps, allowance, 
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import ClaimWhen, Wave
 from migrator.core.run.results import ApplyResult, ExitCode
-from migrator.errors import Halted, StalePlan
+from migrator.errors import Halted, Interrupted, StalePlan
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store.campaigns.due import Waiting
 from migrator.workflows.apply import carry_out_held
@@ -88,8 +88,9 @@ def _note(tick: Tick, result: ApplyResult) -> None:
         return
     if result.exit_code is ExitCode.ATTENTION:
         return  # the exceptions are counted at the end, over all plans
-    code = result.exit_code if result.exit_code is not ExitCode.INTERRUPTED else ExitCode.RESUMABLE
-    tick.hold(code, f"plan {result.plan_id}: {result.reason}", result.hint)
+    if result.exit_code is ExitCode.INTERRUPTED:
+        raise Interrupted(result.reason, result.exit_code)
+    tick.hold(result.exit_code, f"plan {result.plan_id}: {result.reason}", result.hint)
 
 
 def _give_up(tick: Tick, header: PlanHeader, why: str) -> None:

@@ -26,7 +26,9 @@ def read_target(tick: Tick) -> None:
             site.outside.target(site.settings, site.store, stopper, read_only=True) as target,
             site.heartbeat(tick.me, stopper),
         ):
-            return await read_devices(site.store, target, clock=site.clock, stopper=stopper, progress=site.progress)
+            return await read_devices(
+                site.store, target, clock=site.clock, stopper=stopper, progress=site.progress, announces=False
+            )
 
     tick.told["devices"] = site.outside.run_async(body)
     tick.count("newly_alive", site.store.due.note_lives(site.now()))

@@ -17,7 +17,7 @@ from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.workflows.apply import Bounds
 from migrator.workflows.site import Site
 
-__all__ = ["Held", "Tick"]
+__all__ = ["WAIT_S", "Held", "Tick"]
 
 LONGEST_RUN_S = 1800.0
 WAIT_S = 120.0

@@ -23,14 +23,18 @@ def count_exceptions(tick: Tick) -> None:
 
 
 def write_deltas(tick: Tick) -> None:
-    """Write the rows of units that changed, if this tick changed any."""
-    if not CHANGES & tick.told.keys():
+    """Write the rows of units that changed.
+
+    Nothing is written where this tick changed none, and the one before was not killed.
+    """
+    was_killed = any(one.ended_s is None for one in tick.site.store.ticks.list(2)[1:])
+    if not (was_killed or CHANGES & tick.told.keys()):
         return
     folder = Path(tick.campaign.folder) / "handover"
     folder.mkdir(parents=True, exist_ok=True)
     cursor = folder / CURSOR
     stamp = tick.now().strftime("%Y%m%d-%H%M%S")
-    fresh = folder / f"{CURSOR}.new"
+    fresh = folder / f"{CURSOR}.new"  # in place of the former one once the rows are written: none is ever left out
     done = handover(tick.site, folder / f"{stamp}.csv", since=cursor if cursor.exists() else None, cursor=fresh)
     fresh.replace(cursor)
     tick.told["handover"] = str(done.cursor.parent / f"{stamp}.csv") if done.cursor else ""
