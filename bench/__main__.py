@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.applying import applying
+from bench.campaigning import campaigning
 from bench.discovering import discovering
 from bench.drafting import drafting
 from bench.handing_over import handing_over
@@ -38,6 +39,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "handing_over": handing_over,
     "drafting": drafting,
     "discovering": discovering,
+    "campaigning": campaigning,
     "startup": startup,
 }
 
