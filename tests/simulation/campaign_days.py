@@ -5,18 +5,21 @@ The simulators know which card was charged when, and which old SIM is on. What t
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from migrator.engine.run.context import Hooks
-from tests.worlds.campaigned import CampaignWorld
+from migrator.engine.run.context import Hooks, quiet
+from tests.worlds.campaigned import STAGES, CampaignWorld
+from tests.worlds.outside import site_of
 from tests.worlds.world import Crash, crash_at, new_sims
 
 __all__ = ["CampaignDays", "live_through_a_campaign"]
@@ -27,6 +30,7 @@ KINDS = (StepKind.CLAIM, StepKind.SOURCE, StepKind.LIMITS, None)
 FAULTS = (Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.SERVER_ERROR_AFTER, Fault.HTML, Fault.TOO_MANY, Fault.LATE)
 BAD, OUTAGES = 0.02, 0.01
 AHEAD_DAYS, LISTED_DAYS = 3, 5
+DEAREST = 10
 MONTH_S = 30 * DAY_S
 FEE = Decimal(1)
 """What a claimed card costs in a month, where only the relation counts."""
@@ -62,10 +66,10 @@ class CampaignDays:
         """The campaign is approved, and a date is set for each unit."""
         world = self.world
         world.began(
-            claims_per_day=self.per_day * 3,
+            claims_per_day=self.most_a_day,
             claims_total=world.sims,
-            spend_per_day=f"{self.per_day * 3 * 10}.00",
-            spend_total=f"{world.sims * 10}.00",
+            spend_per_day=f"{self.most_a_day * DEAREST}.00",
+            spend_total=f"{world.sims * DEAREST}.00",
             ahead=f"{AHEAD_DAYS}d",
         )
         self.units = world.on()
@@ -81,6 +85,11 @@ class CampaignDays:
     def per_day(self) -> int:
         """Swaps on a weekday, about."""
         return max(1, -(-self.world.sims * 7 // (5 * max(1, self.days - 17))))
+
+    @property
+    def most_a_day(self) -> int:
+        """The most claims on one day."""
+        return self.per_day * 3
 
     def _is_weekday(self, day: int) -> bool:
         return (self.world.now() + timedelta(days=day - self.world.elapsed_s / DAY_S)).weekday() < 5
@@ -123,10 +132,16 @@ class CampaignDays:
         world.target.faults = FaultPlan(rates, seed=self.chance.randint(0, 10**6))
         world.source.faults = FaultPlan(rates, seed=self.chance.randint(0, 10**6))
         hooks = crash_at(self.chance.choice(POINTS), self.chance.randint(1, 8), self.chance.choice(KINDS))
+        doomed = self.chance.choice((None, *STAGES))  # half of the kills are around a write, the others between stages
+
+        def dies(event: str, values: Mapping[str, Any]) -> None:
+            if event == "campaign_stage" and values["stage"] == doomed:
+                raise Crash(str(doomed))
+
         for attempt in range(3):
             world.outside.doomed = hooks if attempt == 0 else Hooks()
             try:
-                ticked = world.tick()
+                ticked = world.tick(dies if attempt == 0 and self.chance.random() < 0.5 else quiet)
             except Crash:
                 self.kills += 1
                 world.wait(900)
@@ -154,9 +169,14 @@ class CampaignDays:
     # --- what must hold ---
 
     def must_hold(self) -> None:
-        """After every day: nothing charged twice, no unit silenced."""
+        """After every day: nothing charged twice or past a bound, no unit silenced."""
         world = self.world
         world.check()
+        claimed = [world.target.sims[card].claimed_at for card in world.target.ledger.charges]
+        by_day = Counter(at.date() for at in claimed if at is not None)
+        assert max(by_day.values(), default=0) <= self.most_a_day, f"past [campaign] claims_per_day: {by_day}"
+        assert sum(by_day.values()) <= world.sims
+        assert world.target.ledger.charged <= world.sims * DEAREST
         for old in world.off():
             if old in self.card_of:
                 assert old in self.swapped, f"{old} is off, and its unit was never swapped"
@@ -167,6 +187,9 @@ class CampaignDays:
         off = self.world.off()
         left = set(self.units) - off
         assert left <= self.bad, f"left on without a reason: {sorted(left - self.bad)[:5]} of {len(left - self.bad)}"
+        with site_of(self.world, self.world.outside) as site:
+            refused = site.store.due.refused(site.store.campaigns.required(), "claim_refused")
+        assert set(refused) == {Iccid.parse(old).key for old in self.bad}
 
     def idle(self) -> tuple[Decimal, Decimal]:
         """Return what cards that waited for their swap cost: as claimed, and if all had been claimed on day one."""

@@ -13,7 +13,10 @@ from tests.worlds.corrected import CorrectedWorld
 from tests.worlds.outside import SimulatedOutside, site_of
 from tests.worlds.world import new_sims
 
-__all__ = ["CAMPAIGN", "CampaignWorld"]
+__all__ = ["STAGES", "CampaignWorld"]
+
+STAGES = ("1NCE", "intake", "Hologram", "begun plans", "claims", "discovery", "cutover", "exceptions", "handover")
+"""Stages of a tick, by the names that it tells."""
 
 CAMPAIGN = """\
 policy_version = 1

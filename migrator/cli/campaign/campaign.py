@@ -89,7 +89,10 @@ def approve(shared: Globals, /, *, by: str | None, ref: str, note: str) -> int:
 @global_options
 @click.pass_obj
 def pause(shared: Globals, /, *, by: str | None) -> int:
-    """Send nothing until somebody resumes the campaign; reads and reports go on."""
+    """Begin no run until somebody resumes the campaign.
+
+    Reads and reports go on. A run that is at work ends what it began: `migrator run pause` holds it at once.
+    """
     return finish("campaign pause", shared, lambda: _ordered(shared, "paused", by))
 
 

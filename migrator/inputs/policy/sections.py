@@ -153,7 +153,7 @@ def _zone(value: Any) -> str:
     name: str = text()(value)
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         hint = "a name such as Europe/Berlin or UTC; on Windows install the package tzdata"
         raise Unfit("bad_zone", f"found {found(value)}: no such time zone is known here", hint) from None
     return name

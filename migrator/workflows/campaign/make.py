@@ -81,7 +81,10 @@ def approve_campaign(
 
 
 def pause_campaign(site: Site, *, by: str | None = None) -> Campaign:
-    """Hold the campaign: nothing is sent until somebody resumes it."""
+    """Hold the campaign: no run of it begins until somebody resumes it.
+
+    The run that is at work goes on to its end; an order for its plan holds it at once.
+    """
     store, campaign = site.store, site.store.campaigns.required()
     store.campaigns.pause(campaign, named_person(by, option="--by"), site.now())
     return store.campaigns.required()

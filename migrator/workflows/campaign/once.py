@@ -57,7 +57,7 @@ def run_once(site: Site) -> Ticked:
     with holding(site) as me:
         tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me)
         tick_no = site.store.ticks.begin(campaign.campaign_no, site.now())
-        tick.may_write()  # what stands in the way of all is said first
+        tick.is_approved()  # said first, also where nothing is due
         is_new = not site.store.inventory.summary().get("count")
         if is_new:
             with tick.stage("1NCE"):

@@ -91,17 +91,24 @@ class Tick:
             self.held.append(held)
 
     def may_write(self) -> bool:
-        """True if something may be sent now; else notes why not.
+        """True if something that is due may be sent now; else notes why not.
 
         The campaign is read anew: somebody may have paused it a moment ago.
         """
-        held = self._obstacle()
-        if held is not None:
+        if not self.is_approved():
+            return False
+        if (held := self._closed()) is not None:
             self.hold(held.exit_code, held.words, held.hint)
         return held is None
 
-    def _obstacle(self) -> Held | None:
-        campaign, now = self.site.store.campaigns.required(), self.now()
+    def is_approved(self) -> bool:
+        """True if the policy is approved as it is, and nobody paused it; else notes why not."""
+        if (held := self._unapproved()) is not None:
+            self.hold(held.exit_code, held.words, held.hint)
+        return held is None
+
+    def _unapproved(self) -> Held | None:
+        campaign = self.site.store.campaigns.required()
         if campaign.policy_sha256 != self.loaded.fingerprint:
             words = "the policy's file was changed since it was approved"
             return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it as it is now")
@@ -111,6 +118,10 @@ class Tick:
             have = len(self.site.store.campaigns.people(campaign))
             words = f"the campaign needs the approval of {self.bounds.approvals} people and has {have}"
             return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it")
+        return None
+
+    def _closed(self) -> Held | None:
+        now = self.now()
         if now.astimezone(self.zone).date() > self.bounds.until:
             words = f"[campaign] until = {self.bounds.until} is over"
             return Held(ExitCode.HALTED, words, "set a later day in the policy, then `migrator campaign approve`")

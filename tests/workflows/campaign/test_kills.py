@@ -10,11 +10,10 @@ import pytest
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
-from tests.worlds.campaigned import CampaignWorld
+from tests.worlds.campaigned import STAGES, CampaignWorld
 from tests.worlds.world import Crash, crash_at
 
 SIMS, DAY_S = 10, 86_400.0
-STAGES = ("1NCE", "intake", "Hologram", "begun plans", "claims", "discovery", "cutover", "exceptions", "handover")
 
 
 def began(folder: Path) -> CampaignWorld:
