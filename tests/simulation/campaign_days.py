@@ -30,6 +30,7 @@ KINDS = (StepKind.CLAIM, StepKind.SOURCE, StepKind.LIMITS, None)
 FAULTS = (Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.SERVER_ERROR_AFTER, Fault.HTML, Fault.TOO_MANY, Fault.LATE)
 BAD, OUTAGES = 0.02, 0.01
 AHEAD_DAYS, LISTED_DAYS = 3, 5
+TAIL_DAYS = 8  # after the last swap: rests, and what a kill left open
 DEAREST = 10
 MONTH_S = 30 * DAY_S
 FEE = Decimal(1)
@@ -74,7 +75,7 @@ class CampaignDays:
         )
         self.units = world.on()
         order = self.chance.sample(self.units, len(self.units))
-        weekdays = [day for day in range(2, self.days - 15) if self._is_weekday(day)]
+        weekdays = [day for day in range(2, self.days - TAIL_DAYS) if self._is_weekday(day)]
         for number, old in enumerate(order):
             self.swap_day[old] = weekdays[number * len(weekdays) // len(order)]
             self.card_of[old] = world.cards[number]
@@ -84,7 +85,7 @@ class CampaignDays:
     @property
     def per_day(self) -> int:
         """Swaps on a weekday, about."""
-        return max(1, -(-self.world.sims * 7 // (5 * max(1, self.days - 17))))
+        return max(1, -(-self.world.sims * 7 // (5 * max(1, self.days - TAIL_DAYS - 2))))
 
     @property
     def most_a_day(self) -> int:

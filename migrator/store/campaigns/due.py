@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, select
+from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.campaign.budget import Spent
@@ -18,7 +18,7 @@ from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.core.run.steps import UNREAD, Verdict
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.database.database import Database
-from migrator.store.database.rows import AnyRow, among, json_list
+from migrator.store.database.rows import among, json_list
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.claims_made import price_of
 from migrator.store.pairs.paid_pairs import may_be_paid
@@ -32,24 +32,26 @@ _plan, _change, _step = plans.c, changes.c, steps.c
 _OF = and_(_plan.campaign_no == bindparam("campaign_no"), _plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
 _is_claim = and_(_step.plan_no == _change.plan_no, _step.source_key == _change.source_key, _step.kind == StepKind.CLAIM)
 _judged = verifications.c
+_OPEN = (UNREAD, Verdict.PENDING, Verdict.STAGED)
+_LEFT = (Action.SKIP, Action.BLOCK)
+_OVER = (StepState.FAILED, StepState.SKIPPED)
+_asked_at = func.coalesce(claim_retries.c.asked_at, 0)
+_was_left, _is_over = _change.action.in_(_LEFT), func.coalesce(_step.state, "").in_(_OVER)
+_is_handled = or_(  # a plan has done what it can for the SIM, or is about to
+    _plan.state == PlanState.STARTED,
+    _change.action == Action.NO_OP,
+    and_(_was_left, _asked_at <= _plan.created_at),
+    and_(~_was_left, _is_over, _asked_at <= _step.since),
+    and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN)),
+)
 _HANDLED = (
-    select(
-        _plan.state.label("plan_state"),
-        _plan.created_at,
-        _change.source_key,
-        _change.target_key,
-        _change.action,
-        _step.state,
-        _step.since,
-        _judged.verdict,
-        claim_retries.c.asked_at,
-    )
+    select(_change.source_key, _change.target_key)
     .join_from(plans, changes, _change.plan_no == _plan.plan_no)
     .outerjoin(steps, _is_claim)
     .outerjoin(verifications, (_judged.plan_no == _change.plan_no) & (_judged.source_key == _change.source_key))
     .outerjoin(claim_retries, claim_retries.c.source_key == _change.source_key)
-    .where(_OF, _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)))
-    .order_by(_plan.plan_no)
+    .where(_OF, _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)), _change.target_key.is_not(None))
+    .where(_is_handled)
 )
 _WAITING = (
     select(
@@ -61,10 +63,9 @@ _WAITING = (
     .join_from(pairs, source_sims, (source_sims.c.key == pairs.c.source_key) & (source_sims.c.snapshot_id == in_force))
     .outerjoin(unit_facts, unit_facts.c.source_key == pairs.c.source_key)
     .outerjoin(shipped_cards, shipped_cards.c.key == pairs.c.target_key)
+    .where(tuple_(pairs.c.source_key, pairs.c.target_key).not_in(_HANDLED))
     .order_by(pairs.c.paired_at, literal_column("pairs.rowid"))
 )
-_OPEN = {None, UNREAD, Verdict.PENDING, Verdict.STAGED}
-_LEFT = {Action.SKIP, Action.BLOCK}
 _claimed_at = (
     select(func.max(requests.c.intent_at))
     .join(request_items, request_items.c.request_id == requests.c.request_id)
@@ -127,7 +128,12 @@ _BLOCKED = (
     .where(_OF, _plan.started_at.is_not(None), _change.action == Action.BLOCK)
     .where(func.coalesce(claim_retries.c.asked_at, 0) <= _plan.created_at)
 )
-_SWAPS = select(func.count(func.distinct(first_lives.c.target_key))).where(first_lives.c.seen_at >= bindparam("since"))
+_planned_by_us = select(_change.source_key).join_from(plans, changes, _change.plan_no == _plan.plan_no).where(_OF)
+_SWAPS = (  # other devices of the organization live, too: they are no swaps
+    select(func.count(func.distinct(first_lives.c.target_key)))
+    .join(pairs, pairs.c.target_key == first_lives.c.target_key)
+    .where(first_lives.c.seen_at >= bindparam("since"), pairs.c.source_key.in_(_planned_by_us))
+)
 _of_cutover, _cutover = changes.alias("cutover_change"), plans.alias("cutover_plan")
 _asked_lately = (
     select(_of_cutover.c.plan_no)
@@ -201,15 +207,8 @@ class Due:
 
         A SIM whose claim was refused, or that a plan left alone, is not among them until a person asks for it again.
         """
-        handled = {
-            row.source_key: row.target_key
-            for row in self._db.rows(_HANDLED, campaign_no=campaign.campaign_no)
-            if _is_handled(row)
-        }
-        for row in self._db.rows(_WAITING):
-            if handled.get(row.source_key, "") != row.target_key:
-                is_scanned, is_shipped = row.scanned_at is not None, row.noted_at is not None
-                yield Waiting(row.source_key, row.target_key, is_scanned, is_shipped)
+        for row in self._db.rows(_WAITING, campaign_no=campaign.campaign_no):
+            yield Waiting(row.source_key, row.target_key, row.scanned_at is not None, row.noted_at is not None)
 
     def spent(self, campaign: Campaign, since_s: float) -> Spent:
         """Count the claims of a campaign, and those since a moment.
@@ -247,9 +246,9 @@ class Due:
         mute = int(self._db.rows(silent, campaign_no=campaign.campaign_no, before=silent_since_s)[0][0])
         return {code: sims for code, sims in {**found, "blocked": blocked, "silent": mute}.items() if sims}
 
-    def swaps(self, since_s: float) -> int:
-        """Count new SIMs that were first seen to live since a moment."""
-        return int(self._db.rows(_SWAPS, since=since_s)[0][0])
+    def swaps(self, campaign: Campaign, since_s: float) -> int:
+        """Count the campaign's new SIMs that were first seen to live since a moment."""
+        return int(self._db.rows(_SWAPS, campaign_no=campaign.campaign_no, since=since_s)[0][0])
 
     def note_lives(self, now: float) -> int:
         """Note new SIMs in hardware that is new for them.
@@ -299,15 +298,3 @@ class Due:
         return [
             row.source_key for row in self._db.rows(failed, campaign_no=campaign.campaign_no, codes=json_list([code]))
         ]
-
-
-def _is_handled(row: AnyRow) -> bool:
-    """True if a plan has done what it can for a SIM."""
-    retried_s = row.asked_at or 0.0
-    if row.plan_state == PlanState.STARTED or row.action == Action.NO_OP:
-        return True
-    if row.action in _LEFT:
-        return bool(retried_s <= row.created_at)
-    if row.state in {StepState.FAILED, StepState.SKIPPED}:
-        return bool(retried_s <= row.since)
-    return row.verdict not in _OPEN

@@ -153,7 +153,9 @@ def _ahead(tick: Tick, new: Sequence[Waiting]) -> Iterator[Waiting]:
         return
     store, now = tick.site.store, tick.site.now()
     over_s = min(SWAPS_OVER_S, max(1.0, now - tick.campaign.created_s))
-    most = ahead_of_swaps(ahead_s, store.due.swaps(now - over_s), over_s, first=tick.bounds.claims_per_day)
+    most = ahead_of_swaps(
+        ahead_s, store.due.swaps(tick.campaign, now - over_s), over_s, first=tick.bounds.claims_per_day
+    )
     yield from new[: max(0, most - store.due.silent(tick.campaign))]
 
 

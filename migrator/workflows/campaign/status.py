@@ -57,7 +57,7 @@ def campaign_status(site: Site) -> CampaignStatus:
         "paired": store.pairs.count(),
         "claimed": spent.sims,
         "claimed, never seen": silent,
-        "seen alive": store.due.swaps(0.0),
+        "seen alive": store.due.swaps(campaign, 0.0),
         "switched off": len(store.switches.switched_off()),
     }
     return CampaignStatus(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -130,9 +130,15 @@ class Tick:
         return None
 
     def longest_run_s(self) -> float:
-        """Return the seconds until no run may write any more."""
-        quiet_s = quiet_in_s(self.now(), self.bounds.quiet_hours, self.zone)
-        return LONGEST_RUN_S if quiet_s is None else min(LONGEST_RUN_S, quiet_s)
+        """Return the seconds until no run may write any more.
+
+        No write begins in quiet hours, or after the last day.
+        """
+        now = self.now()
+        quiet_s = quiet_in_s(now, self.bounds.quiet_hours, self.zone)
+        last_s = datetime.combine(self.bounds.until + timedelta(days=1), time(0), self.zone).timestamp()
+        most_s = min(LONGEST_RUN_S, max(0.0, last_s - now.timestamp()))
+        return most_s if quiet_s is None else min(most_s, quiet_s)
 
     def run_bounds(self, most_claims: int) -> Bounds:
         """Return the bounds of one run of `apply`."""

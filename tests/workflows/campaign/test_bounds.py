@@ -96,6 +96,34 @@ def test_nothing_is_sent_after_the_last_day(tmp_path: Path) -> None:
     assert ticked.told["pairs_added"] > 0, "files are taken all the same"
 
 
+def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=4, ahead="24h")
+    world.target.stock_claimed(["8944500777777000001"])
+    for _ in range(3):
+        world.seen_in("8944500777777000001", world.on()[0])  # another device of the organization is no swap
+        world.tick()
+        assert world.claims() == 4
+        world.wait(DAY_S)
+    scanned = world.on()[-1]
+    card = world.pairs()[scanned]
+    columns = ("source_iccid", "target_iccid", "scanned_at", "scanned_by")
+    world.hand_in("van.csv", [columns, (scanned, card, f"{world.now():%Y-%m-%dT%H:%M:%SZ}", "tech 7")])
+    world.tick()
+    assert world.claims() == 5
+    assert card in world.target.ledger.charges, "a card in its unit is not held back"
+
+
+def test_the_last_run_before_quiet_hours_ends_with_them(tmp_path: Path) -> None:
+    world = began(tmp_path, more='quiet_hours = "22:00-06:00"\n', claims_per_day=500)
+    world.target.switches = HologramSwitches(latency_s=45.0)
+    world.wait((EPOCH + timedelta(hours=21, minutes=50) - world.now()).total_seconds())
+    world.tick()
+    quiet = (EPOCH + timedelta(hours=22)).timestamp() - EPOCH.timestamp()
+    writes = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
+    assert max((entry.at_s for entry in writes), default=0.0) <= quiet
+    assert world.now() > EPOCH + timedelta(hours=21, minutes=58), "too quick to tell"
+
+
 # --- hours --------------------------------------------------------------------------------------------------------
 
 
