@@ -135,6 +135,7 @@ def test_nothing_is_written_in_quiet_hours_and_reads_go_on(tmp_path: Path) -> No
         assert (world.claims() > 0) is claims, f"at {world.now()}"
         assert ticked.told["old_sims"] == SIMS
         assert claims or ticked.exit_code is ExitCode.RESUMABLE
+        assert claims or "plans" not in ticked.told
 
 
 # --- people -------------------------------------------------------------------------------------------------------
@@ -144,7 +145,9 @@ def test_nothing_is_sent_before_enough_people_approved(tmp_path: Path) -> None:
     world = began(tmp_path, more="approvals = 2\n")
     for again in ("ann@desk", "ANN@desk "):
         world.approve(again)
-        assert world.tick().exit_code is ExitCode.HALTED
+        ticked = world.tick()
+        assert ticked.exit_code is ExitCode.HALTED
+        assert "plans" not in ticked.told, "nothing is planned that may not be sent"
         assert world.claims() == 0
     world.approve("bob@desk")
     assert world.tick().exit_code is ExitCode.DONE
@@ -179,7 +182,9 @@ def test_a_paused_campaign_sends_nothing_by_no_way(tmp_path: Path) -> None:
         pause_campaign(site, by="ann")
         (plan_id,) = site.store.due.open_plans(site.store.campaigns.required())
     writes = len(world.target.ledger.requests("POST", "bulkclaim"))
-    assert world.tick().exit_code is ExitCode.HALTED
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.HALTED
+    assert "campaign resume" in ticked.held[0].hint
     with site_of(world, world.outside) as site, pytest.raises(Exception, match="paused"):
         apply(site, plan_id)
     assert len(world.target.ledger.requests("POST", "bulkclaim")) == writes
@@ -247,6 +252,35 @@ def test_too_many_bad_cards_stop_claims_until_a_person_says_so(tmp_path: Path) -
         resume_campaign(site, by="ann")
     world.tick()
     assert world.claims() > claims
+
+
+# --- old SIMs -----------------------------------------------------------------------------------------------------
+
+
+def test_an_old_sim_stays_on_until_its_new_one_has_rested(tmp_path: Path) -> None:
+    world = began(tmp_path, rest="48h")
+    world.tick()
+    swapped = world.on()[0]
+    world.swap(swapped)
+    was_off = world.off()
+    for day, off in ((1, set()), (2, set()), (3, {swapped})):
+        world.wait(DAY_S)
+        world.tick()
+        assert world.off() - was_off == off, f"on day {day}"
+
+
+def test_a_cutover_that_asks_switches_nothing_off_and_says_the_command(tmp_path: Path) -> None:
+    world = began(tmp_path, rest="24h", cutover="ask")
+    world.tick()
+    world.swap(world.on()[0])
+    was_off = world.off()
+    world.wait(DAY_S)
+    world.tick()
+    world.wait(DAY_S)
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.ATTENTION
+    assert any("migrator cutover apply c" in held.hint for held in ticked.held)
+    assert world.off() == was_off
 
 
 # --- prices -------------------------------------------------------------------------------------------------------
