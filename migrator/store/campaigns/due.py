@@ -247,7 +247,7 @@ class Due:
         return {code: sims for code, sims in {**found, "blocked": blocked, "silent": mute}.items() if sims}
 
     def swaps(self, campaign: Campaign, since_s: float) -> int:
-        """Count the campaign's new SIMs that were first seen to live since a moment."""
+        """Count new SIMs first seen alive since a moment."""
         return int(self._db.rows(_SWAPS, campaign_no=campaign.campaign_no, since=since_s)[0][0])
 
     def note_lives(self, now: float) -> int:

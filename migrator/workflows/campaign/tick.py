@@ -91,7 +91,7 @@ class Tick:
             self.held.append(held)
 
     def may_write(self) -> bool:
-        """True if something that is due may be sent now; else notes why not.
+        """True if something may be sent now; else notes why not.
 
         The campaign is read anew: somebody may have paused it a moment ago.
         """
@@ -102,7 +102,7 @@ class Tick:
         return held is None
 
     def is_approved(self) -> bool:
-        """True if the policy is approved as it is, and nobody paused it; else notes why not."""
+        """True if the campaign is approved; else notes why not."""
         if (held := self._unapproved()) is not None:
             self.hold(held.exit_code, held.words, held.hint)
         return held is None
