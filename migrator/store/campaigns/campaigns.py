@@ -44,6 +44,7 @@ class Campaign:
     policy_text: str
     policy_sha256: str
     folder: str
+    org_id: int | None
     created_s: float
     created_by: str
     approved_s: float | None
@@ -128,17 +129,21 @@ class Campaigns:
     ) -> Campaign:
         """Let a changed policy take the place of the former one.
 
-        Approvals of the former one do not count for it.
+        Approvals of the former one do not count for it. A paused campaign stays paused.
         """
         values = {"policy_text": text, "policy_json": json.dumps(policy, sort_keys=True), "policy_sha256": sha256}
         told = {"name": campaign.name, "policy_sha256": sha256}
-        self._update(campaign, values | {"state": CampaignState.MADE, "approved_at": None}, now, "policy", told)
+        state = CampaignState.PAUSED if campaign.state is CampaignState.PAUSED else CampaignState.MADE
+        self._update(campaign, values | {"state": state, "approved_at": None}, now, "policy", told)
         return self.required()
 
     def approve(self, campaign: Campaign, given: CampaignApproval, *, required: int) -> Campaign:
-        """Keep an approval; enough people make the campaign an approved one."""
+        """Keep an approval; enough people make the campaign an approved one.
+
+        A paused campaign stays paused: somebody has to resume it.
+        """
         people = {same_person(name) for name in (*self.people(campaign), given.approved_by)}
-        is_enough = len(people) >= required and campaign.state is CampaignState.MADE
+        is_enough = len(people) >= required and campaign.approved_s is None
         told = {"name": campaign.name, "by": given.approved_by, "policy_sha256": given.policy_sha256}
         told |= {"ref": given.ref, "note": given.note}
         values = {
@@ -149,7 +154,9 @@ class Campaigns:
             "ref": given.ref,
             "note": given.note,
         }
-        changed = {"state": CampaignState.APPROVED, "approved_at": given.approved_s} if is_enough else {}
+        changed: dict[str, Any] = {"approved_at": given.approved_s} if is_enough else {}
+        if is_enough and campaign.state is CampaignState.MADE:
+            changed["state"] = CampaignState.APPROVED
         with self._db.write() as connection:
             connection.execute(insert(campaign_approvals).values(values))
             if changed:
@@ -210,10 +217,22 @@ class Campaigns:
                 note(connection, now, "campaign.retry", None, {"sims": asked, "by": by})
         return asked
 
-    def own(self, campaign: Campaign, plan_id: str) -> None:
-        """Note that a plan is one of a campaign."""
+    def own(self, campaign: Campaign, plan_id: str, org_id: int) -> None:
+        """Note that a plan is one of a campaign.
+
+        The organization of its first plan is that of the campaign.
+
+        Raises: InputError, for a plan of another organization: the bounds are not approved for that account.
+        """
+        if campaign.org_id not in {None, org_id}:
+            raise InputError(
+                f"campaign {campaign.name!r} is for organization {campaign.org_id}, and the settings name {org_id}",
+                code="other_organization",
+                hint="set HOLOGRAM_ORG_ID to the campaign's organization, or end the campaign and make another one",
+            )
         with self._db.write() as connection:
             connection.execute(update(plans).where(plans.c.plan_id == plan_id).values(campaign_no=campaign.campaign_no))
+            connection.execute(_this(campaign).values(org_id=org_id))
 
     def of_plan(self, plan_id: str) -> Campaign | None:
         """Return the campaign of a plan, or None."""
@@ -242,6 +261,7 @@ def _campaign(row: AnyRow) -> Campaign:
         row.policy_text,
         row.policy_sha256,
         row.folder,
+        row.org_id,
         row.created_at,
         row.created_by,
         row.approved_at,

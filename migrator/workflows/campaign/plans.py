@@ -186,7 +186,7 @@ def _planned(tick: Tick, keys: Sequence[str]) -> PlanHeader:
     site = tick.site
     fleet = Fleet(partial(site.store.plans.candidates, where_keys=keys), only=f"campaign {tick.campaign.campaign_no}")
     header = plan_held(site, _as_one_wave(tick.loaded), None, tick.me, fleet=fleet)
-    site.store.campaigns.own(tick.campaign, header.plan_id)
+    site.store.campaigns.own(tick.campaign, header.plan_id, header.org_id)
     tick.told.setdefault("plans", []).append(header.plan_id)
     return header
 

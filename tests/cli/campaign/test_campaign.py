@@ -71,3 +71,19 @@ def test_a_policy_without_bounds_makes_no_campaign(make_desk: Callable[..., Desk
     ended = desk.run("campaign", "create", "--policy", desk.write("policy.toml", POLICY))
     assert ended.code == 2
     assert "[campaign]" in ended.err
+
+
+def test_ticks_are_repeated_until_interrupted(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, naps = make_desk(sims=2), list[float]()
+    desk.run("campaign", "create", "--policy", desk.write("policy.toml", POLICY + BOUNDS))
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("migrator.cli.campaign.run.time.sleep", nap)
+    ended = desk.run("campaign", "run", "--every", "15m")
+    assert ended.code == 130
+    assert naps == [900.0, 900.0]
+    assert "tick 2: exit code 6" in ended.err

@@ -61,6 +61,28 @@ def test_a_pause_ends_as_it_began(store: Store) -> None:
         campaign = approved(store, campaign, "ann")
 
 
+def test_a_paused_campaign_stays_paused_whoever_approves_a_changed_policy(store: Store) -> None:
+    campaign = approved(store, made(store), "ann")
+    store.campaigns.pause(campaign, "bob", NOW)
+    campaign = store.campaigns.take_policy(store.campaigns.required(), text="", policy={}, sha256="b", now=NOW)
+    campaign = approved(store, campaign, "ann", sha256="b")
+    assert campaign.state is CampaignState.PAUSED
+    store.campaigns.resume(campaign, "bob", NOW)
+    assert store.campaigns.required().state is CampaignState.APPROVED
+
+
+def test_the_bounds_hold_for_one_organization(store: Store) -> None:
+    pulled(store, map(sim, (1, 2)))
+    store.pairs.add([pair(1)], replace=False, now=NOW)
+    planned(store, [change(1)])
+    campaign = made(store)
+    store.campaigns.own(campaign, "p1", 4711)
+    campaign = store.campaigns.required()
+    assert store.campaigns.of_plan("p1") == campaign
+    with pytest.raises(InputError, match="is for organization 4711"):
+        store.campaigns.own(campaign, "p1", 4712)
+
+
 def test_every_order_is_in_the_log(store: Store) -> None:
     campaign = approved(store, made(store), "ann")
     store.campaigns.pause(campaign, "ann", NOW)
