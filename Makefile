@@ -4,11 +4,12 @@ BIN := .venv/bin
 SEED ?= 1
 FIRST ?= 0
 UNITS ?= 3000
+DAYS ?= 120
 SEEDS ?= 1000
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check fmt lint types bench structure simulate simulate-cutover simulate-swaps mutations serve screenshot lowest constraints clean
+.PHONY: demo test check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -49,6 +50,10 @@ simulate-cutover: .venv/.ready
 # One fleet that is swapped over twenty days, with crossed cards and mistyped scans: make simulate-swaps UNITS=3000
 simulate-swaps: .venv/.ready
 	$(BIN)/python -m tests.simulation.swaps --units $(UNITS) --seed $(FIRST)
+
+# One campaign over months, killed once a day: make simulate-campaign UNITS=3000 DAYS=120
+simulate-campaign: .venv/.ready
+	$(BIN)/python -m tests.simulation.campaigns --units $(UNITS) --days $(DAYS) --seed $(FIRST)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready

@@ -22,6 +22,7 @@ from bench.sizes import sizes
 from bench.startup import startup
 from bench.storing import storing
 from bench.switching import switching
+from bench.ticking import ticking
 from bench.watching import watching
 from bench.whole_way import whole_way
 
@@ -42,6 +43,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "watching": watching,
     "drafting": drafting,
     "discovering": discovering,
+    "ticking": ticking,
     "startup": startup,
 }
 

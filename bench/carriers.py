@@ -29,11 +29,15 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What the carriers are like. `onence_rps` is allowed per second, and as many at once; None for no limit."""
+    """What the carriers are like.
+
+    `onence_rps` is allowed per second, and as many at once; None for no limit. `claimed`: the new SIMs are ours.
+    """
 
     sims: int
     onence_rps: float | None = None
     latency_s: float = 0.0
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _serve(setup: Setup) -> None:
     onence = OnenceSimulator(sims=setup.sims, switches=OnenceSwitches(rate_limit=limit, latency_s=setup.latency_s))
     switches = HologramSwitches(claim_pending_s=PENDING_S, state_pending_s=PENDING_S, latency_s=setup.latency_s)
     hologram = HologramSimulator(switches=switches)
-    hologram.stock(pool_of(setup.sims))
+    (hologram.stock_claimed if setup.claimed else hologram.stock)(pool_of(setup.sims))
     rehearsal = _Watched(onence, hologram)
     print(json.dumps(rehearsal.environment()), flush=True)
     rehearsal.run()

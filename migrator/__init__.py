@@ -10,8 +10,11 @@ from migrator.version import VERSION
 
 if TYPE_CHECKING:
     from migrator.workflows.apply import Bounds, apply
+    from migrator.workflows.campaign.make import approve_campaign, create_campaign
+    from migrator.workflows.campaign.once import run_once
     from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
     from migrator.workflows.campaign.retire import retire_list
+    from migrator.workflows.campaign.status import campaign_status
     from migrator.workflows.deal_pool import pair_pool
     from migrator.workflows.field.correct import correct_pairs
     from migrator.workflows.field.discover import discover
@@ -31,11 +34,14 @@ __all__ = [
     "Bounds",
     "Site",
     "apply",
+    "approve_campaign",
     "campaign_exceptions",
     "campaign_report",
+    "campaign_status",
     "check_handover",
     "claim_stock",
     "correct_pairs",
+    "create_campaign",
     "deliver",
     "discover",
     "handover",
@@ -47,6 +53,7 @@ __all__ = [
     "pull",
     "report",
     "retire_list",
+    "run_once",
     "show",
     "swap",
     "verify",
@@ -58,11 +65,14 @@ _STAGES = {
     "Bounds": "apply",
     "Site": "site",
     "apply": "apply",
+    "approve_campaign": "campaign.make",
     "campaign_exceptions": "campaign.report",
     "campaign_report": "campaign.report",
+    "campaign_status": "campaign.status",
     "check_handover": "handover",
     "claim_stock": "field.stock",
     "correct_pairs": "field.correct",
+    "create_campaign": "campaign.make",
     "deliver": "notices.deliver",
     "discover": "field.discover",
     "handover": "handover",
@@ -74,6 +84,7 @@ _STAGES = {
     "pull": "pull",
     "report": "report",
     "retire_list": "campaign.retire",
+    "run_once": "campaign.once",
     "show": "story.story",
     "swap": "field.swap",
     "verify": "verify",

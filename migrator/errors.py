@@ -44,6 +44,7 @@ __all__ = [
     "LoginRefused",
     "LookAgain",
     "MigratorError",
+    "MostClaimed",
     "NotAuthorised",
     "NotSent",
     "NotStorable",
@@ -182,6 +183,12 @@ class Halted(MigratorError):
 
     exit_code = 6
     code = "halted"
+
+
+class MostClaimed(Halted):
+    """The run claimed as many SIMs as it may; others are left."""
+
+    code = "max_sims"
 
 
 class IllegalTransition(MigratorError):

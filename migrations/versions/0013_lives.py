@@ -1,6 +1,6 @@
 """First sign of life, first look at each old SIM, and plans by SIM.
 
-Revision: 0013, after 0011.
+Revision: 0013, after 0012.
 """
 
 import sqlalchemy as sa

@@ -1,13 +1,13 @@
 """Notices with their deliveries, and the reference of a run or approval.
 
-Revision: 0015, after 0011.
+Revision: 0015, after 0014.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -17,11 +17,14 @@ from migrator.core.campaign.idle import IdleMoney, idle_money
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import Audit
+from migrator.store.campaigns.campaigns import Campaigns
 from migrator.store.campaigns.cards import Cards
 from migrator.store.campaigns.days import Days
+from migrator.store.campaigns.due import Due
 from migrator.store.campaigns.lives import Lives
 from migrator.store.campaigns.outbox import Outbox
 from migrator.store.campaigns.plan_rows import AllPlans
+from migrator.store.campaigns.ticks import Ticks
 from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
@@ -103,6 +106,9 @@ class Store:
         self.steering = Steering(database)
         self.interventions = Interventions(database)
         self.outbox = Outbox(database)
+        self.campaigns = Campaigns(database)
+        self.ticks = Ticks(database)
+        self.due = Due(database)
 
     @classmethod
     def open(

@@ -1,12 +1,14 @@
 """Carrying a plan out at the target, and going on with it."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from migrator import wiring
 from migrator.carriers.dryrun import DryRunTarget, Sent
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.plan.refs import ref_of
+from migrator.core.policy.policy import Policy
 from migrator.core.run.control import halted_by
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.engine.apply.apply import Applying
@@ -198,7 +200,7 @@ def _context_of(
     A run that is not real is a dry one: no wave rests, no hook is asked, and nobody is told.
     """
     store, settings, clock = site.store, site.settings, site.clock
-    policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
+    policy = _policy_of(store, header.plan_id)
     ref = bounds.ref
     around = around_claims(store, policy, header.plan_id, ref=ref, who=owner)
     return Context(
@@ -225,3 +227,16 @@ def _context_of(
         hooks=site.outside.hooks,
         around=around if is_real else Around(),
     )
+
+
+def _policy_of(store: Store, plan_id: str) -> Policy:
+    """Return the policy that a plan is carried out by.
+
+    The plans of a campaign are small: the error budget over all of them bounds failures, and not a share of each.
+    """
+    policy = stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}")
+    campaign = store.campaigns.of_plan(plan_id)
+    if campaign is None or policy.campaign is None:
+        return policy
+    bounds = replace(policy.gates, max_failures=policy.campaign.most_failures, max_failure_share=Decimal(1))
+    return replace(policy, gates=bounds)

@@ -73,10 +73,6 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "show": ("show:show", "Tell the story of one unit: both SIMs, its life, why it is silent, what is next."),
     "verify": ("verify.verify:verify", "Read every SIM of a plan again and compare."),
     "report": ("tools.report:report", "Write the reconciliation as HTML, JSON, CSV and Markdown."),
-    "campaign": {
-        "report": ("campaign.report:report", "Write the report over all plans: where every SIM is, what is next."),
-        "exceptions": ("campaign.report:exceptions", "List every SIM that a person must look after, with advice."),
-    },
     "retire": {
         "list": ("retire:list_cards", "List cards that only deactivation stops charging."),
     },
@@ -98,6 +94,18 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "test": ("notify:test", "Send a test to each receiver of a policy, and tell what came."),
         "deliver": ("notify:deliver", "Deliver what waits in the outbox, for cron."),
         "list": ("notify:show", "List notices, and what became of each."),
+    },
+    "campaign": {
+        "create": ("campaign.campaign:create", "Make a campaign of a policy with bounds."),
+        "approve": ("campaign.campaign:approve", "Approve the bounds of the campaign's policy."),
+        "run": ("campaign.run:run", "Do all that is due now, within the approval: one line for cron."),
+        "status": ("campaign.status:status", "Show how far the campaign is, and what it may still do."),
+        "pause": ("campaign.campaign:pause", "Send nothing until somebody resumes the campaign."),
+        "resume": ("campaign.campaign:resume", "Let the campaign go on."),
+        "retry": ("campaign.campaign:retry", "Let refused SIMs go again."),
+        "end": ("campaign.campaign:end", "End the campaign for good."),
+        "report": ("campaign.report:report", "Write the report over all plans: where every SIM is, what is next."),
+        "exceptions": ("campaign.report:exceptions", "List every SIM that a person must look after, with advice."),
     },
     "audit": {
         "log": ("tools.audit:log", "Show the log: every event in order."),
@@ -121,7 +129,7 @@ GROUP_HELP = {
     "handover": "The result, for the systems that hold ICCIDs.",
     "notify": "Notices to people and systems: webhook, Slack, Teams, mail, command.",
     "audit": "The audit log.",
-    "campaign": "The whole migration, over all plans.",
+    "campaign": "A migration of months: one approval, one call a day, one report over all plans.",
     "retire": "Cards that nobody needs, and that are billed.",
     "cutover": "Switch the old SIMs off.",
     "rollback": "Back to the old SIMs.",

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -12,13 +13,17 @@ from migrator.core.fleet.sims import SourceStatus
 from migrator.core.policy.outside import HookPrograms, Receiver
 
 __all__ = [
+    "CampaignPolicy",
     "Caps",
     "CapsScope",
     "ClaimPolicy",
+    "ClaimWhen",
+    "CutoverMode",
     "CutoverPolicy",
     "CutoverProof",
     "DataBasis",
     "DataLimitPolicy",
+    "DiscoverMode",
     "Gates",
     "InTestMode",
     "LimitsTiming",
@@ -28,6 +33,7 @@ __all__ = [
     "OtherUnits",
     "PairProof",
     "Policy",
+    "QuietHours",
     "Rule",
     "SmsBasis",
     "SmsLimitPolicy",
@@ -147,11 +153,34 @@ class OldSim(StrEnum):
     NOT_ASKED = "not_asked"  # 1NCE is not asked; what `verify --old-silent` noted still counts
 
 
+class ClaimWhen(StrEnum):
+    """Time at which a campaign claims a card."""
+
+    PLANNED = "planned"  # once its pair is known
+    SHIPPED = "shipped"  # once a list of shipped cards names it
+    SCANNED = "scanned"  # once it was scanned at its unit
+
+
+class CutoverMode(StrEnum):
+    """Treatment of old SIMs whose new SIM has rested."""
+
+    ASK = "ask"  # a cutover plan is made, and a person carries it out
+    AUTO = "auto"  # they are switched off
+
+
+class DiscoverMode(StrEnum):
+    """Treatment of pairs that hardware settles."""
+
+    ASK = "ask"  # they are counted, and a person accepts them
+    EXACT = "exact"  # they are accepted
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimPolicy:
     """`[claim]`: the tariff, and the tag of every SIM.
 
-    None: no tag.
+    None: no tag. `when` and `ahead_s` are for campaigns: no more cards are claimed ahead of their swap than the
+    observed swaps need for so long; None is no such bound.
     """
 
     data_plan_id: int
@@ -159,6 +188,8 @@ class ClaimPolicy:
     tag: str | None = "from-1nce"
     limits: LimitsTiming = LimitsTiming.WITH_CLAIM
     test_mode: InTestMode = InTestMode.BLOCK
+    when: ClaimWhen = ClaimWhen.PLANNED
+    ahead_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +365,52 @@ class StockPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Hours of each day in which nothing is written to a carrier.
+
+    Both are minutes of a day; the hours span midnight where they end before they begin.
+    """
+
+    from_minute: int
+    to_minute: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Begin and end."""
+        return self.from_minute, self.to_minute
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPolicy:
+    """`[campaign]`: bounds of the standing approval.
+
+    `until` is the last day on which anything is sent. Days and hours are those of `time_zone`. A new SIM lives
+    `cutover_rest_s` in its unit before its old SIM is switched off. A claimed card that was not seen for
+    `silent_after_s` is an exception. Of the newest `last_units` that were begun, a share of `error_budget` may fail.
+    """
+
+    until: date
+    claims_per_day: int
+    claims_total: int
+    spend_per_day: Decimal
+    spend_total: Decimal
+    cutover: CutoverMode = CutoverMode.ASK
+    cutover_rest_s: float = 72 * 3600.0
+    quiet_hours: QuietHours | None = None
+    time_zone: str = "UTC"
+    approvals: int = 1
+    discover: DiscoverMode = DiscoverMode.ASK
+    silent_after_s: float = 14 * 86_400.0
+    last_units: int = 200
+    error_budget: Decimal = Decimal("0.05")
+
+    @property
+    def most_failures(self) -> int:
+        """Most units of the newest that may fail."""
+        return int(self.error_budget * self.last_units)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Content of a whole policy file.
 
@@ -354,6 +431,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     hooks: HookPrograms = field(default_factory=HookPrograms)
     notify: tuple[Receiver, ...] = ()
+    campaign: CampaignPolicy | None = None
 
     @property
     def needs_counting(self) -> bool:

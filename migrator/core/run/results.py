@@ -70,7 +70,8 @@ class PullResult:
 class ApplyResult:
     """Result of one run of `apply`.
 
-    `verdicts` counts acting SIMs by verdict; `failed` counts SIMs by error code.
+    `verdicts` counts acting SIMs by verdict; `failed` counts SIMs by error code. `is_capped`: as many SIMs
+    were claimed as the run may claim, and more are to be.
     """
 
     plan_id: str
@@ -84,6 +85,7 @@ class ApplyResult:
     failed: Mapping[str, int] = field(default_factory=dict)
     blocked: int = 0
     skipped: int = 0
+    is_capped: bool = False
 
     @property
     def is_open(self) -> bool:

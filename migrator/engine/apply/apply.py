@@ -26,7 +26,7 @@ from migrator.engine.apply.told import asked_of_hook, told_at_end
 from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
-from migrator.errors import Halted, InputError, Interrupted, MigratorError, NotAuthorised
+from migrator.errors import Halted, InputError, Interrupted, MigratorError, MostClaimed, NotAuthorised
 from migrator.ports import Account
 
 __all__ = ["Applying"]
@@ -228,6 +228,7 @@ class Applying:
             failed=ctx.journal.failure_codes(ctx.plan_id),
             blocked=self._blocked(),
             skipped=ctx.header.counts.get(Action.SKIP, 0),
+            is_capped=isinstance(error, MostClaimed),
         )
         told = told_at_end(ctx, result)
         ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=kept, now=ctx.now(), told=told)

@@ -18,7 +18,7 @@ from migrator.engine.apply.guards import gate_after
 from migrator.engine.apply.strangers import Strangers
 from migrator.engine.apply.told import told_of_wave
 from migrator.engine.run.context import Context
-from migrator.errors import Halted, Interrupted, PlatformError
+from migrator.errors import Halted, Interrupted, MostClaimed, PlatformError
 
 __all__ = ["Waves"]
 
@@ -79,9 +79,8 @@ class Waves:
                 hint='end it in the dashboard, or set [claim] test_mode = "adopt_when_live"; then make a new plan',
             )
         if self.claimer.is_capped:
-            raise Halted(
+            raise MostClaimed(
                 f"--max-sims {ctx.options.max_sims} is reached",
-                code="max_sims",
                 hint="run the same command again for the next ones",
             )
 

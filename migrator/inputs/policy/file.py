@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,13 @@ from migrator.inputs.policy.combinations import check_section
 from migrator.inputs.policy.iccids import read_iccids
 from migrator.inputs.policy.notify import receivers_from
 from migrator.inputs.policy.rules import rules_from
-from migrator.inputs.policy.sections import CODE_BOUND, FIELD_OF, REQUIRED, SECTIONS, checked_code
+from migrator.inputs.policy.sections import CODE_BOUND, FIELD_OF, OPTIONAL, REQUIRED, SECTIONS, checked_code
 from migrator.inputs.policy.waves import waves_from
 
 __all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
 
 VERSION = 1
-_NEWER = ("status_before", "switched_off_by_us", "monthly_cap_mb")
+_NEWER = ("status_before", "switched_off_by_us", "monthly_cap_mb", "campaign", "ahead_s")
 """Keys that older policies do not have.
 
 Such a key is left out of `canonical` where it is None, so that the fingerprint of an older policy stays the
@@ -70,7 +71,7 @@ class LoadedPolicy:
         def is_known(value: Any, *path: str) -> bool:
             then, now = known, usual
             for name in path[:-1]:
-                then, now = then.get(name, {}), now[name]
+                then, now = then.get(name, {}), now.get(name, {})
             return path[-1] in then or value != now.get(path[-1])
 
         return _hashed(
@@ -139,7 +140,11 @@ def _loaded(file: TomlFile, folder: Path | None) -> LoadedPolicy:
 
     findings = Findings(file)
     _check_top(file.data, findings)
-    sections = {name: _section(name, file.data.get(name, {}), findings) for name in SECTIONS}
+    sections = {
+        name: _section(name, file.data.get(name, {}), findings)
+        for name in SECTIONS
+        if name in file.data or name not in OPTIONAL
+    }
     for name, values in sections.items():
         check_section(name, values, (name,), findings)
     arrays: dict[str, Any] = {}
@@ -169,6 +174,7 @@ def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
     records = {
         name: record(**{FIELD_OF.get(key, key): value for key, value in sections[name].items()})
         for name, (record, _) in SECTIONS.items()
+        if name in sections
     }
     approvals = records.pop("approvals").required
     return Policy(**records, approvals=approvals)
@@ -245,4 +251,4 @@ def _spelled_out(value: Any) -> Any:
         return {"count": len(value), "sha256": digest}
     if isinstance(value, Mapping):
         return {key: value[key] for key in sorted(value)}
-    return str(value) if isinstance(value, str) else value
+    return str(value) if isinstance(value, str | date) else value

@@ -65,7 +65,7 @@ def _rule(  # noqa: PLR0917 - handed through as they came
 
 def _check_keys(table: Mapping[str, Any], path: KeyPath, findings: Findings) -> None:
     for key in table:
-        if key == "claim" or key in SECTIONS["claim"][1]:
+        if key == "claim" or (key in SECTIONS["claim"][1] and key not in _KEYS):
             findings.add((*path, key), "not_supported", "a rule cannot change the claim", _TARIFF)
         elif key not in _KEYS:
             findings.add((*path, key), "unknown_key", "unknown key", nearest(key, _KEYS))

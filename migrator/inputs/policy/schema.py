@@ -15,7 +15,7 @@ from migrator.core.policy.outside import Receiver
 from migrator.core.policy.policy import Rule, Wave, When
 from migrator.inputs.files.toml_checks import Described
 from migrator.inputs.policy.notify import FIELDS, NOTIFY
-from migrator.inputs.policy.sections import FIELD_OF, OVERRIDES, REQUIRED, RULE_NAME, SECTIONS, WAVE, WHEN
+from migrator.inputs.policy.sections import FIELD_OF, OPTIONAL, OVERRIDES, REQUIRED, RULE_NAME, SECTIONS, WAVE, WHEN
 
 __all__ = ["policy_schema", "schema_text"]
 
@@ -44,7 +44,7 @@ def policy_schema() -> Schema:
         "$schema": DRAFT,
         "title": "A policy of migrator",
         "description": "What should become of each SIM. plans/default.toml explains every key.",
-        **_object(properties, required=("policy_version", *REQUIRED)),
+        **_object(properties, required=("policy_version", *(name for name in REQUIRED if name not in OPTIONAL))),
     }
 
 

@@ -3,21 +3,27 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from string import Formatter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from migrator.core.fleet.sims import SourceStatus
 from migrator.core.plan.mapping import FACT_FIELDS
 from migrator.core.policy.outside import HookPrograms
 from migrator.core.policy.policy import (
+    CampaignPolicy,
     Caps,
     CapsScope,
     ClaimPolicy,
+    ClaimWhen,
+    CutoverMode,
     CutoverPolicy,
     CutoverProof,
     DataBasis,
     DataLimitPolicy,
+    DiscoverMode,
     Gates,
     InTestMode,
     LimitsTiming,
@@ -26,6 +32,7 @@ from migrator.core.policy.policy import (
     OnDuplicate,
     OtherUnits,
     PairProof,
+    QuietHours,
     SmsBasis,
     SmsLimitPolicy,
     StatusPolicy,
@@ -42,6 +49,7 @@ __all__ = [
     "CODE_BOUND",
     "COMMAND",
     "FIELD_OF",
+    "OPTIONAL",
     "OVERRIDES",
     "REQUIRED",
     "RULE_NAME",
@@ -128,6 +136,41 @@ def _command(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _day(value: Any) -> date:
+    """Read a day, written without quotes or with them."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise Unfit("wrong_type", f"found {found(value)}, expected a day", "such as 2027-03-31")
+
+
+def _hours(value: Any) -> QuietHours:
+    """Read hours of a day, such as "22:00-06:00"."""
+    told = re.fullmatch(_HOURS, value) if isinstance(value, str) else None
+    if told is None:
+        raise Unfit("bad_hours", f"found {found(value)}, expected hours of a day", 'such as "22:00-06:00"')
+    at = [int(part) for part in told.groups()]
+    hours = QuietHours(at[0] * 60 + at[1], at[2] * 60 + at[3])
+    if hours.from_minute == hours.to_minute:
+        raise Unfit("bad_hours", f"found {found(value)}: no hours", "leave the key out, if there are none")
+    return hours
+
+
+def _zone(value: Any) -> str:
+    """Read the name of a time zone that this system knows."""
+    name: str = text()(value)
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        hint = "a name such as Europe/Berlin or UTC; on Windows install the package tzdata"
+        raise Unfit("bad_zone", f"found {found(value)}: no such time zone is known here", hint) from None
+    return name
+
+
 def checked_code(code: str) -> str:
     """Return the code if it is an error code.
 
@@ -146,6 +189,8 @@ class ApprovalsSection:
 
 
 _CODE = r"[a-z0-9_]{1,60}"
+_CLOCK = r"([01]\d|2[0-3]):([0-5]\d)"
+_HOURS = f"{_CLOCK}-{_CLOCK}"
 CODE_BOUND = whole(least=0)
 _CODES = Described(
     lambda value: value,  # each code is checked by itself, so that each has its own line
@@ -189,6 +234,8 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "tag": Described(_tag, {"type": "string"}),
             "limits": choice(LimitsTiming),
             "test_mode": choice(InTestMode),
+            "when": choice(ClaimWhen),
+            "ahead": _SOME_TIME,
         },
     ),
     "status": (StatusPolicy, {"enabled": _STATUS, "disabled": _STATUS, "expired": _STATUS}),
@@ -259,6 +306,25 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
         },
     ),
     "hooks": (HookPrograms, {"before_claim": COMMAND, "before_cutover": COMMAND, "timeout": _SOME_TIME}),
+    "campaign": (
+        CampaignPolicy,
+        {
+            "until": Described(_day, {"type": "string"}),
+            "claims_per_day": whole(least=1),
+            "claims_total": whole(least=1),
+            "spend_per_day": number(),
+            "spend_total": number(),
+            "cutover": choice(CutoverMode),
+            "cutover_rest": _DURATION,
+            "quiet_hours": Described(_hours, {"type": "string", "pattern": f"^{_HOURS}$"}),
+            "time_zone": Described(_zone, {"type": "string", "pattern": r"\S"}),
+            "approvals": whole(least=1, most=100),
+            "discover": choice(DiscoverMode),
+            "silent_after": _SOME_TIME,
+            "last_units": whole(least=1, most=100_000),
+            "error_budget": _SHARE,
+        },
+    ),
 }
 """Record of each section, and the check of each key.
 
@@ -289,6 +355,9 @@ WHEN: Mapping[str, Described] = {
     "data_quota_mb_min": _VOLUME,
     "data_quota_mb_max": _VOLUME,
 }
+OPTIONAL = frozenset({"campaign"})
+"""Sections that may be missing though they have keys without a default."""
+
 OVERRIDES: Mapping[str, str] = {
     "status": "status",
     "data_limit": "data_limit",
@@ -300,11 +369,28 @@ OVERRIDES: Mapping[str, str] = {
 A rule's `name` is its own name.
 """
 
-FIELD_OF = {"timeout": "timeout_s", "soak": "soak_s", "rest": "rest_s", "alive_within": "alive_within_s"}
+FIELD_OF = {
+    "timeout": "timeout_s",
+    "soak": "soak_s",
+    "rest": "rest_s",
+    "alive_within": "alive_within_s",
+    "ahead": "ahead_s",
+    "cutover_rest": "cutover_rest_s",
+    "silent_after": "silent_after_s",
+}
 """Keys with another name in the core.
 
 There, the name of a duration has its unit.
 """
 
-REQUIRED: Mapping[str, Mapping[str, str]] = {"claim": {"data_plan_id": "2096", "zone": '"global"'}}
+REQUIRED: Mapping[str, Mapping[str, str]] = {
+    "claim": {"data_plan_id": "2096", "zone": '"global"'},
+    "campaign": {
+        "until": "2027-03-31",
+        "claims_per_day": "500",
+        "claims_total": "50000",
+        "spend_per_day": "600.00",
+        "spend_total": "60000.00",
+    },
+}
 """Keys without a default, each with an example."""

@@ -21,7 +21,7 @@ from migrator.store.plans.lookup import is_migration, plan_row
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import plans, steps
 
-__all__ = ["claims_made", "claims_may_take"]
+__all__ = ["claims_made", "claims_may_take", "price_of"]
 
 _LONGEST = "claim_timeout_s"
 _OPEN = select(steps.c.plan_no).where(
@@ -56,6 +56,11 @@ def claims_made(database: Database, org_id: int) -> list[Claimed]:
             sims = int(database.rows(_SIMS, plan_no=row.plan_no)[0][0])
             made.append(Claimed(row.plan_id, sims, price))
     return made
+
+
+def price_of(database: Database, plan_id: str) -> Decimal | None:
+    """Return the confirmed price of a SIM in a plan, or None."""
+    return _terms(plan_row(database, plan_id).header)[1]
 
 
 def claims_may_take(database: Database, seconds: float) -> float:

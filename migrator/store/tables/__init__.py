@@ -1,10 +1,10 @@
 """Tables of the store, as SQLAlchemy describes them."""
 
-from migrator.store.tables import fleet, outbox, plans, sightings
+from migrator.store.tables import campaigns, fleet, outbox, plans, sightings
 
 __all__ = ["METADATA"]
 
 METADATA = fleet.metadata
-"""All tables of the modules here."""
+"""All tables of the modules here, which are imported for that."""
 
-assert all(one.metadata is METADATA for one in (plans.plans, sightings.source_imeis, outbox.notices))  # noqa: S101
+_FIRST_OF_EACH = (plans.plans, sightings.source_imeis, outbox.notices, campaigns.campaigns)

@@ -42,6 +42,7 @@ plans = Table(  # plan_id is NULL while a plan is being made; of a kind, the hig
     Column("finished_at", Float),
     Column("kind", Text, nullable=False, server_default="migrate"),
     Column("of_plan_no", ForeignKey("plans.plan_no"), index=True),  # the migration of a cutover or rollback
+    Column("campaign_no", Integer, index=True),  # the campaign that made it
 )
 
 changes = Table(  # one row per SIM: of a migration sorted by its limits ("no limit" last), of others by position

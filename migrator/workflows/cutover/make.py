@@ -117,6 +117,7 @@ async def make_cutover(
     progress: Progress,
     usage: SourceUsage | None,
     source_rps: float = 1.0,
+    listed: Collection[str] | None = None,
 ) -> SwitchHeader:
     """Make a cutover plan, and keep it; send no write.
 
@@ -135,6 +136,7 @@ async def make_cutover(
         progress: called with each event.
         usage: answers what old SIMs used, a request each; None where the demand does not ask.
         source_rps: how many requests a second may go to 1NCE, to tell beforehand how long it takes.
+        listed: keys of the SIMs that are meant; None for all of them. The others stay on, and are not asked about.
 
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
@@ -156,6 +158,9 @@ async def make_cutover(
     with LineSpool(NO_PLAN) as proved, LineSpool(NO_PLAN) as rows:
         for found in chunks(_facts(store, header, off)):
             _add_to(overlap, found, header, demand.now_s)
+            if listed is not None:
+                rows.add(row_line(_unlisted(one)) for one in found if one.item.key not in listed)
+                found = [one for one in found if one.item.key in listed]  # noqa: PLW2901 - the same, but fewer
             mute = _without_data(store, found, demand)
             judged = await _judged(target, found, demand, header.org_id, notes, stopper, mute)
             proved.add(map(_judged_line, judged))
@@ -185,6 +190,12 @@ async def make_cutover(
             demand=demand,
             source_rps=source_rps,
         )
+
+
+def _unlisted(found: _Found) -> SwitchRow:
+    """Return the row of a SIM that is not meant."""
+    change = found.item.change
+    return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, SwitchReason.NOT_LISTED)
 
 
 def make_rollback(

@@ -1,6 +1,6 @@
 """Making of a cutover plan."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 
 from migrator.core.cutover.plan import SwitchHeader
@@ -15,16 +15,22 @@ from migrator.workflows.site import Site, holding
 __all__ = ["plan_cutover"]
 
 
-def plan_cutover(site: Site, migration: PlanHeader, demand: Demand, *, waves: Sequence[int] = ()) -> SwitchHeader:
-    """Make a cutover plan; send no write.
-
-    The store's lease is held meanwhile.
+def plan_cutover(
+    site: Site,
+    migration: PlanHeader,
+    demand: Demand,
+    *,
+    waves: Sequence[int] = (),
+    listed: Collection[str] | None = None,
+) -> SwitchHeader:
+    """Make a cutover plan under the lease; send no write.
 
     Args:
         site: the store of the migration's plan.
         migration: the migration's plan.
         demand: what a new SIM must have shown, and its old one.
         waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
+        listed: keys of the SIMs that are meant; None for all of them.
 
     Raises: InputError, for settings that are missing; Halted, if too few SIMs are verified; StoreBusy; PlatformError.
     """
@@ -52,6 +58,7 @@ def plan_cutover(site: Site, migration: PlanHeader, demand: Demand, *, waves: Se
                     progress=site.progress,
                     usage=usage,
                     source_rps=ceiling(store, "1nce", chosen.max_rps("ONENCE_MAX_RPS"))(),
+                    listed=listed,
                 )
 
         return site.outside.run_async(body)

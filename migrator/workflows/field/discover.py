@@ -145,17 +145,17 @@ async def _ask_live(site: Site, seen: Discovery, stopper: Stopper, result: Disco
 
 
 async def read_devices(
-    store: Store, target: TargetPlatform, *, clock: Clock, stopper: Stopper, progress: Progress
+    store: Store, target: TargetPlatform, *, clock: Clock, stopper: Stopper, progress: Progress, announces: bool = True
 ) -> int:
     """Read every device of the organization, and keep what is seen.
 
-    A request per page of the list, and none per device: the list tells the IMEI. How many requests it takes is told
-    first.
+    A request per page of the list, and none per device: the list tells the IMEI. How many requests it takes is asked
+    for and told first, where somebody watches.
 
     Returns: the number of devices.
     Raises: WireMismatch, if the list goes in a circle; PlatformError.
     """
-    count = await target.device_count()
+    count = await target.device_count() if announces else None
     if count is not None:
         progress("reading_devices", {"sims": count, "requests": math.ceil(count / target.page_size) or 1})
     cursor: str | None = None

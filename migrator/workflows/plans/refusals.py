@@ -7,6 +7,7 @@ from migrator.core.run.states import PlanKind
 from migrator.errors import Halted, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.store import Store
+from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.workflows.plans.changes_since import changes_since
 
 __all__ = ["must_be_whole", "refuse_stale", "require_approvals", "switch_must_be_whole"]
@@ -67,6 +68,10 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
 
     Raises: Halted, if the policy of the plan asks for more people than have approved the plan.
     """
+    campaign = store.campaigns.of_plan(header.plan_id)
+    if campaign is not None:
+        _must_be_approved(campaign, header.plan_id)
+        return
     text = store.plans.policy_text(header.plan_id)
     required = stored_policy(text, name=f"policy of {header.plan_id}").approvals
     people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)
@@ -78,4 +83,19 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
         code="approvals_missing",
         hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
         f"{header.plan_id} --confirm {header.claims}`",
+    )
+
+
+def _must_be_approved(campaign: Campaign, plan_id: str) -> None:
+    """Refuse a plan whose campaign is not approved now.
+
+    Raises: Halted.
+    """
+    if campaign.state is CampaignState.APPROVED:
+        return
+    command = "resume" if campaign.state is CampaignState.PAUSED else "approve"
+    raise Halted(
+        f"plan {plan_id} is of campaign {campaign.name!r}, which is {campaign.state}, not approved; nothing was sent",
+        code="campaign_not_approved",
+        hint=f"`migrator campaign {command}` lets it go on",
     )

@@ -1,0 +1,78 @@
+"""`campaign run`: all that is due now, once or again and again."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, say, table, warned
+from migrator.cli.app.progress import watching
+from migrator.cli.app.words import seconds_of
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError, Problem, StoreBusy
+from migrator.workflows.campaign.once import Ticked, run_once
+from migrator.workflows.site import open_site
+
+__all__ = ["run"]
+
+CODES = (
+    "0 all well, 2 input, 3 some SIMs need a person, 4 refused, 6 outside of the approval: nothing sent, 7 the next "
+    "call goes on, 9 another run holds the store, 130 interrupted."
+)
+
+
+@click.command("run", epilog=f"Exit codes: {CODES}")
+@click.option("--once", is_flag=True, help="Do what is due now, and end: for cron and other schedulers.")
+@click.option("--every", metavar="DURATION", help="Do it again after so long, such as 15m, until interrupted.")
+@global_options
+@click.pass_obj
+def run(shared: Globals, /, *, once: bool, every: str | None) -> int:
+    """Do all that is due now, within the standing approval.
+
+    Takes files from the campaign's `intake`, reads both carriers, goes on with what was begun, claims, finds pairs,
+    switches old SIMs off, and writes what changed. Killed anywhere, the next call goes on.
+    """
+
+    def body() -> Outcome:
+        if once is (every is not None):
+            raise InputError("say how often", code="bad_options", hint="add --once, or --every 15m")
+        if every is None:
+            return _outcome(_tick(shared))
+        return _again(shared, seconds_of("--every", every))
+
+    return finish("campaign run", shared, body)
+
+
+def _tick(shared: Globals) -> Ticked:
+    with open_site(shared.state, config=shared.config, warn=warned) as site, watching(shared) as progress:
+        return run_once(replace(site, progress=progress))
+
+
+def _again(shared: Globals, every_s: float) -> Outcome:
+    """Run ticks until interrupted, also past other runs."""
+    while True:
+        try:
+            ticked = _tick(shared)
+        except StoreBusy as error:
+            say(f"another run holds the store: {error.message}")
+        else:
+            say(f"tick {ticked.tick_no}: exit code {int(ticked.exit_code)}, {ticked.reason}")
+        time.sleep(every_s)
+
+
+def _outcome(ticked: Ticked) -> Outcome:
+    data: dict[str, Any] = {
+        "tick": ticked.tick_no,
+        "reason": ticked.reason,
+        "held": [{"exit_code": int(one.exit_code), "words": one.words, "hint": one.hint} for one in ticked.held],
+        "told": dict(ticked.told),
+    }
+    rows = [(name.replace("_", " "), count) for name, count in ticked.told.items() if isinstance(count, int)]
+    text: list[Any] = [f"Tick {ticked.tick_no}: {ticked.reason}.", table("", ("", ""), rows)]
+    problems = [Problem(_word(one.exit_code), one.words, one.hint) for one in ticked.held]
+    return Outcome(data, text, ticked.exit_code, problems)
+
+
+def _word(code: ExitCode) -> str:
+    return "attention" if code is ExitCode.ATTENTION else "stopped"

@@ -1,0 +1,89 @@
+"""`campaign status`: how far a campaign is."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
+from migrator.cli.campaign.campaign import bounds_table
+from migrator.core.fleet.units import money
+from migrator.workflows.campaign.status import CampaignStatus, campaign_status
+from migrator.workflows.site import open_site
+
+__all__ = ["status"]
+
+
+@click.command("status", epilog="Exit codes: 0 done, 2 no campaign.")
+@global_options
+@click.pass_obj
+def status(shared: Globals, /) -> int:
+    """Show how far the campaign is, and what it may still do."""
+
+    def body() -> Outcome:
+        with open_site(shared.state, config=shared.config, warn=warned) as site:
+            return _told(campaign_status(site))
+
+    return finish("campaign status", shared, body)
+
+
+def _told(found: CampaignStatus) -> Outcome:
+    campaign, bounds, spent = found.campaign, found.bounds, found.spent
+    ticks = [
+        {
+            "tick": one.tick_no,
+            "began_at": _moment(one.began_s),
+            "ended_at": None if one.ended_s is None else _moment(one.ended_s),
+            "exit_code": one.exit_code,
+            "reason": one.reason,
+            "told": dict(one.told),
+        }
+        for one in found.ticks
+    ]
+    data = {
+        "campaign": campaign.name,
+        "state": campaign.state.value,
+        "people": list(found.people),
+        "required": bounds.approvals,
+        "until": bounds.until.isoformat(),
+        "claims": {
+            "today": spent.sims_today,
+            "per_day": bounds.claims_per_day,
+            "so_far": spent.sims,
+            "total": bounds.claims_total,
+        },
+        "money": {
+            "today": money(spent.money_today),
+            "per_day": money(bounds.spend_per_day),
+            "so_far": money(spent.money),
+            "total": money(bounds.spend_total),
+        },
+        "sims": dict(found.counts),
+        "exceptions": dict(found.exceptions),
+        "ticks": ticks,
+    }
+    used = [
+        ("claims today", f"{spent.sims_today} of {bounds.claims_per_day}"),
+        ("claims in all", f"{spent.sims} of {bounds.claims_total}"),
+        ("money today", f"{money(spent.money_today)} of {money(bounds.spend_per_day)}"),
+        ("money in all", f"{money(spent.money)} of {money(bounds.spend_total)}"),
+    ]
+    text: list[Any] = [
+        f"Campaign {campaign.name!r}: {campaign.state.value}, approved by {len(found.people)} of {bounds.approvals}.",
+        table("SIMs", ("", "SIMs"), list(found.counts.items())),
+        table("Used", ("", ""), used),
+        bounds_table(bounds),
+    ]
+    if found.exceptions:
+        text.append(table("Exceptions", ("code", "SIMs"), list(found.exceptions.items())))
+    rows = [(one["tick"], one["began_at"], _ended(one["exit_code"]), one["reason"]) for one in ticks]
+    text.append(table("Newest ticks", ("tick", "began", "exit", "reason"), rows))
+    return Outcome(data, text)
+
+
+def _ended(code: Any) -> str:
+    return "killed, or at work" if code is None else str(code)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

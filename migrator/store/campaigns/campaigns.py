@@ -1,0 +1,270 @@
+"""Campaigns and their standing approvals."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from migrator.chunks import chunks
+from migrator.core.plan.approvals import same_person
+from migrator.errors import InputError
+from migrator.store.database.database import Database
+from migrator.store.database.rows import AnyRow
+from migrator.store.log import note
+from migrator.store.tables.campaigns import campaign_approvals, campaigns, claim_retries
+from migrator.store.tables.plans import plans
+
+__all__ = ["Campaign", "CampaignApproval", "CampaignState", "Campaigns"]
+
+
+class CampaignState(StrEnum):
+    """State of a campaign."""
+
+    MADE = "made"  # enough people have not approved it yet
+    APPROVED = "approved"
+    PAUSED = "paused"  # by a person: nothing is sent
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Campaign, with the policy as it was approved or is to be.
+
+    `folder` holds its intake and what it writes. Failures before `budget_since_s` do not count any more.
+    """
+
+    campaign_no: int
+    name: str
+    state: CampaignState
+    policy_file: str
+    policy_text: str
+    policy_sha256: str
+    folder: str
+    org_id: int | None
+    created_s: float
+    created_by: str
+    approved_s: float | None
+    ended_s: float | None
+    budget_since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignApproval:
+    """Approval of one person, bound to the policy that they saw."""
+
+    approved_by: str
+    approved_s: float
+    policy_sha256: str
+    ref: str
+    note: str
+
+
+_OPEN = select(campaigns).where(campaigns.c.state != CampaignState.ENDED)
+
+
+class Campaigns:
+    """Campaigns of a store; at most one is not ended."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def open(self) -> Campaign | None:
+        """Return the campaign that is not ended, or None."""
+        rows = self._db.rows(_OPEN)
+        return _campaign(rows[0]) if rows else None
+
+    def required(self) -> Campaign:
+        """Return the campaign that is not ended.
+
+        Raises: InputError, if there is none.
+        """
+        campaign = self.open()
+        if campaign is None:
+            hint = "`migrator campaign create --policy FILE` makes one"
+            raise InputError("the store holds no campaign", code="no_campaign", hint=hint)
+        return campaign
+
+    def create(
+        self,
+        name: str,
+        *,
+        policy_file: str,
+        text: str,
+        policy: Mapping[str, Any],
+        sha256: str,
+        folder: str,
+        by: str,
+        now: float,
+    ) -> Campaign:
+        """Keep a new campaign.
+
+        Raises: InputError, if another one is not ended.
+        """
+        values = {
+            "name": name,
+            "state": CampaignState.MADE,
+            "policy_file": policy_file,
+            "policy_text": text,
+            "policy_json": json.dumps(policy, sort_keys=True),
+            "policy_sha256": sha256,
+            "folder": folder,
+            "created_at": now,
+            "created_by": by,
+        }
+        with self._db.write() as connection:
+            other = connection.execute(_OPEN).one_or_none()
+            if other is not None:
+                hint = "`migrator campaign end` ends it; a changed policy needs `migrator campaign approve` alone"
+                raise InputError(f"campaign {other.name!r} is not ended", code="campaign_open", hint=hint)
+            connection.execute(insert(campaigns).values(values))
+            note(connection, now, "campaign.made", None, {"name": name, "by": by, "policy_sha256": sha256})
+        return self.required()
+
+    def take_policy(
+        self, campaign: Campaign, *, text: str, policy: Mapping[str, Any], sha256: str, now: float
+    ) -> Campaign:
+        """Let a changed policy take the place of the former one.
+
+        Approvals of the former one do not count for it. A paused campaign stays paused.
+        """
+        values = {"policy_text": text, "policy_json": json.dumps(policy, sort_keys=True), "policy_sha256": sha256}
+        told = {"name": campaign.name, "policy_sha256": sha256}
+        state = CampaignState.PAUSED if campaign.state is CampaignState.PAUSED else CampaignState.MADE
+        self._update(campaign, values | {"state": state, "approved_at": None}, now, "policy", told)
+        return self.required()
+
+    def approve(self, campaign: Campaign, given: CampaignApproval, *, required: int) -> Campaign:
+        """Keep an approval; enough people make the campaign an approved one.
+
+        A paused campaign stays paused: somebody has to resume it.
+        """
+        people = {same_person(name) for name in (*self.people(campaign), given.approved_by)}
+        is_enough = len(people) >= required and campaign.approved_s is None
+        told = {"name": campaign.name, "by": given.approved_by, "policy_sha256": given.policy_sha256}
+        told |= {"ref": given.ref, "note": given.note}
+        values = {
+            "campaign_no": campaign.campaign_no,
+            "approved_by": given.approved_by,
+            "approved_at": given.approved_s,
+            "policy_sha256": given.policy_sha256,
+            "ref": given.ref,
+            "note": given.note,
+        }
+        changed: dict[str, Any] = {"approved_at": given.approved_s} if is_enough else {}
+        if is_enough and campaign.state is CampaignState.MADE:
+            changed["state"] = CampaignState.APPROVED
+        with self._db.write() as connection:
+            connection.execute(insert(campaign_approvals).values(values))
+            if changed:
+                connection.execute(_this(campaign).values(changed))
+            note(connection, given.approved_s, "campaign.approved", None, told)
+        return self.required()
+
+    def approvals(self, campaign: Campaign) -> list[CampaignApproval]:
+        """Return every approval of a campaign, oldest first."""
+        column = campaign_approvals.c
+        given = (
+            select(campaign_approvals).where(column.campaign_no == campaign.campaign_no).order_by(column.approval_id)
+        )
+        return [
+            CampaignApproval(row.approved_by, row.approved_at, row.policy_sha256, row.ref, row.note)
+            for row in self._db.rows(given)
+        ]
+
+    def people(self, campaign: Campaign) -> list[str]:
+        """Return who approved the present policy, each person once."""
+        people: dict[str, str] = {}
+        for one in self.approvals(campaign):
+            if one.policy_sha256 == campaign.policy_sha256:
+                people.setdefault(same_person(one.approved_by), one.approved_by)
+        return list(people.values())
+
+    def pause(self, campaign: Campaign, by: str, now: float) -> None:
+        """Hold a campaign: nothing is sent until somebody resumes it."""
+        self._update(campaign, {"state": CampaignState.PAUSED}, now, "paused", {"name": campaign.name, "by": by})
+
+    def resume(self, campaign: Campaign, by: str, now: float) -> None:
+        """Let a campaign go on.
+
+        Failures so far do not count any more.
+        """
+        state = CampaignState.MADE if campaign.approved_s is None else CampaignState.APPROVED
+        values = {"state": state, "budget_since": now}
+        self._update(campaign, values, now, "resumed", {"name": campaign.name, "by": by})
+
+    def end(self, campaign: Campaign, by: str, now: float) -> None:
+        """End a campaign for good."""
+        values = {"state": CampaignState.ENDED, "ended_at": now}
+        self._update(campaign, values, now, "ended", {"name": campaign.name, "by": by})
+
+    def retry(self, keys: Iterable[str], by: str, now: float) -> int:
+        """Let refused claims of some old SIMs go again; return how many."""
+        statement = upsert(claim_retries)
+        put = statement.on_conflict_do_update(
+            index_elements=["source_key"],
+            set_={"asked_at": statement.excluded.asked_at, "asked_by": statement.excluded.asked_by},
+        )
+        asked = 0
+        with self._db.write() as connection:
+            for chunk in chunks(keys):
+                connection.execute(put, [{"source_key": key, "asked_at": now, "asked_by": by} for key in chunk])
+                asked += len(chunk)
+            if asked:
+                note(connection, now, "campaign.retry", None, {"sims": asked, "by": by})
+        return asked
+
+    def own(self, campaign: Campaign, plan_id: str, org_id: int) -> None:
+        """Note that a plan is one of a campaign.
+
+        The organization of its first plan is that of the campaign.
+
+        Raises: InputError, for a plan of another organization: the bounds are not approved for that account.
+        """
+        if campaign.org_id not in {None, org_id}:
+            raise InputError(
+                f"campaign {campaign.name!r} is for organization {campaign.org_id}, and the settings name {org_id}",
+                code="other_organization",
+                hint="set HOLOGRAM_ORG_ID to the campaign's organization, or end the campaign and make another one",
+            )
+        with self._db.write() as connection:
+            connection.execute(update(plans).where(plans.c.plan_id == plan_id).values(campaign_no=campaign.campaign_no))
+            connection.execute(_this(campaign).values(org_id=org_id))
+
+    def of_plan(self, plan_id: str) -> Campaign | None:
+        """Return the campaign of a plan, or None."""
+        made = select(campaigns).join(plans, plans.c.campaign_no == campaigns.c.campaign_no)
+        rows = self._db.rows(made.where(plans.c.plan_id == plan_id))
+        return _campaign(rows[0]) if rows else None
+
+    def _update(
+        self, campaign: Campaign, values: Mapping[str, Any], now: float, word: str, told: Mapping[str, Any]
+    ) -> None:
+        with self._db.write() as connection:
+            connection.execute(_this(campaign).values(**values))
+            note(connection, now, f"campaign.{word}", None, told)
+
+
+def _this(campaign: Campaign) -> Any:
+    return update(campaigns).where(campaigns.c.campaign_no == campaign.campaign_no)
+
+
+def _campaign(row: AnyRow) -> Campaign:
+    return Campaign(
+        row.campaign_no,
+        row.name,
+        CampaignState(row.state),
+        row.policy_file,
+        row.policy_text,
+        row.policy_sha256,
+        row.folder,
+        row.org_id,
+        row.created_at,
+        row.created_by,
+        row.approved_at,
+        row.ended_at,
+        row.budget_since,
+    )

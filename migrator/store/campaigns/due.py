@@ -1,0 +1,300 @@
+"""SIMs that are due in a campaign, and its spending.
+
+Everything is counted from plans, journal and reads; nothing is counted beside them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+
+from migrator.core.campaign.budget import Spent
+from migrator.core.cutover.plan import SwitchReason
+from migrator.core.cutover.rules import moment_s
+from migrator.core.plan.plan import Action
+from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
+from migrator.core.run.steps import UNREAD, Verdict
+from migrator.store.campaigns.campaigns import Campaign
+from migrator.store.database.database import Database
+from migrator.store.database.rows import among, json_list
+from migrator.store.inventory.snapshots import in_force
+from migrator.store.journal.claims_made import price_of
+from migrator.store.pairs.paid_pairs import may_be_paid
+from migrator.store.tables.campaigns import claim_retries, first_lives, shipped_cards
+from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
+from migrator.store.tables.plans import changes, plans, request_items, requests, steps, verifications
+
+__all__ = ["Due", "Rested", "Waiting"]
+
+_plan, _change, _step = plans.c, changes.c, steps.c
+_OF = and_(_plan.campaign_no == bindparam("campaign_no"), _plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
+_is_claim = and_(_step.plan_no == _change.plan_no, _step.source_key == _change.source_key, _step.kind == StepKind.CLAIM)
+_judged = verifications.c
+_OPEN = (UNREAD, Verdict.PENDING, Verdict.STAGED)
+_LEFT = (Action.SKIP, Action.BLOCK)
+_OVER = (StepState.FAILED, StepState.SKIPPED)
+_asked_at = func.coalesce(claim_retries.c.asked_at, 0)
+_was_left, _is_over = _change.action.in_(_LEFT), func.coalesce(_step.state, "").in_(_OVER)
+_is_handled = or_(  # a plan has done what it can for the SIM, or is about to
+    _plan.state == PlanState.STARTED,
+    _change.action == Action.NO_OP,
+    and_(_was_left, _asked_at <= _plan.created_at),
+    and_(~_was_left, _is_over, _asked_at <= _step.since),
+    and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN)),
+)
+_HANDLED = (
+    select(_change.source_key, _change.target_key)
+    .join_from(plans, changes, _change.plan_no == _plan.plan_no)
+    .outerjoin(steps, _is_claim)
+    .outerjoin(verifications, (_judged.plan_no == _change.plan_no) & (_judged.source_key == _change.source_key))
+    .outerjoin(claim_retries, claim_retries.c.source_key == _change.source_key)
+    .where(_OF, _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)), _change.target_key.is_not(None))
+    .where(_is_handled)
+)
+_WAITING = (
+    select(
+        pairs.c.source_key,
+        pairs.c.target_key,
+        unit_facts.c.scanned_at,
+        shipped_cards.c.noted_at,
+    )
+    .join_from(pairs, source_sims, (source_sims.c.key == pairs.c.source_key) & (source_sims.c.snapshot_id == in_force))
+    .outerjoin(unit_facts, unit_facts.c.source_key == pairs.c.source_key)
+    .outerjoin(shipped_cards, shipped_cards.c.key == pairs.c.target_key)
+    .where(tuple_(pairs.c.source_key, pairs.c.target_key).not_in(_HANDLED))
+    .order_by(pairs.c.paired_at, literal_column("pairs.rowid"))
+)
+_claimed_at = (
+    select(func.max(requests.c.intent_at))
+    .join(request_items, request_items.c.request_id == requests.c.request_id)
+    .where(request_items.c.plan_no == _step.plan_no, request_items.c.source_key == _step.source_key)
+    .where(requests.c.kind == StepKind.CLAIM)
+    .scalar_subquery()
+)
+_SPENT = (
+    select(
+        _plan.plan_id,
+        func.count().label("sims"),
+        func.sum(case((_claimed_at >= bindparam("since"), 1), else_=0)).label("today"),
+    )
+    .join_from(plans, steps, _step.plan_no == _plan.plan_no)
+    .where(_OF, may_be_paid(steps))
+    .group_by(_plan.plan_no)
+)
+_BEGUN = (
+    select(func.max(case((_step.state == StepState.FAILED, 1), else_=0)).label("failed"))
+    .join_from(plans, steps, _step.plan_no == _plan.plan_no)
+    .where(_OF, _step.since > bindparam("since"))
+    .group_by(_step.source_key)
+    .order_by(func.max(_step.since).desc())
+    .limit(bindparam("most"))
+)
+_NEWLY_ALIVE = (
+    select(target_links.c.key, target_links.c.imei, target_links.c.claimed_at, target_links.c.last_connected_at)
+    .outerjoin(
+        first_lives,
+        (first_lives.c.target_key == target_links.c.key)
+        & (first_lives.c.imei == func.coalesce(target_links.c.imei, "")),
+    )
+    .where(
+        target_links.c.present == 1,
+        target_links.c.device_id.is_not(None),
+        target_links.c.last_connected_at.is_not(None),
+        target_links.c.last_connected_at != "",
+        first_lives.c.target_key.is_(None),
+    )
+)
+_alive = select(first_lives.c.target_key).where(first_lives.c.target_key == _change.target_key)
+_SILENT = (
+    select(func.count())
+    .select_from(plans)
+    .join(changes, _change.plan_no == _plan.plan_no)
+    .join(steps, _is_claim)
+    .where(_OF, may_be_paid(steps), ~_alive.exists())
+)
+_FAILED = (
+    select(_step.code, func.count(func.distinct(_step.source_key)).label("sims"))
+    .join_from(plans, steps, _step.plan_no == _plan.plan_no)
+    .outerjoin(claim_retries, claim_retries.c.source_key == _step.source_key)
+    .where(_OF, _step.state == StepState.FAILED, func.coalesce(claim_retries.c.asked_at, 0) <= _step.since)
+    .group_by(_step.code)
+)
+_BLOCKED = (
+    select(func.count(func.distinct(_change.source_key)))
+    .join_from(plans, changes, _change.plan_no == _plan.plan_no)
+    .outerjoin(claim_retries, claim_retries.c.source_key == _change.source_key)
+    .where(_OF, _plan.started_at.is_not(None), _change.action == Action.BLOCK)
+    .where(func.coalesce(claim_retries.c.asked_at, 0) <= _plan.created_at)
+)
+_planned_by_us = select(_change.source_key).join_from(plans, changes, _change.plan_no == _plan.plan_no).where(_OF)
+_SWAPS = (  # other devices of the organization live, too: they are no swaps
+    select(func.count(func.distinct(first_lives.c.target_key)))
+    .join(pairs, pairs.c.target_key == first_lives.c.target_key)
+    .where(first_lives.c.seen_at >= bindparam("since"), pairs.c.source_key.in_(_planned_by_us))
+)
+_of_cutover, _cutover = changes.alias("cutover_change"), plans.alias("cutover_plan")
+_asked_lately = (
+    select(_of_cutover.c.plan_no)
+    .join(_cutover, _cutover.c.plan_no == _of_cutover.c.plan_no)
+    .where(_cutover.c.of_plan_no == _plan.plan_no, _of_cutover.c.source_key == _change.source_key)
+    .where(_cutover.c.created_at >= bindparam("asked_since"), _of_cutover.c.reason != SwitchReason.NOT_LISTED)
+)
+_RESTED = (
+    select(_plan.plan_id, _change.source_key)
+    .join_from(plans, changes, _change.plan_no == _plan.plan_no)
+    .join(pairs, (pairs.c.source_key == _change.source_key) & (pairs.c.target_key == _change.target_key))
+    .join(target_links, target_links.c.key == _change.target_key)
+    .join(
+        first_lives,
+        (first_lives.c.target_key == target_links.c.key)
+        & (first_lives.c.imei == func.coalesce(target_links.c.imei, "")),
+    )
+    .join(
+        verifications,
+        (_judged.plan_no == _change.plan_no) & (_judged.source_key == _change.source_key),
+    )
+    .join(source_sims, (source_sims.c.key == _change.source_key) & (source_sims.c.snapshot_id == in_force))
+    .where(
+        _OF,
+        _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)),
+        first_lives.c.seen_at <= bindparam("before"),
+        _judged.verdict == Verdict.OK,
+        source_sims.c.status == "enabled",
+        ~_asked_lately.exists(),
+    )
+    .order_by(_plan.plan_no, _change.source_key)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Old SIM with a pair, and no plan yet."""
+
+    key: str
+    target_key: str
+    is_scanned: bool
+    is_shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """Old SIM whose new SIM has rested in its unit."""
+
+    plan_id: str
+    key: str
+
+
+class Due:
+    """Reader of what is due."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def open_plans(self, campaign: Campaign) -> list[str]:
+        """Return the campaign's begun, unfinished plans, oldest first."""
+        begun = select(_plan.plan_id).where(_OF, _plan.state == PlanState.STARTED).order_by(_plan.plan_no)
+        return [row.plan_id for row in self._db.rows(begun, campaign_no=campaign.campaign_no)]
+
+    def all_plans(self, campaign: Campaign) -> list[str]:
+        """Return every plan of a campaign that was begun, oldest first."""
+        begun = select(_plan.plan_id).where(_OF, _plan.started_at.is_not(None)).order_by(_plan.plan_no)
+        return [row.plan_id for row in self._db.rows(begun, campaign_no=campaign.campaign_no)]
+
+    def waiting(self, campaign: Campaign) -> Iterator[Waiting]:
+        """Yield the SIMs without a plan, in the order of pairing.
+
+        A SIM whose claim was refused, or that a plan left alone, is not among them until a person asks for it again.
+        """
+        for row in self._db.rows(_WAITING, campaign_no=campaign.campaign_no):
+            yield Waiting(row.source_key, row.target_key, row.scanned_at is not None, row.noted_at is not None)
+
+    def spent(self, campaign: Campaign, since_s: float) -> Spent:
+        """Count the claims of a campaign, and those since a moment.
+
+        Those that were sent count, whatever their outcome, until it is known that they did not happen.
+        """
+        sims = today = 0
+        money = money_today = Decimal(0)
+        for row in self._db.rows(_SPENT, campaign_no=campaign.campaign_no, since=since_s):
+            price = price_of(self._db, row.plan_id) or Decimal(0)
+            sims, today = sims + row.sims, today + row.today
+            money, money_today = money + price * row.sims, money_today + price * row.today
+        return Spent(today, sims, money_today, money)
+
+    def outcomes(self, campaign: Campaign, most: int) -> list[bool]:
+        """Return the newest begun units.
+
+        True stands for a unit that did not fail.
+        """
+        rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=campaign.budget_since_s, most=most)
+        return [not row.failed for row in rows]
+
+    def silent(self, campaign: Campaign) -> int:
+        """Count claimed cards that were never seen to live."""
+        return int(self._db.rows(_SILENT, campaign_no=campaign.campaign_no)[0][0])
+
+    def exceptions(self, campaign: Campaign, silent_since_s: float) -> dict[str, int]:
+        """Count old SIMs that need a person, by code.
+
+        A card that was never seen is silent if it was claimed before a moment.
+        """
+        found = {str(row.code): int(row.sims) for row in self._db.rows(_FAILED, campaign_no=campaign.campaign_no)}
+        blocked = int(self._db.rows(_BLOCKED, campaign_no=campaign.campaign_no)[0][0])
+        silent = _SILENT.where(_step.since < bindparam("before"))
+        mute = int(self._db.rows(silent, campaign_no=campaign.campaign_no, before=silent_since_s)[0][0])
+        return {code: sims for code, sims in {**found, "blocked": blocked, "silent": mute}.items() if sims}
+
+    def swaps(self, campaign: Campaign, since_s: float) -> int:
+        """Count new SIMs first seen alive since a moment."""
+        return int(self._db.rows(_SWAPS, campaign_no=campaign.campaign_no, since=since_s)[0][0])
+
+    def note_lives(self, now: float) -> int:
+        """Note new SIMs in hardware that is new for them.
+
+        Returns: how many.
+        """
+        found = [
+            {"target_key": row.key, "imei": row.imei or "", "seen_at": now, "session_at": row.last_connected_at}
+            for row in self._db.rows(_NEWLY_ALIVE)
+            if (moment_s(row.last_connected_at) or 0.0) > (moment_s(row.claimed_at) or 0.0)
+        ]
+        if found:
+            with self._db.write() as connection:
+                connection.execute(insert(first_lives).on_conflict_do_nothing(), found)
+        return len(found)
+
+    def rested(self, campaign: Campaign, before_s: float, asked_since_s: float) -> Iterator[Rested]:
+        """Yield old SIMs that are on and whose new SIM rested.
+
+        The new SIM was seen in its present hardware before a moment. Old SIMs that a cutover plan was made for since
+        another moment are left out: once a day is enough.
+        """
+        moments = {"before": before_s, "asked_since": asked_since_s}
+        for row in self._db.rows(_RESTED, campaign_no=campaign.campaign_no, **moments):
+            yield Rested(row.plan_id, row.source_key)
+
+    def note_shipped(self, cards: list[tuple[str, str, str]], now: float) -> int:
+        """Keep cards of a shipment: key, ICCID and origin.
+
+        Returns: how many are new.
+        """
+        rows = [{"key": key, "iccid": iccid, "origin": origin, "noted_at": now} for key, iccid, origin in cards]
+        with self._db.write() as connection:
+            before = connection.scalar(select(func.count()).select_from(shipped_cards)) or 0
+            if rows:
+                connection.execute(insert(shipped_cards).on_conflict_do_nothing(), rows)
+            return int(connection.scalar(select(func.count()).select_from(shipped_cards)) or 0) - int(before)
+
+    def refused(self, campaign: Campaign, code: str) -> list[str]:
+        """Return the old SIMs that failed with a code."""
+        failed = (
+            select(_step.source_key)
+            .join_from(plans, steps, _step.plan_no == _plan.plan_no)
+            .where(_OF, _step.state == StepState.FAILED, among(_step.code, bindparam("codes")))
+            .distinct()
+        )
+        return [
+            row.source_key for row in self._db.rows(failed, campaign_no=campaign.campaign_no, codes=json_list([code]))
+        ]

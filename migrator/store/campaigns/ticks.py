@@ -1,0 +1,64 @@
+"""Ticks of campaigns: one row per `campaign run --once`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from migrator.store.database.database import Database
+from migrator.store.tables.campaigns import ticks
+
+__all__ = ["Tick", "Ticks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Row of one tick.
+
+    Without an end, the tick was killed or is at work.
+    """
+
+    tick_no: int
+    campaign_no: int
+    began_s: float
+    ended_s: float | None
+    exit_code: int | None
+    reason: str
+    told: Mapping[str, Any]
+
+
+class Ticks:
+    """Ticks of every campaign."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def begin(self, campaign_no: int, now: float) -> int:
+        """Note that a tick begins, and return its number."""
+        values = {"campaign_no": campaign_no, "began_at": now, "reason": "", "told": "{}"}
+        with self._db.write() as connection:
+            return int(connection.scalar(insert(ticks).values(values).returning(ticks.c.tick_no)) or 0)
+
+    def end(self, tick_no: int, *, exit_code: int, reason: str, told: Mapping[str, Any], now: float) -> None:
+        """Note how a tick ended."""
+        values = {"ended_at": now, "exit_code": exit_code, "reason": reason, "told": json.dumps(told, sort_keys=True)}
+        with self._db.write() as connection:
+            connection.execute(update(ticks).where(ticks.c.tick_no == tick_no).values(values))
+
+    def list(self, most: int = 100) -> list[Tick]:
+        """Return the newest ticks, newest first."""
+        rows = self._db.rows(select(ticks).order_by(ticks.c.tick_no.desc()).limit(most))
+        return [
+            Tick(
+                row.tick_no,
+                row.campaign_no,
+                row.began_at,
+                row.ended_at,
+                row.exit_code,
+                row.reason,
+                json.loads(row.told),
+            )
+            for row in rows
+        ]

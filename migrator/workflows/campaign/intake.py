@@ -1,0 +1,87 @@
+"""Intake: files that people put into the campaign's folder."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError
+from migrator.inputs.pairing.pool import read_pool
+from migrator.workflows.campaign.make import INTAKE
+from migrator.workflows.campaign.tick import Tick
+from migrator.workflows.field.import_pairs import import_pairs
+from migrator.workflows.field.stock import import_stock
+
+__all__ = ["take_files"]
+
+ENDINGS = {".csv", ".txt"}
+SHIPPED, STOCK = "shipped", "stock"
+TAKEN, REFUSED = "taken", "refused"
+
+
+def take_files(tick: Tick) -> None:
+    """Take every file of the intake, in the order of their names.
+
+    A file is moved once its rows are kept; one that was taken before a kill is taken again, which changes nothing. Rows
+    with a problem stand beside the taken file. Names that begin with a dot, or that end in neither `.csv` nor `.txt`,
+    are of files that are still being written.
+    """
+    folder = Path(tick.campaign.folder) / INTAKE
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted(_files(folder)):
+        place = _place(folder / TAKEN, file, tick)
+        try:
+            _way(file)(tick, file, place)
+        except InputError as error:
+            place = _place(folder / REFUSED, file, tick)
+            lines = [f"{problem.message}  {problem.hint}".rstrip() for problem in error.problems] or [error.message]
+            place.with_name(f"{place.name}.problems.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            hint = f"{place}.problems.txt says why; put it right, and into {folder} again"
+            tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be used: {error.message}", hint)
+            tick.count("files_refused", 1)
+        else:
+            tick.count("files_taken", 1)
+        file.rename(place)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for file in folder.iterdir():
+        if file.is_file() and file.suffix.lower() in ENDINGS and not file.name.startswith("."):
+            yield file
+
+
+def _place(folder: Path, file: Path, tick: Tick) -> Path:
+    """Return a free name, with the time in it."""
+    folder.mkdir(exist_ok=True)
+    stamp = datetime.fromtimestamp(tick.site.now(), UTC).strftime("%Y%m%d-%H%M%S")
+    number, place = 1, folder / f"{stamp}-{file.name}"
+    while place.exists():
+        number += 1
+        place = folder / f"{stamp}-{number}-{file.name}"
+    return place
+
+
+def _way(file: Path) -> Callable[[Tick, Path, Path], None]:
+    name = file.name.lower()
+    if name.startswith(SHIPPED):
+        return _shipped
+    return _stock if name.startswith(STOCK) else _pairs
+
+
+def _pairs(tick: Tick, file: Path, place: Path) -> None:
+    rest = place.with_name(f"{place.stem}.exceptions.csv")
+    done = import_pairs(tick.site, file, take_good=True, exceptions=rest)
+    tick.count("pairs_added", done.counts["added"])
+    tick.count("pairs_replaced", done.counts["replaced"])
+    tick.count("rows_left_out", done.rows_left_out)
+    if done.rows_left_out:
+        tick.hold(ExitCode.ATTENTION, f"{file.name}: rows left out: {done.rows_left_out}", f"{rest} has each with why")
+
+
+def _shipped(tick: Tick, file: Path, _place: Path) -> None:
+    cards = [(one.iccid.key, one.iccid.digits, one.origin) for one in read_pool(file, range_mode=None)]
+    tick.count("cards_shipped", tick.site.store.due.note_shipped(cards, tick.site.now()))
+
+
+def _stock(tick: Tick, file: Path, _place: Path) -> None:
+    tick.count("cards_added", import_stock(tick.site, file).added)

@@ -1,0 +1,144 @@
+"""Making a campaign, and the orders that people give for it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from migrator.errors import InputError
+from migrator.inputs.policy.file import LoadedPolicy, read_policy
+from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
+from migrator.workflows.site import Site, named_person
+
+__all__ = [
+    "INTAKE",
+    "approve_campaign",
+    "create_campaign",
+    "end_campaign",
+    "pause_campaign",
+    "resume_campaign",
+    "retry_refused",
+    "with_bounds",
+]
+
+INTAKE = "intake"
+LONGEST_REF = 60
+EXAMPLE = "add [campaign] with until, claims_per_day, claims_total, spend_per_day and spend_total"
+
+
+def create_campaign(
+    site: Site, policy: Path | str, *, name: str | None = None, folder: Path | str | None = None
+) -> Campaign:
+    """Make a campaign; nothing is sent before people approve it.
+
+    Args:
+        site: the store, which may be empty.
+        policy: a policy file with `[campaign]`.
+        name: for people; None for the name of the file.
+        folder: for its intake, reports and exceptions; None for `campaign` beside the policy.
+
+    Raises: InputError, for a policy without bounds, or where another campaign is not ended.
+    """
+    file = Path(policy).absolute()
+    loaded = with_bounds(read_policy(file))
+    place = (Path(folder) if folder is not None else file.parent / "campaign").absolute()
+    made = site.store.campaigns.create(
+        file.stem if name is None else _visible(name, "--name"),
+        policy_file=str(file),
+        text=loaded.text,
+        policy=loaded.canonical,
+        sha256=loaded.fingerprint,
+        folder=str(place),
+        by=named_person(None, option="--by"),
+        now=site.now(),
+    )
+    (place / INTAKE).mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def approve_campaign(
+    site: Site, *, by: str | None = None, ref: str = "", note: str = ""
+) -> tuple[Campaign, LoadedPolicy]:
+    """Approve the policy of the campaign as its file is now.
+
+    A file that was changed takes the place of the former policy, whose approvals do not count for it.
+
+    Args:
+        site: the store of the campaign.
+        by: who approves it; None for the login name.
+        ref: the number of a change or ticket.
+        note: words for the log.
+
+    Raises: InputError, where there is no campaign, or its policy cannot be used.
+    """
+    store, campaign, who = site.store, site.store.campaigns.required(), named_person(by, option="--by")
+    loaded = with_bounds(read_policy(Path(campaign.policy_file)))
+    if loaded.fingerprint != campaign.policy_sha256:
+        campaign = store.campaigns.take_policy(
+            campaign, text=loaded.text, policy=loaded.canonical, sha256=loaded.fingerprint, now=site.now()
+        )
+    assert loaded.policy.campaign is not None  # noqa: S101 - it has bounds
+    given = CampaignApproval(who, site.now(), loaded.fingerprint, _visible(ref, "--ref") if ref else "", note)
+    return store.campaigns.approve(campaign, given, required=loaded.policy.campaign.approvals), loaded
+
+
+def pause_campaign(site: Site, *, by: str | None = None) -> Campaign:
+    """Hold the campaign: no run of it begins until somebody resumes it.
+
+    The run that is at work goes on to its end; an order for its plan holds it at once.
+    """
+    store, campaign = site.store, site.store.campaigns.required()
+    store.campaigns.pause(campaign, named_person(by, option="--by"), site.now())
+    return store.campaigns.required()
+
+
+def resume_campaign(site: Site, *, by: str | None = None) -> Campaign:
+    """Let the campaign go on after a pause or many failures.
+
+    Failures so far do not count any more.
+    """
+    store, campaign = site.store, site.store.campaigns.required()
+    store.campaigns.resume(campaign, named_person(by, option="--by"), site.now())
+    return store.campaigns.required()
+
+
+def end_campaign(site: Site, *, by: str | None = None) -> Campaign:
+    """End the campaign for good; its plans stay as they are."""
+    campaign = site.store.campaigns.required()
+    site.store.campaigns.end(campaign, named_person(by, option="--by"), site.now())
+    return campaign
+
+
+def retry_refused(
+    site: Site, *, keys: Iterable[str] | None = None, code: str | None = None, by: str | None = None
+) -> int:
+    """Let refused or blocked SIMs go again.
+
+    Args:
+        site: the store of the campaign.
+        keys: the old SIMs; None for all with `code`.
+        code: the code with which they failed.
+        by: who answers for it.
+
+    Returns: how many.
+    """
+    store, campaign = site.store, site.store.campaigns.required()
+    if keys is None:
+        keys = store.due.refused(campaign, code or "")
+    return store.campaigns.retry(keys, named_person(by, option="--by"), site.now())
+
+
+def with_bounds(loaded: LoadedPolicy) -> LoadedPolicy:
+    """Return a policy that has bounds for a standing approval.
+
+    Raises: InputError, for one that has none.
+    """
+    if loaded.policy.campaign is None:
+        words = f"{loaded.name} has no section [campaign]: a standing approval has bounds"
+        raise InputError(words, code="no_campaign_policy", hint=EXAMPLE)
+    return loaded
+
+
+def _visible(text: str, option: str) -> str:
+    words = " ".join(text.split())
+    if not words or len(words) > LONGEST_REF or not words.isprintable():
+        raise InputError(f"{option}: 1 to {LONGEST_REF} visible characters are expected", code="bad_name")
+    return words

@@ -1,0 +1,199 @@
+"""Plans of a campaign: the begun ones, then those of due SIMs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+
+from migrator.core.campaign.budget import Allowance, ahead_of_swaps, allowance, is_budget_spent
+from migrator.core.plan.plan import PlanHeader
+from migrator.core.policy.policy import ClaimWhen, Wave
+from migrator.core.run.results import ApplyResult, ExitCode
+from migrator.errors import Halted, Interrupted, StalePlan
+from migrator.inputs.policy.file import LoadedPolicy
+from migrator.store.campaigns.due import Waiting
+from migrator.workflows.apply import carry_out_held
+from migrator.workflows.campaign.tick import Tick
+from migrator.workflows.plans.make import Fleet
+from migrator.workflows.plans.plan import plan_held
+
+__all__ = ["claim_due", "go_on"]
+
+SWAPS_OVER_S = 14 * 86_400.0
+MOST_TRIES = 3
+WAVE = "campaign"
+
+
+def go_on(tick: Tick) -> None:
+    """Go on with the plans that were begun.
+
+    A plan that is stale, or made at another price, is given up: its SIMs are due again, and what it has claimed already
+    is set up by the next one.
+    """
+    store = tick.site.store
+    for plan_id in store.due.open_plans(tick.campaign):
+        if not tick.may_write():
+            return
+        if (result := _carried_out(tick, store.plans.header(plan_id))) is not None:
+            _note(tick, result)
+
+
+def claim_due(tick: Tick) -> None:
+    """Plan and claim what is due, within the standing approval."""
+    for _ in range(MOST_TRIES):
+        keys = _chosen(tick)
+        if not keys or not tick.may_write():
+            return
+        if (result := _carried_out(tick, _planned(tick, keys))) is not None:
+            _note(tick, result)
+            return
+
+
+def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
+    """Carry a plan out within the allowance of today.
+
+    Returns: None for a plan that is stale, which is given up.
+
+    Raises: Halted, for a plan that pauses live SIMs.
+    """
+    may = _allowance(tick, header.summary.get("money", {}).get("price_per_sim"))
+    live = header.summary.get("live_pauses", 0)
+    if live and tick.site.store.plans.state(header.plan_id) != "started":
+        raise Halted(
+            f"plan {header.plan_id} pauses what is live at Hologram now: {live}; their units would fall silent",
+            code="confirm_pauses",
+            hint=f"`migrator plan show {header.plan_id}` shows them; if it is meant, `migrator apply {header.plan_id} "
+            f"--confirm {header.claims} --confirm-pauses {live}`",
+        )
+    before = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
+    try:
+        result = carry_out_held(tick.site, header, tick.run_bounds(may.sims), tick.me)
+    except StalePlan as error:
+        _give_up(tick, header, error.message)
+        return None
+    after = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
+    tick.count("claimed", max(0, after - before))
+    tick.count("writes", result.writes)
+    if result.exit_code is ExitCode.STALE:
+        _give_up(tick, header, result.reason)
+        return None
+    return result
+
+
+def _note(tick: Tick, result: ApplyResult) -> None:
+    if result.exit_code is ExitCode.DONE:
+        return
+    if result.is_capped:
+        _hold_back(tick, _allowance(tick, None))
+        return
+    if result.exit_code is ExitCode.ATTENTION:
+        return  # the exceptions are counted at the end, over all plans
+    if result.exit_code is ExitCode.INTERRUPTED:
+        raise Interrupted(result.reason, result.exit_code)
+    tick.hold(result.exit_code, f"plan {result.plan_id}: {result.reason}", result.hint)
+
+
+def _give_up(tick: Tick, header: PlanHeader, why: str) -> None:
+    tick.site.store.plans.finish(header.plan_id, tick.site.now())
+    tick.count("plans_given_up", 1)
+    tick.site.progress("plan_given_up", {"plan_id": header.plan_id, "why": why})
+
+
+# --- what is due --------------------------------------------------------------------------------------------------
+
+
+def _chosen(tick: Tick) -> list[str]:
+    """Return the SIMs of the next plan.
+
+    Those are the ones that cost nothing, and as many others as may be claimed.
+    """
+    store, campaign = tick.site.store, tick.campaign
+    due = [one for one in store.due.waiting(campaign) if _is_due(tick, one)]
+    tick.told["due"] = len(due)
+    if not due:
+        return []
+    paid = store.plans.claimed_before([one.key for one in due])
+    new = [one for one in due if one.key not in paid]
+    return sorted([one.key for one in due if one.key in paid] + [one.key for one in _within(tick, new)])
+
+
+def _is_due(tick: Tick, one: Waiting) -> bool:
+    when = tick.loaded.policy.claim.when
+    if when is ClaimWhen.SCANNED:
+        return one.is_scanned
+    return when is ClaimWhen.PLANNED or one.is_shipped or one.is_scanned
+
+
+def _within(tick: Tick, new: Sequence[Waiting]) -> Sequence[Waiting]:
+    """Return the SIMs to claim now: cards in their units first."""
+    if not new:
+        return []
+    store, campaign = tick.site.store, tick.campaign
+    if is_budget_spent(store.due.outcomes(campaign, tick.bounds.last_units), tick.bounds):
+        words = f"of the newest {tick.bounds.last_units} units more than {tick.bounds.most_failures} failed"
+        hint = (
+            "`migrator campaign status` counts them by code; mend the cause, then `migrator campaign resume --by NAME`"
+        )
+        tick.hold(ExitCode.HALTED, f"{words}: nothing more is claimed", hint)
+        return []
+    may = _allowance(tick, _last_price(tick))
+    scanned = [one for one in new if one.is_scanned]
+    others = list(_ahead(tick, [one for one in new if not one.is_scanned]))
+    wanted = [*scanned, *others]
+    if len(wanted) > may.sims:
+        _hold_back(tick, may)
+    return wanted[: may.sims]
+
+
+def _ahead(tick: Tick, new: Sequence[Waiting]) -> Iterator[Waiting]:
+    """Yield the cards that the observed swaps will need soon."""
+    ahead_s = tick.loaded.policy.claim.ahead_s
+    if ahead_s is None:
+        yield from new
+        return
+    store, now = tick.site.store, tick.site.now()
+    over_s = min(SWAPS_OVER_S, max(1.0, now - tick.campaign.created_s))
+    most = ahead_of_swaps(
+        ahead_s, store.due.swaps(tick.campaign, now - over_s), over_s, first=tick.bounds.claims_per_day
+    )
+    yield from new[: max(0, most - store.due.silent(tick.campaign))]
+
+
+def _allowance(tick: Tick, price: str | Decimal | None) -> Allowance:
+    spent = tick.site.store.due.spent(tick.campaign, tick.day_began_s())
+    return allowance(tick.bounds, spent, None if price is None else Decimal(price))
+
+
+def _last_price(tick: Tick) -> str | None:
+    plans = tick.site.store.due.all_plans(tick.campaign)
+    if not plans:
+        return None
+    price: str | None = tick.site.store.plans.header(plans[-1]).summary.get("money", {}).get("price_per_sim")
+    return price
+
+
+def _hold_back(tick: Tick, may: Allowance) -> None:
+    words = f"[campaign] {may.bound} holds back what is due"
+    if may.needs_a_person:
+        hint = "raise it in the policy, then `migrator campaign approve`"
+        tick.hold(ExitCode.HALTED, words, hint)
+    else:
+        tick.hold(ExitCode.RESUMABLE, f"{words} today", "tomorrow's `migrator campaign run` goes on")
+
+
+def _planned(tick: Tick, keys: Sequence[str]) -> PlanHeader:
+    """Make the plan of some SIMs, and note whose it is."""
+    site = tick.site
+    fleet = Fleet(partial(site.store.plans.candidates, where_keys=keys), only=f"campaign {tick.campaign.campaign_no}")
+    header = plan_held(site, _as_one_wave(tick.loaded), None, tick.me, fleet=fleet)
+    site.store.campaigns.own(tick.campaign, header.plan_id, header.org_id)
+    tick.told.setdefault("plans", []).append(header.plan_id)
+    return header
+
+
+def _as_one_wave(loaded: LoadedPolicy) -> LoadedPolicy:
+    """Return the policy with one wave.
+
+    A small plan needs no canary of its own.
+    """
+    return replace(loaded, policy=replace(loaded.policy, waves=(Wave(WAVE),)))

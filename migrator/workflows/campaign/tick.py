@@ -1,0 +1,171 @@
+"""State of one tick: its rights, and its results."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from migrator.core.campaign.calendar import day_began_s, is_quiet, quiet_in_s
+from migrator.core.policy.policy import CampaignPolicy
+from migrator.core.run.results import ExitCode
+from migrator.errors import MigratorError, StoreBusy, StoreError
+from migrator.inputs.policy.file import LoadedPolicy
+from migrator.store import Owner
+from migrator.store.campaigns.campaigns import Campaign, CampaignState
+from migrator.workflows.apply import Bounds
+from migrator.workflows.site import Site
+
+__all__ = ["WAIT_S", "Held", "Tick"]
+
+LONGEST_RUN_S = 1800.0
+WAIT_S = 120.0
+"""Seconds to stay for SIMs that are only pending."""
+
+SHORTEST_RUN_S = 60.0
+"""Least time before quiet hours in which a run is begun."""
+
+_GRAVITY = (
+    ExitCode.ERROR,
+    ExitCode.REFUSED,
+    ExitCode.INPUT,
+    ExitCode.HALTED,
+    ExitCode.ATTENTION,
+    ExitCode.RESUMABLE,
+)
+"""Exit codes of what held a tick up, the gravest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Work that a tick left, with the command that goes on."""
+
+    exit_code: ExitCode
+    words: str
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class Tick:
+    """Tick at work.
+
+    Args:
+        site: the store, held for the tick.
+        campaign: as it was when the tick began.
+        loaded: its policy, as the file is now.
+        bounds: the policy's bounds.
+        me: who holds the lease.
+    """
+
+    site: Site
+    campaign: Campaign
+    loaded: LoadedPolicy
+    bounds: CampaignPolicy
+    me: Owner
+    told: dict[str, Any] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Time zone of the campaign."""
+        return ZoneInfo(self.bounds.time_zone)
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return self.site.clock.now().astimezone(UTC)
+
+    def day_began_s(self) -> float:
+        """Return when the campaign's day began, in UTC seconds."""
+        return day_began_s(self.now(), self.zone)
+
+    def count(self, name: str, number: int) -> None:
+        """Add to what is told of the tick."""
+        if number:
+            self.told[name] = self.told.get(name, 0) + number
+
+    def hold(self, exit_code: ExitCode, words: str, hint: str = "") -> None:
+        """Note what holds the tick up."""
+        held = Held(exit_code, words, hint)
+        if held not in self.held:
+            self.held.append(held)
+
+    def may_write(self) -> bool:
+        """True if something may be sent now; else notes why not.
+
+        The campaign is read anew: somebody may have paused it a moment ago.
+        """
+        if not self.is_approved():
+            return False
+        if (held := self._closed()) is not None:
+            self.hold(held.exit_code, held.words, held.hint)
+        return held is None
+
+    def is_approved(self) -> bool:
+        """True if the campaign is approved; else notes why not."""
+        if (held := self._unapproved()) is not None:
+            self.hold(held.exit_code, held.words, held.hint)
+        return held is None
+
+    def _unapproved(self) -> Held | None:
+        campaign = self.site.store.campaigns.required()
+        if campaign.policy_sha256 != self.loaded.fingerprint:
+            words = "the policy's file was changed since it was approved"
+            return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it as it is now")
+        if campaign.state is CampaignState.PAUSED:
+            return Held(ExitCode.HALTED, "the campaign is paused", "`migrator campaign resume --by NAME` goes on")
+        if campaign.state is not CampaignState.APPROVED:
+            have = len(self.site.store.campaigns.people(campaign))
+            words = f"the campaign needs the approval of {self.bounds.approvals} people and has {have}"
+            return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it")
+        return None
+
+    def _closed(self) -> Held | None:
+        now = self.now()
+        if now.astimezone(self.zone).date() > self.bounds.until:
+            words = f"[campaign] until = {self.bounds.until} is over"
+            return Held(ExitCode.HALTED, words, "set a later day in the policy, then `migrator campaign approve`")
+        if is_quiet(now, self.bounds.quiet_hours, self.zone) or self.longest_run_s() < SHORTEST_RUN_S:
+            return Held(ExitCode.RESUMABLE, "quiet hours: nothing is sent", "the next `migrator campaign run` goes on")
+        return None
+
+    def longest_run_s(self) -> float:
+        """Return the seconds until no run may write any more.
+
+        No write begins in quiet hours, or after the last day.
+        """
+        now = self.now()
+        quiet_s = quiet_in_s(now, self.bounds.quiet_hours, self.zone)
+        last_s = datetime.combine(self.bounds.until + timedelta(days=1), time(0), self.zone).timestamp()
+        most_s = min(LONGEST_RUN_S, max(0.0, last_s - now.timestamp()))
+        return most_s if quiet_s is None else min(most_s, quiet_s)
+
+    def run_bounds(self, most_claims: int) -> Bounds:
+        """Return the bounds of one run of `apply`."""
+        wait_s = min(WAIT_S, self.site.settings.settle_timeout_s)
+        return Bounds(max_sims=most_claims, wait_s=wait_s, max_duration_s=self.longest_run_s())
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Carry one stage out.
+
+        Trouble is noted, and the next stage goes on.
+        """
+        self.site.progress("campaign_stage", {"stage": name})
+        try:
+            yield
+        except (StoreBusy, StoreError):
+            raise
+        except MigratorError as error:
+            code = ExitCode(error.exit_code) if error.exit_code in _GRAVITY else ExitCode.HALTED
+            self.hold(code, f"{name}: {error.message}", error.hint)
+
+    def exit_code(self) -> ExitCode:
+        """Return the gravest of what held the tick up."""
+        codes = {held.exit_code for held in self.held}
+        return next((code for code in _GRAVITY if code in codes), ExitCode.DONE)
+
+    def reason(self) -> str:
+        """Return the gravest of what held the tick up, in words."""
+        code = self.exit_code()
+        return next((held.words for held in self.held if held.exit_code is code), "all is done that was due")

@@ -1,0 +1,89 @@
+"""Commands of a campaign, over HTTP."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.conftest import POLICY, Desk
+
+BOUNDS = """
+[campaign]
+until = 2099-12-31
+claims_per_day = 500
+claims_total = 50000
+spend_per_day = 100000.00
+spend_total = 100000.00
+approvals = 2
+"""
+
+
+def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(sims=8)
+    desk.paired()
+    made = desk.run("campaign", "create", "--policy", desk.write("policy.toml", POLICY + BOUNDS), "--name", "north")
+    assert made.code == 0
+    assert "campaign approve" in made.out
+    again = desk.run("campaign", "create", "--policy", "policy.toml")
+    assert again.code == 2
+    assert "is not ended" in again.err
+    assert desk.json("campaign", "approve", "--by", "ann").data["state"] == "made"
+    assert desk.run("campaign", "run", "--once").code == 6
+    assert not desk.rehearsal.hologram.ledger.charges
+    approved = desk.json("campaign", "approve", "--by", "bob", "--ref", "CHG0042").data
+    assert (approved["state"], approved["people"]) == ("approved", ["ann", "bob"])
+    ran = desk.json("campaign", "run", "--once")
+    charged = len(desk.rehearsal.hologram.ledger.charges)
+    assert ran.code == 0
+    assert ran.data["told"]["claimed"] == charged > 0
+    told = desk.json("campaign", "status").data
+    assert told["claims"]["so_far"] == charged
+    assert [one["exit_code"] for one in told["ticks"]] == [0, 6]
+    assert "Standing approval" in desk.run("campaign", "status").out
+    assert desk.run("campaign", "pause", "--by", "ann").code == 0
+    assert desk.run("campaign", "run", "--once").code == 6
+    assert desk.run("campaign", "resume", "--by", "ann").code == 0
+    assert desk.run("campaign", "retry", "--code", "claim_refused").code == 0
+    assert desk.run("campaign", "end", "--by", "ann").code == 0
+    ended = desk.run("campaign", "run", "--once")
+    assert ended.code == 2
+    assert "campaign create" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run",), "say how often"),
+        (("run", "--once", "--every", "15m"), "say how often"),
+        (("retry",), "name the SIMs"),
+        (("status",), "no campaign"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make_desk: Callable[..., Desk], words: tuple[str, ...], told: str) -> None:
+    desk = make_desk(sims=2)
+    desk.run("inventory", "pull")
+    ended = desk.run("campaign", *words)
+    assert ended.code == 2
+    assert told in ended.err
+
+
+def test_a_policy_without_bounds_makes_no_campaign(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(sims=2)
+    ended = desk.run("campaign", "create", "--policy", desk.write("policy.toml", POLICY))
+    assert ended.code == 2
+    assert "[campaign]" in ended.err
+
+
+def test_ticks_are_repeated_until_interrupted(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, naps = make_desk(sims=2), list[float]()
+    desk.run("campaign", "create", "--policy", desk.write("policy.toml", POLICY + BOUNDS))
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("migrator.cli.campaign.run.time.sleep", nap)
+    ended = desk.run("campaign", "run", "--every", "15m")
+    assert ended.code == 130
+    assert naps == [900.0, 900.0]
+    assert "tick 2: exit code 6" in ended.err

@@ -1,0 +1,320 @@
+"""A tick within its standing approval, and outside of it: what is held against the carriers' own ledgers."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from migrator import apply
+from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.core.run.results import ExitCode
+from migrator.core.run.states import StepKind
+from migrator.workflows.campaign.make import approve_campaign, pause_campaign, resume_campaign, retry_refused
+from migrator.workflows.campaign.once import run_once
+from tests.worlds.campaigned import CampaignWorld
+from tests.worlds.outside import site_of
+from tests.worlds.world import EPOCH, Crash, crash_at, new_sims
+
+SIMS, DAY_S = 14, 86_400.0
+PRICE = Decimal("1.00")
+
+
+def began(folder: Path, *, switches: HologramSwitches | None = None, **values: object) -> CampaignWorld:
+    """A campaign with all its pairs in the intake."""
+    world = CampaignWorld(folder, sims=SIMS, seed=3, switches=switches or HologramSwitches())
+    world.began(**values)  # type: ignore[arg-type]
+    world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
+    return world
+
+
+def price_of(world: CampaignWorld) -> Decimal:
+    """What one claim costs, by the carrier's ledger."""
+    return (Decimal(1_000_000) - (world.target.balance or Decimal(0))) / world.claims()
+
+
+# --- numbers and money --------------------------------------------------------------------------------------------
+
+
+def test_no_more_than_a_days_claims_on_one_day(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=4)
+    for _ in range(3):  # however often it is called
+        assert world.tick().exit_code is ExitCode.RESUMABLE
+        assert world.claims() == 4
+        world.wait(3600)
+    world.wait(DAY_S)
+    world.tick()
+    assert world.claims() == 8
+    world.check()
+
+
+def test_no_more_than_all_claims_and_a_person_is_asked(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_total=5)
+    for _ in range(2):
+        ticked = world.tick()
+        assert ticked.exit_code is ExitCode.HALTED
+        assert any("campaign approve" in held.hint for held in ticked.held)
+        world.wait(DAY_S)
+    assert world.claims() == 5
+
+
+def test_no_more_money_than_was_approved(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    free = began(tmp_path / "first")
+    free.tick()
+    price = price_of(free)
+    (tmp_path / "second").mkdir()
+    world = began(tmp_path / "second", spend_per_day=f"{price * 3}", spend_total=f"{price * 5}")
+    spent = []
+    for _ in range(4):
+        world.tick()
+        spent.append(world.claims())
+        world.wait(DAY_S)
+    assert spent == [3, 5, 5, 5]
+
+
+def test_a_claim_in_doubt_counts(tmp_path: Path) -> None:
+    """It may have been charged: the rest of the day's claims is smaller by it."""
+    world = began(tmp_path, claims_per_day=4)
+    world.outside.doomed = crash_at("after_effect", 1, StepKind.CLAIM)
+    with pytest.raises(Crash):
+        world.tick()
+    assert world.claims() == 4
+    world.outside.doomed = crash_at("after_effect", 99)
+    world.wait(60)
+    world.tick()
+    assert world.claims() == 4
+    world.check()
+
+
+def test_nothing_is_sent_after_the_last_day(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.wait((datetime(2027, 7, 1, tzinfo=UTC) - EPOCH).total_seconds())
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.HALTED
+    assert world.claims() == 0
+    assert ticked.told["pairs_added"] > 0, "files are taken all the same"
+
+
+def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=4, ahead="24h")
+    world.target.stock_claimed(["8944500777777000001"])
+    for _ in range(3):
+        world.seen_in("8944500777777000001", world.on()[0])  # another device of the organization is no swap
+        world.tick()
+        assert world.claims() == 4
+        world.wait(DAY_S)
+    scanned = world.on()[-1]
+    card = world.pairs()[scanned]
+    columns = ("source_iccid", "target_iccid", "scanned_at", "scanned_by")
+    world.hand_in("van.csv", [columns, (scanned, card, f"{world.now():%Y-%m-%dT%H:%M:%SZ}", "tech 7")])
+    world.tick()
+    assert world.claims() == 5
+    assert card in world.target.ledger.charges, "a card in its unit is not held back"
+
+
+def test_the_last_run_before_quiet_hours_ends_with_them(tmp_path: Path) -> None:
+    world = began(tmp_path, more='quiet_hours = "22:00-06:00"\n', claims_per_day=500)
+    world.target.switches = HologramSwitches(latency_s=45.0)
+    world.wait((EPOCH + timedelta(hours=21, minutes=50) - world.now()).total_seconds())
+    world.tick()
+    quiet = (EPOCH + timedelta(hours=22)).timestamp() - EPOCH.timestamp()
+    writes = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
+    assert max((entry.at_s for entry in writes), default=0.0) <= quiet
+    assert world.now() > EPOCH + timedelta(hours=21, minutes=58), "too quick to tell"
+
+
+# --- hours --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_written_in_quiet_hours_and_reads_go_on(tmp_path: Path) -> None:
+    world = began(tmp_path, more='quiet_hours = "22:00-06:00"\ntime_zone = "Europe/Berlin"\n')
+    for hour, claims in ((22, False), (3, False), (7, True)):  # in UTC: 23, 4 and 8 in Berlin
+        world.wait((EPOCH + timedelta(hours=hour + 24 * (hour < 22)) - world.now()).total_seconds())
+        ticked = world.tick()
+        assert (world.claims() > 0) is claims, f"at {world.now()}"
+        assert ticked.told["old_sims"] == SIMS
+        assert claims or ticked.exit_code is ExitCode.RESUMABLE
+        assert claims or "plans" not in ticked.told
+
+
+# --- people -------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_sent_before_enough_people_approved(tmp_path: Path) -> None:
+    world = began(tmp_path, more="approvals = 2\n")
+    for again in ("ann@desk", "ANN@desk "):
+        world.approve(again)
+        ticked = world.tick()
+        assert ticked.exit_code is ExitCode.HALTED
+        assert "plans" not in ticked.told, "nothing is planned that may not be sent"
+        assert world.claims() == 0
+    world.approve("bob@desk")
+    assert world.tick().exit_code is ExitCode.DONE
+    assert world.claims() > 0
+
+
+def test_a_changed_policy_needs_a_new_approval(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.write_policy(claims_per_day=501)
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.HALTED
+    assert world.claims() == 0
+    assert "campaign approve" in ticked.held[0].hint
+    with site_of(world, world.outside) as site:
+        approve_campaign(site, by="ann@desk", ref="CHG0042")
+    assert world.tick().exit_code is ExitCode.DONE
+
+
+def test_a_comment_in_the_policy_needs_none(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.write_policy(more="# approved in CHG0042\n")
+    assert world.tick().exit_code is ExitCode.DONE
+
+
+def test_a_paused_campaign_sends_nothing_by_no_way(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=4)
+    world.outside.doomed = crash_at("after_intent", 1, StepKind.CLAIM)
+    with pytest.raises(Crash):
+        world.tick()
+    world.outside.doomed = crash_at("after_intent", 99)
+    with site_of(world, world.outside) as site:
+        pause_campaign(site, by="ann")
+        (plan_id,) = site.store.due.open_plans(site.store.campaigns.required())
+    writes = len(world.target.ledger.requests("POST", "bulkclaim"))
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.HALTED
+    assert "campaign resume" in ticked.held[0].hint
+    with site_of(world, world.outside) as site, pytest.raises(Exception, match="paused"):
+        apply(site, plan_id)
+    assert len(world.target.ledger.requests("POST", "bulkclaim")) == writes
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+    world.tick()
+    world.check()
+
+
+def test_somebody_applies_a_plan_of_the_campaign_by_hand_between(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=4)
+    world.outside.doomed = crash_at("after_intent", 1, StepKind.CLAIM)
+    with pytest.raises(Crash):
+        world.tick()
+    world.outside.doomed = crash_at("after_intent", 99)
+    world.wait(3600)
+    with site_of(world, world.outside) as site:
+        (plan_id,) = site.store.due.open_plans(site.store.campaigns.required())
+        assert apply(site, plan_id).exit_code is ExitCode.DONE
+    assert world.claims() == 4
+    world.tick()
+    assert world.claims() == 4
+    world.check()
+
+
+# --- bad cards ----------------------------------------------------------------------------------------------------
+
+
+def test_one_bad_card_stops_nobody_and_is_not_asked_for_again(tmp_path: Path) -> None:
+    bad = new_sims(3)[2]
+    world = began(tmp_path, switches=HologramSwitches(poison=frozenset({bad})))
+    units = len(world.on())
+    assert world.tick().exit_code is ExitCode.ATTENTION
+    assert world.claims() == units - 1
+
+    def asked() -> int:
+        return sum(bad in iccids for _, iccids in world.claims_sent())
+
+    before = asked()
+    for _ in range(2):
+        world.wait(DAY_S)
+        assert world.tick().exit_code is ExitCode.ATTENTION
+    assert asked() == before
+    world.target.switches = HologramSwitches()
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code="claim_refused", by="ann") == 1
+    assert world.tick().exit_code is ExitCode.DONE
+    assert world.claims() == units
+    world.check()
+
+
+def test_too_many_bad_cards_stop_claims_until_a_person_says_so(tmp_path: Path) -> None:
+    bad = frozenset(new_sims(3))
+    world = began(
+        tmp_path, claims_per_day=4, more="last_units = 20\nerror_budget = 0.1\n", switches=HologramSwitches(poison=bad)
+    )
+    world.tick()
+    world.wait(DAY_S)
+    claims = world.claims()
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.HALTED
+    assert any("campaign resume" in held.hint for held in ticked.held)
+    assert world.claims() == claims
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+    world.tick()
+    assert world.claims() > claims
+
+
+# --- old SIMs -----------------------------------------------------------------------------------------------------
+
+
+def test_an_old_sim_stays_on_until_its_new_one_has_rested(tmp_path: Path) -> None:
+    world = began(tmp_path, rest="48h")
+    world.tick()
+    swapped = world.on()[0]
+    world.swap(swapped)
+    was_off = world.off()
+    for day, off in ((1, set()), (2, set()), (3, {swapped})):
+        world.wait(DAY_S)
+        world.tick()
+        assert world.off() - was_off == off, f"on day {day}"
+
+
+def test_a_cutover_that_asks_switches_nothing_off_and_says_the_command(tmp_path: Path) -> None:
+    world = began(tmp_path, rest="24h", cutover="ask")
+    world.tick()
+    world.swap(world.on()[0])
+    was_off = world.off()
+    world.wait(DAY_S)
+    world.tick()
+    world.wait(DAY_S)
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.ATTENTION
+    assert any("migrator cutover apply c" in held.hint for held in ticked.held)
+    assert world.off() == was_off
+
+
+# --- prices -------------------------------------------------------------------------------------------------------
+
+
+def test_a_price_that_rose_within_a_plan_makes_a_new_plan(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.outside.doomed = crash_at("after_intent", 1, StepKind.CLAIM)
+    with pytest.raises(Crash):
+        world.tick()
+    world.outside.doomed = crash_at("after_intent", 99)
+    world.target.switches = HologramSwitches(price_times=Decimal("1.5"))
+    world.wait(3600)
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.DONE
+    assert ticked.told["plans_given_up"] == 1
+    assert world.claims() == len(world.on())
+    world.check()
+
+
+# --- a day without changes ----------------------------------------------------------------------------------------
+
+
+def test_a_day_without_changes_reads_the_lists_alone(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.tick()
+    world.wait(DAY_S)
+    world.tick()
+    world.wait(DAY_S)
+    sent = len(world.target.ledger.entries), len(world.source.ledger.entries)
+    with site_of(world, world.outside) as site:
+        assert run_once(site).exit_code is ExitCode.DONE
+    target = [entry.path for entry in world.target.ledger.entries[sent[0] :]]
+    source = [entry.path for entry in world.source.ledger.entries[sent[1] :]]
+    assert {path.rstrip("/").rpartition("/")[2] for path in target} == {"devices"}
+    assert len(target) == 1
+    assert {path.rstrip("/").rpartition("/")[2] for path in source} <= {"token", "sims"}
