@@ -15,7 +15,18 @@ from tests.worlds.world import new_sims
 
 __all__ = ["STAGES", "CampaignWorld"]
 
-STAGES = ("1NCE", "intake", "Hologram", "begun plans", "claims", "discovery", "cutover", "exceptions", "handover")
+STAGES = (
+    "1NCE",
+    "intake",
+    "Hologram",
+    "begun plans",
+    "claims",
+    "discovery",
+    "cutover",
+    "exceptions",
+    "report",
+    "handover",
+)
 """Stages of a tick, by the names that it tells."""
 
 CAMPAIGN = """\

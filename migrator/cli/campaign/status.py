@@ -7,6 +7,7 @@ import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.campaign.campaign import bounds_table
+from migrator.core.campaign.life import MEANINGS, STAGE_WORDS, LifeStage
 from migrator.core.fleet.units import money
 from migrator.workflows.campaign.status import CampaignStatus, campaign_status
 from migrator.workflows.site import open_site
@@ -58,8 +59,9 @@ def _told(found: CampaignStatus) -> Outcome:
             "so_far": money(spent.money),
             "total": money(bounds.spend_total),
         },
-        "sims": dict(found.counts),
-        "exceptions": dict(found.exceptions),
+        "sims": {stage.value: found.counts.of(stage) for stage in LifeStage},
+        "exceptions": {code.value: sims for code, sims in found.counts.codes.items() if sims},
+        "idle": found.idle.as_dict(),
         "ticks": ticks,
     }
     used = [
@@ -68,14 +70,17 @@ def _told(found: CampaignStatus) -> Outcome:
         ("money today", f"{money(spent.money_today)} of {money(bounds.spend_per_day)}"),
         ("money in all", f"{money(spent.money)} of {money(bounds.spend_total)}"),
     ]
+    stages = [(words, found.counts.of(stage)) for stage, words in STAGE_WORDS.items() if found.counts.of(stage)]
     text: list[Any] = [
         f"Campaign {campaign.name!r}: {campaign.state.value}, approved by {len(found.people)} of {bounds.approvals}.",
-        table("SIMs", ("", "SIMs"), list(found.counts.items())),
+        table("Where the SIMs are", ("", "SIMs"), stages),
+        f"Idle: {found.idle.words}." if found.idle.all.cards else "Idle: no card.",
         table("Used", ("", ""), used),
         bounds_table(bounds),
     ]
-    if found.exceptions:
-        text.append(table("Exceptions", ("code", "SIMs"), list(found.exceptions.items())))
+    if data["exceptions"]:
+        codes = [(code.value, sims, MEANINGS[code]) for code, sims in found.counts.codes.items() if sims]
+        text.append(table("Exceptions: `migrator campaign exceptions` lists them", ("code", "SIMs", "meaning"), codes))
     rows = [(one["tick"], one["began_at"], _ended(one["exit_code"]), one["reason"]) for one in ticks]
     text.append(table("Newest ticks", ("tick", "began", "exit", "reason"), rows))
     return Outcome(data, text)

@@ -18,7 +18,7 @@ from migrator.store.log import note
 from migrator.store.tables.campaigns import campaign_approvals, campaigns, claim_retries
 from migrator.store.tables.plans import plans
 
-__all__ = ["Campaign", "CampaignApproval", "CampaignState", "Campaigns"]
+__all__ = ["Campaign", "CampaignApproval", "CampaignState", "Campaigns", "open_bounds"]
 
 
 class CampaignState(StrEnum):
@@ -64,6 +64,16 @@ class CampaignApproval:
 
 
 _OPEN = select(campaigns).where(campaigns.c.state != CampaignState.ENDED)
+
+
+def open_bounds(database: Database) -> Mapping[str, Any]:
+    """Return the bounds of the open campaign, as JSON values.
+
+    Empty without a campaign.
+    """
+    rows = database.rows(_OPEN)
+    bounds: Mapping[str, Any] = json.loads(rows[0].policy_json)["campaign"] if rows else {}
+    return bounds
 
 
 class Campaigns:

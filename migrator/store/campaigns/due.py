@@ -114,20 +114,6 @@ _SILENT = (
     .join(steps, _is_claim)
     .where(_OF, may_be_paid(steps), ~_alive.exists())
 )
-_FAILED = (
-    select(_step.code, func.count(func.distinct(_step.source_key)).label("sims"))
-    .join_from(plans, steps, _step.plan_no == _plan.plan_no)
-    .outerjoin(claim_retries, claim_retries.c.source_key == _step.source_key)
-    .where(_OF, _step.state == StepState.FAILED, func.coalesce(claim_retries.c.asked_at, 0) <= _step.since)
-    .group_by(_step.code)
-)
-_BLOCKED = (
-    select(func.count(func.distinct(_change.source_key)))
-    .join_from(plans, changes, _change.plan_no == _plan.plan_no)
-    .outerjoin(claim_retries, claim_retries.c.source_key == _change.source_key)
-    .where(_OF, _plan.started_at.is_not(None), _change.action == Action.BLOCK)
-    .where(func.coalesce(claim_retries.c.asked_at, 0) <= _plan.created_at)
-)
 _planned_by_us = select(_change.source_key).join_from(plans, changes, _change.plan_no == _plan.plan_no).where(_OF)
 _SWAPS = (  # other devices of the organization live, too: they are no swaps
     select(func.count(func.distinct(first_lives.c.target_key)))
@@ -234,17 +220,6 @@ class Due:
     def silent(self, campaign: Campaign) -> int:
         """Count claimed cards that were never seen to live."""
         return int(self._db.rows(_SILENT, campaign_no=campaign.campaign_no)[0][0])
-
-    def exceptions(self, campaign: Campaign, silent_since_s: float) -> dict[str, int]:
-        """Count old SIMs that need a person, by code.
-
-        A card that was never seen is silent if it was claimed before a moment.
-        """
-        found = {str(row.code): int(row.sims) for row in self._db.rows(_FAILED, campaign_no=campaign.campaign_no)}
-        blocked = int(self._db.rows(_BLOCKED, campaign_no=campaign.campaign_no)[0][0])
-        silent = _SILENT.where(_step.since < bindparam("before"))
-        mute = int(self._db.rows(silent, campaign_no=campaign.campaign_no, before=silent_since_s)[0][0])
-        return {code: sims for code, sims in {**found, "blocked": blocked, "silent": mute}.items() if sims}
 
     def swaps(self, campaign: Campaign, since_s: float) -> int:
         """Count new SIMs first seen alive since a moment."""

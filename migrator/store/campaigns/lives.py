@@ -24,6 +24,7 @@ from migrator.core.cutover.silence import OldSide
 from migrator.core.fleet.imei import Unit
 from migrator.core.fleet.sims import LinkState, SourceStatus
 from migrator.core.plan.plan import Action, Reason
+from migrator.store.campaigns.campaigns import open_bounds
 from migrator.store.campaigns.life_details import About, Details, Times, details
 from migrator.store.campaigns.life_rows import LifeRow, Sides, keys_after, named, rows_of_all, rows_of_some, sides
 from migrator.store.campaigns.stock_lives import stock_counts, stock_lives
@@ -48,13 +49,20 @@ class Lives:
 
     Args:
         database: the open store.
-        silent_after_s: how long after its claim a card may stay unseen.
+        silent_after_s: how long after its claim a card may stay unseen; None for what the open campaign says.
     """
 
-    def __init__(self, database: Database, silent_after_s: float = SILENT_AFTER_S) -> None:
+    def __init__(self, database: Database, silent_after_s: float | None = None) -> None:
         self._db = database
-        self.silent_after_s = silent_after_s
+        self._silent_after_s = silent_after_s
         self._kept: tuple[float, list[tuple[str, Standing]]] | None = None
+
+    @property
+    def silent_after_s(self) -> float:
+        """Seconds after its claim in which a card may stay unseen."""
+        if self._silent_after_s is not None:
+            return self._silent_after_s
+        return float(open_bounds(self._db).get("silent_after_s", SILENT_AFTER_S))
 
     def counts(self, now: float) -> LifeCounts:
         """Count the SIMs in each stage.

@@ -1,20 +1,22 @@
 """Ticks of campaigns: one row per `campaign run --once`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from migrator.core.campaign.notices import Notice
 from migrator.store.database.database import Database
+from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import ticks
 
-__all__ = ["Tick", "Ticks"]
+__all__ = ["KeptTick", "Ticks"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class KeptTick:
     """Row of one tick.
 
     Without an end, the tick was killed or is at work.
@@ -41,17 +43,27 @@ class Ticks:
         with self._db.write() as connection:
             return int(connection.scalar(insert(ticks).values(values).returning(ticks.c.tick_no)) or 0)
 
-    def end(self, tick_no: int, *, exit_code: int, reason: str, told: Mapping[str, Any], now: float) -> None:
-        """Note how a tick ended."""
+    def end(
+        self,
+        tick_no: int,
+        *,
+        exit_code: int,
+        reason: str,
+        told: Mapping[str, Any],
+        now: float,
+        notices: Iterable[Notice] = (),
+    ) -> None:
+        """Note how a tick ended, and its notices in the same transaction."""
         values = {"ended_at": now, "exit_code": exit_code, "reason": reason, "told": json.dumps(told, sort_keys=True)}
         with self._db.write() as connection:
             connection.execute(update(ticks).where(ticks.c.tick_no == tick_no).values(values))
+            add_notices(connection, notices, now)
 
-    def list(self, most: int = 100) -> list[Tick]:
+    def list(self, most: int = 100) -> list[KeptTick]:
         """Return the newest ticks, newest first."""
         rows = self._db.rows(select(ticks).order_by(ticks.c.tick_no.desc()).limit(most))
         return [
-            Tick(
+            KeptTick(
                 row.tick_no,
                 row.campaign_no,
                 row.began_at,

@@ -83,7 +83,8 @@ def _demand(tick: Tick) -> Demand:
 def _switch_off(tick: Tick, header: SwitchHeader) -> None:
     wait_s = min(tick.site.settings.settle_timeout_s, WAIT_S)
     before = len(tick.site.store.switches.switched_off())
-    result = carry_out_cutover(tick.site, header, CutoverBounds(wait_s=wait_s, max_duration_s=tick.longest_run_s()))
+    bounds = CutoverBounds(wait_s=wait_s, max_duration_s=tick.longest_run_s(), ref=tick.ref())
+    result = carry_out_cutover(tick.site, header, bounds)
     tick.count("switched_off", len(tick.site.store.switches.switched_off()) - before)
     tick.count("writes", result.writes)
     if result.exit_code is ExitCode.INTERRUPTED:

@@ -14,7 +14,8 @@ from migrator.workflows.campaign.make import with_bounds
 from migrator.workflows.campaign.plans import claim_due, go_on
 from migrator.workflows.campaign.reads import read_source, read_target
 from migrator.workflows.campaign.tick import Held, Tick
-from migrator.workflows.campaign.told import count_exceptions, write_deltas
+from migrator.workflows.campaign.told import count_exceptions, notices_of, write_deltas, write_report
+from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.site import Site, holding
 
 __all__ = ["Ticked", "run_once"]
@@ -71,7 +72,9 @@ def run_once(site: Site) -> Ticked:
             with tick.stage(name):
                 stage(tick)
         code = tick.exit_code()
-        site.store.ticks.end(tick_no, exit_code=code, reason=tick.reason(), told=tick.told, now=site.now())
+        told, notices = tick.told, notices_of(tick, code)
+        site.store.ticks.end(tick_no, exit_code=code, reason=tick.reason(), told=told, now=site.now(), notices=notices)
+    deliver_after_run(site)
     return Ticked(tick_no, code, tick.reason(), tuple(tick.held), tick.told)
 
 
@@ -82,5 +85,6 @@ _STAGES = (
     ("discovery", find_pairs),
     ("cutover", cut_over),
     ("exceptions", count_exceptions),
+    ("report", write_report),
     ("handover", write_deltas),
 )

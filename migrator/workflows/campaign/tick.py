@@ -143,7 +143,12 @@ class Tick:
     def run_bounds(self, most_claims: int) -> Bounds:
         """Return the bounds of one run of `apply`."""
         wait_s = min(WAIT_S, self.site.settings.settle_timeout_s)
-        return Bounds(max_sims=most_claims, wait_s=wait_s, max_duration_s=self.longest_run_s())
+        return Bounds(max_sims=most_claims, wait_s=wait_s, max_duration_s=self.longest_run_s(), ref=self.ref())
+
+    def ref(self) -> str:
+        """Return the reference that the newest approval names; "" for none."""
+        refs = [one.ref for one in self.site.store.campaigns.approvals(self.campaign) if one.ref]
+        return refs[-1] if refs else ""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -169,3 +174,8 @@ class Tick:
         """Return the gravest of what held the tick up, in words."""
         code = self.exit_code()
         return next((held.words for held in self.held if held.exit_code is code), "all is done that was due")
+
+    def hint(self) -> str:
+        """Return the command that goes on; "" where nothing holds the tick up."""
+        code = self.exit_code()
+        return next((held.hint for held in self.held if held.exit_code is code and held.hint), "")

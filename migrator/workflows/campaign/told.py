@@ -1,34 +1,56 @@
-"""Results of a tick for others: exceptions, and changed units."""
+"""Results of a tick for others: exceptions, report, changed units, notices."""
 
 from pathlib import Path
 
+from migrator.core.campaign.life import ExceptionCode, LifeStage
+from migrator.core.campaign.notices import Notice, daily_notice, end_notices
+from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
+from migrator.files import placed_text
+from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
 from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.handover.export import handover
 
-__all__ = ["count_exceptions", "write_deltas"]
+__all__ = ["count_exceptions", "notices_of", "write_deltas", "write_report"]
 
 CURSOR = "handover.cursor"
+LATELY = 200
+"""Most ticks of a day that are looked at."""
+
 CHANGES = {"claimed", "writes", "switched_off", "pairs_added", "pairs_replaced", "pairs_discovered", "newly_alive"}
 
 
 def count_exceptions(tick: Tick) -> None:
-    """Count the SIMs that need a person, by code."""
-    store, now = tick.site.store, tick.site.now()
-    found = store.due.exceptions(tick.campaign, now - tick.bounds.silent_after_s)
+    """Count where the SIMs are, and those that need a person.
+
+    Who was taken back by a rollback needs nobody: a person chose that.
+    """
+    counts = tick.site.store.lives.counts(tick.site.now())
+    found = {code.value: sims for code, sims in counts.codes.items() if sims}
+    tick.told["stages"] = {stage.value: counts.of(stage) for stage in LifeStage if counts.of(stage)}
     tick.told["exceptions"] = found
-    if found:
+    if found.keys() - {ExceptionCode.ROLLED_BACK.value}:
         words = ", ".join(f"{code}: {sims}" for code, sims in found.items())
-        tick.hold(ExitCode.ATTENTION, f"exceptions: {words}", "`migrator campaign status` counts them")
+        tick.hold(ExitCode.ATTENTION, f"exceptions: {words}", "`migrator campaign exceptions` lists them")
+
+
+def write_report(tick: Tick) -> None:
+    """Write report and exceptions, where something changed, or once a day."""
+    before = tick.site.store.ticks.list(LATELY)[1:]
+    is_told = any("report" in one.told and one.began_s >= tick.day_began_s() for one in before)
+    if is_told and not _has_changed(tick):
+        return
+    now, folder = tick.site.now(), Path(tick.campaign.folder) / "report"
+    campaign_report(tick.site, None, folder, now=now)
+    with placed_text(folder / "exceptions.csv") as out:
+        for line in campaign_exceptions(tick.site, now=now):
+            out(line)
+    tick.told["report"] = str(folder)
 
 
 def write_deltas(tick: Tick) -> None:
-    """Write the rows of units that changed.
-
-    Nothing is written where this tick changed none, and the one before was not killed.
-    """
-    was_killed = any(one.ended_s is None for one in tick.site.store.ticks.list(2)[1:])
-    if not (was_killed or CHANGES & tick.told.keys()):
+    """Write the rows of units that changed, if any did."""
+    if not _has_changed(tick):
         return
     folder = Path(tick.campaign.folder) / "handover"
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,3 +60,32 @@ def write_deltas(tick: Tick) -> None:
     done = handover(tick.site, folder / f"{stamp}.csv", since=cursor if cursor.exists() else None, cursor=fresh)
     fresh.replace(cursor)
     tick.told["handover"] = str(done.cursor.parent / f"{stamp}.csv") if done.cursor else ""
+
+
+def notices_of(tick: Tick, code: ExitCode) -> list[Notice]:
+    """Return what the receivers of the policy are told.
+
+    The day in numbers is told by its first tick. A tick that merely waits, as for the end of quiet hours, is not told.
+    """
+    to, name, day = tick.loaded.policy.notify, tick.campaign.name, tick.now().astimezone(tick.zone).date()
+    if not to:
+        return []
+    store, ref = tick.site.store, tick.ref()
+    told = {"campaign": name, "reason": tick.reason(), "next": tick.hint(), "ref": ref}
+    event = ExitCode.ATTENTION if code is ExitCode.INPUT else code
+    ends = [] if code is ExitCode.RESUMABLE else end_notices(f"campaign {name}", event, told, day=day, to=to)
+    spent = store.due.spent(tick.campaign, tick.day_began_s())
+    numbers = {
+        "stages": tick.told.get("stages", {}),
+        "exceptions": tick.told.get("exceptions", {}),
+        "claimed": spent.sims,
+        "charged_for_claims": money(spent.money),
+        "idle": store.idle(tick.site.now()).words,
+    }
+    return [*ends, daily_notice(name, day, told | numbers, to)]
+
+
+def _has_changed(tick: Tick) -> bool:
+    """True if this tick changed something, or the one before was killed."""
+    was_killed = any(one.ended_s is None for one in tick.site.store.ticks.list(2)[1:])
+    return was_killed or bool(CHANGES & tick.told.keys())
