@@ -11,6 +11,7 @@ import click
 from migrator.cli.app.root import COMMANDS, root
 
 __all__ = [
+    "COMMANDS_PAGE",
     "SETTINGS",
     "TEXT",
     "TOP",
@@ -30,6 +31,7 @@ __all__ = [
 TOP = Path(__file__).parents[2]
 TEXT = (TOP / "README.md").read_text(encoding="utf-8")
 SETTINGS = (TOP / "docs" / "settings.md").read_text(encoding="utf-8")
+COMMANDS_PAGE = (TOP / "docs" / "commands.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 _PROMISE = re.compile(r"Exit code (\d+)")
 
@@ -128,7 +130,7 @@ def resolved(words: Sequence[str]) -> tuple[click.Command, click.Context, list[s
     Raises: click.UsageError, for an option before the command's name that is not known there.
     """
     command: click.Command = root
-    ctx, rest = click.Context(root, info_name="migrator"), list(words)
+    ctx, rest = click.Context(root, info_name="migrator", **root.context_settings), list(words)
     while isinstance(command, click.Group):
         _, rest, _ = command.make_parser(ctx).parse_args(rest)
         below = command.get_command(ctx, rest[0]) if rest else None

@@ -22,6 +22,7 @@ from migrator.reports.model import COLUMNS
 from migrator.wiring.rehearsal import Rehearsal
 from tests.cli.conftest import Desk
 from tests.golden.readme_text import (
+    COMMANDS_PAGE,
     SETTINGS,
     TEXT,
     TOP,
@@ -43,7 +44,7 @@ TYPED = [words for block in blocks("console") for words, _ in sessions(block)]
 
 
 def test_every_command_is_named_and_no_other() -> None:
-    cells = column(section("Commands"), "command")
+    cells = column(COMMANDS_PAGE, "command")
     assert [name for cell in cells for name in cell.split("`, `")] == command_names()
 
 
@@ -71,14 +72,14 @@ def test_a_secret_is_told_never_to_stand_in_the_file(secret: settings._SecretSet
 
 
 def test_the_policy_shown_is_the_default_policy_with_the_choice_made() -> None:
-    (text,) = blocks("toml")
+    (text,) = blocks("toml", section("The policy"))
     assert parse_policy(text, name="README.md").policy == Policy(
         ClaimPolicy(2096, "global"), StatusPolicy(disabled=StatusRule.SKIP)
     )
 
 
 def test_the_policy_shown_names_every_key() -> None:
-    (text,) = blocks("toml")
+    (text,) = blocks("toml", section("The policy"))
     default = Policy(ClaimPolicy(2096, "global"))
     records = [getattr(default, part.name) for part in fields(default)]
     keys = [
@@ -106,7 +107,8 @@ def test_a_command_line_shown_is_one_that_the_tool_takes(words: tuple[str, ...])
 
 def test_commands_within_sentences_have_the_options_shown_there() -> None:
     known = command_names()
-    named = [span for span in spans(TEXT) if any(span == name or span.startswith(f"{name} ") for name in known)]
+    shown = spans(TEXT + COMMANDS_PAGE)
+    named = [span for span in shown if any(span == name or span.startswith(f"{name} ") for name in known)]
     assert len(named) > len(known)
     for span in named:
         command, ctx, rest = resolved(span.split()) or pytest.fail(span)

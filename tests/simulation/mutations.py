@@ -286,8 +286,8 @@ MUTATIONS = (
     Mutation(
         "a rest is noted with the machine's naps",
         "migrator/engine/apply/waves.py",
-        "self.ctx.steady.latest().timestamp()",
-        "self.ctx.now()",
+        "ctx.steady.latest().timestamp()",
+        "ctx.now()",
     ),
     Mutation(
         "cutover: only what is verified",
@@ -306,7 +306,7 @@ MUTATIONS = (
     Mutation(
         "cutover: a new SIM in another unit leaves the old one on",
         "migrator/core/cutover/rules.py",
-        "if where.unit is Unit.MOVED and not demand.accepts_other_units:",
+        "if where.unit is Unit.MOVED and not accepts_other_units:",
         "if False:",
         "cutover",
     ),

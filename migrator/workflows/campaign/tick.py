@@ -176,6 +176,6 @@ class Tick:
         return next((held.words for held in self.held if held.exit_code is code), "all is done that was due")
 
     def hint(self) -> str:
-        """Return the command that goes on; "" where nothing holds the tick up."""
+        """Return the command that goes on; "" for none."""
         code = self.exit_code()
         return next((held.hint for held in self.held if held.exit_code is code and held.hint), "")

@@ -62,7 +62,7 @@ def write_deltas(tick: Tick) -> None:
     tick.told["handover"] = str(done.cursor.parent / f"{stamp}.csv") if done.cursor else ""
 
 
-def notices_of(tick: Tick, code: ExitCode) -> list[Notice]:
+def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
     """Return what the receivers of the policy are told.
 
     The day in numbers is told by its first tick. A tick that merely waits, as for the end of quiet hours, is not told.
@@ -72,8 +72,8 @@ def notices_of(tick: Tick, code: ExitCode) -> list[Notice]:
         return []
     store, ref = tick.site.store, tick.ref()
     told = {"campaign": name, "reason": tick.reason(), "next": tick.hint(), "ref": ref}
-    event = ExitCode.ATTENTION if code is ExitCode.INPUT else code
-    ends = [] if code is ExitCode.RESUMABLE else end_notices(f"campaign {name}", event, told, day=day, to=to)
+    event = ExitCode.ATTENTION if ended is ExitCode.INPUT else ended
+    ends = [] if ended is ExitCode.RESUMABLE else end_notices(f"campaign {name}", event, told, day=day, to=to)
     spent = store.due.spent(tick.campaign, tick.day_began_s())
     numbers = {
         "stages": tick.told.get("stages", {}),
