@@ -12,6 +12,7 @@ from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim
 from migrator.ports.orders import Answer, Request, SetSource, Vouch
 
 __all__ = [
+    "Reading",
     "Remaining",
     "SourcePage",
     "SourcePlatform",
@@ -65,6 +66,20 @@ class Remaining:
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Answer about one SIM to what the list does not tell.
+
+    `data` and `sms` are its remaining volumes; None stands for a service that was not read. `sim` is the SIM by its own
+    record, None where the carrier has no record that tells more than the list.
+    """
+
+    iccid: Iccid
+    data: Remaining | None = None
+    sms: Remaining | None = None
+    sim: SourceSim | None = None
+
+
 class SourcePlatform(Protocol):
     """Carrier that SIMs are moved away from. Read-only by construction."""
 
@@ -74,7 +89,7 @@ class SourcePlatform(Protocol):
         ...
 
     async def open(self) -> str:
-        """Log in, settle the API version, and return "v1" or "v2".
+        """Log in, settle the API version, and return its name.
 
         Raises: NotAuthorised, with the carrier's words.
         """
@@ -83,26 +98,25 @@ class SourcePlatform(Protocol):
     async def page(self, number: int) -> SourcePage:
         """Read page `number` of the list.
 
-        Pages count from 1, with 100 SIMs each. An empty page is past the end.
+        Pages count from 1. An empty page is past the end. Every row's raw record has its ICCID as `iccid`, by which the
+        reader knows the row again.
         """
         ...
 
-    async def data_remaining(self, iccid: Iccid) -> Remaining:
-        """Read the remaining data volume, in MB.
+    async def reading(self, iccid: Iccid) -> Reading:
+        """Read of one SIM what the list does not tell.
 
-        A failed read is reported as such, never as zero.
-        """
-        ...
+        A failed read is reported as such, never as zero. The trouble of one SIM stays with that SIM.
 
-    async def sms_remaining(self, iccid: Iccid) -> Remaining:
-        """Read the remaining SMS volume.
-
-        A failed read is reported as such, never as zero.
+        Raises: NotAuthorised, for a login that fails, which is everybody's trouble.
         """
         ...
 
     async def account_limits(self) -> AccountLimits:
-        """Read the monthly caps of every SIM of the account."""
+        """Read the monthly caps of every SIM of the account.
+
+        A carrier without such caps has none.
+        """
         ...
 
 
@@ -154,6 +168,14 @@ class SourceSwitch(Protocol):
     @property
     def most(self) -> int:
         """Most SIMs in one order."""
+        ...
+
+    @property
+    def writes_back(self) -> bool:
+        """True if an order has to carry the SIM's label and IMEI lock.
+
+        Then a SIM is not ordered whose label or lock was not read. Else an order changes the status alone.
+        """
         ...
 
     async def open(self) -> str:
