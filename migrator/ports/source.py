@@ -172,7 +172,7 @@ class SourceSwitch(Protocol):
 
     @property
     def writes_back(self) -> bool:
-        """True if an order has to carry the SIM's label and IMEI lock.
+        """True if an order carries label and IMEI lock, too.
 
         Then a SIM is not ordered whose label or lock was not read. Else an order changes the status alone.
         """

@@ -66,7 +66,10 @@ class OnenceSwitch:
 
     @property
     def writes_back(self) -> bool:
-        """True: the effect of an update without all its fields is unknown (reference, section 10.1)."""
+        """True: an update carries all its fields.
+
+        The effect of a missing field is unknown (reference, section 10.1).
+        """
         return True
 
     @property

@@ -52,9 +52,9 @@ class TokenBucket:
 
 @dataclass(slots=True)
 class FreshBucket:
-    """Bucket that is full again for a new limit, and for a new event loop.
+    """Bucket that begins full in every event loop.
 
-    The clock of a new event loop begins anew.
+    The clock of a new event loop begins anew. The bucket is full again for a new limit, too.
     """
 
     _bucket: TokenBucket | None = None

@@ -1,4 +1,4 @@
-"""Replies as the handlers of a simulator see them, and as they leave.
+"""Replies as the handlers of a simulator see them.
 
 The bodies that simulated carriers share are here, too.
 """

@@ -564,9 +564,9 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
 
 
 def lock_obstacle(sight: Sight) -> Told | None:
-    """Return the reason why an order would spoil the IMEI lock, or None.
+    """Return the reason why an order would spoil the lock.
 
-    The order has to carry the lock, and so the lock must have been read.
+    None means that the order may go out. The order has to carry the lock, and so the lock must have been read.
     """
     sim = sight.sim
     if sim is None:

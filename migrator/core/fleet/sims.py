@@ -14,6 +14,8 @@ from migrator.core.fleet.units import Bytes
 __all__ = [
     "NO_NEWS",
     "AccountLimits",
+    "DataLimit",
+    "LimitPeriod",
     "LinkState",
     "Pair",
     "PairValues",
@@ -121,6 +123,28 @@ An earlier reading still counts then.
 """
 
 
+class LimitPeriod(StrEnum):
+    """Period after which a source's data limit begins anew."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
+    MONTHLY = "monthly"
+    OTHER = "other"  # a word we do not know: no limit is made of it
+
+
+@dataclass(frozen=True, slots=True)
+class DataLimit:
+    """Limit of one SIM's data at the source, in bytes a period.
+
+    `word` is the carrier's word for the period. A monthly limit is one of Hologram's, byte for byte; what becomes of
+    the others is the policy's choice.
+    """
+
+    volume: Bytes
+    period: LimitPeriod
+    word: str
+
+
 @record
 class SourceSim:
     """SIM of the source fleet.
@@ -130,7 +154,8 @@ class SourceSim:
     Volumes are in 1NCE's MB (decimal, up to six digits). `data_quota_mb` and `sms_quota` are the booked totals for the
     SIM's lifetime. `data_remaining_mb` and `sms_remaining` are what is left (may be negative). `status_before` is set
     where a cutover of ours switched the SIM off. It is the status before the cutover, and the SIM is planned by it.
-    `facts` are what people noted of the SIM's unit, set where a plan is made.
+    `facts` are what people noted of the SIM's unit, set where a plan is made. `data_limit` and `tags` are set by
+    carriers that have a limit of each SIM and names on SIMs.
     """
 
     iccid: Iccid
@@ -152,6 +177,8 @@ class SourceSim:
     expires_at: str | None = None
     status_before: SourceStatus | None = None
     facts: UnitFacts | None = None
+    data_limit: DataLimit | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
