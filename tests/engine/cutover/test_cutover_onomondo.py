@@ -83,6 +83,15 @@ def test_an_order_whose_answer_is_lost_is_settled_by_reading(tmp_path: Path) -> 
     assert len(orders(world)) == 1
 
 
+def test_an_order_that_carries_no_label_needs_none_to_be_read(tmp_path: Path) -> None:
+    """1NCE's orders write the label back; Onomondo's leave it alone, whatever it is."""
+    world = migrated(tmp_path, sims=8)
+    meant = world.meant(world.cutover_plan())
+    world.source.switches = replace(world.source.switches, said=tuple((old, "label", {}) for old in meant))
+    world.cut_over()
+    assert meant <= world.off()
+
+
 def test_an_old_sim_in_use_stays_on(tmp_path: Path) -> None:
     world = migrated(tmp_path, sims=8)
     old = min(world.meant(world.cutover_plan()))

@@ -120,15 +120,16 @@ class OnomondoSimulator:
             await live(receive, send)
         elif scope["type"] == "http":
             call = await asked(Request(scope, receive))
-            reply = self._inside(call) or self._echoed(await self._exchange(call))
+            reply = self._inside(call) or self._echoed(call, await self._exchange(call))
             compressed = self.switches.gzip and "gzip" in call.headers.get("accept-encoding", "")
             await send_reply(reply, send, compressed=compressed)
 
-    def _echoed(self, reply: Reply) -> Reply:
-        """Add the customer's key to the answer, if an option says so."""
+    def _echoed(self, call: Asked, reply: Reply) -> Reply:
+        """Add the key that was sent to the answer, if an option says so."""
         if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
-        return json_reply(with_echo(json.loads(reply.body), spelled("", self.api_key)), reply.status)
+        sent = call.headers.get("authorization", "").removeprefix("Bearer ")
+        return json_reply(with_echo(json.loads(reply.body), spelled("", sent)), reply.status)
 
     async def _exchange(self, call: Asked) -> Reply:
         """Answer one request, after the time that the answer takes.

@@ -82,7 +82,7 @@ class OnomondoSwitches:
 
     # The key
     key_form: KeyForm = KeyForm.BEARER  # what an account takes
-    echoes_credentials: bool = False  # every object of every reply tells the key, in all its spellings
+    echoes_credentials: bool = False  # every object of every reply tells the key that was sent, in all its spellings
 
     # Pace
     rate_limit: RateLimit | None = KEY_LIMIT  # nothing is published; None: no limit
