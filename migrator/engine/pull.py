@@ -137,6 +137,8 @@ class Pulling:
                 self.store.save_account_limits(caps)
                 warnings += [NO_CAP] if caps.data_mb is None else []
             if self.quotas:
+                requests = passed.sims * self.source.calls_per_reading
+                self.progress("one_by_one", {"sims": passed.sims, "requests": requests})
                 read, failed = await self._all_readings(snapshot.snapshot_id)
             dropped = self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
         return PullResult(

@@ -88,6 +88,11 @@ class SourcePlatform(Protocol):
         """Warning about the API version in use; empty if there is none."""
         ...
 
+    @property
+    def calls_per_reading(self) -> int:
+        """Requests that the reading of one SIM takes."""
+        ...
+
     async def open(self) -> str:
         """Log in, settle the API version, and return its name.
 

@@ -52,6 +52,8 @@ class OnenceSource:
         warning: what a person should know about that version, or "".
     """
 
+    calls_per_reading = 2
+
     def __init__(
         self,
         http: httpx.AsyncClient,

@@ -15,7 +15,7 @@ from migrator.carriers.onomondo.client import OnomondoClient
 from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading
-from migrator.errors import NotAuthorised, Permanent, Transient, WireMismatch
+from migrator.errors import Permanent, Transient, WireMismatch
 from migrator.ports import Reading, Remaining, SourcePage
 
 __all__ = ["OnomondoSource"]
@@ -56,6 +56,7 @@ class OnomondoSource:
     """
 
     warning = ""
+    calls_per_reading = 1
 
     def __init__(
         self, http: httpx.AsyncClient, *, api_key: str, pacer: Pacer, client: OnomondoClient | None = None
@@ -106,7 +107,7 @@ class OnomondoSource:
         try:
             reply = await self._client.get(f"/sims/{wire.api_iccid(iccid)}")
         except Permanent as error:
-            if _concerns_all(error):
+            if error.is_about_login:
                 raise
             return _failed(iccid)
         except (Transient, WireMismatch):
@@ -134,7 +135,7 @@ class OnomondoSource:
             try:
                 used = await self._used(iccid, day)
             except Permanent as error:
-                if _concerns_all(error):
+                if error.is_about_login:
                     raise
                 break
             except Transient:
@@ -155,7 +156,7 @@ class OnomondoSource:
         try:
             reply = await self._client.get(f"/sims/{wire.api_iccid(iccid)}")
         except Permanent as error:
-            if _concerns_all(error):
+            if error.is_about_login:
                 raise
             return None
         except WireMismatch:
@@ -208,8 +209,3 @@ class OnomondoSource:
 
 def _failed(iccid: Iccid) -> Reading:
     return Reading(iccid, Remaining(QuotaReading.FAILED), Remaining(QuotaReading.FAILED))
-
-
-def _concerns_all(error: Permanent) -> bool:
-    """True if a refusal concerns the key, and not one SIM."""
-    return error.is_about_login or (isinstance(error, NotAuthorised) and error.status != HTTPStatus.FORBIDDEN)

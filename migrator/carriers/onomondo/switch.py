@@ -15,7 +15,7 @@ from migrator.carriers.onomondo.client import OnomondoWriter
 from migrator.carriers.pacing import Pacer
 from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
-from migrator.errors import InputError, NotAuthorised, Permanent
+from migrator.errors import InputError, Permanent
 from migrator.ports import Answer, Request, SetSource, Vouch
 
 __all__ = ["OnomondoSwitch"]
@@ -137,7 +137,7 @@ def _refused(error: Permanent) -> Sight:
 
     Raises: the error, where it concerns the key, and so everybody.
     """
-    if error.is_about_login or (isinstance(error, NotAuthorised) and error.status != HTTPStatus.FORBIDDEN):
+    if error.is_about_login:
         raise error
     sighting = Sighting.GONE if error.status == HTTPStatus.NOT_FOUND else Sighting.REFUSED
     return Sight(sighting, words=error.carrier_words)

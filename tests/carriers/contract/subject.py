@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol
 
@@ -83,7 +83,11 @@ class Subject(ABC):
 
     @abstractmethod
     def lock_out(self) -> None:
-        """Take the credentials no more."""
+        """Give the next process credentials that are not taken."""
+
+    @abstractmethod
+    def revoke(self) -> None:
+        """Take the credentials of a running process no more."""
 
 
 class OnenceSubject(Subject):
@@ -144,6 +148,9 @@ class OnenceSubject(Subject):
     def lock_out(self) -> None:
         self.secret = "no-longer-the-secret"
 
+    def revoke(self) -> None:
+        self.carrier.switches = replace(self.carrier.switches, token_revoked_after=0)
+
 
 class OnomondoSubject(Subject):
     """Onomondo, with pages of a hundred and an order that shows after a while."""
@@ -198,3 +205,6 @@ class OnomondoSubject(Subject):
 
     def lock_out(self) -> None:
         self.secret = "onok_no-longer-the-key-of-anybody"
+
+    def revoke(self) -> None:
+        self.carrier.api_key = "onok_another-key"

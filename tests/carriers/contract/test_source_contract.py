@@ -130,6 +130,27 @@ def test_what_the_list_lacks_is_read_of_each_sim_and_a_failure_is_told_as_one(ma
     assert (strange.data.volume, lost.data.volume) == (None, None)
 
 
+def test_credentials_that_are_revoked_under_way_end_every_read_and_make_no_sim_a_failure(making: Making) -> None:
+    """Else a whole fleet would be noted as one whose SIMs cannot be read."""
+    subject = making(fleet_of(1))
+    ours = Iccid.parse(subject.iccids[0])
+
+    async def use(switch: Switcher) -> None:
+        subject.revoke()
+        for ask in (switch.look(ours), switch.session(ours), switch.used_days(ours, DAY, DAY)):
+            with pytest.raises(NotAuthorised):
+                await ask
+
+    async def read(source: Reader) -> None:
+        subject.revoke()
+        with pytest.raises(NotAuthorised):
+            await source.reading(ours)
+
+    switching(subject, use)
+    subject = making(fleet_of(1))
+    reading(subject, read)
+
+
 def test_caps_of_the_account_are_asked_for_and_none_is_an_answer(making: Making) -> None:
     assert isinstance(reading(making(fleet_of(1)), lambda source: source.account_limits()), AccountLimits)
 
@@ -200,13 +221,17 @@ def pulled(subject: Subject, path: Path, *, stop_at: int = 0, quotas: bool = Fal
 
     async def body() -> Any:
         stopper = Stopper()
+        pulling: Pulling
 
         def watch(event: str, told: Any) -> None:
+            if event == "one_by_one":
+                assert told["requests"] == told["sims"] * pulling.source.calls_per_reading
             if event == "page" and told["page"] == stop_at:
                 stopper.stop("enough")
 
         async with subject.reader() as source:
-            return await Pulling(source, store.inventory, Epoch(), stopper, watch, quotas=quotas).run()
+            pulling = Pulling(source, store.inventory, Epoch(), stopper, watch, quotas=quotas)
+            return await pulling.run()
 
     with Store.open(f"sqlite:///{path}", now=EPOCH.timestamp()) as store:
         result = run_virtual(body)

@@ -46,7 +46,7 @@ def source_row(record: Mapping[str, Any]) -> SourceRow:
 class MadeUpSource:
     """The adapter: every port of a source."""
 
-    warning, most, writes_back = "", 3, False
+    warning, calls_per_reading, most, writes_back = "", 1, 3, False
 
     def __init__(self, carrier: MadeUpCarrier, key: str) -> None:
         self._carrier, self._key = carrier, key
@@ -142,3 +142,6 @@ class ThirdSubject(Subject):
 
     def lock_out(self) -> None:
         self.secret = "another-key-0000"
+
+    def revoke(self) -> None:
+        self.carrier.key = "another-key-0000"
