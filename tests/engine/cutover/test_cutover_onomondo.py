@@ -1,9 +1,12 @@
 """`cutover` and `rollback` away from Onomondo: one order switches twenty SIMs, and a SIM's line is that SIM's alone."""
 
+import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from migrator.carriers.onomondo.simulator import BulkLine, OnomondoSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
@@ -90,6 +93,28 @@ def test_an_order_that_carries_no_label_needs_none_to_be_read(tmp_path: Path) ->
     world.source.switches = replace(world.source.switches, said=tuple((old, "label", {}) for old in meant))
     world.cut_over()
     assert meant <= world.off()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_goes_wrong_on_the_wire_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
+    """Lost answers, odd lines, 429s and late effects: each SIM that was meant is off, and nothing else changed."""
+    chance = random.Random(seed)
+    world = migrated(tmp_path, sims=28, effect_s=chance.choice([0.0, 3.0, 40.0]), bulk_reversed=chance.random() < 0.5)
+    was_off = world.off()
+    header = world.cutover_plan()
+    meant = world.meant(header)
+    world.may_go_off = world.proved(header, now_s=world.now().timestamp()) | was_off
+    odd = {iccid: chance.choice(list(BulkLine)) for iccid in meant if chance.random() < 0.2}
+    world.source.switches = replace(world.source.switches, bulk_lines=odd, too_many_every=chance.choice([None, 7]))
+    faults = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
+    world.source.faults = FaultPlan(dict.fromkeys(faults, 0.02), seed=seed)
+    for run in range(12):
+        if world.cut_over().exit_code is ExitCode.DONE:
+            break
+        world.elapsed_s += 600
+        world.source.switches = replace(world.source.switches, bulk_lines=odd if run < 2 else {})
+    assert world.off() == meant | was_off
+    world.check_values()
 
 
 def test_an_old_sim_in_use_stays_on(tmp_path: Path) -> None:
