@@ -125,7 +125,7 @@ class OnomondoSimulator:
             await send_reply(reply, send, compressed=compressed)
 
     def _echoed(self, call: Asked, reply: Reply) -> Reply:
-        """Add the key that was sent to the answer, if an option says so."""
+        """Add the key that was sent, if an option says so."""
         if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
         sent = call.headers.get("authorization", "").removeprefix("Bearer ")
