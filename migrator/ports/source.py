@@ -27,8 +27,8 @@ __all__ = [
 class SourceRow:
     """SIM as listed: parsed, beside the raw reply.
 
-    `sim` is None and `problem` is set where the SIM cannot be read. `label_trouble` says why the label is not as it is
-    at the carrier; empty if it is.
+    `raw` is without PIN and PUK. `sim` is None and `problem` is set where the SIM cannot be read. `label_trouble` says
+    why the label is not as it is at the carrier; empty if it is.
     """
 
     raw: Mapping[str, Any]

@@ -29,7 +29,7 @@ __all__ = [
 
 
 class SourceStatus(StrEnum):
-    """On/off status at 1NCE (`sim_status`): one value for many spellings."""
+    """On/off status at the source: one value for many spellings."""
 
     ENABLED = "enabled"  # may connect
     DISABLED = "disabled"  # switched off by a person
@@ -47,7 +47,10 @@ _SOURCE_STATUS = {
 
 
 def source_status(word: str | None) -> SourceStatus:
-    """Return the status that one of 1NCE's words stands for.
+    """Return the status that a kept word stands for.
+
+    Files, filters, plans and journals have such words; replies are read by each carrier's wire.py. A carrier whose
+    words are none of these gives its SIMs ours ("enabled") for `status_word`.
 
     Source: list and single-SIM replies and the portal disagree (Enabled, Activated; Disabled, Deactivated; Expired);
     the reference's section 16.1 maps them so, in any case. Read 2026-11-20.
@@ -149,7 +152,8 @@ class DataLimit:
 class SourceSim:
     """SIM of the source fleet.
 
-    `None` is a value that the carrier did not give.
+    `None` is a value that the carrier did not give. `status_word` is a word that `source_status` reads as `status`, or
+    any word where that is unknown.
 
     Volumes are in 1NCE's MB (decimal, up to six digits). `data_quota_mb` and `sms_quota` are the booked totals for the
     SIM's lifetime. `data_remaining_mb` and `sms_remaining` are what is left (may be negative). `status_before` is set

@@ -11,7 +11,7 @@ import pytest
 from migrator.core.cutover.plan import Direction
 from migrator.core.cutover.rules import Sighting, obstacle_at_source
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceStatus
+from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceStatus, source_status
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted, NotAuthorised, Outdated, Transient
@@ -112,6 +112,8 @@ def test_status_and_label_are_the_carriers_own_in_our_words(making: Making) -> N
     told = [(row.sim.status, row.sim.label) for row in page.rows if row.sim is not None]
     assert told == [(SourceStatus.ENABLED if one.on else SourceStatus.DISABLED, one.label) for one in known]
     assert not any(row.problem or row.label_trouble for row in page.rows)
+    words = [(row.sim.status_word, row.sim.status) for row in page.rows if row.sim is not None]
+    assert all(source_status(word) is status for word, status in words), "plans and journals keep the word alone"
 
 
 def test_what_the_list_lacks_is_read_of_each_sim_and_a_failure_is_told_as_one(making: Making) -> None:

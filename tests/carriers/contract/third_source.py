@@ -39,7 +39,8 @@ def source_row(record: Mapping[str, Any]) -> SourceRow:
     """The wire.py of this carrier: the one place that knows its words."""
     gate = record["gate"]
     status = WORDS.get(gate, SourceStatus.UNKNOWN)
-    sim = SourceSim(Iccid.parse(record["iccid"]), status, gate, label=record["label"], imei_lock=False)
+    word = gate if status is SourceStatus.UNKNOWN else status.value
+    sim = SourceSim(Iccid.parse(record["iccid"]), status, word, label=record["label"], imei_lock=False)
     return SourceRow(record, sim)
 
 

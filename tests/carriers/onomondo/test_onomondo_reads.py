@@ -21,8 +21,10 @@ from migrator.carriers.onomondo.simulator import (
     TokenPlace,
 )
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
+from migrator.carriers.simulation.messages import BROKEN
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import DataLimit, LimitPeriod, QuotaReading, SourceStatus
+from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.units import Bytes
 from migrator.errors import NotAuthorised, Transient, WireMismatch
 from tests.carriers.onomondo.onomondo_source import (
@@ -244,6 +246,15 @@ def test_a_status_that_is_neither_yes_nor_no_is_unknown_and_a_problem(told: Any,
     assert row.sim is not None
     assert row.sim.status is status
     assert bool(row.problem) == (status is SourceStatus.UNKNOWN)
+
+
+@pytest.mark.parametrize("told", [7, {"text": "pump"}, f"Z{BROKEN}hler"])
+def test_a_label_that_was_not_read_whole_is_told_as_such(told: Any) -> None:
+    carrier = of_one(switches=OnomondoSwitches(said=((SIM.digits, "label", told),)))
+    row = with_source(carrier, row_of)
+    assert UNREAD in row.sim.label
+    assert row.label_trouble
+    assert row.label_trouble in row.problem
 
 
 def test_a_row_without_an_iccid_is_told_as_one_that_cannot_be_read() -> None:
