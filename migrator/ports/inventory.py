@@ -86,7 +86,7 @@ class InventoryStore(Protocol):
         ...
 
     def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
-        """Keep remaining volumes."""
+        """Keep remaining volumes and hardware."""
         ...
 
     def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:
