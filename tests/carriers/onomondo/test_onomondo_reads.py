@@ -16,8 +16,8 @@ from migrator.carriers.onomondo.simulator import (
     KeyForm,
     LastToken,
     OnomondoSwitches,
+    OnomondoTag,
     OnomondoUsage,
-    SimulatedTag,
     TokenPlace,
 )
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
@@ -178,7 +178,7 @@ def test_what_is_no_list_is_never_taken_for_an_empty_fleet(body: bytes) -> None:
 
 
 def test_a_row_brings_status_label_tags_lock_and_limit_as_they_are() -> None:
-    tags = (SimulatedTag("Supplier", can_write=False), SimulatedTag("Nordics"))
+    tags = (OnomondoTag("Supplier", can_write=False), OnomondoTag("Nordics"))
     carrier = of_one(
         activated=False,
         label="  Zähler ",

@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from migrator.carriers.onomondo.simulator import BulkLine, KeyForm, OnomondoSwitches, SimulatedTag
+from migrator.carriers.onomondo.simulator import BulkLine, KeyForm, OnomondoSwitches, OnomondoTag
 from migrator.carriers.onomondo.switch import OnomondoSwitch
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.cutover.rules import Sighting
@@ -33,7 +33,7 @@ def bodies(carrier: Any) -> list[Any]:
 
 
 def test_an_order_names_the_sim_by_its_id_and_sends_the_status_alone() -> None:
-    tags = (SimulatedTag("Supplier", can_write=False),)
+    tags = (OnomondoTag("Supplier", can_write=False),)
     carrier = of_one(label="Zähler 7", imei_lock="861340049971524", tags=tags)
     before = [sim.as_dict() for sim in carrier.fleet]
 

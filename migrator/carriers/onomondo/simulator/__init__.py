@@ -6,7 +6,7 @@ can be shown all of them.
 
 from migrator.carriers.onomondo.simulator.app import OnomondoSimulator
 from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
-from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim, SimulatedTag
+from migrator.carriers.onomondo.simulator.model import OnomondoTag, SimulatedOnomondoSim
 from migrator.carriers.onomondo.simulator.switches import (
     AboveLargestLimit,
     BulkLine,
@@ -25,8 +25,8 @@ __all__ = [
     "OnomondoFleet",
     "OnomondoSimulator",
     "OnomondoSwitches",
+    "OnomondoTag",
     "OnomondoUsage",
     "SimulatedOnomondoSim",
-    "SimulatedTag",
     "TokenPlace",
 ]

@@ -14,11 +14,11 @@ from migrator.carriers.onomondo.simulator.switches import OnomondoSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
-__all__ = ["Asked", "OnomondoAccount", "asked", "refusal"]
+__all__ = ["OnomondoAccount", "OnomondoCall", "read_call", "refusal"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OnomondoCall:
     """Request to the simulated Onomondo.
 
     `body` is parsed JSON, None for anything else.
@@ -31,14 +31,14 @@ class Asked:
     headers: Mapping[str, str] = field(repr=False)
 
 
-async def asked(request: Request) -> Asked:
+async def read_call(request: Request) -> OnomondoCall:
     """Read a request to its end."""
     raw = await request.body()
     try:
         body = json.loads(raw) if raw else None
     except ValueError:
         body = None
-    return Asked(request.method, request.scope["path"], dict(request.query_params), body, request.headers)
+    return OnomondoCall(request.method, request.scope["path"], dict(request.query_params), body, request.headers)
 
 
 def refusal(status: int, message: str) -> Reply:

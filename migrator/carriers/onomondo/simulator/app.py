@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.onomondo.simulator import reads, writes
-from migrator.carriers.onomondo.simulator.account import Asked, OnomondoAccount, asked, refusal
+from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, read_call, refusal
 from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim, made_sim
 from migrator.carriers.onomondo.simulator.switches import KeyForm, OnomondoSwitches
@@ -119,19 +119,19 @@ class OnomondoSimulator:
         if scope["type"] == "lifespan":
             await live(receive, send)
         elif scope["type"] == "http":
-            call = await asked(Request(scope, receive))
+            call = await read_call(Request(scope, receive))
             reply = self._inside(call) or self._echoed(call, await self._exchange(call))
             compressed = self.switches.gzip and "gzip" in call.headers.get("accept-encoding", "")
             await send_reply(reply, send, compressed=compressed)
 
-    def _echoed(self, call: Asked, reply: Reply) -> Reply:
+    def _echoed(self, call: OnomondoCall, reply: Reply) -> Reply:
         """Add the key that was sent, if an option says so."""
         if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
         sent = call.headers.get("authorization", "").removeprefix("Bearer ")
         return json_reply(with_echo(json.loads(reply.body), spelled("", sent)), reply.status)
 
-    async def _exchange(self, call: Asked) -> Reply:
+    async def _exchange(self, call: OnomondoCall) -> Reply:
         """Answer one request, after the time that the answer takes.
 
         The answer is decided and noted at once.
@@ -148,7 +148,7 @@ class OnomondoSimulator:
             raise ConnectionCut(fault)
         return reply
 
-    def _answer(self, call: Asked) -> Reply:
+    def _answer(self, call: OnomondoCall) -> Reply:
         """Return the carrier's answer to the request."""
         self._account.settle()
         refused = self._too_soon() or self._not_let_in(call)
@@ -174,7 +174,7 @@ class OnomondoSimulator:
     def _too_many(self, is_told: bool) -> Reply:  # noqa: FBT001 - the one argument of the port
         return _too_many(self.switches.too_many_retry_after_s if is_told else None)
 
-    def _not_let_in(self, call: Asked) -> Reply | None:
+    def _not_let_in(self, call: OnomondoCall) -> Reply | None:
         """Return a 401 unless the account takes the key."""
         bearer = {KeyForm.BEARER, KeyForm.EITHER}
         taken = {f"Bearer {self.api_key}"} if self.switches.key_form in bearer else set()
@@ -186,7 +186,7 @@ class OnomondoSimulator:
             return self.switches.hang_s
         return self.switches.latency_s + (self.switches.slow_s if fault is Fault.SLOW else 0.0)
 
-    def _inside(self, call: Asked) -> Reply | None:
+    def _inside(self, call: OnomondoCall) -> Reply | None:
         """Answer the two control calls, which are no part of Onomondo.
 
         The result is None for any other call.

@@ -7,7 +7,7 @@ from typing import Any
 from migrator.carriers.simulation.chance import Draws
 from migrator.core.fleet.identifiers import luhn_digit
 
-__all__ = ["ICCID_PREFIX", "SimulatedOnomondoSim", "SimulatedTag", "made_sim"]
+__all__ = ["ICCID_PREFIX", "OnomondoTag", "SimulatedOnomondoSim", "made_sim"]
 
 ICCID_PREFIX = "8945738730"
 """First ten digits of an ICCID.
@@ -28,7 +28,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedTag:
+class OnomondoTag:
     """Tag on a SIM. `can_write`: whether this account may take it off."""
 
     name: str
@@ -46,7 +46,7 @@ class SimulatedTag:
         return {"name": self.name, "id": self.tag_id, "can_write": self.can_write, "color": "#5ba571"}
 
 
-TAGS = ((), (SimulatedTag("Supplier", can_write=False),), (SimulatedTag("Nordics"), SimulatedTag("Product A")))
+TAGS = ((), (OnomondoTag("Supplier", can_write=False),), (OnomondoTag("Nordics"), OnomondoTag("Product A")))
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class SimulatedOnomondoSim:
     label: str | None = None
     imei: str | None = None
     imei_lock: str | None = None
-    tags: tuple[SimulatedTag, ...] = ()
+    tags: tuple[OnomondoTag, ...] = ()
     limit_bytes: int = DEFAULT_LIMIT_BYTES
     limit_type: str = "monthly"
     used_bytes: int = 248

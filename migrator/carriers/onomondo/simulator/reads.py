@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from migrator.carriers.onomondo.simulator.account import Asked, OnomondoAccount, refusal
+from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, refusal
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim
 from migrator.carriers.onomondo.simulator.switches import AboveLargestLimit, LastToken, OnomondoUsage, TokenPlace
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
@@ -18,7 +18,7 @@ CHUNKS = ("00:30:00", "11:00:00", "23:30:00")
 """Times of a day's rows of usage."""
 
 
-def sim_list(account: OnomondoAccount, call: Asked) -> Reply:
+def sim_list(account: OnomondoAccount, call: OnomondoCall) -> Reply:
     """Answer GET /sims.
 
     A token names the SIM behind which the page begins, so that SIMs that come or go shift nothing.
@@ -69,7 +69,7 @@ def _token(name: str) -> str:
     return b64encode(name.encode()).decode()
 
 
-def _limit(account: OnomondoAccount, call: Asked) -> int:
+def _limit(account: OnomondoAccount, call: OnomondoCall) -> int:
     """Return the page size of the call.
 
     Raises: Refused, for a size out of bounds where the options refuse the size.
@@ -105,7 +105,7 @@ def _due(account: OnomondoAccount, every: int | None) -> bool:
 # --- one SIM ------------------------------------------------------------------------------------------------------
 
 
-def find(account: OnomondoAccount, call: Asked) -> Reply:
+def find(account: OnomondoAccount, call: OnomondoCall) -> Reply:
     """Answer GET /sims/find.
 
     It looks for part of a SIM id or label, or for an ICCID.
@@ -117,7 +117,7 @@ def find(account: OnomondoAccount, call: Asked) -> Reply:
     return json_reply(body | {"sims": [_listed(account, sim) for sim in found[:size]]})
 
 
-def single(account: OnomondoAccount, _call: Asked, name: str) -> Reply:
+def single(account: OnomondoAccount, _call: OnomondoCall, name: str) -> Reply:
     """Answer GET /sims/{id}, where an ICCID does as well."""
     sim = account.known(name)
     if sim.iccid in account.switches.single_reads_of_others:
@@ -172,7 +172,7 @@ def _odd(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, Any]:
 # --- usage --------------------------------------------------------------------------------------------------------
 
 
-def usage(account: OnomondoAccount, call: Asked, iccid: str = "") -> Reply:
+def usage(account: OnomondoAccount, call: OnomondoCall, iccid: str = "") -> Reply:
     """Answer GET /usage and GET /usage/{iccid}: rows of one day.
 
     A SIM that used nothing has no rows (public client code reads them so).
@@ -202,7 +202,7 @@ def _parts(volume: int) -> list[int]:
     return [part for part in (volume // 8, volume // 4, volume - volume // 8 - volume // 4) if part] if volume else []
 
 
-def _day(call: Asked) -> date | None:
+def _day(call: OnomondoCall) -> date | None:
     try:
         return date.fromisoformat(call.query.get("filter", "").removeprefix("time:"))
     except ValueError:

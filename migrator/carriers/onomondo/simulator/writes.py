@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.carriers.onomondo.simulator.account import Asked, OnomondoAccount, refusal
+from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, refusal
 from migrator.carriers.onomondo.simulator.reads import record
 from migrator.carriers.onomondo.simulator.switches import BulkLine
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
@@ -16,7 +16,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 SETTABLE = {"label", "activated", "imei_lock"}
 
 
-def is_forbidden(call: Asked) -> bool:
+def is_forbidden(call: OnomondoCall) -> bool:
     """True for a write that the migrator must never send.
 
     Only updates are allowed that switch SIMs off or on, and do nothing else.
@@ -28,7 +28,7 @@ def is_forbidden(call: Asked) -> bool:
     return not is_bulk or any(not isinstance(one, dict) or set(one) != {"id", "activated"} for one in sims or ())
 
 
-def update_one(account: OnomondoAccount, call: Asked, name: str) -> Reply:
+def update_one(account: OnomondoAccount, call: OnomondoCall, name: str) -> Reply:
     """Answer PATCH /sims/{id} with the SIM's record."""
     sim = account.known(name)
     if not isinstance(call.body, dict):
@@ -37,7 +37,7 @@ def update_one(account: OnomondoAccount, call: Asked, name: str) -> Reply:
     return json_reply(record(account, sim))
 
 
-def update_many(account: OnomondoAccount, call: Asked) -> Reply:
+def update_many(account: OnomondoAccount, call: OnomondoCall) -> Reply:
     """Answer PATCH /sims/bulk.
 
     The answer is text, with an object for each SIM on a line.

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from migrator.carriers.onomondo.simulator import OnomondoSimulator, SimulatedTag
+from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoTag
 from migrator.carriers.simulation import InProcessTransport
 from migrator.core.fleet.identifiers import luhn_digit
 from tests.carriers.onomondo.onomondo_source import OTHER, SIM, of_one, simulator
@@ -42,7 +42,7 @@ def test_an_update_of_one_sim_answers_with_its_record_and_is_none_that_we_may_se
 
 
 def test_a_tag_that_may_not_be_written_stays() -> None:
-    tags = (SimulatedTag("Supplier", can_write=False), SimulatedTag("Ours"))
+    tags = (OnomondoTag("Supplier", can_write=False), OnomondoTag("Ours"))
     carrier = of_one(tags=tags)
     refused = asked(carrier, lambda http: http.patch(f"/sims/{SIM}", json={"tags": []}))
     kept = asked(carrier, lambda http: http.patch(f"/sims/{SIM}", json={"tags": [tags[0].tag_id]}))
