@@ -32,6 +32,11 @@ class DryRunSwitch:
         """Most SIMs in one order at the real source."""
         return self.inner.most
 
+    @property
+    def writes_back(self) -> bool:
+        """True if the real source's orders carry label and IMEI lock."""
+        return self.inner.writes_back
+
     async def open(self) -> str:
         """Open the real source, and return its API version."""
         return await self.inner.open()

@@ -95,7 +95,7 @@ class Pulling:
     """Run of `inventory pull`.
 
     Args:
-        quotas: whether to read what remains of every SIM's volumes, too (two calls per SIM).
+        quotas: whether to read of every SIM what the list does not tell, too: what remains of its volumes.
         limits: whether to read the account's monthly caps.
         workers: requests in flight.
         most_dropped: the share of the inventory in force that may be gone, beyond a handful; 0: not one SIM.
@@ -137,6 +137,8 @@ class Pulling:
                 self.store.save_account_limits(caps)
                 warnings += [NO_CAP] if caps.data_mb is None else []
             if self.quotas:
+                requests = passed.sims * self.source.calls_per_reading
+                self.progress("one_by_one", {"sims": passed.sims, "requests": requests})
                 read, failed = await self._all_readings(snapshot.snapshot_id)
             dropped = self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
         return PullResult(
@@ -339,9 +341,7 @@ class Pulling:
             for iccid in todo:
                 if self.stopper.is_stopping:
                     return
-                data = await self.source.data_remaining(iccid)
-                sms = await self.source.sms_remaining(iccid)
-                readings.append(Reading(iccid, data, sms))
+                readings.append(await self.source.reading(iccid))
 
         await _crew(worker, self.workers)
 

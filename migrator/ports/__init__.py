@@ -8,7 +8,7 @@ Every method of a platform is one HTTP exchange unless its docstring says otherw
 
 from migrator.ports.cutover import CutoverPlans, FieldNotes
 from migrator.ports.host import WAITS, Clock, Progress
-from migrator.ports.inventory import InventoryStore, ListPass, Reading, Snapshot
+from migrator.ports.inventory import InventoryStore, ListPass, Snapshot
 from migrator.ports.journal import Journal, MigrationJournal, Search
 from migrator.ports.orders import (
     LONGEST_CLAIM_S,
@@ -29,6 +29,7 @@ from migrator.ports.orders import (
     Vouch,
 )
 from migrator.ports.source import (
+    Reading,
     Remaining,
     SourcePage,
     SourcePlatform,

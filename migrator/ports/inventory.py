@@ -7,12 +7,11 @@ from typing import Protocol
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits
 from migrator.core.run.results import Dropped
-from migrator.ports.source import Remaining, SourcePage
+from migrator.ports.source import Reading, SourcePage
 
 __all__ = [
     "InventoryStore",
     "ListPass",
-    "Reading",
     "Snapshot",
 ]
 
@@ -46,18 +45,6 @@ class ListPass:
     last_total: int | None
     only_in_this_pass: int
     missing_from_this_pass: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Remaining volumes of one SIM.
-
-    None stands for a service that was not read.
-    """
-
-    iccid: Iccid
-    data: Remaining | None = None
-    sms: Remaining | None = None
 
 
 class InventoryStore(Protocol):
@@ -99,7 +86,7 @@ class InventoryStore(Protocol):
         ...
 
     def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
-        """Keep remaining volumes."""
+        """Keep remaining volumes and hardware."""
         ...
 
     def spoiled_labels(self, snapshot_id: int) -> tuple[int, Sequence[str]]:

@@ -193,7 +193,8 @@ class Answer:
         modified: the devices that a bulk change changed; None where the reply does not name them.
         warnings: the carrier's words on devices that a bulk change left alone.
         claimed: the device id of each claimed ICCID, as the carrier wrote it.
-        reasons: the carrier's words on ICCIDs that it did not claim.
+        reasons: the carrier's words on ICCIDs that it did not claim; the source's on SIMs, by key, whose switching it
+            told of as failed, or not at all.
         tag: the tag that was made.
     """
 

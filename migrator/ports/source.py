@@ -12,6 +12,7 @@ from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim
 from migrator.ports.orders import Answer, Request, SetSource, Vouch
 
 __all__ = [
+    "Reading",
     "Remaining",
     "SourcePage",
     "SourcePlatform",
@@ -26,8 +27,8 @@ __all__ = [
 class SourceRow:
     """SIM as listed: parsed, beside the raw reply.
 
-    `sim` is None and `problem` is set where the SIM cannot be read. `label_trouble` says why the label is not as it is
-    at the carrier; empty if it is.
+    `raw` is without PIN and PUK. `sim` is None and `problem` is set where the SIM cannot be read. `label_trouble` says
+    why the label is not as it is at the carrier; empty if it is.
     """
 
     raw: Mapping[str, Any]
@@ -65,6 +66,20 @@ class Remaining:
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Answer about one SIM to what the list does not tell.
+
+    `data` and `sms` are its remaining volumes; None stands for a service that was not read. `sim` is the SIM by its own
+    record, None where the carrier has no record that tells more than the list.
+    """
+
+    iccid: Iccid
+    data: Remaining | None = None
+    sms: Remaining | None = None
+    sim: SourceSim | None = None
+
+
 class SourcePlatform(Protocol):
     """Carrier that SIMs are moved away from. Read-only by construction."""
 
@@ -73,8 +88,13 @@ class SourcePlatform(Protocol):
         """Warning about the API version in use; empty if there is none."""
         ...
 
+    @property
+    def calls_per_reading(self) -> int:
+        """Requests that the reading of one SIM takes."""
+        ...
+
     async def open(self) -> str:
-        """Log in, settle the API version, and return "v1" or "v2".
+        """Log in, settle the API version, and return its name.
 
         Raises: NotAuthorised, with the carrier's words.
         """
@@ -83,26 +103,25 @@ class SourcePlatform(Protocol):
     async def page(self, number: int) -> SourcePage:
         """Read page `number` of the list.
 
-        Pages count from 1, with 100 SIMs each. An empty page is past the end.
+        Pages count from 1. An empty page is past the end. Every row's raw record has its ICCID as `iccid`, by which the
+        reader knows the row again.
         """
         ...
 
-    async def data_remaining(self, iccid: Iccid) -> Remaining:
-        """Read the remaining data volume, in MB.
+    async def reading(self, iccid: Iccid) -> Reading:
+        """Read of one SIM what the list does not tell.
 
-        A failed read is reported as such, never as zero.
-        """
-        ...
+        A failed read is reported as such, never as zero. The trouble of one SIM stays with that SIM.
 
-    async def sms_remaining(self, iccid: Iccid) -> Remaining:
-        """Read the remaining SMS volume.
-
-        A failed read is reported as such, never as zero.
+        Raises: NotAuthorised, for a login that fails, which is everybody's trouble.
         """
         ...
 
     async def account_limits(self) -> AccountLimits:
-        """Read the monthly caps of every SIM of the account."""
+        """Read the monthly caps of every SIM of the account.
+
+        A carrier without such caps has none.
+        """
         ...
 
 
@@ -154,6 +173,14 @@ class SourceSwitch(Protocol):
     @property
     def most(self) -> int:
         """Most SIMs in one order."""
+        ...
+
+    @property
+    def writes_back(self) -> bool:
+        """True if an order carries label and IMEI lock, too.
+
+        Then a SIM is not ordered whose label or lock was not read. Else an order changes the status alone.
+        """
         ...
 
     async def open(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from migrator.core.run.steps import JobRecord
-from migrator.reports.formats.charts import outcomes_chart, time_line, waves_chart
+from migrator.reports.formats.charts import LABEL, VALUE, WIDTH, outcomes_chart, time_line, waves_chart
 from migrator.reports.model import Pace, Reconciliation
 from migrator.reports.tally import Tally, limit_words
 from tests.reports.samples import NOW, reconciliation, row, rows, written
@@ -50,7 +50,7 @@ def test_the_parts_of_a_wave_fill_its_bar_and_its_table_has_every_count() -> Non
     tally = tally_of(reconciliation(500))
     chart = waves_chart(tally, ["canary"])
     for bar in chart.bars:
-        assert sum(part.width for part in bar.parts) == pytest.approx(320)
+        assert sum(part.width for part in bar.parts) == pytest.approx(WIDTH - LABEL - VALUE)
         assert sum(int(cell) for cell in bar.cells[1:-1]) == int(bar.cells[-1])
     assert chart.bars[0].label == "canary"
 

@@ -13,7 +13,7 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper, quiet
 from migrator.workflows.field.correct import keep_corrections
 from migrator.workflows.field.discover import Discovered, ask_old_sims, judged, read_devices
-from tests.worlds.cutover_world import BASE_URL, SwitchWorld
+from tests.worlds.cutover_world import SwitchWorld
 
 __all__ = ["CorrectedWorld"]
 
@@ -90,7 +90,7 @@ class CorrectedWorld(SwitchWorld):
 
         async def body() -> None:
             stopper = Stopper()
-            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
+            async with self.http() as http, self._watched(self.source, self.source_url) as onence:
                 target = self.hologram(http)
                 if live:
                     result.devices = await read_devices(store, target, clock=self, stopper=stopper, progress=quiet)

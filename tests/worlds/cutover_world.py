@@ -30,7 +30,7 @@ from migrator.engine.cutover.context import SwitchContext, SwitchOptions
 from migrator.engine.cutover.cutover import Switching
 from migrator.engine.run.around import Around
 from migrator.engine.run.context import Hooks, Stopper, quiet
-from migrator.ports import Progress
+from migrator.ports import Progress, SourceSwitch, SourceUsage
 from migrator.workflows.cutover.make import make_cutover, make_rollback
 from migrator.workflows.plans.make import look
 from migrator.workflows.verify import prove_life
@@ -42,7 +42,6 @@ from tests.worlds.world import Crash, World, crash_at
 
 __all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch"]
 
-BASE_URL = "https://onence.test/management-api/"
 MEGABYTE = 1_048_576
 DAY_S = 86_400.0
 STRANGER = "352099001761481"
@@ -169,7 +168,7 @@ class SwitchWorld(World):
         """`cutover plan`."""
 
         async def body() -> SwitchHeader:
-            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
+            async with self.http() as http, self._watched(self.source, self.source_url) as onence:
                 return await make_cutover(
                     store,
                     self.hologram(http),
@@ -202,7 +201,7 @@ class SwitchWorld(World):
         async def body() -> None:
             header = store.plans.header(store.plans.newest() or "")
             stopper = Stopper()
-            async with self.http() as http, self._watched(self.source, BASE_URL) as onence:
+            async with self.http() as http, self._watched(self.source, self.source_url) as onence:
                 target = self.hologram(http)
                 await look(store, target, header, absent_after_s=60.0, clock=self, stopper=stopper, progress=quiet)
                 await prove_life(
@@ -220,7 +219,17 @@ class SwitchWorld(World):
             self._process(body)
         return told
 
-    def onence(self, http: httpx.AsyncClient) -> OnenceSource:
+    def switch_at(self, http: httpx.AsyncClient) -> SourceSwitch:
+        """The true adapter that writes, on the simulated carrier."""
+        return OnenceSwitch(
+            http,
+            client_id=self.source.client_id,
+            client_secret=self.source.client_secret,
+            pacer=Pacer(self.source_rps),
+            api_version=self.api_version,
+        )
+
+    def onence(self, http: httpx.AsyncClient) -> SourceUsage:
         """The true adapter on the simulated carrier."""
         return OnenceSource(
             http,
@@ -250,20 +259,14 @@ class SwitchWorld(World):
         async def body() -> SwitchResult:
             async with AsyncExitStack() as stack:
                 target = await stack.enter_async_context(self._watched(self.target, "https://hologram.test/api/1/"))
-                source = await stack.enter_async_context(self._watched(self.source, BASE_URL))
+                source = await stack.enter_async_context(self._watched(self.source, self.source_url))
                 header = store.switches.header(store.switches.newest(direction) or "")
                 ctx = SwitchContext(
                     around=Around(self.ask, store.outbox.tell, self.policy().policy.notify, self.ref, "test"),
                     header=header,
                     gates=self.policy().policy.gates,
                     run_id=store.journal.start_run(header.switch_id, "test", self.now().timestamp()),
-                    source=OnenceSwitch(
-                        source,
-                        client_id=self.source.client_id,
-                        client_secret=self.source.client_secret,
-                        pacer=Pacer(self.source_rps),
-                        api_version=self.api_version,
-                    ),
+                    source=self.switch_at(source),
                     target=self.hologram(target),
                     journal=store.journal,
                     plans=store.switches,

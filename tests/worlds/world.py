@@ -31,7 +31,7 @@ from migrator.engine.pull import Pulling
 from migrator.engine.run.around import Around, Ask
 from migrator.engine.run.context import ApplyOptions, Context, Hooks, Stopper, quiet
 from migrator.inputs.policy.file import LoadedPolicy, parse_policy
-from migrator.ports import Progress, SourcePage, SourceRow
+from migrator.ports import Progress, SourcePage, SourcePlatform, SourceRow
 from migrator.store import Owner, Store
 from migrator.wiring.pace import ceiling, steer
 from migrator.workflows.plans.make import applying, make_plan
@@ -120,6 +120,7 @@ class World:
     target: HologramSimulator = field(init=False)
     ask: Ask | None = field(default=None, init=False)  # the hook of the policy, as somebody answers it
     ref: str = field(default="", init=False)
+    source_url: ClassVar[str] = "https://onence.test/management-api/"
     start_rps: ClassVar[float] = wiring.START_RPS
     ceiling_rps: ClassVar[float] = 200.0
     stopper: Stopper = field(default_factory=Stopper, init=False)
@@ -195,6 +196,10 @@ class World:
             claim_timeout_s=self.options.claim_timeout_s,
         )
 
+    def source_at(self, http: httpx.AsyncClient, pacer: Pacer) -> SourcePlatform:
+        """The true adapter on the simulated carrier."""
+        return OnenceSource(http, client_id=self.source.client_id, client_secret=self.source.client_secret, pacer=pacer)
+
     # --- what an operator does ---
 
     def pull(
@@ -206,14 +211,8 @@ class World:
             stopper = Stopper()
             if stop_after_s is not None:
                 stopper.stop_after(stop_after_s, "Ctrl-C", 130)
-            base = "https://onence.test/management-api/"
-            async with httpx.AsyncClient(transport=InProcessTransport(self.source), base_url=base) as http:
-                source = OnenceSource(
-                    http,
-                    client_id=self.source.client_id,
-                    client_secret=self.source.client_secret,
-                    pacer=Pacer(8.0, gate=stopper.checkpoint),
-                )
+            async with httpx.AsyncClient(transport=InProcessTransport(self.source), base_url=self.source_url) as http:
+                source = self.source_at(http, Pacer(8.0, gate=stopper.checkpoint))
                 pulling = Pulling(source, store.inventory, self, stopper, quotas=quotas, workers=workers, **asked)
                 return await pulling.run()
 

@@ -18,7 +18,7 @@ from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading
 from migrator.errors import NotAuthorised, Permanent, Transient, WireMismatch
-from migrator.ports import Remaining, SourcePage
+from migrator.ports import Reading, Remaining, SourcePage
 
 __all__ = ["ApiVersion", "OnenceSource"]
 
@@ -51,6 +51,8 @@ class OnenceSource:
         version: "v1" or "v2" once `open` has settled it.
         warning: what a person should know about that version, or "".
     """
+
+    calls_per_reading = 2
 
     def __init__(
         self,
@@ -118,6 +120,10 @@ class OnenceSource:
             if error.status == HTTPStatus.NOT_FOUND and number > 1:
                 return SourcePage(number, ())
             raise
+
+    async def reading(self, iccid: Iccid) -> Reading:
+        """Read the rest of both volumes: two requests."""
+        return Reading(iccid, await self.data_remaining(iccid), await self.sms_remaining(iccid))
 
     async def data_remaining(self, iccid: Iccid) -> Remaining:
         """Read the rest of the data volume, in MB.

@@ -65,6 +65,14 @@ class OnenceSwitch:
         return MOST_IN_A_LIST if self._version == "v1" else 1
 
     @property
+    def writes_back(self) -> bool:
+        """True: an update carries all its fields.
+
+        The effect of a missing field is unknown (reference, section 10.1).
+        """
+        return True
+
+    @property
     def _version(self) -> str:
         if self._source.version is None:
             raise InputError("1NCE was not opened yet", code="not_open")

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import anyio
 
-__all__ = ["RateLimit", "TokenBucket"]
+from migrator.carriers.simulation.clock import SimulatedClock
+
+__all__ = ["FreshBucket", "RateLimit", "TokenBucket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,21 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+@dataclass(slots=True)
+class FreshBucket:
+    """Bucket that begins full in every event loop.
+
+    The clock of a new event loop begins anew. The bucket is full again for a new limit, too.
+    """
+
+    _bucket: TokenBucket | None = None
+    _loops: int = 0
+
+    def admits(self, limit: RateLimit, clock: SimulatedClock) -> bool:
+        """Take a token for one more request; True if it passes now."""
+        clock.now_s()
+        if self._bucket is None or self._bucket.limit != limit or clock.loops != self._loops:
+            self._bucket, self._loops = TokenBucket(limit), clock.loops
+        return self._bucket.admits()

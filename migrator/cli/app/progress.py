@@ -24,6 +24,7 @@ __all__ = ["watching"]
 WORDS = {
     "page": "{total} SIMs listed",
     "again": "the list moved while it was read: reading it again",
+    "one_by_one": "what the list does not tell of {sims} SIMs is asked for one by one: up to {requests} requests",
     "quotas": "what remains: {total} SIMs read",
     "observing": "reading {sims} target SIMs at Hologram",
     "planning": "{total} SIMs planned",
@@ -65,6 +66,7 @@ ONCE = {
     "no_balance",
     "no_price",
     "again",
+    "one_by_one",
     "observing",
     "wave",
     "resting",

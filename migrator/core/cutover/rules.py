@@ -53,6 +53,7 @@ __all__ = [
     "is_settled_as_wanted",
     "label_obstacle",
     "lived",
+    "lock_obstacle",
     "moment_s",
     "not_in_its_unit",
     "not_lately_words",
@@ -559,6 +560,17 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
         return Told(Aside.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}")
     if sim.status is direction.wanted and not must_order:
         return Told(Aside.ALREADY)
+    return None
+
+
+def lock_obstacle(sight: Sight) -> Told | None:
+    """Return the reason why an order would spoil the lock.
+
+    None means that the order may go out. The order has to carry the lock, and so the lock must have been read.
+    """
+    sim = sight.sim
+    if sim is None:
+        return None
     if sim.imei_lock is None:
         return Told(
             Aside.IMEI_LOCK_UNKNOWN, "1NCE does not tell its IMEI lock, and an update without it might lift the lock"

@@ -14,6 +14,8 @@ from migrator.core.fleet.units import Bytes
 __all__ = [
     "NO_NEWS",
     "AccountLimits",
+    "DataLimit",
+    "LimitPeriod",
     "LinkState",
     "Pair",
     "PairValues",
@@ -27,7 +29,7 @@ __all__ = [
 
 
 class SourceStatus(StrEnum):
-    """On/off status at 1NCE (`sim_status`): one value for many spellings."""
+    """On/off status at the source: one value for many spellings."""
 
     ENABLED = "enabled"  # may connect
     DISABLED = "disabled"  # switched off by a person
@@ -45,7 +47,10 @@ _SOURCE_STATUS = {
 
 
 def source_status(word: str | None) -> SourceStatus:
-    """Return the status that one of 1NCE's words stands for.
+    """Return the status that a kept word stands for.
+
+    Files, filters, plans and journals have such words; replies are read by each carrier's wire.py. A carrier whose
+    words are none of these gives its SIMs ours ("enabled") for `status_word`.
 
     Source: list and single-SIM replies and the portal disagree (Enabled, Activated; Disabled, Deactivated; Expired);
     the reference's section 16.1 maps them so, in any case. Read 2026-11-20.
@@ -121,16 +126,40 @@ An earlier reading still counts then.
 """
 
 
+class LimitPeriod(StrEnum):
+    """Period after which a source's data limit begins anew."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
+    MONTHLY = "monthly"
+    OTHER = "other"  # a word we do not know: no limit is made of it
+
+
+@dataclass(frozen=True, slots=True)
+class DataLimit:
+    """Limit of one SIM's data at the source, in bytes a period.
+
+    `word` is the carrier's word for the period. A monthly limit is one of Hologram's, byte for byte; what becomes of
+    the others is the policy's choice.
+    """
+
+    volume: Bytes
+    period: LimitPeriod
+    word: str
+
+
 @record
 class SourceSim:
     """SIM of the source fleet.
 
-    `None` is a value that the carrier did not give.
+    `None` is a value that the carrier did not give. `status_word` is a word that `source_status` reads as `status`, or
+    any word where that is unknown.
 
     Volumes are in 1NCE's MB (decimal, up to six digits). `data_quota_mb` and `sms_quota` are the booked totals for the
     SIM's lifetime. `data_remaining_mb` and `sms_remaining` are what is left (may be negative). `status_before` is set
     where a cutover of ours switched the SIM off. It is the status before the cutover, and the SIM is planned by it.
-    `facts` are what people noted of the SIM's unit, set where a plan is made.
+    `facts` are what people noted of the SIM's unit, set where a plan is made. `data_limit` and `tags` are set by
+    carriers that have a limit of each SIM and names on SIMs.
     """
 
     iccid: Iccid
@@ -152,6 +181,8 @@ class SourceSim:
     expires_at: str | None = None
     status_before: SourceStatus | None = None
     facts: UnitFacts | None = None
+    data_limit: DataLimit | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

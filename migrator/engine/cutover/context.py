@@ -163,7 +163,14 @@ async def in_parallel(
 def unproven(items: Iterable[SwitchItem]) -> Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]]:
     """Return the meaning of an answer for the SIMs of an order.
 
-    An accepted order is UNCERTAIN ("unproven") until a read shows its effect. What a refusal means the caller knows.
+    An accepted order is UNCERTAIN ("unproven") until a read shows its effect. That holds, too, for a SIM against which
+    the answer has something: the words are kept. What a refusal means the caller knows.
     """
-    told = {item.key: (Doubt.UNPROVEN.value, "accepted; no read shows it yet") for item in items}
-    return lambda answer: told if isinstance(answer, Answer) else {}
+    keys = [item.key for item in items]
+
+    def told(answer: Answer | Permanent) -> Mapping[str, tuple[str, str]]:
+        if not isinstance(answer, Answer):
+            return {}
+        return {key: (Doubt.UNPROVEN.value, answer.reasons.get(key, "accepted; no read shows it yet")) for key in keys}
+
+    return told

@@ -1,6 +1,6 @@
 """Old SIMs at the source: read, ordered on or off, and proved.
 
-Each order carries all values of the SIM, and a read proves the order.
+Where the carrier wants that, an order carries the SIM's label and IMEI lock, too. A read proves the order.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,6 +13,7 @@ from migrator.core.cutover.rules import (
     Told,
     echo_of,
     label_obstacle,
+    lock_obstacle,
     obstacle_at_source,
     values_changed,
 )
@@ -130,7 +131,9 @@ class OldSims:
             told = obstacle_at_source(
                 looks[item.key].sight, ctx.header.direction, must_order=item.key in doubted
             )  # an order of our own that was given up and took effect late needs no second one
-            told = told or label_obstacle(looks[item.key].sight, labels.get(item.key))
+            if ctx.source.writes_back:
+                told = told or lock_obstacle(looks[item.key].sight)
+                told = told or label_obstacle(looks[item.key].sight, labels.get(item.key))
             if told is not None:
                 aside[item.key] = told
         ready = {item: sim for item in pending if item.key not in aside and (sim := looks[item.key].sight.sim)}
@@ -270,6 +273,8 @@ class OldSims:
                 return None
             return StepEvent.PROBED_PRESENT, values_changed(step.before, sim, look.sight.label_trouble)
         obstacle = obstacle_at_source(look.sight, direction, must_order=True)
+        if self.ctx.source.writes_back:
+            obstacle = obstacle or lock_obstacle(look.sight)
         is_unreadable = look.sight.sighting is Sighting.UNREADABLE  # for this moment, perhaps
         if obstacle is not None and not is_unreadable:
             return StepEvent.PROBED_CONFLICT, obstacle

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from migrator.core.campaign.forecast import Day, Forecast
-from migrator.reports.formats.charts import Tick
+from migrator.reports.formats.charts import AxisMark
 
 __all__ = ["BurnDown", "burn_down"]
 
@@ -38,7 +38,7 @@ class BurnDown:
     silent: str
     ahead: str
     range: str
-    ticks: Sequence[Tick]
+    ticks: Sequence[AxisMark]
     today: float
     most: int
     rows: Sequence[Sequence[str]]
@@ -135,10 +135,10 @@ def _range(told: Forecast, scale: _Scale, now: date) -> str:
     return f"{scale.point(now, told.left)} {early} {late}"
 
 
-def _ticks(scale: _Scale, first: date, today: date, end: date) -> list[Tick]:
-    shown = [Tick(scale.x(first), first.isoformat())]
+def _ticks(scale: _Scale, first: date, today: date, end: date) -> list[AxisMark]:
+    shown = [AxisMark(scale.x(first), first.isoformat())]
     if scale.x(today + timedelta(days=1)) - LEFT > (WIDTH - LEFT - RIGHT) / 3:
-        shown.append(Tick(scale.x(today + timedelta(days=1)), "today"))
+        shown.append(AxisMark(scale.x(today + timedelta(days=1)), "today"))
     if (end - today).days > 1 and scale.x(end) - shown[-1].x > (WIDTH - LEFT - RIGHT) / 6:
-        shown.append(Tick(scale.x(end), (end - timedelta(days=1)).isoformat()))
+        shown.append(AxisMark(scale.x(end), (end - timedelta(days=1)).isoformat()))
     return shown

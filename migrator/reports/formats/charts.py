@@ -16,9 +16,9 @@ from migrator.reports.model import Pace, moment
 from migrator.reports.tally import Tally
 
 __all__ = [
+    "AxisMark",
     "Bar",
     "BarChart",
-    "Tick",
     "TimeLine",
     "amounts_chart",
     "limits_chart",
@@ -190,7 +190,7 @@ MINUTE_S, DAY_S = 60, 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class AxisMark:
     """A time below the axis."""
 
     x: float
@@ -224,7 +224,7 @@ class TimeLine:
     runs: Sequence[StackedColumn]
     columns: Sequence[StackedColumn]
     line: str
-    ticks: Sequence[Tick]
+    ticks: Sequence[AxisMark]
     most_requests: int
     most_claimed: int
     kinds: Sequence[str]
@@ -317,11 +317,11 @@ def _band(run: JobRecord, scale: _Scale, now: float) -> StackedColumn:
     return StackedColumn(x, 6, round(width, 1), 12, "good" if run.exit_code == 0 else "other", words)
 
 
-def _ticks(scale: _Scale) -> list[Tick]:
+def _ticks(scale: _Scale) -> list[AxisMark]:
     span = scale.end - scale.begin
     shape = "%H:%M:%S" if span < 10 * MINUTE_S else "%H:%M" if span < DAY_S else "%m-%d %H:%M"
     times = [scale.begin + span * number / (TICKS - 1) for number in range(TICKS)]
-    return [Tick(scale.x(at), datetime.fromtimestamp(at, UTC).strftime(shape)) for at in times]
+    return [AxisMark(scale.x(at), datetime.fromtimestamp(at, UTC).strftime(shape)) for at in times]
 
 
 def _pace_rows(pace: Pace, claims: Sequence[tuple[float, int]]) -> list[tuple[str, ...]]:

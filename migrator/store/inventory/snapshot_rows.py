@@ -21,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import SourceSim
 from migrator.ports import Remaining, SourcePage
 from migrator.store.database.database import driver_sql, insert_many, storable
 from migrator.store.database.documents import raw_text
@@ -33,6 +34,7 @@ __all__ = [
     "fingerprint",
     "plain_number",
     "save_page_row",
+    "save_record",
     "save_remaining",
     "save_sims",
     "save_unreadable",
@@ -40,6 +42,9 @@ __all__ = [
 ]
 
 ROWID = column("rowid", Integer)
+_OWN_RECORD = ("imsi", "msisdn", "imei")
+"""Values that a carrier may tell in a SIM's own record alone."""
+
 NEVER = -1
 """Prior pass of a SIM that only one pass has listed."""
 
@@ -47,7 +52,7 @@ NEVER = -1
 def _upsert_sim() -> str:
     """Return an upsert that overwrites a SIM that is there already.
 
-    The remaining volumes of the SIM are kept when the list does not report remaining volumes.
+    What was read of the SIM alone is kept where the list does not tell it: remaining volumes, hardware and numbers.
     """
     names = ["snapshot_id", *(column.name for column in SIM_COLUMNS), "last_pass", "prior_pass", "raw"]
     statement = insert(source_sims).values(dict.fromkeys(names))
@@ -57,7 +62,8 @@ def _upsert_sim() -> str:
         silent = new[service] == literal_column("'not_read'")
         values[service] = case((silent, old[service]), else_=new[service])
         values[volume] = case((silent, old[volume]), else_=new[volume])
-    values["expires_at"] = func.coalesce(new.expires_at, old.expires_at)
+    for name in ("expires_at", *_OWN_RECORD):
+        values[name] = func.coalesce(new[name], old[name])
     values["prior_pass"] = case((old.last_pass < new.last_pass, old.last_pass), else_=old.prior_pass)
     return driver_sql(statement.on_conflict_do_update(index_elements=["snapshot_id", "key"], set_=values), names)
 
@@ -144,6 +150,17 @@ def save_remaining(connection: Connection, snapshot_id: int, iccid: Iccid, servi
         sim.expires_at: func.coalesce(storable(remaining.expires_at), sim.expires_at),
     }
     connection.execute(update(source_sims).where(sim.snapshot_id == snapshot_id, sim.key == iccid.key).values(values))
+
+
+def save_record(connection: Connection, snapshot_id: int, sim: SourceSim) -> None:
+    """Keep what a SIM's own record tells of its hardware and numbers."""
+    row = source_sims.c
+    told = {name: getattr(sim, name) for name in _OWN_RECORD}
+    values = {row[name]: storable(value) for name, value in told.items() if value is not None}
+    if values:
+        connection.execute(
+            update(source_sims).where(row.snapshot_id == snapshot_id, row.key == sim.iccid.key).values(values)
+        )
 
 
 def fingerprint(connection: Connection, snapshot_id: int) -> str:

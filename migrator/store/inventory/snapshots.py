@@ -26,6 +26,7 @@ from migrator.store.inventory.snapshot_rows import (
     count_unreadable,
     fingerprint,
     save_page_row,
+    save_record,
     save_remaining,
     save_sims,
     save_unreadable,
@@ -165,12 +166,14 @@ class Snapshots:
             return [Iccid(digits, key) for digits, key in connection.execute(wanted)]
 
     def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
-        """Keep remaining volumes, with the raw replies.
+        """Keep remaining volumes, with the raw replies, and hardware.
 
         A service that was not asked about is left as it was.
         """
         with self._db.write(durable=False) as connection:
             for reading in readings:
+                if reading.sim is not None:
+                    save_record(connection, snapshot_id, reading.sim)
                 for service, remaining in (("data", reading.data), ("sms", reading.sms)):
                     if remaining is not None:
                         save_remaining(connection, snapshot_id, reading.iccid, service, remaining)

@@ -20,6 +20,7 @@ from migrator.core.cutover.rules import (
     Sighting,
     claimed_at_s,
     echo_of,
+    lock_obstacle,
     moment_s,
     obstacle_at_source,
     values_changed,
@@ -111,3 +112,12 @@ def test_what_costs_is_the_new_sim_that_was_never_seen_in_a_unit() -> None:
 
 def test_a_price_that_hologram_does_not_show_is_not_guessed() -> None:
     assert Overlap().told(None)["hologram_per_day"] is None
+
+
+def test_only_an_order_that_carries_the_lock_needs_to_know_it() -> None:
+    unread = Sight(Sighting.SEEN, replace(ON, imei_lock=None))
+    told = lock_obstacle(unread)
+    assert told is not None
+    assert told.code == "imei_lock_unknown"
+    assert lock_obstacle(Sight(Sighting.SEEN, ON)) is None
+    assert obstacle_at_source(unread, Direction.CUTOVER) is None

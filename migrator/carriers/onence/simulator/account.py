@@ -11,10 +11,11 @@ import anyio
 
 from migrator.carriers.onence.simulator.choices import UnknownSim
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
-from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, html_reply, refusal
+from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
+from migrator.carriers.simulation.messages import Refused, Reply, html_reply
 
 __all__ = ["CustomerAccount", "Effect", "unknown_sim"]
 

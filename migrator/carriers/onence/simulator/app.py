@@ -15,15 +15,7 @@ from migrator.carriers.onence.simulator.account import CustomerAccount
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
 from migrator.carriers.onence.simulator.gate import RateGate, too_many
 from migrator.carriers.onence.simulator.generator import FleetGenerator
-from migrator.carriers.onence.simulator.messages import (
-    Call,
-    Refused,
-    Reply,
-    html_reply,
-    json_reply,
-    read_call,
-    send_reply,
-)
+from migrator.carriers.onence.simulator.messages import Call, read_call
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.noise import with_noise
 from migrator.carriers.onence.simulator.routes import Routes
@@ -32,14 +24,13 @@ from migrator.carriers.onence.simulator.tokens import TokenDesk
 from migrator.carriers.onence.simulator.writes import is_forbidden
 from migrator.carriers.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
 from migrator.carriers.simulation.echo import spelled, with_echo
+from migrator.carriers.simulation.exchange import HANGS, through
+from migrator.carriers.simulation.messages import Refused, Reply, json_reply, live, send_reply
 
 __all__ = ["OnenceSimulator"]
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 INVENTED_LOGIN = ("8100012345_migrator", "invented-for-the-simulator")
-CUT_BEFORE = {Fault.LOSE_BEFORE, Fault.HANG_BEFORE}
-CUT_AFTER = {Fault.LOSE_AFTER, Fault.HANG_AFTER}
-HANGS = {Fault.HANG_BEFORE, Fault.HANG_AFTER}
 
 
 class OnenceSimulator:
@@ -142,7 +133,7 @@ class OnenceSimulator:
         Raises: ConnectionCut, where a fault breaks the connection.
         """
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await live(receive, send)
         elif scope["type"] == "http":
             request = Request(scope, receive)
             call = await read_call(request)
@@ -181,30 +172,11 @@ class OnenceSimulator:
 
         None means that the connection breaks.
         """
-        if fault in CUT_BEFORE:
-            return None
-        refused = self._refused_by(fault)
-        if refused is not None:
-            return refused
-        reply = self._answer(call)
-        if fault in CUT_AFTER:
-            return None
-        if fault is Fault.SERVER_ERROR_AFTER:
-            return json_reply({"message": "Internal server error"}, 502)
-        return html_reply(200, "1NCE") if fault is Fault.HTML_OK else reply
 
-    def _refused_by(self, fault: Fault) -> Reply | None:
-        """Return the answer of a front end that stopped the request.
+        def refused(is_told: bool) -> Reply:  # noqa: FBT001 - the one argument of the port
+            return too_many(self.switches, self.switches.too_many_retry_after_s if is_told else None)
 
-        The result is None for a fault that lets the request through.
-        """
-        if fault is Fault.SERVER_ERROR_BEFORE:
-            return json_reply({"message": "Internal server error"}, 500)
-        if fault is Fault.HTML:
-            return html_reply(503, "503 Service Unavailable")
-        if fault in {Fault.TOO_MANY, Fault.TOO_MANY_SILENT}:
-            return too_many(self.switches, self.switches.too_many_retry_after_s if fault is Fault.TOO_MANY else None)
-        return None
+        return through(fault, lambda: self._answer(call), too_many=refused, carrier="1NCE")
 
     def _answer(self, call: Call) -> Reply:
         """Return the carrier's answer to the request."""
@@ -249,10 +221,3 @@ class OnenceSimulator:
         if call.path == "/_simulator/truth":
             return json_reply([sim.as_dict() for sim in self.fleet])
         return None
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    """Tell a server that there is nothing to start or stop."""
-    for stage in ("startup", "shutdown"):
-        await receive()
-        await send({"type": f"lifespan.{stage}.complete"})

@@ -6,9 +6,9 @@ Of a million SIMs, only those that somebody read exist.
 from collections.abc import Iterator, MutableSequence, Sequence
 from typing import Any, overload
 
-from migrator.carriers.onence.simulator.chance import ArbitraryOrder
 from migrator.carriers.onence.simulator.generator import FleetGenerator
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+from migrator.carriers.simulation.chance import ArbitraryOrder
 
 __all__ = ["SimulatedFleet"]
 

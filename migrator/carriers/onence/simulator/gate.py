@@ -1,8 +1,9 @@
 """Front door: the rate limits, and the answers to calls above them."""
 
-from migrator.carriers.onence.simulator.messages import Call, Reply
+from migrator.carriers.onence.simulator.messages import Call
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
-from migrator.carriers.simulation import RateLimit, SimulatedClock, TokenBucket
+from migrator.carriers.simulation import FreshBucket, SimulatedClock
+from migrator.carriers.simulation.messages import Reply
 
 __all__ = ["RateGate", "too_many"]
 
@@ -20,8 +21,7 @@ class RateGate:
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[bool, TokenBucket] = {}
-        self._loops = 0
+        self._logins, self._sims = FreshBucket(), FreshBucket()
         self._calls = 0
 
     def refusal(self, call: Call, switches: OnenceSwitches, clock: SimulatedClock) -> Reply | None:
@@ -29,23 +29,10 @@ class RateGate:
         if not (call.is_login or call.is_under_sims):
             return None
         limit = switches.login_limit if call.is_login else switches.rate_limit
-        if limit is not None and not self._bucket(limit, clock, is_login=call.is_login).admits():
+        bucket = self._logins if call.is_login else self._sims
+        if limit is not None and not bucket.admits(limit, clock):
             return too_many(switches, limit.retry_after_s)
         if call.is_login or switches.too_many_every is None:
             return None
         self._calls += 1
         return None if self._calls % switches.too_many_every else too_many(switches, switches.too_many_retry_after_s)
-
-    def _bucket(self, limit: RateLimit, clock: SimulatedClock, *, is_login: bool) -> TokenBucket:
-        """Return the bucket for `limit`.
-
-        The bucket is full for a new limit, and for a new event loop, whose clock began anew.
-        """
-        clock.now_s()
-        if clock.loops != self._loops:
-            self._loops = clock.loops
-            self._buckets.clear()
-        bucket = self._buckets.get(is_login)
-        if bucket is None or bucket.limit != limit:
-            bucket = self._buckets[is_login] = TokenBucket(limit)
-        return bucket

@@ -11,8 +11,8 @@ from functools import cache
 from typing import TypeVar
 
 from migrator.carriers.onence.simulator import traits
-from migrator.carriers.onence.simulator.chance import Draws
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
+from migrator.carriers.simulation.chance import Draws
 from migrator.core.fleet.identifiers import luhn_digit
 
 __all__ = ["FleetGenerator"]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from migrator.carriers.onence.simulator.account import CustomerAccount
-from migrator.carriers.onence.simulator.chance import ArbitraryOrder
 from migrator.carriers.onence.simulator.choices import (
     AboveLargestPage,
     BeyondEnd,
@@ -13,10 +12,12 @@ from migrator.carriers.onence.simulator.choices import (
     Totals,
     TotalsHeaders,
 )
-from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, json_reply, refusal
+from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.shapes import sim_object
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
+from migrator.carriers.simulation.chance import ArbitraryOrder
+from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
 __all__ = ["SimList"]
 

@@ -5,8 +5,8 @@ The real front end sends such headers (reference, section 1).
 
 from dataclasses import replace
 
-from migrator.carriers.onence.simulator.chance import Draws
-from migrator.carriers.onence.simulator.messages import Reply
+from migrator.carriers.simulation.chance import Draws
+from migrator.carriers.simulation.messages import Reply
 
 __all__ = ["with_noise"]
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from migrator.carriers.onence.simulator.account import CustomerAccount, unknown_sim
 from migrator.carriers.onence.simulator.choices import ExpiredSims, NoLimit, SelectableLimits, UsageCall
-from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, json_reply, refusal
+from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.shapes import quota_v1, quota_v2, sim_object
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.onence.simulator.usage import is_in_a_unit, usage
+from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
 __all__ = ["EXPIRED_TEXT", "connectivity", "limits", "quota", "selectable_limits", "single", "usage_rows"]
 

@@ -8,7 +8,8 @@ from migrator.carriers.onence.simulator import reads, writes
 from migrator.carriers.onence.simulator.account import CustomerAccount
 from migrator.carriers.onence.simulator.choices import V1Retired
 from migrator.carriers.onence.simulator.listing import SimList
-from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, html_reply, json_reply, refusal
+from migrator.carriers.onence.simulator.messages import Call, refusal
+from migrator.carriers.simulation.messages import Refused, Reply, html_reply, json_reply
 
 __all__ = ["Routes"]
 

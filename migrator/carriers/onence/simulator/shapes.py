@@ -13,9 +13,9 @@ from migrator.carriers.onence.simulator.choices import (
     StatusWords,
     TopUpTotal,
 )
-from migrator.carriers.onence.simulator.messages import BROKEN
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
+from migrator.carriers.simulation.messages import BROKEN
 
 __all__ = ["Volume", "number", "quota_v1", "quota_v2", "sim_object", "volume_of"]
 

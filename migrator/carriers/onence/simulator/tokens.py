@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from migrator.carriers.onence.simulator.choices import BadBearer, BadLogin
-from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, json_reply
+from migrator.carriers.onence.simulator.messages import Call
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
+from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
 __all__ = ["TokenDesk"]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from migrator.carriers.onence.simulator.chance import Draws
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
+from migrator.carriers.simulation.chance import Draws
 
 __all__ = ["is_in_a_unit", "usage"]
 

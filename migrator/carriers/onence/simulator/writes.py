@@ -10,9 +10,10 @@ from typing import Any
 
 from migrator.carriers.onence.simulator.account import CustomerAccount, Effect, unknown_sim
 from migrator.carriers.onence.simulator.choices import OmittedFields
-from migrator.carriers.onence.simulator.messages import Call, Refused, Reply, refusal
+from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
 from migrator.carriers.onence.simulator.reads import EXPIRED_TEXT
+from migrator.carriers.simulation.messages import Refused, Reply
 
 __all__ = ["is_forbidden", "never_called", "update_many", "update_one"]
 

@@ -1,0 +1,1 @@
+"""Onomondo, a source: its API, and a simulator of the API."""

@@ -1,0 +1,124 @@
+"""`cutover` and `rollback` away from Onomondo: one order switches twenty SIMs, and a SIM's line is that SIM's alone."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.carriers.onomondo.simulator import BulkLine, OnomondoSwitches
+from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.fleet.identifiers import Iccid
+from migrator.core.run.results import ExitCode
+from migrator.core.run.states import StepKind
+from tests.worlds.onomondo_world import OnomondoWorld
+
+
+def migrated(folder: Path, *, sims: int = 28, silent: int = 0, **switches: Any) -> OnomondoWorld:
+    world = OnomondoWorld(folder, sims=sims, onomondo_switches=OnomondoSwitches(**switches))
+    world.migrated(silent=silent)
+    return world
+
+
+def orders(world: OnomondoWorld) -> list[list[dict[str, Any]]]:
+    return [entry.body["sims"] for entry in world.source.writes]
+
+
+def step_words(world: OnomondoWorld, old: str) -> str:
+    """What the journal has on the order of one SIM."""
+    with world.store() as store:
+        (item,) = store.switches.items_by_key(store.switches.newest() or "", [Iccid.parse(old).key])
+        return item.steps[StepKind.SOURCE].message
+
+
+def test_a_fleet_goes_over_and_comes_back_in_lists_of_twenty_with_nothing_but_its_status_changed(
+    tmp_path: Path,
+) -> None:
+    world = migrated(tmp_path, effect_s=4.0, bulk_reversed=True)
+    was_off = world.off()
+    before = {sim.iccid: sim.as_dict() for sim in world.source.fleet}
+    header = world.cutover_plan()
+    meant = world.meant(header)
+    assert len(meant) == 24
+    world.may_go_off = world.proved(header, now_s=world.now().timestamp()) | was_off
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.off() == meant | was_off
+    assert [len(order) for order in orders(world)] == [20, 4]
+
+    world.rollback_plan()
+    assert world.roll_back().exit_code is ExitCode.DONE
+    assert world.off() == was_off
+    assert {sim.iccid: sim.as_dict() for sim in world.source.fleet} == before
+    world.check_values()
+
+
+def test_a_line_that_failed_or_is_missing_is_the_trouble_of_its_sim_alone(tmp_path: Path) -> None:
+    world = migrated(tmp_path, sims=14)
+    meant = sorted(world.meant(world.cutover_plan()))
+    failed, missing, dropped = meant[:3]
+    odd = {failed: BulkLine.FAILED, missing: BulkLine.MISSING, dropped: BulkLine.DROPPED}
+    world.source.switches = replace(world.source.switches, bulk_lines=odd)
+    before = world.off()
+    assert world.cut_over().exit_code is ExitCode.RESUMABLE
+    assert world.off() == before | set(meant) - {failed, dropped}
+    assert "locked by your plan" in step_words(world, failed)
+    assert "no line" in step_words(world, dropped)
+
+    world.source.switches = replace(world.source.switches, bulk_lines={})
+    world.elapsed_s += 3600
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.off() == before | set(meant)
+    asked = Counter(sim["id"] for order in orders(world) for sim in order)
+    times = {iccid: asked[iccid[10:19]] for iccid in meant}
+    assert min(times.pop(failed), times.pop(dropped)) > 1
+    assert set(times.values()) == {1}, "a SIM whose line was missing was switched, and a read showed it"
+
+
+def test_an_order_whose_answer_is_lost_is_settled_by_reading(tmp_path: Path) -> None:
+    world = migrated(tmp_path, sims=8)
+    meant = world.meant(world.cutover_plan())
+    before = world.off()
+    world.source.faults = FaultPlan(scripted=[Fault.LOSE_AFTER], scripted_for=lambda method, _path: method == "PATCH")
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.off() == before | meant
+    assert len(orders(world)) == 1
+
+
+def test_an_order_that_carries_no_label_needs_none_to_be_read(tmp_path: Path) -> None:
+    """1NCE's orders write the label back; Onomondo's leave it alone, whatever it is."""
+    world = migrated(tmp_path, sims=8)
+    meant = world.meant(world.cutover_plan())
+    world.source.switches = replace(world.source.switches, said=tuple((old, "label", {}) for old in meant))
+    world.cut_over()
+    assert meant <= world.off()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_goes_wrong_on_the_wire_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
+    """Lost answers, odd lines, 429s and late effects: each SIM that was meant is off, and nothing else changed."""
+    chance = random.Random(seed)
+    world = migrated(tmp_path, sims=28, effect_s=chance.choice([0.0, 3.0, 40.0]), bulk_reversed=chance.random() < 0.5)
+    was_off = world.off()
+    header = world.cutover_plan()
+    meant = world.meant(header)
+    world.may_go_off = world.proved(header, now_s=world.now().timestamp()) | was_off
+    odd = {iccid: chance.choice(list(BulkLine)) for iccid in meant if chance.random() < 0.2}
+    world.source.switches = replace(world.source.switches, bulk_lines=odd, too_many_every=chance.choice([None, 7]))
+    faults = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
+    world.source.faults = FaultPlan(dict.fromkeys(faults, 0.02), seed=seed)
+    for run in range(12):
+        if world.cut_over().exit_code is ExitCode.DONE:
+            break
+        world.elapsed_s += 600
+        world.source.switches = replace(world.source.switches, bulk_lines=odd if run < 2 else {})
+    assert world.off() == meant | was_off
+    world.check_values()
+
+
+def test_an_old_sim_in_use_stays_on(tmp_path: Path) -> None:
+    world = migrated(tmp_path, sims=8)
+    old = min(world.meant(world.cutover_plan()))
+    world.comes_back(old, world.now().date())
+    assert old not in world.meant(world.cutover_plan())
