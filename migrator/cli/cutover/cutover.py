@@ -39,6 +39,7 @@ from migrator.core.cutover.plan import (
     row_document,
 )
 from migrator.core.cutover.rules import Demand
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.fleet.units import grouped
 from migrator.core.policy.policy import OldSim, OtherUnits, PairProof
 from migrator.core.run.states import StepState
@@ -297,9 +298,10 @@ def planned(
 def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> list[Any]:
 
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
-    name = header.direction.value.capitalize()
+    name, source = header.direction.value.capitalize(), header.summary.get("source", ONENCE)
+    is_by_hand = source != ONENCE
     text: list[Any] = [
-        f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at 1NCE.",
+        f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at {source}.",
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(header.summary["reasons"].items())),
     ]
@@ -314,12 +316,15 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))
     if next_step:
         taken_at = moment(header.summary["inventory_taken_at"]) or "never"
-        text.append(f"The old SIMs are told as of the inventory of {taken_at}; `apply` reads each one again first.")
+        again = "what the next file shows counts then" if is_by_hand else "`apply` reads each one again first"
+        text.append(f"The old SIMs are told as of the inventory of {taken_at}; {again}.")
         text += _calls_words(header.summary.get("calls"))
         text.append(_billing("What two SIMs a unit cost", header.summary["double_billing"]))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
         command = f"migrator {header.direction.value} apply {header.switch_id}"
-        if header.count:
+        if header.count and is_by_hand:
+            text.append(f"Next: `migrator cutover export {header.switch_id} --confirm {header.count}`.")
+        elif header.count:
             text.append(f"Next: `{command} --dry-run`, then `{command} --confirm {header.count}`.")
         else:
             text.append("There is nothing to switch.")

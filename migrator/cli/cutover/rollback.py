@@ -51,6 +51,7 @@ def _plan(shared: Globals, plan_id: str | None, file: Path | None, waves: str | 
     if out is not None:
         check_destination(shared, out)
     with wiring.store_of(shared.state, shared.config) as store, wiring.holding_lease(store):
+        wiring.must_be_at_1nce(store)
         given = plan_id_of(store, plan_id or _plan_of_cutover(store))
         now = wiring.SystemClock().now().timestamp()
         rps = ceiling(store, "1nce", wiring.settings(shared.config).max_rps("ONENCE_MAX_RPS"))()

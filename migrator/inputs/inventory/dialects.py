@@ -26,7 +26,7 @@ STATUS_MEANINGS: Mapping[str, str] = {
     "expired": "Expired",
     SourceStatus.UNKNOWN.value: SourceStatus.UNKNOWN.value,
 }
-"""Meanings of a word for a status, with the word that is kept.
+"""Meanings of a word for a status, and the kept words.
 
 The kept words are those of 1NCE's list. SIMs of unknown status are left alone.
 """

@@ -35,6 +35,7 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("report", "evidence"): ("report", "--evidence", PLACE),
     ("cutover plan", "out"): ("cutover", "plan", "--out", PLACE),
     ("cutover show", "out"): ("cutover", "show", "--out", PLACE),
+    ("cutover export", "out"): ("cutover", "export", "--out", PLACE),
     ("rollback plan", "out"): ("rollback", "plan", "--out", PLACE),
     ("simulate serve", "pool_file"): ("simulate", "serve", "--sims", "20", "--pool-file", PLACE),
     ("simulate serve", "scans"): ("simulate", "serve", "--sims", "2", "--connect", "1", "--scans", PLACE),

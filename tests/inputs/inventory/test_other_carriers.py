@@ -197,4 +197,4 @@ def test_options_that_cannot_be_meant_are_refused(options: dict[str, object], wo
 def test_a_file_of_1nce_is_read_as_ever(file: Path) -> None:
     sims, problems = read(file, f"iccid,status,Data quota (MB)\n{A},Parked,500\n", dialect=dialect_of(name="1NCE"))
     assert problems == []
-    assert [(sim.status, sim.data_quota_mb) for sim in sims] == [("unknown", 500)]
+    assert [(sim.status, sim.data_quota_mb) for sim in sims] == [(SourceStatus.UNKNOWN, Decimal(500))]
