@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import jinja2
 from markupsafe import Markup, escape
 
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.fleet.units import grouped
 from migrator.core.run.verify import Bucket
 from migrator.reports.advice import next_steps, verdict
@@ -56,7 +57,8 @@ def _environment() -> jinja2.Environment:
 def _values(book: Book) -> dict[str, Any]:
     report, tally = book.report, book.tally
     jobs = list(islice(report.jobs(), MOST_JOBS + 1))
-    groups = [(group, remedy(group.bucket, group.code, report.plan_id)) for group in tally.findings()]
+    source = report.plan.get("source", ONENCE)
+    groups = [(group, remedy(group.bucket, group.code, report.plan_id, source)) for group in tally.findings()]
     pressing = {*ATTENTION, Bucket.PENDING}
     script, style = _text("page.js"), _text("page.css")
     return {
@@ -80,7 +82,8 @@ def _values(book: Book) -> dict[str, Any]:
         "style_hash": _sha256(style),
         "data": _data(book),
         "life": tally.life(),
-        "paid_once": PAID_ONCE,
+        "source": source,
+        "paid_once": PAID_ONCE if source == ONENCE else "",
     }
 
 

@@ -70,6 +70,7 @@ def migrated(desk: Desk, policy: str = POLICY) -> None:
     assert desk.run("pair", "import", desk.write("pairs.csv", f"source_iccid,target_iccid\n{pairs}")).code == 0
     plan = desk.json("plan", "create", "--policy", desk.write("policy.toml", policy))
     assert plan.code == 0, plan.out
+    assert "1NCE" not in plan.out
     assert desk.run("apply", "--confirm", str(SIMS)).code == 0
     for card, imei in zip(new, IMEIS, strict=True):
         link = desk.rehearsal.hologram.sims[card]
@@ -189,6 +190,18 @@ def test_what_a_person_switched_off_by_our_list_is_planned_by_its_status_before(
     assert imported(desk, SIMS).code == 0
     plan = desk.json("plan", "create", "--policy", "policy.toml")
     assert plan.data["counts"] == {"NO_OP": SIMS}  # [status] disabled = "pause" would pause every new SIM
+
+
+def test_plans_and_reports_speak_of_the_carrier_by_its_name(desk: Desk) -> None:
+    migrated(desk)
+    assert desk.run("report", "--format", "md,json,html", "--out", "report").code in {0, 3}
+    pages = [path.read_text(encoding="utf-8") for path in Path("report").rglob("*.*") if path.suffix != ".csv"]
+    assert len(pages) >= 3
+    assert [page for page in pages if "1NCE" in page] == []
+    by_sms = desk.write("sms.toml", POLICY.replace('basis = "keep"', 'basis = "total"'))
+    assert desk.run("plan", "create", "--policy", by_sms).code == 0
+    blocked = desk.run("plan", "explain", OLD[0]).out
+    assert "Elsewhere gave no booked SMS volume" in " ".join(blocked.split())
 
 
 def test_a_store_has_the_sims_of_one_carrier(desk: Desk) -> None:
