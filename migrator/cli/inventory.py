@@ -15,10 +15,12 @@ from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.lookups import parsed_iccid
 from migrator.cli.app.problem_log import problem_log
 from migrator.cli.app.progress import watching
+from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.secrets import shown_title
 from migrator.core.fleet.sims import ONENCE, SourceSim
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
+from migrator.core.run.states import PlanState
 from migrator.errors import InputError, Problem
 from migrator.files import as_csv
 from migrator.inputs.inventory.columns import parse_choices
@@ -26,6 +28,7 @@ from migrator.inputs.inventory.dialects import MEGABYTES, PRESETS, dialect_of
 from migrator.inputs.inventory.file import InventoryFile, opened_inventory
 from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.reports.model import moment
+from migrator.store import Store
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.import_inventory import Imported, import_inventory
 from migrator.workflows.pull import pull as pull_fleet
@@ -215,10 +218,19 @@ def _import(  # one argument per option
         progress = stack.enter_context(watching(shared))
         clock = wiring.SystemClock()
         result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress, replace=replace)
-        return _imported(opened, result, store.inventory.summary())
+        return _imported(opened, result, store.inventory.summary(), _next(store, opened))
 
 
-def _imported(file: InventoryFile, result: Imported, summary: Mapping[str, Any]) -> Outcome:
+def _next(store: Store, file: InventoryFile) -> str:
+    """Return the next command, in words."""
+    known = store.switches.known(Direction.CUTOVER) if file.dialect.is_other else {}
+    begun = next((switch_id for switch_id, state in known.items() if state == PlanState.STARTED), None)
+    return (
+        NEXT if begun is None else f"Next: `migrator cutover export {begun}`: what is off is proved, the rest listed."
+    )
+
+
+def _imported(file: InventoryFile, result: Imported, summary: Mapping[str, Any], next_step: str) -> Outcome:
     used = file.columns.used if file.columns else ()
     data = {
         "file": file.name,
@@ -244,7 +256,7 @@ def _imported(file: InventoryFile, result: Imported, summary: Mapping[str, Any])
         rows = [(column.field, shown_title(column.title, quoted=False), column.how) for column in used]
         rows += [("(not used)", title, "") for title in file.unused_titles]
         text.append(table("Please check what was read from where", ("field", "column", "found"), rows))
-    text += [_by_status(summary), NEXT]
+    text += [_by_status(summary), next_step]
     code = ExitCode.ATTENTION if result.without_status else ExitCode.DONE
     return Outcome(data, text, code, list(_import_warnings(file, result)))
 
