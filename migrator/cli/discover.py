@@ -9,6 +9,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.files import refuse_unwritable
 from migrator.cli.app.progress import watching
 from migrator.core.cutover.discovery import CardBucket, Code
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
@@ -42,6 +43,9 @@ CODES = {
     Code.NOT_SINCE_CLAIM: "no session since the claim",
     Code.NOT_SINCE_SWAP: "no session since its scan",
 }
+
+
+NOT_TOLD = "whether the old SIM is silent since is not known: nobody can ask {source}, but a file may show it as off"
 
 
 @click.command(
@@ -92,10 +96,11 @@ def _discover(  # noqa: PLR0917 - the options
         open_site(shared.state, config=shared.config, progress=progress, warn=warned) as site,
     ):
         result = discover(site, live=live, units=units, out=out, exceptions=exceptions, accept_exact=accepts)
-    return _told(result, out, exceptions, accepts=accepts)
+        source = site.store.inventory.source_name()
+    return _told(result, out, exceptions, accepts=accepts, source=source)
 
 
-def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accepts: bool) -> Outcome:
+def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accepts: bool, source: str) -> Outcome:
     tally = found.tally
     counts = {bucket.value: tally.buckets[bucket] for bucket in CardBucket}
     codes = {f"{bucket.value}.{code.value}": sims for (bucket, code), sims in sorted(tally.codes.items()) if code}
@@ -119,7 +124,8 @@ def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accep
         f"{counted(tally.looked_at, 'new SIM')} = {' + '.join(f'{sims} {name}' for name, sims in counts.items())}.",
     ]
     if codes:
-        rows = [(b.value, sims, CODES[code]) for (b, code), sims in sorted(tally.codes.items()) if code]
+        meanings = CODES if source == ONENCE else CODES | {Code.OLD_SIM_NOT_ASKED: NOT_TOLD.format(source=source)}
+        rows = [(b.value, sims, meanings[code]) for (b, code), sims in sorted(tally.codes.items()) if code]
         text.append(table("Why", ("", "SIMs", ""), rows))
     first = [
         (str(one.source or ""), str(one.sight.target), bucket.value, one.words)
@@ -136,17 +142,19 @@ def _told(found: Discovered, out: Path | None, exceptions: Path | None, *, accep
     if accepts:
         text.append(f"{counted(found.accepted, 'pair')} added.")
     text += [f"Written to {file}." for file in (out, exceptions) if file is not None]
-    problems = list(_problems(found, accepts=accepts))
+    problems = list(_problems(found, accepts=accepts, source=source))
     return Outcome(data, text, ExitCode.ATTENTION if problems else ExitCode.DONE, problems)
 
 
-def _problems(found: Discovered, *, accepts: bool) -> list[Problem]:
+def _problems(found: Discovered, *, accepts: bool, source: str) -> list[Problem]:
     buckets = found.tally.buckets
     hints = {
         CardBucket.EXACT: "" if accepts else "`migrator pair discover --accept exact` adds these pairs",
         CardBucket.CONTRADICTS: "look at them (--out FILE), then `migrator pair correct FILE`",
         CardBucket.WAITING: "`migrator pair discover --live` asks 1NCE about old SIMs; --exceptions FILE lists "
-        "the reasons",
+        "the reasons"
+        if source == ONENCE
+        else f"a later file of {source} that shows the old SIMs as off settles them: `migrator inventory import`",
         CardBucket.AMBIGUOUS: "a person must decide: --exceptions FILE lists them; then `migrator pair correct`",
         CardBucket.UNKNOWN_HARDWARE: "--units FILE takes the IMEIs of your own list; --exceptions FILE lists them",
     }

@@ -15,16 +15,20 @@ from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.lookups import parsed_iccid
 from migrator.cli.app.problem_log import problem_log
 from migrator.cli.app.progress import watching
+from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.secrets import shown_title
-from migrator.core.fleet.sims import SourceSim
+from migrator.core.fleet.sims import ONENCE, SourceSim
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
+from migrator.core.run.states import PlanState
 from migrator.errors import InputError, Problem
 from migrator.files import as_csv
 from migrator.inputs.inventory.columns import parse_choices
+from migrator.inputs.inventory.dialects import MEGABYTES, PRESETS, dialect_of
 from migrator.inputs.inventory.file import InventoryFile, opened_inventory
 from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.reports.model import moment
+from migrator.store import Store
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.import_inventory import Imported, import_inventory
 from migrator.workflows.pull import pull as pull_fleet
@@ -124,14 +128,14 @@ def _unknown_statuses(sims: int, times: Mapping[str, int], hint: str) -> Problem
     )
 
 
-def _dropped(dropped: Dropped) -> Iterator[Problem]:
+def _dropped(dropped: Dropped, source: str = ONENCE) -> Iterator[Problem]:
     """Yield a warning about SIMs that only the inventory before had.
 
     Yields nothing where there are none.
     """
     if dropped.sims:
         words = f"the inventory before had SIMs that this one has not: {dropped}"
-        hint = "is this the right 1NCE account? Plans that act on these SIMs are stale; their pairs are kept"
+        hint = f"is this the right {source} account? Plans that act on these SIMs are stale; their pairs are kept"
         yield Problem("warning", words, hint)
 
 
@@ -153,24 +157,57 @@ def _by_status(summary: Mapping[str, Any]) -> Any:
     multiple=True,
     help="Which column holds a field (iccid, status, label, ...), where titles and values do not tell.",
 )
+@click.option(
+    "--source-name",
+    metavar="NAME",
+    help="The carrier whose SIMs these are, where it is not 1NCE. A store has the SIMs of one carrier.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help="Words that a carrier's public documents tell; also its name, unless --source-name says another.",
+)
+@click.option(
+    "--value",
+    "values",
+    metavar="FIELD:WORD=MEANING",
+    multiple=True,
+    help="What a word means: status:Suspended=disabled (enabled, expired, unknown), imei_lock:locked=yes.",
+)
+@click.option(
+    "--megabyte",
+    type=click.Choice(MEGABYTES),
+    help="Bytes that the carrier means by 1 MB, where a column of limits is in MB or GB. Never guessed.",
+)
 @click.option("--replace", is_flag=True, help="Let the file leave out SIMs that the inventory has now.")
 @click.option("--problems", metavar="FILE", type=click.Path(path_type=Path), help="Write every problem to FILE.")
 @global_options
 @click.pass_obj
-def import_file(shared: Globals, /, *, file: Path, columns: Sequence[str], replace: bool, problems: Path | None) -> int:
+def import_file(shared: Globals, /, **options: Any) -> int:
     """Read the fleet from FILE into the store, all or nothing.
 
-    Use this where 1NCE's API is not at hand; `-` is stdin. FILE is the portal's CSV (Export SIMs) or what
-    `inventory export` wrote. PIN and PUK columns are dropped.
+    Use this where 1NCE's API is not at hand, and for the SIMs of other carriers (--source-name, --preset); `-` is
+    stdin. FILE is the portal's CSV (Export SIMs) or what `inventory export` wrote. PIN and PUK columns are dropped.
     """
-    return finish("inventory import", shared, lambda: _import(shared, file, columns, problems, replace=replace))
+    return finish("inventory import", shared, lambda: _import(shared, **options))
 
 
-def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path | None, *, replace: bool) -> Outcome:
-
+def _import(  # one argument per option
+    shared: Globals,
+    *,
+    file: Path,
+    columns: Sequence[str],
+    source_name: str | None,
+    preset: str | None,
+    values: Sequence[str],
+    megabyte: str | None,
+    replace: bool,
+    problems: Path | None,
+) -> Outcome:
     chosen = parse_choices(columns)
+    dialect = dialect_of(name=source_name, preset=preset, values=values, megabyte=megabyte)
     with ExitStack() as stack:
-        opened = stack.enter_context(opened_inventory(file, chosen))  # what is no list of SIMs makes no store
+        opened = stack.enter_context(opened_inventory(file, chosen, dialect))  # what is no list of SIMs makes no store
         store = stack.enter_context(
             wiring.open_store(shared.state or wiring.settings(shared.config).state, create=True)
         )
@@ -181,13 +218,23 @@ def _import(shared: Globals, file: Path, columns: Sequence[str], problems: Path 
         progress = stack.enter_context(watching(shared))
         clock = wiring.SystemClock()
         result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress, replace=replace)
-        return _imported(opened, result, store.inventory.summary())
+        return _imported(opened, result, store.inventory.summary(), _next(store, opened))
 
 
-def _imported(file: InventoryFile, result: Imported, summary: Mapping[str, Any]) -> Outcome:
+def _next(store: Store, file: InventoryFile) -> str:
+    """Return the next command, in words."""
+    known = store.switches.known(Direction.CUTOVER) if file.dialect.is_other else {}
+    begun = next((switch_id for switch_id, state in known.items() if state == PlanState.STARTED), None)
+    return (
+        NEXT if begun is None else f"Next: `migrator cutover export {begun}`: what is off is proved, the rest listed."
+    )
+
+
+def _imported(file: InventoryFile, result: Imported, summary: Mapping[str, Any], next_step: str) -> Outcome:
     used = file.columns.used if file.columns else ()
     data = {
         "file": file.name,
+        "source": summary["source"],
         "format": file.kind,
         "sims": result.sims,
         "repeated": result.repeated,
@@ -203,19 +250,20 @@ def _imported(file: InventoryFile, result: Imported, summary: Mapping[str, Any])
         "inventory": dict(summary),
     }
     again = f" {counted(result.repeated, 'row')} said the same again." if result.repeated else ""
-    text: list[Any] = [f"{n_sims(result.sims)} in the inventory, from {file.name}.{again}"]
+    whose = "" if file.dialect.name is None else f" of {file.dialect.name}"
+    text: list[Any] = [f"{n_sims(result.sims)}{whose} in the inventory, from {file.name}.{again}"]
     if used:
         rows = [(column.field, shown_title(column.title, quoted=False), column.how) for column in used]
         rows += [("(not used)", title, "") for title in file.unused_titles]
         text.append(table("Please check what was read from where", ("field", "column", "found"), rows))
-    text += [_by_status(summary), NEXT]
+    text += [_by_status(summary), next_step]
     code = ExitCode.ATTENTION if result.without_status else ExitCode.DONE
     return Outcome(data, text, code, list(_import_warnings(file, result)))
 
 
 def _import_warnings(file: InventoryFile, result: Imported) -> Iterator[Problem]:
     """Yield warnings about an import that is in force."""
-    yield from _dropped(result.dropped)
+    yield from _dropped(result.dropped, file.dialect.name or ONENCE)
     if result.without_status:
         hint = "is it another column? --column status=TITLE"
         yield _unknown_statuses(result.without_status, file.statuses.times, hint)
@@ -229,12 +277,23 @@ def _import_warnings(file: InventoryFile, result: Imported) -> Iterator[Problem]
         words = f"the ICCID ends in zeros, as a spreadsheet leaves them: {', '.join(result.rounded[:10])}"
         yield Problem("warning", words, "compare it with the card")
     if result.without_quota:
-        words = f"{n_sims(result.without_quota)} without a booked data volume"
+        what = "data limit" if file.dialect.is_other else "booked data volume"
+        words = f"{n_sims(result.without_quota)} without a {what}"
         hint = (
-            'basis = "total" blocks them; `inventory pull` or basis = "fixed" helps, or a column of tariffs, as '
-            '"500 MB, 250 SMS" without top-ups: --column data_quota_mb=TITLE --column sms_quota=TITLE'
+            OTHER_LIMIT
+            if file.dialect.is_other
+            else (
+                'basis = "total" blocks them; `inventory pull` or basis = "fixed" helps, or a column of tariffs, as '
+                '"500 MB, 250 SMS" without top-ups: --column data_quota_mb=TITLE --column sms_quota=TITLE'
+            )
         )
         yield Problem("warning", words, hint)
+
+
+OTHER_LIMIT = (
+    'basis = "total" blocks them; basis = "fixed" helps, or the column of limits: --column data_limit_bytes=TITLE'
+)
+"""Remedy where a file of another carrier has no limits."""
 
 
 @click.command("show", epilog="Exit codes: 0 done, 2 no inventory yet.")
@@ -274,7 +333,8 @@ def _show(shared: Globals, iccid: str | None) -> Outcome:
 def _origin(summary: Mapping[str, Any]) -> str:
     """Return the source of the inventory, in words."""
     if summary["origin"] is not None:
-        return f"import of {summary['origin']} at {summary['taken_at']}"
+        whose = "" if summary["source"] == ONENCE else f" of {summary['source']}"
+        return f"import{whose} of {summary['origin']} at {summary['taken_at']}"
     return f"1NCE's API {summary['api_version']} at {summary['taken_at']}"
 
 

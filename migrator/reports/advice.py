@@ -6,6 +6,7 @@ Code words stand in backticks.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.run.verify import Bucket
 from migrator.reports.rows_on_disk import Book
 
@@ -42,13 +43,16 @@ def verdict(book: Book) -> Headline:
 
 def next_steps(book: Book) -> list[str]:
     """Return what to do, the most pressing first; never empty."""
-    return list(_steps(book)) or [
-        "Keep this report. The old SIMs are still on, and on the bill, at 1NCE until they are switched off there."
-    ]
+    source = book.report.plan.get("source", ONENCE)
+    keep = (
+        f"Keep this report. The old SIMs are still on, and on the bill, at {source} until they are switched off there."
+    )
+    return list(_steps(book)) or [keep]
 
 
 def _steps(book: Book) -> Iterator[str]:
     report, tally = book.report, book.tally
+    source = report.plan.get("source", ONENCE)
     if report.running:
         yield f"Somebody is at it ({report.running}): report again when it is done."
     if not book.adds_up:
@@ -64,7 +68,7 @@ def _steps(book: Book) -> Iterator[str]:
         yield f"Go through the findings below: {tally.attention():,} SIMs, each group with its remedy."
     if report.plan.get("inventory_unreadable"):
         yield (
-            f"1NCE listed {report.plan['inventory_unreadable']:,} rows that cannot be read as SIMs; they are in no "
+            f"{source} listed {report.plan['inventory_unreadable']:,} rows that cannot be read as SIMs; they are in no "
             "bucket: `migrator inventory show` names them."
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.run.verify import Bucket
 
 __all__ = ["BUCKET_WORDS", "PAID_ONCE", "READS_WHAT_IS_LEFT", "remedy"]
@@ -106,10 +107,10 @@ _BY_BUCKET: Mapping[Bucket, str] = MappingProxyType(
 )
 
 
-def remedy(bucket: str, code: str, plan_id: str) -> str:
+def remedy(bucket: str, code: str, plan_id: str, source: str = ONENCE) -> str:
     """Return what to do about SIMs of this bucket and code.
 
-    Code words stand in backticks.
+    Code words stand in backticks. `source` is the carrier of the old SIMs.
     """
     words = _BY_CODE.get(code) or _BY_BUCKET[Bucket(bucket)]
-    return words.replace("`migrator apply`", f"`migrator apply {plan_id}`")
+    return words.replace("`migrator apply`", f"`migrator apply {plan_id}`").replace(ONENCE, source)

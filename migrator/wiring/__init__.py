@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
+from migrator.core.fleet.sims import ONENCE
 from migrator.engine.run.context import Stopper
-from migrator.errors import LeaseLost, StoreError
+from migrator.errors import InputError, LeaseLost, StoreError
 from migrator.inputs.settings.addresses import used_address
 from migrator.wiring.holding import file_held
 from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
@@ -40,6 +41,7 @@ __all__ = [
     "SystemClock",
     "heartbeat",
     "holding_lease",
+    "must_be_at_1nce",
     "open_store",
     "operator",
     "owner",
@@ -191,15 +193,32 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper, clock: "Clock
             tasks.cancel_scope.cancel()
 
 
+def must_be_at_1nce(store: "Store") -> None:
+    """Refuse requests to 1NCE about SIMs that are not 1NCE's.
+
+    Raises: InputError.
+    """
+    name = store.inventory.source_name()
+    if name != ONENCE:
+        raise InputError(
+            f"the SIMs of this store are {name}'s, from a file: nothing about them is asked or ordered at 1NCE",
+            code="other_source",
+            hint="`migrator inventory import` renews what is known of them; `migrator cutover export` lists what to "
+            f"switch off in {name}'s portal",
+        )
+
+
 @asynccontextmanager
 async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
     """Open 1NCE over HTTP, at the request rate that the store allows.
 
-    Raises: InputError, naming the settings that are missing.
+    Raises: InputError, naming the settings that are missing; or if the store has the SIMs of another carrier.
     """
     from migrator.carriers.onence.adapter import OnenceSource
     from migrator.carriers.pacing import Pacer
 
+    if store is not None:
+        must_be_at_1nce(store)
     onence = _onence(chosen)
     pacer = Pacer(onence.max_rps, chance=random.Random())
     if store is not None:
@@ -222,11 +241,12 @@ async def source_switch(
 
     Only cutover and rollback use this. `read_only` puts a transport below it that lets no write through but the login.
 
-    Raises: InputError.
+    Raises: InputError, also if the store has the SIMs of another carrier.
     """
     from migrator.carriers.onence.switch import OnenceSwitch
     from migrator.carriers.pacing import Pacer
 
+    must_be_at_1nce(store)
     onence = _onence(chosen)
     pacer = Pacer(onence.max_rps, chance=random.Random())
     steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from migrator.chunks import chunks
 from migrator.core.fleet.iccid_text import SPREADSHEET_REMEDY, ZERO_REMEDY, lost_digits
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import SourceSim
+from migrator.core.fleet.sims import ONENCE, SourceSim
 from migrator.core.run.results import Dropped
 from migrator.errors import InputError, Problem
 from migrator.ports import Clock, Progress, SourcePage, SourceRow
@@ -74,8 +74,11 @@ def import_inventory(
         progress: called after every thousand rows.
         replace: whether the file may leave out SIMs of the inventory in force.
 
-    Raises: InputError, if there was a problem or no SIM: then the inventory is what it was before.
+    Raises: InputError, if there was a problem or no SIM, or if the SIMs are another carrier's than those of the store:
+        then the inventory is what it was before.
     """
+    source = file.dialect.name or ONENCE
+    _refuse_other_source(store, source, replace=replace)
     now = clock.now().timestamp()
     snapshot = store.inventory.open_snapshot(API_VERSION, now, fresh=True, origin=file.name)
     try:
@@ -90,9 +93,30 @@ def import_inventory(
     except BaseException:
         store.inventory.discard_snapshot(snapshot.snapshot_id)
         raise
-    store.inventory.complete_snapshot(snapshot.snapshot_id, 1, clock.now().timestamp())
+    store.inventory.complete_snapshot(snapshot.snapshot_id, 1, clock.now().timestamp(), source)
     importing.result.dropped = dropped
     return importing.result
+
+
+def _refuse_other_source(store: "Store", source: str, *, replace: bool) -> None:
+    """Refuse SIMs of another carrier than those of the store.
+
+    Orders and words go by the carrier. A name that was written wrong can be mended until the first plan.
+
+    Raises: InputError.
+    """
+    known = store.inventory.source_name()
+    if source == known or not store.inventory.fingerprint():
+        return
+    has_plans = store.plans.newest() is not None
+    if replace and not has_plans:
+        return
+    words = f"the SIMs of this store are {known}'s, and these are said to be {source}'s; nothing was changed"
+    same = "leave --source-name out" if known == ONENCE else f'if they are the same carrier\'s: --source-name "{known}"'
+    other = (
+        "another carrier's SIMs belong into a store of their own: --state" if has_plans else "or --replace renames it"
+    )
+    raise InputError(words, code="other_source", hint=f"if they are {known}'s: {same}; else: {other}")
 
 
 def _refuse_gaps(name: str, sims: int, dropped: Dropped) -> None:

@@ -126,6 +126,7 @@ def _plan(store: "Store", header: PlanHeader, inventory: Mapping[str, Any]) -> d
         "inventory_taken_at": moment(inventory["taken_at"]),
         "inventory_api_version": inventory["api_version"],
         "inventory_unreadable": inventory["unreadable"],
+        "source": inventory["source"],
     }
 
 

@@ -80,6 +80,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "cutover": {
         "plan": ("cutover.cutover:plan", "Plan which old SIMs go off, which stay on, and why."),
         "apply": ("cutover.cutover:apply", "Switch old SIMs off at 1NCE and prove it; the same command resumes."),
+        "export": ("cutover.export:export", "List what to switch off by hand, where a carrier has no API here."),
         "show": ("cutover.cutover:show", "Show one cutover or rollback plan, its progress, and what it costs."),
     },
     "rollback": {

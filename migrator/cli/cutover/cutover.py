@@ -39,6 +39,7 @@ from migrator.core.cutover.plan import (
     row_document,
 )
 from migrator.core.cutover.rules import Demand
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.fleet.units import grouped
 from migrator.core.policy.policy import OldSim, OtherUnits, PairProof
 from migrator.core.run.states import StepState
@@ -242,7 +243,7 @@ def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None,
         text.append(table("Steps", ("step", "state", "code", "SIMs"), steps))
     if attention:
         text.append(table("What needs attention", ATTENTION, attention))
-    text.append(_billing("What two SIMs a unit cost now", billing))
+    text.append(_billing("What two SIMs a unit cost now", billing, header))
     return Outcome(data, text, is_on_stdout=outcome.is_on_stdout)
 
 
@@ -297,9 +298,10 @@ def planned(
 def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> list[Any]:
 
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
-    name = header.direction.value.capitalize()
+    name, source = header.direction.value.capitalize(), header.summary.get("source", ONENCE)
+    is_by_hand = source != ONENCE
     text: list[Any] = [
-        f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at 1NCE.",
+        f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at {source}.",
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(header.summary["reasons"].items())),
     ]
@@ -314,12 +316,15 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))
     if next_step:
         taken_at = moment(header.summary["inventory_taken_at"]) or "never"
-        text.append(f"The old SIMs are told as of the inventory of {taken_at}; `apply` reads each one again first.")
+        again = "what the next file shows counts then" if is_by_hand else "`apply` reads each one again first"
+        text.append(f"The old SIMs are told as of the inventory of {taken_at}; {again}.")
         text += _calls_words(header.summary.get("calls"))
-        text.append(_billing("What two SIMs a unit cost", header.summary["double_billing"]))
+        text.append(_billing("What two SIMs a unit cost", header.summary["double_billing"], header))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
         command = f"migrator {header.direction.value} apply {header.switch_id}"
-        if header.count:
+        if header.count and is_by_hand:
+            text.append(f"Next: `migrator cutover export {header.switch_id} --confirm {header.count}`.")
+        elif header.count:
             text.append(f"Next: `{command} --dry-run`, then `{command} --confirm {header.count}`.")
         else:
             text.append("There is nothing to switch.")
@@ -337,7 +342,8 @@ def _calls_words(calls: Mapping[str, Any] | None) -> list[str]:
     return [f"At 1NCE that is {needed} at {calls['max_rps']:g} a second."]
 
 
-def _billing(title: str, told: dict[str, Any]) -> Any:
+def _billing(title: str, told: dict[str, Any], header: SwitchHeader) -> Any:
+    is_1nce = header.summary.get("source", ONENCE) == ONENCE  # nobody tells what is left behind elsewhere
     names = (
         ("claimed", "new SIMs claimed at Hologram"),
         ("not_seen_in_a_unit", "... of them not seen in a unit yet"),
@@ -352,5 +358,6 @@ def _billing(title: str, told: dict[str, Any]) -> Any:
     unread = "unknown: `migrator inventory pull --quotas` reads it"
     unknown = {"left_behind_mb": unread, "left_behind_days": unread}
     known = {name: value for name, value in told.items() if value is not None}  # an older plan told less
-    rows = [(words, known.get(name, unknown.get(name, "unknown"))) for name, words in names]
+    meant = [(name, words) for name, words in names if is_1nce or not name.startswith("left_behind")]
+    rows = [(words, known.get(name, unknown.get(name, "unknown"))) for name, words in meant]
     return table(title, ("", "amount"), rows)

@@ -69,6 +69,7 @@ def _plan(
     if out is not None:
         check_destination(shared, out)
     with wiring.store_of(shared.state, shared.config) as store, wiring.holding_lease(store):
+        wiring.must_be_at_1nce(store)
         now = wiring.SystemClock().now().timestamp()
         rps = ceiling(store, "1nce", wiring.settings(shared.config).max_rps("ONENCE_MAX_RPS"))()
         given = None if plan_id is None else plan_id_of(store, plan_id)

@@ -44,7 +44,10 @@ __all__ = [
     "alive_within_s",
     "applied",
     "apply_options",
+    "confirm",
+    "finished_before",
     "options_given",
+    "outcome_rows",
     "rest_s",
     "switch_id_of",
     "verified_share",
@@ -57,8 +60,8 @@ APPLY_CODES = (
 )
 MOST_WAVES = 20
 WHAT = {
-    Direction.CUTOVER: "switches {count} old SIMs off at 1NCE",
-    Direction.ROLLBACK: "switches {count} old SIMs on at 1NCE, and then pauses their new ones",
+    Direction.CUTOVER: "switches {count} old SIMs off at {source}",
+    Direction.ROLLBACK: "switches {count} old SIMs on at {source}, and then pauses their new ones",
 }
 
 
@@ -247,27 +250,28 @@ def applied(shared: Globals, options: CutoverOptions) -> Outcome:
         refuse_requests(shared, options.requests, is_dry_run=options.dry_run, hint=told)
     chosen = wiring.settings(shared.config)
     chosen.hologram()
-    chosen.onence()
     with wiring.open_store(shared.state or chosen.state) as store:
+        wiring.must_be_at_1nce(store)
+        chosen.onence()
         switch_id = switch_id_of(store, options.switch_id, options.direction)
         if options.switch_id is None and not options.dry_run:
             switch_id = meant_switch(shared, store, options.direction, switch_id)
         header = store.switches.header(switch_id)
         if store.switches.state(header.switch_id) == "finished":
-            return _finished_before(store, header)
+            return finished_before(store, header)
         if options.dry_run:
             return _dry_run(shared, chosen, store, header, options)
         cutover_must_be_ready(store, header)
         if not header.count:
             return Outcome({"switch_id": header.switch_id, "count": 0}, ("There is nothing to switch.",))
-        _confirm(shared, store, header, options.confirm)
+        confirm(shared, store, header, options.confirm)
         with watching(shared) as progress:
             result = carry_out_cutover(Site(store, chosen, progress, warned), header, options.bounds)
         head = store.audit.head()
     return _told(header, result, head)
 
 
-def _finished_before(store: Store, header: SwitchHeader) -> Outcome:
+def finished_before(store: Store, header: SwitchHeader) -> Outcome:
     """Return the outcome of a plan that was finished before.
 
     A plan is used once: nothing is read at a carrier and nothing sent.
@@ -283,14 +287,15 @@ def _finished_before(store: Store, header: SwitchHeader) -> Outcome:
     return Outcome(data, text, exit_code, (problem,))
 
 
-def _confirm(shared: Globals, store: Store, header: SwitchHeader, given: int | None) -> None:
+def confirm(shared: Globals, store: Store, header: SwitchHeader, given: int | None) -> None:
     """Ask for the number of SIMs before a plan's first run.
 
     Raises: InputError, if the number is wrong, or nobody can be asked.
     """
     is_asked_for = given is None and store.switches.state(header.switch_id) != "started"
     if is_asked_for and not (shared.no_input or shared.json) and sys.stdin.isatty():
-        words = f"Plan {header.switch_id} {WHAT[header.direction].format(count=header.count)}."
+        source = store.inventory.source_name()
+        words = f"Plan {header.switch_id} {WHAT[header.direction].format(count=header.count, source=source)}."
         for line in (words, *(f"Mind: {line}." for line in header.summary["reminders"])):
             click.echo(line, err=True)
         given = click.prompt(f"Type the number of SIMs to {VERBS[header.direction]}", type=int, err=True)
@@ -318,15 +323,7 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
         "audit_head": head,
     }
     is_cutover = header.direction is Direction.CUTOVER
-    rows = [
-        ("switched off, proved by reading" if is_cutover else "switched on, proved by reading", result.proved),
-        ("found so already", result.already),
-        *([] if is_cutover else [("new SIMs paused", result.paused)]),
-        ("open: not sent or not proved", result.unproved),
-        *((f"set aside: {code}", count) for code, count in result.aside.items()),
-        *((f"failed: {code}", count) for code, count in result.failed.items()),
-        *((f"switched, but {code}", count) for code, count in result.changed.items()),
-    ]
+    rows = outcome_rows(result, header.direction)
     text: list[Any] = [f"Plan {result.switch_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
     text.append(head_line(head))
     if result.exit_code is ExitCode.DONE:
@@ -339,6 +336,20 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
         return Outcome(data, text)
     code = "attention" if result.exit_code is ExitCode.ATTENTION else "stopped"
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
+
+
+def outcome_rows(result: SwitchResult, direction: Direction) -> list[tuple[str, int]]:
+    """Return the counts of a run, in words."""
+    is_cutover = direction is Direction.CUTOVER
+    return [
+        ("switched off, proved by reading" if is_cutover else "switched on, proved by reading", result.proved),
+        ("found so already", result.already),
+        *([] if is_cutover else [("new SIMs paused", result.paused)]),
+        ("open: not sent or not proved", result.unproved),
+        *((f"set aside: {code}", count) for code, count in result.aside.items()),
+        *((f"failed: {code}", count) for code, count in result.failed.items()),
+        *((f"switched, but {code}", count) for code, count in result.changed.items()),
+    ]
 
 
 def _dry_run(shared: Globals, chosen: Settings, store: Store, header: SwitchHeader, options: CutoverOptions) -> Outcome:

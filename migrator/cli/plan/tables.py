@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from migrator.cli.app.common import table
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.fleet.units import grouped, sized
 
 __all__ = ["caps_table", "summary_tables"]
@@ -50,11 +51,12 @@ def _requests(summary: Mapping[str, Any]) -> RenderableType:
 
 
 def _groups(summary: Mapping[str, Any]) -> RenderableType:
+    source = summary.get("source", ONENCE)
     columns = (
         "rule",
         "data limit by",
         "SIMs",
-        "MB at 1NCE",
+        f"MB at {source}",
         "bytes per period",
         "that is",
         "no limit",
@@ -73,7 +75,8 @@ def _groups(summary: Mapping[str, Any]) -> RenderableType:
         )
         for group in summary["groups"]
     ]
-    return table("Limits: MB at 1NCE are for a lifetime, bytes at Hologram for a billing period", columns, rows)
+    terms = "MB at 1NCE are for a lifetime, bytes at Hologram" if source == ONENCE else "bytes at Hologram are"
+    return table(f"Limits: {terms} for a billing period", columns, rows)
 
 
 def caps_table(caps: Mapping[str, Any]) -> RenderableType:

@@ -116,9 +116,10 @@ def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
 
     chosen = wiring.settings(shared.config)
     chosen.hologram()
-    if asked.source or asked.old_silent:
-        chosen.onence()
     with wiring.open_store(shared.state or chosen.state) as store:
+        if asked.source or asked.old_silent:
+            wiring.must_be_at_1nce(store)
+            chosen.onence()
         return verified(shared, chosen, store, store.plans.header(plan_or_file(store, plan)), asked)
 
 

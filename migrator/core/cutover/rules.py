@@ -23,7 +23,7 @@ from migrator.core.cutover.plan import (
 )
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import NOBODY, ImeiDoubt, Neighbours, Place, Unit, is_imei, place
-from migrator.core.fleet.sims import LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
+from migrator.core.fleet.sims import ONENCE, LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.fleet.units import money
@@ -213,7 +213,8 @@ class Demand:
     `verified_share` of all SIMs that the migration's plan acts on must be verified before any old SIM is switched off.
     `accepts_other_units`: whether a new SIM may sit in another unit than the old SIM, by the hardware that was seen.
     `wants_observed`: whether the new SIM must have been seen in hardware in which its old SIM was.
-    `old_sim`: what 1NCE must say of the old SIM. `alive_within_s`: how long ago a new SIM's last sign of life may be.
+    `old_sim`: what the source must say of the old SIM. `alive_within_s`: how long ago a new SIM's last sign of life may
+    be. `source`: the name of the source, for words.
     """
 
     require: Require
@@ -224,6 +225,7 @@ class Demand:
     wants_observed: bool = False
     old_sim: OldSim = CutoverPolicy().old_sim
     alive_within_s: float = CutoverPolicy().alive_within_s
+    source: str = ONENCE
 
 
 NEVER = NewLife(None, None)
@@ -246,9 +248,9 @@ def in_use_words(used_on: date | None) -> str:
     return f"the old SIM was used on {used_on}, and the new one has not lived since the end of that day"
 
 
-def unknown_words() -> str:
+def unknown_words(source: str = ONENCE) -> str:
     """Return the reason why an old SIM's use is not known."""
-    return "1NCE does not tell whether the old SIM is silent since the new one lived last"
+    return f"{source} does not tell whether the old SIM is silent since the new one lived last"
 
 
 def is_alive(target: TargetLink | None, verdict: Verdict | None, org_id: int) -> bool:
@@ -295,7 +297,7 @@ def cutover_row(
     change = item.change
     if off is not None:
         return Judged(switched_off_row(change.source_iccid, change.target_iccid, off))
-    held_back = _not_to_be_moved(item) or _off_or_unknown(source)
+    held_back = _not_to_be_moved(item) or _off_or_unknown(source, demand.source)
     if held_back is not None:
         action, reason, detail = held_back
         return Judged(SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail))
@@ -388,15 +390,15 @@ def _not_to_be_moved(item: Item) -> _HeldBack | None:
     return None
 
 
-def _off_or_unknown(source: SourceSim | None) -> _HeldBack | None:
+def _off_or_unknown(source: SourceSim | None, name: str) -> _HeldBack | None:
     if source is None:
         return SwitchAction.LEAVE_ON, SwitchReason.UNKNOWN_AT_SOURCE, "not in the inventory in force"
     if source.status is SourceStatus.DISABLED:
         return SwitchAction.ALREADY_OFF, SwitchReason.DISABLED, ""
     if source.status is SourceStatus.EXPIRED:
-        return SwitchAction.ALREADY_OFF, SwitchReason.EXPIRED, "its lifetime at 1NCE is over"
+        return SwitchAction.ALREADY_OFF, SwitchReason.EXPIRED, f"its lifetime at {name} is over"
     if source.status is SourceStatus.UNKNOWN:
-        return SwitchAction.LEAVE_ON, SwitchReason.STATUS_UNKNOWN, f"1NCE says {source.status_word!r}"
+        return SwitchAction.LEAVE_ON, SwitchReason.STATUS_UNKNOWN, f"{name} says {source.status_word!r}"
     return None
 
 
@@ -534,7 +536,7 @@ class Told:
 
 
 def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits wins
-    sight: Sight, direction: Direction, *, must_order: bool = False
+    sight: Sight, direction: Direction, *, must_order: bool = False, source: str = ONENCE
 ) -> Told | None:
     """Return the reason to send no order for a SIM, or None.
 
@@ -544,20 +546,23 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
         sight: what a fresh read showed.
         direction: cutover or rollback.
         must_order: whether an order of another plan may still take effect, so that what is seen may not last.
+        source: the name of the source.
     """
     sim = sight.sim
     if sight.sighting is Sighting.GONE:
-        return Told(Aside.GONE_AT_SOURCE, "1NCE does not know this SIM")
+        return Told(Aside.GONE_AT_SOURCE, f"{source} does not know this SIM")
     if sight.sighting is Sighting.EXPIRED or (sim is not None and sim.status is SourceStatus.EXPIRED):
         if direction is Direction.CUTOVER:
-            return Told(Aside.EXPIRED, "its lifetime at 1NCE is over: it is off, and cannot be changed")
-        return Told(Aside.EXPIRED, "its lifetime at 1NCE is over: it cannot be switched on, and the new SIM stays on")
+            return Told(Aside.EXPIRED, f"its lifetime at {source} is over: it is off, and cannot be changed")
+        return Told(
+            Aside.EXPIRED, f"its lifetime at {source} is over: it cannot be switched on, and the new SIM stays on"
+        )
     if sight.sighting is Sighting.UNREADABLE:
         return Told(sight.code, sight.words)
     if sim is None:
         return Told(Aside.REFUSED_AT_SOURCE, sight.words or "1NCE does not let us read this SIM")
     if sim.status is SourceStatus.UNKNOWN:
-        return Told(Aside.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}")
+        return Told(Aside.STATUS_UNKNOWN, f"{source} says {sim.status_word!r}")
     if sim.status is direction.wanted and not must_order:
         return Told(Aside.ALREADY)
     return None

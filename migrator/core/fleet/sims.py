@@ -13,6 +13,7 @@ from migrator.core.fleet.units import Bytes
 
 __all__ = [
     "NO_NEWS",
+    "ONENCE",
     "AccountLimits",
     "DataLimit",
     "LimitPeriod",
@@ -26,6 +27,13 @@ __all__ = [
     "link_state",
     "source_status",
 ]
+
+
+ONENCE = "1NCE"
+"""Name of the source that has an API here.
+
+The SIMs of any other source come from a file, and a person switches them.
+"""
 
 
 class SourceStatus(StrEnum):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
-from migrator.core.fleet.sims import LinkState, link_state
+from migrator.core.fleet.sims import ONENCE, LinkState, link_state
 from migrator.core.fleet.units import PRICE_BYTES_PER_MB, grouped, money, sized
 from migrator.core.money.calls import KINDS, PAGE, USUAL_SIZES, CallSizes, WaveCalls
 from migrator.core.money.caps import Used, used_values
@@ -77,10 +77,11 @@ class _Cell:
 class PlanTally:
     """Counter of changes as they pass by.
 
-    `sizes` are those of the requests that `apply` will send.
+    `sizes` are those of the requests that `apply` will send. `source` is the name of the source, for words.
     """
 
     sizes: CallSizes = USUAL_SIZES
+    source: str = ONENCE
     _cells: dict[Kind, _Cell] = field(default_factory=dict)
     _calls: dict[str, WaveCalls] = field(default_factory=dict)
     wakes: int = 0  # SIMs that are paused at Hologram now, and that the plan switches on
@@ -157,6 +158,7 @@ class PlanTally:
             "live_pauses": self.live_pauses,
             "minutes": round(sum(calls.values()) / max_rps / 60, 1),
             "max_rps": max_rps,
+            **({} if self.source == ONENCE else {"source": self.source}),
             "warnings": list(self._warnings(policy, prices, balance, groups, used)),
         }
 
@@ -212,7 +214,7 @@ class PlanTally:
             "sms": cell.sms,
             "per_period_at_most": _largest_bill(prices, cell),
         }
-        return {**group, "warning": _lifetime_words(group)}
+        return {**group, "warning": _lifetime_words(group, self.source)}
 
     # --- over all -----------------------------------------------------------------------------------------------
 
@@ -324,7 +326,7 @@ def _unknown_prices(prices: Prices, everybody: _Cell) -> Iterator[str]:
         yield f"Hologram shows no price for {' and '.join(unknown)}: the largest bill is not known here"
 
 
-def _lifetime_words(group: Mapping[str, Any]) -> str | None:
+def _lifetime_words(group: Mapping[str, Any], source: str) -> str | None:
     """Warn that volumes are per lifetime, but limits per billing period.
 
     A person must have understood this difference before money moves. None where nothing is limited.
@@ -333,9 +335,9 @@ def _lifetime_words(group: Mapping[str, Any]) -> str | None:
         return None
     bill = group["per_period_at_most"]
     each = "a bill that is not known here" if bill is None else f"a bill of up to {grouped(bill)}"
-    limits = group["limit_bytes"]
+    limits, term = group["limit_bytes"], "for the lifetime of" if source == ONENCE else "the limits of"
     return (
-        f"{group['rule']}: {grouped(group['onence_mb'])} MB at 1NCE are for the lifetime of these "
+        f"{group['rule']}: {grouped(group['onence_mb'])} MB at {source} are {term} these "
         f"{grouped(group['sims'])} SIMs; Hologram's limits, {grouped(limits)} bytes ({sized(limits)}) in all, start "
         f"anew every billing period: {each} may come every period"
     )

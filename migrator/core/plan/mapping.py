@@ -9,7 +9,7 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from functools import lru_cache, partial
 from string import Formatter
 
-from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, SourceStatus
+from migrator.core.fleet.sims import ONENCE, AccountLimits, QuotaReading, SourceSim, SourceStatus
 from migrator.core.fleet.units import BYTES_PER_MB, Bytes, megabytes
 from migrator.core.plan.plan import DesiredState, Reason
 from migrator.core.policy.policy import (
@@ -120,11 +120,16 @@ def _state(status: SourceStatus, rule: StatusRule) -> DesiredState | Blocked:
     return DesiredState.LIVE if rule is StatusRule.LIVE else DesiredState.PAUSE
 
 
-def state_of(sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked]) -> DesiredState | Blocked:
-    """Return the link state a SIM should end in, by `state_rules`."""
+def state_of(
+    sim: SourceSim, rules: Mapping[SourceStatus, DesiredState | Blocked], source: str = ONENCE
+) -> DesiredState | Blocked:
+    """Return the link state a SIM should end in, by `state_rules`.
+
+    `source` is the name of the source, for words; so it is below.
+    """
     state = rules.get(sim.status)
     if state is None:
-        return Blocked(Reason.STATUS_UNKNOWN, f"1NCE says {sim.status_word!r}, a status this tool does not know")
+        return Blocked(Reason.STATUS_UNKNOWN, f"{source} says {sim.status_word!r}, a status this tool does not know")
     return state
 
 
@@ -159,7 +164,7 @@ def left_behind(policy: Policy) -> Selector:
 # --- data ---------------------------------------------------------------------------------------------------------
 
 
-def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits) -> LimitRule:
+def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits, source: str = ONENCE) -> LimitRule:
     """Return a function that gives each SIM its overage limit in bytes.
 
     The result for one volume is worked out once.
@@ -174,7 +179,7 @@ def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits) -> LimitRul
     if policy.basis is DataBasis.MONTHLY_LIMIT:
         return _always(_capped(policy, account.data_mb))
     limit_of = lru_cache(maxsize=REMEMBERED)(partial(_limit_of, policy=policy))
-    return partial(_left_limit if policy.basis is DataBasis.REMAINING else _booked_limit, limit_of)
+    return partial(_left_limit if policy.basis is DataBasis.REMAINING else _booked_limit, limit_of, source)
 
 
 def _always(outcome: Limit | Blocked) -> LimitRule:
@@ -196,18 +201,18 @@ def _capped(policy: DataLimitPolicy, told_mb: Decimal | None) -> Limit | Blocked
     return replace(limit, detail=f"{limit.detail}; {note}" if limit.detail else note)
 
 
-def _booked_limit(limit_of: Callable[[Decimal], Limit | Blocked], sim: SourceSim) -> Limit | Blocked:
+def _booked_limit(limit_of: Callable[[Decimal], Limit | Blocked], source: str, sim: SourceSim) -> Limit | Blocked:
     if sim.data_quota_mb is None:
-        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked data volume that can be read")
-    return _noting_top_up(limit_of(sim.data_quota_mb), sim)
+        return Blocked(Reason.QUOTA_MISSING, f"{source} gave no booked data volume that can be read")
+    return _noting_top_up(limit_of(sim.data_quota_mb), source, sim)
 
 
-def _left_limit(limit_of: Callable[[Decimal], Limit | Blocked], sim: SourceSim) -> Limit | Blocked:
-    volume = _remaining(sim.data_reading, sim.data_remaining_mb, "data")
-    return volume if isinstance(volume, Blocked) else _noting_top_up(limit_of(volume), sim)
+def _left_limit(limit_of: Callable[[Decimal], Limit | Blocked], source: str, sim: SourceSim) -> Limit | Blocked:
+    volume = _remaining(sim.data_reading, sim.data_remaining_mb, "data", source)
+    return volume if isinstance(volume, Blocked) else _noting_top_up(limit_of(volume), source, sim)
 
 
-def _noting_top_up(limit: Limit | Blocked, sim: SourceSim) -> Limit | Blocked:
+def _noting_top_up(limit: Limit | Blocked, source: str, sim: SourceSim) -> Limit | Blocked:
     """Add a note where more is left than was booked.
 
     1NCE then counts several volumes, or the total did not grow.
@@ -218,11 +223,11 @@ def _noting_top_up(limit: Limit | Blocked, sim: SourceSim) -> Limit | Blocked:
     left, booked = sim.data_remaining_mb, sim.data_quota_mb
     if left is None or booked is None or left <= booked or isinstance(limit, Blocked):
         return limit
-    note = f"topped up at 1NCE: {_plain(left)} MB are left, {_plain(booked)} MB are told as booked"
+    note = f"topped up at {source}: {_plain(left)} MB are left, {_plain(booked)} MB are told as booked"
     return replace(limit, detail=f"{limit.detail}; {note}" if limit.detail else note)
 
 
-def _remaining(reading: QuotaReading, volume: Decimal | None, service: str) -> Decimal | Blocked:
+def _remaining(reading: QuotaReading, volume: Decimal | None, service: str, source: str) -> Decimal | Blocked:
     """Return the volume that is left, without guessing.
 
     A failed or missing read blocks the SIM. A negative volume is used up.
@@ -232,7 +237,7 @@ def _remaining(reading: QuotaReading, volume: Decimal | None, service: str) -> D
     if reading is QuotaReading.FAILED:
         return Blocked(Reason.QUOTA_READ_FAILED, f"reading what remains of its {service} failed; pull again")
     if reading is QuotaReading.NO_RECORD or volume is None:
-        return Blocked(Reason.QUOTA_MISSING, f"1NCE has no {service} quota record for it")
+        return Blocked(Reason.QUOTA_MISSING, f"{source} has no {service} quota record for it")
     return volume
 
 
@@ -314,7 +319,7 @@ def _gone(volume: Decimal) -> str:
 # --- SMS ----------------------------------------------------------------------------------------------------------
 
 
-def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits) -> LimitRule:
+def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits, source: str = ONENCE) -> LimitRule:
     """Return a function that gives each SIM its SMS limit.
 
     The limit is per billing period, and at most what Hologram allows.
@@ -331,17 +336,17 @@ def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits) -> LimitRule:
         known = None if account.sms_mo is None else _sms_limit_of(account.sms_mo, policy.maximum)
         return _always(known or Blocked(Reason.LIMIT_UNKNOWN, unknown))
     limit_of = lru_cache(maxsize=REMEMBERED)(partial(_sms_limit_of, maximum=policy.maximum))
-    return partial(_left_sms if policy.basis is SmsBasis.REMAINING else _booked_sms, limit_of)
+    return partial(_left_sms if policy.basis is SmsBasis.REMAINING else _booked_sms, limit_of, source)
 
 
-def _booked_sms(limit_of: Callable[[Decimal], Limit], sim: SourceSim) -> Limit | Blocked:
+def _booked_sms(limit_of: Callable[[Decimal], Limit], source: str, sim: SourceSim) -> Limit | Blocked:
     if sim.sms_quota is None:
-        return Blocked(Reason.QUOTA_MISSING, "1NCE gave no booked SMS volume that can be read")
+        return Blocked(Reason.QUOTA_MISSING, f"{source} gave no booked SMS volume that can be read")
     return limit_of(sim.sms_quota)
 
 
-def _left_sms(limit_of: Callable[[Decimal], Limit], sim: SourceSim) -> Limit | Blocked:
-    volume = _remaining(sim.sms_reading, sim.sms_remaining, "SMS")
+def _left_sms(limit_of: Callable[[Decimal], Limit], source: str, sim: SourceSim) -> Limit | Blocked:
+    volume = _remaining(sim.sms_reading, sim.sms_remaining, "SMS", source)
     if isinstance(volume, Blocked):
         return volume
     limit = limit_of(volume)

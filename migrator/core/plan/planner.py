@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from migrator.core.fleet.candidates import Candidate, Selects
-from migrator.core.fleet.sims import AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
+from migrator.core.fleet.sims import ONENCE, AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import is_spoiled
 from migrator.core.fleet.units import Bytes
 from migrator.core.plan.compare import STOCK_TAG, differences, same_zone
@@ -66,19 +66,21 @@ class _Wanted(NamedTuple):
     sms_limit: int | None
 
 
-def _ways(policy: Policy, account: AccountLimits) -> tuple[_Way, ...]:
+def _ways(policy: Policy, account: AccountLimits, source: str) -> tuple[_Way, ...]:
     """Return the rules in their order, then the policy without rules."""
-    rules = (_way(rule, rule.name, selector(rule.when), rule.device_name, account) for rule in policy.rules)
-    return (*rules, _way(policy, "", every_sim, policy.name, account))
+    rules = (_way(rule, rule.name, selector(rule.when), rule.device_name, account, source) for rule in policy.rules)
+    return (*rules, _way(policy, "", every_sim, policy.name, account, source))
 
 
-def _way(part: Policy | Rule, rule: str, fits: Selector, names: NamePolicy, account: AccountLimits) -> _Way:
+def _way(  # noqa: PLR0917 - handed through as they came
+    part: Policy | Rule, rule: str, fits: Selector, names: NamePolicy, account: AccountLimits, source: str
+) -> _Way:
     return _Way(
         rule=rule,
         fits=fits,
         states=state_rules(part.status),
-        data=data_limit_rule(part.data_limit, account),
-        sms=sms_limit_rule(part.sms_limit, account),
+        data=data_limit_rule(part.data_limit, account, source),
+        sms=sms_limit_rule(part.sms_limit, account, source),
         names=names,
     )
 
@@ -97,6 +99,7 @@ class Planner:
         selects: the SIMs that this plan is about; the plan holds all others as skipped. None: all SIMs.
         rolled_back: by key, the rollbacks that took SIMs back to their old SIM: such a SIM is in the plan as skipped.
         takes_rolled_back: whether such a SIM is moved once more all the same.
+        source: the name of the source, for words.
     """
 
     policy: Policy
@@ -106,6 +109,7 @@ class Planner:
     selects: Selects | None = None
     rolled_back: Mapping[str, str] = field(default_factory=dict)
     takes_rolled_back: bool = False
+    source: str = ONENCE
     test_ends: Counter[str] = field(default_factory=Counter, init=False)  # SIMs that wait staged, by their end
     _ways: tuple[_Way, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
@@ -114,7 +118,7 @@ class Planner:
     )  # SIMs to adopt that carry our tag: some other copy of the store did that
 
     def __post_init__(self) -> None:
-        self._ways = _ways(self.policy, self.account)
+        self._ways = _ways(self.policy, self.account, self.source)
         if not self.policy.needs_counting:
             self._rooms = Rooms(self.policy.waves, 0)
 
@@ -185,7 +189,7 @@ class Planner:
         if self.selects is not None and not self.selects(candidate):
             return NOT_SELECTED
         sim, pair = candidate.sim, candidate.pair
-        state = state_of(sim, way.states)
+        state = state_of(sim, way.states, self.source)
         if isinstance(state, Blocked):
             return state
         if pair is None:

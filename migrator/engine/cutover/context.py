@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from migrator.core.cutover.plan import SwitchHeader, SwitchItem
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepEvent, StepKind
@@ -45,6 +46,7 @@ class SwitchOptions:
         workers: requests in flight where several may be.
         wave: the only wave to work on; None: all.
         max_duration_s: how long the run may go on; None: no bound.
+        queue_s: how long an order may go without effect until it is given again; None: as long as 1NCE's queue.
     """
 
     wait_s: float = 1800.0
@@ -53,6 +55,7 @@ class SwitchOptions:
     workers: int = 8
     wave: str | None = None
     max_duration_s: float | None = None
+    queue_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class SwitchContext:
     Args:
         is_migrated: whether the migration's plan is finished, so that a difference is drift.
         outside: who may forbid an order, and who is told of the run.
+        source_name: the carrier of the old SIMs, for words.
     """
 
     header: SwitchHeader
@@ -77,6 +81,7 @@ class SwitchContext:
     options: SwitchOptions
     stopper: Stopper
     is_migrated: bool = True
+    source_name: str = ONENCE
     progress: Progress = quiet
     hooks: Hooks = field(default_factory=Hooks)
     around: Around = field(default_factory=Around)

@@ -120,7 +120,7 @@ class Evidence:
         if found.use is OldUse.IN_USE:
             return Told(SwitchReason.OLD_SIM_IN_USE.value, in_use_words(found.used_on))
         if found.use is OldUse.UNKNOWN and self._old_sim is OldSim.MUST_BE_SILENT:
-            return Told(SwitchReason.OLD_SIM_UNKNOWN.value, unknown_words())
+            return Told(SwitchReason.OLD_SIM_UNKNOWN.value, unknown_words(self.ctx.source_name))
         return None
 
     def _not_lately(self, life: NewLife) -> str | None:

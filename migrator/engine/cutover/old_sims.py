@@ -129,7 +129,10 @@ class OldSims:
         aside: dict[str, Told] = {}
         for item in pending:
             told = obstacle_at_source(
-                looks[item.key].sight, ctx.header.direction, must_order=item.key in doubted
+                looks[item.key].sight,
+                ctx.header.direction,
+                must_order=item.key in doubted,
+                source=ctx.source_name,
             )  # an order of our own that was given up and took effect late needs no second one
             if ctx.source.writes_back:
                 told = told or lock_obstacle(looks[item.key].sight)
@@ -272,13 +275,16 @@ class OldSims:
             if is_doubted and age_s < self.ctx.options.absent_after_s:
                 return None
             return StepEvent.PROBED_PRESENT, values_changed(step.before, sim, look.sight.label_trouble)
-        obstacle = obstacle_at_source(look.sight, direction, must_order=True)
+        obstacle = obstacle_at_source(look.sight, direction, must_order=True, source=self.ctx.source_name)
         if self.ctx.source.writes_back:
             obstacle = obstacle or lock_obstacle(look.sight)
         is_unreadable = look.sight.sighting is Sighting.UNREADABLE  # for this moment, perhaps
         if obstacle is not None and not is_unreadable:
             return StepEvent.PROBED_CONFLICT, obstacle
-        patience_s = QUEUE_S if SETTLING[step.doubt].patience is Patience.QUEUE else self.ctx.options.absent_after_s
+        options = self.ctx.options
+        patience_s = QUEUE_S if SETTLING[step.doubt].patience is Patience.QUEUE else options.absent_after_s
+        if options.queue_s is not None:
+            patience_s = options.queue_s
         if age_s < patience_s * step.attempts:
             return None
         if obstacle is not None:

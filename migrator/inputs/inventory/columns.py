@@ -12,8 +12,9 @@ from migrator.core.fleet.secrets import shown_title
 from migrator.errors import Problem
 from migrator.inputs.files.problems import nearest, refusal, spelled
 from migrator.inputs.files.text import SPREADSHEET_REMEDY, rounding_notation, unwrapped
+from migrator.inputs.inventory.dialects import OF_ONENCE, Dialect
 from migrator.inputs.inventory.titles import (
-    FIELDS,
+    CHOICES,
     KNOWN_TITLES,
     STATUS_WORDS,
     field_of_title,
@@ -67,7 +68,7 @@ class Columns:
         return spelled(f"{column.field} = {shown_title(column.title)} ({column.how})" for column in self.used)
 
 
-def parse_choices(texts: Sequence[str], fields: Sequence[str] = FIELDS) -> dict[str, str]:
+def parse_choices(texts: Sequence[str], fields: Sequence[str] = CHOICES) -> dict[str, str]:
     """Read the fields and titles of `--column FIELD=TITLE`.
 
     Raises: InputError, with every problem.
@@ -92,7 +93,12 @@ def parse_choices(texts: Sequence[str], fields: Sequence[str] = FIELDS) -> dict[
 
 
 def map_columns(
-    titles: Sequence[str], sample: Sequence[Sequence[str]], chosen: Mapping[str, str], *, place: str
+    titles: Sequence[str],
+    sample: Sequence[Sequence[str]],
+    chosen: Mapping[str, str],
+    *,
+    place: str,
+    dialect: Dialect = OF_ONENCE,
 ) -> Columns:
     """Choose the column of each field.
 
@@ -101,10 +107,11 @@ def map_columns(
         sample: the first rows.
         chosen: from `parse_choices`; an empty title leaves a field out.
         place: "FILE:LINE" of the header.
+        dialect: whose file it is.
 
     Raises: InputError, where a field may be in several columns, or no column holds ICCIDs.
     """
-    mapping = _Mapping(titles, place)
+    mapping = _Mapping(titles, place, dialect)
     for name, title in chosen.items():
         mapping.by_hand(name, title)
     mapping.by_title(chosen)
@@ -130,6 +137,7 @@ class _Mapping:
 
     titles: Sequence[str]
     place: str
+    dialect: Dialect
     found: dict[str, Column] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     unclear: set[str] = field(default_factory=set)
@@ -160,7 +168,7 @@ class _Mapping:
         places: dict[str, list[int]] = {}
         taken = self._taken()
         for at, title in enumerate(self.titles):
-            name = field_of_title(title)
+            name = self.dialect.field_of(title)
             if name is not None and name not in chosen and at not in taken and not is_secret_title(title):
                 places.setdefault(name, []).append(at)
         for name, held in places.items():
@@ -189,7 +197,7 @@ class _Mapping:
         return [
             at
             for at, title in enumerate(self.titles)
-            if field_of_title(title) is None and not is_secret_title(title) and plain(title) not in KNOWN_TITLES
+            if self.dialect.field_of(title) is None and not is_secret_title(title) and plain(title) not in KNOWN_TITLES
         ]
 
     def result(self, chosen: Mapping[str, str]) -> Columns:
@@ -197,6 +205,7 @@ class _Mapping:
 
         Raises: InputError.
         """
+        self._refuse_two_limits()
         with_luhn = [at for at, title in enumerate(self.titles) if plain(title) in _WITH_LUHN]
         if "iccid" not in self.found and "iccid" not in {*chosen, *self.unclear} and len(with_luhn) == 1:
             self.found["iccid"] = Column("iccid", with_luhn[0], self.titles[with_luhn[0]], "by title")
@@ -211,8 +220,16 @@ class _Mapping:
         secret = [title for title, _ in others if is_secret_title(title)]
         kept = [(title, at) for title, at in others if title not in secret and plain(title) in KNOWN_TITLES]
         unused = [title for title, at in others if title.strip() and title not in secret and (title, at) not in kept]
-        used = sorted(self.found.values(), key=lambda column: FIELDS.index(column.field))
+        used = sorted(self.found.values(), key=lambda column: CHOICES.index(column.field))
         return Columns(tuple(used), tuple(kept), _told(unused), _told(secret), len(self.titles))
+
+    def _refuse_two_limits(self) -> None:
+        """Note that the limit stands in two columns."""
+        both = [self.found[name] for name in LIMITS if name in self.found]
+        if len(both) == len(LIMITS):
+            named = " and ".join(f"{shown_title(column.title)} (column {column.at + 1})" for column in both)
+            words = f"{self.place}: the data limit stands in two columns: {named}"
+            self._note("ambiguous_column", words, f"leave one out: --column {both[1].field}=")
 
     def _taken(self) -> set[int]:
         return {column.at for column in self.found.values()}
@@ -234,6 +251,9 @@ class _Mapping:
 def _told(titles: Sequence[str]) -> tuple[str, ...]:
     return tuple(shown_title(title, quoted=False) for title in titles)
 
+
+LIMITS = ("data_quota_mb", "data_limit_bytes")
+"""Two fields for one fact."""
 
 _BY_TARIFF = {"data_quota_mb", "sms_quota"}
 """Two fields that may share a column.

@@ -13,6 +13,7 @@ from migrator.errors import InputError
 from migrator.inputs.files.csv_rows import csv_records, text_lines
 from migrator.inputs.files.text import Windows1252, opened_text
 from migrator.inputs.inventory.columns import Columns, iccid_like, map_columns, names_iccid
+from migrator.inputs.inventory.dialects import OF_ONENCE, Dialect
 from migrator.inputs.inventory.rows import CsvRows, ImportedRow, JsonRows
 from migrator.inputs.inventory.titles import plain
 from migrator.inputs.inventory.values import Words
@@ -36,6 +37,7 @@ class InventoryFile:
         rows: every row that is not blank, in order, to be read once.
         statuses: words for a status that are not known.
         fallback: counts bytes that were no UTF-8.
+        dialect: whose file it is.
     """
 
     name: str
@@ -44,6 +46,7 @@ class InventoryFile:
     rows: Iterator[ImportedRow]
     statuses: Words
     fallback: Windows1252
+    dialect: Dialect = OF_ONENCE
     unused: Words = field(default_factory=Words)
     secret: Words = field(default_factory=Words)
 
@@ -62,14 +65,15 @@ class InventoryFile:
 
 
 @contextmanager
-def opened_inventory(path: Path, chosen: Mapping[str, str]) -> Iterator[InventoryFile]:
-    """Open a CSV of the 1NCE portal, or an `inventory export`.
+def opened_inventory(path: Path, chosen: Mapping[str, str], dialect: Dialect = OF_ONENCE) -> Iterator[InventoryFile]:
+    """Open a CSV of a carrier's portal, or an `inventory export`.
 
     The export is JSON Lines. `-` is standard input.
 
     Args:
         path: the file.
         chosen: columns by hand, from `parse_choices`.
+        dialect: whose file it is, from `dialect_of`.
 
     Raises: InputError, naming the file and the remedy; also while rows are read.
     """
@@ -80,9 +84,11 @@ def opened_inventory(path: Path, chosen: Mapping[str, str]) -> Iterator[Inventor
         lines = text_lines(stream, str(called))
         blank, first = _first_filled(lines)
         if first.lstrip()[:1] in {"{", "["}:
-            yield _json_file(str(called), chain(blank, [first], lines), fallback, chosen)
+            opened = _json_file(str(called), chain(blank, [first], lines), fallback, chosen)
+            opened.dialect = dialect
+            yield opened
         else:
-            yield _csv_file(str(called), chain(blank, [first], lines), fallback, chosen)
+            yield _csv_file(str(called), chain(blank, [first], lines), fallback, chosen, dialect)
 
 
 def _first_filled(lines: Iterator[str]) -> tuple[list[str], str]:
@@ -102,10 +108,12 @@ def _json_file(name: str, lines: Iterator[str], fallback: Windows1252, chosen: M
     statuses = Words()
     reader = JsonRows(name, statuses)
     rows = (reader.row(number, line) for number, line in enumerate(lines, start=1) if line.strip())
-    return InventoryFile(name, "jsonl", None, rows, statuses, fallback, reader.unused, reader.secret)
+    return InventoryFile(name, "jsonl", None, rows, statuses, fallback, unused=reader.unused, secret=reader.secret)
 
 
-def _csv_file(name: str, lines: Iterator[str], fallback: Windows1252, chosen: Mapping[str, str]) -> InventoryFile:
+def _csv_file(
+    name: str, lines: Iterator[str], fallback: Windows1252, chosen: Mapping[str, str], dialect: Dialect
+) -> InventoryFile:
     chosen_title = plain(chosen.get("iccid", ""))
     records = csv_records(
         lines,
@@ -122,11 +130,11 @@ def _csv_file(name: str, lines: Iterator[str], fallback: Windows1252, chosen: Ma
     if is_headerless:
         records = chain([first], records)
     sample = list(islice(records, SAMPLE))
-    columns = map_columns(titles, [cells for _, cells in sample], chosen, place=f"{name}:{line}")
+    columns = map_columns(titles, [cells for _, cells in sample], chosen, place=f"{name}:{line}", dialect=dialect)
     statuses = Words()
-    reader = CsvRows(name, columns, statuses)
+    reader = CsvRows(name, columns, statuses, dialect)
     rows = (reader.row(line, cells) for line, cells in chain(sample, records))
-    return InventoryFile(name, "csv", columns, rows, statuses, fallback)
+    return InventoryFile(name, "csv", columns, rows, statuses, fallback, dialect)
 
 
 def _title(cell: str) -> str:

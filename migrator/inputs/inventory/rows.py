@@ -18,17 +18,19 @@ from migrator.core.fleet.units import decimal_of
 from migrator.errors import Problem
 from migrator.inputs.files.text import unwrapped
 from migrator.inputs.inventory.columns import Column, Columns
-from migrator.inputs.inventory.titles import FIELDS
+from migrator.inputs.inventory.dialects import OF_ONENCE, Dialect
+from migrator.inputs.inventory.titles import FIELDS, is_machine_title
 from migrator.inputs.inventory.values import (
     BadValue,
     Words,
+    flag_parser,
+    limit_parser,
     parse_digits,
-    parse_flag,
     parse_iccid,
     parse_label,
     parse_reading,
-    parse_status,
     parse_text,
+    status_parser,
     volume_parser,
 )
 
@@ -65,13 +67,14 @@ class CsvRows:
         name: the file's, for messages.
         columns: the header.
         statuses: collects the words for a status that are not known.
+        dialect: whose file it is.
     """
 
-    def __init__(self, name: str, columns: Columns, statuses: Words) -> None:
+    def __init__(self, name: str, columns: Columns, statuses: Words, dialect: Dialect = OF_ONENCE) -> None:
         self._name = name
         self._columns = columns
         self._statuses = statuses
-        self._parsers = [(column.field, column.at, _parser(column)) for column in columns.used]
+        self._parsers = [(column.field, column.at, _parser(column, dialect)) for column in columns.used]
         self._kept = [(column.title or f"column {column.at + 1}", column.at) for column in columns.used]
         self._kept += columns.kept
         self._at = next(column.at for column in columns.used if column.field == "iccid")
@@ -108,28 +111,37 @@ class CsvRows:
         status = source_status(word)
         if status is SourceStatus.UNKNOWN:
             self._statuses.note(word)
+        if "data_limit_bytes" in values:
+            values["data_quota_mb"] = values.pop("data_limit_bytes")
         for volume, reading in (("data_remaining_mb", "data_reading"), ("sms_remaining", "sms_reading")):
             if values.get(reading) is None:
                 values[reading] = QuotaReading.NOT_READ if values.get(volume) is None else QuotaReading.READ
         return SourceSim(status=status, status_word=word if told is None else told, **values)
 
 
-def _parser(column: Column) -> Callable[[str], Any]:
+def _parser(column: Column, dialect: Dialect) -> Callable[[str], Any]:
+    is_by_hand = column.how == "by hand"
+    if column.field == "status":
+        return status_parser(column.title, dialect)
+    if column.field == "imei_lock":
+        return flag_parser(dialect)
+    if column.field == "data_limit_bytes":
+        return limit_parser(column.title, dialect, by_hand=is_by_hand)
+    if column.field == "data_quota_mb" and dialect.is_other and not is_machine_title(column.title):
+        return limit_parser(f"{column.title} MB", dialect, by_hand=False)  # chosen by hand: it is in MB, of some size
     unit = _UNITS.get(column.field)
     if unit is not None:
-        return volume_parser(column.title, unit=unit, by_hand=column.how == "by hand")
+        return volume_parser(column.title, unit=unit, by_hand=is_by_hand)
     return _PARSERS.get(column.field, parse_text)
 
 
 _UNITS = {"data_quota_mb": "MB", "data_remaining_mb": "MB", "sms_quota": "SMS", "sms_remaining": "SMS"}
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "iccid": parse_iccid,
-    "status": parse_status,
     "label": parse_label,
     "imsi": parse_digits,
     "msisdn": parse_digits,
     "imei": parse_digits,
-    "imei_lock": parse_flag,
     "data_reading": parse_reading,
     "sms_reading": parse_reading,
 }

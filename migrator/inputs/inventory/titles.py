@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 
 __all__ = [
+    "CHOICES",
     "FIELDS",
     "KNOWN_TITLES",
     "STATUS_WORDS",
@@ -69,13 +70,19 @@ FIELDS = tuple(_TITLES)
 The order is that of the export.
 """
 
+CHOICES = (*FIELDS, "data_limit_bytes")
+"""Fields that a column may be chosen for.
+
+The limit in bytes becomes the volume in MB of 1,048,576 bytes.
+"""
+
 _HARMLESS = (
     *("ICCID with Luhn", "ICCID (20 digits)", "ICCID (Luhn)", "Session", "Sitzung", "Extendable", "Verlängerbar"),
     *("SIM Type", "SIM-Typ", "Tariff", "Tariff Details", "Tarif", "Tarifdetails", "Auto-Top-Up", "Data Usage"),
     *("SMS Usage", "Datenverbrauch", "SMS-Verbrauch", "imsi_2", "current_imsi"),
 )
 
-_WRITTEN_BY_PROGRAMS = ("data_quota_mb", "sms_quota", "current_quota", "current_quota_SMS")
+_WRITTEN_BY_PROGRAMS = ("data_limit_bytes", "data_quota_mb", "sms_quota", "current_quota", "current_quota_SMS")
 _SECRET_WORDS = frozenset({"adm", "ki", "opc", "op", "kic", "kid", "kik", "k"})
 
 _ENABLED = "enabled activated active aktiviert aktiv activé activée activado activada attivato attivata ativado"
@@ -104,6 +111,7 @@ their status depends on who wrote them.
 """
 
 _FIELD_OF = {plain(title): field for field, titles in _TITLES.items() for title in (field, *titles)}
+_FIELD_OF[plain("data_limit_bytes")] = "data_limit_bytes"
 KNOWN_TITLES = frozenset(map(plain, _HARMLESS))
 """Titles of columns that hold no field and no secret.
 
@@ -134,6 +142,7 @@ def is_secret_title(title: str) -> bool:
 
     Examples: "PIN1", "PUK Code", "SIM-PIN", "ADM 1", "OPc", "Auth key" ...
     """
+    title = re.sub(r"\bKiB\b", "", title)  # a unit, and no Ki
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title) if not title.isupper() else title
     words = [*re.findall(r"[a-z]+", spaced.casefold()), *re.findall(r"[a-z]+", title.casefold())]
     return any(

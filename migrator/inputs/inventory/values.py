@@ -15,11 +15,12 @@ from migrator.core.fleet.secrets import LONGEST_SHOWN, shown
 from migrator.core.fleet.sims import QuotaReading
 from migrator.errors import Problem
 from migrator.inputs.files.text import SPREADSHEET_REMEDY, rounding_notation, unwrapped
+from migrator.inputs.inventory.dialects import Dialect, says_on
 from migrator.inputs.inventory.titles import STATUS_WORDS, is_machine_title, plain
-from migrator.inputs.inventory.volumes import UnclearVolume, has_unit, title_unit, volume
+from migrator.inputs.inventory.volumes import UnclearVolume, has_unit, limit, title_unit, volume
 
-__all__ = ["BadValue", "Words", "parse_digits", "parse_flag", "parse_iccid", "parse_label", "parse_reading"]
-__all__ += ["parse_status", "parse_text", "volume_parser"]
+__all__ = ["BadValue", "Words", "flag_parser", "limit_parser", "parse_digits", "parse_iccid", "parse_label"]
+__all__ += ["parse_reading", "parse_text", "status_parser", "volume_parser"]
 
 MOST_WORDS = 20
 REMEMBERED = 1024
@@ -36,6 +37,13 @@ Read only where the column was chosen by hand, because a tariff does not include
 _NOTHING = frozenset({"", "-", "\u2013", "\u2014", "n/a", "na", "null", "none", "nil"})
 _FLAGS = dict.fromkeys(("true", "1", "yes", "on", "ja", "an", "locked", "gesperrt", "aktiviert", "enabled"), True)
 _FLAGS |= dict.fromkeys(("false", "0", "no", "off", "nein", "aus", "unlocked", "deaktiviert", "disabled"), False)
+
+
+_YES_NO = dict.fromkeys(("y", "t", "si", "oui", "sim", "s", "o", "j", "wahr", "vrai", "verdadero", "vero"), True)
+_YES_NO |= dict.fromkeys(("n", "f", "non", "nao", "falsch", "faux", "falso"), False)
+"""Further words of yes and no, for files of other carriers."""
+
+_IMEI = re.compile(r"\d{14,16}")
 
 
 class BadValue(ValueError):
@@ -125,19 +133,51 @@ def parse_label(cell: str) -> str | None:
     return (cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in "=+-@\t\r\n" else cell) or None
 
 
-@lru_cache(maxsize=REMEMBERED)
-def parse_status(cell: str) -> str:
-    """Return the status word of 1NCE.
+def status_parser(title: str, dialect: Dialect) -> Callable[[str], str]:
+    """Build the parser for the cells of a column of statuses.
 
-    An unknown word stays as written, and plans will not act on such a status.
+    The parser returns the status word of 1NCE. An unknown word of 1NCE stays as written, and plans will not act on such
+    a status. An unknown word of another carrier is an error.
     """
-    text = unwrapped(cell)
-    return STATUS_WORDS.get(plain(text), text)
+    known = {**STATUS_WORDS, **dialect.statuses}
+    if dialect.is_other and says_on(title):
+        on = {plain(word): "Enabled" if is_yes else "Disabled" for word, is_yes in (*_FLAGS.items(), *_YES_NO.items())}
+        known = {**on, **known}
+
+    @lru_cache(maxsize=REMEMBERED)
+    def parse(cell: str) -> str:
+        text = unwrapped(cell)
+        meant = known.get(plain(text))
+        if meant is None and dialect.is_other:
+            words = f"{shown(text)} is no status that is known of {dialect.name}" if text else "no status"
+            word = text if shown(text) == repr(text) else "WORD"
+            hint = f'say what it means: --value "status:{word}=disabled", or enabled, expired, unknown'
+            raise BadValue("unknown_status", words, hint)
+        return text if meant is None else meant
+
+    return parse
 
 
-def parse_flag(cell: str) -> bool | None:
-    """Read a yes or no; None for anything else."""
-    return _FLAGS.get(unwrapped(cell).lower())
+def flag_parser(dialect: Dialect) -> Callable[[str], bool | None]:
+    """Build the parser for the cells of a column of IMEI locks.
+
+    The parser returns None for nothing. Another carrier may write the IMEI that a SIM is locked to, and text that is
+    neither is an error there; in a file of 1NCE it is nothing.
+    """
+    known = {plain(word): is_yes for word, is_yes in (*_FLAGS.items(), *_YES_NO.items())} | dict(dialect.flags)
+
+    def parse(cell: str) -> bool | None:
+        text = unwrapped(cell)
+        if not dialect.is_other or _is_nothing(text):
+            return dialect.flags.get(plain(text), _FLAGS.get(text.lower()))
+        if plain(text) in known:
+            return known[plain(text)]
+        if _IMEI.fullmatch(text):
+            return True
+        hint = 'expected yes or no, or an IMEI; or say what it means: --value "imei_lock:WORD=yes"'
+        raise BadValue("not_yes_or_no", f"{shown(text)} is neither yes nor no", hint)
+
+    return parse
 
 
 def parse_reading(cell: str) -> QuotaReading:
@@ -173,6 +213,31 @@ def volume_parser(title: str, *, unit: str, by_hand: bool) -> Callable[[str], De
             text = tariff[unit]
         try:
             return volume(text, unit=unit, assumed=assumed, point_is_decimal=is_machine)
+        except UnclearVolume as error:
+            words = f"{text[:LONGEST_SHOWN]!r} {error}" if has_unit(text) else f"{shown(text)} {error.masked}"
+            raise BadValue("unclear_volume", words, error.hint) from None
+
+    return parse
+
+
+def limit_parser(title: str, dialect: Dialect, *, by_hand: bool) -> Callable[[str], Decimal | None]:
+    """Build the parser for the cells of a column of data limits.
+
+    Args:
+        title: the column's; a unit in it is that of numbers without one. A preset names columns in bytes.
+        dialect: whose file it is.
+        by_hand: whether the operator chose the column for `data_limit_bytes`, and with it bytes.
+    """
+    is_machine = is_machine_title(title)
+    assumed = title_unit(title) or ("BYTES" if by_hand or plain(title) in dialect.titles else "")
+
+    @lru_cache(maxsize=REMEMBERED)
+    def parse(cell: str) -> Decimal | None:
+        text = unwrapped(cell)
+        if _is_nothing(text):
+            return None
+        try:
+            return limit(text, assumed=assumed, bytes_per_mb=dialect.bytes_per_mb, point_is_decimal=is_machine)
         except UnclearVolume as error:
             words = f"{text[:LONGEST_SHOWN]!r} {error}" if has_unit(text) else f"{shown(text)} {error.masked}"
             raise BadValue("unclear_volume", words, error.hint) from None

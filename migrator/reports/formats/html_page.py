@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import jinja2
 from markupsafe import Markup
 
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.run.verify import Bucket
 from migrator.reports.advice import next_steps, verdict
 from migrator.reports.formats.charts import limits_chart, outcomes_chart, time_line, waves_chart
@@ -46,7 +47,8 @@ def _environment() -> jinja2.Environment:
 def _values(book: Book) -> dict[str, Any]:
     report, tally = book.report, book.tally
     jobs = list(islice(report.jobs(), MOST_JOBS + 1))
-    groups = [(group, remedy(group.bucket, group.code, report.plan_id)) for group in tally.findings()]
+    source = report.plan.get("source", ONENCE)
+    groups = [(group, remedy(group.bucket, group.code, report.plan_id, source)) for group in tally.findings()]
     pressing = {*ATTENTION, Bucket.PENDING}
     script, style = _text("page.js"), _text("page.css")
     return {
@@ -70,7 +72,8 @@ def _values(book: Book) -> dict[str, Any]:
         "style_hash": sha256_of(style),
         "data": _data(book),
         "life": tally.life(),
-        "paid_once": PAID_ONCE,
+        "source": source,
+        "paid_once": PAID_ONCE if source == ONENCE else "",
     }
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.run.steps import JobRecord
 from migrator.reports.model import COLUMNS, moment
 from migrator.reports.remedies import remedy
@@ -57,7 +58,7 @@ def _head(book: Book) -> dict[str, Any]:
                 "bucket": group.bucket,
                 "code": group.code,
                 "sims": group.sims,
-                "remedy": remedy(group.bucket, group.code, report.plan_id),
+                "remedy": remedy(group.bucket, group.code, report.plan_id, report.plan.get("source", ONENCE)),
                 "samples": [iccid for iccid, _ in group.samples],
             }
             for group in tally.findings()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, TextIO
 
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.fleet.units import grouped
 from migrator.core.run.verify import Bucket
 from migrator.reports.model import moment
@@ -39,9 +40,11 @@ def write_md(book: Book, out: TextIO) -> None:
     out.write("\n## Money\n\n")
     _write_facts(report.money, out)
     if report.double_billing:
-        out.write(f"\n## What two SIMs a unit cost\n\n{PAID_ONCE}\n\n")
+        is_1nce = report.plan.get("source", ONENCE) == ONENCE
+        words = f"{PAID_ONCE}\n\n" if is_1nce else ""
+        out.write(f"\n## What two SIMs a unit cost\n\n{words}")
         _write_facts(report.double_billing, out)
-        if None in {report.double_billing.get(f"left_behind_{unit}") for unit in ("mb", "days")}:
+        if is_1nce and None in {report.double_billing.get(f"left_behind_{unit}") for unit in ("mb", "days")}:
             out.write(f"\n{READS_WHAT_IS_LEFT}\n")
     if report.switches:
         out.write("\n## Cutover and rollback\n\n")
@@ -67,7 +70,7 @@ def _write_findings(book: Book, out: TextIO) -> None:
         )
     for group in groups:
         samples = ", ".join(iccid for iccid, _ in group.samples)
-        words = _md(remedy(group.bucket, group.code, book.report.plan_id))
+        words = _md(remedy(group.bucket, group.code, book.report.plan_id, book.report.plan.get("source", ONENCE)))
         out.write(f"| {group.bucket} | {_md(group.code)} | {group.sims:,} | {words} | {samples} |\n")
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits, SourceSim
+from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceSim
 from migrator.errors import StoreBusy
 from migrator.store.database.database import Database, Query
 from migrator.store.database.rows import (
@@ -22,6 +22,7 @@ from migrator.store.database.rows import (
     sim_from,
 )
 from migrator.store.inventory.snapshots import Snapshots, SnapshotState, in_force
+from migrator.store.inventory.source import source_kept
 from migrator.store.inventory.unread import Unread, unread
 from migrator.store.tables.fleet import account_limits, snapshots, source_sims, unreadable_rows
 
@@ -53,6 +54,11 @@ class Inventory(Snapshots):
         """Return the id of the snapshot in force, or None."""
         with self._db.read() as connection:
             return connection.scalar(select(in_force))
+
+    def source_name(self) -> str:
+        """Return the name of the carrier whose SIMs these are."""
+        with self._db.read() as connection:
+            return source_kept(connection) or ONENCE
 
     def sims(self, where_keys: Iterable[str] | None = None) -> Iterator[SourceSim]:
         """Yield the SIMs of the inventory, sorted by ICCID as text.
@@ -169,11 +175,12 @@ class Inventory(Snapshots):
         """Return a summary of the inventory, as JSON values.
 
         `count`, `statuses` (by our word), `snapshot_id`, `taken_at` (UTC seconds), `api_version`, `origin` (the file of
-        an import, else None), `fingerprint`, `quotas` (`data` and `sms`, each with the number of SIMs by reading),
-        `unreadable`, and `open`: a pull that was not completed.
+        an import, else None), `source` (the carrier), `fingerprint`, `quotas` (`data` and `sms`, each with the number
+        of SIMs by reading), `unreadable`, and `open`: a pull that was not completed.
         """
         with self._db.read() as connection:
             current = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == in_force)).one_or_none()
+            source = source_kept(connection) or ONENCE
             pending = connection.execute(select(snapshots).where(snapshots.c.state == SnapshotState.OPEN)).one_or_none()
             sim = source_sims.c
             counted = connection.execute(
@@ -189,6 +196,7 @@ class Inventory(Snapshots):
             "api_version": current.api_version if current else None,
             "origin": current.origin if current else None,
             "fingerprint": current.fingerprint if current else "",
+            "source": source,
             "quotas": {"data": _totals(counted, 1), "sms": _totals(counted, 2)},
             "unreadable": current.unreadable if current else 0,
             "open": {"api_version": pending.api_version, "started_at": pending.started_at} if pending else None,

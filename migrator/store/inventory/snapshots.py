@@ -32,6 +32,7 @@ from migrator.store.inventory.snapshot_rows import (
     save_unreadable,
     told_totals,
 )
+from migrator.store.inventory.source import keep_source, source_kept
 from migrator.store.log import note
 from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
 
@@ -223,12 +224,18 @@ class Snapshots:
             )
         return newest
 
-    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float) -> Dropped:
+    def complete_snapshot(self, snapshot_id: int, last_pass: int, now: float, source: str | None = None) -> Dropped:
         """Make a snapshot the inventory in force.
 
         SIMs that the last pass did not list are dropped in the same transaction. The IMEIs of the others are added to
         their history, and SIMs that are new get their baseline. The rows of the inventory before are dropped
         afterwards, in transactions of their own; its summary stays.
+
+        Args:
+            snapshot_id: of an open snapshot.
+            last_pass: the pass that counts.
+            now: UTC seconds.
+            source: the carrier whose SIMs they are, from now on; None for the carrier that the store knows.
 
         Returns: the SIMs that the inventory before had, and this inventory has not.
         """
@@ -254,6 +261,8 @@ class Snapshots:
             )
             keep_imeis(connection, snapshot_id, now)
             keep_baselines(connection, snapshot_id, now)
+            if source is not None:
+                keep_source(connection, source)
             _note_completed(connection, snapshot_id, now)
         self._drop_rows()
         return dropped
@@ -310,6 +319,8 @@ def _note_completed(connection: Connection, snapshot_id: int, now: float) -> Non
     """
     row = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == snapshot_id)).one()
     told = {name: getattr(row, name) for name in ("api_version", "origin", "sims", "unreadable", "fingerprint")}
+    source = source_kept(connection)
+    told |= {} if source is None else {"source": source}
     note(connection, now, "inventory.completed", None, {"snapshot_id": snapshot_id, **told})
 
 

@@ -27,11 +27,14 @@ from migrator.workflows.site import Site, holding
 
 __all__ = [
     "VERBS",
+    "Carriers",
     "CutoverBounds",
     "carry_out_cutover",
+    "context_of",
     "cutover_may_be_retried",
     "cutover_must_be_confirmed",
     "cutover_must_be_ready",
+    "cutover_must_be_usable",
     "dry_run_cutover",
 ]
 
@@ -47,12 +50,14 @@ class CutoverBounds:
         wait_s: how long to stay for orders that are not proved yet; None: what the settings say.
         max_duration_s: how long to go on; None: no bound.
         ref: the change or ticket that the run is for, as `ref_of` takes it.
+        queue_s: how long an order may go without effect until it is given again; None: as long as 1NCE's queue.
     """
 
     wave: str | None = None
     wait_s: float | None = None
     max_duration_s: float | None = None
     ref: str = ""
+    queue_s: float | None = None
 
 
 def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
@@ -60,7 +65,7 @@ def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
 
     Raises: StalePlan, if the plan is used up, or its inputs changed after it was made; Halted, if an order holds it.
     """
-    _must_be_usable(store, header)
+    cutover_must_be_usable(store, header)
     if (order := store.steering.order(header.plan_id)) is not None:
         raise halted_by(order, header.switch_id, f"{header.direction} apply")
 
@@ -109,7 +114,7 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
     must_be_a_wave(bounds.wave, header.waves)
     ref_of(bounds.ref or None)
     with holding(site) as me:
-        _must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
+        cutover_must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
         switch_must_be_whole(store, header)
 
         async def body(stopper: Stopper) -> SwitchResult:
@@ -119,7 +124,7 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
                 target = await stack.enter_async_context(site.outside.target(site.settings, store, stopper))
                 source = await stack.enter_async_context(site.outside.source_switch(site.settings, store, stopper))
                 await stack.enter_async_context(site.heartbeat(me, stopper))
-                ctx = _context_of(site, header, bounds, _Carriers(store, source, target, stopper, wiring.runner(me)))
+                ctx = context_of(site, header, bounds, Carriers(store, source, target, stopper, wiring.runner(me)))
                 return await Switching(ctx).run()
 
         result = site.outside.run_async(body)
@@ -137,7 +142,7 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
     Raises: StalePlan, if the plan is used up, stale or was changed.
     """
     must_be_a_wave(bounds.wave, header.waves)
-    _must_be_usable(site.store, header)
+    cutover_must_be_usable(site.store, header)
     switch_must_be_whole(site.store, header)
     with site.store.scratch_copy() as scratch:
 
@@ -149,15 +154,15 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
                 source = await stack.enter_async_context(
                     site.outside.source_switch(site.settings, site.store, stopper, read_only=True)
                 )
-                carriers = _Carriers(
+                carriers = Carriers(
                     scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run", is_real=False
                 )
-                return await Switching(_context_of(site, header, bounds, carriers)).run()
+                return await Switching(context_of(site, header, bounds, carriers)).run()
 
         return site.outside.run_async(body)
 
 
-def _must_be_usable(store: Store, header: SwitchHeader) -> None:
+def cutover_must_be_usable(store: Store, header: SwitchHeader) -> None:
     """Refuse a plan that was used up, or is stale.
 
     Raises: StalePlan, saying what changed.
@@ -173,7 +178,7 @@ def _must_be_usable(store: Store, header: SwitchHeader) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Carriers:
+class Carriers:
     """Objects that a run works with and on."""
 
     store: Store
@@ -184,7 +189,7 @@ class _Carriers:
     is_real: bool = True
 
 
-def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers: _Carriers) -> SwitchContext:
+def context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers: Carriers) -> SwitchContext:
     """Begin a run in the journal, and return its surroundings."""
     store, settings, clock = carriers.store, site.settings, site.clock
     policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
@@ -206,9 +211,11 @@ def _context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carrier
             absent_after_s=settings.absent_after_s,
             wave=bounds.wave,
             max_duration_s=bounds.max_duration_s,
+            queue_s=bounds.queue_s,
         ),
         stopper=carriers.stopper,
         is_migrated=store.plans.state(header.plan_id) == "finished",
+        source_name=store.inventory.source_name(),
         progress=site.progress,
         hooks=site.outside.hooks,
         around=around if carriers.is_real else Around(),

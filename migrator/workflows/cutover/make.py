@@ -40,7 +40,7 @@ from migrator.core.cutover.rules import (
 )
 from migrator.core.cutover.silence import ADVICE, MEANING, Silence
 from migrator.core.fleet.imei import ImeiDoubt, Neighbours, Unit, hardware, is_imei
-from migrator.core.fleet.sims import SourceSim, SourceStatus
+from migrator.core.fleet.sims import ONENCE, SourceSim, SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits, PairProof
@@ -66,6 +66,14 @@ ID_DIGITS = 10
 WORKERS = 8
 REST = "rest"
 NO_PLAN = "no plan was kept"
+
+BY_HAND = (
+    "{source} has no API here: `migrator cutover export` lists what to switch off in its portal",
+    "what is off there is known only from the next file: `migrator inventory import`",
+    "proof of life is from Hologram's side alone: nobody can ask {source} whether an old SIM is silent (old_sim)",
+    "disabling cuts the old SIM's session at once; some units hang until they are rebooted",
+)
+"""Reminders where a person switches the old SIMs off."""
 
 REMINDERS = {
     Direction.CUTOVER: (
@@ -173,7 +181,8 @@ async def make_cutover(
         rows.add(row_line(unplanned_row(sim, off.get(sim.iccid.key))) for sim in unplanned)
         summary = {
             "double_billing": overlap.told(_price(header)),
-            "reminders": [*REMINDERS[Direction.CUTOVER], *old.reminders()],
+            "source": demand.source,
+            "reminders": [*_reminders(demand.source), *old.reminders()],
             "verified_share": str(demand.verified_share),
             "pairs": (PairProof.OBSERVED if demand.wants_observed else PairProof.ANY).value,
             "other_units": (OtherUnits.ACCEPT if demand.accepts_other_units else OtherUnits.LEAVE_ON).value,
@@ -196,6 +205,12 @@ def _unlisted(found: _Found) -> SwitchRow:
     """Return the row of a SIM that is not meant."""
     change = found.item.change
     return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, SwitchReason.NOT_LISTED)
+
+
+def _reminders(source: str) -> Sequence[str]:
+    if source == ONENCE:
+        return REMINDERS[Direction.CUTOVER]
+    return [words.format(source=source) for words in BY_HAND]
 
 
 def make_rollback(
@@ -484,7 +499,7 @@ def _kept(
         count = sum(counts[action.value] for action in SwitchAction if action.acts)
         inventory = store.inventory.summary()
         calls = source_calls(
-            count,
+            count if inventory["source"] == ONENCE else 0,
             api_version=inventory["api_version"],
             asks_for_use=demand is not None and demand.old_sim is not OldSim.NOT_ASKED,
             max_rps=source_rps,

@@ -39,7 +39,7 @@ class OldSimJudge:
 
     Args:
         notes: what was noted of them before.
-        usage: answers what they used; None where the demand does not ask.
+        usage: answers what they used; None where the demand does not ask, or nobody can be asked.
         demand: what the policy asks for.
     """
 
@@ -50,6 +50,11 @@ class OldSimJudge:
     uses: Counter[OldUse] = field(default_factory=Counter, init=False)
     doubts: Counter[ImeiDoubt] = field(default_factory=Counter, init=False)
     _told: int = field(default=0, init=False)
+
+    @property
+    def _wants_answers(self) -> bool:
+        """True if the use of old SIMs counts, told or not."""
+        return self.demand.old_sim is not OldSim.NOT_ASKED
 
     def announce(self, sims: int, rps: float, progress: Progress) -> None:
         """Report beforehand how many requests are needed, and for how long.
@@ -101,7 +106,7 @@ class OldSimJudge:
     def _row(self, one: Judged, known: Mapping[str, date], answers: Mapping[str, Answer]) -> SwitchRow:
         key = one.row.source_iccid.key
         noted = [known[key]] if key in known else []
-        was_asked = self.usage is not None
+        was_asked = self._wants_answers
         found = use_of_old(one.life, used=answers.get(key), known=noted, today=self._today, was_asked=was_asked)
         if was_asked or found.use is OldUse.IN_USE:
             self.uses[found.use] += 1
@@ -114,11 +119,12 @@ class OldSimJudge:
         left_on = replace(row, action=SwitchAction.LEAVE_ON, wave=None)
         if found.use is OldUse.IN_USE:
             return replace(left_on, reason=SwitchReason.OLD_SIM_IN_USE, detail=in_use_words(found.used_on))
-        if found.use is OldUse.SILENT or self.usage is None:
+        if found.use is OldUse.SILENT or not self._wants_answers:
             return row
+        words = unknown_words(self.demand.source)
         if self.demand.old_sim is OldSim.MUST_BE_SILENT:
-            return replace(left_on, reason=SwitchReason.OLD_SIM_UNKNOWN, detail=unknown_words())
-        return replace(row, detail=unknown_words())
+            return replace(left_on, reason=SwitchReason.OLD_SIM_UNKNOWN, detail=words)
+        return replace(row, detail=words)
 
     # --- in words -------------------------------------------------------------------------------------------------
 
@@ -133,19 +139,19 @@ class OldSimJudge:
 
     def reminders(self) -> list[str]:
         """Return reminders for a person before the plan is used."""
-        unknown, words = self.uses[OldUse.UNKNOWN], list[str]()
+        unknown, words, source = self.uses[OldUse.UNKNOWN], list[str](), self.demand.source
         if self.demand.old_sim is OldSim.NOT_ASKED:
             words.append(
-                "1NCE was not asked whether old SIMs are in use (old_sim not_asked): units may be back on them"
+                f"{source} was not asked whether old SIMs are in use (old_sim not_asked): units may be back on them"
             )
         elif unknown and self.demand.old_sim is OldSim.IF_KNOWN:
             words.append(
-                f"SIMs to switch off of which 1NCE does not tell whether they are in use: {unknown}, which was "
+                f"SIMs to switch off of which {source} does not tell whether they are in use: {unknown}, which was "
                 "accepted (old_sim if_known); units that are back on them fall silent"
             )
         elif unknown:
             words.append(
-                f"1NCE does not tell of {unknown} old SIMs whether they are in use, so they stay on (old_sim "
+                f"{source} does not tell of {unknown} old SIMs whether they are in use, so they stay on (old_sim "
                 "must_be_silent); --old-sim if_known goes without"
             )
         if self.uses[OldUse.IN_USE]:

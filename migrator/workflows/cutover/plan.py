@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 from migrator.core.cutover.plan import SwitchHeader
 from migrator.core.cutover.rules import Demand
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import OldSim
 from migrator.engine.run.context import Stopper
@@ -35,7 +37,9 @@ def plan_cutover(
     Raises: InputError, for settings that are missing; Halted, if too few SIMs are verified; StoreBusy; PlatformError.
     """
     store, chosen = site.store, site.settings
-    asks = demand.old_sim is not OldSim.NOT_ASKED
+    source = store.inventory.source_name()
+    demand = replace(demand, source=source)
+    asks = demand.old_sim is not OldSim.NOT_ASKED and source == ONENCE
     if asks:
         chosen.onence()  # missing settings are reported before anything is read
     with holding(site) as me:

@@ -57,7 +57,7 @@ def switch_line(values: dict[str, Any]) -> str:
     `values` are an entry of `switches_of`.
     """
     way = "off" if values["direction"] == "cutover" else "on again"
-    parts = [f"{values['switched']} of {values['count']} SIMs switched {way} at 1NCE"]
+    parts = [f"{values['switched']} of {values['count']} SIMs switched {way}"]
     parts += [
         f"{values[name]} {words}" for name, words in (("failed", "failed"), ("aside", "set aside")) if values[name]
     ]

@@ -18,7 +18,7 @@ from migrator.chunks import chunks
 from migrator.core.cutover.discovery import CardBucket, CardFinding, Code, DiscoveryTally
 from migrator.core.cutover.old_use import KeptUse, days_to_ask, kept_use
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import PairValues, TargetLink
+from migrator.core.fleet.sims import ONENCE, PairValues, TargetLink
 from migrator.engine.cutover.context import in_parallel
 from migrator.engine.run.context import Stopper
 from migrator.errors import WireMismatch
@@ -83,7 +83,8 @@ def discover(
 
     Args:
         site: the store, with an inventory.
-        live: whether to read Hologram's device list first, and to ask 1NCE about old SIMs where that decides.
+        live: whether to read Hologram's device list first, and to ask 1NCE about old SIMs where that decides; no other
+            source can be asked.
         units: the customer's own list: old ICCID (or unit) and IMEI.
         out: where a CSV of all new SIMs goes; `pair correct` reads it.
         exceptions: where a CSV of those goes that the evidence does not settle.
@@ -106,7 +107,7 @@ def discover(
         return store.discovery(org_id, listed)
 
     with collecting_rarely(), closing(hardware()) as seen:
-        if live:
+        if live and store.inventory.source_name() == ONENCE:
             site.outside.run_async(lambda stopper: _ask_live(site, seen, stopper, result))
         judged(
             seen,

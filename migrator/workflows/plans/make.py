@@ -136,7 +136,7 @@ async def _stored(
     policy = loaded.policy
     repeated = repeated_names(fleet.candidates(), policy)
     where = None if selection is None else selection.text
-    account = store.inventory.account_limits() or AccountLimits()
+    account, source = store.inventory.account_limits() or AccountLimits(), store.inventory.source_name()
     planner = Planner(
         policy,
         org_id,
@@ -145,10 +145,11 @@ async def _stored(
         None if selection is None else selection.selects,
         store.switches.rolled_back(),
         takes_rolled_back,
+        source,
     )
     if policy.needs_counting:
         planner.count(fleet.candidates())
-    tally, names = PlanTally(sizes), NameWatch()
+    tally, names = PlanTally(sizes, source), NameWatch()
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical, kind=fleet.kind) as draft:
         changes = names.watching(tally.counting(planner.changes(fleet.candidates())))
         await each_batch(0)

@@ -19,7 +19,7 @@ from migrator.core.cutover.silence import (
     with_days_before,
 )
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import SourceSim, TargetLink
+from migrator.core.fleet.sims import ONENCE, SourceSim, TargetLink
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.run.context import Stopper
 from migrator.errors import PlatformError, Problem
@@ -108,11 +108,15 @@ class Live:
 def ask_carriers(store: "Store", settings: "Settings", asking: Asking) -> Live:
     """Ask both carriers about one unit, one SIM each.
 
+    A source without an API is not asked.
+
     Trouble with one carrier leaves the other's answer as it is.
 
     Raises: InputError, for settings that are missing.
     """
-    settings.onence()
+    asks_source = asking.source is not None and store.inventory.source_name() == ONENCE
+    if asks_source:
+        settings.onence()
     settings.hologram()
     live = Live(wiring.SystemClock().now().timestamp())
 
@@ -125,7 +129,7 @@ def ask_carriers(store: "Store", settings: "Settings", asking: Asking) -> Live:
                     await _ask_hologram(target, iccid, asking, live)
 
             await _troubled("hologram", new, live)
-        if asking.source is not None:
+        if asks_source and asking.source is not None:
             old_iccid = asking.source
 
             async def old() -> None:

@@ -315,7 +315,7 @@ def test_report_status_jobs_and_state_tell_of_a_cutover_and_its_rollback(desk: D
     assert (cutover["state"], cutover["switched"], cutover["failed"]) == ("finished", plan["count"], 0)
     assert (rollback["state"], rollback["switched"]) == ("created", 0)
     jsonschema.validate(told[1], json.loads(desk.run("report", "--schema").out), jsonschema.Draft202012Validator)
-    line = f"Cutover {plan['switch_id']}: finished, {plan['count']} of {plan['count']} SIMs switched off at 1NCE."
+    line = f"Cutover {plan['switch_id']}: finished, {plan['count']} of {plan['count']} SIMs switched off."
     for command in (("status",), ("jobs", "list"), ("state", "info")):
         assert line in " ".join(desk.run(*command).out.split()), command
     assert desk.json("status").data["switches"] == told[1]["switches"]

@@ -35,6 +35,7 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("report", "evidence"): ("report", "--evidence", PLACE),
     ("cutover plan", "out"): ("cutover", "plan", "--out", PLACE),
     ("cutover show", "out"): ("cutover", "show", "--out", PLACE),
+    ("cutover export", "out"): ("cutover", "export", "--out", PLACE),
     ("rollback plan", "out"): ("rollback", "plan", "--out", PLACE),
     ("campaign report", "out"): ("campaign", "report", "--out", PLACE),
     ("campaign exceptions", "out"): ("campaign", "exceptions", "--out", PLACE),
