@@ -21,7 +21,7 @@ from migrator.store import Owner, Store
 from migrator.workflows.notices.around import around_claims
 from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.plans.make import applying
-from migrator.workflows.plans.refusals import must_be_whole, refuse_stale, require_approvals
+from migrator.workflows.plans.refusals import must_be_whole, refuse_of_campaign, refuse_stale, require_approvals
 from migrator.workflows.site import Site, holding
 
 __all__ = [
@@ -136,6 +136,7 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
 
 def carry_out(site: Site, header: PlanHeader, bounds: Bounds) -> ApplyResult:
     """Run a plan that is confirmed, under the lease of the store."""
+    refuse_of_campaign(site.store, header)
     with holding(site) as me:
         result = carry_out_held(site, header, bounds, me)
     deliver_after_run(site)

@@ -10,7 +10,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, sa
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import seconds_of
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError, Problem, StoreBusy
+from migrator.errors import InputError, Interrupted, MigratorError, Problem, StoreBusy
 from migrator.workflows.campaign.once import Ticked, run_once
 from migrator.workflows.site import open_site
 
@@ -54,8 +54,12 @@ def _again(shared: Globals, every_s: float) -> Outcome:
     while True:
         try:
             ticked = _tick(shared)
+        except Interrupted:
+            raise
         except StoreBusy as error:
             say(f"another run holds the store: {error.message}")
+        except MigratorError as error:
+            say(f"this tick failed, and the next one goes on: {error.message}")
         else:
             say(f"tick {ticked.tick_no}: exit code {int(ticked.exit_code)}, {ticked.reason}")
         time.sleep(every_s)

@@ -44,13 +44,15 @@ _is_handled = or_(  # a plan has done what it can for the SIM, or is about to
     and_(~_was_left, _is_over, _asked_at <= _step.since),
     and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN)),
 )
-_HANDLED = (
+_MIGRATES = and_(_plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
+_HANDLED = (  # what was refused under any plan is not asked for again
     select(_change.source_key, _change.target_key)
     .join_from(plans, changes, _change.plan_no == _plan.plan_no)
     .outerjoin(steps, _is_claim)
     .outerjoin(verifications, (_judged.plan_no == _change.plan_no) & (_judged.source_key == _change.source_key))
     .outerjoin(claim_retries, claim_retries.c.source_key == _change.source_key)
-    .where(_OF, _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)), _change.target_key.is_not(None))
+    .where(_MIGRATES, or_(_plan.campaign_no == bindparam("campaign_no"), and_(~_was_left, _is_over)))
+    .where(_plan.state.in_((PlanState.STARTED, PlanState.FINISHED)), _change.target_key.is_not(None))
     .where(_is_handled)
 )
 _WAITING = (
@@ -83,13 +85,19 @@ _SPENT = (
     .where(_OF, may_be_paid(steps))
     .group_by(_plan.plan_no)
 )
-_BEGUN = (
-    select(func.max(case((_step.state == StepState.FAILED, 1), else_=0)).label("failed"))
+_of_each = (
+    select(
+        func.max(case((_step.state == StepState.FAILED, 1), else_=0)).label("failed"),
+        func.max(_step.since).label("since"),
+        func.row_number().over(partition_by=_step.source_key, order_by=_plan.plan_no.desc()).label("newest"),
+    )
     .join_from(plans, steps, _step.plan_no == _plan.plan_no)
     .where(_OF, _step.since > bindparam("since"))
-    .group_by(_step.source_key)
-    .order_by(func.max(_step.since).desc())
-    .limit(bindparam("most"))
+    .group_by(_step.source_key, _plan.plan_no)
+    .subquery()
+)
+_BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
+    select(_of_each.c.failed).where(_of_each.c.newest == 1).order_by(_of_each.c.since.desc()).limit(bindparam("most"))
 )
 _NEWLY_ALIVE = (
     select(target_links.c.key, target_links.c.imei, target_links.c.claimed_at, target_links.c.last_connected_at)
@@ -142,10 +150,12 @@ _RESTED = (
         (_judged.plan_no == _change.plan_no) & (_judged.source_key == _change.source_key),
     )
     .join(source_sims, (source_sims.c.key == _change.source_key) & (source_sims.c.snapshot_id == in_force))
+    .outerjoin(unit_facts, unit_facts.c.source_key == _change.source_key)
     .where(
         _OF,
         _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)),
         first_lives.c.seen_at <= bindparam("before"),
+        func.coalesce(unit_facts.c.scanned_at, 0) <= bindparam("before"),  # a test on the bench is no rest
         _judged.verdict == Verdict.OK,
         source_sims.c.status == "enabled",
         ~_asked_lately.exists(),

@@ -30,6 +30,8 @@ def cut_over(tick: Tick) -> None:
         if not header.count:
             continue
         if is_auto:
+            if not tick.may_write():  # the plan took its time: somebody may have paused the campaign meanwhile
+                return
             _switch_off(tick, header)
         else:
             words = f"old SIMs can be switched off: {header.count}"

@@ -59,15 +59,11 @@ def run_once(site: Site) -> Ticked:
         tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me)
         tick_no = site.store.ticks.begin(campaign.campaign_no, site.now())
         tick.is_approved()  # said first, also where nothing is due
-        is_new = not site.store.inventory.summary().get("count")
-        if is_new:
-            with tick.stage("1NCE"):
-                read_source(tick)
-        with tick.stage("intake"):
-            take_files(tick)
-        if not is_new:
-            with tick.stage("1NCE"):
-                read_source(tick)
+        with tick.stage("1NCE"):
+            read_source(tick)
+        if site.store.inventory.summary().get("count"):  # without old SIMs every file would be refused
+            with tick.stage("intake"):
+                take_files(tick)
         for name, stage in _STAGES:
             with tick.stage(name):
                 stage(tick)

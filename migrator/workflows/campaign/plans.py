@@ -34,8 +34,9 @@ def go_on(tick: Tick) -> None:
     for plan_id in store.due.open_plans(tick.campaign):
         if not tick.may_write():
             return
-        if (result := _carried_out(tick, store.plans.header(plan_id))) is not None:
-            _note(tick, result)
+        header = store.plans.header(plan_id)
+        if (result := _carried_out(tick, header)) is not None:
+            _note(tick, header, result)
 
 
 def claim_due(tick: Tick) -> None:
@@ -44,8 +45,9 @@ def claim_due(tick: Tick) -> None:
         keys = _chosen(tick)
         if not keys or not tick.may_write():
             return
-        if (result := _carried_out(tick, _planned(tick, keys))) is not None:
-            _note(tick, result)
+        header = _planned(tick, keys)
+        if (result := _carried_out(tick, header)) is not None:
+            _note(tick, header, result)
             return
 
 
@@ -56,7 +58,7 @@ def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
 
     Raises: Halted, for a plan that pauses live SIMs.
     """
-    may = _allowance(tick, header.summary.get("money", {}).get("price_per_sim"))
+    may = _allowance(tick, _price_of(header))
     live = header.summary.get("live_pauses", 0)
     if live and tick.site.store.plans.state(header.plan_id) != "started":
         raise Halted(
@@ -77,14 +79,16 @@ def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
     if result.exit_code is ExitCode.STALE:
         _give_up(tick, header, result.reason)
         return None
+    if result.exit_code is ExitCode.HALTED and sum(result.failed.values()) > tick.bounds.most_failures:
+        _give_up(tick, header, result.reason)  # the error budget over all plans holds now, until somebody resumes
     return result
 
 
-def _note(tick: Tick, result: ApplyResult) -> None:
+def _note(tick: Tick, header: PlanHeader, result: ApplyResult) -> None:
     if result.exit_code is ExitCode.DONE:
         return
     if result.is_capped:
-        _hold_back(tick, _allowance(tick, None))
+        _hold_back(tick, _allowance(tick, _price_of(header)))
         return
     if result.exit_code is ExitCode.ATTENTION:
         return  # the exceptions are counted at the end, over all plans
@@ -166,9 +170,11 @@ def _allowance(tick: Tick, price: str | Decimal | None) -> Allowance:
 
 def _last_price(tick: Tick) -> str | None:
     plans = tick.site.store.due.all_plans(tick.campaign)
-    if not plans:
-        return None
-    price: str | None = tick.site.store.plans.header(plans[-1]).summary.get("money", {}).get("price_per_sim")
+    return _price_of(tick.site.store.plans.header(plans[-1])) if plans else None
+
+
+def _price_of(header: PlanHeader) -> str | None:
+    price: str | None = header.summary.get("money", {}).get("price_per_sim")
     return price
 
 

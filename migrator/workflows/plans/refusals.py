@@ -66,10 +66,12 @@ def refuse_stale(store: Store, header: PlanHeader, hint: str) -> list[str]:
 def require_approvals(store: Store, header: PlanHeader) -> None:
     """Refuse a plan with too few approvals.
 
+    A campaign's approval stands for that of its plans, until it is ended: then each plan needs its own.
+
     Raises: Halted, if the policy of the plan asks for more people than have approved the plan.
     """
     campaign = store.campaigns.of_plan(header.plan_id)
-    if campaign is not None:
+    if campaign is not None and campaign.state is not CampaignState.ENDED:
         _must_be_approved(campaign, header.plan_id)
         return
     text = store.plans.policy_text(header.plan_id)
@@ -83,6 +85,25 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
         code="approvals_missing",
         hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
         f"{header.plan_id} --confirm {header.claims}`",
+    )
+
+
+def refuse_of_campaign(store: Store, header: PlanHeader) -> None:
+    """Refuse to carry a campaign's plan out beside the campaign.
+
+    A tick keeps to the bounds of the day, to quiet hours and to the money; a run by hand would not. Plans that pause
+    live SIMs are left to a person by the tick, and are confirmed by number.
+
+    Raises: Halted.
+    """
+    campaign = store.campaigns.of_plan(header.plan_id)
+    if campaign is None or campaign.state is CampaignState.ENDED or header.summary.get("live_pauses"):
+        return
+    raise Halted(
+        f"plan {header.plan_id} is of campaign {campaign.name!r}, whose bounds a run of it alone would not keep; "
+        "nothing was sent",
+        code="of_campaign",
+        hint="`migrator campaign run --once` goes on with it; `migrator campaign end` gives it free",
     )
 
 

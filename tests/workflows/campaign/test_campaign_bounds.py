@@ -8,9 +8,18 @@ import pytest
 
 from migrator import apply
 from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from migrator.workflows.campaign.make import approve_campaign, pause_campaign, resume_campaign, retry_refused
+from migrator.errors import Halted
+from migrator.workflows.campaign.make import (
+    approve_campaign,
+    create_campaign,
+    end_campaign,
+    pause_campaign,
+    resume_campaign,
+    retry_refused,
+)
 from migrator.workflows.campaign.once import run_once
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
@@ -194,20 +203,62 @@ def test_a_paused_campaign_sends_nothing_by_no_way(tmp_path: Path) -> None:
     world.check()
 
 
-def test_somebody_applies_a_plan_of_the_campaign_by_hand_between(tmp_path: Path) -> None:
-    world = began(tmp_path, claims_per_day=4)
-    world.outside.doomed = crash_at("after_intent", 1, StepKind.CLAIM)
-    with pytest.raises(Crash):
-        world.tick()
-    world.outside.doomed = crash_at("after_intent", 99)
-    world.wait(3600)
+def test_a_plan_of_the_campaign_is_not_carried_out_by_hand(tmp_path: Path) -> None:
+    """A run by hand would know neither the day's money nor quiet hours."""
+    world = began(tmp_path, spend_per_day="6.00")
+    world.tick()
+    claims = world.claims()
+    assert 0 < claims < SIMS
     with site_of(world, world.outside) as site:
         (plan_id,) = site.store.due.open_plans(site.store.campaigns.required())
-        assert apply(site, plan_id).exit_code is ExitCode.DONE
-    assert world.claims() == 4
+        with pytest.raises(Halted, match="of campaign"):
+            apply(site, plan_id)
+    assert world.claims() == claims
     world.tick()
-    assert world.claims() == 4
+    assert world.claims() == claims
+    with site_of(world, world.outside) as site:
+        end_campaign(site, by="ann")
+        assert apply(site, plan_id).exit_code is ExitCode.DONE
     world.check()
+
+
+def test_a_day_whose_money_is_too_little_for_one_sim_asks_a_person(tmp_path: Path) -> None:
+    world = began(tmp_path, spend_per_day="0.50")
+    for _ in range(2):
+        ticked = world.tick()
+        assert ticked.exit_code is ExitCode.HALTED
+        assert "spend_per_day" in ticked.reason
+        world.wait(DAY_S)
+    assert world.claims() == 0
+
+
+def test_a_pause_while_a_cutover_is_planned_leaves_old_sims_on(tmp_path: Path) -> None:
+    world = began(tmp_path, rest="24h")
+    world.tick()
+    world.swap(world.on()[0])
+    was_off = world.off()
+    world.wait(DAY_S)
+    world.tick()
+    world.wait(DAY_S)
+
+    def pause(event: str, _values: object) -> None:
+        if event == "judged":
+            with site_of(world) as other:
+                pause_campaign(other, by="ann")
+
+    ticked = world.tick(pause)
+    assert ticked.exit_code is ExitCode.HALTED
+    assert world.off() == was_off
+
+
+def test_files_wait_while_the_inventory_could_not_be_read(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.source.faults = FaultPlan(rates={Fault.HTML: 1.0})
+    world.tick()
+    assert [file.name for file in (tmp_path / "campaign" / "intake").glob("*.csv")] == ["all.csv"]
+    world.source.faults = FaultPlan()
+    assert world.tick().exit_code is ExitCode.DONE
+    assert world.claims() > 0
 
 
 # --- bad cards ----------------------------------------------------------------------------------------------------
@@ -233,6 +284,37 @@ def test_one_bad_card_stops_nobody_and_is_not_asked_for_again(tmp_path: Path) ->
         assert retry_refused(site, code="claim_refused", by="ann") == 1
     assert world.tick().exit_code is ExitCode.DONE
     assert world.claims() == units
+    with site_of(world, world.outside) as site:
+        outcomes = site.store.due.outcomes(site.store.campaigns.required(), 200)
+    assert outcomes == [True] * units, "a retry that went well is no failure"
+    world.check()
+
+
+def test_what_one_campaign_was_refused_the_next_one_does_not_ask_for(tmp_path: Path) -> None:
+    bad = new_sims(3)[2]
+    world = began(tmp_path, switches=HologramSwitches(poison=frozenset({bad})))
+    world.tick()
+    before = sum(bad in iccids for _, iccids in world.claims_sent())
+    with site_of(world, world.outside) as site:
+        end_campaign(site, by="ann")
+        create_campaign(site, world.folder / "policy.toml", folder=world.folder / "campaign")
+    world.approve("ann@desk")
+    world.tick()
+    assert sum(bad in iccids for _, iccids in world.claims_sent()) == before
+
+
+def test_a_plan_with_too_many_failures_is_given_up_and_a_retry_asks_again(tmp_path: Path) -> None:
+    bad = frozenset(new_sims(3))
+    world = began(tmp_path, more="last_units = 20\nerror_budget = 0.1\n", switches=HologramSwitches(poison=bad))
+    world.tick()
+    claims = world.claims()
+    world.target.switches = HologramSwitches()
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+        assert retry_refused(site, code="claim_refused", by="ann") == len(bad)
+    world.wait(DAY_S)
+    world.tick()
+    assert world.claims() > claims
     world.check()
 
 
