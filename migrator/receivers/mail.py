@@ -45,7 +45,7 @@ def send_mail(
                 if not isinstance(smtp.sock, ssl.SSLSocket):
                     raise NotDelivered("the mail server has no TLS, and no password is sent without")
                 smtp.login(user, password)
-            refused = smtp.send_message(mail)
+            smtp.send_message(mail)  # taken for some recipients is taken: the same mail again would double theirs
         finally:
             with suppress(smtplib.SMTPException, OSError):  # what was taken stays taken, however they part
                 smtp.quit()
@@ -53,8 +53,6 @@ def send_mail(
         raise NotDelivered(f"the mail server answered {error.smtp_code}") from None
     except (smtplib.SMTPException, OSError) as error:
         raise NotDelivered(f"the mail server was not reached: {type(error).__name__}") from None
-    if refused:
-        raise NotDelivered(f"the mail server refused {len(refused)} of {len(recipients)} recipients")
 
 
 def _connected(server: str, port: int, timeout_s: float) -> smtplib.SMTP:

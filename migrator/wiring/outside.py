@@ -1,10 +1,12 @@
 """Ways to receivers and hooks, with what the environment holds for them."""
 
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from migrator.core.policy.outside import HookPrograms, Receiver, ReceiverKind
@@ -17,6 +19,10 @@ from migrator.receivers.message import Message, NotDelivered
 __all__ = ["ask_program", "bare_environment", "hand_over", "secret_named"]
 
 COMMAND_S = 10.0
+TRY_S = 10.5
+"""Most seconds of one try, whatever a receiver does."""
+
+LOOK_S = 0.02
 
 
 def secret_named(name: str) -> Secret:
@@ -66,6 +72,14 @@ async def hand_over(message: Message, receiver: Receiver, *, now: float, secrets
 
     Raises: NotDelivered.
     """
+    try:
+        with anyio.fail_after(TRY_S):
+            await _hand_over(message, receiver, now, secrets)
+    except TimeoutError:
+        raise NotDelivered(f"no answer within {TRY_S:g} s") from None
+
+
+async def _hand_over(message: Message, receiver: Receiver, now: float, secrets: Iterable[str]) -> None:
     if receiver.to is ReceiverKind.COMMAND:
         environ = bare_environment((*receiver.secret_names, *secrets))
         work = partial(run_program, receiver.command, message.body, environ=environ, timeout_s=COMMAND_S)
@@ -92,7 +106,28 @@ async def _by_mail(message: Message, receiver: Receiver) -> None:
         user=receiver.user,
         password=password,
     )
-    await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+    await _in_thread(work)
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Run work in a thread that keeps no process from its end.
+
+    A server that goes on talking holds the thread for as long as it likes.
+    """
+    raised: list[Exception] = []
+
+    def body() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - raised below
+            raised.append(error)
+
+    thread = threading.Thread(target=body, daemon=True)
+    thread.start()
+    while thread.is_alive():  # noqa: ASYNC110 - a thread sets no event of the loop
+        await anyio.sleep(LOOK_S)
+    if raised:
+        raise raised[0]
 
 
 async def _by_http(message: Message, receiver: Receiver, now: float) -> None:

@@ -55,6 +55,8 @@ def post_office(tls: ssl.SSLContext | None = None) -> Iterator[Post]:
                     while (part := self.rfile.readline()) != b".\r\n":
                         post.mail += part
                     self.wfile.write(b"250 ok\r\n")
+                elif word == b"RCPT" and b"gone@" in line:
+                    self.wfile.write(b"550 no such mailbox\r\n")
                 else:
                     self.wfile.write(b"250 ok\r\n")
 
@@ -66,13 +68,18 @@ def post_office(tls: ssl.SSLContext | None = None) -> Iterator[Post]:
         server.shutdown()
 
 
-def sent(post: Post, server: str = "127.0.0.1", password: str | None = None) -> None:
+def sent(
+    post: Post,
+    server: str = "127.0.0.1",
+    password: str | None = None,
+    recipients: tuple[str, ...] = ("a@example.com", "b@example.com"),
+) -> None:
     send_mail(
         MESSAGE,
         server=server,
         port=post.port,
         sender="migrator@example.com",
-        recipients=("a@example.com", "b@example.com"),
+        recipients=recipients,
         user=None if password is None else "me",
         password=password,
     )
@@ -123,3 +130,10 @@ def test_a_certificate_that_cannot_be_verified_ends_the_try(tmp_path: Path) -> N
     with post_office(tls) as post, pytest.raises(NotDelivered, match="SSLCertVerificationError"):
         sent(post, password="s3cret")
     assert post.mail == b""
+
+
+def test_a_mail_that_one_recipient_gets_is_not_sent_to_it_again_for_another() -> None:
+    with post_office() as post:
+        sent(post, recipients=("a@example.com", "gone@example.com"))
+        with pytest.raises(NotDelivered, match="SMTPRecipientsRefused"):
+            sent(post, recipients=("gone@example.com",))

@@ -71,9 +71,9 @@ def _watch(
                     progress=quiet,
                 )
                 drift = drift_of(store, header.plan_id, since_s)
-                if tell_drift(store, header, drift):
-                    with suppress(StoreError):  # the next round tries again
-                        await deliver_due(Site(store, chosen), stopper)
+                tell_drift(store, header, drift)
+                with suppress(StoreError):  # the next round tries again
+                    await deliver_due(Site(store, chosen), stopper)
                 return drift
 
             made.append(
