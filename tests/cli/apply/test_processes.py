@@ -18,7 +18,7 @@ import pytest
 from migrator.store import Store
 from tests.cli.conftest import POLICY
 
-KILLS = 20
+KILLS = 12
 SIMS = 240
 PATIENCE_S = 180.0
 BETWEEN_LOOKS_S = 0.02
@@ -110,7 +110,7 @@ def killed_somewhere(carriers: Carriers, count: str, chance: random.Random) -> N
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_at_twenty_moments_charges_every_sim_once(
+def test_a_process_that_is_killed_at_twelve_moments_charges_every_sim_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
