@@ -15,7 +15,7 @@ import pytest
 from tests.simulation.invariants import Lived, check_all
 from tests.simulation.schedules import live_through
 
-CHUNKS, PER_CHUNK = 12, 3
+CHUNKS, PER_CHUNK = 6, 3
 
 KEPT = (
     273,  # SIMs of a lost claim were seen as ours, and waited for their limits until a third one was settled
