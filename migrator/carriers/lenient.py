@@ -6,9 +6,11 @@ Numbers may be text, 0 and 1 may be no and yes, and blanks may be nothing.
 import re
 from typing import Any
 
+from migrator.core.fleet.secrets import MASKED
+from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.units import LARGEST_EXPONENT, finite
 
-__all__ = ["LARGEST", "flag_of", "shortened", "text_of", "whole_of"]
+__all__ = ["LARGEST", "flag_of", "label_of", "label_trouble", "shortened", "text_of", "whole_of"]
 
 LARGEST = 2**63 - 1
 """Largest whole number that a store holds."""
@@ -32,6 +34,35 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value.strip() or None if isinstance(value, str) else None
+
+
+def label_of(value: Any) -> str | None:
+    """Return a label exactly as it came, with its spaces.
+
+    The label goes out in the same form. A label that is no text is there, and cannot be read.
+    """
+    if value is None or isinstance(value, str):
+        return value or None
+    return UNREAD
+
+
+def label_trouble(value: Any, carrier: str, *, is_whole: bool) -> str:
+    """Return the reason why a label was not read, or empty text.
+
+    A label that holds U+FFFD itself, in a reply that could be read, is reported as it is: nothing of it was lost here.
+
+    Args:
+        value: as the carrier tells it.
+        carrier: its name, for the words.
+        is_whole: False for a reply whose bytes could not all be read.
+    """
+    if value is not None and not isinstance(value, str):
+        return f"{carrier} tells something that is no text ({type(value).__name__})"
+    if not is_whole and UNREAD in (value or ""):
+        return f"{carrier}'s reply holds bytes that are not the UTF-8 which it promises"
+    if not is_whole and MASKED in (value or ""):
+        return f"{carrier}'s reply holds our own credentials, which were struck out"
+    return ""
 
 
 def whole_of(value: Any) -> int | None:

@@ -34,7 +34,7 @@ from migrator.pages.kept import Kept
 from migrator.pages.metrics import CONTENT_TYPE, open_metrics
 from migrator.pages.overview import overview
 from migrator.pages.picture import Picture, picture_of
-from migrator.pages.reading import Reader
+from migrator.pages.reading import StoreReader
 from migrator.pages.rendering import ASSETS, asset, rendered
 from migrator.pages.runs import AtWork, PlanCounts, at_work, clock, plan_counts, plan_page, runs_page
 from migrator.pages.sims import Filter, csv_of, filter_from, sims_page
@@ -71,7 +71,7 @@ class Pages:
     ) -> None:
         self._settings, self._now = settings, now
         self._access = Access() if access is None else access
-        self._quick, self._slow = (Reader(url), Reader(url)), Reader(url)
+        self._quick, self._slow = (StoreReader(url), StoreReader(url)), StoreReader(url)
         self._picture = Kept(self._slow, lambda store: picture_of(store, now()))
         self._plans: OrderedDict[str, Kept[PlanCounts]] = OrderedDict()
         routes = [

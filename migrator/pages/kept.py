@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from migrator.pages.reading import Reader, Seen
+from migrator.pages.reading import Seen, StoreReader
 from migrator.store import Store
 
 __all__ = ["Kept"]
@@ -50,7 +50,7 @@ class Kept(Generic[T]):
     """
 
     def __init__(
-        self, reader: Reader, question: Callable[[Store], T], clock: Callable[[], float] = time.monotonic
+        self, reader: StoreReader, question: Callable[[Store], T], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._reader, self._question, self._clock = reader, question, clock
         self._answer: _Answer[T] | None = None

@@ -12,7 +12,7 @@ from typing import TypeVar
 from migrator.errors import MigratorError
 from migrator.store import Store
 
-__all__ = ["Reader", "Seen"]
+__all__ = ["Seen", "StoreReader"]
 
 T = TypeVar("T")
 Seen = tuple[int, int]
@@ -21,7 +21,7 @@ Seen = tuple[int, int]
 BUSY_TIMEOUT_S = 1.0
 
 
-class Reader:
+class StoreReader:
     """Thread that answers questions about one store, one after the other.
 
     Args:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-__all__ = ["Ended", "run_program"]
+__all__ = ["ProgramEnd", "run_program"]
 
 MOST_OUTPUT = 65_536
 """Bytes that are kept of what a program says."""
@@ -23,7 +23,7 @@ GRACE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramEnd:
     """End of a program.
 
     `code` is its exit code; None if it did not end in time, or could not be started. `words` is the first line that
@@ -34,7 +34,7 @@ class Ended:
     words: str
 
 
-def run_program(command: Sequence[str], given: bytes, *, environ: Mapping[str, str], timeout_s: float) -> Ended:
+def run_program(command: Sequence[str], given: bytes, *, environ: Mapping[str, str], timeout_s: float) -> ProgramEnd:
     """Run a program with `given` on its standard input; blocks meanwhile.
 
     The program has a process group of its own, which is ended as a whole when the time is over.
@@ -49,7 +49,7 @@ def run_program(command: Sequence[str], given: bytes, *, environ: Mapping[str, s
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return Ended(None, f"cannot be started: {_why(error)}")
+        return ProgramEnd(None, f"cannot be started: {_why(error)}")
     said = bytearray()
     threads = [
         threading.Thread(target=_feed, args=(process.stdin, given), daemon=True),
@@ -65,8 +65,8 @@ def run_program(command: Sequence[str], given: bytes, *, environ: Mapping[str, s
     threads[1].join(GRACE_S)  # a child that it left behind may hold the pipe open
     words = _first_line(bytes(said))
     if code is None:
-        return Ended(None, f"no answer within {timeout_s:g} s" + (f": {words}" if words else ""))
-    return Ended(code, words)
+        return ProgramEnd(None, f"no answer within {timeout_s:g} s" + (f": {words}" if words else ""))
+    return ProgramEnd(code, words)
 
 
 def _feed(pipe: IO[bytes] | None, given: bytes) -> None:

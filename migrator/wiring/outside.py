@@ -13,7 +13,7 @@ from migrator.core.policy.outside import HookPrograms, Receiver, ReceiverKind
 from migrator.inputs.files.toml_checks import Unfit
 from migrator.inputs.settings.secrets import Secret, SecretSource
 from migrator.inputs.settings.settings import SECRET_NAMES
-from migrator.receivers.command import Ended, run_program
+from migrator.receivers.command import ProgramEnd, run_program
 from migrator.receivers.message import Message, NotDelivered
 
 __all__ = ["ask_program", "bare_environment", "hand_over", "secret_named"]
@@ -51,7 +51,9 @@ def bare_environment(names: Iterable[str] = ()) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.upper() not in ours}
 
 
-async def ask_program(command: tuple[str, ...], given: bytes, hooks: HookPrograms, secrets: Iterable[str]) -> Ended:
+async def ask_program(
+    command: tuple[str, ...], given: bytes, hooks: HookPrograms, secrets: Iterable[str]
+) -> ProgramEnd:
     """Run a hook in a thread.
 
     The lease's heartbeat goes on meanwhile.

@@ -10,7 +10,7 @@ import pytest
 
 from migrator.errors import InputError, StoreError
 from migrator.pages.kept import LEAST_REST_S, LONGEST_REST_S, REST_SHARE, Kept
-from migrator.pages.reading import Reader
+from migrator.pages.reading import StoreReader
 from migrator.store import Store
 from tests.builders import sim
 from tests.store.store_kit import open_store, pulled, url_of
@@ -22,7 +22,7 @@ class Desk:
 
     folder: Path
     runner: asyncio.Runner
-    reader: Reader
+    reader: StoreReader
     now: float = 0.0
     takes_s: float = 0.0
     asked: int = 0
@@ -59,7 +59,7 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with open_store(tmp_path) as store:
         pulled(store, [sim(1)])
-    reader = Reader(url_of(tmp_path))
+    reader = StoreReader(url_of(tmp_path))
     with asyncio.Runner() as runner:
         yield Desk(tmp_path, runner, reader)
         reader.close()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from migrator.core.run.states import RunEvent
 from migrator.errors import StoreError
-from migrator.pages.reading import Reader
+from migrator.pages.reading import StoreReader
 from tests.builders import sim
 from tests.pages.kit import Browser, browsing, fleet
 from tests.store.store_kit import NOW, open_store, pulled, url_of
@@ -114,7 +114,7 @@ def test_nothing_that_the_pages_are_asked_for_changes_the_store(tmp_path: Path) 
 def test_a_reader_cannot_write_whatever_it_is_asked(tmp_path: Path) -> None:
     fleet(tmp_path)
     with browsing(tmp_path) as browser:
-        reader = Reader(url_of(tmp_path))
+        reader = StoreReader(url_of(tmp_path))
         with pytest.raises(StoreError):
             browser.runner.run(reader.ask(lambda store: pulled(store, [sim(1)])))
         assert browser.runner.run(reader.ask(lambda store: store.inventory.summary()["count"])) == 8

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from migrator.core.policy.outside import HookPrograms, NoticeEvent, Receiver, ReceiverKind
-from migrator.receivers.command import Ended
+from migrator.receivers.command import ProgramEnd
 from migrator.receivers.message import Message, NotDelivered
 from migrator.wiring import outside
 from migrator.wiring.outside import ask_program
@@ -19,7 +19,7 @@ def test_the_heartbeat_goes_on_while_a_hook_thinks(tmp_path: Path) -> None:
     """The program ends only once another task of the same loop has done its part."""
     go = tmp_path / "go"
     script = f"while [ ! -f {go} ]; do sleep 0.01; done; echo seen"
-    found: list[Ended] = []
+    found: list[ProgramEnd] = []
 
     async def beat() -> None:
         await anyio.sleep(0.05)
@@ -31,7 +31,7 @@ def test_the_heartbeat_goes_on_while_a_hook_thinks(tmp_path: Path) -> None:
             found.append(await ask_program(("/bin/sh", "-c", script), b"{}", HookPrograms(timeout_s=20.0), ()))
 
     anyio.run(body)
-    assert found == [Ended(0, "seen")]
+    assert found == [ProgramEnd(0, "seen")]
 
 
 def test_a_mail_server_that_never_ends_its_greeting_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:

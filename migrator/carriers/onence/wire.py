@@ -11,12 +11,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from migrator.carriers.lenient import flag_of, text_of, whole_of
+from migrator.carriers.lenient import flag_of, label_of, label_trouble, text_of, whole_of
 from migrator.carriers.replies import Reply, shortened
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
-from migrator.core.fleet.secrets import MASKED, without_secrets
+from migrator.core.fleet.secrets import without_secrets
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, source_status
-from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.units import decimal_of
 from migrator.errors import WireMismatch
 from migrator.ports import Remaining, SourcePage, SourceRow, SwitchOrder
@@ -27,7 +26,6 @@ __all__ = [
     "account_limits",
     "api_iccid",
     "grant",
-    "label_trouble",
     "parse_moment",
     "remaining",
     "session_word",
@@ -129,7 +127,7 @@ def source_row(raw: Any, *, is_whole: bool = True) -> SourceRow:
         iccid = Iccid.parse(text_of(record.get("iccid")) or "")
     except NotAnIdentifier as error:
         return SourceRow(raw=record, sim=None, problem=str(error))
-    trouble = label_trouble(record.get("label"), is_whole=is_whole)
+    trouble = label_trouble(record.get("label"), "1NCE", is_whole=is_whole)
     problems = [*_problems(iccid, record), *([f"label: {trouble}"] if trouble else ())]
     return SourceRow(record, _source_sim(iccid, record), "; ".join(problems), label_trouble=trouble)
 
@@ -140,7 +138,7 @@ def _source_sim(iccid: Iccid, record: Mapping[str, Any]) -> SourceSim:
         iccid=iccid,
         status=source_status(status_word),
         status_word=status_word,
-        label=_label(record.get("label")),
+        label=label_of(record.get("label")),
         imsi=text_of(record.get("imsi")),
         msisdn=text_of(record.get("msisdn")),
         imei=_imei(record.get("imei")),
@@ -288,30 +286,6 @@ def parse_moment(text: str) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _label(value: Any) -> str | None:
-    """Return a label exactly as it came, with its spaces.
-
-    The label goes out in the same form. A label that is no text is there, and cannot be read.
-    """
-    if value is None or isinstance(value, str):
-        return value or None
-    return UNREAD
-
-
-def label_trouble(value: Any, *, is_whole: bool) -> str:
-    """Return the reason why a label was not read, or empty text.
-
-    A label that holds U+FFFD itself, in a reply that could be read, is reported as it is: nothing of it was lost here.
-    """
-    if value is not None and not isinstance(value, str):
-        return f"1NCE tells something that is no text ({type(value).__name__})"
-    if not is_whole and UNREAD in (value or ""):
-        return "1NCE's reply holds bytes that are not the UTF-8 which it promises"
-    if not is_whole and MASKED in (value or ""):
-        return "1NCE's reply holds our own credentials, which were struck out"
-    return ""
 
 
 def session_word(body: Any) -> str | None:

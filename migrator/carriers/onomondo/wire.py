@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from migrator.carriers.lenient import flag_of, text_of, whole_of
+from migrator.carriers.lenient import flag_of, label_of, label_trouble, text_of, whole_of
 from migrator.carriers.replies import Reply, shortened
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
-from migrator.core.fleet.secrets import MASKED, without_secrets
+from migrator.core.fleet.secrets import without_secrets
 from migrator.core.fleet.sims import DataLimit, LimitPeriod, QuotaReading, SourceSim, SourceStatus
-from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.units import Bytes, decimal_of
 from migrator.errors import WireMismatch
 from migrator.ports import Reading, Remaining, SourcePage, SourceRow
@@ -104,7 +103,7 @@ def source_row(raw: Any, *, is_whole: bool = True) -> SourceRow:
         iccid = Iccid.parse(text_of(record.get("iccid")) or "")
     except NotAnIdentifier as error:
         return SourceRow(raw=record, sim=None, problem=str(error))
-    trouble = _label_trouble(record.get("label"), is_whole=is_whole)
+    trouble = label_trouble(record.get("label"), "Onomondo", is_whole=is_whole)
     problems = [*_problems(record), *([f"label: {trouble}"] if trouble else ())]
     return SourceRow(record, _source_sim(iccid, record), "; ".join(problems), label_trouble=trouble)
 
@@ -116,7 +115,7 @@ def _source_sim(iccid: Iccid, record: Mapping[str, Any]) -> SourceSim:
         iccid=iccid,
         status=status,
         status_word=word,
-        label=_label(record.get("label")),
+        label=label_of(record.get("label")),
         imsi=text_of(record.get("imsi")),
         msisdn=text_of(record.get("msisdn")),
         imei=text_of(record.get("imei")),
@@ -177,27 +176,6 @@ def _problems(record: Mapping[str, Any]) -> list[str]:
     if limit is not None and _data_limit(limit) is None:
         problems.append("data_limit has no total that is a number of bytes")
     return problems
-
-
-def _label(value: Any) -> str | None:
-    """Return a label exactly as it came, with its spaces.
-
-    A label that is no text is there, and cannot be read.
-    """
-    if value is None or isinstance(value, str):
-        return value or None
-    return UNREAD
-
-
-def _label_trouble(value: Any, *, is_whole: bool) -> str:
-    """Return the reason why a label was not read, or empty text."""
-    if value is not None and not isinstance(value, str):
-        return f"Onomondo tells something that is no text ({type(value).__name__})"
-    if not is_whole and UNREAD in (value or ""):
-        return "Onomondo's reply holds bytes that are not the UTF-8 which it promises"
-    if not is_whole and MASKED in (value or ""):
-        return "Onomondo's reply holds our own credentials, which were struck out"
-    return ""
 
 
 # --- one SIM -------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from migrator.store.tables.campaigns import claim_retries, first_lives, shipped_
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, request_items, requests, steps, verifications
 
-__all__ = ["Due", "Rested", "Waiting"]
+__all__ = ["Due", "Rested", "WaitingSim"]
 
 _plan, _change, _step = plans.c, changes.c, steps.c
 _OF = and_(_plan.campaign_no == bindparam("campaign_no"), _plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
@@ -165,7 +165,7 @@ _RESTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingSim:
     """Old SIM with a pair, and no plan yet."""
 
     key: str
@@ -198,13 +198,13 @@ class Due:
         begun = select(_plan.plan_id).where(_OF, _plan.started_at.is_not(None)).order_by(_plan.plan_no)
         return [row.plan_id for row in self._db.rows(begun, campaign_no=campaign.campaign_no)]
 
-    def waiting(self, campaign: Campaign) -> Iterator[Waiting]:
+    def waiting(self, campaign: Campaign) -> Iterator[WaitingSim]:
         """Yield the SIMs without a plan, in the order of pairing.
 
         A SIM whose claim was refused, or that a plan left alone, is not among them until a person asks for it again.
         """
         for row in self._db.rows(_WAITING, campaign_no=campaign.campaign_no):
-            yield Waiting(row.source_key, row.target_key, row.scanned_at is not None, row.noted_at is not None)
+            yield WaitingSim(row.source_key, row.target_key, row.scanned_at is not None, row.noted_at is not None)
 
     def spent(self, campaign: Campaign, since_s: float) -> Spent:
         """Count the claims of a campaign, and those since a moment.

@@ -11,7 +11,7 @@ from migrator.core.policy.policy import ClaimWhen, Wave
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.errors import Halted, Interrupted, StalePlan
 from migrator.inputs.policy.file import LoadedPolicy
-from migrator.store.campaigns.due import Waiting
+from migrator.store.campaigns.due import WaitingSim
 from migrator.workflows.apply import carry_out_held
 from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.plans.make import Fleet
@@ -121,14 +121,14 @@ def _chosen(tick: Tick) -> list[str]:
     return sorted([one.key for one in due if one.key in paid] + [one.key for one in _within(tick, new)])
 
 
-def _is_due(tick: Tick, one: Waiting) -> bool:
+def _is_due(tick: Tick, one: WaitingSim) -> bool:
     when = tick.loaded.policy.claim.when
     if when is ClaimWhen.SCANNED:
         return one.is_scanned
     return when is ClaimWhen.PLANNED or one.is_shipped or one.is_scanned
 
 
-def _within(tick: Tick, new: Sequence[Waiting]) -> Sequence[Waiting]:
+def _within(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
     """Return the SIMs to claim now: cards in their units first."""
     if not new:
         return []
@@ -149,7 +149,7 @@ def _within(tick: Tick, new: Sequence[Waiting]) -> Sequence[Waiting]:
     return wanted[: may.sims]
 
 
-def _ahead(tick: Tick, new: Sequence[Waiting]) -> Iterator[Waiting]:
+def _ahead(tick: Tick, new: Sequence[WaitingSim]) -> Iterator[WaitingSim]:
     """Yield the cards that the observed swaps will need soon."""
     ahead_s = tick.loaded.policy.claim.ahead_s
     if ahead_s is None:

@@ -3,11 +3,7 @@
 The state is the customer's fleet, the clock, the options, and changes that wait for their time.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import anyio
 
 from migrator.carriers.onence.simulator.choices import UnknownSim
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
@@ -15,18 +11,10 @@ from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
+from migrator.carriers.simulation.effects import Effect, still_waiting
 from migrator.carriers.simulation.messages import Refused, Reply, html_reply
 
-__all__ = ["CustomerAccount", "Effect", "unknown_sim"]
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Accepted change: field values of `sim` from `due_s` on."""
-
-    due_s: float
-    sim: SimulatedSourceSim
-    values: Mapping[str, Any]
+__all__ = ["CustomerAccount", "unknown_sim"]
 
 
 @dataclass(slots=True)
@@ -50,14 +38,8 @@ class CustomerAccount:
 
         Outside an event loop, all accepted changes happen.
         """
-        if not self.effects:
-            return
-        now_s = self.clock.now_s() if _in_event_loop() else float("inf")
-        for effect in sorted(self.effects, key=lambda effect: effect.due_s):
-            if effect.due_s <= now_s:
-                for name, value in effect.values.items():
-                    setattr(effect.sim, name, value)
-        self.effects = [effect for effect in self.effects if effect.due_s > now_s]
+        if self.effects:
+            self.effects = still_waiting(self.effects, self.clock)
 
     def shows(self, sim: SimulatedSourceSim, call: Call) -> bool:
         """True if the called version of the API knows `sim` at all."""
@@ -92,11 +74,3 @@ def unknown_sim(call: Call, switches: OnenceSwitches) -> Reply:
     if switches.unknown_sim is UnknownSim.HTML_404:
         return html_reply(404, "404 Not Found")
     return Reply(200 if switches.unknown_sim is UnknownSim.EMPTY_200 else 404)
-
-
-def _in_event_loop() -> bool:
-    try:
-        anyio.current_time()
-    except RuntimeError:
-        return False
-    return True

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from migrator.carriers.onence.simulator.account import CustomerAccount, Effect, unknown_sim
+from migrator.carriers.onence.simulator.account import CustomerAccount, unknown_sim
 from migrator.carriers.onence.simulator.choices import OmittedFields
 from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
 from migrator.carriers.onence.simulator.reads import EXPIRED_TEXT
+from migrator.carriers.simulation.effects import Effect
 from migrator.carriers.simulation.messages import Refused, Reply
 
 __all__ = ["is_forbidden", "never_called", "update_many", "update_one"]

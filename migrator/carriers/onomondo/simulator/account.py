@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
 from starlette.requests import Request
 
 from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim
 from migrator.carriers.onomondo.simulator.switches import OnomondoSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
+from migrator.carriers.simulation.effects import Effect, still_waiting
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
 __all__ = ["OnomondoAccount", "OnomondoCall", "read_call", "refusal"]
@@ -50,8 +50,8 @@ def refusal(status: int, message: str) -> Reply:
 class OnomondoAccount:
     """Customer of the simulated Onomondo.
 
-    `pages_served` counts list replies, `drifted` counts SIMs that came or went. `waiting` has updates that do not show
-    yet: the time, the SIM, and its status from then on.
+    `pages_served` counts list replies, `drifted` counts SIMs that came or went. `effects` are updates that do not show
+    yet.
     """
 
     seed: int
@@ -59,7 +59,7 @@ class OnomondoAccount:
     switches: OnomondoSwitches
     clock: SimulatedClock
     ledger: Ledger
-    waiting: list[tuple[float, SimulatedOnomondoSim, Mapping[str, Any]]] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
     pages_served: int = 0
     drifted: int = 0
 
@@ -68,14 +68,8 @@ class OnomondoAccount:
 
         Outside an event loop, all accepted updates happen.
         """
-        if not self.waiting:
-            return
-        now_s = self.clock.now_s() if _in_event_loop() else float("inf")
-        for due_s, sim, values in self.waiting:
-            if due_s <= now_s:
-                for name, value in values.items():
-                    setattr(sim, name, value)
-        self.waiting = [one for one in self.waiting if one[0] > now_s]
+        if self.effects:
+            self.effects = still_waiting(self.effects, self.clock)
 
     def known(self, name: str) -> SimulatedOnomondoSim:
         """Return the SIM with this SIM id or ICCID.
@@ -86,11 +80,3 @@ class OnomondoAccount:
         if sim is None:
             raise Refused(refusal(404, "sim_not_found"))
         return sim
-
-
-def _in_event_loop() -> bool:
-    try:
-        anyio.current_time()
-    except RuntimeError:
-        return False
-    return True

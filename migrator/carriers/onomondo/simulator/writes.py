@@ -7,6 +7,7 @@ from typing import Any
 from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, refusal
 from migrator.carriers.onomondo.simulator.reads import record
 from migrator.carriers.onomondo.simulator.switches import BulkLine
+from migrator.carriers.simulation.effects import Effect
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
 __all__ = ["is_forbidden", "update_many", "update_one"]
@@ -88,5 +89,5 @@ def _set(account: OnomondoAccount, known_id: str, update: Mapping[str, Any]) -> 
             raise Refused(refusal(403, "tag_forbidden"))
         values["tags"] = kept
     if account.switches.writes_applied:
-        account.waiting.append((account.clock.now_s() + account.switches.effect_s, sim, values))
+        account.effects.append(Effect(account.clock.now_s() + account.switches.effect_s, sim, values))
         account.settle()
