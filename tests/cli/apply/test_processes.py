@@ -49,7 +49,7 @@ class Carriers:
 
     def command(self, *words: str, ignores_hang_up: bool = False) -> subprocess.Popen[str]:
         """Start a command."""
-        environment = {**os.environ, **self.settings}
+        environment = {**os.environ, **self.settings, "PYTHONFAULTHANDLER": "1"}
         python = ["nohup", sys.executable] if ignores_hang_up else [sys.executable]
         code = QUICK if ignores_hang_up else HEED_HANG_UPS + QUICK
         return subprocess.Popen(
@@ -81,6 +81,7 @@ def served(folder: Path) -> Iterator[Carriers]:
         lines = [process.stdout.readline() for _ in range(6)]
         settings = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
         quick = {"HOLOGRAM_MAX_RPS": "500", "ONENCE_MAX_RPS": "500", "MIGRATOR_ABSENT_AFTER_S": "1"}
+        quick["MIGRATOR_CLAIM_TIMEOUT_S"] = "30"  # a claim that was noted and never sent is waited for so long
         try:
             yield Carriers(settings | quick | {"MIGRATOR_CLAIM_BATCH": "12"}, client)
         finally:
@@ -93,7 +94,10 @@ def under_way(carriers: Carriers, count: str, requests: int, *, ignores_hang_up:
     process = carriers.command("apply", "--confirm", count, ignores_hang_up=ignores_hang_up)
     deadline = time.monotonic() + PATIENCE_S
     while carriers.seen("ledger")["requests"] < until and process.poll() is None:
-        assert time.monotonic() < deadline
+        if time.monotonic() > deadline:
+            process.send_signal(signal.SIGABRT)
+            said, _ = process.communicate(timeout=PATIENCE_S)
+            pytest.fail(f"{carriers.seen('ledger')['requests']} of {until} requests were sent, and then: {said}")
         time.sleep(BETWEEN_LOOKS_S)
     return process
 
@@ -173,8 +177,7 @@ def in_a_terminal_that_is_closed(carriers: Carriers, claims: int) -> int:
     )
     os.close(inner)
     deadline = time.monotonic() + PATIENCE_S
-    while carriers.seen("ledger")["requests"] < until:
-        assert time.monotonic() < deadline
+    while carriers.seen("ledger")["requests"] < until and process.poll() is None and time.monotonic() < deadline:
         time.sleep(BETWEEN_LOOKS_S)
     os.close(terminal)
     return process.wait(PATIENCE_S)
