@@ -21,7 +21,7 @@ from migrator.errors import InputError, Problem
 from migrator.files import text_beside
 from migrator.ports import Progress, Request
 
-__all__ = ["Outbox", "dry_outcome", "outbox", "refuse_requests"]
+__all__ = ["Unsent", "dry_outcome", "outbox", "refuse_requests"]
 
 SHOWN, SHOWN_TEXT = 40, 60
 BEFORE = "before the waves"
@@ -32,7 +32,7 @@ A tag that must be made counts here, and what is left to set on SIMs of an earli
 
 
 @dataclass(slots=True)
-class Outbox:
+class Unsent:
     """List of the requests that a dry run does not send.
 
     Of a long run, only the first requests are kept.
@@ -71,7 +71,7 @@ class Outbox:
 
 
 @contextmanager
-def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
+def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Unsent]:
     """Yield an outbox that also writes every request into a file.
 
     The file is written whole or not at all; `-` is stdout.
@@ -79,13 +79,13 @@ def outbox(requests: Path | None, *, keep_all: bool) -> Iterator[Outbox]:
     Raises: InputError, if the file cannot be written.
     """
     if requests is None:
-        yield Outbox(keep_all)
+        yield Unsent(keep_all)
     elif is_stdout(requests):
-        yield Outbox(keep_all, lambda line: click.echo(line, nl=False))
+        yield Unsent(keep_all, lambda line: click.echo(line, nl=False))
     else:
         try:
             with text_beside(requests) as out:
-                yield Outbox(keep_all, out.write)
+                yield Unsent(keep_all, out.write)
         except OSError as error:
             raise unwritable(requests, error.strerror or str(error)) from error
 
@@ -122,7 +122,7 @@ def refuse_requests(
 
 
 def dry_outcome(
-    plan_id: str, result: Ended, sent: Outbox, requests: Path | None, *, named: str = "plan_id", note: str = ""
+    plan_id: str, result: Ended, sent: Unsent, requests: Path | None, *, named: str = "plan_id", note: str = ""
 ) -> Outcome:
     """Return the outcome of a dry run, with its requests.
 
@@ -143,7 +143,7 @@ def dry_outcome(
     return Outcome(data, text, result.exit_code, (problem,), is_on_stdout)
 
 
-def _by_wave(sent: Outbox) -> list[dict[str, Any]]:
+def _by_wave(sent: Unsent) -> list[dict[str, Any]]:
     """Count the requests of each wave and kind.
 
     The kinds stand in the order in which they first come.
@@ -154,7 +154,7 @@ def _by_wave(sent: Outbox) -> list[dict[str, Any]]:
     ]
 
 
-def _text(plan_id: str, sent: Outbox, requests: Path | None, note: str) -> Iterator[Any]:
+def _text(plan_id: str, sent: Unsent, requests: Path | None, note: str) -> Iterator[Any]:
     yield (
         f"Dry run of plan {plan_id}: {counted(sent.total, 'write')} would go out; none did, and nothing was "
         "changed. The connection it ran on lets no write through."

@@ -21,7 +21,7 @@ from migrator.files import as_csv
 from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.store import Store
 from migrator.workflows.cutover.apply import cutover_must_be_ready
-from migrator.workflows.cutover.export import Listed, list_cutover, must_be_by_hand
+from migrator.workflows.cutover.export import OffList, list_cutover, must_be_by_hand
 from migrator.workflows.site import Site
 
 __all__ = ["COLUMNS", "export"]
@@ -82,7 +82,7 @@ def _export(shared: Globals, given: str | None, out: Path | None, count: int | N
         return _told(listed, data, store.audit.head())
 
 
-def _rows(store: Store, listed: Listed) -> Iterator[list[str]]:
+def _rows(store: Store, listed: OffList) -> Iterator[list[str]]:
     yield list(COLUMNS)
     for item, sim in listed.sims(store):
         row = item.row
@@ -91,7 +91,7 @@ def _rows(store: Store, listed: Listed) -> Iterator[list[str]]:
         yield [sim.iccid.digits, sim.imsi or "", sim.msisdn or "", label, new, row.wave or ""]
 
 
-def _told(listed: Listed, told: dict[str, Any], head: str) -> Outcome:
+def _told(listed: OffList, told: dict[str, Any], head: str) -> Outcome:
     result, sims, file = listed.result, told["listed"], told["file"]
     data = {
         "switch_id": result.switch_id,

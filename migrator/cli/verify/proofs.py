@@ -14,7 +14,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
 from migrator.workflows.verify import DeviceWatch, SourceLook
 
-__all__ = ["Lives", "lives_told", "most_kept", "source_told", "unexpected_told"]
+__all__ = ["ProofSum", "lives_told", "most_kept", "source_told", "unexpected_told"]
 
 SHOWN = 20
 
@@ -102,7 +102,7 @@ def source_told(found: SourceLook) -> Outcome:
 
 
 @dataclass(slots=True)
-class Lives:
+class ProofSum:
     """Sum of the proofs of life, with some proofs kept.
 
     Args:
@@ -136,7 +136,7 @@ class Lives:
             self.kept.append(proof)
 
 
-def lives_told(lives: Lives) -> Outcome:
+def lives_told(lives: ProofSum) -> Outcome:
     """Return the outcome of the proofs of life.
 
     Signs of life and units are always in it, the old side where it was asked.
@@ -171,7 +171,7 @@ def _why_silent(counts: Mapping[Silence, int]) -> list[Any]:
     return [table("Why no data comes through", ("what shows", "SIMs", "what to do"), rows)] if rows else []
 
 
-def _rows(lives: Lives) -> list[dict[str, Any]]:
+def _rows(lives: ProofSum) -> list[dict[str, Any]]:
     return [
         {
             "source_iccid": proof.source_iccid,

@@ -14,7 +14,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.lookups import finding_counts, plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import verdict_word
-from migrator.cli.verify.proofs import Lives, lives_told, most_kept, source_told, unexpected_told
+from migrator.cli.verify.proofs import ProofSum, lives_told, most_kept, source_told, unexpected_told
 from migrator.cli.verify.watch import watched
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
@@ -132,7 +132,7 @@ def verified(
     """
     told: list[Outcome] = []
     began_s = wiring.SystemClock().now().timestamp()
-    devices, lives = DeviceWatch(store, header, most_kept(shared)), Lives(most_kept(shared))
+    devices, lives = DeviceWatch(store, header, most_kept(shared)), ProofSum(most_kept(shared))
     with watching(shared) as progress, closing(devices):
 
         async def body(stopper: Stopper) -> None:
@@ -177,7 +177,7 @@ class _Work:
     progress: Progress
 
 
-async def _look_at_target(work: _Work, asked: Asked | None, devices: DeviceWatch, lives: Lives) -> None:
+async def _look_at_target(work: _Work, asked: Asked | None, devices: DeviceWatch, lives: ProofSum) -> None:
     """Read the plan's SIMs afresh, and what else was asked for.
 
     That may be the whole device list, and proofs of life.

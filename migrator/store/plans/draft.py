@@ -8,12 +8,12 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pydantic_core import to_json
+import orjson
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import plan_digest
-from migrator.core.plan.document import change_document, header_from, header_line
+from migrator.core.plan.document import change_document, change_line, header_from, header_line
 from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.run.states import PlanState
 from migrator.errors import StoreError
@@ -133,7 +133,7 @@ class Draft:
                 note(connection, self._now, "plan.discarded", None, {"changes": total})
 
     def _row(self, change: Change) -> tuple[Any, ...]:
-        document = to_json(change_document(change)).decode()  # `change_line`, seven times as quick
+        document = _line(change)
         self._waves.add(change.wave)
         return (
             self._plan_no,
@@ -179,6 +179,14 @@ def _order(limit: int | None) -> int:
     if limit is None:
         return UNSET
     return LAST if limit < 0 else limit
+
+
+def _line(change: Change) -> str:
+    """Return a change as `change_line` does, seven times as quick."""
+    try:
+        return orjson.dumps(change_document(change)).decode()
+    except TypeError:  # a number of a carrier that has more than 64 bits
+        return change_line(change)
 
 
 def _must_be_unused(plan_id: str, state: str) -> None:

@@ -23,7 +23,7 @@ from migrator.workflows.cutover.apply import (
 from migrator.workflows.plans.refusals import switch_must_be_whole
 from migrator.workflows.site import Site, holding
 
-__all__ = ["Listed", "list_cutover", "must_be_by_hand"]
+__all__ = ["OffList", "list_cutover", "must_be_by_hand"]
 
 BY_HAND = CutoverBounds(wait_s=0.0, queue_s=0.0)
 """Bounds of a run that gives a list.
@@ -33,7 +33,7 @@ Nothing is waited for, and what is not off yet is listed again.
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class OffList:
     """Result of a list.
 
     Args:
@@ -64,7 +64,7 @@ def must_be_by_hand(store: Store) -> str:
     return name
 
 
-def list_cutover(site: Site, header: SwitchHeader) -> Listed:
+def list_cutover(site: Site, header: SwitchHeader) -> OffList:
     """List the old SIMs to switch off; read the new ones first.
 
     This is the run of a cutover whose orders go to a person: the same guards, gates, waves and journal. A SIM of an
@@ -101,7 +101,7 @@ def list_cutover(site: Site, header: SwitchHeader) -> Listed:
             store.switches.finish(header.switch_id, site.now())
         keys = {order.iccid.key for order in source.ordered}
         items = [item for item in store.switches.all_items(header.switch_id) if item.key in keys]
-        return Listed(result, items, _is_with_a_person(store, header))
+        return OffList(result, items, _is_with_a_person(store, header))
 
 
 def _is_with_a_person(store: Store, header: SwitchHeader) -> bool:

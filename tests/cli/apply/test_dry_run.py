@@ -10,7 +10,7 @@ import pytest
 
 from migrator.carriers.dryrun import DryRunTarget
 from migrator.carriers.readonly import ReadOnlyTransport
-from migrator.cli.apply.dry_run import SHOWN, Outbox
+from migrator.cli.apply.dry_run import SHOWN, Unsent
 from migrator.errors import IllegalTransition
 from migrator.ports import Claim, MakeTag, Request, SetName, TargetOrder
 from tests.cli.conftest import Desk
@@ -112,7 +112,7 @@ def test_a_dry_run_of_a_finished_plan_has_nothing_to_send(desk: Desk) -> None:
 
 
 def test_a_long_dry_run_keeps_only_what_it_shows() -> None:
-    sent = Outbox(keep_all=False)
+    sent = Unsent(keep_all=False)
     for number in range(1000):
         sent.append(Request("PUT", f"/devices/{number}", {"name": "x"}))
     assert sent.total == 1000

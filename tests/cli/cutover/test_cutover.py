@@ -61,11 +61,10 @@ def alive(desk: Desk, *, but: int = 0, policy: str = POLICY) -> None:
     """
     desk.applied(policy)
     claimed = list(pairs_of(desk).items())
-    for new, _ in claimed:
+    for new, old in claimed[: len(claimed) - but]:
         link = desk.rehearsal.hologram.sims[new]
         assert link.claimed_at is not None
         link.claimed_at -= timedelta(hours=1)
-    for new, old in claimed[: len(claimed) - but]:
         pass_data(desk, new, unit_of(desk, old))
         sim = desk.rehearsal.onence.fleet.find(old)
         assert sim is not None
