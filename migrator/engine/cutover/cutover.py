@@ -47,7 +47,7 @@ class Switching:
     def __post_init__(self) -> None:
         self._new = NewSims(self.ctx)
         self._evidence = Evidence(self.ctx)
-        self._old = OldSims(self.ctx, sim_by_sim(self._guard))
+        self._old = OldSims(self.ctx, sim_by_sim(self._guard), self._ask_hook)
 
     async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
         """Return the SIMs that must not be ordered, with the reason.
@@ -125,21 +125,19 @@ class Switching:
         if self.ctx.header.direction is Direction.CUTOVER:
             pending = [item for item in fresh if item.state_of(StepKind.SOURCE) is StepState.PENDING]
             await alone_if_need_be(pending, self._ask_ahead)
-            if pending:
-                await self._ask_hook(str(pending[0].row.wave))
         await self._old.order(fresh)
         if self.ctx.header.direction is Direction.ROLLBACK:
             await self._new.pause(self._fresh(keys), self._old.look)
         self._check_failures()
 
-    async def _ask_hook(self, wave: str) -> None:
+    async def _ask_hook(self, wave: str | None) -> None:
         """Ask `before_cutover` before an old SIM is switched off.
 
         A rollback is never asked about: it gives a unit back what it had.
 
         Raises: Halted, if the hook has a veto.
         """
-        if self.ctx.around.ask is None:
+        if not self.ctx.has_hook:
             return
         left = len(await self._open_keys(wave))
         await self.ctx.may_send(wave, lambda: asked_of_hook(self.ctx, left))
