@@ -105,19 +105,21 @@ def end_notices(
     exit_code: ExitCode,
     told: Mapping[str, Any],
     *,
+    cause: str,
     day: date,
     to: tuple[Receiver, ...],
     plan_id: str | None = None,
 ) -> list[Notice]:
     """Return the notice of the end of a run, if any.
 
-    A plan that is run by the clock ends with the same words again and again: they are told once a day (UTC). Where
-    the run merely waits, the numbers in its words make no other end.
+    A plan that is run by the clock ends for the same cause again and again: it is told once a day (UTC). Where the run
+    merely waits, the numbers in its words make no other end.
 
     Args:
         named: the plan that ran.
         exit_code: of the run.
         told: with the `reason`.
+        cause: the reason without the words of others, such as a hook's, which may name the time of day.
         day: today.
         to: the receivers.
         plan_id: the migration's plan, where another one ran.
@@ -125,8 +127,7 @@ def end_notices(
     event = _AT_END.get(exit_code)
     if event is None:
         return []
-    reason = str(told["reason"])
-    same = re.sub("[0-9]+", "#", reason) if exit_code is ExitCode.RESUMABLE else reason
+    same = re.sub("[0-9]+", "#", cause) if exit_code is ExitCode.RESUMABLE else cause
     key = f"{event}:{named}:{day}:{int(exit_code)}:{_digest(same)}"
     return [Notice(event, key, {**told, "exit_code": int(exit_code)}, to, plan_id or named)]
 

@@ -117,7 +117,7 @@ class Claimer:
             queue.extendleft(reversed(await self._one(batch)))
 
     async def _may_claim(self, batch: ClaimBatch) -> None:
-        """Check the money, then ask `before_claim`: the last that is waited for.
+        """Check the money, then ask `before_claim` as the last thing.
 
         Raises: Halted, for a cap or a veto; InsufficientBalance, StalePlan.
         """

@@ -76,7 +76,7 @@ class Switching:
         except MigratorError as error:
             words = getattr(error, "carrier_words", "")
             reason = f"{error.message} (they said: {words})" if words and words not in error.message else error.message
-            return await self._stopped(ExitCode(error.exit_code), reason, error.hint)
+            return await self._stopped(ExitCode(error.exit_code), reason, error.hint, error.cause)
         return await self._finished()
 
     async def _all_waves(self) -> None:
@@ -266,14 +266,14 @@ class Switching:
         whole = "the plan" if only is None else f"wave {only!r}"
         return self._result(left, ExitCode.DONE, f"every SIM of {whole} is switched and proved", "")
 
-    async def _stopped(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
-        return self._result(await self._open_by_wave(), exit_code, reason, hint)
+    async def _stopped(self, exit_code: ExitCode, reason: str, hint: str, cause: str = "") -> SwitchResult:
+        return self._result(await self._open_by_wave(), exit_code, reason, hint, cause)
 
     async def _open_by_wave(self) -> Counter[str]:
         """Count the SIMs that are not settled, by wave."""
         return Counter({wave: len(await self._open_keys(wave)) for wave in self.ctx.header.waves})
 
-    def _result(self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
+    def _result(self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str, cause: str = "") -> SwitchResult:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         counts = ctx.journal.step_codes(ctx.switch_id)
@@ -293,6 +293,7 @@ class Switching:
             failed=_trouble(counts, StepState.FAILED),
             changed=_changed(counts),
             not_alive=tuple(self._not_alive),
+            cause=cause or reason,
         )
         told = told_at_end(ctx, result)
         ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now(), told=told)

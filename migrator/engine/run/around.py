@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from migrator.core.campaign.notices import Notice
 from migrator.core.policy.outside import Receiver
-from migrator.errors import Halted, Outdated
+from migrator.errors import Outdated, Vetoed
 
-__all__ = ["AGREEMENT_LASTS_S", "Around", "Ask"]
+__all__ = ["AGREEMENT_LASTS_S", "Around", "Ask", "Veto"]
 
 AGREEMENT_LASTS_S = 60.0
 """Greatest age of a hook's agreement when an order leaves.
@@ -23,10 +23,22 @@ ASKED_AGAIN_S = 30.0
 What is left of the minute is for the order's own reads and its turn.
 """
 
-Ask = Callable[[Mapping[str, Any]], Awaitable[str | None]]
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """Veto of a hook.
+
+    `words` are for people and may be others each time; `cause` is the same for the same kind of veto.
+    """
+
+    words: str
+    cause: str
+
+
+Ask = Callable[[Mapping[str, Any]], Awaitable[Veto | None]]
 """Asker of a hook.
 
-Returns the words of its veto; None where nothing speaks against sending.
+Returns its veto; None where nothing speaks against sending.
 """
 
 
@@ -69,7 +81,7 @@ class Around:
 
         Returns: the seconds that the hook took; 0 if it was not asked.
 
-        Raises: Halted, if the hook has a veto; then nothing is sent.
+        Raises: Vetoed, if the hook has a veto; then nothing is sent.
         """
         if self.ask is None:
             return 0.0
@@ -80,7 +92,7 @@ class Around:
         veto = await self.ask({"wave": wave, "ref": self.ref, "who": self.who, **told()})
         took_s = clock.now().timestamp() - asked_at
         if veto is not None:
-            raise Halted(veto, code="veto", hint="run the same command again once the hook agrees")
+            raise Vetoed(veto.words, veto.cause)
         self._agreed = _Agreement(wave, asked_at, took_s)
         return took_s
 
@@ -98,12 +110,18 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class _Agreement:
-    """Agreement of a hook to a wave: when it was asked for, and how long the hook took."""
+    """Agreement of a hook to a wave.
+
+    `asked_at` is by the run's clock; `took_s` is how long the hook took.
+    """
 
     wave: str | None
     asked_at: float
     took_s: float
 
     def age_s(self, clock: _Steady) -> float:
-        """Return the seconds since the hook answered; the machine's sleep counts, also while it was asked."""
+        """Return the seconds since the hook answered.
+
+        The machine's sleep counts, also while the hook was asked.
+        """
         return clock.age_s(self.asked_at) - self.took_s

@@ -1,6 +1,10 @@
 """Notices of `apply` and `cutover apply`: each happening once, in the transaction that makes it true."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +12,7 @@ from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.core.campaign.notices import masked
 from migrator.core.policy.outside import NoticeEvent as Event
 from migrator.core.run.results import ExitCode
+from migrator.engine.run.around import Veto
 from migrator.engine.run.context import ApplyOptions
 from migrator.store.campaigns.outbox import Delivery
 from tests.worlds.cutover_world import SwitchWorld
@@ -63,6 +68,27 @@ def test_a_stop_is_told_with_counts_money_and_the_way_on_once_a_day(tmp_path: Pa
     world.wait(86_400)
     world.apply(options=ApplyOptions(max_sims=0))
     assert events(world).count(Event.STOPPED) == 3
+
+
+def test_the_words_of_a_hook_or_a_carrier_make_no_new_notice_of_the_same_stop(tmp_path: Path) -> None:
+    world = world_of(tmp_path)
+    answers = iter([("08:00, closed", "closed"), ("08:05, closed", "closed"), ("gone", "no answer")])
+
+    async def ask(_told: Mapping[str, Any]) -> Veto | None:
+        return Veto(*next(answers))
+
+    world.ask = ask
+    for _ in range(3):
+        assert world.apply().exit_code is ExitCode.HALTED
+    assert [one.told["reason"] for one in told(world)] == ["08:00, closed", "gone"]
+
+    world.ask, world.target.balance = None, Decimal(1)
+    for request in ("7f3a", "81bc"):
+        text = f"insufficient funds (request {request})"
+        world.target.switches = replace(QUICK, balance_forbidden=True, insufficient_text=text)
+        stopped = world.apply()
+        assert request in stopped.reason
+    assert len(told(world)) == 3
 
 
 def test_sims_that_need_a_person_are_told(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import pytest
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
-from migrator.engine.run.around import AGREEMENT_LASTS_S
+from migrator.engine.run.around import AGREEMENT_LASTS_S, Veto
 from migrator.engine.run.context import ApplyOptions
 from tests.worlds.world import EPOCH, POLICY, World
 
 QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 TWO = POLICY.replace('name = "all"', 'name = "canary"\ncount = 4\nsoak = "{soak}"\n[[waves]]\nname = "rest"')
+CLOSED = Veto("the window is closed", "veto")
 
 
 @dataclass
@@ -27,9 +28,9 @@ class Window:
     closed_at: tuple[int, ...] = ()
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    async def ask(self, told: Mapping[str, Any]) -> str | None:
+    async def ask(self, told: Mapping[str, Any]) -> Veto | None:
         self.asked.append(told)
-        return "the window is closed" if len(self.asked) in self.closed_at else None
+        return CLOSED if len(self.asked) in self.closed_at else None
 
 
 def world_of(folder: Path, window: Window, policy: str = POLICY, **values: Any) -> World:
@@ -89,10 +90,10 @@ def answered_at(world: World, *, open_for_s: float = float("inf")) -> list[float
     """When a hook agreed, in the world's seconds; it has a veto once `open_for_s` are over."""
     agreed: list[float] = []
 
-    async def ask(_told: Mapping[str, Any]) -> str | None:
+    async def ask(_told: Mapping[str, Any]) -> Veto | None:
         now_s = world.now().timestamp() - EPOCH.timestamp()
         if now_s > open_for_s:
-            return "the window is closed"
+            return CLOSED
         agreed.append(now_s)
         return None
 
@@ -149,7 +150,7 @@ def test_a_claim_whose_turn_comes_too_late_for_the_answer_is_not_sent(tmp_path: 
 def test_the_price_is_looked_at_again_after_a_hook_that_took_its_time(tmp_path: Path) -> None:
     world = world_of(tmp_path, Window())
 
-    async def ask(told: Mapping[str, Any]) -> str | None:
+    async def ask(told: Mapping[str, Any]) -> Veto | None:
         if asked:
             await anyio.sleep(45.0)
             world.target.switches = replace(QUICK, price_times=Decimal(3))

@@ -6,9 +6,11 @@ from typing import Any
 
 from migrator.carriers.onence.simulator import OnenceSwitches
 from migrator.core.run.results import ExitCode
-from migrator.engine.run.around import AGREEMENT_LASTS_S
+from migrator.engine.run.around import AGREEMENT_LASTS_S, Veto
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.world import EPOCH
+
+CLOSED = Veto("the window is closed", "veto")
 
 
 def orders(world: SwitchWorld) -> int:
@@ -21,9 +23,10 @@ def test_a_veto_keeps_every_old_sim_on_and_each_wave_is_asked_about(tmp_path: Pa
     world.migrated()
     header = world.cutover_plan(waves=(3,))
     asked: list[Mapping[str, Any]] = []
-    answers = ["no ticket", None, "no ticket", None]
+    no = Veto("no ticket", "veto")
+    answers = [no, None, no, None]
 
-    async def ask(told: Mapping[str, Any]) -> str | None:
+    async def ask(told: Mapping[str, Any]) -> Veto | None:
         asked.append(told)
         return answers[len(asked) - 1]
 
@@ -50,10 +53,10 @@ def test_a_window_that_closes_within_a_portion_stops_the_orders_that_would_leave
     world.source.switches = OnenceSwitches(latency_s=8.0)
     agreed: list[float] = []
 
-    async def ask(_told: Mapping[str, Any]) -> str | None:
+    async def ask(_told: Mapping[str, Any]) -> Veto | None:
         now_s = world.now().timestamp() - EPOCH.timestamp()
         if now_s > before_s + 80.0:
-            return "the window is closed"
+            return CLOSED
         agreed.append(now_s)
         return None
 
