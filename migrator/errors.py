@@ -103,7 +103,10 @@ class MigratorError(Exception):
 
     @property
     def cause(self) -> str:
-        """Cause in our own words, by which two ends of a run are the same or not."""
+        """Cause in our own words.
+
+        By it two ends of a run are the same or not.
+        """
         return self.message
 
 

@@ -13,18 +13,21 @@ from migrator.inputs.settings.settings import SECRET_NAMES, Settings
 __all__ = ["Withheld", "secret_source", "withheld"]
 
 CARRIERS = (*SECRET_NAMES, "ONOMONDO_API_KEY")
-"""Names of the secrets of all carriers, also of those that no setting reaches yet."""
+"""Names of the secrets of all carriers, also without a setting."""
 
 
 def secret_source(name: str) -> SecretSource:
-    """Return where the secret of this name is looked for: a variable, NAME_FILE, or the keyring."""
+    """Return the source of the secret of this name.
+
+    That is a variable, the file that NAME_FILE names, or the keyring.
+    """
     value, file = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
     return SecretSource(name, Secret(value) if value else None, Path(file) if file else None)
 
 
 @dataclass(slots=True)
 class Withheld:
-    """Secrets that are kept from programs, and struck out of what programs say.
+    """Secrets that no program gets, struck out of what programs say.
 
     Args:
         sources: where each secret is found; nothing was opened yet.
@@ -64,7 +67,7 @@ def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
 
 
 def _value(source: SecretSource) -> str | None:
-    """Return a secret; None where there is none, or it cannot be read."""
+    """Return a secret; None where there is none to be read."""
     try:
         secret = source.resolve()
     except Unfit:

@@ -111,7 +111,7 @@ class SwitchContext:
         return self.around.ask is not None and self.header.direction is Direction.CUTOVER
 
     async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]]) -> None:
-        """Ask the hook before some orders of a wave are read and sent.
+        """Ask the hook before some orders of a wave.
 
         Reads of an order are at most `OLDEST_GUARD_S` old when it leaves, so the agreement is at most that much older.
 

@@ -18,7 +18,7 @@ A change window may end while a wave rests, while claims go on for hours, or whi
 """
 
 ASKED_AGAIN_S = 30.0
-"""Age of an agreement from which the hook is asked again before the next order.
+"""Age of an agreement from which the hook is asked again.
 
 What is left of the minute is for the order's own reads and its turn.
 """

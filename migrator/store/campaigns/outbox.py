@@ -124,7 +124,7 @@ class Outbox:
         return {DeliveryState(row.state): row.n for row in rows}
 
     def secret_names(self) -> set[str]:
-        """Return the names of the secrets of every receiver that the store knows of.
+        """Return the names of the secrets of every known receiver.
 
         Those are the receivers of all policies, and those of all notices that were made.
         """

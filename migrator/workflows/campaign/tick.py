@@ -180,7 +180,10 @@ class Tick:
         return next((held.words for held in self.held if held.exit_code is code), "all is done that was due")
 
     def cause(self) -> str:
-        """Return the gravest of what held the tick up, without the words of others."""
+        """Return the gravest of what held the tick up.
+
+        The words of others are left out.
+        """
         code = self.exit_code()
         return next((held.cause or held.words for held in self.held if held.exit_code is code), "")
 
