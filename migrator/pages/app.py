@@ -51,7 +51,8 @@ PATIENCE_S = 0.15
 
 Without them it says so, and has them at its next look.
 """
-MOST_PLANS_KEPT = 8
+MOST_PLANS_KEPT = 1000
+"""Plans whose counts are kept: a campaign has one for each day, and the counts of one are small."""
 LONGEST_FORM = 4096
 WRONG_TOKEN_S = 1.0
 
@@ -163,7 +164,7 @@ class Pages:
         return HTMLResponse(page, status)
 
     def _counts_of(self, plan_id: str) -> Kept[PlanCounts]:
-        """Return the counts of a plan; those of few plans are kept."""
+        """Return the counts of a plan, which are kept."""
         if plan_id not in self._plans:
             self._plans[plan_id] = Kept(self._slow, lambda store: plan_counts(store, plan_id, self._now()))
         self._plans.move_to_end(plan_id)

@@ -27,6 +27,7 @@ class Picture:
         made_at: when it was taken (UTC seconds).
         counts: SIMs by stage, and exceptions by code.
         keys: the old SIMs of each standing, by their keys, sorted.
+        stock: the claimed cards without a unit, by their keys, sorted.
         taken_at: when the inventory in force was read (UTC seconds); None if there is none.
         report: what the report over all plans says first.
         newest_plan: the id of the migration that was made last; None without one.
@@ -42,6 +43,7 @@ class Picture:
     made_at: float
     counts: LifeCounts
     keys: Mapping[Standing, Sequence[str]] = field(repr=False)
+    stock: Sequence[str] = field(repr=False)
     taken_at: float | None
     report: FleetReport
     newest_plan: str | None
@@ -104,6 +106,7 @@ def picture_of(store: Store, now: float) -> Picture:
         counts=counts,
         report=report,
         keys=dict(keys),
+        stock=store.lives.stock(),
         taken_at=None if inventory is None else inventory.completed_at,
         newest_plan=newest,
         idle=idle,
