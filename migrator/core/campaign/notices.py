@@ -34,8 +34,19 @@ MASK = "[a SIM]"
 MOST_NAMED = 50
 """Most SIMs that a notice names."""
 
-_LONG_NUMBER = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){16,22}F?(?![0-9])")
-"""Digits that may be an ICCID, in groups or not."""
+_BETWEEN = r"[\s./_\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff-]"
+"""Character between groups of digits, seen or not."""
+
+_LONG_NUMBER = re.compile(
+    rf"(?<!\d)(?:(?:8{_BETWEEN}?9|98)(?:{_BETWEEN}{{0,3}}\d){{15,}}|\d(?:[ -]?\d){{16,}})[Ff]?(?!\d)"
+)
+"""Digits that may be an ICCID or an EID, in groups or not.
+
+Both begin with 89, and an ICCID whose digits were swapped in pairs with 98: what is written between their digits may be
+anything. Other long numbers are digits in plain groups.
+
+Source: ITU-T E.118, section 4; GSMA SGP.02, section 2.2.2.
+"""
 
 
 class DeliveryState(StrEnum):

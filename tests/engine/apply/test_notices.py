@@ -157,3 +157,33 @@ def test_no_iccid_is_left_in_what_is_masked() -> None:
         "reason": "of [a SIM], [a SIM] and [a SIM] one is off since 2026-11-29",
         "counts": {"[a SIM]": 2},
     }
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "89049032123451234512345678901235",  # an EID
+        "8904 9032 1234 5123 4512 3456 7890 1235",
+        "8988.2280.6661.4000.017",
+        "8988 - 2280 - 6661 - 4000 - 017",
+        "8988\u00a02280\u202f6661\u20094000\u2007017",
+        "8988\u20132280\u20116661\u20124000_017",
+        "89/88/22806661400001/7F",
+        "\u0668\u0669882280666140000\u0661\u0667",  # Arabic digits
+        "98882208661604001",
+    ],
+)
+def test_an_iccid_or_eid_is_masked_however_it_is_written(written: str) -> None:
+    assert masked(f"the card {written}, in unit 12") == "the card [a SIM], in unit 12"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "4000.00 of [caps] max_spend_now = 5000.00 are used, 2026-11-29 20:15:03 to 2026-12-01 08:00",
+        "plan p694d7d44d8, run 4, 100000 SIMs, 500 500 500, 192.168.100.101:8787",
+        "2026-11-29 2026-12-01",
+    ],
+)
+def test_days_amounts_and_addresses_are_not_masked(words: str) -> None:
+    assert masked(words) == words
