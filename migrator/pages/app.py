@@ -28,8 +28,8 @@ from starlette.types import Receive, Scope, Send
 from migrator.core.campaign.life import LifeStage
 from migrator.errors import MigratorError
 from migrator.inputs.settings.settings import Settings
-from migrator.pages.access import COOKIE, SESSION_S, Access
-from migrator.pages.guard import Guard, may_look
+from migrator.pages.door.access import COOKIE, SESSION_S, Access
+from migrator.pages.door.guard import Guard, may_look
 from migrator.pages.kept import Kept
 from migrator.pages.metrics import CONTENT_TYPE, open_metrics
 from migrator.pages.overview import overview
@@ -52,7 +52,10 @@ PATIENCE_S = 0.15
 Without them it says so, and has them at its next look.
 """
 MOST_PLANS_KEPT = 1000
-"""Plans whose counts are kept: a campaign has one for each day, and the counts of one are small."""
+"""Plans whose counts are kept.
+
+A campaign makes one or more each day, and the counts of one are small.
+"""
 LONGEST_FORM = 4096
 WRONG_TOKEN_S = 1.0
 

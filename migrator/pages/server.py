@@ -14,9 +14,9 @@ from starlette.types import ASGIApp
 
 from migrator.errors import InputError
 from migrator.inputs.settings.settings import Settings
-from migrator.pages.access import Access, read_token
 from migrator.pages.app import Pages
-from migrator.pages.connections import MOST_CONNECTIONS, Connection
+from migrator.pages.door.access import Access, read_token
+from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
 from migrator.store import Store
 from migrator.store.database.database import path_of
 

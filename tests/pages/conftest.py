@@ -11,8 +11,8 @@ import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request
 
 from migrator.inputs.settings.settings import load_settings
-from migrator.pages.access import Access
 from migrator.pages.app import Pages
+from migrator.pages.door.access import Access
 from migrator.pages.server import Address, _bound, config_of
 from tests.chromium import browser
 from tests.store.store_kit import NOW, url_of

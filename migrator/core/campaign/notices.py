@@ -40,7 +40,7 @@ _BETWEEN = r"[\s./_\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff-]"
 _LONG_NUMBER = re.compile(
     rf"(?<!\d)(?:(?:8{_BETWEEN}?9|98)(?:{_BETWEEN}{{0,3}}\d){{15,}}|\d(?:[ -]?\d){{16,}})[Ff]?(?!\d)"
 )
-"""Digits that may be an ICCID or an EID, in groups or not.
+"""Digits that may be an ICCID or an EID.
 
 Both begin with 89, and an ICCID whose digits were swapped in pairs with 98: what is written between their digits may be
 anything. Other long numbers are digits in plain groups.

@@ -142,7 +142,7 @@ class Lives:
         return [key for key, standing in self._all(now) if _fits(standing, stage, code)]
 
     def stock(self) -> list[str]:
-        """Return the keys of claimed cards of the stock without a unit, sorted."""
+        """Return the keys of claimed cards without a unit, sorted."""
         return stock_keys(self._db)
 
     def set_aside(self) -> list[str]:

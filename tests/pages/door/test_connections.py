@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from migrator.pages.connections import MOST_CONNECTIONS, Connection
+from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
 from migrator.pages.server import Address, _bound, config_of
 
 START_S = 20.0

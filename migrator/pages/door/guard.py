@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from migrator.pages.access import COOKIE, Access
+from migrator.pages.door.access import COOKIE, Access
 from migrator.pages.rendering import rendered
 
 __all__ = ["OPEN", "Guard", "may_look"]
@@ -84,9 +84,9 @@ class Guard:
 
 
 def _is_forwarded(scope: Scope, headers: Headers) -> bool:
-    """True if a proxy stands between: it says so, or speaks as nginx does by default.
+    """True if a proxy stands between.
 
-    Browsers and Prometheus speak HTTP/1.1 or later.
+    It says so, or speaks HTTP/1.0 as nginx does by default. Browsers and Prometheus speak HTTP/1.1 or later.
     """
     return scope["http_version"] == "1.0" or any(name.startswith(FORWARDED) for name in headers)
 

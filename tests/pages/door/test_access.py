@@ -11,8 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 from migrator.errors import InputError
 from migrator.inputs.settings.secrets import Secret
 from migrator.pages import app
-from migrator.pages.access import COOKIE, SESSION_S, Access, read_token
-from migrator.pages.guard import Guard
+from migrator.pages.door.access import COOKIE, SESSION_S, Access, read_token
+from migrator.pages.door.guard import Guard
 from migrator.pages.server import Address, _listening, address_of
 from tests.pages.kit import Browser, browsing, fleet
 from tests.store.store_kit import NOW

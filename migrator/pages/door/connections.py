@@ -32,7 +32,7 @@ class Connection(H11Protocol):
     _is_asking: bool = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin, and take the place of an idle one where all are taken."""
+        """Begin, in the place of an idle one where all are taken."""
         super().connection_made(transport)
         self._within(self.request_s)
         if len(self.connections) >= MOST_CONNECTIONS:
@@ -48,12 +48,18 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request; once it is whole, its answer has a time of its own."""
+        """Take a part of a request.
+
+        Once it is whole, its answer has a time of its own.
+        """
         super().data_received(data)
         self._note_request()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or until the client took what is left of the answer."""
+        """Wait for the next request.
+
+        The client may still have to take what is left of the answer.
+        """
         self._is_asking = True
         self._within(self.answer_s if self.transport.get_write_buffer_size() else self.request_s)
         super().on_response_complete()
@@ -61,7 +67,7 @@ class Connection(H11Protocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """True if it is the client's turn: to ask, or to take what it asked for."""
+        """True if it is the client's turn to ask, or to take."""
         return self._is_asking or bool(self.flow.write_paused)
 
     def _note_request(self) -> None:
@@ -77,6 +83,6 @@ class Connection(H11Protocol):
         self._end = self.loop.call_later(seconds, self.cut)
 
     def cut(self, *_: Any) -> None:
-        """Cut the client off, also with an answer on its way, and make room at once."""
+        """Cut the client off, and make room at once."""
         self.connections.discard(self)
         self.transport.abort()
