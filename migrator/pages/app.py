@@ -32,6 +32,7 @@ from migrator.pages.door.access import COOKIE, SESSION_S, Access
 from migrator.pages.door.guard import Guard, may_look
 from migrator.pages.kept import Kept
 from migrator.pages.metrics import CONTENT_TYPE, open_metrics
+from migrator.pages.operation import operation
 from migrator.pages.overview import overview
 from migrator.pages.picture import Picture, picture_of
 from migrator.pages.reading import StoreReader
@@ -192,8 +193,8 @@ class Pages:
     # --- machines -------------------------------------------------------------------------------------------------
 
     async def _metrics(self, _request: Request) -> Response:
-        work = await self._ask(lambda store: at_work(store, self._now()))
-        text = open_metrics(await self._picture.value(), work, self._now())
+        work, now = await self._ask(lambda store: (at_work(store, self._now()), operation(store)))
+        text = open_metrics(await self._picture.value(), work, now, self._now())
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     async def _health(self, request: Request) -> Response:

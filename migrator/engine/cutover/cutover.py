@@ -139,7 +139,7 @@ class Switching:
         """
         if not self.ctx.has_hook:
             return
-        left = len(await self._open_keys(wave))
+        left = len(await self._open_keys(str(wave)))
         await self.ctx.may_send(wave, lambda: asked_of_hook(self.ctx, left))
 
     async def _ask_ahead(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:

@@ -123,6 +123,18 @@ class Outbox:
         rows = self._db.rows(select(deliveries.c.state, func.count().label("n")).group_by(deliveries.c.state))
         return {DeliveryState(row.state): row.n for row in rows}
 
+    def counts_by_receiver(self) -> dict[tuple[str, DeliveryState], int]:
+        """Count the deliveries by receiver, as its policy numbers it, and state."""
+        by = (deliveries.c.receiver, deliveries.c.state)
+        rows = self._db.rows(select(*by, func.count().label("n")).group_by(*by))
+        return {(row.receiver, DeliveryState(row.state)): row.n for row in rows}
+
+    def waits_since(self) -> float | None:
+        """Return when the oldest waiting notice was made (UTC seconds), or None."""
+        oldest = select(func.min(notices.c.made_at)).join_from(notices, deliveries)
+        since_s: float | None = self._db.rows(oldest.where(deliveries.c.state.in_(_OPEN)))[0][0]
+        return since_s
+
     def secret_names(self) -> set[str]:
         """Return the names of the secrets of every known receiver.
 
