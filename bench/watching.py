@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -16,8 +16,10 @@ from bench.commands import Desk
 from bench.measures import Measure
 from bench.reporting import stored_fleet
 from bench.whole_way import POLICY
+from migrator.store import Store
 from migrator.wiring.rehearsal import pool_of
-from tests.builders import source_iccid
+from tests.builders import source_iccid, target, target_iccid
+from tests.store.store_kit import NOW
 
 __all__ = ["watching"]
 
@@ -30,6 +32,7 @@ PAGES = (
     ("the overview", "/"),
     ("exceptions", "/sims?stage=exception"),
     ("the last page of all SIMs", "/sims?page=1000"),
+    ("the last page of the stock", "/sims?stage=in_stock&page=1000"),
     ("runs and plans", "/runs"),
     ("a plan", "/runs/p1"),
     ("the story of a unit", f"/find?q={source_iccid(777)}"),
@@ -44,6 +47,7 @@ def watching(folder: Path) -> Iterator[Measure]:
     large = folder / "large"
     large.mkdir()
     stored_fleet(large, SIMS)
+    _stocked(large)
     with _served(large) as http:
         for name, path in PAGES:
             took = sorted(_timed(http, path) for _ in range(LOOKS))
@@ -62,6 +66,15 @@ def watching(folder: Path) -> Iterator[Measure]:
         against_what="alone",
         most=MOST_SLOWER,
     )
+
+
+def _stocked(folder: Path) -> None:
+    """Add claimed cards without a unit, as many as there are SIMs."""
+    with closing(Store.open(f"sqlite:///{folder / 'migrator.db'}", now=NOW)) as store:
+        for start in range(SIMS, 2 * SIMS, 2500):
+            cards = range(start, start + 2500)
+            store.stock.add([(target_iccid(number), "cards.csv") for number in cards], NOW)
+            store.journal.observed([target(number) for number in cards], [], now=NOW)
 
 
 def _timed(http: httpx.Client, path: str) -> float:

@@ -101,6 +101,14 @@ class MigratorError(Exception):
         self.hint = hint
         self.problems = problems or (Problem(self.code, message, hint),)
 
+    @property
+    def cause(self) -> str:
+        """Cause in our own words.
+
+        By it two ends of a run are the same or not.
+        """
+        return self.message
+
 
 class InputError(MigratorError):
     """A file, an option or a setting is wrong.
@@ -183,6 +191,26 @@ class Halted(MigratorError):
 
     exit_code = 6
     code = "halted"
+
+
+class Vetoed(Halted):
+    """A hook of the policy forbade what would have been sent next.
+
+    Args:
+        message: with the words of the hook, which may be others each time.
+        cause: the kind of the veto, without them.
+    """
+
+    code = "veto"
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message, hint="run the same command again once the hook agrees")
+        self._cause = cause
+
+    @property
+    def cause(self) -> str:
+        """Cause without the words of the hook."""
+        return self._cause
 
 
 class MostClaimed(Halted):

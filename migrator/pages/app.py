@@ -28,10 +28,11 @@ from starlette.types import Receive, Scope, Send
 from migrator.core.campaign.life import LifeStage
 from migrator.errors import MigratorError
 from migrator.inputs.settings.settings import Settings
-from migrator.pages.access import COOKIE, SESSION_S, Access
-from migrator.pages.guard import Guard, may_look
+from migrator.pages.door.access import COOKIE, SESSION_S, Access
+from migrator.pages.door.guard import Guard, may_look
 from migrator.pages.kept import Kept
 from migrator.pages.metrics import CONTENT_TYPE, open_metrics
+from migrator.pages.operation import operation
 from migrator.pages.overview import overview
 from migrator.pages.picture import Picture, picture_of
 from migrator.pages.reading import StoreReader
@@ -51,7 +52,11 @@ PATIENCE_S = 0.15
 
 Without them it says so, and has them at its next look.
 """
-MOST_PLANS_KEPT = 8
+MOST_PLANS_KEPT = 1000
+"""Plans whose counts are kept.
+
+A campaign makes one or more each day, and the counts of one are small.
+"""
 LONGEST_FORM = 4096
 WRONG_TOKEN_S = 1.0
 
@@ -163,7 +168,7 @@ class Pages:
         return HTMLResponse(page, status)
 
     def _counts_of(self, plan_id: str) -> Kept[PlanCounts]:
-        """Return the counts of a plan; those of few plans are kept."""
+        """Return the counts of a plan, which are kept."""
         if plan_id not in self._plans:
             self._plans[plan_id] = Kept(self._slow, lambda store: plan_counts(store, plan_id, self._now()))
         self._plans.move_to_end(plan_id)
@@ -188,8 +193,8 @@ class Pages:
     # --- machines -------------------------------------------------------------------------------------------------
 
     async def _metrics(self, _request: Request) -> Response:
-        work = await self._ask(lambda store: at_work(store, self._now()))
-        text = open_metrics(await self._picture.value(), work, self._now())
+        work, now = await self._ask(lambda store: (at_work(store, self._now()), operation(store)))
+        text = open_metrics(await self._picture.value(), work, now, self._now())
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     async def _health(self, request: Request) -> Response:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from migrator.core.campaign.life import ExceptionCode, LifeStage
+from migrator.core.campaign.notices import DeliveryState
+from migrator.core.run.results import ExitCode
 from migrator.core.run.states import RunState
 from migrator.core.run.steps import RequestOutcome
+from migrator.pages.operation import Operation, Used
 from migrator.pages.picture import Picture
 from migrator.pages.runs import AtWork
 
@@ -20,6 +23,7 @@ __all__ = ["CONTENT_TYPE", "open_metrics"]
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 Labels = Mapping[str, str]
+_WAITING = (DeliveryState.WAITING, DeliveryState.SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +48,18 @@ class Family:
             yield f"{self.name}{ending}{{{named}}} {value}" if named else f"{self.name}{ending} {value}"
 
 
-def open_metrics(picture: Picture, work: AtWork, now: float) -> str:
+def open_metrics(picture: Picture, work: AtWork, ticking: Operation, now: float) -> str:
     """Return all metrics as text.
 
     `now` is in UTC seconds.
     """
-    lines = [line for family in _families(picture, work, now) for line in family.lines()]
+    counted = [*_families(picture), *_of_campaign(picture.used)]
+    families = [*counted, *_of_ticks(ticking, now), *_of_now(picture, work, now)]
+    lines = [line for family in families for line in family.lines()]
     return "\n".join([*lines, "# EOF"]) + "\n"
 
 
-def _families(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:
+def _families(picture: Picture) -> Iterator[Family]:
     counts = picture.counts
     stages = [stage for stage in LifeStage if stage is not LifeStage.IN_STOCK]
     yield Family(
@@ -125,7 +131,70 @@ def _families(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:
             for (kind, outcome), sent in sorted(_with_all_outcomes(picture.outcomes).items())
         ],
     )
-    yield from _of_now(picture, work, now)
+
+
+def _of_campaign(used: Used) -> Iterator[Family]:
+    if used:
+        yield Family(
+            "migrator_campaign_bound",
+            "gauge",
+            "Bounds of the open campaign's standing approval, in SIMs and in money.",
+            [({"of": bound.value}, most) for bound, (_, most) in used.items()],
+        )
+        yield Family(
+            "migrator_campaign_used",
+            "gauge",
+            "What is used of each bound, today or in all, by the journal; claims in doubt count.",
+            [({"of": bound.value}, spent) for bound, (spent, _) in used.items()],
+        )
+
+
+def _of_ticks(ticking: Operation, now: float) -> Iterator[Family]:
+    ticks, last = ticking.ticks, ticking.last
+    if ticks or last is not None:
+        codes = [({"exit_code": str(code.value)}, ticks.get(code.value, 0)) for code in ExitCode]
+        yield Family(
+            "migrator_ticks",
+            "counter",
+            "Ticks of campaigns that ended, by exit code, and those that were killed.",
+            [*codes, ({"exit_code": "killed"}, ticks.get(None, 0))],
+        )
+    if last is not None and last.ended_s is not None:
+        yield Family(
+            "migrator_tick_end_timestamp_seconds",
+            "gauge",
+            "When the last tick ended, in UTC seconds.",
+            [({}, round(last.ended_s, 1))],
+            unit="seconds",
+        )
+        yield Family(
+            "migrator_tick_duration_seconds",
+            "gauge",
+            "How long the last tick took.",
+            [({}, round(max(last.ended_s - last.began_s, 0.0), 1))],
+            unit="seconds",
+        )
+        yield Family("migrator_tick_exit_code", "gauge", "Exit code of the last tick.", [({}, last.exit_code or 0)])
+    yield from _of_notices(ticking, now)
+
+
+def _of_notices(ticking: Operation, now: float) -> Iterator[Family]:
+    found = ticking.notices
+    receivers = sorted({name for name, _ in found})
+    for name, kind, about, states in (
+        ("waiting", "gauge", "Notices that wait for a receiver, or for its next try.", _WAITING),
+        ("delivered", "counter", "Notices that a receiver took.", (DeliveryState.DELIVERED,)),
+        ("failed", "counter", "Notices that were given up, after a week of tries.", (DeliveryState.GAVE_UP,)),
+    ):
+        counts = [({"receiver": one}, sum(found.get((one, state), 0) for state in states)) for one in receivers]
+        yield Family(f"migrator_notices_{name}", kind, about, counts)
+    yield Family(
+        "migrator_notices_oldest_waiting_seconds",
+        "gauge",
+        "Age of the oldest notice that waits; 0 if none does.",
+        [({}, 0.0 if ticking.waits_since is None else round(max(now - ticking.waits_since, 0.0), 1))],
+        unit="seconds",
+    )
 
 
 def _of_now(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:

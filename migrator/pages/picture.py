@@ -9,6 +9,7 @@ from typing import Any
 from migrator.core.campaign.forecast import Day, Forecast, forecast
 from migrator.core.campaign.idle import IdleMoney
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage, SimLife
+from migrator.pages.operation import Used, used_of_bounds
 from migrator.reports.campaign.model import FleetReport
 from migrator.store import Store
 from migrator.version import VERSION
@@ -27,6 +28,7 @@ class Picture:
         made_at: when it was taken (UTC seconds).
         counts: SIMs by stage, and exceptions by code.
         keys: the old SIMs of each standing, by their keys, sorted.
+        stock: the claimed cards without a unit, by their keys, sorted.
         taken_at: when the inventory in force was read (UTC seconds); None if there is none.
         report: what the report over all plans says first.
         newest_plan: the id of the migration that was made last; None without one.
@@ -34,6 +36,7 @@ class Picture:
         days: what happened on each day (UTC), oldest first.
         forecast: of the day on which the fleet is cut over.
         claims: SIMs that were claimed, or may have been, by organization's plan.
+        used: of each bound of the open campaign; empty without one.
         caps: of the newest plan, what is used and what is left; empty without one.
         outcomes: requests by kind and outcome.
         run_states: runs by state.
@@ -42,6 +45,7 @@ class Picture:
     made_at: float
     counts: LifeCounts
     keys: Mapping[Standing, Sequence[str]] = field(repr=False)
+    stock: Sequence[str] = field(repr=False)
     taken_at: float | None
     report: FleetReport
     newest_plan: str | None
@@ -49,6 +53,7 @@ class Picture:
     days: Sequence[Day]
     forecast: Forecast
     claims: int
+    used: Used
     caps: Mapping[str, Any]
     outcomes: Mapping[tuple[str, str], int]
     run_states: Mapping[str, int]
@@ -104,12 +109,14 @@ def picture_of(store: Store, now: float) -> Picture:
         counts=counts,
         report=report,
         keys=dict(keys),
+        stock=store.lives.stock(),
         taken_at=None if inventory is None else inventory.completed_at,
         newest_plan=newest,
         idle=idle,
         days=days,
         forecast=told,
         claims=sum(one.sims for one in claimed),
+        used=used_of_bounds(store, now),
         caps={} if header is None else caps_used(store, header),
         outcomes=store.glance.outcomes(),
         run_states=store.glance.run_states(),

@@ -10,19 +10,19 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from migrator.errors import InputError
 from migrator.inputs.settings.settings import Settings
-from migrator.pages.access import Access, read_token
 from migrator.pages.app import Pages
+from migrator.pages.door.access import Access, read_token
+from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
 from migrator.store import Store
 from migrator.store.database.database import path_of
 
-__all__ = ["Address", "address_of", "serve"]
+__all__ = ["Address", "address_of", "config_of", "serve"]
 
 LARGEST_PORT = 65_535
-MOST_REQUESTS = 64
-"""Requests that are answered at once; more get 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def serve(url: str, settings: Settings, listen: str, token_file: Path | None, te
             tell("warning: this is plain HTTP, open to others: TLS belongs in front of it (docs/serve.md)")
         pages = Pages(url, settings, access)
         try:
-            _Server(_config(pages)).run(sockets=[listener])
+            _Server(config_of(pages)).run(sockets=[listener])
         finally:
             pages.close()
 
@@ -128,7 +128,8 @@ def _unusable(address: Address, error: OSError) -> InputError:
     )
 
 
-def _config(pages: Pages) -> uvicorn.Config:
+def config_of(pages: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:
+    """Return the settings of the server, with the bounds of each connection."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         pages,
@@ -138,7 +139,8 @@ def _config(pages: Pages) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         ws="none",
-        limit_concurrency=MOST_REQUESTS,
+        http=connection,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=2,
     )
 

@@ -68,12 +68,11 @@ def sims_page(store: Store, picture: Picture, wanted: Filter, now: float) -> dic
 
 
 def _stock_page(store: Store, picture: Picture, wanted: Filter, now: float) -> dict[str, Any]:
-    total = picture.counts.of(LifeStage.IN_STOCK)
+    total = len(picture.stock)
     pages = max(-(-total // PAGE_SIMS), 1)
-    page, after, found = min(wanted.page, pages), None, []
-    for _ in range(page):
-        found = store.lives.page(now, stage=LifeStage.IN_STOCK, after=after, limit=PAGE_SIMS)
-        after = found[-1][0] if found else after
+    page = min(wanted.page, pages)
+    after = picture.stock[(page - 1) * PAGE_SIMS - 1] if page > 1 else None
+    found = store.lives.page(now, stage=LifeStage.IN_STOCK, after=after, limit=PAGE_SIMS)
     return _told(picture, wanted, [_row(life) for _, life in found], total=total, page=page, pages=pages)
 
 

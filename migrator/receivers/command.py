@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
@@ -34,10 +34,18 @@ class ProgramEnd:
     words: str
 
 
-def run_program(command: Sequence[str], given: bytes, *, environ: Mapping[str, str], timeout_s: float) -> ProgramEnd:
+def run_program(
+    command: Sequence[str],
+    given: bytes,
+    *,
+    environ: Mapping[str, str],
+    timeout_s: float,
+    struck: Callable[[str], str] = str,
+) -> ProgramEnd:
     """Run a program with `given` on its standard input; blocks meanwhile.
 
-    The program has a process group of its own, which is ended as a whole when the time is over.
+    The program has a process group of its own, which is ended as a whole when the time is over. `struck` takes out of
+    its words what must not be kept, before they are cut.
     """
     try:
         process = subprocess.Popen(  # noqa: S603 - the operator's own policy names it, and no shell is asked
@@ -63,7 +71,7 @@ def run_program(command: Sequence[str], given: bytes, *, environ: Mapping[str, s
     if code is None:
         _end(process)
     threads[1].join(GRACE_S)  # a child that it left behind may hold the pipe open
-    words = _first_line(bytes(said))
+    words = _first_line(bytes(said), struck)
     if code is None:
         return ProgramEnd(None, f"no answer within {timeout_s:g} s" + (f": {words}" if words else ""))
     return ProgramEnd(code, words)
@@ -90,11 +98,12 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def _first_line(said: bytes) -> str:
+def _first_line(said: bytes, struck: Callable[[str], str]) -> str:
     lines = (line.strip() for line in said.decode("utf-8", "replace").splitlines())
     first = next((line for line in lines if line), "")
     visible = "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in first
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode()
+        for char in struck(first)
     )
     return visible if len(visible) <= MOST_SHOWN else f"{visible[: MOST_SHOWN - 3]}..."
 

@@ -1,22 +1,20 @@
 """Ways to receivers and hooks, with what the environment holds for them."""
 
-import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from migrator.core.policy.outside import HookPrograms, Receiver, ReceiverKind
 from migrator.inputs.files.toml_checks import Unfit
-from migrator.inputs.settings.secrets import Secret, SecretSource
-from migrator.inputs.settings.settings import SECRET_NAMES
+from migrator.inputs.settings.secrets import Secret
 from migrator.receivers.command import ProgramEnd, run_program
 from migrator.receivers.message import Message, NotDelivered
+from migrator.wiring.withheld import Withheld, secret_source
 
-__all__ = ["ask_program", "bare_environment", "hand_over", "secret_named"]
+__all__ = ["ask_program", "hand_over", "secret_named"]
 
 COMMAND_S = 10.0
 TRY_S = 10.5
@@ -30,10 +28,8 @@ def secret_named(name: str) -> Secret:
 
     Raises: NotDelivered, if there is none, or it cannot be read.
     """
-    value, file = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
-    source = SecretSource(name, Secret(value) if value else None, Path(file) if file else None)
     try:
-        secret = source.resolve()
+        secret = secret_source(name).resolve()
     except Unfit as error:
         raise NotDelivered(error.words) from None
     if secret is None:
@@ -41,50 +37,39 @@ def secret_named(name: str) -> Secret:
     return secret
 
 
-def bare_environment(names: Iterable[str] = ()) -> dict[str, str]:
-    """Return the environment for a program of the operator, without our secrets.
-
-    Args:
-        names: of further secrets, beside the carriers'.
-    """
-    ours = {name for secret in (*SECRET_NAMES, *names) for name in (secret, f"{secret}_FILE")}
-    return {name: value for name, value in os.environ.items() if name.upper() not in ours}
-
-
-async def ask_program(
-    command: tuple[str, ...], given: bytes, hooks: HookPrograms, secrets: Iterable[str]
-) -> ProgramEnd:
-    """Run a hook in a thread.
+async def ask_program(command: tuple[str, ...], given: bytes, hooks: HookPrograms, kept: Withheld) -> ProgramEnd:
+    """Run a hook in a thread, without the secrets.
 
     The lease's heartbeat goes on meanwhile.
     """
-    environ = bare_environment(secrets)
-    work = partial(run_program, command, given, environ=environ, timeout_s=hooks.timeout_s)
-    return await anyio.to_thread.run_sync(work)
+    return await anyio.to_thread.run_sync(_program(command, given, hooks.timeout_s, kept))
 
 
-async def hand_over(message: Message, receiver: Receiver, *, now: float, secrets: Iterable[str] = ()) -> None:
+def _program(command: tuple[str, ...], given: bytes, timeout_s: float, kept: Withheld) -> Callable[[], ProgramEnd]:
+    return partial(run_program, command, given, environ=kept.environment(), timeout_s=timeout_s, struck=kept.struck)
+
+
+async def hand_over(message: Message, receiver: Receiver, *, now: float, kept: Withheld) -> None:
     """Give a message to a receiver, once.
 
     Args:
         message: the message, as this receiver may see it.
         receiver: to whom.
         now: UTC seconds, for the signature.
-        secrets: names of further secrets that a program must not see.
+        kept: the secrets that a program must not see.
 
     Raises: NotDelivered.
     """
     try:
         with anyio.fail_after(TRY_S):
-            await _hand_over(message, receiver, now, secrets)
+            await _hand_over(message, receiver, now, kept)
     except TimeoutError:
         raise NotDelivered(f"no answer within {TRY_S:g} s") from None
 
 
-async def _hand_over(message: Message, receiver: Receiver, now: float, secrets: Iterable[str]) -> None:
+async def _hand_over(message: Message, receiver: Receiver, now: float, kept: Withheld) -> None:
     if receiver.to is ReceiverKind.COMMAND:
-        environ = bare_environment((*receiver.secret_names, *secrets))
-        work = partial(run_program, receiver.command, message.body, environ=environ, timeout_s=COMMAND_S)
+        work = _program(receiver.command, message.body, COMMAND_S, kept)
         ended = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
         if ended.code != 0:
             raise NotDelivered(ended.words if ended.code is None else f"exit {ended.code}: {ended.words}")

@@ -203,7 +203,7 @@ def _context_of(
     store, settings, clock = site.store, site.settings, site.clock
     policy = _policy_of(store, header.plan_id)
     ref = bounds.ref
-    around = around_claims(store, policy, header.plan_id, ref=ref, who=owner)
+    around = around_claims(site, policy, header.plan_id, ref=ref, who=owner)
     return Context(
         header=header,
         policy=policy,

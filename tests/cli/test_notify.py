@@ -65,13 +65,17 @@ def must_hold_no_secret(desk: Desk, there: Receiving, *outputs: str) -> None:
     assert all(iccid[:18].encode() not in one.body for one in there.got for iccid in iccids)
 
 
-def test_a_veto_stops_the_claims_and_is_told_and_the_reference_goes_everywhere(desk: Desk, there: Receiving) -> None:
+def test_a_veto_stops_the_claims_and_is_told_and_the_reference_goes_everywhere(
+    desk: Desk, there: Receiving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OF_ANOTHER_PLAN", "not-for-programs")
+    desk.planned(POLICY + '[[notify]]\nto = "slack"\nurl_from = "OF_ANOTHER_PLAN"\n')
     plan = desk.planned(POLICY + HOOK.format(timeout="30s") + NOTICES)
-    script(desk, 'env > env.txt; cat > asked.json; echo "$1"; echo the window is closed >&2; exit 7')
+    script(desk, f'env > env.txt; cat > asked.json; echo "$1 {KEY}"; echo the window is closed >&2; exit 7')
     writes = desk.rehearsal.hologram.ledger.requests("POST")
     ended = desk.run("apply", "--confirm", str(plan["claims"]), "--ref", "CHG0042")
     assert ended.code == 6
-    assert "[hooks] before_claim vetoes, and nothing is sent: ./window.sh ended with 7: a b" in ended.err
+    assert "[hooks] before_claim vetoes, and nothing is sent: ./window.sh ended with 7: a b ***" in ended.err
     assert desk.rehearsal.hologram.ledger.requests("POST") == writes
     asked = json.loads((desk.folder / "asked.json").read_text())
     assert (asked["schema"], asked["hook"], asked["plan_id"]) == (1, "before_claim", plan["plan_id"])
@@ -81,6 +85,7 @@ def test_a_veto_stops_the_claims_and_is_told_and_the_reference_goes_everywhere(d
     assert "HOLOGRAM_API_KEY" not in environment
     assert "ONENCE_CLIENT_SECRET" not in environment
     assert "OUR_" not in environment
+    assert "not-for-programs" not in environment
     assert f"PATH={os.environ['PATH']}" in environment
     (notice,) = told(there)
     assert (notice["event"], notice["told"]["exit_code"], notice["told"]["ref"]) == ("stopped", 6, "CHG0042")

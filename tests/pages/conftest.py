@@ -11,9 +11,9 @@ import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request
 
 from migrator.inputs.settings.settings import load_settings
-from migrator.pages.access import Access
 from migrator.pages.app import Pages
-from migrator.pages.server import Address, _bound
+from migrator.pages.door.access import Access
+from migrator.pages.server import Address, _bound, config_of
 from tests.chromium import browser
 from tests.store.store_kit import NOW, url_of
 
@@ -86,7 +86,7 @@ def _served(folder: Path, access: Access | None) -> tuple[str, Callable[[], None
     pages = Pages(url_of(folder), load_settings({}, None), access, now=lambda: NOW + 3600)
     bound = _bound(Address("127.0.0.1", 0))
     listener = bound.__enter__()
-    server = uvicorn.Server(uvicorn.Config(pages, lifespan="off", log_level="critical", ws="none"))
+    server = uvicorn.Server(config_of(pages))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
 

@@ -14,8 +14,8 @@ from migrator.core.plan.plan import Action, Reason
 from migrator.core.run.states import RunEvent, StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome, Verdict, Verified
 from migrator.inputs.settings.settings import load_settings
-from migrator.pages.access import Access
 from migrator.pages.app import Pages
+from migrator.pages.door.access import Access
 from migrator.store import Store
 from tests.builders import sim, target
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, pulled, url_of

@@ -8,7 +8,7 @@ import pytest
 
 from migrator.core.run.states import RunEvent
 from migrator.inputs.settings.secrets import Secret
-from migrator.pages.access import Access
+from migrator.pages.door.access import Access
 from tests.builders import sim, source_iccid
 from tests.pages.conftest import Opened
 from tests.pages.kit import HOSTILE, fleet

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from migrator import wiring
-from tests.builders import source_iccid, target_iccid
+from migrator.core.campaign.life import LifeStage
+from migrator.core.plan.plan import Action
+from migrator.pages import app
+from migrator.pages.picture import picture_of
+from migrator.pages.runs import PlanCounts, plan_counts
+from migrator.pages.sims import Filter, sims_page
+from migrator.store import Store
+from tests.builders import source_iccid, target, target_iccid
 from tests.pages.kit import HOSTILE, Browser, browsing, fleet
-from tests.store.store_kit import NOW, open_store
+from tests.store.store_kit import NOW, change, open_store, planned
 
 PAGES = ("/", "/sims", "/sims?stage=exception", "/runs", "/runs/p1", "/find", "/find?q=unit+1", "/metrics", "/healthz")
 
@@ -103,6 +110,48 @@ def test_a_hundred_sims_are_a_page_and_the_next_is_a_link_away(tmp_path: Path) -
         assert 'href="/sims?stage=claimed_silent&amp;page=3"' in text
         last = browser.counted("/sims?stage=claimed_silent&page=999").text
         assert "201 to 227 of 227 SIMs" in last
+
+
+def test_a_late_page_of_the_stock_costs_no_more_queries_than_the_first(tmp_path: Path) -> None:
+    cards = [target_iccid(number) for number in range(1, 351)]
+    with open_store(tmp_path) as store:
+        store.stock.add([(card, "cards.csv") for card in cards], NOW)
+        store.journal.observed([target(number) for number in range(1, 351)], [], now=NOW)
+        picture, asked = picture_of(store, NOW), list[str]()
+        store._db._driver_connection().set_trace_callback(asked.append)
+        pages, costs = [], []
+        for number in (1, 4, 99):
+            asked.clear()
+            pages.append(sims_page(store, picture, Filter(stage=LifeStage.IN_STOCK, page=number), NOW))
+            costs.append(len(asked))
+    assert [(page["span"], page["page"], page["pages"], page["total"]) for page in pages] == [
+        ((1, 100), 1, 4, 350),
+        ((301, 350), 4, 4, 350),
+        ((301, 350), 4, 4, 350),
+    ]
+    shown = [card.digits for card in sorted(cards, key=lambda card: card.key)]
+    assert [row["iccid"] for row in pages[0]["rows"]] == shown[:100]
+    assert [row["iccid"] for row in pages[1]["rows"]] == shown[300:]
+    assert len(set(costs)) == 1
+
+
+def test_counts_of_many_plans_are_kept_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"p{number}" for number in range(1, 31)]
+    counted: list[str] = []
+
+    def noted(store: Store, plan_id: str, now: float) -> PlanCounts:
+        counted.append(plan_id)
+        return plan_counts(store, plan_id, now)
+
+    monkeypatch.setattr(app, "plan_counts", noted)
+    fleet(tmp_path)
+    with open_store(tmp_path) as store:
+        for name in names[1:]:
+            planned(store, [change(1, Action.SKIP)], plan_id=name)
+    with browsing(tmp_path) as browser:
+        for name in (*names, *names):
+            assert name in browser.counted(f"/runs/{name}").text
+    assert counted == names
 
 
 def test_the_csv_has_what_the_filter_shows_and_runs_nothing_in_a_spreadsheet(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Post:
 
 
 @contextmanager
-def post_office(tls: ssl.SSLContext | None = None) -> Iterator[Post]:
+def post_office(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Post]:
     """Run a server that takes every mail."""
     post = Post(tls=tls)
 
@@ -41,6 +41,10 @@ def post_office(tls: ssl.SSLContext | None = None) -> Iterator[Post]:
             with suppress(OSError):
                 self.talk()
 
+        def finish(self) -> None:
+            super().finish()
+            self.connection.close()
+
         def talk(self) -> None:
             while line := self.rfile.readline():
                 post.lines.append(line)
@@ -49,7 +53,8 @@ def post_office(tls: ssl.SSLContext | None = None) -> Iterator[Post]:
                     self.wfile.write(b"250-here\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n" if post.tls else b"250 here\r\n")
                 elif word == b"STAR" and post.tls is not None:
                     self.wfile.write(b"220 go\r\n")
-                    post.tls.wrap_socket(self.connection, server_side=True)
+                    self.connection = post.tls.wrap_socket(self.connection, server_side=True)
+                    self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
                 elif word == b"DATA":
                     self.wfile.write(b"354 go\r\n")
                     while (part := self.rfile.readline()) != b".\r\n":
@@ -60,7 +65,7 @@ def post_office(tls: ssl.SSLContext | None = None) -> Iterator[Post]:
                 else:
                     self.wfile.write(b"250 ok\r\n")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+    with socketserver.ThreadingTCPServer((host, 0), Handler) as server:
         server.daemon_threads = True
         post.port = server.server_address[1]
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -127,9 +132,25 @@ def test_a_certificate_that_cannot_be_verified_ends_the_try(tmp_path: Path) -> N
     (tmp_path / "own.pem").write_text(SELF_SIGNED)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "own.pem")
-    with post_office(tls) as post, pytest.raises(NotDelivered, match="SSLCertVerificationError"):
-        sent(post, password="s3cret")
-    assert post.mail == b""
+    with post_office(tls) as post:
+        with pytest.raises(NotDelivered, match="cannot be verified"):
+            sent(post, password="s3cret")
+        assert post.mail == b""
+    with post_office(tls, "127.0.0.2") as post:  # no name of this machine to us
+        with pytest.raises(NotDelivered, match="cannot be verified"):
+            sent(post, server="127.0.0.2")
+        assert post.mail == b""
+
+
+def test_a_mail_without_a_password_goes_to_this_machine_whatever_its_certificate(tmp_path: Path) -> None:
+    """A mail server as packages leave it has one that it signed itself; plain words would do here, too."""
+    (tmp_path / "own.pem").write_text(SELF_SIGNED)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "own.pem")
+    with post_office(tls) as post:
+        sent(post)
+    assert message_from_bytes(post.mail, policy=default)["Subject"] == "migrator: Stopped (p1)"
+    assert b"STARTTLS\r\n" in post.lines
 
 
 def test_a_mail_that_one_recipient_gets_is_not_sent_to_it_again_for_another() -> None:

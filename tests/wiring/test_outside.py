@@ -13,6 +13,7 @@ from migrator.receivers.command import ProgramEnd
 from migrator.receivers.message import Message, NotDelivered
 from migrator.wiring import outside
 from migrator.wiring.outside import ask_program
+from migrator.wiring.withheld import withheld
 
 
 def test_the_heartbeat_goes_on_while_a_hook_thinks(tmp_path: Path) -> None:
@@ -28,7 +29,9 @@ def test_the_heartbeat_goes_on_while_a_hook_thinks(tmp_path: Path) -> None:
     async def body() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(beat)
-            found.append(await ask_program(("/bin/sh", "-c", script), b"{}", HookPrograms(timeout_s=20.0), ()))
+            found.append(
+                await ask_program(("/bin/sh", "-c", script), b"{}", HookPrograms(timeout_s=20.0), withheld(None))
+            )
 
     anyio.run(body)
     assert found == [ProgramEnd(0, "seen")]
@@ -59,7 +62,7 @@ def test_a_mail_server_that_never_ends_its_greeting_holds_nobody_up(monkeypatch:
         message = Message.of("abc-7", NoticeEvent.STOPPED, 1_764_000_000.0, {"reason": "a cap"}, detail=False)
         before = set(threading.enumerate())
         with pytest.raises(NotDelivered, match="no answer within"):
-            anyio.run(lambda: outside.hand_over(message, receiver, now=1_764_000_000.0))
+            anyio.run(lambda: outside.hand_over(message, receiver, now=1_764_000_000.0, kept=withheld(None)))
         assert all(thread.daemon for thread in set(threading.enumerate()) - before)
         hung_up.set()
         server.shutdown()

@@ -34,8 +34,19 @@ MASK = "[a SIM]"
 MOST_NAMED = 50
 """Most SIMs that a notice names."""
 
-_LONG_NUMBER = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){16,22}F?(?![0-9])")
-"""Digits that may be an ICCID, in groups or not."""
+_BETWEEN = r"[\s./_\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff-]"
+"""Character between groups of digits, seen or not."""
+
+_LONG_NUMBER = re.compile(
+    rf"(?<!\d)(?:(?:8{_BETWEEN}?9|98)(?:{_BETWEEN}{{0,3}}\d){{15,}}|\d(?:[ -]?\d){{16,}})[Ff]?(?!\d)"
+)
+"""Digits that may be an ICCID or an EID.
+
+Both begin with 89, and an ICCID whose digits were swapped in pairs with 98: what is written between their digits may be
+anything. Other long numbers are digits in plain groups.
+
+Source: ITU-T E.118, section 4; GSMA SGP.02, section 2.2.2.
+"""
 
 
 class DeliveryState(StrEnum):
@@ -105,19 +116,21 @@ def end_notices(
     exit_code: ExitCode,
     told: Mapping[str, Any],
     *,
+    cause: str,
     day: date,
     to: tuple[Receiver, ...],
     plan_id: str | None = None,
 ) -> list[Notice]:
     """Return the notice of the end of a run, if any.
 
-    A plan that is run by the clock ends with the same words again and again: they are told once a day (UTC). Where
-    the run merely waits, the numbers in its words make no other end.
+    A plan that is run by the clock ends for the same cause again and again: it is told once a day (UTC). Where the run
+    merely waits, the numbers in its words make no other end.
 
     Args:
         named: the plan that ran.
         exit_code: of the run.
         told: with the `reason`.
+        cause: the reason without the words of others, such as a hook's, which may name the time of day.
         day: today.
         to: the receivers.
         plan_id: the migration's plan, where another one ran.
@@ -125,8 +138,7 @@ def end_notices(
     event = _AT_END.get(exit_code)
     if event is None:
         return []
-    reason = str(told["reason"])
-    same = re.sub("[0-9]+", "#", reason) if exit_code is ExitCode.RESUMABLE else reason
+    same = re.sub("[0-9]+", "#", cause) if exit_code is ExitCode.RESUMABLE else cause
     key = f"{event}:{named}:{day}:{int(exit_code)}:{_digest(same)}"
     return [Notice(event, key, {**told, "exit_code": int(exit_code)}, to, plan_id or named)]
 

@@ -17,7 +17,7 @@ class SwitchResult:
     `proved`: ordered, and a read showed it; `already`: found as wanted; `paused`: new SIMs that a rollback paused;
     `aside` (not sent), `failed` (refused, or in conflict) and `changed` (label or IMEI lock is not as it was) are by
     code; `not_alive` are ICCIDs of old SIMs that are off while the new SIM cannot pass data. `unproved` counts the SIMs
-    that are still open, in all waves.
+    that are still open, in all waves. `cause` is the reason without the words of a hook or carrier.
     """
 
     switch_id: str
@@ -34,6 +34,7 @@ class SwitchResult:
     failed: Mapping[str, int]
     changed: Mapping[str, int]
     not_alive: Sequence[str] = ()
+    cause: str = ""
 
     @property
     def is_over(self) -> bool:

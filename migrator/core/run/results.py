@@ -71,7 +71,7 @@ class ApplyResult:
     """Result of one run of `apply`.
 
     `verdicts` counts acting SIMs by verdict; `failed` counts SIMs by error code. `is_capped`: as many SIMs
-    were claimed as the run may claim, and more are to be.
+    were claimed as the run may claim, and more are to be. `cause` is the reason without the words of a hook or carrier.
     """
 
     plan_id: str
@@ -86,6 +86,7 @@ class ApplyResult:
     blocked: int = 0
     skipped: int = 0
     is_capped: bool = False
+    cause: str = ""
 
     @property
     def is_open(self) -> bool:

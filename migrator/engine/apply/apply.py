@@ -229,6 +229,7 @@ class Applying:
             blocked=self._blocked(),
             skipped=ctx.header.counts.get(Action.SKIP, 0),
             is_capped=isinstance(error, MostClaimed),
+            cause=reason if error is None else error.cause,
         )
         told = told_at_end(ctx, result)
         ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=kept, now=ctx.now(), told=told)

@@ -23,7 +23,7 @@ from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims
 from migrator.engine.apply.told import asked_of_hook, told_of_spend
 from migrator.engine.run.context import Context
-from migrator.engine.run.freshness import Knowledge
+from migrator.engine.run.freshness import OLDEST_GUARD_S, Knowledge
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
 from migrator.engine.run.send import keys_of, send
 from migrator.errors import (
@@ -113,19 +113,33 @@ class Claimer:
             if batch is None:
                 return
             check_failures(self.ctx)
-            await self._ask_hook(batch)
-            await self.money.look()
-            await self.money.check(len(batch.items))
+            await self._may_claim(batch)
             queue.extendleft(reversed(await self._one(batch)))
 
-    async def _ask_hook(self, batch: ClaimBatch) -> None:
-        """Ask `before_claim`, and tell of caps that are nearly used.
+    async def _may_claim(self, batch: ClaimBatch) -> None:
+        """Check the money, then ask `before_claim` as the last thing.
 
-        Raises: Halted, if the hook has a veto.
+        Raises: Halted, for a cap or a veto; InsufficientBalance, StalePlan.
         """
-        ctx = self.ctx
-        ctx.around.tell(told_of_spend(ctx, self.money.price), ctx.now())
-        await ctx.around.may_send(batch.items[0].change.wave, lambda: asked_of_hook(ctx, self.money.price), ctx.steady)
+        ctx, money = self.ctx, self.money
+        await self._check_money(batch)
+        ctx.around.tell(told_of_spend(ctx, money.price), ctx.now())
+        wave = batch.items[0].change.wave
+        took_s = await ctx.around.may_send(wave, lambda: asked_of_hook(ctx, money.price), ctx.steady)
+        if took_s > OLDEST_GUARD_S:  # somebody was asked for long, and the price may be another one now
+            await self._check_money(batch)
+
+    async def _check_money(self, batch: ClaimBatch) -> None:
+        await self.money.look()
+        await self.money.check(len(batch.items))
+
+    def _vouch(self, look: Knowledge) -> None:
+        """Refuse a claim whose look, or whose agreement, is too old.
+
+        Raises: Outdated.
+        """
+        look.vouch()
+        self.ctx.around.vouch(self.ctx.steady)
 
     async def _looked_at(self, batch: ClaimBatch) -> list[ClaimBatch]:
         """Return the batch as read at most `OLDEST_LOOK_S` ago.
@@ -213,7 +227,7 @@ class Claimer:
                 StepKind.CLAIM,
                 batch.items,
                 self._claim_of(batch),
-                vouch=self._look_at(batch.items).vouch,
+                vouch=partial(self._vouch, self._look_at(batch.items)),
                 said=partial(_said, batch.items),
             )
         except PairChanged as error:

@@ -24,7 +24,7 @@ def told_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": dict(result.failed)}
     told |= {"money": _money(ctx), "reason": result.reason, "hint": result.hint, "next": _next(ctx, result.exit_code)}
     day = ctx.clock.now().date()
-    ended = end_notices(ctx.plan_id, result.exit_code, told, day=day, to=ctx.around.to)
+    ended = end_notices(ctx.plan_id, result.exit_code, told, cause=result.cause, day=day, to=ctx.around.to)
     return [*ended, *told_of_spend(ctx)]
 
 

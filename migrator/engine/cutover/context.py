@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from migrator.core.cutover.plan import SwitchHeader, SwitchItem
+from migrator.core.cutover.plan import Direction, SwitchHeader, SwitchItem
 from migrator.core.fleet.sims import ONENCE
 from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
@@ -102,12 +102,23 @@ class SwitchContext:
         """
         return self.clock.now().timestamp()
 
-    async def may_send(self, wave: str, told: Callable[[], Mapping[str, Any]]) -> None:
-        """Ask the hook before the orders of a wave.
+    @property
+    def has_hook(self) -> bool:
+        """True if a hook is asked before the orders.
+
+        A rollback asks none: it gives a unit back what it had.
+        """
+        return self.around.ask is not None and self.header.direction is Direction.CUTOVER
+
+    async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]]) -> None:
+        """Ask the hook before some orders of a wave.
+
+        Reads of an order are at most `OLDEST_GUARD_S` old when it leaves, so the agreement is at most that much older.
 
         Raises: Halted, if it has a veto.
         """
-        await self.around.may_send(wave, told, self._steady)
+        if self.has_hook:
+            await self.around.may_send(wave, told, self._steady)
 
     def learned_now(self) -> Knowledge:
         """Return the knowledge that begins with the next read.

@@ -47,7 +47,7 @@ class Switching:
     def __post_init__(self) -> None:
         self._new = NewSims(self.ctx)
         self._evidence = Evidence(self.ctx)
-        self._old = OldSims(self.ctx, sim_by_sim(self._guard))
+        self._old = OldSims(self.ctx, sim_by_sim(self._guard), self._ask_hook)
 
     async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
         """Return the SIMs that must not be ordered, with the reason.
@@ -76,7 +76,7 @@ class Switching:
         except MigratorError as error:
             words = getattr(error, "carrier_words", "")
             reason = f"{error.message} (they said: {words})" if words and words not in error.message else error.message
-            return await self._stopped(ExitCode(error.exit_code), reason, error.hint)
+            return await self._stopped(ExitCode(error.exit_code), reason, error.hint, error.cause)
         return await self._finished()
 
     async def _all_waves(self) -> None:
@@ -125,23 +125,21 @@ class Switching:
         if self.ctx.header.direction is Direction.CUTOVER:
             pending = [item for item in fresh if item.state_of(StepKind.SOURCE) is StepState.PENDING]
             await alone_if_need_be(pending, self._ask_ahead)
-            if pending:
-                await self._ask_hook(str(pending[0].row.wave))
         await self._old.order(fresh)
         if self.ctx.header.direction is Direction.ROLLBACK:
             await self._new.pause(self._fresh(keys), self._old.look)
         self._check_failures()
 
-    async def _ask_hook(self, wave: str) -> None:
+    async def _ask_hook(self, wave: str | None) -> None:
         """Ask `before_cutover` before an old SIM is switched off.
 
         A rollback is never asked about: it gives a unit back what it had.
 
         Raises: Halted, if the hook has a veto.
         """
-        if self.ctx.around.ask is None:
+        if not self.ctx.has_hook:
             return
-        left = len(await self._open_keys(wave))
+        left = len(await self._open_keys(str(wave)))
         await self.ctx.may_send(wave, lambda: asked_of_hook(self.ctx, left))
 
     async def _ask_ahead(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
@@ -268,14 +266,14 @@ class Switching:
         whole = "the plan" if only is None else f"wave {only!r}"
         return self._result(left, ExitCode.DONE, f"every SIM of {whole} is switched and proved", "")
 
-    async def _stopped(self, exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
-        return self._result(await self._open_by_wave(), exit_code, reason, hint)
+    async def _stopped(self, exit_code: ExitCode, reason: str, hint: str, cause: str = "") -> SwitchResult:
+        return self._result(await self._open_by_wave(), exit_code, reason, hint, cause)
 
     async def _open_by_wave(self) -> Counter[str]:
         """Count the SIMs that are not settled, by wave."""
         return Counter({wave: len(await self._open_keys(wave)) for wave in self.ctx.header.waves})
 
-    def _result(self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str) -> SwitchResult:
+    def _result(self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str, cause: str = "") -> SwitchResult:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         counts = ctx.journal.step_codes(ctx.switch_id)
@@ -295,6 +293,7 @@ class Switching:
             failed=_trouble(counts, StepState.FAILED),
             changed=_changed(counts),
             not_alive=tuple(self._not_alive),
+            cause=cause or reason,
         )
         told = told_at_end(ctx, result)
         ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now(), told=told)

@@ -66,10 +66,12 @@ class OldSims:
 
     Args:
         guard: asked once more for each portion, after it was read and before it is ordered.
+        may_order: asks the hook for a wave, before a portion is read; raises Halted, if it has a veto.
     """
 
     ctx: SwitchContext
     guard: Guard
+    may_order: Callable[[str | None], Awaitable[None]]
     _portions: Portions = field(init=False)
     _too_late: list[str] = field(default_factory=list, init=False)
     _lost_in_a_row: int = field(default=0, init=False)
@@ -121,8 +123,11 @@ class OldSims:
 
         Returns: the SIMs whose order did not leave in time, PENDING as before.
         """
-        ctx, known = self.ctx, self.ctx.learned_now()
+        ctx = self.ctx
         pending = ctx.plans.items_by_key(ctx.switch_id, keys)
+        for wave in dict.fromkeys(item.row.wave for item in pending):
+            await self.may_order(wave)
+        known = ctx.learned_now()
         looks = await self.look(pending)
         doubted = ctx.plans.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
         labels = ctx.plans.labels_in_force([item.key for item in pending])

@@ -26,7 +26,9 @@ def told_at_end(ctx: SwitchContext, result: SwitchResult) -> list[Notice]:
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": bad, "reason": result.reason}
     told |= {"hint": result.hint, "next": f"migrator {command} {ctx.switch_id}", "sims": list(result.not_alive)}
     to, day = ctx.around.to, ctx.clock.now().date()
-    notices = end_notices(ctx.switch_id, result.exit_code, told, day=day, to=to, plan_id=ctx.header.plan_id)
+    notices = end_notices(
+        ctx.switch_id, result.exit_code, told, cause=result.cause, day=day, to=to, plan_id=ctx.header.plan_id
+    )
     if result.exit_code in _OVER and not result.unproved:
         key = f"cutover_done:{ctx.switch_id}"
         notices.append(Notice(NoticeEvent.CUTOVER_DONE, key, told, to, ctx.header.plan_id))

@@ -7,20 +7,38 @@ from typing import Any, Protocol
 
 from migrator.core.campaign.notices import Notice
 from migrator.core.policy.outside import Receiver
-from migrator.errors import Halted
+from migrator.errors import Outdated, Vetoed
 
-__all__ = ["VETO_LASTS_S", "Around", "Ask"]
+__all__ = ["AGREEMENT_LASTS_S", "Around", "Ask", "Veto"]
 
-VETO_LASTS_S = 900.0
-"""Seconds that the agreement of a hook holds.
+AGREEMENT_LASTS_S = 60.0
+"""Greatest age of a hook's agreement when an order leaves.
 
-A change window may end while a wave rests, or while claims go on for hours.
+A change window may end while a wave rests, while claims go on for hours, or while money is looked at.
 """
 
-Ask = Callable[[Mapping[str, Any]], Awaitable[str | None]]
+ASKED_AGAIN_S = 30.0
+"""Age of an agreement from which the hook is asked again.
+
+What is left of the minute is for the order's own reads and its turn.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """Veto of a hook.
+
+    `words` are for people and may be others each time; `cause` is the same for the same kind of veto.
+    """
+
+    words: str
+    cause: str
+
+
+Ask = Callable[[Mapping[str, Any]], Awaitable[Veto | None]]
 """Asker of a hook.
 
-Returns the words of its veto; None where nothing speaks against sending.
+Returns its veto; None where nothing speaks against sending.
 """
 
 
@@ -51,27 +69,59 @@ class Around:
     to: tuple[Receiver, ...] = ()
     ref: str = ""
     who: str = ""
-    _agreed: tuple[str | None, float] | None = field(default=None, init=False)  # to which wave, and when
+    _agreed: "_Agreement | None" = field(default=None, init=False)
 
-    async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]], clock: _Steady) -> None:
-        """Ask the hook, unless it agreed to this wave lately.
+    async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]], clock: _Steady) -> float:
+        """Ask the hook, unless it agreed to this wave just now.
 
         Args:
-            wave: the wave whose first order is next.
+            wave: the wave whose order is next.
             told: gives what the hook is told, beside plan, reference and person.
             clock: the run's, which counts the machine's sleep.
 
-        Raises: Halted, if the hook has a veto; then nothing is sent.
+        Returns: the seconds that the hook took; 0 if it was not asked.
+
+        Raises: Vetoed, if the hook has a veto; then nothing is sent.
         """
         if self.ask is None:
-            return
-        if self._agreed is not None:
-            agreed_to, at_s = self._agreed
-            if agreed_to == wave and clock.age_s(at_s) <= VETO_LASTS_S:
-                return
+            return 0.0
+        if self._agreed is not None and self._agreed.wave == wave and self._agreed.age_s(clock) <= ASKED_AGAIN_S:
+            return 0.0
         self._agreed = None
         asked_at = clock.now().timestamp()
         veto = await self.ask({"wave": wave, "ref": self.ref, "who": self.who, **told()})
+        took_s = clock.now().timestamp() - asked_at
         if veto is not None:
-            raise Halted(veto, code="veto", hint="run the same command again once the hook agrees")
-        self._agreed = (wave, asked_at)
+            raise Vetoed(veto.words, veto.cause)
+        self._agreed = _Agreement(wave, asked_at, took_s)
+        return took_s
+
+    def vouch(self, clock: _Steady) -> None:
+        """Refuse to let an order leave on an old agreement.
+
+        Raises: Outdated.
+        """
+        if self.ask is not None and (self._agreed is None or self._agreed.age_s(clock) > AGREEMENT_LASTS_S):
+            raise Outdated(
+                f"not sent: the agreement of the hook is older than {AGREEMENT_LASTS_S:.0f} s",
+                hint="the carrier, or a rate that was set, is too slow for it; run the same command later",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreement:
+    """Agreement of a hook to a wave.
+
+    `asked_at` is by the run's clock; `took_s` is how long the hook took.
+    """
+
+    wave: str | None
+    asked_at: float
+    took_s: float
+
+    def age_s(self, clock: _Steady) -> float:
+        """Return the seconds since the hook answered.
+
+        The machine's sleep counts, also while the hook was asked.
+        """
+        return clock.age_s(self.asked_at) - self.took_s

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from migrator.engine.run.context import SteadyClock
 from migrator.errors import Outdated
 
-__all__ = ["Knowledge", "Portions"]
+__all__ = ["OLDEST_GUARD_S", "Knowledge", "Portions"]
 
 OLDEST_GUARD_S = 30.0
 """Greatest age of the guard of an order when the order leaves."""

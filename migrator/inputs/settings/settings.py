@@ -170,6 +170,11 @@ class Settings:
     _secrets: Mapping[str, SecretSource] = field(repr=False)
     _strays: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def secret_sources(self) -> tuple[SecretSource, ...]:
+        """Sources of the carriers' secrets; nothing is opened."""
+        return tuple(self._secrets.values())
+
     def onence(self) -> OnenceSettings:
         """Return the settings for 1NCE.
 

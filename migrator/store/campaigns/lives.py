@@ -27,7 +27,7 @@ from migrator.core.plan.plan import Action, Reason
 from migrator.store.campaigns.campaigns import open_bounds
 from migrator.store.campaigns.life_details import About, Details, Times, details
 from migrator.store.campaigns.life_rows import LifeRow, Sides, keys_after, named, rows_of_all, rows_of_some, sides
-from migrator.store.campaigns.stock_lives import stock_counts, stock_lives
+from migrator.store.campaigns.stock_lives import stock_counts, stock_keys, stock_lives
 from migrator.store.database.database import Database
 
 __all__ = ["Lives", "Standing"]
@@ -140,6 +140,10 @@ class Lives:
     def keys(self, now: float, *, stage: LifeStage | None = None, code: ExceptionCode | None = None) -> list[str]:
         """Return the keys of a stage or code, sorted."""
         return [key for key, standing in self._all(now) if _fits(standing, stage, code)]
+
+    def stock(self) -> list[str]:
+        """Return the keys of claimed cards without a unit, sorted."""
+        return stock_keys(self._db)
 
     def set_aside(self) -> list[str]:
         """Return the keys of SIMs that an operator set aside."""

@@ -12,7 +12,9 @@ from migrator.core.policy.outside import NoticeEvent, Receiver, receiver_from
 from migrator.store.database.database import Database, storable
 from migrator.store.log import note
 from migrator.store.notices import add_notices
+from migrator.store.tables.campaigns import campaigns
 from migrator.store.tables.outbox import deliveries, notices
+from migrator.store.tables.plans import plans
 
 __all__ = ["SENDING_S", "Delivery", "Outbox"]
 
@@ -22,6 +24,7 @@ SENDING_S = 600.0
 A try takes at most ten seconds: who took it up is dead, or stood still.
 """
 
+_NAMES_OF_SECRETS = ("url_from", "secret_from", "password_from")
 _OPEN = (DeliveryState.WAITING, DeliveryState.SENDING)
 _ALL = (
     select(notices, *(column for column in deliveries.c if column.name != "notice_no"))
@@ -119,6 +122,31 @@ class Outbox:
         """Count the deliveries by state."""
         rows = self._db.rows(select(deliveries.c.state, func.count().label("n")).group_by(deliveries.c.state))
         return {DeliveryState(row.state): row.n for row in rows}
+
+    def counts_by_receiver(self) -> dict[tuple[str, DeliveryState], int]:
+        """Count the deliveries by receiver, as its policy numbers it, and state."""
+        by = (deliveries.c.receiver, deliveries.c.state)
+        rows = self._db.rows(select(*by, func.count().label("n")).group_by(*by))
+        return {(row.receiver, DeliveryState(row.state)): row.n for row in rows}
+
+    def waits_since(self) -> float | None:
+        """Return when the oldest waiting notice was made (UTC seconds), or None."""
+        oldest = select(func.min(notices.c.made_at)).join_from(notices, deliveries)
+        since_s: float | None = self._db.rows(oldest.where(deliveries.c.state.in_(_OPEN)))[0][0]
+        return since_s
+
+    def secret_names(self) -> set[str]:
+        """Return the names of the secrets of every known receiver.
+
+        Those are the receivers of all policies, and those of all notices that were made.
+        """
+        documents = [row.document for row in self._db.rows(select(deliveries.c.document).distinct())]
+        receivers = [json.loads(document) for document in documents]
+        for table in (plans, campaigns):
+            listed = func.json_extract(table.c.policy_json, "$.notify").label("listed")
+            for row in self._db.rows(select(listed).where(listed.is_not(None)).distinct()):
+                receivers += json.loads(row.listed)
+        return {value for one in receivers for key, value in one.items() if key in _NAMES_OF_SECRETS and value}
 
     def take_up(self, delivery: Delivery, now: float) -> bool:
         """Note that a delivery is about to be sent.

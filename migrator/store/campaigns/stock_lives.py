@@ -14,7 +14,7 @@ from migrator.store.pairs.paid_pairs import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links
 from migrator.store.tables.plans import plans, steps
 
-__all__ = ["stock_counts", "stock_lives"]
+__all__ = ["stock_counts", "stock_keys", "stock_lives"]
 
 _claim = steps.c
 _IS_CLAIM = (_claim.source_key == stock.c.key) & _claim.plan_no.in_(STOCK_PLANS) & (_claim.kind == StepKind.CLAIM)
@@ -31,6 +31,13 @@ _COUNTED = (
     .where(_free)
     .group_by("is_device", "link", "claim")
 )
+_IS_OURS = _free & (_device | (_state == StepState.DONE))
+_KEYS = (
+    select(stock.c.key)
+    .outerjoin_from(stock, target_links, target_links.c.key == stock.c.key)
+    .where(_IS_OURS)
+    .order_by(stock.c.key)
+)
 _LISTED = (
     select(
         stock.c.key,
@@ -43,8 +50,7 @@ _LISTED = (
         select(plans.c.plan_id).where(plans.c.plan_no == _plan).scalar_subquery().label("plan_id"),
     )
     .outerjoin_from(stock, target_links, target_links.c.key == stock.c.key)
-    .where(_free, stock.c.key > bindparam("after"))
-    .where(_device | (_state == StepState.DONE))
+    .where(_IS_OURS, stock.c.key > bindparam("after"))
     .order_by(stock.c.key)
     .limit(bindparam("limit"))
 )
@@ -57,6 +63,11 @@ def stock_counts(database: Database) -> Mapping[LifeStage, int]:
         for is_device, link, claim, cards in connection.execute(_COUNTED):
             found[_standing(is_device=bool(is_device), link=link, claim=claim)[0]] += cards
     return found
+
+
+def stock_keys(database: Database) -> list[str]:
+    """Return the keys of claimed cards without a unit, sorted."""
+    return [row.key for row in database.rows(_KEYS)]
 
 
 def stock_lives(database: Database, after: str, limit: int) -> list[tuple[str, SimLife]]:

@@ -5,14 +5,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from migrator.core.campaign.notices import Notice
 from migrator.store.database.database import Database
+from migrator.store.database.rows import AnyRow
 from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import ticks
 
 __all__ = ["KeptTick", "Ticks"]
+
+_NEWEST = ticks.c.tick_no.desc()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,26 @@ class Ticks:
 
     def list(self, most: int = 100) -> list[KeptTick]:
         """Return the newest ticks, newest first."""
-        rows = self._db.rows(select(ticks).order_by(ticks.c.tick_no.desc()).limit(most))
-        return [
-            KeptTick(
-                row.tick_no,
-                row.campaign_no,
-                row.began_at,
-                row.ended_at,
-                row.exit_code,
-                row.reason,
-                json.loads(row.told),
-            )
-            for row in rows
-        ]
+        rows = self._db.rows(select(ticks).order_by(_NEWEST).limit(most))
+        return list(map(_kept, rows))
+
+    def last_ended(self) -> KeptTick | None:
+        """Return the newest tick that ended, or None."""
+        rows = self._db.rows(select(ticks).where(ticks.c.ended_at.is_not(None)).order_by(_NEWEST).limit(1))
+        return _kept(rows[0]) if rows else None
+
+    def counts(self) -> dict[int | None, int]:
+        """Count the ticks by exit code.
+
+        None stands for those that were killed. The newest one without an end may be at work, and is left out.
+        """
+        newest = select(func.max(ticks.c.tick_no)).scalar_subquery()
+        counted = select(ticks.c.exit_code, func.count().label("n")).group_by(ticks.c.exit_code)
+        rows = self._db.rows(counted.where(ticks.c.ended_at.is_not(None) | (ticks.c.tick_no < newest)))
+        return {row.exit_code: row.n for row in rows}
+
+
+def _kept(row: AnyRow) -> KeptTick:
+    return KeptTick(
+        row.tick_no, row.campaign_no, row.began_at, row.ended_at, row.exit_code, row.reason, json.loads(row.told)
+    )

@@ -91,7 +91,6 @@ def _switch_off(tick: Tick, header: SwitchHeader) -> None:
     tick.count("writes", result.writes)
     if result.exit_code is ExitCode.INTERRUPTED:
         raise Interrupted(result.reason, result.exit_code)
-    if result.exit_code not in {ExitCode.DONE, ExitCode.ATTENTION}:
-        tick.hold(result.exit_code, f"cutover {header.switch_id}: {result.reason}", result.hint)
-    elif result.exit_code is ExitCode.ATTENTION:
-        tick.hold(ExitCode.ATTENTION, f"cutover {header.switch_id}: {result.reason}", result.hint)
+    if result.exit_code is not ExitCode.DONE:
+        named = f"cutover {header.switch_id}"
+        tick.hold(result.exit_code, f"{named}: {result.reason}", result.hint, f"{named}: {result.cause}")

@@ -94,7 +94,8 @@ def _note(tick: Tick, header: PlanHeader, result: ApplyResult) -> None:
         return  # the exceptions are counted at the end, over all plans
     if result.exit_code is ExitCode.INTERRUPTED:
         raise Interrupted(result.reason, result.exit_code)
-    tick.hold(result.exit_code, f"plan {result.plan_id}: {result.reason}", result.hint)
+    named = f"plan {result.plan_id}"
+    tick.hold(result.exit_code, f"{named}: {result.reason}", result.hint, f"{named}: {result.cause}")
 
 
 def _give_up(tick: Tick, header: PlanHeader, why: str) -> None:

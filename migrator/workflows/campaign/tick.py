@@ -39,11 +39,15 @@ _GRAVITY = (
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Work that a tick left, with the command that goes on."""
+    """Work that a tick left, with the command that goes on.
+
+    `cause` is the words without those of a hook or carrier; "" where there are none.
+    """
 
     exit_code: ExitCode
     words: str
     hint: str = ""
+    cause: str = ""
 
 
 @dataclass(slots=True)
@@ -84,9 +88,9 @@ class Tick:
         if number:
             self.told[name] = self.told.get(name, 0) + number
 
-    def hold(self, exit_code: ExitCode, words: str, hint: str = "") -> None:
+    def hold(self, exit_code: ExitCode, words: str, hint: str = "", cause: str = "") -> None:
         """Note what holds the tick up."""
-        held = Held(exit_code, words, hint)
+        held = Held(exit_code, words, hint, cause)
         if held not in self.held:
             self.held.append(held)
 
@@ -174,6 +178,14 @@ class Tick:
         """Return the gravest of what held the tick up, in words."""
         code = self.exit_code()
         return next((held.words for held in self.held if held.exit_code is code), "all is done that was due")
+
+    def cause(self) -> str:
+        """Return the gravest of what held the tick up.
+
+        The words of others are left out.
+        """
+        code = self.exit_code()
+        return next((held.cause or held.words for held in self.held if held.exit_code is code), "")
 
     def hint(self) -> str:
         """Return the command that goes on; "" for none."""

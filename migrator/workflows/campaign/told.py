@@ -73,7 +73,11 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
     store, ref = tick.site.store, tick.ref()
     told = {"campaign": name, "reason": tick.reason(), "next": tick.hint(), "ref": ref}
     event = ExitCode.ATTENTION if ended is ExitCode.INPUT else ended
-    ends = [] if ended is ExitCode.RESUMABLE else end_notices(f"campaign {name}", event, told, day=day, to=to)
+    ends = (
+        []
+        if ended is ExitCode.RESUMABLE
+        else end_notices(f"campaign {name}", event, told, cause=tick.cause(), day=day, to=to)
+    )
     spent = store.due.spent(tick.campaign, tick.day_began_s())
     numbers = {
         "stages": tick.told.get("stages", {}),

@@ -194,7 +194,7 @@ def context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers
     store, settings, clock = carriers.store, site.settings, site.clock
     policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
     kind_of = around_cutover if header.direction is Direction.CUTOVER else around_rollback
-    around = kind_of(store, policy, header.plan_id, ref=bounds.ref, who=carriers.owner)
+    around = kind_of(site, policy, header.plan_id, ref=bounds.ref, who=carriers.owner)
     return SwitchContext(
         header=header,
         gates=policy.gates,

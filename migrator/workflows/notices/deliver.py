@@ -15,6 +15,7 @@ from migrator.receivers.message import Message, NotDelivered
 from migrator.store import Store
 from migrator.store.campaigns.outbox import Delivery
 from migrator.wiring.outside import hand_over
+from migrator.wiring.withheld import Withheld, withheld
 from migrator.workflows.site import Site
 
 __all__ = ["GIVE_UP_S", "TOTAL_S", "deliver", "deliver_after_run", "deliver_due", "next_try_s"]
@@ -72,8 +73,8 @@ async def deliver_due(site: Site, stopper: Stopper, *, most_s: float = TOTAL_S) 
     due: dict[Receiver, list[Delivery]] = {}
     for one in site.store.outbox.due(site.now()):
         due.setdefault(one.receiver, []).append(one)
-    secrets = [name for receiver in due for name in receiver.secret_names]
-    around = _Round(stopper, anyio.current_time() + most_s, done, secrets)
+    kept = withheld(site.settings, site.store.outbox.secret_names())  # also of receivers of which nothing is due
+    around = _Round(stopper, anyio.current_time() + most_s, done, kept)
     with anyio.move_on_after(most_s):
         async with anyio.create_task_group() as tasks:
             for waiting in due.values():
@@ -88,7 +89,7 @@ class _Round:
     stopper: Stopper
     until: float
     done: Counter[DeliveryState]
-    secrets: Sequence[str]
+    kept: Withheld
 
 
 async def _to_one(site: Site, around: _Round, waiting: Sequence[Delivery]) -> None:
@@ -100,7 +101,7 @@ async def _to_one(site: Site, around: _Round, waiting: Sequence[Delivery]) -> No
         if not store.outbox.take_up(one, site.now()):
             continue
         try:
-            await hand_over(message_of(store, one), one.receiver, now=site.now(), secrets=around.secrets)
+            await hand_over(message_of(store, one), one.receiver, now=site.now(), kept=around.kept)
         except NotDelivered as error:
             around.done[_failed(site, one, error)] += 1
             return

@@ -9,6 +9,7 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import InputError
 from migrator.receivers.message import Message, NotDelivered
 from migrator.wiring.outside import hand_over
+from migrator.wiring.withheld import withheld
 
 __all__ = ["Tried", "send_test"]
 
@@ -42,6 +43,7 @@ def send_test(receivers: Sequence[Receiver], *, named: str, only: int | None = N
         words = f"{named} has {len(receivers)} [[notify]]" + ("" if only is None else f", and none with number {only}")
         raise InputError(words, code="no_receiver", hint="docs/notifications.md shows how to write one")
     now = wiring.SystemClock().now().timestamp()
+    kept = withheld(None, [name for one in receivers for name in one.secret_names])
     told = {"reason": "somebody ran `migrator notify test`", "next": "nothing is to be done"}
 
     async def body(_stopper: Stopper) -> list[Tried]:
@@ -50,7 +52,7 @@ def send_test(receivers: Sequence[Receiver], *, named: str, only: int | None = N
     async def _trouble(one: Receiver, number: int) -> str:
         message = Message.of(f"test-{int(now)}-{number}", NoticeEvent.TEST, now, told, detail=one.detail)
         try:
-            await hand_over(message, one, now=now, secrets=[name for other in receivers for name in other.secret_names])
+            await hand_over(message, one, now=now, kept=kept)
         except NotDelivered as error:
             return error.words
         except Exception as error:  # noqa: BLE001 - the other receivers are tried, too; the words may hold an address

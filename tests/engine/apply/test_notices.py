@@ -1,6 +1,10 @@
 """Notices of `apply` and `cutover apply`: each happening once, in the transaction that makes it true."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +12,7 @@ from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.core.campaign.notices import masked
 from migrator.core.policy.outside import NoticeEvent as Event
 from migrator.core.run.results import ExitCode
+from migrator.engine.run.around import Veto
 from migrator.engine.run.context import ApplyOptions
 from migrator.store.campaigns.outbox import Delivery
 from tests.worlds.cutover_world import SwitchWorld
@@ -63,6 +68,27 @@ def test_a_stop_is_told_with_counts_money_and_the_way_on_once_a_day(tmp_path: Pa
     world.wait(86_400)
     world.apply(options=ApplyOptions(max_sims=0))
     assert events(world).count(Event.STOPPED) == 3
+
+
+def test_the_words_of_a_hook_or_a_carrier_make_no_new_notice_of_the_same_stop(tmp_path: Path) -> None:
+    world = world_of(tmp_path)
+    answers = iter([("08:00, closed", "closed"), ("08:05, closed", "closed"), ("gone", "no answer")])
+
+    async def ask(_told: Mapping[str, Any]) -> Veto | None:
+        return Veto(*next(answers))
+
+    world.ask = ask
+    for _ in range(3):
+        assert world.apply().exit_code is ExitCode.HALTED
+    assert [one.told["reason"] for one in told(world)] == ["08:00, closed", "gone"]
+
+    world.ask, world.target.balance = None, Decimal(1)
+    for request in ("7f3a", "81bc"):
+        text = f"insufficient funds (request {request})"
+        world.target.switches = replace(QUICK, balance_forbidden=True, insufficient_text=text)
+        stopped = world.apply()
+        assert request in stopped.reason
+    assert len(told(world)) == 3
 
 
 def test_sims_that_need_a_person_are_told(tmp_path: Path) -> None:
@@ -131,3 +157,33 @@ def test_no_iccid_is_left_in_what_is_masked() -> None:
         "reason": "of [a SIM], [a SIM] and [a SIM] one is off since 2026-11-29",
         "counts": {"[a SIM]": 2},
     }
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "89049032123451234512345678901235",  # an EID
+        "8904 9032 1234 5123 4512 3456 7890 1235",
+        "8988.2280.6661.4000.017",
+        "8988 - 2280 - 6661 - 4000 - 017",
+        "8988\u00a02280\u202f6661\u20094000\u2007017",
+        "8988\u20132280\u20116661\u20124000_017",
+        "89/88/22806661400001/7F",
+        "\u0668\u0669882280666140000\u0661\u0667",  # Arabic digits
+        "98882208661604001",
+    ],
+)
+def test_an_iccid_or_eid_is_masked_however_it_is_written(written: str) -> None:
+    assert masked(f"the card {written}, in unit 12") == "the card [a SIM], in unit 12"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "4000.00 of [caps] max_spend_now = 5000.00 are used, 2026-11-29 20:15:03 to 2026-12-01 08:00",
+        "plan p694d7d44d8, run 4, 100000 SIMs, 500 500 500, 192.168.100.101:8787",
+        "2026-11-29 2026-12-01",
+    ],
+)
+def test_days_amounts_and_addresses_are_not_masked(words: str) -> None:
+    assert masked(words) == words

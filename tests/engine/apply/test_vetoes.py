@@ -1,18 +1,24 @@
 """`before_claim`: what it forbids does not reach the carrier, and its agreement holds for a while."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import anyio
+import pytest
 
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.core.run.results import ExitCode
-from migrator.engine.run.around import VETO_LASTS_S
+from migrator.core.run.states import StepKind, StepState
+from migrator.engine.run.around import AGREEMENT_LASTS_S, Veto
 from migrator.engine.run.context import ApplyOptions
-from tests.worlds.world import POLICY, World
+from tests.worlds.world import EPOCH, POLICY, World
 
 QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 TWO = POLICY.replace('name = "all"', 'name = "canary"\ncount = 4\nsoak = "{soak}"\n[[waves]]\nname = "rest"')
+CLOSED = Veto("the window is closed", "veto")
 
 
 @dataclass
@@ -22,9 +28,9 @@ class Window:
     closed_at: tuple[int, ...] = ()
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    async def ask(self, told: Mapping[str, Any]) -> str | None:
+    async def ask(self, told: Mapping[str, Any]) -> Veto | None:
         self.asked.append(told)
-        return "the window is closed" if len(self.asked) in self.closed_at else None
+        return CLOSED if len(self.asked) in self.closed_at else None
 
 
 def world_of(folder: Path, window: Window, policy: str = POLICY, **values: Any) -> World:
@@ -73,11 +79,88 @@ def test_one_agreement_covers_the_claims_of_a_short_while(tmp_path: Path) -> Non
     assert len(window.asked) == 1
 
 
-def test_after_a_long_time_the_hook_is_asked_again_within_a_wave(tmp_path: Path) -> None:
-    """The window closes while the claims of one wave go on; a slow carrier takes its time for each."""
-    slow = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), latency_s=VETO_LASTS_S / 15)
-    world = world_of(tmp_path, Window(closed_at=(2,)), options=ApplyOptions(claim_batch=1))
-    world.target.switches = slow
+class SlowWorld(World):
+    """Requests to Hologram leave one in 90 seconds."""
+
+    start_rps: ClassVar[float] = 1 / 90
+    ceiling_rps: ClassVar[float] = 1 / 90
+
+
+def answered_at(world: World, *, open_for_s: float = float("inf")) -> list[float]:
+    """When a hook agreed, in the world's seconds; it has a veto once `open_for_s` are over."""
+    agreed: list[float] = []
+
+    async def ask(_told: Mapping[str, Any]) -> Veto | None:
+        now_s = world.now().timestamp() - EPOCH.timestamp()
+        if now_s > open_for_s:
+            return CLOSED
+        agreed.append(now_s)
+        return None
+
+    world.ask = ask
+    return agreed
+
+
+def ages_of_answers(world: World, agreed: list[float]) -> list[float]:
+    """How old the hook's last answer was as each claim arrived."""
+    return [at_s - max(one for one in agreed if one <= at_s + 0.001) for at_s, _ in world.claims_sent()]
+
+
+@pytest.mark.parametrize("latency_s", [25.0, 70.0])
+def test_no_claim_leaves_on_an_answer_older_than_a_minute_however_long_the_looks_at_money_take(
+    tmp_path: Path, latency_s: float
+) -> None:
+    world = world_of(tmp_path, Window(), options=ApplyOptions(claim_batch=3))
+    agreed = answered_at(world)
+    world.target.switches = HologramSwitches(
+        claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), latency_s=latency_s
+    )
+    assert world.apply().exit_code is ExitCode.DONE
+    assert len(world.claims_sent()) == 4
+    assert max(ages_of_answers(world, agreed)) <= AGREEMENT_LASTS_S
+
+
+def test_a_window_that_closes_between_two_claims_of_a_wave_stops_the_run_in_good_order(tmp_path: Path) -> None:
+    world = world_of(tmp_path, Window(), options=ApplyOptions(claim_batch=3))
+    began_s = world.now().timestamp() - EPOCH.timestamp()
+    answered_at(world, open_for_s=began_s + 400.0)
+    world.target.switches = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), latency_s=25.0)
     result = world.apply()
     assert (result.exit_code, result.reason) == (ExitCode.HALTED, "the window is closed")
-    assert 0 < len(world.target.ledger.charges) < 12
+    claimed = len(world.target.ledger.charges)
+    assert 0 < claimed < 12
+    with world.store() as store:
+        steps = store.journal.step_counts(result.plan_id)
+    assert steps.get((StepKind.CLAIM, StepState.DONE)) == claimed  # nothing is left in doubt
+    answered_at(world)
+    assert world.apply().exit_code is ExitCode.DONE
+    assert set(world.target.ledger.charges.values()) == {1}
+
+
+def test_a_claim_whose_turn_comes_too_late_for_the_answer_is_not_sent(tmp_path: Path) -> None:
+    world = SlowWorld(tmp_path, switches=QUICK)
+    world.ready()
+    agreed = answered_at(world)
+    result = world.apply()
+    assert result.exit_code is ExitCode.RESUMABLE
+    assert agreed
+    assert world.claims_sent() == []
+
+
+def test_the_price_is_looked_at_again_after_a_hook_that_took_its_time(tmp_path: Path) -> None:
+    world = world_of(tmp_path, Window())
+
+    async def ask(told: Mapping[str, Any]) -> Veto | None:
+        if asked:
+            await anyio.sleep(45.0)
+            world.target.switches = replace(QUICK, price_times=Decimal(3))
+        asked.append(told)
+        return None
+
+    asked: list[Mapping[str, Any]] = []
+    world.ask = ask
+    world.options = ApplyOptions(claim_batch=3)
+    world.target.switches = replace(QUICK, latency_s=25.0)
+    assert world.apply().exit_code is ExitCode.STALE
+    assert len(asked) == 2
+    assert world.claims_sent() == []

@@ -140,3 +140,16 @@ def test_tries_come_later_and_later_for_a_week(store: Store) -> None:
     assert next_try_s(one, NOW, 7200.0) == 7200
     assert next_try_s(one, NOW + GIVE_UP_S - 60, None) == 60
     assert next_try_s(one, NOW + GIVE_UP_S - 59, None) is None
+
+
+def test_a_program_neither_sees_nor_repeats_the_secrets_of_receivers_of_which_nothing_is_due(
+    store: Store, clock: list[float], bad: Receiving, tmp_path: Path
+) -> None:
+    told(store, "one", BAD)
+    assert deliver(site_of(store)) == {State.WAITING: 1}
+    script = f"env > {tmp_path}/env.txt; echo no {bad.url}; exit 1"
+    told(store, "two", Receiver(ReceiverKind.COMMAND, on=(NoticeEvent.STOPPED,), command=("/bin/sh", "-c", script)))
+    clock.append(NOW + 1)
+    assert deliver(site_of(store)) == {State.WAITING: 1}
+    assert bad.url not in (tmp_path / "env.txt").read_text()
+    assert [one.last_error for one in store.outbox.open() if one.receiver.command] == ["exit 1: no ***"]

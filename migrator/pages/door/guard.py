@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from migrator.pages.access import COOKIE, Access
+from migrator.pages.door.access import COOKIE, Access
 from migrator.pages.rendering import rendered
 
 __all__ = ["OPEN", "Guard", "may_look"]
@@ -21,7 +21,10 @@ OPEN = frozenset({"/healthz", "/login", "/watch.css", "/watch.js"})
 
 They are what the form to log in is made of, and the one word for a load balancer.
 """
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+FORWARDED = ("forwarded", "x-forwarded", "x-real-ip", "via")
+"""Beginnings of the headers by which a proxy shows itself."""
+
+REMEDY = "To let others look, start it with --token-file (docs/serve.md)."
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -64,15 +67,28 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
         if not self._access.is_our_name(headers.getlist("host")):
-            return PlainTextResponse("This server is not known by that name.\n", 421)
-        if self._access.is_open() and any(name in headers for name in FORWARDED):
-            return PlainTextResponse("A proxy stands before this server: start it with --token-file.\n", 403)
+            return PlainTextResponse(f"This server is not known by that name. {REMEDY}\n", 421)
+        if self._access.is_open() and _is_forwarded(scope, headers):
+            return PlainTextResponse(
+                f"A proxy stands before this server, and anybody may be behind it. {REMEDY}\n", 403
+            )
+        if self._access.is_open() and path not in OPEN and headers.get("sec-fetch-site") == "cross-site":
+            words = "Another site sent you here, or asks in your name: open the address by itself."
+            return PlainTextResponse(f"{words} {REMEDY}\n", 403)
         if path in OPEN or may_look(headers, self._access, self._now()):
             return None
         told = {"www-authenticate": 'Bearer realm="migrator"'}
         if "text/html" in headers.get("accept", ""):
             return HTMLResponse(rendered("login.html.j2", to=_way_back(scope), is_wrong=False), 401, told)
         return PlainTextResponse("A token is needed: Authorization: Bearer TOKEN\n", 401, told)
+
+
+def _is_forwarded(scope: Scope, headers: Headers) -> bool:
+    """True if a proxy stands between.
+
+    It says so, or speaks HTTP/1.0 as nginx does by default. Browsers and Prometheus speak HTTP/1.1 or later.
+    """
+    return scope["http_version"] == "1.0" or any(name.startswith(FORWARDED) for name in headers)
 
 
 def may_look(headers: Headers, access: Access, now: float) -> bool:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from migrator.errors import InputError
 from migrator.inputs.settings.secrets import Secret
 from migrator.pages import app
-from migrator.pages.access import COOKIE, SESSION_S, Access, read_token
+from migrator.pages.door.access import COOKIE, SESSION_S, Access, read_token
+from migrator.pages.door.guard import Guard
 from migrator.pages.server import Address, _listening, address_of
 from tests.pages.kit import Browser, browsing, fleet
 from tests.store.store_kit import NOW
@@ -52,13 +55,46 @@ def test_a_strangers_name_for_loopback_is_not_answered(open_pages: Browser, host
         answer = open_pages.ask(path, headers={"host": host})
         assert answer.status_code == 421
         assert "SIM" not in answer.text
+        assert "--token-file" in answer.text
 
 
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+PROXIED = ["X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "Forwarded", "X-Real-IP", "Via"]
+
+
+@pytest.mark.parametrize("name", PROXIED)
 def test_a_proxy_before_pages_without_a_token_is_told_to_ask_for_one(open_pages: Browser, name: str) -> None:
-    answer = open_pages.ask("/", headers={name: "203.0.113.7"})
+    for path in ("/", "/metrics", "/healthz"):
+        answer = open_pages.ask(path, headers={name: "203.0.113.7"})
+        assert answer.status_code == 403
+        assert "--token-file" in answer.text
+
+
+@pytest.mark.parametrize(("access", "status"), [(Access(), 403), (LOCKED, 200)])
+def test_a_proxy_that_hides_behind_our_name_is_known_by_its_old_http(access: Access, status: int) -> None:
+    """As nginx speaks to what is behind it, unless it is told otherwise."""
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("12 SIMs")(scope, receive, send)
+
+    headers = [(b"host", b"127.0.0.1:8787"), (b"authorization", f"Bearer {TOKEN}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/", "http_version": "1.0", "headers": headers}
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(Guard(page, access)(scope, asyncio.Event().wait, send))  # type: ignore[arg-type]  # nobody receives
+    assert sent[0]["status"] == status
+    assert (b"--token-file" in sent[1]["body"]) is (status == 403)
+
+
+@pytest.mark.parametrize("path", ["/", "/sims.csv", "/metrics", "/find?q=1"])
+def test_a_strangers_page_is_given_nothing_though_it_names_us(open_pages: Browser, path: str) -> None:
+    answer = open_pages.ask(path, headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 403
     assert "--token-file" in answer.text
+    for site in ("same-origin", "same-site", "none"):
+        assert open_pages.ask("/healthz", headers={"sec-fetch-site": site}).status_code == 200
 
 
 def test_without_the_token_nothing_is_told_but_how_to_log_in(locked: Browser) -> None:

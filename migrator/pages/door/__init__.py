@@ -1,0 +1,1 @@
+"""Door of the pages: who may come in, and for how long."""

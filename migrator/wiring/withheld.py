@@ -1,0 +1,75 @@
+"""Secrets that a program of the operator neither sees nor repeats."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrator.core.fleet.secrets import SHORTEST_MASKED, forms_of, struck
+from migrator.inputs.files.toml_checks import Unfit
+from migrator.inputs.settings.secrets import Secret, SecretSource
+from migrator.inputs.settings.settings import SECRET_NAMES, Settings
+
+__all__ = ["Withheld", "secret_source", "withheld"]
+
+CARRIERS = (*SECRET_NAMES, "ONOMONDO_API_KEY")
+"""Names of the secrets of all carriers, also without a setting."""
+
+
+def secret_source(name: str) -> SecretSource:
+    """Return the source of the secret of this name.
+
+    That is a variable, the file that NAME_FILE names, or the keyring.
+    """
+    value, file = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
+    return SecretSource(name, Secret(value) if value else None, Path(file) if file else None)
+
+
+@dataclass(slots=True)
+class Withheld:
+    """Secrets that no program gets, struck out of what programs say.
+
+    Args:
+        sources: where each secret is found; nothing was opened yet.
+    """
+
+    sources: tuple[SecretSource, ...]
+    _forms: list[str] | None = field(default=None, init=False, repr=False)
+
+    def environment(self) -> dict[str, str]:
+        """Return our environment without any variable that holds or names a secret."""
+        names = {name for one in self.sources for name in (one.name, f"{one.name}_FILE")}
+        return {name: value for name, value in os.environ.items() if name.upper() not in names}
+
+    def struck(self, text: str) -> str:
+        """Return `text` without any of the secrets.
+
+        A program may have read one from a file, a keyring, or its own settings.
+        """
+        if not text:
+            return text
+        if self._forms is None:
+            values = {value for one in self.sources if (value := _value(one)) and len(value) >= SHORTEST_MASKED}
+            self._forms = sorted({form for value in values for form in forms_of(value)}, key=len, reverse=True)
+        return struck(text, self._forms)
+
+
+def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
+    """Return all secrets of the carriers, and those of these names.
+
+    Args:
+        settings: of this installation, whose configuration file may name files; None for the environment alone.
+        names: of the secrets of all receivers.
+    """
+    sources = {name: secret_source(name) for name in (*CARRIERS, *names)}
+    sources |= {} if settings is None else {one.name: one for one in settings.secret_sources}
+    return Withheld(tuple(sources.values()))
+
+
+def _value(source: SecretSource) -> str | None:
+    """Return a secret; None where there is none to be read."""
+    try:
+        secret = source.resolve()
+    except Unfit:
+        secret = source.value
+    return None if secret is None else secret.reveal()

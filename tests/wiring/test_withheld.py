@@ -1,0 +1,47 @@
+"""What a program of the operator neither sees nor repeats: every secret that this tool may know."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.inputs.settings.settings import load_settings
+from migrator.receivers.command import run_program
+from migrator.wiring.withheld import withheld
+
+KEY = "s3cret/of+the receiver"
+
+
+def test_no_variable_of_any_carrier_or_named_receiver_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = ["HOLOGRAM_API_KEY", "ONENCE_CLIENT_SECRET_FILE", "ONOMONDO_API_KEY", "OUR_KEY", "OUR_KEY_FILE", "our_url"]
+    for name in (*gone, "HOLOGRAM_ORG_ID"):
+        monkeypatch.setenv(name, "98765")
+    left = withheld(None, ["OUR_KEY", "OUR_URL"]).environment()
+    assert [name for name in gone if name in left] == []
+    assert left["HOLOGRAM_ORG_ID"] == "98765"
+
+
+def test_what_a_program_says_is_told_without_the_secrets_however_it_came_to_know_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUR_KEY", KEY)
+    (tmp_path / "url").write_text("https://hooks.example.com/T0/B0/abcdef\n")
+    monkeypatch.setenv("OUR_URL_FILE", str(tmp_path / "url"))
+    (tmp_path / "api").write_text("apikey-0123456789\n")
+    monkeypatch.setenv("HOLOGRAM_API_KEY_FILE", str(tmp_path / "api"))
+    monkeypatch.setenv("SHORT_KEY", "window")
+    kept = withheld(None, ["OUR_KEY", "OUR_URL", "SHORT_KEY", "NOT_SET_ANYWHERE"])
+    said = (
+        f"{KEY} s3cret%2Fof%2Bthe%20receiver https://hooks.example.com/T0/B0/abcdef apikey-0123456789 window {'-' * 90}"
+    )
+    ended = run_program(
+        ["/bin/echo", f"{said} {KEY}"], b"", environ=kept.environment(), timeout_s=20.0, struck=kept.struck
+    )
+    assert ended.words.startswith("*** *** *** *** window ---")
+    assert ended.words.endswith("- ***")  # cut to its length only after that: no half of a secret is left
+
+
+def test_a_secret_of_the_configuration_file_is_struck_too(tmp_path: Path) -> None:
+    (tmp_path / "api").write_text("apikey-0123456789\n")
+    (tmp_path / "migrator.toml").write_text('[hologram]\napi_key_file = "api"\n')
+    settings = load_settings({}, tmp_path / "migrator.toml")
+    assert withheld(settings).struck("with apikey-0123456789!") == "with ***!"
