@@ -99,21 +99,34 @@ _of_each = (
 _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
     select(_of_each.c.failed).where(_of_each.c.newest == 1).order_by(_of_each.c.since.desc()).limit(bindparam("most"))
 )
+_life = first_lives.c
+_of_now = (_life.target_key == target_links.c.key) & (_life.imei == func.coalesce(target_links.c.imei, ""))
+"""Condition of the life of a card in its present hardware."""
+
+_later = first_lives.alias("later")
+_was_elsewhere = (  # in other hardware since: its life here begins anew
+    select(_later.c.target_key)
+    .where(_later.c.target_key == _life.target_key, _later.c.seen_at > _life.seen_at)
+    .exists()
+)
 _NEWLY_ALIVE = (
     select(target_links.c.key, target_links.c.imei, target_links.c.claimed_at, target_links.c.last_connected_at)
-    .outerjoin(
-        first_lives,
-        (first_lives.c.target_key == target_links.c.key)
-        & (first_lives.c.imei == func.coalesce(target_links.c.imei, "")),
-    )
+    .outerjoin(first_lives, _of_now)
     .where(
         target_links.c.present == 1,
         target_links.c.device_id.is_not(None),
         target_links.c.last_connected_at.is_not(None),
         target_links.c.last_connected_at != "",
-        first_lives.c.target_key.is_(None),
+        or_(_life.target_key.is_(None), _was_elsewhere),
     )
 )
+_rest_began = func.max(
+    _life.seen_at,
+    func.coalesce(unit_facts.c.scanned_at, 0),  # a test on the bench is no rest
+    case((_life.imei == "", pairs.c.paired_at), else_=0),  # where nobody sees the hardware, the pair tells the unit
+)
+"""Moment from which a new SIM has lived in its unit only."""
+
 _alive = select(first_lives.c.target_key).where(first_lives.c.target_key == _change.target_key)
 _SILENT = (
     select(func.count())
@@ -140,11 +153,7 @@ _RESTED = (
     .join_from(plans, changes, _change.plan_no == _plan.plan_no)
     .join(pairs, (pairs.c.source_key == _change.source_key) & (pairs.c.target_key == _change.target_key))
     .join(target_links, target_links.c.key == _change.target_key)
-    .join(
-        first_lives,
-        (first_lives.c.target_key == target_links.c.key)
-        & (first_lives.c.imei == func.coalesce(target_links.c.imei, "")),
-    )
+    .join(first_lives, _of_now)
     .join(
         verifications,
         (_judged.plan_no == _change.plan_no) & (_judged.source_key == _change.source_key),
@@ -154,8 +163,7 @@ _RESTED = (
     .where(
         _OF,
         _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)),
-        first_lives.c.seen_at <= bindparam("before"),
-        func.coalesce(unit_facts.c.scanned_at, 0) <= bindparam("before"),  # a test on the bench is no rest
+        _rest_began <= bindparam("before"),
         _judged.verdict == Verdict.OK,
         source_sims.c.status == "enabled",
         ~_asked_lately.exists(),
@@ -238,6 +246,8 @@ class Due:
     def note_lives(self, now: float) -> int:
         """Note new SIMs in hardware that is new for them.
 
+        A card that comes back from other hardware begins anew.
+
         Returns: how many.
         """
         found = [
@@ -246,8 +256,11 @@ class Due:
             if (moment_s(row.last_connected_at) or 0.0) > (moment_s(row.claimed_at) or 0.0)
         ]
         if found:
+            statement = insert(first_lives)
+            again = {"seen_at": statement.excluded.seen_at, "session_at": statement.excluded.session_at}
+            put = statement.on_conflict_do_update(index_elements=["target_key", "imei"], set_=again)
             with self._db.write() as connection:
-                connection.execute(insert(first_lives).on_conflict_do_nothing(), found)
+                connection.execute(put, found)
         return len(found)
 
     def rested(self, campaign: Campaign, before_s: float, asked_since_s: float) -> Iterator[Rested]:
