@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from migrator.core.campaign.calendar import day_began_s, is_quiet, quiet_in_s
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
-from migrator.errors import MigratorError, StoreBusy, StoreError
+from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreError
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store import Owner
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
@@ -164,6 +164,19 @@ class Tick:
         except MigratorError as error:
             code = ExitCode(error.exit_code) if error.exit_code in _GRAVITY else ExitCode.HALTED
             self.hold(code, f"{name}: {error.message}", error.hint)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Carry out work on one plan.
+
+        Trouble of that plan alone is noted, and the next one goes on.
+        """
+        try:
+            yield
+        except Halted as error:
+            self.hold(ExitCode.HALTED, error.message, error.hint)
+        except StalePlan as error:
+            self.hold(ExitCode.ATTENTION, error.message, error.hint)
 
     def exit_code(self) -> ExitCode:
         """Return the gravest of what held the tick up."""

@@ -146,6 +146,7 @@ async def _stored(
         store.switches.rolled_back(),
         takes_rolled_back,
         source,
+        fleet.may_pause_live,
     )
     if policy.needs_counting:
         planner.count(fleet.candidates())
@@ -204,6 +205,7 @@ class Fleet:
         letter: the first one of the plan's id.
         only: key of the one SIM that the plan is of: the other SIMs are not in the plan at all.
         is_read: whether the new SIMs were read just now.
+        may_pause_live: whether a person confirms how many live SIMs the plan pauses; else it pauses none.
     """
 
     candidates: Callable[[], Iterable[Candidate]]
@@ -211,6 +213,7 @@ class Fleet:
     letter: str = "p"
     only: str | None = None
     is_read: bool = False
+    may_pause_live: bool = True
 
 
 def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:

@@ -91,13 +91,12 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
 def refuse_of_campaign(store: Store, header: PlanHeader) -> None:
     """Refuse to carry a campaign's plan out beside the campaign.
 
-    A tick keeps to the bounds of the day, to quiet hours and to the money; a run by hand would not. Plans that pause
-    live SIMs are left to a person by the tick, and are confirmed by number.
+    A tick keeps to the bounds of the day, to quiet hours and to the money; a run by hand would not.
 
     Raises: Halted.
     """
     campaign = store.campaigns.of_plan(header.plan_id)
-    if campaign is None or campaign.state is CampaignState.ENDED or header.summary.get("live_pauses"):
+    if campaign is None or campaign.state is CampaignState.ENDED:
         return
     raise Halted(
         f"plan {header.plan_id} is of campaign {campaign.name!r}, whose bounds a run of it alone would not keep; "
