@@ -3,15 +3,15 @@
 Everything is counted from plans, journal and reads; nothing is counted beside them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import chunks
 from migrator.core.campaign.budget import Spent
-from migrator.core.cutover.plan import SwitchReason
 from migrator.core.cutover.rules import moment_s
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
@@ -141,15 +141,8 @@ _SWAPS = (  # other devices of the organization live, too: they are no swaps
     .join(pairs, pairs.c.target_key == first_lives.c.target_key)
     .where(first_lives.c.seen_at >= bindparam("since"), pairs.c.source_key.in_(_planned_by_us))
 )
-_of_cutover, _cutover = changes.alias("cutover_change"), plans.alias("cutover_plan")
-_asked_lately = (
-    select(_of_cutover.c.plan_no)
-    .join(_cutover, _cutover.c.plan_no == _of_cutover.c.plan_no)
-    .where(_cutover.c.of_plan_no == _plan.plan_no, _of_cutover.c.source_key == _change.source_key)
-    .where(_cutover.c.created_at >= bindparam("asked_since"), _of_cutover.c.reason != SwitchReason.NOT_LISTED)
-)
 _RESTED = (
-    select(_plan.plan_id, _change.source_key)
+    select(_plan.plan_id, _change.source_key, _rest_began.label("since"))
     .join_from(plans, changes, _change.plan_no == _plan.plan_no)
     .join(pairs, (pairs.c.source_key == _change.source_key) & (pairs.c.target_key == _change.target_key))
     .join(target_links, target_links.c.key == _change.target_key)
@@ -166,9 +159,16 @@ _RESTED = (
         _rest_began <= bindparam("before"),
         _judged.verdict == Verdict.OK,
         source_sims.c.status == "enabled",
-        ~_asked_lately.exists(),
     )
     .order_by(_plan.plan_no, _change.source_key)
+)
+_UNRESTED = (
+    select(pairs.c.source_key)
+    .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
+    .outerjoin(first_lives, _of_now)
+    .outerjoin(unit_facts, unit_facts.c.source_key == pairs.c.source_key)
+    .where(among(pairs.c.source_key, bindparam("keys")))
+    .where(func.coalesce(_rest_began > bindparam("before"), 1) == 1)
 )
 
 
@@ -184,10 +184,11 @@ class WaitingSim:
 
 @dataclass(frozen=True, slots=True)
 class Rested:
-    """Old SIM whose new SIM has rested in its unit."""
+    """Old SIM whose new SIM has rested, and since when."""
 
     plan_id: str
     key: str
+    since_s: float
 
 
 class Due:
@@ -263,15 +264,21 @@ class Due:
                 connection.execute(put, found)
         return len(found)
 
-    def rested(self, campaign: Campaign, before_s: float, asked_since_s: float) -> Iterator[Rested]:
+    def rested(self, campaign: Campaign, before_s: float) -> Iterator[Rested]:
         """Yield old SIMs that are on and whose new SIM rested.
 
-        The new SIM was seen in its present hardware before a moment. Old SIMs that a cutover plan was made for since
-        another moment are left out: once a day is enough.
+        The new SIM has lived in its present unit since before a moment.
         """
-        moments = {"before": before_s, "asked_since": asked_since_s}
-        for row in self._db.rows(_RESTED, campaign_no=campaign.campaign_no, **moments):
-            yield Rested(row.plan_id, row.source_key)
+        for row in self._db.rows(_RESTED, campaign_no=campaign.campaign_no, before=before_s):
+            yield Rested(row.plan_id, row.source_key, row.since)
+
+    def unrested(self, keys: Iterable[str], before_s: float) -> list[str]:
+        """Return those old SIMs whose new SIM has not rested yet."""
+        return [
+            row.source_key
+            for chunk in chunks(keys)
+            for row in self._db.rows(_UNRESTED, keys=json_list(chunk), before=before_s)
+        ]
 
     def note_shipped(self, cards: list[tuple[str, str, str]], now: float) -> int:
         """Keep cards of a shipment: key, ICCID and origin.

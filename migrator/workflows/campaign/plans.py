@@ -69,6 +69,8 @@ def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
     after = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
     tick.count("claimed", max(0, after - before))
     tick.count("writes", result.writes)
+    if result.exit_code is ExitCode.RESUMABLE:
+        tick.waited()
     if result.exit_code is ExitCode.STALE:
         _give_up(tick, header, result.reason)
         return None

@@ -14,14 +14,21 @@ from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreEr
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store import Owner
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
+from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.apply import Bounds
 from migrator.workflows.site import Site
 
-__all__ = ["WAIT_S", "Held", "Tick"]
+__all__ = ["Held", "Tick"]
 
 LONGEST_RUN_S = 1800.0
 WAIT_S = 120.0
-"""Seconds to stay for SIMs that are only pending."""
+"""Seconds that a stage stays for SIMs that are only pending.
+
+A stage waits in vain once at most, however many plans it has: the next tick reads them again.
+"""
+
+LATELY = 200
+"""Most ticks that are looked back at."""
 
 SHORTEST_RUN_S = 60.0
 """Least time before quiet hours in which a run is begun."""
@@ -65,6 +72,7 @@ class Tick:
     me: Owner
     told: dict[str, Any] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
+    _waits: bool = field(default=True, init=False)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -142,8 +150,19 @@ class Tick:
 
     def run_bounds(self, most_claims: int) -> Bounds:
         """Return the bounds of one run of `apply`."""
-        wait_s = min(WAIT_S, self.site.settings.settle_timeout_s)
-        return Bounds(max_sims=most_claims, wait_s=wait_s, max_duration_s=self.longest_run_s(), ref=self.ref())
+        return Bounds(max_sims=most_claims, wait_s=self.wait_s(), max_duration_s=self.longest_run_s(), ref=self.ref())
+
+    def wait_s(self) -> float:
+        """Return the seconds to stay for SIMs that are only pending."""
+        return min(WAIT_S, self.site.settings.settle_timeout_s) if self._waits else 0.0
+
+    def waited(self) -> None:
+        """Let no other run of the stage stay for pending SIMs."""
+        self._waits = False
+
+    def earlier(self) -> list[KeptTick]:
+        """Return the ticks before this one, newest first."""
+        return self.site.store.ticks.list(LATELY)[1:]
 
     def ref(self) -> str:
         """Return the reference that the newest approval names; "" for none."""
@@ -157,6 +176,7 @@ class Tick:
         Trouble is noted, and the next stage goes on.
         """
         self.site.progress("campaign_stage", {"stage": name})
+        self._waits = True
         try:
             yield
         except (StoreBusy, StoreError):

@@ -14,9 +14,6 @@ from migrator.workflows.handover.export import handover
 __all__ = ["count_exceptions", "notices_of", "write_deltas", "write_report"]
 
 CURSOR = "handover.cursor"
-LATELY = 200
-"""Most ticks of a day that are looked at."""
-
 CHANGES = {"claimed", "writes", "switched_off", "pairs_added", "pairs_replaced", "pairs_discovered", "newly_alive"}
 
 
@@ -36,8 +33,7 @@ def count_exceptions(tick: Tick) -> None:
 
 def write_report(tick: Tick) -> None:
     """Write report and exceptions, where something changed, or once a day."""
-    before = tick.site.store.ticks.list(LATELY)[1:]
-    is_told = any("report" in one.told and one.began_s >= tick.day_began_s() for one in before)
+    is_told = any("report" in one.told and one.began_s >= tick.day_began_s() for one in tick.earlier())
     if is_told and not _has_changed(tick):
         return
     now, folder = tick.site.now(), Path(tick.campaign.folder) / "report"

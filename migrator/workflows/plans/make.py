@@ -1,7 +1,7 @@
 """Work of `plan create` and `verify`: store, target and core together."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -338,6 +338,7 @@ async def look(
     stopper: Stopper,
     progress: Progress,
     listed: Callable[[DevicePage], None] = lambda _page: None,
+    only: Collection[str] | None = None,
 ) -> None:
     """Read every SIM of a plan afresh and keep the verdicts.
 
@@ -353,12 +354,13 @@ async def look(
         stopper: checked between requests.
         progress: called with each event.
         listed: gets every page of the device list that is read for this.
+        only: keys of the SIMs that are read; None for all.
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
     options = ApplyOptions(absent_after_s=absent_after_s)
     ctx = _reading(store, target, header, options, clock, stopper, progress)
     reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers, listed)
-    converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
+    converger = Converger(ctx, reader, changer=None, is_finished=is_finished, only=only)
     await converger.converge(None, wait_s=0)
     if not is_finished:
         _note_lost_gates(store, header, ctx.now())

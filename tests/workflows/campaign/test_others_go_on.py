@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.core.campaign.life import ExceptionCode
 from migrator.core.run.control import Order, OrderKind
@@ -12,7 +13,7 @@ from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
-from tests.worlds.world import Crash, crash_at
+from tests.worlds.world import Crash, crash_at, new_sims
 
 DAY_S = 86_400.0
 
@@ -74,3 +75,20 @@ def test_a_plan_that_an_order_holds_keeps_no_other_plan_from_going_on(tmp_path: 
     assert world.cards[0] not in world.target.ledger.charges
     assert ticked.exit_code is ExitCode.HALTED
     assert any(held in one.words for one in ticked.held)
+
+
+# --- cards that stay pending --------------------------------------------------------------------------------------
+
+
+def test_cards_that_stay_pending_are_waited_for_once_a_tick_however_many_plans_they_are_of(tmp_path: Path) -> None:
+    cards = new_sims(3)
+    world = CampaignWorld(tmp_path, sims=14, seed=3, switches=HologramSwitches(stuck=frozenset(cards)))
+    world.began()
+    for old, card in zip(world.on(), cards, strict=False):
+        world.hand_in_pairs(f"{card}.csv", [(old, card)])
+        world.tick()
+        world.wait(3600)
+    began_s = world.elapsed_s
+    assert world.tick().exit_code is ExitCode.RESUMABLE
+    assert world.claims() == len(cards)
+    assert 100 < world.elapsed_s - began_s < 200, "two minutes for all three"
