@@ -20,7 +20,7 @@ from migrator.workflows.cutover.plan import plan_cutover
 __all__ = ["cut_over"]
 
 ASKED = "cutovers_asked_s"
-"""Name of the moment of the last questions in what a tick told."""
+"""Name of the moment of the last questions, in a tick."""
 
 NOT_RESTED = "its new SIM was in other hardware since, or its pair or scan is newer: it rests anew, and is planned then"
 

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from migrator.core.campaign.calendar import day_began_s, is_quiet, quiet_in_s
+from migrator.core.fleet.units import n_people
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
 from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreError
@@ -124,7 +125,7 @@ class Tick:
             return Held(ExitCode.HALTED, "the campaign is paused", "`migrator campaign resume --by NAME` goes on")
         if campaign.state is not CampaignState.APPROVED:
             have = len(self.site.store.campaigns.people(campaign))
-            words = f"the campaign needs the approval of {self.bounds.approvals} people and has {have}"
+            words = f"the campaign needs the approval of {n_people(self.bounds.approvals)} and has {have}"
             return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it")
         return None
 

@@ -1,6 +1,7 @@
 """Refusals of a plan that may not be carried out."""
 
 from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.fleet.units import n_people
 from migrator.core.plan.approvals import approvers
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import PlanKind
@@ -81,7 +82,7 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
         return
     who = f"{len(people)} ({', '.join(people)})" if people else "none"
     raise Halted(
-        f"plan {header.plan_id} needs the approval of {required} people and has {who}; nothing was sent",
+        f"plan {header.plan_id} needs the approval of {n_people(required)} and has {who}; nothing was sent",
         code="approvals_missing",
         hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
         f"{header.plan_id} --confirm {header.claims}`",

@@ -163,6 +163,10 @@ def test_nothing_is_sent_before_enough_people_approved(tmp_path: Path) -> None:
     assert world.claims() > 0
 
 
+def test_one_person_is_no_people(tmp_path: Path) -> None:
+    assert "approval of 1 person and has 0" in began(tmp_path, approve=False).tick().reason
+
+
 def test_a_changed_policy_needs_a_new_approval(tmp_path: Path) -> None:
     world = began(tmp_path)
     world.write_policy(claims_per_day=501)
