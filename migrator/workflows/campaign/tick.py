@@ -64,6 +64,7 @@ class Tick:
         loaded: its policy, as the file is now.
         bounds: the policy's bounds.
         me: who holds the lease.
+        trouble: what makes the policy's file unusable; None if nothing does. Then nothing is sent.
     """
 
     site: Site
@@ -71,6 +72,7 @@ class Tick:
     loaded: LoadedPolicy
     bounds: CampaignPolicy
     me: Owner
+    trouble: Held | None = None
     told: dict[str, Any] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     _waits: bool = field(default=True, init=False)
@@ -117,6 +119,8 @@ class Tick:
         return held is None
 
     def _unapproved(self) -> Held | None:
+        if self.trouble is not None:
+            return self.trouble
         campaign = self.site.store.campaigns.required()
         if campaign.policy_sha256 != self.loaded.fingerprint:
             words = "the policy's file was changed since it was approved"

@@ -1,5 +1,6 @@
 """Results of a tick for others: exceptions, report, changed units, notices."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from migrator.core.campaign.life import ExceptionCode, LifeStage
@@ -68,8 +69,11 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
         return []
     store, ref = tick.site.store, tick.ref()
     told = {"campaign": name, "reason": tick.reason(), "next": tick.hint(), "ref": ref}
-    event = ExitCode.ATTENTION if ended is ExitCode.INPUT else ended
+    event = ended
+    if ended is ExitCode.INPUT:
+        event = ExitCode.ATTENTION if tick.trouble is None else ExitCode.HALTED
     ends = [] if ended is ExitCode.RESUMABLE else end_notices(f"campaign {name}", event, told, day=day, to=to)
+    ends = [replace(one, told={**one.told, "exit_code": int(ended)}) for one in ends]
     spent = store.due.spent(tick.campaign, tick.day_began_s())
     numbers = {
         "stages": tick.told.get("stages", {}),

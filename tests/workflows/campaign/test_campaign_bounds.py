@@ -9,6 +9,7 @@ import pytest
 from migrator import apply
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.errors import Halted
@@ -27,6 +28,12 @@ from tests.worlds.world import EPOCH, Crash, crash_at, new_sims
 
 SIMS, DAY_S = 14, 86_400.0
 PRICE = Decimal("1.00")
+TOLD_WHEN_STOPPED = """
+[[notify]]
+to = "webhook"
+url_from = "NOBODY_IS_THERE"
+on = ["stopped"]
+"""
 
 
 def began(folder: Path, *, switches: HologramSwitches | None = None, **values: object) -> CampaignWorld:
@@ -177,6 +184,31 @@ def test_a_changed_policy_needs_a_new_approval(tmp_path: Path) -> None:
     with site_of(world, world.outside) as site:
         approve_campaign(site, by="ann@desk", ref="CHG0042")
     assert world.tick().exit_code is ExitCode.DONE
+
+
+@pytest.mark.parametrize("broken", [None, "claims_per_day = = 5\n", "claims_per_week = 5\n"])
+def test_a_policy_that_cannot_be_read_stops_claims_and_is_told_until_it_is_right_again(
+    tmp_path: Path, broken: str | None
+) -> None:
+    world, file = began(tmp_path, more=TOLD_WHEN_STOPPED), tmp_path / "policy.toml"
+    good = file.read_text(encoding="utf-8")
+    if broken is None:
+        file.unlink()
+    else:
+        file.write_text(good + broken, encoding="utf-8")
+    for _ in range(2):
+        ticked = world.tick()
+        assert (ticked.exit_code, world.claims()) == (ExitCode.INPUT, 0)
+        assert "policy" in ticked.reason
+        assert "old_sims" in ticked.told, "reads go on"
+        world.wait(900)
+    with site_of(world, world.outside) as site:
+        assert [one.exit_code for one in site.store.ticks.list()] == [ExitCode.INPUT] * 2
+        (stopped,) = site.store.outbox.newest(9)
+        assert (stopped.event, stopped.told["exit_code"]) == (NoticeEvent.STOPPED, int(ExitCode.INPUT))
+    file.write_text(good, encoding="utf-8")
+    assert world.tick().exit_code is ExitCode.DONE
+    assert world.claims() == len(world.on())
 
 
 def test_a_comment_in_the_policy_needs_none(tmp_path: Path) -> None:
