@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from migrator.core.campaign.calendar import day_began_s, is_quiet, quiet_in_s
+from migrator.core.campaign.life import LifeCounts
 from migrator.core.fleet.units import n_people
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
@@ -75,6 +76,7 @@ class Tick:
     trouble: Held | None = None
     told: dict[str, Any] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
+    counts: LifeCounts | None = field(default=None, init=False)  # once the exceptions were counted
     _waits: bool = field(default=True, init=False)
 
     @property

@@ -23,7 +23,7 @@ def count_exceptions(tick: Tick) -> None:
 
     Who was taken back by a rollback needs nobody: a person chose that.
     """
-    counts = tick.site.store.lives.counts(tick.site.now())
+    tick.counts = counts = tick.site.store.lives.counts(tick.site.now())
     found = {code.value: sims for code, sims in counts.codes.items() if sims}
     tick.told["stages"] = {stage.value: counts.of(stage) for stage in LifeStage if counts.of(stage)}
     tick.told["exceptions"] = found
@@ -38,7 +38,7 @@ def write_report(tick: Tick) -> None:
     if is_told and not _has_changed(tick):
         return
     now, folder = tick.site.now(), Path(tick.campaign.folder) / "report"
-    campaign_report(tick.site, None, folder, now=now)
+    campaign_report(tick.site, None, folder, now=now, counts=tick.counts)
     with placed_text(folder / "exceptions.csv") as out:
         for line in campaign_exceptions(tick.site, now=now):
             out(line)

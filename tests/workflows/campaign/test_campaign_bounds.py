@@ -9,10 +9,12 @@ import pytest
 from migrator import apply
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.campaign.life import LifeCounts
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.errors import Halted
+from migrator.store.campaigns.lives import Lives
 from migrator.workflows.campaign.make import (
     approve_campaign,
     create_campaign,
@@ -420,6 +422,19 @@ def test_a_price_that_rose_within_a_plan_makes_a_new_plan(tmp_path: Path) -> Non
 
 
 # --- a day without changes ----------------------------------------------------------------------------------------
+
+
+def test_a_tick_with_a_report_counts_the_lives_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each count goes through the whole fleet."""
+    world, counted, count = began(tmp_path), list[float](), Lives.counts
+
+    def counting(lives: Lives, now: float) -> LifeCounts:
+        counted.append(now)
+        return count(lives, now)
+
+    monkeypatch.setattr(Lives, "counts", counting)
+    assert "report" in world.tick().told
+    assert len(counted) == 1
 
 
 def test_a_day_without_changes_reads_the_lists_alone(tmp_path: Path) -> None:
