@@ -12,8 +12,10 @@ from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
 from migrator.core.campaign.budget import Spent
+from migrator.core.campaign.life import ExceptionCode
 from migrator.core.cutover.rules import moment_s
 from migrator.core.plan.plan import Action
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.core.run.steps import UNREAD, Verdict
 from migrator.store.campaigns.campaigns import Campaign
@@ -45,6 +47,7 @@ _is_handled = or_(  # a plan has done what it can for the SIM, or is about to
     and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN)),
 )
 _MIGRATES = and_(_plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
+_newer, _newer_plan = changes.alias("newer"), plans.alias("newer_plan")
 _HANDLED = (  # what was refused under any plan is not asked for again
     select(_change.source_key, _change.target_key)
     .join_from(plans, changes, _change.plan_no == _plan.plan_no)
@@ -172,6 +175,38 @@ _UNRESTED = (
 )
 
 
+_is_newest = (
+    ~select(_newer.c.plan_no)
+    .join_from(_newer, _newer_plan, _newer_plan.c.plan_no == _newer.c.plan_no)
+    .where(_newer.c.source_key == _change.source_key, _newer.c.plan_no > _change.plan_no)
+    .where(_newer_plan.c.kind == PlanKind.MIGRATE, _newer_plan.c.started_at.is_not(None))
+    .exists()
+)
+_wanted = bindparam("wanted")
+_has_failed = (
+    select(_step.source_key)
+    .where(_step.plan_no == _change.plan_no, _step.source_key == _change.source_key, _step.state == StepState.FAILED)
+    .where(
+        or_(
+            _step.code == _wanted,
+            and_(_wanted == ExceptionCode.REFUSED, _step.kind == StepKind.CLAIM, _step.code != Doubt.CLAIMED_UNSEEN),
+        )
+    )
+    .exists()
+)
+_is_left = and_(
+    _was_left,
+    _plan.campaign_no == bindparam("campaign_no"),
+    or_(_change.reason == _wanted, and_(_wanted == ExceptionCode.BLOCKED, _change.action == Action.BLOCK)),
+)
+_NOT_DONE = (
+    select(_change.source_key)
+    .join_from(plans, changes, _change.plan_no == _plan.plan_no)
+    .where(_MIGRATES, _plan.started_at.is_not(None), or_(_is_left, _has_failed), _is_newest)
+    .order_by(_change.source_key)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingSim:
     """Old SIM with a pair, and no plan yet."""
@@ -293,13 +328,10 @@ class Due:
             return int(connection.scalar(select(func.count()).select_from(shipped_cards)) or 0) - int(before)
 
     def refused(self, campaign: Campaign, code: str) -> list[str]:
-        """Return the old SIMs that failed with a code."""
-        failed = (
-            select(_step.source_key)
-            .join_from(plans, steps, _step.plan_no == _plan.plan_no)
-            .where(_OF, _step.state == StepState.FAILED, among(_step.code, bindparam("codes")))
-            .distinct()
-        )
-        return [
-            row.source_key for row in self._db.rows(failed, campaign_no=campaign.campaign_no, codes=json_list([code]))
-        ]
+        """Return the old SIMs that failed, or were left, with a code.
+
+        The code is one of a step, the reason of a plan, or `refused` or `blocked` for all of these. The newest plan of
+        a SIM counts.
+        """
+        found = self._db.rows(_NOT_DONE, campaign_no=campaign.campaign_no, wanted=code)
+        return [row.source_key for row in found]

@@ -77,7 +77,7 @@ def run_once(site: Site) -> Ticked:
 
 
 def _policy_of(campaign: Campaign) -> tuple[LoadedPolicy, Held | None]:
-    """Return the policy as its file is now, and what is wrong with that.
+    """Return the policy of now, and what is wrong with its file.
 
     A file that cannot be used lets the policy that is kept go on for reads, reports and notices. Nothing is sent by it.
     """

@@ -8,6 +8,7 @@ import pytest
 
 from migrator import apply
 from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.campaign.life import LifeCounts
 from migrator.core.policy.outside import NoticeEvent
@@ -328,6 +329,27 @@ def test_one_bad_card_stops_nobody_and_is_not_asked_for_again(tmp_path: Path) ->
     world.check()
 
 
+@pytest.mark.parametrize("code", ["blocked", "status_blocked"])
+def test_a_blocked_sim_goes_again_by_its_code_once_its_cause_is_mended(tmp_path: Path, code: str) -> None:
+    world = began(tmp_path, disabled="block")
+    blocked = world.on()[0]
+    sim = world.source.fleet.find(blocked)
+    assert sim is not None
+    sim.status = SimStatus.DISABLED
+    world.tick()
+    sim.status = SimStatus.ENABLED
+    world.wait(DAY_S)
+    world.tick()
+    card = world.pairs()[blocked]
+    assert card not in world.target.ledger.charges, "nobody asked for it"
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code=code, by="ann") == 1
+    world.tick()
+    assert card in world.target.ledger.charges
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code=code, by="ann") == 0, "it is blocked no more"
+
+
 def test_what_one_campaign_was_refused_the_next_one_does_not_ask_for(tmp_path: Path) -> None:
     bad = new_sims(3)[2]
     world = began(tmp_path, switches=HologramSwitches(poison=frozenset({bad})))
@@ -339,6 +361,8 @@ def test_what_one_campaign_was_refused_the_next_one_does_not_ask_for(tmp_path: P
     world.approve("ann@desk")
     world.tick()
     assert sum(bad in iccids for _, iccids in world.claims_sent()) == before
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code="refused", by="ann") == 1, "a person may ask for it"
 
 
 def test_a_plan_with_too_many_failures_is_given_up_and_a_retry_asks_again(tmp_path: Path) -> None:

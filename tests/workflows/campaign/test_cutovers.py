@@ -132,6 +132,28 @@ def test_a_command_is_not_offered_any_more_for_what_rests_anew(tmp_path: Path) -
     assert len(offers(next_day(world))) == 1
 
 
+def test_pairs_that_were_found_are_told_in_every_tick_until_somebody_takes_them(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=6, seed=3)
+    world.began(rest="24h")
+    (old, *others), card = world.on(), "8944500777777000001"
+    sim = world.source.fleet.find(old)
+    assert sim is not None
+    sim.imei = "353000000000017"
+    world.target.stock_claimed([card])
+    world.hand_in_pairs("all.csv", zip(others, world.cards, strict=False))
+    world.tick()
+    world.seen_in(card, old)
+    world.wait(DAY_S)
+    for _ in range(3):
+        ticked = world.tick()
+        assert ticked.exit_code is ExitCode.ATTENTION
+        assert [held.hint for held in ticked.held] == ["`migrator pair discover --accept exact` accepts them"]
+        world.wait(900)
+    world.discovered(live=False, accept=True)
+    assert world.pairs()[old] == card
+    assert world.tick().exit_code is ExitCode.DONE
+
+
 # --- begun cutovers -----------------------------------------------------------------------------------------------
 
 
