@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, tuple_
+from sqlalchemy import Text, and_, bindparam, case, func, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
@@ -182,7 +182,7 @@ _is_newest = (
     .where(_newer_plan.c.kind == PlanKind.MIGRATE, _newer_plan.c.started_at.is_not(None))
     .exists()
 )
-_wanted = bindparam("wanted")
+_wanted = bindparam("wanted", type_=Text)
 _has_failed = (
     select(_step.source_key)
     .where(_step.plan_no == _change.plan_no, _step.source_key == _change.source_key, _step.state == StepState.FAILED)
