@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from migrator.chunks import chunks
 from migrator.core.campaign.budget import Spent
 from migrator.core.campaign.life import ExceptionCode
+from migrator.core.cutover.plan import Aside
 from migrator.core.cutover.rules import moment_s
 from migrator.core.plan.plan import Action
 from migrator.core.run.doubts import Doubt
@@ -24,6 +25,7 @@ from migrator.store.database.rows import among, json_list
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.claims_made import price_of
 from migrator.store.pairs.paid_pairs import may_be_paid
+from migrator.store.plans.lookup import CUTOVERS
 from migrator.store.tables.campaigns import claim_retries, first_lives, shipped_cards
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, request_items, requests, steps, verifications
@@ -175,6 +177,12 @@ _UNRESTED = (
 )
 
 
+_SKIPPED = (
+    select(_step.source_key)
+    .outerjoin_from(steps, claim_retries, claim_retries.c.source_key == _step.source_key)
+    .where(_step.plan_no.in_(CUTOVERS.where(_plan.kind == PlanKind.CUTOVER)), _step.kind == StepKind.SOURCE)
+    .where(_step.state == StepState.SKIPPED, _step.code == Aside.LEFT_BY_OPERATOR, _asked_at <= _step.since)
+)
 _is_newest = (
     ~select(_newer.c.plan_no)
     .join_from(_newer, _newer_plan, _newer_plan.c.plan_no == _newer.c.plan_no)
@@ -306,6 +314,13 @@ class Due:
         """
         for row in self._db.rows(_RESTED, campaign_no=campaign.campaign_no, before=before_s):
             yield Rested(row.plan_id, row.source_key, row.since)
+
+    def skipped(self) -> set[str]:
+        """Return old SIMs that an operator skipped in a cutover.
+
+        One that a person lets go again is none of them.
+        """
+        return {row.source_key for row in self._db.rows(_SKIPPED)}
 
     def unrested(self, keys: Iterable[str], before_s: float) -> list[str]:
         """Return those old SIMs whose new SIM has not rested yet."""

@@ -65,10 +65,13 @@ def _rest_s(tick: Tick) -> float:
 
 
 def _rested(tick: Tick) -> dict[str, Rested]:
-    """Return the rested old SIMs that are on, by key."""
+    """Return the rested old SIMs that are on, by key.
+
+    What an operator skipped in a cutover is none of them.
+    """
     store = tick.site.store
     found = {one.key: one for one in store.due.rested(tick.campaign, tick.site.now() - _rest_s(tick))}
-    off = store.switches.switched_off(found)
+    off = store.switches.switched_off(found).keys() | (store.due.skipped() if found else set())
     return {key: one for key, one in found.items() if key not in off}
 
 

@@ -14,6 +14,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.control import Selection
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
+from migrator.workflows.campaign.make import retry_refused
 from migrator.workflows.campaign.once import Ticked
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from tests.worlds.campaigned import CampaignWorld
@@ -189,6 +190,26 @@ def test_a_begun_cutover_leaves_a_sim_on_that_was_scanned_again_since(tmp_path: 
     assert gone not in world.on(), "the others of the cutover go on"
     next_day(world)
     assert again not in world.on()
+
+
+def test_an_old_sim_that_an_operator_skipped_is_in_no_other_cutover_before_a_retry(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    left, gone = world.on()[:2]
+    for old in (left, gone):
+        world.swap(old)
+    next_day(world)
+    killed_before_an_order(world)
+    keys = frozenset({Iccid.parse(left).key})
+    with site_of(world, world.outside) as site:
+        (switch_id,) = site.store.switches.known(Direction.CUTOVER)
+        assert site.store.switches.skip(switch_id, Selection(keys=keys), now=site.now()).sims == 1
+    for _ in range(2):
+        next_day(world)
+        assert (left in world.on(), gone in world.on()) == (True, False)
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, keys=keys, by="ann") == 1
+    next_day(world)
+    assert left not in world.on()
 
 
 def test_a_begun_cutover_with_a_corrected_pair_leaves_that_sim_on_and_ends(tmp_path: Path) -> None:
