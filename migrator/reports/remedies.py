@@ -59,6 +59,7 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "in_test_mode": "Run `migrator apply` again once it is live: it gets its limits, tag and name then.",
         "target_retired": "Pair another new SIM: this one cannot be used again.",
         "target_unknown_state": "Look at the SIM in Hologram's dashboard; pair another one if in doubt.",
+        "pauses_live": "Set `[status]` to what is meant, then `migrator campaign retry`; or make a plan of it alone.",
         "target_on_other_plan": "Decide in the dashboard: a plan change costs money and erases limits.",
         "claimed_unseen": _ASK,
         "not_in_reply": _ASK,

@@ -36,7 +36,7 @@ data_plan_id = 2096
 zone = "global"
 {ahead}
 [status]
-disabled = "skip"
+disabled = "{disabled}"
 [campaign]
 until = 2027-06-30
 claims_per_day = {claims_per_day}
@@ -54,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "cutover": "auto",
     "rest": "48h",
     "ahead": "",
+    "disabled": "skip",
 }
 
 

@@ -119,7 +119,7 @@ def end(shared: Globals, /, *, by: str | None) -> int:
 
 @click.command("retry", epilog=CODES)
 @click.option("--iccids", type=click.Path(path_type=Path), help="File of old ICCIDs, one a line.")
-@click.option("--code", metavar="CODE", help="All that failed with this code.")
+@click.option("--code", metavar="CODE", help="All with this code: refused, blocked, or one that `show` names.")
 @_BY
 @global_options
 @click.pass_obj

@@ -194,6 +194,8 @@ def _unclaimed(facts: LifeFacts) -> Standing:
 def _claimed(facts: LifeFacts) -> Standing:  # noqa: PLR0911 - a table of rules, the first that fits wins
     if facts.state is LinkState.TEST:
         return _unclaimed(facts) if facts.action in {Action.SKIP, Action.BLOCK} else (LifeStage.STAGED, None)
+    if facts.reason is Reason.PAUSES_LIVE:
+        return _exception(ExceptionCode.BLOCKED)
     if not facts.is_recorded or facts.differs or facts.state in _CANNOT_TALK:
         return _exception(ExceptionCode.MISMATCH)
     if facts.is_alive and facts.unit is Unit.MOVED:

@@ -113,6 +113,11 @@ def n_sims(count: int) -> str:
     return counted(count, "SIM")
 
 
+def n_people(count: int) -> str:
+    """Return a number of people in words: "1 person", "2 people"."""
+    return "1 person" if count == 1 else f"{count} people"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: "1 SIM", "2 SIMs".
 

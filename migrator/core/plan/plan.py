@@ -68,6 +68,7 @@ class Reason(StrEnum):
     TARGET_RETIRED = "target_retired"  # DEAD, for ever
     TARGET_UNKNOWN_STATE = "target_unknown_state"  # a state word we do not know
     CLAIMED_UNSEEN = "claimed_unseen"  # a SIM was claimed for it before, or may have been, and is not seen
+    PAUSES_LIVE = "pauses_live"  # it is live, the policy pauses it, and nobody confirms that for a campaign
     TARGET_ON_OTHER_PLAN = "target_on_other_plan"  # ours, but on another data plan or zone: a plan change costs money
 
 

@@ -38,6 +38,11 @@ CLAIMED_UNSEEN = "an earlier plan claimed a SIM for it, or may have, and this ta
 
 IN_TEST_MODE = "the target SIM is in Test Mode: end that in the dashboard, or see [claim] test_mode"
 
+PAUSES_LIVE = (
+    "the target is live, and a campaign pauses nothing that lives: where its unit may fall silent, `migrator plan "
+    "create --where` makes a plan of it, and `apply --confirm-pauses` carries that out; else mend [status]"
+)
+
 NOT_SELECTED = Blocked(Reason.NOT_SELECTED, "left out by --where", skip=True)
 
 
@@ -100,6 +105,7 @@ class Planner:
         rolled_back: by key, the rollbacks that took SIMs back to their old SIM: such a SIM is in the plan as skipped.
         takes_rolled_back: whether such a SIM is moved once more all the same.
         source: the name of the source, for words.
+        may_pause_live: whether SIMs that are live at the target may be paused; else such a SIM is blocked.
     """
 
     policy: Policy
@@ -110,6 +116,7 @@ class Planner:
     rolled_back: Mapping[str, str] = field(default_factory=dict)
     takes_rolled_back: bool = False
     source: str = ONENCE
+    may_pause_live: bool = True
     test_ends: Counter[str] = field(default_factory=Counter, init=False)  # SIMs that wait staged, by their end
     _ways: tuple[_Way, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
@@ -244,6 +251,8 @@ class Planner:
             if candidate.migrated_before:
                 return Blocked(Reason.CLAIMED_UNSEEN, CLAIMED_UNSEEN)
             return Action.CLAIM, Reason.READY
+        if wanted.state is DesiredState.PAUSE and target.state is LinkState.LIVE and not self.may_pause_live:
+            return Blocked(Reason.PAUSES_LIVE, PAUSES_LIVE)
         if target.state is LinkState.TEST:
             is_claim = self.policy.claim.test_mode is InTestMode.ACTIVATE and not candidate.migrated_before
             return (Action.CLAIM, Reason.TEST_TO_LIVE) if is_claim else (Action.ADOPT, Reason.STAGED)

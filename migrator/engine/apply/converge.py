@@ -5,7 +5,7 @@ rounds end when there is nothing left to wait for.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from migrator.core.run.packing import slices
@@ -38,6 +38,7 @@ class Converger:
         changer: sends what is missing; None only reads (`verify`, a finished plan).
         is_finished: whether the plan was carried out before, so that every difference is drift.
         read_since: UTC seconds; a SIM that shows as planned in a read asked for since then is not read again.
+        only: keys of the SIMs that are meant; None for all.
     """
 
     ctx: Context
@@ -45,6 +46,7 @@ class Converger:
     changer: Changer | None
     is_finished: bool = False
     read_since: float = math.inf
+    only: Collection[str] | None = None
     _told_stuck: dict[float, int] = field(default_factory=dict, init=False)
     _waiting_since: dict[str, float] = field(default_factory=dict, init=False)
 
@@ -98,6 +100,8 @@ class Converger:
         A run has nothing to do for SIMs that it has not claimed. A run that only reads handles these too. No run
         handles skipped SIMs.
         """
+        if self.only is not None and item.key not in self.only:
+            return False
         return not item.is_set_aside and (self.changer is None or not item.awaits_claim)
 
     async def _round(self, keys: Sequence[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """Campaigns and their standing approvals."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from migrator.chunks import chunks
@@ -143,17 +143,20 @@ class Campaigns:
         """
         values = {"policy_text": text, "policy_json": json.dumps(policy, sort_keys=True), "policy_sha256": sha256}
         told = {"name": campaign.name, "policy_sha256": sha256}
-        state = CampaignState.PAUSED if campaign.state is CampaignState.PAUSED else CampaignState.MADE
-        self._update(campaign, values | {"state": state, "approved_at": None}, now, "policy", told)
+
+        def changed(was: Campaign) -> Mapping[str, Any]:
+            state = CampaignState.PAUSED if was.state is CampaignState.PAUSED else CampaignState.MADE
+            return {**values, "state": state, "approved_at": None}
+
+        self._update(campaign, changed, now, "policy", told)
         return self.required()
 
     def approve(self, campaign: Campaign, given: CampaignApproval, *, required: int) -> Campaign:
         """Keep an approval; enough people make the campaign an approved one.
 
-        A paused campaign stays paused: somebody has to resume it.
+        A paused campaign stays paused: somebody has to resume it. People are counted as the approval is written, for
+        the policy that they saw.
         """
-        people = {same_person(name) for name in (*self.people(campaign), given.approved_by)}
-        is_enough = len(people) >= required and campaign.approved_s is None
         told = {"name": campaign.name, "by": given.approved_by, "policy_sha256": given.policy_sha256}
         told |= {"ref": given.ref, "note": given.note}
         values = {
@@ -164,52 +167,46 @@ class Campaigns:
             "ref": given.ref,
             "note": given.note,
         }
-        changed: dict[str, Any] = {"approved_at": given.approved_s} if is_enough else {}
-        if is_enough and campaign.state is CampaignState.MADE:
-            changed["state"] = CampaignState.APPROVED
         with self._db.write() as connection:
+            was = _fresh(connection, campaign)
             connection.execute(insert(campaign_approvals).values(values))
-            if changed:
-                connection.execute(_this(campaign).values(changed))
+            people = _people(map(_approval, connection.execute(_given(campaign))), was)
+            is_of_now = given.policy_sha256 == was.policy_sha256
+            if is_of_now and len(people) >= required and was.approved_s is None:
+                state = CampaignState.APPROVED if was.state is CampaignState.MADE else was.state
+                connection.execute(_this(campaign).values(approved_at=given.approved_s, state=state))
             note(connection, given.approved_s, "campaign.approved", None, told)
         return self.required()
 
     def approvals(self, campaign: Campaign) -> list[CampaignApproval]:
         """Return every approval of a campaign, oldest first."""
-        column = campaign_approvals.c
-        given = (
-            select(campaign_approvals).where(column.campaign_no == campaign.campaign_no).order_by(column.approval_id)
-        )
-        return [
-            CampaignApproval(row.approved_by, row.approved_at, row.policy_sha256, row.ref, row.note)
-            for row in self._db.rows(given)
-        ]
+        return [_approval(row) for row in self._db.rows(_given(campaign))]
 
     def people(self, campaign: Campaign) -> list[str]:
         """Return who approved the present policy, each person once."""
-        people: dict[str, str] = {}
-        for one in self.approvals(campaign):
-            if one.policy_sha256 == campaign.policy_sha256:
-                people.setdefault(same_person(one.approved_by), one.approved_by)
-        return list(people.values())
+        return _people(self.approvals(campaign), campaign)
 
     def pause(self, campaign: Campaign, by: str, now: float) -> None:
         """Hold a campaign: nothing is sent until somebody resumes it."""
-        self._update(campaign, {"state": CampaignState.PAUSED}, now, "paused", {"name": campaign.name, "by": by})
+        told = {"name": campaign.name, "by": by}
+        self._update(campaign, lambda _: {"state": CampaignState.PAUSED}, now, "paused", told)
 
     def resume(self, campaign: Campaign, by: str, now: float) -> None:
         """Let a campaign go on.
 
         Failures so far do not count any more.
         """
-        state = CampaignState.MADE if campaign.approved_s is None else CampaignState.APPROVED
-        values = {"state": state, "budget_since": now}
-        self._update(campaign, values, now, "resumed", {"name": campaign.name, "by": by})
+
+        def changed(was: Campaign) -> Mapping[str, Any]:
+            state = CampaignState.MADE if was.approved_s is None else CampaignState.APPROVED
+            return {"state": state, "budget_since": now}
+
+        self._update(campaign, changed, now, "resumed", {"name": campaign.name, "by": by})
 
     def end(self, campaign: Campaign, by: str, now: float) -> None:
         """End a campaign for good."""
         values = {"state": CampaignState.ENDED, "ended_at": now}
-        self._update(campaign, values, now, "ended", {"name": campaign.name, "by": by})
+        self._update(campaign, lambda _: values, now, "ended", {"name": campaign.name, "by": by})
 
     def retry(self, keys: Iterable[str], by: str, now: float) -> int:
         """Let refused claims of some old SIMs go again; return how many."""
@@ -251,11 +248,48 @@ class Campaigns:
         return _campaign(rows[0]) if rows else None
 
     def _update(
-        self, campaign: Campaign, values: Mapping[str, Any], now: float, word: str, told: Mapping[str, Any]
+        self,
+        campaign: Campaign,
+        changed: Callable[[Campaign], Mapping[str, Any]],
+        now: float,
+        word: str,
+        told: Mapping[str, Any],
     ) -> None:
+        """Change a campaign by what it is as the change is written."""
         with self._db.write() as connection:
-            connection.execute(_this(campaign).values(**values))
+            connection.execute(_this(campaign).values(**changed(_fresh(connection, campaign))))
             note(connection, now, f"campaign.{word}", None, told)
+
+
+def _fresh(connection: Connection, campaign: Campaign) -> Campaign:
+    """Return a campaign as it is now.
+
+    Raises: InputError, if somebody ended it meanwhile.
+    """
+    row = connection.execute(_OPEN.where(campaigns.c.campaign_no == campaign.campaign_no)).one_or_none()
+    if row is None:
+        words = f"campaign {campaign.name!r} was ended meanwhile; nothing was changed"
+        raise InputError(words, code="no_campaign", hint="`migrator campaign create --policy FILE` makes another one")
+    return _campaign(row)
+
+
+def _given(campaign: Campaign) -> Any:
+    column = campaign_approvals.c
+    mine = select(campaign_approvals).where(column.campaign_no == campaign.campaign_no)
+    return mine.order_by(column.approval_id)
+
+
+def _approval(row: AnyRow) -> CampaignApproval:
+    return CampaignApproval(row.approved_by, row.approved_at, row.policy_sha256, row.ref, row.note)
+
+
+def _people(given: Iterable[CampaignApproval], campaign: Campaign) -> list[str]:
+    """Return who approved the campaign's policy, each person once."""
+    people: dict[str, str] = {}
+    for one in given:
+        if one.policy_sha256 == campaign.policy_sha256:
+            people.setdefault(same_person(one.approved_by), one.approved_by)
+    return list(people.values())
 
 
 def _this(campaign: Campaign) -> Any:

@@ -3,17 +3,20 @@
 Everything is counted from plans, journal and reads; nothing is counted beside them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, tuple_
+from sqlalchemy import Text, and_, bindparam, case, func, literal_column, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
+from migrator.chunks import chunks
 from migrator.core.campaign.budget import Spent
-from migrator.core.cutover.plan import SwitchReason
+from migrator.core.campaign.life import ExceptionCode
+from migrator.core.cutover.plan import Aside
 from migrator.core.cutover.rules import moment_s
 from migrator.core.plan.plan import Action
+from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.core.run.steps import UNREAD, Verdict
 from migrator.store.campaigns.campaigns import Campaign
@@ -22,6 +25,7 @@ from migrator.store.database.rows import among, json_list
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.claims_made import price_of
 from migrator.store.pairs.paid_pairs import may_be_paid
+from migrator.store.plans.lookup import CUTOVERS
 from migrator.store.tables.campaigns import claim_retries, first_lives, shipped_cards
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, request_items, requests, steps, verifications
@@ -45,6 +49,7 @@ _is_handled = or_(  # a plan has done what it can for the SIM, or is about to
     and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN)),
 )
 _MIGRATES = and_(_plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
+_newer, _newer_plan = changes.alias("newer"), plans.alias("newer_plan")
 _HANDLED = (  # what was refused under any plan is not asked for again
     select(_change.source_key, _change.target_key)
     .join_from(plans, changes, _change.plan_no == _plan.plan_no)
@@ -99,21 +104,34 @@ _of_each = (
 _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
     select(_of_each.c.failed).where(_of_each.c.newest == 1).order_by(_of_each.c.since.desc()).limit(bindparam("most"))
 )
+_life = first_lives.c
+_of_now = (_life.target_key == target_links.c.key) & (_life.imei == func.coalesce(target_links.c.imei, ""))
+"""Condition of the life of a card in its present hardware."""
+
+_later = first_lives.alias("later")
+_was_elsewhere = (  # in other hardware since: its life here begins anew
+    select(_later.c.target_key)
+    .where(_later.c.target_key == _life.target_key, _later.c.seen_at > _life.seen_at)
+    .exists()
+)
 _NEWLY_ALIVE = (
     select(target_links.c.key, target_links.c.imei, target_links.c.claimed_at, target_links.c.last_connected_at)
-    .outerjoin(
-        first_lives,
-        (first_lives.c.target_key == target_links.c.key)
-        & (first_lives.c.imei == func.coalesce(target_links.c.imei, "")),
-    )
+    .outerjoin(first_lives, _of_now)
     .where(
         target_links.c.present == 1,
         target_links.c.device_id.is_not(None),
         target_links.c.last_connected_at.is_not(None),
         target_links.c.last_connected_at != "",
-        first_lives.c.target_key.is_(None),
+        or_(_life.target_key.is_(None), _was_elsewhere),
     )
 )
+_rest_began = func.max(
+    _life.seen_at,
+    func.coalesce(unit_facts.c.scanned_at, 0),  # a test on the bench is no rest
+    case((_life.imei == "", pairs.c.paired_at), else_=0),  # where nobody sees the hardware, the pair tells the unit
+)
+"""Moment from which a new SIM has lived in its unit only."""
+
 _alive = select(first_lives.c.target_key).where(first_lives.c.target_key == _change.target_key)
 _SILENT = (
     select(func.count())
@@ -128,23 +146,12 @@ _SWAPS = (  # other devices of the organization live, too: they are no swaps
     .join(pairs, pairs.c.target_key == first_lives.c.target_key)
     .where(first_lives.c.seen_at >= bindparam("since"), pairs.c.source_key.in_(_planned_by_us))
 )
-_of_cutover, _cutover = changes.alias("cutover_change"), plans.alias("cutover_plan")
-_asked_lately = (
-    select(_of_cutover.c.plan_no)
-    .join(_cutover, _cutover.c.plan_no == _of_cutover.c.plan_no)
-    .where(_cutover.c.of_plan_no == _plan.plan_no, _of_cutover.c.source_key == _change.source_key)
-    .where(_cutover.c.created_at >= bindparam("asked_since"), _of_cutover.c.reason != SwitchReason.NOT_LISTED)
-)
 _RESTED = (
-    select(_plan.plan_id, _change.source_key)
+    select(_plan.plan_id, _change.source_key, _rest_began.label("since"))
     .join_from(plans, changes, _change.plan_no == _plan.plan_no)
     .join(pairs, (pairs.c.source_key == _change.source_key) & (pairs.c.target_key == _change.target_key))
     .join(target_links, target_links.c.key == _change.target_key)
-    .join(
-        first_lives,
-        (first_lives.c.target_key == target_links.c.key)
-        & (first_lives.c.imei == func.coalesce(target_links.c.imei, "")),
-    )
+    .join(first_lives, _of_now)
     .join(
         verifications,
         (_judged.plan_no == _change.plan_no) & (_judged.source_key == _change.source_key),
@@ -154,13 +161,57 @@ _RESTED = (
     .where(
         _OF,
         _plan.state.in_((PlanState.STARTED, PlanState.FINISHED)),
-        first_lives.c.seen_at <= bindparam("before"),
-        func.coalesce(unit_facts.c.scanned_at, 0) <= bindparam("before"),  # a test on the bench is no rest
+        _rest_began <= bindparam("before"),
         _judged.verdict == Verdict.OK,
         source_sims.c.status == "enabled",
-        ~_asked_lately.exists(),
     )
     .order_by(_plan.plan_no, _change.source_key)
+)
+_UNRESTED = (
+    select(pairs.c.source_key)
+    .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
+    .outerjoin(first_lives, _of_now)
+    .outerjoin(unit_facts, unit_facts.c.source_key == pairs.c.source_key)
+    .where(among(pairs.c.source_key, bindparam("keys")))
+    .where(func.coalesce(_rest_began > bindparam("before"), 1) == 1)
+)
+
+
+_SKIPPED = (
+    select(_step.source_key)
+    .outerjoin_from(steps, claim_retries, claim_retries.c.source_key == _step.source_key)
+    .where(_step.plan_no.in_(CUTOVERS.where(_plan.kind == PlanKind.CUTOVER)), _step.kind == StepKind.SOURCE)
+    .where(_step.state == StepState.SKIPPED, _step.code == Aside.LEFT_BY_OPERATOR, _asked_at <= _step.since)
+)
+_is_newest = (
+    ~select(_newer.c.plan_no)
+    .join_from(_newer, _newer_plan, _newer_plan.c.plan_no == _newer.c.plan_no)
+    .where(_newer.c.source_key == _change.source_key, _newer.c.plan_no > _change.plan_no)
+    .where(_newer_plan.c.kind == PlanKind.MIGRATE, _newer_plan.c.started_at.is_not(None))
+    .exists()
+)
+_wanted = bindparam("wanted", type_=Text)
+_has_failed = (
+    select(_step.source_key)
+    .where(_step.plan_no == _change.plan_no, _step.source_key == _change.source_key, _step.state == StepState.FAILED)
+    .where(
+        or_(
+            _step.code == _wanted,
+            and_(_wanted == ExceptionCode.REFUSED, _step.kind == StepKind.CLAIM, _step.code != Doubt.CLAIMED_UNSEEN),
+        )
+    )
+    .exists()
+)
+_is_left = and_(
+    _was_left,
+    _plan.campaign_no == bindparam("campaign_no"),
+    or_(_change.reason == _wanted, and_(_wanted == ExceptionCode.BLOCKED, _change.action == Action.BLOCK)),
+)
+_NOT_DONE = (
+    select(_change.source_key)
+    .join_from(plans, changes, _change.plan_no == _plan.plan_no)
+    .where(_MIGRATES, _plan.started_at.is_not(None), or_(_is_left, _has_failed), _is_newest)
+    .order_by(_change.source_key)
 )
 
 
@@ -176,10 +227,11 @@ class WaitingSim:
 
 @dataclass(frozen=True, slots=True)
 class Rested:
-    """Old SIM whose new SIM has rested in its unit."""
+    """Old SIM whose new SIM has rested, and since when."""
 
     plan_id: str
     key: str
+    since_s: float
 
 
 class Due:
@@ -238,6 +290,8 @@ class Due:
     def note_lives(self, now: float) -> int:
         """Note new SIMs in hardware that is new for them.
 
+        A card that comes back from other hardware begins anew.
+
         Returns: how many.
         """
         found = [
@@ -246,19 +300,35 @@ class Due:
             if (moment_s(row.last_connected_at) or 0.0) > (moment_s(row.claimed_at) or 0.0)
         ]
         if found:
+            statement = insert(first_lives)
+            again = {"seen_at": statement.excluded.seen_at, "session_at": statement.excluded.session_at}
+            put = statement.on_conflict_do_update(index_elements=["target_key", "imei"], set_=again)
             with self._db.write() as connection:
-                connection.execute(insert(first_lives).on_conflict_do_nothing(), found)
+                connection.execute(put, found)
         return len(found)
 
-    def rested(self, campaign: Campaign, before_s: float, asked_since_s: float) -> Iterator[Rested]:
+    def rested(self, campaign: Campaign, before_s: float) -> Iterator[Rested]:
         """Yield old SIMs that are on and whose new SIM rested.
 
-        The new SIM was seen in its present hardware before a moment. Old SIMs that a cutover plan was made for since
-        another moment are left out: once a day is enough.
+        The new SIM has lived in its present unit since before a moment.
         """
-        moments = {"before": before_s, "asked_since": asked_since_s}
-        for row in self._db.rows(_RESTED, campaign_no=campaign.campaign_no, **moments):
-            yield Rested(row.plan_id, row.source_key)
+        for row in self._db.rows(_RESTED, campaign_no=campaign.campaign_no, before=before_s):
+            yield Rested(row.plan_id, row.source_key, row.since)
+
+    def skipped(self) -> set[str]:
+        """Return old SIMs that an operator skipped in a cutover.
+
+        One that a person lets go again is none of them.
+        """
+        return {row.source_key for row in self._db.rows(_SKIPPED)}
+
+    def unrested(self, keys: Iterable[str], before_s: float) -> list[str]:
+        """Return those old SIMs whose new SIM has not rested yet."""
+        return [
+            row.source_key
+            for chunk in chunks(keys)
+            for row in self._db.rows(_UNRESTED, keys=json_list(chunk), before=before_s)
+        ]
 
     def note_shipped(self, cards: list[tuple[str, str, str]], now: float) -> int:
         """Keep cards of a shipment: key, ICCID and origin.
@@ -273,13 +343,10 @@ class Due:
             return int(connection.scalar(select(func.count()).select_from(shipped_cards)) or 0) - int(before)
 
     def refused(self, campaign: Campaign, code: str) -> list[str]:
-        """Return the old SIMs that failed with a code."""
-        failed = (
-            select(_step.source_key)
-            .join_from(plans, steps, _step.plan_no == _plan.plan_no)
-            .where(_OF, _step.state == StepState.FAILED, among(_step.code, bindparam("codes")))
-            .distinct()
-        )
-        return [
-            row.source_key for row in self._db.rows(failed, campaign_no=campaign.campaign_no, codes=json_list([code]))
-        ]
+        """Return the old SIMs that failed, or were left, with a code.
+
+        The code is one of a step, the reason of a plan, or `refused` or `blocked` for all of these. The newest plan of
+        a SIM counts.
+        """
+        found = self._db.rows(_NOT_DONE, campaign_no=campaign.campaign_no, wanted=code)
+        return [row.source_key for row in found]

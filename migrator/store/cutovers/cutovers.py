@@ -315,12 +315,20 @@ class Switches:
 
     # --- moving on ------------------------------------------------------------------------------------------------
 
-    def skip(self, switch_id: str, chosen: Selection, *, now: float, dry_run: bool = False) -> Intervened:
+    def skip(
+        self,
+        switch_id: str,
+        chosen: Selection,
+        *,
+        now: float,
+        dry_run: bool = False,
+        why: tuple[str, str] | None = None,
+    ) -> Intervened:
         """Skip SIMs: nothing more is sent for them under this plan.
 
         See `store.cutovers.skip`.
         """
-        return skip_sims(self._db, switch_id, chosen, now=now, dry_run=dry_run)
+        return skip_sims(self._db, switch_id, chosen, now=now, dry_run=dry_run, why=why)
 
     def finish(self, switch_id: str, now: float) -> None:
         """Note that a plan is used up."""

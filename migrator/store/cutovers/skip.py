@@ -32,7 +32,13 @@ __all__ = ["skip_sims"]
 
 
 def skip_sims(
-    database: Database, switch_id: str, chosen: Selection, *, now: float, dry_run: bool = False
+    database: Database,
+    switch_id: str,
+    chosen: Selection,
+    *,
+    now: float,
+    dry_run: bool = False,
+    why: tuple[str, str] | None = None,
 ) -> Intervened:
     """Skip SIMs: nothing more is sent for them under this plan.
 
@@ -44,6 +50,7 @@ def skip_sims(
         chosen: which SIMs; with codes, those with a step that failed under one of them.
         now: UTC seconds.
         dry_run: only count.
+        why: code and words of the reason; None where an operator wants it.
 
     Raises: InputError, if there is no such plan or wave, or if an order of one of the SIMs may still take effect; then
         nothing is written.
@@ -69,7 +76,7 @@ def skip_sims(
             step = _first_open(by_key[sim.source_key], Direction(plan.kind))
             if step is not None:
                 kind, was, words = step
-                moves[kind][sim.source_key] = (Aside.LEFT_BY_OPERATOR, f"{was}: {words}" if was else words)
+                moves[kind][sim.source_key] = why or (Aside.LEFT_BY_OPERATOR, f"{was}: {words}" if was else words)
                 codes[was or NOT_BEGUN] += 1
         if not dry_run:
             move_all(connection, plan, StepEvent.OPERATOR_SKIP, moves, now)

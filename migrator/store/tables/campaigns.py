@@ -61,7 +61,7 @@ shipped_cards = Table(  # cards that were sent to the field, by the lists of shi
     sqlite_with_rowid=False,
 )
 
-first_lives = Table(  # when a claimed card was first seen to live, in each hardware; rows are never changed
+first_lives = Table(  # since when a claimed card lives in each hardware; its return to one begins anew
     "first_lives",
     metadata,
     Column("target_key", Text, primary_key=True),

@@ -1,71 +1,174 @@
 """Cutovers of a campaign: old SIMs whose new SIM has rested."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from migrator.core.cutover.plan import Direction, Require, SwitchHeader
-from migrator.core.cutover.rules import Demand
+from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchItem, SwitchReason
+from migrator.core.cutover.rules import Demand, is_open
 from migrator.core.policy.policy import CutoverMode, OldSim, OtherUnits, PairProof
+from migrator.core.run.control import Selection
+from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
-from migrator.errors import Interrupted, StalePlan
-from migrator.workflows.campaign.tick import WAIT_S, Tick
+from migrator.core.run.states import PlanState, StepKind, StepState
+from migrator.errors import Interrupted
+from migrator.store.campaigns.due import Rested
+from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
+from migrator.workflows.cutover.make import stale_reasons
 from migrator.workflows.cutover.plan import plan_cutover
 
 __all__ = ["cut_over"]
+
+ASKED = "cutovers_asked_s"
+"""Name of the moment of the last questions, in a tick."""
+
+NOT_RESTED = "its new SIM was in other hardware since, or its pair or scan is newer: it rests anew, and is planned then"
 
 
 def cut_over(tick: Tick) -> None:
     """Switch off what has rested, or say the command.
 
-    Cutovers that were begun go on first.
+    Cutovers that were begun go on first. An old SIM that does not qualify yet is asked about once a day: nothing is
+    kept of that but the moment.
     """
     is_auto = tick.bounds.cutover is CutoverMode.AUTO
     if is_auto and not _went_on(tick):
         return
-    for plan_id, keys in _rested(tick):
+    asked_s, rested = tick.site.now(), _rested(tick)
+    waiting = _begun_keys(tick) if is_auto else _offered(tick, rested)
+    since_s = _last_asked_s(tick)
+    new = [one for one in rested.values() if one.key not in waiting and one.since_s > since_s - _rest_s(tick)]
+    for plan_id, some in groupby(new, key=lambda one: one.plan_id):
         if is_auto and not tick.may_write():
             return
-        header = plan_cutover(tick.site, tick.site.store.plans.header(plan_id), _demand(tick), listed=set(keys))
-        if not header.count:
-            continue
-        if is_auto:
+        keys = {one.key for one in some}
+        with tick.alone():
+            header = plan_cutover(
+                tick.site, tick.site.store.plans.header(plan_id), _demand(tick), listed=keys, is_small=True
+            )
+            if not header.count:
+                continue
+            if not is_auto:
+                _offer(tick, header)
+                continue
             if not tick.may_write():  # the plan took its time: somebody may have paused the campaign meanwhile
                 return
             _switch_off(tick, header)
-        else:
-            words = f"old SIMs can be switched off: {header.count}"
-            command = f"`migrator cutover apply {header.switch_id} --confirm {header.count}` switches them off"
-            tick.hold(ExitCode.ATTENTION, words, command)
-            tick.count("can_go_off", header.count)
+    tick.told[ASKED] = asked_s
+
+
+# --- what has rested ----------------------------------------------------------------------------------------------
+
+
+def _rest_s(tick: Tick) -> float:
+    return tick.bounds.cutover_rest_s
+
+
+def _rested(tick: Tick) -> dict[str, Rested]:
+    """Return the rested old SIMs that are on, by key.
+
+    What an operator skipped in a cutover is none of them.
+    """
+    store = tick.site.store
+    found = {one.key: one for one in store.due.rested(tick.campaign, tick.site.now() - _rest_s(tick))}
+    off = store.switches.switched_off(found).keys() | (store.due.skipped() if found else set())
+    return {key: one for key, one in found.items() if key not in off}
+
+
+def _last_asked_s(tick: Tick) -> float:
+    """Return when a tick of today asked about all that had rested.
+
+    Only what has rested since is new; with a new day all is.
+    """
+    began_s = tick.day_began_s()
+    times = [float(one.told.get(ASKED, 0.0)) for one in tick.earlier() if one.began_s >= began_s]
+    return max(times, default=0.0)
+
+
+# --- cutovers that are there --------------------------------------------------------------------------------------
+
+
+def _own(tick: Tick, state: PlanState) -> Iterator[SwitchHeader]:
+    """Yield the campaign's cutovers in a state, the newest first.
+
+    A cutover that a later one has overtaken is none of them.
+    """
+    store, own = tick.site.store, set(tick.site.store.due.all_plans(tick.campaign))
+    for switch_id, known in store.switches.known(Direction.CUTOVER).items():
+        if known == state:
+            header = store.switches.header(switch_id)
+            if header.count and header.plan_id in own and store.switches.superseded_by(switch_id) is None:
+                yield header
 
 
 def _went_on(tick: Tick) -> bool:
-    """Go on with begun cutovers; False if nothing may be sent."""
-    store, own = tick.site.store, set(tick.site.store.due.all_plans(tick.campaign))
-    for switch_id, state in reversed(list(store.switches.known(Direction.CUTOVER).items())):
-        if state != "started":
-            continue
-        header = store.switches.header(switch_id)
-        if header.plan_id not in own or store.switches.superseded_by(switch_id) is not None:
-            continue
+    """Go on with begun cutovers, the oldest first.
+
+    Returns: False if nothing may be sent.
+    """
+    for header in reversed(list(_own(tick, PlanState.STARTED))):
         if not tick.may_write():
             return False
-        try:
+        with tick.alone():
+            _leave_out_unrested(tick, header)
             _switch_off(tick, header)
-        except StalePlan as error:
-            tick.hold(ExitCode.ATTENTION, error.message, error.hint)
     return True
 
 
-def _rested(tick: Tick) -> list[tuple[str, Sequence[str]]]:
-    """Return the rested old SIMs that are on, by plan."""
+def _leave_out_unrested(tick: Tick, header: SwitchHeader) -> None:
+    """Skip the SIMs whose rest began anew since the cutover was planned.
+
+    A SIM whose order may have been sent is left to the run, which reads what became of it.
+    """
     store = tick.site.store
-    before_s = tick.site.now() - tick.bounds.cutover_rest_s
-    found = list(store.due.rested(tick.campaign, before_s, tick.day_began_s()))
-    off = store.switches.switched_off([one.key for one in found])
-    left = [one for one in found if one.key not in off]
-    return [(plan_id, [one.key for one in some]) for plan_id, some in groupby(left, key=lambda one: one.plan_id)]
+    open_ = [item.key for item in store.switches.all_items(header.switch_id) if _is_unsent(item)]
+    unrested = frozenset(store.due.unrested(open_, tick.site.now() - _rest_s(tick)))
+    if unrested:
+        why = (SwitchReason.NOT_RESTED.value, NOT_RESTED)
+        store.switches.skip(header.switch_id, Selection(keys=unrested), now=tick.site.now(), why=why)
+
+
+def _is_unsent(item: SwitchItem) -> bool:
+    step = item.steps.get(StepKind.SOURCE)
+    return step is None or (step.state is StepState.PENDING and step.doubt not in MAY_STILL_COME)
+
+
+def _begun_keys(tick: Tick) -> set[str]:
+    """Return the SIMs that a begun cutover is not through with."""
+    store = tick.site.store
+    return {
+        item.key
+        for header in _own(tick, PlanState.STARTED)
+        for item in store.switches.all_items(header.switch_id)
+        if is_open(item, Direction.CUTOVER)
+    }
+
+
+def _offered(tick: Tick, rested: Mapping[str, Rested]) -> set[str]:
+    """Say the commands of cutovers that wait for a person.
+
+    Returns: the SIMs of these cutovers.
+    """
+    store, keys = tick.site.store, _begun_keys(tick)
+    for header in _own(tick, PlanState.STARTED):
+        words = f"cutover {header.switch_id} was begun, and is not through"
+        tick.hold(ExitCode.ATTENTION, words, f"`migrator cutover apply {header.switch_id}` goes on with it")
+    for header in _own(tick, PlanState.CREATED):
+        mine = {item.key for item in store.switches.all_items(header.switch_id)}
+        if mine - keys and mine <= rested.keys() and not stale_reasons(store, header):
+            _offer(tick, header)
+            keys |= mine
+    return keys
+
+
+def _offer(tick: Tick, header: SwitchHeader) -> None:
+    words = f"old SIMs can be switched off: {header.count}"
+    command = f"`migrator cutover apply {header.switch_id} --confirm {header.count}` switches them off"
+    tick.hold(ExitCode.ATTENTION, words, command)
+    tick.count("can_go_off", header.count)
+
+
+# --- switching ----------------------------------------------------------------------------------------------------
 
 
 def _demand(tick: Tick) -> Demand:
@@ -83,14 +186,24 @@ def _demand(tick: Tick) -> Demand:
 
 
 def _switch_off(tick: Tick, header: SwitchHeader) -> None:
-    wait_s = min(tick.site.settings.settle_timeout_s, WAIT_S)
-    before = len(tick.site.store.switches.switched_off())
-    bounds = CutoverBounds(wait_s=wait_s, max_duration_s=tick.longest_run_s(), ref=tick.ref())
+    store = tick.site.store
+    before = len(store.switches.switched_off())
+    bounds = CutoverBounds(wait_s=tick.wait_s(), max_duration_s=tick.longest_run_s(), ref=tick.ref())
     result = carry_out_cutover(tick.site, header, bounds)
-    tick.count("switched_off", len(tick.site.store.switches.switched_off()) - before)
+    tick.count("switched_off", len(store.switches.switched_off()) - before)
     tick.count("writes", result.writes)
     if result.exit_code is ExitCode.INTERRUPTED:
         raise Interrupted(result.reason, result.exit_code)
+    if result.exit_code is ExitCode.RESUMABLE:
+        tick.waited()
     if result.exit_code is not ExitCode.DONE:
         named = f"cutover {header.switch_id}"
         tick.hold(result.exit_code, f"{named}: {result.reason}", result.hint, f"{named}: {result.cause}")
+    if result.exit_code is ExitCode.HALTED and (result.failed or result.aside) and not _is_in_doubt(tick, header):
+        store.switches.finish(header.switch_id, tick.site.now())  # it would halt for ever; its SIMs are planned again
+        tick.count("plans_given_up", 1)
+
+
+def _is_in_doubt(tick: Tick, header: SwitchHeader) -> bool:
+    items = tick.site.store.switches.all_items(header.switch_id)
+    return any(step.state.is_in_doubt for item in items for step in item.steps.values())

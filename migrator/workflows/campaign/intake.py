@@ -1,6 +1,7 @@
 """Intake: files that people put into the campaign's folder."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,12 +30,12 @@ def take_files(tick: Tick) -> None:
     folder = Path(tick.campaign.folder) / INTAKE
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(_files(folder)):
-        place = _place(folder / TAKEN, file, tick)
+        place, way = _place(folder / TAKEN, file, tick), _way(file)
         try:
-            _way(file)(tick, file, place)
+            way.take(tick, file, place)
         except InputError as error:
             place = _place(folder / REFUSED, file, tick)
-            lines = [f"{problem.message}  {problem.hint}".rstrip() for problem in error.problems] or [error.message]
+            lines = [f"{one.message}  {way.remedy(one.hint, place)}".rstrip() for one in error.problems]
             place.with_name(f"{place.name}.problems.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
             hint = f"{place}.problems.txt says why; put it right, and into {folder} again"
             tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be used: {error.message}", hint)
@@ -61,13 +62,6 @@ def _place(folder: Path, file: Path, tick: Tick) -> Path:
     return place
 
 
-def _way(file: Path) -> Callable[[Tick, Path, Path], None]:
-    name = file.name.lower()
-    if name.startswith(SHIPPED):
-        return _shipped
-    return _stock if name.startswith(STOCK) else _pairs
-
-
 def _pairs(tick: Tick, file: Path, place: Path) -> None:
     rest = place.with_name(f"{place.stem}.exceptions.csv")
     done = import_pairs(tick.site, file, take_good=True, exceptions=rest)
@@ -85,3 +79,34 @@ def _shipped(tick: Tick, file: Path, _place: Path) -> None:
 
 def _stock(tick: Tick, file: Path, _place: Path) -> None:
     tick.count("cards_added", import_stock(tick.site, file).added)
+
+
+# --- kinds of files -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Way to take a kind of file, and the command by hand."""
+
+    take: Callable[[Tick, Path, Path], None]
+    columns: str
+    command: str = ""
+
+    def remedy(self, hint: str, place: Path) -> str:
+        """Return a hint for people who give a tick no options."""
+        if "--" not in hint:
+            return hint
+        words = f"name its columns in the first line: {self.columns}"
+        return f"{words}; or take it by hand, with options: `{self.command} {place}`" if self.command else words
+
+
+_PAIRS = _Way(_pairs, "source_iccid, target_iccid, unit, imei, site, ticket, scanned_at", "migrator pair import")
+_SHIPPED = _Way(_shipped, "iccid, with a line for each card")
+_STOCK = _Way(_stock, "iccid, with a line for each card", "migrator stock import")
+
+
+def _way(file: Path) -> _Way:
+    name = file.name.lower()
+    if name.startswith(SHIPPED):
+        return _SHIPPED
+    return _STOCK if name.startswith(STOCK) else _PAIRS

@@ -115,7 +115,7 @@ def retry_refused(
     Args:
         site: the store of the campaign.
         keys: the old SIMs; None for all with `code`.
-        code: the code with which they failed.
+        code: of an exception (`refused`, `blocked`), of the refusal, or the reason of the plan that left them.
         by: who answers for it.
 
     Returns: how many.

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from migrator.core.run.results import ExitCode
-from migrator.inputs.policy.file import read_policy
+from migrator.errors import InputError
+from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
+from migrator.store.campaigns.campaigns import Campaign
 from migrator.workflows.campaign.cutovers import cut_over
 from migrator.workflows.campaign.discovery import find_pairs
 from migrator.workflows.campaign.intake import take_files
@@ -27,7 +29,8 @@ class Ticked:
 
     Args:
         tick_no: its number.
-        exit_code: 0 all well, 3 exceptions need a person, 6 outside of the approval, 7 the next call goes on.
+        exit_code: 0 all well, 2 the policy cannot be used, 3 exceptions need a person, 6 outside of the approval, 7
+            the next call goes on.
         reason: in one line.
         held: all that held it up, with the commands that go on.
         told: counts of what was done.
@@ -49,14 +52,13 @@ def run_once(site: Site) -> Ticked:
     Args:
         site: the store of the campaign.
 
-    Raises: StoreBusy, while another run holds the store; InputError, without a campaign, or for a policy that cannot be
-        read; StoreError.
+    Raises: StoreBusy, while another run holds the store; InputError, without a campaign; StoreError.
     """
     campaign = site.store.campaigns.required()
-    loaded = with_bounds(read_policy(Path(campaign.policy_file)))
+    loaded, trouble = _policy_of(campaign)
     assert loaded.policy.campaign is not None  # noqa: S101 - it has bounds
     with holding(site) as me:
-        tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me)
+        tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me, trouble)
         tick_no = site.store.ticks.begin(campaign.campaign_no, site.now())
         tick.is_approved()  # said first, also where nothing is due
         with tick.stage("1NCE"):
@@ -72,6 +74,24 @@ def run_once(site: Site) -> Ticked:
         site.store.ticks.end(tick_no, exit_code=code, reason=tick.reason(), told=told, now=site.now(), notices=notices)
     deliver_after_run(site)
     return Ticked(tick_no, code, tick.reason(), tuple(tick.held), tick.told)
+
+
+def _policy_of(campaign: Campaign) -> tuple[LoadedPolicy, Held | None]:
+    """Return the policy of now, and what is wrong with its file.
+
+    A file that cannot be used lets the policy that is kept go on for reads, reports and notices. Nothing is sent by it.
+    """
+    file = Path(campaign.policy_file)
+    try:
+        return with_bounds(read_policy(file)), None
+    except InputError as error:
+        first, *more = error.problems
+        others = f" (and {len(more)} more)" if more else ""
+        words = f"the policy cannot be used, and nothing is sent: {first.message}{others}"
+        hint = f"put it right: {first.hint}" if first.hint else f"put {file} right"
+        hint += "; with the approved values the next tick goes on, others need `migrator campaign approve`"
+        kept = stored_policy(campaign.policy_text, name=f"policy of campaign {campaign.name}")
+        return LoadedPolicy(str(file), kept, campaign.policy_text, {}), Held(ExitCode.INPUT, words, hint)
 
 
 _STAGES = (

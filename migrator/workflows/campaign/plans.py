@@ -9,7 +9,7 @@ from migrator.core.campaign.budget import Allowance, ahead_of_swaps, allowance, 
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import ClaimWhen, Wave
 from migrator.core.run.results import ApplyResult, ExitCode
-from migrator.errors import Halted, Interrupted, StalePlan
+from migrator.errors import Interrupted, StalePlan
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store.campaigns.due import WaitingSim
 from migrator.workflows.apply import carry_out_held
@@ -27,16 +27,17 @@ WAVE = "campaign"
 def go_on(tick: Tick) -> None:
     """Go on with the plans that were begun.
 
-    A plan that is stale, or made at another price, is given up: its SIMs are due again, and what it has claimed already
-    is set up by the next one.
+    A plan that halts holds up no other. A plan that is stale, or made at another price, is given up: its SIMs are due
+    again, and what it has claimed already is set up by the next one.
     """
     store = tick.site.store
     for plan_id in store.due.open_plans(tick.campaign):
         if not tick.may_write():
             return
         header = store.plans.header(plan_id)
-        if (result := _carried_out(tick, header)) is not None:
-            _note(tick, header, result)
+        with tick.alone():
+            if (result := _carried_out(tick, header)) is not None:
+                _note(tick, header, result)
 
 
 def claim_due(tick: Tick) -> None:
@@ -56,17 +57,9 @@ def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
 
     Returns: None for a plan that is stale, which is given up.
 
-    Raises: Halted, for a plan that pauses live SIMs.
+    Raises: Halted, for a plan that an order holds.
     """
     may = _allowance(tick, _price_of(header))
-    live = header.summary.get("live_pauses", 0)
-    if live and tick.site.store.plans.state(header.plan_id) != "started":
-        raise Halted(
-            f"plan {header.plan_id} pauses what is live at Hologram now: {live}; their units would fall silent",
-            code="confirm_pauses",
-            hint=f"`migrator plan show {header.plan_id}` shows them; if it is meant, `migrator apply {header.plan_id} "
-            f"--confirm {header.claims} --confirm-pauses {live}`",
-        )
     before = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
     try:
         result = carry_out_held(tick.site, header, tick.run_bounds(may.sims), tick.me)
@@ -76,6 +69,8 @@ def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
     after = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
     tick.count("claimed", max(0, after - before))
     tick.count("writes", result.writes)
+    if result.exit_code is ExitCode.RESUMABLE:
+        tick.waited()
     if result.exit_code is ExitCode.STALE:
         _give_up(tick, header, result.reason)
         return None
@@ -191,7 +186,8 @@ def _hold_back(tick: Tick, may: Allowance) -> None:
 def _planned(tick: Tick, keys: Sequence[str]) -> PlanHeader:
     """Make the plan of some SIMs, and note whose it is."""
     site = tick.site
-    fleet = Fleet(partial(site.store.plans.candidates, where_keys=keys), only=f"campaign {tick.campaign.campaign_no}")
+    chosen = partial(site.store.plans.candidates, where_keys=keys)
+    fleet = Fleet(chosen, only=f"campaign {tick.campaign.campaign_no}", may_pause_live=False)
     header = plan_held(site, _as_one_wave(tick.loaded), None, tick.me, fleet=fleet)
     site.store.campaigns.own(tick.campaign, header.plan_id, header.org_id)
     tick.told.setdefault("plans", []).append(header.plan_id)

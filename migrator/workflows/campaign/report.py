@@ -48,7 +48,12 @@ class WrittenFleet:
 
 
 def campaign_report(
-    site: Site, formats: Sequence[str] | None, folder: Path | str, *, now: float | None = None
+    site: Site,
+    formats: Sequence[str] | None,
+    folder: Path | str,
+    *,
+    now: float | None = None,
+    counts: LifeCounts | None = None,
 ) -> WrittenFleet:
     """Write the report over all plans.
 
@@ -57,6 +62,7 @@ def campaign_report(
         formats: some of html, json, csv and md; None: all.
         folder: where `campaign.html` and the others go.
         now: UTC seconds; None for the system's time.
+        counts: of this moment, where they are known already; else they are counted.
 
     Raises: InputError, if a file cannot be written.
     """
@@ -64,7 +70,7 @@ def campaign_report(
     from migrator.reports.campaign.writers import FORMATS, write_fleet_report  # templates take time
 
     with collecting_rarely():
-        report = fleet_report(site.store, now=_now(now))
+        report = fleet_report(site.store, now=_now(now), counts=counts)
         files = write_fleet_report(report, Path(folder), tuple(FORMATS) if formats is None else formats)
     told = headline(report)
     return WrittenFleet(files, report.counts, f"{told.words}. {told.detail}", next_commands(report), report.idle.words)
@@ -86,11 +92,14 @@ def campaign_exceptions(
     yield from exception_lines(site.store.lives.walk(_now(now), stage=LifeStage.EXCEPTION, code=code), form)
 
 
-def fleet_report(store: "Store", *, now: float) -> "FleetReport":
-    """Return the content of the report. `now` is in UTC seconds."""
+def fleet_report(store: "Store", *, now: float, counts: LifeCounts | None = None) -> "FleetReport":
+    """Return the content of the report.
+
+    `now` is in UTC seconds. `counts` are those of this moment, where they are known already.
+    """
     from migrator.reports.campaign.model import FleetReport
 
-    counts, days = store.lives.counts(now), store.daily()
+    counts, days = counts or store.lives.counts(now), store.daily()
     cards = sorted((card.idle() for card in store.cards.never_seen()), key=lambda card: card.claimed_s or 0.0)
     idle = idle_money(cards, now)
     left = counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)

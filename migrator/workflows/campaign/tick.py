@@ -8,20 +8,29 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from migrator.core.campaign.calendar import day_began_s, is_quiet, quiet_in_s
+from migrator.core.campaign.life import LifeCounts
+from migrator.core.fleet.units import n_people
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
-from migrator.errors import MigratorError, StoreBusy, StoreError
+from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreError
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store import Owner
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
+from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.apply import Bounds
 from migrator.workflows.site import Site
 
-__all__ = ["WAIT_S", "Held", "Tick"]
+__all__ = ["Held", "Tick"]
 
 LONGEST_RUN_S = 1800.0
 WAIT_S = 120.0
-"""Seconds to stay for SIMs that are only pending."""
+"""Seconds that a stage stays for SIMs that are only pending.
+
+A stage waits in vain once at most, however many plans it has: the next tick reads them again.
+"""
+
+LATELY = 200
+"""Most ticks that are looked back at."""
 
 SHORTEST_RUN_S = 60.0
 """Least time before quiet hours in which a run is begun."""
@@ -60,6 +69,7 @@ class Tick:
         loaded: its policy, as the file is now.
         bounds: the policy's bounds.
         me: who holds the lease.
+        trouble: what makes the policy's file unusable; None if nothing does. Then nothing is sent.
     """
 
     site: Site
@@ -67,8 +77,11 @@ class Tick:
     loaded: LoadedPolicy
     bounds: CampaignPolicy
     me: Owner
+    trouble: Held | None = None
     told: dict[str, Any] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
+    counts: LifeCounts | None = field(default=None, init=False)  # once the exceptions were counted
+    _waits: bool = field(default=True, init=False)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -112,6 +125,8 @@ class Tick:
         return held is None
 
     def _unapproved(self) -> Held | None:
+        if self.trouble is not None:
+            return self.trouble
         campaign = self.site.store.campaigns.required()
         if campaign.policy_sha256 != self.loaded.fingerprint:
             words = "the policy's file was changed since it was approved"
@@ -120,7 +135,7 @@ class Tick:
             return Held(ExitCode.HALTED, "the campaign is paused", "`migrator campaign resume --by NAME` goes on")
         if campaign.state is not CampaignState.APPROVED:
             have = len(self.site.store.campaigns.people(campaign))
-            words = f"the campaign needs the approval of {self.bounds.approvals} people and has {have}"
+            words = f"the campaign needs the approval of {n_people(self.bounds.approvals)} and has {have}"
             return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it")
         return None
 
@@ -146,8 +161,19 @@ class Tick:
 
     def run_bounds(self, most_claims: int) -> Bounds:
         """Return the bounds of one run of `apply`."""
-        wait_s = min(WAIT_S, self.site.settings.settle_timeout_s)
-        return Bounds(max_sims=most_claims, wait_s=wait_s, max_duration_s=self.longest_run_s(), ref=self.ref())
+        return Bounds(max_sims=most_claims, wait_s=self.wait_s(), max_duration_s=self.longest_run_s(), ref=self.ref())
+
+    def wait_s(self) -> float:
+        """Return the seconds to stay for SIMs that are only pending."""
+        return min(WAIT_S, self.site.settings.settle_timeout_s) if self._waits else 0.0
+
+    def waited(self) -> None:
+        """Let no other run of the stage stay for pending SIMs."""
+        self._waits = False
+
+    def earlier(self) -> list[KeptTick]:
+        """Return the ticks before this one, newest first."""
+        return self.site.store.ticks.list(LATELY)[1:]
 
     def ref(self) -> str:
         """Return the reference that the newest approval names; "" for none."""
@@ -161,6 +187,7 @@ class Tick:
         Trouble is noted, and the next stage goes on.
         """
         self.site.progress("campaign_stage", {"stage": name})
+        self._waits = True
         try:
             yield
         except (StoreBusy, StoreError):
@@ -168,6 +195,19 @@ class Tick:
         except MigratorError as error:
             code = ExitCode(error.exit_code) if error.exit_code in _GRAVITY else ExitCode.HALTED
             self.hold(code, f"{name}: {error.message}", error.hint)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Carry out work on one plan.
+
+        Trouble of that plan alone is noted, and the next one goes on.
+        """
+        try:
+            yield
+        except Halted as error:
+            self.hold(ExitCode.HALTED, error.message, error.hint)
+        except StalePlan as error:
+            self.hold(ExitCode.ATTENTION, error.message, error.hint)
 
     def exit_code(self) -> ExitCode:
         """Return the gravest of what held the tick up."""

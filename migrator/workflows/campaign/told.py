@@ -1,5 +1,6 @@
 """Results of a tick for others: exceptions, report, changed units, notices."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from migrator.core.campaign.life import ExceptionCode, LifeStage
@@ -14,9 +15,6 @@ from migrator.workflows.handover.export import handover
 __all__ = ["count_exceptions", "notices_of", "write_deltas", "write_report"]
 
 CURSOR = "handover.cursor"
-LATELY = 200
-"""Most ticks of a day that are looked at."""
-
 CHANGES = {"claimed", "writes", "switched_off", "pairs_added", "pairs_replaced", "pairs_discovered", "newly_alive"}
 
 
@@ -25,7 +23,7 @@ def count_exceptions(tick: Tick) -> None:
 
     Who was taken back by a rollback needs nobody: a person chose that.
     """
-    counts = tick.site.store.lives.counts(tick.site.now())
+    tick.counts = counts = tick.site.store.lives.counts(tick.site.now())
     found = {code.value: sims for code, sims in counts.codes.items() if sims}
     tick.told["stages"] = {stage.value: counts.of(stage) for stage in LifeStage if counts.of(stage)}
     tick.told["exceptions"] = found
@@ -36,12 +34,11 @@ def count_exceptions(tick: Tick) -> None:
 
 def write_report(tick: Tick) -> None:
     """Write report and exceptions, where something changed, or once a day."""
-    before = tick.site.store.ticks.list(LATELY)[1:]
-    is_told = any("report" in one.told and one.began_s >= tick.day_began_s() for one in before)
+    is_told = any("report" in one.told and one.began_s >= tick.day_began_s() for one in tick.earlier())
     if is_told and not _has_changed(tick):
         return
     now, folder = tick.site.now(), Path(tick.campaign.folder) / "report"
-    campaign_report(tick.site, None, folder, now=now)
+    campaign_report(tick.site, None, folder, now=now, counts=tick.counts)
     with placed_text(folder / "exceptions.csv") as out:
         for line in campaign_exceptions(tick.site, now=now):
             out(line)
@@ -72,12 +69,15 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
         return []
     store, ref = tick.site.store, tick.ref()
     told = {"campaign": name, "reason": tick.reason(), "next": tick.hint(), "ref": ref}
-    event = ExitCode.ATTENTION if ended is ExitCode.INPUT else ended
+    event = ended
+    if ended is ExitCode.INPUT:
+        event = ExitCode.ATTENTION if tick.trouble is None else ExitCode.HALTED
     ends = (
         []
         if ended is ExitCode.RESUMABLE
         else end_notices(f"campaign {name}", event, told, cause=tick.cause(), day=day, to=to)
     )
+    ends = [replace(one, told={**one.told, "exit_code": int(ended)}) for one in ends]
     spent = store.due.spent(tick.campaign, tick.day_began_s())
     numbers = {
         "stages": tick.told.get("stages", {}),

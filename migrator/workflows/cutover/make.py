@@ -126,6 +126,7 @@ async def make_cutover(
     usage: SourceUsage | None,
     source_rps: float = 1.0,
     listed: Collection[str] | None = None,
+    is_small: bool = False,
 ) -> SwitchHeader:
     """Make a cutover plan, and keep it; send no write.
 
@@ -145,6 +146,8 @@ async def make_cutover(
         usage: answers what old SIMs used, a request each; None where the demand does not ask.
         source_rps: how many requests a second may go to 1NCE, to tell beforehand how long it takes.
         listed: keys of the SIMs that are meant; None for all of them. The others stay on, and are not asked about.
+        is_small: whether the plan has the listed SIMs alone, and is kept only if it switches something off: a campaign
+            makes many, and none of them tells of the whole fleet.
 
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
@@ -155,7 +158,16 @@ async def make_cutover(
             hint="name the plan of the units: `migrator plan list`",
         )
     await target.account()
-    await look(store, target, header, absent_after_s=absent_after_s, clock=clock, stopper=stopper, progress=progress)
+    await look(
+        store,
+        target,
+        header,
+        absent_after_s=absent_after_s,
+        clock=clock,
+        stopper=stopper,
+        progress=progress,
+        only=listed if is_small else None,
+    )
     few = _too_few_verified(store, header.plan_id, demand.verified_share)
     if few is not None:
         hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
@@ -167,7 +179,8 @@ async def make_cutover(
         for found in chunks(_facts(store, header, off)):
             _add_to(overlap, found, header, demand.now_s)
             if listed is not None:
-                rows.add(row_line(_unlisted(one)) for one in found if one.item.key not in listed)
+                left = () if is_small else [one for one in found if one.item.key not in listed]
+                rows.add(row_line(_unlisted(one)) for one in left)
                 found = [one for one in found if one.item.key in listed]  # noqa: PLW2901 - the same, but fewer
             mute = _without_data(store, found, demand)
             judged = await _judged(target, found, demand, header.org_id, notes, stopper, mute)
@@ -177,7 +190,7 @@ async def make_cutover(
         old.announce(meant, source_rps, progress)
         for chunk in chunks(map(_judged_from, proved)):
             rows.add(map(row_line, await old.judged(chunk, stopper)))
-        unplanned = store.journal.unplanned(header.plan_id)
+        unplanned = () if is_small else store.journal.unplanned(header.plan_id)
         rows.add(row_line(unplanned_row(sim, off.get(sim.iccid.key))) for sim in unplanned)
         summary = {
             "double_billing": overlap.told(_price(header)),
@@ -198,6 +211,7 @@ async def make_cutover(
             now=demand.now_s,
             demand=demand,
             source_rps=source_rps,
+            keeps_empty=not is_small,
         )
 
 
@@ -478,6 +492,7 @@ def _kept(
     now: float,
     source_rps: float,
     demand: Demand | None = None,
+    keeps_empty: bool = True,
 ) -> SwitchHeader:
     counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
     units = Counter[tuple[SwitchAction, Unit | None]]()
@@ -524,7 +539,8 @@ def _kept(
                 **({} if demand is None else _of_units(units, summary["reminders"])),
             },
         )
-        store.switches.add(made, _rows_of(kept), now)
+        if count or keeps_empty:
+            store.switches.add(made, _rows_of(kept), now)
         return made
 
 
@@ -596,7 +612,8 @@ def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
         share = Decimal(header.summary.get("verified_share", "0"))
         reasons += filter(None, [_too_few_verified(store, header.plan_id, share)])
         reasons += islice(_no_longer_verified(store, header), 20)
-    reasons += islice(_corrected(store, header), 20)
+    if header.direction is Direction.ROLLBACK or store.switches.state(header.switch_id) == "created":
+        reasons += islice(_corrected(store, header), 20)  # a begun cutover leaves such a SIM on, and ends
     return reasons
 
 

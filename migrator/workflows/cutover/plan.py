@@ -24,6 +24,7 @@ def plan_cutover(
     *,
     waves: Sequence[int] = (),
     listed: Collection[str] | None = None,
+    is_small: bool = False,
 ) -> SwitchHeader:
     """Make a cutover plan under the lease; send no write.
 
@@ -33,6 +34,7 @@ def plan_cutover(
         demand: what a new SIM must have shown, and its old one.
         waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
         listed: keys of the SIMs that are meant; None for all of them.
+        is_small: whether the plan has the listed SIMs alone, and is kept only if it switches something off.
 
     Raises: InputError, for settings that are missing; Halted, if too few SIMs are verified; StoreBusy; PlatformError.
     """
@@ -63,6 +65,7 @@ def plan_cutover(
                     usage=usage,
                     source_rps=ceiling(store, "1nce", chosen.max_rps("ONENCE_MAX_RPS"))(),
                     listed=listed,
+                    is_small=is_small,
                 )
 
         return site.outside.run_async(body)

@@ -1,7 +1,7 @@
 """Work of `plan create` and `verify`: store, target and core together."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -146,6 +146,7 @@ async def _stored(
         store.switches.rolled_back(),
         takes_rolled_back,
         source,
+        fleet.may_pause_live,
     )
     if policy.needs_counting:
         planner.count(fleet.candidates())
@@ -204,6 +205,7 @@ class Fleet:
         letter: the first one of the plan's id.
         only: key of the one SIM that the plan is of: the other SIMs are not in the plan at all.
         is_read: whether the new SIMs were read just now.
+        may_pause_live: whether a person confirms how many live SIMs the plan pauses; else it pauses none.
     """
 
     candidates: Callable[[], Iterable[Candidate]]
@@ -211,6 +213,7 @@ class Fleet:
     letter: str = "p"
     only: str | None = None
     is_read: bool = False
+    may_pause_live: bool = True
 
 
 def _origin(loaded: "LoadedPolicy", account: AccountLimits) -> Origin:
@@ -335,6 +338,7 @@ async def look(
     stopper: Stopper,
     progress: Progress,
     listed: Callable[[DevicePage], None] = lambda _page: None,
+    only: Collection[str] | None = None,
 ) -> None:
     """Read every SIM of a plan afresh and keep the verdicts.
 
@@ -350,12 +354,13 @@ async def look(
         stopper: checked between requests.
         progress: called with each event.
         listed: gets every page of the device list that is read for this.
+        only: keys of the SIMs that are read; None for all.
     """
     is_finished = store.plans.state(header.plan_id) == "finished"
     options = ApplyOptions(absent_after_s=absent_after_s)
     ctx = _reading(store, target, header, options, clock, stopper, progress)
     reader = Reader(target, store.journal, ctx.clock, stopper, ctx.options.workers, listed)
-    converger = Converger(ctx, reader, changer=None, is_finished=is_finished)
+    converger = Converger(ctx, reader, changer=None, is_finished=is_finished, only=only)
     await converger.converge(None, wait_s=0)
     if not is_finished:
         _note_lost_gates(store, header, ctx.now())

@@ -1,6 +1,7 @@
 """Refusals of a plan that may not be carried out."""
 
 from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.fleet.units import n_people
 from migrator.core.plan.approvals import approvers
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.states import PlanKind
@@ -81,7 +82,7 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
         return
     who = f"{len(people)} ({', '.join(people)})" if people else "none"
     raise Halted(
-        f"plan {header.plan_id} needs the approval of {required} people and has {who}; nothing was sent",
+        f"plan {header.plan_id} needs the approval of {n_people(required)} and has {who}; nothing was sent",
         code="approvals_missing",
         hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
         f"{header.plan_id} --confirm {header.claims}`",
@@ -91,13 +92,12 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
 def refuse_of_campaign(store: Store, header: PlanHeader) -> None:
     """Refuse to carry a campaign's plan out beside the campaign.
 
-    A tick keeps to the bounds of the day, to quiet hours and to the money; a run by hand would not. Plans that pause
-    live SIMs are left to a person by the tick, and are confirmed by number.
+    A tick keeps to the bounds of the day, to quiet hours and to the money; a run by hand would not.
 
     Raises: Halted.
     """
     campaign = store.campaigns.of_plan(header.plan_id)
-    if campaign is None or campaign.state is CampaignState.ENDED or header.summary.get("live_pauses"):
+    if campaign is None or campaign.state is CampaignState.ENDED:
         return
     raise Halted(
         f"plan {header.plan_id} is of campaign {campaign.name!r}, whose bounds a run of it alone would not keep; "

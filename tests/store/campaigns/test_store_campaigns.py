@@ -1,9 +1,11 @@
 """Campaigns in the store: one at a time, each order in the log, and stores of older releases."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from migrator.errors import InputError
 from migrator.store import Store
@@ -48,6 +50,34 @@ def test_people_count_once_and_for_the_policy_that_they_saw(store: Store) -> Non
     assert campaign.state is CampaignState.APPROVED
     campaign = store.campaigns.take_policy(campaign, text="", policy={}, sha256="b", now=NOW)
     assert (campaign.state, store.campaigns.people(campaign)) == (CampaignState.MADE, [])
+
+
+@pytest.mark.parametrize("between", ["approval", "pause", "policy"])
+def test_an_approval_counts_what_others_did_until_it_is_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    """Two people at two terminals: each transaction sees the one before, whatever was read before it."""
+    campaign = made(store)
+    if between != "approval":
+        campaign = approved(store, campaign, "ann", required=2)
+    write, others = store._db.write, [between]
+
+    def after_somebody_else() -> AbstractContextManager[Connection]:
+        if others:
+            match others.pop():
+                case "approval":
+                    approved(store, campaign, "ann", required=2)
+                case "pause":
+                    store.campaigns.pause(campaign, "cleo", NOW)
+                case _:
+                    store.campaigns.take_policy(campaign, text="", policy={}, sha256="b", now=NOW)
+        return write()
+
+    monkeypatch.setattr(store._db, "write", after_somebody_else)
+    now = approved(store, campaign, "bob", required=2)
+    states = {"approval": CampaignState.APPROVED, "pause": CampaignState.PAUSED, "policy": CampaignState.MADE}
+    assert now.state is states[between]
+    assert (now.approved_s is None) is (between == "policy")
 
 
 def test_a_pause_ends_as_it_began(store: Store) -> None:

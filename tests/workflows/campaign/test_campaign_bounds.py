@@ -8,10 +8,14 @@ import pytest
 
 from migrator import apply
 from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.campaign.life import LifeCounts
+from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.errors import Halted
+from migrator.store.campaigns.lives import Lives
 from migrator.workflows.campaign.make import (
     approve_campaign,
     create_campaign,
@@ -27,6 +31,12 @@ from tests.worlds.world import EPOCH, Crash, crash_at, new_sims
 
 SIMS, DAY_S = 14, 86_400.0
 PRICE = Decimal("1.00")
+TOLD_WHEN_STOPPED = """
+[[notify]]
+to = "webhook"
+url_from = "NOBODY_IS_THERE"
+on = ["stopped"]
+"""
 
 
 def began(folder: Path, *, switches: HologramSwitches | None = None, **values: object) -> CampaignWorld:
@@ -163,6 +173,10 @@ def test_nothing_is_sent_before_enough_people_approved(tmp_path: Path) -> None:
     assert world.claims() > 0
 
 
+def test_one_person_is_no_people(tmp_path: Path) -> None:
+    assert "approval of 1 person and has 0" in began(tmp_path, approve=False).tick().reason
+
+
 def test_a_changed_policy_needs_a_new_approval(tmp_path: Path) -> None:
     world = began(tmp_path)
     world.write_policy(claims_per_day=501)
@@ -173,6 +187,31 @@ def test_a_changed_policy_needs_a_new_approval(tmp_path: Path) -> None:
     with site_of(world, world.outside) as site:
         approve_campaign(site, by="ann@desk", ref="CHG0042")
     assert world.tick().exit_code is ExitCode.DONE
+
+
+@pytest.mark.parametrize("broken", [None, "claims_per_day = = 5\n", "claims_per_week = 5\n"])
+def test_a_policy_that_cannot_be_read_stops_claims_and_is_told_until_it_is_right_again(
+    tmp_path: Path, broken: str | None
+) -> None:
+    world, file = began(tmp_path, more=TOLD_WHEN_STOPPED), tmp_path / "policy.toml"
+    good = file.read_text(encoding="utf-8")
+    if broken is None:
+        file.unlink()
+    else:
+        file.write_text(good + broken, encoding="utf-8")
+    for _ in range(2):
+        ticked = world.tick()
+        assert (ticked.exit_code, world.claims()) == (ExitCode.INPUT, 0)
+        assert "policy" in ticked.reason
+        assert "old_sims" in ticked.told, "reads go on"
+        world.wait(900)
+    with site_of(world, world.outside) as site:
+        assert [one.exit_code for one in site.store.ticks.list()] == [ExitCode.INPUT] * 2
+        (stopped,) = site.store.outbox.newest(9)
+        assert (stopped.event, stopped.told["exit_code"]) == (NoticeEvent.STOPPED, int(ExitCode.INPUT))
+    file.write_text(good, encoding="utf-8")
+    assert world.tick().exit_code is ExitCode.DONE
+    assert world.claims() == len(world.on())
 
 
 def test_a_comment_in_the_policy_needs_none(tmp_path: Path) -> None:
@@ -290,6 +329,27 @@ def test_one_bad_card_stops_nobody_and_is_not_asked_for_again(tmp_path: Path) ->
     world.check()
 
 
+@pytest.mark.parametrize("code", ["blocked", "status_blocked"])
+def test_a_blocked_sim_goes_again_by_its_code_once_its_cause_is_mended(tmp_path: Path, code: str) -> None:
+    world = began(tmp_path, disabled="block")
+    blocked = world.on()[0]
+    sim = world.source.fleet.find(blocked)
+    assert sim is not None
+    sim.status = SimStatus.DISABLED
+    world.tick()
+    sim.status = SimStatus.ENABLED
+    world.wait(DAY_S)
+    world.tick()
+    card = world.pairs()[blocked]
+    assert card not in world.target.ledger.charges, "nobody asked for it"
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code=code, by="ann") == 1
+    world.tick()
+    assert card in world.target.ledger.charges
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code=code, by="ann") == 0, "it is blocked no more"
+
+
 def test_what_one_campaign_was_refused_the_next_one_does_not_ask_for(tmp_path: Path) -> None:
     bad = new_sims(3)[2]
     world = began(tmp_path, switches=HologramSwitches(poison=frozenset({bad})))
@@ -301,6 +361,8 @@ def test_what_one_campaign_was_refused_the_next_one_does_not_ask_for(tmp_path: P
     world.approve("ann@desk")
     world.tick()
     assert sum(bad in iccids for _, iccids in world.claims_sent()) == before
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code="refused", by="ann") == 1, "a person may ask for it"
 
 
 def test_a_plan_with_too_many_failures_is_given_up_and_a_retry_asks_again(tmp_path: Path) -> None:
@@ -384,6 +446,19 @@ def test_a_price_that_rose_within_a_plan_makes_a_new_plan(tmp_path: Path) -> Non
 
 
 # --- a day without changes ----------------------------------------------------------------------------------------
+
+
+def test_a_tick_with_a_report_counts_the_lives_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each count goes through the whole fleet."""
+    world, counted, count = began(tmp_path), list[float](), Lives.counts
+
+    def counting(lives: Lives, now: float) -> LifeCounts:
+        counted.append(now)
+        return count(lives, now)
+
+    monkeypatch.setattr(Lives, "counts", counting)
+    assert "report" in world.tick().told
+    assert len(counted) == 1
 
 
 def test_a_day_without_changes_reads_the_lists_alone(tmp_path: Path) -> None:

@@ -109,7 +109,10 @@ def test_a_file_that_cannot_be_used_is_set_aside_with_its_problems(tmp_path: Pat
     intake = tmp_path / "campaign" / "intake"
     broken, problems = sorted((intake / "refused").iterdir())
     assert broken.name.endswith("-broken.csv")
-    assert problems.read_text(encoding="utf-8").strip()
+    words = problems.read_text(encoding="utf-8")
+    assert "--" not in words, "a tick takes no options"
+    assert "source_iccid, target_iccid" in words
+    assert f"`migrator pair import {broken}`" in words
     assert (intake / ".half.csv").exists()
     world.wait(DAY_S)
     assert world.tick().exit_code is ExitCode.DONE
