@@ -46,6 +46,7 @@ _RUNS = (
         runs.c.ended_at,
         runs.c.exit_code,
         runs.c.reason,
+        runs.c.ref,
     )
     .join_from(runs, plans, plans.c.plan_no == runs.c.plan_no)
     .order_by(runs.c.run_id.desc())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.inputs.policy.file import read_policy
 from migrator.workflows.campaign.cutovers import cut_over
@@ -40,7 +41,7 @@ class Ticked:
     told: Mapping[str, Any]
 
 
-def run_once(site: Site) -> Ticked:
+def run_once(site: Site, *, ref: str = "") -> Ticked:
     """Do all that is due now, within the standing approval.
 
     Takes files in, reads both carriers, goes on with what was begun, claims, finds pairs, cuts over, and writes what
@@ -48,16 +49,18 @@ def run_once(site: Site) -> Ticked:
 
     Args:
         site: the store of the campaign.
+        ref: the change or ticket that the call is for; "" for that of the newest approval.
 
     Raises: StoreBusy, while another run holds the store; InputError, without a campaign, or for a policy that cannot be
         read; StoreError.
     """
-    campaign = site.store.campaigns.required()
+    ref, campaign = ref_of(ref or None), site.store.campaigns.required()
     loaded = with_bounds(read_policy(Path(campaign.policy_file)))
     assert loaded.policy.campaign is not None  # noqa: S101 - it has bounds
     with holding(site) as me:
-        tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me)
-        tick_no = site.store.ticks.begin(campaign.campaign_no, site.now())
+        tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me, ref)
+        tick.told |= {"ref": tick.ref()} if tick.ref() else {}
+        tick_no = site.store.ticks.begin(campaign.campaign_no, site.now(), ref=ref)
         tick.is_approved()  # said first, also where nothing is due
         with tick.stage("1NCE"):
             read_source(tick)

@@ -56,6 +56,7 @@ class Tick:
         loaded: its policy, as the file is now.
         bounds: the policy's bounds.
         me: who holds the lease.
+        given_ref: the change or ticket that the call named; "" for none.
     """
 
     site: Site
@@ -63,6 +64,7 @@ class Tick:
     loaded: LoadedPolicy
     bounds: CampaignPolicy
     me: Owner
+    given_ref: str = ""
     told: dict[str, Any] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
 
@@ -146,7 +148,9 @@ class Tick:
         return Bounds(max_sims=most_claims, wait_s=wait_s, max_duration_s=self.longest_run_s(), ref=self.ref())
 
     def ref(self) -> str:
-        """Return the reference that the newest approval names; "" for none."""
+        """Return the reference of the call, else of the newest approval; "" for none."""
+        if self.given_ref:
+            return self.given_ref
         refs = [one.ref for one in self.site.store.campaigns.approvals(self.campaign) if one.ref]
         return refs[-1] if refs else ""
 
