@@ -71,7 +71,7 @@ def find_pairs(tick: Tick) -> None:
 
 
 def _left_open(tick: Tick) -> tuple[Any, bool]:
-    """Return what the tick before left to settle, and whether it is due."""
+    """Return what the tick before left, and whether that is due."""
     for before in tick.site.store.ticks.list(2)[1:]:
         left = NOT_JUDGED if before.ended_s is None else before.told.get(OPEN)
         return left, left is not None and (left != WAITS or before.began_s < tick.day_began_s())

@@ -148,7 +148,10 @@ class Tick:
         return Bounds(max_sims=most_claims, wait_s=wait_s, max_duration_s=self.longest_run_s(), ref=self.ref())
 
     def ref(self) -> str:
-        """Return the reference of the call, else of the newest approval; "" for none."""
+        """Return the reference of the call, else of the newest approval.
+
+        The text is empty where there is none.
+        """
         if self.given_ref:
             return self.given_ref
         refs = [one.ref for one in self.site.store.campaigns.approvals(self.campaign) if one.ref]
