@@ -22,6 +22,7 @@ _PLANS = (
         plans.c.plan_id,
         plans.c.kind,
         plans.c.state,
+        plans.c.campaign_no,
         _of.c.plan_id.label("of_plan"),
         plans.c.created_at,
         plans.c.started_at,
