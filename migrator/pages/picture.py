@@ -13,6 +13,7 @@ from migrator.pages.operation import Used, used_of_bounds
 from migrator.reports.campaign.model import FleetReport
 from migrator.store import Store
 from migrator.version import VERSION
+from migrator.workflows.campaign.report import campaign_standing
 from migrator.workflows.report import caps_used
 
 __all__ = ["Picture", "left_of", "picture_of"]
@@ -103,6 +104,7 @@ def picture_of(store: Store, now: float) -> Picture:
         exceptions=_no_lives,
         lives=_no_lives,
         plans=store.all_plans.plans(),
+        campaign=campaign_standing(store, now),
     )
     return Picture(
         made_at=now,

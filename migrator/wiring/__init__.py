@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Outside",
     "SystemClock",
+    "first_error",
     "heartbeat",
     "holding_lease",
     "must_be_at_1nce",
@@ -423,7 +424,7 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
     try:
         return anyio.run(main)
     except BaseExceptionGroup as group:
-        raise _first_of(group) from None
+        raise first_error(group) from None
 
 
 async def _obey_signals(stopper: Stopper) -> None:
@@ -455,9 +456,10 @@ def _leave_lost_terminal() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group, however deep it lies."""
     first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+    return first_error(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 class Outside:

@@ -20,7 +20,7 @@ Entry = tuple[str, str]
 """Module below `migrator.cli` with the command's attribute, and the help line."""
 
 COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
-    "demo": ("tools.demo:demo", "Run a whole migration on built-in simulators: no keys, no network."),
+    "demo": ("tools.demo:demo", "Run a migration and a week of a campaign on simulators: no keys, no network."),
     "simulate": {"serve": ("tools.simulate:serve", "Serve both simulated carriers on loopback.")},
     "doctor": ("tools.doctor:doctor", "Check that everything is in place: logins, rights, plans, balance, disk."),
     "inventory": {

@@ -6,6 +6,8 @@ from typing import Any
 import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
+from migrator.cli.app.refs import ref_option
+from migrator.core.plan.refs import ref_of
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids
@@ -58,11 +60,11 @@ def create(shared: Globals, /, *, policy_file: Path, name: str | None, folder: P
 
 @click.command("approve", epilog=CODES)
 @_BY
-@click.option("--ref", default="", metavar="TEXT", help="Number of a change or ticket, such as CHG0042.")
+@ref_option
 @click.option("--note", default="", help="Words to keep with it.")
 @global_options
 @click.pass_obj
-def approve(shared: Globals, /, *, by: str | None, ref: str, note: str) -> int:
+def approve(shared: Globals, /, *, by: str | None, ref: str | None, note: str) -> int:
     """Approve the bounds of the campaign's policy, as its file is now.
 
     Within them nothing is asked any more; outside of them nothing is sent. A changed file needs a new approval. With
@@ -71,7 +73,7 @@ def approve(shared: Globals, /, *, by: str | None, ref: str, note: str) -> int:
 
     def body() -> Outcome:
         with open_site(shared.state, config=shared.config, warn=warned) as site:
-            campaign, loaded = approve_campaign(site, by=by, ref=ref, note=note)
+            campaign, loaded = approve_campaign(site, by=by, ref=ref_of(ref), note=note)
             people = site.store.campaigns.people(campaign)
         bounds = loaded.policy.campaign
         assert bounds is not None  # noqa: S101 - it was approved

@@ -8,7 +8,9 @@ import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say, table, warned
 from migrator.cli.app.progress import watching
+from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import seconds_of
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Interrupted, MigratorError, Problem, StoreBusy
 from migrator.workflows.campaign.once import Ticked, run_once
@@ -25,9 +27,10 @@ CODES = (
 @click.command("run", epilog=f"Exit codes: {CODES}")
 @click.option("--once", is_flag=True, help="Do what is due now, and end: for cron and other schedulers.")
 @click.option("--every", metavar="DURATION", help="Do it again after so long, such as 15m, until interrupted.")
+@ref_option
 @global_options
 @click.pass_obj
-def run(shared: Globals, /, *, once: bool, every: str | None) -> int:
+def run(shared: Globals, /, *, once: bool, every: str | None, ref: str | None) -> int:
     """Do all that is due now, within the standing approval.
 
     Takes files from the campaign's `intake`, reads both carriers, goes on with what was begun, claims, finds pairs,
@@ -37,23 +40,24 @@ def run(shared: Globals, /, *, once: bool, every: str | None) -> int:
     def body() -> Outcome:
         if once is (every is not None):
             raise InputError("say how often", code="bad_options", hint="add --once, or --every 15m")
+        named = ref_of(ref)
         if every is None:
-            return _outcome(_tick(shared))
-        return _again(shared, seconds_of("--every", every))
+            return _outcome(_tick(shared, named))
+        return _again(shared, seconds_of("--every", every), named)
 
     return finish("campaign run", shared, body)
 
 
-def _tick(shared: Globals) -> Ticked:
+def _tick(shared: Globals, ref: str) -> Ticked:
     with open_site(shared.state, config=shared.config, warn=warned) as site, watching(shared) as progress:
-        return run_once(replace(site, progress=progress))
+        return run_once(replace(site, progress=progress), ref=ref)
 
 
-def _again(shared: Globals, every_s: float) -> Outcome:
+def _again(shared: Globals, every_s: float, ref: str) -> Outcome:
     """Run ticks until interrupted, also past other runs."""
     while True:
         try:
-            ticked = _tick(shared)
+            ticked = _tick(shared, ref)
         except Interrupted:
             raise
         except StoreBusy as error:

@@ -1,6 +1,6 @@
-"""`demo`: a whole migration on simulators, with a crash in the middle.
+"""`demo`: a migration and a week of a campaign on simulators.
 
-The demo takes less than a minute.
+The migration has a crash in the middle. The demo takes about a minute.
 """
 
 import os
@@ -19,6 +19,7 @@ from migrator import wiring
 from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
 from migrator.carriers.onence.simulator import OnenceSimulator
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.cli.tools.demo_week import week_shown
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, MigratorError
 from migrator.files import private_folder
@@ -62,15 +63,16 @@ max_failure_share = 0.1
 
 @click.command("demo", epilog="Exit codes: 0 done, 1 a step of the demo went wrong, 2 the folder is in use.")
 @click.option("--dir", "folder", default="migrator-demo", show_default=True, type=click.Path(path_type=Path))
-@click.option("--sims", default=240, show_default=True, type=click.IntRange(20, 5000), help="SIMs in the old fleet.")
+@click.option("--sims", default=120, show_default=True, type=click.IntRange(20, 5000), help="SIMs in the old fleet.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same fleet.")
 @global_options
 @click.pass_obj
 def demo(shared: Globals, /, *, folder: Path, sims: int, seed: int) -> int:
-    """Run a whole migration on built-in simulators, in under a minute.
+    """Run a migration and a week of a campaign on built-in simulators.
 
-    The demo needs no keys, and no network but loopback. Pulls an invented 1NCE fleet, pairs it from a pool, plans,
-    applies, is killed half way, resumes, verifies, and leaves a report to open.
+    The demo needs no keys, no network but loopback, and about a minute. Pulls an invented 1NCE fleet, pairs it from a
+    pool, plans, applies, is killed half way, resumes, verifies, and leaves a report to open. Then a campaign moves
+    another fleet, day by day.
     """
     return finish("demo", shared, lambda: _demo(shared, folder, sims, seed))
 
@@ -90,15 +92,18 @@ def _demo(shared: Globals, folder: Path, sims: int, seed: int) -> Outcome:
         f"\nHologram's own ledger: {truth['sims_charged']} SIMs charged {charged} in all, none of them twice, although "
         "the run was killed while a claim was under way."
     )
+    show.say(words)
+    week, of_week = week_shown(folder, seed, show.say)
     report = folder / "reports" / plan_id
-    data = {"plan_id": plan_id, "folder": str(folder), "report": str(report), "ledger": truth}
-    return Outcome(data, (words, _what_now(folder, report)))
+    data = {"plan_id": plan_id, "folder": str(folder), "report": str(report), "ledger": truth, "week": week}
+    return Outcome(data, (of_week, _what_now(folder, report)))
 
 
 def _what_now(folder: Path, report: Path) -> str:
     return (
         f"\nTo open:  {report / 'reconciliation.html'}\n"
         f"          {report / 'reconciliation.csv'}\n"
+        f"          {folder / 'week' / 'campaign' / 'report' / 'campaign.html'}\n"
         "To try:   migrator simulate serve --pool-file pool.txt   (in one terminal: it prints what to export)\n"
         "          migrator inventory pull                        (in another, with those exports)\n"
         f"          migrator --state sqlite:///{folder / 'migrator.db'} jobs list\n"

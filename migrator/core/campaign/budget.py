@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from migrator.core.policy.policy import CampaignPolicy
 
-__all__ = ["Allowance", "Bound", "Spent", "ahead_of_swaps", "allowance", "is_budget_spent"]
+__all__ = ["Allowance", "Bound", "BoundUsed", "Spent", "ahead_of_swaps", "allowance", "bounds_used", "is_budget_spent"]
 
 DAY_S = 86_400.0
 
@@ -46,6 +46,35 @@ class Allowance:
     sims: int
     bound: Bound
     needs_a_person: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoundUsed:
+    """Use of one bound: of cards, or of money."""
+
+    bound: Bound
+    used: Decimal
+    at_most: Decimal
+
+    @property
+    def is_money(self) -> bool:
+        """True for a bound of money, False for one of cards."""
+        return self.bound in {Bound.SPEND_DAY, Bound.SPEND_TOTAL}
+
+    @property
+    def left(self) -> Decimal:
+        """Return what may still be used."""
+        return max(Decimal(0), self.at_most - self.used)
+
+
+def bounds_used(policy: CampaignPolicy, spent: Spent) -> tuple[BoundUsed, ...]:
+    """Return the use of each bound: today, then in all."""
+    return (
+        BoundUsed(Bound.DAY, Decimal(spent.sims_today), Decimal(policy.claims_per_day)),
+        BoundUsed(Bound.SPEND_DAY, spent.money_today, policy.spend_per_day),
+        BoundUsed(Bound.TOTAL, Decimal(spent.sims), Decimal(policy.claims_total)),
+        BoundUsed(Bound.SPEND_TOTAL, spent.money, policy.spend_total),
+    )
 
 
 def allowance(policy: CampaignPolicy, spent: Spent, price: Decimal | None) -> Allowance:

@@ -1,11 +1,24 @@
 """Geometry of the charts over all plans."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from migrator.core.campaign.budget import Bound, BoundUsed
 from migrator.core.campaign.life import STAGE_WORDS, LifeCounts, LifeStage
+from migrator.reports.campaign.model import amount
 from migrator.reports.formats.charts import LABEL, ROW, VALUE, WIDTH, Bar, BarChart, Part
 
-__all__ = ["funnel_chart", "idle_chart"]
+__all__ = ["bounds_chart", "funnel_chart", "idle_chart"]
+
+NEARLY = Decimal("0.8")
+"""Share of a bound from which on it is nearly used."""
+
+_BOUNDS = {
+    Bound.DAY: "claims today",
+    Bound.SPEND_DAY: "money today",
+    Bound.TOTAL: "claims in all",
+    Bound.SPEND_TOTAL: "money in all",
+}
 
 _KIND = {
     LifeStage.WAITING: "excluded",
@@ -28,6 +41,22 @@ def funnel_chart(counts: LifeCounts) -> BarChart:
     cells = [(*bar.cells, STAGE_WORDS[stage]) for bar, (stage, _) in zip(bars, stages, strict=True)]
     told = [Bar(bar.label, bar.y, bar.parts, bar.value, cell) for bar, cell in zip(bars, cells, strict=True)]
     return BarChart("funnel", "Where the SIMs are", about, ("stage", "SIMs", "share", "meaning"), told)
+
+
+def bounds_chart(bounds: Sequence[BoundUsed]) -> BarChart:
+    """Build the chart of a campaign's bounds and their use."""
+    bars, room = [], float(WIDTH - LABEL - VALUE)
+    for place, one in enumerate(bounds):
+        share = one.used / one.at_most if one.at_most else Decimal(0)
+        used = room * float(min(share, Decimal(1)))
+        label, kind = _BOUNDS[one.bound], "mismatch" if share >= NEARLY else "pending"
+        value = f"{amount(one, one.used)} of {amount(one, one.at_most)}"
+        parts = [Part(LABEL, used, kind, f"{label}: {value}"), Part(LABEL + used, room - used, "left", "left")]
+        cells = (label, *(amount(one, told) for told in (one.used, one.at_most, one.left)), one.bound.value)
+        bars.append(Bar(label, ROW * place, parts, value, cells))
+    about = "What the standing approval allows, and what is used of it; a claim whose outcome is not known counts."
+    head = ("", "used", "at most", "left", "key of [campaign]")
+    return BarChart("bounds", "Bounds of the campaign", about, head, bars)
 
 
 def idle_chart(ages: Sequence[tuple[str, int, str, str]]) -> BarChart:

@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from migrator.core.campaign.life import MEANINGS, REMEDIES, STAGE_WORDS, ExceptionCode, LifeStage, SimLife
-from migrator.core.fleet.units import grouped
-from migrator.reports.campaign.model import LIFE_COLUMNS, FleetReport, headline, life_values_of, next_commands
+from migrator.core.fleet.units import grouped, money
+from migrator.reports.campaign.model import (
+    LIFE_COLUMNS,
+    CampaignStanding,
+    FleetReport,
+    amount,
+    headline,
+    life_values_of,
+    money_words,
+    next_commands,
+)
 from migrator.reports.formats.csv_file import as_text
 from migrator.reports.model import moment
 
-__all__ = ["CAMPAIGN_VERSION", "exception_lines", "schema_text", "write_csv", "write_json", "write_md"]
+__all__ = ["CAMPAIGN_VERSION", "exception_lines", "schema_text", "write_bounds", "write_csv", "write_json", "write_md"]
 
 CAMPAIGN_VERSION = 1
 MOST_DAYS = 31
@@ -41,6 +50,14 @@ def exception_lines(lives: Iterable[SimLife], form: str) -> Iterator[str]:
 def write_csv(report: FleetReport, out: TextIO) -> None:
     """Write every SIM of the fleet, one row each."""
     out.writelines(_rows_of(map(life_values_of, report.lives())))
+
+
+def write_bounds(report: FleetReport, out: TextIO) -> None:
+    """Write the campaign's bounds, one row each."""
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(("bound", "used", "at_most", "left"))
+    for row in _bounds_of(report.campaign):
+        writer.writerow(row.values())
 
 
 def write_json(report: FleetReport, out: TextIO) -> None:
@@ -76,11 +93,12 @@ def write_md(report: FleetReport, out: TextIO) -> None:
     for age, bucket in report.idle.ages.items():
         values = bucket.as_dict()
         out.write(f"| {age.value} | {bucket.cards:,} | {values['so_far']} | {values['in_a_month']} |\n")
+    if report.campaign is not None:
+        _write_campaign(report.campaign, out)
     out.write("\n## Money and caps\n\n")
     out.writelines(
-        f"- {name.replace('_', ' ')}: {'unknown' if value is None else grouped(value)}\n"
-        for name, value in report.money.items()
-        if not isinstance(value, dict | list)
+        f"- {name}: {'unknown' if value is None else grouped(value)}\n"
+        for name, value in money_words(report.money).items()
     )
     if report.days:
         out.write("\n## Day by day\n\n| day | claimed | alive | cut over | taken back |\n|---|---:|---:|---:|---:|\n")
@@ -88,6 +106,46 @@ def write_md(report: FleetReport, out: TextIO) -> None:
             f"| {day.day} | {day.claimed:,} | {day.alive:,} | {day.cut_over:,} | {day.taken_back:,} |\n"
             for day in report.days[-MOST_DAYS:]
         )
+
+
+def _write_campaign(campaign: CampaignStanding, out: TextIO) -> None:
+    ref = f", {campaign.ref}" if campaign.ref else ""
+    people = f"approved by {len(campaign.people)} of {campaign.required}{ref}; until {campaign.until}"
+    out.write(f"\n## The campaign\n\n{_encode(campaign.name)}: {campaign.state}, {people}.\n\n")
+    out.write("| bound | used | at most | left |\n|---|---:|---:|---:|\n")
+    for one in campaign.bounds:
+        shown = " | ".join(amount(one, value) for value in (one.used, one.at_most, one.left))
+        out.write(f"| {one.bound} | {shown} |\n")
+
+
+def _bounds_of(campaign: CampaignStanding | None) -> list[dict[str, str]]:
+    """Return the bounds as JSON values: numbers as text, money exact."""
+    bounds = () if campaign is None else campaign.bounds
+    return [
+        {
+            "bound": one.bound.value,
+            "used": money(one.used) if one.is_money else str(one.used),
+            "at_most": money(one.at_most) if one.is_money else str(one.at_most),
+            "left": money(one.left) if one.is_money else str(one.left),
+        }
+        for one in bounds
+    ]
+
+
+def _campaign_of(campaign: CampaignStanding) -> dict[str, Any]:
+    return {
+        "name": campaign.name,
+        "state": campaign.state,
+        "people": list(campaign.people),
+        "required": campaign.required,
+        "ref": campaign.ref,
+        "until": campaign.until.isoformat(),
+        "is_over": campaign.is_over,
+        "cutover": campaign.cutover,
+        "due": campaign.due,
+        "bounds": _bounds_of(campaign),
+        "calls": list(campaign.calls),
+    }
 
 
 def _head(report: FleetReport) -> dict[str, Any]:
@@ -115,6 +173,7 @@ def _head(report: FleetReport) -> dict[str, Any]:
         "days": [day.as_dict() for day in report.days],
         "idle": report.idle.as_dict(),
         "idle_cards": list(report.idle_cards),
+        "campaign": None if report.campaign is None else _campaign_of(report.campaign),
         "money": dict(report.money),
         "plans": list(report.plans),
         "runs": list(report.runs),

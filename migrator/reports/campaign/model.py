@@ -2,16 +2,28 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from migrator.core.campaign.baseline import Baseline
+from migrator.core.campaign.budget import Bound, BoundUsed
 from migrator.core.campaign.forecast import Day, Forecast
 from migrator.core.campaign.idle import IdleMoney
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage, SimLife
+from migrator.core.fleet.units import counted, grouped, money
 from migrator.reports.advice import Headline
 from migrator.reports.model import moment
 
-__all__ = ["LIFE_COLUMNS", "FleetReport", "headline", "life_values_of", "next_commands"]
+__all__ = [
+    "LIFE_COLUMNS",
+    "CampaignStanding",
+    "FleetReport",
+    "amount",
+    "headline",
+    "life_values_of",
+    "money_words",
+    "next_commands",
+]
 
 LIFE_COLUMNS = (
     "source_iccid",
@@ -41,6 +53,49 @@ LIFE_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStanding:
+    """Standing of the campaign that is open.
+
+    Args:
+        campaign_no: its number.
+        name: for people.
+        state: made, approved or paused.
+        people: who approved its policy.
+        required: how many people must.
+        ref: the change or ticket of the newest approval; "" for none.
+        until: its last day.
+        is_over: whether that day is over.
+        cutover: ask or auto.
+        intake: the folder for lists of units.
+        due: old SIMs with a pair that wait for their claim.
+        bounds: the use of each bound.
+        calls: the last calls of `campaign run` that ended, newest first, as JSON values.
+    """
+
+    campaign_no: int
+    name: str
+    state: str
+    people: Sequence[str]
+    required: int
+    ref: str
+    until: date
+    is_over: bool
+    cutover: str
+    intake: str
+    due: int
+    bounds: Sequence[BoundUsed]
+    calls: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def used_up(self) -> Bound | None:
+        """Bound over the whole campaign that is used up, or None.
+
+        Money that is left may still be too little for one card.
+        """
+        return next((one.bound for one in self.bounds if not one.bound.opens_by_itself and not one.left), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetReport:
     """Report over all plans of one store.
 
@@ -59,6 +114,7 @@ class FleetReport:
         runs: the last runs, newest first, as JSON values.
         money: what claims cost, beside the caps, as JSON values.
         running: who works on the store now, in words; None if nobody does.
+        campaign: the open campaign; None without one.
     """
 
     generated_at: float
@@ -75,6 +131,7 @@ class FleetReport:
     runs: Sequence[Mapping[str, Any]] = ()
     money: Mapping[str, Any] = field(default_factory=dict)
     running: str | None = None
+    campaign: CampaignStanding | None = None
 
 
 def life_values_of(life: SimLife) -> dict[str, Any]:
@@ -114,8 +171,11 @@ def headline(report: FleetReport) -> Headline:
     if not total:
         return Headline("open", "Nothing is known of the fleet yet", "The store holds no inventory.")
     pressing = _pressing(counts)
+    sims = "1 SIM needs a person" if pressing == 1 else f"{pressing:,} SIMs need a person"
+    if (held := _held(report.campaign)) is not None:
+        others = f" {sims}." if pressing else ""
+        return Headline("open" if held.is_ordered else "bad", held.words, f"{done}.{others}")
     if pressing:
-        sims = "1 SIM needs a person" if pressing == 1 else f"{pressing:,} SIMs need a person"
         return Headline("bad", sims, f"{done}; {report.forecast.words}.")
     if off + counts.of(LifeStage.LEFT_ALONE) + counts.exceptions == total:
         return Headline("good", "All is done", f"{done}; the others were left behind on purpose.")
@@ -130,6 +190,35 @@ def next_commands(report: FleetReport) -> list[str]:
     return list(_steps(report)) or ["Nothing: every SIM is where it shall be."]
 
 
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Reason for which a campaign sends nothing, and the way on."""
+
+    words: str
+    step: str
+    is_ordered: bool = False
+
+
+def _held(campaign: CampaignStanding | None) -> _Hold | None:
+    """Return what keeps a campaign from sending anything; None for nothing."""
+    if campaign is None:
+        return None
+    if campaign.state == "paused":
+        return _Hold("The campaign is paused", "`migrator campaign resume --by NAME` lets it go on.", is_ordered=True)
+    if campaign.state == "made":
+        have = f"{len(campaign.people)} of {campaign.required}"
+        step = f"`migrator campaign approve` approves its policy, as the file is now: {have} so far."
+        return _Hold("The campaign is not approved yet", step, is_ordered=True)
+    if campaign.is_over:
+        step = "set a later day in the policy, then `migrator campaign approve`."
+        return _Hold(f"The campaign's last day is over: {campaign.until}", f"To go on, {step}")
+    if campaign.due and campaign.used_up is not None:
+        due = f"{counted(campaign.due, 'SIM')} {'waits' if campaign.due == 1 else 'wait'} for a claim"
+        step = f"{due}: to go on, raise {campaign.used_up} in the policy, then `migrator campaign approve`."
+        return _Hold(f"[campaign] {campaign.used_up} is used up", step)
+    return None
+
+
 def _steps(report: FleetReport) -> Iterator[str]:
     counts = report.counts
     if not counts.total:
@@ -137,15 +226,69 @@ def _steps(report: FleetReport) -> Iterator[str]:
         return
     if report.running is not None:
         yield f"{report.running} is at work now: look again when it has ended."
-    for plan in report.plans:
-        if plan["state"] == "started" and report.running is None:
-            command = {"cutover": "cutover apply", "rollback": "rollback apply"}.get(plan["kind"], "apply")
-            yield f"`migrator {command} {plan['plan_id']}` goes on with what was begun."
+    if (held := _held(report.campaign)) is not None:
+        yield held.step
+    if report.running is None:
+        yield from _begun(report, is_held=held is not None)
     if _pressing(counts):
         yield "`migrator campaign exceptions` lists who needs a person, each with what to do."
-    yield from _of_stages(counts)
+    yield from _of_stages(counts) if report.campaign is None else _of_campaign(report.campaign, counts)
     if report.idle.all.cards:
         yield f"{report.idle.words[:1].upper()}{report.idle.words[1:]}: put them into their units first."
+
+
+def _begun(report: FleetReport, *, is_held: bool) -> Iterator[str]:
+    """Yield the commands that go on with begun plans.
+
+    Those of the campaign are its own to go on with.
+    """
+    number = None if report.campaign is None else report.campaign.campaign_no
+    own = {plan["plan_id"] for plan in report.plans if number is not None and plan["campaign_no"] == number}
+    begun = [plan for plan in report.plans if plan["state"] == "started"]
+    of_campaign = [plan for plan in begun if own & {plan["plan_id"], plan["of_plan"]} and plan["kind"] != "rollback"]
+    if of_campaign and not is_held:
+        yield "`migrator campaign run --once` goes on with what was begun."
+    for plan in begun:
+        if plan not in of_campaign:
+            command = {"cutover": "cutover apply", "rollback": "rollback apply"}.get(plan["kind"], "apply")
+            yield f"`migrator {command} {plan['plan_id']}` goes on with what was begun."
+
+
+def _of_campaign(campaign: CampaignStanding, counts: LifeCounts) -> Iterator[str]:
+    """Yield what people do for a campaign: all else it does itself."""
+    if counts.of(LifeStage.RESTING) and campaign.cutover == "ask":
+        sims = f"{counts.of(LifeStage.RESTING):,}"
+        yield f"`migrator campaign run --once` says which of {sims} old SIMs may go off, and the command for it."
+    unpaired = counts.of(LifeStage.WAITING) - campaign.due
+    if unpaired > 0:
+        waits = f"{counted(unpaired, 'SIM')} {'waits' if unpaired == 1 else 'wait'}"
+        yield f"{waits} in no pair: lists of pairs go into `{campaign.intake}` (what the policy skips needs none)."
+
+
+def amount(used: BoundUsed, value: Any) -> str:
+    """Return a value of a bound, for people."""
+    return grouped(money(value)) if used.is_money else f"{value:,}"
+
+
+_MONEY_WORDS = {
+    "sims_claimed": "cards claimed, over all plans",
+    "charged_for_claims": "charged for them",
+    "claims_without_price": "of them without a price",
+    "cap_scope": "[caps] scope",
+    "max_sims": "[caps] max_sims",
+    "used_sims": "SIMs that count for it",
+    "left_sims": "SIMs left",
+    "max_spend_now": "[caps] max_spend_now",
+    "used_spend": "money that counts for it",
+    "left_spend": "money left",
+    "unpriced_sims": "SIMs that count without a price",
+}
+
+
+def money_words(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the money of a report with names for people."""
+    plain = {name: value for name, value in values.items() if not isinstance(value, dict | list)}
+    return {_MONEY_WORDS.get(name, name.replace("_", " ")): value for name, value in plain.items()}
 
 
 def _of_stages(counts: LifeCounts) -> Iterator[str]:

@@ -13,9 +13,10 @@ from typing import Any, TextIO
 import jinja2
 from markupsafe import Markup
 
+from migrator.core.campaign.budget import BoundUsed
 from migrator.core.campaign.life import MEANINGS, REMEDIES, ExceptionCode, LifeStage
-from migrator.reports.campaign.charts import funnel_chart, idle_chart
-from migrator.reports.campaign.model import FleetReport, headline, life_values_of, next_commands
+from migrator.reports.campaign.charts import bounds_chart, funnel_chart, idle_chart
+from migrator.reports.campaign.model import FleetReport, amount, headline, life_values_of, money_words, next_commands
 from migrator.reports.formats.burn_down import burn_down
 from migrator.reports.formats.html_page import sha256_of
 from migrator.reports.formats.page_kit import TEMPLATES as SHARED
@@ -52,7 +53,13 @@ def _values(report: FleetReport) -> dict[str, Any]:
         "of": {stage.value: counts.of(stage) for stage in LifeStage},
         "headline": headline(report),
         "next_steps": next_commands(report),
-        "charts": [funnel_chart(counts), idle_chart(ages)],
+        "charts": [
+            funnel_chart(counts),
+            *([] if report.campaign is None else [bounds_chart(report.campaign.bounds)]),
+            idle_chart(ages),
+        ],
+        "campaign": report.campaign,
+        "used": [] if report.campaign is None else [_bound(one) for one in report.campaign.bounds],
         "burn_down": burn_down(report.days, report.forecast, counts.total - counts.of(LifeStage.LEFT_ALONE), today),
         "codes": [
             (code.value, counts.codes[code], MEANINGS[code], REMEDIES[code])
@@ -67,11 +74,16 @@ def _values(report: FleetReport) -> dict[str, Any]:
         "plans": list(report.plans)[:MOST_PLANS],
         "more_plans": max(len(report.plans) - MOST_PLANS, 0),
         "runs": list(report.runs)[:MOST_PLANS],
-        "money": {name: value for name, value in report.money.items() if not isinstance(value, dict | list)},
+        "money": money_words(report.money),
         "generated_at": moment(report.generated_at),
         "style": Markup(style),  # noqa: S704 - our own files
         "style_hash": sha256_of(style),
     }
+
+
+def _bound(one: BoundUsed) -> tuple[str, str, str]:
+    """Return what is used of a bound, and at most, for people."""
+    return one.bound.value, amount(one, one.used), amount(one, one.at_most)
 
 
 def _so_far(values: Mapping[str, Any]) -> str:

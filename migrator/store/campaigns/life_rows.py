@@ -303,23 +303,23 @@ def _open_steps(scope: _Scope) -> Select[Any]:
         .add_columns(plans.c.kind.label("plan_kind"), plans.c.started_at)
         .join(plans, plans.c.plan_no == steps.c.plan_no)
         .where(steps.c.plan_no.in_(select(plans.c.plan_no)), is_open, may_come)
-        .where(or_(_is_one(plans.c.kind, _SWITCHING), _planned_card() == _card_now()))
+        .where(or_(_is_one(plans.c.kind, _SWITCHING), _planned_card(steps) == _card_now(steps)))
         .where(or_(steps.c.kind == _text(StepKind.CLAIM), steps.c.state != _text(StepState.FAILED), ~_was_mended()))
         .order_by(steps.c.source_key, plans.c.made_no)
     )
 
 
-def _planned_card() -> Any:
-    """Return the card that a step is about.
+def _planned_card(of: Any) -> Any:
+    """Return the card that a step or verdict is about.
 
     A card that was refused may be replaced without a correction.
     """
-    this = (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key)
+    this = (changes.c.plan_no == of.c.plan_no) & (changes.c.source_key == of.c.source_key)
     return select(changes.c.target_key).where(this).scalar_subquery()
 
 
-def _card_now() -> Any:
-    return select(pairs.c.target_key).where(pairs.c.source_key == steps.c.source_key).scalar_subquery()
+def _card_now(of: Any) -> Any:
+    return select(pairs.c.target_key).where(pairs.c.source_key == of.c.source_key).scalar_subquery()
 
 
 def _was_mended() -> ColumnElement[bool]:
@@ -359,11 +359,17 @@ def _newest_changes(scope: _Scope) -> Select[Any]:
 
 
 def _bad_verdicts(scope: _Scope) -> Select[Any]:
-    """Select SIMs whose newest verdict is a difference that stays."""
+    """Select SIMs whose newest verdict is a difference that stays.
+
+    A verdict on a card that was replaced, as one that was refused, is none on the card of now. Only differences are
+    looked up: there are few.
+    """
     verdict = verifications.c
+    now, is_bad = _card_now(verifications), _is_one(verdict.verdict, (Verdict.MISMATCH, Verdict.MISSING))
     newest = (
         scope.of(verifications, verdict.source_key, func.max(verdict.verified_at).label("verified_at"), verdict.verdict)
         .where(_still_counts(verdict.plan_no, verdict.source_key))
+        .where(or_(~is_bad, now.is_(None), now == _planned_card(verifications)))  # a card of the stock has no pair
         .group_by(verdict.source_key)
         .cte("newest_verdicts")
         .prefix_with("MATERIALIZED")

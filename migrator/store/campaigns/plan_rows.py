@@ -22,6 +22,7 @@ _PLANS = (
         plans.c.plan_id,
         plans.c.kind,
         plans.c.state,
+        plans.c.campaign_no,
         _of.c.plan_id.label("of_plan"),
         plans.c.created_at,
         plans.c.started_at,
@@ -46,6 +47,7 @@ _RUNS = (
         runs.c.ended_at,
         runs.c.exit_code,
         runs.c.reason,
+        runs.c.ref,
     )
     .join_from(runs, plans, plans.c.plan_no == runs.c.plan_no)
     .order_by(runs.c.run_id.desc())

@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select, update
 from migrator.core.campaign.notices import Notice
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
+from migrator.store.log import note
 from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import ticks
 
@@ -40,11 +41,18 @@ class Ticks:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def begin(self, campaign_no: int, now: float) -> int:
-        """Note that a tick begins, and return its number."""
-        values = {"campaign_no": campaign_no, "began_at": now, "reason": "", "told": "{}"}
+    def begin(self, campaign_no: int, now: float, *, ref: str = "") -> int:
+        """Note that a tick begins, and return its number.
+
+        A reference that was given for it stands in the log, also where nothing is due.
+        """
+        told = {"ref": ref} if ref else {}
+        values = {"campaign_no": campaign_no, "began_at": now, "reason": "", "told": json.dumps(told)}
         with self._db.write() as connection:
-            return int(connection.scalar(insert(ticks).values(values).returning(ticks.c.tick_no)) or 0)
+            tick_no = int(connection.scalar(insert(ticks).values(values).returning(ticks.c.tick_no)) or 0)
+            if ref:
+                note(connection, now, "campaign.tick", None, {"tick": tick_no, **told})
+            return tick_no
 
     def end(
         self,

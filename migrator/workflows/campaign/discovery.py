@@ -17,23 +17,21 @@ from migrator.workflows.field.discover import Discovered, ask_old_sims, judged
 __all__ = ["find_pairs"]
 
 FILE = "discovered.csv"
-FOUND = "found_pairs"
-"""Name of what waits for a person, in a tick."""
+OPEN = "to_settle"
+"""Name of what a discovery left, in a tick."""
 
 
 def find_pairs(tick: Tick) -> None:
     """Judge the hardware of new SIMs, where some are newly alive.
 
     Exact pairs are accepted if the policy says so. What a person has to decide is said in every tick, and looked at
-    anew once the pairs are others.
+    anew once the pairs are others. What waits for the next day's use of an old SIM is looked at once a day.
     """
-    site, was = tick.site, _found_before(tick)
-    if not tick.told.get("newly_alive"):
-        if was is None:
-            return
-        if was["pairs"] == site.store.pairs.fingerprint():
-            _say(tick, was)
-            return
+    site, left = tick.site, _left_open(tick)
+    if not tick.told.get("newly_alive") and not _is_due(tick, left):
+        _say(tick, left)
+        return
+    tick.told[OPEN] = {"judged": False}  # until it is: a carrier may be down, or we may be killed
     result, folder = Discovered(), Path(tick.campaign.folder)
     with collecting_rarely(), closing(site.store.discovery(last_organization(site.store))) as seen:
 
@@ -52,32 +50,52 @@ def find_pairs(tick: Tick) -> None:
         judged(
             seen,
             result,
-            out=None,
-            exceptions=folder / FILE,
+            out=folder / FILE,  # with the cards that contradict: `pair correct` reads it
+            exceptions=None,
             accept=site.store if accepts else None,
             now=site.now(),
         )
     tick.count("pairs_discovered", result.accepted)
-    found = {
-        "contradicts": result.tally.buckets[CardBucket.CONTRADICTS],
-        "exact": 0 if accepts else result.tally.buckets[CardBucket.EXACT],
-    }
-    if any(found.values()) or was is not None:
-        _say(tick, {**found, "pairs": site.store.pairs.fingerprint()})
+    buckets = result.tally.buckets
+    _say(
+        tick,
+        {
+            "contradicts": buckets[CardBucket.CONTRADICTS],
+            "exact": 0 if accepts else buckets[CardBucket.EXACT],
+            "waits": buckets[CardBucket.WAITING],
+            "pairs": site.store.pairs.fingerprint(),
+        },
+    )
 
 
-def _found_before(tick: Tick) -> Mapping[str, Any] | None:
-    """Return what the tick before found and left to a person."""
-    found = next((one.told[FOUND] for one in tick.earlier() if FOUND in one.told), None)
-    return found if found is not None and (found["contradicts"] or found["exact"]) else None
+def _left_open(tick: Tick) -> Mapping[str, Any]:
+    """Return what the tick before left; nothing if it left nothing."""
+    before = next(iter(tick.earlier()), None)
+    if before is None:
+        return {}
+    left: Mapping[str, Any] = before.told.get(OPEN, {}) if before.ended_s is not None else {"judged": False}
+    return left
 
 
-def _say(tick: Tick, found: Mapping[str, Any]) -> None:
-    tick.told[FOUND] = dict(found)
-    if contradicts := found["contradicts"]:
+def _is_due(tick: Tick, left: Mapping[str, Any]) -> bool:
+    """True if what was left has to be judged again."""
+    if not left:
+        return False
+    if "pairs" not in left or left["pairs"] != tick.site.store.pairs.fingerprint():
+        return True
+    return bool(left["waits"]) and tick.earlier()[0].began_s < tick.day_began_s()
+
+
+def _say(tick: Tick, left: Mapping[str, Any]) -> None:
+    """Say what a person has to decide, and keep it for the next tick."""
+    tick.told.pop(OPEN, None)
+    if not any(left.get(name) for name in ("contradicts", "exact", "waits")):
+        return
+    tick.told[OPEN] = dict(left)
+    if contradicts := left["contradicts"]:
         file = Path(tick.campaign.folder) / FILE
         hint = f"{file} names them; `migrator pair correct FILE` corrects those that are right"
         tick.hold(ExitCode.ATTENTION, f"cards in another unit than planned: {contradicts}", hint)
-    if exact := found["exact"]:
+    if exact := left["exact"]:
         hint = "`migrator pair discover --accept exact` accepts them"
         tick.hold(ExitCode.ATTENTION, f"pairs that the hardware settles: {exact}", hint)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from migrator.core.plan.refs import LONGEST_REF, ref_of
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
@@ -20,7 +21,6 @@ __all__ = [
 ]
 
 INTAKE = "intake"
-LONGEST_REF = 60
 EXAMPLE = "add [campaign] with until, claims_per_day, claims_total, spend_per_day and spend_total"
 
 
@@ -76,7 +76,7 @@ def approve_campaign(
             campaign, text=loaded.text, policy=loaded.canonical, sha256=loaded.fingerprint, now=site.now()
         )
     assert loaded.policy.campaign is not None  # noqa: S101 - it has bounds
-    given = CampaignApproval(who, site.now(), loaded.fingerprint, _visible(ref, "--ref") if ref else "", note)
+    given = CampaignApproval(who, site.now(), loaded.fingerprint, ref_of(ref or None), note)
     return store.campaigns.approve(campaign, given, required=loaded.policy.campaign.approvals), loaded
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
@@ -43,7 +44,7 @@ class Ticked:
     told: Mapping[str, Any]
 
 
-def run_once(site: Site) -> Ticked:
+def run_once(site: Site, *, ref: str = "") -> Ticked:
     """Do all that is due now, within the standing approval.
 
     Takes files in, reads both carriers, goes on with what was begun, claims, finds pairs, cuts over, and writes what
@@ -51,15 +52,17 @@ def run_once(site: Site) -> Ticked:
 
     Args:
         site: the store of the campaign.
+        ref: the change or ticket that the call is for; "" for that of the newest approval.
 
     Raises: StoreBusy, while another run holds the store; InputError, without a campaign; StoreError.
     """
     campaign = site.store.campaigns.required()
-    loaded, trouble = _policy_of(campaign)
+    ref, (loaded, trouble) = ref_of(ref or None), _policy_of(campaign)
     assert loaded.policy.campaign is not None  # noqa: S101 - it has bounds
     with holding(site) as me:
-        tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me, trouble)
-        tick_no = site.store.ticks.begin(campaign.campaign_no, site.now())
+        tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me, trouble, ref)
+        tick.told |= {"ref": tick.ref()} if tick.ref() else {}
+        tick_no = site.store.ticks.begin(campaign.campaign_no, site.now(), ref=ref)
         tick.is_approved()  # said first, also where nothing is due
         with tick.stage("1NCE"):
             read_source(tick)

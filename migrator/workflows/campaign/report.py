@@ -6,25 +6,31 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from migrator import wiring
+from migrator.core.campaign.budget import bounds_used
+from migrator.core.campaign.calendar import day_began_s
 from migrator.core.campaign.forecast import forecast
 from migrator.core.campaign.idle import idle_money
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
 from migrator.core.fleet.units import money
+from migrator.inputs.policy.file import stored_policy
 from migrator.reports.model import moment
 from migrator.version import VERSION
 from migrator.wiring.gc import collecting_rarely
+from migrator.workflows.campaign.make import INTAKE
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import Site, living_holder
 
 if TYPE_CHECKING:
-    from migrator.reports.campaign.model import FleetReport
-    from migrator.store import Store
+    from migrator.reports.campaign.model import CampaignStanding, FleetReport
+    from migrator.store import Owner, Store
+    from migrator.store.campaigns.ticks import KeptTick
 
-__all__ = ["WrittenFleet", "campaign_exceptions", "campaign_report", "fleet_report"]
+__all__ = ["WrittenFleet", "campaign_exceptions", "campaign_report", "campaign_standing", "fleet_report"]
 
-MOST_RUNS, MOST_IDLE = 100, 1000
+MOST_RUNS, MOST_IDLE, MOST_CALLS = 100, 1000, 20
 _TIMES = ("created_at", "started_at", "finished_at", "ended_at")
 
 
@@ -70,7 +76,8 @@ def campaign_report(
     from migrator.reports.campaign.writers import FORMATS, write_fleet_report  # templates take time
 
     with collecting_rarely():
-        report = fleet_report(site.store, now=_now(now), counts=counts)
+        holder = None if site.held_by else living_holder(site.store)
+        report = fleet_report(site.store, now=_now(now), counts=counts, holder=holder)
         files = write_fleet_report(report, Path(folder), tuple(FORMATS) if formats is None else formats)
     told = headline(report)
     return WrittenFleet(files, report.counts, f"{told.words}. {told.detail}", next_commands(report), report.idle.words)
@@ -92,10 +99,16 @@ def campaign_exceptions(
     yield from exception_lines(site.store.lives.walk(_now(now), stage=LifeStage.EXCEPTION, code=code), form)
 
 
-def fleet_report(store: "Store", *, now: float, counts: LifeCounts | None = None) -> "FleetReport":
+def fleet_report(
+    store: "Store", *, now: float, counts: LifeCounts | None = None, holder: "Owner | None" = None
+) -> "FleetReport":
     """Return the content of the report.
 
-    `now` is in UTC seconds. `counts` are those of this moment, where they are known already.
+    Args:
+        store: the store.
+        now: UTC seconds.
+        counts: those of this moment, where they are known already.
+        holder: who else is at work on the store; None for nobody.
     """
     from migrator.reports.campaign.model import FleetReport
 
@@ -104,7 +117,6 @@ def fleet_report(store: "Store", *, now: float, counts: LifeCounts | None = None
     idle = idle_money(cards, now)
     left = counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
     left -= counts.codes.get(ExceptionCode.ROLLED_BACK, 0)
-    holder = living_holder(store)
     return FleetReport(
         generated_at=now,
         tool=f"migrator {VERSION}",
@@ -120,7 +132,47 @@ def fleet_report(store: "Store", *, now: float, counts: LifeCounts | None = None
         runs=[_with_moments(run) for run in store.all_plans.runs(MOST_RUNS)],
         money=_money(store),
         running=None if holder is None else str(holder),
+        campaign=campaign_standing(store, now),
     )
+
+
+def campaign_standing(store: "Store", now: float) -> "CampaignStanding | None":
+    """Return where the open campaign stands; None without one."""
+    from migrator.reports.campaign.model import CampaignStanding
+
+    campaign = store.campaigns.open()
+    if campaign is None:
+        return None
+    bounds = stored_policy(campaign.policy_text, name=campaign.name).campaign
+    assert bounds is not None  # noqa: S101 - a campaign is made of a policy with bounds
+    today, zone = datetime.fromtimestamp(now, UTC), ZoneInfo(bounds.time_zone)
+    refs = [one.ref for one in store.campaigns.approvals(campaign) if one.ref]
+    return CampaignStanding(
+        campaign_no=campaign.campaign_no,
+        name=campaign.name,
+        state=campaign.state.value,
+        people=store.campaigns.people(campaign),
+        required=bounds.approvals,
+        ref=refs[-1] if refs else "",
+        until=bounds.until,
+        is_over=today.astimezone(zone).date() > bounds.until,
+        cutover=bounds.cutover.value,
+        intake=str(Path(campaign.folder) / INTAKE),
+        due=sum(1 for _ in store.due.waiting(campaign)),
+        bounds=bounds_used(bounds, store.due.spent(campaign, day_began_s(today, zone))),
+        calls=[_call(one) for one in store.ticks.list(MOST_CALLS) if one.campaign_no == campaign.campaign_no],
+    )
+
+
+def _call(tick: "KeptTick") -> dict[str, Any]:
+    return {
+        "tick": tick.tick_no,
+        "began_at": moment(tick.began_s),
+        "ended_at": moment(tick.ended_s),
+        "exit_code": tick.exit_code,
+        "reason": tick.reason,
+        "ref": tick.told.get("ref", ""),
+    }
 
 
 def _now(now: float | None) -> float:

@@ -70,6 +70,7 @@ class Tick:
         bounds: the policy's bounds.
         me: who holds the lease.
         trouble: what makes the policy's file unusable; None if nothing does. Then nothing is sent.
+        given_ref: the change or ticket that the call named; "" for none.
     """
 
     site: Site
@@ -78,6 +79,7 @@ class Tick:
     bounds: CampaignPolicy
     me: Owner
     trouble: Held | None = None
+    given_ref: str = ""
     told: dict[str, Any] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     counts: LifeCounts | None = field(default=None, init=False)  # once the exceptions were counted
@@ -176,7 +178,12 @@ class Tick:
         return self.site.store.ticks.list(LATELY)[1:]
 
     def ref(self) -> str:
-        """Return the reference that the newest approval names; "" for none."""
+        """Return the reference of the call, else of the newest approval.
+
+        The text is empty where there is none.
+        """
+        if self.given_ref:
+            return self.given_ref
         refs = [one.ref for one in self.site.store.campaigns.approvals(self.campaign) if one.ref]
         return refs[-1] if refs else ""
 

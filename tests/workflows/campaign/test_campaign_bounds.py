@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from migrator import apply
 from migrator.carriers.hologram.simulator import HologramSwitches
@@ -14,8 +15,10 @@ from migrator.core.campaign.life import LifeCounts
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from migrator.errors import Halted
+from migrator.errors import Halted, InputError
 from migrator.store.campaigns.lives import Lives
+from migrator.store.tables.outbox import notices
+from migrator.store.tables.plans import events
 from migrator.workflows.campaign.make import (
     approve_campaign,
     create_campaign,
@@ -25,6 +28,7 @@ from migrator.workflows.campaign.make import (
     retry_refused,
 )
 from migrator.workflows.campaign.once import run_once
+from migrator.workflows.campaign.report import fleet_report
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
 from tests.worlds.world import EPOCH, Crash, crash_at, new_sims
@@ -475,3 +479,34 @@ def test_a_day_without_changes_reads_the_lists_alone(tmp_path: Path) -> None:
     assert {path.rstrip("/").rpartition("/")[2] for path in target} == {"devices"}
     assert len(target) == 1
     assert {path.rstrip("/").rpartition("/")[2] for path in source} <= {"token", "sims"}
+
+
+# --- the reference ------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_of_a_call_is_with_all_that_it_does(tmp_path: Path) -> None:
+    """In the tick's row, the log, the runs and their report, and the notices; that of the approval stands in else."""
+    world = began(tmp_path, approve=False)
+    receiver = '[[notify]]\nto = "command"\ncommand = ["true"]\non = ["daily"]\n'
+    world.write_policy(more=receiver)
+    with site_of(world, world.outside) as site:
+        approve_campaign(site, by="ann@desk", ref="CHG0001")
+        run_once(site, ref="CHG0042")
+    world.wait(DAY_S)
+    world.tick()
+    with site_of(world, world.outside) as site:
+        runs = fleet_report(site.store, now=site.now()).runs
+        assert {run["ref"] for run in runs if run["kind"] == "migrate"} == {"CHG0042"}
+        assert [tick.told["ref"] for tick in site.store.ticks.list()] == ["CHG0001", "CHG0042"]
+        with site.store._db.read() as connection:
+            logged = [row.detail for row in connection.execute(select(events)) if "CHG0042" in row.detail]
+            told = [row.told for row in connection.execute(select(notices).order_by(notices.c.notice_no))]
+    assert len(logged) == 2  # the tick and its run
+    assert [ref in words for ref, words in zip(("CHG0042", "CHG0001"), told, strict=True)] == [True, True]
+
+
+def test_a_reference_that_nobody_can_read_sends_nothing(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    with site_of(world, world.outside) as site, pytest.raises(InputError, match="--ref takes 1 to 60"):
+        run_once(site, ref="CHG\x07")
+    assert world.claims() == 0

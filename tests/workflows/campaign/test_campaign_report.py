@@ -49,7 +49,7 @@ def world(tmp_path: Path) -> CorrectedWorld:
 
 
 def site(store: Any) -> Any:
-    return SimpleNamespace(store=store)
+    return SimpleNamespace(store=store, held_by=None)
 
 
 def written(world: CorrectedWorld, folder: Path, *formats: str) -> Any:

@@ -1,0 +1,1 @@
+"""Rehearsals of whole workflows on the simulators."""
