@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.errors import LeaseLost, StoreBusy
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
+from migrator.store.database.sql import changed_rows, insert
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import lease
 
@@ -119,7 +119,7 @@ class Lease:
         """
         with self._db.write(is_fenced=False) as connection:
             moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
-            if moved.rowcount != 1:
+            if changed_rows(moved) != 1:
                 raise _lost_to(_holder(connection))
 
     def must_be_held_by(self, owner: Owner) -> None:

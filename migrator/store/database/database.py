@@ -5,24 +5,23 @@ No other module knows how a transaction begins.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Executable, Row, Select, create_engine, event
-from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy import Connection, Executable, Row, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.sql.elements import CompilerElement
 
 from migrator.errors import InputError, MigratorError, NotStorable, StoreBusy, StoreError
 from migrator.files import unfinished_name
 from migrator.store.database.faults import file_trouble, store_trouble
 from migrator.store.database.one_file import StoreFile
+from migrator.store.database.sql import DriverSql, Query
 
-__all__ = ["BUSY_TIMEOUT_S", "Database", "Query", "create_file", "driver_sql", "insert_many", "path_of", "storable"]
+__all__ = ["BUSY_TIMEOUT_S", "Database", "create_file", "insert_many", "path_of", "storable"]
 
 BUSY_TIMEOUT_S = 5.0
 PRIVATE = 0o600
@@ -70,34 +69,6 @@ def create_file(path: Path) -> bool:
     os.close(handle)
     path.chmod(PRIVATE)  # an odd umask may have taken the owner's rights, too
     return True
-
-
-def driver_sql(statement: CompilerElement, columns: Sequence[str] = ()) -> str:
-    """Return `statement` as text for the driver.
-
-    Its parameters are in the order of `columns`, which is the order of the table. A statement that writes no columns
-    has its parameters in the order in which they stand. Rows by the hundred thousand go to the driver as they are:
-    SQLAlchemy's handling of each row costs more than SQLite's.
-    """
-    return str(statement.compile(dialect=pysqlite.dialect(), column_keys=list(columns)))
-
-
-class Query:
-    """Compiled `select` without `IN`, for readers of whole fleets.
-
-    The `select` is compiled once for the driver. Its rows are plain tuples.
-    """
-
-    def __init__(self, statement: Select[Any]) -> None:
-        compiled = statement.compile(dialect=pysqlite.dialect())
-        self._names = tuple(compiled.positiontup or ())
-        self._defaults = dict(compiled.params)
-        self.sql = str(compiled)
-
-    def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the values that the driver binds, in the driver's order."""
-        known = {**self._defaults, **values}
-        return tuple(known[name] for name in self._names)
 
 
 class Database:
@@ -169,7 +140,7 @@ class Database:
         The tuples are as the driver gives them: a `Row` costs as much again as the read of the row.
         """
         try:
-            return self._driver_connection().execute(query.sql, query.parameters(values)).fetchall()
+            return self._driver_connection().execute(*query.spelled("sqlite", values)).fetchall()
         except sqlite3.Error as error:
             raise self._trouble(error) from None
 
@@ -373,7 +344,7 @@ def _place(part: Path, target: Path) -> None:
         part.rename(target)
 
 
-def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def insert_many(connection: Connection, statement: DriverSql, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run an upsert for every row.
 
     Half an emoji, as a carrier leaves when it cuts a text, is kept as U+FFFD.
@@ -381,9 +352,9 @@ def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]
     if not rows:
         return
     try:
-        connection.exec_driver_sql(sql, list(rows))
+        statement.run(connection, list(rows))
     except UnicodeEncodeError:
-        connection.exec_driver_sql(sql, [tuple(map(storable, row)) for row in rows])
+        statement.run(connection, [tuple(map(storable, row)) for row in rows])
 
 
 def storable(value: Any) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit.chain import hash_of_lines, request_digest
 from migrator.core.campaign.notices import Notice
@@ -30,6 +29,7 @@ from migrator.ports import Request
 from migrator.store.database.database import storable
 from migrator.store.database.documents import document_text, raw_text
 from migrator.store.database.rows import AnyRow
+from migrator.store.database.sql import changed_rows, insert, new_number
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
 from migrator.store.log import note_of_plan
@@ -83,7 +83,7 @@ class SqlJournal(Counts):
             state = RUN_TRANSITIONS[RunState.RUNNING, RunEvent.TAKE_OVER]
             connection.execute(update(runs).where(dead).values(state=state, reason="its process died"))
             run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
-            run_id = int(connection.execute(insert(runs).values(run | {"ref": ref})).lastrowid)
+            run_id = new_number(connection.execute(insert(runs).values(run | {"ref": ref})))
             began = {"run_id": run_id, "owner": owner} | ({"ref": ref} if ref else {})
             note_of_plan(connection, now, "run.started", plan, began)
             return run_id
@@ -108,7 +108,7 @@ class SqlJournal(Counts):
             for (was, taken), to in RUN_TRANSITIONS.items():
                 if taken is event:
                     this = (runs.c.run_id == run_id) & (runs.c.state == was)
-                    moved += connection.execute(update(runs).where(this).values(state=to, **ended)).rowcount
+                    moved += changed_rows(connection.execute(update(runs).where(this).values(state=to, **ended)))
             run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
             if run is None or moved != 1:
                 _raise_if_replaced(run, run_id)
@@ -197,7 +197,7 @@ class SqlJournal(Counts):
                 "outcome": RequestOutcome.SENT,
                 "message": "",
             }
-            request_id = int(connection.execute(insert(requests).values(row)).lastrowid)
+            request_id = new_number(connection.execute(insert(requests).values(row)))
             move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             if before:
                 connection.execute(_KEEP, [_kept(plan_no, key, kind, values) for key, values in before.items()])
@@ -253,7 +253,7 @@ class SqlJournal(Counts):
         told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
         told["message"] = storable(message)
         with self._db.write() as connection:
-            if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
+            if changed_rows(connection.execute(update(requests).where(waiting).values(told))) != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
             of_request = select(plans.c.plan_no, *_PLAN, requests.c.kind.label("step")).join_from(requests, plans)
             sent = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
@@ -311,7 +311,7 @@ class SqlJournal(Counts):
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
-            count = connection.execute(settled).rowcount
+            count = changed_rows(connection.execute(settled))
             if count or lost:
                 told = {"steps": count, "requests": list(lost)}
                 note_of_plan(connection, now, "run.took_over", plan, told)

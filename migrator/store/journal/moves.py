@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Update, bindparam, case, literal, or_, update
-from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import IntegrityError
 
 from migrator.core.run.states import CUTOVER_STEPS, STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition
 from migrator.store.database.database import storable
+from migrator.store.database.sql import Insert, changed_rows, insert
 from migrator.store.log import PlanRow, moved, note_of_plan
 from migrator.store.tables.plans import steps
 
@@ -70,7 +70,7 @@ def move_steps(
     count = 0
     try:
         for statement in _MOVES[event]:
-            count += connection.execute(statement, told).rowcount
+            count += changed_rows(connection.execute(statement, told))
     except IntegrityError:
         raise IllegalTransition(f"a step {kind} of a SIM that is not in the plan cannot take {event}") from None
     if count != len(keys):

@@ -69,7 +69,7 @@ Index(  # at most one is open, and at most one is in force
     sqlite_where=text("state IN ('open', 'in_force')"),
 )
 
-snapshot_pages = Table(  # one row per page that a pass has on disk, in the order of saving
+snapshot_pages = Table(  # one row per page that a pass has on disk; saved_no is the order of saving
     "snapshot_pages",
     metadata,
     Column("snapshot_id", ForeignKey(snapshots.c.snapshot_id), primary_key=True),
@@ -78,7 +78,9 @@ snapshot_pages = Table(  # one row per page that a pass has on disk, in the orde
     Column("total_sims", Integer),
     Column("total_pages", Integer),
     Column("saved_at", Float, nullable=False),
+    Column("saved_no", Integer, nullable=False, server_default="0"),
 )
+Index(None, snapshot_pages.c.snapshot_id, snapshot_pages.c.pass_number, snapshot_pages.c.saved_no)
 
 source_sims = Table(  # one row per SIM and snapshot; last_pass and prior_pass are the last two that listed it
     "source_sims",
