@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, literal_column, or_, select
+from sqlalchemy import bindparam, func, literal_column, or_, select
 
 from migrator.chunks import chunks
 from migrator.core.campaign.idle import IdleCard
@@ -20,6 +20,7 @@ from migrator.store.database.sql import Query, by_greatest, epoch_s, json_number
 from migrator.store.tables.fleet import pairs, stock, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps
 from migrator.store.tables.sightings import pair_versions
+from migrator.store.tables.types import Text
 
 __all__ = ["Cards", "ClaimedCard"]
 

@@ -14,9 +14,7 @@ from sqlalchemy import (
     CursorResult,
     Delete,
     Dialect,
-    Integer,
     Select,
-    Text,
     case,
     func,
     literal_column,
@@ -30,6 +28,7 @@ from sqlalchemy.sql.elements import ColumnClause
 from sqlalchemy.sql.functions import FunctionElement
 
 from migrator.errors import StoreError
+from migrator.store.tables.types import Integer, Text
 
 __all__ = [
     "DriverSql",
@@ -186,7 +185,7 @@ def _parts(element: FunctionElement[Any], compiler: Any, options: Mapping[str, A
 class _Position(_Spelled):
     """Place of a text within another; 0 for none."""
 
-    type = Integer()
+    type = Integer
     inherit_cache = True
 
 
@@ -237,14 +236,14 @@ def elements_of(parameter: ColumnElement[str]) -> Select[tuple[str]]:
 class _At(_Spelled):
     """Value at a path of a JSON text."""
 
-    type = Text()
+    type = Text
     inherit_cache = True
 
 
 class _NumberAt(_Spelled):
     """Whole number at a path of a JSON text."""
 
-    type = Integer()
+    type = Integer
     inherit_cache = True
 
 
@@ -287,7 +286,7 @@ def _path(path: str) -> ColumnClause[Any]:
 class _With(_Spelled):
     """JSON text of an object, with one more value."""
 
-    type = Text()
+    type = Text
     inherit_cache = True
 
 
@@ -310,7 +309,7 @@ def json_with(document: ColumnElement[Any], name: str, value: ColumnElement[Any]
 class _Truncated(_Spelled):
     """Number without its fraction."""
 
-    type = Integer()
+    type = Integer
     inherit_cache = True
 
 
@@ -332,7 +331,7 @@ def truncated(number: ColumnElement[Any]) -> ColumnElement[int]:
 class _EpochS(_Spelled):
     """UTC seconds of a moment's text."""
 
-    type = Integer()
+    type = Integer
     inherit_cache = True
 
 

@@ -6,7 +6,7 @@ The SIMs are in a temporary table, so that a fleet of any size takes no memory.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from sqlalchemy import Column, Integer, Text, bindparam, delete, func, literal, select, update
+from sqlalchemy import Column, bindparam, delete, func, literal, select, update
 from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import PAGE, chunks
@@ -16,6 +16,7 @@ from migrator.store.database.rows import among, by_page, json_list, temporary_ta
 from migrator.store.database.sql import DriverSql, Insert, Query, insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, source_sims, target_links
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["SqlSearch"]
 

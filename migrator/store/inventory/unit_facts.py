@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, Connection, Float, Text, bindparam, delete, func, or_, select
+from sqlalchemy import Column, Connection, Float, bindparam, delete, func, or_, select
 from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import chunks
@@ -17,6 +17,7 @@ from migrator.store.database.rows import among, json_list, temporary_table
 from migrator.store.database.sql import DriverSql, changed_rows, insert
 from migrator.store.log import note
 from migrator.store.tables.fleet import unit_facts
+from migrator.store.tables.types import Text
 
 __all__ = ["UnitFactsTable", "facts_from", "keep_facts"]
 

@@ -13,8 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
-    Integer,
-    Text,
     and_,
     bindparam,
     case,
@@ -43,6 +41,7 @@ from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, snapshots, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import proofs
 from migrator.store.tables.sightings import old_uses
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["Discovery"]
 

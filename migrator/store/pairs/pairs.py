@@ -14,7 +14,6 @@ from sqlalchemy import (
     Connection,
     Executable,
     Float,
-    Text,
     bindparam,
     delete,
     func,
@@ -47,6 +46,7 @@ from migrator.store.log import note
 from migrator.store.pairs.pairs_in_use import refuse_pairs_in_use, set_aside_stock
 from migrator.store.pairs.swaps import swapped
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
+from migrator.store.tables.types import Text
 
 __all__ = ["Pairs"]
 

@@ -6,7 +6,7 @@ SQLite passes over the names that are plainly the same.
 from string import Formatter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, literal, or_, select
 
 from migrator.chunks import PAGE
 from migrator.core.plan.plan import Reason
@@ -15,6 +15,7 @@ from migrator.store.database.sql import Query, json_at
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import source_sims, unit_facts
 from migrator.store.tables.plans import changes
+from migrator.store.tables.types import Text
 
 __all__ = ["doubtful_names"]
 
