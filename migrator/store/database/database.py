@@ -31,6 +31,7 @@ CHECKPOINT_PAGES = 4000
 
 That is 16 MB, so that a page that is written often is copied once.
 """
+NUL, INSTEAD = "\0", "\ufffd"
 
 
 def path_of(url: str) -> Path:
@@ -347,19 +348,32 @@ def _place(part: Path, target: Path) -> None:
 def insert_many(connection: Connection, statement: DriverSql, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run an upsert for every row.
 
-    Half an emoji, as a carrier leaves when it cuts a text, is kept as U+FFFD.
+    Text that cannot be kept everywhere is changed as `storable` tells.
     """
     if not rows:
         return
+    if _has_nul(rows):
+        rows = [tuple(map(storable, row)) for row in rows]
     try:
         statement.run(connection, list(rows))
     except UnicodeEncodeError:
         statement.run(connection, [tuple(map(storable, row)) for row in rows])
 
 
-def storable(value: Any) -> Any:
-    """Return a value that SQLite takes.
+def _has_nul(rows: Sequence[tuple[Any, ...]]) -> bool:
+    for row in rows:  # two loops: `any` over a generator takes a third longer
+        for value in row:
+            if type(value) is str and NUL in value:
+                return True
+    return False
 
-    In a text, U+FFFD replaces lone surrogates. Any other value is left as it is.
+
+def storable(value: Any) -> Any:
+    """Return a value that every database takes.
+
+    In a text, U+FFFD replaces lone surrogates, such as half an emoji that a carrier cut, and the character NUL, which
+    PostgreSQL does not keep. Any other value is left as it is.
     """
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace(NUL, INSTEAD)

@@ -1,6 +1,7 @@
 """Two spellings: what the store writes is read by SQLite and by PostgreSQL. No server is asked."""
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 import migrator.store
+from migrator.store.database.documents import raw_text
+from migrator.store.database.schema import migrations_folder
 from migrator.store.database.sql import DriverSql, Query, dialect
 from migrator.store.tables import METADATA
 from tests.store.two_spellings import also_for_postgresql, must_be_portable, spelled_for_postgresql
@@ -48,6 +51,35 @@ def test_every_table_and_index_is_spelled_for_postgresql() -> None:
         must_be_portable(str(CreateTable(table).compile(dialect=dialect("postgresql"))))
         for index in table.indexes:
             must_be_portable(str(CreateIndex(index).compile(dialect=dialect("postgresql"))))
+
+
+def test_whole_numbers_have_64_bits_and_text_is_compared_by_its_bytes() -> None:
+    made = [*METADATA.sorted_tables, *(value for _, value in _values() if isinstance(value, Table))]
+    types = {column.type.compile(dialect("postgresql")) for table in made for column in table.c}
+    assert types == {"BIGINT", 'TEXT COLLATE "C"', "FLOAT"}
+
+
+def test_an_index_over_some_rows_is_one_everywhere() -> None:
+    for table in METADATA.sorted_tables:
+        for index in table.indexes:
+            options = index.dialect_options
+            assert (options["sqlite"]["where"] is None) == (options["postgresql"]["where"] is None), index.name
+
+
+def test_revisions_say_types_and_conditions_by_the_same_words() -> None:
+    for path in sorted((migrations_folder() / "versions").glob("[0-9]*.py")):
+        text = path.read_text(encoding="utf-8")
+        found = [word for word in ("sa.Integer", "sa.Text", "sa.BigInteger", "sqlite_where=") if word in text]
+        assert not found, f"{path.name}: take them from `store.tables.types`"
+
+
+@pytest.mark.parametrize("text", ['{"a":"\\u0000"}', '{"a":["\\ud83d"]}', '{"\\u0000":{"b":"\\udc00"}}'])
+def test_json_holds_no_text_that_postgresql_cannot_read(text: str) -> None:
+    kept = raw_text(json.loads(text))
+    assert "ufffd" in kept
+    assert "u0000" not in kept
+    assert "ud" not in kept
+    assert raw_text({"a": "\U0001f6b0"}) == '{"a":"\\ud83d\\udeb0"}'
 
 
 @pytest.mark.parametrize(
