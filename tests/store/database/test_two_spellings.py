@@ -20,7 +20,7 @@ from tests.store.two_spellings import also_for_postgresql, must_be_portable, spe
 THINGS = Table("things", MetaData(), Column("name", Text, primary_key=True), Column("said", Text))
 
 
-def _values() -> Iterator[tuple[str, object]]:
+def values_of_modules() -> Iterator[tuple[str, object]]:
     """Every value of every module of the store, and the members of its tuples and dictionaries."""
     for module in pkgutil.walk_packages(migrator.store.__path__, "migrator.store."):
         if module.name.endswith("upgrade"):
@@ -31,7 +31,7 @@ def _values() -> Iterator[tuple[str, object]]:
 
 
 def test_every_statement_for_the_driver_is_spelled_for_postgresql() -> None:
-    found = {where: value for where, value in _values() if isinstance(value, DriverSql | Query)}
+    found = {where: value for where, value in values_of_modules() if isinstance(value, DriverSql | Query)}
     assert len(found) > 25
     for value in found.values():
         text = value.spelled("postgresql") if isinstance(value, DriverSql) else value.spelled("postgresql", _Any())[0]
@@ -39,7 +39,7 @@ def test_every_statement_for_the_driver_is_spelled_for_postgresql() -> None:
 
 
 def test_every_statement_of_a_module_is_spelled_for_postgresql() -> None:
-    found = [value for _, value in _values() if isinstance(value, ClauseElement) and value.is_selectable]
+    found = [value for _, value in values_of_modules() if isinstance(value, ClauseElement) and value.is_selectable]
     assert len(found) > 50
     for value in found:
         if not isinstance(value, Table):
@@ -54,7 +54,7 @@ def test_every_table_and_index_is_spelled_for_postgresql() -> None:
 
 
 def test_whole_numbers_have_64_bits_and_text_is_compared_by_its_bytes() -> None:
-    made = [*METADATA.sorted_tables, *(value for _, value in _values() if isinstance(value, Table))]
+    made = [*METADATA.sorted_tables, *(value for _, value in values_of_modules() if isinstance(value, Table))]
     types = {column.type.compile(dialect("postgresql")) for table in made for column in table.c}
     assert types == {"BIGINT", 'TEXT COLLATE "C"', "FLOAT"}
 
