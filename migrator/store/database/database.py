@@ -97,12 +97,17 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         self._begin = "BEGIN"
         self._engine = create_engine("sqlite+pysqlite://", creator=self._connect, poolclass=StaticPool)
-        event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
+        event.listen(self._engine, "begin", self._start)
         try:
             self._connection = self._engine.connect()
         except DBAPIError as error:
             raise self._trouble(error.orig) from None
         self.file = StoreFile(path)
+
+    def _start(self, connection: Connection) -> None:
+        connection.info.clear()  # what was known of the rows, before others could write
+        if self._begin:
+            connection.exec_driver_sql(self._begin)
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file as it is.
@@ -131,8 +136,11 @@ class Database:
             yield connection
 
     def rows(self, statement: Executable, **values: Any) -> Sequence[Row[Any]]:
-        """Return every row of one short read."""
-        with self.read() as connection:
+        """Return every row of one short read.
+
+        One statement sees one moment by itself.
+        """
+        with self._transaction("") as connection:
             return connection.execute(statement, values).all()
 
     def tuples(self, query: Query, **values: Any) -> list[tuple[Any, ...]]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, select
+from sqlalchemy import ClauseElement, Select, select
 
+from migrator.core.run.states import StepEvent
 from migrator.store import Store
 from migrator.store.database.sql import Query, dialect, has_blanks
+from migrator.store.journal.moves import _MOVES
 from migrator.store.tables import METADATA
 from migrator.store.tables.fleet import target_links, unit_facts
 from migrator.store.tables.sightings import source_imeis
@@ -32,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def plan_of(store: Store, statement: Select[tuple[object, ...]]) -> list[str]:
+def plan_of(store: Store, statement: ClauseElement) -> list[str]:
     """The steps by which SQLite would run a statement; its values are all NULL."""
     text = re.sub(r"\(__\[POSTCOMPILE_\w+\]\)", "(NULL)", str(statement.compile(dialect=dialect("sqlite"))))
     rows = store._db._driver_connection().execute(f"EXPLAIN QUERY PLAN {text}", (None,) * text.count("?"))
@@ -55,6 +57,15 @@ def test_no_lookup_by_keys_goes_through_a_whole_table(store: Store) -> None:
     assert len(found) > 30
     scans = {where: [step for step in plan_of(store, one) if SCAN.match(step)] for where, one in found.items()}
     assert {where: steps for where, steps in scans.items() if steps and where not in SCANS} == {}
+
+
+@pytest.mark.parametrize("event", StepEvent)
+def test_steps_move_by_their_keys_whatever_the_plan_holds(store: Store, event: StepEvent) -> None:
+    for statement in _MOVES[event]:
+        steps = plan_of(store, statement)
+        assert not [step for step in steps if SCAN.match(step)]
+        if statement.is_update:
+            assert any("source_key=?" in step for step in steps), steps
 
 
 @pytest.mark.parametrize("table", [source_imeis, target_links, unit_facts])
