@@ -1,7 +1,7 @@
 """Round trips: what one request asks of the database, which may be a machine away."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, event
@@ -9,6 +9,7 @@ from sqlalchemy import Engine, event
 from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.store import Owner, Store
+from migrator.store.log import note
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned
 
 ME = Owner("rome", 1, NOW)
@@ -20,16 +21,16 @@ def said() -> Iterator[list[str]]:
     """The statements that go to the database, without the frame of a transaction; each of a list counts."""
     found: list[str] = []
 
-    def note(*asked: object) -> None:
+    def heard(*asked: object) -> None:
         text, values, is_many = str(asked[2]), asked[3], asked[5]
         if not text.startswith("BEGIN"):
             found.extend([text] * (len(values) if is_many and isinstance(values, list) else 1))
 
-    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", heard)
     try:
         yield found
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Engine, "before_cursor_execute", heard)
 
 
 def sent(store: Store, run: int, numbers: range) -> None:
@@ -52,6 +53,31 @@ def test_one_request_asks_no_more_than_it_must(tmp_path: Path) -> None:
         with said() as found:
             sent(store, run, range(1, 2))
     assert len(found) == 15, "\n".join(found)
+
+
+def test_the_log_is_one_chain_when_others_write_between_a_holders_events(tmp_path: Path) -> None:
+    """The last event is read with the fence: it must be that of this transaction, not of an earlier one."""
+    with open_store(tmp_path) as store, open_store(tmp_path) as other:
+        planned(store, [change(number) for number in range(2)])
+        store.lease.acquire(ME, NOW, is_gone=lambda _owner: False)
+        run = store.journal.start_run("p1", "me", NOW)
+        for number in range(2):
+            sent(store, run, range(number, number + 1))
+            other.steering.set_ceiling("hologram", 1.0 + number, by="ann", now=NOW)
+            store.steering.set_ceiling("hologram", 2.0 + number, by="me", now=NOW)
+        assert list(store.audit.problems()) == []
+
+
+def test_an_event_that_a_savepoint_takes_back_is_not_the_last_one(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        with store._db.write() as connection:
+            note(connection, NOW, "one", None, {})
+            with suppress(LookupError), connection.begin_nested():
+                note(connection, NOW, "taken_back", None, {})
+                raise LookupError
+            note(connection, NOW, "two", None, {})
+        assert list(store.audit.problems()) == []
+        assert [event.kind for event in store.audit.events()] == ["one", "two"]
 
 
 def test_steps_of_many_sims_move_in_one_statement(tmp_path: Path) -> None:
