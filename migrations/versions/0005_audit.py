@@ -6,6 +6,8 @@ Revision: 0005, after 0004.
 import sqlalchemy as sa
 from alembic import op
 
+from migrator.store.tables.types import Integer, Text
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -16,12 +18,12 @@ def upgrade() -> None:
     """Add the log; requests that were sent before it have no event, so note which those are."""
     op.create_table(
         "events",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", Integer, autoincrement=False, nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("plan_id", sa.Text()),
-        sa.Column("detail", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("plan_id", Text),
+        sa.Column("detail", Text, nullable=False),
+        sa.Column("digest", Text, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_events"),
     )
     op.execute(

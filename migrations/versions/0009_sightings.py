@@ -6,6 +6,8 @@ Revision: 0009, after 0008.
 import sqlalchemy as sa
 from alembic import op
 
+from migrator.store.tables.types import Integer, Text
+
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -24,8 +26,8 @@ def upgrade() -> None:
     """Add the tables; the history of IMEIs begins with the inventory in force."""
     op.create_table(
         "source_imeis",
-        sa.Column("source_key", sa.Text(), nullable=False),
-        sa.Column("imei", sa.Text(), nullable=False),
+        sa.Column("source_key", Text, nullable=False),
+        sa.Column("imei", Text, nullable=False),
         sa.Column("first_seen_at", sa.Float(), nullable=False),
         sa.Column("last_seen_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("source_key", "imei"),
@@ -34,18 +36,18 @@ def upgrade() -> None:
     op.execute(IN_FORCE)
     op.create_table(
         "pair_versions",
-        sa.Column("source_key", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("source_iccid", sa.Text(), nullable=False),
-        sa.Column("was_target_key", sa.Text()),
-        sa.Column("was_target_iccid", sa.Text()),
-        sa.Column("was_origin", sa.Text()),
-        sa.Column("target_key", sa.Text()),
-        sa.Column("target_iccid", sa.Text()),
-        sa.Column("origin", sa.Text(), nullable=False),
-        sa.Column("evidence", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("corrected_by", sa.Text(), nullable=False),
+        sa.Column("source_key", Text, nullable=False),
+        sa.Column("version", Integer, nullable=False),
+        sa.Column("source_iccid", Text, nullable=False),
+        sa.Column("was_target_key", Text),
+        sa.Column("was_target_iccid", Text),
+        sa.Column("was_origin", Text),
+        sa.Column("target_key", Text),
+        sa.Column("target_iccid", Text),
+        sa.Column("origin", Text, nullable=False),
+        sa.Column("evidence", Text, nullable=False),
+        sa.Column("reason", Text, nullable=False),
+        sa.Column("corrected_by", Text, nullable=False),
         sa.Column("corrected_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("source_key", "version"),
         sqlite_with_rowid=False,
@@ -53,11 +55,11 @@ def upgrade() -> None:
     op.create_index("ix_pair_versions_was", "pair_versions", ["was_target_key"])
     op.create_table(
         "old_uses",
-        sa.Column("source_key", sa.Text(), nullable=False),
-        sa.Column("asked_from", sa.Text(), nullable=False),
-        sa.Column("asked_to", sa.Text(), nullable=False),
-        sa.Column("used_on", sa.Text()),
-        sa.Column("is_told", sa.Integer(), nullable=False),
+        sa.Column("source_key", Text, nullable=False),
+        sa.Column("asked_from", Text, nullable=False),
+        sa.Column("asked_to", Text, nullable=False),
+        sa.Column("used_on", Text),
+        sa.Column("is_told", Integer, nullable=False),
         sa.Column("asked_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("source_key"),
         sqlite_with_rowid=False,

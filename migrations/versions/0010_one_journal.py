@@ -13,6 +13,7 @@ from alembic import context, op
 
 from migrator.core.audit.chain import GENESIS, digest_of
 from migrator.core.fleet.identifiers import Iccid
+from migrator.store.tables.types import Integer, Text, only_where
 
 revision = "0010"
 down_revision = "0009"
@@ -34,8 +35,8 @@ def upgrade() -> None:
         "ALTER TABLE plans ADD COLUMN of_plan_no INTEGER CONSTRAINT fk_plans_of_plan_no REFERENCES plans (plan_no)"
     )
     op.create_index("ix_plans_of_plan_no", "plans", ["of_plan_no"])
-    op.add_column("changes", sa.Column("position", sa.Integer()))
-    op.add_column("steps", sa.Column("before", sa.Text()))
+    op.add_column("changes", sa.Column("position", Integer))
+    op.add_column("steps", sa.Column("before", Text))
     connection = op.get_bind()
     if connection.scalar(sa.text("SELECT count(*) FROM switch_plans")):
         offsets = {
@@ -50,7 +51,7 @@ def upgrade() -> None:
         "changes",
         ["plan_no", "position"],
         unique=True,
-        sqlite_where=sa.text("position IS NOT NULL"),
+        **only_where("position IS NOT NULL"),
     )
     for table in FORMER:
         op.drop_table(table)

@@ -3,8 +3,9 @@
 Revision: 0012, after 0011.
 """
 
-import sqlalchemy as sa
 from alembic import op
+
+from migrator.store.tables.types import only_where
 
 revision = "0012"
 down_revision = "0011"
@@ -28,5 +29,5 @@ def upgrade() -> None:
     for table, columns in INDEXES:
         op.create_index(f"ix_{table}_{'_'.join(columns)}", table, list(columns))
     for table in ("source_imeis", "target_links", "unit_facts"):
-        where = sa.text("instr(imei, ' ') > 0")
-        op.create_index(f"ix_{table}_imei_with_blanks", table, ["imei"], sqlite_where=where)
+        with_blanks = only_where("instr(imei, ' ') > 0", "strpos(imei, ' ') > 0")
+        op.create_index(f"ix_{table}_imei_with_blanks", table, ["imei"], **with_blanks)

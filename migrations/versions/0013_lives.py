@@ -6,6 +6,8 @@ Revision: 0013, after 0012.
 import sqlalchemy as sa
 from alembic import op
 
+from migrator.store.tables.types import Integer, Text
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -29,12 +31,12 @@ def upgrade() -> None:
     op.create_index("ix_changes_of_sim", "changes", ["source_key", "plan_no", "action", "reason"])
     op.create_table(
         "baselines",
-        sa.Column("source_key", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("label", sa.Text()),
-        sa.Column("imei", sa.Text()),
+        sa.Column("source_key", Text, nullable=False),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("label", Text),
+        sa.Column("imei", Text),
         sa.Column("seen_at", sa.Float(), nullable=False),
-        sa.Column("is_first", sa.Integer(), nullable=False),
+        sa.Column("is_first", Integer, nullable=False),
         sa.PrimaryKeyConstraint("source_key", name="pk_baselines"),
         sqlite_with_rowid=False,
     )

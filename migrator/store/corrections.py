@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from sqlalchemy import Column, Connection, Float, Text, bindparam, delete, func, insert, select
+from sqlalchemy import Column, Connection, Float, bindparam, delete, func, insert, select
 from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import chunks
@@ -29,6 +29,7 @@ from migrator.store.plans.lookup import MIGRATIONS
 from migrator.store.tables.fleet import pairs, target_links
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
+from migrator.store.tables.types import Text
 
 __all__ = ["Corrections"]
 

@@ -15,10 +15,12 @@ from migrator.core.run.states import StepEvent, StepKind
 from migrator.store.database.documents import document_text
 from migrator.store.tables.plans import changes, events, plans
 
-__all__ = ["LAST_EVENT", "PlanRow", "moved", "note", "note_of_plan", "switch_items_digest"]
+__all__ = ["LAST_EVENT", "PlanRow", "moved", "note", "note_of_plan", "remember_last", "switch_items_digest"]
 
 LAST_EVENT = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
 _INSERT = insert(events)
+_KNOWN = "last_event"
+"""Name of the last event in `Connection.info`, which each transaction empties."""
 
 PlanRow: TypeAlias = Any
 """Row with number, id, kind and migration of a plan."""
@@ -34,12 +36,31 @@ def note(connection: Connection, at: float, kind: str, plan_id: str | None, deta
         plan_id: the plan of the event; None for none.
         detail: JSON values, without secrets.
     """
-    last = connection.execute(LAST_EVENT).one_or_none()
-    seq, before = (1, GENESIS) if last is None else (last.seq + 1, last.digest)
+    last, before = _last(connection)
+    seq = last + 1
     text = document_text(detail)
     event = {"seq": seq, "at": at, "kind": kind, "plan_id": plan_id, "detail": json.loads(text)}
     digest = digest_of(before, event)  # over what will be read again
     connection.execute(_INSERT, event | {"detail": text, "digest": digest})
+    if not connection.in_nested_transaction():  # a part that is taken back takes its events back
+        connection.info[_KNOWN] = (seq, digest)
+
+
+def remember_last(connection: Connection, seq: int | None, digest: str | None) -> None:
+    """Spare `note` the look at the last event.
+
+    Both are None for a log that is empty. The caller read it within this transaction, which holds the write lock.
+    """
+    connection.info[_KNOWN] = (0, GENESIS) if seq is None or digest is None else (seq, digest)
+
+
+def _last(connection: Connection) -> tuple[int, str]:
+    """Return number and digest of the last event."""
+    known: tuple[int, str] | None = connection.info.pop(_KNOWN, None)
+    if known is not None and not connection.in_nested_transaction():
+        return known
+    last = connection.execute(LAST_EVENT).one_or_none()
+    return (0, GENESIS) if last is None else (last.seq, last.digest)
 
 
 def note_of_plan(connection: Connection, at: float, kind: str, plan: PlanRow, detail: Mapping[str, Any]) -> None:

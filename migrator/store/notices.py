@@ -6,11 +6,11 @@ A notice goes into the same transaction as what it tells of, so that neither is 
 from collections.abc import Iterable
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.campaign.notices import DeliveryState, Notice
 from migrator.core.policy.outside import receiver_values
 from migrator.store.database.documents import document_text
+from migrator.store.database.sql import changed_rows, insert, new_number
 from migrator.store.log import note
 from migrator.store.tables.outbox import deliveries, notices
 
@@ -38,9 +38,9 @@ def add_notices(connection: Connection, told: Iterable[Notice], now: float) -> i
             continue
         row = {"event": notice.event, "key": notice.key, "made_at": now, "plan_id": notice.plan_id}
         made = connection.execute(_NEW.values(row | {"told": document_text(notice.told)}))
-        if not made.rowcount:
+        if not changed_rows(made):
             continue
-        number = int(made.lastrowid)
+        number = new_number(made)
         waiting = {"notice_no": number, "state": DeliveryState.WAITING, "tries": 0, "next_at": now, "last_error": ""}
         to = [
             waiting | {"receiver": name, "document": document_text(receiver_values(receiver))}

@@ -168,15 +168,20 @@ def test_a_new_store_has_the_newest_schema_and_needs_no_backup(store: Store, tmp
 # --- upgrades -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("released", RELEASED)
-def test_every_released_schema_is_upgraded(tmp_path: Path, released: str) -> None:
-    create_file(tmp_path / "state.db")
-    engine = create_engine(url_of(tmp_path))
+def made_by(folder: Path, released: str) -> None:
+    """An empty store of an older release."""
+    create_file(folder / "state.db")
+    engine = create_engine(url_of(folder))
     with engine.begin() as connection:
         config = alembic_config(FOLDER)
         config.attributes["connection"] = connection
         upgrade(config, released)
     engine.dispose()
+
+
+@pytest.mark.parametrize("released", RELEASED)
+def test_every_released_schema_is_upgraded(tmp_path: Path, released: str) -> None:
+    made_by(tmp_path, released)
     with open_store(tmp_path) as store:
         assert store.info()["schema"] == NEWEST
         fill(store)
@@ -199,6 +204,18 @@ def test_an_upgrade_keeps_every_row_and_a_backup_of_how_it_was(tmp_path: Path) -
         must_be_filled(store)
     with Store.open(f"sqlite:///{backup}", now=NOW) as store:
         must_be_filled(store)
+
+
+def test_pages_keep_their_order_of_saving_where_only_the_rows_of_sqlite_told_it(tmp_path: Path) -> None:
+    made_by(tmp_path, "0015")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as plain:
+        plain.execute("INSERT INTO snapshots VALUES (1, 'v2', 'open', 0, ?, NULL, NULL, NULL, NULL, NULL)", (NOW,))
+        saved = [(1, 1, page, total, None, NOW) for page, total in ((3, 30), (1, 20), (2, 31))]
+        plain.executemany("INSERT INTO snapshot_pages VALUES (?, ?, ?, ?, ?, ?)", saved)
+        plain.commit()
+    open_store(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "state.db")) as plain:
+        assert plain.execute("SELECT page, saved_no FROM snapshot_pages").fetchall() == [(3, 1), (1, 2), (2, 3)]
 
 
 def test_an_upgrade_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> None:

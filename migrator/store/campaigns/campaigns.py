@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from migrator.chunks import chunks
 from migrator.core.plan.approvals import same_person
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
+from migrator.store.database.sql import insert as upsert
 from migrator.store.log import note
 from migrator.store.tables.campaigns import campaign_approvals, campaigns, claim_retries
 from migrator.store.tables.plans import plans

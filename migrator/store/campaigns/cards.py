@@ -7,18 +7,20 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal_column, or_, select
+from sqlalchemy import bindparam, func, literal_column, or_, select
 
 from migrator.chunks import chunks
 from migrator.core.campaign.idle import IdleCard
 from migrator.core.cutover.rules import moment_s
 from migrator.core.money.prices import confirmed_prices
 from migrator.core.plan.document import header_from
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import Query, by_greatest, epoch_s, json_number_at
 from migrator.store.tables.fleet import pairs, stock, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps
 from migrator.store.tables.sightings import pair_versions
+from migrator.store.tables.types import Text
 
 __all__ = ["Cards", "ClaimedCard"]
 
@@ -27,7 +29,7 @@ _paid = (  # a card of the stock stands in the place of an old SIM
     select(
         func.coalesce(changes.c.target_key, steps.c.source_key).cast(Text).label("card"),  # as text, SQLite indexes it
         func.max(steps.c.plan_no).label("plan_no"),
-        steps.c.since,
+        by_greatest(steps.c.since, steps.c.plan_no).label("since"),
     )
     .join_from(steps, changes, (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key))
     .where(steps.c.kind == literal_column("'claim'"), steps.c.state == literal_column("'done'"))
@@ -44,11 +46,7 @@ _was_alive = (
 )
 
 
-def _epoch(text: ColumnElement[str]) -> ColumnElement[int]:
-    return func.strftime(literal_column("'%s'"), text).cast(Integer)
-
-
-_ORG = select(func.json_extract(plans.c.header, literal_column("'$.org_id'"))).where(plans.c.plan_id.is_not(None))
+_ORG = select(json_number_at(plans.c.header, "org_id")).where(plans.c.plan_id.is_not(None))
 _ORG_ID = _ORG.order_by(plans.c.made_no.desc()).limit(literal_column("1")).scalar_subquery()
 _CLAIMED = (
     select(
@@ -78,7 +76,7 @@ _CLAIMED = (
 )
 _is_unseen = or_(
     _link.last_connected_at.is_(None),
-    func.coalesce(_epoch(_link.last_connected_at) < _epoch(_link.claimed_at), literal_column("1")),
+    func.coalesce(epoch_s(_link.last_connected_at) < epoch_s(_link.claimed_at), literal_column("1")),
 )
 _UNSEEN = Query(_CLAIMED.where(_is_unseen, ~_was_alive))
 _was_paired = select(pair_versions.c.version).where(pair_versions.c.was_target_key == _link.key).exists()

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from migrator.core.campaign.forecast import Day
 from migrator.core.run.states import PlanKind, StepKind, StepState
 from migrator.store.database.database import Database
+from migrator.store.database.sql import truncated
 from migrator.store.tables.plans import plans, proofs, steps
 
 __all__ = ["Days"]
@@ -22,7 +23,7 @@ Time zones differ by quarters of an hour.
 
 
 def _quarter(at: ColumnElement[float]) -> ColumnElement[int]:
-    return (at / QUARTER_S).cast(Integer).label("quarter")
+    return truncated(at / QUARTER_S).label("quarter")
 
 
 _done = steps.c.state == StepState.DONE

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Text, and_, bindparam, case, func, literal_column, or_, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Text, and_, bindparam, case, func, or_, select, tuple_
 
 from migrator.chunks import chunks
 from migrator.core.campaign.budget import Spent
@@ -22,6 +21,7 @@ from migrator.core.run.steps import UNREAD, Verdict
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.claims_made import price_of
 from migrator.store.pairs.paid_pairs import may_be_paid
@@ -71,7 +71,7 @@ _WAITING = (
     .outerjoin(unit_facts, unit_facts.c.source_key == pairs.c.source_key)
     .outerjoin(shipped_cards, shipped_cards.c.key == pairs.c.target_key)
     .where(tuple_(pairs.c.source_key, pairs.c.target_key).not_in(_HANDLED))
-    .order_by(pairs.c.paired_at, literal_column("pairs.rowid"))
+    .order_by(pairs.c.paired_at, pairs.c.source_key)
 )
 _claimed_at = (
     select(func.max(requests.c.intent_at))

@@ -11,8 +11,9 @@ from migrator.core.plan.plan import Action
 from migrator.core.run.doubts import MAY_STILL_COME, Doubt
 from migrator.core.run.states import PlanKind, StepKind, StepState
 from migrator.core.run.steps import Verdict
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import Query, by_greatest, json_at, json_number_at
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps, verifications
@@ -52,6 +53,11 @@ COLUMNS = (
 def _text(value: str) -> ColumnElement[str]:
     """Return a known word as SQL, for queries without `IN`."""
     return literal_column(f"'{value}'")
+
+
+def _of_newest(column: Any, by: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column of the row with the maximum, under its name."""
+    return by_greatest(column, by).label(column.name)
 
 
 def _is_one(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
@@ -111,27 +117,23 @@ def _stock_claims() -> CTE:
     """
     for_stock = select(plans.c.plan_no).where(plans.c.kind == _text(PlanKind.STOCK))
     done = (steps.c.kind == _text(StepKind.CLAIM)) & (steps.c.state == _text(StepState.DONE))
-    columns = (steps.c.source_key, func.max(steps.c.plan_no).label("plan_no"), steps.c.since)
+    newest = func.max(steps.c.plan_no).label("plan_no")
+    columns = (steps.c.source_key, newest, _of_newest(steps.c.since, steps.c.plan_no))
     wanted = select(*columns).group_by(steps.c.source_key)
     return wanted.where(steps.c.plan_no.in_(for_stock), done).cte("for_stock").prefix_with("MATERIALIZED")
 
 
-def _last_proofs(scope: _Scope) -> CTE:
-    """Return the newest proof of each SIM.
+_OF_PROOF = ("life", "alive_at", "first_alive_at", "unit", "old", "old_used_on")
 
-    SQLite takes bare columns from the row with the maximum.
-    """
+
+def _last_proofs(scope: _Scope) -> CTE:
+    """Return the newest proof of each SIM."""
     proof = proofs.c
     newest = scope.of(
         proofs,
         proof.source_key,
         func.max(proof.proved_at).label("proved_at"),
-        proof.life,
-        proof.alive_at,
-        proof.first_alive_at,
-        proof.unit,
-        proof.old,
-        proof.old_used_on,
+        *(_of_newest(proof[name], proof.proved_at) for name in _OF_PROOF),
     )
     newest = newest.where(_still_counts(proof.plan_no, proof.source_key)).group_by(proof.source_key)
     return newest.cte("last_proofs").prefix_with("MATERIALIZED")
@@ -145,6 +147,7 @@ def _turns(scope: _Scope) -> CTE:
     begun = func.max(plans.c.started_at)
     is_cutover = plans.c.kind == _text(PlanKind.CUTOVER)
     is_rollback = plans.c.kind == _text(PlanKind.ROLLBACK)
+    is_overtaken = is_rollback & or_(_was_set_again(), _is_of_another_card())
     is_source = steps.c.kind == _text(StepKind.SOURCE)
     is_settled = (steps.c.state == _text(StepState.DONE)) | (steps.c.code == _text(Aside.ALREADY))
     wanted = (
@@ -153,7 +156,7 @@ def _turns(scope: _Scope) -> CTE:
             steps.c.source_key,
             begun.filter(is_cutover).label("off_at"),
             begun.filter(is_rollback).label("back_at"),
-            func.max(is_rollback & or_(_was_set_again(), _is_of_another_card())).label("is_overtaken"),
+            func.max(case((is_overtaken, 1), else_=0)).label("is_overtaken"),
         )
         .join(plans, plans.c.plan_no == steps.c.plan_no)
         .where(is_source | (is_rollback & (steps.c.kind == _text(StepKind.PAUSE))), is_settled)
@@ -179,7 +182,7 @@ def _was_set_again() -> ColumnElement[bool]:
 def _is_of_another_card() -> ColumnElement[bool]:
     """Return the condition of a rollback for another card."""
     was = pair_versions.alias()
-    target = func.json_extract(changes.c.document, literal_column("'$.target_iccid'"))
+    target = json_at(changes.c.document, "target_iccid")
     this = (changes.c.plan_no == steps.c.plan_no) & (changes.c.source_key == steps.c.source_key)
     told = select(target).where(this).scalar_subquery()
     now = select(pairs.c.target_iccid).where(pairs.c.source_key == steps.c.source_key).scalar_subquery()
@@ -343,9 +346,7 @@ def _newest_changes(scope: _Scope) -> Select[Any]:
             changes,
             changes.c.source_key,
             func.max(plans.c.made_no).label("made_no"),
-            changes.c.plan_no,
-            changes.c.action,
-            changes.c.reason,
+            *(_of_newest(column, plans.c.made_no) for column in (changes.c.action, changes.c.reason)),
         )
         .join(plans, plans.c.plan_no == changes.c.plan_no)
         .where(_is_one(plans.c.kind, _CLAIMING), plans.c.plan_id.is_not(None))
@@ -366,8 +367,9 @@ def _bad_verdicts(scope: _Scope) -> Select[Any]:
     """
     verdict = verifications.c
     now, is_bad = _card_now(verifications), _is_one(verdict.verdict, (Verdict.MISMATCH, Verdict.MISSING))
+    columns = (func.max(verdict.verified_at).label("verified_at"), _of_newest(verdict.verdict, verdict.verified_at))
     newest = (
-        scope.of(verifications, verdict.source_key, func.max(verdict.verified_at).label("verified_at"), verdict.verdict)
+        scope.of(verifications, verdict.source_key, *columns)
         .where(_still_counts(verdict.plan_no, verdict.source_key))
         .where(or_(~is_bad, now.is_(None), now == _planned_card(verifications)))  # a card of the stock has no pair
         .group_by(verdict.source_key)
@@ -380,7 +382,7 @@ def _bad_verdicts(scope: _Scope) -> Select[Any]:
 _OF_ALL = tuple(map(Query, (_open_steps(_ALL), _newest_changes(_ALL), _bad_verdicts(_ALL))))
 _OF_SOME = tuple(map(Query, (_open_steps(_SOME), _newest_changes(_SOME), _bad_verdicts(_SOME))))
 _ORG = Query(
-    select(func.json_extract(plans.c.header, literal_column("'$.org_id'")))
+    select(json_number_at(plans.c.header, "org_id"))
     .where(_is_one(plans.c.kind, _CLAIMING), plans.c.plan_id.is_not(None))
     .order_by(plans.c.made_no.desc())
     .limit(literal_column("1"))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select, update
 from migrator.core.campaign.notices import DeliveryState, Notice
 from migrator.core.policy.outside import NoticeEvent, Receiver, receiver_from
 from migrator.store.database.database import Database, storable
+from migrator.store.database.sql import changed_rows
 from migrator.store.log import note
 from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import campaigns
@@ -156,7 +157,7 @@ class Outbox:
         mine = _this(delivery) & (deliveries.c.state == delivery.state) & (deliveries.c.tries == delivery.tries)
         taken = {"state": DeliveryState.SENDING, "tries": delivery.tries + 1, "next_at": now + SENDING_S}
         with self._db.write() as connection:
-            return connection.execute(update(deliveries).where(mine).values(taken)).rowcount == 1
+            return changed_rows(connection.execute(update(deliveries).where(mine).values(taken))) == 1
 
     def delivered(self, delivery: Delivery, now: float) -> None:
         """Note that a receiver took a notice."""
@@ -209,4 +210,4 @@ def _this(delivery: Delivery) -> Any:
 def _moved(connection: Connection, delivery: Delivery, values: Mapping[str, Any]) -> bool:
     """Note the end of a try, unless a later try was begun."""
     mine = (deliveries.c.state == DeliveryState.SENDING) & (deliveries.c.tries == delivery.tries + 1)
-    return connection.execute(update(deliveries).where(_this(delivery) & mine).values(values)).rowcount == 1
+    return changed_rows(connection.execute(update(deliveries).where(_this(delivery) & mine).values(values))) == 1

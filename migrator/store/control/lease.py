@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.errors import LeaseLost, StoreBusy
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
+from migrator.store.database.sql import changed_rows, insert
+from migrator.store.log import LAST_EVENT, remember_last
 from migrator.store.tables.fleet import meta
-from migrator.store.tables.plans import lease
+from migrator.store.tables.plans import events, lease
 
 __all__ = ["EXPIRY_S", "Lease", "Owner"]
 
@@ -27,6 +28,7 @@ A holder that is known to live is not taken for dead. A holder beats every 10 s.
 """
 
 _FENCE = "lease_fence"
+_HOLDER = select(lease)
 _IS_FENCE = select(meta.c.value).where(meta.c.name == _FENCE)
 
 
@@ -119,7 +121,7 @@ class Lease:
         """
         with self._db.write(is_fenced=False) as connection:
             moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
-            if moved.rowcount != 1:
+            if changed_rows(moved) != 1:
                 raise _lost_to(_holder(connection))
 
     def must_be_held_by(self, owner: Owner) -> None:
@@ -127,8 +129,8 @@ class Lease:
 
         Raises: LeaseLost, if somebody else took over.
         """
-        with self._db.read() as connection:
-            held = _holder(connection)
+        rows = self._db.rows(_HOLDER)
+        held = rows[0] if rows else None
         if held is None or _owner(held) != owner:
             raise _lost_to(held)
 
@@ -173,12 +175,22 @@ def _fence(connection: Connection) -> int:
     return int(connection.scalar(_IS_FENCE) or 0)
 
 
+_GUARD = select(
+    _IS_FENCE.scalar_subquery().label("fence"),
+    LAST_EVENT.with_only_columns(events.c.seq).scalar_subquery().label("seq"),
+    LAST_EVENT.with_only_columns(events.c.digest).scalar_subquery().label("digest"),
+)
+"""Fence and last event: nearly every write adds the next event."""
+
+
 def _must_be(connection: Connection, fence: int) -> None:
     """Refuse to write under a fence that is not the newest.
 
     Raises: LeaseLost.
     """
-    if _fence(connection) != fence:
+    found = connection.execute(_GUARD).one()
+    remember_last(connection, found.seq, found.digest)
+    if int(found.fence or 0) != fence:
         raise _lost_to(_holder(connection))
 
 
@@ -209,7 +221,7 @@ def _end_it(holder: Owner) -> str:
 
 
 def _holder(connection: Connection) -> AnyRow | None:
-    return connection.execute(select(lease)).one_or_none()
+    return connection.execute(_HOLDER).one_or_none()
 
 
 def _lost_to(held: AnyRow | None) -> LeaseLost:

@@ -7,12 +7,12 @@ import json
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.run.control import Ceiling, Learned, Order, OrderKind
 from migrator.store.database.database import Database, storable
 from migrator.store.database.documents import document_text
 from migrator.store.database.rows import AnyRow
+from migrator.store.database.sql import insert
 from migrator.store.log import note
 from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import orders, plans, rates

@@ -31,6 +31,7 @@ from migrator.errors import InputError
 from migrator.store.cutovers.skip import skip_sims
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import changed_rows, new_number
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.retry_skip import Intervened
 from migrator.store.log import note_of_plan, switch_items_digest
@@ -104,7 +105,7 @@ class Switches:
                 "policy_json": "{}",  # the policy is that of the migration
                 "created_at": now,
             }
-            plan_no = int(connection.execute(insert(plans).values(values)).lastrowid)
+            plan_no = new_number(connection.execute(insert(plans).values(values)))
             for chunk in chunks(enumerate(rows)):
                 connection.execute(insert(changes), [_values(plan_no, at, row) for at, row in chunk])
             made = {
@@ -336,7 +337,7 @@ class Switches:
         this = (plans.c.plan_no == plan.plan_no) & (plans.c.state != PlanState.FINISHED)
         finished = update(plans).where(this).values(state=PlanState.FINISHED, finished_at=now)
         with self._db.write() as connection:
-            if connection.execute(finished).rowcount:
+            if changed_rows(connection.execute(finished)):
                 note_of_plan(connection, now, "plan.finished", plan, {})
 
     def _pages(self, statement: Any, plan_no: int, **values: Any) -> Iterator[SwitchItem]:

@@ -7,17 +7,7 @@ from collections.abc import Iterable
 from datetime import date
 from itertools import count
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Float,
-    Integer,
-    Text,
-    bindparam,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Column, Connection, Float, bindparam, func, insert, select
 from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import chunks
@@ -32,6 +22,7 @@ from migrator.store.pairs.swaps import swapped
 from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, proofs, steps
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["SqlFieldNotes"]
 

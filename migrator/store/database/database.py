@@ -5,24 +5,23 @@ No other module knows how a transaction begins.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Executable, Row, Select, create_engine, event
-from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy import Connection, Executable, Row, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.sql.elements import CompilerElement
 
 from migrator.errors import InputError, MigratorError, NotStorable, StoreBusy, StoreError
 from migrator.files import unfinished_name
 from migrator.store.database.faults import file_trouble, store_trouble
 from migrator.store.database.one_file import StoreFile
+from migrator.store.database.sql import DriverSql, Query
 
-__all__ = ["BUSY_TIMEOUT_S", "Database", "Query", "create_file", "driver_sql", "insert_many", "path_of", "storable"]
+__all__ = ["BUSY_TIMEOUT_S", "Database", "create_file", "insert_many", "path_of", "storable"]
 
 BUSY_TIMEOUT_S = 5.0
 PRIVATE = 0o600
@@ -32,6 +31,7 @@ CHECKPOINT_PAGES = 4000
 
 That is 16 MB, so that a page that is written often is copied once.
 """
+NUL, INSTEAD = "\0", "\ufffd"
 
 
 def path_of(url: str) -> Path:
@@ -72,34 +72,6 @@ def create_file(path: Path) -> bool:
     return True
 
 
-def driver_sql(statement: CompilerElement, columns: Sequence[str] = ()) -> str:
-    """Return `statement` as text for the driver.
-
-    Its parameters are in the order of `columns`, which is the order of the table. A statement that writes no columns
-    has its parameters in the order in which they stand. Rows by the hundred thousand go to the driver as they are:
-    SQLAlchemy's handling of each row costs more than SQLite's.
-    """
-    return str(statement.compile(dialect=pysqlite.dialect(), column_keys=list(columns)))
-
-
-class Query:
-    """Compiled `select` without `IN`, for readers of whole fleets.
-
-    The `select` is compiled once for the driver. Its rows are plain tuples.
-    """
-
-    def __init__(self, statement: Select[Any]) -> None:
-        compiled = statement.compile(dialect=pysqlite.dialect())
-        self._names = tuple(compiled.positiontup or ())
-        self._defaults = dict(compiled.params)
-        self.sql = str(compiled)
-
-    def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the values that the driver binds, in the driver's order."""
-        known = {**self._defaults, **values}
-        return tuple(known[name] for name in self._names)
-
-
 class Database:
     """Open file of a store, with its connection.
 
@@ -125,12 +97,17 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         self._begin = "BEGIN"
         self._engine = create_engine("sqlite+pysqlite://", creator=self._connect, poolclass=StaticPool)
-        event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
+        event.listen(self._engine, "begin", self._start)
         try:
             self._connection = self._engine.connect()
         except DBAPIError as error:
             raise self._trouble(error.orig) from None
         self.file = StoreFile(path)
+
+    def _start(self, connection: Connection) -> None:
+        connection.info.clear()  # what was known of the rows, before others could write
+        if self._begin:
+            connection.exec_driver_sql(self._begin)
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file as it is.
@@ -159,8 +136,11 @@ class Database:
             yield connection
 
     def rows(self, statement: Executable, **values: Any) -> Sequence[Row[Any]]:
-        """Return every row of one short read."""
-        with self.read() as connection:
+        """Return every row of one short read.
+
+        One statement sees one moment by itself.
+        """
+        with self._transaction("") as connection:
             return connection.execute(statement, values).all()
 
     def tuples(self, query: Query, **values: Any) -> list[tuple[Any, ...]]:
@@ -169,7 +149,7 @@ class Database:
         The tuples are as the driver gives them: a `Row` costs as much again as the read of the row.
         """
         try:
-            return self._driver_connection().execute(query.sql, query.parameters(values)).fetchall()
+            return self._driver_connection().execute(*query.spelled("sqlite", values)).fetchall()
         except sqlite3.Error as error:
             raise self._trouble(error) from None
 
@@ -373,22 +353,35 @@ def _place(part: Path, target: Path) -> None:
         part.rename(target)
 
 
-def insert_many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def insert_many(connection: Connection, statement: DriverSql, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run an upsert for every row.
 
-    Half an emoji, as a carrier leaves when it cuts a text, is kept as U+FFFD.
+    Text that cannot be kept everywhere is changed as `storable` tells.
     """
     if not rows:
         return
+    if _has_nul(rows):
+        rows = [tuple(map(storable, row)) for row in rows]
     try:
-        connection.exec_driver_sql(sql, list(rows))
+        statement.run(connection, list(rows))
     except UnicodeEncodeError:
-        connection.exec_driver_sql(sql, [tuple(map(storable, row)) for row in rows])
+        statement.run(connection, [tuple(map(storable, row)) for row in rows])
+
+
+def _has_nul(rows: Sequence[tuple[Any, ...]]) -> bool:
+    for row in rows:  # two loops: `any` over a generator takes a third longer
+        for value in row:
+            if type(value) is str and NUL in value:
+                return True
+    return False
 
 
 def storable(value: Any) -> Any:
-    """Return a value that SQLite takes.
+    """Return a value that every database takes.
 
-    In a text, U+FFFD replaces lone surrogates. Any other value is left as it is.
+    In a text, U+FFFD replaces lone surrogates, such as half an emoji that a carrier cut, and the character NUL, which
+    PostgreSQL does not keep. Any other value is left as it is.
     """
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace(NUL, INSTEAD)

@@ -13,6 +13,7 @@ from migrator.core.fleet.secrets import is_secret_key, without_secrets
 from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.document import change_from
 from migrator.core.plan.plan import Change
+from migrator.store.database.database import storable
 
 __all__ = ["change_of", "document_text", "findings_from", "findings_text", "raw_text"]
 
@@ -28,9 +29,19 @@ _raw_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 def raw_text(record: Any) -> str:
     """Return a carrier's record as JSON, without PIN and PUK.
 
-    The record keeps its own order. The store is the last line of defence for these secrets.
+    The record keeps its own order. The store is the last line of defence for these secrets. Text that not every
+    database reads within JSON is changed as `storable` tells.
     """
-    return _raw_encode(without_secrets(record) if _may_hold_secrets(record) else record)
+    text = _raw_encode(without_secrets(record) if _may_hold_secrets(record) else record)
+    if "\\u0000" in text or "\\ud" in text:
+        text = _raw_encode(_storable(json.loads(text)))
+    return text
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {storable(name): _storable(inner) for name, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list) else storable(value)
 
 
 def _may_hold_secrets(record: Any) -> bool:

@@ -10,16 +10,16 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, case, func, literal_column, select
+from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, case, literal_column
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import ICCID_SHORTEST, Eid, Iccid
 from migrator.core.fleet.sims import LinkState, Pair, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.units import Bytes
+from migrator.store.database.sql import elements_of, json_at
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
 __all__ = [
-    "END_PATH",
     "IN_TEST",
     "LINK_COLUMNS",
     "PAIR_COLUMNS",
@@ -59,14 +59,13 @@ TEST_ENDS = "_test_ends_at"
 """Name of a Test Mode's end within the raw record, as read."""
 
 IN_TEST: ColumnElement[str] = literal_column(f"'{LinkState.TEST.value}'")
-END_PATH: ColumnElement[str] = literal_column(f"'$.{TEST_ENDS}'")
-"""State and place of the end, as SQL.
+"""State of a SIM in Test Mode, as SQL.
 
 The driver's statements have no room for values of their own.
 """
 
 test_ends_at: ColumnElement[str | None] = case(
-    (target_links.c.state == IN_TEST, func.json_extract(target_links.c.raw, END_PATH))
+    (target_links.c.state == IN_TEST, json_at(target_links.c.raw, TEST_ENDS))
 )
 """End of a SIM's Test Mode.
 
@@ -121,7 +120,7 @@ def sim_values(sim: SourceSim) -> tuple[Any, ...]:
         sim.imsi,
         sim.msisdn,
         sim.imei,
-        sim.imei_lock,
+        None if sim.imei_lock is None else int(sim.imei_lock),
         sim.ip_address,
         sim.activated_at,
         decimal_text(sim.data_quota_mb),
@@ -253,8 +252,7 @@ def among(column: ColumnElement[str], parameter: ColumnElement[str]) -> ColumnEl
 
     The list is bound to `parameter`: one text for any number of values.
     """
-    listed = func.json_each(parameter).table_valued("value")
-    return column.in_(select(listed.c.value))
+    return column.in_(elements_of(parameter))
 
 
 def temporary_table(name: str, *columns: Column[Any]) -> Table:

@@ -6,12 +6,12 @@ A later pull adds SIMs that are new, and changes nothing of the others.
 from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
 from migrator.core.campaign.baseline import Baseline
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import insert
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.sightings import baselines
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, literal_column, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
 from migrator.core.fleet.imei import SeenIn
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import greater, insert, only_digits
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.sightings import source_imeis
 
@@ -60,7 +60,7 @@ def keep_imeis(connection: Connection, snapshot_id: int, now: float) -> None:
         .order_by(sim.key)
     )
     statement = insert(source_imeis).from_select([column.name for column in source_imeis.c], listed)
-    last = func.max(source_imeis.c.last_seen_at, statement.excluded.last_seen_at)
+    last = greater(source_imeis.c.last_seen_at, statement.excluded.last_seen_at)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["source_key", "imei"], set_={"last_seen_at": last})
     )
@@ -92,5 +92,5 @@ def body_of(imei: ColumnElement[str]) -> tuple[ColumnElement[str], ColumnElement
     The validity is true if there are such digits, as `core.fleet.imei` reads an IMEI.
     """
     digits = func.rtrim(func.replace(imei, " ", ""), "fF")
-    is_one = func.length(digits).between(BODY, BODY + 2) & digits.op("NOT GLOB")("*[^0-9]*")
+    is_one = func.length(digits).between(BODY, BODY + 2) & only_digits(digits)
     return func.substr(digits, 1, BODY), is_one

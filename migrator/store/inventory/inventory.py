@@ -10,7 +10,7 @@ from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceSim
 from migrator.errors import StoreBusy
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.rows import (
     SIM_COLUMNS,
     AnyRow,
@@ -21,6 +21,7 @@ from migrator.store.database.rows import (
     json_list,
     sim_from,
 )
+from migrator.store.database.sql import Query
 from migrator.store.inventory.snapshots import Snapshots, SnapshotState, in_force
 from migrator.store.inventory.source import source_kept
 from migrator.store.inventory.unread import Unread, unread

@@ -6,16 +6,17 @@ The SIMs are in a temporary table, so that a fleet of any size takes no memory.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from sqlalchemy import Column, Integer, Text, bindparam, delete, func, literal, select, update
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import Column, bindparam, delete, func, literal, select, update
 from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
-from migrator.store.database.database import Database, Query, driver_sql
+from migrator.store.database.database import Database
 from migrator.store.database.rows import among, by_page, json_list, temporary_table
+from migrator.store.database.sql import DriverSql, Insert, Query, insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, source_sims, target_links
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["SqlSearch"]
 
@@ -27,13 +28,13 @@ _sought = temporary_table(
 )
 _numbers = count(1)  # searches may overlap
 _NAMES = tuple(column.name for column in _sought.c)
-_INSERT = driver_sql(insert(_sought).prefix_with("OR IGNORE").values(dict.fromkeys(_NAMES)), _NAMES)
+_INSERT = DriverSql(insert(_sought).values(dict.fromkeys(_NAMES)).on_conflict_do_nothing(), _NAMES)
 _paired = select(bindparam("search"), pairs.c.target_key, pairs.c.target_iccid).where(
     pairs.c.source_key.in_(select(source_sims.c.key).where(source_sims.c.snapshot_id == in_force))
 )
 _INSERT_PAIRED = insert(_sought).from_select(list(_NAMES), _paired)
 _mine = _sought.c.search == bindparam("search")
-_DROP = driver_sql(delete(_sought).where(_mine, _sought.c.key == bindparam("key")))
+_DROP = DriverSql(delete(_sought).where(_mine, _sought.c.key == bindparam("key")))
 _AMONG = Query(select(_sought.c.key, _sought.c.iccid).where(_mine, among(_sought.c.key, bindparam("keys"))))
 _NEXT = Query(
     select(_sought.c.key, _sought.c.iccid)
@@ -110,7 +111,7 @@ class SqlSearch:
         for chunk in chunks(iccids):
             with self._db.read() as connection:
                 rows = [(self._number, iccid.key, iccid.digits) for iccid in chunk]
-                connection.exec_driver_sql(_INSERT, rows)
+                _INSERT.run(connection, rows)
 
     def __len__(self) -> int:
         if self._left is None:
@@ -156,7 +157,7 @@ class SqlSearch:
         if keys:
             left = len(self) - len(keys)
             with self._db.read() as connection:
-                connection.exec_driver_sql(_DROP, [(self._number, key) for key in keys])
+                _DROP.run(connection, [(self._number, key) for key in keys])
             self._left = left
 
     def note_absent(self, *, now: float) -> None:

@@ -7,29 +7,26 @@ from decimal import Decimal
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     bindparam,
     case,
-    column,
     delete,
     func,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim
 from migrator.ports import Remaining, SourcePage
-from migrator.store.database.database import driver_sql, insert_many, storable
+from migrator.store.database.database import insert_many, storable
 from migrator.store.database.documents import raw_text
 from migrator.store.database.rows import SIM_COLUMNS, decimal_text, sim_values
+from migrator.store.database.sql import DriverSql, insert
 from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
 
 __all__ = [
-    "ROWID",
     "count_unreadable",
     "fingerprint",
     "plain_number",
@@ -41,7 +38,6 @@ __all__ = [
     "told_totals",
 ]
 
-ROWID = column("rowid", Integer)
 _OWN_RECORD = ("imsi", "msisdn", "imei")
 """Values that a carrier may tell in a SIM's own record alone."""
 
@@ -49,7 +45,7 @@ NEVER = -1
 """Prior pass of a SIM that only one pass has listed."""
 
 
-def _upsert_sim() -> str:
+def _upsert_sim() -> DriverSql:
     """Return an upsert that overwrites a SIM that is there already.
 
     What was read of the SIM alone is kept where the list does not tell it: remaining volumes, hardware and numbers.
@@ -65,16 +61,28 @@ def _upsert_sim() -> str:
     for name in ("expires_at", *_OWN_RECORD):
         values[name] = func.coalesce(new[name], old[name])
     values["prior_pass"] = case((old.last_pass < new.last_pass, old.last_pass), else_=old.prior_pass)
-    return driver_sql(statement.on_conflict_do_update(index_elements=["snapshot_id", "key"], set_=values), names)
+    return DriverSql(statement.on_conflict_do_update(index_elements=["snapshot_id", "key"], set_=values), names)
 
 
 _UPSERT_SIM = _upsert_sim()
-_PAGE_NAMES = tuple(column.name for column in snapshot_pages.c)
-_REPLACE_PAGE = driver_sql(
-    insert(snapshot_pages).prefix_with("OR REPLACE").values(dict.fromkeys(_PAGE_NAMES)), _PAGE_NAMES
-)
+
+
+def _upsert_page() -> DriverSql:
+    """Return an upsert of a page, now the last of its pass."""
+    *names, number = (column.name for column in snapshot_pages.c)
+    saved = snapshot_pages.alias("saved").c
+    last = func.coalesce(func.max(saved.saved_no), literal_column("0"))
+    of_pass = (saved.snapshot_id == bindparam("of_snapshot"), saved.pass_number == bindparam("of_pass"))
+    following = select(last + literal_column("1")).where(*of_pass).scalar_subquery()
+    statement = insert(snapshot_pages).values({**dict.fromkeys(names), number: following})
+    key = [column.name for column in snapshot_pages.primary_key]
+    values = {name: statement.excluded[name] for name in (*names, number) if name not in key}
+    return DriverSql(statement.on_conflict_do_update(index_elements=key, set_=values), names)
+
+
+_UPSERT_PAGE = _upsert_page()
 _of_page = tuple(unreadable_rows.c[name] == bindparam(name) for name in ("snapshot_id", "pass_number", "page"))
-_CLEAR_UNREADABLE = driver_sql(delete(unreadable_rows).where(*_of_page))
+_CLEAR_UNREADABLE = DriverSql(delete(unreadable_rows).where(*_of_page))
 
 
 def save_sims(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
@@ -93,7 +101,7 @@ def save_page_row(connection: Connection, snapshot_id: int, pass_number: int, pa
     A page that is saved again becomes the last page saved.
     """
     row = (snapshot_id, pass_number, page.number, page.total_sims, page.total_pages, now)
-    connection.exec_driver_sql(_REPLACE_PAGE, row)
+    _UPSERT_PAGE.run(connection, (*row, snapshot_id, pass_number))
 
 
 def save_unreadable(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
@@ -101,7 +109,7 @@ def save_unreadable(connection: Connection, snapshot_id: int, pass_number: int, 
 
     The rows replace the unreadable rows that the page had before.
     """
-    connection.exec_driver_sql(_CLEAR_UNREADABLE, (snapshot_id, pass_number, page.number))
+    _CLEAR_UNREADABLE.run(connection, (snapshot_id, pass_number, page.number))
     values = [
         {
             "snapshot_id": snapshot_id,
@@ -136,7 +144,7 @@ def told_totals(connection: Connection, snapshot_id: int, pass_number: int) -> t
         .where(page.snapshot_id == snapshot_id, page.pass_number == pass_number, page.total_sims.is_not(None))
         .limit(1)
     )
-    return connection.scalar(told.order_by(ROWID)), connection.scalar(told.order_by(ROWID.desc()))
+    return connection.scalar(told.order_by(page.saved_no)), connection.scalar(told.order_by(page.saved_no.desc()))
 
 
 def save_remaining(connection: Connection, snapshot_id: int, iccid: Iccid, service: str, remaining: Remaining) -> None:

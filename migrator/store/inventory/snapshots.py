@@ -7,8 +7,19 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, literal_column, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
@@ -17,12 +28,12 @@ from migrator.core.fleet.spelling import UNREAD
 from migrator.core.run.results import Dropped
 from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
-from migrator.store.database.database import Database, driver_sql
+from migrator.store.database.database import Database
 from migrator.store.database.rows import decimal_text
+from migrator.store.database.sql import DriverSql, changed_rows, greater, holds, insert, new_number
 from migrator.store.inventory.baselines import keep_baselines
 from migrator.store.inventory.imei_history import keep_imeis
 from migrator.store.inventory.snapshot_rows import (
-    ROWID,
     count_unreadable,
     fingerprint,
     save_page_row,
@@ -54,7 +65,7 @@ class SnapshotState(StrEnum):
 in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
 """Id of the snapshot in force; NULL while there is none."""
 
-_STATE = driver_sql(select(snapshots.c.state).where(snapshots.c.snapshot_id == bindparam("snapshot_id")))
+_STATE = DriverSql(select(snapshots.c.state).where(snapshots.c.snapshot_id == bindparam("snapshot_id")))
 
 
 class Snapshots:
@@ -93,7 +104,7 @@ class Snapshots:
                 "started_at": now,
                 "origin": origin,
             }
-            snapshot_id = int(connection.execute(insert(snapshots).values(values)).lastrowid)
+            snapshot_id = new_number(connection.execute(insert(snapshots).values(values)))
         self._drop_rows()
         return Snapshot(snapshot_id, passes=0, sims=0, resumed=False)
 
@@ -139,7 +150,7 @@ class Snapshots:
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.snapshot_id == snapshot_id)
-                .values(passes=func.max(snapshots.c.passes, pass_number))
+                .values(passes=greater(snapshots.c.passes, literal(pass_number)))
             )
             return ListPass(
                 sims=sims,
@@ -185,7 +196,7 @@ class Snapshots:
         Returns: the count, and the first ICCIDs of these SIMs.
         """
         sim = source_sims.c
-        spoiled = (sim.snapshot_id == snapshot_id) & (func.instr(sim.label, UNREAD) > 0)
+        spoiled = (sim.snapshot_id == snapshot_id) & holds(sim.label, UNREAD)
         with self._db.read() as connection:
             count = connection.scalar(_counted(spoiled)) or 0
             return count, connection.scalars(select(sim.iccid).where(spoiled).order_by(sim.key).limit(NAMED)).all()
@@ -274,16 +285,16 @@ class Snapshots:
         """
         gone = (SnapshotState.REPLACED, SnapshotState.DISCARDED)
         for table in (source_sims, unreadable_rows, snapshot_pages):
+            key = tuple_(*table.primary_key)
             unneeded = (
-                select(ROWID)
-                .select_from(table)
+                select(*table.primary_key)
                 .where(table.c.snapshot_id.in_(select(snapshots.c.snapshot_id).where(snapshots.c.state.in_(gone))))
                 .limit(10 * PAGE)
             )
             dropped = 1
             while dropped:
                 with self._db.write(durable=False) as connection:
-                    dropped = connection.execute(delete(table).where(ROWID.in_(unneeded))).rowcount
+                    dropped = changed_rows(connection.execute(delete(table).where(key.in_(unneeded))))
 
 
 def _counted(which: ColumnElement[bool]) -> Select[Any]:
@@ -332,7 +343,7 @@ def _keep_only(connection: Connection, snapshot_id: int, last_pass: int) -> None
 
 
 def _must_be_open(connection: Connection, snapshot_id: int) -> None:
-    state = connection.exec_driver_sql(_STATE, (snapshot_id,)).scalar()
+    state = _STATE.run(connection, (snapshot_id,)).scalar()
     if state != SnapshotState.OPEN:
         raise StoreError(
             f"snapshot {snapshot_id} is {state or 'not there'}: another command completed it or began a new one",

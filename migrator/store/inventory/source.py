@@ -4,9 +4,9 @@ A store has the SIMs of one carrier. The name stands among the facts of the stor
 """
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.fleet.sims import ONENCE
+from migrator.store.database.sql import insert
 from migrator.store.tables.fleet import meta
 
 __all__ = ["keep_source", "source_kept"]

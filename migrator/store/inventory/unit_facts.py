@@ -5,18 +5,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, Connection, Float, Text, bindparam, delete, func, or_, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, Connection, Float, bindparam, delete, func, or_, select
 from sqlalchemy.schema import CreateTable
 
 from migrator.chunks import chunks
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.unit_facts import UnitFacts
-from migrator.store.database.database import Database, driver_sql, insert_many
+from migrator.store.database.database import Database, insert_many
 from migrator.store.database.documents import document_text
 from migrator.store.database.rows import among, json_list, temporary_table
+from migrator.store.database.sql import DriverSql, changed_rows, insert
 from migrator.store.log import note
 from migrator.store.tables.fleet import unit_facts
+from migrator.store.tables.types import Text
 
 __all__ = ["UnitFactsTable", "facts_from", "keep_facts"]
 
@@ -31,7 +32,14 @@ _NAMES = tuple(column.name for column in unit_facts.c)
 _TOLD = ("unit", "imei", "site", "ticket", "scanned_at", "scanned_by")
 """Columns with the facts themselves."""
 
-_INSERT = driver_sql(insert(_incoming).prefix_with("OR REPLACE").values(dict.fromkeys(_NAMES)), _NAMES)
+
+def _upsert() -> DriverSql:
+    statement = insert(_incoming).values(dict.fromkeys(_NAMES))
+    others = {name: statement.excluded[name] for name in _NAMES[1:]}
+    return DriverSql(statement.on_conflict_do_update(index_elements=["source_key"], set_=others), _NAMES)
+
+
+_INSERT = _upsert()
 _AMONG = select(unit_facts).where(among(unit_facts.c.source_key, bindparam("keys"))).order_by("source_key")
 _OF_UNITS = select(unit_facts).where(among(unit_facts.c.unit, bindparam("keys"))).order_by("source_key")
 
@@ -113,7 +121,8 @@ def keep_facts(connection: Connection, rows: Iterable[UnitFacts], now: float) ->
     digest = _digest(connection.execute(merged))
     statement = insert(unit_facts).from_select(list(_NAMES), merged)
     others = {name: statement.excluded[name] for name in _NAMES[1:]}
-    changed = connection.execute(statement.on_conflict_do_update(index_elements=["source_key"], set_=others)).rowcount
+    upsert = statement.on_conflict_do_update(index_elements=["source_key"], set_=others)
+    changed = changed_rows(connection.execute(upsert))
     connection.execute(delete(_incoming))
     if changed:
         note(connection, now, "unit_facts.changed", None, {"sims": changed, "sha256": digest})

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from migrator.core.fleet.sims import SourceStatus
 from migrator.store.database.database import Database
+from migrator.store.database.sql import json_at
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import source_sims
 
@@ -40,10 +41,8 @@ def unread(database: Database) -> Unread:
     statuses = _words(database, sim.status_word, sim.status == SourceStatus.UNKNOWN)
     volumes = {}
     for name, column in VOLUMES.items():
-        path = f"$.{name}"
-        said, kind = func.json_extract(sim.raw, path), func.json_type(sim.raw, path)
-        is_told = kind.is_not(None) & (kind != "null") & (said != "")
-        volumes[name] = _words(database, said, sim[column].is_(None), is_told)
+        said = json_at(sim.raw, name)
+        volumes[name] = _words(database, said, sim[column].is_(None), said != "")
     return Unread(statuses, {name: words for name, words in volumes.items() if words})
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import lru_cache
 
 from sqlalchemy import bindparam, func, or_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.money.caps import Claimed
 from migrator.core.money.prices import confirmed_prices
@@ -16,6 +15,7 @@ from migrator.core.plan.document import header_from
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import IN_DOUBT, StepKind, StepState
 from migrator.store.database.database import Database
+from migrator.store.database.sql import insert
 from migrator.store.pairs.paid_pairs import MAY_BE_PAID
 from migrator.store.plans.lookup import is_migration, plan_row
 from migrator.store.tables.fleet import meta

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.campaign.notices import Notice
 from migrator.core.money.caps import Claimed
@@ -16,6 +15,7 @@ from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import UNREAD, Failures, Verdict
 from migrator.store.database.rows import test_ends_at
+from migrator.store.database.sql import changed_rows, insert
 from migrator.store.journal.claims_made import claims_made, claims_may_take
 from migrator.store.journal.verifications import Verifications, in_wave, set_aside
 from migrator.store.log import note
@@ -124,7 +124,7 @@ class Counts(Verifications):
         first = insert(wave_gates).values(plan_no=plan_no, wave=wave, reached_at=now).on_conflict_do_nothing()
         reached = select(wave_gates.c.reached_at).where(wave_gates.c.plan_no == plan_no, wave_gates.c.wave == wave)
         with self._db.write() as connection:
-            if connection.execute(first).rowcount:
+            if changed_rows(connection.execute(first)):
                 note(connection, now, "wave.reached", plan_id, {"wave": wave})
                 add_notices(connection, told, now)
             return float(connection.execute(reached).scalar_one())
@@ -137,7 +137,7 @@ class Counts(Verifications):
         plan_no = plan_row(self._db, plan_id).plan_no
         mine = (wave_gates.c.plan_no == plan_no) & (wave_gates.c.wave == wave)
         with self._db.write() as connection:
-            if connection.execute(delete(wave_gates).where(mine)).rowcount:
+            if changed_rows(connection.execute(delete(wave_gates).where(mine))):
                 note(connection, now, "wave.lost", plan_id, {"wave": wave})
 
     def _sims(self, column: ColumnElement[str], plan_id: str, which: ColumnElement[bool]) -> Counter[str]:

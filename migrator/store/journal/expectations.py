@@ -6,14 +6,15 @@ The plans are all plans of this store.
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.plan.plan import ACTING
 from migrator.core.run.states import PlanState, StepKind, StepState
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.rows import by_page
+from migrator.store.database.sql import Query, json_at
 from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.plans import changes, plans, steps
 
@@ -26,7 +27,7 @@ def _has_step(**values: Any) -> ColumnElement[bool]:
     return select(steps.c.source_key).where(same, *wanted).exists()
 
 
-_was_there = func.json_extract(changes.c.document, "$.before.device_id").is_not(None)
+_was_there = json_at(changes.c.document, "before.device_id").is_not(None)
 _was_claimed = _has_step(kind=StepKind.CLAIM, state=StepState.DONE)
 _is_left_alone = _has_step(state=StepState.SKIPPED)
 _is_put_there = or_(_was_claimed, _was_there, or_(*(changes.c.action == action for action in ACTING)) & ~_is_left_alone)
@@ -70,7 +71,7 @@ class Expectations:
 
     def tags(self, plan_id: str) -> frozenset[str]:
         """Return the tags that a plan puts on devices."""
-        tag = func.json_extract(changes.c.document, "$.tag").label("tag")
+        tag = json_at(changes.c.document, "tag").label("tag")
         plan_no = plan_row(self._db, plan_id).plan_no
         found = self._db.rows(select(tag).where(changes.c.plan_no == plan_no, tag.is_not(None)).distinct())
         return frozenset(row.tag for row in found)

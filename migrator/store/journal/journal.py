@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.core.audit.chain import hash_of_lines, request_digest
 from migrator.core.campaign.notices import Notice
@@ -27,24 +26,28 @@ from migrator.core.run.states import (
 from migrator.core.run.steps import JobRecord, RequestOutcome
 from migrator.errors import IllegalTransition, LeaseLost, StalePlan, StoreError
 from migrator.ports import Request
-from migrator.store.database.database import storable
+from migrator.store.database.database import Database, storable
 from migrator.store.database.documents import document_text, raw_text
-from migrator.store.database.rows import AnyRow
+from migrator.store.database.rows import AnyRow, json_list
+from migrator.store.database.sql import changed_rows, elements_of, insert, new_number
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
-from migrator.store.log import note_of_plan
+from migrator.store.log import PlanRow, note_of_plan
 from migrator.store.notices import add_notices
 from migrator.store.pairs.paid_pairs import may_be_paid, paid_elsewhere, was_taken_away
 from migrator.store.pairs.pairs_in_use import refuse_changed_pairs
 from migrator.store.plans.lookup import MIGRATIONS, any_plan_row
 from migrator.store.plans.stock import refuse_claimed_for_stock, refuse_unstocked
 from migrator.store.tables.plans import changes, plans, request_items, requests, runs, steps
+from migrator.store.tables.types import Integer
 
 __all__ = ["SqlJournal"]
 
 _PLAN = (plans.c.plan_id, plans.c.kind, plans.c.of_plan_no)  # what `note_of_plan` asks of a row, beside its number
+_later = runs.alias("later").c
+_is_replaced = select(_later.run_id).where(_later.run_id > runs.c.run_id, _later.state == RunState.RUNNING).exists()
 _RUN = (
-    select(runs.c.plan_no, runs.c.state.label("run_state"), runs.c.ended_at, *_PLAN)
+    select(runs.c.plan_no, runs.c.state.label("run_state"), runs.c.ended_at, *_PLAN, _is_replaced.label("is_replaced"))
     .join_from(runs, plans)
     .where(runs.c.run_id == bindparam("run_id"))
 )
@@ -55,6 +58,12 @@ _this_step = (
 )
 _KEEP = update(steps).where(_this_step).values(before=func.coalesce(steps.c.before, bindparam("was")))
 
+_keys = elements_of(bindparam("keys")).subquery("named")
+_ABOUT = insert(request_items).from_select(
+    ["plan_no", "source_key", "request_id"],
+    select(bindparam("plan_no", type_=Integer), _keys.c.value, bindparam("request_id", type_=Integer)),
+)
+
 DIED = (Doubt.PROCESS_DIED, "the process that sent it ended before an answer was on disk")
 
 
@@ -63,6 +72,10 @@ class SqlJournal(Counts):
 
     Each method is one committed transaction. No method waits.
     """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._sent: dict[int, tuple[PlanRow, StepKind]] = {}  # what never changes of requests without an answer yet
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
@@ -83,7 +96,7 @@ class SqlJournal(Counts):
             state = RUN_TRANSITIONS[RunState.RUNNING, RunEvent.TAKE_OVER]
             connection.execute(update(runs).where(dead).values(state=state, reason="its process died"))
             run = {"plan_no": plan_no, "state": RunState.RUNNING, "owner": owner, "started_at": now, "reason": ""}
-            run_id = int(connection.execute(insert(runs).values(run | {"ref": ref})).lastrowid)
+            run_id = new_number(connection.execute(insert(runs).values(run | {"ref": ref})))
             began = {"run_id": run_id, "owner": owner} | ({"ref": ref} if ref else {})
             note_of_plan(connection, now, "run.started", plan, began)
             return run_id
@@ -108,7 +121,7 @@ class SqlJournal(Counts):
             for (was, taken), to in RUN_TRANSITIONS.items():
                 if taken is event:
                     this = (runs.c.run_id == run_id) & (runs.c.state == was)
-                    moved += connection.execute(update(runs).where(this).values(state=to, **ended)).rowcount
+                    moved += changed_rows(connection.execute(update(runs).where(this).values(state=to, **ended)))
             run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
             if run is None or moved != 1:
                 _raise_if_replaced(run, run_id)
@@ -197,7 +210,7 @@ class SqlJournal(Counts):
                 "outcome": RequestOutcome.SENT,
                 "message": "",
             }
-            request_id = int(connection.execute(insert(requests).values(row)).lastrowid)
+            request_id = new_number(connection.execute(insert(requests).values(row)))
             move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             if before:
                 connection.execute(_KEEP, [_kept(plan_no, key, kind, values) for key, values in before.items()])
@@ -211,10 +224,11 @@ class SqlJournal(Counts):
                 "wave": wave,
             }
             note_of_plan(connection, now, "request.sent", run, sent)
-            items = [{"plan_no": plan_no, "source_key": key, "request_id": request_id} for key in keys]
-            if items:
-                connection.execute(insert(request_items), items)
-            return request_id
+            if keys:
+                about = {"plan_no": plan_no, "request_id": request_id, "keys": json_list(keys)}
+                connection.execute(_ABOUT, about)
+        self._sent[request_id] = run, kind
+        return request_id
 
     def into_main_file(self) -> bool:
         """Put all that was committed into the main file.
@@ -253,15 +267,15 @@ class SqlJournal(Counts):
         told = {"outcome": outcome, "outcome_at": now, "status": status, "job_id": storable(job_id)}
         told["message"] = storable(message)
         with self._db.write() as connection:
-            if connection.execute(update(requests).where(waiting).values(told)).rowcount != 1:
+            if changed_rows(connection.execute(update(requests).where(waiting).values(told))) != 1:
                 raise IllegalTransition(f"request {request_id} is not waiting for an answer")
-            of_request = select(plans.c.plan_no, *_PLAN, requests.c.kind.label("step")).join_from(requests, plans)
-            sent = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
+            known = self._sent.pop(request_id) if request_id in self._sent else None
+            sent, step = known or _sent(connection, request_id)
             answer = {"request_id": request_id, "outcome": outcome.value, "status": status, "job_id": told["job_id"]}
             answer["message"] = told["message"]
             note_of_plan(connection, now, "request.answered", sent, answer)
             if in_doubt:
-                move_noted(connection, sent, StepKind(sent.step), StepEvent.LOST, in_doubt, now=now)
+                move_noted(connection, sent, step, StepEvent.LOST, in_doubt, now=now)
 
     def move(
         self,
@@ -311,7 +325,7 @@ class SqlJournal(Counts):
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
             settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
-            count = connection.execute(settled).rowcount
+            count = changed_rows(connection.execute(settled))
             if count or lost:
                 told = {"steps": count, "requests": list(lost)}
                 note_of_plan(connection, now, "run.took_over", plan, told)
@@ -385,6 +399,13 @@ def _refuse_claimed_elsewhere(connection: Connection, plan_no: int, keys: Sequen
         )
 
 
+def _sent(connection: Connection, request_id: int) -> tuple[PlanRow, StepKind]:
+    """Return plan and step of a request of another process."""
+    of_request = select(plans.c.plan_no, *_PLAN, requests.c.kind.label("step")).join_from(requests, plans)
+    row = connection.execute(of_request.where(requests.c.request_id == request_id)).one()
+    return row, StepKind(row.step)
+
+
 def _living(connection: Connection, run_id: int) -> Any:
     """Return the row of a run that may still send.
 
@@ -394,8 +415,7 @@ def _living(connection: Connection, run_id: int) -> Any:
     if run is None:
         raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
     _raise_if_replaced(run, run_id)
-    newer = select(runs.c.run_id).where(runs.c.run_id > run_id, runs.c.state == RunState.RUNNING).limit(1)
-    if connection.scalar(newer) is not None:
+    if run.is_replaced:
         _raise_lost(run_id)
     return run
 

@@ -6,15 +6,17 @@ The table says which states are allowed. The row of a step says in which state t
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, case, literal, or_, update
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import ColumnElement, Connection, Float, Update, bindparam, case, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from migrator.core.run.states import CUTOVER_STEPS, STEP_TRANSITIONS, StepEvent, StepKind, StepState, advance
 from migrator.errors import IllegalTransition
 from migrator.store.database.database import storable
+from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import Insert, changed_rows, elements_of, insert
 from migrator.store.log import PlanRow, moved, note_of_plan
 from migrator.store.tables.plans import steps
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["move_noted", "move_steps"]
 
@@ -55,22 +57,16 @@ def move_steps(
     """
     if not keys:
         return
-    told = [
-        {
-            "at_plan": plan_no,
-            "at_key": key,
-            "at_kind": kind.value,
-            "since": now,
-            "not_before": not_before,
-            "code": code,
-            "message": storable(message),
-        }
-        for key, (code, message) in keys.items()
-    ]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for key, words in keys.items():
+        alike.setdefault(words, []).append(key)
+    values = {"at_plan": plan_no, "at_kind": kind.value, "since": now, "not_before": not_before}
     count = 0
     try:
         for statement in _MOVES[event]:
-            count += connection.execute(statement, told).rowcount
+            for (code, message), some in alike.items():
+                told = {"keys": json_list(some), "code": code, "message": storable(message)}
+                count += changed_rows(connection.execute(statement, values | told))
     except IntegrityError:
         raise IllegalTransition(f"a step {kind} of a SIM that is not in the plan cannot take {event}") from None
     if count != len(keys):
@@ -88,6 +84,13 @@ def _moves(event: StepEvent) -> tuple[Update | Insert, ...]:
     return tuple(_from_pending(event) if was is S.PENDING else _from(was, event) for was in sources)
 
 
+_keys = elements_of(bindparam("keys")).subquery("moved")
+"""Keys of one list.
+
+All steps with the same words move in one statement.
+"""
+
+_NAMES = ["plan_no", "source_key", "kind", "state", "attempts", "since", "not_before", "code", "message"]
 _is_of_cutover = or_(*(steps.c.kind == kind.value for kind in CUTOVER_STEPS))
 _KEPT_AT_RETRY: ColumnElement[int] = case((_is_of_cutover, steps.c.attempts), else_=literal(0))
 """Attempts that a retry leaves.
@@ -100,14 +103,19 @@ may still take effect, which other plans must know.
 def _new_values(event: StepEvent) -> dict[str, ColumnElement[Any]]:
     begun = 1 if event is StepEvent.BEGIN else 0
     kept: ColumnElement[int] = _KEPT_AT_RETRY if event is StepEvent.OPERATOR_RETRY else steps.c.attempts
-    names = ("since", "not_before", "code", "message")
-    return {name: bindparam(name) for name in names} | {"attempts": kept + begun}
+    return {
+        "attempts": kept + begun,
+        "since": bindparam("since"),
+        "not_before": bindparam("not_before"),
+        "code": bindparam("code"),
+        "message": bindparam("message"),
+    }
 
 
 def _from(was: StepState, event: StepEvent) -> Update:
     this = (
         (steps.c.plan_no == bindparam("at_plan"))
-        & (steps.c.source_key == bindparam("at_key"))
+        & among(steps.c.source_key, bindparam("keys"))
         & (steps.c.kind == bindparam("at_kind"))
     )
     return update(steps).where(this, steps.c.state == was).values(state=advance(was, event), **_new_values(event))
@@ -119,17 +127,18 @@ def _from_pending(event: StepEvent) -> Insert:
     A step without a row is PENDING, and gets a row. If the step has a row, the row must say PENDING.
     """
     to = advance(S.PENDING, event)
-    statement = insert(steps).values(
-        plan_no=bindparam("at_plan"),
-        source_key=bindparam("at_key"),
-        kind=bindparam("at_kind"),
-        state=to,
-        attempts=1 if event is StepEvent.BEGIN else 0,
-        since=bindparam("since"),
-        not_before=bindparam("not_before"),
-        code=bindparam("code"),
-        message=bindparam("message"),
-    )
+    told = select(
+        bindparam("at_plan", type_=Integer),
+        _keys.c.value,
+        bindparam("at_kind", type_=Text),
+        literal(to.value, Text),
+        literal(1 if event is StepEvent.BEGIN else 0, Integer),
+        bindparam("since", type_=Float),
+        bindparam("not_before", type_=Float),
+        bindparam("code", type_=Text),
+        bindparam("message", type_=Text),
+    ).where(_keys.c.value.is_not(None))  # without a condition, SQLite would take ON CONFLICT for one of a join
+    statement = insert(steps).from_select(_NAMES, told)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=["plan_no", "source_key", "kind"],

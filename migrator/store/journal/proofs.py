@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import chunks
 from migrator.core.cutover.life import KeptProof, Life, Proof
@@ -16,6 +15,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import Unit
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import insert
 from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import proofs
 

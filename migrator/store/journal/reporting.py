@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from migrator.chunks import PAGE
 from migrator.core.run.states import StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
+from migrator.store.database.sql import truncated
 from migrator.store.plans.lookup import plan_row
 from migrator.store.tables.plans import approvals, request_items, requests, steps
 
@@ -43,7 +44,7 @@ _of_plan = requests.c.plan_no == bindparam("plan_no")
 _SPAN = select(func.min(requests.c.intent_at).label("first"), func.max(requests.c.intent_at).label("last")).where(
     _of_plan
 )
-_bin = ((requests.c.intent_at - bindparam("begin")) / bindparam("width")).cast(Integer)
+_bin = truncated((requests.c.intent_at - bindparam("begin")) / bindparam("width"))
 _PACE = select(requests.c.kind, _bin.label("bin"), func.count().label("sent")).where(_of_plan).group_by("kind", "bin")
 
 

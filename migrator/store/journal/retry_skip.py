@@ -19,6 +19,7 @@ from migrator.core.run.steps import Verdict
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list
+from migrator.store.database.sql import changed_rows
 from migrator.store.journal.moves import move_noted
 from migrator.store.journal.verifications import in_wave, set_aside
 from migrator.store.log import note, note_of_plan
@@ -261,7 +262,7 @@ def move_all(connection: Connection, plan: AnyRow, event: StepEvent, moves: Move
 def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], now: float) -> None:
     for chunk in chunks(sorted(keys)):
         mine = (verifications.c.plan_no == plan.plan_no) & verifications.c.source_key.in_(chunk)
-        dropped = connection.execute(delete(verifications).where(mine)).rowcount
+        dropped = changed_rows(connection.execute(delete(verifications).where(mine)))
         if dropped:
             note(connection, now, "verdicts.dropped", plan.plan_id, {"sims": dropped})
 
@@ -269,5 +270,6 @@ def _forget_verdicts(connection: Connection, plan: AnyRow, keys: Iterable[str], 
 def _reopen(connection: Connection, plan: AnyRow, now: float) -> None:
     """Put a finished plan in use again."""
     finished = (plans.c.plan_no == plan.plan_no) & (plans.c.state == PlanState.FINISHED)
-    if connection.execute(update(plans).where(finished).values(state=PlanState.STARTED, finished_at=None)).rowcount:
+    reopened = update(plans).where(finished).values(state=PlanState.STARTED, finished_at=None)
+    if changed_rows(connection.execute(reopened)):
         note_of_plan(connection, now, "plan.reopened", plan, {})

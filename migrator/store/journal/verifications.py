@@ -3,18 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, Select, bindparam, case, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim, TargetLink
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Verdict, Verified
-from migrator.store.database.database import driver_sql, insert_many
+from migrator.store.database.database import insert_many
 from migrator.store.database.documents import findings_from, findings_text, raw_text
 from migrator.store.database.rows import (
-    END_PATH,
     IN_TEST,
     SIM_COLUMNS,
     TEST_ENDS,
@@ -27,6 +25,7 @@ from migrator.store.database.rows import (
     sim_from,
     test_ends_at,
 )
+from migrator.store.database.sql import DriverSql, insert, json_at, json_with
 from migrator.store.inventory.searches import SqlSearch
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.items import ITEMS, items_of
@@ -49,19 +48,19 @@ _LINK_NAMES = tuple(column.name for column in target_links.c)
 _LINK_BLANKS = (None,) * (len(_LINK_NAMES) - len(("key", "iccid", "present", "read_at", "imei")))
 
 
-def _upsert(table_names: Sequence[str]) -> str:
+def _upsert(table_names: Sequence[str]) -> DriverSql:
     statement = insert(target_links).values(dict.fromkeys(table_names))
     values: dict[str, Any] = {name: statement.excluded[name] for name in table_names[1:]}
     new = statement.excluded
     values["raw"] = case(  # a look-up by ICCID tells no end
         (
-            (new.state == IN_TEST) & func.json_extract(new.raw, END_PATH).is_(None) & test_ends_at.is_not(None),
-            func.json_set(new.raw, END_PATH, test_ends_at),
+            (new.state == IN_TEST) & json_at(new.raw, TEST_ENDS).is_(None) & test_ends_at.is_not(None),
+            json_with(new.raw, TEST_ENDS, test_ends_at),
         ),
         else_=new.raw,
     )
     is_newer = statement.excluded.read_at >= target_links.c.read_at
-    return driver_sql(statement.on_conflict_do_update(index_elements=["key"], set_=values, where=is_newer), table_names)
+    return DriverSql(statement.on_conflict_do_update(index_elements=["key"], set_=values, where=is_newer), table_names)
 
 
 _UPSERT_LINK = _upsert(_LINK_NAMES)

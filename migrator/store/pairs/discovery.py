@@ -13,8 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
-    Integer,
-    Text,
     and_,
     bindparam,
     case,
@@ -25,7 +23,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.schema import CreateTable, DropTable
 
 from migrator.chunks import PAGE, chunks
@@ -35,13 +32,16 @@ from migrator.core.cutover.rules import moment_s
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import FILLERS, UNASSIGNED, hardware, is_filler
 from migrator.core.fleet.sims import LinkState, SourceStatus
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.rows import among, by_page, json_list, temporary_table
+from migrator.store.database.sql import Query, teach
+from migrator.store.database.sql import insert as upsert
 from migrator.store.inventory.imei_history import body_of, hardware_of_old
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, snapshots, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import proofs
 from migrator.store.tables.sightings import old_uses
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["Discovery"]
 
@@ -297,9 +297,8 @@ def _teach(connection: Connection) -> None:
         connected_s, claimed_s = at(connected), at(claimed)
         return None if connected_s is None or claimed_s is None or connected_s < claimed_s else connected_s
 
-    driver: Any = connection.connection.driver_connection
-    driver.create_function("moment_s", 1, at, deterministic=True)
-    driver.create_function("alive_s", 2, alive_s, deterministic=True)
+    teach(connection, "moment_s", 1, at)
+    teach(connection, "alive_s", 2, alive_s)
 
 
 def _fill_news(connection: Connection, org_id: int | None) -> None:

@@ -10,15 +10,15 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy import text as sql_text
 
 from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.identifiers import Eid, Imei, NotAnIdentifier
 from migrator.core.run.states import PlanKind
 from migrator.store.database.database import Database
+from migrator.store.database.sql import has_blanks, holds
 from migrator.store.inventory.imei_history import body_of
 from migrator.store.inventory.snapshots import in_force
-from migrator.store.tables.fleet import WITH_BLANKS, pairs, source_sims, target_links, unit_facts
+from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans
 from migrator.store.tables.sightings import pair_versions, source_imeis
 
@@ -182,7 +182,7 @@ class Finder:
         ):
             column = table.c.imei
             digits, is_one = body_of(column)
-            for may_be in (sql_text(WITH_BLANKS), column.between(body, body + ":")):  # an index has either
+            for may_be in (has_blanks(column), column.between(body, body + ":")):  # an index has either
                 wanted = select(key).where(may_be, is_one, digits == body).distinct()
                 hits.add(self._keys(wanted), Name.IMEI, is_old=is_old)
 
@@ -195,7 +195,7 @@ class Finder:
             (link.name, link.key, Name.DEVICE_NAME, False, False),
         )
         for column, key, name, is_old, is_of_snapshot in kinds:
-            same = func.trim(column).collate("NOCASE") == text if fold else column == text
+            same = func.lower(func.trim(column)) == func.lower(text) if fold else column == text
             wanted = select(key).where(same)
             wanted = wanted.where(sim.snapshot_id == in_force) if is_of_snapshot else wanted
             hits.add(self._keys(wanted), name, is_old=is_old)
@@ -209,7 +209,7 @@ class Finder:
         if not digits.isdecimal() or len(digits) < _SHORTEST_NUMBER:
             return
         link = target_links.c
-        wanted = select(link.key, link.raw).where(func.instr(link.raw, digits) > 0).limit(MOST_HITS + 1)
+        wanted = select(link.key, link.raw).where(holds(link.raw, digits)).limit(MOST_HITS + 1)
         for row in self._db.rows(wanted):
             for name in _numbers(json.loads(row.raw), digits):
                 hits.add([row.key], name, is_old=False)

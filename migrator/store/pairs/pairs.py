@@ -14,7 +14,6 @@ from sqlalchemy import (
     Connection,
     Executable,
     Float,
-    Text,
     bindparam,
     delete,
     func,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
@@ -31,7 +29,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair, PairValues
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.errors import InputError
-from migrator.store.database.database import Database, Query, driver_sql, insert_many
+from migrator.store.database.database import Database, insert_many
 from migrator.store.database.rows import (
     PAIR_COLUMNS,
     among,
@@ -41,12 +39,14 @@ from migrator.store.database.rows import (
     pair_from,
     temporary_table,
 )
+from migrator.store.database.sql import DriverSql, Query, changed_rows, insert, line_feed
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
 from migrator.store.pairs.pairs_in_use import refuse_pairs_in_use, set_aside_stock
 from migrator.store.pairs.swaps import swapped
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
+from migrator.store.tables.types import Text
 
 __all__ = ["Pairs"]
 
@@ -54,7 +54,7 @@ _incoming = temporary_table(  # what one call of `add` brings: judged as a whole
     "incoming_pairs", *(Column(column.name, Float if column.name == "paired_at" else Text) for column in pairs.c)
 )
 _NAMES = tuple(column.name for column in pairs.c)
-_INSERT = driver_sql(insert(_incoming).values(dict.fromkeys(_NAMES)), _NAMES)
+_INSERT = DriverSql(insert(_incoming).values(dict.fromkeys(_NAMES)), _NAMES)
 _FIRST = 3
 """Number of examples in an error."""
 
@@ -63,8 +63,8 @@ _contradicts = pairs.c.target_key != _incoming.c.target_key
 _ALL = select(*PAIR_COLUMNS)
 _PAGE = _ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
 _NEXT = Query(_PAGE)
-_line = pairs.c.source_key.concat(literal_column("','")).concat(pairs.c.target_key).concat(literal_column("char(10)"))
-_LINES = driver_sql(select(_line).order_by(pairs.c.source_key))
+_line = pairs.c.source_key.concat(literal_column("','")).concat(pairs.c.target_key).concat(line_feed)
+_LINES = DriverSql(select(_line).order_by(pairs.c.source_key))
 _LINES_AT_ONCE = 10_000
 _TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
@@ -288,7 +288,7 @@ def _add_if_right(connection: Connection) -> int:
     columns = [sim.iccid if column.name == "source_iccid" else column for column in new]
     listed = select(*columns).join_from(_incoming, source_sims, sim.key == new.source_key)
     listed = listed.where(sim.snapshot_id == in_force).order_by(new.source_key)
-    added = connection.execute(insert(pairs).from_select(list(_NAMES), listed)).rowcount
+    added = changed_rows(connection.execute(insert(pairs).from_select(list(_NAMES), listed)))
     if added != wanted:
         raise _NotRight
     return added
@@ -307,7 +307,7 @@ def note_changed_pairs(connection: Connection, counts: Mapping[str, int], now: f
 def fingerprint_of_pairs(connection: Connection) -> str:
     """Return a SHA-256 over the keys of every pair, in key order."""
     digest = hashlib.sha256()
-    lines = connection.exec_driver_sql(_LINES)
+    lines = _LINES.run(connection)
     while some := lines.fetchmany(_LINES_AT_ONCE):
         digest.update("".join(line for (line,) in some).encode())
     return digest.hexdigest()
@@ -370,7 +370,7 @@ def _drop(connection: Connection, keys: Sequence[str]) -> int:
     gone = 0
     for chunk in chunks(keys):
         listed = {"keys": json_list(chunk)}
-        gone += connection.execute(_DROP_PAIRS, listed).rowcount
+        gone += changed_rows(connection.execute(_DROP_PAIRS, listed))
         connection.execute(_DROP_FACTS, listed)
     return gone
 
@@ -384,7 +384,8 @@ def _replace_all(connection: Connection) -> None:
     connection.execute(delete(pairs).where(pairs.c.source_key.in_(replaced)))
     _refuse_taken_targets(connection)
     is_known = select(pairs.c.source_key).where(_same_source).exists()
-    new = select(*_incoming.c).where(~is_known).group_by(_incoming.c.source_key)
+    key, *others = _incoming.c  # a pair that is given twice is the same one: see `_refuse_doubles`
+    new = select(key, *map(func.min, others)).where(~is_known).group_by(key)
     connection.execute(insert(pairs).from_select(list(_NAMES), new))
     chips = update(pairs).values(eid=_incoming.c.eid).where(_same_source, _incoming.c.eid.is_not(None))
     connection.execute(chips.where(pairs.c.eid.is_distinct_from(_incoming.c.eid)))

@@ -13,6 +13,7 @@ from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.core.run.steps import CARD_PAIRED
 from migrator.errors import InputError, PairChanged, PairInUse, Problem
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import changed_rows
 from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import STOCK_PLANS, is_paid
 from migrator.store.tables.fleet import pairs
@@ -133,7 +134,7 @@ def set_aside_stock(connection: Connection, now: float) -> None:
         .exists(),
     )
     names = ["plan_no", "source_key", "kind", "state", "attempts", "since", "not_before", "code", "message"]
-    cards = connection.execute(insert(steps).from_select(names, held)).rowcount
+    cards = changed_rows(connection.execute(insert(steps).from_select(names, held)))
     if cards:
         note(connection, now, "stock.paired", None, {"cards": cards})
 

@@ -6,8 +6,7 @@ The names are looked up in temporary tables, so that a file of a million rows as
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Index, Table, Text, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, ColumnElement, Index, Table, bindparam, delete, func, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from migrator.chunks import chunks
@@ -15,8 +14,10 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import hardware
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list, temporary_table
+from migrator.store.database.sql import insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import source_sims, target_links
+from migrator.store.tables.types import Text
 
 __all__ = ["Named", "SimNames"]
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.candidates import Candidate
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.rows import (
     LINK_COLUMNS,
     PAIR_COLUMNS,
@@ -23,6 +23,7 @@ from migrator.store.database.rows import (
     pair_from,
     sim_from,
 )
+from migrator.store.database.sql import Query
 from migrator.store.inventory.inventory import Inventory
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import UnitFactsTable

@@ -17,7 +17,8 @@ from migrator.core.plan.document import change_document, change_line, header_fro
 from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.run.states import PlanState
 from migrator.errors import StoreError
-from migrator.store.database.database import Database, driver_sql
+from migrator.store.database.database import Database
+from migrator.store.database.sql import DriverSql, changed_rows
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
 from migrator.store.tables.fleet import source_sims
@@ -35,7 +36,7 @@ UNSET = LAST + 1
 
 _NAMES = tuple(column.name for column in changes.c if column.name != "position")  # its order is that of its limits
 _DOCUMENT = _NAMES.index("document")
-_INSERT = driver_sql(insert(changes).values(dict.fromkeys(_NAMES)), _NAMES)
+_INSERT = DriverSql(insert(changes).values(dict.fromkeys(_NAMES)), _NAMES)
 
 
 class Draft:
@@ -68,7 +69,7 @@ class Draft:
 
     def _write(self, rows: list[tuple[Any, ...]]) -> None:
         with self._db.write(durable=False) as connection:
-            connection.exec_driver_sql(_INSERT, rows)
+            _INSERT.run(connection, rows)
 
     def finish(self, make_header: Callable[[str], PlanHeader]) -> PlanHeader:
         """Make the draft a plan.
@@ -125,7 +126,7 @@ class Draft:
         dropped, total = 1, 0
         while dropped:
             with self._db.write(durable=False) as connection:
-                dropped = connection.execute(delete(changes).where(mine, changes.c.source_key.in_(some))).rowcount
+                dropped = changed_rows(connection.execute(delete(changes).where(mine, changes.c.source_key.in_(some))))
             total += dropped
         with self._db.write() as connection:
             connection.execute(delete(plans).where(plans.c.plan_no == self._plan_no))

@@ -6,9 +6,9 @@ A bare `apply` uses this plan.
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.store.database.database import Database
+from migrator.store.database.sql import insert
 from migrator.store.tables.plans import looks
 
 __all__ = ["Looks", "ShownPlan"]

@@ -6,15 +6,16 @@ SQLite passes over the names that are plainly the same.
 from string import Formatter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, literal, or_, select
 
 from migrator.chunks import PAGE
 from migrator.core.plan.plan import Reason
 from migrator.core.policy.policy import NamePolicy
-from migrator.store.database.database import Query
+from migrator.store.database.sql import Query, json_at
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import source_sims, unit_facts
 from migrator.store.tables.plans import changes
+from migrator.store.tables.types import Text
 
 __all__ = ["doubtful_names"]
 
@@ -22,13 +23,13 @@ _NAMELESS = (Reason.NAME_EMPTY, Reason.NAME_DUPLICATE)
 
 
 def _of_document(path: str) -> ColumnElement[str]:
-    return func.json_extract(changes.c.document, path, type_=Text)
+    return json_at(changes.c.document, path)
 
 
 _FIELDS: dict[str, ColumnElement[Any]] = {  # what the plan holds is taken from there: whether it changed is told apart
-    "label": _of_document("$.source.label"),
-    "source_iccid": _of_document("$.source_iccid"),
-    "target_iccid": _of_document("$.target_iccid"),
+    "label": _of_document("source.label"),
+    "source_iccid": _of_document("source_iccid"),
+    "target_iccid": _of_document("target_iccid"),
     "imsi": source_sims.c.imsi,
     "msisdn": source_sims.c.msisdn,
     "ip_address": source_sims.c.ip_address,
@@ -43,7 +44,7 @@ def doubtful_names(names: NamePolicy) -> Query:
 
     The query finds the changes of the rule that have, or miss, a name which is not simply the filled-in template.
     """
-    name = _of_document("$.name")
+    name = _of_document("name")
     plain = func.coalesce(_filled(names.template), _filled(names.when_missing))
     has_a_say = or_(name.is_not(None), *(changes.c.reason == reason.value for reason in _NAMELESS))
     return Query(
@@ -55,7 +56,7 @@ def doubtful_names(names: NamePolicy) -> Query:
         )
         .join(unit_facts, unit_facts.c.source_key == changes.c.source_key, isouter=True)
         .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
-        .where(func.coalesce(_of_document("$.rule"), "") == bindparam("rule"))
+        .where(func.coalesce(_of_document("rule"), "") == bindparam("rule"))
         .where(has_a_say, name.is_distinct_from(plain))
         .order_by(changes.c.source_key)
         .limit(PAGE)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Executable, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE
 from migrator.core.cutover.life import SourceChange
@@ -19,9 +18,10 @@ from migrator.core.plan.document import header_from
 from migrator.core.plan.plan import Action, Change, Origin, PlanHeader, Reason
 from migrator.core.policy.policy import NamePolicy
 from migrator.core.run.states import PlanKind, PlanState
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.documents import change_of, document_text
 from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order
+from migrator.store.database.sql import Query, changed_rows, insert, new_number
 from migrator.store.log import note
 from migrator.store.plans.candidates import candidates, claimed_before
 from migrator.store.plans.draft import Draft
@@ -105,7 +105,7 @@ class Plans:
                     created_at=now,
                 )
             )
-            plan_no = int(made.lastrowid)
+            plan_no = new_number(made)
         draft = Draft(self._db, plan_no, now, is_whole_fleet=kind is PlanKind.MIGRATE)
         try:
             yield draft
@@ -297,7 +297,7 @@ class Plans:
         row = plan_row(self._db, plan_id)
         moved = update(plans).where(plans.c.plan_no == row.plan_no, plans.c.state != PlanState.FINISHED)
         with self._db.write() as connection:
-            if connection.execute(moved.values(state=PlanState.FINISHED, finished_at=now)).rowcount:
+            if changed_rows(connection.execute(moved.values(state=PlanState.FINISHED, finished_at=now))):
                 note(connection, now, "plan.finished", plan_id, {})
 
     def list(self) -> list[dict[str, Any]]:

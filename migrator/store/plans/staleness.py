@@ -19,6 +19,7 @@ from migrator.core.plan.plan import PlanHeader, Reason
 from migrator.core.run.states import StepState
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
+from migrator.store.database.sql import json_at
 from migrator.store.inventory.snapshot_rows import plain_number
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.plans.lookup import CUTOVERS
@@ -78,12 +79,12 @@ _WITHOUT_LIMITS = (  # why a SIM is left alone before anybody asks for its limit
     Reason.TARGET_UNKNOWN_STATE,
     Reason.TARGET_ON_OTHER_PLAN,
 )
-_RULE = func.coalesce(func.json_extract(changes.c.document, "$.rule"), "")
+_RULE = func.coalesce(json_at(changes.c.document, "rule"), "")
 
 
 def _planned(name: str) -> Any:
     """Return SQL for a source value as the plan used it."""
-    return func.json_extract(changes.c.document, f"$.source.{name}")
+    return json_at(changes.c.document, f"source.{name}")
 
 
 def differences(database: Database, plan_no: int, header: PlanHeader, uses: Uses) -> list[str]:

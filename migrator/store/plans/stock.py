@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
@@ -15,6 +14,7 @@ from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
 from migrator.store.database.rows import LINK_COLUMNS, among, by_page, json_list, link_from
+from migrator.store.database.sql import insert
 from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import STOCK_PLANS, may_be_paid, paid_elsewhere
 from migrator.store.tables.fleet import pairs, stock, target_links

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from migrator.chunks import chunks
 from migrator.core.cutover.plan import Aside
@@ -19,6 +19,7 @@ from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind, StepState
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list
+from migrator.store.database.sql import json_at
 from migrator.store.plans.lookup import CUTOVERS
 from migrator.store.tables.plans import changes, plans, steps
 
@@ -51,7 +52,7 @@ _TURNS = (
         _plan.kind,
         _plan.plan_id.label("switch_id"),
         _migration.c.plan_id,
-        func.json_extract(_item.document, "$.target_iccid").label("target"),
+        json_at(_item.document, "target_iccid").label("target"),
     )
     .join_from(steps, plans, _step.plan_no == _plan.plan_no)
     .join(_migration, _migration.c.plan_no == _plan.of_plan_no)

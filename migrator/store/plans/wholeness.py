@@ -17,8 +17,9 @@ from migrator.core.audit.chain import AuditEvent, follows, hash_of_lines, plan_d
 from migrator.core.cutover.plan import header_from as switch_header_from
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.plan.document import header_from
-from migrator.store.database.database import Database, Query
+from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
+from migrator.store.database.sql import Query, json_at
 from migrator.store.log import switch_items_digest
 from migrator.store.tables.plans import changes, events, plans
 
@@ -29,14 +30,16 @@ _LINES = Query(
         changes.c.source_key,
         changes.c.source_iccid,
         changes.c.target_key,
-        func.json_array(changes.c.action, changes.c.reason, changes.c.wave),
+        changes.c.action,
+        changes.c.reason,
+        changes.c.wave,
         changes.c.document,
     )
     .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
     .order_by(changes.c.source_key)
     .limit(PAGE)
 )
-_DOCUMENT = 4
+_DOCUMENT = 6
 _TARGET = ',"target_iccid":'
 _PLAN = select(plans).where(plans.c.plan_id == bindparam("plan_id"))
 _migration = plans.alias("migration")
@@ -85,8 +88,8 @@ def edited_lines(database: Database, plan_id: str) -> str | None:
     rows = by_page(lambda after: database.tuples(_LINES, plan_no=row.plan_no, after=after))
     for some in chunks(in_iccid_order(rows)):
         digest.update("\n".join([*(row[_DOCUMENT] for row in some), ""]).encode())
-        for key, iccid, target_key, named, document in some:
-            action, reason, wave = _told(named)
+        for key, iccid, target_key, *named, document in some:
+            action, reason, wave = _told(*named)
             _, _, target = document.partition(_TARGET)
             lies += not (
                 document.startswith(action)
@@ -114,7 +117,7 @@ def edited_switch(database: Database, switch_id: str) -> str | None:
     """
     with database.read() as connection:
         row = connection.execute(_SWITCH, {"switch_id": switch_id}).one()
-        named = func.json_extract(events.c.detail, "$.switch_id") == switch_id
+        named = json_at(events.c.detail, "switch_id") == switch_id
         made = _made(connection, select(events).where(events.c.kind == "switch.made", named))
         if isinstance(made, str):
             return made
@@ -139,13 +142,13 @@ def _is_key_of(key: str, iccid: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _told(named: str) -> tuple[str, str, str]:
+def _told(action: str, reason: str, wave: str | None) -> tuple[str, str, str]:
     """Return action, reason and wave as a line spells them.
 
     No text in the line can hold this spelling, because quotes in a text have backslashes.
     """
-    action, reason, wave = json.loads(named)
-    return f'{{"action":"{action}",', f',"reason":"{reason}",', f',"wave":{json.dumps(wave, ensure_ascii=False)},'
+    wave_said = json.dumps(wave, ensure_ascii=False, default=str)  # damage may have left bytes there
+    return f'{{"action":"{action}",', f',"reason":"{reason}",', f',"wave":{wave_said},'
 
 
 def _made(connection: Connection, wanted: Select[Any]) -> AuditEvent | str | None:

@@ -3,9 +3,10 @@
 `store.tables.fleet` explains the form of keys, times and JSON.
 """
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import Column, Float, ForeignKey, Index, Table
 
 from migrator.store.tables.fleet import metadata
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["campaign_approvals", "campaigns", "claim_retries", "first_lives", "shipped_cards", "ticks"]
 

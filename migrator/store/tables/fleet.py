@@ -7,7 +7,9 @@ SIMs are known by their canonical key (`Iccid.key`); the digits as they were giv
 text, so that a decimal keeps every digit. Times are UTC seconds. JSON is text in ASCII.
 """
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import Column, Float, ForeignKey, Index, MetaData, Table
+
+from migrator.store.tables.types import Integer, Text, only_where
 
 __all__ = [
     "WITH_BLANKS",
@@ -24,10 +26,10 @@ __all__ = [
     "unreadable_rows",
 ]
 
-WITH_BLANKS = "instr(imei, ' ') > 0"
+WITH_BLANKS = only_where("instr(imei, ' ') > 0", "strpos(imei, ' ') > 0")
 """Condition of a partial index.
 
-A query must repeat it to the letter.
+A query must repeat it to the letter: `store.database.sql.has_blanks`.
 """
 
 metadata = MetaData(
@@ -66,10 +68,10 @@ Index(  # at most one is open, and at most one is in force
     "ix_snapshots_one_of_a_kind",
     snapshots.c.state,
     unique=True,
-    sqlite_where=text("state IN ('open', 'in_force')"),
+    **only_where("state IN ('open', 'in_force')"),
 )
 
-snapshot_pages = Table(  # one row per page that a pass has on disk, in the order of saving
+snapshot_pages = Table(  # one row per page that a pass has on disk; saved_no is the order of saving
     "snapshot_pages",
     metadata,
     Column("snapshot_id", ForeignKey(snapshots.c.snapshot_id), primary_key=True),
@@ -78,7 +80,9 @@ snapshot_pages = Table(  # one row per page that a pass has on disk, in the orde
     Column("total_sims", Integer),
     Column("total_pages", Integer),
     Column("saved_at", Float, nullable=False),
+    Column("saved_no", Integer, nullable=False, server_default="0"),
 )
+Index(None, snapshot_pages.c.snapshot_id, snapshot_pages.c.pass_number, snapshot_pages.c.saved_no)
 
 source_sims = Table(  # one row per SIM and snapshot; last_pass and prior_pass are the last two that listed it
     "source_sims",
@@ -112,7 +116,7 @@ Index(  # what is still to be asked for
     "ix_source_sims_without_reading",
     source_sims.c.snapshot_id,
     source_sims.c.key,
-    sqlite_where=text("data_reading = 'not_read' AND sms_reading = 'not_read'"),
+    **only_where("data_reading = 'not_read' AND sms_reading = 'not_read'"),
 )
 Index(None, source_sims.c.imsi, source_sims.c.snapshot_id)  # with the snapshot, or SQLite goes through all of it
 Index(None, source_sims.c.msisdn, source_sims.c.snapshot_id)
@@ -132,7 +136,7 @@ unreadable_rows = Table(  # listed, but not as a SIM that we can read
 account_limits = Table(  # one row: the account's monthly caps
     "account_limits",
     metadata,
-    Column("one", Integer, primary_key=True),
+    Column("one", Integer, primary_key=True, autoincrement=False),
     Column("data_mb", Text),
     Column("sms_mo", Text),
 )
@@ -165,7 +169,11 @@ unit_facts = Table(  # what people noted of the unit that an old SIM is in; the 
     Column("noted_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
-Index("ix_unit_facts_imei_with_blanks", unit_facts.c.imei, sqlite_where=text(WITH_BLANKS))
+Index(
+    "ix_unit_facts_imei_with_blanks",
+    unit_facts.c.imei,
+    **WITH_BLANKS,
+)
 
 target_links = Table(  # the latest look at each target SIM; present 0: looked for and not seen
     "target_links",
@@ -191,7 +199,11 @@ target_links = Table(  # the latest look at each target SIM; present 0: looked f
     Column("read_at", Float, nullable=False),
     Column("imei", Text, index=True),
 )
-Index("ix_target_links_imei_with_blanks", target_links.c.imei, sqlite_where=text(WITH_BLANKS))
+Index(
+    "ix_target_links_imei_with_blanks",
+    target_links.c.imei,
+    **WITH_BLANKS,
+)
 
 stock = Table(  # cards that may be claimed before anybody knows their unit
     "stock",

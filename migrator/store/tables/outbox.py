@@ -3,9 +3,10 @@
 `store.tables.fleet` explains the form of keys, times and JSON.
 """
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import Column, Float, ForeignKey, Index, Table
 
 from migrator.store.tables.fleet import metadata
+from migrator.store.tables.types import Integer, Text, only_where
 
 __all__ = ["deliveries", "notices"]
 
@@ -36,5 +37,5 @@ deliveries = Table(  # who is told; `document` is the receiver as its policy had
 Index(
     "ix_deliveries_open",
     deliveries.c.next_at,
-    sqlite_where=text("state IN ('waiting', 'sending')"),
+    **only_where("state IN ('waiting', 'sending')"),
 )

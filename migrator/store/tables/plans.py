@@ -3,9 +3,10 @@
 `store.tables.fleet` explains the form of keys, times and JSON.
 """
 
-from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, Table, Text, text
+from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, Table
 
 from migrator.store.tables.fleet import metadata
+from migrator.store.tables.types import Integer, Text, only_where
 
 __all__ = [
     "approvals",
@@ -66,7 +67,7 @@ Index(
     changes.c.plan_no,
     changes.c.position,
     unique=True,
-    sqlite_where=text("position IS NOT NULL"),
+    **only_where("position IS NOT NULL"),
 )
 Index(
     "ix_changes_claim_order",
@@ -141,7 +142,11 @@ steps = Table(  # a step without a row is PENDING; before is what was read ahead
     sqlite_with_rowid=False,
 )
 Index("ix_steps_states", steps.c.plan_no, steps.c.state, steps.c.kind)
-Index("ix_steps_claimed", steps.c.source_key, sqlite_where=text("kind = 'claim' AND state = 'done'"))
+Index(
+    "ix_steps_claimed",
+    steps.c.source_key,
+    **only_where("kind = 'claim' AND state = 'done'"),
+)
 
 requests = Table(  # every request that was meant to change something
     "requests",
@@ -207,7 +212,7 @@ proofs = Table(  # the last proof of life of each SIM; what was asked of its old
 lease = Table(  # one row while somebody holds the store
     "lease",
     metadata,
-    Column("one", Integer, primary_key=True),
+    Column("one", Integer, primary_key=True, autoincrement=False),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("process_started_at", Float, nullable=False),
@@ -220,7 +225,7 @@ lease = Table(  # one row while somebody holds the store
 events = Table(  # only ever added to; each digest is taken over its event and the digest before it
     "events",
     metadata,
-    Column("seq", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("at", Float, nullable=False),
     Column("kind", Text, nullable=False),
     Column("plan_id", Text),

@@ -3,9 +3,10 @@
 `store.tables.fleet` explains the form of keys and times.
 """
 
-from sqlalchemy import Column, Float, Index, Integer, Table, Text, text
+from sqlalchemy import Column, Float, Index, Table
 
 from migrator.store.tables.fleet import WITH_BLANKS, metadata
+from migrator.store.tables.types import Integer, Text
 
 __all__ = ["baselines", "old_uses", "pair_versions", "source_imeis"]
 
@@ -18,7 +19,11 @@ source_imeis = Table(  # every IMEI, as told, that an old SIM had in an inventor
     Column("last_seen_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
-Index("ix_source_imeis_imei_with_blanks", source_imeis.c.imei, sqlite_where=text(WITH_BLANKS))
+Index(
+    "ix_source_imeis_imei_with_blanks",
+    source_imeis.c.imei,
+    **WITH_BLANKS,
+)
 
 pair_versions = Table(  # a row per correction; version 1 of a pair is `was` of its version 2; rows are only ever added
     "pair_versions",
