@@ -21,7 +21,7 @@ from migrator.core.run.steps import UNREAD, Verdict
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
-from migrator.store.database.sql import insert
+from migrator.store.database.sql import greater, insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.claims_made import price_of
 from migrator.store.pairs.paid_pairs import may_be_paid
@@ -125,12 +125,14 @@ _NEWLY_ALIVE = (
         or_(_life.target_key.is_(None), _was_elsewhere),
     )
 )
-_rest_began = func.max(
+_rest_began = greater(
     _life.seen_at,
-    func.coalesce(unit_facts.c.scanned_at, 0),  # a test on the bench is no rest
-    case((_life.imei == "", pairs.c.paired_at), else_=0),  # where nobody sees the hardware, the pair tells the unit
+    greater(
+        func.coalesce(unit_facts.c.scanned_at, 0.0),  # a test on the bench is no rest
+        case((_life.imei == "", pairs.c.paired_at), else_=0.0),  # where nobody sees the hardware, the pair tells it
+    ),
 )
-"""Moment from which a new SIM has lived in its unit only."""
+"""Moment from which a seen new SIM lived in its unit only."""
 
 _alive = select(first_lives.c.target_key).where(first_lives.c.target_key == _change.target_key)
 _SILENT = (
@@ -173,7 +175,7 @@ _UNRESTED = (
     .outerjoin(first_lives, _of_now)
     .outerjoin(unit_facts, unit_facts.c.source_key == pairs.c.source_key)
     .where(among(pairs.c.source_key, bindparam("keys")))
-    .where(func.coalesce(_rest_began > bindparam("before"), 1) == 1)
+    .where(or_(_life.seen_at.is_(None), _rest_began > bindparam("before")))
 )
 
 

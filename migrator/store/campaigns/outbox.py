@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, update
 from migrator.core.campaign.notices import DeliveryState, Notice
 from migrator.core.policy.outside import NoticeEvent, Receiver, receiver_from
 from migrator.store.database.database import Database, storable
-from migrator.store.database.sql import changed_rows
+from migrator.store.database.sql import changed_rows, json_at
 from migrator.store.log import note
 from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import campaigns
@@ -144,7 +144,7 @@ class Outbox:
         documents = [row.document for row in self._db.rows(select(deliveries.c.document).distinct())]
         receivers = [json.loads(document) for document in documents]
         for table in (plans, campaigns):
-            listed = func.json_extract(table.c.policy_json, "$.notify").label("listed")
+            listed = json_at(table.c.policy_json, "notify").label("listed")
             for row in self._db.rows(select(listed).where(listed.is_not(None)).distinct()):
                 receivers += json.loads(row.listed)
         return {value for one in receivers for key, value in one.items() if key in _NAMES_OF_SECRETS and value}

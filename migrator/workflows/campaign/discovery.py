@@ -87,7 +87,7 @@ def _is_due(tick: Tick, left: Mapping[str, Any]) -> bool:
 
 
 def _say(tick: Tick, left: Mapping[str, Any]) -> None:
-    """Say what a person has to decide, and keep it for the next tick."""
+    """Say what needs a person, and keep it for the next tick."""
     tick.told.pop(OPEN, None)
     if not any(left.get(name) for name in ("contradicts", "exact", "waits")):
         return
