@@ -372,6 +372,21 @@ def test_a_cutover_that_asks_switches_nothing_off_and_says_the_command(tmp_path:
 # --- prices -------------------------------------------------------------------------------------------------------
 
 
+def test_what_a_person_did_since_is_in_the_report_and_the_handover_of_the_next_tick(tmp_path: Path) -> None:
+    world = began(tmp_path, cutover="ask", rest="1h")
+    world.tick()
+    world.swap(world.on()[0])
+    world.tick()
+    world.wait(DAY_S)
+    assert world.tick().told["can_go_off"] == 1
+    written = sorted((tmp_path / "campaign" / "handover").glob("*.csv"))
+    world.cut_over()
+    ticked = world.tick()
+    assert {"report", "handover"} <= ticked.told.keys()
+    assert sorted((tmp_path / "campaign" / "handover").glob("*.csv")) > written
+    assert not {"report", "handover"} & world.tick().told.keys()
+
+
 def test_a_price_that_rose_within_a_plan_makes_a_new_plan(tmp_path: Path) -> None:
     world = began(tmp_path)
     world.outside.doomed = crash_at("after_intent", 1, StepKind.CLAIM)
