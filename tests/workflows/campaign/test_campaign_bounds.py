@@ -109,6 +109,20 @@ def test_nothing_is_sent_after_the_last_day(tmp_path: Path) -> None:
     assert ticked.told["pairs_added"] > 0, "files are taken all the same"
 
 
+def test_a_policy_whose_last_day_is_over_is_neither_made_nor_approved(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    policy = tmp_path / "policy.toml"
+    policy.write_text(policy.read_text().replace("until = 2027-06-30", "until = 2026-11-19"))
+    with site_of(world, world.outside) as site:
+        with pytest.raises(InputError, match="until = 2026-11-19 is over"):
+            approve_campaign(site, by="ann@desk")
+        end_campaign(site, by="ann@desk")
+        with pytest.raises(InputError, match="until = 2026-11-19 is over"):
+            create_campaign(site, policy)
+        policy.write_text(policy.read_text().replace("2026-11-19", "2026-11-20"))  # today still counts
+        create_campaign(site, policy)
+
+
 def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None:
     world = began(tmp_path, claims_per_day=4, ahead="24h")
     world.target.stock_claimed(["8944500777777000001"])
