@@ -7,6 +7,7 @@ import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.refs import ref_option
+from migrator.core.fleet.units import grouped, money
 from migrator.core.plan.refs import ref_of
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
@@ -164,8 +165,10 @@ def bounds_table(bounds: CampaignPolicy) -> Any:
     quiet = "none" if hours is None else "-".join(f"{at // 60:02d}:{at % 60:02d}" for at in hours.span)
     rows = [
         ("until", f"{bounds.until} ({bounds.time_zone})"),
-        ("claims a day, in all", f"{bounds.claims_per_day}, {bounds.claims_total}"),
-        ("money a day, in all", f"{bounds.spend_per_day}, {bounds.spend_total}"),
+        ("claims a day", f"{bounds.claims_per_day:,}"),
+        ("claims in all", f"{bounds.claims_total:,}"),
+        ("money a day", grouped(money(bounds.spend_per_day))),
+        ("money in all", grouped(money(bounds.spend_total))),
         ("cutover", f"{bounds.cutover.value}, after {bounds.cutover_rest_s / 3600:g} h"),
         ("quiet hours", quiet),
     ]

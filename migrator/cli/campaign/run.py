@@ -83,4 +83,4 @@ def _outcome(ticked: Ticked) -> Outcome:
 
 
 def _word(code: ExitCode) -> str:
-    return "attention" if code is ExitCode.ATTENTION else "stopped"
+    return {ExitCode.ATTENTION: "attention", ExitCode.RESUMABLE: "waits"}.get(code, "stopped")

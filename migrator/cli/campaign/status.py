@@ -8,7 +8,7 @@ import click
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.campaign.campaign import bounds_table
 from migrator.core.campaign.life import MEANINGS, STAGE_WORDS, LifeStage
-from migrator.core.fleet.units import money
+from migrator.core.fleet.units import grouped, money
 from migrator.workflows.campaign.status import CampaignStatus, campaign_status
 from migrator.workflows.site import open_site
 
@@ -63,17 +63,20 @@ def _told(found: CampaignStatus) -> Outcome:
         "exceptions": {code.value: sims for code, sims in found.counts.codes.items() if sims},
         "idle": found.idle.as_dict(),
         "ticks": ticks,
+        "headline": found.headline,
+        "next": list(found.steps),
     }
     used = [
-        ("claims today", f"{spent.sims_today} of {bounds.claims_per_day}"),
-        ("claims in all", f"{spent.sims} of {bounds.claims_total}"),
-        ("money today", f"{money(spent.money_today)} of {money(bounds.spend_per_day)}"),
-        ("money in all", f"{money(spent.money)} of {money(bounds.spend_total)}"),
+        ("claims today", f"{spent.sims_today:,} of {bounds.claims_per_day:,}"),
+        ("claims in all", f"{spent.sims:,} of {bounds.claims_total:,}"),
+        ("money today", f"{grouped(money(spent.money_today))} of {grouped(money(bounds.spend_per_day))}"),
+        ("money in all", f"{grouped(money(spent.money))} of {grouped(money(bounds.spend_total))}"),
     ]
-    stages = [(words, found.counts.of(stage)) for stage, words in STAGE_WORDS.items() if found.counts.of(stage)]
+    stages = [(words, f"{found.counts.of(stage):,}") for stage, words in STAGE_WORDS.items() if found.counts.of(stage)]
     text: list[Any] = [
         f"Campaign {campaign.name!r}: {campaign.state.value}, approved by {len(found.people)} of {bounds.approvals}.",
-        table("Where the SIMs are", ("", "SIMs"), stages),
+        found.headline,
+        *([table("Where the SIMs are", ("", "SIMs"), stages)] if stages else []),
         f"Idle: {found.idle.words}." if found.idle.all.cards else "Idle: no card.",
         table("Used", ("", ""), used),
         bounds_table(bounds),
@@ -82,7 +85,8 @@ def _told(found: CampaignStatus) -> Outcome:
         codes = [(code.value, sims, MEANINGS[code]) for code, sims in found.counts.codes.items() if sims]
         text.append(table("Exceptions: `migrator campaign exceptions` lists them", ("code", "SIMs", "meaning"), codes))
     rows = [(one["tick"], one["began_at"], _ended(one["exit_code"]), one["reason"]) for one in ticks]
-    text.append(table("Newest ticks", ("tick", "began", "exit", "reason"), rows))
+    text += [table("Newest ticks", ("tick", "began", "exit", "reason"), rows)] if rows else []
+    text.append(f"Next: {found.steps[0]}")
     return Outcome(data, text)
 
 

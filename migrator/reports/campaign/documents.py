@@ -141,6 +141,7 @@ def _campaign_of(campaign: CampaignStanding) -> dict[str, Any]:
         "ref": campaign.ref,
         "until": campaign.until.isoformat(),
         "is_over": campaign.is_over,
+        "is_changed": campaign.is_changed,
         "cutover": campaign.cutover,
         "due": campaign.due,
         "bounds": _bounds_of(campaign),

@@ -65,6 +65,7 @@ class CampaignStanding:
         ref: the change or ticket of the newest approval; "" for none.
         until: its last day.
         is_over: whether that day is over.
+        is_changed: whether the policy's file is another one than was approved.
         cutover: ask or auto.
         intake: the folder for lists of units.
         due: old SIMs with a pair that wait for their claim.
@@ -80,6 +81,7 @@ class CampaignStanding:
     ref: str
     until: date
     is_over: bool
+    is_changed: bool
     cutover: str
     intake: str
     due: int
@@ -201,22 +203,23 @@ class _Hold:
 
 def _held(campaign: CampaignStanding | None) -> _Hold | None:
     """Return what keeps a campaign from sending anything; None for nothing."""
-    if campaign is None:
-        return None
-    if campaign.state == "paused":
-        return _Hold("The campaign is paused", "`migrator campaign resume --by NAME` lets it go on.", is_ordered=True)
-    if campaign.state == "made":
-        have = f"{len(campaign.people)} of {campaign.required}"
-        step = f"`migrator campaign approve` approves its policy, as the file is now: {have} so far."
-        return _Hold("The campaign is not approved yet", step, is_ordered=True)
-    if campaign.is_over:
-        step = "set a later day in the policy, then `migrator campaign approve`."
-        return _Hold(f"The campaign's last day is over: {campaign.until}", f"To go on, {step}")
-    if campaign.due and campaign.used_up is not None:
-        due = f"{counted(campaign.due, 'SIM')} {'waits' if campaign.due == 1 else 'wait'} for a claim"
-        step = f"{due}: to go on, raise {campaign.used_up} in the policy, then `migrator campaign approve`."
-        return _Hold(f"[campaign] {campaign.used_up} is used up", step)
-    return None
+    return None if campaign is None else next((hold for is_so, hold in _holds(campaign) if is_so), None)
+
+
+def _holds(campaign: CampaignStanding) -> Iterator[tuple[bool, _Hold]]:
+    """Yield what may hold a campaign, each with whether it does."""
+    step = "`migrator campaign resume --by NAME` lets it go on."
+    yield campaign.state == "paused", _Hold("The campaign is paused", step, is_ordered=True)
+    have = f"{len(campaign.people)} of {campaign.required}"
+    step = f"`migrator campaign approve` approves its policy, as the file is now: {have} so far."
+    yield campaign.state == "made", _Hold("The campaign is not approved yet", step, is_ordered=True)
+    step = "`migrator campaign approve` approves the policy's file as it is now."
+    yield campaign.is_changed, _Hold("The policy's file was changed since it was approved", step)
+    step = "To go on, set a later day in the policy, then `migrator campaign approve`."
+    yield campaign.is_over, _Hold(f"The campaign's last day is over: {campaign.until}", step)
+    bound, due = campaign.used_up, f"{counted(campaign.due, 'SIM')} {'waits' if campaign.due == 1 else 'wait'}"
+    step = f"{due} for a claim: to go on, raise {bound} in the policy, then `migrator campaign approve`."
+    yield bool(campaign.due) and bound is not None, _Hold(f"[campaign] {bound} is used up", step)
 
 
 def _steps(report: FleetReport) -> Iterator[str]:

@@ -16,6 +16,7 @@ from migrator.workflows.field.stock import import_stock
 __all__ = ["take_files"]
 
 ENDINGS = {".csv", ".txt"}
+SHEETS = {".xlsx", ".xlsm", ".xls", ".ods", ".numbers"}
 SHIPPED, STOCK = "shipped", "stock"
 TAKEN, REFUSED = "taken", "refused"
 
@@ -25,7 +26,7 @@ def take_files(tick: Tick) -> None:
 
     A file is moved once its rows are kept; one that was taken before a kill is taken again, which changes nothing. Rows
     with a problem stand beside the taken file. Names that begin with a dot, or that end in neither `.csv` nor `.txt`,
-    are of files that are still being written.
+    are of files that are still being written; but a spreadsheet is refused, as somebody waits for it.
     """
     folder = Path(tick.campaign.folder) / INTAKE
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ def take_files(tick: Tick) -> None:
 
 def _files(folder: Path) -> Iterator[Path]:
     for file in folder.iterdir():
-        if file.is_file() and file.suffix.lower() in ENDINGS and not file.name.startswith("."):
+        if file.is_file() and file.suffix.lower() in ENDINGS | SHEETS and not file.name.startswith((".", "~")):
             yield file
 
 
@@ -60,6 +61,14 @@ def _place(folder: Path, file: Path, tick: Tick) -> Path:
         number += 1
         place = folder / f"{stamp}-{number}-{file.name}"
     return place
+
+
+def _sheet(_tick: Tick, file: Path, _place: Path) -> None:
+    raise InputError(
+        f"{file.name} is a spreadsheet, and only lists as text are read",
+        code="spreadsheet",
+        hint="save it as CSV, with the columns of ICCIDs as text",
+    )
 
 
 def _pairs(tick: Tick, file: Path, place: Path) -> None:
@@ -103,10 +112,13 @@ class _Way:
 _PAIRS = _Way(_pairs, "source_iccid, target_iccid, unit, imei, site, ticket, scanned_at", "migrator pair import")
 _SHIPPED = _Way(_shipped, "iccid, with a line for each card")
 _STOCK = _Way(_stock, "iccid, with a line for each card", "migrator stock import")
+_SHEET = _Way(_sheet, "")
 
 
 def _way(file: Path) -> _Way:
     name = file.name.lower()
+    if file.suffix.lower() in SHEETS:
+        return _SHEET
     if name.startswith(SHIPPED):
         return _SHIPPED
     return _STOCK if name.startswith(STOCK) else _PAIRS

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from migrator.core.plan.refs import LONGEST_REF, ref_of
 from migrator.errors import InputError
@@ -35,10 +36,10 @@ def create_campaign(
         name: for people; None for the name of the file.
         folder: for its intake, reports and exceptions; None for `campaign` beside the policy.
 
-    Raises: InputError, for a policy without bounds, or where another campaign is not ended.
+    Raises: InputError, for a policy without bounds, or whose last day is over, or where another campaign is not ended.
     """
     file = Path(policy).absolute()
-    loaded = with_bounds(read_policy(file))
+    loaded = _before_its_end(with_bounds(read_policy(file)), site)
     place = (Path(folder) if folder is not None else file.parent / "campaign").absolute()
     made = site.store.campaigns.create(
         file.stem if name is None else _visible(name, "--name"),
@@ -70,7 +71,7 @@ def approve_campaign(
     Raises: InputError, where there is no campaign, or its policy cannot be used.
     """
     store, campaign, who = site.store, site.store.campaigns.required(), named_person(by, option="--by")
-    loaded = with_bounds(read_policy(Path(campaign.policy_file)))
+    loaded = _before_its_end(with_bounds(read_policy(Path(campaign.policy_file))), site)
     if loaded.fingerprint != campaign.policy_sha256:
         campaign = store.campaigns.take_policy(
             campaign, text=loaded.text, policy=loaded.canonical, sha256=loaded.fingerprint, now=site.now()
@@ -134,6 +135,19 @@ def with_bounds(loaded: LoadedPolicy) -> LoadedPolicy:
     if loaded.policy.campaign is None:
         words = f"{loaded.name} has no section [campaign]: a standing approval has bounds"
         raise InputError(words, code="no_campaign_policy", hint=EXAMPLE)
+    return loaded
+
+
+def _before_its_end(loaded: LoadedPolicy, site: Site) -> LoadedPolicy:
+    """Return a policy under which something may still be sent.
+
+    Raises: InputError, where its last day is over.
+    """
+    bounds = loaded.policy.campaign
+    assert bounds is not None  # noqa: S101 - it has bounds
+    if site.clock.now().astimezone(ZoneInfo(bounds.time_zone)).date() > bounds.until:
+        words = f"{loaded.name}: [campaign] until = {bounds.until} is over: nothing would be sent"
+        raise InputError(words, code="until_over", hint="set a day that is to come")
     return loaded
 
 

@@ -1,5 +1,6 @@
 """Report over all plans of a store; no campaign need be there."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,8 @@ from migrator.core.campaign.forecast import forecast
 from migrator.core.campaign.idle import idle_money
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
 from migrator.core.fleet.units import money
-from migrator.inputs.policy.file import stored_policy
+from migrator.errors import InputError
+from migrator.inputs.policy.file import read_policy, stored_policy
 from migrator.reports.model import moment
 from migrator.version import VERSION
 from migrator.wiring.gc import collecting_rarely
@@ -26,6 +28,7 @@ from migrator.workflows.site import Site, living_holder
 if TYPE_CHECKING:
     from migrator.reports.campaign.model import CampaignStanding, FleetReport
     from migrator.store import Owner, Store
+    from migrator.store.campaigns.campaigns import Campaign
     from migrator.store.campaigns.ticks import KeptTick
 
 __all__ = ["WrittenFleet", "campaign_exceptions", "campaign_report", "campaign_standing", "fleet_report"]
@@ -156,12 +159,26 @@ def campaign_standing(store: "Store", now: float) -> "CampaignStanding | None":
         ref=refs[-1] if refs else "",
         until=bounds.until,
         is_over=today.astimezone(zone).date() > bounds.until,
+        is_changed=_is_changed(campaign),
         cutover=bounds.cutover.value,
         intake=str(Path(campaign.folder) / INTAKE),
         due=sum(1 for _ in store.due.waiting(campaign)),
         bounds=bounds_used(bounds, store.due.spent(campaign, day_began_s(today, zone))),
         calls=[_call(one) for one in store.ticks.list(MOST_CALLS) if one.campaign_no == campaign.campaign_no],
     )
+
+
+def _is_changed(campaign: "Campaign") -> bool:
+    """True if the policy's file is known to be another one.
+
+    A machine that only watches need not have it, or may not read it.
+    """
+    if not os.access(campaign.policy_file, os.R_OK):
+        return False
+    try:
+        return read_policy(Path(campaign.policy_file)).fingerprint != campaign.policy_sha256
+    except InputError:
+        return True
 
 
 def _call(tick: "KeptTick") -> dict[str, Any]:

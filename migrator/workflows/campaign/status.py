@@ -12,7 +12,8 @@ from migrator.core.policy.policy import CampaignPolicy
 from migrator.inputs.policy.file import stored_policy
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import KeptTick
-from migrator.workflows.site import Site
+from migrator.workflows.campaign.report import fleet_report
+from migrator.workflows.site import Site, living_holder
 
 __all__ = ["CampaignStatus", "campaign_status"]
 
@@ -31,6 +32,8 @@ class CampaignStatus:
         counts: old SIMs by the stage of their life, and exceptions by code.
         idle: cards that are claimed and were never seen, with their money.
         ticks: the newest ones, newest first.
+        headline: words that say whether all is well, with the detail, as in the report.
+        steps: what to do next, the most pressing first; code words stand in backticks.
     """
 
     campaign: Campaign
@@ -40,6 +43,8 @@ class CampaignStatus:
     counts: LifeCounts
     idle: IdleMoney
     ticks: Sequence[KeptTick]
+    headline: str
+    steps: Sequence[str]
 
 
 def campaign_status(site: Site) -> CampaignStatus:
@@ -47,17 +52,23 @@ def campaign_status(site: Site) -> CampaignStatus:
 
     Raises: InputError, without a campaign.
     """
+    from migrator.reports.campaign.model import headline, next_commands
+
     store, campaign = site.store, site.store.campaigns.required()
     bounds = stored_policy(campaign.policy_text, name=campaign.name).campaign
     assert bounds is not None  # noqa: S101 - a campaign is made of a policy with bounds
     began_s = day_began_s(site.clock.now(), ZoneInfo(bounds.time_zone))
-    now = site.now()
+    holder = None if site.held_by else living_holder(store)
+    report = fleet_report(store, now=site.now(), holder=holder)
+    told = headline(report)
     return CampaignStatus(
         campaign,
         bounds,
         store.campaigns.people(campaign),
         store.due.spent(campaign, began_s),
-        store.lives.counts(now),
-        store.idle(now),
+        report.counts,
+        report.idle,
         store.ticks.list(TICKS),
+        f"{told.words}. {told.detail}",
+        next_commands(report),
     )

@@ -90,6 +90,11 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
 
 
 def _has_changed(tick: Tick) -> bool:
-    """True if this tick changed something, or the one before was killed."""
-    was_killed = any(one.ended_s is None for one in tick.site.store.ticks.list(2)[1:])
-    return was_killed or bool(CHANGES & tick.told.keys())
+    """True if this tick changed something, or the one before was killed.
+
+    People change something, too: then SIMs are in other stages than the tick before counted.
+    """
+    if CHANGES & tick.told.keys():
+        return True
+    before = tick.site.store.ticks.list(2)[1:]
+    return any(one.ended_s is None or one.told.get("stages") != tick.told.get("stages") for one in before)

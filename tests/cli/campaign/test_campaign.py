@@ -26,6 +26,10 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     again = desk.run("campaign", "create", "--policy", "policy.toml")
     assert again.code == 2
     assert "is not ended" in again.err
+    fresh = desk.run("campaign", "status").out
+    assert "Newest ticks" not in fresh  # no table without a row
+    assert "Where the SIMs are" in fresh
+    assert "Next: `migrator campaign approve`" in fresh
     assert desk.json("campaign", "approve", "--by", "ann").data["state"] == "made"
     assert desk.run("campaign", "run", "--once").code == 6
     assert not desk.rehearsal.hologram.ledger.charges
@@ -38,7 +42,10 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     told = desk.json("campaign", "status").data
     assert told["claims"]["so_far"] == charged
     assert [one["exit_code"] for one in told["ticks"]] == [0, 6]
-    assert "Standing approval" in desk.run("campaign", "status").out
+    shown = desk.run("campaign", "status").out
+    assert "50,000" in shown
+    assert told["headline"] in shown.replace("\n", " ")
+    assert f"Next: {told['next'][0]}".split("`")[0] in shown
     assert desk.run("campaign", "pause", "--by", "ann").code == 0
     assert desk.run("campaign", "run", "--once").code == 6
     assert desk.run("campaign", "resume", "--by", "ann").code == 0

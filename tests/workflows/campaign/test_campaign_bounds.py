@@ -119,6 +119,20 @@ def test_nothing_is_sent_after_the_last_day(tmp_path: Path) -> None:
     assert ticked.told["pairs_added"] > 0, "files are taken all the same"
 
 
+def test_a_policy_whose_last_day_is_over_is_neither_made_nor_approved(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    policy = tmp_path / "policy.toml"
+    policy.write_text(policy.read_text().replace("until = 2027-06-30", "until = 2026-11-19"))
+    with site_of(world, world.outside) as site:
+        with pytest.raises(InputError, match="until = 2026-11-19 is over"):
+            approve_campaign(site, by="ann@desk")
+        end_campaign(site, by="ann@desk")
+        with pytest.raises(InputError, match="until = 2026-11-19 is over"):
+            create_campaign(site, policy)
+        policy.write_text(policy.read_text().replace("2026-11-19", "2026-11-20"))  # today still counts
+        create_campaign(site, policy)
+
+
 def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None:
     world = began(tmp_path, claims_per_day=4, ahead="24h")
     world.target.stock_claimed(["8944500777777000001"])
@@ -432,6 +446,21 @@ def test_a_cutover_that_asks_switches_nothing_off_and_says_the_command(tmp_path:
 
 
 # --- prices -------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_person_did_since_is_in_the_report_and_the_handover_of_the_next_tick(tmp_path: Path) -> None:
+    world = began(tmp_path, cutover="ask", rest="1h")
+    world.tick()
+    world.swap(world.on()[0])
+    world.tick()
+    world.wait(DAY_S)
+    assert world.tick().told["can_go_off"] == 1
+    written = sorted((tmp_path / "campaign" / "handover").glob("*.csv"))
+    world.cut_over()
+    ticked = world.tick()
+    assert {"report", "handover"} <= ticked.told.keys()
+    assert sorted((tmp_path / "campaign" / "handover").glob("*.csv")) > written
+    assert not {"report", "handover"} & world.tick().told.keys()
 
 
 def test_a_price_that_rose_within_a_plan_makes_a_new_plan(tmp_path: Path) -> None:
