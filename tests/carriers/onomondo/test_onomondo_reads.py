@@ -213,7 +213,7 @@ def test_a_list_that_lacks_hardware_or_limit_leaves_the_sim_to_be_read(switches:
     ("limit", "expected"),
     [
         ({"total": 5, "type": "daily"}, DataLimit(Bytes(5), LimitPeriod.DAILY, "daily")),
-        ({"total": "7", "type": "Monthly"}, DataLimit(Bytes(7), LimitPeriod.MONTHLY, "Monthly")),
+        ({"total": "7", "type": "Monthly"}, DataLimit(Bytes(7), LimitPeriod.MONTHLY, "monthly")),
         ({"total": 5, "type": "yearly"}, DataLimit(Bytes(5), LimitPeriod.OTHER, "yearly")),
         ({"total": 5}, DataLimit(Bytes(5), LimitPeriod.OTHER, "")),
         ({"total": 0.5, "type": "monthly"}, None),
