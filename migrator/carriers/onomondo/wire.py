@@ -155,7 +155,7 @@ def _data_limit(entry: Any) -> DataLimit | None:
 
 
 def _tags(entries: Any) -> tuple[str, ...] | None:
-    """Return the names of the tags in their order; None if not told."""
+    """Return the names of the tags in order, or None."""
     if not isinstance(entries, list):
         return None
     names = (text_of(entry.get("name")) for entry in entries if isinstance(entry, Mapping))

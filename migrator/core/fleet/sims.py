@@ -24,6 +24,7 @@ __all__ = [
     "SourceSim",
     "SourceStatus",
     "TargetLink",
+    "ToldVolumes",
     "data_limit",
     "link_state",
     "source_status",
@@ -161,7 +162,10 @@ _PERIODS = {period.value: period for period in LimitPeriod if period is not Limi
 
 
 def data_limit(volume: Bytes, word: str) -> DataLimit:
-    """Return a limit by a word for its period, ours or the carrier's."""
+    """Return a limit, by a word for its period.
+
+    The word is ours, or the carrier's.
+    """
     period = _PERIODS.get(word.strip().lower())
     return DataLimit(volume, LimitPeriod.OTHER, word) if period is None else DataLimit(volume, period, period.value)
 
@@ -201,6 +205,21 @@ class SourceSim:
     facts: UnitFacts | None = None
     data_limit: DataLimit | None = None
     tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldVolumes:
+    """Kinds of volumes of which some SIM of the inventory has one.
+
+    `data` and `sms` are booked volumes, `data_left` and `sms_left` what is left of them, `data_limit` is a limit of a
+    SIM's own.
+    """
+
+    data: bool
+    data_left: bool
+    sms: bool
+    sms_left: bool
+    data_limit: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ A change of such a field shows in the name alone.
 """
 
 
+_OWN = (None, DataBasis.DATA_LIMIT)
+"""Bases by which a SIM's own limit counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Uses:
     """Names of the rules for whose SIMs a value counted.
@@ -28,6 +32,7 @@ class Uses:
     Args:
         data_remaining: rules whose limit came from what is left of the data volume.
         sms_remaining: rules whose limit came from what is left of the SMS volume.
+        data_limits: rules whose limit may have come from the SIM's own at the source.
         booked_data: rules for whose SIMs the booked data volume was checked: even a missing volume is then an answer.
         names: rules whose names have a field that the plan does not hold.
         switched_off: whether a rule asks for what cutovers of ours switched off.
@@ -35,6 +40,7 @@ class Uses:
 
     data_remaining: frozenset[str] = frozenset()
     sms_remaining: frozenset[str] = frozenset()
+    data_limits: frozenset[str] = frozenset()
     booked_data: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     switched_off: bool = False
@@ -47,6 +53,7 @@ def uses_of(policy: Policy) -> Uses:
     return Uses(
         data_remaining=frozenset(n for n, part in parts.items() if part.data_limit.basis is DataBasis.REMAINING),
         sms_remaining=frozenset(n for n, part in parts.items() if part.sms_limit.basis is SmsBasis.REMAINING),
+        data_limits=frozenset(n for n, part in parts.items() if part.data_limit.basis in _OWN),
         booked_data=_asked_for_volume(policy),
         names=frozenset(n for n, name in names.items() if _fields(name) & NOT_IN_THE_PLAN),
         switched_off=any(

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     QUOTA_READ_FAILED = "quota_read_failed"  # it was asked for, and no usable answer came
     LIMIT_ZERO = "limit_zero"  # the data limit comes out as zero
     LIMIT_TOO_LARGE = "limit_too_large"  # the data limit comes out larger than a number is sent exactly
+    LIMIT_PERIOD = "limit_period"  # the source's limit is not monthly, and the policy does not say what becomes of it
     LIMIT_UNKNOWN = "limit_unknown"  # the policy needs 1NCE's monthly cap, and none is set
     NO_WAVE = "no_wave"  # no wave selects it, or those that do are full
     NOT_SELECTED = "not_selected"  # `--where` left it out of this plan

@@ -348,7 +348,7 @@ def _source_values(sim: SourceSim) -> dict[str, Any]:
     The values serve reviews, and show what changed since.
     """
     data, data_left, sms, sms_left = sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining
-    values = {
+    values: dict[str, Any] = {
         "data_quota_mb": None if data is None else _text(data),
         "data_remaining_mb": None if data_left is None else _text(data_left),
         "label": sim.label,
@@ -358,7 +358,12 @@ def _source_values(sim: SourceSim) -> dict[str, Any]:
     }
     if sim.status_before is not None:
         values["status_before"] = sim.status_before._value_
-    return values
+    if sim.tags is not None:
+        values["tags"] = list(sim.tags)
+    limit = sim.data_limit
+    if limit is None:
+        return values
+    return {"data_limit_bytes": str(limit.volume), "data_limit_period": limit.word, **values}
 
 
 def _text(value: Decimal) -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "NamePolicy",
     "OldSim",
     "OnDuplicate",
+    "OtherPeriods",
     "OtherUnits",
     "PairProof",
     "Policy",
@@ -59,11 +60,20 @@ class StatusRule(StrEnum):
 class DataBasis(StrEnum):
     """Basis of a SIM's data limit."""
 
+    DATA_LIMIT = "data_limit"  # the source's own limit of each SIM, in bytes a period
     TOTAL = "total"  # 1NCE's booked lifetime volume
     REMAINING = "remaining"  # what is left of it; costs a call per SIM
     MONTHLY_LIMIT = "monthly_limit"  # 1NCE's account-wide monthly cap
     FIXED = "fixed"  # `fixed_mb`
     UNLIMITED = "unlimited"  # no limit at Hologram
+
+
+class OtherPeriods(StrEnum):
+    """Treatment of a data limit of another period than a month."""
+
+    BLOCK = "block"  # a person must decide
+    FIXED = "fixed"  # `fixed_mb` in its place
+    THIRTY_DAYS = "thirty_days"  # as many periods as 30 days have: an assumption, and said with each SIM
 
 
 class SmsBasis(StrEnum):
@@ -206,15 +216,23 @@ class StatusPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DataLimitPolicy:
-    """`[data_limit]`: volumes in MB of 1,048,576 bytes."""
+    """`[data_limit]`: volumes in MB of 1,048,576 bytes.
 
-    basis: DataBasis = DataBasis.TOTAL
+    Without `basis` a SIM goes by its own limit at the source, where the source has one; else by its booked volume.
+    """
+
+    basis: DataBasis | None = None
     fixed_mb: Decimal | None = None
     monthly_cap_mb: Decimal | None = None  # 1NCE's cap, where no call tells it
     minimum_mb: Decimal | None = None
     maximum_mb: Decimal | None = None
     round_up_to_mb: Decimal | None = None
     when_zero: WhenZero = WhenZero.BLOCK
+    other_periods: OtherPeriods | None = None  # None: block
+
+    def basis_for(self, *, has_limit: bool) -> DataBasis:
+        """Return the basis for a SIM, by whether it has a limit."""
+        return self.basis or (DataBasis.DATA_LIMIT if has_limit else DataBasis.TOTAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ def _parser(column: Column, dialect: Dialect) -> Callable[[str], Any]:
 
 
 def _limit_of(volume: int | None, word: str | None) -> DataLimit | None:
-    """Return a limit of a period; the period is our word, or the carrier's."""
+    """Return a limit of a period, or None."""
     return None if volume is None else data_limit(Bytes(volume), word or "")
 
 

@@ -207,7 +207,10 @@ def parse_bytes(cell: str) -> int | None:
 
 
 def parse_tags(cell: str) -> tuple[str, ...] | None:
-    """Read the names of tags: a list as our export has it, or names between commas."""
+    """Read the names of tags.
+
+    They stand in a list as our export has it, or between commas.
+    """
     text = parse_text(cell)
     if text is None:
         return None

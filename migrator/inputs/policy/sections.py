@@ -30,6 +30,7 @@ from migrator.core.policy.policy import (
     NamePolicy,
     OldSim,
     OnDuplicate,
+    OtherPeriods,
     OtherUnits,
     PairProof,
     QuietHours,
@@ -249,6 +250,7 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "maximum_mb": _VOLUME_ABOVE_ZERO,
             "round_up_to_mb": _VOLUME_ABOVE_ZERO,
             "when_zero": choice(WhenZero),
+            "other_periods": choice(OtherPeriods),
         },
     ),
     "sms_limit": (

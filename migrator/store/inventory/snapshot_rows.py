@@ -47,7 +47,7 @@ _OWN_RECORD = ("imsi", "msisdn", "imei", "data_limit_bytes", "data_limit_period"
 
 _LATER = (source_sims.c.data_limit_bytes, source_sims.c.data_limit_period, source_sims.c.tags)
 _LATER_AT = len(SIM_COLUMNS) - len(_LATER)
-"""Place from which on the values of a SIM stand behind the columns of its snapshot."""
+"""Place of the first value behind the columns of the snapshot."""
 
 NEVER = -1
 """Prior pass of a SIM that only one pass has listed."""

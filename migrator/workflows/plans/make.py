@@ -34,7 +34,7 @@ from migrator.inputs.policy.file import stored_policy
 from migrator.inputs.policy.iccids import unmatched
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 from migrator.wiring.gc import collecting_rarely
-from migrator.workflows.plans.choices import must_have_chosen
+from migrator.workflows.plans.choices import must_have_basis, must_have_chosen
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -77,6 +77,9 @@ async def make_plan(
     account = await target.account()
     prices = prices_of(await target.data_plans(), loaded.policy.claim)
     if fleet.kind is PlanKind.MIGRATE:
+        inventory = store.inventory
+        caps = inventory.account_limits() or AccountLimits()
+        must_have_basis(loaded, inventory.source_name(), inventory.told_volumes(), caps)
         must_have_chosen(fleet.candidates(), loaded, prices, selection)
     balance = await target.balance()
     if not fleet.is_read:
