@@ -212,7 +212,7 @@ class ToldVolumes:
     """Kinds of volumes of which some SIM of the inventory has one.
 
     `data` and `sms` are booked volumes, `data_left` and `sms_left` what is left of them, `data_limit` is a limit of a
-    SIM's own.
+    SIM's own. `tags` are names on SIMs.
     """
 
     data: bool
@@ -220,6 +220,7 @@ class ToldVolumes:
     sms: bool
     sms_left: bool
     data_limit: bool
+    tags: bool
 
 
 @dataclass(frozen=True, slots=True)

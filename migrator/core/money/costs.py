@@ -152,6 +152,8 @@ class PlanTally:
         used = used or Used()
         waves = [self._wave(wave, policy, prices, max_rps) for wave in policy.waves]
         calls = {kind: sum(wave["calls"][kind] for wave in waves) for kind in KINDS}
+        if any("tags" in wave["calls"] for wave in waves):  # of the old SIMs, where they are copied
+            calls["tags"] = sum(wave["calls"].get("tags", 0) for wave in waves)
         calls["reads"] += max(1, -(-self._acting().sims // PAGE))  # what is there before anything is decided
         parts: tuple[Policy | Rule, ...] = (*policy.rules, policy)
         groups = [self._group(part, prices) for part in parts]

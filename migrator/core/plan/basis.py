@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.plan.mapping import FACT_FIELDS, device_name, template_fields
 from migrator.core.plan.plan import Change, Reason
-from migrator.core.policy.policy import DataBasis, NamePolicy, OnDuplicate, Policy, Rule, SmsBasis
+from migrator.core.policy.policy import DataBasis, NamePolicy, OldTags, OnDuplicate, Policy, Rule, SmsBasis
 
 __all__ = ["Uses", "name_change", "names_for", "uses_of"]
 
-NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address", *FACT_FIELDS}
+NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address", "tags", *FACT_FIELDS}
 """Fields of a name that the plan does not hold.
 
 A change of such a field shows in the name alone.
@@ -36,6 +36,7 @@ class Uses:
         booked_data: rules for whose SIMs the booked data volume was checked: even a missing volume is then an answer.
         names: rules whose names have a field that the plan does not hold.
         switched_off: whether a rule asks for what cutovers of ours switched off.
+        tags: whether the old SIMs' tags are copied.
     """
 
     data_remaining: frozenset[str] = frozenset()
@@ -44,6 +45,7 @@ class Uses:
     booked_data: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     switched_off: bool = False
+    tags: bool = False
 
 
 def uses_of(policy: Policy) -> Uses:
@@ -59,6 +61,7 @@ def uses_of(policy: Policy) -> Uses:
         switched_off=any(
             rule.when.status_before is not None or rule.when.switched_off_by_us is not None for rule in policy.rules
         ),
+        tags=policy.claim.tags is OldTags.COPY,
     )
 
 

@@ -21,9 +21,11 @@ from migrator.core.fleet.sims import (
 from migrator.core.fleet.units import BYTES_PER_MB, Bytes, megabytes
 from migrator.core.plan.plan import DesiredState, Reason
 from migrator.core.policy.policy import (
+    ClaimPolicy,
     DataBasis,
     DataLimitPolicy,
     NamePolicy,
+    OldTags,
     OtherPeriods,
     Policy,
     SmsBasis,
@@ -41,6 +43,7 @@ __all__ = [
     "Blocked",
     "Limit",
     "LimitRule",
+    "copied_tags",
     "data_limit_rule",
     "device_name",
     "left_behind",
@@ -427,6 +430,21 @@ def _sms_limit_of(volume: Decimal, maximum: int) -> Limit:
     return Limit(count)
 
 
+# --- tags ---------------------------------------------------------------------------------------------------------
+
+
+def copied_tags(sim: SourceSim, claim: ClaimPolicy) -> tuple[str, ...] | Blocked:
+    """Return the old SIM's tags that go along, sorted.
+
+    There are none without the policy's word. The tag of the whole migration is on every SIM anyway.
+    """
+    if claim.tags is not OldTags.COPY:
+        return ()
+    if sim.tags is None:
+        return Blocked(Reason.TAGS_UNKNOWN, 'its tags were not told, and [claim] tags = "copy" copies them')
+    return tuple(sorted({tag for tag in sim.tags if tag != claim.tag}))
+
+
 # --- name ---------------------------------------------------------------------------------------------------------
 
 
@@ -448,6 +466,7 @@ def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | 
         "imsi": sim.imsi or "",
         "msisdn": sim.msisdn or "",
         "ip_address": sim.ip_address or "",
+        "tags": ", ".join(sim.tags or ()),
     }
     if sim.facts is not None:
         values |= {name: getattr(sim.facts, name) or "" for name in FACT_FIELDS}

@@ -18,6 +18,7 @@ from migrator.core.plan.mapping import (
     LARGEST_LIMIT,
     Blocked,
     LimitRule,
+    copied_tags,
     data_limit_rule,
     device_name,
     sms_limit_rule,
@@ -64,6 +65,7 @@ class _Wanted(NamedTuple):
     state: DesiredState
     overage_limit_bytes: Bytes | None
     sms_limit: int | None
+    tags: tuple[str, ...] = ()
 
 
 def _ways(policy: Policy, account: AccountLimits, source: str) -> tuple[_Way, ...]:
@@ -226,12 +228,16 @@ class Planner:
         name = self._name(sim, target_iccid, way.names)
         if isinstance(name, Blocked):
             return name
+        tags = copied_tags(sim, self.policy.claim)
+        if isinstance(tags, Blocked):
+            return tags
         return _Wanted(
             f"{data.detail}; {sms.detail}" if data.detail and sms.detail else data.detail or sms.detail,
             name,
             DesiredState.PAUSE if data.pause else state,
             None if data.value is None else Bytes(data.value),
             sms.value,
+            tags,
         )
 
     def _outcome(self, candidate: Candidate, way: _Way, wanted: _Wanted) -> tuple[Action, Reason] | Blocked:
@@ -279,6 +285,7 @@ class Planner:
             _source_values(candidate.sim),
             {} if target is None else self._before(candidate, target),
             way.rule,
+            wanted.tags,
         )
 
     def _before(self, candidate: Candidate, target: TargetLink) -> dict[str, Any]:

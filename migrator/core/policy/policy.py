@@ -29,6 +29,7 @@ __all__ = [
     "LimitsTiming",
     "NamePolicy",
     "OldSim",
+    "OldTags",
     "OnDuplicate",
     "OtherPeriods",
     "OtherUnits",
@@ -74,6 +75,13 @@ class OtherPeriods(StrEnum):
     BLOCK = "block"  # a person must decide
     FIXED = "fixed"  # `fixed_mb` in its place
     THIRTY_DAYS = "thirty_days"  # as many periods as 30 days have: an assumption, and said with each SIM
+
+
+class OldTags(StrEnum):
+    """Treatment of the tags that an old SIM has at its source."""
+
+    LEAVE = "leave"  # they stay behind
+    COPY = "copy"  # the new SIM gets a tag of each name
 
 
 class SmsBasis(StrEnum):
@@ -189,7 +197,8 @@ class DiscoverMode(StrEnum):
 class ClaimPolicy:
     """`[claim]`: the tariff, and the tag of every SIM.
 
-    None: no tag. `when` and `ahead_s` are for campaigns: no more cards are claimed ahead of their swap than the
+    None: no tag. `tags` says what becomes of the old SIM's own, of which a plan copies no more than `most_tags` (20,
+    where None). `when` and `ahead_s` are for campaigns: no more cards are claimed ahead of their swap than the
     observed swaps need for so long; None is no such bound.
     """
 
@@ -200,6 +209,8 @@ class ClaimPolicy:
     test_mode: InTestMode = InTestMode.BLOCK
     when: ClaimWhen = ClaimWhen.PLANNED
     ahead_s: float | None = None
+    tags: OldTags | None = None  # None: leave
+    most_tags: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +260,7 @@ class SmsLimitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class NamePolicy:
-    """`[name]`: templates over label, source_iccid, target_iccid, imsi, msisdn, ip_address."""
+    """`[name]`: templates over label, source_iccid, target_iccid, imsi, msisdn, ip_address, tags."""
 
     template: str = "{label}"
     when_missing: str = "1nce-{source_iccid}"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.core.fleet.units import megabytes
-from migrator.core.policy.policy import DataBasis, OtherPeriods, SmsBasis, WhenZero
+from migrator.core.policy.policy import DataBasis, OldTags, OtherPeriods, SmsBasis, WhenZero
 from migrator.inputs.files.toml import KeyPath
 from migrator.inputs.files.toml_checks import Findings
 from migrator.inputs.policy.sections import SECTIONS
@@ -139,6 +139,14 @@ COMBINATIONS: tuple[Combination, ...] = (
         'found "{at}", which has no meaning with basis = "unlimited"',
         "remove it, or choose another basis",
         is_idle=True,
+    ),
+    Combination(
+        "claim",
+        "most_tags",
+        ("tags",),
+        lambda most, tags: most is not None and tags is not OldTags.COPY,
+        "found {at}, but no tags are copied",
+        'write tags = "copy", or remove most_tags',
     ),
     Combination(
         "sms_limit",

@@ -24,7 +24,16 @@ from migrator.inputs.policy.waves import waves_from
 __all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
 
 VERSION = 1
-_NEWER = ("status_before", "switched_off_by_us", "monthly_cap_mb", "campaign", "ahead_s", "other_periods")
+_NEWER = (
+    "status_before",
+    "switched_off_by_us",
+    "monthly_cap_mb",
+    "campaign",
+    "ahead_s",
+    "other_periods",
+    "tags",
+    "most_tags",
+)
 """Keys that older policies do not have.
 
 Such a key is left out of `canonical` where it is None, so that the fingerprint of an older policy stays the

@@ -157,7 +157,8 @@ class Inventory(Snapshots):
     def told_volumes(self) -> ToldVolumes:
         """Return the kinds of volumes that some SIM in force has."""
         sim = source_sims.c
-        columns = (sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining, sim.data_limit_bytes)
+        booked = (sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining)
+        columns = (*booked, sim.data_limit_bytes, sim.tags)
         some = (select(sim.key).where(sim.snapshot_id == in_force, column.is_not(None)).exists() for column in columns)
         with self._db.read() as connection:
             return ToldVolumes(*map(bool, connection.execute(select(*some)).one()))

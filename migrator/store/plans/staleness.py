@@ -3,6 +3,7 @@
 The values are compared row by row: fingerprints only say that something has changed.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
@@ -129,6 +130,8 @@ def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -
             yield from _less_left(connection, plan_no, what, rules)
     if uses.data_limits and _is_another(connection, header):
         yield from _other_limits(connection, plan_no, uses.data_limits)
+    if uses.tags and _is_another(connection, header):
+        yield from _other_tags(connection, plan_no)
     yield from _other_pairs(connection, plan_no)
     for iccid, switch_id in overtaken(connection, plan_no):
         yield f"{iccid}: rollback {switch_id} took it back to its old SIM"
@@ -282,6 +285,29 @@ def _other_limits(connection: Connection, plan_no: int, rules: Collection[str]) 
     for row in _rows(connection, moved):
         is_now = "not told" if row.now is None else f"{row.now} bytes {row.period}"
         yield f"{row.source_iccid}: its data limit was {row.was} bytes {row.was_period} and is {is_now}"
+
+
+def _other_tags(connection: Connection, plan_no: int) -> Iterator[str]:
+    """Yield SIMs whose tags at the source are others now.
+
+    Tags that are not told now are no news.
+    """
+    was = _planned("tags")
+    moved = (
+        select(changes.c.source_iccid, was.label("was"), _sim.tags.label("now"))
+        .join_from(changes, source_sims, _here)
+        .where(changes.c.plan_no == plan_no, changes.c.reason.not_in(_WITHOUT_LIMITS), _sim.tags.is_not(None))
+        .where(was.is_distinct_from(_sim.tags))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, moved):
+        before, now = (set(json.loads(text or "[]")) for text in (row.was, row.now))
+        if before != now or row.was is None:
+            yield f"{row.source_iccid}: its tags were {_named(before)} and are {_named(now)}"
+
+
+def _named(tags: Collection[str]) -> str:
+    return ", ".join(map(repr, sorted(tags))) or "none"
 
 
 def _shown(value: str | Decimal | None) -> str:

@@ -8,7 +8,7 @@ from migrator.core.fleet.sims import ONENCE, AccountLimits, ToldVolumes
 from migrator.core.fleet.units import money
 from migrator.core.plan.mapping import undecided
 from migrator.core.plan.plan import Prices
-from migrator.core.policy.policy import DataBasis, Policy, SmsBasis
+from migrator.core.policy.policy import DataBasis, OldTags, Policy, SmsBasis
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.problems import refusal
 
@@ -57,7 +57,7 @@ def must_have_chosen(
 
 
 def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, account: AccountLimits) -> None:
-    """Refuse a policy whose limits come from what no SIM of the source has.
+    """Refuse a policy by what no SIM of the source has.
 
     Every SIM would be blocked for it, one by one. Of 1NCE, a volume that is missing is that SIM's matter.
 
@@ -68,6 +68,9 @@ def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, acco
         *_data_bases(loaded.policy, told, account, is_onence=is_onence),
         *_sms_bases(loaded.policy, told, account, is_onence=is_onence),
     ]
+    if loaded.policy.claim.tags is OldTags.COPY and not told.tags:
+        need = (False, "the tags of each SIM")
+        lacking.append(("[claim] tags", OldTags.COPY.value, need, 'write tags = "leave"'))
     problems = [
         Problem("basis_missing", f'{loaded.name}: {place} = "{basis}" needs {needs}, and {source} tells none', hint)
         for place, basis, (has, needs), hint in lacking
@@ -78,7 +81,7 @@ def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, acco
 
 
 Need = tuple[str, str, tuple[bool, str], str]
-"""Place of a basis, the basis, its need, and what to write instead.
+"""Place of a basis, the basis, its need, and a remedy.
 
 The need says if the source has it, and what it is.
 """

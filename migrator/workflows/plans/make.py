@@ -35,6 +35,7 @@ from migrator.inputs.policy.iccids import unmatched
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.plans.choices import must_have_basis, must_have_chosen
+from migrator.workflows.plans.old_tags import TagWatch
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -152,9 +153,9 @@ async def _stored(
     )
     if policy.needs_counting:
         planner.count(fleet.candidates())
-    tally, names = PlanTally(sizes, source), NameWatch()
+    tally, names, tags = PlanTally(sizes, source), NameWatch(), TagWatch(policy)
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical, kind=fleet.kind) as draft:
-        changes = names.watching(tally.counting(planner.changes(fleet.candidates())))
+        changes = names.watching(tally.counting(tags.watching(planner.changes(fleet.candidates()))))
         await each_batch(0)
         for batch in chunks(changes):
             draft.add(batch)
@@ -189,6 +190,7 @@ async def _stored(
                     "where": where,
                     "approvals_required": policy.approvals,
                     **({} if fleet.only is None else {"only": fleet.only}),
+                    **({"copied_tags": sorted(tags.names)} if tags.names else {}),
                 },
             )
 
