@@ -74,9 +74,12 @@ class OnomondoWorld(SwitchWorld):
         self.source: Any = OnomondoSimulator(fleet=sims, seed=self.seed, switches=self.onomondo_switches, epoch=EPOCH)
         self.target = HologramSimulator(seed=self.seed, switches=self.switches, epoch=EPOCH)
 
+    reads_each: bool = False
+    """Whether every pull reads of each SIM what the list does not tell, such as its hardware."""
+
     def pull(self, **asked: Any) -> PullResult:
         """`inventory pull`, after which the store knows whose SIMs these are."""
-        result = SwitchWorld.pull(self, **asked)
+        result = SwitchWorld.pull(self, **({"quotas": self.reads_each} | asked))
         with self.store() as store, store._db.write() as connection:
             keep_source(connection, "Onomondo")
         return result
@@ -132,6 +135,7 @@ def of_onomondo(seed: int, chance: random.Random, folder: Path) -> OnomondoWorld
             state_pending_s=chance.choice([(0.0, 0.0), (5.0, 600.0)]), read_lag_s=chance.choice([0.0, 0.0, 20.0])
         ),
         onomondo_switches=drawn_switches(chance),
+        reads_each=True,
         switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
     )
 

@@ -1,6 +1,5 @@
 """`cutover` and `rollback` away from Onomondo: one order switches twenty SIMs, and a SIM's line is that SIM's alone."""
 
-import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,8 @@ from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from tests.worlds.onomondo_world import OnomondoWorld
+from tests.worlds.cutover_world import live_through_a_switch
+from tests.worlds.onomondo_world import OnomondoWorld, of_onomondo
 
 
 def migrated(folder: Path, *, sims: int = 28, silent: int = 0, **switches: Any) -> OnomondoWorld:
@@ -95,26 +95,10 @@ def test_an_order_that_carries_no_label_needs_none_to_be_read(tmp_path: Path) ->
     assert meant <= world.off()
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_whatever_goes_wrong_on_the_wire_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
-    """Lost answers, odd lines, 429s and late effects: each SIM that was meant is off, and nothing else changed."""
-    chance = random.Random(seed)
-    world = migrated(tmp_path, sims=28, effect_s=chance.choice([0.0, 3.0, 40.0]), bulk_reversed=chance.random() < 0.5)
-    was_off = world.off()
-    header = world.cutover_plan()
-    meant = world.meant(header)
-    world.may_go_off = world.proved(header, now_s=world.now().timestamp()) | was_off
-    odd = {iccid: chance.choice(list(BulkLine)) for iccid in meant if chance.random() < 0.2}
-    world.source.switches = replace(world.source.switches, bulk_lines=odd, too_many_every=chance.choice([None, 7]))
-    faults = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
-    world.source.faults = FaultPlan(dict.fromkeys(faults, 0.02), seed=seed)
-    for run in range(12):
-        if world.cut_over().exit_code is ExitCode.DONE:
-            break
-        world.elapsed_s += 600
-        world.source.switches = replace(world.source.switches, bulk_lines=odd if run < 2 else {})
-    assert world.off() == meant | was_off
-    world.check_values()
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_goes_wrong_both_ends_are_right(tmp_path: Path, seed: int) -> None:
+    """Crashes, lost answers, odd lines, 429s, late effects, sleep, and people: see `live_through_a_switch`."""
+    live_through_a_switch(seed, tmp_path, of_onomondo)
 
 
 def test_an_old_sim_in_use_stays_on(tmp_path: Path) -> None:
