@@ -77,6 +77,9 @@ class OnomondoClient:
         except LoginRefused:
             self._settled = self._forms[0]
             raise
+        except Permanent:
+            self._settled = self._forms[1]
+            raise
         self._settled = self._forms[1]
         return reply
 

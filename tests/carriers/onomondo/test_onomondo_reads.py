@@ -69,6 +69,12 @@ def test_the_form_of_the_key_that_is_taken_is_found_once_and_remembered(form: st
     assert authorizations(carrier) == expected
 
 
+def test_the_bare_key_counts_as_taken_where_the_request_itself_is_refused() -> None:
+    carrier = simulator(key_form=KeyForm.BARE, largest_limit=5, above_largest_limit=AboveLargestLimit.REFUSE)
+    with_source(carrier, lambda source: source.open())
+    assert authorizations(carrier) == [401, 400, 200]
+
+
 def test_the_form_is_found_once_also_where_many_ask_at_the_same_moment() -> None:
     """The reads of a cutover's plan are the first requests of their process, and go out together."""
     carrier = simulator(key_form=KeyForm.BARE, latency_s=0.5)
