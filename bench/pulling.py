@@ -71,8 +71,9 @@ def _of_onence(folder: Path) -> Iterator[Measure]:
     for sims, most in ((SIMS, 1.05), (MANY, 1.03)):
         limit = RateLimit(RPS, RPS)
         simulator = OnenceSimulator(sims=sims, switches=OnenceSwitches(rate_limit=limit, latency_s=LATENCY_S))
-        known = {"client_id": simulator.client_id, "client_secret": simulator.client_secret}
-        source = partial(OnenceSource, **known, pacer=Pacer(RPS))
+        source = partial(
+            OnenceSource, client_id=simulator.client_id, client_secret=simulator.client_secret, pacer=Pacer(RPS)
+        )
         spent_s = _virtual_pull(simulator, source, folder / f"onence-{sims}.db")
         yield _pace(f"{sims:,} SIMs, 1NCE, {RPS} requests/s, 150 ms replies, virtual clock", spent_s, sims, most)
         yield _refusals([entry.status for entry in simulator.ledger.entries])

@@ -300,6 +300,13 @@ class Plans:
             if connection.execute(moved.values(state=PlanState.FINISHED, finished_at=now)).rowcount:
                 note(connection, now, "plan.finished", plan_id, {})
 
+    def copied_tags(self) -> frozenset[str]:
+        """Return the tags of old SIMs that begun plans copy."""
+        told = func.json_extract(plans.c.header, "$.summary.copied_tags")
+        wanted = select(told).where(plans.c.started_at.is_not(None), told.is_not(None))
+        with self._db.read() as connection:
+            return frozenset(name for text in connection.scalars(wanted) for name in json.loads(text))
+
     def list(self) -> list[dict[str, Any]]:
         """Return every plan, newest first.
 

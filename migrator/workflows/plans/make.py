@@ -153,7 +153,7 @@ async def _stored(
     )
     if policy.needs_counting:
         planner.count(fleet.candidates())
-    tally, names, tags = PlanTally(sizes, source), NameWatch(), TagWatch(policy)
+    tally, names, tags = PlanTally(sizes, source), NameWatch(), TagWatch(policy, store.plans.copied_tags())
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical, kind=fleet.kind) as draft:
         changes = names.watching(tally.counting(tags.watching(planner.changes(fleet.candidates()))))
         await each_batch(0)

@@ -15,12 +15,17 @@ USUAL_TAGS = 20
 
 @dataclass(slots=True)
 class TagWatch:
-    """Bound on the tags that a plan copies, as changes pass by.
+    """Bound on the tags that plans copy, as changes pass by.
 
-    Each tag is made once, in the whole organization.
+    Each tag is made once, in the whole organization. So those of earlier plans count, too.
+
+    Args:
+        policy: has the bound.
+        before: the tags that begun plans copy.
     """
 
     policy: Policy
+    before: frozenset[str] = frozenset()
     names: set[str] = field(default_factory=set)
 
     def watching(self, changes: Iterable[Change]) -> Iterator[Change]:
@@ -39,10 +44,11 @@ class TagWatch:
                         code="stock_tag_copied",
                         hint='give [stock] tag another name, or write [claim] tags = "leave"',
                     )
-                if len(self.names) > most:
+                if len(self.names | self.before) > most:
                     raise InputError(
-                        f"the old SIMs bear more than {most} different tags, and [claim] most_tags allows no more; "
-                        f"there is no plan, and nothing was sent: {', '.join(map(repr, sorted(self.names)[:5]))}, ...",
+                        f"the old SIMs bear more than {most} different tags, those of earlier plans included, and "
+                        "[claim] most_tags allows no more; there is no plan, and nothing was sent: "
+                        f"{', '.join(map(repr, sorted(self.names)[:5]))}, ...",
                         code="too_many_tags",
                         hint='raise [claim] most_tags, pick SIMs with --where, or write [claim] tags = "leave"',
                     )

@@ -80,6 +80,17 @@ def test_more_tags_than_the_policy_allows_make_no_plan(tmp_path: Path) -> None:
     assert not made(world)
 
 
+def test_the_tags_of_earlier_plans_count(tmp_path: Path) -> None:
+    """A campaign makes a plan each day: the bound is that of the organization's tags, not of one day's."""
+    world = tagged(tmp_path, f"{COPY}\nmost_tags = 3")
+    world.plan()
+    world.apply_until_quiet()
+    world.source.fleet[0].tags = (OnomondoTag("South"),)
+    world.pull()
+    with pytest.raises(InputError, match="those of earlier plans included"):
+        world.plan()
+
+
 def test_the_tag_of_the_stock_is_no_tag_to_copy(tmp_path: Path) -> None:
     world = tagged(tmp_path, more='[stock]\ntag = "Nordics"\n')
     with pytest.raises(InputError, match="cards lose it in their unit"):
@@ -103,7 +114,18 @@ def test_a_tag_that_is_there_already_is_used(tmp_path: Path) -> None:
     assert set(made(world)) == {"from-1nce", "Product A", "Supplier"}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("fault", [Fault.LOSE_AFTER, Fault.LOSE_BEFORE])
+def test_a_tag_whose_answer_is_lost_holds_the_others_of_its_sims_back_until_a_read(
+    tmp_path: Path, fault: Fault
+) -> None:
+    world = tagged(tmp_path)
+    world.plan()
+    world.target.faults = FaultPlan(scripted=[fault], scripted_for=lambda _method, path: path.endswith("/link"))
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert borne(world) == wanted(world)
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_killed_or_unheard_in_its_midst_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     world = tagged(tmp_path)
