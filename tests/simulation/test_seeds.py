@@ -48,7 +48,13 @@ def test_whatever_goes_wrong_the_end_is_right(chunk: int, tmp_path: Path) -> Non
             raise
 
 
-@pytest.mark.parametrize("seed", [1, 4])
+ONOMONDO_KEPT = (
+    26,  # a bare key whose first request was refused for its page size: the other form was taken for good
+    48,  # a tag whose answer was lost counted as borne, by a look-up that names no tags
+)
+
+
+@pytest.mark.parametrize("seed", [1, *ONOMONDO_KEPT])
 def test_whatever_goes_wrong_away_from_onomondo_the_end_is_right(seed: int, tmp_path: Path) -> None:
     lived(seed, tmp_path, "onomondo")
 
