@@ -62,7 +62,8 @@ class WaveCalls:
     def add(self, change: Change) -> None:
         """Count one SIM of the wave."""
         self.sims += 1
-        self._tags.update(change.tags)
+        if change.tags:
+            self._tags.update(change.tags)
         if change.action is Action.CLAIM:
             limits = (change.overage_limit_bytes, change.sms_limit)
             self.alike[_alike(limits)] += 1

@@ -22,7 +22,7 @@ from migrator.core.plan.odd_names import NameWatch
 from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
 from migrator.core.plan.planner import Planner
 from migrator.core.plan.staged import staged_ends
-from migrator.core.policy.policy import ClaimPolicy, Policy
+from migrator.core.policy.policy import ClaimPolicy, OldTags, Policy
 from migrator.core.run.gates import Gate, gate
 from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind
 from migrator.engine.apply.apply import Applying
@@ -155,7 +155,10 @@ async def _stored(
         planner.count(fleet.candidates())
     tally, names, tags = PlanTally(sizes, source), NameWatch(), TagWatch(policy, store.plans.copied_tags())
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical, kind=fleet.kind) as draft:
-        changes = names.watching(tally.counting(tags.watching(planner.changes(fleet.candidates()))))
+        planned = planner.changes(fleet.candidates())
+        if policy.claim.tags is OldTags.COPY:
+            planned = tags.watching(planned)
+        changes = names.watching(tally.counting(planned))
         await each_batch(0)
         for batch in chunks(changes):
             draft.add(batch)
