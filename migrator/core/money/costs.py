@@ -219,7 +219,7 @@ class PlanTally:
         basis = part.data_limit.basis_for(has_limit=cell.with_own > 0)
         volume = cell.left_mb if basis is DataBasis.REMAINING else cell.booked_mb
         if basis is DataBasis.DATA_LIMIT:
-            volume = _EXACT.divide(Decimal(cell.own_bytes), Decimal(BYTES_PER_MB))
+            volume = round(_EXACT.divide(Decimal(cell.own_bytes), Decimal(BYTES_PER_MB)), 6).normalize()
         group = {
             "rule": rule or DEFAULT_GROUP,
             "basis": basis.value,
@@ -266,7 +266,7 @@ class PlanTally:
         yield from (group["warning"] for group in told if group["warning"])
         yield from (
             f"{group['rule']}: SIMs whose limit at {self.source} is not for a month: {group['not_monthly']}; what it "
-            "is here is an assumption of [data_limit] other_periods, and stands with each"
+            "is here is by [data_limit] other_periods, and is said with each"
             for group in told
             if group.get("not_monthly")
         )

@@ -87,6 +87,9 @@ class _Explaining:
         yield Explained(
             "tag", None, change.before.get(STOCK_TAG), change.tag, (Given("claim", "tag", _value(claim.tag or "")),)
         )
+        if change.tags:
+            copied = (Given("claim", "tags", _value(claim.tags)),)
+            yield Explained("old tags", ", ".join(change.source["tags"]), None, ", ".join(change.tags), copied)
         yield self._wave()
 
     def _state(self) -> Explained:
