@@ -7,6 +7,7 @@ UNITS ?= 3000
 DAYS ?= 120
 SEEDS ?= 1000
 JOBS ?= 2
+SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign mutations serve screenshot lowest constraints clean
@@ -40,13 +41,13 @@ bench: .venv/.ready
 structure: .venv/.ready
 	$(BIN)/python -m tests.structure
 
-# Fault schedules, each drawn from a seed: make simulate SEEDS=10000 FIRST=0 JOBS=8
+# Fault schedules, each drawn from a seed: make simulate SEEDS=10000 FIRST=0 JOBS=8; SOURCE=onomondo for its SIMs
 simulate: .venv/.ready
-	$(BIN)/python -m tests.simulation.many --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
+	$(BIN)/python -m tests.simulation.many --source $(SOURCE) --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
 
 # The same for cutovers and the way back: make simulate-cutover SEEDS=2000
 simulate-cutover: .venv/.ready
-	$(BIN)/python -m tests.simulation.many --what cutover --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
+	$(BIN)/python -m tests.simulation.many --what cutover --source $(SOURCE) --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS)
 
 # One fleet that is swapped over twenty days, with crossed cards and mistyped scans: make simulate-swaps UNITS=3000
 simulate-swaps: .venv/.ready

@@ -4,10 +4,12 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -17,10 +19,13 @@ from bench.commands import Desk, Ended
 from bench.measures import Measure
 from migrator.carriers.onence.adapter import OnenceSource
 from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.onomondo.adapter import OnomondoSource
+from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoSwitches
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport, RateLimit
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
+from migrator.ports import SourcePlatform
 from migrator.store import Store
 from tests.support import run_virtual
 
@@ -28,6 +33,9 @@ __all__ = ["killed", "pace", "pace_virtual", "pulled"]
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 RPS, LATENCY_S, PAGE = 10, 0.15, 100
+SLOW_RPS = 5
+"""Requests a second of which each has its answer before the next may leave."""
+MANY, ONOMONDO_PAGE, RECORDS = 50_000, 1000, 1000
 SIMS = 10_000
 FLOOR_S = SIMS / PAGE / RPS
 KILLS, KILLED_SIMS = 3, 2000
@@ -53,25 +61,57 @@ def pace(folder: Path) -> Iterator[Measure]:
 
 
 def pace_virtual(folder: Path) -> Iterator[Measure]:
-    """The same on a virtual clock: nothing but waiting takes time."""
-    limit = RateLimit(RPS, RPS)
-    simulator = OnenceSimulator(sims=SIMS, switches=OnenceSwitches(rate_limit=limit, latency_s=LATENCY_S))
-    spent_s = _virtual_pull(simulator, folder / "virtual.db")
-    yield _pace("10,000 SIMs, 10 requests/s, 150 ms replies, virtual clock", spent_s)
-    yield _refusals([entry.status for entry in simulator.ledger.entries])
+    """The same for both sources on a virtual clock: nothing but waiting takes time."""
+    yield from _of_onence(folder)
+    for rps in (RPS, SLOW_RPS):
+        yield from _of_onomondo(folder, rps)
 
 
-def _virtual_pull(simulator: OnenceSimulator, path: Path) -> float:
+def _of_onence(folder: Path) -> Iterator[Measure]:
+    for sims, most in ((SIMS, 1.05), (MANY, 1.03)):
+        limit = RateLimit(RPS, RPS)
+        simulator = OnenceSimulator(sims=sims, switches=OnenceSwitches(rate_limit=limit, latency_s=LATENCY_S))
+        source = partial(
+            OnenceSource, client_id=simulator.client_id, client_secret=simulator.client_secret, pacer=Pacer(RPS)
+        )
+        spent_s = _virtual_pull(simulator, source, folder / f"onence-{sims}.db")
+        yield _pace(f"{sims:,} SIMs, 1NCE, {RPS} requests/s, 150 ms replies, virtual clock", spent_s, sims, most)
+        yield _refusals([entry.status for entry in simulator.ledger.entries])
+
+
+def _of_onomondo(folder: Path, rps: int) -> Iterator[Measure]:
+    """Its list, whose pages name each other, and the records that tell what the list does not."""
+    pages = MANY // ONOMONDO_PAGE
+    what = f"Onomondo, {rps} requests/s, 150 ms replies, virtual clock"
+    for sims, requests, quotas in ((MANY, pages, False), (RECORDS, 1 + RECORDS, True)):
+        switches = OnomondoSwitches(rate_limit=RateLimit(rps, rps), latency_s=LATENCY_S)
+        simulator = OnomondoSimulator(sims=sims, switches=switches)
+        source = partial(OnomondoSource, api_key=simulator.api_key, pacer=Pacer(rps))
+        spent_s = _virtual_pull(simulator, source, folder / f"onomondo-{rps}-{sims}.db", quotas=quotas)
+        read = f"{sims:,} records one by one" if quotas else f"{sims:,} SIMs"
+        yield Measure(
+            what=f"{read}, {what}",
+            value=spent_s,
+            unit="s",
+            against=requests / rps,
+            against_what="requests ÷ rate" if quotas else "pages ÷ rate",
+            most=1.03,
+        )
+        yield _refusals([entry.status for entry in simulator.ledger.entries])
+
+
+def _virtual_pull(
+    simulator: Any, make: Callable[[httpx.AsyncClient], SourcePlatform], path: Path, *, quotas: bool = False
+) -> float:
     """Returns: seconds of the virtual clock."""
 
     async def body() -> float:
-        base = "https://onence.test/management-api/"
+        base = (
+            "https://source.test/management-api/" if isinstance(simulator, OnenceSimulator) else "https://source.test"
+        )
         began = anyio.current_time()
         async with httpx.AsyncClient(transport=InProcessTransport(simulator), base_url=base) as http:
-            source = OnenceSource(
-                http, client_id=simulator.client_id, client_secret=simulator.client_secret, pacer=Pacer(RPS)
-            )
-            await Pulling(source, store.inventory, _VirtualClock(), Stopper()).run()
+            await Pulling(make(http), store.inventory, _VirtualClock(), Stopper(), quotas=quotas).run()
         return anyio.current_time() - began
 
     with closing(Store.open(f"sqlite:///{path}", now=EPOCH.timestamp(), create=True)) as store:
@@ -86,8 +126,9 @@ class _VirtualClock:
         return EPOCH + timedelta(seconds=anyio.current_time())
 
 
-def _pace(what: str, spent_s: float) -> Measure:
-    return Measure(what=what, value=spent_s, unit="s", against=FLOOR_S, against_what="pages ÷ rate", most=1.05)
+def _pace(what: str, spent_s: float, sims: int = SIMS, most: float = 1.05) -> Measure:
+    floor_s = sims / PAGE / RPS
+    return Measure(what=what, value=spent_s, unit="s", against=floor_s, against_what="pages ÷ rate", most=most)
 
 
 def _refusals(statuses: list[int | None]) -> Measure:

@@ -375,6 +375,9 @@ def sim_values(sim: SourceSim) -> dict[str, Any]:
         "sms_reading": sim.sms_reading.value,
         "sms_remaining": None if sim.sms_remaining is None else f"{sim.sms_remaining:f}",
         "expires_at": sim.expires_at,
+        "period_limit_bytes": None if sim.data_limit is None else sim.data_limit.volume,
+        "limit_period": None if sim.data_limit is None else sim.data_limit.word,
+        "tags": None if sim.tags is None else list(sim.tags),
     }
 
 
@@ -407,6 +410,11 @@ def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
         for number, row in enumerate(rows):
             if not number:
                 yield row
-            yield ["" if value is None else spreadsheet_safe(value) for value in row.values()]
+            yield [_cell(value) for value in row.values()]
 
     return as_csv(cells())
+
+
+def _cell(value: Any) -> str:
+    told = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+    return "" if told is None else spreadsheet_safe(told)

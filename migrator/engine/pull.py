@@ -137,8 +137,7 @@ class Pulling:
                 self.store.save_account_limits(caps)
                 warnings += [NO_CAP] if caps.data_mb is None else []
             if self.quotas:
-                requests = passed.sims * self.source.calls_per_reading
-                self.progress("one_by_one", {"sims": passed.sims, "requests": requests})
+                self._tell_cost(snapshot.snapshot_id)
                 read, failed = await self._all_readings(snapshot.snapshot_id)
             dropped = self.store.complete_snapshot(snapshot.snapshot_id, number, self._now())
         return PullResult(
@@ -156,6 +155,15 @@ class Pulling:
             doubles=self._news.doubles,
             falls_short=settled and _is_shorter_than_told(passed),
         )
+
+    def _tell_cost(self, snapshot_id: int) -> None:
+        """Say how many requests the single records will take.
+
+        SIMs of which the list told all, or that an earlier pull has asked about, take none.
+        """
+        sims = self.store.count_without_reading(snapshot_id)
+        if sims:
+            self.progress("one_by_one", {"sims": sims, "requests": sims * self.source.calls_per_reading})
 
     def _refuse_gaps(self, snapshot_id: int, passed: ListPass, number: int) -> None:
         """Refuse a list that leaves out too many SIMs.

@@ -85,6 +85,10 @@ class InventoryStore(Protocol):
         """Return up to `limit` SIMs whose remaining volumes were not requested yet."""
         ...
 
+    def count_without_reading(self, snapshot_id: int) -> int:
+        """Count the SIMs that `without_reading` would return in all."""
+        ...
+
     def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
         """Keep remaining volumes and hardware."""
         ...

@@ -44,6 +44,8 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "quota_missing": 'Set `[data_limit] basis = "fixed"`, or book volume at 1NCE; then make a new plan.',
         "quota_not_read": _READ_QUOTAS,
         "quota_read_failed": _READ_QUOTAS,
+        "limit_period": "Say with `[data_limit] other_periods` what becomes of limits that are not for a month.",
+        "tags_unknown": 'Pull the inventory again, or leave the old tags behind: `[claim] tags = "leave"`.',
         "limit_zero": "Decide with `[data_limit] when_zero` whether to pause it or to give it the minimum.",
         "limit_too_large": "Look up its volume at 1NCE, or set `[data_limit] maximum_mb`; then make a new plan.",
         "limit_unknown": "Set the monthly cap at 1NCE, or choose another `[data_limit] basis`.",

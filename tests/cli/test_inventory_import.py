@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrator.cli.inventory import sim_values
-from migrator.core.fleet.sims import QuotaReading, SourceSim, SourceStatus
+from migrator.core.fleet.sims import QuotaReading, SourceSim, SourceStatus, data_limit
+from migrator.core.fleet.units import Bytes
 from migrator.engine.run.context import quiet
 from migrator.inputs.inventory.file import opened_inventory
 from migrator.wiring import SystemClock
@@ -298,6 +299,8 @@ fleets = st.lists(
         sms_reading=st.sampled_from(QuotaReading),
         sms_remaining=volumes,
         expires_at=texts,
+        data_limit=st.none() | st.builds(data_limit, st.integers(0, 2**63 - 1).map(Bytes), st.text(max_size=12)),
+        tags=st.none() | st.lists(st.text(min_size=1, max_size=12), max_size=3).map(tuple),
     ),
     min_size=1,
     max_size=6,

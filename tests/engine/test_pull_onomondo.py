@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,9 @@ from migrator.carriers.onomondo.simulator import OnomondoSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.errors import Interrupted
 from tests.worlds.onomondo_world import OnomondoWorld
+
+CREW = 4
+"""Requests in flight."""
 
 
 def hardware(world: OnomondoWorld) -> dict[str, str | None]:
@@ -26,11 +30,14 @@ def test_hardware_that_the_list_lacks_is_read_of_each_sim_once_also_where_the_pu
     world = OnomondoWorld(tmp_path, sims=250)
     with pytest.raises(Interrupted):
         world.pull(quotas=True, stop_after_s=12)
-    assert 0 < len(read_alone(world)) < 250
-    result = world.pull(quotas=True)
+    assert 0 < (already := len(read_alone(world))) < 250
+    told: list[Any] = []
+    result = world.pull(quotas=True, progress=lambda event, what: told.append((event, what)))
     assert (result.sims, result.resumed, result.quotas_failed) == (250, True, 0)
     assert hardware(world) == {sim.iccid: sim.imei for sim in world.source.fleet}
     assert set(read_alone(world).values()) == {1}
+    (cost,) = [what for event, what in told if event == "one_by_one"]
+    assert 0 < cost["requests"] == cost["sims"] <= 250 - already + CREW, "what is left, and no more"
     with world.store() as store:
         old = next(sim for sim in store.inventory.sims() if sim.imei)
         assert [seen.imei for seen in store.imeis.of([old.iccid.key])[old.iccid.key]] == [old.imei]
@@ -40,7 +47,9 @@ def test_a_list_that_tells_hardware_and_limit_costs_no_read_of_single_sims(tmp_p
     world = OnomondoWorld(
         tmp_path, sims=30, onomondo_switches=OnomondoSwitches(list_imei=True, list_imsi=True, list_data_limit=True)
     )
-    assert world.pull(quotas=True).sims == 30
+    told: list[str] = []
+    assert world.pull(quotas=True, progress=lambda event, _what: told.append(event)).sims == 30
+    assert "one_by_one" not in told
     assert hardware(world) == {sim.iccid: sim.imei for sim in world.source.fleet}
     assert not read_alone(world)
 

@@ -18,6 +18,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from migrator.core.fleet.sims import data_limit
+from migrator.core.fleet.units import Bytes
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import RequestOutcome, Verdict, Verified
 from migrator.errors import InputError, StoreBusy, StoreError
@@ -30,6 +32,7 @@ from migrator.store.tables import METADATA
 from tests.builders import pair, sim, target
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, pulled, states, url_of
 
+LIMITED = sim(2, data_limit=data_limit(Bytes(500_000), "daily"), tags=("north", "south"))
 FOLDER = migrations_folder()
 RELEASED = revisions(FOLDER)
 NEWEST = RELEASED[-1]
@@ -84,7 +87,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def fill(store: Store) -> None:
     """Rows in every table."""
-    pulled(store, map(sim, (1, 2)))
+    pulled(store, [sim(1), LIMITED])
     store.pairs.add([pair(1)], replace=False, now=NOW)
     planned(store, [change(1)])
     run = store.journal.start_run("p1", "me", NOW)
@@ -96,7 +99,7 @@ def fill(store: Store) -> None:
 
 
 def must_be_filled(store: Store) -> None:
-    assert list(store.inventory.sims()) == [sim(1), sim(2)]
+    assert list(store.inventory.sims()) == [sim(1), LIMITED]
     assert [one.target for one in store.pairs.all()] == [pair(1).target]
     assert states(store) == {key(1): StepState.IN_FLIGHT}
     assert store.journal.verdicts("p1") == {"ok": 1}

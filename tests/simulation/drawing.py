@@ -13,10 +13,12 @@ from migrator.carriers.simulation import Fault, RateLimit
 from migrator.core.fleet.sims import SourceSim
 from migrator.engine.run.context import ApplyOptions
 from tests.builders import sim
+from tests.simulation.from_onomondo import drawn_world, must_be_planned_truly, pulled_in_the_end, worded
 from tests.simulation.invariants import Run
 from tests.worlds.mishaps import People
 from tests.worlds.moving import Pairs, Prices, claimed_earlier
 from tests.worlds.odd_labels import ODD_LABELS
+from tests.worlds.onomondo_world import OnomondoWorld
 from tests.worlds.steered import Operator
 from tests.worlds.world import World, new_sims
 
@@ -71,7 +73,7 @@ class Fate:
     runs: list[Run] = field(default_factory=list)
 
 
-def fate_of(seed: int, folder: Path) -> Fate:
+def fate_of(seed: int, folder: Path, source: str = "1nce") -> Fate:
     chance = random.Random(seed)
     sims = chance.choice(FLEETS)
     targets = new_sims(sims)
@@ -83,12 +85,13 @@ def fate_of(seed: int, folder: Path) -> Fate:
     earlier = others.randint(1, 5) if others.random() < 0.12 else 0
     if earlier:
         policy = _capped(others, policy, earlier, sims)
-    world = World(folder, sims=sims, seed=seed, policy_text=policy, options=_options(chance))
+    options = _options(chance)
     foreign, poison, unknown = _dealt(chance, bad)
     switches = _locking(f"{seed}, locks", _switches(chance, targets, frozenset(poison)))
+    fleet = _oddly_labelled(_seldom(f"{seed}, labels"), [_sim(chance, number) for number in range(1, sims + 1)])
+    world = _world(folder, seed, policy, options, fleet, source=source)
     world.switches = world.target.switches = switches
-    fleet = [_sim(chance, number) for number in range(1, sims + 1)]
-    world.pulled(_oddly_labelled(_seldom(f"{seed}, labels"), fleet))
+    met = _pulled(world, fleet, seed)
     world.target.stock([target for target in targets if target not in {*foreign, *unknown}])
     world.target.stock_foreign(foreign)
     people = People(world)
@@ -100,6 +103,7 @@ def fate_of(seed: int, folder: Path) -> Fate:
         claimed_earlier(world, earlier)
     world.pair(targets)
     world.plan()
+    must_be_planned_truly(world)
     fate = Fate(
         seed=seed,
         chance=chance,
@@ -122,6 +126,7 @@ def fate_of(seed: int, folder: Path) -> Fate:
         taken_over=_seldom(f"{seed}, taken over"),
         earlier=0 if PLAN_SCOPE in policy else earlier,
         sleeps=_seldom(f"{seed}, sleeps"),
+        met=met,
     )
     if fate.sleeps is not None:
         hold_s = fate.sleeps.choice([60, 900])
@@ -134,6 +139,26 @@ def fate_of(seed: int, folder: Path) -> Fate:
         world.target.balance = Decimal(chance.randint(0, sims))
         fate.met["balance too small"] += 1
     return fate
+
+
+def _world(
+    folder: Path, seed: int, policy: str, options: ApplyOptions, fleet: list[SourceSim], *, source: str
+) -> World:
+    """A world whose old SIMs are those of one source."""
+    if source == "1nce":
+        return World(folder, sims=len(fleet), seed=seed, policy_text=policy, options=options)
+    chance = random.Random(f"{seed}, onomondo")
+    world = drawn_world(chance, folder, fleet, seed, worded(chance, policy))
+    world.options = options
+    return world
+
+
+def _pulled(world: World, fleet: list[SourceSim], seed: int) -> Counter[str]:
+    """Get the fleet into the inventory. Returns: what was met on the way."""
+    if isinstance(world, OnomondoWorld):
+        return pulled_in_the_end(world, random.Random(f"{seed}, pulls"))
+    world.pulled(fleet)
+    return Counter()
 
 
 def _seldom(seed: str) -> random.Random | None:

@@ -500,7 +500,8 @@ def _is_as_planned(lived: Lived, iccid: str, change: Change, at_s: float) -> boo
         change.zone,
     )
     found = (now.org_id, now.name, now.state, now.overage_limit, now.sms_limit, now.plan_id, now.zone)
-    return now.device_id is not None and found == wanted
+    tags = {lived.world.target._world.tags[tag_id].name for tag_id in now.tag_ids}
+    return now.device_id is not None and found == wanted and set(change.all_tags) <= tags
 
 
 def _claims(lived: Lived, run: Run | None = None) -> Iterator[LedgerEntry]:

@@ -22,10 +22,12 @@ from pathlib import Path
 from migrator.core.run.states import STEP_TRANSITIONS
 from migrator.ports import WAITS
 from tests.simulation.test_seeds import lived
-from tests.worlds.cutover_world import live_through_a_switch
+from tests.worlds.cutover_world import Draw, live_through_a_switch, of_onence
+from tests.worlds.onomondo_world import of_onomondo
 
 __all__ = ["Tally", "live", "main"]
 
+SOURCES: dict[str, Draw] = {"1nce": of_onence, "onomondo": of_onomondo}
 CHUNK = 20
 MEMORY = Path("/dev/shm")  # noqa: S108 - private folders are made in it; a disk would have to forget these files again
 
@@ -45,8 +47,14 @@ class Tally:
         self.failed |= other.failed
 
 
-def live(seeds: Sequence[int], what: str = "migration") -> Tally:
-    """Live through some seeds, one after the other; `what` is "migration" or "cutover" (and the way back)."""
+def live(seeds: Sequence[int], what: str = "migration", source: str = "1nce") -> Tally:
+    """Live through some seeds, one after the other.
+
+    Args:
+        seeds: the seeds.
+        what: "migration", or "cutover" (and the way back).
+        source: of the old SIMs, one of `SOURCES`.
+    """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     tally = Tally()
@@ -54,9 +62,9 @@ def live(seeds: Sequence[int], what: str = "migration") -> Tally:
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             try:
                 if what == "cutover":
-                    live_through_a_switch(seed, Path(folder))
+                    live_through_a_switch(seed, Path(folder), SOURCES[source])
                 else:
-                    tally.met += lived(seed, Path(folder)).met
+                    tally.met += lived(seed, Path(folder), source).met
             except Exception as error:  # noqa: BLE001 - whatever it was, it is told, and the next seed is tried
                 where = "".join(traceback.format_tb(error.__traceback__)[-1:])
                 tally.failed[seed] = f"{where}{type(error).__name__}: {error}"
@@ -71,13 +79,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--what", choices=("migration", "cutover"), default="migration")
+    parser.add_argument("--source", choices=tuple(SOURCES), default="1nce")
     asked = parser.parse_args()
     logging.getLogger(WAITS).addHandler(logging.NullHandler())  # carriers that ask to wait are what is simulated
     began, total = time.monotonic(), Tally()
-    for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked.jobs, asked.what):
+    for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked.jobs, asked.what, asked.source):
         total.add(tally)
         for seed, why in tally.failed.items():
-            print(f"\nseed {seed} failed: {why}\n{_replay(asked.what, seed)}")
+            print(f"\nseed {seed} failed: {why}\n{_replay(asked.what, seed, asked.source)}")
         _show_progress(total, began)
     seconds = time.monotonic() - began
     if asked.what == "migration":
@@ -86,19 +95,18 @@ def main() -> None:
     sys.exit(bool(total.failed))
 
 
-def _replay(what: str, seed: int) -> str:
-    if what == "cutover":
-        return f"replay: python -m tests.simulation.many --what cutover --first {seed} --seeds 1 --jobs 1"
-    return f"replay: python -m tests.simulation.test_seeds {seed} {seed + 1}"
+def _replay(what: str, seed: int, source: str) -> str:
+    named = f"--what {what} --source {source} --first {seed} --seeds 1 --jobs 1"
+    return f"replay: python -m tests.simulation.many {named}"
 
 
-def _tallies(seeds: range, jobs: int, what: str) -> Iterator[Tally]:
+def _tallies(seeds: range, jobs: int, what: str, source: str) -> Iterator[Tally]:
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     if jobs == 1:
-        yield from map(live, chunks, repeat(what))
+        yield from map(live, chunks, repeat(what), repeat(source))
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(live, chunks, repeat(what))
+        yield from pool.map(live, chunks, repeat(what), repeat(source))
 
 
 def _show_progress(total: Tally, began: float) -> None:

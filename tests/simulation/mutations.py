@@ -31,6 +31,7 @@ class Mutation:
     old: str
     new: str
     what: str = "migration"
+    source: str = "1nce"
 
 
 MUTATIONS = (
@@ -407,6 +408,35 @@ MUTATIONS = (
         "            if False:\n",
         "cutover",
     ),
+    Mutation(
+        "onomondo: a limit that is not for a month waits for a word",
+        "migrator/core/plan/mapping.py",
+        "if told.period is LimitPeriod.MONTHLY:",
+        "if True:",
+        source="onomondo",
+    ),
+    Mutation(
+        "onomondo: a look-up without tags proves no tag",
+        "migrator/engine/apply/settle.py",
+        "if step.kind in {StepKind.TAG, StepKind.UNTAG} and item.target is not None and item.target.tags is None:",
+        "if False:",
+        source="onomondo",
+    ),
+    Mutation(
+        "onomondo: no further tag after one that went wrong",
+        "migrator/engine/apply/change.py",
+        "                        del lacking[item.key]\n",
+        "                        pass\n",
+        source="onomondo",
+    ),
+    Mutation(
+        "onomondo: a key's form is found by one request at a time",
+        "migrator/carriers/onomondo/client.py",
+        "            async with self._settling:\n",
+        "            if True:\n",
+        "cutover",
+        "onomondo",
+    ),
 )
 
 
@@ -426,7 +456,7 @@ def caught_at(mutation: Mutation, most: int) -> str:
             shutil.copytree(ROOT / part, Path(folder) / part, ignore=shutil.ignore_patterns("__pycache__"))
         (Path(folder) / mutation.file).write_text(patched(mutation), encoding="utf-8")
         for first in range(0, most, CHUNK):
-            command = [sys.executable, "-m", *_tried(mutation.what, first)]
+            command = [sys.executable, "-m", *_tried(mutation.what, mutation.source, first)]
             environment = {**os.environ, "PYTHONPATH": folder}
             ran = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
             if ran.returncode:
@@ -434,11 +464,11 @@ def caught_at(mutation: Mutation, most: int) -> str:
     return f"NOT CAUGHT in {most} seeds"
 
 
-def _tried(what: str, first: int) -> list[str]:
+def _tried(what: str, source: str, first: int) -> list[str]:
     """The module and its arguments that try some seeds."""
-    if what == "cutover":
+    if what == "cutover" or source != "1nce":
         asked = ["--first", str(first), "--seeds", str(CHUNK), "--jobs", "1"]
-        return ["tests.simulation.many", "--what", what, *asked]
+        return ["tests.simulation.many", "--what", what, "--source", source, *asked]
     return ["tests.simulation.test_seeds", str(first), str(first + CHUNK), "--fail-fast"]
 
 

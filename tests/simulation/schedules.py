@@ -34,13 +34,15 @@ QUIET_AFTER = 6
 RICH = Decimal(1_000_000)
 
 
-def live_through(seed: int, folder: Path) -> Lived:
+def live_through(seed: int, folder: Path, source: str = "1nce") -> Lived:
     """Draw a world and its troubles from `seed`, and run `apply` until it has nothing left to do.
+
+    `source` is that of the old SIMs: "1nce" or "onomondo".
 
     Raises: AssertionError, if it comes to no end, or to one that no carrier and no person can be the cause of.
     """
     _make_repeatable(seed)
-    fate = fate_of(seed, folder)
+    fate = fate_of(seed, folder, source)
     result = _troubled(fate)
     _calm(fate)
     if fate.persists:

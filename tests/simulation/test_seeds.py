@@ -29,9 +29,9 @@ KEPT = (
 """Seeds that failed once, each of them for a fault of ours."""
 
 
-def lived(seed: int, folder: Path) -> Lived:
+def lived(seed: int, folder: Path, source: str = "1nce") -> Lived:
     """Live through one schedule, and see that all is right after it."""
-    outcome = live_through(seed, folder)
+    outcome = live_through(seed, folder, source)
     check_all(outcome)
     return outcome
 
@@ -46,6 +46,17 @@ def test_whatever_goes_wrong_the_end_is_right(chunk: int, tmp_path: Path) -> Non
         except BaseException as error:
             error.add_note(f"replay: python -m tests.simulation.test_seeds {seed} {seed + 1}")
             raise
+
+
+ONOMONDO_KEPT = (
+    26,  # a bare key whose first request was refused for its page size: the other form was taken for good
+    48,  # a tag whose answer was lost counted as borne, by a look-up that names no tags
+)
+
+
+@pytest.mark.parametrize("seed", [1, *ONOMONDO_KEPT])
+def test_whatever_goes_wrong_away_from_onomondo_the_end_is_right(seed: int, tmp_path: Path) -> None:
+    lived(seed, tmp_path, "onomondo")
 
 
 @pytest.mark.parametrize("seed", KEPT)

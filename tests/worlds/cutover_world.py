@@ -16,12 +16,14 @@ from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
 from migrator.carriers.onence.simulator import OnenceSwitches
 from migrator.carriers.onence.simulator.choices import ExpiredSims, OmittedFields
 from migrator.carriers.onence.switch import OnenceSwitch
+from migrator.carriers.onence.wire import source_row
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from migrator.core.cutover.life import OldSide
 from migrator.core.cutover.plan import Direction, Require, SwitchHeader
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Demand
+from migrator.core.fleet.sims import SourceSim
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
@@ -40,7 +42,7 @@ from tests.worlds.odd_labels import Oddities, oddities
 from tests.worlds.remembered import begin_of, keep, recall
 from tests.worlds.world import Crash, World, crash_at
 
-__all__ = ["STRANGER", "SwitchWorld", "Watched", "live_through_a_switch"]
+__all__ = ["STRANGER", "Draw", "SwitchWorld", "Watched", "live_through_a_switch", "of_onence"]
 
 MEGABYTE = 1_048_576
 DAY_S = 86_400.0
@@ -388,16 +390,32 @@ class SwitchWorld(World):
         """Look at a request before it arrives, and at an update on its way to 1NCE."""
         if any(part in str(request.url) for part in self.defective_reads):
             raise ArithmeticError("a defect that this SIM brings to light")
-        if request.method not in {"PUT", "POST"} or "/sims" not in request.url.path:
-            return
-        body = json.loads(request.content)
         now_s = self.now().timestamp()
-        for update in body if isinstance(body, list) else [body]:
-            if update["iccid"] in self.defective:
+        for iccid, status in self.ordered(request):
+            if iccid in self.defective:
                 raise ArithmeticError("a defect that this SIM brings to light")
-            since = self._as_it_is_since.get((update["iccid"], str(update["status"])))
+            since = self._as_it_is_since.get((iccid, status))
             if since is not None and now_s - since > STALE_READ_S:
-                self._resent.append(f"{update['iccid']} {update['status']}")
+                self._resent.append(f"{iccid} {status}")
+
+    def ordered(self, request: httpx.Request) -> list[tuple[str, str]]:
+        """The old SIMs that a request orders at the source, each with the status that it is to have."""
+        if request.method not in {"PUT", "POST"} or "/sims" not in request.url.path:
+            return []
+        body = json.loads(request.content)
+        return [(update["iccid"], str(update["status"])) for update in (body if isinstance(body, list) else [body])]
+
+    def tells_labels(self, odd: Oddities) -> Oddities:
+        """Have records tell some labels oddly. Returns: the oddities that may keep an order from its SIM."""
+        self.source.switches = replace(self.source.switches, single_labels=odd.single, listed_labels=odd.listed)
+        return odd
+
+    def begins_run(self, chance: random.Random, *, is_calm: bool) -> None:
+        """Draw what else goes wrong at the source in one run."""
+
+    def shown_sim(self, body: Any) -> SourceSim | None:
+        """The old SIM of which a record tells."""
+        return source_row(body).sim
 
     def note_states(self) -> None:
         """Remember since when each old SIM is what it is."""
@@ -479,12 +497,15 @@ MOST_RUNS = 60
 QUIET_AFTER = 25
 
 
-def live_through_a_switch(seed: int, folder: Path) -> None:
-    """Draw a world and its troubles from `seed`; cut over and go back, killed at random, and check both ends."""
-    chance = random.Random(seed)
+Draw = Callable[[int, random.Random, Path], "SwitchWorld"]
+"""Draws a world from a seed and its chance."""
+
+
+def of_onence(seed: int, chance: random.Random, folder: Path) -> SwitchWorld:
+    """Draw a world whose old SIMs are 1NCE's."""
     effect_s = chance.choice([0.0, 5.0, 90.0, 700.0])
     limit = chance.choice([None, RateLimit(10, 10), RateLimit(4, 1)])
-    world = SwitchWorld(
+    return SwitchWorld(
         folder,
         sims=chance.randint(4, 24),
         seed=seed,
@@ -503,6 +524,12 @@ def live_through_a_switch(seed: int, folder: Path) -> None:
         ),
         switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
     )
+
+
+def live_through_a_switch(seed: int, folder: Path, draw: Draw = of_onence) -> None:
+    """Draw a world and its troubles from `seed`; cut over and go back, killed at random, and check both ends."""
+    chance = random.Random(seed)
+    world = draw(seed, chance, folder)
     world.migrated(silent=chance.randint(0, 3))
     if chance.random() < 0.5:  # somebody paused a new SIM: it is not as planned any more, and its old one must stay
         world.target.sims[min(world.connected)].state = "PAUSED-USER"
@@ -564,7 +591,7 @@ def _somebody_labels(world: SwitchWorld, chance: random.Random) -> Oddities:
         assert sim is not None
         sim.label = label
     world.before = world.values()
-    world.source.switches = replace(world.source.switches, single_labels=odd.single, listed_labels=odd.listed)
+    odd = world.tells_labels(odd)
     if odd.is_pulled:
         world.pull()
     return odd
@@ -600,9 +627,10 @@ def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction,
     rates: dict[Fault, float] = {kind: share / max(1, len(kinds)) for kind in kinds}
     world.source.faults = FaultPlan(rates, seed=chance.randint(0, 10**6))
     world.target.faults = FaultPlan(rates, seed=chance.randint(0, 10**6))
-    result = None
+    result, more = None, random.Random(f"source of {world.seed} {direction}")
     for run in range(MOST_RUNS):
         calm = run >= QUIET_AFTER
+        world.begins_run(more, is_calm=calm)
         if calm:
             world.source.faults = world.target.faults = FaultPlan()
         try:

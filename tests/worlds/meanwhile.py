@@ -4,14 +4,13 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import trio
 from trio.testing import MockClock
 
 from migrator.carriers.onence.simulator.model import SimStatus
-from migrator.carriers.onence.wire import source_row
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.sims import SourceStatus
@@ -19,8 +18,6 @@ from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 
 if TYPE_CHECKING:
-    from migrator.carriers.hologram.simulator import HologramSimulator
-    from migrator.carriers.onence.simulator import OnenceSimulator
     from tests.worlds.cutover_world import SwitchWorld
     from tests.worlds.world import World
 
@@ -101,14 +98,13 @@ class Guards:
         self._asked_at[id(request)] = now_s
         if request.method == "GET" or request.url.path.endswith("/oauth/token"):
             return
-        body = json.loads(request.content)
         if request.url.path.endswith("/batch/state"):
+            body = json.loads(request.content)
             devices = {link.device_id: self.olds[new] for new, link in self.world.target.sims.items()}
             self._check([devices[device_id] for device_id in body["deviceids"]], self._on_at, now_s)
-        elif "/sims" in request.url.path:
-            updates = body if isinstance(body, list) else [body]
-            off = [update["iccid"] for update in updates if str(update["status"]) == "Disabled"]
-            self._check(off, self._live_at, now_s)
+            return
+        off = [iccid for iccid, status in self.world.ordered(request) if status == "Disabled"]
+        self._check(off, self._live_at, now_s)
 
     def _check(self, olds: list[str], seen_at: Mapping[str, float], now_s: float) -> None:
         for old in olds:
@@ -125,7 +121,7 @@ class Guards:
         except ValueError:
             return
         if "/sims/" in request.url.path:
-            sim = source_row(body).sim
+            sim = self.world.shown_sim(body)
             if sim is not None and sim.status is SourceStatus.ENABLED:
                 self._on_at[sim.iccid.digits] = asked_at
             return
@@ -185,12 +181,12 @@ class Passing:
 
     def _hold_back(self, direction: Direction) -> None:
         """Have one of the next orders refused, with people at the console while everybody is held."""
-        carriers: list[OnenceSimulator | HologramSimulator] = [self.world.source]
+        carriers: list[Any] = [self.world.source]
         if direction is Direction.ROLLBACK:
             carriers.append(self.world.target)
         for carrier in carriers:
             if self.chance.random() < 0.4:
-                carrier.faults = HoldingBack(  # type: ignore[assignment]  # asked like one
+                carrier.faults = HoldingBack(  # asked like one
                     lambda method, path: method != "GET" and not path.endswith("/oauth/token"),
                     lambda: self._meddle(direction),
                     then=carrier.faults,

@@ -1,23 +1,41 @@
 """The small world with cutovers and rollbacks, moved away from Onomondo."""
 
 import json
-from dataclasses import dataclass, field
+import random
+from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
 
-from migrator.carriers.hologram.simulator import HologramSimulator
+from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.onomondo import wire
 from migrator.carriers.onomondo.adapter import OnomondoSource
-from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoSwitches, SimulatedOnomondoSim
+from migrator.carriers.onomondo.simulator import (
+    AboveLargestLimit,
+    BulkLine,
+    KeyForm,
+    LastToken,
+    OnomondoSimulator,
+    OnomondoSwitches,
+    SimulatedOnomondoSim,
+    TokenPlace,
+)
 from migrator.carriers.onomondo.simulator.model import made_sim
 from migrator.carriers.onomondo.switch import OnomondoSwitch
 from migrator.carriers.pacing import Pacer
+from migrator.carriers.simulation import RateLimit
+from migrator.core.fleet.sims import SourceSim
+from migrator.core.run.results import PullResult
+from migrator.engine.cutover.context import SwitchOptions
 from migrator.ports import SourcePlatform, SourceSwitch, SourceUsage
+from migrator.store.inventory.source import keep_source
 from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.odd_labels import Oddities
 from tests.worlds.world import EPOCH, POLICY
 
-__all__ = ["OnomondoWorld"]
+__all__ = ["OnomondoWorld", "drawn_switches", "of_onomondo"]
 
 FIXED = '[data_limit]\nbasis = "fixed"\nfixed_mb = 500\n[sms_limit]\nbasis = "fixed"\nfixed = 100\n'
 """No volume is booked at Onomondo that a limit could be made of."""
@@ -30,6 +48,10 @@ class WatchedSim(SimulatedOnomondoSim):
     def status(self) -> str:
         """On or off."""
         return "Enabled" if self.activated else "Disabled"
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self.activated = status == "Enabled"
 
 
 def watched_sim(seed: int, serial: int) -> WatchedSim:
@@ -52,6 +74,16 @@ class OnomondoWorld(SwitchWorld):
         self.source: Any = OnomondoSimulator(fleet=sims, seed=self.seed, switches=self.onomondo_switches, epoch=EPOCH)
         self.target = HologramSimulator(seed=self.seed, switches=self.switches, epoch=EPOCH)
 
+    reads_each: bool = False
+    """Whether every pull reads of each SIM what the list does not tell, such as its hardware."""
+
+    def pull(self, **asked: Any) -> PullResult:
+        """`inventory pull`, after which the store knows whose SIMs these are."""
+        result = SwitchWorld.pull(self, **({"quotas": self.reads_each} | asked))
+        with self.store() as store, store._db.write() as connection:
+            keep_source(connection, "Onomondo")
+        return result
+
     def source_at(self, http: httpx.AsyncClient, pacer: Pacer) -> SourcePlatform:
         return OnomondoSource(http, api_key=self.source.api_key, pacer=pacer)
 
@@ -63,12 +95,67 @@ class OnomondoWorld(SwitchWorld):
 
     def _see(self, request: httpx.Request) -> None:
         """An update changes the status alone, and of twenty SIMs at most."""
-        if request.method == "GET" or request.url.host != "onomondo.test":
-            return
-        sims = json.loads(request.content)["sims"]
-        assert (request.method, request.url.path) == ("PATCH", "/sims/bulk")
-        assert 1 <= len(sims) <= 20
-        assert all(set(sim) == {"id", "activated"} for sim in sims)
+        if request.method != "GET" and request.url.host == "onomondo.test":
+            sims = json.loads(request.content)["sims"]
+            assert (request.method, request.url.path) == ("PATCH", "/sims/bulk")
+            assert 1 <= len(sims) <= 20
+            assert all(set(sim) == {"id", "activated"} for sim in sims)
+        SwitchWorld._see(self, request)
 
-    def _shown(self, request: httpx.Request, response: httpx.Response) -> None:
-        """Answers are looked at by the adapter's own tests."""
+    def ordered(self, request: httpx.Request) -> list[tuple[str, str]]:
+        """The old SIMs of an update, by the ICCIDs of their ids."""
+        if request.method != "PATCH":
+            return []
+        known = {sim.sim_id: sim.iccid for sim in self.source.fleet}
+        sims = json.loads(request.content)["sims"]
+        return [(known[sim["id"]], "Enabled" if sim["activated"] else "Disabled") for sim in sims]
+
+    def shown_sim(self, body: Any) -> SourceSim | None:
+        """The old SIM of which a record tells."""
+        return wire.source_row(body).sim
+
+    def tells_labels(self, odd: Oddities) -> Oddities:
+        """Leave records as they are: an update does not carry the label, so no label keeps it from its SIM."""
+        return Oddities(is_pulled=odd.is_pulled)
+
+    def begins_run(self, chance: random.Random, *, is_calm: bool) -> None:
+        """Have bulk answers tell oddly of some SIMs, or not at all."""
+        share = 0.0 if is_calm else chance.choice([0.0, 0.1, 0.4])
+        odd = {sim.iccid: chance.choice(list(BulkLine)) for sim in self.source.fleet if chance.random() < share}
+        self.source.switches = replace(self.source.switches, bulk_lines=odd, bulk_reversed=chance.random() < 0.3)
+
+
+def of_onomondo(seed: int, chance: random.Random, folder: Path) -> OnomondoWorld:
+    """Draw a world whose old SIMs are Onomondo's."""
+    return OnomondoWorld(
+        folder,
+        sims=chance.choice([*range(4, 14), 24, 30]),  # a request for each day of use: large fleets take long
+        seed=seed,
+        switches=HologramSwitches(
+            state_pending_s=chance.choice([(0.0, 0.0), (5.0, 600.0)]), read_lag_s=chance.choice([0.0, 0.0, 20.0])
+        ),
+        onomondo_switches=drawn_switches(chance),
+        reads_each=True,
+        switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
+    )
+
+
+def drawn_switches(chance: random.Random) -> OnomondoSwitches:
+    """Draw the answers to what nobody knows of Onomondo."""
+    return OnomondoSwitches(
+        key_form=chance.choice(list(KeyForm)),
+        rate_limit=chance.choice([None, RateLimit(10, 10), RateLimit(4, 1)]),
+        too_many_every=chance.choice([None, None, 7]),
+        latency_s=chance.choice([0.0, 0.15]),
+        list_imei=chance.random() < 0.5,
+        list_imsi=chance.random() < 0.5,
+        list_data_limit=chance.random() < 0.5,
+        largest_limit=chance.choice([1000, 3]),
+        above_largest_limit=chance.choice(list(AboveLargestLimit)),
+        last_token=chance.choice(list(LastToken)),
+        token_place=chance.choice(list(TokenPlace)),
+        totals_told=chance.random() < 0.7,
+        usage_page_rows=chance.choice([100, 1]),
+        effect_s=chance.choice([0.0, 5.0, 90.0, 700.0]),
+        bulk_refused=chance.random() < 0.3,
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import anyio
 import httpx
 
 from migrator.carriers.http import HttpSession, Mask, Reply
@@ -31,6 +32,7 @@ class OnomondoClient:
         self._bulk = HttpSession(http, pacer=pacer, carrier="Onomondo", sort=sort_bulk, mask=self._mask)
         self._forms = ({"Authorization": f"Bearer {api_key}"}, {"Authorization": api_key})
         self._settled: Mapping[str, str] | None = None
+        self._settling = anyio.Lock()
 
     async def get(self, path: str, params: dict[str, str | int] | None = None) -> Reply:
         """Read `path`.
@@ -41,8 +43,19 @@ class OnomondoClient:
         return await self._with_key(lambda headers: self._session.read(path, params, headers=headers))
 
     async def _with_key(self, exchange: Callable[[Mapping[str, str]], Awaitable[Reply]]) -> Reply:
-        if self._settled is not None:
-            return await exchange(self._settled)
+        """Exchange with the form of the key that is taken.
+
+        Until it is known, requests go out one at a time: else one would take the other's trial for the answer.
+        """
+        settled = self._settled
+        if settled is None:
+            async with self._settling:
+                settled = self._settled
+                if settled is None:
+                    return await self._first(exchange)
+        return await exchange(settled)
+
+    async def _first(self, exchange: Callable[[Mapping[str, str]], Awaitable[Reply]]) -> Reply:
         with_word = self._forms[0]
         try:
             reply = await exchange(with_word)
@@ -59,8 +72,14 @@ class OnomondoClient:
 
         Refused alike, the key is what is wrong, and the other form is not tried again.
         """
-        self._settled = self._forms[0]
-        reply = await exchange(self._forms[1])
+        try:
+            reply = await exchange(self._forms[1])
+        except LoginRefused:
+            self._settled = self._forms[0]
+            raise
+        except Permanent:
+            self._settled = self._forms[1]
+            raise
         self._settled = self._forms[1]
         return reply
 

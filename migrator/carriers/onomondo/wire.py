@@ -17,7 +17,7 @@ from migrator.carriers.lenient import flag_of, label_of, label_trouble, text_of,
 from migrator.carriers.replies import Reply, shortened
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
 from migrator.core.fleet.secrets import without_secrets
-from migrator.core.fleet.sims import DataLimit, LimitPeriod, QuotaReading, SourceSim, SourceStatus
+from migrator.core.fleet.sims import DataLimit, QuotaReading, SourceSim, SourceStatus, data_limit
 from migrator.core.fleet.units import Bytes, decimal_of
 from migrator.errors import WireMismatch
 from migrator.ports import Reading, Remaining, SourcePage, SourceRow
@@ -42,7 +42,6 @@ PAGE_SIZE = 1000
 """Most SIMs that one list call returns, by the vendor's page."""
 
 _STATUS = {True: (SourceStatus.ENABLED, "activated"), False: (SourceStatus.DISABLED, "deactivated")}
-_PERIODS = {period.value: period for period in LimitPeriod if period is not LimitPeriod.OTHER}
 _SIM_ID = re.compile(r"[0-9]{9}")
 
 
@@ -152,14 +151,13 @@ def _data_limit(entry: Any) -> DataLimit | None:
     total = whole_of(entry.get("total")) if isinstance(entry, Mapping) else None
     if total is None or total < 0:
         return None
-    word = text_of(entry.get("type")) or ""
-    return DataLimit(Bytes(total), _PERIODS.get(word.lower(), LimitPeriod.OTHER), shortened(word, 40))
+    return data_limit(Bytes(total), shortened(text_of(entry.get("type")) or "", 40))
 
 
-def _tags(entries: Any) -> tuple[str, ...]:
-    """Return the names of the tags in their order."""
+def _tags(entries: Any) -> tuple[str, ...] | None:
+    """Return the names of the tags in order, or None."""
     if not isinstance(entries, list):
-        return ()
+        return None
     names = (text_of(entry.get("name")) for entry in entries if isinstance(entry, Mapping))
     return tuple(dict.fromkeys(name for name in names if name is not None))
 

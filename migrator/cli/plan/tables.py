@@ -44,10 +44,12 @@ def _requests(summary: Mapping[str, Any]) -> RenderableType:
 
     Requests before the first wave stand alone.
     """
-    before = {kind: summary["calls"][kind] - sum(wave["calls"][kind] for wave in summary["by_wave"]) for kind in CALLS}
-    parts = [("before the waves", before), *((wave["wave"], wave["calls"]) for wave in summary["by_wave"])]
-    rows = [(name, *(calls[kind] for kind in CALLS)) for name, calls in (*parts, ("sum", summary["calls"]))]
-    return table("Requests to Hologram, about", ("", *CALLS), rows)
+    kinds = (*CALLS, *(("tags",) if "tags" in summary["calls"] else ()))
+    waves = [(wave["wave"], wave["calls"]) for wave in summary["by_wave"]]
+    before = {kind: summary["calls"][kind] - sum(calls.get(kind, 0) for _, calls in waves) for kind in kinds}
+    parts = [("before the waves", before), *waves]
+    rows = [(name, *(calls.get(kind, 0) for kind in kinds)) for name, calls in (*parts, ("sum", summary["calls"]))]
+    return table("Requests to Hologram, about", ("", *kinds), rows)
 
 
 def _groups(summary: Mapping[str, Any]) -> RenderableType:

@@ -24,6 +24,8 @@ __all__ = [
     "SourceSim",
     "SourceStatus",
     "TargetLink",
+    "ToldVolumes",
+    "data_limit",
     "link_state",
     "source_status",
 ]
@@ -147,13 +149,25 @@ class LimitPeriod(StrEnum):
 class DataLimit:
     """Limit of one SIM's data at the source, in bytes a period.
 
-    `word` is the carrier's word for the period. A monthly limit is one of Hologram's, byte for byte; what becomes of
-    the others is the policy's choice.
+    `word` is our word for the period; the carrier's, where we do not know it. A monthly limit is one of Hologram's,
+    byte for byte; what becomes of the others is the policy's choice.
     """
 
     volume: Bytes
     period: LimitPeriod
     word: str
+
+
+_PERIODS = {period.value: period for period in LimitPeriod if period is not LimitPeriod.OTHER}
+
+
+def data_limit(volume: Bytes, word: str) -> DataLimit:
+    """Return a limit, by a word for its period.
+
+    The word is ours, or the carrier's.
+    """
+    period = _PERIODS.get(word.strip().lower())
+    return DataLimit(volume, LimitPeriod.OTHER, word) if period is None else DataLimit(volume, period, period.value)
 
 
 @record
@@ -190,7 +204,23 @@ class SourceSim:
     status_before: SourceStatus | None = None
     facts: UnitFacts | None = None
     data_limit: DataLimit | None = None
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldVolumes:
+    """Kinds of volumes of which some SIM of the inventory has one.
+
+    `data` and `sms` are booked volumes, `data_left` and `sms_left` what is left of them, `data_limit` is a limit of a
+    SIM's own. `tags` are names on SIMs.
+    """
+
+    data: bool
+    data_left: bool
+    sms: bool
+    sms_left: bool
+    data_limit: bool
+    tags: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class WaveCalls:
     alike: Counter[tuple[bool, ...]] = field(default_factory=Counter)  # SIMs to claim, by which limits they set
     states: int = 0
     names: int = 0
+    _tags: Counter[str] = field(default_factory=Counter)  # SIMs by the old SIMs' tags that they are to bear
     _claimed: Counter[Limits] = field(default_factory=Counter)
     _mended: Counter[Limits] = field(default_factory=Counter)
     _scattered: int = 0
@@ -61,6 +62,8 @@ class WaveCalls:
     def add(self, change: Change) -> None:
         """Count one SIM of the wave."""
         self.sims += 1
+        if change.tags:
+            self._tags.update(change.tags)
         if change.action is Action.CLAIM:
             limits = (change.overage_limit_bytes, change.sms_limit)
             self.alike[_alike(limits)] += 1
@@ -108,6 +111,7 @@ class WaveCalls:
             + self._scattered,
             "states": _parts(self.states, sizes.bulk),
             "names": self.names,
+            **({"tags": sum(_parts(sims, sizes.bulk) for sims in self._tags.values())} if self._tags else {}),
             "reads": read_back + _parts(self.sims, PAGE),
         }
 

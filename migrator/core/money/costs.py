@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
-from migrator.core.fleet.sims import ONENCE, LinkState, link_state
-from migrator.core.fleet.units import PRICE_BYTES_PER_MB, grouped, money, sized
+from migrator.core.fleet.sims import ONENCE, LimitPeriod, LinkState, link_state
+from migrator.core.fleet.units import BYTES_PER_MB, PRICE_BYTES_PER_MB, grouped, money, sized
 from migrator.core.money.calls import KINDS, PAGE, USUAL_SIZES, CallSizes, WaveCalls
 from migrator.core.money.caps import Used, used_values
 from migrator.core.money.prices import told_prices
@@ -41,7 +41,8 @@ Kind = tuple[str, str, str | None, str]
 class _Cell:
     """Sums over the SIMs of one kind.
 
-    Volumes are in 1NCE's MB: booked, and what is left as far as the volume was read.
+    Volumes are in 1NCE's MB: booked, and what is left as far as the volume was read. `own_bytes` are the limits that
+    `with_own` of the SIMs have at the source, each for its period; those of `not_monthly` are for another than a month.
     """
 
     acts: bool
@@ -52,6 +53,9 @@ class _Cell:
     paused: int = 0
     booked_mb: Decimal = Decimal(0)
     left_mb: Decimal = Decimal(0)
+    own_bytes: int = 0
+    with_own: int = 0
+    not_monthly: int = 0
 
     def add(self, change: Change) -> None:
         """Add the planned and the old values of one SIM.
@@ -71,6 +75,11 @@ class _Cell:
             self.booked_mb = _EXACT.add(self.booked_mb, Decimal(booked))
         if left is not None:
             self.left_mb = _EXACT.add(self.left_mb, Decimal(left))
+        own = change.source.get("data_limit_bytes")
+        if own is not None:
+            self.own_bytes += int(own)
+            self.with_own += 1
+            self.not_monthly += change.source.get("data_limit_period") != LimitPeriod.MONTHLY
 
 
 @dataclass(slots=True)
@@ -143,6 +152,8 @@ class PlanTally:
         used = used or Used()
         waves = [self._wave(wave, policy, prices, max_rps) for wave in policy.waves]
         calls = {kind: sum(wave["calls"][kind] for wave in waves) for kind in KINDS}
+        if any("tags" in wave["calls"] for wave in waves):  # of the old SIMs, where they are copied
+            calls["tags"] = sum(wave["calls"].get("tags", 0) for wave in waves)
         calls["reads"] += max(1, -(-self._acting().sims // PAGE))  # what is there before anything is decided
         parts: tuple[Policy | Rule, ...] = (*policy.rules, policy)
         groups = [self._group(part, prices) for part in parts]
@@ -174,6 +185,9 @@ class PlanTally:
                 total.paused += cell.paused
                 total.booked_mb = _EXACT.add(total.booked_mb, cell.booked_mb)
                 total.left_mb = _EXACT.add(total.left_mb, cell.left_mb)
+                total.own_bytes += cell.own_bytes
+                total.with_own += cell.with_own
+                total.not_monthly += cell.not_monthly
         return total
 
     # --- by wave ------------------------------------------------------------------------------------------------
@@ -202,8 +216,10 @@ class PlanTally:
         """
         rule = part.name if isinstance(part, Rule) else ""
         cell = self._acting(lambda kind: kind[3] == rule)
-        basis = part.data_limit.basis
+        basis = part.data_limit.basis_for(has_limit=cell.with_own > 0)
         volume = cell.left_mb if basis is DataBasis.REMAINING else cell.booked_mb
+        if basis is DataBasis.DATA_LIMIT:
+            volume = round(_EXACT.divide(Decimal(cell.own_bytes), Decimal(BYTES_PER_MB)), 6).normalize()
         group = {
             "rule": rule or DEFAULT_GROUP,
             "basis": basis.value,
@@ -214,6 +230,8 @@ class PlanTally:
             "sms": cell.sms,
             "per_period_at_most": _largest_bill(prices, cell),
         }
+        if basis is DataBasis.DATA_LIMIT:
+            group |= {"not_monthly": cell.not_monthly}
         return {**group, "warning": _lifetime_words(group, self.source)}
 
     # --- over all -----------------------------------------------------------------------------------------------
@@ -244,7 +262,14 @@ class PlanTally:
         groups: Iterable[Mapping[str, Any]],
         used: Used,
     ) -> Iterator[str]:
-        yield from (group["warning"] for group in groups if group["warning"])
+        told = list(groups)
+        yield from (group["warning"] for group in told if group["warning"])
+        yield from (
+            f"{group['rule']}: SIMs whose limit at {self.source} is not for a month: {group['not_monthly']}; what it "
+            "is here is by [data_limit] other_periods, and is said with each"
+            for group in told
+            if group.get("not_monthly")
+        )
         yield from self._idle_words(policy)
         everybody = self._acting()
         if everybody.unlimited:

@@ -8,15 +8,19 @@ from dataclasses import dataclass, replace
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.plan.mapping import FACT_FIELDS, device_name, template_fields
 from migrator.core.plan.plan import Change, Reason
-from migrator.core.policy.policy import DataBasis, NamePolicy, OnDuplicate, Policy, Rule, SmsBasis
+from migrator.core.policy.policy import DataBasis, NamePolicy, OldTags, OnDuplicate, Policy, Rule, SmsBasis
 
 __all__ = ["Uses", "name_change", "names_for", "uses_of"]
 
-NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address", *FACT_FIELDS}
+NOT_IN_THE_PLAN = {"imsi", "msisdn", "ip_address", "tags", *FACT_FIELDS}
 """Fields of a name that the plan does not hold.
 
 A change of such a field shows in the name alone.
 """
+
+
+_OWN = (None, DataBasis.DATA_LIMIT)
+"""Bases by which a SIM's own limit counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,20 @@ class Uses:
     Args:
         data_remaining: rules whose limit came from what is left of the data volume.
         sms_remaining: rules whose limit came from what is left of the SMS volume.
+        data_limits: rules whose limit may have come from the SIM's own at the source.
         booked_data: rules for whose SIMs the booked data volume was checked: even a missing volume is then an answer.
         names: rules whose names have a field that the plan does not hold.
         switched_off: whether a rule asks for what cutovers of ours switched off.
+        tags: whether the old SIMs' tags are copied.
     """
 
     data_remaining: frozenset[str] = frozenset()
     sms_remaining: frozenset[str] = frozenset()
+    data_limits: frozenset[str] = frozenset()
     booked_data: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     switched_off: bool = False
+    tags: bool = False
 
 
 def uses_of(policy: Policy) -> Uses:
@@ -47,11 +55,13 @@ def uses_of(policy: Policy) -> Uses:
     return Uses(
         data_remaining=frozenset(n for n, part in parts.items() if part.data_limit.basis is DataBasis.REMAINING),
         sms_remaining=frozenset(n for n, part in parts.items() if part.sms_limit.basis is SmsBasis.REMAINING),
+        data_limits=frozenset(n for n, part in parts.items() if part.data_limit.basis in _OWN),
         booked_data=_asked_for_volume(policy),
         names=frozenset(n for n, name in names.items() if _fields(name) & NOT_IN_THE_PLAN),
         switched_off=any(
             rule.when.status_before is not None or rule.when.switched_off_by_us is not None for rule in policy.rules
         ),
+        tags=policy.claim.tags is OldTags.COPY,
     )
 
 

@@ -26,7 +26,7 @@ class FindingCode(StrEnum):
     WRONG_OVERAGE_LIMIT = "wrong_overage_limit"  # another data limit than planned
     WRONG_SMS_LIMIT = "wrong_sms_limit"  # another SMS limit than planned
     WRONG_NAME = "wrong_name"  # cut, replaced or changed since
-    TAG_MISSING = "tag_missing"  # the migration's tag is not on it
+    TAG_MISSING = "tag_missing"  # the migration's tag, or one of the old SIM's, is not on it
     TAG_LEFT = "tag_left"  # the stock's tag is still on it, though it has a unit now
     NOT_TOLD = "not_told"  # the carrier's record leaves this value out
 
@@ -62,8 +62,8 @@ def _differences(change: Change, target: TargetLink, org_id: int) -> Iterator[Fi
             yield Finding(code if observed is not None else FindingCode.NOT_TOLD, str(planned), str(observed))
     if change.name is not None and change.name != target.name:
         yield Finding(FindingCode.WRONG_NAME, change.name, target.name or "")
-    if change.tag is not None and target.tags is not None and change.tag not in target.tags:
-        yield Finding(FindingCode.TAG_MISSING, change.tag, ", ".join(sorted(target.tags)))
+    if target.tags is not None and (missing := [tag for tag in change.all_tags if tag not in target.tags]):
+        yield Finding(FindingCode.TAG_MISSING, ", ".join(missing), ", ".join(sorted(target.tags)))
     if (left := stock_tag_left(change, target)) is not None:
         yield Finding(FindingCode.TAG_LEFT, f"without {left}", ", ".join(sorted(target.tags or ())))
 

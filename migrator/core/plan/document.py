@@ -33,7 +33,7 @@ def change_document(change: Change) -> dict[str, Any]:
 
     The values are sorted by name, as in the change's line.
     """
-    return {
+    document = {
         "action": change.action._value_,  # `value` costs a call, a million times
         "before": _in_order(change.before),
         "data_plan_id": change.data_plan_id,
@@ -51,6 +51,9 @@ def change_document(change: Change) -> dict[str, Any]:
         "wave": change.wave,
         "zone": change.zone,
     }
+    if not change.tags:
+        return document
+    return dict(sorted({**document, "tags": list(change.tags)}.items()))
 
 
 def _in_order(values: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +84,7 @@ def change_from(values: dict[str, Any], source: Iccid, target: Iccid | None) -> 
         source=values["source"],
         before=values["before"],
         rule=values.get("rule", ""),
+        tags=tuple(values.get("tags", ())),
     )
 
 

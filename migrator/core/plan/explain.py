@@ -4,7 +4,7 @@ Each value stands beside its source and the keys of the policy that led to the v
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from migrator.core.fleet.sims import SourceStatus
 from migrator.core.fleet.switched_off import planned_status
 from migrator.core.plan.compare import STOCK_TAG
 from migrator.core.plan.plan import Change, Reason
-from migrator.core.policy.policy import DataBasis, OnDuplicate, Policy, Rule, SmsBasis, Wave
+from migrator.core.policy.policy import DataBasis, DataLimitPolicy, OnDuplicate, Policy, Rule, SmsBasis, Wave
 
 __all__ = ["Explained", "Given", "explained", "rule_words"]
 
@@ -87,6 +87,9 @@ class _Explaining:
         yield Explained(
             "tag", None, change.before.get(STOCK_TAG), change.tag, (Given("claim", "tag", _value(claim.tag or "")),)
         )
+        if change.tags:
+            copied = (Given("claim", "tags", _value(claim.tags)),)
+            yield Explained("old tags", ", ".join(change.source["tags"]), None, ", ".join(change.tags), copied)
         yield self._wave()
 
     def _state(self) -> Explained:
@@ -101,7 +104,9 @@ class _Explaining:
     def _data(self) -> Explained:
         change, section = self.change, self._section("data_limit")
         source = _volume(change, "data_quota_mb", "MB booked", "data_remaining_mb", "MB left")
-        keys = ["basis", "fixed_mb", "monthly_cap_mb", "round_up_to_mb", "minimum_mb", "maximum_mb"]
+        if (own := change.source.get("data_limit_bytes")) is not None:
+            source = f"{own} bytes {change.source.get('data_limit_period')}".rstrip()
+        keys = ["basis", "other_periods", "fixed_mb", "monthly_cap_mb", "round_up_to_mb", "minimum_mb", "maximum_mb"]
         if section.basis is not DataBasis.UNLIMITED and (change.reason is Reason.LIMIT_ZERO or self._is_used_up()):
             keys.append("when_zero")
         planned = _limit(change.overage_limit_bytes, "bytes past the data plan per billing period")
@@ -109,8 +114,9 @@ class _Explaining:
         return Explained("data limit", source, before, planned, self._given("data_limit", *keys))
 
     def _is_used_up(self) -> bool:
-        by_rest = self._section("data_limit").basis is DataBasis.REMAINING
-        volume = self.change.source.get("data_remaining_mb" if by_rest else "data_quota_mb")
+        basis = self._section("data_limit").basis
+        names = {DataBasis.REMAINING: "data_remaining_mb", DataBasis.DATA_LIMIT: "data_limit_bytes"}
+        volume = self.change.source.get(names.get(basis, "data_quota_mb"))
         return volume is not None and Decimal(volume) <= 0
 
     def _sms(self) -> Explained:
@@ -152,9 +158,12 @@ class _Explaining:
 
         `name` is the name of the section in a rule.
         """
-        if self.rule is not None:
-            return getattr(self.rule, name)
-        return getattr(self.policy, "name" if name == "device_name" else name)
+        part = self.policy if self.rule is None else self.rule
+        section = getattr(part, "name" if self.rule is None and name == "device_name" else name)
+        if isinstance(section, DataLimitPolicy):  # as it counted, where the policy names no basis
+            has_limit = self.change.source.get("data_limit_bytes") is not None
+            return replace(section, basis=section.basis_for(has_limit=has_limit))
+        return section
 
     def _given(self, name: str, *keys: str) -> tuple[Given, ...]:
         """Return the keys of a section that are set.

@@ -9,13 +9,24 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from functools import lru_cache, partial
 from string import Formatter
 
-from migrator.core.fleet.sims import ONENCE, AccountLimits, QuotaReading, SourceSim, SourceStatus
+from migrator.core.fleet.sims import (
+    ONENCE,
+    AccountLimits,
+    DataLimit,
+    LimitPeriod,
+    QuotaReading,
+    SourceSim,
+    SourceStatus,
+)
 from migrator.core.fleet.units import BYTES_PER_MB, Bytes, megabytes
 from migrator.core.plan.plan import DesiredState, Reason
 from migrator.core.policy.policy import (
+    ClaimPolicy,
     DataBasis,
     DataLimitPolicy,
     NamePolicy,
+    OldTags,
+    OtherPeriods,
     Policy,
     SmsBasis,
     SmsLimitPolicy,
@@ -32,6 +43,7 @@ __all__ = [
     "Blocked",
     "Limit",
     "LimitRule",
+    "copied_tags",
     "data_limit_rule",
     "device_name",
     "left_behind",
@@ -57,6 +69,9 @@ LARGEST_LIMIT = Bytes(2**53 - 1)
 The largest limit that Hologram takes is not known. A number above this limit might arrive as another number. The limit
 is 9 million GB: a larger volume is a slip, or a carrier's sentinel.
 """
+
+PERIODS_OF_30_DAYS = {LimitPeriod.HOURLY: 720, LimitPeriod.DAILY: 30}
+"""Number of periods in 30 days, which stand for a month (assumed)."""
 
 REMEMBERED = 4096
 """Number of volumes whose limit is remembered.
@@ -169,24 +184,76 @@ def data_limit_rule(policy: DataLimitPolicy, account: AccountLimits, source: str
 
     The result for one volume is worked out once.
 
-    Source: 1NCE's volume is a lifetime total in MB of 1024 KB, Hologram's overage limit is bytes per billing period
-    (reference, 9.2). A limit of 0 would pause a link at its first byte, so 0 is only sent when the policy asks for it.
+    Source: a monthly limit of the source is Hologram's limit per billing period, byte for byte. 1NCE's volume
+    is a lifetime total in MB of 1024 KB, Hologram's overage limit is bytes per billing period (reference, 9.2). A limit
+    of 0 would pause a link at its first byte, so 0 is only sent when the policy asks for it.
     """
     if policy.basis is DataBasis.UNLIMITED:
         return _always(Limit(NO_LIMIT, "no limit, by [data_limit]"))
     if policy.basis is DataBasis.FIXED:
         return _always(_limit_of(policy.fixed_mb or Decimal(0), policy))
     if policy.basis is DataBasis.MONTHLY_LIMIT:
-        return _always(_capped(policy, account.data_mb))
+        return _always(_capped(policy, account.data_mb, source))
     limit_of = lru_cache(maxsize=REMEMBERED)(partial(_limit_of, policy=policy))
-    return partial(_left_limit if policy.basis is DataBasis.REMAINING else _booked_limit, limit_of, source)
+    if policy.basis is DataBasis.REMAINING:
+        return partial(_left_limit, limit_of, source)
+    booked = partial(_booked_limit, limit_of, source)
+    if policy.basis is DataBasis.TOTAL:
+        return booked
+    of_period = lru_cache(maxsize=REMEMBERED)(partial(_period_limit, policy=policy, source=source))
+    return partial(_own_limit, of_period, source, None if policy.basis is DataBasis.DATA_LIMIT else booked)
 
 
 def _always(outcome: Limit | Blocked) -> LimitRule:
     return lambda _sim: outcome
 
 
-def _capped(policy: DataLimitPolicy, told_mb: Decimal | None) -> Limit | Blocked:
+def _own_limit(
+    of_period: Callable[[DataLimit], Limit | Blocked], source: str, booked: LimitRule | None, sim: SourceSim
+) -> Limit | Blocked:
+    """Return the limit by the SIM's own at the source.
+
+    `booked` is for a SIM that has a booked volume and no limit, where the policy names no basis.
+    """
+    if sim.data_limit is not None:
+        return of_period(sim.data_limit)
+    if booked is not None and (sim.data_quota_mb is not None or source == ONENCE):
+        return booked(sim)
+    if sim.data_reading is QuotaReading.NOT_READ:
+        return Blocked(Reason.QUOTA_NOT_READ, "its data limit was not read: `inventory pull --quotas`")
+    if sim.data_reading is QuotaReading.FAILED:
+        return Blocked(Reason.QUOTA_READ_FAILED, "reading its data limit failed; pull again")
+    return Blocked(Reason.QUOTA_MISSING, f"{source} told no data limit of it that can be read")
+
+
+def _period_limit(told: DataLimit, policy: DataLimitPolicy, source: str) -> Limit | Blocked:
+    """Return the limit for a limit of some period, to the byte.
+
+    Only a month is like a billing period. What becomes of other periods is the policy's choice, and is said.
+    """
+    if told.period is LimitPeriod.MONTHLY:
+        return _limit_of(_in_mb(told.volume), policy)
+    words = f"{told.volume} bytes {told.word}" if told.word else f"{told.volume} bytes of a period that is not told"
+    times = PERIODS_OF_30_DAYS.get(told.period)
+    if policy.other_periods is OtherPeriods.FIXED:
+        return _noted(_limit_of(policy.fixed_mb or Decimal(0), policy), f"fixed, in place of {words} at {source}")
+    if policy.other_periods is OtherPeriods.THIRTY_DAYS and times is not None:
+        limit = _limit_of(_in_mb(Bytes(told.volume * times)), policy)
+        return _noted(limit, f"{words} at {source}, times {times}: assumes that all of 30 days may be used at once")
+    told_why = f"{source} limits it to {words}, and Hologram's limit is for a billing period"
+    return Blocked(Reason.LIMIT_PERIOD, f"{told_why}: see [data_limit] other_periods")
+
+
+def _in_mb(volume: Bytes) -> Decimal:
+    """Return bytes in MB, exactly."""
+    return _EXACT.divide(Decimal(volume), Decimal(BYTES_PER_MB))
+
+
+def _noted(limit: Limit | Blocked, note: str) -> Limit | Blocked:
+    return replace(limit, detail=f"{limit.detail}; {note}" if limit.detail else note)
+
+
+def _capped(policy: DataLimitPolicy, told_mb: Decimal | None, source: str) -> Limit | Blocked:
     """Return the limit by 1NCE's monthly cap of the account.
 
     What 1NCE tells comes first. Its newer API has no call for the cap, so that the policy may state it.
@@ -196,9 +263,9 @@ def _capped(policy: DataLimitPolicy, told_mb: Decimal | None) -> Limit | Blocked
     if policy.monthly_cap_mb is None:
         ways = "`inventory pull --limits` reads 1NCE's while its older API (v1) is there, or state it"
         return Blocked(Reason.LIMIT_UNKNOWN, f"no monthly data limit is known; {ways}: [data_limit] monthly_cap_mb")
-    limit = _limit_of(policy.monthly_cap_mb, policy)
-    note = "1NCE tells no monthly cap; it is as the policy states it"
-    return replace(limit, detail=f"{limit.detail}; {note}" if limit.detail else note)
+    return _noted(
+        _limit_of(policy.monthly_cap_mb, policy), f"{source} tells no monthly cap; it is as the policy states it"
+    )
 
 
 def _booked_limit(limit_of: Callable[[Decimal], Limit | Blocked], source: str, sim: SourceSim) -> Limit | Blocked:
@@ -223,8 +290,7 @@ def _noting_top_up(limit: Limit | Blocked, source: str, sim: SourceSim) -> Limit
     left, booked = sim.data_remaining_mb, sim.data_quota_mb
     if left is None or booked is None or left <= booked or isinstance(limit, Blocked):
         return limit
-    note = f"topped up at {source}: {_plain(left)} MB are left, {_plain(booked)} MB are told as booked"
-    return replace(limit, detail=f"{limit.detail}; {note}" if limit.detail else note)
+    return _noted(limit, f"topped up at {source}: {_plain(left)} MB are left, {_plain(booked)} MB are told as booked")
 
 
 def _remaining(reading: QuotaReading, volume: Decimal | None, service: str, source: str) -> Decimal | Blocked:
@@ -364,6 +430,21 @@ def _sms_limit_of(volume: Decimal, maximum: int) -> Limit:
     return Limit(count)
 
 
+# --- tags ---------------------------------------------------------------------------------------------------------
+
+
+def copied_tags(sim: SourceSim, claim: ClaimPolicy) -> tuple[str, ...] | Blocked:
+    """Return the old SIM's tags that go along, sorted.
+
+    There are none without the policy's word. The tag of the whole migration is on every SIM anyway.
+    """
+    if claim.tags is not OldTags.COPY:
+        return ()
+    if sim.tags is None:
+        return Blocked(Reason.TAGS_UNKNOWN, 'its tags were not told, and [claim] tags = "copy" copies them')
+    return tuple(sorted({tag for tag in sim.tags if tag != claim.tag}))
+
+
 # --- name ---------------------------------------------------------------------------------------------------------
 
 
@@ -385,6 +466,7 @@ def device_name(sim: SourceSim, target_iccid: str, policy: NamePolicy) -> str | 
         "imsi": sim.imsi or "",
         "msisdn": sim.msisdn or "",
         "ip_address": sim.ip_address or "",
+        "tags": ", ".join(sim.tags or ()),
     }
     if sim.facts is not None:
         values |= {name: getattr(sim.facts, name) or "" for name in FACT_FIELDS}

@@ -52,8 +52,10 @@ class Reason(StrEnum):
     QUOTA_MISSING = "quota_missing"  # 1NCE gave no booked volume
     QUOTA_NOT_READ = "quota_not_read"  # the policy needs what remains, and it was not asked for
     QUOTA_READ_FAILED = "quota_read_failed"  # it was asked for, and no usable answer came
+    TAGS_UNKNOWN = "tags_unknown"  # the policy copies the old SIM's tags, and the source did not tell them
     LIMIT_ZERO = "limit_zero"  # the data limit comes out as zero
     LIMIT_TOO_LARGE = "limit_too_large"  # the data limit comes out larger than a number is sent exactly
+    LIMIT_PERIOD = "limit_period"  # the source's limit is not monthly, and the policy does not say what becomes of it
     LIMIT_UNKNOWN = "limit_unknown"  # the policy needs 1NCE's monthly cap, and none is set
     NO_WAVE = "no_wave"  # no wave selects it, or those that do are full
     NOT_SELECTED = "not_selected"  # `--where` left it out of this plan
@@ -90,7 +92,8 @@ class Change:
 
     Values are None where the action needs none. `overage_limit_bytes` is -1 for no limit; `sms_limit` None leaves the
     carrier's default alone. `source` is what the plan was made from (`status`, `label`, `data_quota_mb`, ...), as JSON
-    values; `before` what the target showed then. `rule` names the policy's rule that fits the SIM; "" for none.
+    values; `before` what the target showed then. `rule` names the policy's rule that fits the SIM; "" for none. `tags`
+    are the old SIM's, to be copied beside `tag`, sorted.
     """
 
     source_iccid: Iccid
@@ -109,6 +112,12 @@ class Change:
     source: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
     rule: str = ""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def all_tags(self) -> tuple[str, ...]:
+        """Every tag that the new SIM is to bear."""
+        return self.tags if self.tag is None else (self.tag, *self.tags)
 
     @property
     def is_test_to_live(self) -> bool:

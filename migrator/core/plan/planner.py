@@ -18,6 +18,7 @@ from migrator.core.plan.mapping import (
     LARGEST_LIMIT,
     Blocked,
     LimitRule,
+    copied_tags,
     data_limit_rule,
     device_name,
     sms_limit_rule,
@@ -69,6 +70,7 @@ class _Wanted(NamedTuple):
     state: DesiredState
     overage_limit_bytes: Bytes | None
     sms_limit: int | None
+    tags: tuple[str, ...] = ()
 
 
 def _ways(policy: Policy, account: AccountLimits, source: str) -> tuple[_Way, ...]:
@@ -233,12 +235,16 @@ class Planner:
         name = self._name(sim, target_iccid, way.names)
         if isinstance(name, Blocked):
             return name
+        tags = copied_tags(sim, self.policy.claim)
+        if isinstance(tags, Blocked):
+            return tags
         return _Wanted(
             f"{data.detail}; {sms.detail}" if data.detail and sms.detail else data.detail or sms.detail,
             name,
             DesiredState.PAUSE if data.pause else state,
             None if data.value is None else Bytes(data.value),
             sms.value,
+            tags,
         )
 
     def _outcome(self, candidate: Candidate, way: _Way, wanted: _Wanted) -> tuple[Action, Reason] | Blocked:
@@ -288,6 +294,7 @@ class Planner:
             _source_values(candidate.sim),
             {} if target is None else self._before(candidate, target),
             way.rule,
+            wanted.tags,
         )
 
     def _before(self, candidate: Candidate, target: TargetLink) -> dict[str, Any]:
@@ -357,7 +364,7 @@ def _source_values(sim: SourceSim) -> dict[str, Any]:
     The values serve reviews, and show what changed since.
     """
     data, data_left, sms, sms_left = sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining
-    values = {
+    values: dict[str, Any] = {
         "data_quota_mb": None if data is None else _text(data),
         "data_remaining_mb": None if data_left is None else _text(data_left),
         "label": sim.label,
@@ -367,7 +374,12 @@ def _source_values(sim: SourceSim) -> dict[str, Any]:
     }
     if sim.status_before is not None:
         values["status_before"] = sim.status_before._value_
-    return values
+    if sim.tags is not None:
+        values["tags"] = list(sim.tags)
+    limit = sim.data_limit
+    if limit is None:
+        return values
+    return {"data_limit_bytes": str(limit.volume), "data_limit_period": limit.word, **values}
 
 
 def _text(value: Decimal) -> str:

@@ -29,7 +29,9 @@ __all__ = [
     "LimitsTiming",
     "NamePolicy",
     "OldSim",
+    "OldTags",
     "OnDuplicate",
+    "OtherPeriods",
     "OtherUnits",
     "PairProof",
     "Policy",
@@ -59,11 +61,27 @@ class StatusRule(StrEnum):
 class DataBasis(StrEnum):
     """Basis of a SIM's data limit."""
 
+    DATA_LIMIT = "data_limit"  # the source's own limit of each SIM, in bytes a period
     TOTAL = "total"  # 1NCE's booked lifetime volume
     REMAINING = "remaining"  # what is left of it; costs a call per SIM
     MONTHLY_LIMIT = "monthly_limit"  # 1NCE's account-wide monthly cap
     FIXED = "fixed"  # `fixed_mb`
     UNLIMITED = "unlimited"  # no limit at Hologram
+
+
+class OtherPeriods(StrEnum):
+    """Treatment of a data limit of another period than a month."""
+
+    BLOCK = "block"  # a person must decide
+    FIXED = "fixed"  # `fixed_mb` in its place
+    THIRTY_DAYS = "thirty_days"  # as many periods as 30 days have: an assumption, and said with each SIM
+
+
+class OldTags(StrEnum):
+    """Treatment of the tags that an old SIM has at its source."""
+
+    LEAVE = "leave"  # they stay behind
+    COPY = "copy"  # the new SIM gets a tag of each name
 
 
 class SmsBasis(StrEnum):
@@ -179,7 +197,8 @@ class DiscoverMode(StrEnum):
 class ClaimPolicy:
     """`[claim]`: the tariff, and the tag of every SIM.
 
-    None: no tag. `when` and `ahead_s` are for campaigns: no more cards are claimed ahead of their swap than the
+    None: no tag. `tags` says what becomes of the old SIM's own, of which a plan copies no more than `most_tags` (20,
+    where None). `when` and `ahead_s` are for campaigns: no more cards are claimed ahead of their swap than the
     observed swaps need for so long; None is no such bound.
     """
 
@@ -190,6 +209,8 @@ class ClaimPolicy:
     test_mode: InTestMode = InTestMode.BLOCK
     when: ClaimWhen = ClaimWhen.PLANNED
     ahead_s: float | None = None
+    tags: OldTags | None = None  # None: leave
+    most_tags: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +227,23 @@ class StatusPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DataLimitPolicy:
-    """`[data_limit]`: volumes in MB of 1,048,576 bytes."""
+    """`[data_limit]`: volumes in MB of 1,048,576 bytes.
 
-    basis: DataBasis = DataBasis.TOTAL
+    Without `basis` a SIM goes by its own limit at the source, where the source has one; else by its booked volume.
+    """
+
+    basis: DataBasis | None = None
     fixed_mb: Decimal | None = None
     monthly_cap_mb: Decimal | None = None  # 1NCE's cap, where no call tells it
     minimum_mb: Decimal | None = None
     maximum_mb: Decimal | None = None
     round_up_to_mb: Decimal | None = None
     when_zero: WhenZero = WhenZero.BLOCK
+    other_periods: OtherPeriods | None = None  # None: block
+
+    def basis_for(self, *, has_limit: bool) -> DataBasis:
+        """Return the basis for a SIM, by whether it has a limit."""
+        return self.basis or (DataBasis.DATA_LIMIT if has_limit else DataBasis.TOTAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +260,7 @@ class SmsLimitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class NamePolicy:
-    """`[name]`: templates over label, source_iccid, target_iccid, imsi, msisdn, ip_address."""
+    """`[name]`: templates over label, source_iccid, target_iccid, imsi, msisdn, ip_address, tags."""
 
     template: str = "{label}"
     when_missing: str = "1nce-{source_iccid}"

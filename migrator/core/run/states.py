@@ -53,7 +53,7 @@ class StepKind(StrEnum):
     CLAIM = "claim"  # activate at Hologram: bills
     LIMITS = "limits"  # overage and SMS limit
     STATE = "state"  # live or paused
-    TAG = "tag"  # only for adopted SIMs: a claim brings its tag along
+    TAG = "tag"  # for adopted SIMs, and for copied tags: a claim brings the migration's own along
     UNTAG = "untag"  # only for cards that were claimed for the stock: its tag goes
     NAME = "name"  # the exact name
     SOURCE = "source"  # the old SIM on or off
@@ -96,6 +96,7 @@ class StepEvent(StrEnum):
     """Event that may happen to a step."""
 
     BEGIN = "begin"  # committed before the request leaves
+    MORE = "more"  # the carrier took a part of it, which does no harm if it is sent again; the rest follows
     CONFIRMED = "confirmed"  # the answer, or the record, says it is done
     REFUSED_FOR_NOW = "refused_for_now"  # nothing happened; may be tried again later
     REFUSED_FOR_GOOD = "refused_for_good"  # the carrier will not
@@ -114,6 +115,7 @@ STEP_TRANSITIONS = MappingProxyType(
     {  # (from, event): to
         (S.PENDING, E.BEGIN): S.IN_FLIGHT,
         (S.PENDING, E.PAIR_CHANGED): S.FAILED,
+        (S.IN_FLIGHT, E.MORE): S.PENDING,
         (S.IN_FLIGHT, E.CONFIRMED): S.DONE,
         (S.IN_FLIGHT, E.REFUSED_FOR_NOW): S.PENDING,
         (S.IN_FLIGHT, E.REFUSED_FOR_GOOD): S.FAILED,

@@ -21,7 +21,7 @@ from migrator.engine.apply.guards import Money, gate_after
 from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims, settle_settings
 from migrator.engine.apply.strangers import Strangers
-from migrator.engine.apply.tag import stock_tag_id_of, tag_id_of
+from migrator.engine.apply.tag import copied_tag_ids_of, stock_tag_id_of, tag_id_of
 from migrator.engine.apply.told import asked_of_hook, told_at_end
 from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
@@ -106,9 +106,17 @@ class Applying:
         await self.settle_others()
         money = await self._money(account)
         tag_id = await tag_id_of(ctx)
+        copied = await copied_tag_ids_of(ctx)
         bulk_names = account.features is None or BULK_RENAME in account.features
         stock_tag_id = await stock_tag_id_of(ctx)
-        changer = Changer(ctx, tag_id, bulk_names=bulk_names, stock_tag_id=stock_tag_id, follow_up=securer.follow_up)
+        changer = Changer(
+            ctx,
+            tag_id,
+            bulk_names=bulk_names,
+            stock_tag_id=stock_tag_id,
+            copied_tags=copied,
+            follow_up=securer.follow_up,
+        )
         claimer = Claimer(ctx, self._reader, money, securer, tag_id)
         converger = Converger(ctx, self._reader, changer, read_since=began_at)
         await Waves(ctx, claimer, changer, converger, strangers).carry_out()

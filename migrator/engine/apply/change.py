@@ -5,7 +5,7 @@ UNCERTAIN until a later read shows the value. A SIM that the carrier has locked,
 pauses.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -60,6 +60,7 @@ class Changer:
         tag_id: the plan's tag; None for none.
         bulk_names: whether equal names may go out in one call; set to False when the carrier refuses such a call.
         stock_tag_id: the tag that cards of the stock lose once they have a unit; None for none.
+        copied_tags: the ids of the old SIMs' tags that go along, by name.
         follow_up: awaited after limits and states were sent, before anything else is sent; waits until they take
             effect.
     """
@@ -68,6 +69,7 @@ class Changer:
     tag_id: int | None
     bulk_names: bool
     stock_tag_id: int | None = None
+    copied_tags: Mapping[str, int] = field(default_factory=dict)
     follow_up: Callable[[Sequence[Item]], Awaitable[None]] = _trusting
     _trouble: MigratorError | Interrupted | None = field(default=None, init=False)
     _lost_in_a_row: int = field(default=0, init=False)
@@ -83,8 +85,8 @@ class Changer:
         await self.secure(ours)
         await self.follow_up(ours)
         check_failures(self.ctx)
-        await self._tags(StepKind.TAG, self.tag_id, [item for item in ours if _lacks_tag(item)])
-        await self._tags(StepKind.UNTAG, self.stock_tag_id, [item for item in ours if _bears_stock_tag(item)])
+        await self._tags(ours)
+        await self._untag([item for item in ours if _bears_stock_tag(item)])
         await self._names(ours)
 
     def _is_ours(self, item: Item) -> bool:
@@ -134,13 +136,32 @@ class Changer:
             for group in slices(ready, self.ctx.options.batch):
                 await self._bulk(StepKind.STATE, group, SetState(_device_ids(group), state))
 
-    async def _tags(self, kind: StepKind, tag_id: int | None, items: Sequence[Item]) -> None:
-        if tag_id is None:
+    async def _tags(self, items: Sequence[Item]) -> None:
+        """Put the tags on SIMs that their records lack.
+
+        A SIM that lacks several gets one after the other, and its step ends with the last: adding a tag once more
+        does no harm. One whose order went wrong gets no further tag before a read.
+        """
+        own = self.ctx.policy.claim.tag
+        ids = dict(self.copied_tags) | ({} if own is None or self.tag_id is None else {own: self.tag_id})
+        lacking = {
+            item.key: tags for item in items if self._may_send(item, StepKind.TAG) and (tags := _lacking(item, ids))
+        }
+        for tag, tag_id in ids.items():
+            bearers = [item for item in items if tag in lacking.get(item.key, ())]
+            for group in slices(bearers, self.ctx.options.batch):
+                more = {item.key for item in group if lacking[item.key][-1] != tag}
+                taken = await self._bulk(StepKind.TAG, group, AddTag(tag_id, _device_ids(group)), more)
+                for item in group:
+                    if item.key not in taken:
+                        del lacking[item.key]
+
+    async def _untag(self, items: Sequence[Item]) -> None:
+        if self.stock_tag_id is None:
             return
-        order = AddTag if kind is StepKind.TAG else RemoveTag
-        ready = [item for item in items if self._may_send(item, kind)]
+        ready = [item for item in items if self._may_send(item, StepKind.UNTAG)]
         for group in slices(ready, self.ctx.options.batch):
-            await self._bulk(kind, group, order(tag_id, _device_ids(group)))
+            await self._bulk(StepKind.UNTAG, group, RemoveTag(self.stock_tag_id, _device_ids(group)))
 
     async def _names(self, items: Sequence[Item]) -> None:
         ready = [item for item in items if self._may_send(item, StepKind.NAME)]
@@ -171,27 +192,34 @@ class Changer:
         self._unproven(StepKind.NAME, group)
         return True
 
-    async def _bulk(self, kind: StepKind, items: Sequence[Item], order: _BulkOrder) -> None:
+    async def _bulk(
+        self, kind: StepKind, items: Sequence[Item], order: _BulkOrder, more: Collection[str] = ()
+    ) -> frozenset[str]:
         """Send one bulk change.
 
-        Afterwards each of its SIMs is unproven, to be tried again later, or refused for good.
+        Afterwards each of its SIMs is unproven, to be tried again later, or refused for good; or, with its key in
+        `more`, ready for the further orders of its step.
+
+        Returns: the keys of the SIMs that the carrier says it changed.
         """
         try:
             answer = await send(self.ctx, kind, items, order)
         except OutcomeUnknown as error:
             self._lost(error)
-            return  # the steps are UNCERTAIN already; the next read tells
+            return frozenset()  # the steps are UNCERTAIN already; the next read tells
         except (NotAuthorised, InsufficientBalance, Transient) as error:  # no word on these SIMs
             self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, error.code, error.message))
             raise
         except Permanent as error:
-            await self._refused(kind, items, order, error.carrier_words or error.message)
-            return
+            return await self._refused(kind, items, order, error.carrier_words or error.message, more)
         untouched = _untouched(items, answer)
         for item in items:
             if item.key in untouched:
                 self._later(kind, item, untouched[item.key])
-        self._unproven(kind, [item for item in items if item.key not in untouched])
+        taken = [item for item in items if item.key not in untouched]
+        self._move(kind, StepEvent.MORE, keys_of([item for item in taken if item.key in more]))
+        self._unproven(kind, [item for item in taken if item.key not in more])
+        return frozenset(item.key for item in taken)
 
     def _lost(self, error: OutcomeUnknown) -> None:
         """Count a lost answer, and stop after `MOST_LOST` in a row.
@@ -215,7 +243,9 @@ class Changer:
         self._move(kind, StepEvent.LOST, words)
         self.ctx.progress(kind.value, {"sims": len(items)})
 
-    async def _refused(self, kind: StepKind, items: Sequence[Item], order: _BulkOrder, words: str) -> None:
+    async def _refused(
+        self, kind: StepKind, items: Sequence[Item], order: _BulkOrder, words: str, more: Collection[str]
+    ) -> frozenset[str]:
         """Halve a bulk change that was refused as a whole.
 
         The refused change did nothing. The halving goes down to the single SIMs that caused the refusal.
@@ -227,13 +257,14 @@ class Changer:
             self._move(kind, StepEvent.REFUSED_FOR_GOOD, keys_of(items, f"{kind.value}_refused", words))
             if kind in {StepKind.TAG, StepKind.UNTAG}:
                 check_failures(self.ctx)
-            return
+            return frozenset()
         self._move(kind, StepEvent.REFUSED_FOR_NOW, keys_of(items, f"{kind.value}_refused", words))
         if too_many_failures(self.ctx) is not None:
-            return
-        half = len(items) // 2
+            return frozenset()
+        half, taken = len(items) // 2, frozenset[str]()
         for part in (items[:half], items[half:]):
-            await self._bulk(kind, part, replace(order, device_ids=_device_ids(part)))
+            taken |= await self._bulk(kind, part, replace(order, device_ids=_device_ids(part)), more)
+        return taken
 
     def _later(self, kind: StepKind, item: Item, words: str) -> None:
         """Try a SIM again later that the reply left alone.
@@ -342,9 +373,10 @@ def _is_limited(change: Change, target: TargetLink) -> bool:
     return all(allows_no_more(observed, planned) for planned, observed in limits)
 
 
-def _lacks_tag(item: Item) -> bool:
+def _lacking(item: Item, ids: Mapping[str, int]) -> list[str]:
+    """Return the planned tags that a record lacks."""
     tags = item.target.tags if item.target is not None else None
-    return item.change.tag is not None and tags is not None and item.change.tag not in tags
+    return [] if tags is None else [tag for tag in ids if tag in item.change.all_tags and tag not in tags]
 
 
 def _bears_stock_tag(item: Item) -> bool:

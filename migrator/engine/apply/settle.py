@@ -189,6 +189,8 @@ def _outcome(ctx: Context, item: Item, step: Step, *, is_shown: bool) -> tuple[S
     The event comes with a code and words. The event is None while the read decides nothing yet. A state that does not
     show is ordered again, and never given up.
     """
+    if step.kind in {StepKind.TAG, StepKind.UNTAG} and item.target is not None and item.target.tags is None:
+        return None, ("", "")  # a look-up by ICCID names no tags, so that it shows none as missing
     if is_shown:
         return StepEvent.PROBED_PRESENT, ("", "")
     if _may_still_come(ctx, item, step):

@@ -1,7 +1,9 @@
-"""Tags of a plan: its own, and that of the stock.
+"""Tags of a plan, of its old SIMs, and of the stock.
 
-Its own is reused by its exact name, else made.
+A tag is reused by its exact name, else made, once.
 """
+
+from collections.abc import Mapping
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.states import StepKind
@@ -10,7 +12,7 @@ from migrator.engine.run.send import send
 from migrator.errors import Halted, NotAuthorised, OutcomeUnknown, Permanent
 from migrator.ports import MakeTag
 
-__all__ = ["stock_tag_id_of", "tag_id_of"]
+__all__ = ["copied_tag_ids_of", "stock_tag_id_of", "tag_id_of"]
 
 ACTIONS = (Action.CLAIM, Action.ADOPT, Action.UPDATE)
 
@@ -27,6 +29,20 @@ async def tag_id_of(ctx: Context) -> int | None:
         return None
     known = await _known(ctx, name)
     return known if known is not None else await _made(ctx, name)
+
+
+async def copied_tag_ids_of(ctx: Context) -> Mapping[str, int]:
+    """Return the ids of the old SIMs' tags, by name.
+
+    Empty where the plan copies none. The plan bounds their number.
+
+    Raises: as `tag_id_of`.
+    """
+    names: list[str] = ctx.header.summary.get("copied_tags", [])
+    if not names:
+        return {}
+    known = {tag.name: tag.tag_id for tag in await ctx.target.tags()}
+    return {name: known[name] if name in known else await _made(ctx, name) for name in names}
 
 
 async def stock_tag_id_of(ctx: Context) -> int | None:
@@ -59,7 +75,7 @@ async def _made(ctx: Context, name: str) -> int:
             f"Hologram will not make the tag {name!r}: {error.carrier_words or error.message}; nothing was claimed",
             code="tag_refused",
             hint="make the tag in Hologram's dashboard and run the same command again, or set [claim] tag to another "
-            'name ("" is no tag) and make a new plan',
+            'name ("" is no tag), or tags = "leave", and make a new plan',
         ) from error
     assert answer.tag is not None  # noqa: S101 - MakeTag is answered with its tag
     return answer.tag.tag_id

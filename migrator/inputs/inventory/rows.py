@@ -13,8 +13,8 @@ from typing import Any
 from migrator.core.fleet.iccid_text import looks_rounded, may_be_rounded
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.secrets import is_secret_key, shown_title
-from migrator.core.fleet.sims import QuotaReading, SourceSim, SourceStatus, source_status
-from migrator.core.fleet.units import decimal_of
+from migrator.core.fleet.sims import DataLimit, QuotaReading, SourceSim, SourceStatus, data_limit, source_status
+from migrator.core.fleet.units import Bytes, decimal_of
 from migrator.errors import Problem
 from migrator.inputs.files.text import unwrapped
 from migrator.inputs.inventory.columns import Column, Columns
@@ -25,10 +25,12 @@ from migrator.inputs.inventory.values import (
     Words,
     flag_parser,
     limit_parser,
+    parse_bytes,
     parse_digits,
     parse_iccid,
     parse_label,
     parse_reading,
+    parse_tags,
     parse_text,
     status_parser,
     volume_parser,
@@ -113,6 +115,7 @@ class CsvRows:
             self._statuses.note(word)
         if "data_limit_bytes" in values:
             values["data_quota_mb"] = values.pop("data_limit_bytes")
+        values["data_limit"] = _limit_of(values.pop("period_limit_bytes", None), values.pop("limit_period", None))
         for volume, reading in (("data_remaining_mb", "data_reading"), ("sms_remaining", "sms_reading")):
             if values.get(reading) is None:
                 values[reading] = QuotaReading.NOT_READ if values.get(volume) is None else QuotaReading.READ
@@ -135,6 +138,11 @@ def _parser(column: Column, dialect: Dialect) -> Callable[[str], Any]:
     return _PARSERS.get(column.field, parse_text)
 
 
+def _limit_of(volume: int | None, word: str | None) -> DataLimit | None:
+    """Return a limit of a period, or None."""
+    return None if volume is None else data_limit(Bytes(volume), word or "")
+
+
 _UNITS = {"data_quota_mb": "MB", "data_remaining_mb": "MB", "sms_quota": "SMS", "sms_remaining": "SMS"}
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "iccid": parse_iccid,
@@ -144,6 +152,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "imei": parse_digits,
     "data_reading": parse_reading,
     "sms_reading": parse_reading,
+    "period_limit_bytes": parse_bytes,
+    "tags": parse_tags,
 }
 
 
@@ -203,6 +213,8 @@ def _sim_of(record: Mapping[str, Any]) -> SourceSim:
         sms_reading=_one_of(QuotaReading, record, "sms_reading"),
         sms_remaining=_volume(record, "sms_remaining"),
         expires_at=_text(record, "expires_at"),
+        data_limit=_limit_of(_whole(record, "period_limit_bytes"), _text(record, "limit_period")),
+        tags=_texts(record, "tags"),
     )
 
 
@@ -229,6 +241,25 @@ def _volume(record: Mapping[str, Any], name: str) -> Decimal | None:
     if text is not None and number is None:
         raise _wrong(name, "a number as text, or null")
     return number
+
+
+def _whole(record: Mapping[str, Any], name: str) -> int | None:
+    value = record.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise _wrong(name, "a whole number from 0 on, or null")
+    return value
+
+
+def _texts(record: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    values = record.get(name)
+    if values is None:
+        return None
+    if not isinstance(values, list):
+        raise _wrong(name, "a list of texts, or null")
+    texts = tuple(_text({name: value}, name) for value in values)
+    if None in texts:
+        raise _wrong(name, "a list of texts, or null")
+    return tuple(filter(None, texts))
 
 
 def _one_of(words: Any, record: Mapping[str, Any], name: str) -> Any:

@@ -62,6 +62,9 @@ _TITLES: Mapping[str, tuple[str, ...]] = {
     "sms_reading": ("sms_reading",),
     "sms_remaining": ("sms_remaining",),
     "expires_at": ("expires_at", "Expiry date", "Expiration date", "Ablaufdatum", "Date d'expiration"),
+    "period_limit_bytes": ("period_limit_bytes",),
+    "limit_period": ("limit_period",),
+    "tags": ("tags",),
 }
 
 FIELDS = tuple(_TITLES)

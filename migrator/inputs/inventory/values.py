@@ -3,6 +3,7 @@
 A parser turns the text of a cell into the value in a SIM's record.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from migrator.inputs.inventory.titles import STATUS_WORDS, is_machine_title, pla
 from migrator.inputs.inventory.volumes import UnclearVolume, has_unit, limit, title_unit, volume
 
 __all__ = ["BadValue", "Words", "flag_parser", "limit_parser", "parse_digits", "parse_iccid", "parse_label"]
-__all__ += ["parse_reading", "parse_text", "status_parser", "volume_parser"]
+__all__ += ["parse_bytes", "parse_reading", "parse_tags", "parse_text", "status_parser", "volume_parser"]
 
 MOST_WORDS = 20
 REMEMBERED = 1024
@@ -190,6 +191,35 @@ def parse_reading(cell: str) -> QuotaReading:
     except ValueError:
         known = ", ".join(QuotaReading)
         raise BadValue("bad_reading", f"{shown(cell)} tells no reading of a quota", f"expected {known}") from None
+
+
+def parse_bytes(cell: str) -> int | None:
+    """Read a whole number of bytes.
+
+    Raises: BadValue.
+    """
+    text = unwrapped(cell)
+    if _is_nothing(text):
+        return None
+    if not (text.isascii() and text.isdecimal()):
+        raise BadValue("bad_volume", f"{shown(cell)} is no whole number of bytes", "expected digits alone")
+    return int(text)
+
+
+def parse_tags(cell: str) -> tuple[str, ...] | None:
+    """Read the names of tags.
+
+    They stand in a list as our export has it, or between commas.
+    """
+    text = parse_text(cell)
+    if text is None:
+        return None
+    try:
+        names = json.loads(text) if text[0] == "[" else None
+    except ValueError:
+        names = None
+    told = names if isinstance(names, list) else text.split(",")
+    return tuple(dict.fromkeys(name for one in told if (name := str(one).strip())))
 
 
 def volume_parser(title: str, *, unit: str, by_hand: bool) -> Callable[[str], Decimal | None]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.core.fleet.units import megabytes
-from migrator.core.policy.policy import DataBasis, SmsBasis, WhenZero
+from migrator.core.policy.policy import DataBasis, OldTags, OtherPeriods, SmsBasis, WhenZero
 from migrator.inputs.files.toml import KeyPath
 from migrator.inputs.files.toml_checks import Findings
 from migrator.inputs.policy.sections import SECTIONS
@@ -68,10 +68,29 @@ COMBINATIONS: tuple[Combination, ...] = (
     Combination(
         "data_limit",
         "fixed_mb",
-        ("basis",),
-        lambda fixed, basis: fixed is not None and basis is not DataBasis.FIXED,
-        'found {at}, but basis is "{0}" and does not use it',
+        ("basis", "other_periods"),
+        lambda fixed, basis, periods: (
+            fixed is not None and basis is not DataBasis.FIXED and periods is not OtherPeriods.FIXED
+        ),
+        "found {at}, but basis is {0} and does not use it",
         'write basis = "fixed", or remove fixed_mb',
+        is_idle=True,
+    ),
+    Combination(
+        "data_limit",
+        "other_periods",
+        ("fixed_mb",),
+        lambda periods, fixed: periods is OtherPeriods.FIXED and fixed is None,
+        '"fixed" needs fixed_mb, which is missing',
+        "add fixed_mb = 50, in MB of 1,048,576 bytes",
+    ),
+    Combination(
+        "data_limit",
+        "other_periods",
+        ("basis",),
+        lambda periods, basis: periods is not None and basis not in {None, DataBasis.DATA_LIMIT},
+        'found "{at}", but basis is {0} and knows no periods',
+        'write basis = "data_limit", or remove other_periods',
         is_idle=True,
     ),
     Combination(
@@ -79,7 +98,7 @@ COMBINATIONS: tuple[Combination, ...] = (
         "monthly_cap_mb",
         ("basis",),
         lambda cap, basis: cap is not None and basis is not DataBasis.MONTHLY_LIMIT,
-        'found {at}, but basis is "{0}" and does not use it',
+        "found {at}, but basis is {0} and does not use it",
         'write basis = "monthly_limit", or remove monthly_cap_mb',
         is_idle=True,
     ),
@@ -122,6 +141,14 @@ COMBINATIONS: tuple[Combination, ...] = (
         is_idle=True,
     ),
     Combination(
+        "claim",
+        "most_tags",
+        ("tags",),
+        lambda most, tags: most is not None and tags is not OldTags.COPY,
+        "found {at}, but no tags are copied",
+        'write tags = "copy", or remove most_tags',
+    ),
+    Combination(
         "sms_limit",
         "basis",
         ("fixed",),
@@ -134,7 +161,7 @@ COMBINATIONS: tuple[Combination, ...] = (
         "fixed",
         ("basis",),
         lambda fixed, basis: fixed is not None and basis is not SmsBasis.FIXED,
-        'found {at}, but basis is "{0}" and does not use it',
+        "found {at}, but basis is {0} and does not use it",
         'write basis = "fixed", or remove fixed',
         is_idle=True,
     ),
@@ -174,8 +201,15 @@ def check_section(section: str, values: Mapping[str, Any], path: KeyPath, findin
             continue
         value, *others = _in_force(section, values, keys)
         if one.breaks(value, *others):
-            shown = ["missing" if other is None else other for other in others]
+            shown = [_shown(key, other) for key, other in zip(one.others, others, strict=True)]
             findings.add((*path, one.at), "impossible", one.words.format(*shown, at=value), one.hint)
+
+
+def _shown(key: str, value: Any) -> str:
+    """Return a value as words have it."""
+    if key == "basis":
+        return "left out" if value is None else f'"{value}"'
+    return "missing" if value is None else str(value)
 
 
 def overridden(section: str, inherited: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from migrator.core.policy.policy import Policy
+from migrator.core.policy.policy import DataBasis, Policy
 from migrator.core.run.gates import FAILURE_CODES
 from migrator.inputs.files.problems import nearest, refusal
 from migrator.inputs.files.toml import KeyPath, TomlFile, parse_toml, read_toml
@@ -24,11 +24,25 @@ from migrator.inputs.policy.waves import waves_from
 __all__ = ["LoadedPolicy", "parse_policy", "read_policy", "stored_policy"]
 
 VERSION = 1
-_NEWER = ("status_before", "switched_off_by_us", "monthly_cap_mb", "campaign", "ahead_s")
+_NEWER = (
+    "status_before",
+    "switched_off_by_us",
+    "monthly_cap_mb",
+    "campaign",
+    "ahead_s",
+    "other_periods",
+    "tags",
+    "most_tags",
+)
 """Keys that older policies do not have.
 
 Such a key is left out of `canonical` where it is None, so that the fingerprint of an older policy stays the
 same.
+"""
+_UNSAID = {"basis": DataBasis.TOTAL.value}
+"""Values that stand in `canonical` for a key that is not given.
+
+Older policies have them as the default, and their fingerprint stays the same.
 """
 _SECTION_WORDS = ("policy_version", *SECTIONS, "waves", "rule", "notify")
 
@@ -241,7 +255,8 @@ def _spelled_out(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         names = sorted(field.name for field in fields(value))
         told = {name: getattr(value, name) for name in names}
-        return {name: _spelled_out(one) for name, one in told.items() if one is not None or name not in _NEWER}
+        kept = {name: one for name, one in told.items() if one is not None or name not in _NEWER}
+        return {name: _spelled_out(_UNSAID.get(name) if one is None else one) for name, one in kept.items()}
     if isinstance(value, Decimal):
         return f"{value.normalize() + 0:f}"
     if isinstance(value, tuple):

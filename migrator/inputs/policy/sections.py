@@ -29,7 +29,9 @@ from migrator.core.policy.policy import (
     LimitsTiming,
     NamePolicy,
     OldSim,
+    OldTags,
     OnDuplicate,
+    OtherPeriods,
     OtherUnits,
     PairProof,
     QuietHours,
@@ -63,7 +65,8 @@ __all__ = [
 LARGEST_VOLUME_MB = Decimal(1_000_000_000)  # a petabyte: only a slip is larger
 MOST_SMS = 100
 ONE = Decimal(1)
-NAME_FIELDS = ("label", "source_iccid", "target_iccid", "imsi", "msisdn", "ip_address", *FACT_FIELDS)
+MOST_TAGS = 1000
+NAME_FIELDS = ("label", "source_iccid", "target_iccid", "imsi", "msisdn", "ip_address", "tags", *FACT_FIELDS)
 STOCK_FIELDS = ("target_iccid",)
 
 
@@ -236,6 +239,8 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "test_mode": choice(InTestMode),
             "when": choice(ClaimWhen),
             "ahead": _SOME_TIME,
+            "tags": choice(OldTags),
+            "most_tags": whole(least=1, most=MOST_TAGS),
         },
     ),
     "status": (StatusPolicy, {"enabled": _STATUS, "disabled": _STATUS, "expired": _STATUS}),
@@ -249,6 +254,7 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "maximum_mb": _VOLUME_ABOVE_ZERO,
             "round_up_to_mb": _VOLUME_ABOVE_ZERO,
             "when_zero": choice(WhenZero),
+            "other_periods": choice(OtherPeriods),
         },
     ),
     "sms_limit": (

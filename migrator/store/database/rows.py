@@ -14,8 +14,17 @@ from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, case, litera
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import ICCID_SHORTEST, Eid, Iccid
-from migrator.core.fleet.sims import LinkState, Pair, QuotaReading, SourceSim, SourceStatus, TargetLink
+from migrator.core.fleet.sims import (
+    LinkState,
+    Pair,
+    QuotaReading,
+    SourceSim,
+    SourceStatus,
+    TargetLink,
+    data_limit,
+)
 from migrator.core.fleet.units import Bytes
+from migrator.store.database.database import storable
 from migrator.store.database.sql import elements_of, json_at
 from migrator.store.tables.fleet import pairs, source_sims, target_links
 
@@ -49,10 +58,10 @@ _STATUS: Mapping[str, SourceStatus] = {status.value: status for status in Source
 _LINK_STATE: Mapping[str, LinkState] = {state.value: state for state in LinkState}
 _READING: Mapping[str, QuotaReading] = {reading.value: reading for reading in QuotaReading}
 
-SIM_COLUMNS = tuple(source_sims.c)[1:19]
+SIM_COLUMNS = (*tuple(source_sims.c)[1:19], *tuple(source_sims.c)[-3:])
 """Columns of a SIM, in the order of `sim_from` and `sim_values`.
 
-The columns go from the key to `expires_at`.
+The columns go from the key to `expires_at`; limit and tags, which came later, are the last.
 """
 PAIR_COLUMNS = (*tuple(pairs.c)[:5], pairs.c.eid)
 TEST_ENDS = "_test_ends_at"
@@ -87,7 +96,7 @@ Nobody decides by the raw record, and a million of them would be parsed for noth
 def sim_from(row: Sequence[Any]) -> SourceSim:
     """Return the SIM of a row of `SIM_COLUMNS`."""
     key, iccid, status, word, label, imsi, msisdn, imei, lock, ip, activated, *volumes = row
-    data, sms, data_reading, data_left, sms_reading, sms_left, expires = volumes
+    data, sms, data_reading, data_left, sms_reading, sms_left, expires, limit, period, tags = volumes
     return SourceSim(  # by place: names cost half as much again, a million times
         Iccid(iccid, key),
         _STATUS[status],
@@ -106,6 +115,10 @@ def sim_from(row: Sequence[Any]) -> SourceSim:
         _READING[sms_reading],
         None if sms_left is None else Decimal(sms_left),
         expires,
+        None,
+        None,
+        None if limit is None else data_limit(Bytes(int(limit)), period),
+        None if tags is None else tuple(json.loads(tags)),
     )
 
 
@@ -130,6 +143,9 @@ def sim_values(sim: SourceSim) -> tuple[Any, ...]:
         sim.sms_reading._value_,
         decimal_text(sim.sms_remaining),
         sim.expires_at,
+        None if sim.data_limit is None else str(sim.data_limit.volume),
+        None if sim.data_limit is None else sim.data_limit.word,
+        None if sim.tags is None else json.dumps([storable(name) for name in sim.tags]),
     )
 
 

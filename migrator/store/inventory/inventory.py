@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceSim
+from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceSim, ToldVolumes
 from migrator.errors import StoreBusy
 from migrator.store.database.database import Database
 from migrator.store.database.rows import (
@@ -154,6 +154,15 @@ class Inventory(Snapshots):
     def unread(self) -> Unread:
         """Return the statuses and volumes of 1NCE that cannot be read."""
         return unread(self._db)
+
+    def told_volumes(self) -> ToldVolumes:
+        """Return the kinds of volumes that some SIM in force has."""
+        sim = source_sims.c
+        booked = (sim.data_quota_mb, sim.data_remaining_mb, sim.sms_quota, sim.sms_remaining)
+        columns = (*booked, sim.data_limit_bytes, sim.tags)
+        some = (select(sim.key).where(sim.snapshot_id == in_force, column.is_not(None)).exists() for column in columns)
+        with self._db.read() as connection:
+            return ToldVolumes(*map(bool, connection.execute(select(*some)).one()))
 
     def account_limits(self) -> AccountLimits | None:
         """Return the account's monthly caps; None if never read."""

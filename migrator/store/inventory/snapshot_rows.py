@@ -38,8 +38,12 @@ __all__ = [
     "told_totals",
 ]
 
-_OWN_RECORD = ("imsi", "msisdn", "imei")
+_OWN_RECORD = ("imsi", "msisdn", "imei", "data_limit_bytes", "data_limit_period", "tags")
 """Values that a carrier may tell in a SIM's own record alone."""
+
+_LATER = (source_sims.c.data_limit_bytes, source_sims.c.data_limit_period, source_sims.c.tags)
+_LATER_AT = len(SIM_COLUMNS) - len(_LATER)
+"""Place of the first value behind the columns of the snapshot."""
 
 NEVER = -1
 """Prior pass of a SIM that only one pass has listed."""
@@ -48,9 +52,11 @@ NEVER = -1
 def _upsert_sim() -> DriverSql:
     """Return an upsert that overwrites a SIM that is there already.
 
-    What was read of the SIM alone is kept where the list does not tell it: remaining volumes, hardware and numbers.
+    What was read of the SIM alone is kept where the list does not tell it: remaining volumes, hardware, numbers, limit
+    and tags.
     """
-    names = ["snapshot_id", *(column.name for column in SIM_COLUMNS), "last_pass", "prior_pass", "raw"]
+    told = {column.name for column in SIM_COLUMNS} | {"snapshot_id", "last_pass", "prior_pass", "raw"}
+    names = [column.name for column in source_sims.c if column.name in told]
     statement = insert(source_sims).values(dict.fromkeys(names))
     new, old = statement.excluded, source_sims.c
     values: dict[str, ColumnElement[object]] = {name: new[name] for name in names[2:]}
@@ -87,11 +93,12 @@ _CLEAR_UNREADABLE = DriverSql(delete(unreadable_rows).where(*_of_page))
 
 def save_sims(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
     """Keep the SIMs of a page."""
-    rows = [
-        (snapshot_id, *sim_values(row.sim), pass_number, NEVER, raw_text(row.raw))
-        for row in page.rows
-        if row.sim is not None
-    ]
+    rows = []
+    for row in page.rows:
+        if row.sim is not None:
+            values = sim_values(row.sim)
+            seen = (pass_number, NEVER, raw_text(row.raw))
+            rows.append((snapshot_id, *values[:_LATER_AT], *seen, *values[_LATER_AT:]))
     insert_many(connection, _UPSERT_SIM, rows)
 
 
@@ -161,9 +168,10 @@ def save_remaining(connection: Connection, snapshot_id: int, iccid: Iccid, servi
 
 
 def save_record(connection: Connection, snapshot_id: int, sim: SourceSim) -> None:
-    """Keep what a SIM's own record tells of its hardware and numbers."""
+    """Keep what a SIM's own record tells beyond the list."""
     row = source_sims.c
-    told = {name: getattr(sim, name) for name in _OWN_RECORD}
+    told = {column.name: value for column, value in zip(SIM_COLUMNS, sim_values(sim), strict=True)}
+    told = {name: told[name] for name in _OWN_RECORD}
     values = {row[name]: storable(value) for name, value in told.items() if value is not None}
     if values:
         connection.execute(
@@ -175,18 +183,19 @@ def fingerprint(connection: Connection, snapshot_id: int) -> str:
     """Return a SHA-256 over the values that plans are made from.
 
     The SHA-256 goes over the snapshot SIM by SIM, and is the same for a re-pull that finds the same values. The
-    remaining volumes change all the time and are left out. ICCIDs count by their key, volumes by their value.
+    remaining volumes change all the time and are left out. ICCIDs count by their key, volumes by their value. Limits
+    and tags count where there are any.
     """
     sim = source_sims.c
     wanted = (
-        select(sim.key, sim.status_word, sim.label, sim.data_quota_mb, sim.sms_quota)
+        select(sim.key, sim.status_word, sim.label, sim.data_quota_mb, sim.sms_quota, *_LATER)
         .where(sim.snapshot_id == snapshot_id)
         .order_by(sim.key)
         .execution_options(yield_per=PAGE)
     )
     digest = hashlib.sha256()
-    for key, word, label, data, sms in connection.execute(wanted):
-        line = json.dumps([key, word, label, plain_number(data), plain_number(sms)])
+    for key, word, label, data, sms, *later in connection.execute(wanted):
+        line = json.dumps([key, word, label, plain_number(data), plain_number(sms), *(later if any(later) else ())])
         digest.update(f"{line}\n".encode())
     return digest.hexdigest()
 

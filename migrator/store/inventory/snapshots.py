@@ -167,15 +167,14 @@ class Snapshots:
         The volumes of neither service were requested yet.
         """
         sim = source_sims.c
-        wanted = (
-            select(sim.iccid, sim.key)
-            .where(sim.snapshot_id == snapshot_id)
-            .where(sim.data_reading == literal_column("'not_read'"), sim.sms_reading == literal_column("'not_read'"))
-            .order_by(sim.key)
-            .limit(limit)
-        )
+        wanted = select(sim.iccid, sim.key).where(_unasked(snapshot_id)).order_by(sim.key).limit(limit)
         with self._db.read() as connection:
             return [Iccid(digits, key) for digits, key in connection.execute(wanted)]
+
+    def count_without_reading(self, snapshot_id: int) -> int:
+        """Count the SIMs that `without_reading` would return in all."""
+        with self._db.read() as connection:
+            return connection.scalar(_counted(_unasked(snapshot_id))) or 0
 
     def save_readings(self, snapshot_id: int, readings: Sequence[Reading]) -> None:
         """Keep remaining volumes, with the raw replies, and hardware.
@@ -295,6 +294,18 @@ class Snapshots:
             while dropped:
                 with self._db.write(durable=False) as connection:
                     dropped = changed_rows(connection.execute(delete(table).where(key.in_(unneeded))))
+
+
+def _unasked(snapshot_id: int) -> ColumnElement[bool]:
+    """Return SQL for the SIMs of a snapshot that nobody asked about.
+
+    The words are those of the partial index.
+    """
+    sim = source_sims.c
+    nothing_read = (sim.data_reading == literal_column("'not_read'")) & (
+        sim.sms_reading == literal_column("'not_read'")
+    )
+    return (sim.snapshot_id == snapshot_id) & nothing_read
 
 
 def _counted(which: ColumnElement[bool]) -> Select[Any]:

@@ -101,7 +101,7 @@ may still take effect, which other plans must know.
 
 
 def _new_values(event: StepEvent) -> dict[str, ColumnElement[Any]]:
-    begun = 1 if event is StepEvent.BEGIN else 0
+    begun = {StepEvent.BEGIN: 1, StepEvent.MORE: -1}.get(event, 0)  # parts of a step are one attempt
     kept: ColumnElement[int] = _KEPT_AT_RETRY if event is StepEvent.OPERATOR_RETRY else steps.c.attempts
     return {
         "attempts": kept + begun,

@@ -21,7 +21,7 @@ from migrator.core.run.states import PlanKind, PlanState
 from migrator.store.database.database import Database
 from migrator.store.database.documents import change_of, document_text
 from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order
-from migrator.store.database.sql import Query, changed_rows, insert, new_number
+from migrator.store.database.sql import Query, changed_rows, insert, json_at, new_number
 from migrator.store.log import note
 from migrator.store.plans.candidates import candidates, claimed_before
 from migrator.store.plans.draft import Draft
@@ -299,6 +299,13 @@ class Plans:
         with self._db.write() as connection:
             if changed_rows(connection.execute(moved.values(state=PlanState.FINISHED, finished_at=now))):
                 note(connection, now, "plan.finished", plan_id, {})
+
+    def copied_tags(self) -> frozenset[str]:
+        """Return the tags of old SIMs that begun plans copy."""
+        told = json_at(plans.c.header, "summary.copied_tags")
+        wanted = select(told).where(plans.c.started_at.is_not(None), told.is_not(None))
+        with self._db.read() as connection:
+            return frozenset(name for text in connection.scalars(wanted) for name in json.loads(text))
 
     def list(self) -> list[dict[str, Any]]:
         """Return every plan, newest first.

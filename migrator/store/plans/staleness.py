@@ -3,6 +3,7 @@
 The values are compared row by row: fingerprints only say that something has changed.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
@@ -128,20 +129,29 @@ def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -
     for what, rules in zip(_LEFT, (uses.data_remaining, uses.sms_remaining), strict=True):
         if rules:
             yield from _less_left(connection, plan_no, what, rules)
+    if uses.data_limits and _is_another(connection, header):
+        yield from _other_limits(connection, plan_no, uses.data_limits)
+    if uses.tags and _is_another(connection, header):
+        yield from _other_tags(connection, plan_no)
     yield from _other_pairs(connection, plan_no)
     for iccid, switch_id in overtaken(connection, plan_no):
         yield f"{iccid}: rollback {switch_id} took it back to its old SIM"
 
 
 def _at_source(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -> Iterator[SourceChange]:
-    now = connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force))
-    is_another = now != header.fingerprints.inventory
+    is_another = _is_another(connection, header)
     if is_another:
         yield from _gone(connection, plan_no)
         if "only" not in header.summary:  # a plan of one SIM says nothing of the others
             yield from _new(connection, plan_no)
     if is_another or connection.scalar(_ANY_CUTOVER):  # a cutover or rollback is no pull, and may be news all the same
         yield from _changed(connection, plan_no, uses)
+
+
+def _is_another(connection: Connection, header: PlanHeader) -> bool:
+    """True if the inventory differs from the plan's."""
+    now = connection.scalar(select(snapshots.c.fingerprint).where(snapshots.c.snapshot_id == in_force))
+    return bool(now != header.fingerprints.inventory)
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> Iterator[AnyRow]:
@@ -250,6 +260,55 @@ def _less_left(
         before, now = plain_number(row.was), plain_number(row.now)
         if before != now:
             yield f"{row.source_iccid}: its {words} was {_shown(before)} and is {_shown(now)}"
+
+
+def _other_limits(connection: Connection, plan_no: int, rules: Collection[str]) -> Iterator[str]:
+    """Yield SIMs whose own limit at the source changed.
+
+    A limit that was not read since, or that the plan had not read, is no news.
+    """
+    was_bytes, was_period = _planned("data_limit_bytes"), _planned("data_limit_period")
+    bytes_now, period_now = _sim.data_limit_bytes, _sim.data_limit_period
+    moved = (
+        select(
+            changes.c.source_iccid,
+            was_bytes.label("was"),
+            was_period.label("was_period"),
+            bytes_now.label("now"),
+            period_now.label("period"),
+        )
+        .join_from(changes, source_sims, _here)
+        .where(changes.c.plan_no == plan_no, changes.c.reason.not_in(_WITHOUT_LIMITS), _RULE.in_(rules))
+        .where(was_bytes.is_not(None), or_(bytes_now.is_not(None), _sim.data_reading.not_in(NO_NEWS)))
+        .where(or_(was_bytes.is_distinct_from(bytes_now), was_period.is_distinct_from(period_now)))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, moved):
+        is_now = "not told" if row.now is None else f"{row.now} bytes {row.period}"
+        yield f"{row.source_iccid}: its data limit was {row.was} bytes {row.was_period} and is {is_now}"
+
+
+def _other_tags(connection: Connection, plan_no: int) -> Iterator[str]:
+    """Yield SIMs whose tags at the source are others now.
+
+    Tags that are not told now are no news.
+    """
+    was = _planned("tags")
+    moved = (
+        select(changes.c.source_iccid, was.label("was"), _sim.tags.label("now"))
+        .join_from(changes, source_sims, _here)
+        .where(changes.c.plan_no == plan_no, changes.c.reason.not_in(_WITHOUT_LIMITS), _sim.tags.is_not(None))
+        .where(was.is_distinct_from(_sim.tags))
+        .order_by(changes.c.source_key)
+    )
+    for row in _rows(connection, moved):
+        before, now = (set(json.loads(text or "[]")) for text in (row.was, row.now))
+        if before != now or row.was is None:
+            yield f"{row.source_iccid}: its tags were {_named(before)} and are {_named(now)}"
+
+
+def _named(tags: Collection[str]) -> str:
+    return ", ".join(map(repr, sorted(tags))) or "none"
 
 
 def _shown(value: str | Decimal | None) -> str:

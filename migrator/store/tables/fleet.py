@@ -111,6 +111,9 @@ source_sims = Table(  # one row per SIM and snapshot; last_pass and prior_pass a
     Column("raw", Text, nullable=False),
     Column("data_raw", Text),
     Column("sms_raw", Text),
+    Column("data_limit_bytes", Text),
+    Column("data_limit_period", Text),  # our word for it, else the carrier's
+    Column("tags", Text),  # a list; NULL where the carrier told none of it
 )
 Index(  # what is still to be asked for
     "ix_source_sims_without_reading",

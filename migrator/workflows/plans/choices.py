@@ -1,19 +1,29 @@
 """Choices that a policy must make before it is planned with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from migrator.core.fleet.candidates import Candidate
+from migrator.core.fleet.sims import ONENCE, AccountLimits, ToldVolumes
 from migrator.core.fleet.units import money
 from migrator.core.plan.mapping import undecided
 from migrator.core.plan.plan import Prices
-from migrator.errors import InputError
+from migrator.core.policy.policy import DataBasis, OldTags, Policy, SmsBasis
+from migrator.errors import InputError, Problem
+from migrator.inputs.files.problems import refusal
 
 if TYPE_CHECKING:
     from migrator.inputs.policy.file import LoadedPolicy
     from migrator.inputs.where.language import Where
 
-__all__ = ["must_have_chosen"]
+__all__ = ["must_have_basis", "must_have_chosen"]
+
+
+DATA_REMEDY = (
+    'write basis = "data_limit" (the SIM\'s own limit at its source; `inventory pull --quotas` reads those that a list '
+    'does not tell), "total", "fixed" with fixed_mb, or "unlimited"'
+)
+SMS_REMEDY = 'write basis = "fixed" with fixed = 10, or "keep", which leaves Hologram\'s own limit'
 
 
 def must_have_chosen(
@@ -44,3 +54,65 @@ def must_have_chosen(
             '"block" (you decide later)'
         ),
     )
+
+
+def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, account: AccountLimits) -> None:
+    """Refuse a policy by what no SIM of the source has.
+
+    Every SIM would be blocked for it, one by one. Of 1NCE, a volume that is missing is that SIM's matter.
+
+    Raises: InputError, with every such basis.
+    """
+    is_onence = source == ONENCE
+    lacking = [
+        *_data_bases(loaded.policy, told, account, is_onence=is_onence),
+        *_sms_bases(loaded.policy, told, account, is_onence=is_onence),
+    ]
+    if loaded.policy.claim.tags is OldTags.COPY and not told.tags:
+        need = (False, "the tags of each SIM")
+        lacking.append(("[claim] tags", OldTags.COPY.value, need, 'write tags = "leave"'))
+    problems = [
+        Problem("basis_missing", f'{loaded.name}: {place} = "{basis}" needs {needs}, and {source} tells none', hint)
+        for place, basis, (has, needs), hint in lacking
+        if not has
+    ]
+    if problems:
+        raise refusal(problems, what=loaded.name)
+
+
+Need = tuple[str, str, tuple[bool, str], str]
+"""Place of a basis, the basis, its need, and a remedy.
+
+The need says if the source has it, and what it is.
+"""
+
+
+def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[Need]:
+    own = [(rule.name, rule.data_limit) for rule in policy.rules if "data_limit.basis" in rule.gives]
+    for name, part in [("", policy.data_limit), *own]:
+        is_capped = is_onence or account.data_mb is not None or part.monthly_cap_mb is not None
+        needs = {
+            DataBasis.DATA_LIMIT: (told.data_limit, "a data limit of each SIM"),
+            DataBasis.TOTAL: (told.data or is_onence, "a booked data volume of each SIM"),
+            DataBasis.REMAINING: (told.data_left or is_onence, "what is left of a data volume"),
+            DataBasis.MONTHLY_LIMIT: (is_capped, "a monthly data cap of the account (or monthly_cap_mb)"),
+        }
+        basis = part.basis_for(has_limit=told.data_limit)
+        if basis in needs:
+            yield _place("data_limit", name), basis.value, needs[basis], DATA_REMEDY
+
+
+def _sms_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[Need]:
+    needs = {
+        SmsBasis.TOTAL: (told.sms or is_onence, "a booked SMS volume of each SIM"),
+        SmsBasis.REMAINING: (told.sms_left or is_onence, "what is left of an SMS volume"),
+        SmsBasis.MONTHLY_LIMIT: (is_onence or account.sms_mo is not None, "a monthly SMS cap of the account"),
+    }
+    own = [(rule.name, rule.sms_limit) for rule in policy.rules if "sms_limit.basis" in rule.gives]
+    for name, part in [("", policy.sms_limit), *own]:
+        if part.basis in needs:
+            yield _place("sms_limit", name), part.basis.value, needs[part.basis], SMS_REMEDY
+
+
+def _place(section: str, rule: str) -> str:
+    return f"rule {rule!r}: [rule.{section}] basis" if rule else f"[{section}] basis"

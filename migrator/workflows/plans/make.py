@@ -22,7 +22,7 @@ from migrator.core.plan.odd_names import NameWatch
 from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
 from migrator.core.plan.planner import Planner
 from migrator.core.plan.staged import staged_ends
-from migrator.core.policy.policy import ClaimPolicy, Policy
+from migrator.core.policy.policy import ClaimPolicy, OldTags, Policy
 from migrator.core.run.gates import Gate, gate
 from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind
 from migrator.engine.apply.apply import Applying
@@ -34,7 +34,8 @@ from migrator.inputs.policy.file import stored_policy
 from migrator.inputs.policy.iccids import unmatched
 from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 from migrator.wiring.gc import collecting_rarely
-from migrator.workflows.plans.choices import must_have_chosen
+from migrator.workflows.plans.choices import must_have_basis, must_have_chosen
+from migrator.workflows.plans.old_tags import TagWatch
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -77,6 +78,9 @@ async def make_plan(
     account = await target.account()
     prices = prices_of(await target.data_plans(), loaded.policy.claim)
     if fleet.kind is PlanKind.MIGRATE:
+        inventory = store.inventory
+        caps = inventory.account_limits() or AccountLimits()
+        must_have_basis(loaded, inventory.source_name(), inventory.told_volumes(), caps)
         must_have_chosen(fleet.candidates(), loaded, prices, selection)
     balance = await target.balance()
     if not fleet.is_read:
@@ -150,9 +154,12 @@ async def _stored(
     )
     if policy.needs_counting:
         planner.count(fleet.candidates())
-    tally, names = PlanTally(sizes, source), NameWatch()
+    tally, names, tags = PlanTally(sizes, source), NameWatch(), TagWatch(policy, store.plans.copied_tags())
     with store.plans.draft(now, policy_text=loaded.text, policy=loaded.canonical, kind=fleet.kind) as draft:
-        changes = names.watching(tally.counting(planner.changes(fleet.candidates())))
+        planned = planner.changes(fleet.candidates())
+        if policy.claim.tags is OldTags.COPY:
+            planned = tags.watching(planned)
+        changes = names.watching(tally.counting(planned))
         await each_batch(0)
         for batch in chunks(changes):
             draft.add(batch)
@@ -187,6 +194,7 @@ async def _stored(
                     "where": where,
                     "approvals_required": policy.approvals,
                     **({} if fleet.only is None else {"only": fleet.only}),
+                    **({"copied_tags": sorted(tags.names)} if tags.names else {}),
                 },
             )
 

@@ -25,7 +25,7 @@ def both_sides(told: Mapping[str, Any]) -> Iterator[Side]:
     yield "device id", None, _digits(new.get("device_id"))
     yield "data", _quota(old), limit_words(new.get("overage_limit_bytes"))
     yield "SMS", _booked(old), _count(new.get("sms_limit"))
-    yield "tags", None, ", ".join(new.get("tags") or ())
+    yield "tags", ", ".join(old.get("tags") or ()), ", ".join(new.get("tags") or ())
     yield "claimed", None, new.get("claimed_at")
     yield "connected", None, new.get("last_connected_at")
     if new.get("test_ends_at"):
@@ -62,9 +62,9 @@ def _digits(value: int | None) -> str | None:
 
 
 def _quota(old: Mapping[str, Any]) -> str | None:
-    booked, left = old.get("data_quota_mb"), old.get("data_remaining_mb")
+    booked, left, limit = old.get("data_quota_mb"), old.get("data_remaining_mb"), old.get("data_limit")
     if booked is None:
-        return None
+        return None if limit is None else f"{sized(limit['bytes'])}, {limit['period'] or 'of a period not told'}"
     return f"{booked} MB booked" + (f", {left} left" if left is not None else "")
 
 

@@ -10,7 +10,7 @@ from migrator.core.cutover.plan import SwitchStep
 from migrator.core.cutover.rules import claimed_at_s, is_open
 from migrator.core.cutover.silence import MEANING, Recorded, Silence, Silent
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
-from migrator.core.fleet.sims import Pair, SourceSim, SourceStatus, TargetLink
+from migrator.core.fleet.sims import DataLimit, Pair, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Step
@@ -339,6 +339,8 @@ def _old_sim(store: "Store", known: _Known) -> dict[str, Any] | None:
         "status_word": None if sim is None else sim.status_word,
         **{name: None if sim is None else getattr(sim, name) for name in names},
         **{name: _volume(None if sim is None else getattr(sim, name)) for name in volumes},
+        "data_limit": None if sim is None or sim.data_limit is None else _data_limit(sim.data_limit),
+        "tags": None if sim is None or sim.tags is None else list(sim.tags),
         "imeis": history,
         "first_seen": _first_seen(store, iccid, sim),
         "switched_off": None if off is None else off.words,
@@ -366,6 +368,10 @@ def _first_seen(store: "Store", iccid: Iccid, sim: SourceSim | None) -> dict[str
         "is_first": first.is_first,
         "differs": list(differs),
     }
+
+
+def _data_limit(limit: DataLimit) -> dict[str, Any]:
+    return {"bytes": limit.volume, "period": limit.word}
 
 
 def _volume(value: Any) -> str | None:

@@ -5,6 +5,7 @@ from base64 import b64encode
 from datetime import date, timedelta
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -66,6 +67,25 @@ def test_the_form_of_the_key_that_is_taken_is_found_once_and_remembered(form: st
 
     with_source(carrier, use)
     assert authorizations(carrier) == expected
+
+
+def test_the_bare_key_counts_as_taken_where_the_request_itself_is_refused() -> None:
+    carrier = simulator(key_form=KeyForm.BARE, largest_limit=5, above_largest_limit=AboveLargestLimit.REFUSE)
+    with_source(carrier, lambda source: source.open())
+    assert authorizations(carrier) == [401, 400, 200]
+
+
+def test_the_form_is_found_once_also_where_many_ask_at_the_same_moment() -> None:
+    """The reads of a cutover's plan are the first requests of their process, and go out together."""
+    carrier = simulator(key_form=KeyForm.BARE, latency_s=0.5)
+
+    async def use(source: OnomondoSource) -> None:
+        async with anyio.create_task_group() as tasks:
+            for sim in list(carrier.fleet)[:8]:
+                tasks.start_soon(source.session, Iccid.parse(sim.iccid))
+
+    with_source(carrier, use)
+    assert authorizations(carrier) == [401] + [200] * 8
 
 
 def test_a_key_that_is_wrong_in_both_forms_is_tried_twice_and_never_again() -> None:
@@ -213,7 +233,7 @@ def test_a_list_that_lacks_hardware_or_limit_leaves_the_sim_to_be_read(switches:
     ("limit", "expected"),
     [
         ({"total": 5, "type": "daily"}, DataLimit(Bytes(5), LimitPeriod.DAILY, "daily")),
-        ({"total": "7", "type": "Monthly"}, DataLimit(Bytes(7), LimitPeriod.MONTHLY, "Monthly")),
+        ({"total": "7", "type": "Monthly"}, DataLimit(Bytes(7), LimitPeriod.MONTHLY, "monthly")),
         ({"total": 5, "type": "yearly"}, DataLimit(Bytes(5), LimitPeriod.OTHER, "yearly")),
         ({"total": 5}, DataLimit(Bytes(5), LimitPeriod.OTHER, "")),
         ({"total": 0.5, "type": "monthly"}, None),

@@ -199,9 +199,9 @@ def test_plans_and_reports_speak_of_the_carrier_by_its_name(desk: Desk) -> None:
     assert len(pages) >= 3
     assert [page for page in pages if "1NCE" in page] == []
     by_sms = desk.write("sms.toml", POLICY.replace('basis = "keep"', 'basis = "total"'))
-    assert desk.run("plan", "create", "--policy", by_sms).code == 0
-    blocked = desk.run("plan", "explain", OLD[0]).out
-    assert "Elsewhere gave no booked SMS volume" in " ".join(blocked.split())
+    refused = desk.run("plan", "create", "--policy", by_sms)
+    assert refused.code == 2
+    assert '[sms_limit] basis = "total" needs a booked SMS volume of each SIM, and Elsewhere tells none' in refused.err
 
 
 def test_a_store_has_the_sims_of_one_carrier(desk: Desk) -> None:

@@ -4,13 +4,16 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.sims import QuotaReading
+from migrator.core.fleet.sims import QuotaReading, data_limit
+from migrator.core.fleet.units import Bytes
 from migrator.core.plan.explain import Explained, explained, rule_words
 from migrator.core.plan.planner import Planner
 from migrator.core.policy.policy import (
+    ClaimPolicy,
     DataBasis,
     DataLimitPolicy,
     NamePolicy,
+    OldTags,
     Policy,
     Rule,
     SmsBasis,
@@ -119,3 +122,17 @@ def test_the_wave_tells_what_it_takes() -> None:
 def test_a_rule_says_what_it_asks() -> None:
     assert rule_words(PUMPS) == 'label = "pump*" and data_quota_mb_min = 100'
     assert rule_words(Rule("x", When(iccids=frozenset({"1"})))) == "listed in its file of ICCIDs"
+
+
+def test_a_limit_of_the_sims_own_and_its_tags_are_explained() -> None:
+    rules = policy(claim=ClaimPolicy(2096, "global", tags=OldTags.COPY), sms_limit=SmsLimitPolicy(SmsBasis.KEEP))
+    limited = data_limit(Bytes(50_000_001), "monthly")
+    old = sim(1, data_quota_mb=None, sms_quota=None, data_limit=limited, tags=("b", "a"))
+    values = told(candidate(1, sim=old), rules)
+    data, tags = values["data limit"], values["old tags"]
+    assert (data.source, data.planned) == (
+        "50000001 bytes monthly",
+        "50000001 bytes past the data plan per billing period",
+    )
+    assert givers(data) == ['[data_limit] basis = "data_limit"']
+    assert (tags.source, tags.planned, givers(tags)) == ("b, a", "a, b", ['[claim] tags = "copy"'])

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim
+from migrator.core.fleet.sims import data_limit as limit_told
+from migrator.core.fleet.units import Bytes
 from migrator.core.plan.mapping import (
     Blocked,
     Limit,
@@ -24,6 +26,7 @@ from migrator.core.policy.policy import (
     DataBasis,
     DataLimitPolicy,
     NamePolicy,
+    OtherPeriods,
     SmsBasis,
     SmsLimitPolicy,
     StatusPolicy,
@@ -254,7 +257,7 @@ def test_a_limit_is_exact_to_the_byte_or_the_sim_is_blocked(
         DataBasis.REMAINING: one.data_remaining_mb,
         DataBasis.MONTHLY_LIMIT: monthly,
         DataBasis.FIXED: rule.fixed_mb,
-    }[rule.basis]
+    }[rule.basis or DataBasis.TOTAL]
     outcome = data_limit(one, rule, AccountLimits(data_mb=monthly))
     if volume is None:
         assert isinstance(outcome, Blocked)
@@ -351,3 +354,77 @@ def test_a_monthly_sms_cap_that_is_not_known_blocks() -> None:
     outcome = sms_limit(sim(), SmsLimitPolicy(SmsBasis.MONTHLY_LIMIT), NO_ACCOUNT)
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.LIMIT_UNKNOWN
+
+
+# --- a source's own limit of each SIM -----------------------------------------------------------------------------
+
+
+def own(volume: int, period: str = "monthly", **policy: Any) -> Limit | Blocked:
+    """The outcome for a SIM of Onomondo with a limit of its own."""
+    one = sim(data_quota_mb=None, data_limit=limit_told(Bytes(volume), period))
+    return data_limit_rule(DataLimitPolicy(**policy), NO_ACCOUNT, "Onomondo")(one)
+
+
+@given(st.integers(1, 2**53 - 1), st.sampled_from([None, DataBasis.DATA_LIMIT]))
+def test_a_monthly_limit_is_carried_over_to_the_byte(volume: int, basis: DataBasis | None) -> None:
+    assert own(volume, basis=basis) == Limit(volume)
+
+
+@pytest.mark.parametrize("period", ["daily", "hourly", "yearly", ""])
+def test_a_limit_of_another_period_waits_for_the_policys_choice(period: str) -> None:
+    outcome = own(500_000, period)
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.LIMIT_PERIOD
+    assert "500000 bytes" in outcome.detail
+    assert own(500_000, period, other_periods=OtherPeriods.BLOCK) == outcome
+
+
+@pytest.mark.parametrize(("period", "times"), [("daily", 30), ("hourly", 720)])
+def test_a_product_over_thirty_days_is_named_as_an_assumption(period: str, times: int) -> None:
+    outcome = own(500_001, period, other_periods=OtherPeriods.THIRTY_DAYS)
+    assert isinstance(outcome, Limit)
+    assert outcome.value == 500_001 * times
+    assert f"500001 bytes {period} at Onomondo, times {times}: assumes" in outcome.detail
+
+
+def test_a_period_that_nobody_knows_has_no_product() -> None:
+    assert isinstance(own(500_000, "yearly", other_periods=OtherPeriods.THIRTY_DAYS), Blocked)
+
+
+def test_a_fixed_limit_may_stand_in_for_other_periods_alone() -> None:
+    fixed: dict[str, Any] = {"other_periods": OtherPeriods.FIXED, "fixed_mb": Decimal(50)}
+    outcome = own(500_000, "yearly", **fixed)
+    assert isinstance(outcome, Limit)
+    assert (outcome.value, "500000 bytes yearly at Onomondo" in outcome.detail) == (50 * MB, True)
+    assert own(7, **fixed) == Limit(7)
+
+
+def test_a_limit_of_nothing_goes_by_when_zero_and_one_above_the_maximum_is_cut() -> None:
+    assert own(0).reason is Reason.LIMIT_ZERO  # type: ignore[union-attr]
+    cut = own(3 * MB, maximum_mb=Decimal(2))
+    assert isinstance(cut, Limit)
+    assert cut.value == 2 * MB
+
+
+@pytest.mark.parametrize(
+    ("reading", "reason"),
+    [
+        (QuotaReading.NOT_READ, Reason.QUOTA_NOT_READ),
+        (QuotaReading.FAILED, Reason.QUOTA_READ_FAILED),
+        (QuotaReading.NO_RECORD, Reason.QUOTA_MISSING),
+    ],
+)
+@pytest.mark.parametrize("basis", [None, DataBasis.DATA_LIMIT])
+def test_a_limit_that_was_not_told_is_not_guessed(
+    reading: QuotaReading, reason: Reason, basis: DataBasis | None
+) -> None:
+    rule = data_limit_rule(DataLimitPolicy(basis=basis), NO_ACCOUNT, "Onomondo")
+    outcome = rule(sim(data_quota_mb=None, data_reading=reading))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is reason
+
+
+def test_without_a_basis_a_booked_volume_counts_where_there_is_no_limit() -> None:
+    assert data_limit_rule(DataLimitPolicy(), NO_ACCOUNT, "elsewhere")(sim()) == Limit(500 * MB)
+    only_limits = data_limit_rule(DataLimitPolicy(basis=DataBasis.DATA_LIMIT), NO_ACCOUNT)(sim())
+    assert isinstance(only_limits, Blocked)

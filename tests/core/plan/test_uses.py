@@ -34,13 +34,14 @@ def planned(name: str | None, *values: Any, **more: Any) -> Change:
 
 
 def test_the_default_policy_uses_nothing_more() -> None:
-    assert uses_of(policy()) == Uses()
+    assert uses_of(policy()) == Uses(data_limits=frozenset({""}))
 
 
 def test_what_is_left_counts_for_the_rules_that_go_by_it() -> None:
     left = DataLimitPolicy(DataBasis.REMAINING)
     found = uses_of(policy(sms_limit=SmsLimitPolicy(SmsBasis.REMAINING), rules=(rule("a", data_limit=left), rule("b"))))
-    assert found == Uses(data_remaining=frozenset({"a"}), sms_remaining=frozenset({""}))
+    by_limit = frozenset({"b", ""})
+    assert found == Uses(data_remaining=frozenset({"a"}), sms_remaining=frozenset({""}), data_limits=by_limit)
 
 
 def test_a_volume_was_asked_for_from_the_first_rule_on_that_selects_by_it() -> None:

@@ -20,6 +20,7 @@ from migrator.errors import IllegalTransition
 MOVES = """
     pending   begin            in_flight
     pending   pair_changed     failed
+    in_flight more             pending
     in_flight confirmed        done
     in_flight refused_for_now  pending
     in_flight refused_for_good failed

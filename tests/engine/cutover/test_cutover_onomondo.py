@@ -1,6 +1,5 @@
 """`cutover` and `rollback` away from Onomondo: one order switches twenty SIMs, and a SIM's line is that SIM's alone."""
 
-import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onomondo.simulator import BulkLine, OnomondoSwitches
+from migrator.carriers.onomondo.simulator import BulkLine, OnomondoSwitches, OnomondoUsage
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from tests.worlds.onomondo_world import OnomondoWorld
+from tests.worlds.cutover_world import live_through_a_switch
+from tests.worlds.onomondo_world import OnomondoWorld, of_onomondo
+from tests.worlds.world import Crash, crash_at
 
 
 def migrated(folder: Path, *, sims: int = 28, silent: int = 0, **switches: Any) -> OnomondoWorld:
@@ -95,26 +97,10 @@ def test_an_order_that_carries_no_label_needs_none_to_be_read(tmp_path: Path) ->
     assert meant <= world.off()
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_whatever_goes_wrong_on_the_wire_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
-    """Lost answers, odd lines, 429s and late effects: each SIM that was meant is off, and nothing else changed."""
-    chance = random.Random(seed)
-    world = migrated(tmp_path, sims=28, effect_s=chance.choice([0.0, 3.0, 40.0]), bulk_reversed=chance.random() < 0.5)
-    was_off = world.off()
-    header = world.cutover_plan()
-    meant = world.meant(header)
-    world.may_go_off = world.proved(header, now_s=world.now().timestamp()) | was_off
-    odd = {iccid: chance.choice(list(BulkLine)) for iccid in meant if chance.random() < 0.2}
-    world.source.switches = replace(world.source.switches, bulk_lines=odd, too_many_every=chance.choice([None, 7]))
-    faults = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE}]
-    world.source.faults = FaultPlan(dict.fromkeys(faults, 0.02), seed=seed)
-    for run in range(12):
-        if world.cut_over().exit_code is ExitCode.DONE:
-            break
-        world.elapsed_s += 600
-        world.source.switches = replace(world.source.switches, bulk_lines=odd if run < 2 else {})
-    assert world.off() == meant | was_off
-    world.check_values()
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_goes_wrong_both_ends_are_right(tmp_path: Path, seed: int) -> None:
+    """Crashes, lost answers, odd lines, 429s, late effects, sleep, and people: see `live_through_a_switch`."""
+    live_through_a_switch(seed, tmp_path, of_onomondo)
 
 
 def test_an_old_sim_in_use_stays_on(tmp_path: Path) -> None:
@@ -122,3 +108,35 @@ def test_an_old_sim_in_use_stays_on(tmp_path: Path) -> None:
     old = min(world.meant(world.cutover_plan()))
     world.comes_back(old, world.now().date())
     assert old not in world.meant(world.cutover_plan())
+
+
+@pytest.mark.parametrize("answer", [OnomondoUsage.FORBIDDEN, OnomondoUsage.UNKNOWN, OnomondoUsage.ANY_DAY])
+def test_where_usage_by_day_is_not_told_every_old_sim_stays_on(tmp_path: Path, answer: OnomondoUsage) -> None:
+    """Rows of other days are no silence of these, and a refusal is none either."""
+    world = migrated(tmp_path, sims=8, usage_call=answer)
+    assert world.meant(world.cutover_plan()) == set()
+    assert world.meant(world.cutover_plan(old_sim=OldSim.IF_KNOWN))
+
+
+def test_an_old_sim_that_is_put_back_after_the_plan_stays_on(tmp_path: Path) -> None:
+    world = migrated(tmp_path, sims=8)
+    meant = world.meant(world.cutover_plan())
+    back, was_off = min(meant), world.off()
+    world.comes_back(back, world.now().date())
+    assert world.cut_over().exit_code is ExitCode.ATTENTION
+    assert world.off() == was_off | meant - {back}
+
+
+@pytest.mark.parametrize("point", ["after_intent", "after_effect", "after_outcome"])
+def test_a_process_that_dies_at_a_list_of_twenty_orders_none_of_it_again_unread(tmp_path: Path, point: str) -> None:
+    world = migrated(tmp_path)
+    was_off = world.off()
+    meant = world.meant(world.cutover_plan())
+    with pytest.raises(Crash):
+        world.cut_over(hooks=crash_at(point, 1))
+    sent = len(orders(world))
+    assert sent == (0 if point == "after_intent" else 1)
+    world.elapsed_s += 600
+    assert world.cut_over().exit_code is ExitCode.DONE
+    assert world.off() == was_off | meant
+    assert [len(order) for order in orders(world)] == [20, 4]

@@ -245,3 +245,13 @@ def test_a_policy_without_a_stated_monthly_cap_has_the_fingerprint_that_it_alway
     assert "monthly_cap_mb" not in write.read(MINIMAL).canonical["data_limit"]
     stated = MINIMAL + '[data_limit]\nbasis = "monthly_limit"\nmonthly_cap_mb = 16\n'
     assert write.read(stated).canonical["data_limit"]["monthly_cap_mb"] == "16"
+
+
+def test_keys_of_limits_and_tags_that_are_not_given_leave_the_fingerprint_as_it_always_was(write: Writer) -> None:
+    """A campaign's standing approval is bound to it. Without `basis` it is that of the former default."""
+    loaded = write.read(MINIMAL)
+    assert loaded.canonical["data_limit"]["basis"] == "total"
+    assert loaded.fingerprint == write.read(MINIMAL + '[data_limit]\nbasis = "total"\n').fingerprint
+    assert not {"tags", "most_tags", "other_periods"} & {*loaded.canonical["claim"], *loaded.canonical["data_limit"]}
+    more = write.read(MINIMAL + 'tags = "copy"\n[data_limit]\nother_periods = "thirty_days"\n').canonical
+    assert (more["claim"]["tags"], more["data_limit"]["other_periods"]) == ("copy", "thirty_days")

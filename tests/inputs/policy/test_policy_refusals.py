@@ -123,13 +123,13 @@ REFUSED = {
     "cap without monthly_limit": (
         MINIMAL + "[data_limit]\nmonthly_cap_mb = 5",
         "impossible",
-        '6: data_limit.monthly_cap_mb: found 5, but basis is "total" and does not use it',
+        "6: data_limit.monthly_cap_mb: found 5, but basis is left out and does not use it",
         'write basis = "monthly_limit"',
     ),
     "volume without fixed": (
         MINIMAL + "[data_limit]\nfixed_mb = 5",
         "impossible",
-        '6: data_limit.fixed_mb: found 5, but basis is "total" and does not use it',
+        "6: data_limit.fixed_mb: found 5, but basis is left out and does not use it",
         'write basis = "fixed"',
     ),
     "minimum above maximum": (

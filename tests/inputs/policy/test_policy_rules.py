@@ -289,7 +289,7 @@ REFUSED = {
     "volume that the inherited basis does not use": (
         RULE + "[rule.data_limit]\nfixed_mb = 5\n",
         "impossible",
-        '9: rule[1].data_limit.fixed_mb: found 5, but basis is "total"',
+        "9: rule[1].data_limit.fixed_mb: found 5, but basis is left out",
         'write basis = "fixed"',
     ),
     "maximum below the inherited minimum": (

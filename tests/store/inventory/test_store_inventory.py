@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
-from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, SourceStatus
+from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, SourceStatus, data_limit
+from migrator.core.fleet.units import Bytes
 from migrator.errors import StoreBusy, StoreError
 from migrator.ports import InventoryStore, Reading, Remaining, SourcePage, SourceRow
 from migrator.store import Store
@@ -56,6 +57,8 @@ sims = st.builds(
     sms_reading=st.sampled_from(QuotaReading),
     sms_remaining=volumes,
     expires_at=texts,
+    data_limit=st.none() | st.builds(data_limit, st.integers(0, 2**63 - 1).map(Bytes), words),
+    tags=st.none() | st.lists(words, max_size=3).map(tuple),
 )
 
 
@@ -112,8 +115,10 @@ def test_pin_and_puk_never_reach_the_file(tmp_path: Path, raw: dict[str, Any]) -
 
 def test_half_an_emoji_is_kept_as_a_replacement_character(store: Store) -> None:
     """A carrier that cuts a label in the middle of one must not stop the pull."""
-    pulled(store, [sim(1, label="pump \ud83d"), sim(2, label="pump \U0001f6b0"), sim(3, label="pump\0")])
+    tagged = sim(1, label="pump \ud83d", tags=("north \ud83d",))
+    pulled(store, [tagged, sim(2, label="pump \U0001f6b0"), sim(3, label="pump\0")])
     assert [one.label for one in store.inventory.sims()] == ["pump \ufffd", "pump \U0001f6b0", "pump\ufffd"]
+    assert [one.tags for one in store.inventory.sims()] == [("north \ufffd",), None, None]
 
 
 def test_half_an_emoji_anywhere_else_stops_nothing_either(store: Store) -> None:
@@ -317,6 +322,19 @@ def test_a_reading_is_kept_through_the_next_pass_over_the_list(store: Store) -> 
     assert store.inventory.summary()["quotas"] == {"data": {"read": 1}, "sms": {"failed": 1}}
 
 
+def test_limit_and_tags_of_a_sims_own_record_are_kept_where_the_list_tells_none(store: Store) -> None:
+    snapshot_id = store.inventory.open_snapshot("onomondo", NOW).snapshot_id
+    store.inventory.save_page(snapshot_id, 1, page_of([sim(1), sim(2, tags=("south",))]), NOW)
+    limit = data_limit(Bytes(500_000), "Daily")
+    for number in (1, 2):
+        record = sim(number, data_limit=limit, tags=("north", "\ud83d"))
+        store.inventory.save_readings(snapshot_id, [Reading(source_iccid(number), sim=record)])
+    store.inventory.save_page(snapshot_id, 2, page_of([sim(1), sim(2, tags=())]), NOW)
+    store.inventory.complete_snapshot(snapshot_id, 2, NOW)
+    kept = {one.iccid: (one.data_limit, one.tags) for one in store.inventory.sims()}
+    assert kept == {source_iccid(1): (limit, ("north", "\ufffd")), source_iccid(2): (limit, ())}
+
+
 def test_one_service_read_leaves_the_other_unasked(store: Store) -> None:
     snapshot_id = pulled(store, [sim(1)])
     store.inventory.save_readings(snapshot_id, [Reading(source_iccid(1), sms=READ)])
@@ -347,7 +365,15 @@ def test_a_re_pull_that_finds_the_same_has_the_same_fingerprint(store: Store) ->
 
 @pytest.mark.parametrize(
     "values",
-    [{"label": "x"}, {"label": None}, {"status": "Disabled"}, {"data_quota_mb": Decimal(501)}, {"sms_quota": None}],
+    [
+        {"label": "x"},
+        {"label": None},
+        {"status": "Disabled"},
+        {"data_quota_mb": Decimal(501)},
+        {"sms_quota": None},
+        {"data_limit": data_limit(Bytes(1), "daily")},
+        {"tags": ("north",)},
+    ],
 )
 def test_what_a_plan_is_made_from_changes_the_fingerprint(store: Store, values: dict[str, Any]) -> None:
     before = print_of(store, sim(1), sim(2))

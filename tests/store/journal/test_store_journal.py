@@ -413,6 +413,8 @@ class JournalMachine(RuleBasedStateMachine):
         moved = self._expect(lambda: store.journal.move("p1", kind, event, keys, now=NOW), kind, event, numbers)
         if moved and event is StepEvent.OPERATOR_RETRY:  # what is known of it begins anew
             self.attempts.update({(kind, number): -self.attempts[kind, number] for number in numbers})
+        if moved and event is StepEvent.MORE:  # the rest of the same attempt follows
+            self.attempts.subtract((kind, number) for number in numbers)
 
     @rule(kind=some_kind, number=st.sampled_from(SIMS), choice=st.integers(0, len(StepEvent)))
     def follow_the_table(self, kind: StepKind, number: int, choice: int) -> None:

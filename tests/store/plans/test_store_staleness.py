@@ -10,7 +10,8 @@ import pytest
 
 from migrator.core.cutover.plan import Direction, SwitchAction, SwitchHeader, SwitchReason, SwitchRow
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits, Pair, QuotaReading, SourceSim
+from migrator.core.fleet.sims import AccountLimits, DataLimit, Pair, QuotaReading, SourceSim, data_limit
+from migrator.core.fleet.units import Bytes
 from migrator.core.plan.basis import Uses
 from migrator.core.plan.plan import Action, Change, Origin, Reason
 from migrator.core.policy.policy import NamePolicy
@@ -207,6 +208,37 @@ def test_what_is_left_and_was_not_read_is_no_news(tmp_path: Path, reading: Quota
         assert store.plans.differences("p1", uses) == [
             f"{source_iccid(1)}: its remaining data volume was '40' and is not told"
         ]
+
+
+def by_its_limit(number: int, volume: str, **more: Any) -> Change:
+    """A change that was made from a daily limit of the SIM's own."""
+    limit = {"data_limit_bytes": volume, "data_limit_period": "daily"}
+    source = {"status": "Enabled", "label": f"unit {number}", "data_quota_mb": "500", "sms_quota": "250"}
+    return change(number, source=source | limit, **more)
+
+
+@pytest.mark.parametrize(
+    ("now", "reading", "told"),
+    [
+        (data_limit(Bytes(10**10), "daily"), QuotaReading.NO_RECORD, None),
+        (None, QuotaReading.NOT_READ, None),
+        (None, QuotaReading.FAILED, None),
+        (None, QuotaReading.NO_RECORD, "and is not told"),
+        (data_limit(Bytes(10**10 + 1), "daily"), QuotaReading.NOT_READ, "and is 10000000001 bytes daily"),
+        (data_limit(Bytes(10**10), "monthly"), QuotaReading.NO_RECORD, "and is 10000000000 bytes monthly"),
+    ],
+)
+def test_a_limit_of_a_sims_own_is_told_where_a_rule_used_it(
+    tmp_path: Path, now: DataLimit | None, reading: QuotaReading, told: str | None
+) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1, data_limit=data_limit(Bytes(10**10), "daily")), sim(2), sim(3)])
+        store.pairs.add(map(pair, (1, 2, 3)), replace=False, now=NOW)
+        planned(store, [by_its_limit(1, str(10**10)), change(2), by_its_limit(3, "7", rule="fixed")])
+        pulled(store, [sim(1, data_limit=now, data_reading=reading), sim(2, data_limit=now), sim(3)])
+        lines = [] if told is None else [f"{source_iccid(1)}: its data limit was {10**10} bytes daily {told}"]
+        assert store.plans.differences("p1", Uses(data_limits=frozenset({""}))) == lines
+        assert store.plans.differences("p1") == []
 
 
 def test_a_volume_that_a_rule_asked_for_is_an_answer_also_where_none_was_told(tmp_path: Path) -> None:
