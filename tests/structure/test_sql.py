@@ -9,7 +9,7 @@ from tests.structure.sources import modules
 SPELLER = Path("store/database/sql.py")
 OPENS_FILES = Path("store/database/database.py")
 OF_ONE_DIALECT = {"json_each", "json_extract", "json_set", "json_array", "json_type", "json_valid", "typeof"} | {
-    *("instr", "strftime", "julianday", "group_concat", "ifnull", "printf", "char", "glob", "iif", "total")
+    *("instr", "strftime", "julianday", "group_concat", "ifnull", "printf", "char", "glob", "total")
 }
 """Functions that SQLAlchemy would hand on, and that PostgreSQL does not have."""
 

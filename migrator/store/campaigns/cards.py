@@ -74,10 +74,8 @@ _CLAIMED = (
     .where(_link.state != literal_column("'retired'"), _link.state != literal_column("'test_mode'"))
     .order_by(_link.key)
 )
-_is_unseen = or_(
-    _link.last_connected_at.is_(None),
-    func.coalesce(epoch_s(_link.last_connected_at) < epoch_s(_link.claimed_at), literal_column("1")),
-)
+_seen_s, _made_s = epoch_s(_link.last_connected_at), epoch_s(_link.claimed_at)
+_is_unseen = or_(_seen_s.is_(None), _made_s.is_(None), _seen_s < _made_s)
 _UNSEEN = Query(_CLAIMED.where(_is_unseen, ~_was_alive))
 _was_paired = select(pair_versions.c.version).where(pair_versions.c.was_target_key == _link.key).exists()
 _WITHOUT_UNIT = Query(

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, event
 
-from migrator.core.run.states import StepEvent, StepKind
+from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import RequestOutcome
+from migrator.errors import IllegalTransition
 from migrator.store import Owner, Store
 from migrator.store.log import note
-from tests.store.store_kit import NOW, SENT, change, key, open_store, planned
+from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, states
 
 ME = Owner("rome", 1, NOW)
 MANY = 500
@@ -90,3 +92,15 @@ def test_steps_of_many_sims_move_in_one_statement(tmp_path: Path) -> None:
     of_steps = [text for text in found if text.startswith(("INSERT INTO steps", "UPDATE steps"))]
     assert len(of_steps) == 2
     assert len(found) == 15, "\n".join(found)
+
+
+def test_one_step_that_stands_elsewhere_keeps_a_whole_list_where_it_is(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        planned(store, [change(number) for number in range(3)])
+        run = store.journal.start_run("p1", "me", NOW)
+        keys = [key(number) for number in range(3)]
+        store.journal.begin(run, StepKind.CLAIM, keys, SENT, wave="all", now=NOW)
+        store.journal.move("p1", StepKind.CLAIM, StepEvent.CONFIRMED, {keys[0]: ("", "")}, now=NOW)
+        with pytest.raises(IllegalTransition):
+            store.journal.move("p1", StepKind.CLAIM, StepEvent.CONFIRMED, dict.fromkeys(keys, ("", "")), now=NOW)
+        assert list(states(store).values()) == [StepState.DONE, StepState.IN_FLIGHT, StepState.IN_FLIGHT]
