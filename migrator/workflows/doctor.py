@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from migrator import wiring
 from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
+from migrator.core.run.sources import api_words
 from migrator.engine.run.context import Stopper
 from migrator.errors import MigratorError, StoreError
 
@@ -62,7 +63,7 @@ async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[CheckR
     If a carrier refuses one request, the other requests are still sent.
     """
     yield _proxies(chosen)
-    yield await _asked("1NCE login", lambda: _source(chosen, stopper))
+    yield await _asked(f"{chosen.carrier.name} login", lambda: _source(chosen, stopper))
     try:
         async with wiring.target(chosen, None, stopper, read_only=True) as target:
             account = await target.account()
@@ -78,7 +79,7 @@ def _proxies(chosen: "Settings") -> CheckResult:
     """Tell the ways to both carriers."""
     from migrator.wiring.proxies import proxy_for, shown_proxy
 
-    urls = {"1NCE": chosen.base_url("ONENCE_BASE_URL"), "Hologram": chosen.base_url("HOLOGRAM_BASE_URL")}
+    urls = {chosen.carrier.name: chosen.source_url, "Hologram": chosen.base_url("HOLOGRAM_BASE_URL")}
     ways = {carrier: proxy_for(url) for carrier, url in urls.items()}
     told = [f"{carrier} by {shown_proxy(proxy)}" if proxy else f"{carrier} directly" for carrier, proxy in ways.items()]
     return CheckResult("proxy", ", ".join(told))
@@ -100,7 +101,7 @@ async def _source(chosen: "Settings", stopper: Stopper) -> CheckResult:
         version = await source.open()
         page = await source.page(1)
         total = len(page.rows) if page.total_sims is None else page.total_sims
-        return CheckResult("1NCE login", f"API {version}, {total} SIMs listed", source.warning)
+        return CheckResult(f"{source.name} login", f"{api_words(version)}, {total} SIMs listed", source.warning)
 
 
 def _account(account: "Account") -> CheckResult:

@@ -54,7 +54,7 @@ class SimulatedOutside(wiring.Outside):
         async with self._world.http() as http:
             yield self._world.hologram(http, store, stopper)
 
-    def source(self, chosen: Any, store: Any, stopper: Stopper) -> Any:  # noqa: ARG002
+    def source(self, chosen: Any, store: Any, stopper: Stopper, *, new_login: bool = False) -> Any:  # noqa: ARG002
         return self._onence(OnenceSource, stopper)
 
     def source_switch(self, chosen: Any, store: Any, stopper: Stopper, *, read_only: bool = False) -> Any:  # noqa: ARG002

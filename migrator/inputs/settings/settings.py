@@ -4,6 +4,7 @@ Secrets are fetched only when a carrier is needed.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,10 +147,11 @@ class OnenceSettings:
     def account(self) -> str:
         """Account that the login is of.
 
-        A client id begins with the account's number and an underscore; where it does not, it stands for the account.
+        A client id begins with the account's number and an underscore; where it does not, a mark of it stands for the
+        account.
         """
-        number, _, rest = self.client_id.partition("_")
-        return number if rest and number.isdecimal() else self.client_id
+        told = re.fullmatch(r"([0-9]{1,18})_.+", self.client_id)
+        return f"account {told[1]}" if told else f"client {_mark(self.client_id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +171,16 @@ class OnomondoSettings:
 
     @property
     def account(self) -> str:
-        """Mark of the key, as no call tells the account.
+        """Mark of the key, as no call tells the account."""
+        return f"key {_mark(self.api_key.reveal())}"
 
-        The key cannot be made of it: only 32 bits are left of its digest.
-        """
-        return f"key {hashlib.sha256(f'migrator {self.api_key.reveal()}'.encode()).hexdigest()[:8]}"
+
+def _mark(text: str) -> str:
+    """Return what tells two texts apart, and can be kept.
+
+    The text cannot be made of it: 32 bits are left of its digest.
+    """
+    return hashlib.sha256(f"migrator {text}".encode()).hexdigest()[:8]
 
 
 SourceSettings: TypeAlias = OnenceSettings | OnomondoSettings
@@ -224,8 +231,8 @@ class Settings:
 
         Raises: InputError, naming everything that is missing or cannot be read.
         """
-        settings: SourceSettings = {"1nce": self.onence, "onomondo": self.onomondo}[self.carrier.key]()
-        return settings
+        by_key: Mapping[str, Callable[[], SourceSettings]] = {"1nce": self.onence, "onomondo": self.onomondo}
+        return by_key[self.carrier.key]()
 
     def onence(self) -> OnenceSettings:
         """Return the settings for 1NCE.

@@ -14,7 +14,7 @@ def read_source(tick: Tick) -> None:
     pulled = pull(tick.site)
     tick.told["old_sims"] = pulled.result.sims
     if not pulled.result.settled:
-        tick.hold(ExitCode.RESUMABLE, "the list of 1NCE has not settled yet", "the next tick reads it again")
+        tick.hold(ExitCode.RESUMABLE, "the list of the source has not settled yet", "the next tick reads it again")
 
 
 def read_target(tick: Tick) -> None:

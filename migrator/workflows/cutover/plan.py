@@ -4,13 +4,12 @@ from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
+from migrator import wiring
 from migrator.core.cutover.plan import SwitchHeader
 from migrator.core.cutover.rules import Demand
-from migrator.core.fleet.sims import ONENCE
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import OldSim
 from migrator.engine.run.context import Stopper
-from migrator.wiring.pace import ceiling
 from migrator.workflows.cutover.make import make_cutover
 from migrator.workflows.site import Site, holding
 
@@ -34,14 +33,16 @@ def plan_cutover(
         waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
         listed: keys of the SIMs that are meant; None for all of them.
 
-    Raises: InputError, for settings that are missing; Halted, if too few SIMs are verified; StoreBusy; PlatformError.
+    Raises: InputError, for settings that are missing, or of another source; Halted, if too few SIMs are verified;
+        StoreBusy; PlatformError.
     """
     store, chosen = site.store, site.settings
     source = store.inventory.source_name()
     demand = replace(demand, source=source)
-    asks = demand.old_sim is not OldSim.NOT_ASKED and source == ONENCE
+    by_hand = not wiring.is_asked(chosen, store)
+    asks = demand.old_sim is not OldSim.NOT_ASKED and not by_hand
     if asks:
-        chosen.onence()  # missing settings are reported before anything is read
+        chosen.source()  # missing settings are reported before anything is read
     with holding(site) as me:
 
         async def body(stopper: Stopper) -> SwitchHeader:
@@ -61,8 +62,9 @@ def plan_cutover(
                     stopper=stopper,
                     progress=site.progress,
                     usage=usage,
-                    source_rps=ceiling(store, "1nce", chosen.max_rps("ONENCE_MAX_RPS"))(),
+                    source_rps=wiring.source_rps(chosen, store),
                     listed=listed,
+                    by_hand=by_hand,
                 )
 
         return site.outside.run_async(body)
