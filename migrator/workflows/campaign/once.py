@@ -59,7 +59,7 @@ def run_once(site: Site) -> Ticked:
         tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me)
         tick_no = site.store.ticks.begin(campaign.campaign_no, site.now())
         tick.is_approved()  # said first, also where nothing is due
-        with tick.stage("source"):
+        with tick.stage(site.settings.carrier.name):
             read_source(tick)
         if site.store.inventory.summary().get("count"):  # without old SIMs every file would be refused
             with tick.stage("intake"):
