@@ -42,6 +42,7 @@ __all__ = [
     "holding_lease",
     "is_asked",
     "must_be_asked",
+    "must_be_of_account",
     "open_store",
     "operator",
     "owner",

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
 from migrator.core.run.sources import api_words
 from migrator.engine.run.context import Stopper
-from migrator.errors import MigratorError, StoreError
+from migrator.errors import InputError, MigratorError, StoreError
 
 if TYPE_CHECKING:
     from migrator.inputs.settings.settings import Settings
     from migrator.ports import Account, TargetPlatform
+    from migrator.store import Store
 
-__all__ = ["CheckResult", "carriers", "disk", "patience"]
+__all__ = ["CheckResult", "carriers", "disk", "patience", "whose_sims"]
 
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
@@ -162,6 +164,22 @@ def _names(account: "Account") -> CheckResult:
     if "bulk_rename" in account.features:
         return CheckResult("shared names", "in one call (bulk_rename)")
     return CheckResult("shared names", "one by one", "the organization lacks bulk_rename: a request for each SIM")
+
+
+def whose_sims(chosen: "Settings", store: "Store") -> list[CheckResult]:
+    """Check that the settings choose the source of the store.
+
+    Raises: InputError, for another source or account.
+    """
+    kept = store.inventory.source_account()
+    if not store.inventory.fingerprint():
+        return []
+    if wiring.is_asked(chosen, store):
+        account = kept.account
+        with suppress(InputError):  # settings that are missing were told at the login
+            account = chosen.source().account
+        wiring.must_be_of_account(store, kept.name, account or "")
+    return [CheckResult("inventory", ", ".join(filter(None, (f"SIMs of {kept.name}", kept.account))))]
 
 
 def patience(chosen: "Settings") -> list[CheckResult]:

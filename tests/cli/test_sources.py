@@ -64,6 +64,7 @@ def live_in_their_units(desk: Desk) -> None:
 
 def test_a_fleet_of_onomondo_goes_the_whole_way_and_nothing_speaks_of_1nce(onomondo: Desk) -> None:
     said: list[str] = []
+    warns = "[claim] tag and [name] when_missing of the policy speak of 1NCE, and these SIMs are Onomondo's: set them"
 
     def run(*words: str) -> str:
         ended = onomondo.run(*words)
@@ -78,6 +79,8 @@ def test_a_fleet_of_onomondo_goes_the_whole_way_and_nothing_speaks_of_1nce(onomo
     assert f"{SIMS} SIMs in the inventory (Onomondo API, read in one pass)." in run("inventory", "pull", "--quotas")
     run("inventory", "show")
     run("pair", "pool", onomondo.pool())
+    usual = onomondo.write("usual.toml", POLICY.replace('tag = "from', '# tag = "').replace("when_missing", "# "))
+    assert warns in onomondo.json("plan", "create", "--policy", usual).data["warnings"]
     run("plan", "create", "--policy", onomondo.write("policy.toml", POLICY))
     run("plan", "explain", on[0])
     run("apply", "--confirm", str(SIMS))
@@ -111,6 +114,7 @@ def test_a_store_of_1nce_is_not_asked_about_at_onomondo(
     desk = make_desk(sims=SIMS)
     plan = desk.applied()
     desk.run("cutover", "plan", "--require", "verified", "--accept-silent-units", "--old-sim", "not_asked")
+    assert "SIMs of 1NCE, account 8100012345" in desk.run("doctor").out
     monkeypatch.setenv("MIGRATOR_SOURCE", "onomondo")
     monkeypatch.setenv("ONOMONDO_API_KEY", "onok_invented")
     monkeypatch.setenv("ONOMONDO_BASE_URL", "http://127.0.0.1:9")
@@ -129,6 +133,7 @@ def test_a_store_of_1nce_is_not_asked_about_at_onomondo(
         assert "1NCE's, and the settings choose Onomondo" in problem["message"]
         assert "MIGRATOR_SOURCE=1nce" in problem["hint"]
     assert desk.run("plan", "show", plan["plan_id"]).code == 0  # what needs no carrier goes on
+    assert "the settings choose Onomondo" in desk.run("doctor").err
 
 
 def test_another_account_of_the_same_carrier_is_refused_until_its_login_is_said_to_be_new(
