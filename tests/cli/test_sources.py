@@ -170,3 +170,20 @@ def test_a_new_login_of_another_account_does_not_take_the_store_over(
     old_carrier(onomondo).api_key = "onok_of-another-account"
     assert refused(onomondo.json("inventory", "pull", "--new-login"))["code"] == "inventory_shrinks"
     assert refused(onomondo.json("inventory", "pull"))["code"] == "other_account"
+
+
+def test_a_file_of_onomondos_portal_stays_with_a_person_until_the_settings_choose_its_api(onomondo: Desk) -> None:
+    rows = (f"{sim.iccid},{str(sim.activated).lower()}\n" for sim in old_carrier(onomondo).fleet)
+    file = onomondo.write("fleet.csv", "iccid,activated\n" + "".join(rows))
+    assert onomondo.run("inventory", "import", file, "--preset", "onomondo").code == 0
+    with pytest.MonkeyPatch.context() as without:
+        without.setenv("MIGRATOR_SOURCE", "1nce")
+        without.setenv("ONENCE_CLIENT_ID", "invented")
+        without.setenv("ONENCE_CLIENT_SECRET", "invented")
+        problem = refused(onomondo.json("inventory", "pull"))
+        assert (problem["code"], "from a file" in problem["message"]) == ("other_source", True)
+        assert "MIGRATOR_SOURCE=onomondo" in problem["hint"]
+        assert refused(onomondo.json("cutover", "export"))["code"] != "has_api"
+    assert refused(onomondo.json("cutover", "export"))["code"] == "has_api"
+    assert onomondo.run("inventory", "pull").code == 0
+    assert "Onomondo's API" in onomondo.run("inventory", "show").out
