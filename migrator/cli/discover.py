@@ -28,9 +28,9 @@ WORDS = {
     CardBucket.NEVER_SEEN: "in no hardware since their claim, as far as Hologram tells",
 }
 CODES = {
-    Code.OLD_SIM_NOT_ASKED: "whether the old SIM is silent since is not on disk: --live asks 1NCE",
+    Code.OLD_SIM_NOT_ASKED: "whether the old SIM is silent since is not on disk: --live asks its carrier",
     Code.OLD_SIM_IN_USE: "the old SIM was used since",
-    Code.OLD_SIM_UNKNOWN: "1NCE does not tell whether the old SIM is silent",
+    Code.OLD_SIM_UNKNOWN: "its carrier does not tell whether the old SIM is silent",
     Code.OLD_SIM_GONE: "the inventory does not hold the old SIM any more",
     Code.SEEN_LATER: "the old SIM came into this hardware later",
     Code.SHARED_IMEI: "several old SIMs with one IMEI",
@@ -52,7 +52,7 @@ NOT_TOLD = "whether the old SIM is silent since is not known: nobody can ask {so
     "discover",
     epilog="Exit codes: 0 all settled, 2 bad file or no inventory, 3 a person must look at some, 4, 7: --live.",
 )
-@click.option("--live", is_flag=True, help="Read Hologram's device list first, and ask 1NCE where that decides.")
+@click.option("--live", is_flag=True, help="Read Hologram's device list first, and ask the source where that decides.")
 @click.option(
     "--units",
     metavar="FILE",
@@ -151,7 +151,7 @@ def _problems(found: Discovered, *, accepts: bool, source: str) -> list[Problem]
     hints = {
         CardBucket.EXACT: "" if accepts else "`migrator pair discover --accept exact` adds these pairs",
         CardBucket.CONTRADICTS: "look at them (--out FILE), then `migrator pair correct FILE`",
-        CardBucket.WAITING: "`migrator pair discover --live` asks 1NCE about old SIMs; --exceptions FILE lists "
+        CardBucket.WAITING: "`migrator pair discover --live` asks the source about old SIMs; --exceptions FILE lists "
         "the reasons"
         if source == ONENCE
         else f"a later file of {source} that shows the old SIMs as off settles them: `migrator inventory import`",

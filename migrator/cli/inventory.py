@@ -20,6 +20,7 @@ from migrator.core.fleet.secrets import shown_title
 from migrator.core.fleet.sims import ONENCE, SourceSim
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
+from migrator.core.run.sources import api_words
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError, Problem
 from migrator.files import as_csv
@@ -37,39 +38,41 @@ from migrator.workflows.site import Site, required_inventory
 __all__ = ["export", "import_file", "pull", "show"]
 
 
-SHORT = "compare with the number of SIMs in the 1NCE portal; SIMs that are not in the list are in no plan"
+SHORT = "compare with the number of SIMs in the portal; SIMs that are not in the list are in no plan"
 PULL_CODES = "0 done, 2 settings, or too many SIMs gone, 3 not all of it could be read, 4 login refused, 7 resumable."
 
 
 @click.command("pull", epilog=f"Exit codes: {PULL_CODES}")
-@click.option("--quotas", is_flag=True, help="Also read what remains of each SIM's volumes: two calls per SIM.")
+@click.option("--quotas", is_flag=True, help="Also read of each SIM what the list lacks: a call or two per SIM.")
 @click.option("--limits", is_flag=True, help='Also read the account\'s monthly caps (basis = "monthly_limit").')
-@click.option("--replace", is_flag=True, help="Let 1NCE leave out any number of SIMs that the inventory has now.")
+@click.option("--replace", is_flag=True, help="Let the list leave out any number of SIMs that the inventory has now.")
+@click.option("--new-login", is_flag=True, help="Let the login be a new one of the account that the inventory is of.")
 @global_options
 @click.pass_obj
-def pull(shared: Globals, /, *, quotas: bool, limits: bool, replace: bool) -> int:
-    """Read the 1NCE fleet into the store.
+def pull(shared: Globals, /, **options: bool) -> int:
+    """Read the fleet of the source, such as 1NCE, into the store.
 
     The same command goes on after an interruption.
 
     A list that leaves out more than 5 % of the inventory in force, and more than 5 SIMs, is refused without --replace.
+    A store has the SIMs of one carrier and account.
     """
-    return finish("inventory pull", shared, lambda: _pull(shared, quotas=quotas, limits=limits, replace=replace))
+    return finish("inventory pull", shared, lambda: _pull(shared, **options))
 
 
-def _pull(shared: Globals, *, quotas: bool, limits: bool, replace: bool) -> Outcome:
+def _pull(shared: Globals, **options: bool) -> Outcome:
     chosen = wiring.settings(shared.config)
-    chosen.onence()  # missing settings are reported before a store is made
+    chosen.source()  # missing settings are reported before a store is made
     with wiring.open_store(shared.state or chosen.state, create=True) as store, watching(shared) as progress:
-        pulled = pull_fleet(Site(store, chosen, progress), quotas=quotas, limits=limits, replace=replace)
-    return _pulled(pulled.result, pulled.summary, pulled.unread)
+        pulled = pull_fleet(Site(store, chosen, progress), **options)
+    return _pulled(chosen.carrier.name, pulled.result, pulled.summary, pulled.unread)
 
 
-def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | None) -> Outcome:
+def _pulled(source: str, result: PullResult, summary: Mapping[str, Any], unread: Unread | None) -> Outcome:
     problems = [Problem("warning", words) for words in result.warnings]
     if result.falls_short:
         problems[-1].hint = SHORT  # the last warning is about the totals
-    problems += _dropped(result.dropped)
+    problems += _dropped(result.dropped, source)
     data = {
         "sims": result.sims,
         "listed": result.listed,
@@ -89,7 +92,7 @@ def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | Non
     }
     if not result.settled:
         off = "" if result.listed is None else f", {abs(result.listed - result.sims)} off"
-        words = f"the list would not settle: 1NCE says {result.listed}, and {result.sims} were read{off}"
+        words = f"the list would not settle: {source} says {result.listed}, and {result.sims} were read{off}"
         hint = "SIMs are coming or going; run `migrator inventory pull` again. What was read is kept"
         problems.append(Problem("unsettled_list", words, hint))
         return Outcome(data, (), ExitCode.RESUMABLE, problems)
@@ -99,24 +102,24 @@ def _pulled(result: PullResult, summary: Mapping[str, Any], unread: Unread | Non
     if result.quotas_failed:
         words = f"what remains could not be read for {n_sims(result.quotas_failed)}: it stays unknown, it is not zero"
         problems.append(Problem("attention", words, "run `migrator inventory pull --quotas` again"))
-    unsaid = list(_unread(unread)) if unread else []
+    unsaid = list(_unread(unread, source)) if unread else []
     problems += unsaid
     attention = bool(result.unreadable or result.quotas_failed or result.falls_short or unsaid)
     passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
-    text = f"{n_sims(result.sims)} in the inventory (1NCE API {result.api_version}, read in {passes})."
+    text = f"{n_sims(result.sims)} in the inventory ({source} {api_words(result.api_version)}, read in {passes})."
     return Outcome(
         data, (text, _by_status(summary), NEXT), ExitCode.ATTENTION if attention else ExitCode.DONE, problems
     )
 
 
-def _unread(unread: Unread) -> Iterator[Problem]:
-    """Yield problems for words of 1NCE that cannot be read."""
+def _unread(unread: Unread, source: str) -> Iterator[Problem]:
+    """Yield problems for words of the source that cannot be read."""
     if unread.statuses:
         words = {repr(word[:40]) if word else "none": sims for word, sims in unread.statuses.items()}
-        yield _unknown_statuses(sum(words.values()), words, "it may be new at 1NCE: ask there what it means")
+        yield _unknown_statuses(sum(words.values()), words, f"it may be new at {source}: ask there what it means")
     for name, words in unread.volumes.items():
         told = ", ".join(f"{word[:40]!r} ({sims})" for word, sims in words.items())
-        problem = f"{n_sims(sum(words.values()))} whose {name} is no number; 1NCE says {told}"
+        problem = f"{n_sims(sum(words.values()))} whose {name} is no number; {source} says {told}"
         hint = 'basis = "total" blocks them; basis = "fixed" helps, or the volumes in a file: `inventory import`'
         yield Problem("attention", problem, hint)
 
@@ -128,7 +131,7 @@ def _unknown_statuses(sims: int, times: Mapping[str, int], hint: str) -> Problem
     )
 
 
-def _dropped(dropped: Dropped, source: str = ONENCE) -> Iterator[Problem]:
+def _dropped(dropped: Dropped, source: str) -> Iterator[Problem]:
     """Yield a warning about SIMs that only the inventory before had.
 
     Yields nothing where there are none.
@@ -186,7 +189,7 @@ def _by_status(summary: Mapping[str, Any]) -> Any:
 def import_file(shared: Globals, /, **options: Any) -> int:
     """Read the fleet from FILE into the store, all or nothing.
 
-    Use this where 1NCE's API is not at hand, and for the SIMs of other carriers (--source-name, --preset); `-` is
+    Use this where the source's API is not at hand, and for the SIMs of other carriers (--source-name, --preset); `-` is
     stdin. FILE is the portal's CSV (Export SIMs) or what `inventory export` wrote. PIN and PUK columns are dropped.
     """
     return finish("inventory import", shared, lambda: _import(shared, **options))
@@ -335,10 +338,10 @@ def _origin(summary: Mapping[str, Any]) -> str:
     if summary["origin"] is not None:
         whose = "" if summary["source"] == ONENCE else f" of {summary['source']}"
         return f"import{whose} of {summary['origin']} at {summary['taken_at']}"
-    return f"1NCE's API {summary['api_version']} at {summary['taken_at']}"
+    return f"{summary['source']}'s {api_words(summary['api_version'])} at {summary['taken_at']}"
 
 
-UNKNOWN_SIM = "`migrator inventory export -` lists all; a SIM that is new at 1NCE needs `migrator inventory pull`"
+UNKNOWN_SIM = "`migrator inventory export -` lists all; a SIM that is new at the source needs `migrator inventory pull`"
 
 
 def _one(store: Any, iccid: Any) -> Outcome:

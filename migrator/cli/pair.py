@@ -142,7 +142,7 @@ def _identity(shared: Globals) -> Outcome:
         paired = {pair.source.key for pair in store.pairs.all()}
         own = [Pair(sim.iccid, sim.iccid, "identity") for sim in store.inventory.sims() if sim.iccid.key not in paired]
         counts = add_pairs(store, own, replace=False)
-    warning = Problem("warning", "a 1NCE SIM cannot be claimed at Hologram, unless Hologram took its profile over")
+    warning = Problem("warning", "an old SIM cannot be claimed at Hologram, unless Hologram took its profile over")
     text = f"{n_sims(counts['added'])} paired with {'itself' if counts['added'] == 1 else 'themselves'}."
     return Outcome({"added": counts["added"]}, (text, NEXT), problems=(warning,))
 
@@ -225,7 +225,7 @@ SEEN_WORDS = {
     "not_read": "never read",
     "not_seen": "not shown to us, as SIMs are that nobody claimed",
     "ours": "already ours",
-    "target_is_source": "itself a 1NCE SIM",
+    "target_is_source": "itself an old SIM",
     "test_mode": "in Test Mode: end that in the dashboard, or see [claim] test_mode",
     "unknown_state": "in a state that is unknown here",
 }

@@ -189,7 +189,7 @@ def _field_text(found: FieldResult) -> list[str]:
     imeis = found.imeis
     if imeis.agree or imeis.old_differs or imeis.new_differs or imeis.unknown:
         lines.append(
-            f"IMEI: {imeis.agree} as the carriers saw it, {imeis.old_differs} not as 1NCE saw the old SIM, "
+            f"IMEI: {imeis.agree} as the carriers saw it, {imeis.old_differs} not as the source saw the old SIM, "
             f"{imeis.new_differs} not as Hologram saw the new one, {imeis.unknown} seen by neither."
         )
     return lines

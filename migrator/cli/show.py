@@ -10,6 +10,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.words import step_word, verdict_word
 from migrator.core.cutover.silence import MEANING, Silence
 from migrator.workflows.site import Site
+from migrator.workflows.story.life import clock_words
 from migrator.workflows.story.sides import both_sides, limit_words
 from migrator.workflows.story.story import Story
 from migrator.workflows.story.story import show as story_of
@@ -17,11 +18,9 @@ from migrator.workflows.story.subject import SeveralSims
 
 __all__ = ["show"]
 
-CLOCKS = {"ours": "ours", "field": "field", "1nce": "1NCE", "hologram": "Hologram"}
 KINDS = {"source": "switch old SIM", "pause": "pause new SIM"}
 MOST_SHOWN = 48
 """Characters that are shown of a name; the JSON has all."""
-_SIDES = ("", "old SIM at 1NCE", "new SIM at Hologram")
 
 
 @click.command(
@@ -53,16 +52,17 @@ def _show(shared: Globals, name: str, *, live: bool) -> Outcome:
 
 def _words(story: Story) -> Iterator[Any]:
     told = story.document
+    sides = ("", f"old SIM at {told['source']}", "new SIM at Hologram")
     yield from _head(told)
-    yield table("", _SIDES, [_fitting(*row) for row in both_sides(told)])
+    yield table("", sides, [_fitting(*row) for row in both_sides(told)])
     if told["live"] is not None:
-        yield table(f"Asked at {told['live']['asked_at']}", _SIDES, list(_live_sides(told["live"])))
+        yield table(f"Asked at {told['live']['asked_at']}", sides, list(_live_sides(told["live"])))
     yield from _first_look(told)
     yield from _silence(told)
     command, words = told["next"]["command"], told["next"]["words"]
     yield f"Next: {words}" + (f" `{command}`" if command and f"`{command}" not in words else "")
     yield from _plans(told["plans"])
-    events = [(one["at"], CLOCKS[one["clock"]], one["what"], one["of"]) for one in told["life"]]
+    events = [(one["at"], clock_words(one["clock"]), one["what"], one["of"]) for one in told["life"]]
     yield table("\nIts life (times in UTC)", ("when", "clock", "what", "plan"), events)
     requests = [_request(one) for one in told["requests"]]
     if requests:

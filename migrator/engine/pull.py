@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import QuotaReading
+from migrator.core.fleet.sims import QuotaReading, SourceAccount
 from migrator.core.run.results import Dropped, PullResult
 from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError, Interrupted, MigratorError
@@ -31,12 +31,6 @@ from migrator.ports import (
 )
 
 __all__ = ["Pulling"]
-
-NO_CAP = (
-    "1NCE tells no monthly data cap: none is set, or only its newer API (v2) is left, which has no call for it. A "
-    'policy with basis = "monthly_limit" then needs the cap that the portal shows: [data_limit] monthly_cap_mb'
-)
-"""Warning where the account's cap was asked for and not told."""
 
 MOST_PAGES = 200_000
 MOST_PASSES = 3
@@ -99,6 +93,7 @@ class Pulling:
         limits: whether to read the account's monthly caps.
         workers: requests in flight.
         most_dropped: the share of the inventory in force that may be gone, beyond a handful; 0: not one SIM.
+        account: the account that the login is of; None where nobody tells it.
         replace: whether any number may be gone. A list that was refused for that a moment ago is then not read again.
     """
 
@@ -112,6 +107,7 @@ class Pulling:
     workers: int = 8
     most_dropped: float = MOST_DROPPED
     replace: bool = False
+    account: str | None = None
     _total_pages: int | None = field(default=None, init=False)
     _last: SourcePage | None = field(default=None, init=False)
     _news: _News = field(default_factory=_News, init=False)
@@ -123,19 +119,20 @@ class Pulling:
             in force. What came is on disk.
         """
         version = await self.source.open()
-        snapshot = self.store.open_snapshot(version, self._now())
+        reader = SourceAccount(self.source.name, self.account)
+        snapshot = self.store.open_snapshot(version, self._now(), reader=reader)
         passed, number = self._kept_pass(snapshot) or await self._passes(snapshot)
         settled = _is_settled(passed, number)
         read = failed = 0
         dropped = Dropped()
         warnings = [self.source.warning] if self.source.warning else []
-        warnings += _of_labels(*self.store.spoiled_labels(snapshot.snapshot_id))
+        warnings += _of_labels(self.source.name, *self.store.spoiled_labels(snapshot.snapshot_id))
         if settled:
             self._refuse_gaps(snapshot.snapshot_id, passed, number)
             if self.limits:
                 caps = await self.source.account_limits()
                 self.store.save_account_limits(caps)
-                warnings += [NO_CAP] if caps.data_mb is None else []
+                warnings += [self.source.capless] if caps.data_mb is None else []
             if self.quotas:
                 self._tell_cost(snapshot.snapshot_id)
                 read, failed = await self._all_readings(snapshot.snapshot_id)
@@ -174,20 +171,20 @@ class Pulling:
         """
         if passed.sims == 0:
             raise InputError(
-                "1NCE lists no SIM for these credentials; the inventory was left as it was",
+                f"{self.source.name} lists no SIM for these credentials; the inventory was left as it was",
                 code="empty_inventory",
-                hint="check that the API user belongs to the organization that holds the SIMs",
+                hint="check that the login or key belongs to the organization that holds the SIMs",
             )
         dropped = self.store.dropped(snapshot_id, number)
         may_be_gone = max(HANDFUL, self.most_dropped * dropped.of) if self.most_dropped else 0
         if dropped.sims > may_be_gone and not self.replace:
-            words = f"1NCE lists {passed.sims} SIMs and leaves out, of the inventory in force, {dropped}"
+            words = f"{self.source.name} lists {passed.sims} SIMs and leaves out, of the inventory in force, {dropped}"
             raise InputError(
                 f"{words}; nothing was changed",
                 code="inventory_shrinks",
-                hint="is this the right 1NCE account, and does its portal count as few? Pull again later. If these "
-                "SIMs are gone for good: `migrator inventory pull --replace`, which within the hour takes the list as "
-                "it was read now",
+                hint=f"is this the right {self.source.name} account, and does its portal count as few? Pull again "
+                "later. If these SIMs are gone for good: `migrator inventory pull --replace`, which within the hour "
+                "takes the list as it was read now",
             )
 
     def _kept_pass(self, snapshot: Snapshot) -> tuple[ListPass, int] | None:
@@ -275,16 +272,17 @@ class Pulling:
     def _overruled(self, passed: ListPass) -> Iterable[str]:
         """Yield warnings about totals that were not believed."""
         read, told, doubles = passed.sims + passed.unreadable, _told(passed), self._news.doubles
+        name = self.source.name
         if self._news.is_over and self._total_pages:
             yield (
-                f"1NCE promises {self._total_pages} pages, and page after page brought nothing new; the list was taken "
-                "to end there"
+                f"{name} promises {self._total_pages} pages, and page after page brought nothing new; the list was "
+                "taken to end there"
             )
         if passed.last_total is not None and read != told:
             twice = f" ({doubles} of its rows came more than once)" if doubles else ""
             yield (
-                f"1NCE's totals do not fit its list: they tell of {told} SIMs, and {read} were read{twice}, the same "
-                "ones twice; the list was believed"
+                f"{name}'s totals do not fit its list: they tell of {told} SIMs, and {read} were read{twice}, the "
+                "same ones twice; the list was believed"
             )
 
     async def _page(self, snapshot_id: int, pass_number: int, number: int) -> SourcePage:
@@ -412,7 +410,7 @@ def _is_shorter_than_told(passed: ListPass) -> bool:
     return passed.sims + passed.unreadable < _told(passed)
 
 
-def _of_labels(count: int, first: Sequence[str]) -> Iterable[str]:
+def _of_labels(source: str, count: int, first: Sequence[str]) -> Iterable[str]:
     """Yield a warning about labels that were not read whole.
 
     Yields nothing where there are none.
@@ -421,7 +419,7 @@ def _of_labels(count: int, first: Sequence[str]) -> Iterable[str]:
         named = ", ".join(first) + (", ..." if count > len(first) else "")
         yield (
             f"SIMs whose label could not be read whole: {count} ({named}). Plans block names that are made of them "
-            "(label_unreadable): mend the labels in the 1NCE portal, then pull again"
+            f"(label_unreadable): mend the labels in the {source} portal, then pull again"
         )
 
 

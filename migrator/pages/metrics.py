@@ -218,7 +218,7 @@ def _of_now(picture: Picture, work: AtWork, now: float) -> Iterator[Family]:
         yield Family(
             "migrator_inventory_age_seconds",
             "gauge",
-            "Seconds since 1NCE's list was read.",
+            "Seconds since the source's list was read.",
             [({}, round(max(now - picture.taken_at, 0.0), 1))],
             unit="seconds",
         )

@@ -8,6 +8,7 @@ from migrator.inputs.settings.settings import Settings
 from migrator.reports.words import step_word
 from migrator.store import Store
 from migrator.workflows.site import Site
+from migrator.workflows.story.life import clock_words
 from migrator.workflows.story.sides import both_sides
 from migrator.workflows.story.story import show
 from migrator.workflows.story.subject import SeveralSims
@@ -15,7 +16,6 @@ from migrator.workflows.story.subject import SeveralSims
 __all__ = ["LONGEST_TEXT", "found"]
 
 LONGEST_TEXT = 200
-CLOCKS = {"ours": "ours", "field": "field", "1nce": "1NCE", "hologram": "Hologram"}
 
 
 def found(store: Store, settings: Settings, text: str) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def found(store: Store, settings: Settings, text: str) -> dict[str, Any]:
         "story": story,
         "sides": list(both_sides(story)),
         "names": [(name, unit[name]) for name in ("unit", "site", "ticket") if unit.get(name)],
-        "clocks": CLOCKS,
+        "clock_words": clock_words,
         "step_word": step_word,
         "silence": None if silence is None else MEANING[Silence(silence["silence"])],
     }

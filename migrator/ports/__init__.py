@@ -33,10 +33,12 @@ from migrator.ports.source import (
     Remaining,
     SourcePage,
     SourcePlatform,
+    SourceReads,
     SourceRow,
     SourceSight,
     SourceSwitch,
     SourceUsage,
+    SourceWrites,
 )
 from migrator.ports.target import Account, CarrierJob, DataPlan, DataSession, DevicePage, TargetPlatform
 
@@ -73,10 +75,12 @@ __all__ = [
     "Snapshot",
     "SourcePage",
     "SourcePlatform",
+    "SourceReads",
     "SourceRow",
     "SourceSight",
     "SourceSwitch",
     "SourceUsage",
+    "SourceWrites",
     "SwitchOrder",
     "Tag",
     "TargetOrder",

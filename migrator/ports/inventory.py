@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits
+from migrator.core.fleet.sims import AccountLimits, SourceAccount
 from migrator.core.run.results import Dropped
 from migrator.ports.source import Reading, SourcePage
 
@@ -53,10 +53,10 @@ class InventoryStore(Protocol):
     Each call is one committed transaction.
     """
 
-    def open_snapshot(self, api_version: str, now: float) -> Snapshot:
+    def open_snapshot(self, api_version: str, now: float, *, reader: SourceAccount | None = None) -> Snapshot:
         """Continue the snapshot that was not completed, or begin a new one.
 
-        The inventory in force is left alone.
+        The inventory in force is left alone. What was read from another account than `reader` is not continued.
         """
         ...
 

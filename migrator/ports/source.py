@@ -16,10 +16,12 @@ __all__ = [
     "Remaining",
     "SourcePage",
     "SourcePlatform",
+    "SourceReads",
     "SourceRow",
     "SourceSight",
     "SourceSwitch",
     "SourceUsage",
+    "SourceWrites",
 ]
 
 
@@ -84,8 +86,18 @@ class SourcePlatform(Protocol):
     """Carrier that SIMs are moved away from. Read-only by construction."""
 
     @property
+    def name(self) -> str:
+        """Name of the carrier for people."""
+        ...
+
+    @property
     def warning(self) -> str:
         """Warning about the API version in use; empty if there is none."""
+        ...
+
+    @property
+    def capless(self) -> str:
+        """Words for an account whose monthly data cap is not told."""
         ...
 
     @property
@@ -126,10 +138,12 @@ class SourcePlatform(Protocol):
 
 
 class SourceUsage(Protocol):
-    """Usage of single SIMs of the source.
+    """Usage of single SIMs of the source. Read-only."""
 
-    Read-only; a request per SIM.
-    """
+    @property
+    def uses_by_day(self) -> bool:
+        """True if the use of a SIM takes a request a day."""
+        ...
 
     async def used_days(self, iccid: Iccid, first: date, last: date) -> Mapping[date, bool] | None:
         """Read by day whether a SIM used anything.
@@ -162,6 +176,10 @@ class SourceSight(SourceUsage, Protocol):
         A network may show a session for some time after it ended. None where no usable answer came.
         """
         ...
+
+
+class SourceReads(SourcePlatform, SourceUsage, Protocol):
+    """Reads of a source, but for single SIMs as they are now."""
 
 
 class SourceSwitch(Protocol):
@@ -223,3 +241,7 @@ class SourceSwitch(Protocol):
         Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
         """
         ...
+
+
+class SourceWrites(SourceSwitch, SourceSight, Protocol):
+    """Questions and orders of a cutover about single SIMs."""

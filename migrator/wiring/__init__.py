@@ -14,26 +14,25 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from migrator.core.fleet.sims import ONENCE
 from migrator.engine.run.context import Stopper
-from migrator.errors import InputError, LeaseLost, StoreError
+from migrator.errors import LeaseLost, StoreError
 from migrator.inputs.settings.addresses import used_address
 from migrator.wiring.holding import file_held
 from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
+from migrator.wiring.sources import REGISTRY, SourceApi, is_asked, must_be_asked, must_be_of_account
 
 if TYPE_CHECKING:
     import httpx
 
     from migrator.carriers.hologram.adapter import HologramTarget
-    from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
-    from migrator.carriers.onence.switch import OnenceSwitch
+    from migrator.carriers.pacing import Pacer
     from migrator.engine.run.context import Hooks
-    from migrator.inputs.settings.settings import HologramSettings, OnenceSettings, Settings
-    from migrator.ports import Clock
+    from migrator.inputs.settings.settings import HologramSettings, Settings, SourceSettings
+    from migrator.ports import Clock, SourceReads, SourceWrites
     from migrator.store import Owner, Store
 
 __all__ = [
@@ -42,7 +41,9 @@ __all__ = [
     "first_error",
     "heartbeat",
     "holding_lease",
-    "must_be_at_1nce",
+    "is_asked",
+    "must_be_asked",
+    "must_be_of_account",
     "open_store",
     "operator",
     "owner",
@@ -53,6 +54,7 @@ __all__ = [
     "runner",
     "settings",
     "source",
+    "source_rps",
     "source_switch",
     "store_of",
     "target",
@@ -194,71 +196,58 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper, clock: "Clock
             tasks.cancel_scope.cancel()
 
 
-def must_be_at_1nce(store: "Store") -> None:
-    """Refuse requests to 1NCE about SIMs that are not 1NCE's.
-
-    Raises: InputError.
-    """
-    name = store.inventory.source_name()
-    if name != ONENCE:
-        raise InputError(
-            f"the SIMs of this store are {name}'s, from a file: nothing about them is asked or ordered at 1NCE",
-            code="other_source",
-            hint="`migrator inventory import` renews what is known of them; `migrator cutover export` lists what to "
-            f"switch off in {name}'s portal",
-        )
-
-
 @asynccontextmanager
-async def source(chosen: "Settings", store: "Store | None", stopper: Stopper) -> AsyncIterator["OnenceSource"]:
-    """Open 1NCE over HTTP, at the request rate that the store allows.
+async def source(
+    chosen: "Settings", store: "Store | None", stopper: Stopper, *, new_login: bool = False
+) -> AsyncIterator["SourceReads"]:
+    """Open the chosen source over HTTP, at the allowed request rate.
 
-    Raises: InputError, naming the settings that are missing; or if the store has the SIMs of another carrier.
+    Args:
+        chosen: the settings.
+        store: holds the operator's ceiling and whose SIMs these are; None where there is none yet.
+        stopper: checked before each request leaves.
+        new_login: whether the login may be another than that by which the store's SIMs were read.
+
+    Raises: InputError, naming the settings that are missing; or if the store has the SIMs of another carrier or
+        account.
     """
-    from migrator.carriers.onence.adapter import OnenceSource
-    from migrator.carriers.pacing import Pacer
-
     if store is not None:
-        must_be_at_1nce(store)
-    onence = _onence(chosen)
-    pacer = Pacer(onence.max_rps, chance=random.Random())
+        must_be_asked(chosen, store)
+    settings, api = _source_settings(chosen), REGISTRY[chosen.carrier.key]
+    if store is not None and not new_login:
+        must_be_of_account(store, chosen.carrier.name, settings.account)
+    pacer = _source_pacer(api, settings.max_rps)
     if store is not None:
-        steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
-    async with _http(onence.base_url) as http:
-        yield OnenceSource(
-            http,
-            client_id=onence.client_id,
-            client_secret=onence.client_secret.reveal(),
-            api_version=cast("ApiVersion", onence.api_version),
-            pacer=pacer,
-        )
+        steer(pacer, stopper, ceiling(store, chosen.carrier.key, settings.max_rps))
+    async with _http(settings.base_url) as http:
+        yield api.reader(http, settings, pacer)
 
 
 @asynccontextmanager
 async def source_switch(
     chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
-) -> AsyncIterator["OnenceSwitch"]:
-    """Open 1NCE over HTTP, with the right to switch SIMs.
+) -> AsyncIterator["SourceWrites"]:
+    """Open the chosen source over HTTP, with the right to switch SIMs.
 
     Only cutover and rollback use this. `read_only` puts a transport below it that lets no write through but the login.
 
-    Raises: InputError, also if the store has the SIMs of another carrier.
+    Raises: InputError, also if the store has the SIMs of another carrier or account.
     """
-    from migrator.carriers.onence.switch import OnenceSwitch
-    from migrator.carriers.pacing import Pacer
+    must_be_asked(chosen, store)
+    settings, api = _source_settings(chosen), REGISTRY[chosen.carrier.key]
+    must_be_of_account(store, chosen.carrier.name, settings.account)
+    pacer = _source_pacer(api, settings.max_rps)
+    steer(pacer, stopper, ceiling(store, chosen.carrier.key, settings.max_rps))
+    async with _http(settings.base_url, read_only=read_only, login=api.login) as http:
+        yield api.switch(http, settings, pacer)
 
-    must_be_at_1nce(store)
-    onence = _onence(chosen)
-    pacer = Pacer(onence.max_rps, chance=random.Random())
-    steer(pacer, stopper, ceiling(store, "1nce", onence.max_rps))
-    async with _http(onence.base_url, read_only=read_only, login="/oauth/token") as http:
-        yield OnenceSwitch(
-            http,
-            client_id=onence.client_id,
-            client_secret=onence.client_secret.reveal(),
-            api_version=cast("ApiVersion", onence.api_version),
-            pacer=pacer,
-        )
+
+def source_rps(chosen: "Settings", store: "Store") -> float:
+    """Return how many requests a second may go to the chosen source.
+
+    That is what the settings and an operator's order allow.
+    """
+    return ceiling(store, chosen.carrier.key, chosen.source_rps)()
 
 
 @asynccontextmanager
@@ -296,13 +285,19 @@ async def target(
             yield target
 
 
-def _onence(chosen: "Settings") -> "OnenceSettings":
-    """Return the settings for 1NCE, about to be used."""
-    from migrator.inputs.settings.settings import ONENCE_URL
+def _source_settings(chosen: "Settings") -> "SourceSettings":
+    """Return the settings for the chosen source, about to be used."""
+    settings = chosen.source()
+    used_address(chosen.carrier.name, settings.base_url, settings.own_url)
+    return settings
 
-    onence = chosen.onence()
-    used_address("1NCE", onence.base_url, ONENCE_URL)
-    return onence
+
+def _source_pacer(api: SourceApi, max_rps: float) -> "Pacer":
+    from migrator.carriers.pacing import AdaptivePacer, Pacer
+
+    if api.has_known_rate:
+        return Pacer(max_rps, chance=random.Random())
+    return AdaptivePacer(min(START_RPS, max_rps), ceiling=max_rps, chance=random.Random())
 
 
 def _hologram(chosen: "Settings") -> "HologramSettings":
@@ -491,13 +486,13 @@ class Outside:
         return target(chosen, store, stopper, read_only=read_only)
 
     def source(
-        self, chosen: "Settings", store: "Store | None", stopper: Stopper
-    ) -> "AbstractAsyncContextManager[OnenceSource]":
-        """Open 1NCE, as `source` does."""
-        return source(chosen, store, stopper)
+        self, chosen: "Settings", store: "Store | None", stopper: Stopper, *, new_login: bool = False
+    ) -> "AbstractAsyncContextManager[SourceReads]":
+        """Open the chosen source, as `source` does."""
+        return source(chosen, store, stopper, new_login=new_login)
 
     def source_switch(
         self, chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
-    ) -> "AbstractAsyncContextManager[OnenceSwitch]":
-        """Open 1NCE with the right to switch SIMs, as `source_switch` does."""
+    ) -> "AbstractAsyncContextManager[SourceWrites]":
+        """Open the source with the right to switch SIMs, as `source_switch` does."""
         return source_switch(chosen, store, stopper, read_only=read_only)

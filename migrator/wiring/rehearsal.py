@@ -11,17 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.hologram.simulator import HologramSimulator
-from migrator.carriers.onence.simulator import OnenceSimulator
 from migrator.carriers.simulation import serve_cuts
 from migrator.core.fleet.identifiers import luhn_digit
+from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError
 from migrator.wiring.rehearsal_units import UnitsOutside
+from migrator.wiring.simulated import SimulatedSource
+from migrator.wiring.sources import REGISTRY
+
+if TYPE_CHECKING:
+    from migrator.carriers.onence.simulator import OnenceSimulator
 
 __all__ = ["CardsInTest", "Rehearsal", "pool_of"]
 
@@ -62,17 +67,22 @@ class CardsInTest:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """Simulated 1NCE under /onence and simulated Hologram under /hologram.
+    """Simulated source and simulated Hologram, each under its path.
+
+    The paths are /hologram, and /onence or another source's, as in the settings file.
 
     Args:
+        source: the source.
         port: on 127.0.0.1; 0 takes any free one.
         units: the units that go online with the new SIMs; None: no unit does.
+        carrier: the source's key in the registry.
     """
 
-    onence: OnenceSimulator
+    source: SimulatedSource
     hologram: HologramSimulator
     port: int = 0
     units: UnitsOutside | None = None
+    carrier: str = "1nce"
     _socket: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,13 +99,18 @@ class Rehearsal:
             ) from error
         self.port = self._socket.getsockname()[1]
 
+    @property
+    def onence(self) -> "OnenceSimulator":
+        """Simulated 1NCE, where that is the source."""
+        return cast("OnenceSimulator", self.source)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to the carrier that its path names."""
         if scope["type"] == "lifespan":
             return
         if self.units is not None:
             self.units.go_round()
-        for prefix, app in (("/onence", self.onence), ("/hologram", self.hologram)):
+        for prefix, app in ((f"/{self._name}", self.source), ("/hologram", self.hologram)):
             if scope["path"].startswith(prefix + "/"):
                 raw = scope.get("raw_path", b"").removeprefix(prefix.encode())
                 await app({**scope, "path": scope["path"].removeprefix(prefix), "raw_path": raw}, receive, send)
@@ -107,9 +122,7 @@ class Rehearsal:
         """Return the settings that point the tool at this rehearsal."""
         here = f"http://127.0.0.1:{self.port}"
         return {
-            "ONENCE_BASE_URL": f"{here}/onence/management-api",
-            "ONENCE_CLIENT_ID": self.onence.client_id,
-            "ONENCE_CLIENT_SECRET": self.onence.client_secret,
+            **REGISTRY[self.carrier].exports(self.source, f"{here}/{self._name}"),
             "HOLOGRAM_BASE_URL": f"{here}/hologram/api/1",
             "HOLOGRAM_API_KEY": self.hologram.api_key,
             "HOLOGRAM_ORG_ID": str(self.hologram.org_id),
@@ -117,7 +130,11 @@ class Rehearsal:
 
     def summary(self) -> Mapping[str, Any]:
         """Return the requests and charges at both carriers."""
-        return {"onence": self.onence.ledger.as_dict(), "hologram": self.hologram.ledger.as_dict()}
+        return {self._name: self.source.ledger.as_dict(), "hologram": self.hologram.ledger.as_dict()}
+
+    @property
+    def _name(self) -> str:
+        return SOURCES[self.carrier].section
 
     def run(self) -> None:
         """Serve until interrupted."""

@@ -143,6 +143,8 @@ class RehearsedOutside(Outside):
         chosen: "Settings",  # noqa: ARG002 - there is one account
         store: "Store | None",  # noqa: ARG002
         stopper: Stopper,
+        *,
+        new_login: bool = False,  # noqa: ARG002
     ) -> AbstractAsyncContextManager[OnenceSource]:
         """Open the simulated 1NCE."""
         return self._at_1nce(OnenceSource, stopper)

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 
 from migrator.carriers.hologram.simulator import HologramSimulator, SimulatedLink
 from migrator.carriers.hologram.simulator.stock import IN_TEST, default_name
-from migrator.carriers.onence.simulator import OnenceSimulator
-from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.core.cutover.silence import Silence
 from migrator.wiring.rehearsal_scans import ScanFiles, Swap
+from migrator.wiring.simulated import OldSim, SimulatedSource
 
 __all__ = ["SwapDays", "UnitsOutside"]
 
@@ -44,8 +43,6 @@ SILENCES = (
     Silence.UNIT_DEAD_BEFORE,
 )
 """Ways in which units of a rehearsal are silent."""
-OWN_NAME = "1nce-"
-"""Start of a policy's usual names for SIMs without a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ class UnitsOutside:
         swaps: when cards come into their units; None: as soon as they are live.
     """
 
-    onence: OnenceSimulator
+    source: SimulatedSource
     hologram: HologramSimulator
     pool: Iterable[str]
     share: float
@@ -108,7 +105,7 @@ class UnitsOutside:
     def __post_init__(self) -> None:
         self._waiting.extend(self.pool)
         if self.nameless:
-            for sim in self.onence.fleet:
+            for sim in self.source.fleet:
                 draw = self._draw("modem", sim.iccid)
                 if draw < self.nameless:
                     sim.imei = NAMELESS[draw < self.nameless / 2]
@@ -137,9 +134,9 @@ class UnitsOutside:
         done: list[Swap] = []
         while self._next_swap is not None and self._next_at <= now:
             old, card = self._next_swap
-            unit, noted = self._unit_of(old) or old, self.onence.fleet.find(old)
+            unit, noted = self._unit_of(old) or old, self.source.fleet.find(old)
             self._swapped.add(card)
-            self._goes_silent(self.onence.fleet.find(unit), self._next_at)
+            self._goes_silent(self.source.fleet.find(unit), self._next_at)
             imei = None if noted is None else noted.imei
             done.append(Swap(len(self._swapped), self._next_at, old, card, unit, imei))
             self._next_at, self._next_swap = swaps.after(self._next_at), next(self._to_swap, None)
@@ -154,7 +151,7 @@ class UnitsOutside:
                 yield old, card
 
     @staticmethod
-    def _goes_silent(old: SimulatedSourceSim | None, at: datetime) -> None:
+    def _goes_silent(old: OldSim | None, at: datetime) -> None:
         """Let an old SIM be silent since the day before.
 
         So nobody who rehearses has to wait for tomorrow.
@@ -182,7 +179,7 @@ class UnitsOutside:
         is_named = self.swaps is not None or link.name not in {None, default_name(iccid)}
         if age_s < self.after_s or (not is_named and age_s < UNNAMED_S):
             return False
-        old = self.onence.fleet.find(self._unit_of(self._old_of(link)) or "")
+        old = self.source.fleet.find(self._unit_of(self._old_of(link)) or "")
         if drawn >= self.share:
             self._fall_silent(link, old, now)
             return True
@@ -205,7 +202,7 @@ class UnitsOutside:
         if old is None or not self.crossed:
             return old
         if not self._places:
-            self._olds = sorted(sim.iccid for sim in self.onence.fleet)
+            self._olds = sorted(sim.iccid for sim in self.source.fleet)
             self._places = {iccid: place for place, iccid in enumerate(self._olds)}
         place = self._places.get(old)
         if place is None or (place ^ 1) >= len(self._olds):
@@ -213,7 +210,7 @@ class UnitsOutside:
         first = self._olds[place & ~1]
         return self._olds[place ^ 1] if self._draw("crossed", first) < self.crossed else old
 
-    def _fall_silent(self, link: SimulatedLink, old: SimulatedSourceSim | None, now: datetime) -> None:
+    def _fall_silent(self, link: SimulatedLink, old: OldSim | None, now: datetime) -> None:
         """Let a unit be silent in the next of the ways.
 
         Days lie in the past, so that nobody who rehearses has to wait for tomorrow.
@@ -236,10 +233,10 @@ class UnitsOutside:
             old.silent_from, old.used_on = yesterday - 90 * ONE_DAY, ()
 
     @staticmethod
-    def _hardware(link: SimulatedLink, old: SimulatedSourceSim | None) -> str:
+    def _hardware(link: SimulatedLink, old: OldSim | None) -> str:
         """Return the IMEI of the unit that the old SIM was in.
 
-        A unit that 1NCE never saw has an IMEI of its own.
+        A unit that the source never saw has an IMEI of its own.
         """
         return (None if old is None else old.imei) or f"35{int(link.iccid[-13:-1]):012d}0"
 
@@ -249,13 +246,14 @@ class UnitsOutside:
         name = link.name or ""
         if self.swaps is not None:
             return self._old_by_new.get(link.iccid)
-        if name.startswith(OWN_NAME) and self.onence.fleet.find(name.removeprefix(OWN_NAME)) is not None:
-            return name.removeprefix(OWN_NAME)
+        own = name.rpartition("-")[2]  # as a policy names SIMs without a label
+        if own != name and self.source.fleet.find(own) is not None:
+            return own
         return self._old_by_label.get(name) or self._old_by_new.get(link.iccid)
 
     def _learn(self) -> None:
         olds = []
-        for sim in self.onence.fleet:
+        for sim in self.source.fleet:
             olds.append(sim.iccid)
             if sim.label:
                 self._old_by_label[sim.label] = None if sim.label in self._old_by_label else sim.iccid

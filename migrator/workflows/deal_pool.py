@@ -182,7 +182,7 @@ def _refuse_source_sims(store: Store, entries: Sequence[Any]) -> None:
     """
     known = {sim.iccid.key for sim in store.inventory.sims([entry.iccid.key for entry in entries])}
     problems = tuple(
-        Problem("target_is_source", f"{entry.origin}: {entry.iccid} is a 1NCE SIM of the inventory", WRONG_FILE)
+        Problem("target_is_source", f"{entry.origin}: {entry.iccid} is an old SIM of the inventory", WRONG_FILE)
         for entry in entries
         if entry.iccid.key in known
     )

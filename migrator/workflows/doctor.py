@@ -7,20 +7,23 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrator import wiring
 from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
+from migrator.core.run.sources import api_words
 from migrator.engine.run.context import Stopper
-from migrator.errors import MigratorError, StoreError
+from migrator.errors import InputError, MigratorError, StoreError
 
 if TYPE_CHECKING:
     from migrator.inputs.settings.settings import Settings
     from migrator.ports import Account, TargetPlatform
+    from migrator.store import Store
 
-__all__ = ["CheckResult", "carriers", "disk", "patience"]
+__all__ = ["CheckResult", "carriers", "disk", "patience", "whose_sims"]
 
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
@@ -62,7 +65,7 @@ async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[CheckR
     If a carrier refuses one request, the other requests are still sent.
     """
     yield _proxies(chosen)
-    yield await _asked("1NCE login", lambda: _source(chosen, stopper))
+    yield await _asked(f"{chosen.carrier.name} login", lambda: _source(chosen, stopper))
     try:
         async with wiring.target(chosen, None, stopper, read_only=True) as target:
             account = await target.account()
@@ -78,7 +81,7 @@ def _proxies(chosen: "Settings") -> CheckResult:
     """Tell the ways to both carriers."""
     from migrator.wiring.proxies import proxy_for, shown_proxy
 
-    urls = {"1NCE": chosen.base_url("ONENCE_BASE_URL"), "Hologram": chosen.base_url("HOLOGRAM_BASE_URL")}
+    urls = {chosen.carrier.name: chosen.source_url, "Hologram": chosen.base_url("HOLOGRAM_BASE_URL")}
     ways = {carrier: proxy_for(url) for carrier, url in urls.items()}
     told = [f"{carrier} by {shown_proxy(proxy)}" if proxy else f"{carrier} directly" for carrier, proxy in ways.items()]
     return CheckResult("proxy", ", ".join(told))
@@ -100,7 +103,7 @@ async def _source(chosen: "Settings", stopper: Stopper) -> CheckResult:
         version = await source.open()
         page = await source.page(1)
         total = len(page.rows) if page.total_sims is None else page.total_sims
-        return CheckResult("1NCE login", f"API {version}, {total} SIMs listed", source.warning)
+        return CheckResult(f"{source.name} login", f"{api_words(version)}, {total} SIMs listed", source.warning)
 
 
 def _account(account: "Account") -> CheckResult:
@@ -161,6 +164,22 @@ def _names(account: "Account") -> CheckResult:
     if "bulk_rename" in account.features:
         return CheckResult("shared names", "in one call (bulk_rename)")
     return CheckResult("shared names", "one by one", "the organization lacks bulk_rename: a request for each SIM")
+
+
+def whose_sims(chosen: "Settings", store: "Store") -> list[CheckResult]:
+    """Check that the settings choose the source of the store.
+
+    Raises: InputError, for another source or account.
+    """
+    kept = store.inventory.source_account()
+    if not store.inventory.fingerprint():
+        return []
+    if wiring.is_asked(chosen, store):
+        account = kept.account
+        with suppress(InputError):  # settings that are missing were told at the login
+            account = chosen.source().account
+        wiring.must_be_of_account(store, kept.name, account or "")
+    return [CheckResult("inventory", ", ".join(filter(None, (f"SIMs of {kept.name}", kept.account))))]
 
 
 def patience(chosen: "Settings") -> list[CheckResult]:

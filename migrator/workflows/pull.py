@@ -26,22 +26,30 @@ class Pulled:
     unread: Unread | None = None
 
 
-def pull(site: Site, *, quotas: bool = False, limits: bool = False, replace: bool = False) -> Pulled:
+def pull(
+    site: Site, *, quotas: bool = False, limits: bool = False, replace: bool = False, new_login: bool = False
+) -> Pulled:
     """Read the source fleet; go on where an interruption left it.
 
     Args:
         site: the store; it may be new.
-        quotas: whether to read what remains of each SIM's volumes, too: two calls per SIM.
+        quotas: whether to read of each SIM what the list does not tell, too: one or two calls per SIM.
         limits: whether to read the account's monthly caps, too.
         replace: whether the list may leave out any number of SIMs that the inventory has now.
+        new_login: whether the login may be another than that by which the inventory was read. Its list must have the
+            SIMs of the inventory all the same.
 
-    Raises: InputError, where too many SIMs are gone; StoreBusy; NotAuthorised; Transient.
+    Raises: InputError, where too many SIMs are gone, or for another source or account; StoreBusy;
+        NotAuthorised; Transient.
     """
     store = site.store
-    most_dropped = site.settings.onence().most_dropped
+    chosen = site.settings.source()
 
     async def body(stopper: Stopper) -> PullResult:
-        async with site.outside.source(site.settings, store, stopper) as source, site.heartbeat(me, stopper):
+        async with (
+            site.outside.source(site.settings, store, stopper, new_login=new_login) as source,
+            site.heartbeat(me, stopper),
+        ):
             pulling = Pulling(
                 source,
                 store.inventory,
@@ -50,8 +58,9 @@ def pull(site: Site, *, quotas: bool = False, limits: bool = False, replace: boo
                 site.progress,
                 quotas=quotas,
                 limits=limits,
-                most_dropped=most_dropped,
+                most_dropped=chosen.most_dropped,
                 replace=replace,
+                account=chosen.account,
             )
             return await pulling.run()
 

@@ -14,6 +14,8 @@ from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwit
 from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
 from migrator.cli.app.root import run
 from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.simulated import Simulated
+from migrator.wiring.sources import REGISTRY
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 """When it is at the carriers, unless a test is about how long ago things were."""
@@ -114,23 +116,25 @@ def make_desk(
             switches: HologramSwitches | None = None,
             onence: OnenceSwitches | None = None,
             epoch: datetime = EPOCH,
+            source: str = "1nce",
         ) -> Desk:
             quick = switches or HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0))
-            unlimited = onence or OnenceSwitches(rate_limit=None)
-            rehearsal = Rehearsal(
-                OnenceSimulator(seed=5, sims=sims, switches=unlimited, epoch=epoch),
-                HologramSimulator(seed=5, switches=quick, epoch=epoch),
-            )
+            old = REGISTRY[source].simulator(Simulated(seed=5, sims=sims, epoch=epoch))
+            if onence is not None:
+                old = OnenceSimulator(seed=5, sims=sims, switches=onence, epoch=epoch)
+            hologram = HologramSimulator(seed=5, switches=quick, epoch=epoch)
+            rehearsal = Rehearsal(old, hologram, carrier=source)
             stack.enter_context(rehearsal.running())
             for name, value in rehearsal.environment().items():
                 monkeypatch.setenv(name, value)
             return Desk(tmp_path, rehearsal, capfd.readouterr, sims)
 
         monkeypatch.chdir(tmp_path)
-        for name in ("MIGRATOR_STATE", "MIGRATOR_CRASH_AT", "COLUMNS"):
+        for name in ("MIGRATOR_STATE", "MIGRATOR_SOURCE", "MIGRATOR_CRASH_AT", "COLUMNS"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)  # feeling the way up takes seconds of real time
         monkeypatch.setenv("ONENCE_MAX_RPS", "500")
+        monkeypatch.setenv("ONOMONDO_MAX_RPS", "500")
         monkeypatch.setenv("HOLOGRAM_MAX_RPS", "500")
         monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)  # nobody waits for a pace to be felt for
         monkeypatch.setattr("migrator.engine.apply.settle._at_work_s", lambda _ctx: 1.0)

@@ -74,7 +74,7 @@ def test_a_list_of_old_sims_is_no_stock(desk: Desk) -> None:
     refused = desk.run("stock", "import", "old.txt")
     assert refused.code == 2
     assert "old.txt:1" in refused.err
-    assert "is a 1NCE SIM of the inventory" in refused.err
+    assert "is an old SIM of the inventory" in refused.err
 
 
 def test_cards_are_claimed_as_the_stock_says_and_no_others(desk: Desk) -> None:

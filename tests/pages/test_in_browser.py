@@ -82,7 +82,7 @@ def test_the_search_is_one_key_away_and_the_filter_needs_no_button(open_pages: O
     it.page.keyboard.press("/")
     it.page.keyboard.type("unit 1")
     it.page.keyboard.press("Enter")
-    it.page.get_by_text("found by label at 1NCE").wait_for()
+    it.page.get_by_text("found by label of the old SIM").wait_for()
     assert it.page.locator("#q").input_value() == "unit 1"
 
 
@@ -141,7 +141,7 @@ def test_a_login_leads_to_the_page_that_was_asked_for(open_pages: Open, tmp_path
     it = open_pages("/find?q=unit+1", access=Access("127.0.0.1", Secret(TOKEN)))
     it.page.get_by_label("Token").fill(TOKEN)
     it.page.get_by_role("button", name="Log in").click()
-    it.page.get_by_text("found by label at 1NCE").wait_for()
+    it.page.get_by_text("found by label of the old SIM").wait_for()
     assert it.page.evaluate("document.cookie") == ""
     assert not any(TOKEN in url for url in it.requests)
     it.complaints[:] = [one for one in it.complaints if "401" not in one]  # the browser's own word for it

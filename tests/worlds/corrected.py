@@ -97,7 +97,13 @@ class CorrectedWorld(SwitchWorld):
                 with closing(store.discovery(self.target.org_id, units)) as seen:
                     if live:
                         result.asked = await ask_old_sims(
-                            seen, self.onence(onence), rps=8.0, clock=self, stopper=stopper, progress=quiet
+                            seen,
+                            self.onence(onence),
+                            source="1NCE",
+                            rps=8.0,
+                            clock=self,
+                            stopper=stopper,
+                            progress=quiet,
                         )
                     each.update({one.sight.target.digits: one for one in seen.found()})
                     accepts, now = store if accept else None, self.now().timestamp()

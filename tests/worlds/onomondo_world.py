@@ -65,6 +65,7 @@ def watched_sim(seed: int, serial: int) -> WatchedSim:
 class OnomondoWorld(SwitchWorld):
     """A `SwitchWorld` whose old SIMs are Onomondo's."""
 
+    carrier: ClassVar[str] = "onomondo"
     source_url: ClassVar[str] = "https://onomondo.test"
     onomondo_switches: OnomondoSwitches = field(default_factory=OnomondoSwitches)
     policy_text: str = POLICY.replace("[status]", f"{FIXED}[status]")

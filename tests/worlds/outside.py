@@ -7,20 +7,18 @@ from typing import Any, TypeVar
 import httpx
 
 from migrator import wiring
-from migrator.carriers.onence.adapter import OnenceSource
-from migrator.carriers.onence.switch import OnenceSwitch
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport
 from migrator.engine.run.context import Hooks, Stopper, quiet
 from migrator.inputs.settings.settings import load_settings
 from migrator.ports import Clock, Progress
+from migrator.wiring.sources import REGISTRY
 from migrator.workflows.site import Site
 from tests.worlds.world import World
 
 __all__ = ["SimulatedOutside", "site_of"]
 
 T = TypeVar("T")
-BASE_URL = "https://onence.test/management-api/"
 
 
 class SimulatedOutside(wiring.Outside):
@@ -54,27 +52,20 @@ class SimulatedOutside(wiring.Outside):
         async with self._world.http() as http:
             yield self._world.hologram(http, store, stopper)
 
-    def source(self, chosen: Any, store: Any, stopper: Stopper) -> Any:  # noqa: ARG002
-        return self._onence(OnenceSource, stopper)
+    def source(self, chosen: Any, store: Any, stopper: Stopper, *, new_login: bool = False) -> Any:  # noqa: ARG002
+        return self._source(REGISTRY[chosen.carrier.key].reader, chosen, stopper)
 
     def source_switch(self, chosen: Any, store: Any, stopper: Stopper, *, read_only: bool = False) -> Any:  # noqa: ARG002
-        return self._onence(OnenceSwitch, stopper)
+        return self._source(REGISTRY[chosen.carrier.key].switch, chosen, stopper)
 
     @asynccontextmanager
-    async def _onence(self, kind: Any, stopper: Stopper) -> AsyncIterator[Any]:
-        source = self._world.source
-        async with httpx.AsyncClient(transport=InProcessTransport(source), base_url=BASE_URL) as http:
-            yield kind(
-                http,
-                client_id=source.client_id,
-                client_secret=source.client_secret,
-                pacer=Pacer(8.0, gate=stopper.checkpoint),
-            )
+    async def _source(self, make: Any, chosen: Any, stopper: Stopper) -> AsyncIterator[Any]:
+        world = self._world
+        async with httpx.AsyncClient(transport=InProcessTransport(world.source), base_url=world.source_url) as http:
+            yield make(http, chosen.source(), Pacer(8.0, gate=stopper.checkpoint))
 
 
 SETTINGS = {
-    "ONENCE_CLIENT_ID": "simulated",
-    "ONENCE_CLIENT_SECRET": "simulated",
     "HOLOGRAM_API_KEY": "simulated",
     "HOLOGRAM_ORG_ID": "98765",
 }
@@ -92,6 +83,7 @@ def site_of(
         progress: told what happens.
         settings: instead of the defaults, as in the environment.
     """
-    loaded = load_settings({**SETTINGS, **settings}, None)
+    exports = REGISTRY[world.carrier].exports(world.source, "https://source.test")
+    loaded = load_settings({**SETTINGS, **exports, **settings}, None)
     with world.store() as store:
         yield Site(store, loaded, progress, outside=outside or SimulatedOutside(world))

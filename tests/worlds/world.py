@@ -120,6 +120,7 @@ class World:
     target: HologramSimulator = field(init=False)
     ask: Ask | None = field(default=None, init=False)  # the hook of the policy, as somebody answers it
     ref: str = field(default="", init=False)
+    carrier: ClassVar[str] = "1nce"
     source_url: ClassVar[str] = "https://onence.test/management-api/"
     start_rps: ClassVar[float] = wiring.START_RPS
     ceiling_rps: ClassVar[float] = 200.0

@@ -16,7 +16,7 @@ from migrator.carriers.onence.client import OnenceClient
 from migrator.carriers.onence.refusals import CHECK_BASE_URL, is_no_such_route
 from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits, QuotaReading
+from migrator.core.fleet.sims import ONENCE, AccountLimits, QuotaReading
 from migrator.errors import NotAuthorised, Permanent, Transient, WireMismatch
 from migrator.ports import Reading, Remaining, SourcePage
 
@@ -27,6 +27,10 @@ ApiVersion = Literal["auto", "v2", "v1"]
 V1_WARNING = (
     "1NCE is read through API v1, which it retires on 31 December 2026. SIMs of its Platform 2.0, which all SIMs "
     "shipped after 1 October 2026 are, are seen by v2 only: this inventory may lack some without any error."
+)
+NO_CAP = (
+    "1NCE tells no monthly data cap: none is set, or only its newer API (v2) is left, which has no call for it. A "
+    'policy with basis = "monthly_limit" then needs the cap that the portal shows: [data_limit] monthly_cap_mb'
 )
 NO_RECORD = {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}  # 422: an expired SIM (reference, section 12.3)
 NO_LIMITS = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
@@ -48,11 +52,16 @@ class OnenceSource:
         sort: an order to ask for; None, as nobody has verified that `sort` works (reference, section 4.3).
 
     Attributes:
+        name: the carrier's name for people.
+        capless: words for an account whose monthly data cap is not told.
         version: "v1" or "v2" once `open` has settled it.
         warning: what a person should know about that version, or "".
     """
 
+    name = ONENCE
+    capless = NO_CAP
     calls_per_reading = 2
+    uses_by_day = False
 
     def __init__(
         self,

@@ -56,6 +56,8 @@ class OnenceSwitch:
             client=self._client,
         )
 
+    uses_by_day = False
+
     def __repr__(self) -> str:
         return repr(self._source).replace("OnenceSource", "OnenceSwitch", 1)
 

@@ -26,6 +26,11 @@ API_NAME = "onomondo"
 A reading of another carrier's list that was interrupted has another name, and is not continued.
 """
 
+NO_CAP = (
+    "Onomondo has limits of single SIMs, and no monthly cap of the account: a policy with "
+    'basis = "monthly_limit" needs [data_limit] monthly_cap_mb'
+)
+
 MOST_DAYS = 62
 """Most days of usage that are asked for: a request each.
 
@@ -52,11 +57,16 @@ class OnomondoSource:
         client: the client to use, where somebody else shares it.
 
     Attributes:
+        name: the carrier's name for people.
+        capless: words for an account whose monthly data cap is not told; no account has one.
         warning: what a person should know about the API; always "".
     """
 
+    name = "Onomondo"
+    capless = NO_CAP
     warning = ""
     calls_per_reading = 1
+    uses_by_day = True
 
     def __init__(
         self, http: httpx.AsyncClient, *, api_key: str, pacer: Pacer, client: OnomondoClient | None = None

@@ -42,6 +42,8 @@ class OnomondoSwitch:
         self._source = OnomondoSource(http, api_key=api_key, pacer=pacer, client=self._client)
         self._ids: dict[str, str] = {}  # SIM ids by the ICCID's key
 
+    uses_by_day = True
+
     def __repr__(self) -> str:
         return "OnomondoSwitch(api_key=***)"
 

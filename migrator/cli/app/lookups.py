@@ -34,7 +34,7 @@ def parsed_iccid(text: str) -> Iccid:
     try:
         return read_iccid(text)
     except RefusedIccid as error:
-        hint = error.hint or "give the digits as 1NCE lists them"
+        hint = error.hint or "give the digits as its carrier lists them"
         raise InputError(str(error), code=error.code, hint=hint) from error
 
 

@@ -24,8 +24,8 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "simulate": {"serve": ("tools.simulate:serve", "Serve both simulated carriers on loopback.")},
     "doctor": ("tools.doctor:doctor", "Check that everything is in place: logins, rights, plans, balance, disk."),
     "inventory": {
-        "pull": ("inventory:pull", "Read the 1NCE fleet into the store; resumes where it stopped."),
-        "import": ("inventory:import_file", "Read the fleet from a file instead: 1NCE portal CSV, or our own export."),
+        "pull": ("inventory:pull", "Read the source fleet into the store; resumes where it stopped."),
+        "import": ("inventory:import_file", "Read the fleet from a file instead: a portal's CSV, or our own export."),
         "show": ("inventory:show", "Show what the store knows of the source fleet."),
         "export": ("inventory:export", "Write the inventory as JSON Lines or CSV."),
     },
@@ -79,7 +79,10 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "serve": ("serve:serve", "Show the migration in a browser, read-only, with /metrics."),
     "cutover": {
         "plan": ("cutover.cutover:plan", "Plan which old SIMs go off, which stay on, and why."),
-        "apply": ("cutover.cutover:apply", "Switch old SIMs off at 1NCE and prove it; the same command resumes."),
+        "apply": (
+            "cutover.cutover:apply",
+            "Switch old SIMs off and prove it; the same command resumes.",
+        ),
         "export": ("cutover.export:export", "List what to switch off by hand, where a carrier has no API here."),
         "show": ("cutover.cutover:show", "Show one cutover or rollback plan, its progress, and what it costs."),
     },
@@ -213,7 +216,7 @@ EPILOG = (
 @global_options
 @click.version_option(VERSION, prog_name="migrator")
 def root() -> None:
-    """Move a fleet of IoT SIMs from 1NCE to Hologram.
+    """Move a fleet of IoT SIMs from 1NCE or Onomondo to Hologram.
 
     The way: inventory pull, pair, plan create, plan show, apply --dry-run, apply, verify, report.
     `migrator demo` shows all of it on simulators.

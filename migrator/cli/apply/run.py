@@ -122,7 +122,7 @@ def rate(shared: Globals, /, *, per_second: str, carrier: str) -> int:
     """Send at most N requests per second to a carrier.
 
     `auto` leaves the rate to the settings again. The rate counts for a run that is under way from its next request on,
-    and for every later run. It never goes above HOLOGRAM_MAX_RPS or ONENCE_MAX_RPS.
+    and for every later run. It never goes above the setting, such as HOLOGRAM_MAX_RPS.
     """
     return finish("run rate", shared, lambda: _rate(shared, per_second, carrier))
 

@@ -78,8 +78,8 @@ OLD_SIM = ("must_be_silent", "if_known", "not_asked")
 @click.option(
     "--old-sim",
     type=click.Choice(OLD_SIM),
-    help="What 1NCE must say of an old SIM: nothing used since its new SIM lived last; the same where 1NCE can tell; "
-    "or it is not asked (a request per SIM). Default: the policy's.",
+    help="What its carrier must say of an old SIM: nothing used since its new SIM lived last; the same where it can "
+    "tell; or it is not asked (a request per SIM). Default: the policy's.",
 )
 @click.option(
     "--alive-within",
@@ -190,8 +190,8 @@ def apply(shared: Globals, /, **options: Any) -> int:
 
     Default: the newest, if you were shown no other since.
 
-    Each SIM is read first at 1NCE, and its new SIM at Hologram right before the order; then it is disabled with label
-    and IMEI lock as they are, and proved by reading. The same command resumes after any interruption.
+    Each SIM is read first at its carrier, and its new SIM at Hologram right before the order; then it is disabled with
+    label and IMEI lock as they are, and proved by reading. The same command resumes after any interruption.
     """
     return finish("cutover apply", shared, lambda: applied(shared, options_given(Direction.CUTOVER, **options)))
 
@@ -299,7 +299,7 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
 
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
     name, source = header.direction.value.capitalize(), header.summary.get("source", ONENCE)
-    is_by_hand = source != ONENCE
+    is_by_hand = header.summary.get("by_hand", source != ONENCE)  # an older plan told by the name alone
     text: list[Any] = [
         f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at {source}.",
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
@@ -318,7 +318,7 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
         taken_at = moment(header.summary["inventory_taken_at"]) or "never"
         again = "what the next file shows counts then" if is_by_hand else "`apply` reads each one again first"
         text.append(f"The old SIMs are told as of the inventory of {taken_at}; {again}.")
-        text += _calls_words(header.summary.get("calls"))
+        text += _calls_words(header.summary.get("calls"), source)
         text.append(_billing("What two SIMs a unit cost", header.summary["double_billing"], header))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
         command = f"migrator {header.direction.value} apply {header.switch_id}"
@@ -331,15 +331,15 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
     return text
 
 
-def _calls_words(calls: Mapping[str, Any] | None) -> list[str]:
-    """Say how many requests go to 1NCE, and for how long.
+def _calls_words(calls: Mapping[str, Any] | None, source: str) -> list[str]:
+    """Say how many requests go to the source, and for how long.
 
     Nothing is said of plans that an older version made, nor where there is nothing to do.
     """
     if not calls or not calls["requests"]:
         return []
     needed = f"{grouped(calls['requests'])} requests at least, and {calls['hours']:g} hours"
-    return [f"At 1NCE that is {needed} at {calls['max_rps']:g} a second."]
+    return [f"At {source} that is {needed} at {calls['max_rps']:g} a second."]
 
 
 def _billing(title: str, told: dict[str, Any], header: SwitchHeader) -> Any:

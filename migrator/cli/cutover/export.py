@@ -62,7 +62,7 @@ def _export(shared: Globals, given: str | None, out: Path | None, count: int | N
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
-        name = must_be_by_hand(store)
+        name = must_be_by_hand(chosen, store)
         switch_id = switch_id_of(store, given, Direction.CUTOVER)
         if given is None:
             switch_id = meant_switch(shared, store, Direction.CUTOVER, switch_id)

@@ -22,7 +22,6 @@ from migrator.core.fleet.units import counted
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.iccids import read_iccids
 from migrator.store import Store
-from migrator.wiring.pace import ceiling
 from migrator.workflows.cutover.back import WayBack, named_units, plan_way_back, switched_since
 from migrator.workflows.cutover.make import make_rollback
 
@@ -69,9 +68,10 @@ def _plan(
     if out is not None:
         check_destination(shared, out)
     with wiring.store_of(shared.state, shared.config) as store, wiring.holding_lease(store):
-        wiring.must_be_at_1nce(store)
+        chosen = wiring.settings(shared.config)
+        wiring.must_be_asked(chosen, store)
         now = wiring.SystemClock().now().timestamp()
-        rps = ceiling(store, "1nce", wiring.settings(shared.config).max_rps("ONENCE_MAX_RPS"))()
+        rps = wiring.source_rps(chosen, store)
         given = None if plan_id is None else plan_id_of(store, plan_id)
         keys = _chosen(store, units, since_s, listed)
         if keys is None:
@@ -102,10 +102,11 @@ def _told(store: Store, back: WayBack, given: str | None, file: Path | None, out
         return replace(one, problems=problems)
     each = [planned(store, header, None).data for header in back.headers]
     rows = [(header.switch_id, header.plan_id, header.count) for header in back.headers]
+    source = store.inventory.source_name()
     text: list[Any] = ["No SIM can go back: no cutover of ours holds one of them off."]
     if rows:
         text = [
-            f"{counted(back.count, 'SIM')} to switch on again at 1NCE, of {len(rows)} migrations.",
+            f"{counted(back.count, 'SIM')} to switch on again at {source}, of {len(rows)} migrations.",
             table("A rollback plan for each", ("rollback", "of plan", "SIMs"), rows),
             *(
                 f"`migrator rollback apply {header.switch_id} --confirm {header.count}`"
@@ -146,7 +147,7 @@ def apply(shared: Globals, /, **options: Any) -> int:
 
     Default: the newest, if you were shown no other since.
 
-    Per SIM: enable the old one at 1NCE, prove it by reading, then pause the new one at Hologram, so that never both are
-    off. The same command resumes after any interruption.
+    Per SIM: enable the old one at its carrier, prove it by reading, then pause the new one at Hologram, so that never
+    both are off. The same command resumes after any interruption.
     """
     return finish("rollback apply", shared, lambda: applied(shared, options_given(Direction.ROLLBACK, **options)))

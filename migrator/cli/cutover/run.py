@@ -22,6 +22,7 @@ from migrator.cli.app.words import head_line, seconds_of
 from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
 from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
 from migrator.core.cutover.results import SwitchResult
+from migrator.core.fleet.sims import ONENCE
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem, StalePlan
@@ -251,8 +252,8 @@ def applied(shared: Globals, options: CutoverOptions) -> Outcome:
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
-        wiring.must_be_at_1nce(store)
-        chosen.onence()
+        wiring.must_be_asked(chosen, store)
+        chosen.source()
         switch_id = switch_id_of(store, options.switch_id, options.direction)
         if options.switch_id is None and not options.dry_run:
             switch_id = meant_switch(shared, store, options.direction, switch_id)
@@ -322,7 +323,7 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
         "writes": result.writes,
         "audit_head": head,
     }
-    is_cutover = header.direction is Direction.CUTOVER
+    is_cutover, source = header.direction is Direction.CUTOVER, header.summary.get("source", ONENCE)
     rows = outcome_rows(result, header.direction)
     text: list[Any] = [f"Plan {result.switch_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
     text.append(head_line(head))
@@ -332,7 +333,7 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
             return Outcome(data, text)
         if not is_cutover:
             text.append("The paused new SIMs differ from the migration's plan from now on: `verify` will say so.")
-        text.append("Next: `migrator inventory pull` brings the inventory in line with 1NCE.")
+        text.append(f"Next: `migrator inventory pull` brings the inventory in line with {source}.")
         return Outcome(data, text)
     code = "attention" if result.exit_code is ExitCode.ATTENTION else "stopped"
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))

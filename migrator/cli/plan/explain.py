@@ -28,7 +28,7 @@ def explain(shared: Globals, /, *, iccid: str, plan: str | None) -> int:
     """Explain the values that PLAN gives to one SIM.
 
     ICCID is the source ICCID of the SIM. PLAN is an id or a plan file; default the newest. Each value stands beside
-    what 1NCE has and what Hologram showed, with the keys of the policy that led to it.
+    what the source has and what Hologram showed, with the keys of the policy that led to it.
     """
     return finish("plan explain", shared, lambda: _explain(shared, iccid, plan))
 
@@ -40,15 +40,16 @@ def _explain(shared: Globals, text: str, plan: str | None) -> Outcome:
         plan_id = plan_or_file(store, plan)
         change = store.plans.change(plan_id, iccid)
         policy_text = store.plans.policy_text(plan_id)
+        source = store.inventory.source_name()
     if change is None:
         raise InputError(
             f"plan {plan_id} holds no SIM with the source ICCID {iccid}",
             code="not_in_plan",
-            hint="give the ICCID as 1NCE lists it; a SIM that is new at 1NCE needs `inventory pull` and a new plan",
+            hint="give the ICCID as the source lists it; a SIM that is new there needs `inventory pull` and a plan",
         )
     policy = stored_policy(policy_text, name=f"policy of {plan_id}")
     values = explained(change, policy)
-    return Outcome({"plan_id": plan_id, **_data(change, values)}, _words(change, policy, values))
+    return Outcome({"plan_id": plan_id, **_data(change, values)}, _words(change, policy, values, source))
 
 
 def _data(change: Change, values: list[Explained]) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _data(change: Change, values: list[Explained]) -> dict[str, Any]:
     }
 
 
-def _words(change: Change, policy: Policy, values: list[Explained]) -> list[Any]:
+def _words(change: Change, policy: Policy, values: list[Explained], source: str) -> list[Any]:
 
     target = "no target" if change.target_iccid is None else f"target {change.target_iccid}"
     rule = policy.rule(change.rule)
@@ -84,7 +85,7 @@ def _words(change: Change, policy: Policy, values: list[Explained]) -> list[Any]
     rows = [
         (value.what, value.source, value.before, value.planned, "\n".join(map(str, value.given_by))) for value in values
     ]
-    columns = ("what", "at 1NCE", "at Hologram", "planned", "by the policy's")
+    columns = ("what", f"at {source}", "at Hologram", "planned", "by the policy's")
     return [
         f"{change.source_iccid}, {target}: {change.action}, {change.reason}.",
         *([f"{change.detail}."] if change.detail else []),

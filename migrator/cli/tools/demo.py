@@ -17,13 +17,18 @@ import click
 
 from migrator import wiring
 from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSimulator
+from migrator.carriers.simulation import RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.tools.demo_week import week_shown
+from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ExitCode
+from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError, MigratorError
 from migrator.files import private_folder
 from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.rehearsal_units import UnitsOutside
+from migrator.wiring.simulated import Simulated
+from migrator.wiring.sources import REGISTRY, SourceApi
 
 __all__ = ["demo"]
 
@@ -41,7 +46,10 @@ policy_version = 1
 [claim]
 data_plan_id = 2096
 zone = "global"
-tag = "from-1nce"
+tag = "from-{source}"
+
+{limits}[name]
+when_missing = "{source}-{{source_iccid}}"
 
 [status]
 enabled = "live"
@@ -58,31 +66,39 @@ name = "rest"
 [gates]
 verified_share = 0.9
 max_failure_share = 0.1
+
+[cutover]
+rest = "0s"                  # a day or more, where the units are real
+verified_share = 0.9
 """
+
+OF_WEEK = "1nce"
+"""Source whose fleet the second part, a week of a campaign, moves."""
 
 
 @click.command("demo", epilog="Exit codes: 0 done, 1 a step of the demo went wrong, 2 the folder is in use.")
 @click.option("--dir", "folder", default="migrator-demo", show_default=True, type=click.Path(path_type=Path))
+@click.option("--source", type=click.Choice(list(SOURCES)), default="1nce", show_default=True, help="The old carrier.")
 @click.option("--sims", default=120, show_default=True, type=click.IntRange(20, 5000), help="SIMs in the old fleet.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same fleet.")
 @global_options
 @click.pass_obj
-def demo(shared: Globals, /, *, folder: Path, sims: int, seed: int) -> int:
+def demo(shared: Globals, /, *, folder: Path, source: str, sims: int, seed: int) -> int:
     """Run a migration and a week of a campaign on built-in simulators.
 
-    The demo needs no keys, no network but loopback, and about a minute. Pulls an invented 1NCE fleet, pairs it from a
-    pool, plans, applies, is killed half way, resumes, verifies, and leaves a report to open. Then a campaign moves
-    another fleet, day by day.
+    The demo needs no keys, no network but loopback, and about a minute. Pulls an invented fleet of the source, pairs it
+    from a pool, plans, applies, is killed half way, resumes, verifies, switches the first old SIMs off, and leaves a
+    report to open. Then, for 1NCE, a campaign moves another fleet, day by day.
     """
-    return finish("demo", shared, lambda: _demo(shared, folder, sims, seed))
+    return finish("demo", shared, lambda: _demo(shared, folder, source, sims, seed))
 
 
-def _demo(shared: Globals, folder: Path, sims: int, seed: int) -> Outcome:
+def _demo(shared: Globals, folder: Path, source: str, sims: int, seed: int) -> Outcome:
     _prepare(folder)
-    rehearsal = _rehearsal(folder, sims, seed)
+    rehearsal = _rehearsal(folder, source, sims, seed)
     show = _Show(folder, _environment(rehearsal), quiet=shared.json or shared.events or shared.quiet)
     with rehearsal.running():
-        plan_id = _steps(show)
+        plan_id = _steps(show, REGISTRY[source].pull_options)
         truth = dict(rehearsal.hologram.ledger.as_dict())
     twice = truth["charged_more_than_once"]
     if twice or truth["forbidden"]:
@@ -93,18 +109,22 @@ def _demo(shared: Globals, folder: Path, sims: int, seed: int) -> Outcome:
         "the run was killed while a claim was under way."
     )
     show.say(words)
-    week, of_week = week_shown(folder, seed, show.say)
     report = folder / "reports" / plan_id
-    data = {"plan_id": plan_id, "folder": str(folder), "report": str(report), "ledger": truth, "week": week}
-    return Outcome(data, (of_week, _what_now(folder, report)))
+    data = {"plan_id": plan_id, "folder": str(folder), "report": str(report), "ledger": truth}
+    if source != OF_WEEK:
+        return Outcome(data, (_what_now(folder, report, source),))
+    week, of_week = week_shown(folder, seed, show.say)
+    return Outcome(data | {"week": week}, (of_week, _what_now(folder, report, source)))
 
 
-def _what_now(folder: Path, report: Path) -> str:
+def _what_now(folder: Path, report: Path, source: str) -> str:
+    week = f"          {folder / 'week' / 'campaign' / 'report' / 'campaign.html'}\n" if source == OF_WEEK else ""
+    served = "" if source == OF_WEEK else f" --source {source}"
     return (
         f"\nTo open:  {report / 'reconciliation.html'}\n"
         f"          {report / 'reconciliation.csv'}\n"
-        f"          {folder / 'week' / 'campaign' / 'report' / 'campaign.html'}\n"
-        "To try:   migrator simulate serve --pool-file pool.txt   (in one terminal: it prints what to export)\n"
+        f"{week}"
+        f"To try:   migrator simulate serve{served} --pool-file pool.txt   (in one terminal; it prints exports)\n"
         "          migrator inventory pull                        (in another, with those exports)\n"
         f"          migrator --state sqlite:///{folder / 'migrator.db'} jobs list\n"
     )
@@ -125,10 +145,11 @@ def _prepare(folder: Path) -> None:
         raise InputError(f"{folder} cannot be made: {error.strerror}", hint="choose another with --dir") from error
 
 
-def _rehearsal(folder: Path, sims: int, seed: int) -> Rehearsal:
+def _rehearsal(folder: Path, source: str, sims: int, seed: int) -> Rehearsal:
     """Build the simulators, with the troubles of real life.
 
-    These are pending states, a rate limit, and SIMs that others have claimed.
+    These are pending states, a rate limit, and SIMs that others have claimed. New SIMs go online in the units of the
+    old ones.
     """
     now, pool = datetime.now(UTC), pool_of(sims)
     hologram = HologramSimulator(
@@ -138,8 +159,19 @@ def _rehearsal(folder: Path, sims: int, seed: int) -> Rehearsal:
     hologram.stock_foreign(pool[-FOREIGN:])
     (folder / "pool.txt").write_text("".join(f"{iccid}\n" for iccid in pool), encoding="utf-8")
     (folder / "policy.toml").touch(mode=0o600)  # whatever the umask: a policy that others may write is refused
-    (folder / "policy.toml").write_text(POLICY, encoding="utf-8")
-    return Rehearsal(OnenceSimulator(seed=seed, sims=sims, epoch=now), hologram)
+    api = REGISTRY[source]
+    limits = f"{api.policy}\n" if api.policy else ""
+    (folder / "policy.toml").write_text(POLICY.format(source=source, limits=limits), encoding="utf-8")
+    old = api.simulator(Simulated(seed, sims, RateLimit(_rps(api), _rps(api)), epoch=now))
+    return Rehearsal(old, hologram, units=UnitsOutside(old, hologram, pool, 1.0, seed), carrier=source)
+
+
+def _rps(api: SourceApi) -> float:
+    """Return the requests a second that the simulated source takes.
+
+    1NCE takes ten. Where nothing is published, it takes more, so that nobody waits.
+    """
+    return 10.0 if api.has_known_rate else 50.0
 
 
 def _environment(rehearsal: Rehearsal) -> dict[str, str]:
@@ -147,12 +179,13 @@ def _environment(rehearsal: Rehearsal) -> dict[str, str]:
 
     The user's settings for real carriers are left out.
     """
-    ours = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
+    prefix = SOURCES[rehearsal.carrier].prefix
+    ours = (*(f"{source.prefix}_" for source in SOURCES.values()), "HOLOGRAM_", "MIGRATOR_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {
         **kept,
         **rehearsal.environment(),
-        "ONENCE_MAX_RPS": "10",
+        f"{prefix}_MAX_RPS": f"{_rps(REGISTRY[rehearsal.carrier]):g}",
         "HOLOGRAM_MAX_RPS": "200",
         "MIGRATOR_ABSENT_AFTER_S": "2",
         "MIGRATOR_STATE": "sqlite:///migrator.db",
@@ -195,9 +228,9 @@ class _Show:
             click.secho(words, fg=None if "NO_COLOR" in os.environ else "cyan")
 
 
-def _steps(show: _Show) -> str:
+def _steps(show: _Show, pull_options: Sequence[str]) -> str:
     """Run the whole migration, and return the plan's id."""
-    show.run("inventory", "pull")
+    show.run("inventory", "pull", *pull_options)
     show.run("pair", "pool", "pool.txt")
     show.run("plan", "create", "--policy", "policy.toml")
     plan_id, claims = _newest_plan(show)
@@ -207,8 +240,20 @@ def _steps(show: _Show) -> str:
     show.say("\nKilled. The same command resumes: it reads first what the dead process may have done.")
     show.run("apply", expect=(ExitCode.DONE, ExitCode.ATTENTION))
     show.run("verify", expect=(ExitCode.DONE, ExitCode.ATTENTION))
+    show.say("\nThe new SIMs are in their units now, and live. The old ones of the first wave are switched off:")
+    show.run("cutover", "plan")
+    count = _newest_cutover(show)
+    show.run(
+        "cutover", "apply", "--wave", "canary", "--confirm", str(count), expect=(ExitCode.DONE, ExitCode.ATTENTION)
+    )
+    show.run("cutover", "show", "--action", "SWITCH_OFF", "--sims", "10")
     show.run("report")
     return plan_id
+
+
+def _newest_cutover(show: _Show) -> int:
+    with wiring.open_store(f"sqlite:///{show.folder / 'migrator.db'}") as store:
+        return store.switches.header(store.switches.newest(Direction.CUTOVER) or "").count
 
 
 def _newest_plan(show: _Show) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, MigratorError, Problem
 from migrator.inputs.settings.settings import Settings
-from migrator.workflows.doctor import CheckResult, carriers, disk, patience
+from migrator.workflows.doctor import CheckResult, carriers, disk, patience, whose_sims
 
 __all__ = ["doctor"]
 
@@ -34,7 +34,7 @@ def _doctor(shared: Globals) -> Outcome:
     findings = _asked(chosen) + patience(chosen)
     try:
         findings.append(disk(state))
-        findings += _schema(state)
+        findings += _of_store(chosen, state)
     except MigratorError as error:
         findings.append(CheckResult("store", error.message, error.hint, error.exit_code))
     return _told(findings)
@@ -52,16 +52,21 @@ def _asked(chosen: Settings) -> list[CheckResult]:
     return wiring.run_async(body)
 
 
-def _schema(state: str) -> list[CheckResult]:
-    """Return the schema of a store, or nothing if there is none."""
+def _of_store(chosen: Settings, state: str) -> list[CheckResult]:
+    """Return the schema of a store and whose SIMs it has.
+
+    Nothing is returned if there is no store.
+
+    Raises: InputError, if the SIMs are those of another source or account than the settings choose.
+    """
     try:
         with wiring.open_store(state) as store:
-            info = store.info()
+            info, whose = store.info(), whose_sims(chosen, store)
     except InputError as error:
         if error.code == "no_store":
             return []
         raise
-    return [CheckResult("schema", f"{info['schema']}, lineage {info['lineage']}")]
+    return [CheckResult("schema", f"{info['schema']}, lineage {info['lineage']}"), *whose]
 
 
 def _told(findings: list[CheckResult]) -> Outcome:

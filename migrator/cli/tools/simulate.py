@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 import click
 
 from migrator.carriers.hologram.simulator import Edition, HologramSimulator, HologramSwitches, MixedClaims
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import refuse_unwritable, written
+from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError
 from migrator.wiring.rehearsal import CardsInTest, Rehearsal, pool_of
 from migrator.wiring.rehearsal_scans import ScanFiles
 from migrator.wiring.rehearsal_units import SwapDays, UnitsOutside
+from migrator.wiring.simulated import Simulated
+from migrator.wiring.sources import REGISTRY
 
 __all__ = ["serve"]
 
@@ -28,12 +30,13 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class ServeOptions:
     """Options of the simulated carriers."""
 
+    source: str
     sims: int
     seed: int
     port: int
     balance: str
     latency_ms: int
-    onence_rps: float
+    source_rps: float
     hologram_rps: float
     faults: float
     claims: str | None
@@ -60,12 +63,15 @@ def _share(name: str, words: str) -> Callable[[_Command], _Command]:
 
 
 @click.command("serve", epilog="Exit codes: 0 stopped by Ctrl-C, 2 the port is taken, or the folder in use.")
-@click.option("--sims", default=1000, show_default=True, type=click.IntRange(0, 1_000_000), help="SIMs at 1NCE.")
+@click.option("--source", type=click.Choice(list(SOURCES)), default="1nce", show_default=True, help="The old carrier.")
+@click.option("--sims", default=1000, show_default=True, type=click.IntRange(0, 1_000_000), help="Old SIMs.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same fleet.")
 @click.option("--port", default=8701, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
 @click.option("--balance", default="100000", show_default=True, help='Hologram\'s balance; "none" for an invoiced org.')
 @click.option("--latency-ms", default=0, show_default=True, type=click.IntRange(0, 60_000), help="Before each reply.")
-@click.option("--onence-rps", default=10.0, show_default=True, help="1NCE's rate limit; 0 for none.")
+@click.option(
+    "--source-rps", "--onence-rps", default=10.0, show_default=True, help="The old carrier's rate limit; 0 for none."
+)
 @click.option("--hologram-rps", default=0.0, show_default=True, help="Hologram's hidden rate limit; 0 for none.")
 @click.option(
     "--faults", default=0.0, show_default=True, type=click.FloatRange(0, 0.9), help="Share of requests that go wrong."
@@ -116,10 +122,11 @@ def _share(name: str, words: str) -> Callable[[_Command], _Command]:
 @global_options
 @click.pass_obj
 def serve(shared: Globals, /, **options: Any) -> int:
-    """Serve a simulated 1NCE and Hologram on 127.0.0.1.
+    """Serve a simulated source, such as 1NCE, and Hologram on 127.0.0.1.
 
-    Prints what to export. The fleet at 1NCE, and as many new SIMs in Hologram's inventory, come from the seed. Ctrl-C
-    stops it. GET /onence/_simulator/ledger and /hologram/_simulator/ledger show what was asked and charged.
+    Prints what to export. The old fleet, and as many new SIMs in Hologram's inventory, come from the seed. Ctrl-C stops
+    it. GET /onence/_simulator/ledger and /hologram/_simulator/ledger show what was asked and charged; another source
+    has its own name in the place of onence.
     """
     return finish("simulate serve", shared, lambda: _serve(ServeOptions(**options)))
 
@@ -134,10 +141,9 @@ def _serve(options: ServeOptions) -> Outcome:
     if swaps is not None and swaps.scans is not None:
         swaps.scans.begin()  # after the port: nothing is left behind where that is taken
     if options.connect or options.silent:
-        onence, hologram = rehearsal.onence, rehearsal.hologram
         rehearsal.units = UnitsOutside(
-            onence,
-            hologram,
+            rehearsal.source,
+            rehearsal.hologram,
             pool,
             options.connect,
             options.seed,
@@ -172,13 +178,11 @@ def _swaps(options: ServeOptions) -> SwapDays | None:
 def _rehearsal(options: ServeOptions) -> Rehearsal:
 
     now, latency_s = datetime.now(UTC), options.latency_ms / 1000
-    onence = OnenceSimulator(
+    told = Simulated(
         seed=options.seed,
         sims=options.sims,
-        switches=OnenceSwitches(
-            rate_limit=RateLimit(options.onence_rps, options.onence_rps) if options.onence_rps else None,
-            latency_s=latency_s,
-        ),
+        rate_limit=RateLimit(options.source_rps, options.source_rps) if options.source_rps else None,
+        latency_s=latency_s,
         faults=FaultPlan(_rates(options.faults), seed=options.seed),
         epoch=now,
     )
@@ -199,7 +203,7 @@ def _rehearsal(options: ServeOptions) -> Rehearsal:
         epoch=now,
         balance=_balance(options.balance),
     )
-    return Rehearsal(onence, hologram, options.port)
+    return Rehearsal(REGISTRY[options.source].simulator(told), hologram, options.port, carrier=options.source)
 
 
 def _rates(share: float) -> dict[Fault, float]:

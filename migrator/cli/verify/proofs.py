@@ -60,8 +60,8 @@ def unexpected_told(devices: DeviceWatch) -> Outcome:
 # --- the source side ----------------------------------------------------------------------------------------------
 
 
-def source_told(found: SourceLook) -> Outcome:
-    """Return the outcome for changes at 1NCE since the plan."""
+def source_told(found: SourceLook, source: str) -> Outcome:
+    """Return the outcome for changes at the source since the plan."""
     pulled = found.pulled
     data = {
         "source": {
@@ -76,25 +76,25 @@ def source_told(found: SourceLook) -> Outcome:
     }
     warnings = [Problem("warning", words) for words in pulled.warnings]
     if pulled.unreadable:
-        words = f"{pulled.unreadable} rows of 1NCE's list cannot be read: SIMs told as gone may be among them"
+        words = f"{pulled.unreadable} rows of {source}'s list cannot be read: SIMs told as gone may be among them"
         warnings.append(Problem("warning", words))
     if not pulled.settled:
-        words = f"1NCE's list kept moving while it was read ({pulled.sims} SIMs, it tells of {pulled.listed})"
+        words = f"{source}'s list kept moving while it was read ({pulled.sims} SIMs, it tells of {pulled.listed})"
         problem = Problem("stopped", words, "run `migrator verify --source` again later")
         return Outcome(data, (), ExitCode.RESUMABLE, (*warnings, problem))
     ours = f"a cutover of this plan switched {found.ours_off} of them off, as ordered" if found.ours_off else ""
     if not found.sims:
         but = f", but that {ours}" if ours else ""
-        return Outcome(data, [f"At 1NCE, {pulled.sims} SIMs are as the plan used them{but}."], 0, tuple(warnings))
+        return Outcome(data, [f"At {source}, {pulled.sims} SIMs are as the plan used them{but}."], 0, tuple(warnings))
     rows = [(change.iccid, ", ".join(change.codes), change.words) for change in found.changes]
     problem = Problem(
         "attention",
-        f"{found.sims} SIMs changed at 1NCE since the plan was made",
+        f"{found.sims} SIMs changed at {source} since the plan was made",
         "`migrator inventory pull`, then a new plan, takes that in",
     )
-    shown = table(_title("Changed at 1NCE", found.sims, len(rows)), ("source_iccid", "what", "how"), rows)
-    counts = table("At 1NCE since the plan", ("change", "SIMs"), sorted(found.counts.items()))
-    off = [f"Of {pulled.sims} SIMs at 1NCE, {ours}."] if ours else []
+    shown = table(_title(f"Changed at {source}", found.sims, len(rows)), ("source_iccid", "what", "how"), rows)
+    counts = table(f"At {source} since the plan", ("change", "SIMs"), sorted(found.counts.items()))
+    off = [f"Of {pulled.sims} SIMs at {source}, {ours}."] if ours else []
     return Outcome(data, [counts, shown, *off], ExitCode.ATTENTION, (*warnings, problem))
 
 
@@ -154,7 +154,7 @@ def lives_told(lives: ProofSum) -> Outcome:
     if not lives.attention:
         return Outcome(data, text)
     rows = [tuple(value for name, value in row.items() if name != "silence_advice") for row in _rows(lives)]
-    seen = ("new SIM", "since", "unit", "IMEI at 1NCE", "at Hologram", "old", "used", "why", "not known")
+    seen = ("new SIM", "since", "unit", "IMEI at source", "at Hologram", "old", "used", "why", "not known")
     columns = ("source_iccid", "target_iccid", *seen)
     text.append(table(_title("Signs of life that are missing or odd", lives.attention, len(rows)), columns, rows))
     silent, moved = lives.life[Life.SILENT] + lives.life[Life.UNKNOWN], lives.unit[Unit.MOVED]

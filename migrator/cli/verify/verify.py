@@ -54,7 +54,7 @@ class Asked:
 )
 @click.argument("plan", required=False)
 @click.option("--thorough", is_flag=True, help="Read the whole device list, to find every device that nobody planned.")
-@click.option("--source", is_flag=True, help="Read 1NCE's list, too: SIMs that changed there since the plan.")
+@click.option("--source", is_flag=True, help="Read the source's list, too: SIMs that changed there since the plan.")
 @click.option("--traffic", is_flag=True, help="Proof of life: data sessions on the new SIMs, and in which unit.")
 @click.option("--old-silent", is_flag=True, help="With --traffic: whether the old SIM is silent (a request per SIM).")
 @click.option("--watch", is_flag=True, help="Read again and again; end with 3 as soon as there is drift.")
@@ -118,8 +118,8 @@ def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
         if asked.source or asked.old_silent:
-            wiring.must_be_at_1nce(store)
-            chosen.onence()
+            wiring.must_be_asked(chosen, store)
+            chosen.source()
         return verified(shared, chosen, store, store.plans.header(plan_or_file(store, plan)), asked)
 
 
@@ -150,7 +150,7 @@ def verified(
                         stopper=stopper,
                         progress=progress,
                     )
-                told.append(source_told(found))
+                told.append(source_told(found, chosen.carrier.name))
 
         wiring.run_async(body)
     tell_drift(store, header, drift_of(store, header.plan_id, began_s))

@@ -204,7 +204,7 @@ def _evidence(sight: CardSight, *, is_off: bool = False, last: date | None = Non
     if sight.use is not None and sight.use.is_told:
         used = "not used" if last is None else f"last used {last}"
         return f"{words}; old SIM {used} from {sight.use.asked_from} to {sight.use.asked_to}"
-    return f"{words}; old SIM off at 1NCE" if is_off else words
+    return f"{words}; old SIM off at its carrier" if is_off else words
 
 
 def one_digit_off(body: str) -> Iterator[str]:

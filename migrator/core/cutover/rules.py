@@ -560,7 +560,7 @@ def obstacle_at_source(  # noqa: PLR0911 - a table of rules, the first that fits
     if sight.sighting is Sighting.UNREADABLE:
         return Told(sight.code, sight.words)
     if sim is None:
-        return Told(Aside.REFUSED_AT_SOURCE, sight.words or "1NCE does not let us read this SIM")
+        return Told(Aside.REFUSED_AT_SOURCE, sight.words or f"{source} does not let us read this SIM")
     if sim.status is SourceStatus.UNKNOWN:
         return Told(Aside.STATUS_UNKNOWN, f"{source} says {sim.status_word!r}")
     if sim.status is direction.wanted and not must_order:
@@ -578,7 +578,8 @@ def lock_obstacle(sight: Sight) -> Told | None:
         return None
     if sim.imei_lock is None:
         return Told(
-            Aside.IMEI_LOCK_UNKNOWN, "1NCE does not tell its IMEI lock, and an update without it might lift the lock"
+            Aside.IMEI_LOCK_UNKNOWN,
+            "the source does not tell its IMEI lock, and an update without it might lift the lock",
         )
     return None
 
@@ -601,11 +602,12 @@ def label_obstacle(sight: Sight, in_inventory: str | None) -> Told | None:
         return Told(Aside.LABEL_UNREADABLE, f"{sight.label_trouble}; an order would write that back")
     if label is None and in_inventory:
         return Told(
-            Aside.LABEL_UNREADABLE, f"1NCE tells no label, and the inventory has {in_inventory!r}: pull it again"
+            Aside.LABEL_UNREADABLE, f"the source tells no label, and the inventory has {in_inventory!r}: pull it again"
         )
     if label is not None and UNREAD in label and label != in_inventory:
         return Told(
-            Aside.LABEL_UNREADABLE, f"1NCE tells {label!r}, and the inventory has {in_inventory!r}: pull it again"
+            Aside.LABEL_UNREADABLE,
+            f"the source tells {label!r}, and the inventory has {in_inventory!r}: pull it again",
         )
     return None
 

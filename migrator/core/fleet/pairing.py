@@ -40,7 +40,7 @@ CONFLICTS = {
     TargetView.DEAD: "the target is deactivated (DEAD), for ever",
     TargetView.UNKNOWN_STATE: "the target is in a state that is unknown here",
     TargetView.EID_DIFFERS: "Hologram's record names another EID than the pair",
-    TargetView.TARGET_IS_SOURCE: "the target is itself a 1NCE SIM of the inventory",
+    TargetView.TARGET_IS_SOURCE: "the target is itself an old SIM of the inventory",
 }
 """Views that speak against a pair, in words.
 

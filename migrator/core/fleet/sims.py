@@ -21,6 +21,7 @@ __all__ = [
     "Pair",
     "PairValues",
     "QuotaReading",
+    "SourceAccount",
     "SourceSim",
     "SourceStatus",
     "TargetLink",
@@ -32,10 +33,20 @@ __all__ = [
 
 
 ONENCE = "1NCE"
-"""Name of the source that has an API here.
+"""Name of the source of stores and plans that name none."""
 
-The SIMs of any other source come from a file, and a person switches them.
-"""
+
+@dataclass(frozen=True, slots=True)
+class SourceAccount:
+    """Carrier whose SIMs an inventory lists, and its account there.
+
+    Args:
+        name: the carrier's name for people.
+        account: tells one account from another, and holds no secret; None where nobody told it, as for a file.
+    """
+
+    name: str
+    account: str | None = None
 
 
 class SourceStatus(StrEnum):

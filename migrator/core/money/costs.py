@@ -361,8 +361,9 @@ def _lifetime_words(group: Mapping[str, Any], source: str) -> str | None:
     bill = group["per_period_at_most"]
     each = "a bill that is not known here" if bill is None else f"a bill of up to {grouped(bill)}"
     limits, term = group["limit_bytes"], "for the lifetime of" if source == ONENCE else "the limits of"
+    sims = f"these {grouped(group['sims'])} SIMs"
+    told = f"{grouped(group['onence_mb'])} MB at {source} are {term} {sims}; " if group["onence_mb"] != "0" else ""
     return (
-        f"{group['rule']}: {grouped(group['onence_mb'])} MB at {source} are {term} these "
-        f"{grouped(group['sims'])} SIMs; Hologram's limits, {grouped(limits)} bytes ({sized(limits)}) in all, start "
-        f"anew every billing period: {each} may come every period"
+        f"{group['rule']}: {told}Hologram's limits, {grouped(limits)} bytes ({sized(limits)}) in all"
+        f"{'' if told else f' for {sims}'}, start anew every billing period: {each} may come every period"
     )

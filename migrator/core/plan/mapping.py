@@ -261,7 +261,7 @@ def _capped(policy: DataLimitPolicy, told_mb: Decimal | None, source: str) -> Li
     if told_mb is not None:
         return _limit_of(told_mb, policy)
     if policy.monthly_cap_mb is None:
-        ways = "`inventory pull --limits` reads 1NCE's while its older API (v1) is there, or state it"
+        ways = "`inventory pull --limits` reads the account's where an API tells it, or state it"
         return Blocked(Reason.LIMIT_UNKNOWN, f"no monthly data limit is known; {ways}: [data_limit] monthly_cap_mb")
     return _noted(
         _limit_of(policy.monthly_cap_mb, policy), f"{source} tells no monthly cap; it is as the policy states it"
@@ -398,7 +398,7 @@ def sms_limit_rule(policy: SmsLimitPolicy, account: AccountLimits, source: str =
     if policy.basis is SmsBasis.FIXED:
         return _always(_sms_limit_of(Decimal(policy.fixed or 0), policy.maximum))
     if policy.basis is SmsBasis.MONTHLY_LIMIT:
-        unknown = "no monthly SMS limit is known; `inventory pull --limits` reads 1NCE's"
+        unknown = "no monthly SMS limit is known; `inventory pull --limits` reads the account's"
         known = None if account.sms_mo is None else _sms_limit_of(account.sms_mo, policy.maximum)
         return _always(known or Blocked(Reason.LIMIT_UNKNOWN, unknown))
     limit_of = lru_cache(maxsize=REMEMBERED)(partial(_sms_limit_of, maximum=policy.maximum))

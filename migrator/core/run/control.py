@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from migrator.core.run.sources import SOURCES
 from migrator.errors import Halted
 
 __all__ = ["CEILING_SETTINGS", "Ceiling", "Learned", "Order", "OrderKind", "Selection", "halted_by"]
 
-CEILING_SETTINGS = {"hologram": "HOLOGRAM_MAX_RPS", "1nce": "ONENCE_MAX_RPS"}
+CEILING_SETTINGS = {"hologram": "HOLOGRAM_MAX_RPS", **{key: f"{one.prefix}_MAX_RPS" for key, one in SOURCES.items()}}
 """Carriers whose request rate can be changed, each with its setting.
 
 No order goes above the setting.

@@ -85,7 +85,7 @@ def unknown_iccids(path: Path, lines: dict[str, int], unknown: set[str], *, plan
 
     The SIMs stand in a file. The error gives the line of each SIM.
     """
-    hint = "give the 1NCE ICCIDs of the plan's SIMs; `migrator plan show` lists them"
+    hint = "give the old ICCIDs of the plan's SIMs; `migrator plan show` lists them"
     problems = [
         Problem("not_in_plan", f"{path}:{lines[key]}: plan {plan_id} holds no source SIM {key}", hint)
         for key in sorted(unknown, key=lines.__getitem__)

@@ -167,7 +167,7 @@ def _iccids(row: _Row, path: Path, problems: list[Problem]) -> tuple[Iccid | Non
 
 def _of_inventory(place: str, source: Iccid, target: Iccid, known: Mapping[str, Iccid]) -> Iterator[Problem]:
     if source.key not in known:
-        hint = "are the columns swapped? Else check the digits, or read 1NCE again: `inventory pull`"
+        hint = "are the columns swapped? Else check the digits, or read the source again: `inventory pull`"
         yield Problem("unknown_source", f"{place}: {source} is no old SIM of the inventory", hint)
     if target.key in known:
         words = f"{place}: {target} is itself an old SIM of the inventory, and no new one"

@@ -372,7 +372,7 @@ class _FieldDraft(ImportDraft):
     def _tell_difference(self, scan: Scan, old: str | None, new: str | None, told: str) -> None:
         is_near = any(one is not None and _one_digit_off(one, told) for one in (old, new))
         self.imeis.one_digit_off += is_near
-        words = [f"1NCE saw old SIM {scan.source} in {old}" if old not in {None, told} else ""]
+        words = [f"the source saw old SIM {scan.source} in {old}" if old not in {None, told} else ""]
         words.append(f"Hologram saw new SIM {scan.target} in {new}" if new not in {None, told} else "")
         guess = "; one digit differs: likely mistyped" if is_near else ""
         told_words = " and ".join(filter(None, words))

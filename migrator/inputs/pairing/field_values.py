@@ -108,4 +108,4 @@ def old_sim(texts: Mapping[str, str], found: Mapping[str, Mapping[str, NamedBy]]
     if not named:
         return Problem("empty_source", "no old SIM", "fill in its ICCID, or remove the line")
     words = f"no old SIM of the inventory has this {' or '.join(named)}"
-    return Problem("unknown_source", words, "check it, give the old ICCID, or read 1NCE again: `inventory pull`")
+    return Problem("unknown_source", words, "check it, give the old ICCID, or read the source again: `inventory pull`")

@@ -58,7 +58,7 @@ OWN_SOURCE_HINT = (
     "give the ICCID of the new Hologram SIM; where Hologram took the ICCID over, leave the line out, and pair "
     "such SIMs with `migrator pair identity` afterwards"
 )
-UNKNOWN_HINT = "check the digits, or read 1NCE again: `inventory pull`"
+UNKNOWN_HINT = "check the digits, or read the source again: `inventory pull`"
 
 SourceLookup = Callable[[Sequence[str]], Mapping[str, Iccid]]
 """Canonical keys -> the SIMs of the inventory among them.
@@ -393,10 +393,10 @@ class ImportDraft:
             self.note(pair, "unknown_source", words, hint)
         target_is_source = pair.target.key in known
         if target_is_source and pair.target == pair.source:
-            words = f"target {pair.target} is its own source, a 1NCE SIM, which cannot be claimed at Hologram"
+            words = f"target {pair.target} is its own source, an old SIM, which cannot be claimed at Hologram"
             self.note(pair, "target_is_source", words, OWN_SOURCE_HINT)
         elif target_is_source:
-            words = f"target {pair.target} is itself a 1NCE SIM of the inventory, and cannot be claimed at Hologram"
+            words = f"target {pair.target} is itself an old SIM of the inventory, and cannot be claimed at Hologram"
             self.note(
                 pair, "target_is_source", words, "give the ICCID of the new Hologram SIM; are the columns swapped?"
             )

@@ -388,5 +388,5 @@ def deal(sources: Iterable[Iccid], pool: Sequence[PoolEntry], *, taken: Containe
 
 
 def _misplaced(entry: PoolEntry) -> Problem:
-    words = f"{entry.origin}: {entry.iccid} is a 1NCE SIM of the inventory, and cannot be claimed at Hologram"
+    words = f"{entry.origin}: {entry.iccid} is an old SIM of the inventory, and cannot be claimed at Hologram"
     return Problem("target_is_source", words, "a pool holds new Hologram SIMs only: remove the line")

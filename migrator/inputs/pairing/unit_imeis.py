@@ -87,7 +87,9 @@ def _some(
     for line, key in keys.items():
         if key not in known:
             words = f"{path}:{line}: {key} is no old SIM of the inventory"
-            problems.append(Problem("unknown_source", words, "check the digits, or read 1NCE again: `inventory pull`"))
+            problems.append(
+                Problem("unknown_source", words, "check the digits, or read the source again: `inventory pull`")
+            )
     if problems:
         problems.sort(key=lambda problem: problem.message)
         words = f"{path}: {len(problems)} problems; nothing was changed"

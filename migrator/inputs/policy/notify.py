@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.core.policy.outside import NoticeEvent, Receiver, ReceiverKind
+from migrator.core.run.sources import SOURCES
 from migrator.inputs.files.problems import nearest
 from migrator.inputs.files.toml import KeyPath
 from migrator.inputs.files.toml_checks import Described, Findings, Unfit, choice, flag, found, text, whole
@@ -13,7 +14,7 @@ from migrator.inputs.policy.sections import COMMAND
 __all__ = ["FIELDS", "NOTIFY", "receivers_from"]
 
 _NAME = r"[A-Z][A-Z0-9_]{0,99}"
-_CARRIERS = r"(ONENCE|HOLOGRAM)_"
+_CARRIERS = rf"({'|'.join(source.prefix for source in SOURCES.values())}|HOLOGRAM)_"
 _ADDRESS = r"[^\s@<>,;:\"()]+@[^\s@<>,;:\"()]+"
 _HOST = r"[A-Za-z0-9.\-]{1,253}|[0-9a-fA-F:.]{2,45}"
 _EVENTS = [event.value for event in NoticeEvent if event is not NoticeEvent.TEST]

@@ -3,11 +3,14 @@
 Secrets are fetched only when a carrier is needed.
 """
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
+from migrator.core.run.sources import SOURCES, KnownSource
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.problems import closest, nearest, refusal
 from migrator.inputs.files.toml import read_toml
@@ -29,12 +32,13 @@ from migrator.inputs.settings.values import (
 
 __all__ = [
     "HOLOGRAM_URL",
-    "ONENCE_URL",
     "SECRET_NAMES",
     "HologramSettings",
     "OnenceSettings",
+    "OnomondoSettings",
     "Secret",
     "Settings",
+    "SourceSettings",
     "duration_s",
     "load_settings",
     "rate_of",
@@ -42,6 +46,7 @@ __all__ = [
 
 CONFIG_FILE = Path("migrator.toml")
 ONENCE_URL = "https://api.1nce.com/management-api"
+ONOMONDO_URL = "https://api.onomondo.com"
 HOLOGRAM_URL = "https://dashboard.hologram.io/api/1"
 MOST_SIMS_PER_CLAIM = 2500
 """Most SIMs in one claim.
@@ -78,11 +83,15 @@ LEAST_CLAIM_S, USUAL_CLAIM_S, MOST_CLAIM_S = 30.0, 180.0, 3600.0
 """Seconds that a claim may take: the bounds, and the default."""
 
 _SETTINGS = (
+    _Setting("MIGRATOR_SOURCE", "source", "carrier", one_of(*SOURCES), next(iter(SOURCES))),
     _Setting("ONENCE_BASE_URL", "onence", "base_url", base_url, ONENCE_URL),
     _Setting("ONENCE_API_VERSION", "onence", "api_version", one_of("auto", "v1", "v2"), "auto"),
     _Setting("ONENCE_CLIENT_ID", "onence", "client_id", plain),
     _Setting("ONENCE_MAX_RPS", "onence", "max_rps", per_second, 8.0),
     _Setting("ONENCE_MOST_DROPPED", "onence", "most_dropped", share, 0.05),
+    _Setting("ONOMONDO_BASE_URL", "onomondo", "base_url", base_url, ONOMONDO_URL),
+    _Setting("ONOMONDO_MAX_RPS", "onomondo", "max_rps", per_second, 10.0),
+    _Setting("ONOMONDO_MOST_DROPPED", "onomondo", "most_dropped", share, 0.05),
     _Setting("HOLOGRAM_BASE_URL", "hologram", "base_url", base_url, HOLOGRAM_URL),
     _Setting("HOLOGRAM_ORG_ID", "hologram", "org_id", whole_number(least=1, most=LARGEST_ID - 1)),
     _Setting("HOLOGRAM_MAX_RPS", "hologram", "max_rps", per_second, 10.0),
@@ -107,13 +116,14 @@ _SETTINGS = (
 )
 _SECRETS = (
     _SecretSetting("ONENCE_CLIENT_SECRET", "onence", "client_secret"),
+    _SecretSetting("ONOMONDO_API_KEY", "onomondo", "api_key"),
     _SecretSetting("HOLOGRAM_API_KEY", "hologram", "api_key"),
 )
 SECRET_NAMES = tuple(secret.name for secret in _SECRETS)
 """Variables that hold the carriers' secrets."""
 
 _NAMES = {setting.name for setting in (*_SETTINGS, *_SECRETS)} | {f"{secret.name}_FILE" for secret in _SECRETS}
-_PREFIXES = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
+_PREFIXES = (*(f"{source.prefix}_" for source in SOURCES.values()), "HOLOGRAM_", "MIGRATOR_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +134,56 @@ class OnenceSettings:
     a pull may drop without a question.
     """
 
+    own_url: ClassVar[str] = ONENCE_URL
+
     base_url: str
     api_version: str
     client_id: str
     client_secret: Secret
     max_rps: float
     most_dropped: float
+
+    @property
+    def account(self) -> str:
+        """Account that the login is of.
+
+        A client id begins with the account's number and an underscore; where it does not, a mark of it stands for the
+        account.
+        """
+        told = re.fullmatch(r"([0-9]{1,18})_.+", self.client_id)
+        return f"account {told[1]}" if told else f"client {_mark(self.client_id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OnomondoSettings:
+    """Settings to reach Onomondo.
+
+    `max_rps` is requests per second. `most_dropped` is the share of the inventory that a pull may drop without a
+    question.
+    """
+
+    own_url: ClassVar[str] = ONOMONDO_URL
+
+    base_url: str
+    api_key: Secret
+    max_rps: float
+    most_dropped: float
+
+    @property
+    def account(self) -> str:
+        """Mark of the key, as no call tells the account."""
+        return f"key {_mark(self.api_key.reveal())}"
+
+
+def _mark(text: str) -> str:
+    """Return what tells two texts apart, and can be kept.
+
+    The text cannot be made of it: 32 bits are left of its digest.
+    """
+    return hashlib.sha256(f"migrator {text}".encode()).hexdigest()[:8]
+
+
+SourceSettings: TypeAlias = OnenceSettings | OnomondoSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +203,10 @@ class HologramSettings:
 class Settings:
     """All settings except those of the carriers.
 
-    `onence` and `hologram` give the carriers' settings on request.
+    `source` and `hologram` give the carriers' settings on request.
 
     Args:
+        carrier: the source that was chosen.
         state: the URL of the state store; not shown, since a database's URL may hold a password.
         settle_timeout_s: how long `apply` waits for SIMs that are only pending.
         absent_after_s: how long after a lost claim a SIM that is not there counts as absent.
@@ -160,6 +215,7 @@ class Settings:
         batch: devices in one bulk change.
     """
 
+    carrier: KnownSource
     state: str = field(repr=False)
     settle_timeout_s: float
     absent_after_s: float
@@ -175,6 +231,14 @@ class Settings:
         """Sources of the carriers' secrets; nothing is opened."""
         return tuple(self._secrets.values())
 
+    def source(self) -> SourceSettings:
+        """Return the settings for the source that was chosen.
+
+        Raises: InputError, naming everything that is missing or cannot be read.
+        """
+        by_key: Mapping[str, Callable[[], SourceSettings]] = {"1nce": self.onence, "onomondo": self.onomondo}
+        return by_key[self.carrier.key]()
+
     def onence(self) -> OnenceSettings:
         """Return the settings for 1NCE.
 
@@ -188,6 +252,19 @@ class Settings:
             client_secret=values["ONENCE_CLIENT_SECRET"],
             max_rps=self._values["ONENCE_MAX_RPS"],
             most_dropped=self._values["ONENCE_MOST_DROPPED"],
+        )
+
+    def onomondo(self) -> OnomondoSettings:
+        """Return the settings for Onomondo.
+
+        Raises: InputError, naming everything that is missing or cannot be read.
+        """
+        values = self._required("Onomondo", "ONOMONDO_API_KEY")
+        return OnomondoSettings(
+            base_url=self._values["ONOMONDO_BASE_URL"],
+            api_key=values["ONOMONDO_API_KEY"],
+            max_rps=self._values["ONOMONDO_MAX_RPS"],
+            most_dropped=self._values["ONOMONDO_MOST_DROPPED"],
         )
 
     def hologram(self) -> HologramSettings:
@@ -212,16 +289,26 @@ class Settings:
         return (f"{words}: a claim that Hologram carries out later than that may be sent again while it is under way",)
 
     def base_url(self, name: str) -> str:
-        """Return ONENCE_BASE_URL or HOLOGRAM_BASE_URL, by name."""
+        """Return a carrier's address, by the name of its setting."""
         url: str = self._values[name]
         return url
 
     def max_rps(self, name: str) -> float:
-        """Return ONENCE_MAX_RPS or HOLOGRAM_MAX_RPS, by name.
+        """Return a carrier's requests per second, by the name of the setting.
 
         No credentials are needed.
         """
         return float(self._values[name])
+
+    @property
+    def source_rps(self) -> float:
+        """Requests per second that may go to the source."""
+        return self.max_rps(f"{self.carrier.prefix}_MAX_RPS")
+
+    @property
+    def source_url(self) -> str:
+        """Address of the source."""
+        return self.base_url(f"{self.carrier.prefix}_BASE_URL")
 
     def _required(self, carrier: str, *names: str) -> dict[str, Any]:
         """Return the values of `names`.
@@ -274,6 +361,7 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
     if problems:
         raise refusal(problems, what="the settings")
     return Settings(
+        carrier=SOURCES[values["MIGRATOR_SOURCE"]],
         state=values["MIGRATOR_STATE"],
         settle_timeout_s=values["MIGRATOR_SETTLE_TIMEOUT_S"],
         absent_after_s=values["MIGRATOR_ABSENT_AFTER_S"],

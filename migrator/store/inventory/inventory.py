@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceSim, ToldVolumes
+from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceAccount, SourceSim, ToldVolumes
 from migrator.errors import StoreBusy
 from migrator.store.database.database import Database
 from migrator.store.database.rows import (
@@ -23,7 +23,7 @@ from migrator.store.database.rows import (
 )
 from migrator.store.database.sql import Query
 from migrator.store.inventory.snapshots import Snapshots, SnapshotState, in_force
-from migrator.store.inventory.source import source_kept
+from migrator.store.inventory.source import account_kept, source_kept
 from migrator.store.inventory.unread import Unread, unread
 from migrator.store.tables.fleet import account_limits, snapshots, source_sims, unreadable_rows
 
@@ -60,6 +60,11 @@ class Inventory(Snapshots):
         """Return the name of the carrier whose SIMs these are."""
         with self._db.read() as connection:
             return source_kept(connection) or ONENCE
+
+    def source_account(self) -> SourceAccount:
+        """Return the carrier whose SIMs these are, and the account."""
+        with self._db.read() as connection:
+            return account_kept(connection)
 
     def sims(self, where_keys: Iterable[str] | None = None) -> Iterator[SourceSim]:
         """Yield the SIMs of the inventory, sorted by ICCID as text.

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits
+from migrator.core.fleet.sims import AccountLimits, SourceAccount
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.run.results import Dropped
 from migrator.errors import StoreError
@@ -43,7 +43,14 @@ from migrator.store.inventory.snapshot_rows import (
     save_unreadable,
     told_totals,
 )
-from migrator.store.inventory.source import keep_source, source_kept
+from migrator.store.inventory.source import (
+    account_kept,
+    keep_pulled,
+    keep_reader,
+    keep_source,
+    reader_kept,
+    source_kept,
+)
 from migrator.store.log import note
 from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
 
@@ -78,20 +85,30 @@ class Snapshots:
         self._db = database
 
     def open_snapshot(
-        self, api_version: str, now: float, *, fresh: bool = False, origin: str | None = None
+        self,
+        api_version: str,
+        now: float,
+        *,
+        reader: SourceAccount | None = None,
+        fresh: bool = False,
+        origin: str | None = None,
     ) -> Snapshot:
         """Continue the snapshot that was not completed, or begin one.
 
-        The inventory in force is left alone. A snapshot that was begun from another API version, or from a file, is
-        discarded: its SIMs are no evidence here.
+        The inventory in force is left alone. A snapshot that was begun from another API version or account, or from a
+        file, is discarded: its SIMs are no evidence here.
 
         Args:
             api_version: where the SIMs come from.
+            reader: the carrier and account that a pull reads; they come into force with the snapshot.
             fresh: begin anew in any case, as an import from a file must.
             origin: the file, for an import.
         """
         with self._db.write() as connection:
             row = connection.execute(select(snapshots).where(snapshots.c.state == SnapshotState.OPEN)).one_or_none()
+            if reader is not None:
+                fresh = fresh or reader_kept(connection) not in {None, reader}
+                keep_reader(connection, reader)
             if row is not None and row.api_version == api_version and not fresh:
                 sims = connection.scalar(_count(row.snapshot_id)) or 0
                 return Snapshot(row.snapshot_id, row.passes, sims, resumed=True)
@@ -245,7 +262,7 @@ class Snapshots:
             snapshot_id: of an open snapshot.
             last_pass: the pass that counts.
             now: UTC seconds.
-            source: the carrier whose SIMs they are, from now on; None for the carrier that the store knows.
+            source: the carrier whose SIMs they are, from now on; None for the one that the pull has read.
 
         Returns: the SIMs that the inventory before had, and this inventory has not.
         """
@@ -271,7 +288,9 @@ class Snapshots:
             )
             keep_imeis(connection, snapshot_id, now)
             keep_baselines(connection, snapshot_id, now)
-            if source is not None:
+            if source is None:
+                keep_pulled(connection)
+            else:
                 keep_source(connection, source)
             _note_completed(connection, snapshot_id, now)
         self._drop_rows()
@@ -337,12 +356,13 @@ def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -
 def _note_completed(connection: Connection, snapshot_id: int, now: float) -> None:
     """Log the origin of the inventory.
 
-    The origin is 1NCE's API by its version, or the file of an import.
+    The origin is the source's API by its version, or the file of an import.
     """
     row = connection.execute(select(snapshots).where(snapshots.c.snapshot_id == snapshot_id)).one()
     told = {name: getattr(row, name) for name in ("api_version", "origin", "sims", "unreadable", "fingerprint")}
-    source = source_kept(connection)
+    source, account = source_kept(connection), account_kept(connection).account
     told |= {} if source is None else {"source": source}
+    told |= {} if account is None or row.origin is not None else {"account": account}
     note(connection, now, "inventory.completed", None, {"snapshot_id": snapshot_id, **told})
 
 

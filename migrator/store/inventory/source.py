@@ -1,28 +1,68 @@
-"""Carrier whose SIMs the inventory lists.
+"""Carrier and account whose SIMs the inventory lists.
 
-A store has the SIMs of one carrier. The name stands among the facts of the store; a store without it is 1NCE's.
+A store has the SIMs of one carrier. Its name, and the account as far as a pull told it, stand among the facts of the
+store; a store without a name is 1NCE's. A pull that is under way has facts of its own.
 """
 
 from sqlalchemy import Connection, delete, select
 
-from migrator.core.fleet.sims import ONENCE
+from migrator.core.fleet.sims import ONENCE, SourceAccount
 from migrator.store.database.sql import insert
 from migrator.store.tables.fleet import meta
 
-__all__ = ["keep_source", "source_kept"]
+__all__ = ["account_kept", "keep_pulled", "keep_reader", "keep_source", "reader_kept", "source_kept"]
 
-_NAME = "source"
+_NAME, _ACCOUNT = "source", "source_account"
+_PULLED_NAME, _PULLED_ACCOUNT = "pulled_source", "pulled_account"
 
 
 def source_kept(connection: Connection) -> str | None:
     """Return the carrier's name; None for 1NCE."""
-    return connection.scalar(select(meta.c.value).where(meta.c.name == _NAME))
+    return _fact(connection, _NAME)
+
+
+def account_kept(connection: Connection) -> SourceAccount:
+    """Return carrier and account of the inventory in force."""
+    return SourceAccount(_fact(connection, _NAME) or ONENCE, _fact(connection, _ACCOUNT))
 
 
 def keep_source(connection: Connection, source: str) -> None:
-    """Keep the carrier's name, within the caller's transaction."""
-    if source == ONENCE:
-        connection.execute(delete(meta).where(meta.c.name == _NAME))
+    """Keep the carrier's name, within the caller's transaction.
+
+    Another carrier's account is forgotten.
+    """
+    if source != (source_kept(connection) or ONENCE):
+        _keep(connection, _ACCOUNT, None)
+    _keep(connection, _NAME, None if source == ONENCE else source)
+
+
+def reader_kept(connection: Connection) -> SourceAccount | None:
+    """Return from whom the latest pull has read; None if unknown."""
+    name, account = _fact(connection, _PULLED_NAME), _fact(connection, _PULLED_ACCOUNT)
+    return None if name is None else SourceAccount(name, account)
+
+
+def keep_reader(connection: Connection, reader: SourceAccount) -> None:
+    """Keep from whom a pull reads that is under way."""
+    _keep(connection, _PULLED_NAME, reader.name)
+    _keep(connection, _PULLED_ACCOUNT, reader.account)
+
+
+def keep_pulled(connection: Connection) -> None:
+    """Keep from whom the pull has read that comes into force."""
+    reader = reader_kept(connection)
+    if reader is not None:
+        keep_source(connection, reader.name)
+        _keep(connection, _ACCOUNT, reader.account)
+
+
+def _fact(connection: Connection, name: str) -> str | None:
+    return connection.scalar(select(meta.c.value).where(meta.c.name == name))
+
+
+def _keep(connection: Connection, name: str, value: str | None) -> None:
+    if value is None:
+        connection.execute(delete(meta).where(meta.c.name == name))
         return
-    put = insert(meta).values(name=_NAME, value=source)
+    put = insert(meta).values(name=name, value=value)
     connection.execute(put.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": put.excluded.value}))

@@ -50,7 +50,7 @@ class Name(StrEnum):
     DEVICE_ID = "Hologram device id"
     IMSI = "IMSI"
     MSISDN = "MSISDN"
-    LABEL = "label at 1NCE"
+    LABEL = "label of the old SIM"
     DEVICE_NAME = "name at Hologram"
     UNIT = "unit"
     TICKET = "ticket"

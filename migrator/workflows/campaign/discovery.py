@@ -40,9 +40,14 @@ def find_pairs(tick: Tick) -> None:
                 site.outside.source(site.settings, site.store, stopper) as source,
                 site.heartbeat(tick.me, stopper),
             ):
-                rps = site.settings.onence().max_rps
                 result.asked = await ask_old_sims(
-                    seen, source, rps=rps, clock=site.clock, stopper=stopper, progress=site.progress
+                    seen,
+                    source,
+                    source=site.settings.carrier.name,
+                    rps=site.settings.source_rps,
+                    clock=site.clock,
+                    stopper=stopper,
+                    progress=site.progress,
                 )
 
         site.outside.run_async(body)

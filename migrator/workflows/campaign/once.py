@@ -64,7 +64,7 @@ def run_once(site: Site, *, ref: str = "") -> Ticked:
         tick.told |= {"ref": tick.ref()} if tick.ref() else {}
         tick_no = site.store.ticks.begin(campaign.campaign_no, site.now(), ref=ref)
         tick.is_approved()  # said first, also where nothing is due
-        with tick.stage("1NCE"):
+        with tick.stage(site.settings.carrier.name):
             read_source(tick)
         if site.store.inventory.summary().get("count"):  # without old SIMs every file would be refused
             with tick.stage("intake"):

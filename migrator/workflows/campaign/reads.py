@@ -14,7 +14,11 @@ def read_source(tick: Tick) -> None:
     pulled = pull(tick.site)
     tick.told["old_sims"] = pulled.result.sims
     if not pulled.result.settled:
-        tick.hold(ExitCode.RESUMABLE, "the list of 1NCE has not settled yet", "the next tick reads it again")
+        tick.hold(
+            ExitCode.RESUMABLE,
+            f"the list of {tick.site.settings.carrier.name} has not settled yet",
+            "the next tick reads it again",
+        )
 
 
 def read_target(tick: Tick) -> None:

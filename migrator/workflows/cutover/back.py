@@ -85,7 +85,7 @@ def plan_way_back(
         is_one: whether there must be one rollback plan at most, as for a file that takes one.
         waves: how many SIMs in each of the first waves; empty for the waves of each migration.
         now: UTC seconds.
-        source_rps: how many requests a second may go to 1NCE.
+        source_rps: how many requests a second may go to the source.
 
     Raises: InputError, if there were several and there must be one; then none is made.
     """

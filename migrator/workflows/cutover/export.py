@@ -8,11 +8,12 @@ from migrator.carriers.by_hand import ByHandSwitch
 from migrator.core.cutover.plan import Direction, SwitchHeader, SwitchItem
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import is_open
-from migrator.core.fleet.sims import ONENCE, SourceSim
+from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.states import StepKind, StepState
 from migrator.engine.cutover.cutover import Switching
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError
+from migrator.inputs.settings.settings import Settings
 from migrator.store import Store
 from migrator.workflows.cutover.apply import (
     Carriers,
@@ -52,15 +53,15 @@ class OffList:
         yield from ((item, known[item.key]) for item in self.items)
 
 
-def must_be_by_hand(store: Store) -> str:
+def must_be_by_hand(settings: Settings, store: Store) -> str:
     """Return the name of a source without an API.
 
-    Raises: InputError, if the store's SIMs are 1NCE's.
+    Raises: InputError, if it is, or could be by other settings.
     """
     name = store.inventory.source_name()
-    if name == ONENCE:
+    if wiring.is_asked(settings, store):
         hint = "`migrator cutover apply` switches them off, and proves it"
-        raise InputError(f"the SIMs of this store are {ONENCE}'s, which has an API", code="has_api", hint=hint)
+        raise InputError(f"the SIMs of this store are {name}'s, which has an API", code="has_api", hint=hint)
     return name
 
 
@@ -74,9 +75,9 @@ def list_cutover(site: Site, header: SwitchHeader) -> OffList:
         site: the store.
         header: of the cutover plan, confirmed.
 
-    Raises: InputError, if the store's SIMs are 1NCE's, or for a rollback; StalePlan; StoreBusy.
+    Raises: InputError, if the source is asked by its API, or for a rollback; StalePlan; StoreBusy.
     """
-    store, name = site.store, must_be_by_hand(site.store)
+    store, name = site.store, must_be_by_hand(site.settings, site.store)
     if header.direction is not Direction.CUTOVER:
         words = f"{header.switch_id} is a rollback plan: switch these SIMs on in {name}'s portal, then import its file"
         raise InputError(words, code="other_direction", hint="`migrator cutover show` lists them")

@@ -76,17 +76,20 @@ BY_HAND = (
 """Reminders where a person switches the old SIMs off."""
 
 REMINDERS = {
-    Direction.CUTOVER: (
-        "switch auto-top-up off in the 1NCE portal first: it buys volume for SIMs that run low; no call reads it",
-        "a SIM at 1NCE is paid once for its lifetime, which goes on lapsing: your contract says what is left of it",
-        "disabling cuts the old SIM's session at once; some units hang until they are rebooted",
-    ),
+    Direction.CUTOVER: ("disabling cuts the old SIM's session at once; some units hang until they are rebooted",),
     Direction.ROLLBACK: (
         "what cannot be undone: claims at Hologram, and what they and every period since have charged",
         "paused SIMs are billed every period at Hologram",
-        "a SIM whose lifetime at 1NCE is over cannot be switched on: it stays on the new one",
     ),
 }
+OF_ONENCE = {
+    Direction.CUTOVER: (
+        "switch auto-top-up off in the 1NCE portal first: it buys volume for SIMs that run low; no call reads it",
+        "a SIM at 1NCE is paid once for its lifetime, which goes on lapsing: your contract says what is left of it",
+    ),
+    Direction.ROLLBACK: ("a SIM whose lifetime at 1NCE is over cannot be switched on: it stays on the new one",),
+}
+"""Reminders of 1NCE alone, where volumes and lifetimes are bought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,12 @@ async def make_cutover(
     source_rps: float = 1.0,
     listed: Collection[str] | None = None,
     is_small: bool = False,
+    by_hand: bool = False,
 ) -> SwitchHeader:
     """Make a cutover plan, and keep it; send no write.
 
     Every new SIM is read afresh, and its proof of life is read where the demand wants that. Then, unless the demand
-    does without, 1NCE is asked whether the old SIMs to be switched off are silent.
+    does without, the source is asked whether the old SIMs to be switched off are silent.
 
     Args:
         store: where the migration's plan is; the caller holds its lease.
@@ -144,10 +148,11 @@ async def make_cutover(
         stopper: checked between requests.
         progress: called with each event.
         usage: answers what old SIMs used, a request each; None where the demand does not ask.
-        source_rps: how many requests a second may go to 1NCE, to tell beforehand how long it takes.
+        source_rps: how many requests a second may go to the source, to tell beforehand how long it takes.
         listed: keys of the SIMs that are meant; None for all of them. The others stay on, and are not asked about.
         is_small: whether the plan has the listed SIMs alone, and is kept only if it switches something off: a campaign
             makes many, and none of them tells of the whole fleet.
+        by_hand: whether a person switches the old SIMs, as nobody can be asked.
 
     Raises: Halted, if fewer SIMs of the migration are verified than `demand` asks for; then no plan is kept.
     """
@@ -173,7 +178,7 @@ async def make_cutover(
         hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
         raise Halted(few, code="gate_closed", hint=hint)
     overlap, off = Overlap(), store.switches.switched_off()
-    notes, meant = store.field_notes(header.plan_id), 0
+    notes = store.field_notes(header.plan_id)
     old = OldSimJudge(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
     with LineSpool(NO_PLAN) as proved, LineSpool(NO_PLAN) as rows:
         for found in chunks(_facts(store, header, off)):
@@ -185,9 +190,9 @@ async def make_cutover(
             mute = _without_data(store, found, demand)
             judged = await _judged(target, found, demand, header.org_id, notes, stopper, mute)
             proved.add(map(_judged_line, judged))
-            meant += sum(one.row.action is SwitchAction.SWITCH_OFF for one in judged)
+            old.expect(judged)
             progress("judged", {"sims": len(found)})
-        old.announce(meant, source_rps, progress)
+        old.announce(source_rps, progress)
         for chunk in chunks(map(_judged_from, proved)):
             rows.add(map(row_line, await old.judged(chunk, stopper)))
         unplanned = () if is_small else store.journal.unplanned(header.plan_id)
@@ -195,7 +200,8 @@ async def make_cutover(
         summary = {
             "double_billing": overlap.told(_price(header)),
             "source": demand.source,
-            "reminders": [*_reminders(demand.source), *old.reminders()],
+            "by_hand": by_hand,
+            "reminders": [*_reminders(Direction.CUTOVER, demand.source, by_hand=by_hand), *old.reminders()],
             "verified_share": str(demand.verified_share),
             "pairs": (PairProof.OBSERVED if demand.wants_observed else PairProof.ANY).value,
             "other_units": (OtherUnits.ACCEPT if demand.accepts_other_units else OtherUnits.LEAVE_ON).value,
@@ -212,6 +218,7 @@ async def make_cutover(
             demand=demand,
             source_rps=source_rps,
             keeps_empty=not is_small,
+            by_hand=by_hand,
         )
 
 
@@ -221,10 +228,10 @@ def _unlisted(found: _Found) -> SwitchRow:
     return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, SwitchReason.NOT_LISTED)
 
 
-def _reminders(source: str) -> Sequence[str]:
-    if source == ONENCE:
-        return REMINDERS[Direction.CUTOVER]
-    return [words.format(source=source) for words in BY_HAND]
+def _reminders(direction: Direction, source: str, *, by_hand: bool = False) -> Sequence[str]:
+    if by_hand:
+        return [words.format(source=source) for words in BY_HAND]
+    return (OF_ONENCE[direction] if source == ONENCE else ()) + REMINDERS[direction]
 
 
 def make_rollback(
@@ -246,7 +253,7 @@ def make_rollback(
         listed: keys of the SIMs that are meant; None for all of them.
         waves: how many SIMs in each of the first waves; empty for the waves of the migration's plan.
         now: UTC seconds.
-        source_rps: how many requests a second may go to 1NCE.
+        source_rps: how many requests a second may go to the source.
     """
     off = store.switches.switched_off()
 
@@ -259,8 +266,9 @@ def make_rollback(
             yield _seated(row, header)
 
     rows = (row for some in chunks(store.plans.changes(header.plan_id)) for row in rows_of(some))
-    reminders = [*REMINDERS[Direction.ROLLBACK], *_held_elsewhere(store, header, off)]
-    summary = {"double_billing": overlap_of(store, header, now), "reminders": reminders}
+    source = store.inventory.source_name()
+    reminders = [*_reminders(Direction.ROLLBACK, source), *_held_elsewhere(store, header, off)]
+    summary = {"double_billing": overlap_of(store, header, now), "source": source, "reminders": reminders}
     return _kept(
         store,
         header,
@@ -493,6 +501,7 @@ def _kept(
     source_rps: float,
     demand: Demand | None = None,
     keeps_empty: bool = True,
+    by_hand: bool = False,
 ) -> SwitchHeader:
     counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
     units = Counter[tuple[SwitchAction, Unit | None]]()
@@ -514,7 +523,8 @@ def _kept(
         count = sum(counts[action.value] for action in SwitchAction if action.acts)
         inventory = store.inventory.summary()
         calls = source_calls(
-            count if inventory["source"] == ONENCE else 0,
+            0 if by_hand else count,
+            source=inventory["source"],
             api_version=inventory["api_version"],
             asks_for_use=demand is not None and demand.old_sim is not OldSim.NOT_ASKED,
             max_rps=source_rps,

@@ -1,6 +1,6 @@
 """Use of old SIMs, as `cutover plan` judges it.
 
-The use is known from earlier notes and from 1NCE's answers.
+The use is known from earlier notes and from the source's answers.
 """
 
 import math
@@ -19,16 +19,28 @@ from migrator.engine.cutover.context import in_parallel
 from migrator.engine.run.context import Stopper
 from migrator.ports import FieldNotes, Progress, SourceUsage
 
-__all__ = ["OldSimJudge"]
+__all__ = ["OldSimJudge", "asking", "calls_for_use"]
 
 WORKERS = 8
 ENOUGH_UNTOLD = 100
 """Most old SIMs that are asked about without one usable answer.
 
-Then 1NCE has no usage for us, and the other SIMs are not asked about.
+Then the source has no usage for us, and the other SIMs are not asked about.
 """
 
 Answer = Mapping[date, bool] | None
+
+
+def calls_for_use(days: tuple[date, date] | None, usage: SourceUsage | None) -> int:
+    """Return the requests that the use of one old SIM takes."""
+    if days is None or usage is None:
+        return 0
+    return (days[1] - days[0]).days + 1 if usage.uses_by_day else 1
+
+
+def asking(source: str, sims: int, requests: int, rps: float) -> dict[str, Any]:
+    """Return what people are told before old SIMs are asked about."""
+    return {"source": source, "sims": sims, "requests": requests, "minutes": math.ceil(requests / rps / 60)}
 
 
 @dataclass(slots=True)
@@ -50,19 +62,28 @@ class OldSimJudge:
     uses: Counter[OldUse] = field(default_factory=Counter, init=False)
     doubts: Counter[ImeiDoubt] = field(default_factory=Counter, init=False)
     _told: int = field(default=0, init=False)
+    _sims: int = field(default=0, init=False)
+    _requests: int = field(default=0, init=False)
 
     @property
     def _wants_answers(self) -> bool:
         """True if the use of old SIMs counts, told or not."""
         return self.demand.old_sim is not OldSim.NOT_ASKED
 
-    def announce(self, sims: int, rps: float, progress: Progress) -> None:
+    def expect(self, chunk: Iterable[Judged]) -> None:
+        """Count the SIMs that will be asked about, and the requests."""
+        for one in chunk:
+            if one.row.action is SwitchAction.SWITCH_OFF:
+                self._sims += 1
+                self._requests += calls_for_use(days_to_ask(one.life, self._today), self.usage)
+
+    def announce(self, rps: float, progress: Progress) -> None:
         """Report beforehand how many requests are needed, and for how long.
 
-        The time follows from the request rate at 1NCE.
+        The time follows from the request rate at the source.
         """
-        if sims and self.usage is not None:
-            progress("asking_old_sims", {"sims": sims, "requests": sims, "minutes": math.ceil(sims / rps / 60)})
+        if self._sims and self.usage is not None:
+            progress("asking_old_sims", asking(self.demand.source, self._sims, self._requests, rps))
 
     async def judged(self, chunk: Sequence[Judged], stopper: Stopper) -> list[SwitchRow]:
         """Return the rows of a chunk, after judging their old SIMs.
@@ -76,7 +97,7 @@ class OldSimJudge:
         return [rows.get(id(one), one.row) for one in chunk]
 
     async def _answers(self, meant: Iterable[Judged], stopper: Stopper) -> dict[str, Answer]:
-        """Return 1NCE's answers by key of the old SIM.
+        """Return the source's answers by key of the old SIM.
 
         SIMs that were not asked about are left out.
         """

@@ -4,13 +4,12 @@ from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
+from migrator import wiring
 from migrator.core.cutover.plan import SwitchHeader
 from migrator.core.cutover.rules import Demand
-from migrator.core.fleet.sims import ONENCE
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import OldSim
 from migrator.engine.run.context import Stopper
-from migrator.wiring.pace import ceiling
 from migrator.workflows.cutover.make import make_cutover
 from migrator.workflows.site import Site, holding
 
@@ -36,14 +35,16 @@ def plan_cutover(
         listed: keys of the SIMs that are meant; None for all of them.
         is_small: whether the plan has the listed SIMs alone, and is kept only if it switches something off.
 
-    Raises: InputError, for settings that are missing; Halted, if too few SIMs are verified; StoreBusy; PlatformError.
+    Raises: InputError, for settings that are missing, or of another source; Halted, if too few SIMs are verified;
+        StoreBusy; PlatformError.
     """
     store, chosen = site.store, site.settings
     source = store.inventory.source_name()
     demand = replace(demand, source=source)
-    asks = demand.old_sim is not OldSim.NOT_ASKED and source == ONENCE
+    by_hand = not wiring.is_asked(chosen, store)
+    asks = demand.old_sim is not OldSim.NOT_ASKED and not by_hand
     if asks:
-        chosen.onence()  # missing settings are reported before anything is read
+        chosen.source()  # missing settings are reported before anything is read
     with holding(site) as me:
 
         async def body(stopper: Stopper) -> SwitchHeader:
@@ -63,9 +64,10 @@ def plan_cutover(
                     stopper=stopper,
                     progress=site.progress,
                     usage=usage,
-                    source_rps=ceiling(store, "1nce", chosen.max_rps("ONENCE_MAX_RPS"))(),
+                    source_rps=wiring.source_rps(chosen, store),
                     listed=listed,
                     is_small=is_small,
+                    by_hand=by_hand,
                 )
 
         return site.outside.run_async(body)

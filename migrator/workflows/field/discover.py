@@ -1,7 +1,7 @@
 """Discovery of pairs by the hardware of all SIMs.
 
-Works from what is on disk. `live` reads the device list first, and asks 1NCE only about old SIMs that a new one seems
-to have replaced.
+Works from what is on disk. `live` reads the device list first, and asks the source only about old SIMs that a new one
+seems to have replaced.
 """
 
 import json
@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from migrator import wiring
 from migrator.chunks import chunks
 from migrator.core.cutover.discovery import CardBucket, CardFinding, Code, DiscoveryTally
 from migrator.core.cutover.old_use import KeptUse, days_to_ask, kept_use
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import ONENCE, PairValues, TargetLink
+from migrator.core.fleet.sims import PairValues, TargetLink
 from migrator.engine.cutover.context import in_parallel
 from migrator.engine.run.context import Stopper
 from migrator.errors import WireMismatch
@@ -28,6 +29,7 @@ from migrator.ports import Clock, Progress, SourceUsage, TargetPlatform
 from migrator.store import Discovery, Store
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.check_pairs import last_organization
+from migrator.workflows.cutover.old_use import asking, calls_for_use
 from migrator.workflows.site import Site, required_inventory
 
 __all__ = ["OUT_COLUMNS", "Discovered", "ask_old_sims", "discover", "judged", "read_devices"]
@@ -50,7 +52,7 @@ class Discovered:
         tally: the new SIMs that were looked at, by bucket and code.
         accepted: pairs that were added.
         devices: devices that were read live; None where nothing was read.
-        asked: old SIMs that 1NCE was asked about.
+        asked: old SIMs that the source was asked about.
         near: new SIMs whose IMEI is one digit off that of an old SIM.
         first: some of each bucket that a person has to look at, in words.
     """
@@ -83,8 +85,8 @@ def discover(
 
     Args:
         site: the store, with an inventory.
-        live: whether to read Hologram's device list first, and to ask 1NCE about old SIMs where that decides; no other
-            source can be asked.
+        live: whether to read Hologram's device list first, and to ask the source about old SIMs where that decides; the
+            carrier of a file cannot be asked.
         units: the customer's own list: old ICCID (or unit) and IMEI.
         out: where a CSV of all new SIMs goes; `pair correct` reads it.
         exceptions: where a CSV of those goes that the evidence does not settle.
@@ -107,7 +109,7 @@ def discover(
         return store.discovery(org_id, listed)
 
     with collecting_rarely(), closing(hardware()) as seen:
-        if live and store.inventory.source_name() == ONENCE:
+        if live and wiring.is_asked(site.settings, store):
             site.outside.run_async(lambda stopper: _ask_live(site, seen, stopper, result))
         judged(
             seen,
@@ -136,9 +138,14 @@ async def _read_live(site: Site, stopper: Stopper, result: Discovered) -> int:
 
 async def _ask_live(site: Site, seen: Discovery, stopper: Stopper, result: Discovered) -> None:
     async with site.outside.source(site.settings, site.store, stopper) as source:
-        rps = site.settings.onence().max_rps
         result.asked = await ask_old_sims(
-            seen, source, rps=rps, clock=site.clock, stopper=stopper, progress=site.progress
+            seen,
+            source,
+            source=site.settings.carrier.name,
+            rps=site.settings.source_rps,
+            clock=site.clock,
+            stopper=stopper,
+            progress=site.progress,
         )
 
 
@@ -186,11 +193,11 @@ def _paired_profiles(store: Store, links: Sequence[TargetLink]) -> Iterator[Targ
 
 
 async def ask_old_sims(
-    seen: Discovery, usage: SourceUsage, *, rps: float, clock: Clock, stopper: Stopper, progress: Progress
+    seen: Discovery, usage: SourceUsage, *, source: str, rps: float, clock: Clock, stopper: Stopper, progress: Progress
 ) -> int:
-    """Ask 1NCE about old SIMs that seem to be replaced.
+    """Ask the source about old SIMs that seem to be replaced.
 
-    Only those are asked about whose silence decides, a request each; how many is told first.
+    Only those are asked about whose silence decides; how many requests that takes is told first.
 
     Returns: the number of old SIMs.
     """
@@ -198,10 +205,11 @@ async def ask_old_sims(
     def open_() -> Iterator[CardFinding]:
         return (one for one in seen.found() if one.code is Code.OLD_SIM_NOT_ASKED)
 
-    sims = sum(1 for _ in open_())
-    if not sims:
+    today = clock.now().astimezone(UTC).date()
+    calls = [calls_for_use(days_to_ask(one.sight.life, today), usage) for one in open_()]
+    if not calls:
         return 0
-    progress("asking_old_sims", {"sims": sims, "requests": sims, "minutes": math.ceil(sims / rps / 60)})
+    progress("asking_old_sims", asking(source, len(calls), sum(calls), rps))
     asked = 0
     for some in chunks(open_(), ASKED_AT_ONCE):
         now, answers = clock.now(), dict[str, KeptUse]()

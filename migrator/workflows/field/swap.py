@@ -141,7 +141,9 @@ def old_and_new(store: Store, one: Iccid, other: Iccid, *, is_ordered: bool) -> 
         raise InputError(words, code="target_is_source", hint="scan the new card")
     if not known:
         words = f"neither {one} nor {other} is in the inventory"
-        raise InputError(words, code="unknown_source", hint="check the old SIM, or read 1NCE again: `inventory pull`")
+        raise InputError(
+            words, code="unknown_source", hint="check the old SIM, or read the source again: `inventory pull`"
+        )
     if one.key in known:
         return known[one.key], other
     if is_ordered:

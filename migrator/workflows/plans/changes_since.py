@@ -157,7 +157,7 @@ def _of_account(policy: Policy, was: AccountLimits, now: AccountLimits) -> Itera
 def _other_cap(what: str, was: Decimal | None, now: Decimal | None, unit: str) -> Iterator[str]:
     if was is not None and was != now:
         is_now = "not set" if now is None else f"{now.normalize():f} {unit}"
-        yield f"1NCE's monthly {what} limit of the account was {was.normalize():f} {unit} and is {is_now}"
+        yield f"the monthly {what} limit of the account was {was.normalize():f} {unit} and is {is_now}"
 
 
 # --- the policy ---------------------------------------------------------------------------------------------------

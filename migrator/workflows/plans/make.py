@@ -13,7 +13,7 @@ import anyio.lowlevel
 from migrator.chunks import chunks
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits
+from migrator.core.fleet.sims import ONENCE, AccountLimits
 from migrator.core.money.calls import USUAL_SIZES, CallSizes
 from migrator.core.money.caps import used_of
 from migrator.core.money.costs import PlanTally
@@ -185,6 +185,7 @@ async def _stored(
                         *loaded.warnings,
                         *summary["warnings"],
                         *names.warnings(),
+                        *_of_1nce(policy, source),
                         *_done_elsewhere(planner.tagged),
                         *_ending_soon(planner.test_ends, now),
                         *_left_back(tally.reasons[Reason.ROLLED_BACK]),
@@ -201,6 +202,14 @@ async def _stored(
         header = draft.finish(make_header)
     store.plans.note_origin(header.plan_id, _origin(loaded, account))
     return header
+
+
+def _of_1nce(policy: Policy, source: str) -> Iterator[str]:
+    """Warn of a policy that marks SIMs of another source as 1NCE's."""
+    own = {"[claim] tag": policy.claim.tag or "", "[name] when_missing": policy.name.when_missing}
+    keys = [key for key, value in own.items() if ONENCE.lower() in value.lower()]
+    if keys and source != ONENCE:
+        yield f"{' and '.join(keys)} of the policy speak of {ONENCE}, and these SIMs are {source}'s: set them"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrator.core.cutover.rules import moment_s
+from migrator.core.run.sources import SOURCE_NAMES, SOURCES
 from migrator.reports.model import moment
 
-__all__ = ["life_of"]
+__all__ = ["clock_words", "life_of"]
 
-OURS, FIELD, ONENCE, HOLOGRAM = "ours", "field", "1nce", "hologram"
-"""Clocks: our journal, people in the field, and the two carriers."""
+OURS, FIELD, HOLOGRAM = "ours", "field", "hologram"
+"""Clocks: our journal, people in the field, and the target.
+
+The source's has its key.
+"""
 
 Event = tuple[str | None, str, str, str]
 """Time, clock, words, and the plan or cutover that it belongs to."""
@@ -19,7 +23,7 @@ def life_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what happened to a unit, oldest first.
 
     Times that can be read are given in UTC; a time that cannot be read stands as its carrier wrote it, and first. A day
-    of 1NCE's has no time.
+    of the source's has no time.
     """
     events = [*_of_unit(document), *_of_requests(document), *_of_plans(document), *_of_switches(document)]
     told = [(moment_s(at) or 0.0, at, clock, words, of) for at, clock, words, of in events if at]
@@ -29,6 +33,12 @@ def life_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def clock_words(clock: str) -> str:
+    """Return a clock of the events as people read it."""
+    known = SOURCES.get(clock)
+    return "Hologram" if clock == HOLOGRAM else clock if known is None else known.name
+
+
 def _shown(at: str) -> str:
     at_s = moment_s(at)
     return at if at_s is None or ("T" not in at and " " not in at.strip()) else str(moment(at_s))
@@ -36,7 +46,7 @@ def _shown(at: str) -> str:
 
 def _of_unit(document: Mapping[str, Any]) -> Iterator[Event]:
     old, new, pair = document["old_sim"] or {}, document["new_sim"] or {}, document["pair"] or {}
-    yield old.get("activated_at"), ONENCE, "old SIM activated", ""
+    yield old.get("activated_at"), _source(document), "old SIM activated", ""
     yield old.get("pulled_at") if old.get("is_listed") else None, OURS, f"old SIM read: {old.get('status')}", ""
     yield pair.get("paired_at"), OURS, f"paired with {pair.get('target_iccid')} ({pair.get('origin')})", ""
     for one in document["earlier_pairs"]:
@@ -65,10 +75,17 @@ def _of_plans(document: Mapping[str, Any]) -> Iterator[Event]:
             f"{one['code']}: planned {one['planned']}, is {one['observed']}" for one in plan["findings"]
         )
         yield plan["verified_at"], OURS, f"compared: {plan['verdict']}{differs and ': '}{differs}", of
-        yield from _of_proof(plan["proof_of_life"] or {}, of)
+        yield from _of_proof(plan["proof_of_life"] or {}, of, _source(document))
 
 
-def _of_proof(proof: Mapping[str, Any], of: str) -> Iterator[Event]:
+def _source(document: Mapping[str, Any]) -> str:
+    """Return the clock of the source: its key where it has one."""
+    name: str = document["source"]
+    known = SOURCE_NAMES.get(name)
+    return name if known is None else known.key
+
+
+def _of_proof(proof: Mapping[str, Any], of: str, source: str) -> Iterator[Event]:
     yield (
         proof.get("proved_at"),
         OURS,
@@ -76,7 +93,7 @@ def _of_proof(proof: Mapping[str, Any], of: str) -> Iterator[Event]:
         of,
     )
     yield proof.get("old_asked_at"), OURS, f"use of the old SIM: {proof.get('old_sim')}", of
-    yield proof.get("old_used_on"), ONENCE, "last day of use of the old SIM", of
+    yield proof.get("old_used_on"), source, "last day of use of the old SIM", of
 
 
 def _plain(word: str | None) -> str:

@@ -19,7 +19,7 @@ from migrator.core.cutover.silence import (
     with_days_before,
 )
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import ONENCE, SourceSim, TargetLink
+from migrator.core.fleet.sims import SourceSim, TargetLink
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.run.context import Stopper
 from migrator.errors import PlatformError, Problem
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from migrator.store import Store
 
 __all__ = ["Asking", "Live", "ask_carriers"]
+
+SOURCE, TARGET = "source", "target"
+"""Sides that may have answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +101,8 @@ class Live:
         }
         return {
             "asked_at": moment(self.asked_s),
-            "old_sim": old if "1nce" in self.answered else None,
-            "new_sim": new if "hologram" in self.answered else None,
+            "old_sim": old if SOURCE in self.answered else None,
+            "new_sim": new if TARGET in self.answered else None,
             "trouble": [problem.message for problem in self.trouble],
             **({} if self.silent is None else self.silent.as_dict()),
         }
@@ -114,9 +117,9 @@ def ask_carriers(store: "Store", settings: "Settings", asking: Asking) -> Live:
 
     Raises: InputError, for settings that are missing.
     """
-    asks_source = asking.source is not None and store.inventory.source_name() == ONENCE
+    asks_source = asking.source is not None and wiring.is_asked(settings, store)
     if asks_source:
-        settings.onence()
+        settings.source()
     settings.hologram()
     live = Live(wiring.SystemClock().now().timestamp())
 
@@ -128,29 +131,29 @@ def ask_carriers(store: "Store", settings: "Settings", asking: Asking) -> Live:
                 async with wiring.target(settings, store, stopper, read_only=True) as target:
                     await _ask_hologram(target, iccid, asking, live)
 
-            await _troubled("hologram", new, live)
+            await _troubled(TARGET, "Hologram", new, live)
         if asks_source and asking.source is not None:
             old_iccid = asking.source
 
             async def old() -> None:
                 async with wiring.source_switch(settings, store, stopper, read_only=True) as source:
-                    await _ask_1nce(source, old_iccid, asking, live)
+                    await _ask_source(source, old_iccid, asking, live)
 
-            await _troubled("1nce", old, live)
+            await _troubled(SOURCE, settings.carrier.name, old, live)
 
     wiring.run_async(body)
     live.silent = _silence(asking, live)
     return live
 
 
-async def _troubled(carrier: str, ask: Callable[[], Awaitable[None]], live: Live) -> None:
+async def _troubled(side: str, carrier: str, ask: Callable[[], Awaitable[None]], live: Live) -> None:
     try:
         await ask()
     except PlatformError as error:
         live.trouble.append(Problem("attention", f"{carrier} did not answer: {error.message}", error.hint))
         live.exit_code = live.exit_code or error.exit_code
     else:
-        live.answered.add(carrier)
+        live.answered.add(side)
 
 
 async def _ask_hologram(target: TargetPlatform, iccid: Iccid, asking: Asking, live: Live) -> None:
@@ -164,7 +167,7 @@ async def _ask_hologram(target: TargetPlatform, iccid: Iccid, asking: Asking, li
     live.was_asked = link is not None and link.link_id is not None and _claimed_s(asking, live) is not None
 
 
-async def _ask_1nce(source: SourceSight, iccid: Iccid, asking: Asking, live: Live) -> None:
+async def _ask_source(source: SourceSight, iccid: Iccid, asking: Asking, live: Live) -> None:
     await source.open()
     sight = await source.look(iccid)
     live.sim, live.seen = sight.sim, sight.sighting.value
@@ -202,7 +205,7 @@ def _silence(asking: Asking, live: Live) -> Silent | None:
     sizes = None if live.sessions is None else [one.bytes_used for one in live.sessions]
     sessions = sessions_told(recorded, claimed_s, sizes, was_asked=live.was_asked)
     last_s = max((one.at_s for one in live.sessions or ()), default=None)
-    was_told = "1nce" in live.answered and asking.source is not None
+    was_told = SOURCE in live.answered and asking.source is not None
     old, used_on = old_side(live.days, _days(asking, live)) if was_told else (None, None)
     return silence_of(
         UnitEvidence(

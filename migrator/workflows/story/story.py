@@ -12,6 +12,7 @@ from migrator.core.cutover.silence import MEANING, Recorded, Silence, Silent
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
 from migrator.core.fleet.sims import DataLimit, Pair, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.unit_facts import UnitFacts
+from migrator.core.run.sources import api_words
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Step
 from migrator.errors import Problem
@@ -179,7 +180,7 @@ def _plan(store: "Store", plan: dict[str, Any], source: str, back: str | None, k
         "bucket": row.bucket,
         "code": row.code,
         "why": row.detail,
-        "remedy": remedy(row.bucket, row.code, plan_id),
+        "remedy": remedy(row.bucket, row.code, plan_id, store.inventory.source_name()),
         "proof_of_life": None if proof is None else life_values(proof),
     }
 
@@ -206,6 +207,7 @@ def _document(store: "Store", known: _Known, text: str, live: Live | None) -> di
     document = {
         "story_version": STORY_VERSION,
         "asked": {"text": text, "found_by": [name.value for name in known.found.names]},
+        "source": store.inventory.source_name(),
         "unit": _unit(known.facts),
         "pair": _pair(store, known),
         "earlier_pairs": _versions(store, known),
@@ -320,6 +322,10 @@ def _printed(iccid: Iccid) -> str | None:
     return iccid.digits + luhn_digit(iccid.digits) if len(iccid.digits) == PRINTED - 1 else None
 
 
+def _api(store: "Store", version: str) -> str:
+    return f"{store.inventory.source_name()} {api_words(version)}"
+
+
 def _old_sim(store: "Store", known: _Known) -> dict[str, Any] | None:
     iccid, sim = known.source, known.sim
     if iccid is None:
@@ -348,7 +354,9 @@ def _old_sim(store: "Store", known: _Known) -> dict[str, Any] | None:
         if use is None
         else {"used_on": use.used_on, "from": use.asked_from, "to": use.asked_to, "asked_at": moment(use.asked_at)},
         "pulled_at": None if pulled is None else moment(pulled.completed_at),
-        "pulled_from": None if pulled is None else pulled.origin or f"1NCE API {pulled.api_version}",
+        "pulled_from": None
+        if pulled is None
+        else pulled.origin or f"{store.inventory.source_name()} {api_words(pulled.api_version)}",
     }
 
 

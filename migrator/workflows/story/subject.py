@@ -43,7 +43,7 @@ def one_named(store: "Store", text: str) -> Found:
         raise InputError(
             f"nothing here is named {text!r}: looked through {LOOKED_THROUGH}",
             code="unknown_sim",
-            hint="a SIM that is new at 1NCE needs `migrator inventory pull`; a new one at Hologram its pair (`migrator "
+            hint="a new SIM at the source needs `migrator inventory pull`; a new one at Hologram its pair (`migrator "
             "pair import`) and a read (`migrator verify`)",
         )
     if len(found) > 1:

@@ -47,7 +47,7 @@ def source_row(record: Mapping[str, Any]) -> SourceRow:
 class MadeUpSource:
     """The adapter: every port of a source."""
 
-    warning, calls_per_reading, most, writes_back = "", 1, 3, False
+    name, warning, capless, calls_per_reading, uses_by_day, most, writes_back = "made up", "", "", 1, False, 3, False
 
     def __init__(self, carrier: MadeUpCarrier, key: str) -> None:
         self._carrier, self._key = carrier, key

@@ -436,7 +436,10 @@ def test_an_imei_is_held_against_both_carriers(yard: Yard) -> None:
         0,
         {"agree": 1, "old_differs": 1, "new_differs": 1, "one_digit_off": 1, "not_seen": 1, "odd": 1},
     )
-    assert f"1NCE saw old SIM {S[2]} in {imei(2)[:14]} and Hologram saw new SIM {T[2]} in {imei(8)[:14]}" in ended.err
+    assert (
+        f"the source saw old SIM {S[2]} in {imei(2)[:14]} and Hologram saw new SIM {T[2]} in {imei(8)[:14]}"
+        in ended.err
+    )
     assert "likely mistyped" in ended.err
     assert yard.facts(5) is None  # 12 is no IMEI
     assert json.loads(ended.out)["exit_code"] == 0

@@ -104,7 +104,7 @@ def test_the_problems_of_a_pool_go_where_they_were_asked_for(aged: Desk) -> None
     assert "the pool holds 1 SIM of the old fleet" in ended.err
     assert "is this the right file?" in ended.err
     (line,) = Path("found.txt").read_text(encoding="utf-8").splitlines()
-    assert line.startswith(f"own.txt:1: {sims[0]['iccid']} is a 1NCE SIM of the inventory [target_is_source]")
+    assert line.startswith(f"own.txt:1: {sims[0]['iccid']} is an old SIM of the inventory [target_is_source]")
     assert not Path("pool-problems.txt").exists()
 
 

@@ -98,7 +98,7 @@ def test_another_cap_of_the_account(desk: Desk) -> None:
     capped("16.0")
     assert is_fresh(desk)
     capped("1")
-    assert "1NCE's monthly data limit of the account was 16 MB and is 1 MB" in refused(desk)
+    assert "the monthly data limit of the account was 16 MB and is 1 MB" in refused(desk)
     capped(None)
     assert "was 16 MB and is not set" in refused(desk)
 

@@ -279,7 +279,7 @@ def test_a_carrier_that_does_not_answer_leaves_the_rest_of_the_story(
     assert told.data["live"]["new_sim"] is None
     assert told.data["live"]["old_sim"]["status"] == "enabled"
     assert told.data["pair"]["source_iccid"] == old
-    assert "hologram did not answer" in told.err
+    assert "Hologram did not answer" in told.err
 
 
 def test_the_old_sim_that_talks_is_told_live(desk: Desk) -> None:

@@ -127,7 +127,7 @@ def test_a_pair_of_a_sim_with_itself_that_is_there_already_stays() -> None:
         "source twice",
         "target twice",
         "target twice, once with its check digit",
-        "target is a 1NCE SIM",
+        "target is an old SIM",
         "scientific",
         "scientific with a comma",
         "decimals",

@@ -403,7 +403,7 @@ def test_sources_that_go_without_and_sims_left_over_are_told() -> None:
 def test_pool_that_holds_sims_of_the_source_fleet_is_refused() -> None:
     """A 1NCE SIM cannot be claimed at Hologram, so dealing it out would only fail later, at the claim."""
     own = [PoolEntry(source_iccid(2), "pool.txt:4")]
-    with pytest.raises(InputError, match=r"pool\.txt:4: .* is a 1NCE SIM of the inventory"):
+    with pytest.raises(InputError, match=r"pool\.txt:4: .* is an old SIM of the inventory"):
         deal(sources(1, 2), [*entries(9), *own], taken=())
 
 

@@ -79,6 +79,44 @@ def test_every_variable_is_taken_over() -> None:
     assert (settings.claim_batch, settings.batch) == (100, 50)
 
 
+ONOMONDO_KEY = "onok_invented-key-90aa"
+
+
+def test_the_source_is_a_choice_and_the_others_settings_are_not_missed(folder: Path) -> None:
+    assert load_settings({}, None).carrier.name == "1NCE"
+    path = config(folder, '[source]\ncarrier = "onomondo"\n[onomondo]\nmax_rps = 3\napi_key_file = "key"\n')
+    (folder / "key").write_text(ONOMONDO_KEY)
+    settings = load_settings({}, path)
+    source = settings.source()
+    assert (settings.carrier.name, settings.source_rps, source.max_rps) == ("Onomondo", 3, 3)
+    assert (settings.source_url, source.most_dropped) == ("https://api.onomondo.com", 0.05)
+    assert load_settings(COMPLETE | {"MIGRATOR_SOURCE": "1NCE"}, path).source().max_rps == 8
+
+
+def test_a_source_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
+    (problem,) = refusal({"MIGRATOR_SOURCE": "emnify"})
+    assert (problem.code, problem.message) == (
+        "bad_choice",
+        "MIGRATOR_SOURCE: found text of 6 characters, expected 1nce or onomondo",
+    )
+
+
+def test_the_key_of_the_chosen_source_is_missed_when_it_is_needed() -> None:
+    with pytest.raises(InputError, match="Onomondo cannot be reached yet: ONOMONDO_API_KEY is not set"):
+        load_settings(COMPLETE | {"MIGRATOR_SOURCE": "onomondo"}, None).source()
+
+
+def test_the_account_is_told_by_the_number_in_the_client_id_or_by_a_mark_of_the_key() -> None:
+    def account(**given: str) -> str:
+        return load_settings(COMPLETE | given, None).source().account
+
+    assert account(ONENCE_CLIENT_ID="8100012345_migrator") == "account 8100012345"
+    assert PASSWORD not in account(ONENCE_CLIENT_ID=PASSWORD)  # in the wrong variable
+    mark = account(MIGRATOR_SOURCE="onomondo", ONOMONDO_API_KEY=ONOMONDO_KEY)
+    assert mark != account(MIGRATOR_SOURCE="onomondo", ONOMONDO_API_KEY=f"{ONOMONDO_KEY}x")
+    assert len(mark) == len("key ") + 8
+
+
 FILE = """
 [onence]
 base_url = "https://one.example/api"

@@ -1,0 +1,46 @@
+"""A campaign whose old SIMs are Onomondo's: its ticks ask the source that was chosen."""
+
+import csv
+from datetime import timedelta
+from pathlib import Path
+
+from migrator.workflows.campaign.make import approve_campaign, create_campaign
+from migrator.workflows.campaign.once import Ticked, run_once
+from tests.worlds.campaigned import CAMPAIGN, DEFAULTS
+from tests.worlds.onomondo_world import FIXED, OnomondoWorld
+from tests.worlds.outside import SimulatedOutside, site_of
+from tests.worlds.world import new_sims
+
+SIMS = 4
+MEGABYTE = 1_048_576
+
+
+def test_ticks_read_claim_and_cut_over_at_the_source_that_was_chosen(tmp_path: Path) -> None:
+    world = OnomondoWorld(tmp_path, sims=SIMS)
+    outside, cards = SimulatedOutside(world), new_sims(SIMS)
+    olds = sorted(sim.iccid for sim in world.source.fleet)
+
+    def tick() -> Ticked:
+        with site_of(world, outside) as site:
+            return run_once(site)
+
+    world.target.stock(cards)
+    (tmp_path / "policy.toml").write_text(CAMPAIGN.format(**DEFAULTS) + FIXED, encoding="utf-8")
+    with site_of(world, outside) as site:
+        create_campaign(site, tmp_path / "policy.toml", folder=tmp_path / "campaign")
+        approve_campaign(site, by="ann@desk")
+    with (tmp_path / "campaign" / "intake" / "pairs.csv").open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerows([("source_iccid", "target_iccid"), *zip(olds, cards, strict=True)])
+    assert tick().told["old_sims"] == SIMS
+    assert len(world.target.ledger.charges) == SIMS
+    for old, card in zip(olds, cards, strict=True):
+        at, sim = world.target.now, world.source.fleet.find(old)
+        world.target.add_session(card, at, MEGABYTE, sim.imei)
+        sim.silent_from = at.date() - timedelta(days=1)
+    tick()
+    assert {sim.activated for sim in world.source.fleet} == {True}
+    world.wait(3 * 86_400)
+    ended = tick()
+    assert {sim.activated for sim in world.source.fleet} == {False}, ended
+    with world.store() as store:
+        assert store.inventory.source_account().name == "Onomondo"
