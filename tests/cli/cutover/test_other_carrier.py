@@ -31,6 +31,8 @@ tag = "from-elsewhere"
 disabled = "pause"
 [sms_limit]
 basis = "keep"
+[name]
+when_missing = "elsewhere-{source_iccid}"
 [cutover]
 old_sim = "if_known"
 [[waves]]
