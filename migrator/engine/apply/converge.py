@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from migrator.core.plan.plan import Action
 from migrator.core.run.packing import slices
 from migrator.core.run.steps import Item, Verdict, Verified
 from migrator.core.run.verify import verify_item
@@ -87,7 +88,8 @@ class Converger:
         for run in slices(self.ctx.journal.items(self.ctx.plan_id, wave=wave), SLICE):
             await self.ctx.stopper.give_way()
             mine = [item for item in by_our_clock(run, self.ctx.now()) if self._is_of_interest(item)]
-            read = settle_settings(self.ctx, [item for item in mine if (item.read_at or 0.0) >= self.read_since])
+            read = [item for item in mine if (item.read_at or 0.0) >= self.read_since and not _hides_tags(item)]
+            read = list(settle_settings(self.ctx, read))
             results = [self._verified(item) for item in read]
             seen = {result.key: result for result in results if result.verdict is Verdict.OK}
             self.ctx.journal.verified(self.ctx.plan_id, seen.values(), now=self.ctx.now())
@@ -159,3 +161,12 @@ class Converger:
     def _tell(self, results: Sequence[Verified]) -> None:
         done = sum(result.verdict is not Verdict.PENDING for result in results)
         self.ctx.progress("verified", {"sims": done})
+
+
+def _hides_tags(item: Item) -> bool:
+    """True if the last read names no tags that matter.
+
+    A look-up by ICCID names none: it shows no tag as missing. Tags that came along with the claim do not matter here.
+    """
+    brought = item.change.action is Action.CLAIM and not item.change.tags
+    return item.target is not None and item.target.tags is None and not brought
