@@ -130,7 +130,7 @@ REGISTRY: Mapping[str, SourceApi] = {
         _onomondo_exports,
         login=None,
         has_known_rate=False,
-        policy='[data_limit]\nbasis = "fixed"\nfixed_mb = 100\n\n[sms_limit]\nbasis = "keep"\n',
+        policy='[data_limit]\nother_periods = "thirty_days"   # the plan tells that\n\n[sms_limit]\nbasis = "keep"\n',
         pull_options=("--quotas",),  # the list lacks the hardware
     ),
 }
