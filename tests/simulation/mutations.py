@@ -87,8 +87,8 @@ MUTATIONS = (
     Mutation(
         "the price is read before each claim",
         "migrator/engine/apply/claim.py",
-        "            await self.money.look()\n",
-        "",
+        "        await self.money.look()\n",
+        "        pass\n",
     ),
     Mutation(
         "nothing is claimed above the confirmed price",
@@ -207,9 +207,7 @@ MUTATIONS = (
     Mutation(
         "a lost lease ends the run",
         "migrator/store/journal/journal.py",
-        "    _raise_if_replaced(run, run_id)\n"
-        "    newer = select(runs.c.run_id).where(runs.c.run_id > run_id, runs.c.state == RunState.RUNNING).limit(1)\n"
-        "    if connection.scalar(newer) is not None:\n        _raise_lost(run_id)\n",
+        "    _raise_if_replaced(run, run_id)\n    if run.is_replaced:\n        _raise_lost(run_id)\n",
         "",
     ),
     Mutation(
@@ -391,7 +389,7 @@ MUTATIONS = (
     Mutation(
         "no claim leaves on an old look",
         "migrator/engine/apply/claim.py",
-        "                vouch=self._look_at(batch.items).vouch,\n",
+        "        look.vouch()\n",
         "",
     ),
     Mutation(
