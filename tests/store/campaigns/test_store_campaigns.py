@@ -143,3 +143,10 @@ def test_plans_of_an_older_release_are_of_no_campaign(tmp_path: Path) -> None:
         campaign = made(store)
         assert [one.key for one in store.due.waiting(campaign)] == [pair(1).source.key]
         assert store.due.open_plans(campaign) == []
+
+
+def test_a_new_sim_that_was_never_seen_has_not_rested(store: Store) -> None:
+    pulled(store, [sim(1)])
+    store.pairs.add([pair(1)], replace=False, now=NOW)
+    key = pair(1).source.key
+    assert store.due.unrested([key], NOW + 1e9) == [key]
